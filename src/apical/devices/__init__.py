@@ -1,0 +1,99 @@
+"""Devices: what a network can run on, and `simulate`, the only way to get there."""
+
+import os
+from collections.abc import Collection
+from typing import Literal
+
+from apical.devices.simulator import Block as Block
+from apical.devices.simulator import BlockResult as BlockResult
+from apical.devices.simulator import Simulator as Simulator
+from apical.errors import DeviceError, WiringError
+from apical.network import Network
+from apical.plausibility import check
+
+DEVICES = ("cpp_standalone", "runtime")
+
+
+def simulate(
+    network: Network,
+    device: str = "cpp_standalone",
+    *,
+    dt: float = 1.0,
+    dtype: Literal["float32", "float64"] = "float32",
+    record: Collection[str] = (),
+    codegen: Literal["auto", "numpy", "cython"] = "auto",
+    capacity: int = 1000,
+    dense: bool = True,
+    profile: bool = False,
+    jobs: int | None = None,
+) -> Simulator:
+    """Build a network on a device.
+
+    Parameters
+    ----------
+    network
+        What to simulate.
+    device
+        ``"cpp_standalone"``: compiled once for each structure, then fast; for training.
+        ``"runtime"``: in this process, without a compiler; for notebooks and looking inside.
+    dt
+        Time step [ms].
+    dtype
+        Precision of state variables and weights.
+    record
+        Populations whose spikes every block returns.
+    codegen
+        What ``runtime`` generates; ``"auto"`` takes Cython where it works.
+    capacity
+        Trials that ``cpp_standalone`` takes in at once; longer blocks are run in parts.
+    dense
+        Whether ``cpp_standalone`` delivers spikes by rows of the weight matrix instead of
+        through Brian2's index arrays; the same bits, sooner.
+    profile
+        Whether ``cpp_standalone`` measures the time of each code object (slower).
+    jobs
+        Compilers to run side by side; the number of processors by default.
+
+    Raises
+    ------
+    DeviceError
+        If the device is not known, or lacks what it needs.
+    LocalityError, WiringError
+        If the network is not plausible, or not complete.
+    """
+    check(network)
+    _check_options(network, device, dt, dtype, record, capacity)
+    from apical.devices.brian.build import Options
+
+    if device == "cpp_standalone":
+        from apical.devices.brian.standalone import StandaloneSimulator
+
+        options = Options(dt, capacity, tuple(record), dense)
+        return StandaloneSimulator(network, options, dtype, profile, jobs or os.cpu_count() or 1)
+    from apical.devices.brian.runtime import RuntimeSimulator
+
+    return RuntimeSimulator(network, Options(dt, capacity, tuple(record)), dtype, codegen)
+
+
+def _check_options(
+    network: Network, device: str, dt: float, dtype: str, record: Collection[str], capacity: int
+) -> None:
+    if device not in DEVICES:
+        raise DeviceError(f"device must be one of {', '.join(DEVICES)}, got {device!r}.")
+    if dtype not in ("float32", "float64"):
+        raise DeviceError(f"dtype must be 'float32' or 'float64', got {dtype!r}.")
+    if capacity < 1:
+        raise DeviceError(f"capacity must be at least 1 trial, got {capacity!r}.")
+    steps = network.trial / dt if dt > 0 else 0.5
+    if abs(steps - round(steps)) > 1e-9:
+        raise DeviceError(
+            f"A trial of {network.trial} ms is not a whole number of steps of dt={dt!r} ms; "
+            "choose a dt that divides it."
+        )
+    known = [population.name for population in network.populations]
+    strangers = sorted(set(record) - set(known))
+    if strangers:
+        raise WiringError(
+            f"record names {', '.join(map(repr, strangers))}, but the network has "
+            f"{', '.join(known)}."
+        )

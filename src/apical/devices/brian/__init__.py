@@ -1,0 +1,1 @@
+"""Brian2 devices: the only modules that import brian2."""

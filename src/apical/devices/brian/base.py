@@ -1,0 +1,136 @@
+"""What every Brian2 simulator shares: its network, its options, its weights."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import brian2 as b2
+import numpy as np
+from brian2.core.names import Nameable
+from brian2.core.tracking import InstanceTrackerSet
+
+from apical.devices.simulator import Block, BlockResult
+from apical.errors import WiringError
+from apical.network import Network
+from apical.projections import Projection
+
+
+class BrianSimulator(ABC):
+    """A network that Brian2 runs, block after block."""
+
+    network: Network
+    compile_seconds: float = 0.0
+
+    @property
+    @abstractmethod
+    def brian(self) -> Mapping[str, Any]:
+        """The live Brian2 objects, by the names of populations and projections."""
+
+    @abstractmethod
+    def add(self, *brian_objects: Any) -> None:
+        """Add Brian2 objects of one's own, for instance a StateMonitor, before the first run."""
+
+    @property
+    @abstractmethod
+    def state(self) -> dict[str, np.ndarray]:
+        """Every variable that the next block depends on, weights included, by name."""
+
+    @state.setter
+    @abstractmethod
+    def state(self, state: Mapping[str, np.ndarray]) -> None: ...
+
+    @abstractmethod
+    def run(self, block: Block) -> BlockResult:
+        """Present a block of trials, from the present state on."""
+
+    def weights(self, projection: Projection | str) -> np.ndarray:
+        """Return W of a projection, shape (n_pre, n_post) [dimensionless]."""
+        name = projection if isinstance(projection, str) else projection.name
+        return self.state[f"{self.network.projection(name).name}.w"]
+
+    def load(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Take over weights: projection name -> W, shape (n_pre, n_post)."""
+        self.state = {f"{self.network.projection(name).name}.w": w for name, w in weights.items()}
+
+
+def checked(
+    state: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, np.ndarray]:
+    """Return the arrays of a state, or say which one does not fit the network."""
+    for name, values in state.items():
+        if name not in shapes:
+            raise WiringError(
+                f"The network has no state {name!r}; the saved state is of another network."
+            )
+        if np.shape(values) != shapes[name]:
+            raise WiringError(
+                f"State {name!r} must have shape {shapes[name]}, got {np.shape(values)}; the saved "
+                "state is of another network."
+            )
+    return dict(state)
+
+
+def check_block(network: Network, block: Block) -> None:
+    """Raise if a block does not fit the network."""
+    n_inputs, n_classes = network.stimulus.size, network.output.size
+    if block.values.shape[1] != n_inputs:
+        raise WiringError(
+            f"Stimulus {network.stimulus.name!r} has {n_inputs} neurons, but the block's trials "
+            f"have {block.values.shape[1]} values; they must match."
+        )
+    if block.labels.min() < 0 or block.labels.max() >= n_classes:
+        raise WiringError(
+            f"Output {network.output.name!r} has {n_classes} neurons, but the block's labels go "
+            f"from {block.labels.min()} to {block.labels.max()}."
+        )
+
+
+class Names:
+    """Names of Brian2 objects of one simulator, as if no other existed in this process.
+
+    Brian2 numbers the names it makes up through all living objects. The same network would then
+    give another program whenever another simulator is alive, and be compiled again.
+    """
+
+    def __init__(self) -> None:
+        self._own = InstanceTrackerSet()
+        self._all = InstanceTrackerSet()
+
+    def __enter__(self) -> None:
+        known = Nameable.__instancefollower__.instance_sets
+        self._all, known[Nameable] = known[Nameable], self._own
+
+    def __exit__(self, *exception: object) -> None:
+        Nameable.__instancefollower__.instance_sets[Nameable] = self._all
+
+
+@contextmanager
+def precision(dtype: np.dtype) -> Iterator[None]:
+    """Make Brian2 use a floating-point type while objects and code are made."""
+    before = b2.prefs.core.default_float_dtype
+    b2.prefs.core.default_float_dtype = dtype.type
+    try:
+        yield
+    finally:
+        b2.prefs.core.default_float_dtype = before
+
+
+def joined(results: Sequence[BlockResult], trial: float, parts: Sequence[Block]) -> BlockResult:
+    """Return the results of consecutive parts of a block as one; `trial` is in [ms]."""
+    starts = trial * np.cumsum([0, *(len(part) for part in parts)])
+    return BlockResult(
+        {
+            name: np.concatenate([result.counts[name] for result in results])
+            for name in results[0].counts
+        },
+        {
+            name: (
+                np.concatenate(
+                    [r.spikes[name][0] + start for r, start in zip(results, starts, strict=False)]
+                ),
+                np.concatenate([r.spikes[name][1] for r in results]),
+            )
+            for name in results[0].spikes
+        },
+    )

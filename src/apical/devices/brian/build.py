@@ -1,0 +1,244 @@
+"""From a description to Brian2 objects, the same for every Brian2 device."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import brian2 as b2
+
+from apical.devices.brian import dense
+from apical.devices.brian.tables import block_arrays, timed_arrays
+from apical.network import Network
+from apical.populations import Error, Population, Stimulus
+from apical.projections import Projection
+
+DIMENSIONS = {"ms": "second", "Hz": "Hz", "1": "1", "integer": "integer"}
+SCALES = {"ms": 1e-3, "Hz": 1.0, "1": 1.0, "integer": 1}
+
+# Order of what happens before a time step, in Brian2's slot 'start'.
+LEARN, COUNT, BEGIN, STEP = range(4)
+
+TAUGHT = "taught"
+"""Name of the event that feedback arrived at a neuron."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to build, apart from what to build.
+
+    Parameters
+    ----------
+    dt
+        Time step [ms].
+    capacity
+        Largest number of trials in a block.
+    record
+        Populations whose spikes are recorded.
+    dense
+        Whether all-to-all projections are delivered by templates of our own (C++ only).
+    """
+
+    dt: float
+    capacity: int
+    record: Collection[str] = ()
+    dense: bool = False
+
+
+@dataclass
+class Built:
+    """A network as Brian2 objects.
+
+    Parameters
+    ----------
+    network
+        The description.
+    objects
+        Groups and synapses, by the names of populations and projections.
+    brian_network
+        The Brian2 network that holds them all.
+    trial_clock
+        Ticks at the start of every trial.
+    closing
+        Objects that act once more after the last trial of a block: learning, and counting.
+    tables
+        Timed arrays that every block fills anew.
+    constants
+        Value of each shared constant, ``<object>.<variable>`` -> number in base units.
+    counters
+        Monitor of the spike counts of each trial, by population.
+    spikes
+        Monitor of spikes, by recorded population.
+    """
+
+    network: Network
+    objects: dict[str, Any]
+    brian_network: b2.Network
+    trial_clock: b2.Clock
+    closing: list[Any]
+    tables: dict[str, b2.TimedArray]
+    constants: dict[str, float] = field(default_factory=dict)
+    counters: dict[str, b2.StateMonitor] = field(default_factory=dict)
+    spikes: dict[str, b2.SpikeMonitor] = field(default_factory=dict)
+
+
+class Builder:
+    """Makes the Brian2 objects of one network."""
+
+    def __init__(self, network: Network, options: Options) -> None:
+        self.network, self.options = network, options
+        self.step = b2.Clock(dt=options.dt * b2.ms, name="step_clock")
+        self.trial = b2.Clock(dt=network.trial * b2.ms, name="trial_clock")
+        self.tables = timed_arrays(network, block_arrays(network, None, options.capacity))
+        self.built = Built(network, {}, b2.Network(), self.trial, [], self.tables)
+
+    def build(self) -> Built:
+        """Return every population and projection as Brian2 objects, in one Brian2 network."""
+        built = self.built
+        for population in self.network.populations:
+            self._group(population)
+        for order, projection in enumerate(self.network.projections):
+            self._synapses(projection, order)
+        built.brian_network.add(*built.objects.values(), *built.closing, *built.spikes.values())
+        return built
+
+    def _group(self, population: Population) -> None:
+        model = population.model
+        counted = not isinstance(population, Stimulus | Error)
+        lines = [model.equations] + ["count : 1"] * counted
+        lines += [
+            f"{name} : {DIMENSIONS[unit]} (shared, constant)"
+            for name, (_, unit) in model.parameters.items()
+        ]
+        reset = [model.reset] + [f"count += {self._counting()}"] * counted
+        group = b2.NeuronGroup(
+            population.size,
+            "\n".join(lines),
+            threshold=model.threshold or None,
+            reset="\n".join(reset) if model.threshold else None,
+            refractory=model.refractory or False,
+            method=model.method,
+            events=self._events(population),
+            clock=self.step,
+            name=population.name,
+            namespace={k: v for k, v in self.tables.items() if k in ("stimulus", "label")},
+        )
+        begin = [model.at_reset] * self.network.reset + [model.at_trial] + ["count = 0"] * counted
+        code = "\n".join(part for part in begin if part)
+        if code:
+            group.run_regularly(code, clock=self.trial, when="start", order=BEGIN)
+        if model.at_step:
+            group.run_regularly(model.at_step, clock=self.step, when="start", order=STEP)
+        self.built.objects[population.name] = group
+        self._constants(population.name, model.parameters)
+        if counted:
+            self._count(population, group)
+        if population.name in self.options.record:
+            spikes = b2.SpikeMonitor(group, name=f"{population.name}_spikes")
+            self.built.spikes[population.name] = spikes
+
+    def _events(self, population: Population) -> dict[str, str] | None:
+        """Return the event that wakes rules which act when feedback arrives."""
+        taught = any(
+            p.post is population and p.rule and p.rule.when == "feedback"
+            for p in self.network.projections
+        )
+        if not taught or self.options.dense:
+            return None
+        return {TAUGHT: f"{population.inputs['teach']} != 0"}
+
+    def _count(self, population: Population, group: b2.NeuronGroup) -> None:
+        monitor = b2.StateMonitor(
+            group,
+            "count",
+            record=True,
+            clock=self.trial,
+            when="start",
+            order=COUNT,
+            name=f"{population.name}_counter",
+        )
+        self.built.counters[population.name] = monitor
+        self.built.closing.append(monitor)
+
+    def _counting(self) -> str:
+        steps, settled = (
+            round(x / self.options.dt) for x in (self.network.trial, self.network.settle)
+        )
+        return f"int(timestep(t, dt) % {steps} >= {settled})" if settled else "1"
+
+    def _constants(self, owner: str, parameters: Mapping[str, tuple[float, str]]) -> None:
+        for name, (value, unit) in parameters.items():
+            self.built.constants[f"{owner}.{name}"] = value * SCALES[unit]
+
+    def _synapses(self, projection: Projection, order: int) -> None:
+        rule, objects = projection.rule, self.built.objects
+        parameters = dict(rule.parameters) if rule else {}
+        if projection.bounds is not None:
+            parameters |= dict(zip(("w_min", "w_max"), projection.bounds, strict=True))
+        deliver = [f"{projection.post.inputs[target]}_post += w" for target in projection.carries]
+        if rule and rule.when == "spike":
+            deliver.append(_update(projection, "learning(t)"))
+        at_spikes = "\n".join(deliver)
+        learns_when_taught = bool(rule and rule.when == "feedback")
+        pathways: dict[str, Any] = {} if self.options.dense else {"on_pre": at_spikes}
+        if learns_when_taught and not self.options.dense:
+            pathways |= {
+                "on_post": {"learn": _update(projection, "learning(t)")},
+                "on_event": {"learn": TAUGHT},
+            }
+        synapses = b2.Synapses(
+            objects[projection.pre.name],
+            objects[projection.post.name],
+            "\n".join(["w : 1", *(f"{name} : 1 (shared, constant)" for name in parameters)]),
+            **pathways,
+            clock=self.step,
+            name=projection.name,
+            namespace={k: v for k, v in self.tables.items() if k in ("learning", "learned")},
+        )
+        synapses.connect()
+        objects[projection.name] = synapses
+        self._constants(projection.name, {k: (float(v), "1") for k, v in parameters.items()})
+        if self.options.dense:
+            self.built.brian_network.add(dense.Delivery(synapses, at_spikes, projection, order))
+        else:
+            synapses.pre.order = order
+        if learns_when_taught:
+            self._learn_when_taught(projection, synapses, order)
+        if rule and rule.when == "trial":
+            self._learn_after_trials(projection, synapses)
+
+    def _learn_when_taught(self, projection: Projection, synapses: b2.Synapses, order: int) -> None:
+        slot = "after_synapses"
+        if self.options.dense:
+            code = _update(projection, "learning(t)")
+            learner = dense.LearnWhenTaught(synapses, code, projection, self.step, slot, order)
+            self.built.brian_network.add(learner)
+        else:
+            group = self.built.objects[projection.post.name]
+            group.set_event_schedule(TAUGHT, when=slot, order=-1)
+            synapses.learn.when, synapses.learn.order = slot, order
+
+    def _learn_after_trials(self, projection: Projection, synapses: b2.Synapses) -> None:
+        code = _update(projection, "learned(t)")
+        if self.options.dense:
+            learner = dense.LearnAfterTrial(synapses, code, projection, self.trial, "start", LEARN)
+            self.built.brian_network.add(learner)
+        else:
+            learner = synapses.run_regularly(code, clock=self.trial, when="start", order=LEARN)
+        self.built.closing.append(learner)
+
+
+def _update(projection: Projection, factor: str) -> str:
+    change = f"w + {factor}*({projection.rule.update})" if projection.rule else "w"
+    return f"w = clip({change}, w_min, w_max)" if projection.bounds else f"w = {change}"
+
+
+def only_closing(built: Built) -> None:
+    """Let only the closing objects act from now on."""
+    for item in built.brian_network.sorted_objects:
+        item.active = item in built.closing
+
+
+def all_active(built: Built) -> None:
+    """Let every object act again."""
+    for item in built.brian_network.sorted_objects:
+        item.active = True

@@ -1,0 +1,158 @@
+"""Compile a generated C++ program once, and keep it for every later run of the same structure."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import platformdirs
+
+from apical.errors import DeviceError
+
+FLAGS = (
+    "-O3",
+    "-march=native",
+    "-std=c++17",
+    "-w",
+    # Without these, vector code must honour errno and floating-point traps nobody looks at.
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    # A product and a sum are rounded one by one, so that every form of a loop gives equal bits.
+    "-ffp-contract=off",
+)
+_HEADERS = (
+    "objects.h",
+    "brianlib/common_math.h",
+    "brianlib/stdint_compat.h",
+    "cmath",
+    "ctime",
+    "iostream",
+    "fstream",
+    "climits",
+)
+
+
+def cache_folder() -> Path:
+    """Return where compiled programs and data are kept: APICAL_CACHE_DIR or the user's cache."""
+    return Path(os.environ.get("APICAL_CACHE_DIR") or platformdirs.user_cache_path("apical"))
+
+
+def scratch(prefix: str) -> Path:
+    """Return a new empty folder beside the compiled programs."""
+    programs = cache_folder() / "programs"
+    programs.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=f".{prefix}-", dir=programs))
+
+
+def compiler() -> str:
+    """Return the path of the C++ compiler: $CXX, or g++."""
+    name = os.environ.get("CXX", "g++")
+    found = shutil.which(name)
+    if found is None:
+        raise DeviceError(
+            f"Device 'cpp_standalone' needs a C++ compiler, and {name!r} is not on the PATH. "
+            "Install g++ (Debian, Ubuntu: apt install g++; conda: conda install gxx), set CXX, "
+            "or use device='runtime'."
+        )
+    return found
+
+
+@cache
+def _target(compiler_path: str) -> str:
+    """Return the compiler's version and what -march=native means on this processor."""
+    command = [compiler_path, "-march=native", "-Q", "--help=target", "--version"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def compile_project(project: Path, jobs: int) -> tuple[Path, bool]:
+    """Compile the program generated in `project`, or find it among those compiled before.
+
+    Parameters
+    ----------
+    project
+        Folder made by `scratch`, with generated code in it; it is used up.
+    jobs
+        Number of compilers to run side by side.
+
+    Returns
+    -------
+    Path
+        Folder with the program ``main``.
+    bool
+        Whether it had to be compiled.
+
+    Raises
+    ------
+    DeviceError
+        If there is no compiler, or it fails.
+    """
+    path = compiler()
+    home = project.parent / _fingerprint(project, path)
+    if (home / "main").exists():
+        shutil.rmtree(project)
+        return home, False
+    _compile(project, path, jobs)
+    try:
+        project.rename(home)
+    except OSError:  # another process was faster
+        shutil.rmtree(project, ignore_errors=True)
+    if not (home / "main").exists():
+        raise DeviceError(
+            f"The compiled program could not be moved to {home}; remove that folder and run again."
+        )
+    return home, True
+
+
+def _fingerprint(project: Path, compiler_path: str) -> str:
+    digest = hashlib.sha256("\n".join((_target(compiler_path), *FLAGS)).encode())
+    for file in sorted([*project.rglob("*.cpp"), *project.rglob("*.h")]):
+        digest.update(f"\n{file.relative_to(project)}\n".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def _compile(project: Path, compiler_path: str, jobs: int) -> None:
+    header = project / "all_headers.h"
+    header.write_text(
+        "".join(
+            f'#include "{name}"\n'
+            if name.startswith(("objects", "brianlib"))
+            else f"#include <{name}>\n"
+            for name in _HEADERS
+        )
+    )
+    flags = ["-c", *FLAGS, "-I."]
+    # Most of a file's compile time is headers, the same for all: they are compiled once.
+    _call(
+        [compiler_path, *flags, "-x", "c++-header", header.name, "-o", f"{header.name}.gch"],
+        project,
+    )
+    _call(
+        [
+            "make",
+            f"-j{jobs}",
+            "main",
+            f"CXX={compiler_path}",
+            "DEPS=",
+            "LFLAGS=",
+            f"OPTIMISATIONS={' '.join(flags)} -include {header.name}",
+        ],
+        project,
+    )
+    for leftover in [*project.rglob("*.o"), *project.rglob("*.gch")]:
+        leftover.unlink()
+
+
+def _call(command: list[str], project: Path) -> None:
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    if done.returncode:
+        log = project.with_suffix(".log")
+        log.write_text(done.stdout + done.stderr)
+        first = next((line for line in done.stderr.splitlines() if "rror" in line), "no message")
+        raise DeviceError(
+            f"Compiling the network failed ({command[0]} exited with {done.returncode}): {first} "
+            f"The whole output is in {log}."
+        )

@@ -1,0 +1,116 @@
+"""Templates of our own for C++ standalone, and dense projections without index arrays.
+
+Brian2 sends every spike through a queue of synapse numbers and looks up both neurons of every
+synapse. Where every presynaptic neuron reaches every postsynaptic one, without delay, synapse
+``i * n_post + j`` joins i and j: the spikes of a step are rows of the weight matrix, and the
+inner loop runs over contiguous memory. The statements are Brian2's own translation of the same
+strings, applied in the same order, so results are the same bits as those of the generic path.
+"""
+
+from typing import Any
+
+from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
+from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
+from brian2.groups.group import CodeRunner
+
+from apical.expressions import vanishes_with
+from apical.projections import Projection
+
+
+class DenseCodeObject(CPPStandaloneCodeObject):
+    """C++ standalone code object that also knows the templates of this package."""
+
+    templater = CPPStandaloneCodeObject.templater.derive("apical.devices.brian")
+
+
+class DenseDevice(CPPStandaloneDevice):
+    """C++ standalone device that takes our templates wherever we have one."""
+
+    def code_object_class(
+        self, codeobj_class: type | None = None, fallback_pref: str | None = None
+    ) -> type:
+        """Return the class of code objects to make."""
+        return codeobj_class or DenseCodeObject
+
+
+class Delivery(CodeRunner):
+    """Delivers the spikes of a dense projection."""
+
+    def __init__(self, synapses: Any, code: str, projection: Projection, order: int) -> None:
+        super().__init__(
+            synapses,
+            "dense_delivery",
+            code=code,
+            clock=synapses.source.clock,
+            when="synapses",
+            order=order,
+            name=f"{synapses.name}_delivery",
+            template_kwds={
+                "n_pre": projection.pre.size,
+                "n_post": projection.post.size,
+                "spikespace": synapses.source.variables["_spikespace"],
+            },
+            needed_variables=["_spikespace"],
+        )
+        self.variables = synapses.variables.__class__(synapses)
+        self.variables.add_reference("_spikespace", synapses.source)
+
+
+class LearnAfterTrial(CodeRunner):
+    """Applies a learning rule to a dense projection at every tick of a clock."""
+
+    def __init__(
+        self, synapses: Any, code: str, projection: Projection, clock: Any, when: str, order: int
+    ) -> None:
+        super().__init__(
+            synapses,
+            "dense_update",
+            code=code,
+            clock=clock,
+            when=when,
+            order=order,
+            name=f"{synapses.name}_learning",
+            template_kwds={
+                "n_pre": projection.pre.size,
+                "n_post": projection.post.size,
+                "skip": _silencer(synapses, projection),
+                "taught": None,
+            },
+        )
+
+
+class LearnWhenTaught(CodeRunner):
+    """Applies a learning rule to the synapses of neurons that feedback has just reached."""
+
+    def __init__(
+        self, synapses: Any, code: str, projection: Projection, clock: Any, when: str, order: int
+    ) -> None:
+        taught = projection.post.inputs["teach"]
+        super().__init__(
+            synapses,
+            "dense_update",
+            code=code,
+            clock=clock,
+            when=when,
+            order=order,
+            name=f"{synapses.name}_learning",
+            template_kwds={
+                "n_pre": projection.pre.size,
+                "n_post": projection.post.size,
+                "skip": _silencer(synapses, projection),
+                "taught": synapses.variables[f"{taught}_post"],
+            },
+            needed_variables=[f"{taught}_post"],
+        )
+
+
+def _silencer(synapses: Any, projection: Projection) -> Any:
+    """Return the presynaptic signal without which the rule changes nothing, if there is one.
+
+    The rows of neurons where it is zero need no visit.
+    """
+    update = projection.rule.update if projection.rule else ""
+    for signal in projection.pre.signals:
+        if vanishes_with(update, f"{signal}_pre"):
+            return synapses.variables[f"{signal}_pre"]
+    return None

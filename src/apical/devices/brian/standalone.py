@@ -1,0 +1,218 @@
+"""C++ standalone: a network compiled once, then fed block after block.
+
+Each block is one run of the compiled program: state and trials go in as files, state and counts
+come out. The program is a function of its inputs, so a run that was cut off goes on with the
+same bits from any saved state.
+"""
+
+import itertools
+import shutil
+import subprocess
+import tempfile
+import time
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import brian2 as b2
+import numpy as np
+from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
+from brian2.devices.device import all_devices
+
+from apical import seeds
+from apical.devices.brian import build, tables, variables
+from apical.devices.brian.base import BrianSimulator, Names, check_block, checked, joined, precision
+from apical.devices.brian.compiling import compile_project, compiler, scratch
+from apical.devices.brian.dense import DenseDevice
+from apical.devices.simulator import Block, BlockResult
+from apical.errors import DeviceError, RunError
+from apical.network import Network
+
+_numbers = itertools.count()
+
+
+class StandaloneSimulator(BrianSimulator):
+    """Runs a network as a compiled C++ program. Made by `apical.simulate`; parameters as there."""
+
+    def __init__(
+        self, network: Network, options: build.Options, dtype: str, profile: bool, jobs: int
+    ) -> None:
+        compiler()
+        self.network, self.options = network, options
+        self.dtype, self.profile, self.jobs = np.dtype(dtype), profile, jobs
+        self.profile_seconds: dict[str, float] = {}
+        self._program: Path | None = None
+        # A Brian2 device of its own, so that simulators do not share generated code.
+        self._device = DenseDevice() if options.dense else CPPStandaloneDevice()
+        self._device_name = f"apical_{next(_numbers)}"
+        all_devices[self._device_name] = self._device
+        b2.set_device(self._device_name, build_on_run=False)
+        self._names = Names()
+        with self._names, precision(self.dtype):
+            self._built = build.Builder(network, options).build()
+            # double, whatever the rest: single precision cannot hold a long duration
+            self._control = b2.NeuronGroup(
+                1,
+                "duration : second (shared)\nseed : integer (shared)",
+                dtype={"duration": np.float64, "seed": np.int32},
+                clock=self._built.trial_clock,
+                name="control",
+            )
+        self._shapes = variables.state_shapes(self._built)
+        self._state: dict[str, np.ndarray] = {}
+        self.state = variables.initial_state(self._built)
+        self._scratch = Path(tempfile.mkdtemp(prefix="apical-"))
+        weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+        weakref.finalize(self, all_devices.pop, self._device_name, None)
+
+    @property
+    def brian(self) -> Mapping[str, Any]:
+        return self._built.objects
+
+    def add(self, *brian_objects: Any) -> None:
+        for item in brian_objects:
+            if self._program is not None or (
+                any(
+                    getattr(variable, "device", self._device) is not self._device
+                    for variable in getattr(item, "variables", {}).values()
+                )
+            ):
+                raise DeviceError(
+                    f"{item.name!r} cannot be added: make Brian2 objects after simulate() and "
+                    "before the first run, and before another network is simulated."
+                )
+        self._built.brian_network.add(*brian_objects)
+
+    @property
+    def state(self) -> dict[str, np.ndarray]:
+        return dict(self._state)
+
+    @state.setter
+    def state(self, state: Mapping[str, np.ndarray]) -> None:
+        for name, values in checked(state, self._shapes).items():
+            self._state[name] = np.ascontiguousarray(values, dtype=self._dtype_of(name))
+
+    def run(self, block: Block) -> BlockResult:
+        """Present a block of trials, from the present state on.
+
+        A block longer than the program's capacity is run in parts; Brian2 monitors added by
+        hand then hold the last part.
+        """
+        check_block(self.network, block)
+        if self._program is None:
+            self._program = self._compile()
+        parts = block.parts(self.options.capacity)
+        return joined(
+            [self._run(part, k) for k, part in enumerate(parts)], self.network.trial, parts
+        )
+
+    def _compile(self) -> Path:
+        started = time.perf_counter()
+        b2.set_device(self._device_name, build_on_run=False)
+        project = scratch("new")
+        with self._names, precision(self.dtype):
+            self._describe_runs()
+            self._device.build(directory=str(project), compile=False, run=False)
+        program, fresh = compile_project(project, self.jobs)
+        self.compile_seconds = time.perf_counter() - started if fresh else 0.0
+        return program
+
+    def _describe_runs(self) -> None:
+        """Have Brian2 generate a program for a block of any length, and for the end of a block."""
+        network, device = self._built.brian_network, self._device
+        network.add(self._control)
+        device.apply_run_args()
+        device.insert_code("main", "_random_generators[0].seed((uint64_t)_array_control_seed[0]);")
+        longest = self.options.capacity * self.network.trial * b2.ms
+        network.run(longest, profile=self.profile)
+        # Brian2 writes the duration into the program; here it is a variable of each block.
+        lines = [item[1] for kind, item in device.main_queue if kind == "run_network"][-1]
+        fixed = f"{network.name}.run({float(longest)!r},"
+        free = f"{network.name}.run(_array_control_duration[0],"
+        if sum(fixed in line for line in lines) != 1:
+            raise DeviceError(
+                f"Brian2 {b2.__version__} writes runs in a form that this version of apical does "
+                "not know; use device='runtime', or a Brian2 that README.md names."
+            )
+        lines[:] = [line.replace(fixed, free) for line in lines]
+        build.only_closing(self._built)
+        before = len(device.main_queue)
+        network.run(self.options.dt * b2.ms, profile=self.profile)
+        # Brian2 would put the clocks to the end of the longest block; they stay where they are.
+        device.main_queue[before:] = [
+            (kind, args)
+            for kind, args in device.main_queue[before:]
+            if not (kind.startswith("set_by") and "_clock_" in args[0])
+        ]
+        build.all_active(self._built)
+
+    def _run(self, block: Block, part: int) -> BlockResult:
+        folder = self._scratch
+        n = len(block)
+        duration = n * self.network.trial * 1e-3
+        arguments = {
+            "control.duration": repr(duration),
+            "control.seed": str(seeds.simulator_seed(self.network.seed, block.index, part)),
+        } | {name: repr(value) for name, value in self._built.constants.items()}
+        arrays = tables.block_arrays(self.network, block, self.options.capacity)
+        inputs = {f"{k}_table.values": v for k, v in arrays.items() if self._uses(k)} | self._state
+        for name, values in inputs.items():
+            file = folder / f"in.{name}"
+            values.tofile(file)
+            arguments[name] = str(file)
+        self._call(folder, arguments)
+        for name in self._shapes:
+            self._state[name] = self._read(folder, variables.view(self._built, name).variable, name)
+        variables.shift_spike_times(self._state, -duration)
+        return self._result(folder, n)
+
+    def _uses(self, table: str) -> bool:
+        return any(known.name == f"{table}_table" for known in self._device.timed_arrays)
+
+    def _call(self, folder: Path, arguments: Mapping[str, str]) -> None:
+        command = ["./main", "--results_dir", f"{folder}/"]
+        command += [f"{name}={value}" for name, value in arguments.items()]
+        # A session of its own: Ctrl-C reaches this process alone, which ends the block first.
+        done = subprocess.run(
+            command, cwd=self._program, capture_output=True, text=True, check=False,
+            start_new_session=True,
+        )  # fmt: skip
+        complaint = done.stderr.strip() or ("Error" in done.stdout and done.stdout.strip())
+        if done.returncode or complaint:
+            raise RunError(
+                f"The compiled network stopped with exit code {done.returncode}: "
+                f"{complaint or 'no message'}. Nothing of this block was kept."
+            )
+        self._device.results_dir, self._device.has_been_run = f"{folder}/", True
+        self._device.array_cache.update(dict.fromkeys(self._device.array_cache))
+
+    def _read(self, folder: Path, variable: Any, name: str) -> np.ndarray:
+        values = np.fromfile(folder / self._device.get_array_filename(variable), variable.dtype)
+        shape = self._shapes[name]
+        if values.size != np.prod(shape):
+            raise RunError(
+                f"The compiled network wrote {values.size} values of {name!r} where "
+                f"{int(np.prod(shape))} were due; is the disk of {folder} full? Free some space, "
+                "or set TMPDIR to another disk, and resume."
+            )
+        return values.reshape(shape)
+
+    def _result(self, folder: Path, n_trials: int) -> BlockResult:
+        counts = {}
+        for name, monitor in self._built.counters.items():
+            rows = np.fromfile(
+                folder / self._device.get_array_filename(monitor.variables["count"]), self.dtype
+            ).reshape(-1, self.brian[name].N)
+            counts[name] = rows[1 : n_trials + 1]  # the first row is before the first trial
+        if self.profile:
+            self._add_profile(folder)
+        return BlockResult(counts, variables.recorded_spikes(self._built))
+
+    def _add_profile(self, folder: Path) -> None:
+        for line in (folder / "profiling_info.txt").read_text().splitlines():
+            name, seconds = line.split("\t")
+            self.profile_seconds[name] = self.profile_seconds.get(name, 0.0) + float(seconds)
+
+    def _dtype_of(self, name: str) -> np.dtype:
+        return variables.view(self._built, name).variable.dtype

@@ -1,0 +1,65 @@
+"""The state of a simulator: what the next block depends on, and where it starts."""
+
+from typing import Any
+
+import numpy as np
+
+from apical import seeds
+from apical.devices.brian.build import Built
+
+
+def state_shapes(built: Built) -> dict[str, tuple[int, ...]]:
+    """Return what the next block depends on: ``<object>.<variable>`` -> shape."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for population in built.network.populations:
+        group = built.objects[population.name]
+        for name, equation in group.equations.items():
+            if equation.type != "subexpression" and "constant" not in equation.flags:
+                shapes[f"{population.name}.{name}"] = (population.size,)
+        if population.model.refractory:
+            shapes[f"{population.name}.lastspike"] = (population.size,)
+    for projection in built.network.projections:
+        shapes[f"{projection.name}.w"] = projection.shape
+    return shapes
+
+
+def initial_state(built: Built) -> dict[str, np.ndarray]:
+    """Return the state before the first trial, drawn from streams named after each variable."""
+    network = built.network
+    state = {name: np.zeros(shape) for name, shape in state_shapes(built).items()}
+    for population in network.populations:
+        for variable, value in population.model.initial.items():
+            name = f"{population.name}.{variable}"
+            rng = seeds.stream(network.seed, "initial", name)
+            if value == "uniform":
+                state[name] = rng.random(population.size)
+            elif value == "exponential":
+                state[name] = rng.exponential(size=population.size)
+            else:
+                state[name] = np.full(population.size, float(value))
+        if population.model.refractory:
+            state[f"{population.name}.lastspike"] = np.full(population.size, -1e4)
+    for projection in network.projections:
+        state[f"{projection.name}.w"] = network.initial_weights(projection)
+    return state
+
+
+def view(built: Built, name: str) -> Any:
+    """Return the Brian2 view, without units, of ``<object>.<variable>``."""
+    owner, _, variable = name.partition(".")
+    return getattr(built.objects[owner], f"{variable}_")
+
+
+def shift_spike_times(state: dict[str, np.ndarray], seconds: float) -> None:
+    """Move the times of last spikes [s], so that they are relative to the next block's start."""
+    for name in state:
+        if name.endswith(".lastspike"):
+            state[name] = state[name] + seconds
+
+
+def recorded_spikes(built: Built) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return times [ms] and neurons of the recorded spikes, by population."""
+    return {
+        name: (np.asarray(monitor.t_) * 1e3, np.array(monitor.i[:]))
+        for name, monitor in built.spikes.items()
+    }

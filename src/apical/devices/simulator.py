@@ -1,0 +1,109 @@
+"""What every simulator offers, and what goes in and comes out of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from apical.errors import DataError
+from apical.network import Network
+from apical.projections import Projection
+
+
+@dataclass(frozen=True)
+class Block:
+    """Trials for one call of a simulator.
+
+    Parameters
+    ----------
+    values
+        Stimuli in [0, 1], shape (n_trials, n_inputs).
+    labels
+        Classes, shape (n_trials,).
+    learning
+        Factor on every learning rate in each trial [dimensionless], shape (n_trials,), or one
+        number for all; 0, the default, switches learning off.
+    index
+        Number of the block in its run, which selects the stream of the simulator's own random
+        numbers.
+    """
+
+    values: np.ndarray
+    labels: np.ndarray
+    learning: np.ndarray = field(default_factory=lambda: np.zeros(()))
+    index: int = 0
+
+    def __post_init__(self) -> None:
+        n = len(self.values)
+        if self.values.ndim != 2 or self.labels.shape != (n,) or n == 0:
+            raise DataError(
+                "A block needs values of shape (n_trials, n_inputs) and labels of shape "
+                f"(n_trials,), got {self.values.shape} and {self.labels.shape}."
+            )
+        object.__setattr__(
+            self, "learning", np.broadcast_to(np.asarray(self.learning, dtype=np.float64), (n,))
+        )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def parts(self, size: int) -> list["Block"]:
+        """Return the block as consecutive blocks of at most `size` trials."""
+        return [
+            Block(
+                self.values[start : start + size],
+                self.labels[start : start + size],
+                self.learning[start : start + size],
+                self.index,
+            )
+            for start in range(0, len(self), size)
+        ]
+
+
+@dataclass(frozen=True)
+class BlockResult:
+    """What a simulator measured over a block.
+
+    Parameters
+    ----------
+    counts
+        Spikes of each neuron in each trial that count for a decision, for each recorded
+        population: name -> shape (n_trials, size).
+    spikes
+        Spike times from the start of the block [ms] and neuron indices, for each population
+        whose spikes were recorded: name -> (times, indices).
+    """
+
+    counts: Mapping[str, np.ndarray]
+    spikes: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+
+class Simulator(Protocol):
+    """What runs a network: trials and weights in, counts and weights out."""
+
+    network: Network
+
+    @property
+    def brian(self) -> Mapping[str, Any]:
+        """The live Brian2 objects, by the names of populations and projections."""
+
+    @property
+    def compile_seconds(self) -> float:
+        """Time spent compiling so far [s]."""
+
+    @property
+    def state(self) -> dict[str, np.ndarray]:
+        """Every variable that the next block depends on, weights included, by name."""
+
+    @state.setter
+    def state(self, state: Mapping[str, np.ndarray]) -> None: ...
+
+    def run(self, block: Block) -> BlockResult:
+        """Present a block of trials, from the present state on."""
+
+    def weights(self, projection: Projection | str) -> np.ndarray:
+        """Return W, shape (n_pre, n_post)."""
+
+    def load(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Take over weights: projection name -> shape (n_pre, n_post)."""

@@ -1,0 +1,178 @@
+"""Values to spikes, and spikes to decisions."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from apical.errors import WiringError
+
+Draw = Literal["uniform", "exponential"]
+"""Draws for each neuron: from [0, 1), or exponential with mean 1."""
+
+
+@dataclass(frozen=True)
+class SpikeModel:
+    """How an input neuron turns its rate into spikes, in Brian2's grammar."""
+
+    equations: str
+    threshold: str
+    reset: str
+    at_trial: str
+    initial: Mapping[str, float | Draw] = field(default_factory=dict)
+    parameters: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Encoder(ABC):
+    """How values in [0, 1] become spikes."""
+
+    @property
+    @abstractmethod
+    def spikes(self) -> SpikeModel:
+        """Equations of one input neuron."""
+
+    @abstractmethod
+    def drive(self, values: np.ndarray) -> np.ndarray:
+        """Return what ``stimulus(t, i)`` holds [Hz], shape (n_trials, n), for values in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Regular(Encoder):
+    """Neurons that integrate their rate and fire: regular trains of random phase.
+
+    The count of a trial is within one spike of rate x time, without the noise of a Poisson
+    train and without a random number at every step.
+
+    Parameters
+    ----------
+    rate
+        Rate that the value 1 stands for [Hz].
+    total
+        Sum to which the values of a trial are scaled [dimensionless], so that every stimulus
+        brings the same number of spikes (divisive normalisation, Carandini & Heeger 2012,
+        doi:10.1038/nrn3136); 0 leaves them as they are.
+    """
+
+    rate: float = 100.0
+    total: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_rate(self, self.rate, self.total)
+
+    @property
+    def spikes(self) -> SpikeModel:
+        return SpikeModel(
+            equations="dphase/dt = rate : 1\nrate : Hz",
+            threshold="phase >= 1",
+            reset="phase -= 1",
+            at_trial="rate = stimulus(t, i)",
+            initial={"phase": "uniform"},
+        )
+
+    def drive(self, values: np.ndarray) -> np.ndarray:
+        return _scaled(values, self.total) * self.rate
+
+
+@dataclass(frozen=True)
+class Poisson(Encoder):
+    """Poisson trains, by the time-rescaling theorem: one random number a spike, not a step.
+
+    A neuron integrates its rate up to an exponentially distributed interval (Brown et al.
+    2002, doi:10.1162/08997660252741149). A neuron spikes at most once a step; a second spike
+    of the same step follows at the next.
+
+    Parameters
+    ----------
+    rate
+        Rate that the value 1 stands for [Hz].
+    total
+        As in `Regular`.
+    """
+
+    rate: float = 100.0
+    total: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_rate(self, self.rate, self.total)
+
+    @property
+    def spikes(self) -> SpikeModel:
+        return SpikeModel(
+            equations="dphase/dt = rate : 1\nrate : Hz\ninterval : 1",
+            threshold="phase >= interval",
+            reset="phase -= interval\ninterval = -log(1 - rand())",
+            at_trial="rate = stimulus(t, i)",
+            initial={"phase": 0.0, "interval": "exponential"},
+        )
+
+    def drive(self, values: np.ndarray) -> np.ndarray:
+        return _scaled(values, self.total) * self.rate
+
+
+@dataclass(frozen=True)
+class Latency(Encoder):
+    """One spike a trial, the sooner the larger the value; a value of 0 stays silent.
+
+    The spike of value u comes ``(1 - u) * window`` after the onset (first-spike code with a
+    linear map; Thorpe, Delorme & Van Rullen 2001, doi:10.1016/S0893-6080(01)00083-1). The
+    onset of the stimulus starts the clock of each input neuron.
+
+    Parameters
+    ----------
+    window
+        Latest time of a spike [ms].
+    """
+
+    window: float = 50.0
+
+    def __post_init__(self) -> None:
+        if not self.window > 0:
+            raise WiringError(f"Latency needs window > 0 ms, got window={self.window!r}.")
+
+    @property
+    def spikes(self) -> SpikeModel:
+        return SpikeModel(
+            equations="dphase/dt = 1/window : 1\nwait : 1",
+            threshold="phase > wait",
+            reset="wait = never",
+            at_trial="phase = 0\nwait = 1 - stimulus(t, i)/Hz + never*int(stimulus(t, i) <= 0*Hz)",
+            initial={"wait": _NEVER},
+            parameters={"window": (self.window, "ms"), "never": (_NEVER, "1")},
+        )
+
+    def drive(self, values: np.ndarray) -> np.ndarray:
+        return np.clip(np.asarray(values, dtype=np.float64), 0, 1)
+
+
+_NEVER = 1e9
+
+
+def _check_rate(encoder: Encoder, rate: float, total: float) -> None:
+    if not rate > 0 or total < 0:
+        raise WiringError(
+            f"{type(encoder).__name__} needs rate > 0 Hz and total >= 0, got rate={rate!r}, "
+            f"total={total!r}."
+        )
+
+
+def _scaled(values: np.ndarray, total: float) -> np.ndarray:
+    """Return values [dimensionless] with the given sum over each trial, or as they are."""
+    values = np.asarray(values, dtype=np.float64)
+    if not total:
+        return values
+    sums = values.sum(axis=1, keepdims=True)
+    return values * np.divide(total, sums, out=np.zeros_like(sums), where=sums > 0)
+
+
+def decisions(counts: np.ndarray) -> np.ndarray:
+    """Return the class with the most spikes, shape (n_trials,); the first among equals.
+
+    Parameters
+    ----------
+    counts
+        Spikes of each class in each trial, shape (n_trials, n_classes).
+    """
+    return np.asarray(counts).argmax(axis=1)

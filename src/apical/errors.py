@@ -1,0 +1,28 @@
+"""Everything this package raises on purpose.
+
+A message says which object, what it needs, what it got and what to do, on one line.
+"""
+
+
+class ApicalError(Exception):
+    """Base class: catch it to catch every error that `apical` raises on purpose."""
+
+
+class LocalityError(ApicalError, ValueError):
+    """A rule reads, or a pathway uses, something that its synapse cannot know."""
+
+
+class WiringError(ApicalError, ValueError):
+    """A population, projection or feedback pathway does not fit the network."""
+
+
+class DataError(ApicalError, ValueError):
+    """A data set is missing, damaged, or not of the form that is needed."""
+
+
+class DeviceError(ApicalError, RuntimeError):
+    """A device is missing, or cannot honour what the description asks for."""
+
+
+class RunError(ApicalError, RuntimeError):
+    """A run, or its directory, cannot go on; what was saved before is intact."""

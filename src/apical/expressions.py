@@ -1,0 +1,120 @@
+"""Read expressions in Brian2's grammar from their syntax tree; nothing is ever evaluated.
+
+Names ending in ``_pre`` live in the presynaptic neuron, names ending in ``_post`` in the
+postsynaptic one; any other name lives in the synapse.
+"""
+
+import ast
+from functools import lru_cache
+
+from apical.errors import LocalityError
+
+FUNCTIONS = frozenset({"abs", "ceil", "clip", "exp", "floor", "int", "log", "sign", "sqrt", "tanh"})
+"""Functions of one synapse's values that an update may call."""
+
+_VANISH_WITH_ARGUMENT = frozenset({"abs", "ceil", "floor", "int", "sign", "sqrt", "tanh"})
+_NODES = (
+    ast.Expression,
+    ast.BinOp,
+    ast.Add,
+    ast.Sub,
+    ast.Mult,
+    ast.Div,
+    ast.Mod,
+    ast.Pow,
+    ast.UnaryOp,
+    ast.USub,
+    ast.UAdd,
+    ast.Not,
+    ast.BoolOp,
+    ast.And,
+    ast.Or,
+    ast.Compare,
+    ast.Lt,
+    ast.LtE,
+    ast.Gt,
+    ast.GtE,
+    ast.Eq,
+    ast.NotEq,
+    ast.Name,
+    ast.Load,
+    ast.Constant,
+    ast.Call,
+)
+
+
+@lru_cache(maxsize=256)
+def parse(text: str) -> ast.expr:
+    """Return the syntax tree of an expression made of allowed nodes only.
+
+    Raises
+    ------
+    LocalityError
+        If `text` is not one expression, or uses anything but arithmetic, comparisons, numbers,
+        names and the functions in `FUNCTIONS`.
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except SyntaxError as error:
+        raise LocalityError(
+            f"{text!r} is not one expression in Brian2's grammar ({error.msg}); "
+            "write the change of w, for instance 'eta * x_pre * gain_post * teach_post'."
+        ) from None
+    for node in ast.walk(tree):
+        if not isinstance(node, _NODES):
+            raise LocalityError(
+                f"{text!r} uses {type(node).__name__}; allowed are arithmetic, comparisons, "
+                "numbers, names and function calls."
+            )
+        if isinstance(node, ast.Constant) and not isinstance(node.value, int | float):
+            raise LocalityError(f"{text!r} holds {node.value!r}; only numbers are allowed.")
+        if isinstance(node, ast.Call) and (
+            not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS or node.keywords
+        ):
+            raise LocalityError(
+                f"{text!r} calls {ast.unparse(node.func)!r}; "
+                f"allowed functions are {', '.join(sorted(FUNCTIONS))}."
+            )
+    return tree.body
+
+
+def names(text: str) -> frozenset[str]:
+    """Return the variables that an expression reads (functions left out)."""
+    tree = parse(text)
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return frozenset(
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called
+    )
+
+
+def place(name: str) -> str:
+    """Return where a name is known: 'pre', 'post' or 'synapse'."""
+    for end in ("pre", "post"):
+        if name.endswith(f"_{end}"):
+            return end
+    return "synapse"
+
+
+def vanishes_with(text: str, name: str) -> bool:
+    """Say whether an expression is zero for certain wherever `name` is zero.
+
+    A simulator may then skip the synapses of neurons whose `name` is zero.
+    """
+    return _vanishes(parse(text), name)
+
+
+def _vanishes(node: ast.expr, name: str) -> bool:
+    match node:
+        case ast.Name(id=found):
+            return found == name
+        case ast.UnaryOp(operand=operand):
+            return not isinstance(node.op, ast.Not) and _vanishes(operand, name)
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            return _vanishes(left, name) or _vanishes(right, name)
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
+            return _vanishes(left, name) and _vanishes(right, name)
+        case ast.BinOp(left=left, op=ast.Div()):
+            return _vanishes(left, name)
+        case ast.Call(func=ast.Name(id=function), args=[argument]):
+            return function in _VANISH_WITH_ARGUMENT and _vanishes(argument, name)
+    return False

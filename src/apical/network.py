@@ -1,0 +1,144 @@
+"""A network: populations, projections and a feedback pathway, described and not yet built."""
+
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+
+from apical import seeds
+from apical.errors import WiringError
+from apical.feedback import FeedbackPathway
+from apical.populations import Error, Population, Stimulus
+from apical.projections import Given, Projection
+
+P = TypeVar("P", bound=Population)
+
+
+@dataclass
+class Network:
+    """What is simulated; it knows nothing of the simulator.
+
+    Parameters
+    ----------
+    seed
+        Seed of every named random stream: weights, feedback, initial states, order of trials.
+    trial
+        Presentation time of one stimulus [ms].
+    reset
+        Whether every neuron is brought back to rest before each trial. False lets the
+        dynamics run on without a pause.
+    settle
+        Time from the onset of a trial after which spikes count for its decision [ms].
+    """
+
+    seed: int = 0
+    trial: float = 100.0
+    reset: bool = True
+    settle: float = 0.0
+    populations: list[Population] = field(default_factory=list, init=False)
+    projections: list[Projection] = field(default_factory=list, init=False)
+    feedback: FeedbackPathway | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if not (self.trial > 0 and 0 <= self.settle < self.trial):
+            raise WiringError(
+                "Network needs trial > 0 ms and 0 <= settle < trial, got "
+                f"trial={self.trial!r}, settle={self.settle!r}."
+            )
+
+    def add(self, population: P) -> P:
+        """Add a population and return it."""
+        if population.name in {known.name for known in self.populations}:
+            raise WiringError(
+                f"The network already has a population {population.name!r}; choose another name."
+            )
+        self.populations.append(population)
+        return population
+
+    def connect(self, pre: Population, post: Population, **options: Any) -> Projection:
+        """Join two populations by a `Projection` with the given options, and return it."""
+        return self._join(Projection(pre, post, **options))
+
+    def teach(self, pathway: FeedbackPathway) -> FeedbackPathway:
+        """Attach the feedback pathway, and drive the error neurons by the population they judge.
+
+        Output spikes of class k excite the positive and inhibit the negative error neuron of
+        k; the two push and pull each other, so that together they hold one signed error.
+        """
+        if self.feedback is not None:
+            raise WiringError(
+                f"The network already has the feedback pathway {self.feedback.name!r}; "
+                "describe a second network to compare another."
+            )
+        for error in {p.pre: None for p in pathway.projections if isinstance(p.pre, Error)}:
+            self._drive(error)
+        for projection in pathway.projections:
+            self._join(projection)
+        self.feedback = pathway
+        return pathway
+
+    @property
+    def stimulus(self) -> Stimulus:
+        """The population that shows the stimuli."""
+        return self._only(Stimulus)
+
+    @property
+    def output(self) -> Population:
+        """The population whose spikes are the decision: the end of the forward projections."""
+        if not self.forward:
+            raise WiringError("The network has no forward projection, so nothing decides.")
+        return self.forward[-1].post
+
+    @property
+    def forward(self) -> list[Projection]:
+        """Forward projections, in the order they were made."""
+        return [p for p in self.projections if p.is_forward]
+
+    @property
+    def plastic(self) -> list[Projection]:
+        """Projections that learn."""
+        return [p for p in self.projections if p.rule is not None]
+
+    def projection(self, name: str) -> Projection:
+        """Return the projection of a name."""
+        for projection in self.projections:
+            if projection.name == name:
+                return projection
+        known = ", ".join(p.name for p in self.projections) or "none"
+        raise WiringError(f"The network has no projection {name!r}; it has {known}.")
+
+    def initial_weights(self, projection: Projection) -> np.ndarray:
+        """Draw W, shape (n_pre, n_post), from the stream named after the projection."""
+        rng = seeds.stream(self.seed, "weights", projection.name)
+        return projection.weights.draw(*projection.shape, rng)
+
+    def _drive(self, error: Error) -> None:
+        n = error.n_classes
+        together = np.eye(n)
+        self.connect(
+            self.output, error, weights=Given(np.concatenate([together, -together], axis=1))
+        )
+        push_pull = error.theta * np.roll(np.eye(2 * n), n, axis=1)
+        self.connect(error, error, weights=Given(push_pull))
+
+    def _join(self, projection: Projection) -> Projection:
+        for end in (projection.pre, projection.post):
+            if end not in self.populations:
+                raise WiringError(
+                    f"Projection {projection.name!r} joins {end.name!r}, which the network does "
+                    "not have; add it first."
+                )
+        if projection.name in {known.name for known in self.projections}:
+            raise WiringError(
+                f"The network already has a projection {projection.name!r}; give this one a name."
+            )
+        self.projections.append(projection)
+        return projection
+
+    def _only(self, kind: type[P]) -> P:
+        found = [p for p in self.populations if isinstance(p, kind)]
+        if len(found) != 1:
+            raise WiringError(
+                f"A network needs exactly one {kind.__name__} population, got {len(found)}."
+            )
+        return found[0]

@@ -1,0 +1,133 @@
+"""Audit a network: everything it learns from must be known where it is used."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from apical.errors import LocalityError, WiringError
+from apical.network import Network
+from apical.projections import Projection
+
+Level = Literal["local", "broadcast", "not local"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of a scorecard.
+
+    Parameters
+    ----------
+    subject
+        Projection or population it is about.
+    level
+        ``"local"``: known at the synapse. ``"broadcast"``: needs a signal that reaches every
+        synapse alike. ``"not local"``: needs what no synapse can know.
+    reason
+        Why, in words.
+    """
+
+    subject: str
+    level: Level
+    reason: str
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """What `check` found."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether nothing needs what a synapse cannot know."""
+        return all(finding.level != "not local" for finding in self.findings)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{f.level:10}  {f.subject}: {f.reason}" for f in self.findings)
+
+
+def check(network: Network) -> Scorecard:
+    """Audit a network and return its scorecard.
+
+    Raises
+    ------
+    LocalityError
+        If the network uses what no synapse can know; the message names each finding.
+    WiringError
+        If it has no forward projection, or learns without a feedback pathway that its rules read.
+    """
+    _ = network.stimulus, network.output
+    findings = [_check_rule(projection) for projection in network.plastic]
+    findings += _check_feedback(network)
+    findings += _check_dynamics(network)
+    card = Scorecard(tuple(findings))
+    faults = [f"{f.subject}: {f.reason}" for f in card.findings if f.level == "not local"]
+    if faults:
+        raise LocalityError("Not biologically plausible: " + "; ".join(faults) + ".")
+    return card
+
+
+def _check_rule(projection: Projection) -> Finding:
+    rule = projection.rule
+    if rule is None:
+        raise WiringError(f"Projection {projection.name!r} has no rule to check.")
+    reads = ", ".join(sorted(rule.signals)) or "nothing"
+    when = "at each presynaptic spike" if rule.when == "spike" else "when a trial ends"
+    return Finding(projection.name, "local", f"rule {rule.name!r} reads {reads}, {when}")
+
+
+def _check_feedback(network: Network) -> list[Finding]:
+    if network.feedback is None:
+        readers = [p.name for p in network.plastic if p.rule and "teach_post" in p.rule.signals]
+        if readers:
+            raise WiringError(
+                f"{', '.join(map(repr, readers))} learn from 'teach_post', but the network has no "
+                "feedback pathway; attach one with network.teach(feedback.direct(error, "
+                "network.forward))."
+            )
+        return []
+    findings = []
+    for projection in network.feedback.projections:
+        copied = _transported(network, projection)
+        if copied is not None:
+            reason = f"its weights are those of {copied.name!r} read backwards (weight transport)"
+            findings.append(Finding(projection.name, "not local", reason))
+        else:
+            findings.append(
+                Finding(
+                    projection.name, "local", "fixed synapses, not derived from forward weights"
+                )
+            )
+    return findings
+
+
+def _transported(network: Network, feedback: Projection) -> Projection | None:
+    """Return the forward projection whose transpose the feedback weights are, if there is one."""
+    weights = network.initial_weights(feedback)
+    halves = (weights, *np.array_split(weights, 2)) if len(weights) > 1 else (weights,)
+    for forward in network.forward:
+        back = network.initial_weights(forward).T
+        for half in halves:
+            if half.shape == back.shape and back.any() and _parallel(half, back):
+                return forward
+    return None
+
+
+def _parallel(a: np.ndarray, b: np.ndarray) -> bool:
+    """Say whether two matrices are multiples of each other."""
+    norms = np.linalg.norm(a) * np.linalg.norm(b)
+    return bool(norms and abs(np.sum(a * b)) > (1 - 1e-9) * norms and min(a.shape) > 0)
+
+
+def _check_dynamics(network: Network) -> list[Finding]:
+    findings = []
+    if network.reset:
+        findings.append(
+            Finding("network", "broadcast", "every neuron is reset between trials by one signal")
+        )
+    if any(p.rule and p.rule.when == "trial" for p in network.plastic):
+        findings.append(
+            Finding("network", "broadcast", "synapses are told when a trial ends, to learn then")
+        )
+    return findings

@@ -1,0 +1,354 @@
+"""Populations: neuron models as equations in Brian2's grammar, what they take and what they offer.
+
+Membranes are dimensionless, in units of the distance from rest to threshold.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from apical.encoding import Draw, Encoder, Regular
+from apical.errors import WiringError
+
+INFINITE = float("inf")
+
+
+@dataclass(frozen=True)
+class NeuronModel:
+    """Equations of one neuron, in Brian2's grammar.
+
+    Parameters
+    ----------
+    equations
+        Differential equations, variables and subexpressions, with units.
+    threshold, reset, refractory
+        As in Brian2; empty where the model has none.
+    at_trial
+        Statements run at the start of every trial; they may call ``stimulus(t, i)`` [Hz] and
+        ``label(t, k)`` [dimensionless, 0 or 1].
+    at_reset
+        Statements that bring the neuron back to rest, run before `at_trial` in a network that
+        resets its state between trials.
+    at_step
+        Statements run at the start of every time step.
+    initial
+        Value of each variable that does not start at 0: a number, or a named draw for
+        each neuron.
+    parameters
+        Value and unit of each shared constant, for instance ``{"tau_m": (20.0, "ms")}``; units
+        are ``"ms"``, ``"Hz"``, ``"1"`` and ``"integer"``. They need no line in `equations`.
+    method
+        Brian2's name of the integration method.
+    """
+
+    equations: str
+    threshold: str = ""
+    reset: str = ""
+    refractory: str = ""
+    at_trial: str = ""
+    at_reset: str = ""
+    at_step: str = ""
+    initial: Mapping[str, float | Draw] = field(default_factory=dict)
+    parameters: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    method: str = "exact"
+
+
+@dataclass(frozen=True)
+class Population(ABC):
+    """`size` neurons of one model."""
+
+    name: str
+    size: int
+
+    def __post_init__(self) -> None:
+        # lower case: array arguments of compiled CUDA programs lose their capitals
+        if not (self.name.isidentifier() and self.name == self.name.lower()):
+            raise WiringError(
+                f"A population's name must be a lower-case identifier, got {self.name!r}; "
+                "use for instance 'hidden_1'."
+            )
+        if not isinstance(self.size, int) or self.size < 1:
+            raise WiringError(
+                f"Population {self.name!r} needs at least 1 neuron, got size={self.size!r}."
+            )
+
+    @property
+    @abstractmethod
+    def model(self) -> NeuronModel:
+        """Equations of one neuron."""
+
+    @property
+    @abstractmethod
+    def inputs(self) -> Mapping[str, str]:
+        """Variable that the spikes of a projection add to, for each input."""
+
+    @property
+    @abstractmethod
+    def signals(self) -> tuple[str, ...]:
+        """Variables that synapses may read."""
+
+    def _positive(self, **values: float) -> None:
+        for key, value in values.items():
+            if not value > 0:
+                raise WiringError(
+                    f"{type(self).__name__} {self.name!r}: {key} must be positive, got {value!r}."
+                )
+
+
+@dataclass(frozen=True)
+class Neurons(Population):
+    """Neurons of a model of one's own.
+
+    Parameters
+    ----------
+    neuron
+        Equations of one neuron.
+    takes
+        Variable that the spikes of a projection add to, for each input, for instance
+        ``{"drive": "I"}``.
+    offers
+        Signals: variables that synapses may read.
+    """
+
+    neuron: NeuronModel = NeuronModel("v : 1")
+    takes: Mapping[str, str] = field(default_factory=dict)
+    offers: tuple[str, ...] = ("x",)
+
+    @property
+    def model(self) -> NeuronModel:
+        return self.neuron
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        return self.takes
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        return self.offers
+
+
+@dataclass(frozen=True)
+class Stimulus(Population):
+    """Input neurons that spike as an encoder makes of the presented values.
+
+    Parameters
+    ----------
+    encoder
+        How values in [0, 1] become spikes.
+    tau_x
+        Time constant of the spike trace ``x`` [ms]; infinite counts the spikes of a trial.
+    """
+
+    encoder: Encoder = field(default_factory=Regular)
+    tau_x: float = INFINITE
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        return {}
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        return ("x",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._positive(tau_x=self.tau_x)
+
+    @property
+    def model(self) -> NeuronModel:
+        spikes = self.encoder.spikes
+        trace, parameters = _trace("x", self.tau_x)
+        return NeuronModel(
+            equations=f"{spikes.equations}\n{trace}",
+            threshold=spikes.threshold,
+            reset=f"{spikes.reset}\nx += 1",
+            at_trial=spikes.at_trial,
+            at_reset="x = 0",
+            initial=dict(spikes.initial),
+            parameters={**parameters, **spikes.parameters},
+            method="euler",
+        )
+
+
+@dataclass(frozen=True)
+class LIF(Population):
+    """Leaky integrate-and-fire neurons with current-based synapses and an apical dendrite.
+
+    ``tau_m dv/dt = I + bias - v``, ``tau_s dI/dt = -I``; a spike at ``v > 1``. The dendrite
+    ``teach`` collects the feedback that arrives; it does not move the membrane.
+
+    Parameters
+    ----------
+    tau_m, tau_s
+        Time constants of the membrane and of the synaptic current [ms].
+    leak
+        False: a perfect integrator, ``tau_m dv/dt = I + bias``.
+    bias
+        Constant current [dimensionless, in units of the threshold].
+    refractory
+        Time after a spike in which the membrane is held [ms].
+    reset
+        ``"subtract"`` takes the threshold off the membrane, ``"rest"`` puts it to 0.
+    v_start
+        Membrane at the start of a run, and of each trial where the network resets its state
+        [dimensionless].
+    tau_x
+        Time constant of the spike trace ``x`` [ms]; infinite counts the spikes of a trial.
+    tau_teach
+        Time constant of the dendrite ``teach`` [ms]; infinite sums over a trial, 0 holds what
+        arrives for one time step.
+    gain
+        Expression for the postsynaptic factor of learning, which stands for the slope of the
+        neuron's response [dimensionless]; it may read ``v``, ``I``, ``x``.
+    """
+
+    tau_m: float = 20.0
+    tau_s: float = 5.0
+    leak: bool = True
+    bias: float = 0.0
+    refractory: float = 0.0
+    reset: Literal["subtract", "rest"] = "subtract"
+    v_start: float = 0.0
+    tau_x: float = INFINITE
+    tau_teach: float = INFINITE
+    gain: str = "int(x > 0)"
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        return {"drive": "I", "teach": "teach"}
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        return ("x", "gain", "teach", "delta", "v", "I")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._positive(tau_m=self.tau_m, tau_s=self.tau_s, tau_x=self.tau_x)
+        if self.tau_m == self.tau_s:
+            raise WiringError(
+                f"LIF {self.name!r}: tau_m and tau_s must differ, got {self.tau_m} ms for both; "
+                "the exact solution divides by their difference. Change one by 1 %."
+            )
+        if min(self.refractory, self.tau_teach) < 0 or self.reset not in ("subtract", "rest"):
+            raise WiringError(
+                f"LIF {self.name!r} needs refractory and tau_teach >= 0 and reset 'subtract' or "
+                f"'rest', got refractory={self.refractory!r}, tau_teach={self.tau_teach!r}, "
+                f"reset={self.reset!r}."
+            )
+
+    @property
+    def model(self) -> NeuronModel:
+        held = " (unless refractory)" if self.refractory else ""
+        current = "(I + bias - v)" if self.leak else "(I + bias)"
+        trace, trace_parameters = _trace("x", self.tau_x)
+        dendrite, dendrite_parameters = _trace("teach", self.tau_teach)
+        return NeuronModel(
+            equations=f"""dv/dt = {current}/tau_m : 1{held}
+dI/dt = -I/tau_s : 1
+{trace}
+{dendrite}
+gain = {self.gain} : 1
+delta = gain*teach : 1""",
+            threshold="v > 1",
+            reset=("v -= 1" if self.reset == "subtract" else "v = 0") + "\nx += 1",
+            refractory="refractory_time" if self.refractory else "",
+            at_reset=f"v = {self.v_start}\nI = 0\nx = 0\nteach = 0",
+            at_step="" if self.tau_teach else "teach = 0",
+            initial={"v": self.v_start},
+            parameters={
+                "tau_m": (self.tau_m, "ms"),
+                "tau_s": (self.tau_s, "ms"),
+                "bias": (self.bias, "1"),
+                **({"refractory_time": (self.refractory, "ms")} if self.refractory else {}),
+                **trace_parameters,
+                **dendrite_parameters,
+            },
+            # without the leak the linear system is singular, and has no solution Brian2 can write
+            method="exact" if self.leak else "exponential_euler",
+        )
+
+
+@dataclass(frozen=True)
+class Error(Population):
+    """Spiking error neurons of a population of classes: one positive, one negative for each.
+
+    Neuron k of the first half is driven up by spikes of class k and down by the label; neuron
+    k of the second half the other way round (Neftci et al. 2017,
+    doi:10.3389/fnins.2017.00324, Methods). Their spikes say "class k fired too much" and
+    "class k fired too little". `size` is twice the number of classes.
+
+    Parameters
+    ----------
+    target
+        Rate that the label asks of its class [Hz].
+    theta
+        Threshold [dimensionless]: the surplus of spikes that makes one error spike.
+    tau
+        Time constant with which the neurons forget [ms]; infinite: never.
+    tau_label
+        Time constant of each of the two low-passes through which the label arrives [ms], so
+        that it comes as late as the output it is compared with; 0 for none.
+    """
+
+    target: float = 100.0
+    theta: float = 1.0
+    tau: float = INFINITE
+    tau_label: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._positive(target=self.target, theta=self.theta, tau=self.tau)
+        if self.tau_label < 0 or self.size % 2:
+            raise WiringError(
+                f"Error {self.name!r} has a positive and a negative neuron for each class, so its "
+                "size must be even, and its tau_label must not be negative; got "
+                f"size={self.size}, tau_label={self.tau_label!r}."
+            )
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes, half the number of neurons."""
+        return self.size // 2
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        return {"drive": "v"}
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        return ("x", "v")
+
+    @property
+    def model(self) -> NeuronModel:
+        leaks, delays = self.tau != INFINITE, self.tau_label > 0
+        label = """shown : 1"""
+        if delays:
+            label = """dshown/dt = (halfway - shown)/tau_label : 1
+dhalfway/dt = (given - halfway)/tau_label : 1
+given : 1"""
+        return NeuronModel(
+            equations=f"""dv/dt = -side*target*shown{" - v/tau" if leaks else ""} : 1
+side = 1 - 2*int(i >= half) : 1
+x : 1
+{label}""",
+            threshold="v > theta",
+            reset="v -= theta\nx += 1",
+            at_trial=f"{'given' if delays else 'shown'} = label(t, i % half)",
+            at_reset="v = 0\nx = 0" + ("\nshown = 0\nhalfway = 0" if delays else ""),
+            parameters={
+                "half": (self.n_classes, "integer"),
+                "target": (self.target, "Hz"),
+                "theta": (self.theta, "1"),
+                **({"tau": (self.tau, "ms")} if leaks else {}),
+                **({"tau_label": (self.tau_label, "ms")} if delays else {}),
+            },
+            method="euler",
+        )
+
+
+def _trace(name: str, tau: float) -> tuple[str, dict[str, tuple[float, str]]]:
+    """Return the equation of a trace, decaying or counting, and its parameter."""
+    if tau in (0, INFINITE):
+        return f"{name} : 1", {}
+    return f"d{name}/dt = -{name}/tau_{name} : 1", {f"tau_{name}": (tau, "ms")}

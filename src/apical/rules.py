@@ -1,0 +1,119 @@
+"""Learning rules: one update string each, in Brian2's grammar, checked where it is written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Literal, get_args
+
+from apical.errors import LocalityError
+from apical.expressions import names, place
+
+When = Literal["trial", "feedback", "spike"]
+
+
+@dataclass(frozen=True)
+class LearningRule:
+    """A local change of the weight of one synapse.
+
+    Parameters
+    ----------
+    name
+        What to call the rule in messages and exports.
+    update
+        Change of the weight ``w`` per update [dimensionless], in Brian2's grammar. Every name
+        is ``w``, one of `parameters`, or ends in ``_pre`` or ``_post``: a signal of one of the
+        two neurons that the synapse joins.
+    parameters
+        Value of each free number [dimensionless].
+    when
+        ``"trial"``: once, at the end of each trial. ``"feedback"``: whenever feedback arrives at
+        the postsynaptic neuron. ``"spike"``: at each presynaptic spike, which is then the
+        presynaptic factor.
+    source
+        Where the rule comes from (paper, DOI, equation).
+
+    Raises
+    ------
+    LocalityError
+        If `update` reads a name that the synapse cannot know, or is not an expression.
+    """
+
+    name: str
+    update: str
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    when: When = "trial"
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if self.when not in get_args(When):
+            raise LocalityError(
+                f"LearningRule {self.name!r}: when must be one of {', '.join(get_args(When))}, "
+                f"got {self.when!r}."
+            )
+        for key, value in self.parameters.items():
+            if not isinstance(value, Real) or isinstance(value, bool):
+                raise LocalityError(
+                    f"LearningRule {self.name!r}: parameter {key!r} must be one number, got "
+                    f"{type(value).__name__}; an array would tell a synapse about other synapses."
+                )
+        known = {"w", *self.parameters}
+        strangers = sorted(
+            name for name in names(self.update) if place(name) == "synapse" and name not in known
+        )
+        if strangers:
+            raise LocalityError(
+                f"LearningRule {self.name!r} reads {', '.join(map(repr, strangers))}, which a "
+                "synapse cannot know. End a name in '_pre' or '_post' to read a signal of one of "
+                "its two neurons, or give a number in `parameters`."
+            )
+
+    @property
+    def signals(self) -> frozenset[str]:
+        """Signals read, with their suffix, for instance ``{'x_pre', 'teach_post'}``."""
+        return frozenset(name for name in names(self.update) if place(name) != "synapse")
+
+
+THREE_FACTOR_SOURCE = (
+    "Lillicrap et al. 2016, doi:10.1038/ncomms13276, eq. 4; Nokland 2016, arXiv:1609.01596, eq. 3"
+)
+
+
+def three_factor(eta: float, when: Literal["trial", "feedback"] = "trial") -> LearningRule:
+    """Presynaptic activity x postsynaptic gain x feedback that arrived.
+
+    The one rule of BP, FA, DFA and IFA; what differs is the pathway that brings ``teach``.
+
+    Parameters
+    ----------
+    eta
+        Learning rate [dimensionless].
+    when
+        At the end of each trial, or whenever feedback arrives.
+    """
+    return LearningRule(
+        "three_factor",
+        "eta * x_pre * gain_post * teach_post",
+        {"eta": eta},
+        when=when,
+        source=THREE_FACTOR_SOURCE,
+    )
+
+
+def three_factor_at_spikes(eta: float) -> LearningRule:
+    """The three-factor rule where the presynaptic factor is the spike itself.
+
+    At each presynaptic spike the weight changes by ``eta * gain_post * teach_post``: the form
+    of event-driven random backpropagation.
+
+    Parameters
+    ----------
+    eta
+        Learning rate [dimensionless].
+    """
+    return LearningRule(
+        "three_factor_at_spikes",
+        "eta * gain_post * teach_post",
+        {"eta": eta},
+        when="spike",
+        source="Neftci et al. 2017, doi:10.3389/fnins.2017.00324, eq. 5",
+    )
