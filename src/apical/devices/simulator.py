@@ -20,7 +20,7 @@ class Block:
     values
         Stimuli in [0, 1], shape (n_trials, n_inputs).
     labels
-        Classes, shape (n_trials,).
+        Classes that the error neurons are shown, shape (n_trials,); None shows none.
     learning
         Factor on every learning rate in each trial [dimensionless], shape (n_trials,), or one
         number for all; 0, the default, switches learning off.
@@ -30,16 +30,17 @@ class Block:
     """
 
     values: np.ndarray
-    labels: np.ndarray
+    labels: np.ndarray | None = None
     learning: np.ndarray = field(default_factory=lambda: np.zeros(()))
     index: int = 0
 
     def __post_init__(self) -> None:
         n = len(self.values)
-        if self.values.ndim != 2 or self.labels.shape != (n,) or n == 0:
+        labels = None if self.labels is None else self.labels.shape
+        if self.values.ndim != 2 or labels not in (None, (n,)) or n == 0:
             raise DataError(
                 "A block needs values of shape (n_trials, n_inputs) and labels of shape "
-                f"(n_trials,), got {self.values.shape} and {self.labels.shape}."
+                f"(n_trials,) or None, got {self.values.shape} and {labels}."
             )
         object.__setattr__(
             self, "learning", np.broadcast_to(np.asarray(self.learning, dtype=np.float64), (n,))
@@ -53,7 +54,7 @@ class Block:
         return [
             Block(
                 self.values[start : start + size],
-                self.labels[start : start + size],
+                None if self.labels is None else self.labels[start : start + size],
                 self.learning[start : start + size],
                 self.index,
             )

@@ -79,7 +79,12 @@ def check_block(network: Network, block: Block) -> None:
             f"Stimulus {network.stimulus.name!r} has {n_inputs} neurons, but the block's trials "
             f"have {block.values.shape[1]} values; they must match."
         )
-    if block.labels.min() < 0 or block.labels.max() >= n_classes:
+    if block.labels is None:
+        if np.any(block.learning):
+            raise WiringError(
+                "The block asks to learn but has no labels to show; give labels, or learning=0."
+            )
+    elif block.labels.min() < 0 or block.labels.max() >= n_classes:
         raise WiringError(
             f"Output {network.output.name!r} has {n_classes} neurons, but the block's labels go "
             f"from {block.labels.min()} to {block.labels.max()}."

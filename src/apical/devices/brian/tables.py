@@ -24,7 +24,8 @@ def block_arrays(network: Network, block: Block | None, rows: int) -> dict[str, 
     if block is not None:
         n = len(block)
         arrays["stimulus"][:n] = network.stimulus.encoder.drive(block.values)
-        arrays["label"][np.arange(n), block.labels] = 1
+        if block.labels is not None:
+            arrays["label"][np.arange(n), block.labels] = 1
         arrays["learning"][:n] = block.learning
         arrays["learned"][1 : n + 1] = block.learning
     return arrays

@@ -1,0 +1,299 @@
+"""The `apical` command."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from apical import __version__, datasets, models
+from apical.devices import DEVICES
+from apical.errors import ApicalError
+from apical.experiments import Experiment, Stopped, resume, run
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def main() -> None:
+    """Run the command; every error that is ours is one line and exit code 2."""
+    _exit_with(commands)
+
+
+def run_model(path: str) -> None:
+    """Run a model script with the arguments of the command line, as ``apical run PATH`` does."""
+    sys.argv[:1] = ["apical", "run", path]
+    main()
+
+
+def _exit_with(command: click.Command) -> None:
+    try:
+        sys.exit(command.main(standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except ApicalError as error:
+        print(f"apical: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="apical")
+def commands() -> None:
+    """A laboratory for learning without backpropagation.
+
+    \b
+    Start with:
+      apical models                        what can be run
+      apical run spiking_dfa --epochs 30   train a spiking network on real digits
+    """
+
+
+class _RunCommand(click.Command):
+    """`apical run`: its options, and those of the model that is named."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        options_with_value = {
+            name
+            for option in self.params
+            if isinstance(option, click.Option) and not option.is_flag
+            for name in option.opts
+        }
+        named = _first_argument(args, options_with_value)
+        if named is not None:
+            model = models.load(named)
+            context.meta["model"] = model
+            self.params = [p for p in self.params if p.name != "resume_from"] + [
+                _click_option(option) for option in model.options
+            ]
+            self.help = f"{model.doc}\n\n\b\nOptions of the model come last."
+        return super().parse_args(context, args)
+
+
+@commands.command("run", cls=_RunCommand, no_args_is_help=True)
+@click.argument("model", required=False)
+@click.option("--dataset", default="digits", show_default=True,
+              help="Data set (see 'apical data list'), or an .npz file with x_train, y_train, "
+              "x_test, y_test.")  # fmt: skip
+@click.option("--data-dir", type=click.Path(), help="Folder with the data set's IDX files.")
+@click.option("--train-trials", type=click.IntRange(1), help="Train on the first N samples only.")
+@click.option("--test-trials", type=click.IntRange(1), help="Test on the first N samples only.")
+@click.option("--validation", type=click.IntRange(0), default=0, show_default=True,
+              help="Hold out N training samples and evaluate on them instead of the test "
+              "samples.")  # fmt: skip
+@click.option("--epochs", type=click.IntRange(0), default=10, show_default=True)
+@click.option("--block", type=click.IntRange(1), default=1000, show_default=True,
+              help="Trials between two checkpoints.")  # fmt: skip
+@click.option("--final-rate", type=click.FloatRange(0, 1), default=0.05, show_default=True,
+              help="Factor on learning rates at the end; it falls linearly from 1.")  # fmt: skip
+@click.option("--seed", "seeds", default="0", show_default=True,
+              help="Seed, or several (0,1,2): one run each, and their mean.")  # fmt: skip
+@click.option("--device", type=click.Choice(DEVICES), default="cpp_standalone", show_default=True)
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32",
+              show_default=True)  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), help="Run directory; runs/... by default.")
+@click.option("--resume", "resume_from", type=click.Path(path_type=Path),
+              help="Go on with the run of this directory; nothing else is needed.")  # fmt: skip
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+@click.option("--figures/--no-figures", default=True, show_default=True)
+@click.pass_context
+def run_command(
+    context: click.Context, model: str | None, resume_from: Path | None = None, **given: Any
+) -> int:
+    """Train the network of a MODEL script, and keep everything in a run directory.
+
+    MODEL is a name that 'apical models' lists, or the path of a script. 'apical run MODEL --help'
+    also lists the model's own options.
+
+    \b
+    Examples:
+      apical run spiking_dfa --epochs 30 --seed 0,1,2
+      apical run models/spiking_dfa.py --dataset mnist --hidden 500 --out runs/mnist
+      apical run --resume runs/mnist
+    """
+    progress, draw = not given.pop("quiet"), given.pop("figures")
+    jobs: list[tuple[Path, Callable[..., dict[str, Any]]]] = []
+    seeds, out = _seeds(given.pop("seeds")), given.pop("out")
+    if resume_from is not None:
+        if model is not None:
+            raise click.UsageError("--resume takes everything from the run directory: no MODEL.")
+        jobs = [
+            (resume_from, lambda stop: resume(resume_from, progress=progress, draw=draw, stop=stop))
+        ]
+    elif model is None:
+        raise click.UsageError("Which MODEL? 'apical models' lists them.")
+    else:
+        loaded: models.Model = context.meta["model"]
+        options = {option.name: given.pop(option.name) for option in loaded.options}
+        given["data_dir"] = given["data_dir"] and str(Path(given["data_dir"]).resolve())
+        for seed in seeds:
+            experiment = Experiment(str(loaded.path), options, seed=seed, **given)
+            folder = _folder(out, loaded.name, experiment, len(seeds) > 1)
+            jobs.append((folder, partial(run, experiment, folder, progress=progress, draw=draw)))
+    return _run_all(jobs)
+
+
+def _run_all(jobs: list[tuple[Path, Callable[..., dict[str, Any]]]]) -> int:
+    console, summaries = Console(), []
+    with _interruptible() as stop:
+        for folder, job in jobs:
+            try:
+                summaries.append(job(stop=stop))
+            except Stopped:
+                console.print(
+                    f"Stopped after a checkpoint. Go on with:\n  apical run --resume {folder}",
+                    soft_wrap=True, highlight=False,
+                )  # fmt: skip
+                return 130
+    console.print(_table(summaries))
+    console.print(f"Run director{'y' if len(jobs) == 1 else 'ies'}:", highlight=False)
+    for folder, _ in jobs:
+        console.print(f"  {folder}", soft_wrap=True, highlight=False)
+    console.print(
+        f"Next: look at {jobs[0][0]}/figures, or train on full MNIST:\n"
+        "  apical run spiking_dfa --dataset mnist --hidden 500 --epochs 10 --out runs/mnist",
+        soft_wrap=True, highlight=False,
+    )  # fmt: skip
+    return 0
+
+
+def _table(summaries: list[dict[str, Any]]) -> Table:
+    first = summaries[0]
+    table = Table(
+        title=f"{first['model']} on {first['dataset']} "
+        f"({first['n_train']:,} training, {first['n_test']:,} test samples)"
+    )
+    columns = ("seed", "epochs", "test accuracy", "training", "compiling", "per trial", "memory")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for s in summaries:
+        per_trial = "-" if s["ms_per_trial"] is None else f"{s['ms_per_trial']:.3f} ms"
+        table.add_row(
+            str(s["seed"]), str(s["epochs"]), f"{s['test_accuracy']:.2%}",
+            f"{s['train_seconds']:.1f} s", f"{s['compile_seconds']:.1f} s", per_trial,
+            f"{s['peak_memory_mb']:.0f} MB",
+        )  # fmt: skip
+    if len(summaries) > 1:
+        mean = sum(s["test_accuracy"] for s in summaries) / len(summaries)
+        table.add_row("mean", "", f"[bold]{mean:.2%}", "", "", "", "")
+    return table
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a wish to stop after the block; the second stops at once."""
+    asked = False
+
+    def ask(signum: int, frame: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        print("\nStopping after this block (Ctrl-C again: at once).", file=sys.stderr)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise click.BadParameter(
+            f"must be a number or numbers joined by commas, got {text!r}", param_hint="--seed"
+        ) from None
+
+
+def _folder(out: Path | None, model: str, experiment: Experiment, many: bool) -> Path:
+    """Return the run's directory: the one asked for, or the first free name under ./runs."""
+    seed = f"seed{experiment.seed}"
+    if out is not None:
+        return out / seed if many else out
+    stem = f"{model}-{Path(experiment.dataset).stem}-{seed}"
+    candidates = (Path("runs") / (f"{stem}-{k}" if k else stem) for k in range(10**6))
+    return next(folder for folder in candidates if not folder.exists())
+
+
+def _first_argument(args: list[str], options_with_value: set[str]) -> str | None:
+    """Return the first argument that is neither an option nor an option's value."""
+    previous = ""
+    for argument in args:
+        if not argument.startswith("-") and previous not in options_with_value:
+            return argument
+        previous = argument
+    return None
+
+
+def _click_option(option: models.Option) -> click.Option:
+    kind: Any = click.Choice(option.choices) if option.choices else option.kind
+    return click.Option(
+        [f"--{option.name.replace('_', '-')}", option.name],
+        type=kind, default=option.default, show_default=option.default is not None,
+        help="Option of the model.",
+    )  # fmt: skip
+
+
+@commands.command("models")
+def models_command() -> None:
+    """List the models that can be run."""
+    table = Table(title="Models", show_lines=False)
+    table.add_column("model", style="bold", no_wrap=True)
+    table.add_column("what it is")
+    for name, (_, doc) in models.available().items():
+        table.add_row(name, doc)
+    Console().print(table)
+    click.echo("Run one with 'apical run MODEL'; 'apical run MODEL --help' lists its options.")
+
+
+@commands.group("data")
+def data_commands() -> None:
+    """List, download and find data sets."""
+
+
+_data_dir = click.option("--data-dir", type=click.Path(path_type=Path), help="Folder to look in.")
+
+
+@data_commands.command("list")
+@_data_dir
+def data_list(data_dir: Path | None) -> None:
+    """List the known data sets, and where they are."""
+    table = Table(title="Data sets")
+    for column in ("name", "training", "test", "classes", "licence", "where"):
+        table.add_column(column, justify="right" if column in ("training", "test") else "left")
+    for source in datasets.available(data_dir):
+        table.add_row(
+            source.name, f"{source.n_train:,}", f"{source.n_test:,}", str(source.n_classes),
+            source.licence, source.where,
+        )  # fmt: skip
+    Console().print(table)
+
+
+@data_commands.command("get")
+@click.argument("name")
+@_data_dir
+def data_get(name: str, data_dir: Path | None) -> None:
+    """Download the data set NAME, check it, and print where it is."""
+    click.echo(datasets.fetch(name, data_dir))
+
+
+@data_commands.command("path")
+@click.argument("name")
+@_data_dir
+def data_path(name: str, data_dir: Path | None) -> int:
+    """Print where the data set NAME is, without downloading it."""
+    found = datasets.path(name, data_dir)
+    if found is None:
+        click.echo(f"apical: {name} is not here yet; 'apical data get {name}'.", err=True)
+        return 2
+    click.echo(found)
+    return 0

@@ -1,0 +1,246 @@
+"""From a configuration to a finished run directory, in one go or in several."""
+
+import hashlib
+import importlib.metadata
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from apical import datasets, figures, models, seeds
+from apical.datasets import Dataset
+from apical.devices import Simulator, simulate
+from apical.errors import RunError
+from apical.network import Network
+from apical.plausibility import check
+from apical.progress import TrainingProgress
+from apical.runs import CONFIG, SUMMARY, Checkpoint, RunDirectory, read_json
+from apical.training import Evaluation, Plan, evaluate, steps
+
+PACKAGES = ("apical", "brian2", "numpy", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that is needed to repeat a run.
+
+    Parameters
+    ----------
+    model
+        Name or path of the model script.
+    options
+        Options of the model.
+    dataset
+        Name of the data set, or path of an npz file.
+    data_dir
+        Where its files are; None for the usual places.
+    train_trials, test_trials
+        Number of samples to use; None for all.
+    validation
+        Number of training samples to hold out and evaluate on instead of the test samples.
+    epochs, block, final_rate
+        As in `Plan`.
+    seed
+        Seed of the run.
+    device, dtype, dt
+        As in `simulate`; `dt` in [ms].
+    """
+
+    model: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    dataset: str = "digits"
+    data_dir: str | None = None
+    train_trials: int | None = None
+    test_trials: int | None = None
+    validation: int = 0
+    epochs: int = 10
+    block: int = 1000
+    final_rate: float = 0.05
+    seed: int = 0
+    device: str = "cpp_standalone"
+    dtype: Literal["float32", "float64"] = "float32"
+    dt: float = 1.0
+
+
+class Stopped(Exception):
+    """The run was asked to stop, and did so after a checkpoint."""
+
+
+def run(
+    experiment: Experiment, out: Path, *, progress: bool = True, draw: bool = True,
+    stop: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:  # fmt: skip
+    """Run an experiment in a new directory, and return its summary.
+
+    Parameters
+    ----------
+    experiment
+        What to run.
+    out
+        Directory of the run, new or empty.
+    progress
+        Whether to show a progress bar.
+    draw
+        Whether to draw figures.
+    stop
+        Asked after every block; True stops the run behind a checkpoint.
+
+    Raises
+    ------
+    ApicalError
+        If something is missing, does not fit, or goes wrong; the last checkpoint is good.
+    Stopped
+        If `stop` asked for it.
+    """
+    prepared = _prepare(experiment)
+    config = {
+        "name": out.resolve().name,
+        **asdict(experiment),
+        "model_sha256": prepared.model.sha256,
+        "data_sha256": fingerprint(prepared.data),
+        "scorecard": [asdict(finding) for finding in check(prepared.network).findings],
+        "versions": versions(),
+    }
+    with RunDirectory.create(out, config) as directory:
+        return _carry_on(directory, prepared, progress, draw, stop)
+
+
+def resume(
+    out: Path, *, progress: bool = True, draw: bool = True,
+    stop: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:  # fmt: skip
+    """Go on with a run that was cut off; parameters and errors as in `run`."""
+    with RunDirectory.reopen(out) as directory:
+        if (out / SUMMARY).exists():
+            return read_json(out / SUMMARY)
+        names = Experiment.__dataclass_fields__
+        try:
+            experiment = Experiment(**{name: directory.config[name] for name in names})
+        except KeyError as error:
+            raise RunError(f"{out / CONFIG} is damaged: it lacks {error}.") from None
+        prepared = _prepare(experiment)
+        _check_same(directory, prepared)
+        return _carry_on(directory, prepared, progress, draw, stop)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    experiment: Experiment
+    model: models.Model
+    data: Dataset
+    network: Network
+
+    def simulator(self) -> Simulator:
+        """Return a new simulator, at its initial state."""
+        e = self.experiment
+        return simulate(self.network, e.device, dt=e.dt, dtype=e.dtype)
+
+
+def _prepare(experiment: Experiment) -> _Prepared:
+    model = models.load(experiment.model)
+    data = datasets.load(experiment.dataset, experiment.data_dir)
+    if experiment.validation:
+        rng = seeds.stream(0, "validation")  # the same samples for every seed
+        data = data.split(experiment.validation, rng)
+    data = data.subset(experiment.train_trials, experiment.test_trials)
+    network = model.build(data, experiment.seed, **experiment.options)
+    return _Prepared(experiment, model, data, network)
+
+
+def _check_same(directory: RunDirectory, prepared: _Prepared) -> None:
+    for name, now, thing in (
+        ("model_sha256", prepared.model.sha256, f"the model {prepared.model.path}"),
+        ("data_sha256", fingerprint(prepared.data), f"the data set {prepared.data.name}"),
+    ):
+        if directory.config.get(name) != now:
+            raise RunError(
+                f"Run {directory.path} cannot go on: {thing} changed since it began. Restore it, "
+                "or start a new run."
+            )
+
+
+def _carry_on(
+    directory: RunDirectory, prepared: _Prepared, progress: bool, draw: bool,
+    stop: Callable[[], bool],
+) -> dict[str, Any]:  # fmt: skip
+    experiment, data = prepared.experiment, prepared.data
+    simulator = prepared.simulator()
+    untrained = simulator.state
+    checkpoint = directory.checkpoint()
+    if checkpoint:
+        simulator.state = checkpoint.state
+    plan = Plan(experiment.epochs, experiment.block, experiment.final_rate)
+    before = checkpoint.seconds if checkpoint else 0.0
+    started = time.perf_counter()
+    position = checkpoint.position if checkpoint else None
+    done = position.trial if position else 0
+    with TrainingProgress(plan.epochs * len(data.train), shown=progress, done=done) as bar:
+        for step in steps(simulator, data, plan, position):
+            directory.append(step)
+            seconds = before + time.perf_counter() - started - simulator.compile_seconds
+            saved = Checkpoint(step.position, simulator.state, directory.metrics_bytes, seconds)
+            directory.save(saved)
+            bar.update(step.position.trial, step.metrics.get("test_accuracy"))
+            if stop() and step.position.epoch < plan.epochs:
+                raise Stopped
+        bar.describe("evaluating")
+        final = evaluate(simulator, data.test, index=-(1 + plan.epochs))
+    weights = {p.name: simulator.weights(p) for p in prepared.network.projections}
+    if draw:
+        figures.draw(directory, prepared.network, data, untrained, simulator.state, final)
+    summary = _summary(prepared, simulator, final, saved.seconds)
+    directory.finish(weights, summary)
+    return summary
+
+
+def _summary(
+    prepared: _Prepared, simulator: Simulator, final: Evaluation, seconds: float
+) -> dict[str, Any]:
+    experiment, data = prepared.experiment, prepared.data
+    learned = experiment.epochs * len(data.train)
+    return {
+        "model": prepared.model.name,
+        "options": dict(experiment.options),
+        "dataset": data.name,
+        "device": experiment.device,
+        "dtype": experiment.dtype,
+        "seed": experiment.seed,
+        "epochs": experiment.epochs,
+        "n_train": len(data.train),
+        "n_test": len(data.test),
+        "test_accuracy": final.accuracy,
+        "train_seconds": round(seconds, 3),
+        "compile_seconds": round(simulator.compile_seconds, 3),
+        "ms_per_trial": round(1e3 * seconds / learned, 4) if learned else None,
+        "peak_memory_mb": round(peak_memory_mb(), 1),
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what results depend on."""
+    found = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), "system": platform.platform(), **found}
+
+
+def peak_memory_mb() -> float:
+    """Return the largest memory of this process plus that of its largest child so far [MB]."""
+    kilobyte = 1 if sys.platform == "darwin" else 1024
+    users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(resource.getrusage(who).ru_maxrss for who in users) * kilobyte / 1e6
+
+
+def fingerprint(data: Dataset) -> str:
+    """Return a check sum of all samples and labels."""
+    digest = hashlib.sha256()
+    for samples in (data.train, data.test):
+        for array in (samples.values, samples.labels):
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

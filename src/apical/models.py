@@ -1,0 +1,151 @@
+"""Model scripts: find them, load them, and read their options from the signature of `build`."""
+
+import ast
+import hashlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, get_args, get_origin
+
+from apical.errors import WiringError
+from apical.network import Network
+
+BuildFunction = Callable[..., Network]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a model.
+
+    Parameters
+    ----------
+    name
+        Keyword of ``build``.
+    kind
+        Its type: int, float, str or bool.
+    choices
+        Values allowed; empty where any is.
+    default
+        Default value.
+    """
+
+    name: str
+    kind: type
+    choices: tuple[str, ...]
+    default: Any
+
+
+@dataclass(frozen=True)
+class Model:
+    """A script with a function ``build(data, seed, *, option=default, ...) -> Network``.
+
+    Parameters
+    ----------
+    path
+        The script.
+    doc
+        Its docstring.
+    build
+        The function.
+    options
+        Keyword-only arguments of the function.
+    """
+
+    path: Path
+    doc: str
+    build: BuildFunction
+    options: tuple[Option, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the script, without its ending."""
+        return self.path.stem
+
+    @property
+    def sha256(self) -> str:
+        """Check sum of the script."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+
+def folders() -> list[Path]:
+    """Return where models are looked for: ``./models``, and those that came with the package."""
+    package = Path(__file__).parent
+    places = [Path("models"), package / "models", package.parents[1] / "models"]
+    return [place for place in places if place.is_dir()]
+
+
+def available() -> dict[str, tuple[Path, str]]:
+    """Return the known models: name -> (script, first line of its docstring)."""
+    found: dict[str, tuple[Path, str]] = {}
+    for folder in folders():
+        for path in sorted(folder.glob("*.py")):
+            doc = ast.get_docstring(ast.parse(path.read_text())) or ""
+            found.setdefault(path.stem, (path, doc.partition("\n")[0]))
+    return found
+
+
+def load(name: str) -> Model:
+    """Load a model by its path or its name.
+
+    Raises
+    ------
+    WiringError
+        If there is no such script, or it has no fitting function ``build``.
+    """
+    path = Path(name)
+    if not path.is_file():
+        known = available()
+        if path.stem not in known or path.suffix not in ("", ".py"):
+            raise WiringError(
+                f"There is no model {name!r}; known models are {', '.join(known) or 'none'}. "
+                "Give one of them, or the path of a script."
+            )
+        path = known[path.stem][0]
+    module = _imported(path.resolve())
+    build = getattr(module, "build", None)
+    if not callable(build):
+        raise WiringError(
+            f"Model {path} must define build(data, seed, *, option=default, ...) that returns a "
+            "Network; it does not."
+        )
+    return Model(path.resolve(), inspect.getdoc(module) or "", build, _options(path, build))
+
+
+def _imported(path: Path) -> ModuleType:
+    name = f"apical_model_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise WiringError(f"Model {path} is not a Python script; its name must end in '.py'.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise WiringError(f"Model {path} does not parse: {error}.") from None
+    return module
+
+
+def _options(path: Path, build: BuildFunction) -> tuple[Option, ...]:
+    signature = inspect.signature(build, eval_str=True)
+    options = []
+    for parameter in signature.parameters.values():
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+            continue
+        annotation = parameter.annotation
+        # an optional value: None means that the model chooses
+        union = [kind for kind in get_args(annotation) if kind is not type(None)]
+        if get_origin(annotation) is Literal:
+            options.append(Option(parameter.name, str, get_args(annotation), parameter.default))
+            continue
+        kind = union[0] if union else annotation
+        if kind not in (int, float, str, bool) or parameter.default is inspect.Parameter.empty:
+            raise WiringError(
+                f"Model {path}: option {parameter.name!r} of build needs a default and a type "
+                "among int, float, str, bool and Literal."
+            )
+        options.append(Option(parameter.name, kind, (), parameter.default))
+    return tuple(options)

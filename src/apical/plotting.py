@@ -1,0 +1,482 @@
+"""Figures: arrays in, matplotlib Axes out, in one calm style.
+
+Figures are made without pyplot: no global state changes, nothing needs a display, and a notebook
+shows ``axes.figure``. Every function takes ``ax=`` to draw into Axes of one's own.
+"""
+
+import functools
+import io
+import os
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import matplotlib
+import numpy as np
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import ArrayLike, NDArray
+
+from apical.errors import DataError
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Colours that stay apart in every common form of colour blindness (Okabe & Ito 2008)."""
+
+STYLE: dict[str, Any] = {
+    **{"font.family": "DejaVu Sans", "font.size": 9, "axes.labelsize": 10, "text.usetex": False},
+    **{"axes.titlesize": 10, "axes.titlelocation": "left", "legend.frameon": False},
+    **{"axes.spines.right": False, "axes.spines.top": False, "axes.linewidth": 0.8},
+    **{"axes.prop_cycle": cycler(color=PALETTE), "lines.linewidth": 1.6, "lines.markersize": 3.5},
+    **{"figure.dpi": 100, "savefig.bbox": None, "figure.facecolor": "white"},
+}
+"""Settings under which everything here is drawn and saved."""
+
+_GREY = "#6E6E6E"
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_Spikes = Mapping[str, tuple[ArrayLike, ArrayLike]]
+
+
+class _Figure(Figure):
+    """A figure that a notebook shows although pyplot does not know it."""
+
+    def _repr_png_(self) -> bytes:
+        return _png(self, self.dpi)
+
+
+def _styled(draw: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Run a function under `STYLE`; the settings of the caller are back when it returns."""
+
+    @functools.wraps(draw)
+    def styled(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with matplotlib.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return styled
+
+
+@_styled
+def learning_curve(
+    trials: ArrayLike,
+    accuracy: ArrayLike,
+    *,
+    train: ArrayLike | None = None,
+    name: str = "test",
+    chance: float | None = None,
+    published: Mapping[str, float] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw test accuracy [%] against trials learned; call again with ``ax=`` to compare.
+
+    Parameters
+    ----------
+    trials
+        Trials learned before each test, rising, shape (n_points,).
+    accuracy
+        Fraction decided correctly with learning off, shape (n_points,), or for several seeds
+        (n_seeds, n_points): a thin line for each seed, a thick one for their mean.
+    train
+        The same fraction on training data, of either shape; its mean is drawn dotted.
+    name
+        What the curve is called at its right end.
+    chance
+        Fraction that guessing would reach, drawn as a dotted line.
+    published
+        Fractions reported elsewhere, by source, drawn as dashed lines.
+    """
+    at = _checked("trials", trials, "numbers from 0", "count trials learned", low=0)
+    if not at.size or np.any(np.diff(at) <= 0):
+        _refuse("trials", "one or more rising numbers", f"{at}", "sort the tests by trials learned")
+    tested = _fractions("accuracy", accuracy, len(at))
+    trained = tested[:0] if train is None else _fractions("train", train, len(at))
+    levels = [(key, value, (0, (5, 3))) for key, value in (published or {}).items()]
+    levels += [] if chance is None else [("chance", chance, (0, (1, 2)))]
+    heights = [100 * _fractions(key, [value], 1)[0, 0] for key, value, _ in levels]
+    ax = _axes(ax, (6.0, 3.4))
+    (mean,) = ax.plot(at, 100 * tested.mean(0), zorder=3, marker="o" if len(at) <= 30 else None)
+    ends = [(mean, name if len(tested) == 1 else f"{name}, {len(tested)} seeds")]
+    if len(tested) > 1:
+        ax.plot(at, 100 * tested.T, color=mean.get_color(), linewidth=0.7, alpha=0.4)
+    if len(trained):
+        ends += [
+            (line, f"{name}, training data")
+            for line in ax.plot(at, 100 * trained.mean(0), ":", color=mean.get_color())
+        ]
+    for (key, _, dashes), height in zip(levels, heights, strict=True):
+        ends.append((ax.axhline(height, color=_GREY, linewidth=1, linestyle=dashes), key))
+    _finish_curves(ax, ends)
+    return ax
+
+
+def _finish_curves(ax: Axes, ends: list[tuple[Any, str]]) -> None:
+    """Set limits, axis labels and, right of the lines, names that keep clear of each other."""
+    last, (low, high) = max(ax.dataLim.x1, 1.0), ax.dataLim.intervaly
+    room = max(0.08 * (high - low), 1.0)
+    bottom, top = max(low - room, -1.5), min(high + room, 100 + 0.25 * room)
+    ax.set(xlim=(-0.02 * last, 1.02 * last), ylim=(bottom, top))
+    ax.set(xlabel="trials learned", ylabel="accuracy, learning off [%]")
+    if last >= 10_000:
+        ax.set_xlabel("trials learned [thousands]")
+        ax.xaxis.set_major_formatter(lambda x, _: f"{x / 1000:g}")
+    for line, text in ends:
+        color, height = line.get_color(), float(line.get_ydata()[-1])
+        link = {"arrowstyle": "-", "color": color, "lw": 0.6, "shrinkA": 1, "shrinkB": 0}
+        ax.annotate(
+            f"{text} ({height:.1f} %)", (1.0, height), (1.03, 0), ("axes fraction", "data"),
+            "axes fraction", link | {"relpos": (0, 0.5)}, False,
+            color=color, va="center", gid="name",
+        )  # fmt: skip
+    names = [text for text in ax.texts if text.get_gid() == "name"]
+    names.sort(key=lambda text: text.xy[1])
+    places = [(text.xy[1] - bottom) / (top - bottom) for text in names]
+    gap = 1.35 * names[0].get_fontsize() / 72 / _inches(ax)
+    for i in range(1, len(places)):
+        places[i] = max(places[i], places[i - 1] + gap)
+    places[-1] = min(places[-1], 1.0)
+    for i in reversed(range(len(places) - 1)):
+        places[i] = min(places[i], places[i + 1] - gap)
+    for text, place in zip(names, places, strict=True):
+        text.set_position((1.03, place))
+
+
+@_styled
+def raster(
+    spikes: _Spikes,
+    sizes: Mapping[str, int],
+    duration_ms: float,
+    *,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the spikes of one trial, a band for each population.
+
+    Parameters
+    ----------
+    spikes
+        Times from the start of the trial [ms] and neuron indices, by population:
+        name -> (times, neurons), both of shape (n_spikes,), which may be empty.
+    sizes
+        Number of neurons by population, in the order of the bands from the bottom (stimulus)
+        to the top (error). Populations that `spikes` does not name are left out.
+    duration_ms
+        Length of the trial [ms].
+    title
+        Text above the raster.
+    """
+    names = [name for name in sizes if name in spikes]
+    if not names or len(names) < len(spikes):
+        _refuse("spikes", f"populations of sizes {list(sizes)}", f"{list(spikes)}", "name the same")
+    bands = [_band(name, spikes[name], sizes[name], duration_ms) for name in names]
+    ax = _axes(ax, (5.6, 3.8))
+    heights = np.array([float(sizes[name]) for name in names]) ** 0.4
+    heights = np.maximum(heights / heights.sum(), 0.11)
+    starts = np.cumsum([0.0, *(heights + 0.03)])  # 0.03 between the bands
+    for k, (times, neurons) in enumerate(bands):
+        pitch = heights[k] / sizes[names[k]]
+        points = 72 * _inches(ax) * pitch / starts[-1]
+        look = {"markersize": np.clip(0.9 * points, 1.3, 7), "mew": 0.6 if points < 2 else 1.0}
+        ax.axhspan(starts[k], starts[k] + heights[k], color="#F4F4F4", linewidth=0, zorder=0)
+        ax.plot(times, starts[k] + (neurons + 0.5) * pitch, "|", color=_color(k), **look)
+        if not times.size:
+            middle = (duration_ms / 2, starts[k] + heights[k] / 2)
+            ax.text(*middle, "no spikes", color=_GREY, ha="center", va="center")
+    ax.set(xlim=(0, duration_ms), ylim=(0, starts[-1] - 0.03), xlabel="time [ms]", title=title)
+    ax.set_yticks(starts[:-1] + heights / 2, [f"{name}\n({sizes[name]})" for name in names])
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    return ax
+
+
+def _band(
+    name: str, spikes: tuple[ArrayLike, ArrayLike], size: int, duration_ms: float
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return times [ms] and neurons of a population, checked."""
+    where, within = f"spikes[{name!r}]", f"times from 0 to {duration_ms:g} ms"
+    do = "select one trial and subtract its start"
+    times = _checked(where, spikes[0], within, do, low=0, high=duration_ms * (1 + 1e-9))
+    within, do = f"whole neuron indices from 0 to {size - 1}", "correct sizes or the indices"
+    neurons = _checked(where, spikes[1], within, do, low=0, high=size - 1, whole=True)
+    if len(times) != len(neurons):
+        got = f"{len(times)} times and {len(neurons)} neurons"
+        _refuse(where, "one neuron for each time", got, "pass both arrays of one recording")
+    return times, neurons
+
+
+@_styled
+def raster_pair(
+    before: _Spikes,
+    after: _Spikes,
+    sizes: Mapping[str, int],
+    duration_ms: float,
+    label: int | str,
+    decision_before: int | str,
+    decision_after: int | str,
+    *,
+    ax: Sequence[Axes] | None = None,
+) -> NDArray[Any]:
+    """Draw the same trial before and after learning, side by side; return both Axes.
+
+    Parameters
+    ----------
+    before, after
+        Spikes of the trial as in `raster`, of the same populations.
+    sizes, duration_ms
+        As in `raster`.
+    label
+        Class of the stimulus, number or name.
+    decision_before, decision_after
+        What the network decided.
+    """
+    if set(before) != set(after):
+        _refuse(
+            "after", f"the populations of before {list(before)}", f"{list(after)}", "match them"
+        )
+    if ax is None:
+        ax = _Figure(figsize=(8.6, 3.8), layout="constrained").subplots(1, 2)
+    pair = np.array(ax, dtype=object).ravel()
+    if len(pair) != 2:
+        _refuse("ax", "two Axes", f"{len(pair)}", "pass a pair, or None for a new figure")
+    said = f"before learning: says {decision_before}"
+    raster(before, sizes, duration_ms, title=said, ax=pair[0])
+    said = f"after learning: says {decision_after} (label {label})"
+    raster(after, sizes, duration_ms, title=said, ax=pair[1]).tick_params(labelleft=False)
+    return pair
+
+
+@_styled
+def confusion_matrix(
+    labels: ArrayLike,
+    decisions: ArrayLike,
+    class_names: Sequence[str] | None = None,
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw how often each class (row) was decided as each class (column).
+
+    Parameters
+    ----------
+    labels, decisions
+        Class of each trial and what was decided, whole numbers from 0, shape (n_trials,).
+    class_names
+        Names of the classes, shape (n_classes,); None shows numbers.
+    """
+    high = np.inf if class_names is None else len(class_names) - 1
+    needs, do = f"whole class numbers from 0 to {high}", "number or name all classes"
+    true = _checked("labels", labels, needs, do, low=0, high=high, whole=True)
+    decided = _checked("decisions", decisions, needs, do, low=0, high=high, whole=True)
+    if len(true) != len(decided) or not len(true):
+        got = f"{len(decided)} for {len(true)} labels"
+        _refuse("decisions", "one for each label, and a trial", got, "pass both of the same trials")
+    n = int(max(true.max(), decided.max())) + 1 if class_names is None else len(class_names)
+    counts = np.zeros((n, n), dtype=np.int64)
+    np.add.at(counts, (true, decided), 1)
+    shares = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    ax = _axes(ax, (5.0, 4.2))
+    _color_bar(ax, ax.imshow(shares, cmap="Blues", vmin=0, vmax=100), "share of the row [%]")
+    for row, column in np.argwhere(counts) if n <= 12 else ():
+        color = "white" if shares[row, column] > 55 else "#333333"
+        at = {"ha": "center", "va": "center", "fontsize": 8, "color": color}
+        ax.text(column, row, str(counts[row, column]), **at)
+    if n <= 12 or class_names is not None:
+        names = [str(name) for name in class_names or range(n)]
+        ax.set_xticks(range(n), names, rotation=90 if max(map(len, names)) > 3 else 0)
+        ax.set_yticks(range(n), names)
+    ax.set(xlabel="decision [class]", ylabel="label [class]")
+    ax.set_title(f"accuracy {100 * np.mean(true == decided):.1f} % of {len(true)} trials")
+    return ax
+
+
+@_styled
+def receptive_fields(
+    weights: ArrayLike,
+    shape: Sequence[int],
+    n: int = 36,
+    rng: np.random.Generator | None = None,
+    *,
+    unit: str = "threshold",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the weights into single neurons as images, or all weights if the stimulus is none.
+
+    The colours end at the 99.5th percentile of what is drawn; the colour bar points beyond.
+
+    Parameters
+    ----------
+    weights
+        Shape (n_pre, n_post).
+    shape
+        Height and width of the stimulus, or (n_pre,).
+    n
+        Number of neurons: those with the largest weight norm.
+    rng
+        Draws the neurons at random instead.
+    unit
+        Unit of the weights.
+    """
+    shape, needs = tuple(shape), "numbers of shape (n_pre, n_post)"
+    w = _checked("weights", weights, needs, "pass one projection", ndims=(2,)).astype(float)
+    if len(shape) not in (1, 2) or np.prod(shape) != len(w) or not w.size or n < 1:
+        got, do = f"shape {shape} for weights {w.shape}, n={n}", "take the shape of the data set"
+        _refuse("shape", "(height, width) or (n_pre,), n >= 1", got, do)
+    ax = _axes(ax, (5.0, 4.4))
+    if len(shape) == 1:
+        image = ax.imshow(w, aspect="auto", origin="lower", **_diverging(w))
+        ax.set(xlabel="postsynaptic neuron [index]", ylabel="presynaptic neuron [index]")
+    else:
+        order = np.argsort(-np.linalg.norm(w, axis=0), kind="stable")
+        order = (order if rng is None else rng.permutation(w.shape[1]))[:n]
+        image = _mosaic(ax, w[:, order].T.reshape(-1, *shape))
+        which = "of largest weight norm" if rng is None else "drawn at random"
+        ax.set_title(f"{len(order)} of {w.shape[1]} neurons, {which}")
+    _color_bar(ax, image, f"weight [{unit}]")
+    return ax
+
+
+def _mosaic(ax: Axes, fields: NDArray[Any]) -> Any:
+    """Draw images (n, height, width) [pixels] in rows, a thin frame around each."""
+    n, height, width = fields.shape
+    columns = int(np.ceil(np.sqrt(n)))
+    gap = 1 + max(height, width) // 16
+    canvas = np.full((-(-n // columns) * (height + gap), columns * (width + gap)), np.nan)
+    frames = []
+    for k, field in enumerate(fields):
+        top, left = k // columns * (height + gap), k % columns * (width + gap)
+        canvas[top : top + height, left : left + width] = field
+        frames.append(Rectangle((left - 0.5, top - 0.5), width, height))
+    image = ax.imshow(canvas[:-gap, :-gap], interpolation="nearest", **_diverging(fields))
+    ax.add_collection(PatchCollection(frames, facecolor="none", edgecolor="#BBBBBB", linewidth=0.5))
+    ax.set(xticks=[], yticks=[], xlabel=f"fields of {height} x {width} [pixels]")
+    return image
+
+
+@_styled
+def firing_rates(
+    rates: Mapping[str, ArrayLike], *, log: bool | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw how firing rates are distributed; silent neurons are counted in the names.
+
+    Parameters
+    ----------
+    rates
+        Rate of each neuron [Hz], by population: name -> shape (n,).
+    log
+        Whether the axis of rates is logarithmic; None decides: if rates span more than 100.
+    """
+    do = "divide spike counts by the time in seconds"
+    given = {k: _checked(f"rates[{k!r}]", v, "rates >= 0 Hz", do, low=0) for k, v in rates.items()}
+    if not given or not all(len(values) for values in given.values()):
+        _refuse("rates", "populations with neurons", f"{list(given)}", "leave out the empty ones")
+    firing = np.concatenate([values[values > 0] for values in given.values()])
+    low, high = (firing.min(), firing.max()) if firing.size else (1.0, 1.0)
+    log = bool(high > 100 * low) if log is None else log
+    edges = np.geomspace(low / 1.1, high * 1.1, 31) if log else np.linspace(0, 1.05 * high, 31)
+    ax = _axes(ax, (5.2, 3.2))
+    for k, (name, values) in enumerate(given.items()):
+        share = 100 * np.histogram(values[values > 0], edges)[0] / len(values)
+        look = {"color": _color(k), "linewidth": 1.4, "zorder": 3}
+        text = f"{name} ({np.sum(values == 0)} of {len(values)} silent)"
+        ax.stairs(share, edges, label=text, **look)
+        ax.stairs(share, edges, fill=True, color=_color(k), alpha=0.12)
+    ax.set(xlabel="firing rate [Hz]", ylabel="neurons [% of the population]")
+    ax.set(xscale="log" if log else "linear", xlim=(edges[0], edges[-1]), ylim=(0, None))
+    ax.legend()
+    return ax
+
+
+@_styled
+def save(ax: Axes | Sequence[Axes] | NDArray[Any], path: str | os.PathLike[str]) -> Path:
+    """Write the figure of Axes as a PNG of 150 dots per inch, whole or not at all.
+
+    The same data give the same bytes: the file names no time and no software.
+    """
+    path = Path(path)
+    figures = {axes.figure.figure for axes in np.array(ax, dtype=object).ravel()}
+    if len(figures) != 1:
+        _refuse("ax", "Axes of one figure", f"{len(figures)} figures", "save one after another")
+    if path.suffix.lower() != ".png" or not path.parent.is_dir():
+        _refuse(
+            "path", "a .png file in an existing folder", f"{path}", "rename it or make the folder"
+        )
+    content, part = _png(figures.pop(), 150), path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _png(figure: Figure, dpi: float) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
+    """Return Axes as given, or those of a new figure of a size [inches]."""
+    return _Figure(figsize=size, layout="constrained").subplots() if ax is None else ax
+
+
+def _inches(ax: Axes) -> float:
+    return float(ax.get_position().height * ax.figure.figure.get_figheight())
+
+
+def _color(k: int) -> str:
+    return PALETTE[k % len(PALETTE)]
+
+
+def _diverging(weights: NDArray[Any]) -> dict[str, Any]:
+    limit = float(np.quantile(np.abs(weights), 0.995)) or float(np.abs(weights).max()) or 1.0
+    return {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+
+
+def _color_bar(ax: Axes, image: Any, label: str) -> None:
+    """Add a colour bar beside an image, and take the frame off both."""
+    beyond = "both" if np.nanmax(np.abs(image.get_array())) > image.norm.vmax else "neither"
+    bar = ax.figure.colorbar(image, ax=ax, label=label, shrink=0.85, extend=beyond)
+    bar.outline.set_visible(False)
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
+
+
+def _fractions(where: str, values: ArrayLike, n_points: int) -> NDArray[Any]:
+    """Return fractions as rows of `n_points`, checked."""
+    needs, do = "fractions from 0 to 1", "divide percentages by 100"
+    rows = np.atleast_2d(_checked(where, values, needs, do, ndims=(1, 2), low=0, high=1))
+    if rows.shape[1] != n_points or not len(rows):
+        do = "test every seed after the same trials"
+        _refuse(where, f"{n_points} points for each seed, as trials", f"shape {rows.shape}", do)
+    return rows
+
+
+def _checked(
+    where: str,
+    values: ArrayLike,
+    needs: str,
+    do: str,
+    *,
+    ndims: tuple[int, ...] = (1,),
+    low: float = -np.inf,
+    high: float = np.inf,
+    whole: bool = False,
+) -> NDArray[Any]:
+    """Return finite numbers from `low` to `high` as an array, or raise an error that says why."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf" or array.ndim not in ndims:
+        needs = f"{needs} in {' or '.join(map(str, ndims))} dimensions"
+        _refuse(where, needs, f"shape {array.shape} of {array.dtype}", do)
+    if array.size and not (
+        np.all(np.isfinite(array)) and low <= array.min() <= array.max() <= high
+    ):
+        _refuse(where, needs, f"{array.min():g} to {array.max():g}", do)
+    if whole and np.any(array != np.floor(array)):
+        _refuse(where, needs, "fractions", do)
+    return array.astype(np.int64) if whole else array
+
+
+def _refuse(where: str, needs: str, got: str, do: str) -> NoReturn:
+    raise DataError(f"{where}: needs {needs}, got {got}; {do}.")

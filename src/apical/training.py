@@ -1,0 +1,233 @@
+"""Training: blocks of trials with learning on, evaluation with learning off.
+
+What is called accuracy is always measured with learning off, on samples the network did not
+learn from. Within a trial of learning the weights already move toward the label, so the decisions
+of that trial say nothing.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from apical import seeds
+from apical.datasets import Dataset, Samples
+from apical.devices.simulator import Block, Simulator
+from apical.encoding import decisions
+from apical.errors import RunError, WiringError
+from apical.progress import TrainingProgress
+
+LARGEST_WEIGHT = 1e3
+"""A weight of so many thresholds has diverged: one spike through it would do what 1,000 should."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to train, and in what portions.
+
+    Parameters
+    ----------
+    epochs
+        How often every training sample is shown.
+    block
+        Trials between two checkpoints.
+    final_rate
+        Factor on all learning rates at the end of training [dimensionless]; it falls linearly
+        from 1 over all trials.
+    """
+
+    epochs: int = 10
+    block: int = 1000
+    final_rate: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0 or self.block < 1 or not 0 <= self.final_rate <= 1:
+            raise WiringError(
+                "A training plan needs epochs >= 0, block >= 1 and 0 <= final_rate <= 1, got "
+                f"epochs={self.epochs}, block={self.block}, final_rate={self.final_rate}."
+            )
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a training is.
+
+    Parameters
+    ----------
+    epoch
+        Epochs completed.
+    block
+        Blocks completed in the present epoch.
+    trial
+        Trials learned in all.
+    """
+
+    epoch: int = 0
+    block: int = 0
+    trial: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happened since the step before.
+
+    Parameters
+    ----------
+    position
+        How far the training is now.
+    metrics
+        What was measured, by name; rates in [Hz], accuracies as fractions.
+    """
+
+    position: Position
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a network decides with learning off.
+
+    Parameters
+    ----------
+    labels, decided
+        Class of each sample, and the network's decision, shape (n_samples,).
+    rates
+        Mean firing rate of each neuron over all samples [Hz], by population.
+    """
+
+    labels: np.ndarray
+    decided: np.ndarray
+    rates: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of samples whose decision is their label."""
+        return float(np.mean(self.labels == self.decided))
+
+
+def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluation:
+    """Show samples with learning off and without their labels, and leave the simulator as it was.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device.
+    samples
+        What to show.
+    index
+        Selects the simulator's random numbers, as in `Block`.
+    """
+    before = simulator.state
+    network = simulator.network
+    counted = (network.trial - network.settle) * 1e-3
+    decided, totals = [], dict[str, np.ndarray]()
+    try:
+        for start in range(0, len(samples), _SHOWN_AT_ONCE):
+            values, _ = samples.block(slice(start, start + _SHOWN_AT_ONCE))
+            result = simulator.run(Block(values, index=index - start))
+            decided.append(decisions(result.counts[network.output.name]))
+            for name, counts in result.counts.items():
+                totals[name] = totals.get(name, 0) + counts.sum(axis=0, dtype=np.float64)
+    finally:
+        simulator.state = before
+    rates = {name: total / (len(samples) * counted) for name, total in totals.items()}
+    return Evaluation(samples.labels, np.concatenate(decided), rates)
+
+
+_SHOWN_AT_ONCE = 5000
+
+
+def steps(
+    simulator: Simulator, data: Dataset, plan: Plan, start: Position | None = None
+) -> Iterator[Step]:
+    """Train a network, and yield after every block, and before the first.
+
+    Between two steps everything a later block depends on is in ``simulator.state`` and the
+    position: a training that goes on from both ends with the same bits.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device; its seed fixes the order of trials.
+    data
+        Training samples, and test samples to evaluate on after every epoch.
+    plan
+        How long to train.
+    start
+        Where to go on; from the beginning by default.
+
+    Raises
+    ------
+    RunError
+        If weights diverge. The state before that block can be saved and used.
+    """
+    position = start or Position()
+    if start is None:
+        yield Step(position, _test(simulator, data, 0))
+    total = plan.epochs * len(data.train)
+    per_epoch = -(-len(data.train) // plan.block)
+    while position.epoch < plan.epochs:
+        order = seeds.stream(simulator.network.seed, "order", index=position.epoch).permutation(
+            len(data.train)
+        )
+        chosen = order[position.block * plan.block : (position.block + 1) * plan.block]
+        done = position.trial + np.arange(len(chosen))
+        values, labels = data.train.block(chosen)
+        factor = 1 - (1 - plan.final_rate) * done / total
+        number = position.epoch * per_epoch + position.block
+        result = simulator.run(Block(values, labels, factor, number))
+        _check_weights(simulator, position)
+        metrics = _rates(simulator, result.counts)
+        position = Position(position.epoch, position.block + 1, position.trial + len(chosen))
+        if position.block == per_epoch:
+            position = Position(position.epoch + 1, 0, position.trial)
+            metrics |= _test(simulator, data, position.epoch)
+        yield Step(position, metrics)
+
+
+def train(
+    simulator: Simulator, data: Dataset, epochs: int = 10, *, block: int = 1000,
+    final_rate: float = 0.05, progress: bool = True,
+) -> list[Step]:  # fmt: skip
+    """Train a network and return what was measured, step by step.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device.
+    data
+        Training and test samples.
+    epochs, block, final_rate
+        As in `Plan`.
+    progress
+        Whether to show a progress bar, in a terminal or a notebook.
+    """
+    taken = []
+    with TrainingProgress(epochs * len(data.train), shown=progress) as bar:
+        for step in steps(simulator, data, Plan(epochs, block, final_rate)):
+            bar.update(step.position.trial, step.metrics.get("test_accuracy"))
+            taken.append(step)
+    return taken
+
+
+def _test(simulator: Simulator, data: Dataset, epoch: int) -> dict[str, float]:
+    return {"test_accuracy": evaluate(simulator, data.test, index=-(1 + epoch)).accuracy}
+
+
+def _rates(simulator: Simulator, counts: Mapping[str, np.ndarray]) -> dict[str, float]:
+    network = simulator.network
+    counted = (network.trial - network.settle) * 1e-3
+    return {
+        f"rate_{name}": float(np.mean(c, dtype=np.float64)) / counted for name, c in counts.items()
+    }
+
+
+def _check_weights(simulator: Simulator, position: Position) -> None:
+    for projection in simulator.network.plastic:
+        weights = simulator.weights(projection)
+        if not np.isfinite(weights).all() or np.abs(weights).max() > LARGEST_WEIGHT:
+            raise RunError(
+                f"The weights of projection {projection.name!r} diverged in block "
+                f"{position.block} of epoch {position.epoch} (largest allowed: "
+                f"{LARGEST_WEIGHT:g}). Lower the learning rate; the last checkpoint is good."
+            )
