@@ -40,19 +40,18 @@ def build(
     if eta_output is None:
         eta_output = 2e-3 if online else 6e-4
     if online:
-        neuron = {"tau_x": 30.0, "tau_teach": 0.0}
+        trace = {"tau_x": 30.0, "x_floor": 0.05}
+        neuron = {**trace, "tau_teach": 0.0}
         gain, bias_hidden, bias_output, spread = "int(x > 0.1)", 0.5, 2.2, 0.12
         judge = {"tau": 50.0, "tau_label": 10.0}
     else:
-        neuron = {"leak": False, "v_start": 0.5}
+        trace, neuron = {}, {"leak": False, "v_start": 0.5}
         gain, bias_hidden, bias_output, spread = "int(x > 0)", 0.0, 1.2, 0.06
         judge = {}
 
     net = Network(seed=seed, trial=100.0, reset=not online)
     encoder = Regular(rate=100.0, total=total)
-    x = net.add(
-        Stimulus("stimulus", data.n_inputs, encoder, tau_x=30.0 if online else float("inf"))
-    )
+    x = net.add(Stimulus("stimulus", data.n_inputs, encoder, **trace))
     h = net.add(LIF("hidden", hidden, gain=gain, bias=bias_hidden, **neuron))
     y = net.add(LIF("output", data.n_classes, gain="1", bias=bias_output, **neuron))
     e = net.add(Error("error", 2 * data.n_classes, **judge))

@@ -1,113 +1,27 @@
-"""Data sets: what they hold, where their files are, and what is wrong with them.
+"""Data sets: labelled samples to learn from, checked, and loaded by name or file.
 
 Values stay as they are stored (a byte a pixel) and become stimuli in [0, 1] block by block.
 """
 
-import gzip
-import hashlib
-import importlib.util
 import math
-import os
 import zipfile
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import platformdirs
-import pooch  # type: ignore[import-untyped]
 from numpy.typing import ArrayLike, NDArray
-from rich.console import Console
-from rich.progress import Progress
 
 from apical.errors import DataError
+from apical.idx import read_idx
+from apical.sources import DIGITS, PUBLISHED, idx_files, single_file
+from apical.sources import Source as Source
+from apical.sources import available as available
+from apical.sources import fetch as fetch
+from apical.sources import path as path
 
-DATA_DIR_VARIABLE = "APICAL_DATA_DIR"
-CACHE_DIR_VARIABLE = "APICAL_CACHE_DIR"
-DIGITS_SPLIT_SEED = 0
-"""`random_state` of the stratified 80/20 split of ``digits``."""
-
-_STEMS = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-
-
-@dataclass(frozen=True)
-class Source:
-    """A data set that `load` knows by name: what it is and where its files are.
-
-    ``path`` is None until the files are on this machine; ``n_bytes`` is the size of the download.
-    Sample counts are those published: files of your own may hold others.
-    """
-
-    name: str
-    licence: str
-    url: str
-    n_bytes: int = 0
-    sha256: tuple[str, ...] = ()
-    n_train: int = 60_000
-    n_test: int = 10_000
-    n_classes: int = 10
-    shape: tuple[int, ...] = (28, 28)
-    where: str = "to be downloaded"
-    path: Path | None = None
-
-
-_DIGITS = Source(
-    "digits",
-    "CC BY 4.0",
-    "https://archive.ics.uci.edu/dataset/80",
-    n_train=1437,
-    n_test=360,
-    shape=(8, 8),
-    where="shipped with scikit-learn",
-)
-# SHA-256 of the gzip files, in the order of _STEMS. Two public sources agree on all twelve:
-# tensorflow/datasets (url_checksums/*.txt) and ankane/torchvision-ruby (lib/torchvision/datasets).
-_PUBLISHED = {
-    "mnist": Source(
-        "mnist",
-        "CC BY-SA 3.0",
-        "https://ossci-datasets.s3.amazonaws.com/mnist/",
-        11_594_722,
-        (
-            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-        ),
-    ),
-    "fashion_mnist": Source(
-        "fashion_mnist",
-        "MIT",
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-        30_878_645,
-        (
-            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-        ),
-    ),
-    "kmnist": Source(
-        "kmnist",
-        "CC BY-SA 4.0",
-        "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
-        21_240_888,
-        (
-            "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
-            "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
-            "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
-            "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
-        ),
-    ),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,12 +61,6 @@ class Samples:
             index = index if index.size else index.astype(np.intp)  # [] would be read as floats
         scale = np.float32(self.scale)
         return np.divide(self.values[index], scale, dtype=np.float32), self.labels[index]
-
-    def subset(self, n: int | None) -> "Samples":
-        """Return the first `n` samples, or all of them for None, without copying."""
-        if n is not None and not 1 <= n <= len(self):
-            raise DataError(f"samples asked for: {n}; there are {len(self)}; ask for 1 to that.")
-        return self if n is None else replace(self, values=self.values[:n], labels=self.labels[:n])
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,14 +105,7 @@ class Dataset:
                 f"{name}: x_train holds {train.dtype} samples of shape {shape}, x_test "
                 f"{test.dtype} samples of shape {test_shape}; store both alike."
             )
-        largest = float(train.max())
-        if scale is None:
-            scale = 255.0 if train.dtype == np.uint8 else max(1.0, largest)
-        if not max(largest, float(test.max())) <= scale:
-            raise DataError(
-                f"{name}: values reach {largest:g} in x_train and {float(test.max()):g} in x_test, "
-                f"above the scale {scale:g}; scale both parts alike or clip x_test."
-            )
+        scale = _scale(scale, train, test, name)
         parts = (
             Samples(train, _labels(y_train, len(train), f"{name}: y_train"), scale),
             Samples(test, _labels(y_test, len(test), f"{name}: y_test"), scale),
@@ -216,27 +117,13 @@ class Dataset:
         """Number of values of a sample."""
         return math.prod(self.shape)
 
-    def part(self, part: Literal["train", "test"]) -> Samples:
-        """Return the samples of ``"train"`` or ``"test"``."""
-        if part not in ("train", "test"):
-            raise DataError(f"{self.name}: part must be 'train' or 'test', got {part!r}.")
-        return self.train if part == "train" else self.test
-
-    def stimuli(
-        self, part: Literal["train", "test"], index: slice | ArrayLike
-    ) -> NDArray[np.float32]:
-        """Return the stimuli of a block of samples in [0, 1], shape (n_index, n_inputs)."""
-        return self.part(part).block(index)[0]
-
     def subset(self, train: int | None = None, test: int | None = None) -> "Dataset":
         """Return the first `train` and the first `test` samples (None: all of them)."""
-        parts = {}
-        for part, n in (("train", train), ("test", test)):
-            try:
-                parts[part] = getattr(self, part).subset(n)
-            except DataError as error:
-                raise DataError(f"{self.name}: {part} {error}") from None
-        return replace(self, **parts)
+        return replace(
+            self,
+            train=_first(self.train, train, f"{self.name}: train"),
+            test=_first(self.test, test, f"{self.name}: test"),
+        )
 
     def split(self, validation: int, rng: np.random.Generator) -> "Dataset":
         """Hold out `validation` random training samples as the test part; the test part is gone.
@@ -256,6 +143,16 @@ class Dataset:
         return replace(self, name=f"{self.name}:validation", train=train, test=test)
 
 
+def _first(samples: Samples, n: int | None, where: str) -> Samples:
+    if n is None:
+        return samples
+    if not 1 <= n <= len(samples):
+        raise DataError(
+            f"{where} samples asked for: {n}; there are {len(samples)}; ask for 1 to that."
+        )
+    return replace(samples, values=samples.values[:n], labels=samples.labels[:n])
+
+
 def _values(array: ArrayLike, where: str) -> tuple[NDArray[Any], tuple[int, ...]]:
     """Check stored values; return them flattened, uint8 or float32, and the shape of a sample."""
     given = np.asarray(array)
@@ -271,6 +168,19 @@ def _values(array: ArrayLike, where: str) -> tuple[NDArray[Any], tuple[int, ...]
     if low < 0:
         raise DataError(f"{where}: values start at {low:g}; rates need >= 0, so shift them.")
     return np.ascontiguousarray(kept.reshape(len(kept), -1)), given.shape[1:]
+
+
+def _scale(given: float | None, train: NDArray[Any], test: NDArray[Any], name: str) -> float:
+    """Return the stored value that stands for 1, and check that none exceeds it."""
+    largest, largest_test = float(train.max()), float(test.max())
+    usual = 255.0 if train.dtype == np.uint8 else max(1.0, largest)
+    scale = usual if given is None else given
+    if not max(largest, largest_test) <= scale:
+        raise DataError(
+            f"{name}: values reach {largest:g} in x_train and {largest_test:g} in x_test, "
+            f"above the scale {scale:g}; scale both parts alike or clip x_test."
+        )
+    return scale
 
 
 def _labels(array: ArrayLike, n: int, where: str) -> NDArray[np.int64]:
@@ -332,10 +242,7 @@ def blobs(
         own = labels[:, None] == np.arange(n_inputs) % n_classes
         noise = rng.uniform(-0.2, 0.2, size=(n, n_inputs))
         arrays += [np.where(own, 0.8, 0.2) + noise, labels]
-    x_train, y_train, x_test, y_test = arrays
-    return Dataset.from_arrays(
-        "blobs", x_train, y_train, x_test, y_test, licence="public domain", source="synthetic"
-    )
+    return Dataset.from_arrays("blobs", *arrays, licence="public domain", source="synthetic")
 
 
 def load(name: str | Path, data_dir: str | Path | None = None) -> Dataset:
@@ -350,78 +257,23 @@ def load(name: str | Path, data_dir: str | Path | None = None) -> Dataset:
         Folder that must hold the IDX files, in a folder of the data set's name or directly.
         Without it the folder APICAL_DATA_DIR is tried, then the cache, then the network.
     """
-    if name == "digits":
+    if str(name) == DIGITS.name:
         return _load_digits()
-    source = _PUBLISHED.get(str(name))
+    source = PUBLISHED.get(str(name))
     if source is None:
-        return _load_npz(_npz_file(name))
-    folder, missing = _own_files(source.name, data_dir)
-    # A folder that was named, or begun, is meant: a download never replaces it silently.
-    if missing and (data_dir is not None or len(missing) < len(_STEMS)):
-        raise DataError(
-            f"{name}: {folder} lacks {', '.join(missing)} (.gz or not); put them there, or run "
-            f"`apical data get {name} --data-dir DIR`."
-        )
-    folder = fetch(name) if missing else folder
-    arrays = [_read_idx(_idx_file(folder, s), 3 if "images" in s else 1) for s in _STEMS]
+        return _load_npz(single_file(name))
+    files = idx_files(source.name, data_dir)
+    arrays = [read_idx(file, n_dims) for file, n_dims in zip(files, (3, 1, 3, 1), strict=True)]
+    where = str(files[0].parent)
     return Dataset.from_arrays(
-        source.name, *arrays, scale=255.0, licence=source.licence, source=str(folder)
+        source.name, *arrays, scale=255.0, licence=source.licence, source=where
     )
-
-
-def available(data_dir: str | Path | None = None) -> tuple[Source, ...]:
-    """Return the data sets that `load` knows by name, and where each of them is."""
-    listed = [replace(_DIGITS, path=path("digits"))]
-    given = "data_dir" if data_dir is not None else DATA_DIR_VARIABLE
-    for name, source in _PUBLISHED.items():
-        folder = path(name, data_dir)
-        if folder is not None:
-            where = "cached" if folder == _cache(name) else f"in {given}"
-            source = replace(source, path=folder, where=where)
-        listed.append(source)
-    return tuple(listed)
-
-
-def path(name: str | Path, data_dir: str | Path | None = None) -> Path | None:
-    """Return where the files of a data set are on this machine, or None."""
-    if name == "digits":
-        package = importlib.util.find_spec("sklearn")  # found, not imported: importing is slow
-        origin = package.origin if package else None
-        return Path(origin).parent / "datasets" / "data" / "digits.csv.gz" if origin else None
-    if str(name) not in _PUBLISHED:
-        return _npz_file(name)
-    folder, missing = _own_files(str(name), data_dir)
-    if missing and data_dir is None:
-        folder = _cache(str(name))
-        missing = _missing(folder)
-    return None if missing else folder
-
-
-def fetch(name: str | Path, data_dir: str | Path | None = None) -> Path:
-    """Make sure that the files of a data set are on this machine and return where.
-
-    What is missing is downloaded, checked by SHA-256, and kept in ``data_dir/<name>`` if a
-    folder is given, else in the cache. Files of your own are never overwritten.
-    """
-    source = _PUBLISHED.get(str(name))
-    if source is None:
-        return path(name) or Path()
-    if data_dir is not None:
-        _make_folder(Path(data_dir).expanduser())
-    folder, missing = _own_files(source.name, data_dir)
-    if missing and data_dir is None:
-        # The sums of the whole cache are checked: what was damaged there is downloaded again.
-        folder, missing = _cache(source.name), _STEMS
-    for stem, sha256 in zip(_STEMS, source.sha256, strict=True):
-        if stem in missing:
-            _download(source.url + f"{stem}.gz", sha256, folder)
-    return folder
 
 
 def _load_digits() -> Dataset:
     # Imported here: scikit-learn takes longer to import than every other data set to load.
-    from sklearn.datasets import load_digits  # type: ignore[import-untyped]
-    from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
 
     digits = load_digits()
     x_train, x_test, y_train, y_test = train_test_split(
@@ -429,29 +281,12 @@ def _load_digits() -> Dataset:
         digits.target,
         test_size=0.2,
         stratify=digits.target,
-        random_state=DIGITS_SPLIT_SEED,
+        random_state=0,  # never to change: results are compared on this split
     )
+    arrays = (x_train, y_train, x_test, y_test)
     return Dataset.from_arrays(
-        "digits",
-        x_train,
-        y_train,
-        x_test,
-        y_test,
-        scale=16.0,
-        licence=_DIGITS.licence,
-        source=_DIGITS.url,
+        DIGITS.name, *arrays, scale=16.0, licence=DIGITS.licence, source=DIGITS.url
     )
-
-
-def _npz_file(name: str | Path) -> Path:
-    """Return the .npz file that `name` is the path of; refuse every other name."""
-    file = Path(name).expanduser()
-    if file.is_file():
-        return file
-    if file.suffix == ".npz":
-        raise DataError(f"{file}: no such file; give the path of an existing .npz file.")
-    known = ", ".join(("digits", *_PUBLISHED))
-    raise DataError(f"unknown data set {str(name)!r}; choose {known}, or the path of an .npz file.")
 
 
 def _load_npz(file: Path) -> Dataset:
@@ -470,129 +305,4 @@ def _load_npz(file: Path) -> Dataset:
             f"{file}: lacks {', '.join(missing)}, holds {', '.join(archive.files) or 'nothing'}; "
             f"needs {', '.join(_ARRAYS)}."
         )
-    x_train, y_train, x_test, y_test = arrays
-    return Dataset.from_arrays(str(file), x_train, y_train, x_test, y_test, source=str(file))
-
-
-def _cache(name: str) -> Path:
-    root = os.environ.get(CACHE_DIR_VARIABLE)
-    cache = Path(root).expanduser() if root else platformdirs.user_cache_path("apical")
-    return cache / "data" / name
-
-
-def _own_files(name: str, data_dir: str | Path | None) -> tuple[Path, Sequence[str]]:
-    """Return the folder of the user's own IDX files, and the files that it lacks (all: none)."""
-    given = data_dir if data_dir is not None else os.environ.get(DATA_DIR_VARIABLE)
-    if not given:
-        return Path(), _STEMS
-    root = Path(given).expanduser()
-    if not root.is_dir():
-        what = "data_dir" if data_dir is not None else DATA_DIR_VARIABLE
-        raise DataError(f"{name}: {what} is {root}, which is no folder; make it or name another.")
-    for folder in (root / name, root):
-        missing = _missing(folder)
-        if len(missing) < len(_STEMS) and (folder != root or not _is_another(root, name)):
-            return folder, missing
-    return root / name, _STEMS
-
-
-def _is_another(folder: Path, name: str) -> bool:
-    """Whether files that lie in `folder` itself are those of another data set than `name`.
-
-    All share their file names, so that MNIST would else pass for Fashion-MNIST unnoticed.
-    """
-    others = [source for other, source in _PUBLISHED.items() if other != name]
-    sums = [
-        hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in (folder / f"{_STEMS[1]}.gz", folder / f"{_STEMS[3]}.gz")  # the small ones
-        if file.is_file()
-    ]
-    return any(folder.name == other.name or set(sums) & set(other.sha256) for other in others)
-
-
-def _idx_file(folder: Path, stem: str) -> Path:
-    plain = folder / stem
-    return plain if plain.is_file() else folder / f"{stem}.gz"
-
-
-def _missing(folder: Path) -> Sequence[str]:
-    return [stem for stem in _STEMS if not _idx_file(folder, stem).is_file()]
-
-
-def _read_idx(file: Path, n_dims: int) -> NDArray[np.uint8]:
-    """Read an IDX file of unsigned bytes with `n_dims` dimensions, gzipped or not."""
-    try:
-        raw = file.read_bytes()
-        # By content: browsers unpack files on the way and keep the name.
-        raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(
-            f"{file}: cannot be read ({error}); it is cut short or damaged, so fetch it again."
-        ) from error
-    start = 4 + 4 * n_dims
-    magic = bytes((0, 0, 8, n_dims))  # 8: unsigned bytes
-    if raw[:4] != magic:
-        raise DataError(
-            f"{file}: an IDX file of unsigned bytes with {n_dims} dimensions starts with "
-            f"0x{magic.hex()}, this one with 0x{raw[:4].hex()}; put the right file there."
-        )
-    shape = [int.from_bytes(raw[i : i + 4], "big") for i in range(4, start, 4)]
-    if len(raw) != start + math.prod(shape):
-        raise DataError(
-            f"{file}: needs {start + math.prod(shape)} bytes for shape {tuple(shape)}, got "
-            f"{len(raw)}; it is cut short or damaged, so fetch it again."
-        )
-    if not math.prod(shape):
-        raise DataError(f"{file}: is empty, shape {tuple(shape)}; put the right file there.")
-    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
-
-
-class _Bar:
-    """What pooch asks of a progress bar, drawn by rich."""
-
-    def __init__(self, progress: Progress, label: str) -> None:
-        self.total = 0
-        self._progress = progress
-        self._task = progress.add_task(label, total=None)
-
-    def update(self, n_bytes: int) -> None:
-        self._progress.update(self._task, advance=n_bytes, total=self.total or None)
-
-    def reset(self) -> None:
-        self._progress.reset(self._task)
-
-    def close(self) -> None:
-        self._progress.stop_task(self._task)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be made ({error}); name another folder.") from error
-
-
-def _download(url: str, sha256: str, folder: Path) -> None:
-    """Download a file into `folder` unless the right one is there already."""
-    name = url.rsplit("/", 1)[-1]
-    elsewhere = f"put all four files in a folder and name it by --data-dir or {DATA_DIR_VARIABLE}"
-    _make_folder(folder)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        downloader = pooch.HTTPDownloader(
-            progressbar=_Bar(progress, name),
-            chunk_size=1 << 16,
-            # The sums are those of the gzip files: nothing may unpack them on the way.
-            headers={"Accept-Encoding": "identity"},
-        )
-        try:
-            pooch.retrieve(url, sha256, fname=name, path=folder, downloader=downloader)
-        except OSError as error:  # requests raises its own OSErrors
-            raise DataError(
-                f"{name}: cannot be downloaded from {url} to {folder} ({error}); check the "
-                f"network, or {elsewhere}."
-            ) from error
-        except ValueError as error:
-            raise DataError(
-                f"{name}: SHA-256 of what {url} sent is not {sha256}; nothing was kept. Try "
-                f"again later, or {elsewhere}."
-            ) from error
+    return Dataset.from_arrays(str(file), *arrays, source=str(file))

@@ -2,15 +2,17 @@
 
 import csv
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from apical import plotting
 from apical.datasets import Dataset
-from apical.devices import Block, simulate
+from apical.devices import Block, BlockResult, simulate
+from apical.encoding import decisions
 from apical.network import Network
 from apical.runs import FIGURES, METRICS, RunDirectory
-from apical.training import Evaluation, decisions
+from apical.training import Evaluation
 
 
 def draw(
@@ -33,4 +35,62 @@ def draw(
         State of the simulator before and after training.
     final
         Evaluation on the test samples after training.
+
+    Raises
+    ------
+    RunError
+        If a figure cannot be written.
     """
+    first = network.forward[0]
+    fields = plotting.receptive_fields(after[f"{first.name}.w"], data.shape)
+    drawn: dict[str, Any] = {
+        "learning_curve": _learning_curve(directory, data),
+        "raster": _rasters(network, data, before, after, final),
+        "confusion": plotting.confusion_matrix(final.labels, final.decided),
+        "receptive_fields": fields,
+        "firing_rates": plotting.firing_rates(final.rates),
+    }
+    with directory.writing(FIGURES) as folder:
+        for name, axes in drawn.items():
+            plotting.save(axes, folder / f"{name}.png")
+
+
+def _learning_curve(directory: RunDirectory, data: Dataset) -> Any:
+    with (directory.path / METRICS).open(newline="") as file:
+        tests = [row for row in csv.DictReader(file) if row["metric"] == "test_accuracy"]
+    return plotting.learning_curve(
+        [int(row["trial"]) for row in tests],
+        [float(row["value"]) for row in tests],
+        chance=1 / data.n_classes,
+    )
+
+
+def _rasters(
+    network: Network,
+    data: Dataset,
+    before: Mapping[str, np.ndarray],
+    after: Mapping[str, np.ndarray],
+    final: Evaluation,
+) -> Any:
+    """Show one test sample, decided rightly after learning if there is one, before and after."""
+    right = np.flatnonzero(final.labels == final.decided)
+    sample = int(right[0]) if len(right) else 0
+    results = [_replay(network, data, sample, state) for state in (before, after)]
+    decided = [int(decisions(result.counts[network.output.name])[0]) for result in results]
+    return plotting.raster_pair(
+        results[0].spikes,
+        results[1].spikes,
+        {population.name: population.size for population in network.populations},
+        network.trial,
+        int(final.labels[sample]),
+        *decided,
+    )
+
+
+def _replay(
+    network: Network, data: Dataset, sample: int, state: Mapping[str, np.ndarray]
+) -> BlockResult:
+    values, labels = data.test.block([sample])
+    simulator = simulate(network, "runtime", record=[p.name for p in network.populations])
+    simulator.state = state
+    return simulator.run(Block(values, labels))

@@ -14,11 +14,12 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import matplotlib
 import numpy as np
-from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.rcsetup import cycler
 from numpy.typing import ArrayLike, NDArray
 
 from apical.errors import DataError
@@ -65,7 +66,7 @@ def learning_curve(
     accuracy: ArrayLike,
     *,
     train: ArrayLike | None = None,
-    name: str = "test",
+    name: str = "test data",
     chance: float | None = None,
     published: Mapping[str, float] | None = None,
     ax: Axes | None = None,
@@ -88,59 +89,62 @@ def learning_curve(
     published
         Fractions reported elsewhere, by source, drawn as dashed lines.
     """
-    at = _checked("trials", trials, "numbers from 0", "count trials learned", low=0)
+    at = _checked("trials", trials, "numbers from 0", "count trials learned", (0, np.inf))
     if not at.size or np.any(np.diff(at) <= 0):
         _refuse("trials", "one or more rising numbers", f"{at}", "sort the tests by trials learned")
-    tested = _fractions("accuracy", accuracy, len(at))
-    trained = tested[:0] if train is None else _fractions("train", train, len(at))
-    levels = [(key, value, (0, (5, 3))) for key, value in (published or {}).items()]
-    levels += [] if chance is None else [("chance", chance, (0, (1, 2)))]
-    heights = [100 * _fractions(key, [value], 1)[0, 0] for key, value, _ in levels]
+    tested = _percent("accuracy", accuracy, len(at))
+    trained = None if train is None else _percent("train", train, len(at))
+    levels = [
+        (key, _percent(f"published[{key!r}]", [x], 1)) for key, x in (published or {}).items()
+    ]
+    levels += [] if chance is None else [("chance", _percent("chance", [chance], 1))]
     ax = _axes(ax, (6.0, 3.4))
-    (mean,) = ax.plot(at, 100 * tested.mean(0), zorder=3, marker="o" if len(at) <= 30 else None)
-    ends = [(mean, name if len(tested) == 1 else f"{name}, {len(tested)} seeds")]
+    (mean,) = ax.plot(at, tested.mean(0), zorder=3, marker="o" if len(at) <= 30 else None)
+    mean.set_label(name if len(tested) == 1 else f"{name}, {len(tested)} seeds")
     if len(tested) > 1:
-        ax.plot(at, 100 * tested.T, color=mean.get_color(), linewidth=0.7, alpha=0.4)
-    if len(trained):
-        ends += [
-            (line, f"{name}, training data")
-            for line in ax.plot(at, 100 * trained.mean(0), ":", color=mean.get_color())
-        ]
-    for (key, _, dashes), height in zip(levels, heights, strict=True):
-        ends.append((ax.axhline(height, color=_GREY, linewidth=1, linestyle=dashes), key))
-    _finish_curves(ax, ends)
-    return ax
-
-
-def _finish_curves(ax: Axes, ends: list[tuple[Any, str]]) -> None:
-    """Set limits, axis labels and, right of the lines, names that keep clear of each other."""
+        ax.plot(at, tested.T, color=mean.get_color(), linewidth=0.7, alpha=0.4)
+    if trained is not None:
+        ax.plot(at, trained.mean(0), ":", color=mean.get_color(), label="training data")
+    for key, level in levels:
+        dashes = (0, (1, 2)) if key == "chance" else (0, (5, 3))
+        ax.axhline(level.item(), color=_GREY, linewidth=1, linestyle=dashes, label=key)
     last, (low, high) = max(ax.dataLim.x1, 1.0), ax.dataLim.intervaly
     room = max(0.08 * (high - low), 1.0)
-    bottom, top = max(low - room, -1.5), min(high + room, 100 + 0.25 * room)
-    ax.set(xlim=(-0.02 * last, 1.02 * last), ylim=(bottom, top))
-    ax.set(xlabel="trials learned", ylabel="accuracy, learning off [%]")
+    ax.set(xlim=(-0.02 * last, 1.02 * last), xlabel="trials learned")
+    ax.set(ylim=(max(low - room, -1.5), min(high + room, 100 + 0.25 * room)))
+    ax.set(ylabel="accuracy, learning off [%]")
     if last >= 10_000:
         ax.set_xlabel("trials learned [thousands]")
         ax.xaxis.set_major_formatter(lambda x, _: f"{x / 1000:g}")
-    for line, text in ends:
-        color, height = line.get_color(), float(line.get_ydata()[-1])
-        link = {"arrowstyle": "-", "color": color, "lw": 0.6, "shrinkA": 1, "shrinkB": 0}
-        ax.annotate(
-            f"{text} ({height:.1f} %)", (1.0, height), (1.03, 0), ("axes fraction", "data"),
-            "axes fraction", link | {"relpos": (0, 0.5)}, False,
-            color=color, va="center", gid="name",
-        )  # fmt: skip
-    names = [text for text in ax.texts if text.get_gid() == "name"]
-    names.sort(key=lambda text: text.xy[1])
-    places = [(text.xy[1] - bottom) / (top - bottom) for text in names]
-    gap = 1.35 * names[0].get_fontsize() / 72 / _inches(ax)
+    _name_lines(ax)
+    return ax
+
+
+def _name_lines(ax: Axes) -> None:
+    """Write the name and last value of each named line right of it, clear of the others."""
+    for text in [text for text in ax.texts if text.get_gid() == "name"]:
+        text.remove()
+    named = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
+    ends = [(float(np.asarray(line.get_ydata())[-1]), line) for line in named]
+    ends.sort(key=lambda end: end[0])
+    bottom, top = ax.get_ylim()
+    places = np.array([(height - bottom) / (top - bottom) for height, _ in ends])
+    gap = 0.16 / _inches(ax)
     for i in range(1, len(places)):
         places[i] = max(places[i], places[i - 1] + gap)
-    places[-1] = min(places[-1], 1.0)
-    for i in reversed(range(len(places) - 1)):
-        places[i] = min(places[i], places[i + 1] - gap)
-    for text, place in zip(names, places, strict=True):
-        text.set_position((1.03, place))
+    places = np.minimum(places, 1 - gap * np.arange(len(places))[::-1])
+    for place, (height, line) in zip(places, ends, strict=True):
+        color = line.get_color()
+        link = {"arrowstyle": "-", "color": color, "lw": 0.6, "shrinkA": 1, "shrinkB": 0}
+        look: dict[str, Any] = {
+            "color": color,
+            "va": "center",
+            "gid": "name",
+            "annotation_clip": False,
+        }
+        look |= {"xycoords": ("axes fraction", "data"), "textcoords": "axes fraction"}
+        look |= {"arrowprops": link | {"relpos": (0, 0.5)}}
+        ax.annotate(f"{line.get_label()} ({height:.1f} %)", (1, height), (1.03, place), **look)
 
 
 @_styled
@@ -170,17 +174,21 @@ def raster(
     names = [name for name in sizes if name in spikes]
     if not names or len(names) < len(spikes):
         _refuse("spikes", f"populations of sizes {list(sizes)}", f"{list(spikes)}", "name the same")
+    _checked("duration_ms", [duration_ms], "a time > 0 ms", "give that of a trial", (1e-9, np.inf))
+    populated = [sizes[name] for name in names]
+    _checked("sizes", populated, "1 neuron or more in each", "leave out the empty", (1, np.inf))
     bands = [_band(name, spikes[name], sizes[name], duration_ms) for name in names]
     ax = _axes(ax, (5.6, 3.8))
-    heights = np.array([float(sizes[name]) for name in names]) ** 0.4
-    heights = np.maximum(heights / heights.sum(), 0.11)
+    heights = np.array(populated) ** 0.4
+    heights = np.maximum(heights / heights.sum(), 0.13)
     starts = np.cumsum([0.0, *(heights + 0.03)])  # 0.03 between the bands
     for k, (times, neurons) in enumerate(bands):
         pitch = heights[k] / sizes[names[k]]
         points = 72 * _inches(ax) * pitch / starts[-1]
-        look = {"markersize": np.clip(0.9 * points, 1.3, 7), "mew": 0.6 if points < 2 else 1.0}
+        least, width = (1.3, 0.7) if sizes[names[k]] > 100 else (2.2, 1.2)
+        look = {"color": _color(k), "markersize": np.clip(0.9 * points, least, 7), "mew": width}
         ax.axhspan(starts[k], starts[k] + heights[k], color="#F4F4F4", linewidth=0, zorder=0)
-        ax.plot(times, starts[k] + (neurons + 0.5) * pitch, "|", color=_color(k), **look)
+        ax.plot(times, starts[k] + (neurons + 0.5) * pitch, "|", **look)
         if not times.size:
             middle = (duration_ms / 2, starts[k] + heights[k] / 2)
             ax.text(*middle, "no spikes", color=_GREY, ha="center", va="center")
@@ -195,11 +203,10 @@ def _band(
     name: str, spikes: tuple[ArrayLike, ArrayLike], size: int, duration_ms: float
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return times [ms] and neurons of a population, checked."""
-    where, within = f"spikes[{name!r}]", f"times from 0 to {duration_ms:g} ms"
+    where, needs = f"spikes[{name!r}]", f"times from 0 to {duration_ms:g} ms"
     do = "select one trial and subtract its start"
-    times = _checked(where, spikes[0], within, do, low=0, high=duration_ms * (1 + 1e-9))
-    within, do = f"whole neuron indices from 0 to {size - 1}", "correct sizes or the indices"
-    neurons = _checked(where, spikes[1], within, do, low=0, high=size - 1, whole=True)
+    times = _checked(where, spikes[0], needs, do, (0, duration_ms * (1 + 1e-9)))
+    neurons = _indices(where, spikes[1], size, "give the size of the population in sizes")
     if len(times) != len(neurons):
         got = f"{len(times)} times and {len(neurons)} neurons"
         _refuse(where, "one neuron for each time", got, "pass both arrays of one recording")
@@ -232,11 +239,10 @@ def raster_pair(
         What the network decided.
     """
     if set(before) != set(after):
-        _refuse(
-            "after", f"the populations of before {list(before)}", f"{list(after)}", "match them"
-        )
+        _refuse("after", f"what before has {list(before)}", f"{list(after)}", "record the same")
     if ax is None:
-        ax = _Figure(figsize=(8.6, 3.8), layout="constrained").subplots(1, 2)
+        figure = _Figure(figsize=(8.6, 3.8), layout="constrained")
+        ax = figure.subplots(1, 2, gridspec_kw={"wspace": 0.06})
     pair = np.array(ax, dtype=object).ravel()
     if len(pair) != 2:
         _refuse("ax", "two Axes", f"{len(pair)}", "pass a pair, or None for a new figure")
@@ -264,10 +270,9 @@ def confusion_matrix(
     class_names
         Names of the classes, shape (n_classes,); None shows numbers.
     """
-    high = np.inf if class_names is None else len(class_names) - 1
-    needs, do = f"whole class numbers from 0 to {high}", "number or name all classes"
-    true = _checked("labels", labels, needs, do, low=0, high=high, whole=True)
-    decided = _checked("decisions", decisions, needs, do, low=0, high=high, whole=True)
+    most = np.inf if class_names is None else len(class_names)
+    true = _indices("labels", labels, most, "number and name all classes")
+    decided = _indices("decisions", decisions, most, "number and name all classes")
     if len(true) != len(decided) or not len(true):
         got = f"{len(decided)} for {len(true)} labels"
         _refuse("decisions", "one for each label, and a trial", got, "pass both of the same trials")
@@ -276,10 +281,11 @@ def confusion_matrix(
     np.add.at(counts, (true, decided), 1)
     shares = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
     ax = _axes(ax, (5.0, 4.2))
-    _color_bar(ax, ax.imshow(shares, cmap="Blues", vmin=0, vmax=100), "share of the row [%]")
+    norm = PowerNorm(0.5, 0, 100)  # so that rare confusions show
+    _color_bar(ax, ax.imshow(shares, cmap="Blues", norm=norm), "share of the row [%]")
     for row, column in np.argwhere(counts) if n <= 12 else ():
-        color = "white" if shares[row, column] > 55 else "#333333"
-        at = {"ha": "center", "va": "center", "fontsize": 8, "color": color}
+        color = "white" if shares[row, column] > 35 else "#333333"
+        at: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8, "color": color}
         ax.text(column, row, str(counts[row, column]), **at)
     if n <= 12 or class_names is not None:
         names = [str(name) for name in class_names or range(n)]
@@ -309,7 +315,7 @@ def receptive_fields(
     weights
         Shape (n_pre, n_post).
     shape
-        Height and width of the stimulus, or (n_pre,).
+        Height and width of the stimulus; any other shape, such as (n_pre,), is no image.
     n
         Number of neurons: those with the largest weight norm.
     rng
@@ -318,12 +324,12 @@ def receptive_fields(
         Unit of the weights.
     """
     shape, needs = tuple(shape), "numbers of shape (n_pre, n_post)"
-    w = _checked("weights", weights, needs, "pass one projection", ndims=(2,)).astype(float)
-    if len(shape) not in (1, 2) or np.prod(shape) != len(w) or not w.size or n < 1:
+    w = _checked("weights", weights, needs, "pass one projection", ndim=2).astype(float)
+    if np.prod(shape) != len(w) or not w.size or n < 1:
         got, do = f"shape {shape} for weights {w.shape}, n={n}", "take the shape of the data set"
-        _refuse("shape", "(height, width) or (n_pre,), n >= 1", got, do)
+        _refuse("shape", "as many inputs as weights, n >= 1", got, do)
     ax = _axes(ax, (5.0, 4.4))
-    if len(shape) == 1:
+    if len(shape) != 2:
         image = ax.imshow(w, aspect="auto", origin="lower", **_diverging(w))
         ax.set(xlabel="postsynaptic neuron [index]", ylabel="presynaptic neuron [index]")
     else:
@@ -357,33 +363,38 @@ def _mosaic(ax: Axes, fields: NDArray[Any]) -> Any:
 def firing_rates(
     rates: Mapping[str, ArrayLike], *, log: bool | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Draw how firing rates are distributed; silent neurons are counted in the names.
+    """Draw, for each population, the share of neurons that fire at most at a rate.
+
+    The steps need no bins, so 10 neurons compare with 500. Silent neurons are where a line
+    begins, and are counted in its name.
 
     Parameters
     ----------
     rates
         Rate of each neuron [Hz], by population: name -> shape (n,).
     log
-        Whether the axis of rates is logarithmic; None decides: if rates span more than 100.
+        Whether the axis of rates is logarithmic; None decides: if nine in ten of the rates
+        above 0 span a factor of more than 50.
     """
-    do = "divide spike counts by the time in seconds"
-    given = {k: _checked(f"rates[{k!r}]", v, "rates >= 0 Hz", do, low=0) for k, v in rates.items()}
+    do, above = "divide spike counts by the time in seconds", (0.0, np.inf)
+    given = {k: _checked(f"rates[{k!r}]", v, "rates >= 0 Hz", do, above) for k, v in rates.items()}
     if not given or not all(len(values) for values in given.values()):
         _refuse("rates", "populations with neurons", f"{list(given)}", "leave out the empty ones")
     firing = np.concatenate([values[values > 0] for values in given.values()])
-    low, high = (firing.min(), firing.max()) if firing.size else (1.0, 1.0)
-    log = bool(high > 100 * low) if log is None else log
-    edges = np.geomspace(low / 1.1, high * 1.1, 31) if log else np.linspace(0, 1.05 * high, 31)
+    firing = firing if firing.size else np.ones(1)
+    few, many = np.quantile(firing, (0.05, 0.95))
+    log = bool(many > 50 * few) if log is None else log
+    left, right = (firing.min() / 1.5 if log else 0.0), 1.05 * firing.max()
     ax = _axes(ax, (5.2, 3.2))
     for k, (name, values) in enumerate(given.items()):
-        share = 100 * np.histogram(values[values > 0], edges)[0] / len(values)
-        look = {"color": _color(k), "linewidth": 1.4, "zorder": 3}
-        text = f"{name} ({np.sum(values == 0)} of {len(values)} silent)"
-        ax.stairs(share, edges, label=text, **look)
-        ax.stairs(share, edges, fill=True, color=_color(k), alpha=0.12)
-    ax.set(xlabel="firing rate [Hz]", ylabel="neurons [% of the population]")
-    ax.set(xscale="log" if log else "linear", xlim=(edges[0], edges[-1]), ylim=(0, None))
-    ax.legend()
+        silent, n = int(np.sum(values == 0)), len(values)
+        x = np.concatenate([[left], np.sort(values)[silent:], [right]])
+        y = 100 * np.concatenate([np.arange(silent, n + 1), [n]]) / n
+        text = f"{name} ({silent} of {n} silent)"
+        ax.plot(x, y, drawstyle="steps-post", color=_color(k), label=text)
+    ax.set(xlabel="firing rate [Hz]", ylabel="neurons at or below this rate [%]")
+    ax.set(xscale="log" if log else "linear", xlim=(left, right), ylim=(0, 102))
+    ax.legend(loc="best" if log else "lower right")
     return ax
 
 
@@ -398,9 +409,7 @@ def save(ax: Axes | Sequence[Axes] | NDArray[Any], path: str | os.PathLike[str])
     if len(figures) != 1:
         _refuse("ax", "Axes of one figure", f"{len(figures)} figures", "save one after another")
     if path.suffix.lower() != ".png" or not path.parent.is_dir():
-        _refuse(
-            "path", "a .png file in an existing folder", f"{path}", "rename it or make the folder"
-        )
+        _refuse("path", "a .png file in an existing folder", f"{path}", "rename it or make that")
     content, part = _png(figures.pop(), 150), path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         part.write_bytes(content)
@@ -411,8 +420,9 @@ def save(ax: Axes | Sequence[Axes] | NDArray[Any], path: str | os.PathLike[str])
 
 
 def _png(figure: Figure, dpi: float) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    for _ in range(3):  # the constrained layout settles at the second drawing
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
 
 
@@ -443,14 +453,22 @@ def _color_bar(ax: Axes, image: Any, label: str) -> None:
     ax.tick_params(length=0)
 
 
-def _fractions(where: str, values: ArrayLike, n_points: int) -> NDArray[Any]:
-    """Return fractions as rows of `n_points`, checked."""
-    needs, do = "fractions from 0 to 1", "divide percentages by 100"
-    rows = np.atleast_2d(_checked(where, values, needs, do, ndims=(1, 2), low=0, high=1))
-    if rows.shape[1] != n_points or not len(rows):
-        do = "test every seed after the same trials"
-        _refuse(where, f"{n_points} points for each seed, as trials", f"shape {rows.shape}", do)
-    return rows
+def _percent(where: str, values: ArrayLike, n_points: int) -> NDArray[Any]:
+    """Return fractions as rows of `n_points` [%], checked."""
+    needs, do = f"fractions from 0 to 1 in rows of {n_points}", "give one for each of trials"
+    rows = np.atleast_2d(_checked(where, values, needs, "divide percentages by 100", (0, 1), None))
+    if rows.ndim != 2 or rows.shape[1] != n_points or not len(rows):
+        _refuse(where, needs, f"shape {rows.shape}", do)
+    return 100 * rows
+
+
+def _indices(where: str, values: ArrayLike, size: float, do: str) -> NDArray[np.int64]:
+    """Return whole numbers from 0 to `size` - 1, checked."""
+    needs = f"whole numbers from 0 to {size - 1}"
+    array = _checked(where, values, needs, do, (0, size - 1))
+    if np.any(array != np.floor(array)):
+        _refuse(where, needs, "fractions", do)
+    return array.astype(np.int64)
 
 
 def _checked(
@@ -458,24 +476,22 @@ def _checked(
     values: ArrayLike,
     needs: str,
     do: str,
-    *,
-    ndims: tuple[int, ...] = (1,),
-    low: float = -np.inf,
-    high: float = np.inf,
-    whole: bool = False,
+    within: tuple[float, float] = (-np.inf, np.inf),
+    ndim: int | None = 1,
 ) -> NDArray[Any]:
-    """Return finite numbers from `low` to `high` as an array, or raise an error that says why."""
-    array = np.asarray(values)
-    if array.dtype.kind not in "biuf" or array.ndim not in ndims:
-        needs = f"{needs} in {' or '.join(map(str, ndims))} dimensions"
+    """Return finite numbers as an array of `ndim` axes (None: any), or say what is wrong."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        _refuse(where, needs, "rows of different lengths", do)
+    if array.dtype.kind not in "biuf" or array.ndim != (array.ndim if ndim is None else ndim):
         _refuse(where, needs, f"shape {array.shape} of {array.dtype}", do)
+    low, high = (array.min(), array.max()) if array.size else within
     if array.size and not (
-        np.all(np.isfinite(array)) and low <= array.min() <= array.max() <= high
+        np.isfinite([low, high]).all() and within[0] <= low <= high <= within[1]
     ):
-        _refuse(where, needs, f"{array.min():g} to {array.max():g}", do)
-    if whole and np.any(array != np.floor(array)):
-        _refuse(where, needs, "fractions", do)
-    return array.astype(np.int64) if whole else array
+        _refuse(where, needs, f"{low:g} to {high:g}", do)
+    return array
 
 
 def _refuse(where: str, needs: str, got: str, do: str) -> NoReturn:

@@ -138,10 +138,13 @@ class Stimulus(Population):
         How values in [0, 1] become spikes.
     tau_x
         Time constant of the spike trace ``x`` [ms]; infinite counts the spikes of a trial.
+    x_floor
+        Trace under which spikes are forgotten [dimensionless]: ``x`` becomes 0.
     """
 
     encoder: Encoder = field(default_factory=Regular)
     tau_x: float = INFINITE
+    x_floor: float = 0.0
 
     @property
     def inputs(self) -> Mapping[str, str]:
@@ -165,8 +168,9 @@ class Stimulus(Population):
             reset=f"{spikes.reset}\nx += 1",
             at_trial=spikes.at_trial,
             at_reset="x = 0",
+            at_step=_forget(self.x_floor),
             initial=dict(spikes.initial),
-            parameters={**parameters, **spikes.parameters},
+            parameters={**parameters, **_floor(self.x_floor), **spikes.parameters},
             method="euler",
         )
 
@@ -195,6 +199,8 @@ class LIF(Population):
         [dimensionless].
     tau_x
         Time constant of the spike trace ``x`` [ms]; infinite counts the spikes of a trial.
+    x_floor
+        Trace under which spikes are forgotten [dimensionless]: ``x`` becomes 0.
     tau_teach
         Time constant of the dendrite ``teach`` [ms]; infinite sums over a trial, 0 holds what
         arrives for one time step.
@@ -211,6 +217,7 @@ class LIF(Population):
     reset: Literal["subtract", "rest"] = "subtract"
     v_start: float = 0.0
     tau_x: float = INFINITE
+    x_floor: float = 0.0
     tau_teach: float = INFINITE
     gain: str = "int(x > 0)"
 
@@ -254,7 +261,7 @@ delta = gain*teach : 1""",
             reset=("v -= 1" if self.reset == "subtract" else "v = 0") + "\nx += 1",
             refractory="refractory_time" if self.refractory else "",
             at_reset=f"v = {self.v_start}\nI = 0\nx = 0\nteach = 0",
-            at_step="" if self.tau_teach else "teach = 0",
+            at_step=_forget(self.x_floor) + ("" if self.tau_teach else "teach = 0\n"),
             initial={"v": self.v_start},
             parameters={
                 "tau_m": (self.tau_m, "ms"),
@@ -262,6 +269,7 @@ delta = gain*teach : 1""",
                 "bias": (self.bias, "1"),
                 **({"refractory_time": (self.refractory, "ms")} if self.refractory else {}),
                 **trace_parameters,
+                **_floor(self.x_floor),
                 **dendrite_parameters,
             },
             # without the leak the linear system is singular, and has no solution Brian2 can write
@@ -352,3 +360,11 @@ def _trace(name: str, tau: float) -> tuple[str, dict[str, tuple[float, str]]]:
     if tau in (0, INFINITE):
         return f"{name} : 1", {}
     return f"d{name}/dt = -{name}/tau_{name} : 1", {f"tau_{name}": (tau, "ms")}
+
+
+def _forget(x_floor: float) -> str:
+    return "x = x*int(x > x_floor)\n" if x_floor else ""
+
+
+def _floor(x_floor: float) -> dict[str, tuple[float, str]]:
+    return {"x_floor": (x_floor, "1")} if x_floor else {}

@@ -174,6 +174,16 @@ class RunDirectory:
             partial.unlink(missing_ok=True)
             raise self._full(name, error) from None
 
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        """Give a folder of the run to write into."""
+        folder = self.path / name
+        try:
+            folder.mkdir(exist_ok=True)
+            yield folder
+        except OSError as error:
+            raise self._full(name, error) from None
+
     def _write_json(self, name: str, content: Mapping[str, Any]) -> None:
         text = json.dumps(content, indent=2) + "\n"
         self.write(name, lambda file: file.write(text.encode()))

@@ -21,8 +21,8 @@ def simulate(
     dt: float = 1.0,
     dtype: Literal["float32", "float64"] = "float32",
     record: Collection[str] = (),
-    codegen: Literal["auto", "numpy", "cython"] = "auto",
-    capacity: int = 1000,
+    codegen: Literal["numpy", "cython"] = "numpy",
+    capacity: int = 2000,
     dense: bool = True,
     profile: bool = False,
     jobs: int | None = None,
@@ -43,7 +43,8 @@ def simulate(
     record
         Populations whose spikes every block returns.
     codegen
-        What ``runtime`` generates; ``"auto"`` takes Cython where it works.
+        What ``runtime`` generates: ``"numpy"`` starts at once, ``"cython"`` compiles for a minute
+        and is then faster.
     capacity
         Trials that ``cpp_standalone`` takes in at once; longer blocks are run in parts.
     dense
@@ -62,7 +63,7 @@ def simulate(
         If the network is not plausible, or not complete.
     """
     check(network)
-    _check_options(network, device, dt, dtype, record, capacity)
+    _check_options(network, device, dt, dtype, codegen, record, capacity)
     from apical.devices.brian.build import Options
 
     if device == "cpp_standalone":
@@ -76,12 +77,15 @@ def simulate(
 
 
 def _check_options(
-    network: Network, device: str, dt: float, dtype: str, record: Collection[str], capacity: int
-) -> None:
+    network: Network, device: str, dt: float, dtype: str, codegen: str, record: Collection[str],
+    capacity: int,
+) -> None:  # fmt: skip
     if device not in DEVICES:
         raise DeviceError(f"device must be one of {', '.join(DEVICES)}, got {device!r}.")
     if dtype not in ("float32", "float64"):
         raise DeviceError(f"dtype must be 'float32' or 'float64', got {dtype!r}.")
+    if codegen not in ("numpy", "cython"):
+        raise DeviceError(f"codegen must be 'numpy' or 'cython', got {codegen!r}.")
     if capacity < 1:
         raise DeviceError(f"capacity must be at least 1 trial, got {capacity!r}.")
     steps = network.trial / dt if dt > 0 else 0.5

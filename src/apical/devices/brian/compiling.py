@@ -8,9 +8,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-import platformdirs
-
 from apical.errors import DeviceError
+from apical.folders import cache_folder
 
 FLAGS = (
     "-O3",
@@ -33,11 +32,6 @@ _HEADERS = (
     "fstream",
     "climits",
 )
-
-
-def cache_folder() -> Path:
-    """Return where compiled programs and data are kept: APICAL_CACHE_DIR or the user's cache."""
-    return Path(os.environ.get("APICAL_CACHE_DIR") or platformdirs.user_cache_path("apical"))
 
 
 def scratch(prefix: str) -> Path:

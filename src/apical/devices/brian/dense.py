@@ -75,6 +75,7 @@ class LearnAfterTrial(CodeRunner):
                 "n_post": projection.post.size,
                 "skip": _silencer(synapses, projection),
                 "taught": None,
+                "vanishes": False,
             },
         )
 
@@ -99,6 +100,7 @@ class LearnWhenTaught(CodeRunner):
                 "n_post": projection.post.size,
                 "skip": _silencer(synapses, projection),
                 "taught": synapses.variables[f"{taught}_post"],
+                "vanishes": vanishes_with(_update(projection), f"{taught}_post"),
             },
             needed_variables=[f"{taught}_post"],
         )
@@ -109,8 +111,11 @@ def _silencer(synapses: Any, projection: Projection) -> Any:
 
     The rows of neurons where it is zero need no visit.
     """
-    update = projection.rule.update if projection.rule else ""
     for signal in projection.pre.signals:
-        if vanishes_with(update, f"{signal}_pre"):
+        if vanishes_with(_update(projection), f"{signal}_pre"):
             return synapses.variables[f"{signal}_pre"]
     return None
+
+
+def _update(projection: Projection) -> str:
+    return projection.rule.update if projection.rule else "0"

@@ -6,6 +6,7 @@ same bits from any saved state.
 """
 
 import itertools
+import os
 import shutil
 import subprocess
 import tempfile
@@ -120,6 +121,9 @@ class StandaloneSimulator(BrianSimulator):
         with self._names, precision(self.dtype):
             self._describe_runs()
             self._device.build(directory=str(project), compile=False, run=False)
+        for table in self._device.timed_arrays:
+            # Every block brings its own values; the zeros written here need not be read first.
+            os.truncate(project / "static_arrays" / f"{table.name}_values", 0)
         program, fresh = compile_project(project, self.jobs)
         self.compile_seconds = time.perf_counter() - started if fresh else 0.0
         return program
@@ -191,7 +195,10 @@ class StandaloneSimulator(BrianSimulator):
                 f"{complaint or 'no message'}. Nothing of this block was kept."
             )
         self._device.results_dir, self._device.has_been_run = f"{folder}/", True
-        self._device.array_cache.update(dict.fromkeys(self._device.array_cache))
+        stale = set(arguments) | {f"{clock.name}.t" for clock in self._device.clocks}
+        for variable in self._device.array_cache:
+            if f"{getattr(variable.owner, 'name', '')}.{variable.name}" in stale:
+                self._device.array_cache[variable] = None
 
     def _read(self, folder: Path, variable: Any, name: str) -> np.ndarray:
         values = np.fromfile(folder / self._device.get_array_filename(variable), variable.dtype)

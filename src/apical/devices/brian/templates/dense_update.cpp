@@ -1,7 +1,7 @@
 {# USES_VARIABLES { _synaptic_pre, _synaptic_post } #}
 {# The change of every weight of a dense projection. Rows whose presynaptic signal `skip` is zero
    would not change and are left out. With `taught`, columns of neurons that no feedback has just
-   reached keep their weights, and nothing at all is done where it reached none. #}
+   reached keep their weights (unless the rule says so itself), and nothing at all is done where it reached none. #}
 {% extends 'common_group.cpp' %}
 
 {% block maincode %}
@@ -23,7 +23,7 @@
         #pragma GCC ivdep
         for (size_t _target = 0; _target < {{n_post}}; _target++)
         {
-            {% if taught %}
+            {% if taught and not vanishes %}
             if ({{get_array_name(taught)}}[_target] == 0) continue;
             {% endif %}
             const size_t _idx = _source * {{n_post}} + _target;

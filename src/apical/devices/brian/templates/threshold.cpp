@@ -15,17 +15,18 @@
     {
         const size_t _vectorisation_idx = _idx;
         {{vector_code|autoindent}}
-        _above[_idx] = _cond;
+        _above[_idx] = _cond ? 1 : 0;
     }
     long _count = 0;
     for (size_t _block = 0; _block < _blocks; _block++)
     {
         uint64_t _any;
         memcpy(&_any, _above + 8 * _block, 8);
-        if (_any == 0) continue;
-        for (size_t _idx = 8 * _block; _idx < 8 * _block + 8; _idx++)
+        while (_any)
         {
-            if (!_above[_idx]) continue;
+            // each byte is 0 or 1: the lowest bit that is set is the next neuron
+            const size_t _idx = 8 * _block + (__builtin_ctzll(_any) >> 3);
+            _any &= _any - 1;
             {{_eventspace}}[_count++] = _idx;
             {% if _uses_refractory %}
             {{not_refractory}}[_idx] = false;

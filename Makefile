@@ -1,0 +1,35 @@
+# make demo: install, and train a spiking network on real digits.
+# make test: install, check style and types, run all tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+RUNS := runs/demo
+
+.PHONY: demo test test-fast lint clean help
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $(STAMP)
+
+demo: $(STAMP)
+	@rm -rf $(RUNS)
+	$(BIN)/apical run spiking_dfa --dataset digits --hidden 200 --epochs 30 --seed 0,1,2 --out $(RUNS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest -n auto --dist worksteal --durations 10
+
+test-fast: lint
+	$(BIN)/python -m pytest -n auto -m "not slow"
+
+clean:
+	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,20 @@
+"""What holds for the whole session: where compiled programs go, and that no window opens."""
+
+import os
+from collections.abc import Iterator
+
+import matplotlib
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep compiled programs for this session, unless APICAL_CACHE_DIR keeps them for longer."""
+    matplotlib.use("Agg")
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # one level up is the same for all workers
+        folder = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        if "APICAL_CACHE_DIR" not in os.environ:
+            patch.setenv("APICAL_CACHE_DIR", str(folder / "apical-cache"))
+        yield

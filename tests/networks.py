@@ -1,0 +1,79 @@
+"""Small networks in which every population spikes, and trials to show them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from apical import LIF, Block, Error, Network, Normal, Stimulus, feedback, rules
+from apical.encoding import Encoder, Regular
+from apical.feedback import FeedbackPathway
+from apical.projections import Projection
+from apical.rules import LearningRule
+
+N_INPUTS, N_CLASSES = 12, 3
+Wiring = Callable[[Error, Sequence[Projection]], FeedbackPathway]
+
+# What each timing of learning needs of its neurons: a trace and a dendrite that last for a trial,
+# for a step, or for some time.
+TIMINGS: dict[str, dict[str, dict[str, Any]]] = {
+    "trial": {"stimulus": {}, "neuron": {"leak": False}, "error": {}},
+    "feedback": {
+        "stimulus": {"tau_x": 20.0},
+        "neuron": {"tau_x": 20.0, "tau_teach": 0.0, "gain": "int(x > 0.1)"},
+        "error": {"tau": 50.0, "tau_label": 10.0},
+    },
+    "spike": {
+        "stimulus": {"tau_x": 20.0},
+        "neuron": {"tau_x": 20.0, "tau_teach": 20.0},
+        "error": {},
+    },
+}
+
+
+def rule(when: str, eta: float = 2e-3) -> LearningRule:
+    """Return the three-factor rule that acts at a trial's end, at feedback, or at a spike."""
+    if when == "spike":
+        return rules.three_factor_at_spikes(eta)
+    return rules.three_factor(eta, "feedback" if when == "feedback" else "trial")
+
+
+def small(
+    when: Literal["trial", "feedback", "spike"] = "trial",
+    encoder: Encoder | None = None,
+    seed: int = 0,
+    reset: bool | None = None,
+    *,
+    eta: float = 2e-3,
+    hidden: Sequence[int] = (8,),
+    neuron: Mapping[str, Any] | None = None,
+    bounds: tuple[float, float] | None = None,
+    wiring: Wiring = feedback.direct,
+) -> Network:
+    """Describe stimulus 12 -> LIF hidden 8 -> LIF output 3, taught by 6 error neurons.
+
+    `reset` is that of the network, by default only where learning waits for the end of a trial;
+    `neuron` changes parameters of all LIF neurons.
+    """
+    timing = TIMINGS[when]
+    reset = when == "trial" if reset is None else reset
+    net = Network(seed=seed, trial=40.0, reset=reset, settle=0.0 if reset else 10.0)
+    last: Any = net.add(
+        Stimulus("stimulus", N_INPUTS, encoder or Regular(200.0), **timing["stimulus"])
+    )
+    own = {**timing["neuron"], **(neuron or {})}
+    layers = [LIF(f"hidden_{k}", size, bias=0.8, **own) for k, size in enumerate(hidden)]
+    layers.append(LIF("output", N_CLASSES, **{**own, "bias": 1.5, "gain": "1"}))
+    for layer in layers:
+        net.connect(last, net.add(layer), weights=Normal(0.5), rule=rule(when, eta), bounds=bounds)
+        last = layer
+    error = net.add(Error("error", 2 * N_CLASSES, **timing["error"]))
+    net.teach(wiring(error, net.forward))
+    return net
+
+
+def trials(n: int = 20, *, learning: Any = 0.0, seed: int = 0, index: int = 0) -> Block:
+    """Return `n` random trials for a small network."""
+    rng = np.random.default_rng(seed)
+    values, labels = rng.random((n, N_INPUTS)), rng.integers(0, N_CLASSES, n)
+    return Block(values, labels, learning, index)

@@ -1,0 +1,552 @@
+"""Devices: the contract that all of them keep, numbers worked by hand, and what is refused."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import brian2 as b2
+import numpy as np
+import pytest
+from networks import N_CLASSES, N_INPUTS, rule, small, trials
+
+from apical import LIF, Block, Error, Given, Network, Simulator, Stimulus, feedback, simulate
+from apical.devices.simulator import BlockResult
+from apical.encoding import Latency, Poisson, Regular
+from apical.errors import ApicalError, DataError, DeviceError, LocalityError, WiringError
+
+# Every device, and every option that changes how it computes. The first is the reference.
+DEVICES: dict[str, dict[str, Any]] = {
+    "runtime": {"device": "runtime", "codegen": "numpy"},
+    "dense": {"device": "cpp_standalone"},
+    "generic": {"device": "cpp_standalone", "dense": False},
+}
+SAME_BITS = ("dense", "generic")
+FOR_SHORT = {"dtype": "float64", "capacity": 12}
+"""Options of the simulators of this module; blocks of 20 trials are then run in two parts."""
+
+# Encoders x timing of learning, each pair once; the other options are spread over them.
+NETWORKS: dict[str, dict[str, Any]] = {
+    "regular-trial": {"encoder": Regular(200.0), "when": "trial"},
+    "regular-feedback": {
+        "encoder": Regular(200.0, total=6.0),
+        "when": "feedback",
+        "neuron": {"refractory": 2.0, "reset": "rest"},
+        "bounds": (-0.6, 0.6),
+    },
+    "regular-spike": {"encoder": Regular(200.0), "when": "spike", "neuron": {"leak": False}},
+    "poisson-trial": {
+        "encoder": Poisson(200.0),
+        "when": "trial",
+        "neuron": {"leak": True, "refractory": 3.0},
+        "bounds": (-0.6, 0.6),
+    },
+    "poisson-feedback": {
+        "encoder": Poisson(200.0),
+        "when": "feedback",
+        "neuron": {"leak": False},
+        "hidden": (8, 6),
+    },
+    "poisson-spike": {
+        "encoder": Poisson(200.0),
+        "when": "spike",
+        "neuron": {"refractory": 2.0},
+        "reset": True,
+    },
+    "latency-trial": {
+        "encoder": Latency(20.0),
+        "when": "trial",
+        "neuron": {"leak": True, "reset": "rest"},
+        "reset": False,
+    },
+    "latency-feedback": {"encoder": Latency(20.0), "when": "feedback", "reset": True},
+    "latency-spike": {
+        "encoder": Latency(20.0),
+        "when": "spike",
+        "neuron": {"refractory": 2.0, "reset": "rest"},
+        "bounds": (-0.6, 0.6),
+    },
+}
+
+every_device = pytest.mark.parametrize("device", ["runtime", "dense"])
+
+
+def build(network: Network, device: str, **options: Any) -> Any:
+    return simulate(network, **{**DEVICES[device], **FOR_SHORT, **options})
+
+
+def build_recording(network: Network, device: str, **options: Any) -> Any:
+    """Return a simulator that returns the spikes of every population."""
+    return build(network, device, record=[p.name for p in network.populations], **options)
+
+
+def plain(device: str, **changes: Any) -> Any:
+    """Return a simulator of the network that most tests share: one program for all of them."""
+    return build(small(**changes), device)
+
+
+def learning() -> Block:
+    return trials(20, learning=np.linspace(1.0, 0.5, 20))
+
+
+def steps_and_neurons(result: BlockResult) -> dict[str, np.ndarray]:
+    """Return the spikes of each population as rows (time step, neuron)."""
+    return {
+        name: np.column_stack([np.rint(times), neurons]).astype(int)
+        for name, (times, neurons) in result.spikes.items()
+    }
+
+
+def assert_same(
+    one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray], tolerance: float = 0.0
+) -> None:
+    assert one.keys() == other.keys()
+    for name, values in one.items():
+        np.testing.assert_allclose(
+            np.asarray(other[name], dtype=np.float64),
+            np.asarray(values, dtype=np.float64),
+            rtol=tolerance,
+            atol=tolerance,
+            err_msg=name,
+        )
+
+
+# The contract ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_devices_agree(name: str) -> None:
+    """All devices give the same spikes and weights, whether or not a block is run in parts."""
+    network, block = small(**NETWORKS[name]), learning()
+    reference, *others = DEVICES
+    random = isinstance(network.stimulus.encoder, Poisson)  # each part has random numbers anew
+    whole = build_recording(network, reference, **({} if random else {"capacity": len(block)}))
+    before, expected = whole.state, whole.run(block)
+    assert all(len(times) for times, _ in expected.spikes.values()), "a population is silent"
+    for projection in network.plastic:
+        assert not np.allclose(before[f"{projection.name}.w"], whole.weights(projection))
+    states = {}
+    for device in others:
+        simulator = build_recording(small(**NETWORKS[name]), device)
+        result = simulator.run(block)
+        assert_same(steps_and_neurons(expected), steps_and_neurons(result))
+        assert_same(expected.counts, result.counts)
+        assert_same(whole.state, simulator.state, 1e-9)
+        states[device] = simulator.state
+    assert_same(*(states[device] for device in SAME_BITS))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_bounds_hold_after_every_update(device: str) -> None:
+    """Also where the weights drawn at first lie outside, and in silent rows."""
+    network = small(bounds=(-0.25, 0.25), eta=0.1)
+    block = trials(4, learning=1.0)
+    block.values[:, 0] = 0.0
+    simulator = build(network, device)
+    assert np.abs(simulator.weights("stimulus_to_hidden_0")).max() > 0.25
+    simulator.run(block)
+    for projection in network.plastic:
+        assert np.abs(simulator.weights(projection)).max() == 0.25
+
+
+@every_device
+def test_without_learning_no_weight_changes(device: str) -> None:
+    simulator = plain(device)
+    before = simulator.state
+    simulator.run(trials())
+    after = simulator.state
+    assert_same({k: before[k] for k in before if k.endswith(".w")}, after | before)
+    for name in before:
+        if name.endswith(".w"):
+            assert np.array_equal(before[name], after[name])
+
+
+@every_device
+def test_only_trials_with_learning_change_weights(device: str) -> None:
+    """The factor belongs to its trial: learning in trial 0 alone is that of a block of one."""
+    factor = np.zeros(5)
+    factor[0] = 0.5
+    long, short = plain(device), plain(device)
+    long.run(trials(5, learning=factor))
+    block = trials(5)
+    short.run(Block(block.values[:1], block.labels[:1], 0.5))
+    for projection in long.network.plastic:
+        assert np.array_equal(long.weights(projection), short.weights(projection))
+
+
+@every_device
+def test_feedback_never_changes(device: str) -> None:
+    simulator = plain(device)
+    fixed = [p for p in simulator.network.projections if p.rule is None]
+    assert len(fixed) == 4  # two to judge, two to teach
+    before = [simulator.weights(p) for p in fixed]
+    simulator.run(learning())
+    for projection, weights in zip(fixed, before, strict=True):
+        assert np.array_equal(simulator.weights(projection), weights)
+        assert np.array_equal(weights, simulator.network.initial_weights(projection))
+
+
+@every_device
+def test_the_same_seed_gives_the_same_bits(device: str) -> None:
+    def outcome(seed: int, index: int = 0) -> dict[str, np.ndarray]:
+        simulator = build(small(encoder=Poisson(200.0), seed=seed), device)
+        block = learning()
+        counts = simulator.run(Block(block.values, block.labels, block.learning, index)).counts
+        return {**simulator.state, **counts}
+
+    first = outcome(0)
+    assert_same(first, outcome(0))
+    for other in (outcome(1), outcome(0, index=1)):
+        assert not np.array_equal(first["hidden_0"], other["hidden_0"])
+        assert not np.array_equal(first["stimulus_to_hidden_0.w"], other["stimulus_to_hidden_0.w"])
+
+
+@pytest.mark.parametrize("name", ["regular-feedback", "poisson-trial", "latency-spike"])
+@every_device
+def test_a_state_carries_over(device: str, name: str) -> None:
+    """A block after a block, or in a new simulator from the state between them: the same bits."""
+    first, second = trials(8, learning=1.0), trials(6, learning=0.5, seed=1, index=1)
+    at_once = build(small(**NETWORKS[name]), device)
+    at_once.run(first)
+    between = {name: values.copy() for name, values in at_once.state.items()}
+    expected = at_once.run(second)
+    resumed = build(small(**NETWORKS[name]), device)
+    resumed.state = between
+    result = resumed.run(second)
+    assert_same(expected.counts, result.counts)
+    assert_same(at_once.state, resumed.state)
+
+
+@every_device
+def test_what_is_handed_out_is_a_copy(device: str) -> None:
+    simulator = plain(device)
+    expected = simulator.weights("stimulus_to_hidden_0").copy()
+    simulator.weights("stimulus_to_hidden_0")[:] = 7.0
+    simulator.state["stimulus_to_hidden_0.w"][:] = 7.0
+    mine = np.array(expected)
+    simulator.load({"stimulus_to_hidden_0": mine})
+    mine[:] = 7.0
+    assert np.array_equal(simulator.weights("stimulus_to_hidden_0"), expected)
+
+
+@every_device
+def test_weights_can_be_loaded(device: str) -> None:
+    simulator = plain(device)
+    simulator.load({"stimulus_to_hidden_0": np.zeros((N_INPUTS, 8))})
+    assert not simulator.weights("stimulus_to_hidden_0").any()
+    silent = simulator.run(trials(2)).counts["hidden_0"]
+    assert np.unique(silent).size == 1  # all are driven by the bias alone
+
+
+@every_device
+def test_labels_can_be_left_out(device: str) -> None:
+    """Without learning, what the network decides does not depend on what it would be told."""
+    block = trials(5)
+    told, untold = (plain(device).run(Block(block.values, y)) for y in (block.labels, None))
+    assert_same(told.counts, untold.counts)
+
+
+@every_device
+def test_precision(device: str) -> None:
+    single = simulate(small(), **DEVICES[device], capacity=12)
+    assert all(
+        values.dtype == np.float32
+        for name, values in single.state.items()
+        if not name.endswith("lastspike")
+    )
+    double = plain(device)
+    assert double.weights("stimulus_to_hidden_0").dtype == np.float64
+    counts = single.run(trials(5)).counts["hidden_0"], double.run(trials(5)).counts["hidden_0"]
+    assert np.mean(counts[0] != counts[1]) < 0.1
+
+
+def test_what_counts_is_what_spikes_after_settling() -> None:
+    network = small("feedback")
+    simulator = build_recording(network, "runtime")
+    result = simulator.run(trials(6))
+    for name, counts in result.counts.items():
+        times, neurons = result.spikes[name]
+        late = np.rint(times) % network.trial >= network.settle
+        trial = (np.rint(times)[late] // network.trial).astype(int)
+        expected = np.zeros_like(counts)
+        np.add.at(expected, (trial, neurons[late]), 1)
+        assert np.array_equal(counts, expected)
+        assert 0 < expected.sum() < len(times)
+
+
+def test_other_numbers_compile_nothing() -> None:
+    plain("dense", bounds=(-1.0, 1.0)).run(trials(1))
+    network = small(bounds=(-0.5, 0.7), eta=0.1, seed=5, neuron={"tau_m": 15.0, "tau_s": 3.0})
+    simulator = build(network, "dense")
+    before = simulator.weights("stimulus_to_hidden_0")
+    simulator.run(learning())
+    assert simulator.compile_seconds == 0
+    assert not np.array_equal(before, simulator.weights("stimulus_to_hidden_0"))
+    assert simulator.weights("hidden_0_to_output").max() <= 0.7
+
+
+def test_programs_can_be_profiled() -> None:
+    simulator = build(small(), "dense", profile=True)
+    simulator.run(trials(2))
+    assert any("hidden_0" in name for name in simulator.profile_seconds)
+    assert all(seconds >= 0 for seconds in simulator.profile_seconds.values())
+
+
+@every_device
+def test_brian_objects_can_be_added(device: str) -> None:
+    simulator = plain(device)
+    assert set(simulator.brian) >= {"stimulus", "hidden_0", "stimulus_to_hidden_0"}
+    monitor = b2.StateMonitor(simulator.brian["hidden_0"], ["v", "x"], record=True)
+    simulator.add(monitor)
+    counts = simulator.run(trials(3)).counts["hidden_0"]
+    assert monitor.v.shape == (8, 120)
+    assert np.ptp(monitor.v) > 0.5 and monitor.v.max() < 3
+    assert np.all(monitor.x[:, 1] == 0)
+    assert np.all(np.abs(monitor.x[:, 39] - counts[0]) <= 1)  # of the last step of trial 0
+
+
+def test_cython_agrees() -> None:
+    simulators = [build(tiny("trial"), "runtime", codegen=target) for target in ("numpy", "cython")]
+    counts = [simulator.run(one_trial()).counts for simulator in simulators]
+    assert_same(*counts)
+    assert_same(*(simulator.state for simulator in simulators), 1e-9)
+
+
+# Numbers worked by hand --------------------------------------------------------------------------
+
+RATE, PHASES, VALUES, LABEL = 210.0, np.array([0.31, 0.77]), np.array([0.9, 0.57]), 1
+W_HIDDEN = np.array([[0.83, -0.41], [0.37, 1.13]])
+W_OUTPUT = np.array([[0.71, 0.29], [-0.23, 0.97]])
+W_TEACH = np.array([[0.61, -0.47], [-0.53, 0.89]])
+ETA, BIAS, TARGET, TAU_M, TAU_S = 0.013, 0.87, 93.7, 17.0, 4.3
+TAU_X, TAU_TEACH, TAU_ERROR, TAU_LABEL = 19.0, 23.0, 47.0, 9.1
+STEPS = 40
+
+
+def tiny(when: str) -> Network:
+    """Return 2 -> 2 -> 2 neurons with the weights above."""
+    net = Network(trial=float(STEPS), reset=True)
+    trace = {} if when == "trial" else {"tau_x": TAU_X}
+    dendrite = {"trial": {}, "feedback": {"tau_teach": 0.0}, "spike": {"tau_teach": TAU_TEACH}}
+    neuron = {"bias": BIAS, "tau_m": TAU_M, "tau_s": TAU_S, "leak": when != "trial"}
+    neuron |= {**trace, **dendrite[when], "gain": "int(x > 0.1)"}
+    x = net.add(Stimulus("stimulus", 2, Regular(RATE), **trace))
+    h, y = (net.add(LIF(name, 2, **neuron)) for name in ("hidden", "output"))
+    judge = {"tau": TAU_ERROR, "tau_label": TAU_LABEL} if when == "feedback" else {}
+    error = net.add(Error("error", 4, target=TARGET, **judge))
+    net.connect(x, h, weights=Given(W_HIDDEN), rule=rule(when, ETA))
+    net.connect(h, y, weights=Given(W_OUTPUT), rule=rule(when, ETA))
+    net.teach(feedback.direct(error, net.forward, Given(W_TEACH)))
+    return net
+
+
+def one_trial() -> Block:
+    return Block(VALUES[None], np.array([LABEL]), 1.0)
+
+
+class ByHand:
+    """One trial of the tiny network, step by step in plain numpy."""
+
+    def __init__(self, when: str) -> None:
+        self.when = when
+        self.w_hidden, self.w_output = W_HIDDEN.copy(), W_OUTPUT.copy()
+        self.phase, self.x_in = PHASES.copy(), np.zeros(2)
+        self.v, self.i, self.x, self.teach = np.zeros((4, 2, 2))  # rows: hidden, output
+        self.error, self.shown, self.halfway = np.zeros((3, 4))
+        self.n_spikes = np.zeros(4, dtype=int)
+        for _ in range(STEPS):
+            self.step()
+        if when == "trial":
+            self.learn(self.x_in, self.x[0], np.array([True, True]))
+
+    def step(self) -> None:
+        if self.when == "feedback":
+            self.teach[:] = 0
+        self.integrate()
+        fired_in, fired_error = self.phase >= 1, self.error > 1
+        fired = self.v > 1
+        self.deliver(fired_in, fired, fired_error)
+        if self.when == "feedback":
+            self.learn(self.x_in, self.x[0], self.teach != 0)
+        self.phase -= fired_in
+        self.x_in += fired_in
+        self.v -= fired
+        self.x += fired
+        self.error -= fired_error
+        self.n_spikes += [s.sum() for s in (fired_in, fired[0], fired[1], fired_error)]
+
+    def integrate(self) -> None:
+        dt = 1.0
+        self.phase += dt * RATE * VALUES / 1000
+        drive = TARGET / 1000 * np.array([1.0, 1.0, -1.0, -1.0])
+        label = np.tile(np.arange(2) == LABEL, 2).astype(float)
+        if self.when == "trial":
+            self.v += dt * (self.i + BIAS) / TAU_M
+        else:
+            late = TAU_S / (TAU_S - TAU_M) * self.i  # what the current adds as it decays
+            self.v = (
+                BIAS + (self.v - BIAS - late) * np.exp(-dt / TAU_M) + late * np.exp(-dt / TAU_S)
+            )
+            self.x_in -= dt * self.x_in / TAU_X
+            self.x *= np.exp(-dt / TAU_X)
+        self.i *= np.exp(-dt / TAU_S)
+        if self.when == "spike":
+            self.teach *= np.exp(-dt / TAU_TEACH)
+        if self.when == "feedback":
+            self.error += dt * (-drive * self.shown - self.error / TAU_ERROR)
+            self.shown += dt * (self.halfway - self.shown) / TAU_LABEL
+            self.halfway += dt * (label - self.halfway) / TAU_LABEL
+        else:
+            self.error -= dt * drive * label
+
+    def deliver(self, fired_in: np.ndarray, fired: np.ndarray, fired_error: np.ndarray) -> None:
+        self.i[0] += fired_in @ self.w_hidden
+        self.i[1] += fired[0] @ self.w_output
+        if self.when == "spike":  # with the feedback of the steps before
+            self.learn(fired_in, fired[0], np.array([True, True]))
+        self.error += np.concatenate([fired[1], -1.0 * fired[1]])
+        self.error += np.roll(fired_error, 2)
+        missing = fired_error[2:].astype(float) - fired_error[:2]
+        self.teach += [missing @ W_TEACH, missing]
+
+    def learn(self, pre_in: np.ndarray, pre_hidden: np.ndarray, taught: np.ndarray) -> None:
+        delta = ETA * (self.x > 0.1) * self.teach * taught
+        self.w_hidden += np.outer(pre_in, delta[0])
+        self.w_output += np.outer(pre_hidden, delta[1])
+
+
+@pytest.mark.parametrize("when", ["trial", "feedback", "spike"])
+def test_weights_are_those_worked_by_hand(when: str) -> None:
+    simulator = build_recording(tiny(when), "runtime")
+    simulator.state = {"stimulus.phase": PHASES}
+    spikes = simulator.run(one_trial()).spikes
+    expected = ByHand(when)
+    assert [len(times) for times, _ in spikes.values()] == expected.n_spikes.tolist()
+    assert np.all(expected.n_spikes > 0)
+    for name, weights, before in (
+        ("stimulus_to_hidden", expected.w_hidden, W_HIDDEN),
+        ("hidden_to_output", expected.w_output, W_OUTPUT),
+    ):
+        assert not np.allclose(weights, before)
+        np.testing.assert_allclose(simulator.weights(name), weights, rtol=1e-9)
+
+
+def test_the_change_after_a_trial_is_a_product_of_spike_counts() -> None:
+    """Nokland 2016, eq. 3: presynaptic activity x slope x what the error's spikes brought."""
+    simulator = build_recording(tiny("trial"), "runtime")
+    spikes = simulator.run(one_trial()).spikes
+    counts = {name: np.bincount(neurons, minlength=4) for name, (_, neurons) in spikes.items()}
+    missing = counts["error"][2:] - counts["error"][:2]
+    gain = counts["hidden"][:2] > 0
+    change = ETA * np.outer(counts["stimulus"][:2], gain * (missing @ W_TEACH))
+    np.testing.assert_allclose(simulator.weights("stimulus_to_hidden"), W_HIDDEN + change)
+
+
+# What is refused ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"device": "tpu"}, DeviceError, "device must be one of cpp_standalone, .*got 'tpu'"),
+        ({"dtype": "float16"}, DeviceError, "dtype must be 'float32' or 'float64', got 'float16'"),
+        ({"capacity": 0}, DeviceError, "capacity must be at least 1 trial, got 0"),
+        ({"dt": 0.3}, DeviceError, "40.0 ms is not a whole number of steps of dt=0.3 ms"),
+        ({"dt": 0.0}, DeviceError, "not a whole number of steps of dt=0.0"),
+        ({"dt": -1.0}, DeviceError, "not a whole number of steps of dt=-1.0"),
+        ({"record": ["soma"]}, WiringError, "record names 'soma', but the network has stimulus, "),
+    ],
+)
+def test_options_are_checked(options: Any, error: type[ApicalError], message: str) -> None:
+    with pytest.raises(error, match=message):
+        simulate(small(), **options)
+
+
+def test_what_is_not_plausible_is_not_simulated() -> None:
+    forward = small()
+    copied = forward.initial_weights(forward.projection("hidden_0_to_output")).T
+    network = small(wiring=lambda error, f: feedback.direct(error, f, Given(copied)))
+    with pytest.raises(LocalityError, match="weight transport"):
+        simulate(network, "runtime")
+
+
+@pytest.mark.parametrize("variable", ["PATH", "CXX"])
+def test_a_missing_compiler_is_named(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv(variable, "no-such-thing")
+    with pytest.raises(DeviceError, match="needs a C\\+\\+ compiler, .*install g\\+\\+"):
+        simulate(small())
+    simulate(small(), "runtime", codegen="numpy")
+
+
+def test_a_compiler_that_fails_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "false")
+    simulator = plain("dense")
+    with pytest.raises(DeviceError, match="Compiling the network failed .*false exited with 1"):
+        simulator.run(trials(1))
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        (np.zeros(3), np.zeros(3, dtype=int)),
+        (np.zeros((3, 2)), np.zeros(2, dtype=int)),
+        (np.zeros((3, 2)), np.zeros((3, 1), dtype=int)),
+        (np.zeros((0, 2)), np.zeros(0, dtype=int)),
+    ],
+)
+def test_blocks_have_one_shape(values: np.ndarray, labels: np.ndarray) -> None:
+    with pytest.raises(DataError, match="A block needs values of shape"):
+        Block(values, labels)
+
+
+def test_learning_has_a_factor_for_each_trial() -> None:
+    with pytest.raises(DataError, match="learning"):
+        trials(5, learning=np.ones(4))
+
+
+def test_blocks_are_cut_in_order() -> None:
+    block = trials(7, learning=np.arange(7.0), index=3)
+    parts = block.parts(3)
+    assert [len(part) for part in parts] == [3, 3, 1]
+    assert all(part.index == 3 for part in parts)
+    for name in ("values", "labels", "learning"):
+        joined = np.concatenate([getattr(part, name) for part in parts])
+        assert np.array_equal(joined, getattr(block, name))
+
+
+@every_device
+def test_blocks_must_fit_the_network(device: str) -> None:
+    simulator = plain(device)
+    with pytest.raises(WiringError, match="'stimulus' has 12 neurons, but .* have 5 values"):
+        simulator.run(Block(np.zeros((2, 5)), np.zeros(2, dtype=int)))
+    for label in (-1, N_CLASSES):
+        with pytest.raises(WiringError, match="'output' has 3 neurons, but the block's labels go"):
+            simulator.run(Block(np.zeros((1, N_INPUTS)), np.array([label])))
+    with pytest.raises(WiringError, match="asks to learn but has no labels"):
+        simulator.run(Block(np.zeros((1, N_INPUTS)), learning=1.0))
+
+
+@every_device
+def test_states_must_fit_the_network(device: str) -> None:
+    simulator: Simulator = plain(device)
+    with pytest.raises(WiringError, match=r"'hidden_0.v' must have shape \(8,\), got \(7,\)"):
+        simulator.state = {"hidden_0.v": np.zeros(7)}
+    with pytest.raises(WiringError, match="no state 'hidden_1.v'; the saved state is of another"):
+        simulator.state = {"hidden_1.v": np.zeros(8)}
+    with pytest.raises(WiringError, match=r"'stimulus_to_hidden_0.w' must have shape \(12, 8\)"):
+        simulator.load({"stimulus_to_hidden_0": np.zeros((8, 12))})
+    with pytest.raises(WiringError, match="no projection 'a_to_b'"):
+        simulator.load({"a_to_b": np.zeros((8, 12))})
+    with pytest.raises(WiringError, match="no projection 'a_to_b'"):
+        simulator.weights("a_to_b")
+
+
+def test_objects_are_added_before_the_first_run_to_their_own_network() -> None:
+    simulator = plain("dense")
+    early = b2.StateMonitor(simulator.brian["hidden_0"], "v", record=True)
+    plain("dense")
+    foreign = b2.StateMonitor(plain("runtime").brian["hidden_0"], "v", record=True)
+    with pytest.raises(DeviceError, match="cannot be added: make Brian2 objects after simulate"):
+        simulator.add(foreign)
+    simulator.run(trials(1))
+    with pytest.raises(DeviceError, match="before the first run"):
+        simulator.add(early)
