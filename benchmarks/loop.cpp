@@ -15,19 +15,21 @@
 //     error v' = -side*target*shown_k - v/tau, where the label arrives through two low-passes,
 //           tau_l shown' = halfway - shown, tau_l halfway' = label_k - halfway   (Euler, old values)
 //     learn the same change of w, in every step in which an error neuron spikes; teach is the
-//           feedback of that step alone; gain = (x > 0.1) in the hidden, 1 in the output layer
+//           feedback of that step alone; gain = (x > 0.1) in the hidden, 1 in the output layer;
+//           every step begins with x = 0 where x <= x_floor
 //   In a step: states; thresholds; spikes arrive (I_post += w; output k: E+_k += 1, E-_k -= 1; E+_k:
-//   E-_k += 1 and the other way round; E+-_k: teach -= B_k, teach += B_k; output k hears its own error
-//   with B = 1); online learning; resets.
+//   E-_k += 1 and the other way round; E+_k: teach -= B_k, E-_k: teach += B_k; output k hears
+//   its own errors with B = 1); online learning; resets.
 //
 // Build: g++ -O3 -march=native -std=c++17 loop.cpp -o loop
 // Use:   ./loop images=FILE labels=FILE [name=value ...]; files are IDX (unpacked) or plain bytes,
 //        `inputs` bytes an image, one byte a label.
 //        form=trial|online inputs=784 hidden=500 trials=0 (all) epochs=1 shuffle=0 seed=0
-//        final_rate=1 (lr falls to it linearly) rate=100 total=100 eta_hidden=.. eta_output=..
+//        final_rate=1 (lr falls to it linearly) rate=100 total=100 x_floor=0.05 eta_hidden=.. eta_output=..
 //        test_images=FILE test_labels=FILE   accuracy with learning off, on the state after training
 //        init=PREFIX save=PREFIX             float32 arrays PREFIX<name>: stimulus_to_hidden.w,
-//                                            error_to_hidden.w, stimulus.phase; saved: both plastic .w
+//                                            error_to_hidden.w (-B, B), stimulus.phase; saved: both
+//                                            plastic .w. Weights onto the output start at 0.
 // Prints one JSON object.
 #include <algorithm>
 #include <chrono>
@@ -35,6 +37,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <random>
 #include <string>
@@ -49,20 +53,19 @@ typedef float Vec __attribute__((vector_size(64), may_alias));  // arrays are pa
 static const int WIDTH = 16, K = 10;  // floats in a Vec; classes
 static int padded(int n) { return (n + WIDTH - 1) / WIDTH * WIDTH; }
 
-struct Aligned {
-  float* p;
-  explicit Aligned(size_t n) : p((float*)aligned_alloc(64, n * sizeof(float))) { std::fill(p, p + n, 0.f); }
-  ~Aligned() { free(p); }
-  Aligned(const Aligned&) = delete;
-};
-struct Array : Aligned {  // rows of zero-filled floats, each padded to whole Vecs
+struct Array {  // rows of zero-filled floats, each padded to whole Vecs; lives as long as the program
   int rows, cols, n;  // n: floats in a row, padding included
-  Array(int rows, int cols) : Aligned((size_t)rows * padded(cols)), rows(rows), cols(cols), n(padded(cols)) {}
+  float* p;
+  Array(int rows, int cols) : rows(rows), cols(cols), n(padded(cols)) {
+    p = (float*)aligned_alloc(64, sizeof(float) * rows * n);
+    std::fill(p, p + (size_t)rows * n, 0.f);
+  }
   explicit Array(int cols) : Array(1, cols) {}
+  Array(const Array&) = delete;
   float& operator[](int j) { return p[j]; }
   float* row(int i) const { return p + (size_t)i * n; }
   void fill(float value) { std::fill(p, p + cols, value); }  // of a single row; its padding stays 0
-  void scale(float factor) { for (int j = 0; j < n; j++) p[j] *= factor; }
+  void fade(float factor, float floor) { for (int j = 0; j < n; j++) p[j] = p[j] > floor ? factor * p[j] : 0; }
 };
 
 struct Spikes {  // indices of the neurons that spike in this step
@@ -77,14 +80,13 @@ struct Spikes {  // indices of the neurons that spike in this step
 template <bool OR_EQUAL> static void find_spikes(const Array& v, Spikes& out) {
   int n = 0, *id = out.id.data();
 #ifdef __AVX512F__
-  const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const __m512 one = _mm512_set1_ps(1);
+  __m512i number = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   for (int j = 0; j < v.n; j += WIDTH) {
-    const __mmask16 m =
-        _mm512_cmp_ps_mask(_mm512_load_ps(v.p + j), _mm512_set1_ps(1), OR_EQUAL ? _CMP_GE_OQ : _CMP_GT_OQ);
-    if (!m) continue;
-    const __m512i found = _mm512_add_epi32(lane, _mm512_set1_epi32(j));
-    _mm512_storeu_si512(id + n, _mm512_maskz_compress_epi32(m, found));
-    n += __builtin_popcount(m);
+    const auto found = _mm512_cmp_ps_mask(_mm512_load_ps(v.p + j), one, OR_EQUAL ? _CMP_GE_OQ : _CMP_GT_OQ);
+    _mm512_storeu_si512(id + n, _mm512_maskz_compress_epi32(found, number));
+    n += __builtin_popcount(found);
+    number = _mm512_add_epi32(number, _mm512_set1_epi32(WIDTH));
   }
 #else
   for (int j = 0; j < v.n; j++) { id[n] = j; n += OR_EQUAL ? v.p[j] >= 1 : v.p[j] > 1; }
@@ -114,40 +116,29 @@ static void add_scaled(float* __restrict y, float a, const float* __restrict x, 
 
 static std::map<string, string> arguments;
 static string word(const char* name, const char* standard) {
-  auto found = arguments.find(name);
-  return found == arguments.end() ? standard : found->second;
+  return arguments.count(name) ? arguments[name] : standard;
 }
 static double number(const char* name, double standard) {
-  auto found = arguments.find(name);
-  return found == arguments.end() ? standard : atof(found->second.c_str());
-}
-static FILE* opened(const string& path, const char* mode) {
-  FILE* f = fopen(path.c_str(), mode);
-  if (!f) { perror(path.c_str()); exit(1); }
-  return f;
+  return arguments.count(name) ? atof(arguments[name].c_str()) : standard;
 }
 static vector<unsigned char> bytes_of(const string& path) {  // without the header of an IDX file
-  FILE* f = opened(path, "rb");
-  fseek(f, 0, SEEK_END);
-  vector<unsigned char> bytes(ftell(f));
-  rewind(f);
-  if (fread(bytes.data(), 1, bytes.size(), f) != bytes.size()) exit(1);
-  fclose(f);
+  std::ifstream file(path, std::ios::binary);
+  if (!file) { perror(path.c_str()); exit(1); }
+  vector<unsigned char> bytes{std::istreambuf_iterator<char>(file), {}};
   const unsigned char magic[3] = {0, 0, 8};  // unsigned bytes; then the number of dimensions
   if (bytes.size() > 8 && !memcmp(bytes.data(), magic, 3) && (bytes[3] == 1 || bytes[3] == 3))
     bytes.erase(bytes.begin(), bytes.begin() + 4 + 4 * bytes[3]);
   return bytes;
 }
 static void read_rows(const string& path, Array& a) {
-  FILE* f = opened(path, "rb");
-  for (int i = 0; i < a.rows; i++)
-    if ((int)fread(a.row(i), sizeof(float), a.cols, f) != a.cols) { fprintf(stderr, "%s: too short\n", path.c_str()); exit(1); }
-  fclose(f);
+  const auto bytes = bytes_of(path);
+  const size_t row = sizeof(float) * a.cols;
+  if (bytes.size() != row * a.rows) { fprintf(stderr, "%s: wrong size\n", path.c_str()); exit(1); }
+  for (int i = 0; i < a.rows; i++) memcpy(a.row(i), &bytes[row * i], row);
 }
 static void write_rows(const string& path, const Array& a) {
-  FILE* f = opened(path, "wb");
-  for (int i = 0; i < a.rows; i++) fwrite(a.row(i), sizeof(float), a.cols, f);
-  fclose(f);
+  std::ofstream file(path, std::ios::binary);
+  for (int i = 0; i < a.rows; i++) file.write((const char*)a.row(i), sizeof(float) * a.cols);
 }
 
 static const float TAU_M = 20, TAU_S = 5, TAU_X = 30, TAU_ERROR = 50, TAU_LABEL = 10;  // [ms]; dt = 1 ms
@@ -173,10 +164,7 @@ struct Layer {  // LIF neurons, and the plastic weights onto them
     }
     for (int j = size; j < v.n; j++) v[j] = 0;  // the padding never spikes
   }
-  void rest() {
-    v.fill(.5);
-    for (Array* a : {&I, &x, &teach}) a->fill(0);
-  }
+  void rest() { v.fill(.5); I.fill(0); x.fill(0); teach.fill(0); }
   // w += rate * x_pre * gain * teach, where gain = (x > least)
   void learn(Array& x_pre, float rate, float least) {
     for (int j = 0; j < size; j++) delta[j] = x[j] > least ? rate * teach[j] : 0;
@@ -189,28 +177,28 @@ struct Network {
   const bool online = word("form", "trial") == "online";
   const int inputs = number("inputs", 784), hidden = number("hidden", 500);
   const float total = number("total", 100), rate = number("rate", 100) * 1e-3f, few = 100 / total;
+  const float x_floor = number("x_floor", .05);
   const float eta_hidden = number("eta_hidden", (online ? 1e-4 : 1.5e-5) * sqrt(500. / hidden) * pow(few, 1.2));
   const float eta_output = number("eta_output", online ? 2e-3 : 6e-4);
-  Array phase{inputs}, drive{inputs}, x{inputs}, B{K, hidden};
+  Array phase{inputs}, drive{inputs}, x{inputs}, B{2 * K, hidden};
   Layer hid{inputs, hidden, online ? .5f : 0, online}, out{hidden, K, online ? 2.2f : 1.2f, online};
   Spikes in{inputs};
   float err[2][K] = {}, shown[K] = {}, halfway[K] = {};  // err[0]: E+, err[1]: E-
   long spikes[4] = {};                                   // of inputs, hidden, output, error neurons
 
   explicit Network(std::mt19937& rng) {
-    const string init = word("init", "");
-    if (!init.empty()) {
-      Array both{2 * K, hidden};  // -B, B
-      read_rows(init + "error_to_hidden.w", both);
-      for (int k = 0; k < K; k++) memcpy(B.row(k), both.row(K + k), sizeof(float) * B.n);
+    if (arguments.count("init")) {
+      const string init = arguments["init"];
+      read_rows(init + "error_to_hidden.w", B);
       read_rows(init + "stimulus_to_hidden.w", hid.w);
       read_rows(init + "stimulus.phase", phase);
-      return;  // the weights onto the output start at 0
+      return;
     }
     std::normal_distribution<float> normal;
     std::uniform_real_distribution<float> uniform;
-    for (int i = 0; i < inputs; i++) for (int j = 0; j < hidden; j++) hid.w.row(i)[j] = (online ? .12f : .06f) * few * normal(rng);
-    for (int k = 0; k < K; k++) for (int j = 0; j < hidden; j++) B.row(k)[j] = normal(rng);
+    const float spread = (online ? .12f : .06f) * few;
+    for (int i = 0; i < inputs; i++) for (int j = 0; j < hidden; j++) hid.w.row(i)[j] = spread * normal(rng);
+    for (int k = 0; k < K; k++) for (int j = 0; j < hidden; j++) B.row(k)[j] = -(B.row(K + k)[j] = normal(rng));
     for (int i = 0; i < inputs; i++) phase[i] = uniform(rng);
   }
   void integrate_errors(int label) {
@@ -232,42 +220,37 @@ struct Network {
     for (int i = 0; i < inputs; i++) sum += image[i];
     for (int i = 0; i < inputs; i++) drive[i] = sum > 0 ? rate * total * image[i] / sum : 0;
     if (!online) {
-      hid.rest();
-      out.rest();
+      for (Layer* layer : {&hid, &out}) layer->rest();
       x.fill(0);
       memset(err, 0, sizeof err);
     }
     int count[K] = {};
     for (int t = 0; t < T; t++) {
       for (int i = 0; i < phase.n; i++) phase[i] += drive[i];
-      hid.integrate();
-      out.integrate();
+      for (Layer* layer : {&hid, &out}) layer->integrate();
       if (online) {
-        x.scale(1 - 1 / TAU_X);
-        hid.x.scale(expf(-1 / TAU_X));
-        out.x.scale(expf(-1 / TAU_X));
+        x.fade(1 - 1 / TAU_X, x_floor);
+        for (Layer* layer : {&hid, &out}) layer->x.fade(expf(-1 / TAU_X), x_floor);
       }
       integrate_errors(label);
 
       find_spikes<true>(phase, in);
-      find_spikes<false>(hid.v, hid.spikes);
-      find_spikes<false>(out.v, out.spikes);
+      for (Layer* layer : {&hid, &out}) find_spikes<false>(layer->v, layer->spikes);
       int errors = 0, error_spikes[2 * K];  // E+_k is k, E-_k is K + k
       for (int e = 0; e < 2 * K; e++) if (err[e / K][e % K] > 1) error_spikes[errors++] = e;
 
       deliver(hid.I, hid.w, in);
       deliver(out.I, out.w, hid.spikes);
       for (int k : out.spikes) { count[k]++; err[0][k] += 1; err[1][k] -= 1; }
-      for (int e = 0; e < errors; e++) {
-        const int side = error_spikes[e] / K, k = error_spikes[e] % K;
+      for (int n = 0; n < errors; n++) {
+        const int e = error_spikes[n], side = e / K, k = e % K;
         err[1 - side][k] += 1;
-        add_scaled(hid.teach.p, side ? 1 : -1, B.row(k), B.n);
+        add_scaled(hid.teach.p, 1, B.row(e), B.n);
         out.teach[k] += side ? 1 : -1;
       }
       if (online && errors) {
         if (lr > 0) learn(lr);
-        hid.teach.fill(0);
-        out.teach.fill(0);
+        for (Layer* layer : {&hid, &out}) layer->teach.fill(0);
       }
 
       for (int i : in) { phase[i] -= 1; x[i] += 1; }
@@ -285,7 +268,7 @@ int main(int argc, char** argv) {
   for (int a = 1; a < argc; a++) {
     const string s = argv[a];
     const size_t equals = s.find('=');
-    if (equals == string::npos) { fprintf(stderr, "%s: give name=value\n", argv[a]); return 1; }
+    if (equals == string::npos) return fprintf(stderr, "%s: give name=value\n", argv[a]), 1;
     arguments[s.substr(0, equals)] = s.substr(equals + 1);
   }
 #ifdef __SSE__
@@ -294,9 +277,9 @@ int main(int argc, char** argv) {
   std::mt19937 rng(1000 + (unsigned)number("seed", 0));
   Network net(rng);
   const auto images = bytes_of(word("images", "")), labels = bytes_of(word("labels", ""));
-  const size_t d = net.inputs, asked = number("trials", 0), n = asked ? std::min(asked, labels.size()) : labels.size();
+  const size_t d = net.inputs, asked = number("trials", 0), n = asked ? asked : labels.size();
   const int epochs = number("epochs", 1);
-  if (images.size() < n * d || n == 0) { fprintf(stderr, "fewer images than labels\n"); return 1; }
+  if (n == 0 || images.size() < n * d || labels.size() < n) return fprintf(stderr, "not so many images and labels\n"), 1;
   vector<int> order(n);
   for (size_t i = 0; i < n; i++) order[i] = i;
 
@@ -310,15 +293,16 @@ int main(int argc, char** argv) {
     seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
   printf("{\"ms_per_trial\": %.6f, \"seconds\": %.4f, \"trials\": %ld, ", 1e3 * seconds / done, seconds, done);
-  printf("\"spikes_per_trial\": {\"input\": %.2f, \"hidden\": %.2f, \"output\": %.3f, \"error\": %.3f}", net.spikes[0] / (double)done,
-         net.spikes[1] / (double)done, net.spikes[2] / (double)done, net.spikes[3] / (double)done);
-  const string save = word("save", ""), test = word("test_images", "");
-  if (!save.empty()) {
-    write_rows(save + "stimulus_to_hidden.w", net.hid.w);
-    write_rows(save + "hidden_to_output.w", net.out.w);
+  const char* names[4] = {"input", "hidden", "output", "error"};
+  printf("\"spikes_per_trial\": {");
+  for (int p = 0; p < 4; p++) printf("%s\"%s\": %.3f", p ? ", " : "", names[p], net.spikes[p] / (double)done);
+  printf("}");
+  if (arguments.count("save")) {
+    write_rows(arguments["save"] + "stimulus_to_hidden.w", net.hid.w);
+    write_rows(arguments["save"] + "hidden_to_output.w", net.out.w);
   }
-  if (!test.empty()) {
-    const auto test_images = bytes_of(test), test_labels = bytes_of(word("test_labels", ""));
+  if (arguments.count("test_images")) {
+    const auto test_images = bytes_of(arguments["test_images"]), test_labels = bytes_of(word("test_labels", ""));
     long right = 0;
     for (size_t i = 0; i < test_labels.size(); i++) right += net.show(&test_images[i * d], -1, 0) == test_labels[i];
     printf(", \"test_accuracy\": %.4f", right / (double)test_labels.size());

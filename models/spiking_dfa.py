@@ -30,7 +30,19 @@ def build(
     eta_hidden: float | None = None,
     eta_output: float | None = None,
 ) -> Network:
-    """Describe the network for a data set; None for a learning rate takes the one found for it."""
+    """Describe the network for a data set.
+
+    Parameters
+    ----------
+    data, seed
+        What to learn, and the seed of all that is random.
+    hidden
+        Number of hidden neurons.
+    update
+        When weights change: at the end of each trial, or online at every error spike.
+    eta_hidden, eta_output
+        Learning rate; by default the one found on validation samples.
+    """
     online = update == "online"
     # Small images need fewer spikes; weights grow as spikes get fewer.
     total = 100.0 if data.n_inputs > 200 else 30.0

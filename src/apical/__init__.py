@@ -30,6 +30,8 @@ from apical.projections import Projection as Projection
 from apical.projections import Uniform as Uniform
 from apical.projections import Zero as Zero
 from apical.rules import LearningRule as LearningRule
+from apical.training import evaluate as evaluate
+from apical.training import train as train
 
 try:
     __version__ = version("apical")

@@ -239,7 +239,7 @@ def _click_option(option: models.Option) -> click.Option:
     return click.Option(
         [f"--{option.name.replace('_', '-')}", option.name],
         type=kind, default=option.default, show_default=option.default is not None,
-        help="Option of the model.",
+        help=option.help,
     )  # fmt: skip
 
 
@@ -269,7 +269,8 @@ def data_list(data_dir: Path | None) -> None:
     """List the known data sets, and where they are."""
     table = Table(title="Data sets")
     for column in ("name", "training", "test", "classes", "licence", "where"):
-        table.add_column(column, justify="right" if column in ("training", "test") else "left")
+        justify: Any = "right" if column in ("training", "test") else "left"
+        table.add_column(column, justify=justify, overflow="fold")
     for source in datasets.available(data_dir):
         table.add_row(
             source.name, f"{source.n_train:,}", f"{source.n_test:,}", str(source.n_classes),

@@ -4,6 +4,7 @@ import ast
 import hashlib
 import importlib.util
 import inspect
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,12 +32,15 @@ class Option:
         Values allowed; empty where any is.
     default
         Default value.
+    help
+        What it is, from the docstring of ``build``.
     """
 
     name: str
     kind: type
     choices: tuple[str, ...]
     default: Any
+    help: str
 
 
 @dataclass(frozen=True)
@@ -130,22 +134,32 @@ def _imported(path: Path) -> ModuleType:
 
 
 def _options(path: Path, build: BuildFunction) -> tuple[Option, ...]:
-    signature = inspect.signature(build, eval_str=True)
+    helps = _helps(inspect.getdoc(build) or "")
     options = []
-    for parameter in signature.parameters.values():
+    for parameter in inspect.signature(build, eval_str=True).parameters.values():
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
             continue
-        annotation = parameter.annotation
+        annotation, choices = parameter.annotation, ()
         # an optional value: None means that the model chooses
         union = [kind for kind in get_args(annotation) if kind is not type(None)]
         if get_origin(annotation) is Literal:
-            options.append(Option(parameter.name, str, get_args(annotation), parameter.default))
-            continue
-        kind = union[0] if union else annotation
+            kind, choices = str, get_args(annotation)
+        else:
+            kind = union[0] if union else annotation
         if kind not in (int, float, str, bool) or parameter.default is inspect.Parameter.empty:
             raise WiringError(
                 f"Model {path}: option {parameter.name!r} of build needs a default and a type "
                 "among int, float, str, bool and Literal."
             )
-        options.append(Option(parameter.name, kind, (), parameter.default))
+        name = parameter.name
+        options.append(Option(name, kind, choices, parameter.default, helps.get(name, "")))
     return tuple(options)
+
+
+def _helps(doc: str) -> dict[str, str]:
+    """Return what a numpydoc docstring says of each parameter."""
+    section = doc.partition("Parameters\n----------\n")[2]
+    found = re.findall(r"^(\w[\w, ]*)\n((?:[ ]+.*\n?)+)", section, flags=re.MULTILINE)
+    return {
+        name.strip(): " ".join(text.split()) for names, text in found for name in names.split(",")
+    }

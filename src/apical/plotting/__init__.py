@@ -4,63 +4,35 @@ Figures are made without pyplot: no global state changes, nothing needs a displa
 shows ``axes.figure``. Every function takes ``ax=`` to draw into Axes of one's own.
 """
 
-import functools
-import io
-import os
-import uuid
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
 from matplotlib.colors import PowerNorm
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.rcsetup import cycler
 from numpy.typing import ArrayLike, NDArray
 
-from apical.errors import DataError
-
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Colours that stay apart in every common form of colour blindness (Okabe & Ito 2008)."""
-
-STYLE: dict[str, Any] = {
-    **{"font.family": "DejaVu Sans", "font.size": 9, "axes.labelsize": 10, "text.usetex": False},
-    **{"axes.titlesize": 10, "axes.titlelocation": "left", "legend.frameon": False},
-    **{"axes.spines.right": False, "axes.spines.top": False, "axes.linewidth": 0.8},
-    **{"axes.prop_cycle": cycler(color=PALETTE), "lines.linewidth": 1.6, "lines.markersize": 3.5},
-    **{"figure.dpi": 100, "savefig.bbox": None, "figure.facecolor": "white"},
-}
-"""Settings under which everything here is drawn and saved."""
+from apical.plotting.checks import checked, indices, percent, refuse
+from apical.plotting.style import PALETTE as PALETTE
+from apical.plotting.style import STYLE as STYLE
+from apical.plotting.style import (
+    NotebookFigure,
+    color,
+    color_bar,
+    diverging,
+    inches,
+    new_axes,
+    styled,
+)
+from apical.plotting.style import save as save
 
 _GREY = "#6E6E6E"
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
 _Spikes = Mapping[str, tuple[ArrayLike, ArrayLike]]
 
 
-class _Figure(Figure):
-    """A figure that a notebook shows although pyplot does not know it."""
-
-    def _repr_png_(self) -> bytes:
-        return _png(self, self.dpi)
-
-
-def _styled(draw: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Run a function under `STYLE`; the settings of the caller are back when it returns."""
-
-    @functools.wraps(draw)
-    def styled(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        with matplotlib.rc_context(STYLE):
-            return draw(*args, **kwargs)
-
-    return styled
-
-
-@_styled
+@styled
 def learning_curve(
     trials: ArrayLike,
     accuracy: ArrayLike,
@@ -89,16 +61,14 @@ def learning_curve(
     published
         Fractions reported elsewhere, by source, drawn as dashed lines.
     """
-    at = _checked("trials", trials, "numbers from 0", "count trials learned", (0, np.inf))
+    at = checked("trials", trials, "numbers from 0", "count trials learned", (0, np.inf))
     if not at.size or np.any(np.diff(at) <= 0):
-        _refuse("trials", "one or more rising numbers", f"{at}", "sort the tests by trials learned")
-    tested = _percent("accuracy", accuracy, len(at))
-    trained = None if train is None else _percent("train", train, len(at))
-    levels = [
-        (key, _percent(f"published[{key!r}]", [x], 1)) for key, x in (published or {}).items()
-    ]
-    levels += [] if chance is None else [("chance", _percent("chance", [chance], 1))]
-    ax = _axes(ax, (6.0, 3.4))
+        refuse("trials", "one or more rising numbers", f"{at}", "sort the tests by trials learned")
+    tested = percent("accuracy", accuracy, len(at))
+    trained = None if train is None else percent("train", train, len(at))
+    levels = [(key, percent(f"published[{key!r}]", [x], 1)) for key, x in (published or {}).items()]
+    levels += [] if chance is None else [("chance", percent("chance", [chance], 1))]
+    ax = new_axes(ax, (6.0, 3.4))
     (mean,) = ax.plot(at, tested.mean(0), zorder=3, marker="o" if len(at) <= 30 else None)
     mean.set_label(name if len(tested) == 1 else f"{name}, {len(tested)} seeds")
     if len(tested) > 1:
@@ -129,7 +99,7 @@ def _name_lines(ax: Axes) -> None:
     ends.sort(key=lambda end: end[0])
     bottom, top = ax.get_ylim()
     places = np.array([(height - bottom) / (top - bottom) for height, _ in ends])
-    gap = 0.16 / _inches(ax)
+    gap = 0.16 / inches(ax)
     for i in range(1, len(places)):
         places[i] = max(places[i], places[i - 1] + gap)
     places = np.minimum(places, 1 - gap * np.arange(len(places))[::-1])
@@ -147,7 +117,7 @@ def _name_lines(ax: Axes) -> None:
         ax.annotate(f"{line.get_label()} ({height:.1f} %)", (1, height), (1.03, place), **look)
 
 
-@_styled
+@styled
 def raster(
     spikes: _Spikes,
     sizes: Mapping[str, int],
@@ -173,20 +143,20 @@ def raster(
     """
     names = [name for name in sizes if name in spikes]
     if not names or len(names) < len(spikes):
-        _refuse("spikes", f"populations of sizes {list(sizes)}", f"{list(spikes)}", "name the same")
-    _checked("duration_ms", [duration_ms], "a time > 0 ms", "give that of a trial", (1e-9, np.inf))
+        refuse("spikes", f"populations of sizes {list(sizes)}", f"{list(spikes)}", "name the same")
+    checked("duration_ms", [duration_ms], "a time > 0 ms", "give that of a trial", (1e-9, np.inf))
     populated = [sizes[name] for name in names]
-    _checked("sizes", populated, "1 neuron or more in each", "leave out the empty", (1, np.inf))
+    checked("sizes", populated, "1 neuron or more in each", "leave out the empty", (1, np.inf))
     bands = [_band(name, spikes[name], sizes[name], duration_ms) for name in names]
-    ax = _axes(ax, (5.6, 3.8))
+    ax = new_axes(ax, (5.6, 3.8))
     heights = np.array(populated) ** 0.4
     heights = np.maximum(heights / heights.sum(), 0.13)
     starts = np.cumsum([0.0, *(heights + 0.03)])  # 0.03 between the bands
     for k, (times, neurons) in enumerate(bands):
         pitch = heights[k] / sizes[names[k]]
-        points = 72 * _inches(ax) * pitch / starts[-1]
+        points = 72 * inches(ax) * pitch / starts[-1]
         least, width = (1.3, 0.7) if sizes[names[k]] > 100 else (2.2, 1.2)
-        look = {"color": _color(k), "markersize": np.clip(0.9 * points, least, 7), "mew": width}
+        look = {"color": color(k), "markersize": np.clip(0.9 * points, least, 7), "mew": width}
         ax.axhspan(starts[k], starts[k] + heights[k], color="#F4F4F4", linewidth=0, zorder=0)
         ax.plot(times, starts[k] + (neurons + 0.5) * pitch, "|", **look)
         if not times.size:
@@ -205,15 +175,15 @@ def _band(
     """Return times [ms] and neurons of a population, checked."""
     where, needs = f"spikes[{name!r}]", f"times from 0 to {duration_ms:g} ms"
     do = "select one trial and subtract its start"
-    times = _checked(where, spikes[0], needs, do, (0, duration_ms * (1 + 1e-9)))
-    neurons = _indices(where, spikes[1], size, "give the size of the population in sizes")
+    times = checked(where, spikes[0], needs, do, (0, duration_ms * (1 + 1e-9)))
+    neurons = indices(where, spikes[1], size, "give the size of the population in sizes")
     if len(times) != len(neurons):
         got = f"{len(times)} times and {len(neurons)} neurons"
-        _refuse(where, "one neuron for each time", got, "pass both arrays of one recording")
+        refuse(where, "one neuron for each time", got, "pass both arrays of one recording")
     return times, neurons
 
 
-@_styled
+@styled
 def raster_pair(
     before: _Spikes,
     after: _Spikes,
@@ -239,13 +209,13 @@ def raster_pair(
         What the network decided.
     """
     if set(before) != set(after):
-        _refuse("after", f"what before has {list(before)}", f"{list(after)}", "record the same")
+        refuse("after", f"what before has {list(before)}", f"{list(after)}", "record the same")
     if ax is None:
-        figure = _Figure(figsize=(8.6, 3.8), layout="constrained")
+        figure = NotebookFigure(figsize=(8.6, 3.8), layout="constrained")
         ax = figure.subplots(1, 2, gridspec_kw={"wspace": 0.06})
     pair = np.array(ax, dtype=object).ravel()
     if len(pair) != 2:
-        _refuse("ax", "two Axes", f"{len(pair)}", "pass a pair, or None for a new figure")
+        refuse("ax", "two Axes", f"{len(pair)}", "pass a pair, or None for a new figure")
     said = f"before learning: says {decision_before}"
     raster(before, sizes, duration_ms, title=said, ax=pair[0])
     said = f"after learning: says {decision_after} (label {label})"
@@ -253,7 +223,7 @@ def raster_pair(
     return pair
 
 
-@_styled
+@styled
 def confusion_matrix(
     labels: ArrayLike,
     decisions: ArrayLike,
@@ -271,18 +241,18 @@ def confusion_matrix(
         Names of the classes, shape (n_classes,); None shows numbers.
     """
     most = np.inf if class_names is None else len(class_names)
-    true = _indices("labels", labels, most, "number and name all classes")
-    decided = _indices("decisions", decisions, most, "number and name all classes")
+    true = indices("labels", labels, most, "number and name all classes")
+    decided = indices("decisions", decisions, most, "number and name all classes")
     if len(true) != len(decided) or not len(true):
         got = f"{len(decided)} for {len(true)} labels"
-        _refuse("decisions", "one for each label, and a trial", got, "pass both of the same trials")
+        refuse("decisions", "one for each label, and a trial", got, "pass both of the same trials")
     n = int(max(true.max(), decided.max())) + 1 if class_names is None else len(class_names)
     counts = np.zeros((n, n), dtype=np.int64)
     np.add.at(counts, (true, decided), 1)
     shares = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    ax = _axes(ax, (5.0, 4.2))
+    ax = new_axes(ax, (5.0, 4.2))
     norm = PowerNorm(0.5, 0, 100)  # so that rare confusions show
-    _color_bar(ax, ax.imshow(shares, cmap="Blues", norm=norm), "share of the row [%]")
+    color_bar(ax, ax.imshow(shares, cmap="Blues", norm=norm), "share of the row [%]")
     for row, column in np.argwhere(counts) if n <= 12 else ():
         color = "white" if shares[row, column] > 35 else "#333333"
         at: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8, "color": color}
@@ -296,7 +266,7 @@ def confusion_matrix(
     return ax
 
 
-@_styled
+@styled
 def receptive_fields(
     weights: ArrayLike,
     shape: Sequence[int],
@@ -324,13 +294,13 @@ def receptive_fields(
         Unit of the weights.
     """
     shape, needs = tuple(shape), "numbers of shape (n_pre, n_post)"
-    w = _checked("weights", weights, needs, "pass one projection", ndim=2).astype(float)
+    w = checked("weights", weights, needs, "pass one projection", ndim=2).astype(float)
     if np.prod(shape) != len(w) or not w.size or n < 1:
         got, do = f"shape {shape} for weights {w.shape}, n={n}", "take the shape of the data set"
-        _refuse("shape", "as many inputs as weights, n >= 1", got, do)
-    ax = _axes(ax, (5.0, 4.4))
+        refuse("shape", "as many inputs as weights, n >= 1", got, do)
+    ax = new_axes(ax, (5.0, 4.4))
     if len(shape) != 2:
-        image = ax.imshow(w, aspect="auto", origin="lower", **_diverging(w))
+        image = ax.imshow(w, aspect="auto", origin="lower", **diverging(w))
         ax.set(xlabel="postsynaptic neuron [index]", ylabel="presynaptic neuron [index]")
     else:
         order = np.argsort(-np.linalg.norm(w, axis=0), kind="stable")
@@ -338,7 +308,7 @@ def receptive_fields(
         image = _mosaic(ax, w[:, order].T.reshape(-1, *shape))
         which = "of largest weight norm" if rng is None else "drawn at random"
         ax.set_title(f"{len(order)} of {w.shape[1]} neurons, {which}")
-    _color_bar(ax, image, f"weight [{unit}]")
+    color_bar(ax, image, f"weight [{unit}]")
     return ax
 
 
@@ -353,13 +323,13 @@ def _mosaic(ax: Axes, fields: NDArray[Any]) -> Any:
         top, left = k // columns * (height + gap), k % columns * (width + gap)
         canvas[top : top + height, left : left + width] = field
         frames.append(Rectangle((left - 0.5, top - 0.5), width, height))
-    image = ax.imshow(canvas[:-gap, :-gap], interpolation="nearest", **_diverging(fields))
+    image = ax.imshow(canvas[:-gap, :-gap], interpolation="nearest", **diverging(fields))
     ax.add_collection(PatchCollection(frames, facecolor="none", edgecolor="#BBBBBB", linewidth=0.5))
     ax.set(xticks=[], yticks=[], xlabel=f"fields of {height} x {width} [pixels]")
     return image
 
 
-@_styled
+@styled
 def firing_rates(
     rates: Mapping[str, ArrayLike], *, log: bool | None = None, ax: Axes | None = None
 ) -> Axes:
@@ -377,122 +347,22 @@ def firing_rates(
         above 0 span a factor of more than 50.
     """
     do, above = "divide spike counts by the time in seconds", (0.0, np.inf)
-    given = {k: _checked(f"rates[{k!r}]", v, "rates >= 0 Hz", do, above) for k, v in rates.items()}
+    given = {k: checked(f"rates[{k!r}]", v, "rates >= 0 Hz", do, above) for k, v in rates.items()}
     if not given or not all(len(values) for values in given.values()):
-        _refuse("rates", "populations with neurons", f"{list(given)}", "leave out the empty ones")
+        refuse("rates", "populations with neurons", f"{list(given)}", "leave out the empty ones")
     firing = np.concatenate([values[values > 0] for values in given.values()])
     firing = firing if firing.size else np.ones(1)
     few, many = np.quantile(firing, (0.05, 0.95))
     log = bool(many > 50 * few) if log is None else log
     left, right = (firing.min() / 1.5 if log else 0.0), 1.05 * firing.max()
-    ax = _axes(ax, (5.2, 3.2))
+    ax = new_axes(ax, (5.2, 3.2))
     for k, (name, values) in enumerate(given.items()):
         silent, n = int(np.sum(values == 0)), len(values)
         x = np.concatenate([[left], np.sort(values)[silent:], [right]])
         y = 100 * np.concatenate([np.arange(silent, n + 1), [n]]) / n
         text = f"{name} ({silent} of {n} silent)"
-        ax.plot(x, y, drawstyle="steps-post", color=_color(k), label=text)
+        ax.plot(x, y, drawstyle="steps-post", color=color(k), label=text)
     ax.set(xlabel="firing rate [Hz]", ylabel="neurons at or below this rate [%]")
     ax.set(xscale="log" if log else "linear", xlim=(left, right), ylim=(0, 102))
     ax.legend(loc="best" if log else "lower right")
     return ax
-
-
-@_styled
-def save(ax: Axes | Sequence[Axes] | NDArray[Any], path: str | os.PathLike[str]) -> Path:
-    """Write the figure of Axes as a PNG of 150 dots per inch, whole or not at all.
-
-    The same data give the same bytes: the file names no time and no software.
-    """
-    path = Path(path)
-    figures = {axes.figure.figure for axes in np.array(ax, dtype=object).ravel()}
-    if len(figures) != 1:
-        _refuse("ax", "Axes of one figure", f"{len(figures)} figures", "save one after another")
-    if path.suffix.lower() != ".png" or not path.parent.is_dir():
-        _refuse("path", "a .png file in an existing folder", f"{path}", "rename it or make that")
-    content, part = _png(figures.pop(), 150), path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path
-
-
-def _png(figure: Figure, dpi: float) -> bytes:
-    for _ in range(3):  # the constrained layout settles at the second drawing
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-    return buffer.getvalue()
-
-
-def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
-    """Return Axes as given, or those of a new figure of a size [inches]."""
-    return _Figure(figsize=size, layout="constrained").subplots() if ax is None else ax
-
-
-def _inches(ax: Axes) -> float:
-    return float(ax.get_position().height * ax.figure.figure.get_figheight())
-
-
-def _color(k: int) -> str:
-    return PALETTE[k % len(PALETTE)]
-
-
-def _diverging(weights: NDArray[Any]) -> dict[str, Any]:
-    limit = float(np.quantile(np.abs(weights), 0.995)) or float(np.abs(weights).max()) or 1.0
-    return {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
-
-
-def _color_bar(ax: Axes, image: Any, label: str) -> None:
-    """Add a colour bar beside an image, and take the frame off both."""
-    beyond = "both" if np.nanmax(np.abs(image.get_array())) > image.norm.vmax else "neither"
-    bar = ax.figure.colorbar(image, ax=ax, label=label, shrink=0.85, extend=beyond)
-    bar.outline.set_visible(False)
-    ax.spines[:].set_visible(False)
-    ax.tick_params(length=0)
-
-
-def _percent(where: str, values: ArrayLike, n_points: int) -> NDArray[Any]:
-    """Return fractions as rows of `n_points` [%], checked."""
-    needs, do = f"fractions from 0 to 1 in rows of {n_points}", "give one for each of trials"
-    rows = np.atleast_2d(_checked(where, values, needs, "divide percentages by 100", (0, 1), None))
-    if rows.ndim != 2 or rows.shape[1] != n_points or not len(rows):
-        _refuse(where, needs, f"shape {rows.shape}", do)
-    return 100 * rows
-
-
-def _indices(where: str, values: ArrayLike, size: float, do: str) -> NDArray[np.int64]:
-    """Return whole numbers from 0 to `size` - 1, checked."""
-    needs = f"whole numbers from 0 to {size - 1}"
-    array = _checked(where, values, needs, do, (0, size - 1))
-    if np.any(array != np.floor(array)):
-        _refuse(where, needs, "fractions", do)
-    return array.astype(np.int64)
-
-
-def _checked(
-    where: str,
-    values: ArrayLike,
-    needs: str,
-    do: str,
-    within: tuple[float, float] = (-np.inf, np.inf),
-    ndim: int | None = 1,
-) -> NDArray[Any]:
-    """Return finite numbers as an array of `ndim` axes (None: any), or say what is wrong."""
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        _refuse(where, needs, "rows of different lengths", do)
-    if array.dtype.kind not in "biuf" or array.ndim != (array.ndim if ndim is None else ndim):
-        _refuse(where, needs, f"shape {array.shape} of {array.dtype}", do)
-    low, high = (array.min(), array.max()) if array.size else within
-    if array.size and not (
-        np.isfinite([low, high]).all() and within[0] <= low <= high <= within[1]
-    ):
-        _refuse(where, needs, f"{low:g} to {high:g}", do)
-    return array
-
-
-def _refuse(where: str, needs: str, got: str, do: str) -> NoReturn:
-    raise DataError(f"{where}: needs {needs}, got {got}; {do}.")

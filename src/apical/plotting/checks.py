@@ -1,0 +1,54 @@
+"""Checks of what a figure is given."""
+
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from apical.errors import DataError
+
+
+def percent(where: str, values: ArrayLike, n_points: int) -> NDArray[Any]:
+    """Return fractions as rows of `n_points` [%], checked."""
+    needs, do = f"fractions from 0 to 1 in rows of {n_points}", "give one for each of trials"
+    rows = np.atleast_2d(checked(where, values, needs, "divide percentages by 100", (0, 1), None))
+    if rows.ndim != 2 or rows.shape[1] != n_points or not len(rows):
+        refuse(where, needs, f"shape {rows.shape}", do)
+    return 100 * rows
+
+
+def indices(where: str, values: ArrayLike, size: float, do: str) -> NDArray[np.int64]:
+    """Return whole numbers from 0 to `size` - 1, checked."""
+    needs = f"whole numbers from 0 to {size - 1}"
+    array = checked(where, values, needs, do, (0, size - 1))
+    if np.any(array != np.floor(array)):
+        refuse(where, needs, "fractions", do)
+    return array.astype(np.int64)
+
+
+def checked(
+    where: str,
+    values: ArrayLike,
+    needs: str,
+    do: str,
+    within: tuple[float, float] = (-np.inf, np.inf),
+    ndim: int | None = 1,
+) -> NDArray[Any]:
+    """Return finite numbers as an array of `ndim` axes (None: any), or say what is wrong."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        refuse(where, needs, "rows of different lengths", do)
+    if array.dtype.kind not in "biuf" or array.ndim != (array.ndim if ndim is None else ndim):
+        refuse(where, needs, f"shape {array.shape} of {array.dtype}", do)
+    low, high = (array.min(), array.max()) if array.size else within
+    if array.size and not (
+        np.isfinite([low, high]).all() and within[0] <= low <= high <= within[1]
+    ):
+        refuse(where, needs, f"{low:g} to {high:g}", do)
+    return array
+
+
+def refuse(where: str, needs: str, got: str, do: str) -> NoReturn:
+    """Raise a `DataError` about one argument: what it needs, what it got, what to do."""
+    raise DataError(f"{where}: needs {needs}, got {got}; {do}.")

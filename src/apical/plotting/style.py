@@ -1,0 +1,111 @@
+"""One style for all figures, and files that are the same bytes for the same data."""
+
+import functools
+import io
+import os
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib
+import numpy as np
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from apical.plotting.checks import refuse
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Colours that stay apart in every common form of colour blindness (Okabe & Ito 2008)."""
+
+STYLE: dict[str, Any] = {
+    **{"font.family": "DejaVu Sans", "font.size": 9, "axes.labelsize": 10, "text.usetex": False},
+    **{"axes.titlesize": 10, "axes.titlelocation": "left", "legend.frameon": False},
+    **{"axes.spines.right": False, "axes.spines.top": False, "axes.linewidth": 0.8},
+    **{"axes.prop_cycle": cycler(color=PALETTE), "lines.linewidth": 1.6, "lines.markersize": 3.5},
+    **{"figure.dpi": 100, "savefig.bbox": None, "figure.facecolor": "white"},
+}
+"""Settings under which everything here is drawn and saved."""
+
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+class NotebookFigure(Figure):
+    """A figure that a notebook shows although pyplot does not know it."""
+
+    def _repr_png_(self) -> bytes:
+        return png(self, self.dpi)
+
+
+def styled(draw: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Run a function under `STYLE`; the settings of the caller are back when it returns."""
+
+    @functools.wraps(draw)
+    def styled(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with matplotlib.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return styled
+
+
+@styled
+def save(ax: Axes | Sequence[Axes] | NDArray[Any], path: str | os.PathLike[str]) -> Path:
+    """Write the figure of Axes as a PNG of 150 dots per inch, whole or not at all.
+
+    The same data give the same bytes: the file names no time and no software.
+    """
+    path = Path(path)
+    figures = {axes.figure.figure for axes in np.array(ax, dtype=object).ravel()}
+    if len(figures) != 1:
+        refuse("ax", "Axes of one figure", f"{len(figures)} figures", "save one after another")
+    if path.suffix.lower() != ".png" or not path.parent.is_dir():
+        refuse("path", "a .png file in an existing folder", f"{path}", "rename it or make that")
+    content, part = png(figures.pop(), 150), path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def png(figure: Figure, dpi: float) -> bytes:
+    """Return a figure as the bytes of a PNG file."""
+    for _ in range(3):  # the constrained layout settles at the second drawing
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def new_axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
+    """Return Axes as given, or those of a new figure of a size [inches]."""
+    return NotebookFigure(figsize=size, layout="constrained").subplots() if ax is None else ax
+
+
+def inches(ax: Axes) -> float:
+    """Return the height of Axes [inches]."""
+    return float(ax.get_position().height * ax.figure.figure.get_figheight())
+
+
+def color(k: int) -> str:
+    """Return the k-th colour of the palette, from the start again after the last."""
+    return PALETTE[k % len(PALETTE)]
+
+
+def diverging(weights: NDArray[Any]) -> dict[str, Any]:
+    """Return colours for weights of both signs, white at 0."""
+    limit = float(np.quantile(np.abs(weights), 0.995)) or float(np.abs(weights).max()) or 1.0
+    return {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+
+
+def color_bar(ax: Axes, image: Any, label: str) -> None:
+    """Add a colour bar beside an image, and take the frame off both."""
+    beyond = "both" if np.nanmax(np.abs(image.get_array())) > image.norm.vmax else "neither"
+    bar = ax.figure.colorbar(image, ax=ax, label=label, shrink=0.85, extend=beyond)
+    bar.outline.set_visible(False)
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
