@@ -360,7 +360,6 @@ def test_model_takes_its_shape_from_the_data(apical: Call, npz: Callable[..., Pa
         ("--dataset", "mnist", "--data-dir", "/nowhere"),
         ("--hidden", 0),
         ("--hidden", -5),
-        ("--eta-hidden", "nan"),
     ],
     ids=str,
 )
@@ -447,6 +446,7 @@ def test_resume_of_a_damaged_run(apical: Call) -> None:
     refused(apical("run", "--resume", "there", "--quiet"), "config.json is damaged")
 
 
+@pytest.mark.slow
 def test_figures_are_drawn_for_a_finished_run(apical: Call) -> None:
     arguments = [argument for argument in TINY if argument != "--no-figures"]
     drawn = apical("run", "spiking_dfa", *arguments, "--out", "there")

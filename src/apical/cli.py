@@ -14,7 +14,7 @@ from rich.table import Table
 
 from apical import __version__, datasets, models
 from apical.devices import DEVICES
-from apical.errors import ApicalError
+from apical.errors import ApicalError, WiringError
 from apical.experiments import Experiment, Stopped, resume, run
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -37,10 +37,13 @@ def _exit_with(command: click.Command) -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(2)
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         sys.exit(130)
     except ApicalError as error:
         print(f"apical: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        print(f"apical: {error.filename}: {error.strerror}.", file=sys.stderr)
         sys.exit(2)
 
 
@@ -70,9 +73,13 @@ class _RunCommand(click.Command):
         if named is not None:
             model = models.load(named)
             context.meta["model"] = model
-            self.params = [p for p in self.params if p.name != "resume_from"] + [
-                _click_option(option) for option in model.options
-            ]
+            taken = {option.name for option in model.options} & {p.name for p in self.params}
+            if taken:
+                raise WiringError(
+                    f"Model {model.path}: build has the option {min(taken)!r}, which is one of "
+                    "'apical run' itself; give it another name."
+                )
+            self.params = [*self.params, *map(_click_option, model.options)]
             self.help = f"{model.doc}\n\n\b\nOptions of the model come last."
         return super().parse_args(context, args)
 
@@ -124,14 +131,14 @@ def run_command(
     if resume_from is not None:
         if model is not None:
             raise click.UsageError("--resume takes everything from the run directory: no MODEL.")
-        jobs = [
-            (resume_from, lambda stop: resume(resume_from, progress=progress, draw=draw, stop=stop))
-        ]
+        jobs = [(resume_from, partial(resume, resume_from, progress=progress, draw=draw))]
     elif model is None:
         raise click.UsageError("Which MODEL? 'apical models' lists them.")
     else:
         loaded: models.Model = context.meta["model"]
         options = {option.name: given.pop(option.name) for option in loaded.options}
+        if given["dataset"].endswith(".npz"):
+            given["dataset"] = str(Path(given["dataset"]).resolve())
         given["data_dir"] = given["data_dir"] and str(Path(given["data_dir"]).resolve())
         for seed in seeds:
             experiment = Experiment(str(loaded.path), options, seed=seed, **given)

@@ -167,10 +167,16 @@ class StandaloneSimulator(BrianSimulator):
         } | {name: repr(value) for name, value in self._built.constants.items()}
         arrays = tables.block_arrays(self.network, block, self.options.capacity)
         inputs = {f"{k}_table.values": v for k, v in arrays.items() if self._uses(k)} | self._state
-        for name, values in inputs.items():
-            file = folder / f"in.{name}"
-            values.tofile(file)
-            arguments[name] = str(file)
+        try:
+            for name, values in inputs.items():
+                file = folder / f"in.{name}"
+                values.tofile(file)
+                arguments[name] = str(file)
+        except OSError as error:
+            raise RunError(
+                f"The block could not be written to {folder}: {error.strerror}. Free some space, "
+                "or set TMPDIR to another disk, and resume."
+            ) from None
         self._call(folder, arguments)
         for name in self._shapes:
             self._state[name] = self._read(folder, variables.view(self._built, name).variable, name)
