@@ -1,4 +1,4 @@
-"""What is measured: apical, and what one would use instead of it. All learn from the same images."""
+"""What is measured: apical, and what one would use instead, all on the same images."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from apical import Block, Dataset, Network, Normal, datasets, models, simulate
+from apical import Block, Dataset, Network, Normal, datasets, models, seeds, simulate
 from apical.errors import ApicalError
 from apical.populations import Population
 
@@ -56,9 +56,8 @@ class Trials:
 
     def write(self) -> "Trials":
         """Write the files."""
-        train = self.data.train.subset(self.n)
-        train.values.astype(np.uint8).tofile(self.images)
-        train.labels.astype(np.uint8).tofile(self.labels)
+        self.data.train.values[: self.n].astype(np.uint8).tofile(self.images)
+        self.data.train.labels[: self.n].astype(np.uint8).tofile(self.labels)
         return self
 
     def blocks(self, n: int) -> Iterator[Block]:
@@ -175,7 +174,7 @@ class Contestant(ABC):
 
 @dataclass
 class Apical(Contestant):
-    """This package; the whole wall time of `Simulator.run`, files in and out included."""
+    """The package; the whole wall time of `Simulator.run`, files in and out included."""
 
     form: str = "trial"
     dense: bool = True
@@ -219,9 +218,11 @@ class PlainBrian2(Contestant):
         self.folder = self.trials.folder / f"plain_{self.hidden}"
         result = last_json(
             called(
-                [sys.executable, HERE / "plain_brian2.py", "--directory", self.folder]
-                + ["--images", self.trials.images, "--labels", self.trials.labels]
-                + ["--trials", self.n, "--hidden", self.hidden, "--total", self.total]
+                [
+                    *(sys.executable, HERE / "plain_brian2.py", "--directory", self.folder),
+                    *("--images", self.trials.images, "--labels", self.trials.labels),
+                    *("--trials", self.n, "--hidden", self.hidden, "--total", self.total),
+                ]
             )
         )
         self.compile_seconds, self.spikes = result["compile_seconds"], result["spikes_per_trial"]
@@ -288,9 +289,12 @@ class SnnTorch(Contestant):
     def time(self) -> float:
         return last_json(
             called(
-                [self.python, HERE / "rival_snntorch.py", "--hidden", self.hidden]
-                + ["--images", self.trials.images, "--labels", self.trials.labels]
-                + ["--trials", self.n]
+                [
+                    *(self.python, HERE / "rival_snntorch.py", "--hidden", self.hidden),
+                    *("--images", self.trials.images, "--labels", self.trials.labels),
+                    "--trials",
+                    self.n,
+                ]
             )
         )["ms_per_trial"]
 
@@ -332,9 +336,14 @@ def exchanged(net: Network, *populations: Population) -> Network:
 
 
 def start_of(net: Network) -> dict[str, np.ndarray]:
-    """Return what the loop starts from, as apical draws it."""
-    state = simulate(net, "runtime").state
-    return {k: state[k] for k in ("stimulus_to_hidden.w", "error_to_hidden.w", "stimulus.phase")}
+    """Return what the loop starts from, drawn as apical draws it."""
+    drawn = {
+        f"{p.name}.w": net.initial_weights(p)
+        for p in net.projections
+        if p.name in ("stimulus_to_hidden", "error_to_hidden")
+    }
+    phases = seeds.stream(net.seed, "initial", "stimulus.phase").random(net.stimulus.size)
+    return drawn | {"stimulus.phase": phases}
 
 
 @cache

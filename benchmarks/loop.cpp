@@ -50,7 +50,7 @@ using std::string;
 using std::vector;
 typedef float Vec __attribute__((vector_size(64), may_alias));  // arrays are padded to whole Vecs
 
-static const int WIDTH = 16, K = 10;  // floats in a Vec; classes
+static const int WIDTH = 16, K = 10, T = 100;  // floats in a Vec; classes; steps of an image
 static int padded(int n) { return (n + WIDTH - 1) / WIDTH * WIDTH; }
 
 struct Array {  // rows of zero-filled floats, each padded to whole Vecs; lives as long as the program
@@ -73,7 +73,7 @@ struct Spikes {  // indices of the neurons that spike in this step
   int n = 0;
   explicit Spikes(int size) : id(padded(size) + WIDTH) {}
   const int* begin() const { return id.data(); }
-  const int* end() const { return id.data() + n; }
+  const int* end() const { return begin() + n; }
 };
 
 // The neurons with v > 1, or v >= 1.
@@ -143,7 +143,6 @@ static void write_rows(const string& path, const Array& a) {
 
 static const float TAU_M = 20, TAU_S = 5, TAU_X = 30, TAU_ERROR = 50, TAU_LABEL = 10;  // [ms]; dt = 1 ms
 static const float TARGET = .1;  // spikes per ms that the label asks of its class
-static const int T = 100;        // steps of an image
 
 struct Layer {  // LIF neurons, and the plastic weights onto them
   int size;
@@ -219,26 +218,18 @@ struct Network {
     float sum = 0;
     for (int i = 0; i < inputs; i++) sum += image[i];
     for (int i = 0; i < inputs; i++) drive[i] = sum > 0 ? rate * total * image[i] / sum : 0;
-    if (!online) {
-      for (Layer* layer : {&hid, &out}) layer->rest();
-      x.fill(0);
-      memset(err, 0, sizeof err);
-    }
+    if (!online) { hid.rest(); out.rest(); x.fill(0); memset(err, 0, sizeof err); }
     int count[K] = {};
     for (int t = 0; t < T; t++) {
       for (int i = 0; i < phase.n; i++) phase[i] += drive[i];
       for (Layer* layer : {&hid, &out}) layer->integrate();
-      if (online) {
-        x.fade(1 - 1 / TAU_X, x_floor);
-        for (Layer* layer : {&hid, &out}) layer->x.fade(expf(-1 / TAU_X), x_floor);
-      }
+      if (online) x.fade(1 - 1 / TAU_X, x_floor);
+      if (online) for (Layer* layer : {&hid, &out}) layer->x.fade(expf(-1 / TAU_X), x_floor);
       integrate_errors(label);
-
       find_spikes<true>(phase, in);
       for (Layer* layer : {&hid, &out}) find_spikes<false>(layer->v, layer->spikes);
       int errors = 0, error_spikes[2 * K];  // E+_k is k, E-_k is K + k
       for (int e = 0; e < 2 * K; e++) if (err[e / K][e % K] > 1) error_spikes[errors++] = e;
-
       deliver(hid.I, hid.w, in);
       deliver(out.I, out.w, hid.spikes);
       for (int k : out.spikes) { count[k]++; err[0][k] += 1; err[1][k] -= 1; }
@@ -252,12 +243,10 @@ struct Network {
         if (lr > 0) learn(lr);
         for (Layer* layer : {&hid, &out}) layer->teach.fill(0);
       }
-
       for (int i : in) { phase[i] -= 1; x[i] += 1; }
       for (Layer* layer : {&hid, &out}) for (int j : layer->spikes) { layer->v[j] -= 1; layer->x[j] += 1; }
       for (int e = 0; e < errors; e++) err[error_spikes[e] / K][error_spikes[e] % K] -= 1;
-      const int now[4] = {in.n, hid.spikes.n, out.spikes.n, errors};
-      for (int p = 0; p < 4; p++) spikes[p] += now[p];
+      spikes[0] += in.n; spikes[1] += hid.spikes.n; spikes[2] += out.spikes.n; spikes[3] += errors;
     }
     if (!online && lr > 0) learn(lr);
     return std::max_element(count, count + K) - count;
@@ -272,30 +261,29 @@ int main(int argc, char** argv) {
     arguments[s.substr(0, equals)] = s.substr(equals + 1);
   }
 #ifdef __SSE__
-  _mm_setcsr(_mm_getcsr() | 0x8040);  // traces that have faded to denormals are 0
+  _mm_setcsr(_mm_getcsr() | 0x8040);  // what has faded to a denormal number is 0
 #endif
   std::mt19937 rng(1000 + (unsigned)number("seed", 0));
   Network net(rng);
   const auto images = bytes_of(word("images", "")), labels = bytes_of(word("labels", ""));
   const size_t d = net.inputs, asked = number("trials", 0), n = asked ? asked : labels.size();
   const int epochs = number("epochs", 1);
-  if (n == 0 || images.size() < n * d || labels.size() < n) return fprintf(stderr, "not so many images and labels\n"), 1;
+  if (n == 0 || images.size() < n * d || labels.size() < n) return fprintf(stderr, "too few images\n"), 1;
   vector<int> order(n);
   for (size_t i = 0; i < n; i++) order[i] = i;
 
   const float fall = 1 - number("final_rate", 1);
-  long done = 0;
-  double seconds = 0;
+  double seconds = 0, done = 0;
   for (int epoch = 0; epoch < epochs; epoch++) {
     if (number("shuffle", 0)) std::shuffle(order.begin(), order.end(), rng);
     const auto start = std::chrono::steady_clock::now();
-    for (int i : order) net.show(&images[i * d], labels[i], 1 - fall * done++ / ((float)n * epochs));
+    for (int i : order) net.show(&images[i * d], labels[i], 1 - fall * done++ / (n * epochs));
     seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
-  printf("{\"ms_per_trial\": %.6f, \"seconds\": %.4f, \"trials\": %ld, ", 1e3 * seconds / done, seconds, done);
+  printf("{\"ms_per_trial\": %.6f, \"seconds\": %.4f, \"trials\": %.0f, ", 1e3 * seconds / done, seconds, done);
   const char* names[4] = {"input", "hidden", "output", "error"};
   printf("\"spikes_per_trial\": {");
-  for (int p = 0; p < 4; p++) printf("%s\"%s\": %.3f", p ? ", " : "", names[p], net.spikes[p] / (double)done);
+  for (int p = 0; p < 4; p++) printf("%s\"%s\": %.3f", p ? ", " : "", names[p], net.spikes[p] / done);
   printf("}");
   if (arguments.count("save")) {
     write_rows(arguments["save"] + "stimulus_to_hidden.w", net.hid.w);

@@ -19,6 +19,8 @@ import apical
 from apical.plotting import PALETTE, STYLE
 
 console = Console()
+if console.width < 110:  # files and narrow terminals: wrap lines rather than cut numbers
+    console = Console(width=110)
 
 
 def machine() -> dict[str, Any]:
@@ -64,12 +66,13 @@ def spread(stats: Mapping[str, Any], digits: int = 3) -> str:
 
 def comparison_table(hidden: int, rows: Mapping[str, Mapping[str, Any]], base: str) -> None:
     """Print the times of all contestants, and their ratios to one of them."""
-    table = Table(title=f"784-{hidden}-10, learning: median (min-max)")
+    title = f"784-{hidden}-10, learning: median (min-max); ratio: time / {base}"
+    table = Table(title=title)
     table.add_column("")
     for column in (
-        "ms a trial", "trials/s", f"time / {base}", "hidden, output spikes", "compile s",
+        "ms a trial", "trials/s", "ratio", "spikes h, o", "compile s",
     ):  # fmt: skip
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for name, row in rows.items():
         spikes = row["spikes_per_trial"]
         table.add_row(

@@ -48,7 +48,7 @@ def build(
     total = 100.0 if data.n_inputs > 200 else 30.0
     few = 100.0 / total
     if eta_hidden is None:
-        eta_hidden = (1e-4 if online else 1.5e-5) * sqrt(500 / hidden) * few**1.2
+        eta_hidden = (1e-4 if online else 1.5e-5) * sqrt(500 / max(hidden, 1)) * few**1.2
     if eta_output is None:
         eta_output = 2e-3 if online else 6e-4
     if online:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from apical import LIF, Block, Error, Network, Normal, Stimulus, feedback, rules
+from apical import LIF, Block, Error, Network, Normal, Stimulus, Uniform, feedback, rules
 from apical.encoding import Encoder, Regular
 from apical.feedback import FeedbackPathway
 from apical.projections import Projection
@@ -53,11 +53,12 @@ def small(
     """Describe stimulus 12 -> LIF hidden 8 -> LIF output 3, taught by 6 error neurons.
 
     `reset` is that of the network, by default only where learning waits for the end of a trial;
-    `neuron` changes parameters of all LIF neurons.
+    `neuron` changes parameters of all LIF neurons. Weights start within their `bounds`.
     """
     timing = TIMINGS[when]
     reset = when == "trial" if reset is None else reset
     net = Network(seed=seed, trial=40.0, reset=reset, settle=0.0 if reset else 10.0)
+    weights = Normal(0.5) if bounds is None else Uniform(min(np.abs(bounds)))
     last: Any = net.add(
         Stimulus("stimulus", N_INPUTS, encoder or Regular(200.0), **timing["stimulus"])
     )
@@ -65,7 +66,8 @@ def small(
     layers = [LIF(f"hidden_{k}", size, bias=0.8, **own) for k, size in enumerate(hidden)]
     layers.append(LIF("output", N_CLASSES, **{**own, "bias": 1.5, "gain": "1"}))
     for layer in layers:
-        net.connect(last, net.add(layer), weights=Normal(0.5), rule=rule(when, eta), bounds=bounds)
+        learns = {"rule": rule(when, eta), "bounds": bounds}
+        net.connect(last, net.add(layer), weights=weights, **learns)
         last = layer
     error = net.add(Error("error", 2 * N_CLASSES, **timing["error"]))
     net.teach(wiring(error, net.forward))

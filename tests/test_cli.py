@@ -312,6 +312,12 @@ def test_model_script_that_is_no_good(apical: Call, text: str, word: str) -> Non
     assert not Path("there").exists(), "nothing begins that cannot end"
 
 
+@pytest.mark.parametrize("option", ["epochs: int = 3", "seeds: int = 1", "out: str = ''"])
+def test_model_option_named_like_one_of_the_command(apical: Call, option: str) -> None:
+    Path("mine.py").write_text(f"def build(data, seed, *, {option}): ...")
+    refused(apical("run", "mine.py"), f"'{option.partition(':')[0]}'")
+
+
 def test_unknown_data_set(apical: Call) -> None:
     refused(apical("run", "spiking_dfa", *TINY, "--dataset", "nothing"), "'nothing'", "digits")
     refused(apical("run", "spiking_dfa", *TINY, "--dataset", "no.npz"), "no.npz: no such file")

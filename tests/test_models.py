@@ -73,32 +73,34 @@ def test_options_come_from_keyword_only_arguments(here: Path) -> None:
     )
     path = script(here, signature, "from typing import Literal, Optional")
     assert models.load(str(path)).options == (
-        Option("n", int, (), 3),
-        Option("eta", float, (), None),
-        Option("name", str, (), "a"),
-        Option("on", bool, (), False),
-        Option("form", str, ("x", "y"), "x"),
-        Option("rate", float, (), 0.5),
+        Option("n", int, (), 3, ""),
+        Option("eta", float, (), None, ""),
+        Option("name", str, (), "a", ""),
+        Option("on", bool, (), False, ""),
+        Option("form", str, ("x", "y"), "x", ""),
+        Option("rate", float, (), 0.5, ""),
     )
+
+
+def test_help_of_options_comes_from_the_docstring_of_build(here: Path) -> None:
+    (here / "mine.py").write_text(
+        "def build(data, seed, *, n: int = 3, a: float = 1.0, b: float = 2.0):\n"
+        '    """Build it.\n\n    Parameters\n    ----------\n    n\n        Number\n'
+        '        of neurons.\n    a, b\n        Rates.\n    """\n'
+    )
+    helps = {option.name: option.help for option in models.load("mine.py").options}
+    assert helps == {"n": "Number of neurons.", "a": "Rates.", "b": "Rates."}
 
 
 def test_options_may_be_annotated_as_strings(here: Path) -> None:
     path = script(here, "data, seed, *, n: int = 3", "from __future__ import annotations")
-    assert models.load(str(path)).options == (Option("n", int, (), 3),)
+    assert models.load(str(path)).options == (Option("n", int, (), 3, ""),)
 
 
 @pytest.mark.parametrize("option", ["n=3", "n: int", "n: list = ()", "n: dict[str, int] = {}"])
 def test_option_that_a_command_line_cannot_give(here: Path, option: str) -> None:
     path = script(here, f"data, seed, *, {option}")
     with pytest.raises(WiringError, match="option 'n' of build needs a default and a type"):
-        models.load(str(path))
-
-
-@pytest.mark.parametrize("option", ["epochs: int = 3", "seed: int = 1", "out: str = ''"])
-def test_option_named_like_one_of_the_command_itself(here: Path, option: str) -> None:
-    name = option.partition(":")[0]
-    path = script(here, f"data, _seed, *, {option}")
-    with pytest.raises(WiringError, match=f"'{name}'"):
         models.load(str(path))
 
 

@@ -46,10 +46,9 @@ def build(data, seed, *, hidden: int = 20):
     return net
 '''
 SIZE = (
-    "--hidden", 20, "--train-trials", 300, "--test-trials", 40, "--epochs", 2, "--block", 20,
+    "--hidden", 20, "--train-trials", 300, "--test-trials", 40, "--epochs", 2, "--block", 10,
     "--quiet", "--no-figures",
 )  # fmt: skip
-BLOCKS = 30
 RESUME = (APICAL, "run", "--resume", "run", "--quiet", "--no-figures")
 MEASURED = ("train_seconds", "ms_per_trial", "compile_seconds", "peak_memory_mb")
 
@@ -164,24 +163,24 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 def test_run_killed_at_random_moments_ends_with_the_same_bits(
     form: str, tmp_path: Path, environment: dict[str, str], whole: Callable[[str], Path]
 ) -> None:
-    expected = whole(form)
-    block = json.loads((expected / "summary.json").read_text())["train_seconds"] / BLOCKS
-    rng, out = random.Random(form), tmp_path / "run"
-    first = command(form, tmp_path)
-    # when: anywhere from the start of the process, some time after a checkpoint, or while the
-    # next checkpoint is being written
-    for when in ["anywhere", "checkpoint", "writing", "checkpoint"] * 3:
-        process = start(RESUME if (out / "config.json").exists() else first, tmp_path, environment)
-        if when == "anywhere":
-            time.sleep(rng.uniform(0, 3))
+    expected, out = whole(form), tmp_path / "run"
+    rng, startup = random.Random(form), 0.0
+    again: tuple[Any, ...] = command(form, tmp_path)
+    for when in ["at work", "at start", "writing", "at work"] * 3:
+        process, begun = start(again, tmp_path, environment), time.monotonic()
+        if when == "at start":
+            time.sleep(rng.uniform(0, startup))
         else:
             wait(process, changed(out / "checkpoint.npz"))
-            if when == "checkpoint":
-                time.sleep(rng.uniform(0, 1.5 * block))
-            else:
-                wait(process, (out / ".checkpoint.npz.part").exists)
-        assert process.poll() is None, f"the run was over before it was killed: {when}"
+            startup, begun = time.monotonic() - begun, time.monotonic()
+        if when == "at work":  # anywhere in the block after the next
+            wait(process, changed(out / "checkpoint.npz"))
+            time.sleep(rng.uniform(0, time.monotonic() - begun))
+        if when == "writing":
+            wait(process, (out / ".checkpoint.npz.part").exists)
+        assert process.poll() is None, f"the run was over before it was killed {when}"
         kill(process)
+        again = RESUME
     finish(start(RESUME, tmp_path, environment))
     assert_same_results(out, expected)
 
@@ -374,12 +373,12 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
         subprocess.run(["umount", "-l", folder], check=True)
 
 
-@pytest.mark.parametrize("room", [8, 40, 60])
+@pytest.mark.parametrize("room", [8, 40, 48])
 def test_disk_full_while_a_checkpoint_is_written(
     room: int, tmp_path: Path, environment: dict[str, str], whole: Callable[[str], Path],
     small_disk: Callable[[int], Path],
 ) -> None:  # fmt: skip
-    """A checkpoint takes 20 kB: the first does not fit, or not a second beside it, or weights."""
+    """What does not fit is the first checkpoint, the second beside it, or all the metrics."""
     disk = small_disk(room)
     first = command("trial", tmp_path, "--out", disk / "run")
     refused(finish(start(first, tmp_path, environment), 2), "No space left on device")
@@ -393,7 +392,7 @@ def test_disk_full_while_a_checkpoint_is_written(
     assert_same_results(disk / "run", whole("trial"))
 
 
-@pytest.mark.parametrize("room", [4, 64, 256, 300, 330])
+@pytest.mark.parametrize("room", [4, 64, 300])
 def test_disk_full_in_the_scratch_folder_is_one_error(
     room: int, tmp_path: Path, environment: dict[str, str], whole: Callable[[str], Path],
     small_disk: Callable[[int], Path],

@@ -317,18 +317,6 @@ def test_seconds_of_training_add_up_over_resumes(experiment: Experiment, tmp_pat
     assert go_on(experiment, out)["train_seconds"] >= round(about["seconds"], 3) > 0
 
 
-def test_resume_from_another_folder_finds_data_named_by_a_relative_path(
-    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    relative = Experiment(**{**vars(experiment), "dataset": "blobs.npz"})
-    with pytest.raises(Stopped):
-        begin(relative, tmp_path / "run", stop=stopping_after(2))
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")
-    go_on(relative, tmp_path / "run")
-
-
 def test_run_directory_that_was_moved_goes_on_under_its_name(
     experiment: Experiment, tmp_path: Path, whole: Path
 ) -> None:

@@ -43,7 +43,8 @@ def _exit_with(command: click.Command) -> None:
         print(f"apical: {error}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
-        print(f"apical: {error.filename}: {error.strerror}.", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"apical: {where}{error.strerror or error}.", file=sys.stderr)
         sys.exit(2)
 
 
@@ -71,17 +72,29 @@ class _RunCommand(click.Command):
         }
         named = _first_argument(args, options_with_value)
         if named is not None:
-            model = models.load(named)
-            context.meta["model"] = model
-            taken = {option.name for option in model.options} & {p.name for p in self.params}
-            if taken:
-                raise WiringError(
-                    f"Model {model.path}: build has the option {min(taken)!r}, which is one of "
-                    "'apical run' itself; give it another name."
-                )
-            self.params = [*self.params, *map(_click_option, model.options)]
-            self.help = f"{model.doc}\n\n\b\nOptions of the model come last."
+            context.meta["model"] = self._checked(models.load(named))
         return super().parse_args(context, args)
+
+    def get_params(self, context: click.Context) -> list[click.Parameter]:
+        model: models.Model | None = context.meta.get("model")
+        own = super().get_params(context)
+        return own if model is None else [*own, *map(_click_option, model.options)]
+
+    def format_help_text(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_help_text(context, formatter)
+        if "model" in context.meta:
+            model = context.meta["model"]
+            with formatter.section(f"Model {model.name} (its options come last)"):
+                formatter.write_text("\b\n" + model.doc)
+
+    def _checked(self, model: models.Model) -> models.Model:
+        taken = {option.name for option in model.options} & {p.name for p in self.params}
+        if taken:
+            raise WiringError(
+                f"Model {model.path}: build has the option {min(taken)!r}, which is one of "
+                "'apical run' itself; give it another name."
+            )
+        return model
 
 
 @commands.command("run", cls=_RunCommand, no_args_is_help=True)
@@ -129,8 +142,7 @@ def run_command(
     jobs: list[tuple[Path, Callable[..., dict[str, Any]]]] = []
     seeds, out = _seeds(given.pop("seeds")), given.pop("out")
     if resume_from is not None:
-        if model is not None:
-            raise click.UsageError("--resume takes everything from the run directory: no MODEL.")
+        _nothing_else(context)
         jobs = [(resume_from, partial(resume, resume_from, progress=progress, draw=draw))]
     elif model is None:
         raise click.UsageError("Which MODEL? 'apical models' lists them.")
@@ -145,6 +157,17 @@ def run_command(
             folder = _folder(out, loaded.name, experiment, len(seeds) > 1)
             jobs.append((folder, partial(run, experiment, folder, progress=progress, draw=draw)))
     return _run_all(jobs)
+
+
+def _nothing_else(context: click.Context) -> None:
+    """Refuse what --resume would ignore."""
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        given = source is click.core.ParameterSource.COMMANDLINE
+        if given and name not in ("resume_from", "quiet", "figures"):
+            raise click.UsageError(
+                f"--resume takes everything from the run directory; leave out {name!r}."
+            )
 
 
 def _run_all(jobs: list[tuple[Path, Callable[..., dict[str, Any]]]]) -> int:
@@ -214,10 +237,14 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
 
 def _seeds(text: str) -> list[int]:
     try:
-        return [int(part) for part in text.split(",")]
+        seeds = [int(part) for part in text.split(",")]
+        if len(set(seeds)) == len(seeds):
+            return seeds
+        raise ValueError("a seed twice")
     except ValueError:
         raise click.BadParameter(
-            f"must be a number or numbers joined by commas, got {text!r}", param_hint="--seed"
+            f"must be a number, or different numbers joined by commas, got {text!r}",
+            param_hint="--seed",
         ) from None
 
 

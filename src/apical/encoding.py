@@ -23,6 +23,7 @@ class SpikeModel:
     at_trial: str
     initial: Mapping[str, float | Draw] = field(default_factory=dict)
     parameters: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    refractory: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,54 @@ class Poisson(Encoder):
 
     def drive(self, values: np.ndarray) -> np.ndarray:
         return _scaled(values, self.total) * self.rate
+
+
+@dataclass(frozen=True)
+class Escape(Encoder):
+    """Neurons that fire by escape noise, and rest after each spike; a value of 0 stays silent.
+
+    The value u fires at ``rate * exp(gain * (u - threshold))``, the exponential escape rate of
+    Gerstner & Kistler 2002 (doi:10.1017/CBO9780511815706, section 5.3), but for the time of rest.
+
+    Parameters
+    ----------
+    rate
+        Escape rate at the threshold [Hz].
+    gain
+        Steepness [1 / unit of the value].
+    threshold
+        Value whose escape rate is `rate` [unit of the value].
+    refractory
+        Time of rest after a spike [ms].
+    """
+
+    rate: float = 100.0
+    gain: float = 10.0
+    threshold: float = 0.63
+    refractory: float = 4.0
+
+    def __post_init__(self) -> None:
+        if not (self.rate > 0 and self.refractory > 0):
+            raise WiringError(
+                f"Escape needs rate > 0 Hz and refractory > 0 ms, got rate={self.rate!r}, "
+                f"refractory={self.refractory!r}."
+            )
+
+    @property
+    def spikes(self) -> SpikeModel:
+        return SpikeModel(
+            equations="dphase/dt = rate : 1 (unless refractory)\nrate : Hz\ninterval : 1",
+            threshold="phase >= interval",
+            reset="phase = 0\ninterval = -log(1 - rand())",
+            at_trial="rate = stimulus(t, i)",
+            refractory="refractory_time",
+            initial={"phase": 0.0, "interval": "exponential"},
+            parameters={"refractory_time": (self.refractory, "ms")},
+        )
+
+    def drive(self, values: np.ndarray) -> np.ndarray:
+        values = np.asarray(values, dtype=np.float64)
+        return np.where(values > 0, self.rate * np.exp(self.gain * (values - self.threshold)), 0)
 
 
 @dataclass(frozen=True)

@@ -119,11 +119,7 @@ def resume(
     with RunDirectory.reopen(out) as directory:
         if (out / SUMMARY).exists():
             return read_json(out / SUMMARY)
-        names = Experiment.__dataclass_fields__
-        try:
-            experiment = Experiment(**{name: directory.config[name] for name in names})
-        except KeyError as error:
-            raise RunError(f"{out / CONFIG} is damaged: it lacks {error}.") from None
+        experiment = _read_experiment(directory)
         prepared = _prepare(experiment)
         _check_same(directory, prepared)
         return _carry_on(directory, prepared, progress, draw, stop)
@@ -149,8 +145,43 @@ def _prepare(experiment: Experiment) -> _Prepared:
         rng = seeds.stream(0, "validation")  # the same samples for every seed
         data = data.split(experiment.validation, rng)
     data = data.subset(experiment.train_trials, experiment.test_trials)
-    network = model.build(data, experiment.seed, **experiment.options)
+    network = model.describe(data, experiment.seed, experiment.options)
     return _Prepared(experiment, model, data, network)
+
+
+def _read_experiment(directory: RunDirectory) -> Experiment:
+    """Return the experiment of a configuration, or say what is wrong with the file."""
+    path, config = directory.path / CONFIG, directory.config
+    found = {}
+    for name, kinds in _FIELDS.items():
+        if name not in config:
+            raise RunError(f"{path} is damaged: it lacks {name!r}.")
+        if not isinstance(config[name], kinds) or isinstance(config[name], bool):
+            raise RunError(f"{path} is damaged: {name!r} is {config[name]!r}.")
+        found[name] = config[name]
+    return Experiment(**{name: found[name] for name in Experiment.__dataclass_fields__})
+
+
+_FIELDS: dict[str, Any] = {
+    "name": str,
+    "model": str,
+    "options": dict,
+    "dataset": str,
+    "data_dir": str | None,
+    "train_trials": int | None,
+    "test_trials": int | None,
+    "validation": int,
+    "epochs": int,
+    "block": int,
+    "final_rate": int | float,
+    "seed": int,
+    "device": str,
+    "dtype": str,
+    "dt": int | float,
+    "model_sha256": str,
+    "data_sha256": str,
+}
+"""What a configuration must hold, and of which type."""
 
 
 def _check_same(directory: RunDirectory, prepared: _Prepared) -> None:
@@ -158,7 +189,7 @@ def _check_same(directory: RunDirectory, prepared: _Prepared) -> None:
         ("model_sha256", prepared.model.sha256, f"the model {prepared.model.path}"),
         ("data_sha256", fingerprint(prepared.data), f"the data set {prepared.data.name}"),
     ):
-        if directory.config.get(name) != now:
+        if directory.config[name] != now:
             raise RunError(
                 f"Run {directory.path} cannot go on: {thing} changed since it began. Restore it, "
                 "or start a new run."
@@ -172,7 +203,7 @@ def _carry_on(
     experiment, data = prepared.experiment, prepared.data
     simulator = prepared.simulator()
     untrained = simulator.state
-    checkpoint = directory.checkpoint()
+    saved = checkpoint = directory.checkpoint()
     if checkpoint:
         simulator.state = checkpoint.state
     plan = Plan(experiment.epochs, experiment.block, experiment.final_rate)
@@ -194,7 +225,7 @@ def _carry_on(
     weights = {p.name: simulator.weights(p) for p in prepared.network.projections}
     if draw:
         figures.draw(directory, prepared.network, data, untrained, simulator.state, final)
-    summary = _summary(prepared, simulator, final, saved.seconds)
+    summary = _summary(prepared, simulator, final, saved.seconds if saved else 0.0)
     directory.finish(weights, summary)
     return summary
 

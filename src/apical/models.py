@@ -6,12 +6,13 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Literal, get_args, get_origin
+from types import ModuleType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
+from apical.datasets import Dataset
 from apical.errors import WiringError
 from apical.network import Network
 
@@ -69,6 +70,22 @@ class Model:
         """Name of the script, without its ending."""
         return self.path.stem
 
+    def describe(self, data: Dataset, seed: int, options: Mapping[str, Any]) -> Network:
+        """Return the network for a data set, or say what the script does wrong."""
+        known = {option.name for option in self.options}
+        strangers = sorted(set(options) - known)
+        if strangers:
+            raise WiringError(
+                f"Model {self.path} has no option {strangers[0]!r}; it has "
+                f"{', '.join(sorted(known)) or 'none'}."
+            )
+        network = self.build(data, seed, **options)
+        if not isinstance(network, Network):
+            raise WiringError(
+                f"Model {self.path}: build must return a Network, got {type(network).__name__}."
+            )
+        return network
+
     @property
     def sha256(self) -> str:
         """Check sum of the script."""
@@ -87,7 +104,10 @@ def available() -> dict[str, tuple[Path, str]]:
     found: dict[str, tuple[Path, str]] = {}
     for folder in folders():
         for path in sorted(folder.glob("*.py")):
-            doc = ast.get_docstring(ast.parse(path.read_text())) or ""
+            try:
+                doc = ast.get_docstring(ast.parse(path.read_text())) or ""
+            except (SyntaxError, ValueError) as error:
+                doc = f"(does not parse: {error})"
             found.setdefault(path.stem, (path, doc.partition("\n")[0]))
     return found
 
@@ -103,7 +123,7 @@ def load(name: str) -> Model:
     path = Path(name)
     if not path.is_file():
         known = available()
-        if path.stem not in known or path.suffix not in ("", ".py"):
+        if path.stem not in known or name not in (path.stem, f"{path.stem}.py"):
             raise WiringError(
                 f"There is no model {name!r}; known models are {', '.join(known) or 'none'}. "
                 "Give one of them, or the path of a script."
@@ -145,7 +165,7 @@ def _options(path: Path, build: BuildFunction) -> tuple[Option, ...]:
         if get_origin(annotation) is Literal:
             kind, choices = str, get_args(annotation)
         else:
-            kind = union[0] if union else annotation
+            kind = union[0] if get_origin(annotation) in (Union, UnionType) else annotation
         if kind not in (int, float, str, bool) or parameter.default is inspect.Parameter.empty:
             raise WiringError(
                 f"Model {path}: option {parameter.name!r} of build needs a default and a type "

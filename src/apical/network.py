@@ -63,7 +63,8 @@ class Network:
         """Attach the feedback pathway, and drive the error neurons by the population they judge.
 
         Output spikes of class k excite the positive and inhibit the negative error neuron of
-        k; the two push and pull each other, so that together they hold one signed error.
+        k; unless they are `rectified`, the two push and pull each other, so that together they
+        hold one signed error.
         """
         if self.feedback is not None:
             raise WiringError(
@@ -118,6 +119,8 @@ class Network:
         self.connect(
             self.output, error, weights=Given(np.concatenate([together, -together], axis=1))
         )
+        if error.rectified:
+            return
         push_pull = error.theta * np.roll(np.eye(2 * n), n, axis=1)
         self.connect(error, error, weights=Given(push_pull))
 
@@ -128,6 +131,11 @@ class Network:
                     f"Projection {projection.name!r} joins {end.name!r}, which the network does "
                     "not have; add it first."
                 )
+        if projection.rule is not None and projection.rule.onset >= self.trial:
+            raise WiringError(
+                f"Projection {projection.name!r} would never learn: its rule acts from "
+                f"{projection.rule.onset} ms on, but a trial lasts {self.trial} ms."
+            )
         if projection.name in {known.name for known in self.projections}:
             raise WiringError(
                 f"The network already has a projection {projection.name!r}; give this one a name."

@@ -166,6 +166,7 @@ class Stimulus(Population):
             equations=f"{spikes.equations}\n{trace}",
             threshold=spikes.threshold,
             reset=f"{spikes.reset}\nx += 1",
+            refractory=spikes.refractory,
             at_trial=spikes.at_trial,
             at_reset="x = 0",
             at_step=_forget(self.x_floor),
@@ -190,6 +191,9 @@ class LIF(Population):
         False: a perfect integrator, ``tau_m dv/dt = I + bias``.
     bias
         Constant current [dimensionless, in units of the threshold].
+    noise_rate, noise_kick
+        Rate of a Poisson train of its own that each neuron receives [Hz], and what one of its
+        spikes adds to the membrane [dimensionless], spread over the time step.
     refractory
         Time after a spike in which the membrane is held [ms].
     reset
@@ -213,6 +217,8 @@ class LIF(Population):
     tau_s: float = 5.0
     leak: bool = True
     bias: float = 0.0
+    noise_rate: float = 0.0
+    noise_kick: float = 0.0
     refractory: float = 0.0
     reset: Literal["subtract", "rest"] = "subtract"
     v_start: float = 0.0
@@ -237,37 +243,44 @@ class LIF(Population):
                 f"LIF {self.name!r}: tau_m and tau_s must differ, got {self.tau_m} ms for both; "
                 "the exact solution divides by their difference. Change one by 1 %."
             )
-        if min(self.refractory, self.tau_teach) < 0 or self.reset not in ("subtract", "rest"):
+        least = min(self.refractory, self.tau_teach, self.noise_rate)
+        if least < 0 or self.reset not in ("subtract", "rest"):
             raise WiringError(
-                f"LIF {self.name!r} needs refractory and tau_teach >= 0 and reset 'subtract' or "
-                f"'rest', got refractory={self.refractory!r}, tau_teach={self.tau_teach!r}, "
-                f"reset={self.reset!r}."
+                f"LIF {self.name!r} needs noise_rate, refractory and tau_teach >= 0 and reset "
+                f"'subtract' or 'rest', got {self.noise_rate!r}, {self.refractory!r}, "
+                f"{self.tau_teach!r} and {self.reset!r}."
             )
 
     @property
     def model(self) -> NeuronModel:
         held = " (unless refractory)" if self.refractory else ""
-        current = "(I + bias - v)" if self.leak else "(I + bias)"
+        noise = self.noise_rate > 0
+        shaken = {"noise_rate": (self.noise_rate, "Hz"), "noise_kick": (self.noise_kick, "1")}
+        current = "I + bias" + " + noise" * noise + " - v" * self.leak
+        each_step = ["teach = 0"] * (not self.tau_teach)
+        each_step += ["noise = noise_kick*poisson(noise_rate*dt)*tau_m/dt"] * noise
         trace, trace_parameters = _trace("x", self.tau_x)
         dendrite, dendrite_parameters = _trace("teach", self.tau_teach)
         return NeuronModel(
-            equations=f"""dv/dt = {current}/tau_m : 1{held}
+            equations=f"""dv/dt = ({current})/tau_m : 1{held}
 dI/dt = -I/tau_s : 1
 {trace}
 {dendrite}
 gain = {self.gain} : 1
-delta = gain*teach : 1""",
+delta = gain*teach : 1"""
+            + "\nnoise : 1" * noise,
             threshold="v > 1",
             reset=("v -= 1" if self.reset == "subtract" else "v = 0") + "\nx += 1",
             refractory="refractory_time" if self.refractory else "",
             at_reset=f"v = {self.v_start}\nI = 0\nx = 0\nteach = 0",
-            at_step=_forget(self.x_floor) + ("" if self.tau_teach else "teach = 0\n"),
+            at_step=_forget(self.x_floor) + "\n".join(each_step),
             initial={"v": self.v_start},
             parameters={
                 "tau_m": (self.tau_m, "ms"),
                 "tau_s": (self.tau_s, "ms"),
                 "bias": (self.bias, "1"),
                 **({"refractory_time": (self.refractory, "ms")} if self.refractory else {}),
+                **(shaken if noise else {}),
                 **trace_parameters,
                 **_floor(self.x_floor),
                 **dendrite_parameters,
@@ -297,12 +310,20 @@ class Error(Population):
     tau_label
         Time constant of each of the two low-passes through which the label arrives [ms], so
         that it comes as late as the output it is compared with; 0 for none.
+    label_spikes
+        True: the label comes as a regular spike train at `target`, each spike as strong as one
+        of the output; False: as a current of that strength.
+    rectified
+        True: no membrane falls below 0, and the two neurons of a class know nothing of each
+        other, as published. False: they push and pull each other (see `Network.teach`).
     """
 
     target: float = 100.0
     theta: float = 1.0
     tau: float = INFINITE
     tau_label: float = 0.0
+    label_spikes: bool = False
+    rectified: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -330,13 +351,19 @@ class Error(Population):
     @property
     def model(self) -> NeuronModel:
         leaks, delays = self.tau != INFINITE, self.tau_label > 0
+        drift = "0*Hz" if self.label_spikes else "-side*target*shown"
+        each_step = ["v = v*int(v > 0)"] * self.rectified
         label = """shown : 1"""
         if delays:
             label = """dshown/dt = (halfway - shown)/tau_label : 1
 dhalfway/dt = (given - halfway)/tau_label : 1
 given : 1"""
+        if self.label_spikes:
+            label += "\nphase : 1"
+            count = "phase += target*shown*dt\nv -= side*int(phase >= 1)\nphase -= int(phase >= 1)"
+            each_step.insert(0, count)
         return NeuronModel(
-            equations=f"""dv/dt = -side*target*shown{" - v/tau" if leaks else ""} : 1
+            equations=f"""dv/dt = {drift}{" - v/tau" if leaks else ""} : 1
 side = 1 - 2*int(i >= half) : 1
 x : 1
 {label}""",
@@ -344,6 +371,7 @@ x : 1
             reset="v -= theta\nx += 1",
             at_trial=f"{'given' if delays else 'shown'} = label(t, i % half)",
             at_reset="v = 0\nx = 0" + ("\nshown = 0\nhalfway = 0" if delays else ""),
+            at_step="\n".join(each_step),
             parameters={
                 "half": (self.n_classes, "integer"),
                 "target": (self.target, "Hz"),

@@ -77,6 +77,26 @@ class Identity(WeightSource):
         return self.weight * np.eye(n_pre, n_post)
 
 
+@dataclass(frozen=True)
+class ZeroSum(WeightSource):
+    """Weights onto each neuron shifted by one number, so that they sum to 0.
+
+    Error neurons that all fire alike then teach nothing (Neftci et al. 2017,
+    doi:10.3389/fnins.2017.00324, published simulation code).
+
+    Parameters
+    ----------
+    source
+        Where the weights come from before the shift.
+    """
+
+    source: WeightSource = Normal()
+
+    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
+        weights = self.source.draw(n_pre, n_post, rng)
+        return weights - weights.mean(axis=0)
+
+
 @dataclass(frozen=True, eq=False)
 class Given(WeightSource):
     """Weights given as an array, shape (n_pre, n_post) [dimensionless]."""
@@ -129,6 +149,10 @@ class Projection:
         Which signal of `pre` reaches which input of `post`, for instance ``{"drive": "x"}``.
     bounds
         Smallest and largest weight [dimensionless], held after every update; None for none.
+    release
+        Probability that a spike crosses a synapse [dimensionless], drawn for each spike and each
+        synapse ("blank-out" noise, Neftci et al. 2016, doi:10.3389/fnins.2016.00241). A rule that
+        acts at presynaptic spikes acts at those that crossed.
     name
         What to call it; ``<pre>_to_<post>`` by default.
 
@@ -145,6 +169,7 @@ class Projection:
     carries: Mapping[str, str] = field(default_factory=lambda: {"drive": "x"})
     bounds: tuple[float, float] | None = None
     name: str = ""
+    release: float = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or f"{self.pre.name}_to_{self.post.name}")
@@ -159,6 +184,11 @@ class Projection:
             raise WiringError(
                 f"Projection {self.name!r}: bounds must be (smallest, largest), got "
                 f"{self.bounds!r}."
+            )
+        if not 0 < self.release <= 1:
+            raise WiringError(
+                f"Projection {self.name!r}: release must be a probability above 0, got "
+                f"{self.release!r}."
             )
         if self.rule is not None:
             self._check_rule(self.rule)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from numbers import Real
 from typing import Literal, get_args
 
@@ -29,6 +30,9 @@ class LearningRule:
         ``"trial"``: once, at the end of each trial. ``"feedback"``: whenever feedback arrives at
         the postsynaptic neuron. ``"spike"``: at each presynaptic spike, which is then the
         presynaptic factor.
+    onset
+        Time of each trial before which a rule that acts at feedback or at spikes does not act
+        [ms], for instance until the network has turned from one stimulus to the next.
     source
         Where the rule comes from (paper, DOI, equation).
 
@@ -43,6 +47,7 @@ class LearningRule:
     parameters: Mapping[str, float] = field(default_factory=dict)
     when: When = "trial"
     source: str = ""
+    onset: float = 0.0
 
     def __post_init__(self) -> None:
         if self.when not in get_args(When):
@@ -50,11 +55,16 @@ class LearningRule:
                 f"LearningRule {self.name!r}: when must be one of {', '.join(get_args(When))}, "
                 f"got {self.when!r}."
             )
+        if self.onset < 0 or (self.onset and self.when == "trial"):
+            raise LocalityError(
+                f"LearningRule {self.name!r} needs onset >= 0 ms, and 0 where it acts when a trial "
+                f"ends, got onset={self.onset!r}."
+            )
         for key, value in self.parameters.items():
-            if not isinstance(value, Real) or isinstance(value, bool):
+            if not isinstance(value, Real) or isinstance(value, bool) or not isfinite(value):
                 raise LocalityError(
-                    f"LearningRule {self.name!r}: parameter {key!r} must be one number, got "
-                    f"{type(value).__name__}; an array would tell a synapse about other synapses."
+                    f"LearningRule {self.name!r}: parameter {key!r} must be one finite number, got "
+                    f"{value!r}; an array would tell a synapse about other synapses."
                 )
         known = {"w", *self.parameters}
         strangers = sorted(
@@ -99,7 +109,7 @@ def three_factor(eta: float, when: Literal["trial", "feedback"] = "trial") -> Le
     )
 
 
-def three_factor_at_spikes(eta: float) -> LearningRule:
+def three_factor_at_spikes(eta: float, onset: float = 0.0) -> LearningRule:
     """The three-factor rule where the presynaptic factor is the spike itself.
 
     At each presynaptic spike the weight changes by ``eta * gain_post * teach_post``: the form
@@ -109,6 +119,8 @@ def three_factor_at_spikes(eta: float) -> LearningRule:
     ----------
     eta
         Learning rate [dimensionless].
+    onset
+        As in `LearningRule` [ms].
     """
     return LearningRule(
         "three_factor_at_spikes",
@@ -116,4 +128,5 @@ def three_factor_at_spikes(eta: float) -> LearningRule:
         {"eta": eta},
         when="spike",
         source="Neftci et al. 2017, doi:10.3389/fnins.2017.00324, eq. 5",
+        onset=onset,
     )

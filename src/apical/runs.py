@@ -9,6 +9,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -132,6 +133,7 @@ class RunDirectory:
             "trial": checkpoint.position.trial,
             "metrics_bytes": checkpoint.metrics_bytes,
             "seconds": checkpoint.seconds,
+            "arrays": sorted(checkpoint.state),
         }
         self.write_arrays(CHECKPOINT, {"about": np.array(json.dumps(about)), **checkpoint.state})
 
@@ -145,8 +147,10 @@ class RunDirectory:
         try:
             about = json.loads(str(arrays.pop("about")))
             position = Position(about["epoch"], about["block"], about["trial"])
+            if sorted(arrays) != about["arrays"]:
+                raise ValueError("arrays are missing")
             checkpoint = Checkpoint(position, arrays, about["metrics_bytes"], about["seconds"])
-        except (KeyError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path} is damaged ({error}); start the run again elsewhere.") from None
         self._cut_metrics(checkpoint.metrics_bytes)
         return checkpoint
@@ -158,7 +162,8 @@ class RunDirectory:
 
     def write_arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Write arrays as an npz file, whole or not at all."""
-        self.write(name, lambda file: np.savez(file, allow_pickle=False, **arrays))
+        content: dict[str, Any] = dict(arrays)
+        self.write(name, lambda file: np.savez(file, **content))
 
     def write(self, name: str, writer: Callable[[BinaryIO], Any]) -> None:
         """Write a file so that it is there whole or not at all."""
@@ -199,8 +204,8 @@ class RunDirectory:
 
     def _full(self, name: str, error: OSError) -> RunError:
         return RunError(
-            f"{self.path / name} could not be written: {error.strerror}. The last good checkpoint "
-            f"is intact; free some space, then 'apical run --resume {self.path}'."
+            f"{self.path / name} could not be written: {error.strerror}. What was there before is "
+            f"intact; free some space, then 'apical run --resume {self.path}'."
         )
 
 
@@ -240,5 +245,5 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
         raise RunError(f"{path} is damaged: {error}.") from None

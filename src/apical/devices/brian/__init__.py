@@ -1,14 +1,19 @@
 """Brian2 devices: the only modules that import brian2."""
 
+import logging
 import signal
 import sys
 import threading
 
-# At import Brian2 puts in a hook that asks to report every uncaught error as a bug of Brian2, and
-# a handler that lets Ctrl-C cut a run short without a word. Both are put back.
+# At import Brian2 puts in a hook that asks to report every uncaught error as a bug of Brian2, a
+# handler that lets Ctrl-C cut a run short without a word, and a log file of everything it does,
+# which prints tracebacks by the thousand once the disk is full. All three are taken out.
 _hook, _handler = sys.excepthook, signal.getsignal(signal.SIGINT)
 import brian2  # noqa: E402, F401
+from brian2.utils.logger import BrianLogger  # noqa: E402
 
 sys.excepthook = _hook
 if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, _handler)
+if BrianLogger.file_handler is not None:
+    logging.getLogger("brian2").removeHandler(BrianLogger.file_handler)

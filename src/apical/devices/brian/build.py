@@ -109,7 +109,7 @@ class Builder:
             f"{name} : {DIMENSIONS[unit]} (shared, constant)"
             for name, (_, unit) in model.parameters.items()
         ]
-        reset = [model.reset] + [f"count += {self._counting()}"] * counted
+        reset = [model.reset] + [f"count += {self._after(self.network.settle)}"] * counted
         group = b2.NeuronGroup(
             population.size,
             "\n".join(lines),
@@ -159,11 +159,14 @@ class Builder:
         self.built.counters[population.name] = monitor
         self.built.closing.append(monitor)
 
-    def _counting(self) -> str:
-        steps, settled = (
-            round(x / self.options.dt) for x in (self.network.trial, self.network.settle)
-        )
-        return f"int(timestep(t, dt) % {steps} >= {settled})" if settled else "1"
+    def _after(self, onset: float) -> str:
+        """Return what is 0 until the time `onset` [ms] of a trial, and 1 from then on."""
+        steps, before = (round(x / self.options.dt) for x in (self.network.trial, onset))
+        return f"int(timestep(t, dt) % {steps} >= {before})" if before else "1"
+
+    def _learning(self, projection: Projection) -> str:
+        onset = projection.rule.onset if projection.rule else 0
+        return f"learning(t)*{self._after(onset)}" if onset else "learning(t)"
 
     def _constants(self, owner: str, parameters: Mapping[str, tuple[float, str]]) -> None:
         for name, (value, unit) in parameters.items():
@@ -174,15 +177,21 @@ class Builder:
         parameters = dict(rule.parameters) if rule else {}
         if projection.bounds is not None:
             parameters |= dict(zip(("w_min", "w_max"), projection.bounds, strict=True))
-        deliver = [f"{projection.post.inputs[target]}_post += w" for target in projection.carries]
+        unsure, sent = projection.release < 1, "sent*" if projection.release < 1 else ""
+        if unsure:
+            parameters["release"] = projection.release
+            # of random numbers Brian2 warns that their order matters; here it is that of synapses
+            b2.BrianLogger.suppress_hierarchy("brian2.codegen.generators.base")
+        deliver = ["sent = int(rand() < release)"] * unsure
+        deliver += [f"{projection.post.inputs[k]}_post += {sent}w" for k in projection.carries]
         if rule and rule.when == "spike":
-            deliver.append(_update(projection, "learning(t)"))
+            deliver.append(_update(projection, sent + self._learning(projection)))
         at_spikes = "\n".join(deliver)
         learns_when_taught = bool(rule and rule.when == "feedback")
         pathways: dict[str, Any] = {} if self.options.dense else {"on_pre": at_spikes}
         if learns_when_taught and not self.options.dense:
             pathways |= {
-                "on_post": {"learn": _update(projection, "learning(t)")},
+                "on_post": {"learn": _update(projection, self._learning(projection))},
                 "on_event": {"learn": TAUGHT},
             }
         synapses = b2.Synapses(
@@ -209,7 +218,7 @@ class Builder:
     def _learn_when_taught(self, projection: Projection, synapses: b2.Synapses, order: int) -> None:
         slot = "after_synapses"
         if self.options.dense:
-            code = _update(projection, "learning(t)")
+            code = _update(projection, self._learning(projection))
             learner = dense.LearnWhenTaught(synapses, code, projection, self.step, slot, order)
             self.built.brian_network.add(learner)
         else:

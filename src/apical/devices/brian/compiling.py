@@ -37,8 +37,14 @@ _HEADERS = (
 def scratch(prefix: str) -> Path:
     """Return a new empty folder beside the compiled programs."""
     programs = cache_folder() / "programs"
-    programs.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=f".{prefix}-", dir=programs))
+    try:
+        programs.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{prefix}-", dir=programs))
+    except OSError as error:
+        raise DeviceError(
+            f"Compiled programs are kept in {programs}, which cannot be written: "
+            f"{error.strerror}. Set APICAL_CACHE_DIR to another folder."
+        ) from None
 
 
 def compiler() -> str:
@@ -141,7 +147,10 @@ def _compile(project: Path, compiler_path: str, jobs: int) -> None:
 
 
 def _call(command: list[str], project: Path) -> None:
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    # A session of its own: Ctrl-C reaches this process alone, which ends the block first.
+    done = subprocess.run(
+        command, cwd=project, capture_output=True, text=True, check=False, start_new_session=True
+    )
     if done.returncode:
         log = project.with_suffix(".log")
         log.write_text(done.stdout + done.stderr)

@@ -178,10 +178,14 @@ class StandaloneSimulator(BrianSimulator):
                 "or set TMPDIR to another disk, and resume."
             ) from None
         self._call(folder, arguments)
-        for name in self._shapes:
-            self._state[name] = self._read(folder, variables.view(self._built, name).variable, name)
-        variables.shift_spike_times(self._state, -duration)
-        return self._result(folder, n)
+        after = {
+            name: self._read(folder, variables.view(self._built, name).variable, name)
+            for name in self._shapes
+        }
+        result = self._result(folder, n)
+        variables.shift_spike_times(after, -duration)
+        self._state = after  # all of it, or nothing
+        return result
 
     def _uses(self, table: str) -> bool:
         return any(known.name == f"{table}_table" for known in self._device.timed_arrays)
@@ -207,23 +211,26 @@ class StandaloneSimulator(BrianSimulator):
                 self._device.array_cache[variable] = None
 
     def _read(self, folder: Path, variable: Any, name: str) -> np.ndarray:
-        values = np.fromfile(folder / self._device.get_array_filename(variable), variable.dtype)
         shape = self._shapes[name]
+        values = self._values(folder, variable, name)
         if values.size != np.prod(shape):
-            raise RunError(
-                f"The compiled network wrote {values.size} values of {name!r} where "
-                f"{int(np.prod(shape))} were due; is the disk of {folder} full? Free some space, "
-                "or set TMPDIR to another disk, and resume."
-            )
+            raise _cut_short(name, folder)
         return values.reshape(shape)
+
+    def _values(self, folder: Path, variable: Any, name: str) -> np.ndarray:
+        try:
+            return np.fromfile(folder / self._device.get_array_filename(variable), variable.dtype)
+        except OSError:
+            raise _cut_short(name, folder) from None
 
     def _result(self, folder: Path, n_trials: int) -> BlockResult:
         counts = {}
         for name, monitor in self._built.counters.items():
-            rows = np.fromfile(
-                folder / self._device.get_array_filename(monitor.variables["count"]), self.dtype
-            ).reshape(-1, self.brian[name].N)
-            counts[name] = rows[1 : n_trials + 1]  # the first row is before the first trial
+            values = self._values(folder, monitor.variables["count"], f"{name}.count")
+            size = self.brian[name].N
+            if values.size != (n_trials + 1) * size:
+                raise _cut_short(f"{name}.count", folder)
+            counts[name] = values.reshape(-1, size)[1:]  # the first row is before the first trial
         if self.profile:
             self._add_profile(folder)
         return BlockResult(counts, variables.recorded_spikes(self._built))
@@ -235,3 +242,10 @@ class StandaloneSimulator(BrianSimulator):
 
     def _dtype_of(self, name: str) -> np.dtype:
         return variables.view(self._built, name).variable.dtype
+
+
+def _cut_short(name: str, folder: Path) -> RunError:
+    return RunError(
+        f"The compiled network did not write all of {name!r}; is the disk of {folder} full? Free "
+        "some space, or set TMPDIR to another disk, and resume."
+    )
