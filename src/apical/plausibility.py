@@ -130,4 +130,8 @@ def _check_dynamics(network: Network) -> list[Finding]:
         findings.append(
             Finding("network", "broadcast", "synapses are told when a trial ends, to learn then")
         )
+    late = [p.name for p in network.plastic if p.rule and p.rule.onset]
+    if late:
+        reason = "learning waits for some time after the onset of each trial (a phase)"
+        findings += [Finding(name, "broadcast", reason) for name in late]
     return findings

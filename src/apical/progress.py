@@ -1,5 +1,6 @@
 """A progress bar that shows test accuracy as it goes, in terminals and notebooks."""
 
+from importlib.util import find_spec
 from types import TracebackType
 
 from rich.console import Console
@@ -35,7 +36,7 @@ class TrainingProgress:
             TextColumn("{task.fields[accuracy]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=_console(),
             disable=not shown,
         )
         self._task = self._bar.add_task("learning", total=total, completed=done, accuracy="")
@@ -61,3 +62,10 @@ class TrainingProgress:
         traceback: TracebackType | None,
     ) -> None:
         self._bar.stop()
+
+
+def _console() -> Console:
+    """Return where to show progress; without ipywidgets a notebook shows it as plain text."""
+    if find_spec("ipywidgets") is None:
+        return Console(stderr=True, force_jupyter=False)
+    return Console(stderr=True)

@@ -203,9 +203,14 @@ class RunDirectory:
         os.truncate(path, length)
 
     def _full(self, name: str, error: OSError) -> RunError:
+        saved = (
+            "The last good checkpoint is intact"
+            if (self.path / CHECKPOINT).exists()
+            else ("No checkpoint had been made")
+        )
         return RunError(
-            f"{self.path / name} could not be written: {error.strerror}. What was there before is "
-            f"intact; free some space, then 'apical run --resume {self.path}'."
+            f"{self.path / name} could not be written: {error.strerror}. {saved}; free some space, "
+            f"then 'apical run --resume {self.path}'."
         )
 
 
