@@ -17,3 +17,5 @@ if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, _handler)
 if BrianLogger.file_handler is not None:
     logging.getLogger("brian2").removeHandler(BrianLogger.file_handler)
+# Brian2 warns of objects that were never run; a simulator may well be made and not run.
+BrianLogger.suppress_name("unused_brian_object")

@@ -69,7 +69,7 @@ class StandaloneSimulator(BrianSimulator):
         self._shapes = variables.state_shapes(self._built)
         self._state: dict[str, np.ndarray] = {}
         self.state = variables.initial_state(self._built)
-        self._scratch = Path(tempfile.mkdtemp(prefix="apical-"))
+        self._scratch = Path(tempfile.mkdtemp(prefix="apical-", dir=_fast_folder()))
         weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
         weakref.finalize(self, all_devices.pop, self._device_name, None)
 
@@ -249,3 +249,14 @@ def _cut_short(name: str, folder: Path) -> RunError:
         f"The compiled network did not write all of {name!r}; is the disk of {folder} full? Free "
         "some space, or set TMPDIR to another disk, and resume."
     )
+
+
+def _fast_folder() -> str | None:
+    """Return a folder in memory if there is one with room, else None for the usual one.
+
+    Blocks go in and out as files; on a disk that takes as long as a small network.
+    """
+    memory = "/dev/shm"
+    if "TMPDIR" in os.environ or not os.access(memory, os.W_OK):
+        return None
+    return memory if shutil.disk_usage(memory).free > 1e9 else None
