@@ -21,7 +21,7 @@ from apical.errors import ApicalError
 from apical.populations import Population
 
 HERE = Path(__file__).parent
-BLOCK = 1000
+BLOCK = 2000
 """Trials of one call of a simulator."""
 
 

@@ -6,7 +6,7 @@ In one run, on one processor, with learning on (784-H-10, trials of 100 ms, step
 
 - apical: the trial form of ``models/spiking_dfa.py``, its online form, and the trial form through
   Brian2's own synapses (``dense=False``); whole wall time of ``Simulator.run`` over blocks of
-  1,000 trials, files in and out included;
+  2,000 trials, files in and out included;
 - a plain Brian2 script (`plain_brian2.py`) and a hand-written C++ loop of the same equations
   (`loop.cpp`); the time of their loops alone;
 - with ``--rival snntorch``: backpropagation through time in batches (`rival_snntorch.py`).

@@ -14,7 +14,8 @@ Choices: steps of 1 ms instead of 0.1, so 4.0 ms of rest instead of 3.9; label n
 regularly at 250 Hz; a test shows a stimulus for as long as training does (paper: 250 or 500 ms).
 
 To reach, after some 60 epochs: 784-500-500-10 multiplicative 97.98 %, 784-200-10 additive about
-96.4 % (from memory, to be checked). Reached: RESULT
+96.4 % (both from memory, to be checked). Reached by 784-200-10 additive after 1, 2 and 3 epochs:
+93.3, 94.1 and 95.0 % (seed 0; all 10,000 test samples):
 
     apical run Neftci_2017_erbp --dataset mnist --train-trials 50000 --epochs 3 --block 5000 \
 --final-rate 1

@@ -6,9 +6,21 @@ from typing import Any
 import brian2 as b2
 import numpy as np
 import pytest
+from brian2.codegen.runtime.cython_rt.extension_manager import cython_extension_manager
 from networks import N_CLASSES, N_INPUTS, rule, small, trials
 
-from apical import LIF, Block, Error, Given, Network, Simulator, Stimulus, feedback, simulate
+from apical import (
+    LIF,
+    Block,
+    Error,
+    Given,
+    LearningRule,
+    Network,
+    Simulator,
+    Stimulus,
+    feedback,
+    simulate,
+)
 from apical.devices.simulator import BlockResult
 from apical.encoding import Latency, Poisson, Regular
 from apical.errors import ApicalError, DataError, DeviceError, LocalityError, WiringError
@@ -316,12 +328,12 @@ RATE, PHASES, VALUES, LABEL = 210.0, np.array([0.31, 0.77]), np.array([0.9, 0.57
 W_HIDDEN = np.array([[0.83, -0.41], [0.37, 1.13]])
 W_OUTPUT = np.array([[0.71, 0.29], [-0.23, 0.97]])
 W_TEACH = np.array([[0.61, -0.47], [-0.53, 0.89]])
-ETA, BIAS, TARGET, TAU_M, TAU_S = 0.013, 0.87, 93.7, 17.0, 4.3
+ETA, BIAS, TARGET, TAU_M, TAU_S = 0.013, 1.37, 93.7, 17.0, 4.3
 TAU_X, TAU_TEACH, TAU_ERROR, TAU_LABEL = 19.0, 23.0, 47.0, 9.1
 STEPS = 40
 
 
-def tiny(when: str) -> Network:
+def tiny(when: str, output_rule: LearningRule | None = None) -> Network:
     """Return 2 -> 2 -> 2 neurons with the weights above."""
     net = Network(trial=float(STEPS), reset=True)
     trace = {} if when == "trial" else {"tau_x": TAU_X}
@@ -333,7 +345,7 @@ def tiny(when: str) -> Network:
     judge = {"tau": TAU_ERROR, "tau_label": TAU_LABEL} if when == "feedback" else {}
     error = net.add(Error("error", 4, target=TARGET, **judge))
     net.connect(x, h, weights=Given(W_HIDDEN), rule=rule(when, ETA))
-    net.connect(h, y, weights=Given(W_OUTPUT), rule=rule(when, ETA))
+    net.connect(h, y, weights=Given(W_OUTPUT), rule=output_rule or rule(when, ETA))
     net.teach(feedback.direct(error, net.forward, Given(W_TEACH)))
     return net
 
@@ -413,6 +425,16 @@ class ByHand:
         self.w_output += np.outer(pre_hidden, delta[1])
 
 
+@every_device
+def test_rules_may_read_every_signal_of_the_presynaptic_neuron(device: str) -> None:
+    """Also one that is an expression and not a variable, and without which nothing changes."""
+    simulator = build(tiny("trial", LearningRule("own", "0.1 * gain_pre * x_post")), device)
+    counts = simulator.run(one_trial()).counts
+    change = 0.1 * np.outer(counts["hidden"][0] > 0, counts["output"][0])
+    assert change.any()
+    np.testing.assert_allclose(simulator.weights("hidden_to_output"), W_OUTPUT + change)
+
+
 @pytest.mark.parametrize("when", ["trial", "feedback", "spike"])
 def test_weights_are_those_worked_by_hand(when: str) -> None:
     simulator = build(tiny(when), "runtime")
@@ -474,7 +496,16 @@ def test_a_missing_compiler_is_named(variable: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv(variable, "no-such-thing")
     with pytest.raises(DeviceError, match="needs a C\\+\\+ compiler, .*install g\\+\\+"):
         simulate(small())
-    simulate(small(), "runtime", codegen="numpy")
+
+
+def test_numpy_code_is_all_that_codegen_numpy_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while the network is built: nothing is compiled, so no compiler is needed."""
+
+    def compiled(*_: object, **__: object) -> None:
+        pytest.fail("Cython code was made")
+
+    monkeypatch.setattr(cython_extension_manager, "create_extension", compiled)
+    assert plain("runtime").run(trials(1)).counts["hidden_0"].shape == (1, 8)
 
 
 def test_a_compiler_that_fails_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,9 @@ SCALES = {"ms": 1e-3, "Hz": 1.0, "1": 1.0, "integer": 1}
 # Order of what happens before a time step, in Brian2's slot 'start'.
 LEARN, COUNT, BEGIN, STEP = range(4)
 
+# Rules that act within a trial do so when all spikes of the step were delivered.
+LEARNING_SLOT = "after_synapses"
+
 TAUGHT = "taught"
 """Name of the event that feedback arrived at a neuron."""
 
@@ -164,10 +167,6 @@ class Builder:
         steps, before = (round(x / self.options.dt) for x in (self.network.trial, onset))
         return f"int(timestep(t, dt) % {steps} >= {before})" if before else "1"
 
-    def _learning(self, projection: Projection) -> str:
-        onset = projection.rule.onset if projection.rule else 0
-        return f"learning(t)*{self._after(onset)}" if onset else "learning(t)"
-
     def _constants(self, owner: str, parameters: Mapping[str, tuple[float, str]]) -> None:
         for name, (value, unit) in parameters.items():
             self.built.constants[f"{owner}.{name}"] = value * SCALES[unit]
@@ -177,28 +176,17 @@ class Builder:
         parameters = dict(rule.parameters) if rule else {}
         if projection.bounds is not None:
             parameters |= dict(zip(("w_min", "w_max"), projection.bounds, strict=True))
-        unsure, sent = projection.release < 1, "sent*" if projection.release < 1 else ""
-        if unsure:
+        variables = ["w : 1"]
+        if projection.release < 1:
             parameters["release"] = projection.release
+            variables.append("sent : 1")
             # of random numbers Brian2 warns that their order matters; here it is that of synapses
             b2.BrianLogger.suppress_hierarchy("brian2.codegen.generators.base")
-        deliver = ["sent = int(rand() < release)"] * unsure
-        deliver += [f"{projection.post.inputs[k]}_post += {sent}w" for k in projection.carries]
-        if rule and rule.when == "spike":
-            deliver.append(_update(projection, sent + self._learning(projection)))
-        at_spikes = "\n".join(deliver)
-        learns_when_taught = bool(rule and rule.when == "feedback")
-        pathways: dict[str, Any] = {} if self.options.dense else {"on_pre": at_spikes}
-        if learns_when_taught and not self.options.dense:
-            pathways |= {
-                "on_post": {"learn": _update(projection, self._learning(projection))},
-                "on_event": {"learn": TAUGHT},
-            }
         synapses = b2.Synapses(
             objects[projection.pre.name],
             objects[projection.post.name],
-            "\n".join(["w : 1", *(f"{name} : 1 (shared, constant)" for name in parameters)]),
-            **pathways,
+            "\n".join(variables + [f"{name} : 1 (shared, constant)" for name in parameters]),
+            **({} if self.options.dense else self._pathways(projection)),
             clock=self.step,
             name=projection.name,
             namespace={k: v for k, v in self.tables.items() if k in ("learning", "learned")},
@@ -207,33 +195,71 @@ class Builder:
         objects[projection.name] = synapses
         self._constants(projection.name, {k: (float(v), "1") for k, v in parameters.items()})
         if self.options.dense:
-            self.built.brian_network.add(dense.Delivery(synapses, at_spikes, projection, order))
+            self._dense(projection, synapses, order)
         else:
-            synapses.pre.order = order
-        if learns_when_taught:
-            self._learn_when_taught(projection, synapses, order)
+            self._schedule(projection, synapses, order)
         if rule and rule.when == "trial":
             self._learn_after_trials(projection, synapses)
 
-    def _learn_when_taught(self, projection: Projection, synapses: b2.Synapses, order: int) -> None:
-        slot = "after_synapses"
-        if self.options.dense:
-            code = _update(projection, self._learning(projection))
-            learner = dense.LearnWhenTaught(synapses, code, projection, self.step, slot, order)
-            self.built.brian_network.add(learner)
-        else:
+    def _deliver(self, projection: Projection) -> str:
+        """Return what a spike does to the postsynaptic neuron."""
+        unsure = projection.release < 1
+        lines = ["sent = int(rand() < release)"] * unsure
+        lines += [
+            f"{projection.post.inputs[target]}_post += {'sent*' * unsure}w"
+            for target in projection.carries
+        ]
+        return "\n".join(lines)
+
+    def _learn(self, projection: Projection) -> str:
+        """Return the update of a weight, where the rule acts at spikes or feedback."""
+        onset = projection.rule.onset if projection.rule else 0
+        factor = "learning(t)" + (f"*{self._after(onset)}" if onset else "")
+        if projection.rule and projection.rule.when == "spike" and projection.release < 1:
+            factor = f"sent*{factor}"
+        return _update(projection, factor)
+
+    def _pathways(self, projection: Projection) -> dict[str, Any]:
+        """Return delivery and learning as Brian2 writes them."""
+        at_spikes, when = {"pre": self._deliver(projection)}, _timing(projection)
+        if when == "spike":
+            at_spikes["learn"] = self._learn(projection)
+        if when != "feedback":
+            return {"on_pre": at_spikes}
+        taught = {"learn": self._learn(projection)}
+        return {"on_pre": at_spikes, "on_post": taught, "on_event": {"learn": TAUGHT}}
+
+    def _schedule(self, projection: Projection, synapses: b2.Synapses, order: int) -> None:
+        synapses.pre.order = order
+        if _timing(projection) in ("spike", "feedback"):
+            synapses.learn.when, synapses.learn.order = LEARNING_SLOT, order
+        if _timing(projection) == "feedback":
             group = self.built.objects[projection.post.name]
-            group.set_event_schedule(TAUGHT, when=slot, order=-1)
-            synapses.learn.when, synapses.learn.order = slot, order
+            group.set_event_schedule(TAUGHT, when=LEARNING_SLOT, order=-1)
+
+    def _dense(self, projection: Projection, synapses: b2.Synapses, order: int) -> None:
+        add = self.built.brian_network.add
+        deliver = self._deliver(projection)
+        add(dense.AtSpikes(synapses, deliver, projection, "delivery", "synapses", order))
+        if _timing(projection) == "spike":
+            learn = self._learn(projection)
+            add(dense.AtSpikes(synapses, learn, projection, "learning", LEARNING_SLOT, order))
+        if _timing(projection) == "feedback":
+            learn = self._learn(projection)
+            add(dense.Everywhere(synapses, learn, projection, self.step, LEARNING_SLOT, order))
 
     def _learn_after_trials(self, projection: Projection, synapses: b2.Synapses) -> None:
         code = _update(projection, "learned(t)")
         if self.options.dense:
-            learner = dense.LearnAfterTrial(synapses, code, projection, self.trial, "start", LEARN)
+            learner = dense.Everywhere(synapses, code, projection, self.trial, "start", LEARN)
             self.built.brian_network.add(learner)
         else:
             learner = synapses.run_regularly(code, clock=self.trial, when="start", order=LEARN)
         self.built.closing.append(learner)
+
+
+def _timing(projection: Projection) -> str:
+    return projection.rule.when if projection.rule else "never"
 
 
 def _update(projection: Projection, factor: str) -> str:

@@ -33,18 +33,20 @@ class DenseDevice(CPPStandaloneDevice):
         return codeobj_class or DenseCodeObject
 
 
-class Delivery(CodeRunner):
-    """Delivers the spikes of a dense projection."""
+class AtSpikes(CodeRunner):
+    """Runs statements for the synapses of the neurons that have just spiked."""
 
-    def __init__(self, synapses: Any, code: str, projection: Projection, order: int) -> None:
+    def __init__(
+        self, synapses: Any, code: str, projection: Projection, what: str, when: str, order: int
+    ) -> None:
         super().__init__(
             synapses,
             "dense_delivery",
             code=code,
             clock=synapses.source.clock,
-            when="synapses",
+            when=when,
             order=order,
-            name=f"{synapses.name}_delivery",
+            name=f"{synapses.name}_{what}",
             template_kwds={
                 "n_pre": projection.pre.size,
                 "n_post": projection.post.size,
@@ -56,12 +58,17 @@ class Delivery(CodeRunner):
         self.variables.add_reference("_spikespace", synapses.source)
 
 
-class LearnAfterTrial(CodeRunner):
-    """Applies a learning rule to a dense projection at every tick of a clock."""
+class Everywhere(CodeRunner):
+    """Applies the learning rule of a dense projection at every tick of a clock.
+
+    A rule that waits for feedback is applied to the synapses of neurons that it has just reached.
+    """
 
     def __init__(
         self, synapses: Any, code: str, projection: Projection, clock: Any, when: str, order: int
     ) -> None:
+        waits = projection.rule is not None and projection.rule.when == "feedback"
+        taught = f"{projection.post.inputs['teach']}_post" if waits else ""
         super().__init__(
             synapses,
             "dense_update",
@@ -74,35 +81,10 @@ class LearnAfterTrial(CodeRunner):
                 "n_pre": projection.pre.size,
                 "n_post": projection.post.size,
                 "skip": _silencer(synapses, projection),
-                "taught": None,
-                "vanishes": False,
+                "taught": synapses.variables[taught] if waits else None,
+                "vanishes": waits and vanishes_with(_update(projection), taught),
             },
-        )
-
-
-class LearnWhenTaught(CodeRunner):
-    """Applies a learning rule to the synapses of neurons that feedback has just reached."""
-
-    def __init__(
-        self, synapses: Any, code: str, projection: Projection, clock: Any, when: str, order: int
-    ) -> None:
-        taught = projection.post.inputs["teach"]
-        super().__init__(
-            synapses,
-            "dense_update",
-            code=code,
-            clock=clock,
-            when=when,
-            order=order,
-            name=f"{synapses.name}_learning",
-            template_kwds={
-                "n_pre": projection.pre.size,
-                "n_post": projection.post.size,
-                "skip": _silencer(synapses, projection),
-                "taught": synapses.variables[f"{taught}_post"],
-                "vanishes": vanishes_with(_update(projection), f"{taught}_post"),
-            },
-            needed_variables=[f"{taught}_post"],
+            needed_variables=[taught] if waits else [],
         )
 
 
