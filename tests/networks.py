@@ -31,10 +31,10 @@ TIMINGS: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-def rule(when: str, eta: float = 2e-3) -> LearningRule:
+def rule(when: str, eta: float = 2e-3, onset: float = 0.0) -> LearningRule:
     """Return the three-factor rule that acts at a trial's end, at feedback, or at a spike."""
     if when == "spike":
-        return rules.three_factor_at_spikes(eta)
+        return rules.three_factor_at_spikes(eta, onset)
     return rules.three_factor(eta, "feedback" if when == "feedback" else "trial")
 
 
@@ -47,13 +47,17 @@ def small(
     eta: float = 2e-3,
     hidden: Sequence[int] = (8,),
     neuron: Mapping[str, Any] | None = None,
+    error: Mapping[str, Any] | None = None,
+    onset: float = 0.0,
+    release: float = 1.0,
     bounds: tuple[float, float] | None = None,
     wiring: Wiring = feedback.direct,
 ) -> Network:
     """Describe stimulus 12 -> LIF hidden 8 -> LIF output 3, taught by 6 error neurons.
 
     `reset` is that of the network, by default only where learning waits for the end of a trial;
-    `neuron` changes parameters of all LIF neurons. Weights start within their `bounds`.
+    `neuron` and `error` change parameters of all LIF and all error neurons, `onset` is for rules
+    that act at spikes. Weights start within their `bounds`.
     """
     timing = TIMINGS[when]
     reset = when == "trial" if reset is None else reset
@@ -66,11 +70,11 @@ def small(
     layers = [LIF(f"hidden_{k}", size, bias=0.8, **own) for k, size in enumerate(hidden)]
     layers.append(LIF("output", N_CLASSES, **{**own, "bias": 1.5, "gain": "1"}))
     for layer in layers:
-        learns = {"rule": rule(when, eta), "bounds": bounds}
-        net.connect(last, net.add(layer), weights=weights, **learns)
+        learns = {"rule": rule(when, eta, onset), "bounds": bounds}
+        net.connect(last, net.add(layer), weights=weights, release=release, **learns)
         last = layer
-    error = net.add(Error("error", 2 * N_CLASSES, **timing["error"]))
-    net.teach(wiring(error, net.forward))
+    judge = net.add(Error("error", 2 * N_CLASSES, **{**timing["error"], **(error or {})}))
+    net.teach(wiring(judge, net.forward))
     return net
 
 

@@ -22,7 +22,7 @@ from apical import (
     simulate,
 )
 from apical.devices.simulator import BlockResult
-from apical.encoding import Latency, Poisson, Regular
+from apical.encoding import Escape, Latency, Poisson, Regular
 from apical.errors import ApicalError, DataError, DeviceError, LocalityError, WiringError
 
 # Every device, and every option that changes how it computes. The first is the reference.
@@ -62,6 +62,14 @@ NETWORKS: dict[str, dict[str, Any]] = {
         "neuron": {"refractory": 2.0},
         "reset": True,
     },
+    "escape-spike": {
+        "encoder": Escape(100.0, gain=2.0, threshold=0.5),
+        "when": "spike",
+        "neuron": {"refractory": 4.0, "reset": "rest", "x_floor": 0.05},
+        "error": {"label_spikes": True, "rectified": True},
+        "onset": 5.0,
+        "release": 0.7,
+    },
     "latency-trial": {
         "encoder": Latency(20.0),
         "when": "trial",
@@ -83,6 +91,7 @@ GENERIC = (
     "regular-spike",
     "poisson-trial",
     "poisson-feedback",
+    "escape-spike",
     "latency-spike",
 )
 """Networks that also run without our templates: each timing, with and without bounds."""
@@ -135,7 +144,9 @@ def test_devices_agree(name: str) -> None:
     """All devices give the same spikes and weights, whether or not a block is run in parts."""
     network, block = small(**NETWORKS[name]), learning()
     reference, *others = DEVICES
-    random = isinstance(network.stimulus.encoder, Poisson)  # each part has random numbers anew
+    random = isinstance(
+        network.stimulus.encoder, Escape | Poisson
+    )  # each part has random numbers anew
     whole = build(network, reference, **({} if random else {"capacity": len(block)}))
     before, expected = whole.state, whole.run(block)
     assert all(len(times) for times, _ in expected.spikes.values()), "a population is silent"
@@ -378,6 +389,8 @@ class ByHand:
         self.deliver(fired_in, fired, fired_error)
         if self.when == "feedback":
             self.learn(self.x_in, self.x[0], self.teach != 0)
+        if self.when == "spike":
+            self.learn(fired_in, fired[0], np.array([True, True]))
         self.phase -= fired_in
         self.x_in += fired_in
         self.v -= fired
@@ -412,8 +425,6 @@ class ByHand:
     def deliver(self, fired_in: np.ndarray, fired: np.ndarray, fired_error: np.ndarray) -> None:
         self.i[0] += fired_in @ self.w_hidden
         self.i[1] += fired[0] @ self.w_output
-        if self.when == "spike":  # with the feedback of the steps before
-            self.learn(fired_in, fired[0], np.array([True, True]))
         self.error += np.concatenate([fired[1], -1.0 * fired[1]])
         self.error += np.roll(fired_error, 2)
         missing = fired_error[2:].astype(float) - fired_error[:2]

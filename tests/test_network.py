@@ -89,6 +89,16 @@ def test_a_pathway_that_does_not_fit_leaves_the_network_as_it_was() -> None:
     net.teach(feedback.direct(error, forward))
 
 
+def test_rectified_errors_do_not_push_and_pull() -> None:
+    net = small(error={"rectified": True})
+    assert [p.name for p in net.projections if p.post.name == "error"] == ["output_to_error"]
+
+
+def test_a_rule_that_would_never_act_is_refused() -> None:
+    with pytest.raises(WiringError, match="'stimulus_to_hidden_0' would never learn: .* 40.0 ms"):
+        small("spike", onset=40.0)
+
+
 def test_unknown_projections_are_named_with_the_known() -> None:
     with pytest.raises(WiringError, match="no projection 'a_to_b'; it has stimulus_to_hidden_0, "):
         small().projection("a_to_b")

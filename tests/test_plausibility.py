@@ -50,6 +50,11 @@ def test_a_global_clock_is_reported() -> None:
     assert "network" not in levels(small("spike"))
 
 
+def test_a_phase_is_reported() -> None:
+    about = levels(small("spike", onset=5.0))
+    assert about["stimulus_to_hidden_0"] == ["local", "broadcast"]
+
+
 @pytest.mark.parametrize(
     ("when", "words"),
     [("trial", "when a trial ends"), ("feedback", "feedback arrives"), ("spike", "presynaptic sp")],

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from apical import LIF, Error, NeuronModel, Neurons, Stimulus
-from apical.encoding import Encoder, Latency, Poisson, Regular, decisions
+from apical.encoding import Encoder, Escape, Latency, Poisson, Regular, decisions
 from apical.errors import WiringError
 from apical.populations import Population
 
@@ -20,12 +20,15 @@ POPULATIONS = [
     Stimulus("regular", 3),
     Stimulus("poisson", 3, Poisson(), tau_x=20.0),
     Stimulus("latency", 3, Latency()),
+    Stimulus("escape", 3, Escape(), tau_x=20.0, x_floor=0.1),
     LIF("lif", 3),
     LIF("integrator", 3, leak=False, refractory=2.0, reset="rest", v_start=0.5),
     LIF("traces", 3, tau_x=20.0, tau_teach=30.0, gain="exp(-abs(v - 1))"),
     LIF("momentary", 3, tau_teach=0.0),
+    LIF("noisy", 3, noise_rate=100.0, noise_kick=0.1, x_floor=0.1),
     Error("error", 4),
     Error("slow_error", 4, tau=50.0, tau_label=10.0),
+    Error("published", 4, label_spikes=True, rectified=True),
 ]
 every_population = pytest.mark.parametrize("population", POPULATIONS, ids=lambda p: p.name)
 
@@ -101,6 +104,7 @@ def test_sizes_are_positive_whole_numbers(size: Any) -> None:
         (LIF, {"tau_m": float("nan")}, "tau_m must be positive, got nan"),
         (LIF, {"tau_m": 5.0, "tau_s": 5.0}, "tau_m and tau_s must differ, got 5.0 ms"),
         (LIF, {"refractory": -1.0}, "refractory and tau_teach >= 0"),
+        (LIF, {"noise_rate": -1.0}, "noise_rate, refractory and tau_teach >= 0"),
         (LIF, {"tau_teach": -1.0}, "refractory and tau_teach >= 0"),
         (LIF, {"reset": "none"}, "reset 'subtract' or 'rest'"),
         (Stimulus, {"tau_x": 0.0}, "tau_x must be positive"),
@@ -219,6 +223,17 @@ def test_total_makes_every_stimulus_as_strong(
 def test_rates_and_totals_are_checked(kind: Any, wrong: dict[str, float]) -> None:
     with pytest.raises(WiringError, match=f"{kind.__name__} needs rate > 0 Hz and total >= 0"):
         kind(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"rate": 0.0}, {"refractory": 0.0}])
+def test_escape_rates_are_checked(wrong: dict[str, float]) -> None:
+    with pytest.raises(WiringError, match="Escape needs rate > 0 Hz and refractory > 0 ms, got"):
+        Escape(**wrong)
+
+
+def test_escape_rates_grow_exponentially_and_zero_is_silent() -> None:
+    drive = Escape(rate=50.0, gain=4.0, threshold=0.5).drive(np.array([[0.0, 0.5, 0.75, 1.0]]))
+    assert drive[0] == pytest.approx([0.0, 50.0, 50.0 * np.e, 50.0 * np.e**2])
 
 
 def test_windows_are_checked() -> None:

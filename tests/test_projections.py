@@ -18,6 +18,7 @@ from apical.projections import (
     Uniform,
     WeightSource,
     Zero,
+    ZeroSum,
 )
 from apical.rules import LearningRule
 
@@ -29,7 +30,7 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-@pytest.mark.parametrize("source", [Normal(0.5), Uniform(0.5), Zero(), Identity(2.0)])
+@pytest.mark.parametrize("source", [Normal(0.5), Uniform(0.5), Zero(), Identity(2.0), ZeroSum()])
 @given(n_pre=SIZES, n_post=SIZES)
 def test_weights_go_from_rows_to_columns(source: WeightSource, n_pre: int, n_post: int) -> None:
     weights = source.draw(n_pre, n_post, rng())
@@ -69,6 +70,14 @@ def test_opposed_halves_are_mirrored(n: int, n_post: int, seed: int) -> None:
     assert np.array_equal(weights[n:], Normal().draw(n, n_post, rng(seed)))
 
 
+@given(n_pre=SIZES, n_post=SIZES)
+def test_zero_sum_weights_are_shifted_ones(n_pre: int, n_post: int) -> None:
+    weights = ZeroSum(Uniform()).draw(n_pre, n_post, rng())
+    assert weights.sum(axis=0) == pytest.approx(np.zeros(n_post))
+    shift = Uniform().draw(n_pre, n_post, rng()) - weights
+    assert np.allclose(shift, shift[0])
+
+
 def test_opposed_needs_two_halves() -> None:
     with pytest.raises(WiringError, match="even"):
         Opposed(Normal()).draw(5, 3, rng())
@@ -97,6 +106,8 @@ def test_forward_is_what_drives_on_the_way_to_the_output() -> None:
         (X, H, {"bounds": (1.0, -1.0)}, r"bounds must be \(smallest, largest\), got \(1.0, -1.0\)"),
         (X, H, {"bounds": (1.0, 1.0)}, "bounds must be"),
         (X, H, {"bounds": (float("nan"), 1.0)}, "bounds must be"),
+        (X, H, {"release": 0.0}, "release must be a probability above 0, got 0.0"),
+        (X, H, {"release": 1.5}, "release must be a probability above 0, got 1.5"),
         (Y, E, {"rule": rules.three_factor(1.0)}, "reads 'gain_post', but 'e' offers x, v"),
         (
             X,

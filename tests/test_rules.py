@@ -2,6 +2,7 @@
 
 import keyword
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,10 +49,10 @@ def test_all_strangers_are_named() -> None:
         LearningRule("backprop", "eta * x_pre * w_next * delta", {"eta": 1.0})
 
 
-@pytest.mark.parametrize("value", [np.ones(3), [1.0], "1", None, True, 1j])
+@pytest.mark.parametrize("value", [np.ones(3), [1.0], "1", None, True, 1j, float("inf")])
 def test_a_parameter_is_one_number(value: object) -> None:
-    message = f"parameter 'eta' must be one number, got {type(value).__name__}"
-    with pytest.raises(LocalityError, match=message):
+    message = f"parameter 'eta' must be one finite number, got {value!r}; an array would tell"
+    with pytest.raises(LocalityError, match=re.escape(message)):
         LearningRule("any", "eta * x_pre", {"eta": value})
 
 
@@ -63,6 +64,12 @@ def test_numbers_of_every_kind_are_parameters(value: float) -> None:
 def test_timing_is_one_of_three() -> None:
     with pytest.raises(LocalityError, match="when must be one of trial, feedback, spike, got 'no'"):
         LearningRule("any", "x_pre", when="no")
+
+
+@pytest.mark.parametrize(("when", "onset"), [("spike", -1.0), ("trial", 5.0)])
+def test_onsets_are_checked(when: Any, onset: float) -> None:
+    with pytest.raises(LocalityError, match=f"needs onset >= 0 ms, .* got onset={onset}"):
+        LearningRule("any", "x_pre", when=when, onset=onset)
 
 
 def test_what_is_no_expression_is_refused() -> None:

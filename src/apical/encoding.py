@@ -74,7 +74,7 @@ class Regular(Encoder):
         )
 
     def drive(self, values: np.ndarray) -> np.ndarray:
-        return _scaled(values, self.total) * self.rate
+        return _rates(values, self.rate, self.total)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Poisson(Encoder):
         )
 
     def drive(self, values: np.ndarray) -> np.ndarray:
-        return _scaled(values, self.total) * self.rate
+        return _rates(values, self.rate, self.total)
 
 
 @dataclass(frozen=True)
@@ -207,13 +207,13 @@ def _check_rate(encoder: Encoder, rate: float, total: float) -> None:
         )
 
 
-def _scaled(values: np.ndarray, total: float) -> np.ndarray:
-    """Return values [dimensionless] with the given sum over each trial, or as they are."""
-    values = np.asarray(values, dtype=np.float64)
+def _rates(values: np.ndarray, rate: float, total: float) -> np.ndarray:
+    """Return rates [Hz] of values, each trial scaled to the sum `total` unless that is 0."""
     if not total:
-        return values
-    sums = values.sum(axis=1, keepdims=True)
-    return values * np.divide(total, sums, out=np.zeros_like(sums), where=sums > 0)
+        return np.multiply(values, rate, dtype=np.float64)
+    sums = values.sum(axis=1, keepdims=True, dtype=np.float64)
+    factors = np.divide(rate * total, sums, out=np.zeros_like(sums), where=sums > 0)
+    return np.multiply(values, factors, dtype=np.float64)
 
 
 def decisions(counts: np.ndarray) -> np.ndarray:
