@@ -147,13 +147,13 @@ class StandaloneSimulator(BrianSimulator):
             )
         lines[:] = [line.replace(fixed, free) for line in lines]
         build.only_closing(self._built)
-        before = len(device.main_queue)
         network.run(self.options.dt * b2.ms, profile=self.profile)
-        # Brian2 would put the clocks to the end of the longest block; they stay where they are.
-        device.main_queue[before:] = [
+        # Brian2 would put the clocks to 0 first, where they are, in an order that varies, and then
+        # to the end of the longest block; they stay where they are.
+        device.main_queue[:] = [
             (kind, args)
-            for kind, args in device.main_queue[before:]
-            if not (kind.startswith("set_by") and "_clock_" in args[0])
+            for kind, args in device.main_queue
+            if not (kind.startswith("set_by") and args[0].endswith(("_clock_timestep", "_clock_t")))
         ]
         build.all_active(self._built)
 
