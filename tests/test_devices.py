@@ -43,7 +43,12 @@ NETWORKS: dict[str, dict[str, Any]] = {
         "neuron": {"refractory": 2.0, "reset": "rest"},
         "bounds": (-0.6, 0.6),
     },
-    "regular-spike": {"encoder": Regular(200.0), "when": "spike", "neuron": {"leak": False}},
+    "regular-spike": {
+        "encoder": Regular(200.0),
+        "when": "spike",
+        # the current that a rule reads must not depend on the order in which spikes are delivered
+        "neuron": {"leak": False, "gain": "int(I < 1.5)"},
+    },
     "poisson-trial": {
         "encoder": Poisson(200.0),
         "when": "trial",
@@ -317,7 +322,7 @@ def test_other_numbers_compile_nothing() -> None:
 def test_brian_objects_can_be_added(device: str) -> None:
     simulator = plain(device)
     assert set(simulator.brian) >= {"stimulus", "hidden_0", "stimulus_to_hidden_0"}
-    monitor = b2.StateMonitor(simulator.brian["hidden_0"], ["v", "x"], record=True)
+    monitor = b2.StateMonitor(simulator.brian["hidden_0"], ["v", "x"], record=True, name="probe")
     simulator.add(monitor)
     counts = simulator.run(trials(3)).counts["hidden_0"]
     assert monitor.v.shape == (8, 120)
@@ -584,7 +589,7 @@ def test_states_must_fit_the_network(device: str) -> None:
 
 def test_objects_are_added_before_the_first_run_to_their_own_network() -> None:
     simulator = plain("dense")
-    early = b2.StateMonitor(simulator.brian["hidden_0"], "v", record=True)
+    early = b2.StateMonitor(simulator.brian["hidden_0"], "v", record=True, name="early")
     plain("dense")
     foreign = b2.StateMonitor(plain("runtime").brian["hidden_0"], "v", record=True)
     with pytest.raises(DeviceError, match="cannot be added: make Brian2 objects after simulate"):

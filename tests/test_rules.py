@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from apical import rules
 from apical.errors import LocalityError
 from apical.expressions import place
-from apical.rules import LearningRule
+from apical.rules import RESERVED, LearningRule
 
 IDENTIFIERS = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,11}", fullmatch=True).filter(
     lambda name: not keyword.iskeyword(name)
 )
-STRANGERS = IDENTIFIERS.filter(lambda name: place(name) == "synapse" and name != "w")
+STRANGERS = IDENTIFIERS.filter(lambda name: place(name) == "synapse" and name not in RESERVED)
 FORMS = st.sampled_from(
     ["{}", "eta * {}", "w - eta * x_pre * ({} > 0)", "exp({} * w)", "-{} / 2", "x_pre and {}"]
 )
@@ -42,6 +42,12 @@ def test_names_of_its_two_neurons_are_taken(name: str, end: str, form: str) -> N
 def test_parameters_are_taken(name: str, form: str) -> None:
     rule = LearningRule("any", form.format(name), {name: 0.5, "eta": 1})
     assert name not in rule.signals
+
+
+@pytest.mark.parametrize("name", [*sorted(RESERVED), "x_pre", "two words", "1st"])
+def test_parameters_have_names_of_their_own(name: str) -> None:
+    with pytest.raises(LocalityError, match=f"'any': {name!r} cannot name a parameter"):
+        LearningRule("any", "eta * x_pre", {"eta": 1.0, name: 0.5})
 
 
 def test_all_strangers_are_named() -> None:

@@ -71,10 +71,15 @@ class Network:
                 f"The network already has the feedback pathway {self.feedback.name!r}; "
                 "describe a second network to compare another."
             )
-        for error in {p.pre: None for p in pathway.projections if isinstance(p.pre, Error)}:
-            self._drive(error)
-        for projection in pathway.projections:
-            self._join(projection)
+        before = list(self.projections)
+        try:
+            for error in {p.pre: None for p in pathway.projections if isinstance(p.pre, Error)}:
+                self._drive(error)
+            for projection in pathway.projections:
+                self._join(projection)
+        except WiringError:
+            self.projections[:] = before
+            raise
         self.feedback = pathway
         return pathway
 

@@ -68,12 +68,19 @@ def check(network: Network) -> Scorecard:
     return card
 
 
+_WHEN = {
+    "trial": "when a trial ends",
+    "feedback": "when feedback arrives",
+    "spike": "at each presynaptic spike",
+}
+
+
 def _check_rule(projection: Projection) -> Finding:
     rule = projection.rule
     if rule is None:
         raise WiringError(f"Projection {projection.name!r} has no rule to check.")
     reads = ", ".join(sorted(rule.signals)) or "nothing"
-    when = "at each presynaptic spike" if rule.when == "spike" else "when a trial ends"
+    when = _WHEN[rule.when]
     return Finding(projection.name, "local", f"rule {rule.name!r} reads {reads}, {when}")
 
 
@@ -109,7 +116,8 @@ def _transported(network: Network, feedback: Projection) -> Projection | None:
     for forward in network.forward:
         back = network.initial_weights(forward).T
         for half in halves:
-            if half.shape == back.shape and back.any() and _parallel(half, back):
+            # any two single numbers are multiples of each other
+            if half.shape == back.shape and half.size > 1 and _parallel(half, back):
                 return forward
     return None
 

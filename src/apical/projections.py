@@ -129,6 +129,11 @@ class Opposed(WeightSource):
     source: WeightSource = Normal()
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
+        if n_pre % 2:
+            raise WiringError(
+                f"Opposed weights need a positive and a negative half of the presynaptic neurons, "
+                f"got {n_pre} neurons; their number must be even."
+            )
         weights = self.source.draw(n_pre // 2, n_post, rng)
         return np.concatenate([-weights, weights])
 
@@ -194,6 +199,11 @@ class Projection:
             self._check_rule(self.rule)
 
     def _check_rule(self, rule: LearningRule) -> None:
+        if rule.when == "feedback" and "teach" not in self.post.inputs:
+            raise WiringError(
+                f"Rule {rule.name!r} on projection {self.name!r} waits for feedback, but "
+                f"{self.post.name!r} has no input 'teach'; choose another timing of the rule."
+            )
         for name in sorted(rule.signals):
             end = place(name)
             neuron = self.pre if end == "pre" else self.post

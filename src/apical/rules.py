@@ -7,9 +7,16 @@ from numbers import Real
 from typing import Literal, get_args
 
 from apical.errors import LocalityError
-from apical.expressions import names, place
+from apical.expressions import FUNCTIONS, names, place
 
 When = Literal["trial", "feedback", "spike"]
+
+
+RESERVED = frozenset(
+    {"w", "w_min", "w_max", "release", "sent", "i", "j", "t", "dt", "learning", "learned"}
+    | {"N", "N_pre", "N_post", "lastupdate", "delay", "rand", "randn", "poisson", *FUNCTIONS}
+)
+"""Names that mean something at a synapse already."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,12 @@ class LearningRule:
                 f"ends, got onset={self.onset!r}."
             )
         for key, value in self.parameters.items():
+            if not key.isidentifier() or key in RESERVED or place(key) != "synapse":
+                raise LocalityError(
+                    f"LearningRule {self.name!r}: {key!r} cannot name a parameter; choose an "
+                    f"identifier that does not end in '_pre' or '_post' and is none of "
+                    f"{', '.join(sorted(RESERVED))}."
+                )
             if not isinstance(value, Real) or isinstance(value, bool) or not isfinite(value):
                 raise LocalityError(
                     f"LearningRule {self.name!r}: parameter {key!r} must be one finite number, got "

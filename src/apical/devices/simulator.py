@@ -42,9 +42,13 @@ class Block:
                 "A block needs values of shape (n_trials, n_inputs) and labels of shape "
                 f"(n_trials,) or None, got {self.values.shape} and {labels}."
             )
-        object.__setattr__(
-            self, "learning", np.broadcast_to(np.asarray(self.learning, dtype=np.float64), (n,))
-        )
+        learning = np.asarray(self.learning, dtype=np.float64)
+        if learning.shape not in ((), (n,)):
+            raise DataError(
+                f"A block of {n} trials needs one learning factor, or one for each trial, got "
+                f"shape {learning.shape}."
+            )
+        object.__setattr__(self, "learning", np.broadcast_to(learning, (n,)))
 
     def __len__(self) -> int:
         return len(self.values)

@@ -121,6 +121,17 @@ def precision(dtype: np.dtype) -> Iterator[None]:
         b2.prefs.core.default_float_dtype = before
 
 
+@contextmanager
+def code_generation(target: str) -> Iterator[None]:
+    """Make Brian2 generate code of one kind, ``"numpy"`` or ``"cython"``."""
+    before = b2.prefs.codegen.target
+    b2.prefs.codegen.target = target
+    try:
+        yield
+    finally:
+        b2.prefs.codegen.target = before
+
+
 def joined(results: Sequence[BlockResult], trial: float, parts: Sequence[Block]) -> BlockResult:
     """Return the results of consecutive parts of a block as one; `trial` is in [ms]."""
     starts = trial * np.cumsum([0, *(len(part) for part in parts)])

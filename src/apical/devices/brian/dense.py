@@ -9,6 +9,7 @@ strings, applied in the same order, so results are the same bits as those of the
 
 from typing import Any
 
+from brian2.core.variables import ArrayVariable
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 from brian2.groups.group import CodeRunner
@@ -82,7 +83,9 @@ class Everywhere(CodeRunner):
                 "n_post": projection.post.size,
                 "skip": _silencer(synapses, projection),
                 "taught": synapses.variables[taught] if waits else None,
-                "vanishes": waits and vanishes_with(_update(projection), taught),
+                "vanishes": waits
+                and projection.bounds is None
+                and vanishes_with(_update(projection), taught),
             },
             needed_variables=[taught] if waits else [],
         )
@@ -91,11 +94,14 @@ class Everywhere(CodeRunner):
 def _silencer(synapses: Any, projection: Projection) -> Any:
     """Return the presynaptic signal without which the rule changes nothing, if there is one.
 
-    The rows of neurons where it is zero need no visit.
+    The rows of neurons where it is zero need no visit, unless bounds have to be held there too.
     """
-    for signal in projection.pre.signals:
-        if vanishes_with(_update(projection), f"{signal}_pre"):
-            return synapses.variables[f"{signal}_pre"]
+    for signal in projection.pre.signals if projection.bounds is None else ():
+        variable = synapses.variables.get(f"{signal}_pre")
+        if isinstance(variable, ArrayVariable) and vanishes_with(
+            _update(projection), f"{signal}_pre"
+        ):
+            return variable
     return None
 
 

@@ -9,7 +9,14 @@ import numpy as np
 
 from apical import seeds
 from apical.devices.brian import build, tables, variables
-from apical.devices.brian.base import BrianSimulator, check_block, checked, joined, precision
+from apical.devices.brian.base import (
+    BrianSimulator,
+    check_block,
+    checked,
+    code_generation,
+    joined,
+    precision,
+)
 from apical.devices.simulator import Block, BlockResult
 from apical.network import Network
 
@@ -21,7 +28,7 @@ class RuntimeSimulator(BrianSimulator):
         self.network, self.options = network, options
         self.dtype, self.codegen = np.dtype(dtype), codegen
         b2.set_device("runtime")
-        with precision(self.dtype):
+        with precision(self.dtype), code_generation(codegen):
             self._built = build.Builder(network, options).build()
         for name, value in self._built.constants.items():
             variables.view(self._built, name)[:] = value
@@ -63,17 +70,14 @@ class RuntimeSimulator(BrianSimulator):
         for item in self._built.objects.values():
             item.namespace.update({k: v for k, v in arrays.items() if k in item.namespace})
         network.t_ = 0.0
-        before = b2.prefs.codegen.target
-        b2.prefs.codegen.target = self.codegen
         try:
-            with precision(self.dtype), warnings.catch_warnings():
+            with precision(self.dtype), code_generation(self.codegen), warnings.catch_warnings():
                 # Brian2 compares single-precision states with a bound they cannot hold
                 warnings.filterwarnings("ignore", "overflow encountered in cast", RuntimeWarning)
                 network.run(n * self.network.trial * b2.ms)
                 build.only_closing(self._built)
                 network.run(self.options.dt * b2.ms)
         finally:
-            b2.prefs.codegen.target = before
             build.all_active(self._built)
         state = {k: v for k, v in self.state.items() if k.endswith(".lastspike")}
         variables.shift_spike_times(state, -n * self.network.trial * 1e-3)

@@ -93,12 +93,12 @@ class StandaloneSimulator(BrianSimulator):
 
     @property
     def state(self) -> dict[str, np.ndarray]:
-        return dict(self._state)
+        return {name: values.copy() for name, values in self._state.items()}
 
     @state.setter
     def state(self, state: Mapping[str, np.ndarray]) -> None:
         for name, values in checked(state, self._shapes).items():
-            self._state[name] = np.ascontiguousarray(values, dtype=self._dtype_of(name))
+            self._state[name] = np.array(values, dtype=self._dtype_of(name), order="C")
 
     def run(self, block: Block) -> BlockResult:
         """Present a block of trials, from the present state on.
