@@ -118,6 +118,8 @@ class _RunCommand(click.Command):
 @click.option("--device", type=click.Choice(DEVICES), default="cpp_standalone", show_default=True)
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32",
               show_default=True)  # fmt: skip
+@click.option("--dt", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True,
+              help="Time step [ms].")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory; runs/... by default.")
 @click.option("--resume", "resume_from", type=click.Path(path_type=Path),
               help="Go on with the run of this directory; nothing else is needed.")  # fmt: skip

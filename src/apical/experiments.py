@@ -107,8 +107,9 @@ def run(
         "scorecard": [asdict(finding) for finding in check(prepared.network).findings],
         "versions": versions(),
     }
+    simulator = prepared.simulator()  # what cannot be simulated leaves no directory behind
     with RunDirectory.create(out, config) as directory:
-        return _carry_on(directory, prepared, progress, draw, stop)
+        return _carry_on(directory, prepared, simulator, progress, draw, stop)
 
 
 def resume(
@@ -122,7 +123,7 @@ def resume(
         experiment = _read_experiment(directory)
         prepared = _prepare(experiment)
         _check_same(directory, prepared)
-        return _carry_on(directory, prepared, progress, draw, stop)
+        return _carry_on(directory, prepared, prepared.simulator(), progress, draw, stop)
 
 
 @dataclass(frozen=True)
@@ -197,11 +198,10 @@ def _check_same(directory: RunDirectory, prepared: _Prepared) -> None:
 
 
 def _carry_on(
-    directory: RunDirectory, prepared: _Prepared, progress: bool, draw: bool,
-    stop: Callable[[], bool],
+    directory: RunDirectory, prepared: _Prepared, simulator: Simulator, progress: bool,
+    draw: bool, stop: Callable[[], bool],
 ) -> dict[str, Any]:  # fmt: skip
     experiment, data = prepared.experiment, prepared.data
-    simulator = prepared.simulator()
     untrained = simulator.state
     saved = checkpoint = directory.checkpoint()
     if checkpoint:
