@@ -9,9 +9,12 @@ import threading
 # handler that lets Ctrl-C cut a run short without a word, and a log file of everything it does,
 # which prints tracebacks by the thousand once the disk is full. All three are taken out.
 _hook, _handler = sys.excepthook, signal.getsignal(signal.SIGINT)
+_loud = logging.raiseExceptions
+logging.raiseExceptions = False
 import brian2  # noqa: E402, F401
 from brian2.utils.logger import BrianLogger  # noqa: E402
 
+logging.raiseExceptions = _loud
 sys.excepthook = _hook
 if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, _handler)

@@ -4,8 +4,10 @@ import hashlib
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -149,11 +151,34 @@ def _compile(project: Path, compiler_path: str, jobs: int) -> None:
         leftover.unlink()
 
 
+def call_apart(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command out of reach of Ctrl-C, which is for this process alone to answer.
+
+    The command has a session of its own; until it is in there, the signal is held back.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    try:
+        out, err = process.communicate()
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
 def _call(command: list[str], project: Path) -> None:
-    # A session of its own: Ctrl-C reaches this process alone, which ends the block first.
-    done = subprocess.run(
-        command, cwd=project, capture_output=True, text=True, check=False, start_new_session=True
-    )
+    done = call_apart(command, project)
     if done.returncode:
         log = project.with_suffix(".log")
         log.write_text(done.stdout + done.stderr)

@@ -8,7 +8,6 @@ same bits from any saved state.
 import itertools
 import os
 import shutil
-import subprocess
 import tempfile
 import time
 import weakref
@@ -25,7 +24,7 @@ from brian2.devices.device import all_devices
 from apical import seeds
 from apical.devices.brian import build, tables, variables
 from apical.devices.brian.base import BrianSimulator, Names, check_block, checked, joined, precision
-from apical.devices.brian.compiling import compile_project, compiler, scratch
+from apical.devices.brian.compiling import call_apart, compile_project, compiler, scratch
 from apical.devices.brian.dense import DenseDevice
 from apical.devices.simulator import Block, BlockResult
 from apical.errors import DeviceError, RunError
@@ -70,7 +69,7 @@ class StandaloneSimulator(BrianSimulator):
         self._state: dict[str, np.ndarray] = {}
         self.state = variables.initial_state(self._built)
         self._scratch = Path(tempfile.mkdtemp(prefix="apical-", dir=_fast_folder()))
-        weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+        weakref.finalize(self, _remove, self._scratch)
         weakref.finalize(self, all_devices.pop, self._device_name, None)
 
     @property
@@ -193,11 +192,7 @@ class StandaloneSimulator(BrianSimulator):
     def _call(self, folder: Path, arguments: Mapping[str, str]) -> None:
         command = ["./main", "--results_dir", f"{folder}/"]
         command += [f"{name}={value}" for name, value in arguments.items()]
-        # A session of its own: Ctrl-C reaches this process alone, which ends the block first.
-        done = subprocess.run(
-            command, cwd=self._program, capture_output=True, text=True, check=False,
-            start_new_session=True,
-        )  # fmt: skip
+        done = call_apart(command, self._program or folder)
         complaint = done.stderr.strip() or ("Error" in done.stdout and done.stdout.strip())
         if done.returncode or complaint:
             raise RunError(
@@ -249,6 +244,13 @@ def _cut_short(name: str, folder: Path) -> RunError:
         f"The compiled network did not write all of {name!r}; is the disk of {folder} full? Free "
         "some space, or set TMPDIR to another disk, and resume."
     )
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except KeyboardInterrupt:  # in a hurry, but not so as to leave files in memory
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _fast_folder() -> str | None:
