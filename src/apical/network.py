@@ -84,6 +84,11 @@ class Network:
         return pathway
 
     @property
+    def counted_seconds(self) -> float:
+        """Time of each trial in which spikes count [s]."""
+        return (self.trial - self.settle) * 1e-3
+
+    @property
     def stimulus(self) -> Stimulus:
         """The population that shows the stimuli."""
         return self._only(Stimulus)

@@ -25,6 +25,7 @@ from apical.training import Position, Step
 CONFIG, METRICS, SUMMARY = "config.json", "metrics.csv", "summary.json"
 CHECKPOINT, WEIGHTS, FIGURES = "checkpoint.npz", "weights.npz", "figures"
 COLUMNS = ("run", "seed", "epoch", "block", "trial", "metric", "value")
+_HEADER = (",".join(COLUMNS) + "\n").encode()
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class RunDirectory:
                     f"Run directory {path} is not empty (it has {others[0]!r}); give another --out."
                 )
             run = cls(path, config)
-            run.write(METRICS, lambda file: file.write((",".join(COLUMNS) + "\n").encode()))
+            run.write(METRICS, lambda file: file.write(_HEADER))
             run._write_json(CONFIG, run.config)  # last: with it, there is a run
             yield run
 
@@ -141,7 +142,7 @@ class RunDirectory:
         """Return the last checkpoint, and cut ``metrics.csv`` back to it; None before the first."""
         path = self.path / CHECKPOINT
         if not path.exists():
-            self._cut_metrics(len(",".join(COLUMNS)) + 1)
+            self._cut_metrics(len(_HEADER))
             return None
         arrays = read_arrays(path)
         try:
@@ -206,7 +207,7 @@ class RunDirectory:
         saved = (
             "The last good checkpoint is intact"
             if (self.path / CHECKPOINT).exists()
-            else ("No checkpoint had been made")
+            else "No checkpoint had been made"
         )
         return RunError(
             f"{self.path / name} could not be written: {error.strerror}. {saved}; free some space, "

@@ -119,7 +119,6 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
     """
     before = simulator.state
     network = simulator.network
-    counted = (network.trial - network.settle) * 1e-3
     decided, totals = [], dict[str, np.ndarray]()
     try:
         for start in range(0, len(samples), _SHOWN_AT_ONCE):
@@ -130,7 +129,9 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
                 totals[name] = totals.get(name, 0) + counts.sum(axis=0, dtype=np.float64)
     finally:
         simulator.state = before
-    rates = {name: total / (len(samples) * counted) for name, total in totals.items()}
+    rates = {
+        name: total / (len(samples) * network.counted_seconds) for name, total in totals.items()
+    }
     return Evaluation(samples.labels, np.concatenate(decided), rates)
 
 
@@ -215,10 +216,9 @@ def _test(simulator: Simulator, data: Dataset, epoch: int) -> dict[str, float]:
 
 
 def _rates(simulator: Simulator, counts: Mapping[str, np.ndarray]) -> dict[str, float]:
-    network = simulator.network
-    counted = (network.trial - network.settle) * 1e-3
+    seconds = simulator.network.counted_seconds
     return {
-        f"rate_{name}": float(np.mean(c, dtype=np.float64)) / counted for name, c in counts.items()
+        f"rate_{name}": float(np.mean(c, dtype=np.float64)) / seconds for name, c in counts.items()
     }
 
 

@@ -21,6 +21,7 @@ class BrianSimulator(ABC):
 
     network: Network
     compile_seconds: float = 0.0
+    _shapes: Mapping[str, tuple[int, ...]]
 
     @property
     @abstractmethod
@@ -31,14 +32,24 @@ class BrianSimulator(ABC):
     def add(self, *brian_objects: Any) -> None:
         """Add Brian2 objects of one's own, for instance a StateMonitor, before the first run."""
 
-    @property
     @abstractmethod
+    def _get(self, name: str) -> np.ndarray:
+        """Return a copy of one variable of the state."""
+
+    @abstractmethod
+    def _set(self, name: str, values: np.ndarray) -> None:
+        """Take over one variable of the state, of the right shape."""
+
+    @property
     def state(self) -> dict[str, np.ndarray]:
         """Every variable that the next block depends on, weights included, by name."""
+        return {name: self._get(name) for name in self._shapes}
 
     @state.setter
-    @abstractmethod
-    def state(self, state: Mapping[str, np.ndarray]) -> None: ...
+    def state(self, state: Mapping[str, np.ndarray]) -> None:
+        _check_state(state, self._shapes)
+        for name, values in state.items():
+            self._set(name, values)
 
     @abstractmethod
     def run(self, block: Block) -> BlockResult:
@@ -47,17 +58,15 @@ class BrianSimulator(ABC):
     def weights(self, projection: Projection | str) -> np.ndarray:
         """Return W of a projection, shape (n_pre, n_post) [dimensionless]."""
         name = projection if isinstance(projection, str) else projection.name
-        return self.state[f"{self.network.projection(name).name}.w"]
+        return self._get(f"{self.network.projection(name).name}.w")
 
     def load(self, weights: Mapping[str, np.ndarray]) -> None:
         """Take over weights: projection name -> W, shape (n_pre, n_post)."""
         self.state = {f"{self.network.projection(name).name}.w": w for name, w in weights.items()}
 
 
-def checked(
-    state: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]
-) -> dict[str, np.ndarray]:
-    """Return the arrays of a state, or say which one does not fit the network."""
+def _check_state(state: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise if an array of a state does not fit the network."""
     for name, values in state.items():
         if name not in shapes:
             raise WiringError(
@@ -68,7 +77,6 @@ def checked(
                 f"State {name!r} must have shape {shapes[name]}, got {np.shape(values)}; the saved "
                 "state is of another network."
             )
-    return dict(state)
 
 
 def check_block(network: Network, block: Block) -> None:

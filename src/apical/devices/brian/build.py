@@ -63,8 +63,6 @@ class Built:
         Ticks at the start of every trial.
     closing
         Objects that act once more after the last trial of a block: learning, and counting.
-    tables
-        Timed arrays that every block fills anew.
     constants
         Value of each shared constant, ``<object>.<variable>`` -> number in base units.
     counters
@@ -78,7 +76,6 @@ class Built:
     brian_network: b2.Network
     trial_clock: b2.Clock
     closing: list[Any]
-    tables: dict[str, b2.TimedArray]
     constants: dict[str, float] = field(default_factory=dict)
     counters: dict[str, b2.StateMonitor] = field(default_factory=dict)
     spikes: dict[str, b2.SpikeMonitor] = field(default_factory=dict)
@@ -92,7 +89,7 @@ class Builder:
         self.step = b2.Clock(dt=options.dt * b2.ms, name="step_clock")
         self.trial = b2.Clock(dt=network.trial * b2.ms, name="trial_clock")
         self.tables = timed_arrays(network, block_arrays(network, None, options.capacity))
-        self.built = Built(network, {}, b2.Network(), self.trial, [], self.tables)
+        self.built = Built(network, {}, b2.Network(), self.trial, [])
 
     def build(self) -> Built:
         """Return every population and projection as Brian2 objects, in one Brian2 network."""

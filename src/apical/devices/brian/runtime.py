@@ -12,7 +12,6 @@ from apical.devices.brian import build, tables, variables
 from apical.devices.brian.base import (
     BrianSimulator,
     check_block,
-    checked,
     code_generation,
     joined,
     precision,
@@ -42,17 +41,11 @@ class RuntimeSimulator(BrianSimulator):
     def add(self, *brian_objects: Any) -> None:
         self._built.brian_network.add(*brian_objects)
 
-    @property
-    def state(self) -> dict[str, np.ndarray]:
-        return {
-            name: np.array(variables.view(self._built, name)[:]).reshape(shape)
-            for name, shape in self._shapes.items()
-        }
+    def _get(self, name: str) -> np.ndarray:
+        return np.array(variables.view(self._built, name)[:]).reshape(self._shapes[name])
 
-    @state.setter
-    def state(self, state: Mapping[str, np.ndarray]) -> None:
-        for name, values in checked(state, self._shapes).items():
-            variables.view(self._built, name)[:] = np.asarray(values).ravel()
+    def _set(self, name: str, values: np.ndarray) -> None:
+        variables.view(self._built, name)[:] = np.asarray(values).ravel()
 
     def run(self, block: Block) -> BlockResult:
         """Present a block of trials, from the present state on; Brian2's time starts at 0."""
@@ -79,7 +72,7 @@ class RuntimeSimulator(BrianSimulator):
                 network.run(self.options.dt * b2.ms)
         finally:
             build.all_active(self._built)
-        state = {k: v for k, v in self.state.items() if k.endswith(".lastspike")}
+        state = {k: self._get(k) for k in self._shapes if k.endswith(".lastspike")}
         variables.shift_spike_times(state, -n * self.network.trial * 1e-3)
         self.state = state
         return self._result(n)

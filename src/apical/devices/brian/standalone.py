@@ -23,7 +23,7 @@ from brian2.devices.device import all_devices
 
 from apical import seeds
 from apical.devices.brian import build, tables, variables
-from apical.devices.brian.base import BrianSimulator, Names, check_block, checked, joined, precision
+from apical.devices.brian.base import BrianSimulator, Names, check_block, joined, precision
 from apical.devices.brian.compiling import call_apart, compile_project, compiler, scratch
 from apical.devices.brian.dense import DenseDevice
 from apical.devices.simulator import Block, BlockResult
@@ -90,14 +90,12 @@ class StandaloneSimulator(BrianSimulator):
                 )
         self._built.brian_network.add(*brian_objects)
 
-    @property
-    def state(self) -> dict[str, np.ndarray]:
-        return {name: values.copy() for name, values in self._state.items()}
+    def _get(self, name: str) -> np.ndarray:
+        return self._state[name].copy()
 
-    @state.setter
-    def state(self, state: Mapping[str, np.ndarray]) -> None:
-        for name, values in checked(state, self._shapes).items():
-            self._state[name] = np.array(values, dtype=self._dtype_of(name), order="C")
+    def _set(self, name: str, values: np.ndarray) -> None:
+        dtype = variables.view(self._built, name).variable.dtype
+        self._state[name] = np.array(values, dtype=dtype, order="C")
 
     def run(self, block: Block) -> BlockResult:
         """Present a block of trials, from the present state on.
@@ -234,9 +232,6 @@ class StandaloneSimulator(BrianSimulator):
         for line in (folder / "profiling_info.txt").read_text().splitlines():
             name, seconds = line.split("\t")
             self.profile_seconds[name] = self.profile_seconds.get(name, 0.0) + float(seconds)
-
-    def _dtype_of(self, name: str) -> np.dtype:
-        return variables.view(self._built, name).variable.dtype
 
 
 def _cut_short(name: str, folder: Path) -> RunError:
