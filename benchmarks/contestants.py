@@ -21,7 +21,7 @@ from apical.errors import ApicalError
 from apical.populations import Population
 
 HERE = Path(__file__).parent
-BLOCK = 2000
+BLOCK = 5000
 """Trials of one call of a simulator."""
 
 

@@ -39,6 +39,7 @@ FLOORS: dict[str, float] = {
     "devices.brian.tables": 7.1,
     "devices.brian.base": 7.2,
     "devices.brian.dense": 7.2,
+    "devices.brian.integration": 7.2,
     "devices.brian.build": 7.3,
     "devices.brian.variables": 7.4,
     "devices.brian.runtime": 7.5,

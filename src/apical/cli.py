@@ -109,7 +109,7 @@ class _RunCommand(click.Command):
               help="Hold out N training samples and evaluate on them instead of the test "
               "samples.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(0), default=10, show_default=True)
-@click.option("--block", type=click.IntRange(1), default=2000, show_default=True,
+@click.option("--block", type=click.IntRange(1), default=5000, show_default=True,
               help="Trials between two checkpoints.")  # fmt: skip
 @click.option("--final-rate", type=click.FloatRange(0, 1), default=0.05, show_default=True,
               help="Factor on learning rates at the end; it falls linearly from 1.")  # fmt: skip

@@ -60,7 +60,7 @@ class Experiment:
     test_trials: int | None = None
     validation: int = 0
     epochs: int = 10
-    block: int = 2000
+    block: int = 5000
     final_rate: float = 0.05
     seed: int = 0
     device: str = "cpp_standalone"

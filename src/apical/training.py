@@ -37,7 +37,7 @@ class Plan:
     """
 
     epochs: int = 10
-    block: int = 2000
+    block: int = 5000
     final_rate: float = 0.05
 
     def __post_init__(self) -> None:
@@ -187,7 +187,7 @@ def steps(
 
 
 def train(
-    simulator: Simulator, data: Dataset, epochs: int = 10, *, block: int = 2000,
+    simulator: Simulator, data: Dataset, epochs: int = 10, *, block: int = 5000,
     final_rate: float = 0.05, progress: bool = True,
 ) -> list[Step]:  # fmt: skip
     """Train a network and return what was measured, step by step.

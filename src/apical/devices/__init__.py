@@ -22,7 +22,7 @@ def simulate(
     dtype: Literal["float32", "float64"] = "float32",
     record: Collection[str] = (),
     codegen: Literal["numpy", "cython"] = "numpy",
-    capacity: int = 2000,
+    capacity: int = 5000,
     dense: bool = True,
     profile: bool = False,
     jobs: int | None = None,

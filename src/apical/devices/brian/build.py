@@ -7,7 +7,8 @@ from typing import Any
 import brian2 as b2
 
 from apical.devices.brian import dense
-from apical.devices.brian.tables import block_arrays, timed_arrays
+from apical.devices.brian.integration import TIME_STEP, WithTimeStep
+from apical.devices.brian.tables import empty, timed_arrays
 from apical.network import Network
 from apical.populations import Error, Population, Stimulus
 from apical.projections import Projection
@@ -88,7 +89,9 @@ class Builder:
         self.network, self.options = network, options
         self.step = b2.Clock(dt=options.dt * b2.ms, name="step_clock")
         self.trial = b2.Clock(dt=network.trial * b2.ms, name="trial_clock")
-        self.tables = timed_arrays(network, block_arrays(network, None, options.capacity))
+        self.tables = timed_arrays(
+            network, empty(network, options.capacity, b2.prefs.core.default_float_dtype)
+        )
         self.built = Built(network, {}, b2.Network(), self.trial, [])
 
     def build(self) -> Built:
@@ -104,10 +107,11 @@ class Builder:
     def _group(self, population: Population) -> None:
         model = population.model
         counted = not isinstance(population, Stimulus | Error)
+        parameters = {TIME_STEP: (self.options.dt, "ms"), **model.parameters}
         lines = [model.equations] + ["count : 1"] * counted
         lines += [
             f"{name} : {DIMENSIONS[unit]} (shared, constant)"
-            for name, (_, unit) in model.parameters.items()
+            for name, (_, unit) in parameters.items()
         ]
         reset = [model.reset] + [f"count += {self._after(self.network.settle)}"] * counted
         group = b2.NeuronGroup(
@@ -116,7 +120,7 @@ class Builder:
             threshold=model.threshold or None,
             reset="\n".join(reset) if model.threshold else None,
             refractory=model.refractory or False,
-            method=model.method,
+            method=WithTimeStep(model.method),
             events=self._events(population),
             clock=self.step,
             name=population.name,
@@ -129,7 +133,7 @@ class Builder:
         if model.at_step:
             group.run_regularly(model.at_step, clock=self.step, when="start", order=STEP)
         self.built.objects[population.name] = group
-        self._constants(population.name, model.parameters)
+        self._constants(population.name, parameters)
         if counted:
             self._count(population, group)
         if population.name in self.options.record:

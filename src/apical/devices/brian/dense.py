@@ -7,6 +7,7 @@ inner loop runs over contiguous memory. The statements are Brian2's own translat
 strings, applied in the same order, so results are the same bits as those of the generic path.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from brian2.core.variables import ArrayVariable
@@ -18,10 +19,22 @@ from apical.expressions import vanishes_with
 from apical.projections import Projection
 
 
+def columns(variables: Mapping[str, Any], indices: Mapping[str, str]) -> list[ArrayVariable]:
+    """Return the variables of postsynaptic neurons that a code object reads, each once."""
+    found = [
+        variable
+        for name, variable in variables.items()
+        if indices[name] == "_postsynaptic_idx" and isinstance(variable, ArrayVariable)
+    ]
+    return list(dict.fromkeys(found))
+
+
 class DenseCodeObject(CPPStandaloneCodeObject):
     """C++ standalone code object that also knows the templates of this package."""
 
-    templater = CPPStandaloneCodeObject.templater.derive("apical.devices.brian")
+    templater = CPPStandaloneCodeObject.templater.derive(
+        "apical.devices.brian", env_globals={"columns": columns}
+    )
 
 
 class DenseDevice(CPPStandaloneDevice):

@@ -59,7 +59,9 @@ class RuntimeSimulator(BrianSimulator):
         network, n = self._built.brian_network, len(block)
         b2.set_device("runtime")
         b2.seed(seeds.simulator_seed(self.network.seed, block.index, part))
-        arrays = tables.timed_arrays(self.network, tables.block_arrays(self.network, block, n))
+        values = tables.empty(self.network, n)
+        tables.fill(values, self.network, block)
+        arrays = tables.timed_arrays(self.network, values)
         for item in self._built.objects.values():
             item.namespace.update({k: v for k, v in arrays.items() if k in item.namespace})
         network.t_ = 0.0

@@ -1,35 +1,55 @@
 {# USES_VARIABLES { _synaptic_pre, _synaptic_post } #}
 {# The change of every weight of a dense projection. Rows whose presynaptic signal `skip` is zero
    would not change and are left out. With `taught`, columns of neurons that no feedback has just
-   reached keep their weights (unless the rule says so itself), and nothing at all is done where it reached none. #}
+   reached keep their weights (unless the rule says so itself), and nothing at all is done where it
+   reached none. It goes by strips of 64 columns: what a rule makes of the postsynaptic neuron's
+   signals is then worked out once for all rows, since the compiler sees that copies of them do not
+   change while weights do. #}
 {% extends 'common_group.cpp' %}
 
 {% block maincode %}
     {% if taught %}
-    bool _any = false;
+    int _any = 0;
     for (size_t _target = 0; _target < {{n_post}}; _target++)
         _any |= {{get_array_name(taught)}}[_target] != 0;
     if (_any)
     {% endif %}
     {
-    // scalar code
-    const size_t _vectorisation_idx = -1;
-    {{scalar_code|autoindent}}
-    for (size_t _source = 0; _source < {{n_pre}}; _source++)
-    {
-        {% if skip %}
-        if ({{get_array_name(skip)}}[_source] == 0) continue;
-        {% endif %}
-        #pragma GCC ivdep
-        for (size_t _target = 0; _target < {{n_post}}; _target++)
+        // scalar code
+        const size_t _vectorisation_idx = -1;
+        {{scalar_code|autoindent}}
+        size_t _sources[{{n_pre}}], _rows = 0;
+        for (size_t _source = 0; _source < {{n_pre}}; _source++)
         {
-            {% if taught and not vanishes %}
-            if ({{get_array_name(taught)}}[_target] == 0) continue;
-            {% endif %}
-            const size_t _idx = _source * {{n_post}} + _target;
-            const size_t _vectorisation_idx = _idx;
-            {{vector_code|autoindent|replace(get_array_name(variables['_synaptic_post']) ~ '[_idx]', '_target')|replace(get_array_name(variables['_synaptic_pre']) ~ '[_idx]', '_source')}}
+            _sources[_rows] = _source;
+            _rows += {% if skip %}{{get_array_name(skip)}}[_source] != 0{% else %}1{% endif %};
         }
-    }
+        {% for width, first, last in ((64, 0, n_post // 64 * 64), (n_post % 64, n_post // 64 * 64, n_post)) if first < last %}
+        for (size_t _first = {{first}}; _first < {{last}}; _first += {{width}})
+        {
+            {% set code = namespace(lines=vector_code|autoindent) %}
+            {% for variable in columns(variables, variable_indices) %}
+            {% set array = get_array_name(variable) %}
+            {{c_data_type(variable.dtype)}} _column_{{loop.index}}[{{width}}];
+            for (size_t _lane = 0; _lane < {{width}}; _lane++) _column_{{loop.index}}[_lane] = {{array}}[_first + _lane];
+            {% set code.lines = code.lines|replace(array ~ '[_postsynaptic_idx]', '_column_' ~ loop.index ~ '[_lane]') %}
+            {% endfor %}
+            for (size_t _row = 0; _row < _rows; _row++)
+            {
+                const size_t _source = _sources[_row];
+                #pragma GCC ivdep
+                for (size_t _lane = 0; _lane < {{width}}; _lane++)
+                {
+                    const size_t _target = _first + _lane;
+                    {% if taught and not vanishes %}
+                    if ({{get_array_name(taught)}}[_target] == 0) continue;
+                    {% endif %}
+                    const size_t _idx = _source * {{n_post}} + _target;
+                    const size_t _vectorisation_idx = _idx;
+                    {{code.lines|replace(get_array_name(variables['_synaptic_post']) ~ '[_idx]', '_target')|replace(get_array_name(variables['_synaptic_pre']) ~ '[_idx]', '_source')}}
+                }
+            }
+        }
+        {% endfor %}
     }
 {% endblock %}

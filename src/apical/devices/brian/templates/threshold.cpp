@@ -1,37 +1,58 @@
 {# USES_VARIABLES { N } #}
-{# As Brian2's, in two passes: the first tests all neurons without a branch, so that the compiler
-   can test many at once; the second looks only where there was a spike. #}
+{# As Brian2's, in two passes: the first tests 64 neurons at a time without a branch, so that the
+   compiler can use vectors; the second looks only where there was a spike. #}
 {% extends 'common_group.cpp' %}
 {% block maincode %}
     // scalar code
     const int _vectorisation_idx = -1;
     {{scalar_code|autoindent}}
     {% set _eventspace = get_array_name(eventspace_variable) %}
-    const size_t _blocks = (N + 7) / 8;
-    alignas(64) char _above[8 * _blocks];
-    for (size_t _idx = N; _idx < 8 * _blocks; _idx++) _above[_idx] = 0;
-    #pragma GCC ivdep
-    for (size_t _idx = 0; _idx < N; _idx++)
+    constexpr size_t _full = N / 64, _words = (N + 63) / 64;
+    uint64_t _spikes[_words];
+    for (size_t _word = 0; _word < _full; _word++)
     {
-        const size_t _vectorisation_idx = _idx;
-        {{vector_code|autoindent}}
-        _above[_idx] = _cond ? 1 : 0;
+        alignas(64) unsigned char _above[64];
+        #pragma GCC ivdep
+        for (size_t _bit = 0; _bit < 64; _bit++)
+        {
+            const size_t _idx = 64 * _word + _bit;
+            const size_t _vectorisation_idx = _idx;
+            {{vector_code|autoindent}}
+            _above[_bit] = _cond ? 255 : 0;
+        }
+        _spikes[_word] = _bits(_above);
+    }
+    if (_words > _full)
+    {
+        uint64_t _rest = 0;
+        #pragma GCC ivdep
+        for (size_t _bit = 0; _bit < N % 64; _bit++)
+        {
+            const size_t _idx = 64 * _full + _bit;
+            const size_t _vectorisation_idx = _idx;
+            {{vector_code|autoindent}}
+            _rest |= (uint64_t)(_cond ? 1 : 0) << _bit;
+        }
+        _spikes[_full] = _rest;
     }
     long _count = 0;
-    for (size_t _block = 0; _block < _blocks; _block++)
+    for (size_t _start = 0; _start < _words; _start += 64)
     {
-        uint64_t _any;
-        memcpy(&_any, _above + 8 * _block, 8);
-        while (_any)
+        uint64_t _some = 0;  // which of the next 64 words are not empty
+        for (size_t _word = _start; _word < _words && _word < _start + 64; _word++)
+            _some |= (uint64_t)(_spikes[_word] != 0) << (_word - _start);
+        for (; _some; _some &= _some - 1)
         {
-            // each byte is 0 or 1: the lowest bit that is set is the next neuron
-            const size_t _idx = 8 * _block + (__builtin_ctzll(_any) >> 3);
-            _any &= _any - 1;
-            {{_eventspace}}[_count++] = _idx;
-            {% if _uses_refractory %}
-            {{not_refractory}}[_idx] = false;
-            {{lastspike}}[_idx] = {{t}};
-            {% endif %}
+            const size_t _word = _start + __builtin_ctzll(_some);
+            for (uint64_t _left = _spikes[_word]; _left; _left &= _left - 1)
+            {
+                const size_t _idx = 64 * _word + __builtin_ctzll(_left);
+                {{_eventspace}}[_count++] = _idx;
+                {% if _uses_refractory %}
+                {{not_refractory}}[_idx] = false;
+                {{lastspike}}[_idx] = {{t}};
+                {% endif %}
+            }
         }
     }
     {{_eventspace}}[N] = _count;
@@ -44,4 +65,24 @@
 
 {% block extra_headers %}
 #include <cstring>
+#ifdef __AVX512BW__
+#include <immintrin.h>
+#endif
+
+// Bit k says whether byte k of 64 is 255 rather than 0.
+static inline uint64_t _bits(const unsigned char* bytes)
+{
+#ifdef __AVX512BW__
+    return _mm512_movepi8_mask(_mm512_load_si512(bytes));
+#else
+    uint64_t bits = 0;
+    for (int k = 0; k < 64; k += 8)
+    {
+        uint64_t eight = 0;
+        for (int b = 0; b < 8; b++) eight |= (uint64_t)(bytes[k + b] & 1) << (8 * b);
+        bits |= (eight * 0x0102040810204080ull >> 56) << k;
+    }
+    return bits;
+#endif
+}
 {% endblock %}
