@@ -26,7 +26,7 @@ from typing import Literal
 
 from apical import LIF, Dataset, Error, Network, Stimulus, Uniform, cli, feedback, rules
 from apical.encoding import Escape
-from apical.projections import ZeroSum
+from apical.weights import ZeroSum
 
 V_T, W_E = 0.1, 0.09  # threshold and weight of error synapses [V], the units here
 

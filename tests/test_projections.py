@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 
 from apical import LIF, Error, Stimulus, rules
 from apical.errors import WiringError
-from apical.projections import (
+from apical.projections import Projection
+from apical.rules import LearningRule
+from apical.weights import (
     Given,
     Identity,
     Normal,
     Opposed,
-    Projection,
     Uniform,
     WeightSource,
     Zero,
     ZeroSum,
 )
-from apical.rules import LearningRule
 
 X, H, Y, E = Stimulus("x", 4), LIF("h", 3), LIF("y", 2), Error("e", 4)
 SIZES = st.integers(1, 9)

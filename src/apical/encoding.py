@@ -199,6 +199,44 @@ class Latency(Encoder):
 _NEVER = 1e9
 
 
+@dataclass(frozen=True)
+class Graded(Encoder):
+    """Activity that is the value itself, without spikes: for networks of rates.
+
+    Parameters
+    ----------
+    tau
+        Time constant with which the activity follows the value, where there is time [ms].
+    unreliable
+        Probability that a neuron is silent in a trial of learning [dimensionless]; those that
+        are not are then stronger by ``1/(1 - unreliable)``. With learning off none is silent
+        (dropout, Srivastava et al. 2014, section 10).
+    """
+
+    tau: float = 5.0
+    unreliable: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.tau > 0 or not 0 <= self.unreliable < 1:
+            raise WiringError(
+                f"Graded needs tau > 0 ms and 0 <= unreliable < 1, got tau={self.tau!r}, "
+                f"unreliable={self.unreliable!r}."
+            )
+
+    @property
+    def spikes(self) -> SpikeModel:
+        return SpikeModel(
+            equations="dx/dt = (shown - x)/tau : 1\nshown : 1",
+            threshold="",
+            reset="",
+            at_trial="shown = stimulus(t, i)/Hz",
+            parameters={"tau": (self.tau, "ms")},
+        )
+
+    def drive(self, values: np.ndarray) -> np.ndarray:
+        return np.asarray(values, dtype=np.float64)
+
+
 def _check_rate(encoder: Encoder, rate: float, total: float) -> None:
     if not rate > 0 or total < 0:
         raise WiringError(

@@ -5,6 +5,7 @@ postsynaptic one; any other name lives in the synapse.
 """
 
 import ast
+from collections.abc import Mapping
 from functools import lru_cache
 
 from apical.errors import LocalityError
@@ -80,11 +81,24 @@ def parse(text: str) -> ast.expr:
 
 def names(text: str) -> frozenset[str]:
     """Return the variables that an expression reads (functions left out)."""
-    tree = parse(text)
+    return names_in(parse(text))
+
+
+def names_in(tree: ast.expr) -> frozenset[str]:
+    """Return the variables that a syntax tree reads (functions left out)."""
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     return frozenset(
         node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called
     )
+
+
+def substituted(text: str, others: Mapping[str, str]) -> str:
+    """Return an expression with some of its names replaced by others."""
+    tree = ast.parse(text.strip(), mode="eval").body
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in others:
+            node.id = others[node.id]
+    return ast.unparse(tree)
 
 
 def place(name: str) -> str:

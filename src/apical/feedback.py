@@ -3,12 +3,17 @@
 The learning rule is the same under every pathway; only the wiring differs.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
+import numpy as np
+
+from apical.error_neurons import Error, ErrorNeurons
 from apical.errors import LocalityError, WiringError
-from apical.populations import Error
-from apical.projections import Identity, Normal, Opposed, Projection, WeightSource
+from apical.populations import Population
+from apical.projections import Projection, TransposeOf
+from apical.weights import FanOut, Identity, Masked, Normal, Opposed, WeightSource
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,9 @@ class FeedbackPathway:
         Fixed synapses onto ``teach`` inputs.
     source
         Where the wiring comes from.
+    relays
+        Forward projections that also carry ``delta`` of their presynaptic neurons to ``teach`` of
+        their postsynaptic ones.
 
     Raises
     ------
@@ -35,6 +43,7 @@ class FeedbackPathway:
     name: str
     projections: tuple[Projection, ...]
     source: str = ""
+    relays: tuple[Projection, ...] = ()
 
     def __post_init__(self) -> None:
         for projection in self.projections:
@@ -51,7 +60,7 @@ class FeedbackPathway:
 
 
 def direct(
-    error: Error, forward: Sequence[Projection], weights: WeightSource | None = None
+    error: ErrorNeurons, forward: Sequence[Projection], weights: WeightSource | None = None
 ) -> FeedbackPathway:
     """Direct feedback alignment: the error reaches every population through its own synapses.
 
@@ -63,29 +72,212 @@ def direct(
         Forward projections, in order.
     weights
         Where the fixed weights onto hidden populations come from, shape (n_classes, n_hidden)
-        [dimensionless]; standard normal by default. The output hears its own error with
-        weight 1.
+        [dimensionless]; by default standard normal where error neurons spike, else uniform up to
+        ``1/sqrt(n_hidden)``. The output hears its own error with weight 1.
 
     References
     ----------
     Nokland 2016, arXiv:1609.01596, fig. 1c.
     """
+    hidden, last = _taught(error, forward)
+    return FeedbackPathway(
+        "DFA",
+        (
+            _to_output(error, last),
+            *(_from_error(error, population, weights) for population in hidden),
+        ),
+        source="Nokland 2016, arXiv:1609.01596, fig. 1c",
+    )
+
+
+def layerwise(
+    error: ErrorNeurons, forward: Sequence[Projection], weights: WeightSource | None = None
+) -> FeedbackPathway:
+    """Feedback alignment: each population hears the next through fixed random synapses.
+
+    Parameters
+    ----------
+    error, forward
+        As in `direct`.
+    weights
+        Where the fixed weights come from, shape (n_next, n) [dimensionless]; uniform up to
+        ``1/sqrt(n)`` by default.
+
+    References
+    ----------
+    Lillicrap et al. 2016, doi:10.1038/ncomms13276, eq. 4; Nokland 2016, arXiv:1609.01596,
+    fig. 1b.
+    """
+    hidden, last = _taught(error, forward)
+    random = weights if weights is not None else FanOut()
+    back = zip([*hidden[1:], last], hidden, strict=True)
+    return FeedbackPathway(
+        "FA",
+        (_to_output(error, last), *(_relay(upper, lower, random) for upper, lower in back)),
+        source="Lillicrap et al. 2016, doi:10.1038/ncomms13276, eq. 4",
+    )
+
+
+def indirect(
+    error: ErrorNeurons,
+    forward: Sequence[Projection],
+    weights: WeightSource | None = None,
+    *,
+    hears: Mapping[Population, float | np.ndarray] | Sequence[Population] | None = None,
+    relay: Literal["forward", "random"] = "forward",
+) -> FeedbackPathway:
+    """Indirect feedback alignment: some neurons hear the error, the others hear those.
+
+    Parameters
+    ----------
+    error, forward
+        As in `direct`.
+    weights
+        Where fixed random weights come from; as in `direct` by default.
+    hears
+        Hidden populations that hear the error directly; the first by default. A mapping says
+        which of their neurons: the share of them, counted from the first, or a mask, shape (n,)
+        of bool. The rest of such a population hears those through fixed random synapses.
+    relay
+        How the other populations hear: ``"forward"``, along the forward synapses onto them,
+        ``teach = delta_before @ W``; ``"random"``, through fixed random ones beside these.
+
+    Raises
+    ------
+    WiringError
+        If a population has nobody to hear from.
+
+    References
+    ----------
+    Nokland 2016, arXiv:1609.01596, fig. 1d and section 2. Texts differ on the relay, so there
+    are both.
+    """
+    hidden, last = _taught(error, forward)
+    direct_ones = (
+        dict(hears) if isinstance(hears, Mapping) else dict.fromkeys(hears or hidden[:1], 1)
+    )
+    strangers = [p.name for p in direct_ones if p not in hidden]
+    if strangers or relay not in ("forward", "random"):
+        raise WiringError(
+            f"Indirect feedback needs hears among {', '.join(p.name for p in hidden)} and relay "
+            f"'forward' or 'random', got {', '.join(strangers) or 'hears that are'} and {relay!r}."
+        )
+    projections, relays = [_to_output(error, last)], []
+    for number, population in enumerate(hidden):
+        if population in direct_ones:
+            mask = _mask(population, direct_ones[population])
+            projections += _partly(error, population, mask, weights)
+        elif number == 0:
+            raise WiringError(
+                f"Indirect feedback: {population.name!r} hears nothing, because relays run from "
+                f"earlier populations to later ones and it is the first; add it to `hears`."
+            )
+        elif relay == "forward":
+            relays.append(forward[number])
+        else:
+            before = hidden[number - 1]
+            projections.append(_relay(before, population, weights or FanOut()))
+    return FeedbackPathway(
+        "IFA",
+        tuple(projections),
+        source="Nokland 2016, arXiv:1609.01596, fig. 1d",
+        relays=tuple(relays),
+    )
+
+
+def transposed(error: ErrorNeurons, forward: Sequence[Projection]) -> FeedbackPathway:
+    """Backpropagation: each population hears the next through the transpose of the weights to it.
+
+    Not local: a reference that only device ``array`` runs.
+
+    Parameters
+    ----------
+    error, forward
+        As in `direct`.
+
+    References
+    ----------
+    Rumelhart, Hinton & Williams 1986, doi:10.1038/323533a0.
+    """
+    _, last = _taught(error, forward)
+    return FeedbackPathway(
+        "BP",
+        (
+            _to_output(error, last),
+            *(_relay(p.post, p.pre, TransposeOf(p)) for p in forward[1:]),
+        ),
+        source="Rumelhart, Hinton & Williams 1986, doi:10.1038/323533a0",
+    )
+
+
+WIRINGS: Mapping[str, Callable[..., FeedbackPathway]] = {
+    "bp": transposed,
+    "fa": layerwise,
+    "dfa": direct,
+    "ifa": indirect,
+}
+"""The four wirings of one rule, by the names that commands know."""
+
+
+def _taught(
+    error: ErrorNeurons, forward: Sequence[Projection]
+) -> tuple[list[Population], Population]:
+    """Return the hidden populations and the last one of a chain of projections."""
     if not forward:
-        raise WiringError("Direct feedback needs the forward projections it teaches, got none.")
+        raise WiringError("Feedback needs the forward projections it teaches, got none.")
     last = forward[-1].post
     if last.size != error.n_classes:
         raise WiringError(
             f"Error {error.name!r} has {error.n_classes} classes, but the last population "
             f"{last.name!r} has {last.size} neurons; they must match."
         )
-    hidden = [projection.post for projection in forward[:-1]]
-    carries = {"teach": "x"}
-    random = Opposed(weights if weights is not None else Normal(1.0))
-    return FeedbackPathway(
-        "DFA",
-        (
-            Projection(error, last, Opposed(Identity()), carries=carries),
-            *(Projection(error, population, random, carries=carries) for population in hidden),
-        ),
-        source="Nokland 2016, arXiv:1609.01596",
+    return [projection.post for projection in forward[:-1]], last
+
+
+def _to_output(error: ErrorNeurons, last: Population) -> Projection:
+    return Projection(error, last, _signed(error, Identity()), carries={"teach": "x"})
+
+
+def _from_error(
+    error: ErrorNeurons, population: Population, weights: WeightSource | None
+) -> Projection:
+    default = Normal(1.0) if isinstance(error, Error) else FanOut()
+    source = _signed(error, weights if weights is not None else default)
+    return Projection(error, population, source, carries={"teach": "x"})
+
+
+def _signed(error: ErrorNeurons, weights: WeightSource) -> WeightSource:
+    return Opposed(weights) if isinstance(error, Error) else weights
+
+
+def _relay(pre: Population, post: Population, weights: WeightSource) -> Projection:
+    return Projection(
+        pre, post, weights, carries={"teach": "delta"}, name=f"feedback_{pre.name}_to_{post.name}"
     )
+
+
+def _mask(population: Population, share: float | np.ndarray) -> np.ndarray:
+    """Return which neurons hear the error directly, shape (n,) of bool."""
+    if np.ndim(share) == 0 and 0 < float(share) <= 1:
+        return np.arange(population.size) < round(float(share) * population.size)
+    mask = np.asarray(share)
+    if mask.shape != (population.size,) or mask.dtype != bool or not mask.any():
+        raise WiringError(
+            f"hears must give population {population.name!r} a share in (0, 1], or a mask of "
+            f"{population.size} bools with at least one True, got {share!r}."
+        )
+    return mask
+
+
+def _partly(
+    error: ErrorNeurons, population: Population, mask: np.ndarray, weights: WeightSource | None
+) -> list[Projection]:
+    """Return feedback onto the neurons of a mask, and from those onto the rest."""
+    heard = _from_error(error, population, weights)
+    if mask.all():
+        return [heard]
+    inside = Masked(weights or FanOut(), pre=mask, post=~mask)
+    return [
+        replace(heard, weights=Masked(heard.weights, post=mask)),
+        _relay(population, population, inside),
+    ]

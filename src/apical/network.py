@@ -1,15 +1,18 @@
 """A network: populations, projections and a feedback pathway, described and not yet built."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from apical import seeds
+from apical.error_neurons import Error, ErrorNeurons, RateError
 from apical.errors import WiringError
 from apical.feedback import FeedbackPathway
-from apical.populations import Error, Population, Stimulus
-from apical.projections import Given, Projection
+from apical.populations import Population, Stimulus
+from apical.projections import Projection, TransposeOf
+from apical.weights import Given, Identity
 
 P = TypeVar("P", bound=Population)
 
@@ -73,8 +76,15 @@ class Network:
             )
         before = list(self.projections)
         try:
-            for error in {p.pre: None for p in pathway.projections if isinstance(p.pre, Error)}:
-                self._drive(error)
+            for pre in {p.pre: None for p in pathway.projections}:
+                if isinstance(pre, Error):
+                    self._drive(pre)
+                elif isinstance(pre, RateError):
+                    self.connect(self.output, pre, weights=Identity())
+            for relay in pathway.relays:
+                known = self.projection(relay.name)
+                carries = {**known.carries, "teach": "delta"}
+                self.projections[self.projections.index(known)] = replace(known, carries=carries)
             for projection in pathway.projections:
                 self._join(projection)
         except WiringError:
@@ -82,6 +92,32 @@ class Network:
             raise
         self.feedback = pathway
         return pathway
+
+    def rewired(self, wiring: Callable[..., FeedbackPathway], **options: Any) -> "Network":
+        """Return the same network under another wiring of its feedback.
+
+        Parameters
+        ----------
+        wiring
+            A function of `apical.feedback`, for instance ``feedback.layerwise``.
+        **options
+            Passed on to it.
+        """
+        if self.feedback is None:
+            raise WiringError("The network has no feedback pathway to replace; use teach first.")
+        old = {p.name for p in self.feedback.projections}
+        relays = {p.name: p for p in self.feedback.relays}
+        other = replace(self)
+        other.populations = list(self.populations)
+        errors = [p for p in self.populations if isinstance(p, ErrorNeurons)]
+        other.projections = [
+            relays.get(p.name, p)
+            for p in self.projections
+            if p.name not in old and p.post not in errors
+        ]
+        forward = [p for p in other.forward if p.name in {q.name for q in self.forward}]
+        other.teach(wiring(errors[0], forward, **options))
+        return other
 
     @property
     def counted_seconds(self) -> float:
@@ -120,6 +156,8 @@ class Network:
 
     def initial_weights(self, projection: Projection) -> np.ndarray:
         """Draw W, shape (n_pre, n_post), from the stream named after the projection."""
+        if isinstance(projection.weights, TransposeOf):
+            return self.initial_weights(projection.weights.projection).T
         rng = seeds.stream(self.seed, "weights", projection.name)
         return projection.weights.draw(*projection.shape, rng)
 

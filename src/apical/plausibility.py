@@ -5,11 +5,13 @@ from typing import Literal
 
 import numpy as np
 
+from apical.error_neurons import RateError
 from apical.errors import LocalityError, WiringError
 from apical.network import Network
-from apical.projections import Projection
+from apical.projections import Projection, TransposeOf
+from apical.rates import Rate
 
-Level = Literal["local", "broadcast", "not local"]
+Level = Literal["local", "broadcast", "idealised", "not local"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class Finding:
         Projection or population it is about.
     level
         ``"local"``: known at the synapse. ``"broadcast"``: needs a signal that reaches every
-        synapse alike. ``"not local"``: needs what no synapse can know.
+        synapse alike. ``"idealised"``: known where it is used, but no neuron is known to do it.
+        ``"not local"``: needs what no synapse can know.
     reason
         Why, in words.
     """
@@ -47,22 +50,48 @@ class Scorecard:
         return "\n".join(f"{f.level:10}  {f.subject}: {f.reason}" for f in self.findings)
 
 
-def check(network: Network) -> Scorecard:
-    """Audit a network and return its scorecard.
+def audit(network: Network) -> Scorecard:
+    """Return the scorecard of a network, whatever it says.
 
     Raises
     ------
-    LocalityError
-        If the network uses what no synapse can know; the message names each finding.
     WiringError
         If it has no forward projection, or learns without a feedback pathway that its rules read.
     """
     _ = network.stimulus, network.output
     findings = [_check_rule(projection) for projection in network.plastic]
     findings += _check_feedback(network)
+    findings += _check_populations(network)
     findings += _check_dynamics(network)
-    card = Scorecard(tuple(findings))
-    faults = [f"{f.subject}: {f.reason}" for f in card.findings if f.level == "not local"]
+    return Scorecard(tuple(findings))
+
+
+def check(network: Network, *, transport: bool = False) -> Scorecard:
+    """Audit a network and return its scorecard.
+
+    Parameters
+    ----------
+    network
+        What to audit.
+    transport
+        Whether feedback may be declared to be forward weights read backwards
+        (`apical.feedback.transposed`), for a comparison with backpropagation.
+
+    Raises
+    ------
+    LocalityError
+        If the network uses what no synapse can know; the message names each finding.
+    WiringError
+        As in `audit`.
+    """
+    card = audit(network)
+    declared = {p.name for p in network.projections if isinstance(p.weights, TransposeOf)}
+    allowed = declared if transport else set()
+    faults = [
+        f"{f.subject}: {f.reason}"
+        for f in card.findings
+        if f.level == "not local" and f.subject not in allowed
+    ]
     if faults:
         raise LocalityError("Not biologically plausible: " + "; ".join(faults) + ".")
     return card
@@ -81,7 +110,8 @@ def _check_rule(projection: Projection) -> Finding:
         raise WiringError(f"Projection {projection.name!r} has no rule to check.")
     reads = ", ".join(sorted(rule.signals)) or "nothing"
     when = _WHEN[rule.when]
-    return Finding(projection.name, "local", f"rule {rule.name!r} reads {reads}, {when}")
+    kept = f"; {rule.dynamics.name} in the synapse" if rule.dynamics else ""
+    return Finding(projection.name, "local", f"rule {rule.name!r} reads {reads}, {when}{kept}")
 
 
 def _check_feedback(network: Network) -> list[Finding]:
@@ -126,6 +156,21 @@ def _parallel(a: np.ndarray, b: np.ndarray) -> bool:
     """Say whether two matrices are multiples of each other."""
     norms = np.linalg.norm(a) * np.linalg.norm(b)
     return bool(norms and abs(np.sum(a * b)) > (1 - 1e-9) * norms and min(a.shape) > 0)
+
+
+def _check_populations(network: Network) -> list[Finding]:
+    findings = []
+    for population in network.populations:
+        if isinstance(population, RateError):
+            reason = "each neuron signals an error of either sign"
+            findings.append(Finding(population.name, "idealised", reason))
+        if isinstance(population, Rate) and population.is_softmax:
+            reason = "activity is divided by the sum over the population (softmax)"
+            findings.append(Finding(population.name, "broadcast", reason))
+    if network.feedback is not None:
+        reason = "carries activity and, unchanged by it, a teaching signal along the same synapses"
+        findings += [Finding(p.name, "idealised", reason) for p in network.feedback.relays]
+    return findings
 
 
 def _check_dynamics(network: Network) -> list[Finding]:

@@ -1,141 +1,17 @@
-"""Projections: one-way synapses from one population to another, and where weights come from."""
+"""Projections: one-way synapses from one population to another."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from apical.error_neurons import ErrorNeurons
 from apical.errors import WiringError
 from apical.expressions import place
-from apical.populations import Error, Population
+from apical.populations import Population
+from apical.rates import Bias
 from apical.rules import LearningRule
-
-
-@dataclass(frozen=True)
-class WeightSource(ABC):
-    """Where the initial weights of a projection come from."""
-
-    @abstractmethod
-    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
-        """Return W, shape (n_pre, n_post), W[i, j] from presynaptic i to postsynaptic j."""
-
-
-@dataclass(frozen=True)
-class Normal(WeightSource):
-    """Independent normal weights of mean 0.
-
-    Parameters
-    ----------
-    std
-        Standard deviation [dimensionless].
-    """
-
-    std: float = 1.0
-
-    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
-        return rng.normal(0.0, self.std, (n_pre, n_post))
-
-
-@dataclass(frozen=True)
-class Uniform(WeightSource):
-    """Independent weights from ``[-limit, limit)``.
-
-    Parameters
-    ----------
-    limit
-        Largest absolute weight [dimensionless].
-    """
-
-    limit: float = 1.0
-
-    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
-        return rng.uniform(-self.limit, self.limit, (n_pre, n_post))
-
-
-@dataclass(frozen=True)
-class Zero(WeightSource):
-    """All weights 0."""
-
-    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
-        return np.zeros((n_pre, n_post))
-
-
-@dataclass(frozen=True)
-class Identity(WeightSource):
-    """Neuron i reaches neuron i alone.
-
-    Parameters
-    ----------
-    weight
-        Weight of each of these synapses [dimensionless].
-    """
-
-    weight: float = 1.0
-
-    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
-        return self.weight * np.eye(n_pre, n_post)
-
-
-@dataclass(frozen=True)
-class ZeroSum(WeightSource):
-    """Weights onto each neuron shifted by one number, so that they sum to 0.
-
-    Error neurons that all fire alike then teach nothing (Neftci et al. 2017,
-    doi:10.3389/fnins.2017.00324, published simulation code).
-
-    Parameters
-    ----------
-    source
-        Where the weights come from before the shift.
-    """
-
-    source: WeightSource = Normal()
-
-    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
-        weights = self.source.draw(n_pre, n_post, rng)
-        return weights - weights.mean(axis=0)
-
-
-@dataclass(frozen=True, eq=False)
-class Given(WeightSource):
-    """Weights given as an array, shape (n_pre, n_post) [dimensionless]."""
-
-    weights: np.ndarray
-
-    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
-        weights = np.array(self.weights, dtype=np.float64)
-        if weights.shape != (n_pre, n_post):
-            raise WiringError(
-                f"Given weights must have shape {(n_pre, n_post)}, got {weights.shape}; "
-                "rows are presynaptic neurons."
-            )
-        return weights
-
-
-@dataclass(frozen=True)
-class Opposed(WeightSource):
-    """Positive error neurons reach their targets with ``-W``, negative ones with ``+W``.
-
-    The two halves of the presynaptic population report opposite signs of one error, so that
-    what arrives points where the activity should go.
-
-    Parameters
-    ----------
-    source
-        Where W, shape (n_pre / 2, n_post), comes from.
-    """
-
-    source: WeightSource = Normal()
-
-    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
-        if n_pre % 2:
-            raise WiringError(
-                f"Opposed weights need a positive and a negative half of the presynaptic neurons, "
-                f"got {n_pre} neurons; their number must be even."
-            )
-        weights = self.source.draw(n_pre // 2, n_post, rng)
-        return np.concatenate([-weights, weights])
+from apical.weights import Normal, WeightSource
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +45,7 @@ class Projection:
 
     pre: Population
     post: Population
-    weights: WeightSource = Normal()
+    weights: WeightSource = field(default_factory=Normal)
     rule: LearningRule | None = None
     carries: Mapping[str, str] = field(default_factory=lambda: {"drive": "x"})
     bounds: tuple[float, float] | None = None
@@ -224,7 +100,25 @@ class Projection:
     @property
     def is_forward(self) -> bool:
         """Whether it drives its target on the way from stimulus to output."""
-        return "drive" in self.carries and not isinstance(self.post, Error)
+        return "drive" in self.carries and not (
+            isinstance(self.post, ErrorNeurons) or isinstance(self.pre, Bias)
+        )
+
+
+@dataclass(frozen=True)
+class TransposeOf(WeightSource):
+    """The weights of another projection, at every moment, read backwards: backpropagation.
+
+    No synapse knows the weights of another, so every device but ``array`` refuses it.
+    """
+
+    projection: Projection
+
+    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
+        raise WiringError(
+            f"The weights of {self.projection.name!r} read backwards are not drawn; ask the "
+            "network, or the simulator, for them."
+        )
 
 
 def _offer(population: Population) -> str:

@@ -6,6 +6,7 @@ from math import isfinite
 from numbers import Real
 from typing import Literal, get_args
 
+from apical.dynamics import UpdateDynamics
 from apical.errors import LocalityError
 from apical.expressions import FUNCTIONS, names, place
 
@@ -42,6 +43,9 @@ class LearningRule:
         [ms], for instance until the network has turned from one stimulus to the next.
     source
         Where the rule comes from (paper, DOI, equation).
+    dynamics
+        What the synapse makes of the updates, for instance `apical.dynamics.rmsprop`; None adds
+        them to the weight.
 
     Raises
     ------
@@ -55,6 +59,7 @@ class LearningRule:
     when: When = "trial"
     source: str = ""
     onset: float = 0.0
+    dynamics: UpdateDynamics | None = None
 
     def __post_init__(self) -> None:
         if self.when not in get_args(When):
@@ -79,6 +84,8 @@ class LearningRule:
                     f"LearningRule {self.name!r}: parameter {key!r} must be one finite number, got "
                     f"{value!r}; an array would tell a synapse about other synapses."
                 )
+        if self.dynamics is not None:
+            self._check_dynamics(self.dynamics)
         known = {"w", *self.parameters}
         strangers = sorted(
             name for name in names(self.update) if place(name) == "synapse" and name not in known
@@ -88,6 +95,21 @@ class LearningRule:
                 f"LearningRule {self.name!r} reads {', '.join(map(repr, strangers))}, which a "
                 "synapse cannot know. End a name in '_pre' or '_post' to read a signal of one of "
                 "its two neurons, or give a number in `parameters`."
+            )
+
+    def _check_dynamics(self, dynamics: UpdateDynamics) -> None:
+        if self.when != "trial":
+            raise LocalityError(
+                f"LearningRule {self.name!r}: dynamics {dynamics.name!r} need when='trial', got "
+                f"{self.when!r}."
+            )
+        twice = sorted(
+            {*dynamics.state, *dynamics.parameters, "update"} & {*self.parameters, *RESERVED}
+        )
+        if twice:
+            raise LocalityError(
+                f"LearningRule {self.name!r} and its dynamics {dynamics.name!r} both use "
+                f"{', '.join(map(repr, twice))}; rename one."
             )
 
     @property
@@ -101,7 +123,13 @@ THREE_FACTOR_SOURCE = (
 )
 
 
-def three_factor(eta: float, when: Literal["trial", "feedback"] = "trial") -> LearningRule:
+def three_factor(
+    eta: float = 1.0,
+    when: Literal["trial", "feedback"] = "trial",
+    *,
+    decay: float = 0.0,
+    dynamics: UpdateDynamics | None = None,
+) -> LearningRule:
     """Presynaptic activity x postsynaptic gain x feedback that arrived.
 
     The one rule of BP, FA, DFA and IFA; what differs is the pathway that brings ``teach``.
@@ -112,13 +140,20 @@ def three_factor(eta: float, when: Literal["trial", "feedback"] = "trial") -> Le
         Learning rate [dimensionless].
     when
         At the end of each trial, or whenever feedback arrives.
+    decay
+        Share of itself that a weight loses at every update, per unit of `eta` [dimensionless].
+    dynamics
+        As in `LearningRule`.
     """
     return LearningRule(
         "three_factor",
-        "eta * x_pre * gain_post * teach_post",
-        {"eta": eta},
+        "eta * (x_pre * gain_post * teach_post - decay * w)"
+        if decay
+        else "eta * x_pre * gain_post * teach_post",
+        {"eta": eta, **({"decay": decay} if decay else {})},
         when=when,
         source=THREE_FACTOR_SOURCE,
+        dynamics=dynamics,
     )
 
 

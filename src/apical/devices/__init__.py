@@ -11,7 +11,7 @@ from apical.errors import DeviceError, WiringError
 from apical.network import Network
 from apical.plausibility import check
 
-DEVICES = ("cpp_standalone", "runtime")
+DEVICES = ("cpp_standalone", "runtime", "array")
 
 
 def simulate(
@@ -26,6 +26,7 @@ def simulate(
     dense: bool = True,
     profile: bool = False,
     jobs: int | None = None,
+    batch: int = 1,
 ) -> Simulator:
     """Build a network on a device.
 
@@ -36,8 +37,9 @@ def simulate(
     device
         ``"cpp_standalone"``: compiled once for each structure, then fast; for training.
         ``"runtime"``: in this process, without a compiler; for notebooks and looking inside.
+        ``"array"``: rate networks, settled, a batch of trials at a time; no Brian2.
     dt
-        Time step [ms].
+        Time step [ms]; on device ``array`` there is no time.
     dtype
         Precision of state variables and weights.
     record
@@ -54,6 +56,9 @@ def simulate(
         Whether ``cpp_standalone`` measures the time of each code object (slower).
     jobs
         Compilers to run side by side; the number of processors by default.
+    batch
+        Trials that learn together on device ``array``; the update is their mean. Brian2 shows
+        one after the other.
 
     Raises
     ------
@@ -62,8 +67,14 @@ def simulate(
     LocalityError, WiringError
         If the network is not plausible, or not complete.
     """
+    _check_options(network, device, dt, dtype, codegen, record, capacity, batch)
+    if device == "array":
+        from apical.devices.arrays.engine import ArraySimulator
+        from apical.devices.arrays.numpy_library import NumpyLibrary
+
+        check(network, transport=True)
+        return ArraySimulator(network, NumpyLibrary(dtype), batch, record)
     check(network)
-    _check_options(network, device, dt, dtype, codegen, record, capacity)
     from apical.devices.brian.build import Options
 
     if device == "cpp_standalone":
@@ -78,7 +89,7 @@ def simulate(
 
 def _check_options(
     network: Network, device: str, dt: float, dtype: str, codegen: str, record: Collection[str],
-    capacity: int,
+    capacity: int, batch: int,
 ) -> None:  # fmt: skip
     if device not in DEVICES:
         raise DeviceError(f"device must be one of {', '.join(DEVICES)}, got {device!r}.")
@@ -88,6 +99,11 @@ def _check_options(
         raise DeviceError(f"codegen must be 'numpy' or 'cython', got {codegen!r}.")
     if capacity < 1:
         raise DeviceError(f"capacity must be at least 1 trial, got {capacity!r}.")
+    if batch < 1 or (batch > 1 and device != "array"):
+        raise DeviceError(
+            f"Device {device!r} needs batch={'at least 1' if device == 'array' else '1'}, got "
+            f"{batch!r}; only device 'array' shows several trials at once."
+        )
     steps = network.trial / dt if dt > 0 else 0.5
     if abs(steps - round(steps)) > 1e-9:
         raise DeviceError(

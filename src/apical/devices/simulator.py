@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from apical.errors import DataError
+from apical.errors import DataError, WiringError
 from apical.network import Network
 from apical.projections import Projection
 
@@ -27,15 +27,26 @@ class Block:
     index
         Number of the block in its run, which selects the stream of the simulator's own random
         numbers.
+    targets
+        What the output should be, shape (n_trials, n_outputs), where that is not one class; then
+        without `labels`.
     """
 
     values: np.ndarray
     labels: np.ndarray | None = None
     learning: np.ndarray = field(default_factory=lambda: np.zeros(()))
     index: int = 0
+    targets: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.values)
+        if self.targets is not None and (
+            self.labels is not None or self.targets.ndim != 2 or len(self.targets) != n
+        ):
+            raise DataError(
+                f"A block of {n} trials takes targets of shape ({n}, n_outputs) instead of "
+                f"labels, got targets of shape {self.targets.shape}."
+            )
         labels = None if self.labels is None else self.labels.shape
         if self.values.ndim != 2 or labels not in (None, (n,)) or n == 0:
             raise DataError(
@@ -53,6 +64,16 @@ class Block:
     def __len__(self) -> int:
         return len(self.values)
 
+    def slices(self, size: int) -> list[slice]:
+        """Return slices of at most `size` consecutive trials."""
+        return [slice(k, min(k + size, len(self))) for k in range(0, len(self), size)]
+
+    def shown(self, n_outputs: int) -> np.ndarray | None:
+        """Return what error neurons are shown, shape (n_trials, n_outputs); None for nothing."""
+        if self.labels is None:
+            return self.targets
+        return np.eye(n_outputs)[self.labels]
+
     def parts(self, size: int) -> list["Block"]:
         """Return the block as consecutive blocks of at most `size` trials."""
         return [
@@ -61,6 +82,7 @@ class Block:
                 None if self.labels is None else self.labels[start : start + size],
                 self.learning[start : start + size],
                 self.index,
+                None if self.targets is None else self.targets[start : start + size],
             )
             for start in range(0, len(self), size)
         ]
@@ -73,8 +95,8 @@ class BlockResult:
     Parameters
     ----------
     counts
-        Spikes of each neuron in each trial that count for a decision, for each recorded
-        population: name -> shape (n_trials, size).
+        Spikes of each neuron in each trial that count for a decision, or its activity at the end
+        where that is graded: name of the population -> shape (n_trials, size).
     spikes
         Spike times from the start of the block [ms] and neuron indices, for each population
         whose spikes were recorded: name -> (times, indices).
@@ -88,6 +110,10 @@ class Simulator(Protocol):
     """What runs a network: trials and weights in, counts and weights out."""
 
     network: Network
+
+    @property
+    def batch(self) -> int:
+        """Number of trials that learn together."""
 
     @property
     def brian(self) -> Mapping[str, Any]:
@@ -112,3 +138,43 @@ class Simulator(Protocol):
 
     def load(self, weights: Mapping[str, np.ndarray]) -> None:
         """Take over weights: projection name -> shape (n_pre, n_post)."""
+
+
+def check_state(state: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise if an array of a state does not fit the network."""
+    for name, values in state.items():
+        if name not in shapes:
+            raise WiringError(
+                f"The network has no state {name!r}; the saved state is of another network."
+            )
+        if np.shape(values) != shapes[name]:
+            raise WiringError(
+                f"State {name!r} must have shape {shapes[name]}, got {np.shape(values)}; the saved "
+                "state is of another network."
+            )
+
+
+def check_block(network: Network, block: Block) -> None:
+    """Raise if a block does not fit the network."""
+    n_inputs, n_classes = network.stimulus.size, network.output.size
+    if block.values.shape[1] != n_inputs:
+        raise WiringError(
+            f"Stimulus {network.stimulus.name!r} has {n_inputs} neurons, but the block's trials "
+            f"have {block.values.shape[1]} values; they must match."
+        )
+    if block.targets is not None and block.targets.shape[1] != n_classes:
+        raise WiringError(
+            f"Output {network.output.name!r} has {n_classes} neurons, but the block's targets have "
+            f"{block.targets.shape[1]} values; they must match."
+        )
+    if block.labels is None:
+        if block.targets is None and np.any(block.learning):
+            raise WiringError(
+                "The block asks to learn but has no labels or targets to show; give them, or "
+                "learning=0."
+            )
+    elif block.labels.min() < 0 or block.labels.max() >= n_classes:
+        raise WiringError(
+            f"Output {network.output.name!r} has {n_classes} neurons, but the block's labels go "
+            f"from {block.labels.min()} to {block.labels.max()}."
+        )

@@ -10,8 +10,7 @@ import numpy as np
 from brian2.core.names import Nameable
 from brian2.core.tracking import InstanceTrackerSet
 
-from apical.devices.simulator import Block, BlockResult
-from apical.errors import WiringError
+from apical.devices.simulator import Block, BlockResult, check_state
 from apical.network import Network
 from apical.projections import Projection
 
@@ -21,6 +20,7 @@ class BrianSimulator(ABC):
 
     network: Network
     compile_seconds: float = 0.0
+    batch: int = 1
     _shapes: Mapping[str, tuple[int, ...]]
 
     @property
@@ -47,7 +47,7 @@ class BrianSimulator(ABC):
 
     @state.setter
     def state(self, state: Mapping[str, np.ndarray]) -> None:
-        _check_state(state, self._shapes)
+        check_state(state, self._shapes)
         for name, values in state.items():
             self._set(name, values)
 
@@ -63,40 +63,6 @@ class BrianSimulator(ABC):
     def load(self, weights: Mapping[str, np.ndarray]) -> None:
         """Take over weights: projection name -> W, shape (n_pre, n_post)."""
         self.state = {f"{self.network.projection(name).name}.w": w for name, w in weights.items()}
-
-
-def _check_state(state: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Raise if an array of a state does not fit the network."""
-    for name, values in state.items():
-        if name not in shapes:
-            raise WiringError(
-                f"The network has no state {name!r}; the saved state is of another network."
-            )
-        if np.shape(values) != shapes[name]:
-            raise WiringError(
-                f"State {name!r} must have shape {shapes[name]}, got {np.shape(values)}; the saved "
-                "state is of another network."
-            )
-
-
-def check_block(network: Network, block: Block) -> None:
-    """Raise if a block does not fit the network."""
-    n_inputs, n_classes = network.stimulus.size, network.output.size
-    if block.values.shape[1] != n_inputs:
-        raise WiringError(
-            f"Stimulus {network.stimulus.name!r} has {n_inputs} neurons, but the block's trials "
-            f"have {block.values.shape[1]} values; they must match."
-        )
-    if block.labels is None:
-        if np.any(block.learning):
-            raise WiringError(
-                "The block asks to learn but has no labels to show; give labels, or learning=0."
-            )
-    elif block.labels.min() < 0 or block.labels.max() >= n_classes:
-        raise WiringError(
-            f"Output {network.output.name!r} has {n_classes} neurons, but the block's labels go "
-            f"from {block.labels.min()} to {block.labels.max()}."
-        )
 
 
 class Names:

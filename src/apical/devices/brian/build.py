@@ -9,8 +9,9 @@ import brian2 as b2
 from apical.devices.brian import dense
 from apical.devices.brian.integration import TIME_STEP, WithTimeStep
 from apical.devices.brian.tables import empty, timed_arrays
+from apical.error_neurons import Error
 from apical.network import Network
-from apical.populations import Error, Population, Stimulus
+from apical.populations import Population, Stimulus
 from apical.projections import Projection
 
 DIMENSIONS = {"ms": "second", "Hz": "Hz", "1": "1", "integer": "integer"}

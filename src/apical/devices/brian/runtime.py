@@ -11,12 +11,11 @@ from apical import seeds
 from apical.devices.brian import build, tables, variables
 from apical.devices.brian.base import (
     BrianSimulator,
-    check_block,
     code_generation,
     joined,
     precision,
 )
-from apical.devices.simulator import Block, BlockResult
+from apical.devices.simulator import Block, BlockResult, check_block
 from apical.network import Network
 
 

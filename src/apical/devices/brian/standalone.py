@@ -23,10 +23,10 @@ from brian2.devices.device import all_devices
 
 from apical import seeds
 from apical.devices.brian import build, tables, variables
-from apical.devices.brian.base import BrianSimulator, Names, check_block, joined, precision
+from apical.devices.brian.base import BrianSimulator, Names, joined, precision
 from apical.devices.brian.compiling import call_apart, compile_project, compiler, scratch
 from apical.devices.brian.dense import DenseDevice
-from apical.devices.simulator import Block, BlockResult
+from apical.devices.simulator import Block, BlockResult, check_block
 from apical.errors import DeviceError, RunError
 from apical.network import Network
 

@@ -40,6 +40,8 @@ def fill(arrays: Mapping[str, np.ndarray], network: Network, block: Block) -> No
     arrays["label"][:] = 0
     if block.labels is not None:
         arrays["label"][np.arange(n), block.labels] = 1
+    elif block.targets is not None:
+        arrays["label"][:n] = block.targets
     for name, first in (("learning", 0), ("learned", 1)):
         arrays[name][:] = 0
         arrays[name][first : n + first] = block.learning

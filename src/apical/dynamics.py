@@ -1,0 +1,142 @@
+"""Synapse-local dynamics of the update: momentum, RMSprop and Adam as equations of one synapse.
+
+Their state lives in the synapse, and they read nothing but the rule's own update, so a rule stays
+local under them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from apical.errors import LocalityError
+from apical.expressions import names
+
+READS = frozenset({"update", "w"})
+"""What dynamics may read besides their own state and parameters."""
+
+
+@dataclass(frozen=True)
+class UpdateDynamics:
+    """What a synapse makes of the updates that its rule asks for.
+
+    Parameters
+    ----------
+    name
+        What to call it in messages and exports.
+    state
+        Variables of the synapse and where they start [dimensionless].
+    steps
+        Variable and its new value for each, in order, in Brian2's grammar; ``update`` is what
+        the rule asks for.
+    change
+        Change of the weight after these steps [dimensionless].
+    parameters
+        Value of each free number [dimensionless].
+    source
+        Where the equations come from.
+
+    Raises
+    ------
+    LocalityError
+        If an expression reads what the synapse does not hold.
+    """
+
+    name: str
+    state: Mapping[str, float]
+    steps: tuple[tuple[str, str], ...]
+    change: str
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        known = READS | set(self.state) | set(self.parameters)
+        for variable, text in (*self.steps, ("", self.change)):
+            strangers = sorted(names(text) - known)
+            if strangers or (variable and variable not in self.state):
+                wrong = ", ".join(map(repr, strangers)) or repr(variable)
+                raise LocalityError(
+                    f"UpdateDynamics {self.name!r} uses {wrong}, which is neither its state nor a "
+                    f"parameter; it knows {', '.join(sorted(known))}."
+                )
+
+
+def momentum(mu: float = 0.9) -> UpdateDynamics:
+    """Updates that carry on in their direction.
+
+    Parameters
+    ----------
+    mu
+        Share of the last change that is kept [dimensionless].
+
+    References
+    ----------
+    Polyak 1964, doi:10.1016/0041-5553(64)90137-5, eq. 9.
+    """
+    return UpdateDynamics(
+        "momentum",
+        {"m": 0.0},
+        (("m", "mu*m + update"),),
+        "m",
+        {"mu": mu},
+        source="Polyak 1964, doi:10.1016/0041-5553(64)90137-5, eq. 9",
+    )
+
+
+def rmsprop(rate: float = 1e-3, rho: float = 0.99, eps: float = 1e-8) -> UpdateDynamics:
+    """Updates divided by the running root of their mean square.
+
+    Parameters
+    ----------
+    rate
+        Size of a change [dimensionless]; give the rule itself ``eta=1``.
+    rho
+        Share of the mean square that is kept at every update [dimensionless].
+    eps
+        Added to the root [dimensionless].
+
+    References
+    ----------
+    Tieleman & Hinton 2012, Neural Networks for Machine Learning, lecture 6.5.
+    """
+    return UpdateDynamics(
+        "rmsprop",
+        {"v": 0.0},
+        (("v", "rho*v + (1 - rho)*update*update"),),
+        "rate*update/(sqrt(v) + eps)",
+        {"rate": rate, "rho": rho, "eps": eps},
+        source="Tieleman & Hinton 2012, lecture 6.5",
+    )
+
+
+def adam(
+    rate: float = 1e-3, beta_1: float = 0.9, beta_2: float = 0.999, eps: float = 1e-8
+) -> UpdateDynamics:
+    """Updates with momentum, divided by the root of their mean square, both without bias.
+
+    ``p_1`` and ``p_2`` are the powers of `beta_1` and `beta_2` that the synapse has counted up.
+
+    Parameters
+    ----------
+    rate
+        Size of a change [dimensionless]; give the rule itself ``eta=1``.
+    beta_1, beta_2
+        Shares of the mean and of the mean square that are kept [dimensionless].
+    eps
+        Added to the root [dimensionless].
+
+    References
+    ----------
+    Kingma & Ba 2015, arXiv:1412.6980, algorithm 1.
+    """
+    return UpdateDynamics(
+        "adam",
+        {"m": 0.0, "v": 0.0, "p_1": 1.0, "p_2": 1.0},
+        (
+            ("m", "beta_1*m + (1 - beta_1)*update"),
+            ("v", "beta_2*v + (1 - beta_2)*update*update"),
+            ("p_1", "beta_1*p_1"),
+            ("p_2", "beta_2*p_2"),
+        ),
+        "rate*m/(1 - p_1)/(sqrt(v/(1 - p_2)) + eps)",
+        {"rate": rate, "beta_1": beta_1, "beta_2": beta_2, "eps": eps},
+        source="Kingma & Ba 2015, arXiv:1412.6980, algorithm 1",
+    )

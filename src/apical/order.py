@@ -1,0 +1,72 @@
+"""The order in which signals reach populations, forward and back."""
+
+from collections.abc import Iterable
+from graphlib import CycleError, TopologicalSorter
+
+from apical.errors import WiringError
+from apical.network import Network
+from apical.populations import Population
+from apical.projections import Projection
+
+
+def forward_order(network: Network) -> list[Population]:
+    """Return the populations so that each comes after those that drive it.
+
+    Raises
+    ------
+    WiringError
+        If populations drive each other in a circle.
+    """
+    driving = [p for p in network.projections if "drive" in p.carries]
+    return _sorted(network, driving, "The forward projections run")
+
+
+def feedback_order(network: Network) -> list[Population]:
+    """Return the populations that hear feedback, each after those it hears from.
+
+    A population that hears from itself must do so from neurons that hear no other of it.
+
+    Raises
+    ------
+    WiringError
+        If feedback runs in a circle, or a relay comes from a population that hears nothing.
+    """
+    teaching = [p for p in network.projections if "teach" in p.carries]
+    heard = {p.post for p in teaching}
+    for projection in teaching:
+        if _is_relay(projection) and projection.pre not in heard:
+            raise WiringError(
+                f"Projection {projection.name!r} relays what {projection.pre.name!r} hears, but "
+                f"{projection.pre.name!r} hears nothing; let it hear the error first."
+            )
+        if projection.pre is projection.post:
+            _check_self(network, projection)
+    others = [p for p in teaching if _is_relay(p) and p.pre is not p.post]
+    return [p for p in _sorted(network, others, "The feedback pathway runs") if p in heard]
+
+
+def _is_relay(projection: Projection) -> bool:
+    return projection.carries.get("teach") in ("delta", "teach")
+
+
+def _check_self(network: Network, projection: Projection) -> None:
+    reached = network.initial_weights(projection) != 0
+    if (reached.any(axis=0) & reached.any(axis=1)).any():
+        raise WiringError(
+            f"Feedback {projection.name!r} runs in a circle: some neurons of "
+            f"{projection.pre.name!r} both hear and teach neurons of their own population. Mask "
+            "its weights (apical.weights.Masked)."
+        )
+
+
+def _sorted(network: Network, projections: Iterable[Projection], what: str) -> list[Population]:
+    before: dict[str, list[str]] = {p.name: [] for p in network.populations}
+    for projection in projections:
+        before[projection.post.name].append(projection.pre.name)
+    try:
+        names = list(TopologicalSorter(before).static_order())
+    except CycleError as error:
+        circle = " -> ".join(error.args[1])
+        raise WiringError(f"{what} in a circle: {circle}; take one of them out.") from None
+    by_name = {p.name: p for p in network.populations}
+    return [by_name[name] for name in names]

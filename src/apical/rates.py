@@ -1,0 +1,128 @@
+"""Rate populations: neurons of graded activity, and the bias."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from apical.activations import ACTIVATIONS, SOFTMAX, Activation
+from apical.errors import DeviceError, WiringError
+from apical.expressions import substituted
+from apical.populations import NeuronModel, Population
+
+
+@dataclass(frozen=True)
+class Rate(Population):
+    """Neurons of graded activity with an apical dendrite.
+
+    ``tau dx/dt = response(drive) - x``; the dendrite ``teach`` sums the feedback that arrives and
+    does not move the activity. Where there is no time (device ``array``) all is settled.
+
+    Parameters
+    ----------
+    activation
+        What a neuron makes of its drive: a name (``"linear"``, ``"logistic"``, ``"tanh"``,
+        ``"relu"``, ``"leaky_relu"``, ``"gelu"``, ``"softplus"``, ``"softmax"``) or an
+        `Activation`. Softmax is for read-outs on device ``array``.
+    gain
+        Postsynaptic factor of learning: ``"slope"`` of the activation, or ``"one"`` for the
+        read-out under cross-entropy, where the slopes of loss and read-out cancel.
+    tau
+        Time constant [ms].
+    unreliable
+        Probability that a neuron is silent in a trial of learning [dimensionless]; those that
+        are not are then stronger by ``1/(1 - unreliable)``. With learning off none is silent
+        (dropout, Srivastava et al. 2014, section 10).
+    """
+
+    activation: str | Activation = "tanh"
+    gain: Literal["slope", "one"] = "slope"
+    tau: float = 5.0
+    unreliable: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._positive(tau=self.tau)
+        if isinstance(self.activation, str) and self.activation not in {*ACTIVATIONS, SOFTMAX}:
+            raise WiringError(
+                f"Rate {self.name!r}: activation must be an Activation or one of "
+                f"{', '.join([*ACTIVATIONS, SOFTMAX])}, got {self.activation!r}."
+            )
+        if self.gain not in ("slope", "one") or not 0 <= self.unreliable < 1:
+            raise WiringError(
+                f"Rate {self.name!r} needs gain 'slope' or 'one' and 0 <= unreliable < 1, got "
+                f"{self.gain!r} and {self.unreliable!r}."
+            )
+        if self.is_softmax and self.gain != "one":
+            raise WiringError(
+                f"Rate {self.name!r}: softmax has no slope of one neuron alone; give gain='one', "
+                "which is right under cross-entropy."
+            )
+
+    @property
+    def is_softmax(self) -> bool:
+        """Whether the activity is divided by the sum over the population."""
+        return self.activation == SOFTMAX
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        return {"drive": "drive", "teach": "teach"}
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        slope = ("gain", "delta") if self.gain == "one" or self.curve.slope else ()
+        return ("x", *slope, "teach", "drive")
+
+    @property
+    def curve(self) -> Activation:
+        """The activation as expressions."""
+        if isinstance(self.activation, Activation):
+            return self.activation
+        if self.is_softmax:
+            return Activation(SOFTMAX, "exp(drive)")  # up to the sum over the population
+        return ACTIVATIONS[self.activation]
+
+    @property
+    def model(self) -> NeuronModel:
+        if self.is_softmax:
+            raise DeviceError(
+                f"Rate {self.name!r} has a softmax, which divides by the sum over the population; "
+                "only device 'array' runs it. Use 'logistic' in Brian2."
+            )
+        gain = "1" if self.gain == "one" else substituted(self.curve.slope, {"x": "y"})
+        lines = [f"dy/dt = ({self.curve.response} - y)/tau : 1"]
+        lines += ["awake : 1", "x = awake*y : 1"] if self.unreliable else ["x = y : 1"]
+        if "gain" in self.signals:
+            lines += [f"gain = {'awake*' * bool(self.unreliable)}({gain}) : 1"]
+            lines += ["delta = gain*teach : 1"]
+        silent = "1 + int(learning(t) > 0)*(int(rand() >= unreliable)/(1 - unreliable) - 1)"
+        return NeuronModel(
+            "\n".join(lines),
+            at_trial=f"awake = {silent}" if self.unreliable else "",
+            at_reset="y = 0",
+            initial={"awake": 1.0} if self.unreliable else {},
+            parameters={
+                "tau": (self.tau, "ms"),
+                **({"unreliable": (self.unreliable, "1")} if self.unreliable else {}),
+            },
+            method="exponential_euler",
+            summed=("drive", "teach"),
+        )
+
+
+@dataclass(frozen=True)
+class Bias(Population):
+    """One neuron that is always active, so that its synapses are the biases of others."""
+
+    size: int = 1
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        return {}
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        return ("x",)
+
+    @property
+    def model(self) -> NeuronModel:
+        return NeuronModel("x = 1 : 1")

@@ -1,0 +1,164 @@
+"""Updates as sums of rank-one terms, and expressions as functions of arrays.
+
+An update such as ``eta * x_pre * gain_post * teach_post - decay * w`` is a sum of products, each
+of a factor known to the presynaptic neuron, one known to the postsynaptic neuron, and one known to
+the synapse. Over a batch of trials every such product is one matrix product.
+"""
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, reduce
+from itertools import product
+from typing import Any
+
+from apical.errors import DeviceError
+from apical.expressions import names_in, parse, place
+
+Values = Mapping[str, Any]
+ONE = ast.Constant(1)
+
+
+@dataclass(frozen=True)
+class Term:
+    """One product ``synapse * pre * post``; each factor reads one place only.
+
+    Parameters
+    ----------
+    synapse, pre, post
+        Syntax trees; the tree of the number 1 where there is no such factor.
+    """
+
+    synapse: ast.expr
+    pre: ast.expr
+    post: ast.expr
+
+    @property
+    def is_outer(self) -> bool:
+        """Whether it reads a neuron, so that it is summed over the trials of a batch."""
+        return self.pre is not ONE or self.post is not ONE
+
+
+@lru_cache(maxsize=256)
+def terms(text: str) -> tuple[Term, ...]:
+    """Split an update into rank-one terms.
+
+    Raises
+    ------
+    DeviceError
+        If a factor mixes the two neurons, so that it is no matrix product.
+    """
+    return tuple(_term(factors) for factors in _products(parse(text), text))
+
+
+def _places(node: ast.expr) -> frozenset[str]:
+    return frozenset("w" if n == "w" else place(n) for n in names_in(node)) - {"synapse"}
+
+
+def _products(node: ast.expr, text: str) -> list[tuple[ast.expr, ...]]:
+    """Return a sum as the products it is made of, each as its factors."""
+    if len(_places(node)) <= 1:
+        return [(node,)]
+    match node:
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _products(left, text) + _products(right, text)
+        case ast.BinOp(left=left, op=ast.Sub(), right=right):
+            return _products(left, text) + _times(ast.Constant(-1), _products(right, text))
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return _times(ast.Constant(-1), _products(operand, text))
+        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            return _products(operand, text)
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            pairs = product(_products(left, text), _products(right, text))
+            return [a + b for a, b in pairs]
+        case ast.BinOp(left=left, op=ast.Div(), right=right) if len(_places(right)) <= 1:
+            return _times(ast.BinOp(ONE, ast.Div(), right), _products(left, text))
+        case ast.BinOp(left=base, op=ast.Pow(), right=ast.Constant(value=int(power))) if power > 0:
+            return [sum(chosen, ()) for chosen in product(_products(base, text), repeat=power)]
+    raise DeviceError(
+        f"The update {text!r} mixes the two neurons in {ast.unparse(node)!r}. That is local, but "
+        "no matrix product; simulate it in Brian2 (device='cpp_standalone' or 'runtime')."
+    )
+
+
+def _times(factor: ast.expr, products: list[tuple[ast.expr, ...]]) -> list[tuple[ast.expr, ...]]:
+    return [(factor, *rest) for rest in products]
+
+
+def _term(factors: tuple[ast.expr, ...]) -> Term:
+    found: dict[str, list[ast.expr]] = {"synapse": [], "pre": [], "post": []}
+    for factor in factors:
+        where = next(iter(_places(factor)), "synapse")
+        found["synapse" if where == "w" else where].append(factor)
+    return Term(**{where: _product(nodes) for where, nodes in found.items()})
+
+
+def _product(nodes: list[ast.expr]) -> ast.expr:
+    return reduce(lambda a, b: ast.BinOp(a, ast.Mult(), b), nodes) if nodes else ONE
+
+
+_OPERATORS: Mapping[type, Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.And: operator.and_,
+    ast.Or: operator.or_,
+}
+
+
+def compiled(node: ast.expr, functions: Values) -> Callable[[Values], Any]:
+    """Return a function of named arrays that works out an expression.
+
+    Parameters
+    ----------
+    node
+        Syntax tree, as `apical.expressions.parse` returns it.
+    functions
+        What the functions of the grammar do to arrays, and ``not``, by name.
+    """
+    match node:
+        case ast.Constant(value=value):
+            return lambda values: value
+        case ast.Name(id=name):
+            return operator.itemgetter(name)
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            return _apply(functions[name], [compiled(a, functions) for a in arguments])
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return _apply(functions["not"], [compiled(operand, functions)])
+        case ast.UnaryOp(op=sign, operand=operand):
+            return _apply(_OPERATORS[type(sign)], [compiled(operand, functions)])
+        case ast.BinOp(left=left, op=sign, right=right):
+            pair = [compiled(left, functions), compiled(right, functions)]
+            return _apply(_OPERATORS[type(sign)], pair)
+        case ast.BoolOp(op=sign, values=parts):
+            function = _OPERATORS[type(sign)]
+            each = [compiled(part, functions) for part in parts]
+            return lambda values: reduce(function, [f(values) for f in each])
+        case ast.Compare(left=left, ops=[sign], comparators=[right]):
+            pair = [compiled(left, functions), compiled(right, functions)]
+            return _apply(_OPERATORS[type(sign)], pair)
+    raise DeviceError(f"{ast.unparse(node)!r} cannot be worked out on arrays.")
+
+
+def _apply(
+    function: Callable[..., Any], arguments: list[Callable[[Values], Any]]
+) -> Callable[[Values], Any]:
+    if len(arguments) == 1:
+        (only,) = arguments
+        return lambda values: function(only(values))
+    if len(arguments) == 2:
+        first, second = arguments
+        return lambda values: function(first(values), second(values))
+    return lambda values: function(*(argument(values) for argument in arguments))
