@@ -57,6 +57,7 @@ FLOORS: dict[str, float] = {
     "devices.brian.runtime": 7.5,
     "devices.brian.standalone": 7.5,
     "devices": 7.6,
+    "alignment": 7.8,
     "training": 8,
     "metrics": 8,
     "runs": 8.5,

@@ -34,6 +34,7 @@ class FakeSimulator:
 
     brian: Mapping[str, Any] = {}
     compile_seconds = 0.0
+    batch = 1
 
     def __init__(self, network: Network) -> None:
         self.network = network

@@ -115,7 +115,14 @@ class _RunCommand(click.Command):
               help="Factor on learning rates at the end; it falls linearly from 1.")  # fmt: skip
 @click.option("--seed", "seeds", default="0", show_default=True,
               help="Seed, or several (0,1,2): one run each, and their mean.")  # fmt: skip
-@click.option("--device", type=click.Choice(DEVICES), default="cpp_standalone", show_default=True)
+@click.option("--device", type=click.Choice(DEVICES),
+              help="What to run on; by default cpp_standalone for networks that spike, array for "
+              "networks of rates.")  # fmt: skip
+@click.option("--batch", type=click.IntRange(1),
+              help="Trials that learn together, on device array; 64 by default.")  # fmt: skip
+@click.option("--closely", is_flag=True,
+              help="Also measure training accuracy and, on device array, the angle to "
+              "backpropagation, after every epoch.")  # fmt: skip
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32",
               show_default=True)  # fmt: skip
 @click.option("--dt", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True,

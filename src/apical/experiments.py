@@ -7,7 +7,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from apical.datasets import Dataset
 from apical.devices import Simulator, simulate
 from apical.errors import RunError
 from apical.network import Network
-from apical.plausibility import check
+from apical.plausibility import audit
 from apical.progress import TrainingProgress
 from apical.runs import CONFIG, SUMMARY, Checkpoint, RunDirectory, read_json
 from apical.training import Evaluation, Plan, evaluate, steps
@@ -48,8 +48,11 @@ class Experiment:
         As in `Plan`.
     seed
         Seed of the run.
-    device, dtype, dt
-        As in `simulate`; `dt` in [ms].
+    device, dtype, dt, batch
+        As in `simulate`; `dt` in [ms]. By default networks that spike run on ``cpp_standalone``
+        and networks of rates on ``array``, there with 64 trials in a batch.
+    closely
+        As in `apical.training.steps`.
     """
 
     model: str
@@ -63,9 +66,11 @@ class Experiment:
     block: int = 5000
     final_rate: float = 0.05
     seed: int = 0
-    device: str = "cpp_standalone"
+    device: str | None = None
     dtype: Literal["float32", "float64"] = "float32"
     dt: float = 1.0
+    batch: int | None = None
+    closely: bool = False
 
 
 class Stopped(Exception):
@@ -101,10 +106,10 @@ def run(
     prepared = _prepare(experiment)
     config = {
         "name": out.resolve().name,
-        **asdict(experiment),
+        **asdict(prepared.experiment),
         "model_sha256": prepared.model.sha256,
         "data_sha256": fingerprint(prepared.data),
-        "scorecard": [asdict(finding) for finding in check(prepared.network).findings],
+        "scorecard": [asdict(finding) for finding in audit(prepared.network).findings],
         "versions": versions(),
     }
     simulator = prepared.simulator()  # what cannot be simulated leaves no directory behind
@@ -136,7 +141,7 @@ class _Prepared:
     def simulator(self) -> Simulator:
         """Return a new simulator, at its initial state."""
         e = self.experiment
-        return simulate(self.network, e.device, dt=e.dt, dtype=e.dtype)
+        return simulate(self.network, str(e.device), dt=e.dt, dtype=e.dtype, batch=e.batch or 1)
 
 
 def _prepare(experiment: Experiment) -> _Prepared:
@@ -147,7 +152,15 @@ def _prepare(experiment: Experiment) -> _Prepared:
         data = data.split(experiment.validation, rng)
     data = data.subset(experiment.train_trials, experiment.test_trials)
     network = model.describe(data, experiment.seed, experiment.options)
-    return _Prepared(experiment, model, data, network)
+    return _Prepared(_settled(experiment, network), model, data, network)
+
+
+def _settled(experiment: Experiment, network: Network) -> Experiment:
+    """Return the experiment with the device and the batch that suit the network."""
+    spikes = any(population.is_spiking for population in network.populations)
+    device = experiment.device or ("cpp_standalone" if spikes else "array")
+    batch = experiment.batch or (64 if device == "array" else 1)
+    return replace(experiment, device=device, batch=batch)
 
 
 def _read_experiment(directory: RunDirectory) -> Experiment:
@@ -157,7 +170,8 @@ def _read_experiment(directory: RunDirectory) -> Experiment:
     for name, kinds in _FIELDS.items():
         if name not in config:
             raise RunError(f"{path} is damaged: it lacks {name!r}.")
-        if not isinstance(config[name], kinds) or isinstance(config[name], bool):
+        wrong_bool = isinstance(config[name], bool) and kinds is not bool
+        if not isinstance(config[name], kinds) or wrong_bool:
             raise RunError(f"{path} is damaged: {name!r} is {config[name]!r}.")
         found[name] = config[name]
     return Experiment(**{name: found[name] for name in Experiment.__dataclass_fields__})
@@ -179,6 +193,8 @@ _FIELDS: dict[str, Any] = {
     "device": str,
     "dtype": str,
     "dt": int | float,
+    "batch": int,
+    "closely": bool,
     "model_sha256": str,
     "data_sha256": str,
 }
@@ -212,7 +228,7 @@ def _carry_on(
     position = checkpoint.position if checkpoint else None
     done = position.trial if position else 0
     with TrainingProgress(plan.epochs * len(data.train), shown=progress, done=done) as bar:
-        for step in steps(simulator, data, plan, position):
+        for step in steps(simulator, data, plan, position, closely=experiment.closely):
             directory.append(step)
             seconds = before + time.perf_counter() - started - simulator.compile_seconds
             saved = Checkpoint(step.position, simulator.state, directory.metrics_bytes, seconds)
@@ -241,6 +257,7 @@ def _summary(
         "dataset": data.name,
         "device": experiment.device,
         "dtype": experiment.dtype,
+        "batch": experiment.batch,
         "seed": experiment.seed,
         "epochs": experiment.epochs,
         "n_train": len(data.train),

@@ -45,11 +45,12 @@ def draw(
     fields = plotting.receptive_fields(after[f"{first.name}.w"], data.shape)
     drawn: dict[str, Any] = {
         "learning_curve": _learning_curve(directory, data),
-        "raster": _rasters(network, data, before, after, final),
         "confusion": plotting.confusion_matrix(final.labels, final.decided),
         "receptive_fields": fields,
-        "firing_rates": plotting.firing_rates(final.rates),
     }
+    if final.rates:
+        drawn["raster"] = _rasters(network, data, before, after, final)
+        drawn["firing_rates"] = plotting.firing_rates(final.rates)
     with directory.writing(FIGURES) as folder:
         for name, axes in drawn.items():
             plotting.save(axes, folder / f"{name}.png")

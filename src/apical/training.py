@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from apical import seeds
+from apical.alignment import angles_to_backpropagation
 from apical.datasets import Dataset, Samples
 from apical.devices.simulator import Block, Simulator
 from apical.encoding import decisions
@@ -92,7 +93,7 @@ class Evaluation:
     labels, decided
         Class of each sample, and the network's decision, shape (n_samples,).
     rates
-        Mean firing rate of each neuron over all samples [Hz], by population.
+        Mean firing rate of each neuron over all samples [Hz], by population that spikes.
     """
 
     labels: np.ndarray
@@ -125,7 +126,7 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
             values, _ = samples.block(slice(start, start + _SHOWN_AT_ONCE))
             result = simulator.run(Block(values, index=index - start))
             decided.append(decisions(result.counts[network.output.name]))
-            for name, counts in result.counts.items():
+            for name, counts in result.counts.items() if _spikes(simulator) else ():
                 totals[name] = totals.get(name, 0) + counts.sum(axis=0, dtype=np.float64)
     finally:
         simulator.state = before
@@ -139,8 +140,9 @@ _SHOWN_AT_ONCE = 5000
 
 
 def steps(
-    simulator: Simulator, data: Dataset, plan: Plan, start: Position | None = None
-) -> Iterator[Step]:
+    simulator: Simulator, data: Dataset, plan: Plan, start: Position | None = None,
+    *, closely: bool = False,
+) -> Iterator[Step]:  # fmt: skip
     """Train a network, and yield after every block, and before the first.
 
     Between two steps everything a later block depends on is in ``simulator.state`` and the
@@ -156,22 +158,28 @@ def steps(
         How long to train.
     start
         Where to go on; from the beginning by default.
+    closely
+        Whether to measure accuracy on the training samples too, and, on device ``array``, the
+        angle [degrees] between what the network learns and what backpropagation would.
 
     Raises
     ------
     RunError
         If weights diverge. The state before that block can be saved and used.
+    WiringError
+        If there are fewer training samples than learn together.
     """
     position = start or Position()
+    size = _block(simulator, plan, len(data.train))
     if start is None:
-        yield Step(position, _test(simulator, data, 0))
+        yield Step(position, _test(simulator, data, 0, closely))
     total = plan.epochs * len(data.train)
-    per_epoch = -(-len(data.train) // plan.block)
+    per_epoch = -(-len(data.train) // size)
     while position.epoch < plan.epochs:
         order = seeds.stream(simulator.network.seed, "order", index=position.epoch).permutation(
             len(data.train)
         )
-        chosen = order[position.block * plan.block : (position.block + 1) * plan.block]
+        chosen = order[position.block * size : (position.block + 1) * size]
         done = position.trial + np.arange(len(chosen))
         values, labels = data.train.block(chosen)
         factor = 1 - (1 - plan.final_rate) * done / total
@@ -182,7 +190,7 @@ def steps(
         position = Position(position.epoch, position.block + 1, position.trial + len(chosen))
         if position.block == per_epoch:
             position = Position(position.epoch + 1, 0, position.trial)
-            metrics |= _test(simulator, data, position.epoch)
+            metrics |= _test(simulator, data, position.epoch, closely)
         yield Step(position, metrics)
 
 
@@ -211,14 +219,43 @@ def train(
     return taken
 
 
-def _test(simulator: Simulator, data: Dataset, epoch: int) -> dict[str, float]:
-    return {"test_accuracy": evaluate(simulator, data.test, index=-(1 + epoch)).accuracy}
+def _block(simulator: Simulator, plan: Plan, n_train: int) -> int:
+    """Return the trials of a block: whole batches, so that only an epoch's last can be smaller."""
+    batch = simulator.batch
+    if batch > n_train:
+        raise WiringError(
+            f"{batch} trials are to learn together, but there are {n_train} training samples; "
+            "lower batch."
+        )
+    return max(batch, plan.block - plan.block % batch)
+
+
+def _test(simulator: Simulator, data: Dataset, epoch: int, closely: bool) -> dict[str, float]:
+    found = {"test_accuracy": evaluate(simulator, data.test, index=-(1 + epoch)).accuracy}
+    if closely:
+        found["train_accuracy"] = evaluate(simulator, data.train, index=-(1 + epoch)).accuracy
+        if simulator.network.feedback is not None and not _spikes(simulator):
+            values, labels = data.test.block(slice(0, PROBE))
+            angles = angles_to_backpropagation(simulator, Block(values, labels))
+            found |= {f"angle_{name}": angle for name, angle in angles.items()}
+    return found
+
+
+PROBE = 500
+"""Number of test samples over which the angle to backpropagation is measured."""
+
+
+def _spikes(simulator: Simulator) -> bool:
+    return any(population.is_spiking for population in simulator.network.populations)
 
 
 def _rates(simulator: Simulator, counts: Mapping[str, np.ndarray]) -> dict[str, float]:
-    seconds = simulator.network.counted_seconds
+    network = simulator.network
+    spiking = {p.name for p in network.populations if p.is_spiking}
     return {
-        f"rate_{name}": float(np.mean(c, dtype=np.float64)) / seconds for name, c in counts.items()
+        f"rate_{name}": float(np.mean(c, dtype=np.float64)) / network.counted_seconds
+        for name, c in counts.items()
+        if name in spiking
     }
 
 
