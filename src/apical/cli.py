@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from apical import __version__, datasets, models
-from apical.devices import DEVICES
-from apical.errors import ApicalError, WiringError
+from apical.cli_model import ModelCommand, experiment_of, training_options
+from apical.comparison import FIGURE, TABLE, Outcome, compare, table_row
+from apical.errors import ApicalError
 from apical.experiments import Experiment, Stopped, resume, run
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -60,73 +62,14 @@ def commands() -> None:
     """
 
 
-class _RunCommand(click.Command):
-    """`apical run`: its options, and those of the model that is named."""
-
-    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        options_with_value = {
-            name
-            for option in self.params
-            if isinstance(option, click.Option) and not option.is_flag
-            for name in option.opts
-        }
-        named = _first_argument(args, options_with_value)
-        if named is not None:
-            context.meta["model"] = self._checked(models.load(named))
-        return super().parse_args(context, args)
-
-    def get_params(self, context: click.Context) -> list[click.Parameter]:
-        model: models.Model | None = context.meta.get("model")
-        own = super().get_params(context)
-        return own if model is None else [*own, *map(_click_option, model.options)]
-
-    def format_help_text(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        super().format_help_text(context, formatter)
-        if "model" in context.meta:
-            model = context.meta["model"]
-            with formatter.section(f"Model {model.name} (its options come last)"):
-                formatter.write_text("\b\n" + model.doc)
-
-    def _checked(self, model: models.Model) -> models.Model:
-        taken = {option.name for option in model.options} & {p.name for p in self.params}
-        if taken:
-            raise WiringError(
-                f"Model {model.path}: build has the option {min(taken)!r}, which is one of "
-                "'apical run' itself; give it another name."
-            )
-        return model
-
-
-@commands.command("run", cls=_RunCommand, no_args_is_help=True)
+@commands.command("run", cls=ModelCommand, no_args_is_help=True)
 @click.argument("model", required=False)
-@click.option("--dataset", default="digits", show_default=True,
-              help="Data set (see 'apical data list'), or an .npz file with x_train, y_train, "
-              "x_test, y_test.")  # fmt: skip
-@click.option("--data-dir", type=click.Path(), help="Folder with the data set's IDX files.")
-@click.option("--train-trials", type=click.IntRange(1), help="Train on the first N samples only.")
-@click.option("--test-trials", type=click.IntRange(1), help="Test on the first N samples only.")
-@click.option("--validation", type=click.IntRange(0), default=0, show_default=True,
-              help="Hold out N training samples and evaluate on them instead of the test "
-              "samples.")  # fmt: skip
-@click.option("--epochs", type=click.IntRange(0), default=10, show_default=True)
-@click.option("--block", type=click.IntRange(1), default=5000, show_default=True,
-              help="Trials between two checkpoints.")  # fmt: skip
-@click.option("--final-rate", type=click.FloatRange(0, 1), default=0.05, show_default=True,
-              help="Factor on learning rates at the end; it falls linearly from 1.")  # fmt: skip
+@training_options
 @click.option("--seed", "seeds", default="0", show_default=True,
               help="Seed, or several (0,1,2): one run each, and their mean.")  # fmt: skip
-@click.option("--device", type=click.Choice(DEVICES),
-              help="What to run on; by default cpp_standalone for networks that spike, array for "
-              "networks of rates.")  # fmt: skip
-@click.option("--batch", type=click.IntRange(1),
-              help="Trials that learn together, on device array; 64 by default.")  # fmt: skip
 @click.option("--closely", is_flag=True,
               help="Also measure training accuracy and, on device array, the angle to "
               "backpropagation, after every epoch.")  # fmt: skip
-@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32",
-              show_default=True)  # fmt: skip
-@click.option("--dt", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True,
-              help="Time step [ms].")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory; runs/... by default.")
 @click.option("--resume", "resume_from", type=click.Path(path_type=Path),
               help="Go on with the run of this directory; nothing else is needed.")  # fmt: skip
@@ -157,12 +100,9 @@ def run_command(
         raise click.UsageError("Which MODEL? 'apical models' lists them.")
     else:
         loaded: models.Model = context.meta["model"]
-        options = {option.name: given.pop(option.name) for option in loaded.options}
-        if given["dataset"].endswith(".npz"):
-            given["dataset"] = str(Path(given["dataset"]).resolve())
-        given["data_dir"] = given["data_dir"] and str(Path(given["data_dir"]).resolve())
+        described = experiment_of(loaded, given)
         for seed in seeds:
-            experiment = Experiment(str(loaded.path), options, seed=seed, **given)
+            experiment = replace(described, seed=seed)
             folder = _folder(out, loaded.name, experiment, len(seeds) > 1)
             jobs.append((folder, partial(run, experiment, folder, progress=progress, draw=draw)))
     return _run_all(jobs)
@@ -267,23 +207,59 @@ def _folder(out: Path | None, model: str, experiment: Experiment, many: bool) ->
     return next(folder for folder in candidates if not folder.exists())
 
 
-def _first_argument(args: list[str], options_with_value: set[str]) -> str | None:
-    """Return the first argument that is neither an option nor an option's value."""
-    previous = ""
-    for argument in args:
-        if not argument.startswith("-") and previous not in options_with_value:
-            return argument
-        previous = argument
-    return None
+@commands.command("compare", cls=ModelCommand, no_args_is_help=True, leaves_out=("wiring",))
+@click.argument("model")
+@click.option("--wirings", default="bp,fa,dfa,ifa", show_default=True,
+              help="Wirings of the feedback, joined by commas.")  # fmt: skip
+@click.option("--seeds", "n_seeds", type=click.IntRange(1), default=3, show_default=True,
+              help="Number of seeds: 0, 1, ...")  # fmt: skip
+@training_options
+@click.option("--out", type=click.Path(path_type=Path),
+              help="Folder for all runs, the table and the figure; runs/compare-... by default. "
+              "Runs that are there already are used, or gone on with.")  # fmt: skip
+@click.option("--quiet", is_flag=True, help="No progress bars.")
+@click.pass_context
+def compare_command(context: click.Context, model: str, **given: Any) -> int:
+    """Train the network of a MODEL script under several wirings of its feedback.
+
+    One rule, other wirings: backpropagation (bp), feedback alignment (fa), direct (dfa) and
+    indirect (ifa). Prints test and training errors, and draws learning curves and the angle
+    between what each wiring learns and what backpropagation would.
+
+    \b
+    Example:
+      apical compare Nokland_2016_mnist --dataset mnist --wirings bp,dfa --seeds 5 --epochs 20
+    """
+    loaded: models.Model = context.meta["model"]
+    wirings = [wiring.strip() for wiring in given.pop("wirings").split(",")]
+    n_seeds, out, quiet = given.pop("n_seeds"), given.pop("out"), given.pop("quiet")
+    experiment = experiment_of(loaded, given, leaves_out=("wiring",))
+    folder = out or Path("runs") / f"compare-{loaded.name}-{Path(experiment.dataset).stem}"
+    with _interruptible() as stop:
+        try:
+            outcomes = compare(
+                experiment, wirings, range(n_seeds), folder, progress=not quiet, stop=stop
+            )
+        except Stopped:
+            Console().print("Stopped after a checkpoint. Go on with the same command.")
+            return 130
+    Console().print(_comparison_table(outcomes, f"{loaded.name} on {experiment.dataset}"))
+    Console().print(f"Figure: {folder / FIGURE}\nTable: {folder / TABLE}", soft_wrap=True)
+    return 0
 
 
-def _click_option(option: models.Option) -> click.Option:
-    kind: Any = click.Choice(option.choices) if option.choices else option.kind
-    return click.Option(
-        [f"--{option.name.replace('_', '-')}", option.name],
-        type=kind, default=option.default, show_default=option.default is not None,
-        help=option.help,
-    )  # fmt: skip
+def _comparison_table(outcomes: list[Outcome], title: str) -> Table:
+    n_seeds = len(outcomes[0].seconds)
+    table = Table(title=f"{title}: mean and standard deviation of {n_seeds} seeds")
+    for column in ("wiring", "test error", "training error", "training"):
+        table.add_column(column, justify="right")
+    for outcome in outcomes:
+        test, test_sd, train, train_sd, seconds = table_row(outcome)
+        table.add_row(
+            outcome.wiring.upper(), f"{test:.2%} +- {100 * test_sd:.2f}",
+            f"{train:.2%} +- {100 * train_sd:.2f}", f"{seconds:.1f} s",
+        )  # fmt: skip
+    return table
 
 
 @commands.command("models")

@@ -125,7 +125,7 @@ def resume(
     with RunDirectory.reopen(out) as directory:
         if (out / SUMMARY).exists():
             return read_json(out / SUMMARY)
-        experiment = _read_experiment(directory)
+        experiment = _experiment(directory.path / CONFIG, directory.config)
         prepared = _prepare(experiment)
         _check_same(directory, prepared)
         return _carry_on(directory, prepared, prepared.simulator(), progress, draw, stop)
@@ -163,9 +163,18 @@ def _settled(experiment: Experiment, network: Network) -> Experiment:
     return replace(experiment, device=device, batch=batch)
 
 
-def _read_experiment(directory: RunDirectory) -> Experiment:
-    """Return the experiment of a configuration, or say what is wrong with the file."""
-    path, config = directory.path / CONFIG, directory.config
+def read_experiment(out: Path) -> Experiment:
+    """Return what the run of a directory is a run of.
+
+    Raises
+    ------
+    RunError
+        If the configuration is damaged.
+    """
+    return _experiment(out / CONFIG, read_json(out / CONFIG))
+
+
+def _experiment(path: Path, config: Mapping[str, Any]) -> Experiment:
     found = {}
     for name, kinds in _FIELDS.items():
         if name not in config:

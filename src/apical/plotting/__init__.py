@@ -15,6 +15,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike, NDArray
 
 from apical.plotting.checks import checked, indices, percent, refuse
+from apical.plotting.comparing import comparison as comparison
 from apical.plotting.style import PALETTE as PALETTE
 from apical.plotting.style import STYLE as STYLE
 from apical.plotting.style import (

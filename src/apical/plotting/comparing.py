@@ -1,0 +1,83 @@
+"""Learning curves of several wirings, and how far each is from backpropagation."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullLocator
+from numpy.typing import NDArray
+
+from apical.plotting.checks import refuse
+from apical.plotting.style import NotebookFigure, color, styled
+
+MOST_PANELS = 4
+
+
+@styled
+def comparison(curves: Mapping[str, Mapping[str, NDArray[np.floating]]]) -> Sequence[Axes]:
+    """Draw error [%] and angle to backpropagation [degrees] over epochs, for several wirings.
+
+    Parameters
+    ----------
+    curves
+        Name of the wiring -> metric -> values after every epoch, shape (n_seeds, n_epochs + 1).
+        Metrics are ``test_accuracy``, ``train_accuracy`` and ``angle_<projection>``.
+
+    Returns
+    -------
+    Axes
+        The error, then one for each projection that has an angle, from the input on; of many
+        the first three and the last.
+    """
+    if not curves:
+        refuse("curves", "one wiring or more", "none", "compare at least one")
+    projections = _projections(curves)
+    figure = NotebookFigure(figsize=(4.2 + 1.7 * len(projections), 3.2), layout="constrained")
+    widths = [2.4] + [1.0] * len(projections)
+    axes = np.atleast_1d(figure.subplots(1, len(widths), width_ratios=widths))
+    for k, (wiring, metrics) in enumerate(curves.items()):
+        _errors(axes[0], wiring, metrics, color(k))
+        for ax, projection in zip(axes[1:], projections, strict=True):
+            _angles(ax, wiring, metrics.get(f"angle_{projection}"), color(k))
+    axes[0].set(xlabel="epochs", ylabel="error, learning off [%]", yscale="log")
+    axes[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes[0].yaxis.set_minor_locator(NullLocator())
+    axes[0].yaxis.set_major_formatter(lambda y, _: f"{y:g}")
+    axes[0].legend(fontsize=8)
+    for ax, projection in zip(axes[1:], projections, strict=True):
+        ax.set(xlabel="epochs", ylim=(0, 100), yticks=[0, 30, 60, 90])
+        ax.set_title(projection.replace("_to_", " to\n").replace("_", " "), fontsize=8)
+        ax.axhline(90, color="#6E6E6E", linewidth=0.8, linestyle=(0, (1, 2)))
+        ax.tick_params(labelleft=ax is axes[1])
+    if projections:
+        axes[1].set_ylabel("angle to backpropagation [degrees]")
+    return list(axes)
+
+
+def _projections(curves: Mapping[str, Mapping[str, NDArray[np.floating]]]) -> list[str]:
+    """Return the projections that have an angle, biases left out."""
+    metrics = next(iter(curves.values()))
+    found = [name.removeprefix("angle_") for name in metrics if name.startswith("angle_")]
+    found = [name for name in found if not name.startswith("bias")]
+    return found if len(found) <= MOST_PANELS else [*found[: MOST_PANELS - 1], found[-1]]
+
+
+def _errors(ax: Axes, wiring: str, metrics: Mapping[str, NDArray[np.floating]], color: str) -> None:
+    tested = 100 * (1 - metrics["test_accuracy"])
+    epochs = np.arange(tested.shape[1])
+    ax.plot(epochs, tested.mean(axis=0), color=color, label=f"{wiring}, test")
+    if len(tested) > 1:
+        ax.plot(epochs, tested.T, color=color, linewidth=0.6, alpha=0.35)
+    if "train_accuracy" in metrics:
+        trained = 100 * (1 - metrics["train_accuracy"].mean(axis=0))
+        trained[trained <= 0] = np.nan  # no error has no place on a logarithmic axis
+        ax.plot(epochs, trained, ":", color=color, label=f"{wiring}, training")
+
+
+def _angles(ax: Axes, wiring: str, values: NDArray[np.floating] | None, color: str) -> None:
+    if values is None:
+        return
+    epochs = np.arange(values.shape[1])
+    seen = ~np.isnan(values).all(axis=0)
+    if seen.any():
+        ax.plot(epochs[seen], np.nanmean(values[:, seen], axis=0), color=color, label=wiring)
