@@ -63,14 +63,21 @@ def evaluate(node: ast.expr, values: Mapping[str, float]) -> Any:
 
 def joined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     """Return expressions one level deeper."""
-    signs = ["+", "-", "*", "/", "%", "**", "<", "<=", ">", ">=", "==", "!=", "and", "or"]
-    binary = st.builds("({} {} {})".format, inner, st.sampled_from(signs), inner)
+    binary = st.builds("({} {} {})".format, inner, st.sampled_from(["+", "-", "*", "/", "%", "**"]),
+                       inner)  # fmt: skip
     products = st.builds("({}*{})".format, inner, inner)
-    unary = st.builds("({}{})".format, st.sampled_from(["-", "+", "not "]), inner)
+    unary = st.builds("({}{})".format, st.sampled_from(["-", "+"]), inner)
     of_one = st.sampled_from(sorted(FUNCTIONS - {"clip"}))
     calls = st.builds("{}({})".format, of_one, inner)
     clips = st.builds("clip({}, {}, {})".format, inner, inner, inner)
-    return binary | products | unary | calls | clips
+    signs = st.sampled_from(["<", "<=", ">", ">=", "==", "!="])
+    compared = st.builds("({} {} {})".format, inner, signs, inner)
+    conditions = st.one_of(
+        compared,
+        st.builds("({} {} {})".format, compared, st.sampled_from(["and", "or"]), compared),
+        st.builds("(not {})".format, compared),
+    )
+    return binary | products | unary | calls | clips | conditions.map("int{}".format)
 
 
 NUMBERS = st.sampled_from(["0", "1", "2", "0.5", "1e-3"])
@@ -80,7 +87,7 @@ VALUES = st.fixed_dictionaries({name: st.floats(-3, 3) for name in NAMES})
 
 @given(EXPRESSIONS, VALUES)
 @example("eta * x_pre * gain_post * teach_post", dict.fromkeys(NAMES, 2.0))
-@example("not x_pre", dict.fromkeys(NAMES, 2.0))
+@example("int(not x_pre > 0)", dict.fromkeys(NAMES, 2.0))
 @example("exp(x_pre)", dict.fromkeys(NAMES, 2.0))
 @example("clip(x_pre, 1, 2)", dict.fromkeys(NAMES, 2.0))
 def test_what_vanishes_is_zero(text: str, values: dict[str, float]) -> None:
@@ -117,7 +124,7 @@ def test_vanishing_is_seen(text: str) -> None:
         "eta * x_pre - w",
         "w / x_pre",
         "exp(x_pre)",
-        "not x_pre",
+        "int(not x_pre > 0)",
         "x_pre + 1",
         "int(x_pre <= 0)",
         "clip(x_pre, 1, 2)",
@@ -181,6 +188,14 @@ def test_place(name: str, where: str) -> None:
         ("rand()", "calls 'rand'"),
         ("exp(x=w)", "calls 'exp'"),
         ("exp(w)(w)", r"calls 'exp\(w\)'"),
+        ("x_pre > 1", r"is a condition, not a number; write int\(x_pre > 1\)"),
+        ("w * (x_pre > 1)", r"uses 'x_pre > 1' as a number; write int\(x_pre > 1\)"),
+        ("int(0 < x_pre < 1)", "compares three things at once in '0 < x_pre < 1'"),
+        ("int(x_pre and w)", "uses 'x_pre' as a condition; compare it"),
+        ("int(not w)", "uses 'w' as a condition; compare it"),
+        ("clip(x_pre)", "gives clip 1 arguments; it takes 3"),
+        ("exp()", "gives exp 0 arguments; it takes 1"),
+        ("w * True", "holds True; only numbers"),
     ],
 )
 def test_what_is_no_arithmetic_is_refused(text: str, message: str) -> None:

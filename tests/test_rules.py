@@ -19,7 +19,14 @@ IDENTIFIERS = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,11}", fullmatch=True).filt
 )
 STRANGERS = IDENTIFIERS.filter(lambda name: place(name) == "synapse" and name not in RESERVED)
 FORMS = st.sampled_from(
-    ["{}", "eta * {}", "w - eta * x_pre * ({} > 0)", "exp({} * w)", "-{} / 2", "x_pre and {}"]
+    [
+        "{}",
+        "eta * {}",
+        "w - eta * x_pre * int({} > 0)",
+        "exp({} * w)",
+        "-{} / 2",
+        "int({} > 1 or w > 1)",
+    ]
 )
 
 

@@ -67,7 +67,7 @@ def parse(text: str) -> ast.expr:
                 f"{text!r} uses {type(node).__name__}; allowed are arithmetic, comparisons, "
                 "numbers, names and function calls."
             )
-        if isinstance(node, ast.Constant) and not isinstance(node.value, int | float):
+        if isinstance(node, ast.Constant) and type(node.value) not in (int, float):
             raise LocalityError(f"{text!r} holds {node.value!r}; only numbers are allowed.")
         if isinstance(node, ast.Call) and (
             not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS or node.keywords
@@ -76,7 +76,55 @@ def parse(text: str) -> ast.expr:
                 f"{text!r} calls {ast.unparse(node.func)!r}; "
                 f"allowed functions are {', '.join(sorted(FUNCTIONS))}."
             )
+    if _is_condition(tree.body, text):
+        raise LocalityError(
+            f"{text!r} is a condition, not a number; write int({ast.unparse(tree.body)})."
+        )
     return tree.body
+
+
+def _is_condition(node: ast.expr, text: str) -> bool:
+    """Say whether a part is true or false rather than a number, and refuse what mixes the two."""
+    match node:
+        case ast.Compare(left=left, comparators=others):
+            if len(others) > 1:
+                raise LocalityError(
+                    f"{text!r} compares three things at once in {ast.unparse(node)!r}; join two "
+                    "comparisons by 'and'."
+                )
+            _expect(False, [left, *others], text)
+            return True
+        case ast.BoolOp(values=parts):
+            _expect(True, parts, text)
+            return True
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            _expect(True, [operand], text)
+            return True
+        case ast.UnaryOp(operand=operand):
+            _expect(False, [operand], text)
+        case ast.BinOp(left=left, right=right):
+            _expect(False, [left, right], text)
+        case ast.Call(func=ast.Name(id=function), args=arguments):
+            number = 3 if function == "clip" else 1
+            if len(arguments) != number:
+                raise LocalityError(
+                    f"{text!r} gives {function} {len(arguments)} arguments; it takes {number}."
+                )
+            if function == "int":
+                _is_condition(arguments[0], text)
+            else:
+                _expect(False, arguments, text)
+    return False
+
+
+def _expect(condition: bool, parts: list[ast.expr], text: str) -> None:
+    for part in parts:
+        if _is_condition(part, text) is not condition:
+            raise LocalityError(
+                f"{text!r} uses {ast.unparse(part)!r} as a "
+                + ("condition; compare it with a number." if condition else
+                   f"number; write int({ast.unparse(part)}).")
+            )  # fmt: skip
 
 
 def names(text: str) -> frozenset[str]:

@@ -58,9 +58,14 @@ def _places(node: ast.expr) -> frozenset[str]:
 
 def _products(node: ast.expr, text: str) -> list[tuple[ast.expr, ...]]:
     """Return a sum as the products it is made of, each as its factors."""
-    if len(_places(node)) <= 1:
-        return [(node,)]
     match node:
+        # numbers are kept out of factors: they scale a whole matrix product at no cost
+        case ast.BinOp(left=left, op=ast.Mult(), right=right) if not _places(left):
+            return _times(left, _products(right, text))
+        case ast.BinOp(left=left, op=ast.Mult(), right=right) if not _places(right):
+            return _times(right, _products(left, text))
+        case _ if len(_places(node)) <= 1:
+            return [(node,)]
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return _products(left, text) + _products(right, text)
         case ast.BinOp(left=left, op=ast.Sub(), right=right):
@@ -118,47 +123,54 @@ _OPERATORS: Mapping[type, Callable[..., Any]] = {
 }
 
 
-def compiled(node: ast.expr, functions: Values) -> Callable[[Values], Any]:
-    """Return a function of named arrays that works out an expression.
+def parts(node: ast.expr) -> tuple[str | type, list[ast.expr]]:
+    """Return what the outermost operation of an expression is, and what it works on.
+
+    Parameters
+    ----------
+    node
+        Syntax tree, as `apical.expressions.parse` returns it, of neither a name nor a number.
+
+    Returns
+    -------
+    tuple
+        Name of a function of the grammar, ``"not"``, or the class of an operator in `ast`; and
+        one or more syntax trees.
+    """
+    match node:
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            return name, arguments
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return "not", [operand]
+        case ast.UnaryOp(op=sign, operand=operand):
+            return type(sign), [operand]
+        case ast.BinOp(left=left, op=sign, right=right):
+            return type(sign), [left, right]
+        case ast.BoolOp(op=sign, values=[first, second]):
+            return type(sign), [first, second]
+        case ast.BoolOp(op=sign, values=[first, *rest]):
+            return type(sign), [first, ast.BoolOp(sign, rest)]
+        case ast.Compare(left=left, ops=[sign], comparators=[right]):
+            return type(sign), [left, right]
+    raise DeviceError(f"{ast.unparse(node)!r} cannot be worked out on arrays.")
+
+
+def compiled(node: ast.expr, functions: Mapping[Any, Callable[..., Any]]) -> Callable[[Values], Any]:
+    """Return a function of named values that works out an expression.
 
     Parameters
     ----------
     node
         Syntax tree, as `apical.expressions.parse` returns it.
     functions
-        What the functions of the grammar do to arrays, and ``not``, by name.
+        What the functions of the grammar do, and ``not``, by name.
     """
     match node:
         case ast.Constant(value=value):
             return lambda values: value
         case ast.Name(id=name):
             return operator.itemgetter(name)
-        case ast.Call(func=ast.Name(id=name), args=arguments):
-            return _apply(functions[name], [compiled(a, functions) for a in arguments])
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return _apply(functions["not"], [compiled(operand, functions)])
-        case ast.UnaryOp(op=sign, operand=operand):
-            return _apply(_OPERATORS[type(sign)], [compiled(operand, functions)])
-        case ast.BinOp(left=left, op=sign, right=right):
-            pair = [compiled(left, functions), compiled(right, functions)]
-            return _apply(_OPERATORS[type(sign)], pair)
-        case ast.BoolOp(op=sign, values=parts):
-            function = _OPERATORS[type(sign)]
-            each = [compiled(part, functions) for part in parts]
-            return lambda values: reduce(function, [f(values) for f in each])
-        case ast.Compare(left=left, ops=[sign], comparators=[right]):
-            pair = [compiled(left, functions), compiled(right, functions)]
-            return _apply(_OPERATORS[type(sign)], pair)
-    raise DeviceError(f"{ast.unparse(node)!r} cannot be worked out on arrays.")
-
-
-def _apply(
-    function: Callable[..., Any], arguments: list[Callable[[Values], Any]]
-) -> Callable[[Values], Any]:
-    if len(arguments) == 1:
-        (only,) = arguments
-        return lambda values: function(only(values))
-    if len(arguments) == 2:
-        first, second = arguments
-        return lambda values: function(first(values), second(values))
-    return lambda values: function(*(argument(values) for argument in arguments))
+    what, nodes = parts(node)
+    function = functions[what] if isinstance(what, str) else _OPERATORS[what]
+    arguments = [compiled(argument, functions) for argument in nodes]
+    return lambda values: function(*[argument(values) for argument in arguments])
