@@ -24,7 +24,7 @@ from apical import check, cli, datasets, models
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(ROOT.glob("*.md"))
-MODELS = sorted((ROOT / "models").glob("*.py"))
+MODELS = [path for path in sorted((ROOT / "models").glob("*.py")) if not models.is_study(path)]
 
 
 def modules() -> list[str]:
@@ -141,24 +141,29 @@ def test_every_choice_of_a_model_is_plausible(path: Path) -> None:
     model = models.load(str(path))
     data = datasets.load("digits")
     choices = [[(o.name, choice) for choice in o.choices] for o in model.options if o.choices]
-    for options in itertools.product(*choices):
-        assert check(model.build(data, 0, **dict(options))).is_local
+    for options in map(dict, itertools.product(*choices)):
+        card = check(model.build(data, 0, **options), transport=True)
+        assert card.is_local == (options.get("wiring") != "bp")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
 def test_every_model_trains_through_the_command(path: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    short = ["--train-trials", "20", "--test-trials", "20", "--epochs", "1", "--no-figures"]
+    net = models.load(str(path)).build(datasets.load("digits"), 0)
+    spikes = any(population.is_spiking for population in net.populations)
+    device = "runtime" if spikes else "array"
+    short = ["--batch", "1" if spikes else "10"]
+    short += ["--train-trials", "20", "--test-trials", "20", "--epochs", "1", "--no-figures"]
     command = [sys.executable, "-c", "from apical.cli import main; main()", "run", str(path)]
     ended = subprocess.run(
-        [*command, *short, "--device", "runtime", "--quiet", "--out", str(out)],
+        [*command, *short, "--device", device, "--quiet", "--out", str(out)],
         cwd=tmp_path, capture_output=True, text=True, timeout=600,
         env={**os.environ, "COLUMNS": "200"},
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     summary = json.loads((out / "summary.json").read_text())
-    assert (summary["n_train"], summary["n_test"], summary["device"]) == (20, 20, "runtime")
+    assert (summary["n_train"], summary["n_test"], summary["device"]) == (20, 20, device)
     assert 0 <= summary["test_accuracy"] <= 1
     with (out / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -27,6 +27,7 @@ FLOORS: dict[str, float] = {
     "dynamics": 1,
     "idx": 0.5,
     "progress": 1,
+    "studies": 1,
     "records": 1,
     "sources": 0.5,
     "populations": 2,

@@ -39,7 +39,11 @@ def test_shipped_models_are_found_by_name_path_and_file_name(here: Path) -> None
     assert paths == {SHIPPED / "spiking_dfa.py"}
 
 
-@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.py")), ids=lambda path: path.stem)
+TRAINABLE = [path for path in sorted(SHIPPED.glob("*.py")) if not models.is_study(path)]
+STUDIES = [path for path in sorted(SHIPPED.glob("*.py")) if models.is_study(path)]
+
+
+@pytest.mark.parametrize("path", TRAINABLE, ids=lambda path: path.stem)
 def test_every_shipped_model_builds_with_its_defaults(path: Path) -> None:
     model = models.load(str(path))
     assert model.doc
@@ -47,6 +51,25 @@ def test_every_shipped_model_builds_with_its_defaults(path: Path) -> None:
     net = model.build(data, 5)
     # the network takes its shape from the data, so that data never fail to fit a model
     assert (net.seed, net.stimulus.size, net.output.size) == (5, data.n_inputs, data.n_classes)
+
+
+def test_studies_are_listed_and_refused_with_the_command_that_runs_them(here: Path) -> None:
+    study = script(here / "models", "data, seed", name="study.py")
+    study.write_text('"""Compare."""\n\ndef main(): ...\n')
+    assert models.available()["study"][1] == "Compare. [study: python models/study.py]"
+    with pytest.raises(WiringError, match="is a study.* run 'python models/study.py --help'"):
+        models.load("study")
+
+
+def test_a_model_may_have_a_main_too(here: Path) -> None:
+    path = script(here, "data, seed", "def main(): ...")
+    assert models.load(str(path)).name == "mine"
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_every_shipped_study_is_refused_as_a_model(path: Path) -> None:
+    with pytest.raises(WiringError, match="is a study"):
+        models.load(str(path))
 
 
 def test_models_folder_here_goes_first(here: Path) -> None:

@@ -100,16 +100,31 @@ def folders() -> list[Path]:
 
 
 def available() -> dict[str, tuple[Path, str]]:
-    """Return the known models: name -> (script, first line of its docstring)."""
+    """Return the known models and studies: name -> (script, first line of its docstring)."""
     found: dict[str, tuple[Path, str]] = {}
     for folder in folders():
         for path in sorted(folder.glob("*.py")):
             try:
                 doc = ast.get_docstring(ast.parse(path.read_text())) or ""
+                doc = doc.partition("\n")[0]
+                doc += f" [study: python {path}]" if is_study(path) else ""
             except (SyntaxError, ValueError) as error:
-                doc = f"(does not parse: {error})"
-            found.setdefault(path.stem, (path, doc.partition("\n")[0]))
+                doc = f"(does not parse: {error})".partition("\n")[0]
+            found.setdefault(path.stem, (path, doc))
     return found
+
+
+def is_study(path: Path) -> bool:
+    """Say whether a script is a study: it brings a command of its own, and no network to train.
+
+    Parameters
+    ----------
+    path
+        The script. It is read, not run: a study defines ``main`` and no ``build``.
+    """
+    body = ast.parse(path.read_text()).body
+    names = {node.name for node in body if isinstance(node, ast.FunctionDef)}
+    return "main" in names and "build" not in names
 
 
 def load(name: str) -> Model:
@@ -129,6 +144,15 @@ def load(name: str) -> Model:
                 "Give one of them, or the path of a script."
             )
         path = known[path.stem][0]
+    try:
+        study = is_study(path)
+    except (SyntaxError, ValueError):
+        study = False  # importing says what is wrong
+    if study:
+        raise WiringError(
+            f"{path} is a study: it compares networks by a command of its own and is no model to "
+            f"train; run 'python {path} --help'."
+        )
     module = _imported(path.resolve())
     build = getattr(module, "build", None)
     if not callable(build):

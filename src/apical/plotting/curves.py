@@ -1,0 +1,84 @@
+"""Curves of anything that was measured along the way, one panel beside the other."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike, NDArray
+
+from apical.plotting.checks import checked, refuse
+from apical.plotting.style import NotebookFigure, color, new_axes, styled
+
+_GREY = "#6E6E6E"
+
+
+@styled
+def panels(n: int, *, width: float = 4.0, height: float = 3.2) -> NDArray[Any]:
+    """Return the Axes of a new figure, one beside the other, shape (n,).
+
+    Parameters
+    ----------
+    n
+        Number of panels.
+    width, height
+        Size of each [inches].
+    """
+    if n < 1:
+        refuse("n", "1 panel or more", f"{n}", "ask for as many as there are things to show")
+    figure = NotebookFigure(figsize=(n * width, height), layout="constrained")
+    return figure.subplots(1, n, squeeze=False)[0]
+
+
+@styled
+def curves(
+    series: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    xlabel: str,
+    ylabel: str,
+    *,
+    levels: Mapping[str, float] | None = None,
+    title: str = "",
+    log_x: bool = False,
+    log_y: bool = False,
+    first_color: int = 0,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw one or more curves, each of one run or of several.
+
+    Parameters
+    ----------
+    series
+        Name -> (x, y): x of shape (n_points,), y of that shape or (n_runs, n_points): a thin line
+        for each run, a thick one for their mean. The names make the legend.
+    xlabel, ylabel
+        What the axes show, with units.
+    levels
+        Values to draw as dotted lines, by the names to write beside them.
+    title
+        Text above.
+    log_x, log_y
+        Whether an axis is logarithmic.
+    first_color
+        Number of the first curve's colour, so that panels can agree on colours.
+    ax
+        Axes to draw into; a new figure by default.
+    """
+    if not series:
+        refuse("series", "one curve or more", "none", "give name -> (x, y)")
+    ax = new_axes(ax, (5.2, 3.4))
+    for k, (name, (x, y)) in enumerate(series.items(), start=first_color):
+        where, do = f"series[{name!r}]", "give one y for each x"
+        at = checked(where, x, "finite numbers", do)
+        runs = checked(where, y, "finite numbers", do, ndim=None)
+        runs = runs[None] if runs.ndim == 1 else runs
+        if runs.ndim != 2 or runs.shape[1] != len(at) or not runs.size:
+            refuse(where, f"y in rows of {len(at)}", f"shape {runs.shape}", do)
+        if len(runs) > 1:
+            ax.plot(at, runs.T, color=color(k), linewidth=0.7, alpha=0.35)
+        label = name if len(runs) == 1 else f"{name}, mean of {len(runs)}"
+        ax.plot(at, runs.mean(axis=0), color=color(k), label=label, zorder=3)
+    for name, level in (levels or {}).items():
+        ax.axhline(level, color=_GREY, linewidth=1, linestyle=(0, (1, 2)), label=name)
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    ax.set(xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
+    ax.legend(fontsize=8)
+    return ax

@@ -1,0 +1,63 @@
+"""What studies share: model scripts that compare networks, with a command of their own."""
+
+import csv
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from apical.errors import ApicalError, DataError
+
+
+def run(command: Callable[[], Any]) -> None:
+    """Run the command of a study; every error that is ours is one line and exit code 2.
+
+    Parameters
+    ----------
+    command
+        Reads its arguments from the command line, for instance a function made by click.
+    """
+    try:
+        command()
+    except ApicalError as error:
+        print(f"apical: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"apical: {where}{error.strerror or error}.", file=sys.stderr)
+        sys.exit(2)
+
+
+def numbers(text: str) -> list[int]:
+    """Return the seeds of a text such as ``"0,1,2"``."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise DataError(
+            f"Seeds must be whole numbers joined by commas, got {text!r}; give for instance 0,1,2."
+        ) from None
+
+
+def folder(path: Path) -> Path:
+    """Return a folder that a study may write into, made if it is not there."""
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    """Write rows as a CSV file, and return its path.
+
+    Parameters
+    ----------
+    path
+        The file; one that is there is replaced.
+    rows
+        Column -> value; all with the columns of the first.
+    """
+    if not rows:
+        raise DataError(f"Table {path} needs one row or more, got none.")
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
