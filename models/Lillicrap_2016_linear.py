@@ -7,6 +7,11 @@ eta = 1e-3, without biases. Forward weights start uniform in +-0.01, feedback is
 
 To reach: the angle between the hidden update of FA and that of backpropagation at the same
 weights falls from about 90 degrees to below 35 within a few hundred to a few thousand steps.
+Reached: below 35 degrees after 200, 140, 200, 220 and 160 steps (seeds 0 to 4; in the mean 91
+degrees at the start, 30 after 3,000 steps). The loss falls sooner than under BP, whose feedback
+is at first as small as the forward weights.
+
+    python models/Lillicrap_2016_linear.py --seed 0,1,2,3,4
 """
 
 from pathlib import Path

@@ -1,15 +1,19 @@
 """Curves of anything that was measured along the way, one panel beside the other."""
 
 from collections.abc import Mapping
+from itertools import cycle
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from apical.plotting.checks import checked, refuse
 from apical.plotting.style import NotebookFigure, color, new_axes, styled
 
 _GREY = "#6E6E6E"
+_DASHES = ((1, 2), (5, 3), (7, 2, 1, 2))
 
 
 @styled
@@ -52,7 +56,7 @@ def curves(
     xlabel, ylabel
         What the axes show, with units.
     levels
-        Values to draw as dotted lines, by the names to write beside them.
+        Values to draw as grey lines, by their names in the legend.
     title
         Text above.
     log_x, log_y
@@ -64,7 +68,7 @@ def curves(
     """
     if not series:
         refuse("series", "one curve or more", "none", "give name -> (x, y)")
-    ax = new_axes(ax, (5.2, 3.4))
+    ax, whole = new_axes(ax, (5.2, 3.4)), True
     for k, (name, (x, y)) in enumerate(series.items(), start=first_color):
         where, do = f"series[{name!r}]", "give one y for each x"
         at = checked(where, x, "finite numbers", do)
@@ -76,9 +80,17 @@ def curves(
             ax.plot(at, runs.T, color=color(k), linewidth=0.7, alpha=0.35)
         label = name if len(runs) == 1 else f"{name}, mean of {len(runs)}"
         ax.plot(at, runs.mean(axis=0), color=color(k), label=label, zorder=3)
-    for name, level in (levels or {}).items():
-        ax.axhline(level, color=_GREY, linewidth=1, linestyle=(0, (1, 2)), label=name)
+        whole &= bool(np.all(at == np.round(at)))
+    for (name, level), dashes in zip((levels or {}).items(), cycle(_DASHES), strict=False):
+        ax.axhline(level, color=_GREY, linewidth=1, linestyle=(0, dashes), label=name)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.set(xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
+    if whole and not log_x:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))  # steps and epochs have no halves
+    if log_y:
+        low, high = ax.get_ylim()
+        shown = "123456789" if high < 10 * low else "25"  # first digits between powers of ten
+        ax.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
+        ax.yaxis.set_minor_formatter(lambda y, _: f"{y:g}" if f"{y:e}"[0] in shown else "")
     ax.legend(fontsize=8)
     return ax
