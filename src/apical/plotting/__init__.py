@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from apical.plotting.checks import checked, indices, percent, refuse
 from apical.plotting.comparing import comparison as comparison
+from apical.plotting.lines import curves as curves
+from apical.plotting.lines import panels as panels
 from apical.plotting.style import PALETTE as PALETTE
 from apical.plotting.style import STYLE as STYLE
 from apical.plotting.style import (
