@@ -35,7 +35,6 @@ from apical import (
 )
 from apical.alignment import angles_to_backpropagation
 from apical.encoding import Graded
-from apical.plotting.curves import curves, panels
 
 N_IN, N_HIDDEN, N_OUT = 30, 20, 10
 PROBES = 200
@@ -83,10 +82,10 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
         chosen = [row[what] for row in rows if row["wiring"] == wiring]
         return np.reshape(chosen, (-1, len(steps)))
 
-    loss, angle = panels(2)
+    loss, angle = plotting.panels(2)
     by_name = {w.upper(): (steps, runs(w, "loss")) for w in ("bp", "fa")}
-    curves(by_name, "steps [trials]", "squared error / that at no output", ax=loss)
-    curves(
+    plotting.curves(by_name, "steps [trials]", "squared error / that at no output", ax=loss)
+    plotting.curves(
         {"FA": (steps, runs("fa", "angle"))}, "steps [trials]",
         "angle to BP's hidden update [degrees]", levels={"35 degrees": 35.0}, first_color=1,
         ax=angle,

@@ -40,7 +40,6 @@ from apical import (
     studies,
 )
 from apical.encoding import Graded
-from apical.plotting.curves import curves
 
 RATES = {"bp": 1.367e-3, "fa": 3.151e-4, "dfa": 3.151e-4, "ifa": 3.151e-4}
 """Learning rates of the published configurations; those of FA and IFA are those of DFA."""
@@ -122,7 +121,7 @@ def main(
         click.echo(f"{wiring}: test loss {np.mean(tested, axis=0)[-1]:.4f} after {epochs} epochs")
     studies.write_table(out / "loss.csv", rows)
     levels = {"BP, published": 0.0942, "DFA, published": 0.2995} if dataset == "mnist" else None
-    ax = curves(
+    ax = plotting.curves(
         series, "epochs", "test loss [per pixel of variance 1]",
         levels=levels, log_y=True,
     )  # fmt: skip

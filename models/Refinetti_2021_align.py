@@ -44,7 +44,6 @@ from apical import (
 )
 from apical.alignment import angles_to_backpropagation
 from apical.encoding import Graded
-from apical.plotting.curves import curves, panels
 
 BATCH = 32
 
@@ -97,13 +96,15 @@ def draw(rows: list[dict[str, Any]], layers: int, path: Path) -> None:
     def series(what: str, factor: float = 1.0) -> tuple[list[int], np.ndarray]:
         return steps, factor * np.reshape([row[what] for row in seen], (-1, len(steps)))
 
-    angle, accuracy = panels(2)
+    angle, accuracy = plotting.panels(2)
     named = {f"hidden population {k}": series(f"hidden_{k}") for k in range(1, layers + 1)}
     label = f"updates, each of {BATCH} trials"
-    curves(named, label, "angle to BP's update [degrees]", log_x=True, ax=angle)
+    plotting.curves(named, label, "angle to BP's update [degrees]", log_x=True, ax=angle)
     angle.set(ylim=(0, 110), yticks=[0, 30, 60, 90])
     named = {f"{x} samples": series(f"{x}_accuracy", 100.0) for x in ("training", "test")}
-    curves(named, label, "accuracy, learning off [%]", log_x=True, first_color=layers, ax=accuracy)
+    plotting.curves(
+        named, label, "accuracy, learning off [%]", log_x=True, first_color=layers, ax=accuracy
+    )
     plotting.save([angle, accuracy], path)
 
 

@@ -50,6 +50,7 @@ def draw_all() -> dict[str, Any]:
         "fields": plotting.receptive_fields(rng().normal(size=(12, 9)), (3, 4)),
         "weights": plotting.receptive_fields(rng().normal(size=(12, 9)), (12,)),
         "rates": plotting.firing_rates({"hidden": [0.0, 1.0, 5.0]}),
+        "curves": plotting.curves({"a": ([0, 1], [1.0, 2.0])}, "steps", "loss", log_y=True),
     }
 
 
@@ -258,6 +259,36 @@ def test_firing_rates_chooses_its_axis(rates: list[float], log: bool | None, sca
 # --------------------------------------------------------------------------- figures and files
 
 
+def test_curves_draw_each_run_thinly_and_their_mean() -> None:
+    runs = {"FA": ([0, 5, 9], [[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]), "BP": ([0, 1], [0.5, 0.1])}
+    ax = plotting.curves(runs, "steps", "loss", levels={"published": 0.3, "chance": 0.9})
+    assert_allclose(line(ax, "FA, mean of 2").get_ydata(), [2, 2, 2])
+    assert_allclose(line(ax, "BP").get_ydata(), [0.5, 0.1])
+    assert len(ax.lines) == 2 + 1 + 1 + 2
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("steps", "loss")
+    assert line(ax, "FA, mean of 2").get_color() != line(ax, "BP").get_color()
+
+
+def test_whole_numbers_get_whole_ticks() -> None:
+    ax = plotting.curves({"a": ([0, 1, 2], [1.0, 2.0, 3.0])}, "epochs", "loss")
+    assert all(tick == round(tick) for tick in ax.get_xticks())
+
+
+@pytest.mark.parametrize(("values", "shown"), [([1.0, 6.0], "4"), ([0.01, 6.0], "0.05")])
+def test_logarithmic_axes_have_plain_numbers(values: list[float], shown: str) -> None:
+    ax = plotting.curves({"a": ([0, 1], values)}, "epochs", "loss", log_y=True)
+    ax.figure.draw_without_rendering()
+    labels = [tick.get_text() for tick in ax.get_yticklabels(which="both")]
+    assert shown in labels
+    assert "0.04" not in labels
+
+
+def test_panels_stand_in_a_row() -> None:
+    assert plotting.panels(3).shape == (3,)
+    (ax,) = plotting.panels(1)
+    assert plotting.curves({"a": ([0], [1.0])}, "x", "y", ax=ax) is ax
+
+
 def test_every_function_leaves_the_settings_and_pyplot_alone() -> None:
     before = dict(matplotlib.rcParams)
     drawn = draw_all()
@@ -384,6 +415,10 @@ def spikes_of_a(times: object, neurons: object) -> Callable[[], object]:
         (lambda: plotting.firing_rates({}), "rates: needs populations"),
         (lambda: plotting.firing_rates({"a": []}), "rates: .* leave out the empty"),
         (lambda: plotting.firing_rates({"a": [-1.0]}), r"rates\['a'\]: needs rates >= 0 Hz"),
+        (lambda: plotting.curves({}, "x", "y"), "series: needs one curve or more"),
+        (lambda: plotting.curves({"a": ([0, 1], [1.0])}, "x", "y"), r"series\['a'\]: .* rows of 2"),
+        (lambda: plotting.curves({"a": ([0], [np.nan])}, "x", "y"), r"series\['a'\]: needs finite"),
+        (lambda: plotting.panels(0), "n: needs 1 panel"),
         (lambda: plotting.save(draw_all()["curve"], "a.pdf"), r"path: needs a .png file"),
         (lambda: plotting.save(draw_all()["curve"], "no/such/folder/a.png"), "existing folder"),
         (lambda: plotting.save(list(draw_all().values())[:2], "a.png"), "got 2 figures"),
