@@ -12,7 +12,7 @@ from apical.errors import DeviceError
 from apical.expressions import parse
 from apical.terms import compiled, terms
 
-FUNCTIONS = NumpyLibrary("float64").functions
+FUNCTIONS = NumpyLibrary("float64").operations
 LEAVES = st.sampled_from(
     ["x_pre", "x_post", "teach_post", "w", "eta", "2", "0.5", "int(x_pre > 0.3)"]
 )

@@ -234,7 +234,7 @@ class Graded(Encoder):
         )
 
     def drive(self, values: np.ndarray) -> np.ndarray:
-        return np.asarray(values, dtype=np.float64)
+        return np.asarray(values)
 
 
 def _check_rate(encoder: Encoder, rate: float, total: float) -> None:

@@ -155,7 +155,9 @@ def parts(node: ast.expr) -> tuple[str | type, list[ast.expr]]:
     raise DeviceError(f"{ast.unparse(node)!r} cannot be worked out on arrays.")
 
 
-def compiled(node: ast.expr, functions: Mapping[Any, Callable[..., Any]]) -> Callable[[Values], Any]:
+def compiled(
+    node: ast.expr, functions: Mapping[Any, Callable[..., Any]]
+) -> Callable[[Values], Any]:
     """Return a function of named values that works out an expression.
 
     Parameters

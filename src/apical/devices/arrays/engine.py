@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from apical import seeds
-from apical.devices.arrays.learning import Learner
-from apical.devices.arrays.numpy_library import NumpyLibrary
+from apical.devices.arrays.learning import Learner, Pairs
+from apical.devices.arrays.library import Library, Workspace
 from apical.devices.arrays.settling import Settling, Signals
 from apical.devices.simulator import Block, BlockResult, check_block, check_state
 from apical.errors import DeviceError
@@ -24,7 +24,7 @@ class ArraySimulator:
     compile_seconds = 0.0
 
     def __init__(
-        self, network: Network, library: NumpyLibrary, batch: int, record: Collection[str]
+        self, network: Network, library: Library, batch: int, record: Collection[str]
     ) -> None:
         check_network(network)
         self.network, self.batch, self._library = network, batch, library
@@ -34,7 +34,8 @@ class ArraySimulator:
             for p in network.projections
             if not isinstance(p.weights, TransposeOf)
         }
-        self._learners = [Learner(p, p.rule, library) for p in network.plastic if p.rule]
+        room = Workspace(library)
+        self._learners = [Learner(p, p.rule, library, room) for p in network.plastic if p.rule]
         self._dynamics = {item.projection.name: item.initial_state() for item in self._learners}
         self._settling = Settling(network, library, self._weights)
 
@@ -113,14 +114,12 @@ class ArraySimulator:
         check_block(self.network, block)
         signals = self._settle(block.values, block.shown(self.network.output.size), None)
         self._settling.teach(signals)
-        return {
-            item.projection.name: self._library.back(
-                item.update(
-                    self._weights[item.projection.name], self._reader(item, signals), len(block)
-                )
-            )
-            for item in self._learners
-        }
+        found = {}
+        for item in self._learners:
+            name, update = item.projection.name, self._library.empty(item.shape)
+            item.update(self._weights[name], self._pairs(item, signals), len(block), update)
+            found[name] = self._library.back(update)
+        return found
 
     def _settle(
         self, values: np.ndarray, shown: np.ndarray | None, rng: np.random.Generator | None
@@ -128,28 +127,26 @@ class ArraySimulator:
         encoder, library = self.network.stimulus.encoder, self._library
         target = None if shown is None else library.array(shown)
         with np.errstate(over="ignore", invalid="ignore"):  # found out by whoever trains
-            return self._settling.forward(library.array(encoder.drive(values)), target, rng)
+            return self._settling.forward(library.taken(encoder.drive(values)), target, rng)
 
     def _learn(self, signals: Signals, factor: float) -> None:
         self._settling.teach(signals)
-        readers = [self._reader(item, signals) for item in self._learners]
-        n_trials = len(signals[self.network.stimulus.name, "x"])
-        pairs = [
-            item.vectors(reader, n_trials)
-            for item, reader in zip(self._learners, readers, strict=True)
-        ]
-        for item, vectors in zip(self._learners, pairs, strict=True):
+        n_trials = signals.n_trials
+        pairs = [self._pairs(item, signals) for item in self._learners]
+        for item, brought in zip(self._learners, pairs, strict=True):
             name = item.projection.name
-            item.learn(self._weights[name], self._dynamics[name], vectors, n_trials, factor)
+            item.learn(self._weights[name], self._dynamics[name], brought, n_trials, factor)
 
-    def _reader(self, item: Learner, signals: Signals) -> Any:
-        ends = {"pre": item.projection.pre, "post": item.projection.post}
-
-        def read(name: str) -> Any:
-            signal, _, end = name.rpartition("_")
-            return self._settling.signal(signals, ends[end], signal)
-
-        return read
+    def _pairs(self, item: Learner, signals: Signals) -> Pairs:
+        """Return what the two neurons bring to each term of a rule."""
+        pre, post = item.projection.pre, item.projection.post
+        return [
+            (
+                self._settling.factor(signals, pre, outer.pre),
+                self._settling.factor(signals, post, outer.post),
+            )
+            for outer in item.outers
+        ]
 
 
 def check_network(network: Network) -> None:

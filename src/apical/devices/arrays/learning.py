@@ -1,11 +1,15 @@
 """One projection that learns, on arrays: its rule's string, a matrix product for each term."""
 
-from collections.abc import Callable, Mapping
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
-from apical.devices.arrays.numpy_library import NumpyLibrary
+from apical.devices.arrays.library import Library, Workspace
+from apical.devices.arrays.programs import Factor, Formula
+from apical.devices.arrays.stepping import Stepping
 from apical.dynamics import UpdateDynamics
-from apical.expressions import names, names_in, parse
+from apical.expressions import names_in
 from apical.projections import Projection
 from apical.rules import LearningRule
 from apical.terms import Term, compiled, terms
@@ -13,8 +17,8 @@ from apical.terms import Term, compiled, terms
 STRIP = 2**15
 """Weights worked on at a time, where an update needs more than a matrix product: 128 kB."""
 
-Signal = Callable[[str], Any]
-"""Returns a signal of a neuron, shape (n_trials, n), by its name with ``_pre`` or ``_post``."""
+Pairs = Sequence[tuple[Any, Any]]
+"""For each term, what the two neurons bring: shapes (n_trials, n_pre) and (n_trials, n_post)."""
 
 
 class Learner:
@@ -28,26 +32,35 @@ class Learner:
         Its rule.
     library
         Whose arrays.
+    room
+        Arrays for what is worked out on the way.
     """
 
-    def __init__(self, projection: Projection, rule: LearningRule, library: NumpyLibrary) -> None:
-        self.projection, self.rule, self.library = projection, rule, library
-        functions = library.functions
+    def __init__(
+        self, projection: Projection, rule: LearningRule, library: Library, room: Workspace
+    ) -> None:
+        self.projection, self._rule, self._library, self._room = projection, rule, library, room
         found = terms(rule.update)
-        self._outer = [_Outer(t, projection, library) for t in found if t.is_outer]
-        self._alone = [compiled(t.synapse, functions) for t in found if not t.is_outer]
-        self._dynamics = _Dynamics(rule.dynamics, functions) if rule.dynamics else None
-        self._is_plain = not (
-            self._dynamics or self._alone or any(outer.reads_weight for outer in self._outer)
-        )
+        outers = [Outer(t, rule.parameters, library, room) for t in found if t.is_outer]
+        self.outers = sorted(outers, key=lambda outer: outer.reads_weight)
+        """Terms that are products of what the two neurons know."""
+        alone = [term.synapse for term in found if not term.is_outer]
+        self._alone = Formula(_sum(alone), library, room, rule.parameters) if alone else None
+        # Without dynamics, products go where the weights are, and what a synapse adds by itself is
+        # the change that is made before.
+        self._in_place = not (rule.dynamics or any(outer.reads_weight for outer in outers))
+        dynamics = rule.dynamics or UpdateDynamics("none", {}, (), "update")
+        if self._in_place and alone:
+            text = ast.unparse(_sum(alone))
+            dynamics = UpdateDynamics("alone", {}, (), text, rule.parameters)
+        self._dynamics = dynamics
+        self._stepping = Stepping(dynamics, library, room)
 
     def initial_state(self) -> dict[str, Any]:
         """Return the variables of the dynamics, shape (n_pre, n_post), or () where all agree."""
-        if self._dynamics is None:
-            return {}
         return {
-            name: self.library.full(value, () if name in self._dynamics.shared else self.shape)
-            for name, value in self._dynamics.dynamics.state.items()
+            name: self._library.full(value, () if name in self._stepping.shared else self.shape)
+            for name, value in self._dynamics.state.items()
         }
 
     @property
@@ -55,18 +68,36 @@ class Learner:
         """Shape of the weights."""
         return self.projection.shape
 
-    def vectors(self, signal: Signal, n_trials: int) -> list[tuple[Any, Any]]:
-        """Return what the two neurons bring to each term, from signals of the two populations."""
-        return [outer.vectors(signal, self.rule.parameters, n_trials) for outer in self._outer]
+    def update(self, w: Any, pairs: Pairs, n_trials: int, out: Any) -> None:
+        """Put what the rule asks of some rows of the weights into `out`, without its dynamics.
 
-    def update(self, w: Any, signal: Signal, n_trials: int) -> Any:
-        """Return what the rule asks for, shape (n_pre, n_post), without its dynamics."""
-        return self._update(w, self.vectors(signal, n_trials), n_trials)
+        Parameters
+        ----------
+        w
+            Some rows of the weights, shape (n_rows, n_post).
+        pairs
+            What the two neurons bring to each of `outers`; of the presynaptic ones these rows.
+        n_trials
+            Number of trials in the batch; the update is their mean.
+        out
+            Where the update is written, shape (n_rows, n_post).
+        """
+        if not self.outers or self.outers[0].reads_weight:
+            out[:] = 0
+        for number, (outer, (x, d)) in enumerate(zip(self.outers, pairs, strict=True)):
+            if not outer.reads_weight:
+                self._library.outer(x, d, out, outer.size / n_trials, add=number > 0)
+                continue
+            product = self._room("product", w.shape)
+            self._library.outer(x, d, product, 1 / n_trials, add=False)
+            product *= outer.weigh({"w": w}, "of synapses", w.shape)
+            out += product
+        if self._alone:
+            out += self._alone({"w": w}, "of synapses", w.shape)
 
     def learn(
-        self, w: Any, state: dict[str, Any], pairs: list[tuple[Any, Any]], n_trials: int,
-        factor: float,
-    ) -> None:  # fmt: skip
+        self, w: Any, state: dict[str, Any], pairs: Pairs, n_trials: int, factor: float
+    ) -> None:
         """Change the weights `w` and the `state` of their dynamics, in place.
 
         Parameters
@@ -76,124 +107,62 @@ class Learner:
         state
             Variables of the dynamics, by name.
         pairs
-            What `vectors` returned before any weight of this batch was changed.
+            What the two neurons bring to each of `outers`.
         n_trials
             Number of trials in the batch; the update is their mean.
         factor
             Factor on the learning rate [dimensionless].
         """
-        if self._is_plain:
-            for outer, (x, d) in zip(self._outer, pairs, strict=True):
-                size = factor * outer.size(self.rule.parameters) / n_trials
-                self.library.outer(x, d, w, size, add=True)
-            self._hold(w)
-            return
-        rows = max(1, STRIP // self.shape[1])
-        for start in range(0, self.shape[0], rows):
-            strip = slice(start, min(start + rows, self.shape[0]))
-            update = self._update(w[strip], [(x[:, strip], d) for x, d in pairs], n_trials)
-            if self._dynamics is not None:
-                values = {**self.rule.parameters, "w": w[strip], "update": update}
-                update = self._dynamics.change(values, state, strip)
-            update *= factor
-            w[strip] += update
-            self._hold(w[strip])
-        if self._dynamics is not None:
-            self._dynamics.step_shared(state)
-
-    def _update(self, w: Any, pairs: list[tuple[Any, Any]], n_trials: int) -> Any:
-        """Return what the rule asks of some rows of the weights."""
-        values = {**self.rule.parameters, "w": w}
-        update = None
-        for outer, (x, d) in zip(self._outer, pairs, strict=True):
-            product = self.library.empty(w.shape)
-            size = 1.0 if outer.reads_weight else outer.size(self.rule.parameters)
-            self.library.outer(x, d, product, size / n_trials, add=False)
-            if outer.reads_weight:
-                product *= outer.synapse(values)
-            update = product if update is None else update + product
-        for alone in self._alone:
-            change = self.library.full(alone(values), w.shape)
-            update = change if update is None else update + change
-        return update
-
-    def _hold(self, w: Any) -> None:
+        if not self._in_place or self._alone:
+            plan = self._stepping.begun(state, factor)
+            for strip in self._strips(n_trials):
+                values = {"w": w[strip]}
+                if not self._in_place:
+                    values["update"] = self._room("update", values["w"].shape)
+                    values |= {k: v[strip] for k, v in state.items() if len(v.shape)}
+                    part = [(x[:, strip], d) for x, d in pairs]
+                    self.update(values["w"], part, n_trials, values["update"])
+                self._stepping.step(plan, values)
+        if self._in_place:
+            for outer, (x, d) in zip(self.outers, pairs, strict=True):
+                self._library.outer(x, d, w, factor * outer.size / n_trials, add=True)
         if self.projection.bounds is not None:
-            self.library.clip(w, *self.projection.bounds)
+            self._library.clip(w, *self.projection.bounds)
+
+    def _strips(self, n_trials: int) -> Iterator[slice]:
+        """Yield the rows to work on at a time: few, but as many as trials, or products are slow."""
+        n_pre, n_post = self.shape
+        rows = max(n_trials, STRIP // n_post, 1)
+        for start in range(0, n_pre, rows):
+            yield slice(start, min(start + rows, n_pre))
 
 
-class _Outer:
-    """A term that is a product of what the two neurons know."""
+class Outer:
+    """A term that is a product of what the two neurons know.
 
-    def __init__(self, term: Term, projection: Projection, library: NumpyLibrary) -> None:
-        self._library, self._shape = library, projection.shape
-        functions = library.functions
-        self._pre, self._post = compiled(term.pre, functions), compiled(term.post, functions)
-        self.synapse = compiled(term.synapse, functions)
+    Parameters
+    ----------
+    term
+        Which.
+    parameters
+        Value of each free number of the rule.
+    library
+        Whose arrays.
+    room
+        Arrays for what is worked out on the way.
+    """
+
+    def __init__(
+        self, term: Term, parameters: Mapping[str, float], library: Library, room: Workspace
+    ) -> None:
+        self.pre = Factor(term.pre, parameters, library, room)
+        self.post = Factor(term.post, parameters, library, room)
         self.reads_weight = "w" in names_in(term.synapse)
-
-    def size(self, parameters: Mapping[str, float]) -> float:
-        return float(self.synapse(parameters))
-
-    def vectors(
-        self, signal: Signal, parameters: Mapping[str, float], n_trials: int
-    ) -> tuple[Any, Any]:
-        """Return what the two neurons bring, shapes (n_trials, n_pre) and (n_trials, n_post)."""
-        values = _Lazy(signal, parameters)
-        found = []
-        for factor, n in zip((self._pre, self._post), self._shape, strict=True):
-            value = factor(values)
-            if getattr(value, "shape", ()) != (n_trials, n):
-                value = self._library.full(value, (n_trials, n))
-            found.append(value)
-        return found[0], found[1]
+        if self.reads_weight:
+            self.weigh = Formula(term.synapse, library, room, parameters)
+        else:
+            self.size = float(compiled(term.synapse, library.operations)(parameters))
 
 
-class _Dynamics:
-    """Update dynamics as functions of arrays."""
-
-    def __init__(self, dynamics: UpdateDynamics, functions: Mapping[str, Any]) -> None:
-        self.dynamics = dynamics
-        self._steps = [(name, compiled(parse(text), functions)) for name, text in dynamics.steps]
-        self._change = compiled(parse(dynamics.change), functions)
-        self.shared = _shared(dynamics)
-
-    def change(self, values: dict[str, Any], state: dict[str, Any], strip: slice) -> Any:
-        """Step the state of some rows, and return the change of their weights."""
-        values |= self.dynamics.parameters
-        values |= {k: v if k in self.shared else v[strip] for k, v in state.items()}
-        for name, step in self._steps:
-            values[name] = step(values)
-            if name not in self.shared:
-                state[name][strip] = values[name]
-        return self._change(values)
-
-    def step_shared(self, state: dict[str, Any]) -> None:
-        """Step the variables that are the same in all synapses."""
-        values = {**self.dynamics.parameters, **{name: state[name] for name in self.shared}}
-        for name, step in self._steps:
-            if name in self.shared:
-                values[name] = step(values)
-                state[name][...] = values[name]
-
-
-def _shared(dynamics: UpdateDynamics) -> frozenset[str]:
-    """Return the variables that hang on no signal, so that all synapses agree on them."""
-    shared = set(dynamics.state)
-    while True:
-        known = shared | set(dynamics.parameters)
-        own = {name for name, text in dynamics.steps if not names(text) <= known}
-        if not own & shared:
-            return frozenset(shared)
-        shared -= own
-
-
-class _Lazy(dict[str, Any]):
-    """Parameters by name, and signals worked out when they are asked for."""
-
-    def __init__(self, signal: Signal, parameters: Mapping[str, float]) -> None:
-        super().__init__(parameters)
-        self._signal = signal
-
-    def __missing__(self, name: str) -> Any:
-        return self._signal(name)
+def _sum(nodes: Sequence[ast.expr]) -> ast.expr:
+    return reduce(lambda a, b: ast.BinOp(a, ast.Add(), b), nodes)

@@ -15,13 +15,19 @@ from apical.devices.arrays.library import Library
 
 Array = np.ndarray
 
+
+def _whole(x: Any, out: Array | None = None) -> Any:
+    """Return a number, or a condition, cut to a whole number, in floating point."""
+    return np.trunc(x) * 1.0 if out is None else np.trunc(x, out=out)
+
+
 _OPERATIONS: Mapping[Any, Callable[..., Any]] = {
     "abs": np.absolute,
     "ceil": np.ceil,
     "clip": np.clip,
     "exp": np.exp,
     "floor": np.floor,
-    "int": np.trunc,
+    "int": _whole,
     "log": np.log,
     "sign": np.sign,
     "sqrt": np.sqrt,
@@ -59,7 +65,9 @@ class NumpyLibrary(Library):
 
     def __init__(self, dtype: str) -> None:
         self.dtype = np.dtype(dtype)
-        self._gemm = blas.sgemm if self.dtype == np.float32 else blas.dgemm
+        single = self.dtype == np.float32
+        self._gemm = blas.sgemm if single else blas.dgemm
+        self._gemv = blas.sgemv if single else blas.dgemv
 
     def array(self, values: np.ndarray) -> Array:
         return np.array(values, dtype=self.dtype, order="C")
@@ -86,7 +94,10 @@ class NumpyLibrary(Library):
         self._gemm(1, w.T, x.T, float(add), out.T, trans_a=transposed, overwrite_c=True)
 
     def outer(self, x: Array, d: Array, out: Array, factor: float, *, add: bool) -> None:
-        self._gemm(factor, d.T, x.T, float(add), out.T, trans_b=True, overwrite_c=True)
+        if x.shape[1] == 1:  # a bias
+            self._gemv(factor, d.T, x[:, 0], float(add), out[0], overwrite_y=True)
+        else:
+            self._gemm(factor, d.T, x.T, float(add), out.T, trans_b=True, overwrite_c=True)
 
     def softmax(self, drive: Array) -> Array:
         x = np.exp(drive - drive.max(axis=1, keepdims=True))

@@ -1,11 +1,12 @@
 """One batch of trials, settled: the signals of every population, worked out when asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from apical.devices.arrays.numpy_library import NumpyLibrary
+from apical.devices.arrays.library import Library, Workspace
+from apical.devices.arrays.programs import Factor, Formula
 from apical.error_neurons import RateError
 from apical.expressions import parse
 from apical.network import Network
@@ -13,11 +14,25 @@ from apical.order import feedback_order, forward_order
 from apical.populations import Population, Stimulus
 from apical.projections import Projection, TransposeOf
 from apical.rates import Bias, Rate
-from apical.terms import compiled
 from apical.weights import Identity
 
-Signals = dict[tuple[str, str], Any]
-"""Arrays by name of population and signal, shape (n_trials, n)."""
+Carry = Callable[[Any, Any, bool], None]
+"""Brings a signal, shape (n_trials, n_pre), to an input, shape (n_trials, n_post): puts it there or
+adds it."""
+
+
+class Signals(dict[tuple[str, str], Any]):
+    """Arrays of one batch by name of population and signal, shape (n_trials, n).
+
+    Parameters
+    ----------
+    n_trials
+        Number of trials.
+    """
+
+    def __init__(self, n_trials: int) -> None:
+        super().__init__()
+        self.n_trials = n_trials
 
 
 class Settling:
@@ -30,29 +45,50 @@ class Settling:
     library
         Whose arrays.
     weights
-        Weights by name of projection; changed by others, read here.
+        Weights by name of projection; their content is changed by others, and read here.
     """
 
-    def __init__(self, network: Network, library: NumpyLibrary, weights: Mapping[str, Any]) -> None:
-        self.network, self.library, self.weights = network, library, weights
+    def __init__(self, network: Network, library: Library, weights: Mapping[str, Any]) -> None:
+        self.library, self._weights, self._room = library, weights, Workspace(library)
         self._forward = [p for p in forward_order(network) if not isinstance(p, Bias)]
         self._feedback = feedback_order(network)
         rates = [p for p in network.populations if isinstance(p, Rate)]
-        functions = library.functions
-        self._responses = {p.name: compiled(parse(p.curve.response), functions) for p in rates}
+        self._responses = {p.name: self._formula(p.curve.response) for p in rates}
         self._slopes = {
-            p.name: compiled(parse("1" if p.gain == "one" else p.curve.slope), functions)
+            p.name: self._formula("1" if p.gain == "one" else p.curve.slope)
             for p in rates
             if "gain" in p.signals
         }
+        self._delta = self._formula("gain*teach")
+        # Biases come first: a product that is added to an array costs no more than one put there.
+        projections = sorted(network.projections, key=lambda p: not isinstance(p.pre, Bias))
         self._onto = {
             (population.name, target): [
-                (p, p.carries[target]) for p in network.projections
+                (p.pre, p.carries[target], self._carry(p))
+                for p in projections
                 if p.post is population and target in p.carries
             ]
             for population in network.populations
             for target in ("drive", "teach")
-        }  # fmt: skip
+        }
+
+    def _formula(self, text: str) -> Formula:
+        return Formula(parse(text), self.library, self._room)
+
+    def _carry(self, projection: Projection) -> Carry:
+        """Return how signals cross a projection."""
+        source, product = projection.weights, self.library.product
+        if isinstance(source, Identity) and projection.rule is None:
+            weight = source.weight
+            return lambda x, total, add: _put(x if weight == 1 else weight * x, total, add)
+        if isinstance(projection.pre, Bias):
+            row = self._weights[projection.name]
+            return lambda x, total, add: _put(row, total, add)
+        if isinstance(source, TransposeOf):
+            back = self._weights[source.projection.name]
+            return lambda x, total, add: product(x, back, total, add=add, transposed=True)
+        w = self._weights[projection.name]
+        return lambda x, total, add: product(x, w, total, add=add)
 
     def forward(self, values: Any, shown: Any, rng: np.random.Generator | None) -> Signals:
         """Return the activity of every population.
@@ -66,74 +102,87 @@ class Settling:
         rng
             Draws which unreliable neurons are silent; None for none.
         """
-        signals: Signals = {}
+        signals = Signals(len(values))
         for population in self._forward:
-            if isinstance(population, Stimulus):
+            if isinstance(population, Rate):
+                self._respond(population, signals, rng)
+            elif isinstance(population, Stimulus):
                 unreliable = getattr(population.encoder, "unreliable", 0.0)
-                signals[population.name, "x"] = self._kept(values, unreliable, rng)
-            elif isinstance(population, Rate):
-                self._respond(population, signals, len(values), rng)
+                awake = self._awake(unreliable, values.shape, rng)
+                signals[population.name, "x"] = values if awake is None else awake * values
             elif isinstance(population, RateError) and shown is not None:
-                arrived = self._sum(population, "drive", signals, len(values))
-                signals[population.name, "x"] = shown - arrived
+                signals[population.name, "x"] = shown - self._sum(population, "drive", signals)
         return signals
 
     def teach(self, signals: Signals) -> None:
         """Add ``teach`` of every population that hears feedback."""
         for population in self._feedback:
-            n_trials = len(signals[population.name, "x"])
-            heard = self._sum(population, "teach", signals, n_trials)
-            signals[population.name, "teach"] = heard
-            for projection, carried in self._onto[population.name, "teach"]:
-                if projection.pre is population:
-                    sent = self.signal(signals, population, carried)
-                    self._arrive(projection, sent, heard, add=True)
+            heard = signals[population.name, "teach"] = self._sum(population, "teach", signals)
+            for pre, carried, carry in self._onto[population.name, "teach"]:
+                if pre is population:
+                    carry(self.signal(signals, population, carried), heard, True)
                     signals.pop((population.name, "delta"), None)  # it was of a part
 
     def signal(self, signals: Signals, population: Population, name: str) -> Any:
-        """Return a signal, shape (n_trials, n), or a number where it is the same everywhere."""
+        """Return a signal, shape (n_trials, n), or one that broadcasts to it."""
         found = signals.get((population.name, name))
         if found is not None:
             return found
-        if isinstance(population, Bias):
-            n_trials = len(signals[self.network.stimulus.name, "x"])
-            found = self.library.full(1.0, (n_trials, 1))
-        elif name == "gain":
+        if name == "gain":
             found = self._gain(population, signals)
         elif name == "delta":
-            gain = self.signal(signals, population, "gain")
-            found = gain * signals[population.name, "teach"]
+            values = {read: self.signal(signals, population, read) for read in ("gain", "teach")}
+            found = self._formed(self._delta, values, population, name, signals)
+        elif isinstance(population, Bias):
+            found = self.library.full(1.0, (signals.n_trials, 1))
         else:
             found = self.library.full(0.0, (1, population.size))  # hears nothing
         signals[population.name, name] = found
         return found
 
-    def _gain(self, population: Population, signals: Signals) -> Any:
-        awake = signals.get((population.name, "awake"))
-        values = {"x": signals[population.name, "x"], "drive": signals[population.name, "drive"]}
-        if awake is None:
-            return self._slopes[population.name](values)
-        values["x"] = signals[population.name, "y"]
-        return awake * self._slopes[population.name](values)
+    def factor(self, signals: Signals, population: Population, factor: Factor) -> Any:
+        """Return what the neurons of a population bring to a rule, shape (n_trials, n)."""
+        known = signals.get((population.name, factor.key))
+        if known is not None:
+            return known
+        values = {
+            name: self.signal(signals, population, signal)
+            for name, signal in factor.signals.items()
+        }
+        found = self._formed(factor.formula, values, population, factor.key, signals)
+        shape = signals.n_trials, population.size
+        if tuple(found.shape) != shape:
+            found = self.library.full(found, shape)
+        signals[population.name, factor.key] = found
+        return found
 
-    def _respond(
-        self, population: Rate, signals: Signals, n_trials: int, rng: np.random.Generator | None
-    ) -> None:
-        drive = self._sum(population, "drive", signals, n_trials)
-        signals[population.name, "drive"] = drive
+    def _formed(
+        self, formula: Formula, values: Mapping[str, Any], population: Population, name: str,
+        signals: Signals,
+    ) -> Any:  # fmt: skip
+        """Work out a signal, in the array that is kept for it."""
+        return formula(values, (population.name, name), (signals.n_trials, population.size))
+
+    def _gain(self, population: Population, signals: Signals) -> Any:
+        name = population.name
+        awake = signals.get((name, "awake"))
+        x = signals[name, "x" if awake is None else "y"]
+        values = {"x": x, "drive": signals[name, "drive"]}
+        gain = self._formed(self._slopes[name], values, population, "gain", signals)
+        return gain if awake is None else awake * gain
+
+    def _respond(self, population: Rate, signals: Signals, rng: np.random.Generator | None) -> None:
+        name = population.name
+        drive = signals[name, "drive"] = self._sum(population, "drive", signals)
         if population.is_softmax:
             y = self.library.softmax(drive)
         else:
-            y = self._responses[population.name]({"drive": drive})
-        awake = self._awake(population.unreliable, y.shape, rng)
+            y = self._formed(self._responses[name], {"drive": drive}, population, "x", signals)
+        awake = self._awake(population.unreliable, drive.shape, rng)
         if awake is not None:
-            signals[population.name, "awake"], signals[population.name, "y"] = awake, y
+            signals[name, "awake"], signals[name, "y"] = awake, y
             y = awake * y
-        signals[population.name, "x"] = y
-
-    def _kept(self, x: Any, unreliable: float, rng: np.random.Generator | None) -> Any:
-        awake = self._awake(unreliable, x.shape, rng)
-        return x if awake is None else x * awake
+        signals[name, "x"] = y
 
     def _awake(
         self, unreliable: float, shape: tuple[int, ...], rng: np.random.Generator | None
@@ -141,32 +190,26 @@ class Settling:
         if not unreliable or rng is None:
             return None
         drawn = rng.random(shape, np.float32) >= unreliable
-        return self.library.array(drawn / (1 - unreliable))
+        awake = self.library.array(drawn)
+        awake *= 1 / (1 - unreliable)
+        return awake
 
-    def _sum(self, population: Population, target: str, signals: Signals, n_trials: int) -> Any:
+    def _sum(self, population: Population, target: str, signals: Signals) -> Any:
         """Return what arrives at an input, from all but the population itself."""
-        total, empty = self.library.empty((n_trials, population.size)), True
-        for projection, carried in self._onto[population.name, target]:
-            if projection.pre is not population:
-                x = self.signal(signals, projection.pre, carried)
-                self._arrive(projection, x, total, add=not empty)
-                empty = False
-        if empty:
+        name = population.name
+        total = self._room((name, target), (signals.n_trials, population.size))
+        is_empty = True
+        for pre, carried, carry in self._onto[name, target]:
+            if pre is not population:
+                carry(self.signal(signals, pre, carried), total, not is_empty)
+                is_empty = False
+        if is_empty:
             total[:] = 0
         return total
 
-    def _arrive(self, projection: Projection, x: Any, total: Any, *, add: bool) -> None:
-        source = projection.weights
-        if isinstance(source, Identity) and projection.rule is None:
-            sent = x if source.weight == 1 else source.weight * x
-        elif isinstance(projection.pre, Bias):
-            sent = self.weights[projection.name]
-        else:
-            transposed = isinstance(source, TransposeOf)
-            name = source.projection.name if isinstance(source, TransposeOf) else projection.name
-            self.library.product(x, self.weights[name], total, add=add, transposed=transposed)
-            return
-        if add:
-            total += sent
-        else:
-            total[:] = sent
+
+def _put(sent: Any, total: Any, add: bool) -> None:
+    if add:
+        total += sent
+    else:
+        total[:] = sent
