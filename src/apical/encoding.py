@@ -198,6 +198,10 @@ class Latency(Encoder):
 
 _NEVER = 1e9
 
+AWAKE = "1 + int(learning(t) > 0)*(int(rand() >= unreliable)/(1 - unreliable) - 1)"
+"""Factor on the activity of an unreliable neuron, drawn at the start of a trial: 0 where it is
+silent, and 1 in a trial that does not learn."""
+
 
 @dataclass(frozen=True)
 class Graded(Encoder):
@@ -225,12 +229,15 @@ class Graded(Encoder):
 
     @property
     def spikes(self) -> SpikeModel:
+        parameters = {"tau": (self.tau, "ms")}
+        if self.unreliable:
+            parameters["unreliable"] = (self.unreliable, "1")
         return SpikeModel(
             equations="dx/dt = (shown - x)/tau : 1\nshown : 1",
             threshold="",
             reset="",
-            at_trial="shown = stimulus(t, i)/Hz",
-            parameters={"tau": (self.tau, "ms")},
+            at_trial="shown = stimulus(t, i)/Hz" + f"*({AWAKE})" * bool(self.unreliable),
+            parameters=parameters,
         )
 
     def drive(self, values: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from apical.errors import LocalityError, WiringError
 from apical.network import Network
 from apical.projections import Projection, TransposeOf
 from apical.rates import Rate
+from apical.settling_time import LARGEST, NEGLIGIBLE, said, slowest_chain, unsettled
 
 Level = Literal["local", "broadcast", "idealised", "not local"]
 
@@ -183,6 +184,15 @@ def _check_dynamics(network: Network) -> list[Finding]:
         findings.append(
             Finding("network", "broadcast", "synapses are told when a trial ends, to learn then")
         )
+    chain = slowest_chain(network)
+    left = unsettled(chain, network.trial) if chain else 0.0
+    if left > NEGLIGIBLE:
+        reason = (
+            f"{left:.2g} of a change of the stimulus is still on its way when a trial of "
+            f"{network.trial:g} ms ends ({said(chain)} in a row)"
+        )
+        refused = "; Brian2 devices refuse so much, and device 'array' knows no time"
+        findings.append(Finding("network", "local", reason + refused * (left > LARGEST)))
     late = [p.name for p in network.plastic if p.rule and p.rule.onset]
     if late:
         reason = "learning waits for some time after the onset of each trial (a phase)"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from apical.activations import ACTIVATIONS, SOFTMAX, Activation
+from apical.encoding import AWAKE
 from apical.errors import DeviceError, WiringError
 from apical.expressions import substituted
 from apical.populations import NeuronModel, Population
@@ -59,6 +60,10 @@ class Rate(Population):
             )
 
     @property
+    def is_spiking(self) -> bool:
+        return False
+
+    @property
     def is_softmax(self) -> bool:
         """Whether the activity is divided by the sum over the population."""
         return self.activation == SOFTMAX
@@ -94,10 +99,9 @@ class Rate(Population):
         if "gain" in self.signals:
             lines += [f"gain = {'awake*' * bool(self.unreliable)}({gain}) : 1"]
             lines += ["delta = gain*teach : 1"]
-        silent = "1 + int(learning(t) > 0)*(int(rand() >= unreliable)/(1 - unreliable) - 1)"
         return NeuronModel(
             "\n".join(lines),
-            at_trial=f"awake = {silent}" if self.unreliable else "",
+            at_trial=f"awake = {AWAKE}" if self.unreliable else "",
             at_reset="y = 0",
             initial={"awake": 1.0} if self.unreliable else {},
             parameters={

@@ -6,13 +6,14 @@ from typing import Any
 
 import brian2 as b2
 
-from apical.devices.brian import dense
+from apical.devices.brian import dense, graded, plastic
 from apical.devices.brian.integration import TIME_STEP, WithTimeStep
 from apical.devices.brian.tables import empty, timed_arrays
 from apical.error_neurons import Error
 from apical.network import Network
 from apical.populations import Population, Stimulus
 from apical.projections import Projection
+from apical.settling_time import check_settles
 
 DIMENSIONS = {"ms": "second", "Hz": "Hz", "1": "1", "integer": "integer"}
 SCALES = {"ms": 1e-3, "Hz": 1.0, "1": 1.0, "integer": 1}
@@ -68,7 +69,8 @@ class Built:
     constants
         Value of each shared constant, ``<object>.<variable>`` -> number in base units.
     counters
-        Monitor of the spike counts of each trial, by population.
+        Monitor of one variable at the end of each trial, by population: the spike count, or the
+        activity where that is graded.
     spikes
         Monitor of spikes, by recorded population.
     """
@@ -94,6 +96,9 @@ class Builder:
             network, empty(network, options.capacity, b2.prefs.core.default_float_dtype)
         )
         self.built = Built(network, {}, b2.Network(), self.trial, [])
+        graded.check_signals(network)
+        check_settles(network, options.dt)
+        self.ranks = graded.ranks(network)
 
     def build(self) -> Built:
         """Return every population and projection as Brian2 objects, in one Brian2 network."""
@@ -107,9 +112,10 @@ class Builder:
 
     def _group(self, population: Population) -> None:
         model = population.model
-        counted = not isinstance(population, Stimulus | Error)
+        counted = population.is_spiking and not isinstance(population, Stimulus | Error)
         parameters = {TIME_STEP: (self.options.dt, "ms"), **model.parameters}
-        lines = [model.equations] + ["count : 1"] * counted
+        lines = [model.equations, *graded.equations(self.network, population)]
+        lines += ["count : 1"] * counted
         lines += [
             f"{name} : {DIMENSIONS[unit]} (shared, constant)"
             for name, (_, unit) in parameters.items()
@@ -125,7 +131,7 @@ class Builder:
             events=self._events(population),
             clock=self.step,
             name=population.name,
-            namespace={k: v for k, v in self.tables.items() if k in ("stimulus", "label")},
+            namespace={k: v for k, v in self.tables.items() if k != "learned"},
         )
         begin = [model.at_reset] * self.network.reset + [model.at_trial] + ["count = 0"] * counted
         code = "\n".join(part for part in begin if part)
@@ -135,9 +141,12 @@ class Builder:
             group.run_regularly(model.at_step, clock=self.step, when="start", order=STEP)
         self.built.objects[population.name] = group
         self._constants(population.name, parameters)
+        recorded = population.name in self.options.record
         if counted:
-            self._count(population, group)
-        if population.name in self.options.record:
+            self._monitor(population, group, "count")
+        elif not population.is_spiking and (recorded or population is self.network.output):
+            self._monitor(population, group, population.signals[0])
+        if population.is_spiking and recorded:
             spikes = b2.SpikeMonitor(group, name=f"{population.name}_spikes")
             self.built.spikes[population.name] = spikes
 
@@ -151,10 +160,10 @@ class Builder:
             return None
         return {TAUGHT: f"{population.inputs['teach']} != 0"}
 
-    def _count(self, population: Population, group: b2.NeuronGroup) -> None:
+    def _monitor(self, population: Population, group: b2.NeuronGroup, variable: str) -> None:
         monitor = b2.StateMonitor(
             group,
-            "count",
+            variable,
             record=True,
             clock=self.trial,
             when="start",
@@ -174,34 +183,44 @@ class Builder:
             self.built.constants[f"{owner}.{name}"] = value * SCALES[unit]
 
     def _synapses(self, projection: Projection, order: int) -> None:
-        rule, objects = projection.rule, self.built.objects
-        parameters = dict(rule.parameters) if rule else {}
-        if projection.bounds is not None:
-            parameters |= dict(zip(("w_min", "w_max"), projection.bounds, strict=True))
-        variables = ["w : 1"]
+        parameters, sums = plastic.parameters(projection), graded.sums(projection)
+        variables = ["w : 1", *(f"{name} : 1" for name in plastic.state(projection))]
         if projection.release < 1:
-            parameters["release"] = projection.release
             variables.append("sent : 1")
             # of random numbers Brian2 warns that their order matters; here it is that of synapses
             b2.BrianLogger.suppress_hierarchy("brian2.codegen.generators.base")
+        if not self.options.dense:
+            variables += [f"{s}_post = w*{x}_pre : 1 (summed)" for s, (_, x) in sums.items()]
         synapses = b2.Synapses(
-            objects[projection.pre.name],
-            objects[projection.post.name],
+            self.built.objects[projection.pre.name],
+            self.built.objects[projection.post.name],
             "\n".join(variables + [f"{name} : 1 (shared, constant)" for name in parameters]),
-            **({} if self.options.dense else self._pathways(projection)),
+            **({} if self.options.dense or sums else self._pathways(projection)),
             clock=self.step,
             name=projection.name,
             namespace={k: v for k, v in self.tables.items() if k in ("learning", "learned")},
         )
         synapses.connect()
-        objects[projection.name] = synapses
-        self._constants(projection.name, {k: (float(v), "1") for k, v in parameters.items()})
-        if self.options.dense:
+        self.built.objects[projection.name] = synapses
+        self._constants(projection.name, {k: (v, "1") for k, v in parameters.items()})
+        if sums:
+            self._sum(projection, synapses, sums)
+        elif self.options.dense:
             self._dense(projection, synapses, order)
         else:
             self._schedule(projection, synapses, order)
-        if rule and rule.when == "trial":
+        if plastic.timing(projection) == "trial":
             self._learn_after_trials(projection, synapses)
+
+    def _sum(self, projection: Projection, synapses: b2.Synapses, sums: graded.Sums) -> None:
+        """Let a projection add up graded signals before each step of the groups."""
+        rank = self.ranks[projection.name]
+        for variable, (_, signal) in sums.items():
+            if self.options.dense:
+                adder = dense.Sum(synapses, variable, f"{signal}_pre", projection, rank)
+                self.built.brian_network.add(adder)
+            else:
+                synapses.summed_updaters[f"{variable}_post"].order = rank
 
     def _deliver(self, projection: Projection) -> str:
         """Return what a spike does to the postsynaptic neuron."""
@@ -219,11 +238,11 @@ class Builder:
         factor = "learning(t)" + (f"*{self._after(onset)}" if onset else "")
         if projection.rule and projection.rule.when == "spike" and projection.release < 1:
             factor = f"sent*{factor}"
-        return _update(projection, factor)
+        return plastic.statements(projection, factor)
 
     def _pathways(self, projection: Projection) -> dict[str, Any]:
         """Return delivery and learning as Brian2 writes them."""
-        at_spikes, when = {"pre": self._deliver(projection)}, _timing(projection)
+        at_spikes, when = {"pre": self._deliver(projection)}, plastic.timing(projection)
         if when == "spike":
             at_spikes["learn"] = self._learn(projection)
         if when != "feedback":
@@ -233,9 +252,9 @@ class Builder:
 
     def _schedule(self, projection: Projection, synapses: b2.Synapses, order: int) -> None:
         synapses.pre.order = order
-        if _timing(projection) in ("spike", "feedback"):
+        if plastic.timing(projection) in ("spike", "feedback"):
             synapses.learn.when, synapses.learn.order = LEARNING_SLOT, order
-        if _timing(projection) == "feedback":
+        if plastic.timing(projection) == "feedback":
             group = self.built.objects[projection.post.name]
             group.set_event_schedule(TAUGHT, when=LEARNING_SLOT, order=-1)
 
@@ -243,15 +262,15 @@ class Builder:
         add = self.built.brian_network.add
         deliver = self._deliver(projection)
         add(dense.AtSpikes(synapses, deliver, projection, "delivery", "synapses", order))
-        if _timing(projection) == "spike":
+        if plastic.timing(projection) == "spike":
             learn = self._learn(projection)
             add(dense.AtSpikes(synapses, learn, projection, "learning", LEARNING_SLOT, order))
-        if _timing(projection) == "feedback":
+        if plastic.timing(projection) == "feedback":
             learn = self._learn(projection)
             add(dense.Everywhere(synapses, learn, projection, self.step, LEARNING_SLOT, order))
 
     def _learn_after_trials(self, projection: Projection, synapses: b2.Synapses) -> None:
-        code = _update(projection, "learned(t)")
+        code = plastic.statements(projection, "learned(t)")
         if self.options.dense:
             learner = dense.Everywhere(synapses, code, projection, self.trial, "start", LEARN)
             self.built.brian_network.add(learner)
@@ -260,13 +279,9 @@ class Builder:
         self.built.closing.append(learner)
 
 
-def _timing(projection: Projection) -> str:
-    return projection.rule.when if projection.rule else "never"
-
-
-def _update(projection: Projection, factor: str) -> str:
-    change = f"w + {factor}*({projection.rule.update})" if projection.rule else "w"
-    return f"w = clip({change}, w_min, w_max)" if projection.bounds else f"w = {change}"
+def counted(monitor: b2.StateMonitor) -> str:
+    """Return the variable that counts for a decision: spikes, or activity."""
+    return str(monitor.record_variables[0])
 
 
 def only_closing(built: Built) -> None:

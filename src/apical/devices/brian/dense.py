@@ -72,6 +72,47 @@ class AtSpikes(CodeRunner):
         self.variables.add_reference("_spikespace", synapses.source)
 
 
+class Sum(CodeRunner):
+    """Adds up a graded signal for every postsynaptic neuron.
+
+    Rows of neurons that send nothing are left out.
+
+    Parameters
+    ----------
+    synapses
+        The projection in Brian2.
+    variable
+        Variable of the postsynaptic group that the sum goes into.
+    signal
+        Presynaptic signal, with ``_pre``.
+    projection
+        What it is of.
+    order
+        Place before the groups of a time step.
+    """
+
+    def __init__(
+        self, synapses: Any, variable: str, signal: str, projection: Projection, order: int
+    ) -> None:
+        total = f"{variable}_post"
+        super().__init__(
+            synapses,
+            "dense_sum",
+            code=f"_sent = {signal}",
+            clock=synapses.target.clock,
+            when="groups",
+            order=order,
+            name=f"{synapses.name}_sum_{variable}",
+            template_kwds={
+                "n_pre": projection.pre.size,
+                "n_post": projection.post.size,
+                "total": synapses.variables[total],
+                "weights": synapses.variables["w"],
+            },
+            needed_variables=[total, "w"],
+        )
+
+
 class Everywhere(CodeRunner):
     """Applies the learning rule of a dense projection at every tick of a clock.
 
@@ -107,13 +148,15 @@ class Everywhere(CodeRunner):
 def _silencer(synapses: Any, projection: Projection) -> Any:
     """Return the presynaptic signal without which the rule changes nothing, if there is one.
 
-    The rows of neurons where it is zero need no visit, unless bounds have to be held there too.
+    The rows of neurons where it is zero need no visit, unless bounds have to be held there too, or
+    dynamics of the update go on there.
     """
-    for signal in projection.pre.signals if projection.bounds is None else ():
+    rule = projection.rule
+    if rule is None or rule.dynamics or projection.bounds:
+        return None
+    for signal in projection.pre.signals:
         variable = synapses.variables.get(f"{signal}_pre")
-        if isinstance(variable, ArrayVariable) and vanishes_with(
-            _update(projection), f"{signal}_pre"
-        ):
+        if isinstance(variable, ArrayVariable) and vanishes_with(rule.update, f"{signal}_pre"):
             return variable
     return None
 

@@ -82,7 +82,7 @@ class RuntimeSimulator(BrianSimulator):
         """Return what the monitors hold, and empty them: they would grow from block to block."""
         built = self._built
         counts = {
-            name: np.array(monitor.count_).T[1 : n_trials + 1]
+            name: np.array(getattr(monitor, f"{build.counted(monitor)}_")).T[1 : n_trials + 1]
             for name, monitor in built.counters.items()
         }
         result = BlockResult(counts, variables.recorded_spikes(built))

@@ -229,10 +229,11 @@ class StandaloneSimulator(BrianSimulator):
     def _result(self, folder: Path, n_trials: int) -> BlockResult:
         counts = {}
         for name, monitor in self._built.counters.items():
-            values = self._values(folder, monitor.variables["count"], f"{name}.count")
+            variable = build.counted(monitor)
+            values = self._values(folder, monitor.variables[variable], f"{name}.{variable}")
             size = self.brian[name].N
             if values.size != (n_trials + 1) * size:
-                raise _cut_short(f"{name}.count", folder)
+                raise _cut_short(f"{name}.{variable}", folder)
             counts[name] = values.reshape(-1, size)[1:]  # the first row is before the first trial
         if self.profile:
             self._add_profile(folder)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from apical import seeds
+from apical.devices.brian import graded, plastic
 from apical.devices.brian.build import Built
 
 
@@ -13,13 +14,17 @@ def state_shapes(built: Built) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for population in built.network.populations:
         group = built.objects[population.name]
+        # sums are worked out anew in every step
+        anew = set().union(*graded.arriving(built.network, population).values())
         for name, equation in group.equations.items():
-            if equation.type != "subexpression" and "constant" not in equation.flags:
+            fixed = equation.type == "subexpression" or "constant" in equation.flags
+            if not fixed and name not in anew:
                 shapes[f"{population.name}.{name}"] = (population.size,)
         if population.model.refractory:
             shapes[f"{population.name}.lastspike"] = (population.size,)
     for projection in built.network.projections:
-        shapes[f"{projection.name}.w"] = projection.shape
+        for name in ("w", *plastic.state(projection)):
+            shapes[f"{projection.name}.{name}"] = projection.shape
     return shapes
 
 
@@ -41,6 +46,8 @@ def initial_state(built: Built) -> dict[str, np.ndarray]:
             state[f"{population.name}.lastspike"] = np.full(population.size, -1e4)
     for projection in network.projections:
         state[f"{projection.name}.w"] = network.initial_weights(projection)
+        for name, value in plastic.state(projection).items():
+            state[f"{projection.name}.{name}"] = np.full(projection.shape, value)
     return state
 
 

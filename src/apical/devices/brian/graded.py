@@ -1,0 +1,109 @@
+"""Graded signals: what arrives at a neuron is a sum over synapses at every moment.
+
+Brian2 lets one Synapses object be the source of a summed variable. Each projection therefore sums
+into a variable of its own in the postsynaptic group, which adds them up.
+"""
+
+from apical.errors import WiringError
+from apical.network import Network
+from apical.order import feedback_order
+from apical.populations import Population
+from apical.projections import Projection
+
+Sums = dict[str, tuple[str, str]]
+"""Variable -> the postsynaptic neuron's summed variable that it is a part of, and what is summed:
+a signal of the presynaptic neuron."""
+
+
+def sums(projection: Projection) -> Sums:
+    """Return the variables that a projection sums into; empty where it sends spikes."""
+    if projection.pre.is_spiking:
+        return {}
+    inputs = projection.post.inputs
+    return {
+        f"{projection.name}_{inputs[target]}": (inputs[target], signal)
+        for target, signal in projection.carries.items()
+    }
+
+
+def arriving(network: Network, population: Population) -> dict[str, list[str]]:
+    """Return the variables that add up to each summed input of a population."""
+    parts: dict[str, list[str]] = {variable: [] for variable in population.model.summed}
+    for projection in network.projections:
+        if projection.post is population:
+            for part, (variable, _) in sums(projection).items():
+                parts[variable].append(part)
+    return parts
+
+
+def equations(network: Network, population: Population) -> list[str]:
+    """Return the equations of a group for all that arrives: each sum, and the totals."""
+    found = []
+    for variable, parts in arriving(network, population).items():
+        found += [f"{part} : 1" for part in parts]
+        found.append(f"{variable} = {' + '.join(parts) or '0'} : 1")
+    return found
+
+
+def ranks(network: Network) -> dict[str, int]:
+    """Return when in a time step each projection sums: before those that pass its sum on.
+
+    Feedback then crosses all its relays in one step. All are negative: groups come at 0.
+    """
+    graded = [p for p in network.projections if not p.pre.is_spiking]
+    heard = {p.name: k for k, p in enumerate(feedback_order(network))} if graded else {}
+
+    def place(projection: Projection) -> tuple[int, bool]:
+        taught = "teach" in projection.carries
+        return heard[projection.post.name] if taught else -1, projection.pre is projection.post
+
+    ordered = sorted(graded, key=place)
+    return {p.name: k - len(ordered) for k, p in enumerate(ordered)}
+
+
+def check_signals(network: Network) -> None:
+    """Raise if a projection carries what its postsynaptic population does not take.
+
+    Raises
+    ------
+    WiringError
+        If spikes are to be summed as if they were graded, or the other way round; if a spiking
+        population is to send anything but its spikes; if what is defined at spikes is asked of a
+        graded population.
+    """
+    for projection in network.projections:
+        for target, signal in projection.carries.items():
+            _check_carried(projection, target, signal)
+        if not projection.pre.is_spiking:
+            _check_timing(projection)
+
+
+def _check_carried(projection: Projection, target: str, signal: str) -> None:
+    pre, post = projection.pre, projection.post
+    sent = "spikes" if pre.is_spiking else "graded signals"
+    taken = "graded signals" if post.inputs[target] in post.model.summed else "spikes"
+    if sent != taken:
+        raise WiringError(
+            f"Projection {projection.name!r}: {pre.name!r} sends {sent}, but input {target!r} of "
+            f"{post.name!r} takes {taken}; join LIF to LIF and Error, Rate to Rate and RateError."
+        )
+    if pre.is_spiking and signal != "x":
+        raise WiringError(
+            f"Projection {projection.name!r} carries {signal!r} of {pre.name!r}, but only the "
+            "spikes of a spiking population, 'x', cross a synapse; carry 'x', or use a Rate."
+        )
+
+
+def _check_timing(projection: Projection) -> None:
+    if projection.release < 1:
+        raise WiringError(
+            f"Projection {projection.name!r} has release={projection.release!r}, but "
+            f"{projection.pre.name!r} sends no spikes that could fail; use release=1, or neurons "
+            "that are unreliable."
+        )
+    if projection.rule is not None and projection.rule.when != "trial":
+        raise WiringError(
+            f"Rule {projection.rule.name!r} on projection {projection.name!r} acts at "
+            f"{projection.rule.when!r}, but {projection.pre.name!r} is graded and knows no such "
+            "moment; choose when='trial'."
+        )
