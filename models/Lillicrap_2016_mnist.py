@@ -1,0 +1,81 @@
+"""Logistic neurons learn digits through fixed random feedback (Lillicrap et al. 2016).
+
+doi:10.1038/ncomms13276, figure 3: 784-1000-10, logistic hidden and output neurons, squared error,
+published mean test error BP 2.4 %, FA 2.1 %. There trials are learned one by one at eta = 1e-3 with
+weight decay 1e-6 and scales of weights and feedback found by search; none is given in the text, and
+reproductions with scales of their own reach 10 % only.
+
+Choices here, found on 10,000 held-out training samples: batches of 10; rates of 5 (FA) or 10 (BP)
+for the hidden and 0.1 for the output synapses, which fall linearly to 5 % of that; weights uniform
+in +-0.05 (+-0.1 onto the output under BP), feedback in +-0.5, biases from 0; no decay. With one
+rate for both, as published, learning is slower: the mean activity of 1,000 logistic neurons bounds
+the rate of the output.
+
+Error on the held-out samples after 15 epochs, seed 0: FA 2.17 %, BP 1.94 %.
+
+    apical run models/Lillicrap_2016_mnist.py --dataset mnist --batch 10 --epochs 20 --wiring fa
+"""
+
+from typing import Literal
+
+from apical import (
+    Bias,
+    Dataset,
+    Network,
+    Rate,
+    RateError,
+    Stimulus,
+    Uniform,
+    Zero,
+    cli,
+    feedback,
+    rules,
+)  # fmt: skip
+from apical.encoding import Graded
+
+
+def build(
+    data: Dataset,
+    seed: int,
+    *,
+    hidden: int = 1000,
+    wiring: Literal["bp", "fa"] = "fa",
+    eta_hidden: float | None = None,
+    eta_output: float = 0.1,
+    decay: float = 0.0,
+) -> Network:
+    """Describe the network for a data set.
+
+    Parameters
+    ----------
+    data, seed
+        What to learn, and the seed of all that is random.
+    hidden
+        Number of hidden neurons.
+    wiring
+        How the error comes back.
+    eta_hidden, eta_output
+        Learning rate of synapses onto hidden and onto output neurons; for the hidden ones by
+        default that found on held-out samples.
+    decay
+        Share of itself that a weight loses at every update, per unit of the learning rate.
+    """
+    if eta_hidden is None:
+        eta_hidden = 5.0 if wiring == "fa" else 10.0
+    limits = {"hidden": 0.05, "output": 0.05 if wiring == "fa" else 0.1}
+    net = Network(seed=seed)
+    pre, bias = net.add(Stimulus("stimulus", data.n_inputs, Graded())), net.add(Bias("bias"))
+    for name, size, eta in (("hidden", hidden, eta_hidden), ("output", data.n_classes, eta_output)):
+        rule = rules.three_factor(eta, decay=decay)
+        post = net.add(Rate(name, size, "logistic"))
+        net.connect(pre, post, weights=Uniform(limits[name]), rule=rule)
+        net.connect(bias, post, weights=Zero(), rule=rule)
+        pre = post
+    error = net.add(RateError("error", data.n_classes))
+    options = {"weights": Uniform(0.5)} if wiring == "fa" else {}
+    net.teach(feedback.WIRINGS[wiring](error, net.forward, **options))
+    return net
+
+
+if __name__ == "__main__":
+    cli.run_model(__file__)

@@ -1,0 +1,209 @@
+"""Frozen populations: how four wirings of one rule make up for them once they are released.
+
+Nokland 2016, arXiv:1609.01596, figure 3 (curves, no table): a 784-800-800-10 network of tanh
+neurons learns MNIST while its first hidden population keeps its random weights; then this is
+released, and BP, FA and DFA go on from a state that was fitted to it. Beside it normal training.
+
+And fine-tuning: a stack that BP trained on one half of the classes is kept fixed, and two new
+populations on top of it learn the other half. DFA is expected to do worse than BP there.
+
+Settings of the paper: logistic outputs with cross-entropy, RMSprop at 1e-4, batches of 64, forward
+weights from 0 under FA and DFA but for frozen ones, feedback uniform up to 1/sqrt(n_hidden).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from apical import (
+    Bias,
+    Dataset,
+    FanIn,
+    Network,
+    Rate,
+    RateError,
+    Simulator,
+    Stimulus,
+    Uniform,
+    Zero,
+    datasets,
+    dynamics,
+    feedback,
+    plotting,
+    rules,
+    simulate,
+    studies,
+)
+from apical.datasets import Samples
+from apical.encoding import Graded
+from apical.training import Plan, Position, steps
+
+WIRINGS = ("bp", "fa", "dfa")
+BATCH = 64
+CASES = {
+    "frozen": "first hidden population released at the line",
+    "normal": "nothing frozen",
+    "fine-tuned": "new populations on a fixed stack",
+}
+Errors = list[tuple[int, float]]  # epochs and test errors [%]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Neurons of each hidden population, learning rate, epochs frozen, epochs in all."""
+
+    sizes: tuple[int, ...]
+    rate: float
+    frozen: int
+    epochs: int
+
+
+def network(
+    data: Dataset, seed: int, wiring: str, rate: float, hidden: tuple[int, ...], *,
+    fixed: int = 0, random: int = 0,
+) -> Network:  # fmt: skip
+    """Describe a network; the first `fixed` hidden populations do not learn.
+
+    The first `random` ones start from random weights under every wiring.
+    """
+    net, rule = Network(seed=seed), rules.three_factor(dynamics=dynamics.rmsprop(rate))
+    pre, bias = net.add(Stimulus("stimulus", data.n_inputs, Graded())), net.add(Bias("bias"))
+    chain = [Rate(f"hidden_{k + 1}", size, "tanh") for k, size in enumerate(hidden)]
+    for k, post in enumerate([*chain, Rate("output", data.n_classes, "logistic", gain="one")]):
+        net.add(post)
+        zero = wiring in ("fa", "dfa") and k >= random
+        learns = rule if k >= fixed else None
+        limit = Uniform(pre.size**-0.5)
+        net.connect(pre, post, weights=Zero() if zero else FanIn(), rule=learns)
+        net.connect(bias, post, weights=Zero() if zero else limit, rule=learns)
+        pre = post
+    error = net.add(RateError("error", data.n_classes))
+    net.teach(feedback.WIRINGS[wiring](error, net.forward))
+    return net
+
+
+def learn(
+    simulator: Simulator, data: Dataset, first: int, last: int
+) -> Iterator[tuple[int, float]]:
+    """Train from one epoch to another, and yield epoch and test error [%]."""
+    done = Position(first, 0, first * len(data.train)) if first else None
+    for step in steps(simulator, data, Plan(last, final_rate=1.0), done):
+        if "test_accuracy" in step.metrics:
+            yield step.position.epoch, 100 * (1 - step.metrics["test_accuracy"])
+
+
+def freeze(data: Dataset, seed: int, wiring: str, setting: Setting) -> Errors:
+    """Train with the first hidden population frozen for some epochs, then with all of them."""
+    rate, sizes = setting.rate, setting.sizes
+    nets = [network(data, seed, wiring, rate, sizes, fixed=k, random=1) for k in (1, 0)]
+    held, released = (simulate(net, "array", batch=BATCH) for net in nets)
+    before = list(learn(held, data, 0, setting.frozen))
+    released.state = held.state  # all that the frozen network has; new synapses start anew
+    return before + list(learn(released, data, setting.frozen, setting.epochs))
+
+
+def normal(data: Dataset, seed: int, wiring: str, setting: Setting) -> Errors:
+    """Train with nothing frozen."""
+    net = network(data, seed, wiring, setting.rate, setting.sizes)
+    return list(learn(simulate(net, "array", batch=BATCH), data, 0, setting.epochs))
+
+
+def halves(data: Dataset) -> tuple[Dataset, Dataset]:
+    """Return the samples of the first half of the classes and those of the others."""
+    n = data.n_classes // 2
+
+    def part(samples: Samples, first: int) -> Samples:
+        chosen = (samples.labels >= first) & (samples.labels < first + n)
+        return Samples(samples.values[chosen], samples.labels[chosen] - first, samples.scale)
+
+    parts = [(part(data.train, k), part(data.test, k)) for k in (0, data.n_classes - n)]
+    known, new = (replace(data, train=a, test=b, n_classes=n) for a, b in parts)
+    return known, new
+
+
+def stack(data: Dataset, seed: int, setting: Setting) -> dict[str, np.ndarray]:
+    """Train by BP, and return the weights onto hidden populations, by name of the projection."""
+    net = network(data, seed, "bp", setting.rate, setting.sizes)
+    simulator = simulate(net, "array", batch=BATCH)
+    list(learn(simulator, data, 0, setting.epochs))
+    return {p.name: simulator.weights(p) for p in net.plastic if p.post is not net.output}
+
+
+def fine_tune(
+    data: Dataset, seed: int, wiring: str, setting: Setting, kept: dict[str, np.ndarray]
+) -> Errors:
+    """Train new hidden populations and a new output on a stack whose weights are kept."""
+    n = len(setting.sizes)
+    net = network(data, seed, wiring, setting.rate, setting.sizes * 2, fixed=n, random=n)
+    simulator = simulate(net, "array", batch=BATCH)
+    simulator.load(kept)
+    return list(learn(simulator, data, 0, setting.epochs))
+
+
+def draw(rows: list[dict[str, Any]], frozen: int, path: Path) -> None:
+    """Draw test error over epochs: frozen and released, normal, new populations on a stack."""
+    axes = plotting.panels(3, width=3.6)
+    for ax, (case, title) in zip(axes, CASES.items(), strict=True):
+        series = {}
+        for wiring in WIRINGS:
+            runs: dict[int, list[tuple[int, float]]] = {}
+            for row in rows:
+                if (row["case"], row["wiring"]) == (case, wiring):
+                    runs.setdefault(row["seed"], []).append((row["epoch"], row["test_error"]))
+            found = np.array(list(runs.values()))[:, 1:]  # nothing is learned at epoch 0
+            series[wiring.upper()] = (found[0, :, 0], found[:, :, 1])
+        plotting.curves(series, "epochs", "test error [%]", title=title, log_y=True, ax=ax)
+    axes[0].axvline(frozen, color="#6E6E6E", linewidth=1, linestyle=(0, (1, 2)))
+    limits = np.array([ax.get_ylim() for ax in axes[:2]])
+    for ax in axes[:2]:
+        ax.set_ylim(limits[:, 0].min(), limits[:, 1].max())
+    plotting.save(axes, path)
+
+
+@click.command(help=(__doc__ or "").partition("\n")[0])
+@click.option("--dataset", default="mnist", show_default=True)
+@click.option("--train-trials", type=click.IntRange(1), help="First N training samples only.")
+@click.option("--hidden", type=click.IntRange(1), default=800, show_default=True,
+              help="Neurons in each hidden population.")  # fmt: skip
+@click.option("--frozen", type=click.IntRange(1), default=4, show_default=True,
+              help="Epochs for which the first hidden population is frozen.")  # fmt: skip
+@click.option("--rate", type=float, default=1e-4, show_default=True, help="Learning rate.")
+@click.option("--epochs", type=click.IntRange(2), default=12, show_default=True)
+@click.option("--seed", "numbers", default="0", show_default=True, help="Seeds, as 0,1,2.")
+@click.option("--out", type=click.Path(path_type=Path), default="runs/Nokland_2016_frozen",
+              show_default=True, help="Folder for errors.csv and errors.png.")  # fmt: skip
+def main(
+    dataset: str, train_trials: int | None, hidden: int, frozen: int, rate: float, epochs: int,
+    numbers: str, out: Path,
+) -> None:  # fmt: skip
+    if frozen >= epochs:
+        raise click.UsageError(f"--frozen {frozen} must be less than --epochs {epochs}.")
+    chosen, out = studies.numbers(numbers), studies.folder(out)
+    data = datasets.load(dataset).subset(train_trials)
+    setting, rows = Setting((hidden, hidden), rate, frozen, epochs), []
+    known, new = halves(data)
+    for seed in chosen:
+        kept = stack(known, seed, setting)
+        for wiring in WIRINGS:
+            found = {
+                "frozen": freeze(data, seed, wiring, setting),
+                "normal": normal(data, seed, wiring, setting),
+                "fine-tuned": fine_tune(new, seed, wiring, setting, kept),
+            }
+            for case, errors in found.items():
+                held = f"{errors[frozen][1]:.2f} % when released, " if case == "frozen" else ""
+                last = f"{errors[-1][1]:.2f} % after {epochs} epochs"
+                click.echo(f"seed {seed}, {wiring}, {case}: test error {held}{last}")
+                about = {"case": case, "seed": seed, "wiring": wiring}
+                rows += [about | {"epoch": epoch, "test_error": error} for epoch, error in errors]
+    studies.write_table(out / "errors.csv", rows)
+    draw(rows, frozen, out / "errors.png")
+    click.echo(f"Figure and table: {out}")
+
+
+if __name__ == "__main__":
+    studies.run(main)
