@@ -56,7 +56,7 @@ def test_every_shipped_model_builds_with_its_defaults(path: Path) -> None:
 def test_studies_are_listed_and_refused_with_the_command_that_runs_them(here: Path) -> None:
     study = script(here / "models", "data, seed", name="study.py")
     study.write_text('"""Compare."""\n\ndef main(): ...\n')
-    assert models.available()["study"][1] == "Compare. [study: python models/study.py]"
+    assert models.available()["study"][1] == "Compare. (study: python models/study.py)"
     with pytest.raises(WiringError, match="is a study.* run 'python models/study.py --help'"):
         models.load("study")
 

@@ -107,7 +107,7 @@ def available() -> dict[str, tuple[Path, str]]:
             try:
                 doc = ast.get_docstring(ast.parse(path.read_text())) or ""
                 doc = doc.partition("\n")[0]
-                doc += f" [study: python {path}]" if is_study(path) else ""
+                doc += f" (study: python {path})" if is_study(path) else ""
             except (SyntaxError, ValueError) as error:
                 doc = f"(does not parse: {error})".partition("\n")[0]
             found.setdefault(path.stem, (path, doc))
