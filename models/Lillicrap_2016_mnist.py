@@ -11,9 +11,12 @@ in +-0.05 (+-0.1 onto the output under BP), feedback in +-0.5, biases from 0; no
 rate for both, as published, learning is slower: the mean activity of 1,000 logistic neurons bounds
 the rate of the output.
 
-Error on the held-out samples after 15 epochs, seed 0: FA 2.17 %, BP 1.94 %.
+Reached, test error after 20 epochs on all 60,000 training samples, seed 0: FA 1.92 %, BP 1.72 %
+(on the held-out samples, after 15: 2.17 and 1.94 %). That FA does better than BP, as published, is
+not found here.
 
     apical run models/Lillicrap_2016_mnist.py --dataset mnist --batch 10 --epochs 20 --wiring fa
+    apical run models/Lillicrap_2016_mnist.py --dataset mnist --batch 10 --epochs 20 --wiring bp
 """
 
 from typing import Literal
