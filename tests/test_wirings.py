@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rate_networks import rates, trials
 
-from apical import FeedbackPathway, Normal, Projection, feedback, simulate
+from apical import FeedbackPathway, Normal, Projection, Zero, feedback, simulate
 from apical.alignment import angle, angles_to_backpropagation
 from apical.errors import DeviceError, WiringError
 from apical.order import feedback_order, forward_order
@@ -45,6 +45,10 @@ def test_rewiring_takes_relays_back() -> None:
 def test_only_backpropagation_is_not_local() -> None:
     for name, wiring in feedback.WIRINGS.items():
         assert audit(rates(wiring)).is_local is (name != "bp")
+
+
+def test_backpropagation_through_weights_of_zero_is_not_local_either() -> None:
+    assert not audit(rates(feedback.transposed, weights=Zero())).is_local
 
 
 def test_the_scorecard_names_what_no_neuron_is_known_to_do() -> None:

@@ -142,6 +142,8 @@ def _check_feedback(network: Network) -> list[Finding]:
 
 def _transported(network: Network, feedback: Projection) -> Projection | None:
     """Return the forward projection whose transpose the feedback weights are, if there is one."""
+    if isinstance(feedback.weights, TransposeOf):
+        return feedback.weights.projection
     weights = network.initial_weights(feedback)
     halves = (weights, *np.array_split(weights, 2)) if len(weights) > 1 else (weights,)
     for forward in network.forward:
