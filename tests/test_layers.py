@@ -46,6 +46,8 @@ FLOORS: dict[str, float] = {
     "devices.arrays": 7.0,
     "devices.arrays.library": 7.05,
     "devices.arrays.numpy_library": 7.1,
+    "devices.arrays.torch_library": 7.1,
+    "devices.arrays.libraries": 7.15,
     "devices.arrays.programs": 7.1,
     "devices.arrays.stepping": 7.15,
     "devices.arrays.learning": 7.2,
@@ -80,7 +82,12 @@ FLOORS: dict[str, float] = {
 OWN_FLOOR_EACH = ("devices",)
 """Packages whose modules must each be in the table."""
 
-KEPT_IN = {"brian2": ("devices.brian",), "matplotlib": ("plotting",), "click": ("cli", "cli_model")}
+KEPT_IN = {
+    "brian2": ("devices.brian",),
+    "matplotlib": ("plotting",),
+    "click": ("cli", "cli_model"),
+    "torch": ("devices.arrays.torch_library",),
+}
 """Libraries, and the only modules that may import them."""
 
 

@@ -27,6 +27,7 @@ def simulate(
     profile: bool = False,
     jobs: int | None = None,
     batch: int = 1,
+    library: str = "numpy",
 ) -> Simulator:
     """Build a network on a device.
 
@@ -59,6 +60,10 @@ def simulate(
     batch
         Trials that learn together on device ``array``; the update is their mean. Brian2 shows
         one after the other.
+    library
+        Whose arrays device ``array`` works with: ``"numpy"``, ``"torch"`` (PyTorch in memory), or
+        ``"torch:"`` and a device of PyTorch, as in ``"torch:cuda"``. PyTorch is an optional extra:
+        ``pip install 'apical[torch]'``.
 
     Raises
     ------
@@ -70,10 +75,15 @@ def simulate(
     _check_options(network, device, dt, dtype, codegen, record, capacity, batch)
     if device == "array":
         from apical.devices.arrays.engine import ArraySimulator
-        from apical.devices.arrays.numpy_library import NumpyLibrary
+        from apical.devices.arrays.libraries import load_library
 
         check(network, transport=True)
-        return ArraySimulator(network, NumpyLibrary(dtype), batch, record)
+        return ArraySimulator(network, load_library(library, dtype), batch, record)
+    if library != "numpy":
+        raise DeviceError(
+            f"Device {device!r} has no array library to choose, got library={library!r}; only "
+            "device 'array' has."
+        )
     check(network)
     from apical.devices.brian.build import Options
 

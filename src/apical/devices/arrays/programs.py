@@ -128,6 +128,7 @@ class Formula:
     ) -> None:  # fmt: skip
         self._program = Program(node, library, parameters or ())
         self._numbers, self._room = self._program.folded(parameters or {}), room
+        self._arrays: dict[Any, tuple[Any, list[Any]]] = {}
 
     def __call__(self, values: Values, key: Any, shape: tuple[int, int]) -> Any:
         """Work out the expression and return the result.
@@ -141,9 +142,11 @@ class Formula:
         shape
             Of the result.
         """
-        program, room = self._program, self._room
-        out = room(key, shape) if program.writes else None
-        return program(values, self._numbers, out, room.registers(program.n_registers, shape))
+        program = self._program
+        if (key, shape) not in self._arrays:
+            out = self._room(key, shape) if program.writes else None
+            self._arrays[key, shape] = out, self._room.registers(program.n_registers, shape)
+        return program(values, self._numbers, *self._arrays[key, shape])
 
 
 class Factor:

@@ -1,0 +1,133 @@
+"""PyTorch tensors, in memory or on a graphics card. Imported only where they are asked for."""
+
+import ast
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from apical.devices.arrays.library import Library
+from apical.errors import DeviceError
+
+
+def _floating(value: Any) -> Tensor:
+    if isinstance(value, Tensor) and value.is_floating_point():
+        return value
+    return torch.as_tensor(value, dtype=torch.float64)
+
+
+def _called(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return a function of tensors as one that takes numbers and conditions too."""
+
+    def call(*arguments: Any, out: Tensor | None = None) -> Tensor:
+        return function(*map(_floating, arguments), out=out)
+
+    return call
+
+
+def _clip(x: Tensor, least: Tensor, largest: Tensor, out: Tensor | None) -> Tensor:
+    return torch.minimum(torch.maximum(x, least), largest, out=out)
+
+
+_FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
+    "abs": torch.abs,
+    "ceil": torch.ceil,
+    "clip": _clip,
+    "exp": torch.exp,
+    "floor": torch.floor,
+    "int": torch.trunc,
+    "log": torch.log,
+    "sign": torch.sign,
+    "sqrt": torch.sqrt,
+    "tanh": torch.tanh,
+    "not": torch.logical_not,
+}
+_OPERATIONS: Mapping[Any, Callable[..., Any]] = {
+    **{name: _called(function) for name, function in _FUNCTIONS.items()},
+    ast.Add: torch.add,
+    ast.Sub: torch.sub,
+    ast.Mult: torch.mul,
+    ast.Div: torch.div,
+    ast.Mod: torch.remainder,
+    ast.Pow: torch.pow,
+    ast.USub: torch.neg,
+    ast.UAdd: lambda x, out: out.copy_(x),
+    ast.Lt: torch.lt,
+    ast.LtE: torch.le,
+    ast.Gt: torch.gt,
+    ast.GtE: torch.ge,
+    ast.Eq: torch.eq,
+    ast.NotEq: torch.ne,
+    ast.And: torch.logical_and,
+    ast.Or: torch.logical_or,
+}
+
+
+class TorchLibrary(Library):
+    """Tensors of PyTorch.
+
+    Parameters
+    ----------
+    dtype
+        ``"float32"`` or ``"float64"``.
+    device
+        Where they are, as PyTorch names it, for instance ``"cpu"`` or ``"cuda"``.
+
+    Raises
+    ------
+    DeviceError
+        If PyTorch has no such device.
+    """
+
+    operations = _OPERATIONS
+
+    def __init__(self, dtype: str, device: str) -> None:
+        self.dtype = torch.float32 if dtype == "float32" else torch.float64
+        try:
+            self.device = torch.device(device)
+            torch.zeros(1, device=self.device, dtype=self.dtype).cpu()
+        except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+            raise DeviceError(
+                f"library='torch:{device}' needs PyTorch's device {device!r} with {dtype}, but "
+                f"PyTorch says: {str(error).partition(chr(10))[0]}"
+            ) from None
+
+    def array(self, values: np.ndarray) -> Tensor:
+        return torch.tensor(np.ascontiguousarray(values), dtype=self.dtype, device=self.device)
+
+    def taken(self, values: np.ndarray) -> Tensor:
+        values = np.ascontiguousarray(values)
+        if not values.flags.writeable:  # PyTorch would warn, though nothing writes there
+            return self.array(values)
+        return torch.as_tensor(values, dtype=self.dtype, device=self.device)
+
+    def back(self, array: Tensor) -> np.ndarray:
+        return np.array(array.cpu().numpy())
+
+    def number(self, value: Any) -> Tensor:
+        # Tensors without dimensions may stay in memory: operations on a card take them as numbers.
+        return value.clone() if isinstance(value, Tensor) else torch.tensor(value, dtype=self.dtype)
+
+    def empty(self, shape: tuple[int, ...]) -> Tensor:
+        return torch.empty(shape, dtype=self.dtype, device=self.device)
+
+    def full(self, value: Any, shape: tuple[int, ...]) -> Tensor:
+        array = self.empty(shape)
+        array[...] = value
+        return array
+
+    def product(
+        self, x: Tensor, w: Tensor, out: Tensor, *, add: bool = False, transposed: bool = False
+    ) -> None:
+        out.addmm_(x, w.T if transposed else w, beta=float(add))
+
+    def outer(self, x: Tensor, d: Tensor, out: Tensor, factor: float, *, add: bool) -> None:
+        out.addmm_(x.T, d, beta=float(add), alpha=factor)
+
+    def softmax(self, drive: Tensor) -> Tensor:
+        return torch.softmax(drive, dim=1)
+
+    def clip(self, array: Tensor, least: float, largest: float) -> None:
+        array.clamp_(least, largest)
