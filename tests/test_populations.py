@@ -75,6 +75,7 @@ def test_neurons_of_ones_own() -> None:
     mine = Neurons("mine", 2, model, takes={"drive": "I"}, offers=("v",))
     assert mine.model is model
     assert (mine.inputs, mine.signals) == ({"drive": "I"}, ("v",))
+    assert mine in {mine}
 
 
 def test_error_neurons_come_in_pairs() -> None:

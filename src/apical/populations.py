@@ -124,6 +124,9 @@ class Neurons(Population):
     takes: Mapping[str, str] = field(default_factory=dict)
     offers: tuple[str, ...] = ("x",)
 
+    def __hash__(self) -> int:
+        return hash((self.name, self.size))  # mappings have none
+
     @property
     def model(self) -> NeuronModel:
         return self.neuron
