@@ -343,10 +343,25 @@ def test_mixed_updates_are_refused_by_name() -> None:
         simulate(rates(rule=rule), "array")
 
 
-@pytest.mark.parametrize(("device", "batch"), [("array", 0), ("runtime", 2)])
-def test_batches_that_cannot_be(device: str, batch: int) -> None:
-    with refuse(DeviceError, f"'{device}' needs batch=", f"got {batch}"):
-        simulate(rates(), device, batch=batch)
+@pytest.mark.parametrize(
+    ("device", "option", "value"),
+    [
+        ("runtime", "batch", 2),
+        ("cpp_standalone", "library", "torch"),
+        ("array", "profile", True),
+        ("array", "dt", 0.5),
+        ("array", "codegen", "cython"),
+        ("runtime", "dense", False),
+    ],
+)
+def test_options_that_a_device_does_not_have(device: str, option: str, value: Any) -> None:
+    with refuse(DeviceError, f"{device!r} has no option {option!r}, got {value!r}", "Leave it out"):
+        simulate(rates(), device, **{option: value})
+
+
+def test_a_batch_of_nothing() -> None:
+    with refuse(DeviceError, "batch must be at least 1", "got 0"):
+        simulate(rates(), "array", batch=0)
 
 
 def test_a_batch_larger_than_the_data() -> None:

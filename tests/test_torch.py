@@ -187,5 +187,5 @@ def test_a_library_that_is_not_known_is_named(name: str) -> None:
 
 @pytest.mark.parametrize("device", ["runtime", "cpp_standalone"])
 def test_other_devices_have_no_library(device: str) -> None:
-    with pytest.raises(DeviceError, match=f"Device {device!r} has no array library to choose"):
+    with pytest.raises(DeviceError, match=f"Device {device!r} has no option 'library'"):
         simulate(rates(), device, library="torch")

@@ -1,7 +1,8 @@
 """Devices: what a network can run on, and `simulate`, the only way to get there."""
 
+import inspect
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from apical.devices.simulator import Block as Block
@@ -72,18 +73,18 @@ def simulate(
     LocalityError, WiringError
         If the network is not plausible, or not complete.
     """
-    _check_options(network, device, dt, dtype, codegen, record, capacity, batch)
+    given = {
+        "dt": dt, "codegen": codegen, "capacity": capacity, "dense": dense, "profile": profile,
+        "jobs": jobs, "batch": batch, "library": library,
+    }  # fmt: skip
+    _check_device(device, given)
+    _check_options(network, dt, dtype, codegen, record, capacity, batch)
     if device == "array":
         from apical.devices.arrays.engine import ArraySimulator
         from apical.devices.arrays.libraries import load_library
 
         check(network, transport=True)
         return ArraySimulator(network, load_library(library, dtype), batch, record)
-    if library != "numpy":
-        raise DeviceError(
-            f"Device {device!r} has no array library to choose, got library={library!r}; only "
-            "device 'array' has."
-        )
     check(network)
     from apical.devices.brian.build import Options
 
@@ -97,23 +98,44 @@ def simulate(
     return RuntimeSimulator(network, Options(dt, capacity, tuple(record)), dtype, codegen)
 
 
-def _check_options(
-    network: Network, device: str, dt: float, dtype: str, codegen: str, record: Collection[str],
-    capacity: int, batch: int,
-) -> None:  # fmt: skip
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    "dt": ("cpp_standalone", "runtime"),
+    "codegen": ("runtime",),
+    "capacity": ("cpp_standalone", "runtime"),
+    "dense": ("cpp_standalone",),
+    "profile": ("cpp_standalone",),
+    "jobs": ("cpp_standalone",),
+    "batch": ("array",),
+    "library": ("array",),
+}
+"""Options that not every device has, and those that have them."""
+
+
+def _check_device(device: str, given: Mapping[str, object]) -> None:
     if device not in DEVICES:
         raise DeviceError(f"device must be one of {', '.join(DEVICES)}, got {device!r}.")
+    defaults = inspect.signature(simulate).parameters
+    for option, devices in _OPTIONS.items():
+        if given[option] != defaults[option].default and device not in devices:
+            raise DeviceError(
+                f"Device {device!r} has no option {option!r}, got {given[option]!r}; only "
+                f"{' and '.join(map(repr, devices))} {'has' if len(devices) == 1 else 'have'} it. "
+                "Leave it out."
+            )
+
+
+def _check_options(
+    network: Network, dt: float, dtype: str, codegen: str, record: Collection[str], capacity: int,
+    batch: int,
+) -> None:  # fmt: skip
     if dtype not in ("float32", "float64"):
         raise DeviceError(f"dtype must be 'float32' or 'float64', got {dtype!r}.")
     if codegen not in ("numpy", "cython"):
         raise DeviceError(f"codegen must be 'numpy' or 'cython', got {codegen!r}.")
     if capacity < 1:
         raise DeviceError(f"capacity must be at least 1 trial, got {capacity!r}.")
-    if batch < 1 or (batch > 1 and device != "array"):
-        raise DeviceError(
-            f"Device {device!r} needs batch={'at least 1' if device == 'array' else '1'}, got "
-            f"{batch!r}; only device 'array' shows several trials at once."
-        )
+    if batch < 1:
+        raise DeviceError(f"batch must be at least 1 trial, got {batch!r}.")
     steps = network.trial / dt if dt > 0 else 0.5
     if abs(steps - round(steps)) > 1e-9:
         raise DeviceError(
