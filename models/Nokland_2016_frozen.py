@@ -8,11 +8,19 @@ And fine-tuning: a stack that BP trained on one half of the classes is kept fixe
 populations on top of it learn the other half. DFA is expected to do worse than BP there.
 
 Settings of the paper: logistic outputs with cross-entropy, RMSprop at 1e-4, batches of 64, forward
-weights from 0 under FA and DFA but for frozen ones, feedback uniform up to 1/sqrt(n_hidden).
+weights from 0 under FA and DFA but for frozen ones, feedback uniform up to 1/sqrt(n_hidden). How
+long the paper freezes, and on what it tunes, is not known here; these are choices.
+
+Reached with 2x400 neurons, seed 0, 10 epochs, 4 of them frozen (test error in %, BP / FA / DFA; no
+curve is flat yet): 8.98 / 9.51 / 9.54 when released, 4.04 / 4.34 / 5.17 at the end; without
+freezing 3.28 / 3.50 / 3.19. DFA recovers, and is the slowest to.
+
+    python models/Nokland_2016_frozen.py --hidden 400 --epochs 10
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -146,8 +154,9 @@ def fine_tune(
 
 def draw(rows: list[dict[str, Any]], frozen: int, path: Path) -> None:
     """Draw test error over epochs: frozen and released, normal, new populations on a stack."""
-    axes = plotting.panels(3, width=3.6)
-    for ax, (case, title) in zip(axes, CASES.items(), strict=True):
+    shown = [case for case in CASES if any(row["case"] == case for row in rows)]
+    axes = dict(zip(shown, plotting.panels(len(shown), width=3.6), strict=True))
+    for case, ax in axes.items():
         series = {}
         for wiring in WIRINGS:
             runs: dict[int, list[tuple[int, float]]] = {}
@@ -156,15 +165,20 @@ def draw(rows: list[dict[str, Any]], frozen: int, path: Path) -> None:
                     runs.setdefault(row["seed"], []).append((row["epoch"], row["test_error"]))
             found = np.array(list(runs.values()))[:, 1:]  # nothing is learned at epoch 0
             series[wiring.upper()] = (found[0, :, 0], found[:, :, 1])
-        plotting.curves(series, "epochs", "test error [%]", title=title, log_y=True, ax=ax)
-    axes[0].axvline(frozen, color="#6E6E6E", linewidth=1, linestyle=(0, (1, 2)))
-    limits = np.array([ax.get_ylim() for ax in axes[:2]])
-    for ax in axes[:2]:
+        plotting.curves(series, "epochs", "test error [%]", title=CASES[case], log_y=True, ax=ax)
+    if "frozen" in axes:
+        axes["frozen"].axvline(frozen, color="#6E6E6E", linewidth=1, linestyle=(0, (1, 2)))
+    alike = [ax for case, ax in axes.items() if case != "fine-tuned"]  # of the same samples
+    limits = np.array([ax.get_ylim() for ax in alike])
+    for ax in alike:
         ax.set_ylim(limits[:, 0].min(), limits[:, 1].max())
-    plotting.save(axes, path)
+    plotting.save(list(axes.values()), path)
 
 
 @click.command(help=(__doc__ or "").partition("\n")[0])
+@click.option("--case", "cases", type=click.Choice(list(CASES)), multiple=True,
+              default=list(CASES), show_default=True,
+              help="What to train; may be repeated.")  # fmt: skip
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--train-trials", type=click.IntRange(1), help="First N training samples only.")
 @click.option("--hidden", type=click.IntRange(1), default=800, show_default=True,
@@ -177,8 +191,8 @@ def draw(rows: list[dict[str, Any]], frozen: int, path: Path) -> None:
 @click.option("--out", type=click.Path(path_type=Path), default="runs/Nokland_2016_frozen",
               show_default=True, help="Folder for errors.csv and errors.png.")  # fmt: skip
 def main(
-    dataset: str, train_trials: int | None, hidden: int, frozen: int, rate: float, epochs: int,
-    numbers: str, out: Path,
+    cases: tuple[str, ...], dataset: str, train_trials: int | None, hidden: int, frozen: int,
+    rate: float, epochs: int, numbers: str, out: Path,
 ) -> None:  # fmt: skip
     if frozen >= epochs:
         raise click.UsageError(f"--frozen {frozen} must be less than --epochs {epochs}.")
@@ -187,14 +201,15 @@ def main(
     setting, rows = Setting((hidden, hidden), rate, frozen, epochs), []
     known, new = halves(data)
     for seed in chosen:
-        kept = stack(known, seed, setting)
+        kept = stack(known, seed, setting) if "fine-tuned" in cases else {}
+        train = {
+            "frozen": partial(freeze, data, seed, setting=setting),
+            "normal": partial(normal, data, seed, setting=setting),
+            "fine-tuned": partial(fine_tune, new, seed, setting=setting, kept=kept),
+        }
         for wiring in WIRINGS:
-            found = {
-                "frozen": freeze(data, seed, wiring, setting),
-                "normal": normal(data, seed, wiring, setting),
-                "fine-tuned": fine_tune(new, seed, wiring, setting, kept),
-            }
-            for case, errors in found.items():
+            for case in dict.fromkeys(cases):
+                errors = train[case](wiring)
                 held = f"{errors[frozen][1]:.2f} % when released, " if case == "frozen" else ""
                 last = f"{errors[-1][1]:.2f} % after {epochs} epochs"
                 click.echo(f"seed {seed}, {wiring}, {case}: test error {held}{last}")
