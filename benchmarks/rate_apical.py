@@ -71,27 +71,26 @@ def products(
     random = [drawn(after, before) for before, after in pairs[1:]]
     room = {n: library.empty((max(batch, STRIP // n), n)) for n in sizes}
 
-    def learn(x: np.ndarray, d: np.ndarray, w: np.ndarray) -> None:
+    calls = [library.product(x[k], w[k], x[k + 1], add=False) for k in range(len(w))]
+    for k in reversed(range(1, len(w))):
+        if wiring == "DFA":
+            calls.append(library.product(d[-1], direct[k - 1], d[k], add=False))
+        elif wiring == "FA":
+            calls.append(library.product(d[k + 1], random[k - 1], d[k], add=False))
+        else:
+            calls.append(library.product(d[k + 1], w[k], d[k], add=False, transposed=True))
+    for k in range(len(w)):
         if not in_strips:
-            library.outer(x, d, w, 1e-9, add=True)
-            return
-        rows = len(room[w.shape[1]])
-        for start in range(0, len(w), rows):
-            part = x[:, start : start + rows]
-            library.outer(part, d, room[w.shape[1]][: part.shape[1]], 1e-9, add=False)
+            calls.append(library.outer(x[k], d[k + 1], w[k], 1e-9, add=True))
+            continue
+        strip = room[sizes[k + 1]]
+        for start in range(0, sizes[k], len(strip)):
+            part = x[k][:, start : start + len(strip)]
+            calls.append(library.outer(part, d[k + 1], strip[: part.shape[1]], 1e-9, add=False))
 
     def step() -> None:
-        for k in range(len(w)):
-            library.product(x[k], w[k], x[k + 1])
-        for k in reversed(range(1, len(w))):
-            if wiring == "DFA":
-                library.product(d[-1], direct[k - 1], d[k])
-            elif wiring == "FA":
-                library.product(d[k + 1], random[k - 1], d[k])
-            else:
-                library.product(d[k + 1], w[k], d[k], transposed=True)
-        for k in range(len(w)):
-            learn(x[k], d[k + 1], w[k])
+        for call in calls:
+            call()
 
     return step
 

@@ -45,18 +45,21 @@ def values_of(text: str) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     )
 
 
-def worked_out(text: str, out: np.ndarray) -> Any:
-    arrays, numbers = values_of(text)
-    program = Program(parse(text), LIBRARY, numbers)
-    registers = [np.empty((3, 4)) for _ in range(program.n_registers)]
-    return program(arrays, program.folded(numbers), out, registers)
+def run(program: Program, values: Any, numbers: Any, out: np.ndarray) -> Any:
+    """Work out a program, and return its result."""
+    registers = [np.empty_like(out) for _ in range(program.n_registers)]
+    found, calls = program.bound(values, program.folded(numbers), out, registers)
+    for call in calls:
+        call()
+    return found
 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_program_is_its_expression(text: str) -> None:
     arrays, numbers = values_of(text)
     expected = compiled(parse(text), LIBRARY.operations)({**arrays, **numbers})
-    np.testing.assert_allclose(worked_out(text, np.empty((3, 4))), expected, rtol=1e-14)
+    found = run(Program(parse(text), LIBRARY, numbers), arrays, numbers, np.empty((3, 4)))
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
 
 
 def test_a_program_makes_no_arrays() -> None:
@@ -64,9 +67,10 @@ def test_a_program_makes_no_arrays() -> None:
     program = Program(parse(text), LIBRARY, numbers)
     big = {name: np.full((1000, 100), 0.5) for name in arrays}
     out, registers = big["v"], [np.empty((1000, 100)) for _ in range(program.n_registers)]
-    folded = program.folded(numbers)
+    found, calls = program.bound(big, program.folded(numbers), out, registers)
     tracemalloc.start()
-    found = program(big, folded, out, registers)
+    for call in calls:
+        call()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert found is out
@@ -79,13 +83,54 @@ def test_numbers_are_worked_out_once() -> None:
     assert program.folded({"rho": 0.75}) == {"rho": 0.75, "1 - rho": 0.25}
 
 
+def test_numbers_can_be_worked_out_again() -> None:
+    program = Program(parse("w*(1 - rho)"), LIBRARY, {"rho"})
+    folded, w, out = program.folded({"rho": 0.25}), np.ones(2), np.empty(2)
+    _, (call,) = program.bound({"w": w}, folded, out, [])
+    call()
+    assert (out == 0.75).all()
+    program.refold(folded, {"rho": 0.5})
+    call()
+    assert (out == 0.5).all()
+
+
+@pytest.mark.parametrize("update", ["eta*x_pre*gain_post*teach_post", WEIGHTY])
+def test_a_learning_rate_that_changes_is_the_one_that_is_used(update: str) -> None:
+    numbers = {"eta": 0.05, "decay": 0.01, "up": 0.001}
+    rule = LearningRule("r", update, {k: v for k, v in numbers.items() if k in update})
+    simulator = simulate(rates(rule=rule), "array", dtype="float64", batch=5)
+    for factor in (1.0, 0.25, 0.5, 1.0):
+        block = trials(5, learning=factor)
+        before, updates = simulator.state, simulator.updates(block)
+        simulator.run(block)
+        for name, asked in updates.items():
+            expected = before[f"{name}.w"] + factor * asked
+            np.testing.assert_allclose(simulator.weights(name), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_batches_of_many_sizes_learn_their_own_trials() -> None:
+    """The calls of a batch are kept; they are those of a simulator that never saw another size."""
+    net = rates(rule=rules.three_factor(0.5))
+    one = simulate(net, "array", dtype="float64", batch=10)
+    for seed, n in enumerate((5, 3, 1, 2, 4, 6, 7, 8, 9, 10, 5, 3)):
+        block, other = (
+            trials(n, seed=seed, learning=1.0),
+            simulate(net, "array", dtype="float64", batch=10),
+        )
+        other.state = one.state
+        for simulator in (one, other):
+            simulator.run(block)
+        assert all((one.state[name] == values).all() for name, values in other.state.items())
+
+
 @pytest.mark.parametrize("text", ["w", "rho", "1 - rho"])
 def test_what_need_not_be_written_is_not(text: str) -> None:
     program = Program(parse(text), LIBRARY, {"rho"})
     assert not program.writes
     w = np.ones(2)
-    found = program({"w": w}, program.folded({"rho": 0.25}), None, [])
-    assert found is w if text == "w" else found == 1 - 0.25 or found == 0.25
+    found, calls = program.bound({"w": w}, program.folded({"rho": 0.25}), None, [])
+    assert calls == []
+    assert found is w if text == "w" else found == {"rho": 0.25, "1 - rho": 0.75}[text]
 
 
 def test_a_result_may_replace_what_it_is_made_of() -> None:
@@ -93,7 +138,7 @@ def test_a_result_may_replace_what_it_is_made_of() -> None:
         program = Program(parse(text), LIBRARY)
         w = np.linspace(0.1, 0.9, 5)
         expected = compiled(parse(text), LIBRARY.operations)({"w": w.copy()})
-        program({"w": w}, program.folded({}), w, [np.empty(5) for _ in range(4)])
+        run(program, {"w": w}, {}, w)
         np.testing.assert_allclose(w, expected, rtol=1e-14)
 
 
@@ -229,5 +274,5 @@ def test_conditions_join_more_than_two() -> None:
     assert isinstance(node, ast.expr)
     program = Program(node, LIBRARY)
     x = np.array([-1.0, 1.0, 2.0, 4.0])
-    found = program({"x": x}, program.folded({}), np.empty(4), [np.empty(4) for _ in range(4)])
+    found = run(program, {"x": x}, {}, np.empty(4))
     assert found.tolist() == [0, 1, 0, 0]

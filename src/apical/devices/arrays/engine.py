@@ -1,14 +1,15 @@
 """The simulator of device ``array``."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from apical import seeds
 from apical.devices.arrays.learning import Learner, Pairs
-from apical.devices.arrays.library import Library, Workspace
-from apical.devices.arrays.settling import Settling, Signals
+from apical.devices.arrays.library import Call, Library, Workspace
+from apical.devices.arrays.settling import Batch, Settling
 from apical.devices.simulator import Block, BlockResult, check_block, check_state
 from apical.errors import DeviceError
 from apical.network import Network
@@ -16,6 +17,9 @@ from apical.projections import Projection, TransposeOf
 
 AT_REST = 1000
 """Trials worked out at a time where nothing learns."""
+
+PLANS = 8
+"""Sizes of batches whose calls are kept."""
 
 
 class ArraySimulator:
@@ -38,6 +42,7 @@ class ArraySimulator:
         self._learners = [Learner(p, p.rule, library, room) for p in network.plastic if p.rule]
         self._dynamics = {item.projection.name: item.initial_state() for item in self._learners}
         self._settling = Settling(network, library, self._weights)
+        self._plans: dict[tuple[int, bool, bool], _Plan] = {}
 
     @property
     def brian(self) -> Mapping[str, Any]:
@@ -90,11 +95,11 @@ class ArraySimulator:
         for chunk in block.slices(self.batch if learns else AT_REST):
             factor = float(block.learning[chunk].mean())
             target = shown[chunk] if shown is not None and factor else None
-            signals = self._settle(block.values[chunk], target, rng if factor else None)
+            plan = self._settle(block.values[chunk], target, rng if factor else None)
             for name, kept in rows.items():
-                kept.append(self._library.back(signals[name, "x"]))
+                kept.append(self._library.back(plan.batch.signals[name, "x"]))
             if factor:
-                self._learn(signals, factor)
+                self._learn(plan, factor)
         return BlockResult({name: np.concatenate(kept) for name, kept in rows.items()})
 
     def updates(self, block: Block) -> dict[str, np.ndarray]:
@@ -112,41 +117,80 @@ class ArraySimulator:
             Name of the projection -> shape (n_pre, n_post).
         """
         check_block(self.network, block)
-        signals = self._settle(block.values, block.shown(self.network.output.size), None)
-        self._settling.teach(signals)
+        plan = self._settle(block.values, block.shown(self.network.output.size), None)
         found = {}
-        for item in self._learners:
+        for item, brought in zip(self._learners, self._teach(plan), strict=True):
             name, update = item.projection.name, self._library.empty(item.shape)
-            item.update(self._weights[name], self._pairs(item, signals), len(block), update)
+            _call(item.update(self._weights[name], brought, len(block), update))
             found[name] = self._library.back(update)
         return found
 
     def _settle(
         self, values: np.ndarray, shown: np.ndarray | None, rng: np.random.Generator | None
-    ) -> Signals:
-        encoder, library = self.network.stimulus.encoder, self._library
-        target = None if shown is None else library.array(shown)
-        with np.errstate(over="ignore", invalid="ignore"):  # found out by whoever trains
-            return self._settling.forward(library.taken(encoder.drive(values)), target, rng)
+    ) -> "_Plan":
+        """Bring a batch of trials to rest, and return how that was done."""
+        key = len(values), shown is not None, rng is not None
+        plan = self._plans.get(key)
+        if plan is None:
+            while len(self._plans) >= PLANS:
+                del self._plans[next(iter(self._plans))]
+            n_trials, taught, learns = key
+            batch = self._settling.forward(n_trials, taught=taught, learns=learns)
+            plan = self._plans[key] = _Plan(batch)
+        self._settling.rng = rng
+        self._library.put(self.network.stimulus.encoder.drive(values), plan.batch.values)
+        if shown is not None:
+            self._library.put(shown, plan.batch.shown)
+        _call(plan.batch.calls)
+        return plan
 
-    def _learn(self, signals: Signals, factor: float) -> None:
-        self._settling.teach(signals)
-        n_trials = signals.n_trials
-        pairs = [self._pairs(item, signals) for item in self._learners]
-        for item, brought in zip(self._learners, pairs, strict=True):
-            name = item.projection.name
-            item.learn(self._weights[name], self._dynamics[name], brought, n_trials, factor)
+    def _teach(self, plan: "_Plan") -> list[Pairs]:
+        """Bring feedback, and return what neurons bring to each term of each rule."""
+        if not plan.pairs:
+            at_rest, plan.batch.calls = plan.batch.calls, plan.teaching
+            self._settling.teach(plan.batch)
+            plan.pairs = [self._pairs(item, plan.batch) for item in self._learners]
+            plan.batch.calls = at_rest
+        _call(plan.teaching)
+        return plan.pairs
 
-    def _pairs(self, item: Learner, signals: Signals) -> Pairs:
-        """Return what the two neurons bring to each term of a rule."""
+    def _learn(self, plan: "_Plan", factor: float) -> None:
+        pairs = self._teach(plan)
+        if plan.factor != factor:
+            plan.factor, plan.learning = factor, []
+            for item, brought in zip(self._learners, pairs, strict=True):
+                name, n_trials = item.projection.name, plan.batch.n_trials
+                state = self._dynamics[name]
+                plan.learning += item.learn(self._weights[name], state, brought, n_trials, factor)
+        _call(plan.learning)
+
+    def _pairs(self, item: Learner, batch: Batch) -> Pairs:
+        """Return where what the two neurons bring to each term of a rule is."""
         pre, post = item.projection.pre, item.projection.post
         return [
             (
-                self._settling.factor(signals, pre, outer.pre),
-                self._settling.factor(signals, post, outer.post),
+                self._settling.factor(batch, pre, outer.pre),
+                self._settling.factor(batch, post, outer.post),
             )
             for outer in item.outers
         ]
+
+
+@dataclass
+class _Plan:
+    """What is done to every batch of one size: calls, made once."""
+
+    batch: Batch
+    teaching: list[Call] = field(default_factory=list)
+    pairs: list[Pairs] = field(default_factory=list)
+    learning: list[Call] = field(default_factory=list)
+    factor: float = 0.0
+
+
+def _call(calls: list[Call]) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):  # found out by whoever trains
+        for call in calls:
+            call()
 
 
 def check_network(network: Network) -> None:

@@ -2,10 +2,10 @@
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
-from apical.devices.arrays.library import Library, Workspace
+from apical.devices.arrays.library import Call, Library, Workspace
 from apical.devices.arrays.programs import Factor, Formula
 from apical.devices.arrays.stepping import Stepping
 from apical.dynamics import UpdateDynamics
@@ -68,8 +68,8 @@ class Learner:
         """Shape of the weights."""
         return self.projection.shape
 
-    def update(self, w: Any, pairs: Pairs, n_trials: int, out: Any) -> None:
-        """Put what the rule asks of some rows of the weights into `out`, without its dynamics.
+    def update(self, w: Any, pairs: Pairs, n_trials: int, out: Any) -> list[Call]:
+        """Return the calls that work out what the rule asks for, without its dynamics.
 
         Parameters
         ----------
@@ -82,23 +82,31 @@ class Learner:
         out
             Where the update is written, shape (n_rows, n_post).
         """
+        library, operations = self._library, self._library.operations
+        calls: list[Call] = []
         if not self.outers or self.outers[0].reads_weight:
-            out[:] = 0
+            calls.append(partial(operations[ast.UAdd], library.number(0), out=out))
         for number, (outer, (x, d)) in enumerate(zip(self.outers, pairs, strict=True)):
             if not outer.reads_weight:
-                self._library.outer(x, d, out, outer.size / n_trials, add=number > 0)
+                calls.append(library.outer(x, d, out, outer.size / n_trials, add=number > 0))
                 continue
-            product = self._room("product", w.shape)
-            self._library.outer(x, d, product, 1 / n_trials, add=False)
-            product *= outer.weigh({"w": w}, "of synapses", w.shape)
-            out += product
+            product = self._room("product", tuple(w.shape))
+            weight, more = outer.weigh.bound({"w": w}, "of synapses", tuple(w.shape))
+            calls += [
+                library.outer(x, d, product, 1 / n_trials, add=False),
+                *more,
+                partial(operations[ast.Mult], product, weight, out=product),
+                partial(operations[ast.Add], out, product, out=out),
+            ]
         if self._alone:
-            out += self._alone({"w": w}, "of synapses", w.shape)
+            alone, more = self._alone.bound({"w": w}, "of synapses", tuple(w.shape))
+            calls += [*more, partial(operations[ast.Add], out, alone, out=out)]
+        return calls
 
     def learn(
         self, w: Any, state: dict[str, Any], pairs: Pairs, n_trials: int, factor: float
-    ) -> None:
-        """Change the weights `w` and the `state` of their dynamics, in place.
+    ) -> list[Call]:
+        """Return the calls that change the weights `w` and the `state` of their dynamics, in place.
 
         Parameters
         ----------
@@ -113,21 +121,26 @@ class Learner:
         factor
             Factor on the learning rate [dimensionless].
         """
+        calls: list[Call] = []
         if not self._in_place or self._alone:
             plan = self._stepping.begun(state, factor)
+            calls += self._stepping.of_all(plan, state, factor)
             for strip in self._strips(n_trials):
                 values = {"w": w[strip]}
                 if not self._in_place:
-                    values["update"] = self._room("update", values["w"].shape)
+                    update = values["update"] = self._room("update", tuple(values["w"].shape))
                     values |= {k: v[strip] for k, v in state.items() if len(v.shape)}
                     part = [(x[:, strip], d) for x, d in pairs]
-                    self.update(values["w"], part, n_trials, values["update"])
-                self._stepping.step(plan, values)
+                    calls += self.update(values["w"], part, n_trials, update)
+                calls += self._stepping.of_rows(plan, values)
         if self._in_place:
             for outer, (x, d) in zip(self.outers, pairs, strict=True):
-                self._library.outer(x, d, w, factor * outer.size / n_trials, add=True)
+                size = factor * outer.size / n_trials
+                calls.append(self._library.outer(x, d, w, size, add=True))
         if self.projection.bounds is not None:
-            self._library.clip(w, *self.projection.bounds)
+            least, largest = map(self._library.number, self.projection.bounds)
+            calls.append(partial(self._library.operations["clip"], w, least, largest, out=w))
+        return calls
 
     def _strips(self, n_trials: int) -> Iterator[slice]:
         """Yield the rows to work on at a time: few, but as many as trials, or products are slow."""

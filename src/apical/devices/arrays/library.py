@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+Call = Callable[[], Any]
+"""One operation on arrays that stay where they are; what it does is done again at every call."""
+
 
 class Library(ABC):
     """Arrays of one precision in one place, and what the array device does to them.
 
-    All arrays are C-ordered. Besides these methods, arrays have ``shape``, slices, ``+=``, ``*``
-    and assignment to slices.
+    All arrays are C-ordered. They have ``shape``, slices, and assignment to slices.
     """
 
     @property
@@ -20,8 +22,8 @@ class Library(ABC):
         """What the parts of an expression do to arrays, one element at a time.
 
         By name of a function of the grammar, ``"not"``, or class of an operator in `ast`. All
-        take an array or number for each argument, and ``out``, the array to write into, which
-        may be one of them; without ``out`` they work on numbers.
+        take arrays that broadcast, and ``out``, the array to write into, which may be one of
+        them; functions without ``out`` work on numbers.
         """
 
     @abstractmethod
@@ -29,8 +31,8 @@ class Library(ABC):
         """Return a copy of a NumPy array."""
 
     @abstractmethod
-    def taken(self, values: np.ndarray) -> Any:
-        """Return a NumPy array as one of these, to be read only; itself where that will do."""
+    def put(self, values: np.ndarray, out: Any) -> None:
+        """Copy a NumPy array into an array of the same shape."""
 
     @abstractmethod
     def back(self, array: Any) -> np.ndarray:
@@ -38,33 +40,29 @@ class Library(ABC):
 
     @abstractmethod
     def number(self, value: Any) -> Any:
-        """Return a number as what operations take without working in another precision."""
+        """Return a new array of one number, shape ()."""
 
     @abstractmethod
     def empty(self, shape: tuple[int, ...]) -> Any:
         """Return an array of any content."""
 
     @abstractmethod
-    def full(self, value: Any, shape: tuple[int, ...]) -> Any:
-        """Return a new array of a shape that holds `value`, a number or an array."""
+    def product(self, x: Any, w: Any, out: Any, *, add: bool, transposed: bool = False) -> Call:
+        """Return what puts ``x @ w`` into `out`, or adds it; with `transposed`, ``x @ w.T``."""
 
     @abstractmethod
-    def product(
-        self, x: Any, w: Any, out: Any, *, add: bool = False, transposed: bool = False
-    ) -> None:
-        """Put ``x @ w`` into `out`, or add it; with `transposed`, ``x @ w.T``."""
+    def outer(self, x: Any, d: Any, out: Any, factor: float, *, add: bool) -> Call:
+        """Return what puts ``factor * x.T @ d`` into `out`, or adds it."""
 
     @abstractmethod
-    def outer(self, x: Any, d: Any, out: Any, factor: float, *, add: bool) -> None:
-        """Put ``factor * x.T @ d`` into `out`, or add it."""
+    def softmax(self, drive: Any, out: Any) -> Call:
+        """Return what puts the softmax of each row into `out`."""
 
-    @abstractmethod
-    def softmax(self, drive: Any) -> Any:
-        """Return the softmax of each row."""
-
-    @abstractmethod
-    def clip(self, array: Any, least: float, largest: float) -> None:
-        """Hold an array within bounds, in place."""
+    def full(self, value: float, shape: tuple[int, ...]) -> Any:
+        """Return a new array of one value."""
+        array = self.empty(shape)
+        array[...] = value
+        return array
 
 
 class Workspace:
@@ -85,9 +83,9 @@ class Workspace:
         n_rows, n_columns = shape
         kept = self._arrays.get((key, n_columns))
         if kept is None or len(kept) < n_rows:
-            kept = self._arrays[key, n_columns] = self._library.empty(shape)
+            kept = self._arrays[key, n_columns] = self._library.empty((n_rows, n_columns))
         return kept if len(kept) == n_rows else kept[:n_rows]
 
     def registers(self, number: int, shape: tuple[int, int]) -> list[Any]:
-        """Return a number of arrays for use until the next call."""
+        """Return a number of arrays for what is worked out on the way, the same at every call."""
         return [self(k, shape) for k in range(number)]

@@ -6,12 +6,13 @@ SciPy's, would wait for each other.
 
 import ast
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy.linalg import blas
 
-from apical.devices.arrays.library import Library
+from apical.devices.arrays.library import Call, Library
 
 Array = np.ndarray
 
@@ -72,37 +73,38 @@ class NumpyLibrary(Library):
     def array(self, values: np.ndarray) -> Array:
         return np.array(values, dtype=self.dtype, order="C")
 
-    def taken(self, values: np.ndarray) -> Array:
-        return np.asarray(values, dtype=self.dtype, order="C")
+    def put(self, values: np.ndarray, out: Array) -> None:
+        np.copyto(out, values, casting="unsafe")
 
     def back(self, array: Array) -> np.ndarray:
         return np.array(array)
 
-    def number(self, value: Any) -> Any:
-        return self.dtype.type(value)
+    def number(self, value: Any) -> Array:
+        return np.array(value, self.dtype)
 
     def empty(self, shape: tuple[int, ...]) -> Array:
         return np.empty(shape, self.dtype)
 
-    def full(self, value: Any, shape: tuple[int, ...]) -> Array:
-        return np.full(shape, value, self.dtype)
-
     def product(
-        self, x: Array, w: Array, out: Array, *, add: bool = False, transposed: bool = False
-    ) -> None:
+        self, x: Array, w: Array, out: Array, *, add: bool, transposed: bool = False
+    ) -> Call:
         # All arrays are C-ordered, so their transposes are what BLAS calls ordered.
-        self._gemm(1, w.T, x.T, float(add), out.T, trans_a=transposed, overwrite_c=True)
+        return partial(
+            self._gemm, 1, w.T, x.T, float(add), out.T, trans_a=transposed, overwrite_c=True
+        )
 
-    def outer(self, x: Array, d: Array, out: Array, factor: float, *, add: bool) -> None:
+    def outer(self, x: Array, d: Array, out: Array, factor: float, *, add: bool) -> Call:
         if x.shape[1] == 1:  # a bias
-            self._gemv(factor, d.T, x[:, 0], float(add), out[0], overwrite_y=True)
-        else:
-            self._gemm(factor, d.T, x.T, float(add), out.T, trans_b=True, overwrite_c=True)
+            return partial(self._gemv, factor, d.T, x[:, 0], float(add), out[0], overwrite_y=True)
+        return partial(
+            self._gemm, factor, d.T, x.T, float(add), out.T, trans_b=True, overwrite_c=True
+        )
 
-    def softmax(self, drive: Array) -> Array:
-        x = np.exp(drive - drive.max(axis=1, keepdims=True))
-        x /= x.sum(axis=1, keepdims=True)
-        return x
+    def softmax(self, drive: Array, out: Array) -> Call:
+        return partial(_softmax, drive, out)
 
-    def clip(self, array: Array, least: float, largest: float) -> None:
-        np.clip(array, least, largest, out=array)
+
+def _softmax(drive: Array, out: Array) -> None:
+    np.subtract(drive, drive.max(axis=1, keepdims=True), out=out)
+    np.exp(out, out=out)
+    out /= out.sum(axis=1, keepdims=True)

@@ -2,15 +2,16 @@
 
 import ast
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from apical.devices.arrays.library import Library, Workspace
+from apical.devices.arrays.library import Call, Library, Workspace
 from apical.expressions import names_in, place
 from apical.terms import compiled, parts
 
 Values = Mapping[str, Any]
 Key = str | int
-"""Where a value is: name of a variable, text of what was worked out before, or a register."""
+"""Where a value is: name of a variable, text of what follows from numbers, or a register."""
 
 OUT = -1
 
@@ -18,7 +19,7 @@ OUT = -1
 class Program:
     """An expression, worked out one operation at a time and without new arrays.
 
-    Parts that read numbers only are worked out by `folded`, once for any number of arrays.
+    What reads numbers only is worked out by `folded`, once for all elements.
 
     Parameters
     ----------
@@ -44,8 +45,15 @@ class Program:
         """Return what follows from numbers alone, by its text, from numbers by name."""
         return {text: self._library.number(of(numbers)) for text, of in self._folded.items()}
 
-    def __call__(self, values: Values, folded: Values, out: Any, registers: Sequence[Any]) -> Any:
-        """Work out the expression and return the result.
+    def refold(self, folded: Mapping[str, Any], numbers: Values) -> None:
+        """Put what follows from other numbers where `folded` put it."""
+        for text, of in self._folded.items():
+            folded[text][...] = of(numbers)
+
+    def bound(
+        self, values: Values, folded: Values, out: Any, registers: Sequence[Any]
+    ) -> tuple[Any, list[Call]]:
+        """Return where the result will be, and the calls that bring it there.
 
         Parameters
         ----------
@@ -60,9 +68,11 @@ class Program:
         """
         cells: dict[Any, Any] = {**values, **folded, OUT: out}
         cells.update(enumerate(registers))
-        for operation, reads, target in self._steps:
-            operation(*[cells[key] for key in reads], out=cells[target])
-        return cells[self._result]
+        calls: list[Call] = [
+            partial(operation, *(cells[key] for key in reads), out=cells[target])
+            for operation, reads, target in self._steps
+        ]
+        return cells[self._result], calls
 
     def _planned(self, node: ast.expr, target: int | None = None) -> Key:
         """Plan how a node is worked out, and return where its value will then be."""
@@ -128,25 +138,23 @@ class Formula:
     ) -> None:  # fmt: skip
         self._program = Program(node, library, parameters or ())
         self._numbers, self._room = self._program.folded(parameters or {}), room
-        self._arrays: dict[Any, tuple[Any, list[Any]]] = {}
 
-    def __call__(self, values: Values, key: Any, shape: tuple[int, int]) -> Any:
-        """Work out the expression and return the result.
+    def bound(self, values: Values, key: Any, shape: tuple[int, int]) -> tuple[Any, list[Call]]:
+        """Return where the result will be, and the calls that bring it there.
 
         Parameters
         ----------
         values
             Arrays by name, of shapes that broadcast to `shape`.
         key
-            Of the array for the result, which holds it until the same key is asked for again.
+            Of the array for the result, which holds it until the same key is written again.
         shape
             Of the result.
         """
         program = self._program
-        if (key, shape) not in self._arrays:
-            out = self._room(key, shape) if program.writes else None
-            self._arrays[key, shape] = out, self._room.registers(program.n_registers, shape)
-        return program(values, self._numbers, *self._arrays[key, shape])
+        out = self._room(key, shape) if program.writes else None
+        registers = self._room.registers(program.n_registers, shape)
+        return program.bound(values, self._numbers, out, registers)
 
 
 class Factor:

@@ -1,11 +1,13 @@
-"""One batch of trials, settled: the signals of every population, worked out when asked for."""
+"""One batch of trials, settled: where every signal is, and the calls that bring it there."""
 
+import ast
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from apical.devices.arrays.library import Library, Workspace
+from apical.devices.arrays.library import Call, Library, Workspace
 from apical.devices.arrays.programs import Factor, Formula
 from apical.error_neurons import RateError
 from apical.expressions import parse
@@ -16,27 +18,35 @@ from apical.projections import Projection, TransposeOf
 from apical.rates import Bias, Rate
 from apical.weights import Identity
 
-Carry = Callable[[Any, Any, bool], None]
-"""Brings a signal, shape (n_trials, n_pre), to an input, shape (n_trials, n_post): puts it there or
+Carry = Callable[[Any, Any, bool], Call]
+"""Returns what puts a signal, shape (n_trials, n_pre), into an input, shape (n_trials, n_post), or
 adds it."""
 
 
-class Signals(dict[tuple[str, str], Any]):
-    """Arrays of one batch by name of population and signal, shape (n_trials, n).
+class Batch:
+    """The signals of all batches of one size, and the calls that work them out, in order.
 
     Parameters
     ----------
     n_trials
         Number of trials.
+    learns
+        Whether unreliable neurons are silent at times.
     """
 
-    def __init__(self, n_trials: int) -> None:
-        super().__init__()
-        self.n_trials = n_trials
+    def __init__(self, n_trials: int, learns: bool) -> None:
+        self.n_trials, self.learns = n_trials, learns
+        self.signals: dict[tuple[str, str], Any] = {}
+        """Arrays by name of population and signal, shape (n_trials, n)."""
+        self.calls: list[Call] = []
+        self.values: Any = None
+        """Where the stimuli go, shape (n_trials, n_inputs)."""
+        self.shown: Any = None
+        """Where what the error neurons are shown goes, shape (n_trials, n_outputs)."""
 
 
 class Settling:
-    """Works out what a network comes to rest at.
+    """Plans how a network comes to rest.
 
     Parameters
     ----------
@@ -50,16 +60,11 @@ class Settling:
 
     def __init__(self, network: Network, library: Library, weights: Mapping[str, Any]) -> None:
         self.library, self._weights, self._room = library, weights, Workspace(library)
+        self._operations = library.operations
+        self.rng: np.random.Generator | None = None
+        """Draws which unreliable neurons are silent; to be set before the calls of a batch."""
         self._forward = [p for p in forward_order(network) if not isinstance(p, Bias)]
         self._feedback = feedback_order(network)
-        rates = [p for p in network.populations if isinstance(p, Rate)]
-        self._responses = {p.name: self._formula(p.curve.response) for p in rates}
-        self._slopes = {
-            p.name: self._formula("1" if p.gain == "one" else p.curve.slope)
-            for p in rates
-            if "gain" in p.signals
-        }
-        self._delta = self._formula("gain*teach")
         # Biases come first: a product that is added to an array costs no more than one put there.
         projections = sorted(network.projections, key=lambda p: not isinstance(p.pre, Bias))
         self._onto = {
@@ -72,144 +77,153 @@ class Settling:
             for target in ("drive", "teach")
         }
 
-    def _formula(self, text: str) -> Formula:
-        return Formula(parse(text), self.library, self._room)
+    def forward(self, n_trials: int, *, taught: bool, learns: bool) -> Batch:
+        """Plan the activity of every population.
+
+        Parameters
+        ----------
+        n_trials
+            Number of trials in a batch.
+        taught
+            Whether error neurons are shown something; otherwise they have no activity.
+        learns
+            Whether unreliable neurons are silent at times.
+        """
+        batch = Batch(n_trials, learns)
+        for population in self._forward:
+            place = population.name, "x"
+            if isinstance(population, Stimulus):
+                y = batch.values = self._room((place, "shown"), (n_trials, population.size))
+                unreliable = getattr(population.encoder, "unreliable", 0.0)
+                batch.signals[place] = self._kept(batch, population, y, unreliable)
+            elif isinstance(population, Rate):
+                y = self._respond(batch, population)
+                batch.signals[place] = self._kept(batch, population, y, population.unreliable)
+            elif isinstance(population, RateError) and taught:
+                batch.shown = self._room((place, "shown"), (n_trials, population.size))
+                values = {"shown": batch.shown, "drive": self._sum(batch, population, "drive")}
+                batch.signals[place] = self._formed(batch, place, "shown - drive", values)
+        return batch
+
+    def teach(self, batch: Batch) -> None:
+        """Plan ``teach`` of every population that hears feedback."""
+        for population in self._feedback:
+            name = population.name
+            heard = batch.signals[name, "teach"] = self._sum(batch, population, "teach")
+            for pre, carried, carry in self._onto[name, "teach"]:
+                if pre is population:
+                    batch.calls.append(carry(self.signal(batch, pre, carried), heard, True))
+                    batch.signals.pop((name, "delta"), None)  # it was of a part
+
+    def signal(self, batch: Batch, population: Population, name: str) -> Any:
+        """Return where a signal is, shape (n_trials, n), or one that broadcasts to it."""
+        found = batch.signals.get((population.name, name))
+        if found is not None:
+            return found
+        if isinstance(population, Bias):
+            found = self.library.full(1.0, (batch.n_trials, 1))
+        elif name == "gain":
+            found = self._gain(batch, population)
+        elif name == "delta":
+            values = {read: self.signal(batch, population, read) for read in ("gain", "teach")}
+            found = self._formed(batch, (population.name, name), "gain*teach", values)
+        else:
+            found = self.library.full(0.0, (batch.n_trials, population.size))  # hears nothing
+        batch.signals[population.name, name] = found
+        return found
+
+    def factor(self, batch: Batch, population: Population, factor: Factor) -> Any:
+        """Return where what a population brings to a rule is, shape (n_trials, n)."""
+        known = batch.signals.get((population.name, factor.key))
+        if known is not None:
+            return known
+        shape, key = (batch.n_trials, population.size), (population.name, factor.key)
+        values = {
+            name: self.signal(batch, population, signal) for name, signal in factor.signals.items()
+        }
+        found, calls = factor.formula.bound(values, key, shape)
+        batch.calls += calls
+        if tuple(found.shape) != shape:
+            whole = self._room(key, shape)
+            batch.calls.append(partial(self._operations[ast.UAdd], found, out=whole))
+            found = whole
+        batch.signals[key] = found
+        return found
 
     def _carry(self, projection: Projection) -> Carry:
         """Return how signals cross a projection."""
         source, product = projection.weights, self.library.product
-        if isinstance(source, Identity) and projection.rule is None:
-            weight = source.weight
-            return lambda x, total, add: _put(x if weight == 1 else weight * x, total, add)
-        if isinstance(projection.pre, Bias):
-            row = self._weights[projection.name]
-            return lambda x, total, add: _put(row, total, add)
         if isinstance(source, TransposeOf):
             back = self._weights[source.projection.name]
             return lambda x, total, add: product(x, back, total, add=add, transposed=True)
         w = self._weights[projection.name]
+        if isinstance(projection.pre, Bias):
+            return lambda x, total, add: self._put(w, total, add)
+        if isinstance(source, Identity) and projection.rule is None and source.weight == 1:
+            return lambda x, total, add: self._put(x, total, add)
         return lambda x, total, add: product(x, w, total, add=add)
 
-    def forward(self, values: Any, shown: Any, rng: np.random.Generator | None) -> Signals:
-        """Return the activity of every population.
-
-        Parameters
-        ----------
-        values
-            Stimuli, shape (n_trials, n_inputs).
-        shown
-            What error neurons are shown, shape (n_trials, n_outputs); None leaves them silent.
-        rng
-            Draws which unreliable neurons are silent; None for none.
-        """
-        signals = Signals(len(values))
-        for population in self._forward:
-            if isinstance(population, Rate):
-                self._respond(population, signals, rng)
-            elif isinstance(population, Stimulus):
-                unreliable = getattr(population.encoder, "unreliable", 0.0)
-                awake = self._awake(unreliable, values.shape, rng)
-                signals[population.name, "x"] = values if awake is None else awake * values
-            elif isinstance(population, RateError) and shown is not None:
-                signals[population.name, "x"] = shown - self._sum(population, "drive", signals)
-        return signals
-
-    def teach(self, signals: Signals) -> None:
-        """Add ``teach`` of every population that hears feedback."""
-        for population in self._feedback:
-            heard = signals[population.name, "teach"] = self._sum(population, "teach", signals)
-            for pre, carried, carry in self._onto[population.name, "teach"]:
-                if pre is population:
-                    carry(self.signal(signals, population, carried), heard, True)
-                    signals.pop((population.name, "delta"), None)  # it was of a part
-
-    def signal(self, signals: Signals, population: Population, name: str) -> Any:
-        """Return a signal, shape (n_trials, n), or one that broadcasts to it."""
-        found = signals.get((population.name, name))
-        if found is not None:
-            return found
-        if name == "gain":
-            found = self._gain(population, signals)
-        elif name == "delta":
-            values = {read: self.signal(signals, population, read) for read in ("gain", "teach")}
-            found = self._formed(self._delta, values, population, name, signals)
-        elif isinstance(population, Bias):
-            found = self.library.full(1.0, (signals.n_trials, 1))
-        else:
-            found = self.library.full(0.0, (1, population.size))  # hears nothing
-        signals[population.name, name] = found
-        return found
-
-    def factor(self, signals: Signals, population: Population, factor: Factor) -> Any:
-        """Return what the neurons of a population bring to a rule, shape (n_trials, n)."""
-        known = signals.get((population.name, factor.key))
-        if known is not None:
-            return known
-        values = {
-            name: self.signal(signals, population, signal)
-            for name, signal in factor.signals.items()
-        }
-        found = self._formed(factor.formula, values, population, factor.key, signals)
-        shape = signals.n_trials, population.size
-        if tuple(found.shape) != shape:
-            found = self.library.full(found, shape)
-        signals[population.name, factor.key] = found
-        return found
+    def _put(self, sent: Any, total: Any, add: bool) -> Call:
+        if add:
+            return partial(self._operations[ast.Add], total, sent, out=total)
+        return partial(self._operations[ast.UAdd], sent, out=total)
 
     def _formed(
-        self, formula: Formula, values: Mapping[str, Any], population: Population, name: str,
-        signals: Signals,
-    ) -> Any:  # fmt: skip
-        """Work out a signal, in the array that is kept for it."""
-        return formula(values, (population.name, name), (signals.n_trials, population.size))
-
-    def _gain(self, population: Population, signals: Signals) -> Any:
-        name = population.name
-        awake = signals.get((name, "awake"))
-        x = signals[name, "x" if awake is None else "y"]
-        values = {"x": x, "drive": signals[name, "drive"]}
-        gain = self._formed(self._slopes[name], values, population, "gain", signals)
-        return gain if awake is None else awake * gain
-
-    def _respond(self, population: Rate, signals: Signals, rng: np.random.Generator | None) -> None:
-        name = population.name
-        drive = signals[name, "drive"] = self._sum(population, "drive", signals)
-        if population.is_softmax:
-            y = self.library.softmax(drive)
-        else:
-            y = self._formed(self._responses[name], {"drive": drive}, population, "x", signals)
-        awake = self._awake(population.unreliable, drive.shape, rng)
-        if awake is not None:
-            signals[name, "awake"], signals[name, "y"] = awake, y
-            y = awake * y
-        signals[name, "x"] = y
-
-    def _awake(
-        self, unreliable: float, shape: tuple[int, ...], rng: np.random.Generator | None
+        self, batch: Batch, place: tuple[str, str], text: str, values: Mapping[str, Any]
     ) -> Any:
-        if not unreliable or rng is None:
-            return None
-        drawn = rng.random(shape, np.float32) >= unreliable
-        awake = self.library.array(drawn)
-        awake *= 1 / (1 - unreliable)
-        return awake
+        """Plan a signal that is an expression of others, and return where it is."""
+        shape = max((tuple(value.shape) for value in values.values()), key=len)
+        formula = Formula(parse(text), self.library, self._room)
+        found, calls = formula.bound(values, place, shape)
+        batch.calls += calls
+        return found
 
-    def _sum(self, population: Population, target: str, signals: Signals) -> Any:
-        """Return what arrives at an input, from all but the population itself."""
+    def _gain(self, batch: Batch, population: Population) -> Any:
+        """Plan the slope of the activation; 0 where a neuron is silent."""
+        assert isinstance(population, Rate)
+        name, signals = population.name, batch.signals
+        slope = "1" if population.gain == "one" else population.curve.slope
+        values = {"x": signals[name, "x"], "drive": signals[name, "drive"]}
+        if (name, "awake") in signals:
+            values |= {"x": signals[name, "y"], "awake": signals[name, "awake"]}
+            slope = f"awake*({slope})"
+        return self._formed(batch, (name, "gain"), slope, values)
+
+    def _respond(self, batch: Batch, population: Rate) -> Any:
+        """Plan what all neurons make of their drive, and return where it is."""
         name = population.name
-        total = self._room((name, target), (signals.n_trials, population.size))
-        is_empty = True
+        drive = batch.signals[name, "drive"] = self._sum(batch, population, "drive")
+        if not population.is_softmax:
+            return self._formed(batch, (name, "y"), population.curve.response, {"drive": drive})
+        y = self._room((name, "y"), tuple(drive.shape))
+        batch.calls.append(self.library.softmax(drive, y))
+        return y
+
+    def _kept(self, batch: Batch, population: Population, y: Any, unreliable: float) -> Any:
+        """Plan activities `y` of which some are silent at times, and return where they are."""
+        if not unreliable or not batch.learns:
+            return y
+        shape, name = tuple(y.shape), population.name
+        awake = self._room((name, "awake"), shape)
+
+        def draw() -> None:
+            assert self.rng is not None
+            drawn = self.rng.random(shape, np.float32) >= unreliable
+            self.library.put(drawn / (1 - unreliable), awake)
+
+        batch.calls.append(draw)
+        batch.signals[name, "awake"], batch.signals[name, "y"] = awake, y
+        return self._formed(batch, (name, "x"), "awake*y", {"awake": awake, "y": y})
+
+    def _sum(self, batch: Batch, population: Population, target: str) -> Any:
+        """Plan what arrives at an input, from all but the population itself."""
+        name, is_empty = population.name, True
+        total = self._room((name, target), (batch.n_trials, population.size))
         for pre, carried, carry in self._onto[name, target]:
             if pre is not population:
-                carry(self.signal(signals, pre, carried), total, not is_empty)
+                x = self.signal(batch, pre, carried)
+                batch.calls.append(carry(x, total, not is_empty))
                 is_empty = False
         if is_empty:
-            total[:] = 0
+            batch.calls.append(self._put(self.library.number(0), total, False))
         return total
-
-
-def _put(sent: Any, total: Any, add: bool) -> None:
-    if add:
-        total += sent
-    else:
-        total[:] = sent

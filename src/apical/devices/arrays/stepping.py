@@ -2,15 +2,16 @@
 
 import ast
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from apical.devices.arrays.library import Library, Workspace
+from apical.devices.arrays.library import Call, Library, Workspace
 from apical.devices.arrays.programs import Program
 from apical.dynamics import UpdateDynamics
 from apical.expressions import names, parse
 from apical.terms import compiled
 
-Plan = list[tuple[str, Program, Mapping[str, Any]]]
+Plan = list[tuple[str, Program, dict[str, Any]]]
 """Variable, program of its new value, and the numbers in that, in the order of the steps."""
 
 W, LEARNING = ast.Name("w"), ast.Name("learning")
@@ -31,6 +32,7 @@ class Stepping:
 
     def __init__(self, dynamics: UpdateDynamics, library: Library, room: Workspace) -> None:
         self._dynamics, self._room = dynamics, room
+        self._copy = library.operations[ast.UAdd]
         self.shared = _shared(dynamics)
         """Variables that hang on no signal, so that all synapses agree on them."""
         known = {*dynamics.parameters, *self.shared, LEARNING.id}
@@ -43,35 +45,50 @@ class Stepping:
         less = ast.BinOp(LEARNING, ast.Mult(), change)
         self._moves = Program(ast.BinOp(W, ast.Add(), change), library, known)
         self._moves_less = Program(ast.BinOp(W, ast.Add(), less), library, known)
-        programs = [self._moves, self._moves_less, *(program for _, program in self._steps)]
-        self._n_registers = max(program.n_registers for program in programs)
 
     def begun(self, state: Mapping[str, Any], factor: float) -> Plan:
-        """Step the variables that all synapses share, and return what is left to do for rows.
+        """Return the steps of one synapse at a learning rate.
 
         Parameters
         ----------
         state
-            Variables of the dynamics, by name; the shared ones are changed.
+            Variables of the dynamics, by name.
         factor
             Factor on the change of the weights [dimensionless].
         """
+        move = self._moves if factor == 1 else self._moves_less
         numbers = {**self._dynamics.parameters, LEARNING.id: factor}
         numbers |= {name: state[name] for name in self.shared}
-        plan: Plan = []
-        for name, program in self._steps:
-            if name in self.shared:
-                numbers[name] = self._numbers[name](numbers)
-            else:
-                plan.append((name, program, program.folded(numbers)))
-        move = self._moves if factor == 1 else self._moves_less
-        plan.append((W.id, move, move.folded(numbers)))
-        for name in self.shared:
-            state[name][...] = numbers[name]
-        return plan
+        return [(name, program, program.folded(numbers)) for name, program in self._steps] + [
+            (W.id, move, move.folded(numbers))
+        ]
 
-    def step(self, plan: Plan, values: Mapping[str, Any]) -> None:
-        """Step the variables and the weights of some rows, in place.
+    def of_all(self, plan: Plan, state: Mapping[str, Any], factor: float) -> list[Call]:
+        """Return the calls that step what all synapses share, and the numbers that follow.
+
+        Parameters
+        ----------
+        plan
+            What `begun` returned.
+        state, factor
+            As in `begun`; the shared variables are changed in place.
+        """
+
+        def step() -> None:
+            numbers = {**self._dynamics.parameters, LEARNING.id: factor}
+            numbers |= {name: state[name] for name in self.shared}
+            for name, program, folded in plan:
+                if name in self.shared:
+                    numbers[name] = self._numbers[name](numbers)
+                else:
+                    program.refold(folded, numbers)
+            for name in self.shared:
+                state[name][...] = numbers[name]
+
+        return [step] if self.shared else []
+
+    def of_rows(self, plan: Plan, values: Mapping[str, Any]) -> list[Call]:
+        """Return the calls that step the variables and the weights of some rows, in place.
 
         Parameters
         ----------
@@ -80,11 +97,15 @@ class Stepping:
         values
             ``w``, ``update`` and the variables that are not shared, shapes (n_rows, n_post).
         """
-        registers = self._room.registers(self._n_registers, values[W.id].shape)
-        for name, program, numbers in plan:
-            found = program(values, numbers, values[name], registers)
-            if not program.writes:
-                values[name][...] = found
+        calls: list[Call] = []
+        for name, program, folded in plan:
+            if name not in self.shared:
+                registers = self._room.registers(program.n_registers, values[W.id].shape)
+                found, more = program.bound(values, folded, values[name], registers)
+                calls += more
+                if not program.writes:
+                    calls.append(partial(self._copy, found, out=values[name]))
+        return calls
 
 
 def _shared(dynamics: UpdateDynamics) -> frozenset[str]:

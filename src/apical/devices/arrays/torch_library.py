@@ -2,13 +2,14 @@
 
 import ast
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from apical.devices.arrays.library import Library
+from apical.devices.arrays.library import Call, Library
 from apical.errors import DeviceError
 
 
@@ -97,37 +98,26 @@ class TorchLibrary(Library):
     def array(self, values: np.ndarray) -> Tensor:
         return torch.tensor(np.ascontiguousarray(values), dtype=self.dtype, device=self.device)
 
-    def taken(self, values: np.ndarray) -> Tensor:
-        values = np.ascontiguousarray(values)
-        if not values.flags.writeable:  # PyTorch would warn, though nothing writes there
-            return self.array(values)
-        return torch.as_tensor(values, dtype=self.dtype, device=self.device)
+    def put(self, values: np.ndarray, out: Tensor) -> None:
+        out.copy_(torch.from_numpy(np.array(values)))  # a copy, since PyTorch reads no constants
 
     def back(self, array: Tensor) -> np.ndarray:
         return np.array(array.cpu().numpy())
 
     def number(self, value: Any) -> Tensor:
-        # Tensors without dimensions may stay in memory: operations on a card take them as numbers.
-        return value.clone() if isinstance(value, Tensor) else torch.tensor(value, dtype=self.dtype)
+        # In memory wherever the others are: operations on a card take tensors of one number so.
+        return torch.tensor(float(value), dtype=self.dtype)
 
     def empty(self, shape: tuple[int, ...]) -> Tensor:
         return torch.empty(shape, dtype=self.dtype, device=self.device)
 
-    def full(self, value: Any, shape: tuple[int, ...]) -> Tensor:
-        array = self.empty(shape)
-        array[...] = value
-        return array
-
     def product(
-        self, x: Tensor, w: Tensor, out: Tensor, *, add: bool = False, transposed: bool = False
-    ) -> None:
-        out.addmm_(x, w.T if transposed else w, beta=float(add))
+        self, x: Tensor, w: Tensor, out: Tensor, *, add: bool, transposed: bool = False
+    ) -> Call:
+        return partial(out.addmm_, x, w.T if transposed else w, beta=float(add))
 
-    def outer(self, x: Tensor, d: Tensor, out: Tensor, factor: float, *, add: bool) -> None:
-        out.addmm_(x.T, d, beta=float(add), alpha=factor)
+    def outer(self, x: Tensor, d: Tensor, out: Tensor, factor: float, *, add: bool) -> Call:
+        return partial(out.addmm_, x.T, d, beta=float(add), alpha=factor)
 
-    def softmax(self, drive: Tensor) -> Tensor:
-        return torch.softmax(drive, dim=1)
-
-    def clip(self, array: Tensor, least: float, largest: float) -> None:
-        array.clamp_(least, largest)
+    def softmax(self, drive: Tensor, out: Tensor) -> Call:
+        return partial(torch.softmax, drive, dim=1, out=out)
