@@ -271,7 +271,10 @@ def models_command() -> None:
     for name, (_, doc) in models.available().items():
         table.add_row(name, doc)
     Console().print(table)
-    click.echo("Run one with 'apical run MODEL'; 'apical run MODEL --help' lists its options.")
+    click.echo(
+        "Run one with 'apical run MODEL'; 'apical run MODEL --help' lists its options. Studies "
+        "have a command of their own."
+    )
 
 
 @commands.group("data")

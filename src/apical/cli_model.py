@@ -28,6 +28,7 @@ class ModelCommand(click.Command):
         self._leaves_out = leaves_out
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Load the model that is named before its options are read."""
         options_with_value = {
             name
             for option in self.params
@@ -40,6 +41,7 @@ class ModelCommand(click.Command):
         return super().parse_args(context, args)
 
     def get_params(self, context: click.Context) -> list[click.Parameter]:
+        """Return the options of the command, and those of the model."""
         model: models.Model | None = context.meta.get("model")
         own = super().get_params(context)
         if model is None:
@@ -47,6 +49,7 @@ class ModelCommand(click.Command):
         return [*own, *(_click_option(o) for o in model.options if o.name not in self._leaves_out)]
 
     def format_help_text(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what the command does, and what the model is."""
         super().format_help_text(context, formatter)
         if "model" in context.meta:
             model = context.meta["model"]
