@@ -45,15 +45,16 @@ def simulate(
     dtype
         Precision of state variables and weights.
     record
-        Populations whose spikes every block returns.
+        Populations whose spikes, or whose graded activity at the end of each trial, every block
+        returns.
     codegen
         What ``runtime`` generates: ``"numpy"`` starts at once, ``"cython"`` compiles for a minute
         and is then faster.
     capacity
         Trials that ``cpp_standalone`` takes in at once; longer blocks are run in parts.
     dense
-        Whether ``cpp_standalone`` delivers spikes by rows of the weight matrix instead of
-        through Brian2's index arrays; the same bits, sooner.
+        Whether ``cpp_standalone`` delivers spikes and graded signals by rows of the weight matrix
+        instead of through Brian2's index arrays; the same bits, sooner.
     profile
         Whether ``cpp_standalone`` measures the time of each code object (slower).
     jobs

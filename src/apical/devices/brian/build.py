@@ -39,7 +39,7 @@ class Options:
     capacity
         Largest number of trials in a block.
     record
-        Populations whose spikes are recorded.
+        Populations whose spikes, or activities at the ends of trials, are recorded.
     dense
         Whether all-to-all projections are delivered by templates of our own (C++ only).
     """
