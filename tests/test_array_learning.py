@@ -10,8 +10,10 @@ from rate_networks import rates, trials
 
 from apical import Block, dynamics, feedback, rules, simulate
 from apical.activations import ACTIVATIONS
-from apical.devices.arrays import learning
+from apical.devices.arrays import learning, loops
+from apical.devices.arrays.engine import ArraySimulator
 from apical.devices.arrays.library import Workspace
+from apical.devices.arrays.loops import Loop
 from apical.devices.arrays.numpy_library import NumpyLibrary
 from apical.devices.arrays.programs import Program
 from apical.dynamics import UpdateDynamics
@@ -276,3 +278,85 @@ def test_conditions_join_more_than_two() -> None:
     x = np.array([-1.0, 1.0, 2.0, 4.0])
     found = run(program, {"x": x}, {}, np.empty(4))
     assert found.tolist() == [0, 1, 0, 0]
+
+
+@pytest.fixture
+def other_compiler(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that sets the compiler; loops are compiled anew, before and after."""
+    loops._compiled.cache_clear()
+    yield lambda name: monkeypatch.setenv("CXX", name)
+    loops._compiled.cache_clear()
+
+
+def looped(kind: UpdateDynamics | None, dtype: str, update: str, **options: Any) -> Any:
+    """Return what is learned on arrays, with loops or without."""
+    numbers = {"eta": 0.5, "decay": 0.01}
+    rule = LearningRule("r", update, numbers if "decay" in update else {"eta": 0.5}, dynamics=kind)
+    net = rates(rule=rule, sizes=(6, 37, 20, 3))
+    simulator = ArraySimulator(net, NumpyLibrary(dtype, **options), 5, ())
+    simulator.run(trials(30, learning=np.repeat([1.0, 0.5, 1.0], 10)))
+    return simulator.state
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", [None, *DYNAMICS, ORDERLY], ids=lambda d: d.name if d else "plain")
+def test_compiled_loops_give_the_same_bits(kind: UpdateDynamics | None, dtype: str) -> None:
+    for update in ("eta*x_pre*gain_post*teach_post", "eta*x_pre*teach_post - decay*w*abs(w)"):
+        slow = looped(kind, dtype, update, loops=False)
+        for name, values in looped(kind, dtype, update).items():
+            assert values.tobytes() == slow[name].tobytes()
+
+
+def test_numbers_out_of_the_ordinary_are_the_same_bits() -> None:
+    special = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-310, -1e-310, 1e300, -1e300, 1.0]
+    update, v = (x.ravel() for x in np.meshgrid(special, special))
+    programs = [
+        (name, Program(parse(text), LIBRARY, {"rho", "rate", "eps"}))
+        for name, text in (*DYNAMICS[1].steps, ("w", "w + abs(-rate*update)/(sqrt(v) + eps)"))
+    ]
+    numbers = [program.folded(DYNAMICS[1].parameters) for _, program in programs]
+    slow, fast = ({"w": np.ones(100), "v": v.copy(), "update": update} for _ in range(2))
+    with np.errstate(all="ignore"):
+        for (name, program), folded in zip(programs, numbers, strict=True):
+            registers = [np.empty(100) for _ in range(program.n_registers)]
+            for call in program.bound(slow, folded, slow[name], registers)[1]:
+                call()
+    call = Loop(programs, np.dtype("float64")).bound(fast, numbers)
+    if call is None:
+        pytest.skip("no compiler")
+    call()
+    for name, values in slow.items():
+        np.testing.assert_array_equal(fast[name], values)
+        signs = np.signbit(fast[name]) == np.signbit(values)
+        assert (signs | np.isnan(values)).all()
+
+
+def test_what_has_more_than_one_right_result_is_not_compiled() -> None:
+    def function(text: str) -> Any:
+        return Loop([("w", Program(parse(text), LIBRARY))], np.dtype("float64")).function
+
+    assert function("w + tanh(update)") is None
+    assert function("w + update**0.5") is None
+    assert function("w + exp(-update)") is None
+
+
+@pytest.mark.parametrize("name", ["no-such-compiler", "false"])
+def test_without_a_compiler_the_same_is_learned(
+    name: str, other_compiler: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update = "eta*x_pre*gain_post*teach_post"
+    expected = looped(DYNAMICS[1], "float32", update)
+    monkeypatch.setenv("APICAL_CACHE_DIR", str(tmp_path))
+    loops._compiled.cache_clear()
+    other_compiler(name)
+    for key, values in looped(DYNAMICS[1], "float32", update).items():
+        assert (values == expected[key]).all()
+    assert not list(tmp_path.rglob("*.so"))
+
+
+def test_a_cache_folder_that_cannot_be_written_is_done_without(
+    other_compiler: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("APICAL_CACHE_DIR", str(tmp_path / "file"))
+    assert looped(DYNAMICS[1], "float32", "eta*x_pre*gain_post*teach_post")

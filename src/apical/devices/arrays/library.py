@@ -1,7 +1,7 @@
 """What the array device asks of an array library."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,16 @@ class Library(ABC):
     @abstractmethod
     def softmax(self, drive: Any, out: Any) -> Call:
         """Return what puts the softmax of each row into `out`."""
+
+    def loop(self, programs: Sequence[tuple[str, Any]]) -> Any:
+        """Return a `Loop` that may do the work of programs, or None where there is no such thing.
+
+        Parameters
+        ----------
+        programs
+            Name of the array that each program's result is written to, and the program.
+        """
+        return None
 
     def full(self, value: float, shape: tuple[int, ...]) -> Any:
         """Return a new array of one value."""

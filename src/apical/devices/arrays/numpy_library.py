@@ -5,7 +5,7 @@ SciPy's, would wait for each other.
 """
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,8 @@ import numpy as np
 from scipy.linalg import blas
 
 from apical.devices.arrays.library import Call, Library
+from apical.devices.arrays.loops import Loop
+from apical.devices.arrays.programs import Program
 
 Array = np.ndarray
 
@@ -60,11 +62,15 @@ class NumpyLibrary(Library):
     ----------
     dtype
         ``"float32"`` or ``"float64"``.
+    loops
+        Whether the equations of synapses are compiled where there is a compiler; the same bits,
+        sooner.
     """
 
     operations = _OPERATIONS
 
-    def __init__(self, dtype: str) -> None:
+    def __init__(self, dtype: str, *, loops: bool = True) -> None:
+        self._loops = loops
         self.dtype = np.dtype(dtype)
         single = self.dtype == np.float32
         self._gemm = blas.sgemm if single else blas.dgemm
@@ -99,6 +105,9 @@ class NumpyLibrary(Library):
         return partial(
             self._gemm, factor, d.T, x.T, float(add), out.T, trans_b=True, overwrite_c=True
         )
+
+    def loop(self, programs: Sequence[tuple[str, Program]]) -> Loop | None:
+        return Loop(programs, self.dtype) if self._loops else None
 
     def softmax(self, drive: Array, out: Array) -> Call:
         return partial(_softmax, drive, out)

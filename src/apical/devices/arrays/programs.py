@@ -1,6 +1,7 @@
 """Expressions as single operations on arrays, each of which writes into an array that is there."""
 
 import ast
+import copy
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -34,12 +35,21 @@ class Program:
     def __init__(self, node: ast.expr, library: Library, numbers: Collection[str] = ()) -> None:
         self._library, self._numbers = library, frozenset(numbers)
         self._folded: dict[str, Callable[[Values], Any]] = {}
-        self._steps: list[tuple[Callable[..., Any], Sequence[Key], Key]] = []
         self._free: list[int] = []
+        self.steps: list[tuple[Any, Sequence[Key], Key]] = []
+        """Operation, where its arguments are, and where its result goes."""
         self.n_registers = 0
-        self._result = self._planned(node, OUT)
-        self.writes = self._result == OUT
+        self.result = self._planned(node, OUT)
+        """Where the result is."""
+        self.writes = self.result == OUT
         """Whether the result is written at all; otherwise it is one of the values."""
+        self.reads = names_in(node) - self._numbers
+        """Names of the arrays that are read."""
+
+    @property
+    def texts(self) -> list[str]:
+        """Texts of what follows from numbers alone, in the order of `folded`."""
+        return list(self._folded)
 
     def folded(self, numbers: Values) -> dict[str, Any]:
         """Return what follows from numbers alone, by its text, from numbers by name."""
@@ -69,10 +79,14 @@ class Program:
         cells: dict[Any, Any] = {**values, **folded, OUT: out}
         cells.update(enumerate(registers))
         calls: list[Call] = [
-            partial(operation, *(cells[key] for key in reads), out=cells[target])
-            for operation, reads, target in self._steps
+            partial(
+                self._library.operations[what],
+                *(cells[key] for key in reads),
+                out=cells[target],
+            )
+            for what, reads, target in self.steps
         ]
-        return cells[self._result], calls
+        return cells[self.result], calls
 
     def _planned(self, node: ast.expr, target: int | None = None) -> Key:
         """Plan how a node is worked out, and return where its value will then be."""
@@ -109,7 +123,7 @@ class Program:
                 self._free.append(self.n_registers)
                 self.n_registers += 1
             target = self._free.pop()
-        self._steps.append((self._library.operations[what], reads, target))
+        self.steps.append((what, reads, target))
         return target
 
     def _release(self, *keys: Key) -> None:
@@ -180,5 +194,14 @@ class Factor:
         self.signals = {name: name.rpartition("_")[0] for name in read - set(own)}
         """Signals by the names that they have in the rule."""
         self.formula = Formula(node, library, room, own)
-        self.key = f"{ast.unparse(node)} {own}"
+        self.key = f"{ast.unparse(_without_suffix(node))} {own or ''}".strip()
         """The same for factors that are the same."""
+
+
+def _without_suffix(node: ast.expr) -> ast.expr:
+    """Return an expression of one neuron's signals with their names in that neuron."""
+    tree = copy.deepcopy(node)
+    for part in ast.walk(tree):
+        if isinstance(part, ast.Name) and place(part.id) != "synapse":
+            part.id = part.id.rpartition("_")[0]
+    return tree

@@ -22,6 +22,9 @@ Carry = Callable[[Any, Any, bool], Call]
 """Returns what puts a signal, shape (n_trials, n_pre), into an input, shape (n_trials, n_post), or
 adds it."""
 
+DELTA = "gain * teach"
+"""The signal ``delta``, named as the factor of a rule that is the same."""
+
 
 class Batch:
     """The signals of all batches of one size, and the calls that work them out, in order.
@@ -113,10 +116,11 @@ class Settling:
             for pre, carried, carry in self._onto[name, "teach"]:
                 if pre is population:
                     batch.calls.append(carry(self.signal(batch, pre, carried), heard, True))
-                    batch.signals.pop((name, "delta"), None)  # it was of a part
+                    batch.signals.pop((name, DELTA), None)  # it was of a part
 
     def signal(self, batch: Batch, population: Population, name: str) -> Any:
         """Return where a signal is, shape (n_trials, n), or one that broadcasts to it."""
+        name = DELTA if name == "delta" else name
         found = batch.signals.get((population.name, name))
         if found is not None:
             return found
@@ -124,9 +128,9 @@ class Settling:
             found = self.library.full(1.0, (batch.n_trials, 1))
         elif name == "gain":
             found = self._gain(batch, population)
-        elif name == "delta":
+        elif name == DELTA:
             values = {read: self.signal(batch, population, read) for read in ("gain", "teach")}
-            found = self._formed(batch, (population.name, name), "gain*teach", values)
+            found = self._formed(batch, (population.name, name), DELTA, values)
         else:
             found = self.library.full(0.0, (batch.n_trials, population.size))  # hears nothing
         batch.signals[population.name, name] = found

@@ -45,6 +45,10 @@ class Stepping:
         less = ast.BinOp(LEARNING, ast.Mult(), change)
         self._moves = Program(ast.BinOp(W, ast.Add(), change), library, known)
         self._moves_less = Program(ast.BinOp(W, ast.Add(), less), library, known)
+        own = [(name, program) for name, program in self._steps if name not in self.shared]
+        self._loops = {
+            move: library.loop([*own, (W.id, move)]) for move in (self._moves, self._moves_less)
+        }
 
     def begun(self, state: Mapping[str, Any], factor: float) -> Plan:
         """Return the steps of one synapse at a learning rate.
@@ -97,14 +101,18 @@ class Stepping:
         values
             ``w``, ``update`` and the variables that are not shared, shapes (n_rows, n_post).
         """
+        own = [item for item in plan if item[0] not in self.shared]
+        loop = self._loops[own[-1][1]]
+        in_one = loop and loop.bound(values, [folded for _, _, folded in own])
+        if in_one:
+            return [in_one]
         calls: list[Call] = []
-        for name, program, folded in plan:
-            if name not in self.shared:
-                registers = self._room.registers(program.n_registers, values[W.id].shape)
-                found, more = program.bound(values, folded, values[name], registers)
-                calls += more
-                if not program.writes:
-                    calls.append(partial(self._copy, found, out=values[name]))
+        for name, program, folded in own:
+            registers = self._room.registers(program.n_registers, values[W.id].shape)
+            found, more = program.bound(values, folded, values[name], registers)
+            calls += more
+            if not program.writes:
+                calls.append(partial(self._copy, found, out=values[name]))
         return calls
 
 
