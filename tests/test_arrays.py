@@ -12,6 +12,8 @@ from apical import (
     Block,
     Given,
     Network,
+    NeuronModel,
+    Neurons,
     Rate,
     RateError,
     Stimulus,
@@ -295,6 +297,23 @@ def test_spiking_populations_are_refused_by_name() -> None:
     net.connect(pre, net.add(LIF("hidden", 2)))
     with refuse(DeviceError, "'hidden' spikes (LIF)", "cpp_standalone"):
         simulate(net, "array")
+
+
+def test_equations_of_ones_own_are_refused_by_name() -> None:
+    net = Network()
+    pre = net.add(Stimulus("stimulus", 3, Graded()))
+    own = Neurons("own", 2, NeuronModel("x : 1", summed=("drive",)), {"drive": "drive"})
+    net.connect(pre, net.add(own))
+    with refuse(DeviceError, "'own' has equations of its own (Neurons)", "runtime"):
+        simulate(net, "array")
+
+
+def test_errors_can_be_recorded() -> None:
+    simulator, block = array(rates(), record=["error"]), trials()
+    plain = simulator.run(Block(block.values)).counts
+    np.testing.assert_allclose(plain["error"], -plain["output"])
+    shown = simulator.run(Block(block.values, block.labels, np.full(7, 1e-9))).counts
+    np.testing.assert_allclose(shown["error"], np.eye(3)[block.labels] - shown["output"])
 
 
 def test_encoders_that_spike_are_refused_by_name() -> None:

@@ -11,9 +11,12 @@ from apical.devices.arrays.learning import Learner, Pairs
 from apical.devices.arrays.library import Call, Library, Workspace
 from apical.devices.arrays.settling import Batch, Settling
 from apical.devices.simulator import Block, BlockResult, check_block, check_state
+from apical.error_neurons import RateError
 from apical.errors import DeviceError
 from apical.network import Network
+from apical.populations import Stimulus
 from apical.projections import Projection, TransposeOf
+from apical.rates import Bias, Rate
 
 AT_REST = 1000
 """Trials worked out at a time where nothing learns."""
@@ -32,7 +35,10 @@ class ArraySimulator:
     ) -> None:
         check_network(network)
         self.network, self.batch, self._library = network, batch, library
-        self._record = {network.output.name, *record}
+        self._record, self._encoder = {network.output.name, *record}, network.stimulus.encoder
+        self._records_error = any(
+            isinstance(p, RateError) and p.name in self._record for p in network.populations
+        )
         self._weights = {
             p.name: library.array(network.initial_weights(p))
             for p in network.projections
@@ -95,6 +101,8 @@ class ArraySimulator:
         for chunk in block.slices(self.batch if learns else AT_REST):
             factor = float(block.learning[chunk].mean())
             target = shown[chunk] if shown is not None and factor else None
+            if target is None and self._records_error:  # as in Brian2: target 0 is minus activity
+                target = np.zeros((chunk.stop - chunk.start, self.network.output.size))
             plan = self._settle(block.values[chunk], target, rng if factor else None)
             for name, kept in rows.items():
                 kept.append(self._library.back(plan.batch.signals[name, "x"]))
@@ -138,7 +146,7 @@ class ArraySimulator:
             batch = self._settling.forward(n_trials, taught=taught, learns=learns)
             plan = self._plans[key] = _Plan(batch)
         self._settling.rng = rng
-        self._library.put(self.network.stimulus.encoder.drive(values), plan.batch.values)
+        self._library.put(self._encoder.drive(values), plan.batch.values)
         if shown is not None:
             self._library.put(shown, plan.batch.shown)
         _call(plan.batch.calls)
@@ -196,9 +204,11 @@ def _call(calls: list[Call]) -> None:
 def check_network(network: Network) -> None:
     """Raise if a network has what settled arrays cannot do, and name it."""
     for population in network.populations:
-        if not hasattr(population, "activation") and population.is_spiking:
+        settles = isinstance(population, Rate | RateError | Bias | Stimulus)
+        if population.is_spiking or not settles:
+            why = "spikes" if population.is_spiking else "has equations of its own"
             raise DeviceError(
-                f"Device 'array' settles rate networks, but {population.name!r} spikes "
+                f"Device 'array' settles rate networks, but {population.name!r} {why} "
                 f"({type(population).__name__}); use device='cpp_standalone' or 'runtime', or "
                 "apical.Rate, RateError and Stimulus(encoder=Graded())."
             )
