@@ -127,10 +127,11 @@ class Settling:
         if isinstance(population, Bias):
             found = self.library.full(1.0, (batch.n_trials, 1))
         elif name == "gain":
-            found = self._gain(batch, population)
+            found = self._formed(batch, (population.name, name), *self._slope(batch, population))
         elif name == DELTA:
-            values = {read: self.signal(batch, population, read) for read in ("gain", "teach")}
-            found = self._formed(batch, (population.name, name), DELTA, values)
+            slope, values = self._slope(batch, population)
+            values["teach"] = self.signal(batch, population, "teach")
+            found = self._formed(batch, (population.name, name), f"({slope})*teach", values)
         else:
             found = self.library.full(0.0, (batch.n_trials, population.size))  # hears nothing
         batch.signals[population.name, name] = found
@@ -141,6 +142,8 @@ class Settling:
         known = batch.signals.get((population.name, factor.key))
         if known is not None:
             return known
+        if factor.key == DELTA:
+            return self.signal(batch, population, DELTA)
         shape, key = (batch.n_trials, population.size), (population.name, factor.key)
         values = {
             name: self.signal(batch, population, signal) for name, signal in factor.signals.items()
@@ -182,8 +185,8 @@ class Settling:
         batch.calls += calls
         return found
 
-    def _gain(self, batch: Batch, population: Population) -> Any:
-        """Plan the slope of the activation; 0 where a neuron is silent."""
+    def _slope(self, batch: Batch, population: Population) -> tuple[str, dict[str, Any]]:
+        """Return the slope of an activation, 0 where a neuron is silent, and what it reads."""
         assert isinstance(population, Rate)
         name, signals = population.name, batch.signals
         slope = "1" if population.gain == "one" else population.curve.slope
@@ -191,7 +194,7 @@ class Settling:
         if (name, "awake") in signals:
             values |= {"x": signals[name, "y"], "awake": signals[name, "awake"]}
             slope = f"awake*({slope})"
-        return self._formed(batch, (name, "gain"), slope, values)
+        return slope, values
 
     def _respond(self, batch: Batch, population: Rate) -> Any:
         """Plan what all neurons make of their drive, and return where it is."""
