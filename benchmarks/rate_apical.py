@@ -4,8 +4,6 @@ Answers the requests of `rate.py`.
 """
 
 import itertools
-import resource
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -127,19 +125,10 @@ def timed(request: dict[str, Any]) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - started}
 
 
-def resident() -> float:
-    """Return the memory in use [MB], or the most so far where the system does not say."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(x for x in status.read_text().splitlines() if x.startswith("VmRSS"))
-        return int(line.split()[1]) / 1024
-    return most_resident()
-
-
-def most_resident() -> float:
-    """Return the most memory that was in use so far [MB]."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1024**2 if sys.platform == "darwin" else 1024)
+def memory(what: str) -> float:
+    """Return the memory in use, ``"VmRSS"``, or the most of it, ``"VmHWM"`` [MB]; Linux only."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(what)).split()[1]) / 1024
 
 
 def epoch(request: dict[str, Any]) -> dict[str, Any]:
@@ -147,7 +136,8 @@ def epoch(request: dict[str, Any]) -> dict[str, Any]:
     data = datasets.load("mnist", request["data_dir"])
     if request["trials"]:
         data = data.subset(train=request["trials"])
-    before = resident()
+    Path("/proc/self/clear_refs").write_text("5")  # the most so far, from now on
+    before = memory("VmRSS")
     sizes = tuple(request["sizes"])
     learner = simulate(network("DFA", sizes, "rmsprop"), "array", batch=request["batch"])
     order = np.random.default_rng(0).permutation(len(data.train))
@@ -155,18 +145,22 @@ def epoch(request: dict[str, Any]) -> dict[str, Any]:
     for start in range(0, len(order), BLOCK):
         values, labels = data.train.block(order[start : start + BLOCK])
         learner.run(Block(values, labels, 1.0, start // BLOCK))
-    seconds, peak = time.perf_counter() - started, most_resident()
+    seconds, most = time.perf_counter() - started, memory("VmHWM")
     megabytes = {name: array.nbytes / 1024**2 for name, array in learner.state.items()}
     return {
         "seconds": seconds,
         "trials": len(order),
         "test_error": 1 - evaluate(learner, data.test).accuracy,
         "megabytes": {
-            "all that the process has held": peak,
             "before the network: Python, libraries, images": before,
-            "weights and biases": sum(m for n, m in megabytes.items() if n.endswith(".w")),
-            "state of RMSprop": sum(m for n, m in megabytes.items() if not n.endswith(".w")),
-            "block of trials": BLOCK * sizes[0] * 4 / 1024**2,
+            "the most of learning, beside that": most - before,
+            "of this, weights, biases, feedback": sum(
+                m for n, m in megabytes.items() if n.endswith(".w")
+            ),
+            "of this, state of RMSprop": sum(
+                m for n, m in megabytes.items() if not n.endswith(".w")
+            ),
+            "of this, two blocks of trials": 2 * BLOCK * sizes[0] * 4 / 1024**2,
         },
     }
 

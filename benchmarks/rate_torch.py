@@ -101,8 +101,8 @@ def images(file: str) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @cache
-def contestant(what: str, sizes: tuple[int, ...], update: str) -> Any:
-    torch.manual_seed(0)
+def contestant(what: str, sizes: tuple[int, ...], update: str, batch: int) -> Any:
+    torch.manual_seed(batch)
     kinds: dict[str, Callable[..., Any]] = {"BP": Backpropagation, "DFA": DirectFeedback}
     return kinds[what](list(sizes), update)
 
@@ -112,9 +112,9 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     if "what" not in request:
         return {"torch": torch.__version__, "threads": torch.get_num_threads()}
     values, labels = images(request["file"])
-    learner = contestant(request["what"], tuple(request["sizes"]), request["update"])
-    target = torch.nn.functional.one_hot(labels, request["sizes"][-1]).float()
     batch, n = request["batch"], request["trials"]
+    learner = contestant(request["what"], tuple(request["sizes"]), request["update"], batch)
+    target = torch.nn.functional.one_hot(labels, request["sizes"][-1]).float()
     if not n:
         wrong = learner.output(values).argmax(1) != labels
         return {"error": float(wrong.double().mean())}
