@@ -110,6 +110,22 @@ def test_a_learning_rate_that_changes_is_the_one_that_is_used(update: str) -> No
             np.testing.assert_allclose(simulator.weights(name), expected, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("kind", [dynamics.momentum(), dynamics.rmsprop(), dynamics.adam()])
+def test_a_rate_that_falls_steps_as_if_planned_anew(kind: UpdateDynamics) -> None:
+    rule = rules.three_factor(0.5, dynamics=kind, decay=0.1)
+    kept = simulate(rates(rule=rule), "array", dtype="float64", batch=2)
+    state = kept.state
+    for factor in (1.0, 0.7, 0.3, 1.0):
+        block = trials(6, learning=np.full(6, factor))
+        kept.run(block)
+        fresh = simulate(rates(rule=rule), "array", dtype="float64", batch=2)
+        fresh.state = state
+        fresh.run(block)
+        state = fresh.state
+        for name, values in kept.state.items():
+            np.testing.assert_array_equal(values, state[name])
+
+
 def test_batches_of_many_sizes_learn_their_own_trials() -> None:
     """The calls of a batch are kept; they are those of a simulator that never saw another size."""
     net = rates(rule=rules.three_factor(0.5))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from apical import seeds
-from apical.devices.arrays.learning import Learner, Pairs
+from apical.devices.arrays.learning import Learner, Learning, Pairs
 from apical.devices.arrays.library import Call, Library, Workspace
 from apical.devices.arrays.settling import Batch, Settling
 from apical.devices.simulator import Block, BlockResult, check_block, check_state
@@ -165,12 +165,17 @@ class ArraySimulator:
     def _learn(self, plan: "_Plan", factor: float) -> None:
         pairs = self._teach(plan)
         if plan.factor != factor:
-            plan.factor, plan.learning = factor, []
+            plan.factor = factor
             for item, brought in zip(self._learners, pairs, strict=True):
                 name, n_trials = item.projection.name, plan.batch.n_trials
-                state = self._dynamics[name]
-                plan.learning += item.learn(self._weights[name], state, brought, n_trials, factor)
-        _call(plan.learning)
+                w, state, before = (
+                    self._weights[name],
+                    self._dynamics[name],
+                    plan.learning.get(name),
+                )
+                plan.learning[name] = item.learn(w, state, brought, n_trials, factor, before)
+        for learning in plan.learning.values():
+            _call(learning.calls)
 
     def _pairs(self, item: Learner, batch: Batch) -> Pairs:
         """Return where what the two neurons bring to each term of a rule is."""
@@ -191,7 +196,7 @@ class _Plan:
     batch: Batch
     teaching: list[Call] = field(default_factory=list)
     pairs: list[Pairs] = field(default_factory=list)
-    learning: list[Call] = field(default_factory=list)
+    learning: dict[str, Learning] = field(default_factory=dict)
     factor: float = 0.0
 
 

@@ -2,12 +2,13 @@
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial, reduce
 from typing import Any
 
 from apical.devices.arrays.library import Call, Library, Workspace
 from apical.devices.arrays.programs import Factor, Formula
-from apical.devices.arrays.stepping import Stepping
+from apical.devices.arrays.stepping import Plan, Stepping
 from apical.dynamics import UpdateDynamics
 from apical.expressions import names_in
 from apical.projections import Projection
@@ -19,6 +20,25 @@ STRIP = 2**15
 
 Pairs = Sequence[tuple[Any, Any]]
 """For each term, what the two neurons bring: shapes (n_trials, n_pre) and (n_trials, n_post)."""
+
+
+@dataclass(frozen=True)
+class Learning:
+    """The calls that apply a rule, at a learning rate.
+
+    Parameters
+    ----------
+    calls
+        All of them, in order.
+    of_rows
+        Those that work on some rows at a time, which are many.
+    plan
+        What they step by; None where there are none.
+    """
+
+    calls: list[Call]
+    of_rows: list[Call]
+    plan: Plan | None
 
 
 class Learner:
@@ -104,8 +124,9 @@ class Learner:
         return calls
 
     def learn(
-        self, w: Any, state: dict[str, Any], pairs: Pairs, n_trials: int, factor: float
-    ) -> list[Call]:
+        self, w: Any, state: dict[str, Any], pairs: Pairs, n_trials: int, factor: float,
+        before: Learning | None = None,
+    ) -> Learning:  # fmt: skip
         """Return the calls that change the weights `w` and the `state` of their dynamics, in place.
 
         Parameters
@@ -120,19 +141,16 @@ class Learner:
             Number of trials in the batch; the update is their mean.
         factor
             Factor on the learning rate [dimensionless].
+        before
+            What was returned for another factor, all else the same, and is of no more use; its
+            calls are used again where that can be, so that a rate that falls costs little.
         """
-        calls: list[Call] = []
-        if not self._in_place or self._alone:
-            plan = self._stepping.begun(state, factor)
-            calls += self._stepping.of_all(plan, state, factor)
-            for strip in self._strips(n_trials):
-                values = {"w": w[strip]}
-                if not self._in_place:
-                    update = values["update"] = self._room("update", tuple(values["w"].shape))
-                    values |= {k: v[strip] for k, v in state.items() if len(v.shape)}
-                    part = [(x[:, strip], d) for x, d in pairs]
-                    calls += self.update(values["w"], part, n_trials, update)
-                calls += self._stepping.of_rows(plan, values)
+        if before and before.plan and self._stepping.retuned(before.plan, state, factor):
+            plan: Plan | None = before.plan
+            of_rows = before.of_rows
+        else:
+            plan, of_rows = self._of_rows(w, state, pairs, n_trials, factor)
+        calls = list(of_rows)
         if self._in_place:
             for outer, (x, d) in zip(self.outers, pairs, strict=True):
                 size = factor * outer.size / n_trials
@@ -140,7 +158,25 @@ class Learner:
         if self.projection.bounds is not None:
             least, largest = map(self._library.number, self.projection.bounds)
             calls.append(partial(self._library.operations["clip"], w, least, largest, out=w))
-        return calls
+        return Learning(calls, of_rows, plan)
+
+    def _of_rows(
+        self, w: Any, state: dict[str, Any], pairs: Pairs, n_trials: int, factor: float
+    ) -> tuple[Plan | None, list[Call]]:
+        """Return what goes some rows at a time, where a rule is more than matrix products."""
+        if self._in_place and not self._alone:
+            return None, []
+        plan = self._stepping.begun(state, factor)
+        calls = self._stepping.of_all(plan, state)
+        for strip in self._strips(n_trials):
+            values = {"w": w[strip]}
+            if not self._in_place:
+                update = values["update"] = self._room("update", tuple(values["w"].shape))
+                values |= {k: v[strip] for k, v in state.items() if len(v.shape)}
+                part = [(x[:, strip], d) for x, d in pairs]
+                calls += self.update(values["w"], part, n_trials, update)
+            calls += self._stepping.of_rows(plan, values)
+        return plan, calls
 
     def _strips(self, n_trials: int) -> Iterator[slice]:
         """Yield the rows to work on at a time: few, but as many as trials, or products are slow."""

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,10 +12,23 @@ from apical.dynamics import UpdateDynamics
 from apical.expressions import names, parse
 from apical.terms import compiled
 
-Plan = list[tuple[str, Program, dict[str, Any]]]
-"""Variable, program of its new value, and the numbers in that, in the order of the steps."""
-
 W, LEARNING = ast.Name("w"), ast.Name("learning")
+
+
+@dataclass
+class Plan:
+    """The steps of one synapse at a learning rate.
+
+    Parameters
+    ----------
+    steps
+        Variable, program of its new value, and the numbers in that, in order.
+    factor
+        Factor on the change of the weights [dimensionless].
+    """
+
+    steps: list[tuple[str, Program, dict[str, Any]]]
+    factor: float
 
 
 class Stepping:
@@ -61,27 +75,42 @@ class Stepping:
             Factor on the change of the weights [dimensionless].
         """
         move = self._moves if factor == 1 else self._moves_less
-        numbers = {**self._dynamics.parameters, LEARNING.id: factor}
-        numbers |= {name: state[name] for name in self.shared}
-        return [(name, program, program.folded(numbers)) for name, program in self._steps] + [
-            (W.id, move, move.folded(numbers))
-        ]
+        numbers = self._known(state, factor)
+        programs = [*self._steps, (W.id, move)]
+        return Plan([(name, p, p.folded(numbers)) for name, p in programs], factor)
 
-    def of_all(self, plan: Plan, state: Mapping[str, Any], factor: float) -> list[Call]:
+    def retuned(self, plan: Plan, state: Mapping[str, Any], factor: float) -> bool:
+        """Put another learning rate into a plan; False if that takes another plan.
+
+        What was bound to the plan follows, since its numbers stay where they are.
+        """
+        if (plan.factor == 1) is not (factor == 1):
+            return False
+        plan.factor = factor
+        numbers = self._known(state, factor)
+        for _, program, folded in plan.steps:
+            program.refold(folded, numbers)
+        return True
+
+    def _known(self, state: Mapping[str, Any], factor: float) -> dict[str, Any]:
+        """Return the values that are the same for all synapses."""
+        shared = {name: state[name] for name in self.shared}
+        return {**self._dynamics.parameters, LEARNING.id: factor, **shared}
+
+    def of_all(self, plan: Plan, state: Mapping[str, Any]) -> list[Call]:
         """Return the calls that step what all synapses share, and the numbers that follow.
 
         Parameters
         ----------
         plan
             What `begun` returned.
-        state, factor
+        state
             As in `begun`; the shared variables are changed in place.
         """
 
         def step() -> None:
-            numbers = {**self._dynamics.parameters, LEARNING.id: factor}
-            numbers |= {name: state[name] for name in self.shared}
-            for name, program, folded in plan:
+            numbers = self._known(state, plan.factor)
+            for name, program, folded in plan.steps:
                 if name in self.shared:
                     numbers[name] = self._numbers[name](numbers)
                 else:
@@ -101,7 +130,7 @@ class Stepping:
         values
             ``w``, ``update`` and the variables that are not shared, shapes (n_rows, n_post).
         """
-        own = [item for item in plan if item[0] not in self.shared]
+        own = [item for item in plan.steps if item[0] not in self.shared]
         loop = self._loops[own[-1][1]]
         in_one = loop and loop.bound(values, [folded for _, _, folded in own])
         if in_one:
