@@ -18,6 +18,7 @@ LONGEST_MODULE, LONGEST_FUNCTION = 400, 45
 FLOORS: dict[str, float] = {
     "errors": 0,
     "folders": 0,
+    "compilers": 0,
     "seeds": 0,
     "datasets": 1,
     "encoding": 1,

@@ -16,7 +16,7 @@ from rich.table import Table
 from apical import __version__, datasets, models
 from apical.cli_model import ModelCommand, experiment_of, training_options
 from apical.comparison import FIGURE, TABLE, Outcome, compare, table_row
-from apical.errors import ApicalError
+from apical.errors import ending_in_one_line
 from apical.experiments import Experiment, Stopped, resume, run
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -35,19 +35,13 @@ def run_model(path: str) -> None:
 
 def _exit_with(command: click.Command) -> None:
     try:
-        sys.exit(command.main(standalone_mode=False) or 0)
+        with ending_in_one_line():
+            sys.exit(command.main(standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except (click.exceptions.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except ApicalError as error:
-        print(f"apical: {error}", file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"apical: {where}{error.strerror or error}.", file=sys.stderr)
-        sys.exit(2)
 
 
 @click.group(context_settings=CONTEXT)

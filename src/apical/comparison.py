@@ -1,7 +1,6 @@
 """The same model under several wirings of its feedback, side by side."""
 
 import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from apical import models, plotting
+from apical import models, plotting, studies
 from apical.errors import WiringError
 from apical.experiments import Experiment, read_experiment, resume, run
 from apical.feedback import WIRINGS
@@ -144,12 +143,15 @@ def _by_metric(path: Path) -> dict[str, list[float]]:
 
 
 def _write(outcomes: Sequence[Outcome], out: Path) -> None:
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["wiring", "seeds", *_COLUMNS])
-    for outcome in outcomes:
-        rows.writerow([outcome.wiring, len(outcome.seconds), *table_row(outcome)])
-    (out / TABLE).write_text(text.getvalue())
+    rows = [
+        {
+            "wiring": outcome.wiring,
+            "seeds": len(outcome.seconds),
+            **dict(zip(_COLUMNS, table_row(outcome), strict=True)),
+        }
+        for outcome in outcomes
+    ]
+    studies.write_table(out / TABLE, rows)
     axes = plotting.comparison({o.wiring.upper(): o.curves for o in outcomes})
     plotting.save(axes, out / FIGURE)
 

@@ -3,6 +3,10 @@
 A message says which object, what it needs, what it got and what to do, on one line.
 """
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class ApicalError(Exception):
     """Base class: catch it to catch every error that `apical` raises on purpose."""
@@ -26,3 +30,17 @@ class DeviceError(ApicalError, RuntimeError):
 
 class RunError(ApicalError, RuntimeError):
     """A run, or its directory, cannot go on; what was saved before is intact."""
+
+
+@contextmanager
+def ending_in_one_line() -> Iterator[None]:
+    """Let a command end with exit code 2 and one line, where an error is ours or the system's."""
+    try:
+        yield
+    except ApicalError as error:
+        print(f"apical: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"apical: {where}{error.strerror or error}.", file=sys.stderr)
+        sys.exit(2)

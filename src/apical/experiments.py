@@ -157,8 +157,7 @@ def _prepare(experiment: Experiment) -> _Prepared:
 
 def _settled(experiment: Experiment, network: Network) -> Experiment:
     """Return the experiment with the device and the batch that suit the network."""
-    spikes = any(population.is_spiking for population in network.populations)
-    device = experiment.device or ("cpp_standalone" if spikes else "array")
+    device = experiment.device or ("cpp_standalone" if network.is_spiking else "array")
     batch = experiment.batch or (64 if device == "array" else 1)
     return replace(experiment, device=device, batch=batch)
 

@@ -115,9 +115,13 @@ class Network:
             for p in self.projections
             if p.name not in old and p.post not in errors
         ]
-        forward = [p for p in other.forward if p.name in {q.name for q in self.forward}]
-        other.teach(wiring(errors[0], forward, **options))
+        other.teach(wiring(errors[0], other.forward, **options))
         return other
+
+    @property
+    def is_spiking(self) -> bool:
+        """Whether any of its populations spikes; otherwise it is a network of rates."""
+        return any(population.is_spiking for population in self.populations)
 
     @property
     def counted_seconds(self) -> float:

@@ -30,7 +30,7 @@ def slowest_chain(network: Network) -> list[float]:
     WiringError
         If populations drive or teach each other in a circle.
     """
-    if any(population.is_spiking for population in network.populations):
+    if network.is_spiking:
         return []
     chains: dict[str, list[float]] = {}
     for population in forward_order(network):

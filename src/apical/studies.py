@@ -1,12 +1,11 @@
 """What studies share: model scripts that compare networks, with a command of their own."""
 
 import csv
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from apical.errors import ApicalError, DataError
+from apical.errors import DataError, ending_in_one_line
 
 
 def run(command: Callable[[], Any]) -> None:
@@ -17,15 +16,8 @@ def run(command: Callable[[], Any]) -> None:
     command
         Reads its arguments from the command line, for instance a function made by click.
     """
-    try:
+    with ending_in_one_line():
         command()
-    except ApicalError as error:
-        print(f"apical: {error}", file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"apical: {where}{error.strerror or error}.", file=sys.stderr)
-        sys.exit(2)
 
 
 def numbers(text: str) -> list[int]:

@@ -126,7 +126,7 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
             values, _ = samples.block(slice(start, start + _SHOWN_AT_ONCE))
             result = simulator.run(Block(values, index=index - start))
             decided.append(decisions(result.counts[network.output.name]))
-            for name, counts in result.counts.items() if _spikes(simulator) else ():
+            for name, counts in result.counts.items() if network.is_spiking else ():
                 totals[name] = totals.get(name, 0) + counts.sum(axis=0, dtype=np.float64)
     finally:
         simulator.state = before
@@ -234,7 +234,7 @@ def _test(simulator: Simulator, data: Dataset, epoch: int, closely: bool) -> dic
     found = {"test_accuracy": evaluate(simulator, data.test, index=-(1 + epoch)).accuracy}
     if closely:
         found["train_accuracy"] = evaluate(simulator, data.train, index=-(1 + epoch)).accuracy
-        if simulator.network.feedback is not None and not _spikes(simulator):
+        if simulator.network.feedback is not None and not simulator.network.is_spiking:
             values, labels = data.test.block(slice(0, PROBE))
             angles = angles_to_backpropagation(simulator, Block(values, labels))
             found |= {f"angle_{name}": angle for name, angle in angles.items()}
@@ -243,10 +243,6 @@ def _test(simulator: Simulator, data: Dataset, epoch: int, closely: bool) -> dic
 
 PROBE = 500
 """Number of test samples over which the angle to backpropagation is measured."""
-
-
-def _spikes(simulator: Simulator) -> bool:
-    return any(population.is_spiking for population in simulator.network.populations)
 
 
 def _rates(simulator: Simulator, counts: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -78,13 +78,13 @@ class Block:
         """Return the block as consecutive blocks of at most `size` trials."""
         return [
             Block(
-                self.values[start : start + size],
-                None if self.labels is None else self.labels[start : start + size],
-                self.learning[start : start + size],
+                self.values[part],
+                None if self.labels is None else self.labels[part],
+                self.learning[part],
                 self.index,
-                None if self.targets is None else self.targets[start : start + size],
+                None if self.targets is None else self.targets[part],
             )
-            for start in range(0, len(self), size)
+            for part in self.slices(size)
         ]
 
 

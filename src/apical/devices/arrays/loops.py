@@ -9,8 +9,6 @@ import ast
 import ctypes
 import hashlib
 import os
-import platform
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -20,14 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from apical import compilers
 from apical.devices.arrays.library import Call
 from apical.devices.arrays.programs import Program
 from apical.folders import cache_folder
 
-FLAGS = (
-    "-O3", "-march=native", "-std=c++17", "-shared", "-fPIC", "-ffp-contract=off",
-    "-fno-math-errno", "-fno-trapping-math",
-)  # fmt: skip
+FLAGS = (*compilers.FLAGS, "-shared", "-fPIC")
 OPERATIONS: Mapping[Any, str] = {
     "abs": "std::fabs({})",
     "sqrt": "std::sqrt({})",
@@ -122,10 +118,11 @@ def _addresses(arrays: Sequence[np.ndarray]) -> Any:
 @cache
 def _compiled(code: str) -> Any:
     """Return a compiled function, from the cache folder where it is; None without a compiler."""
-    compiler = shutil.which(os.environ.get("CXX", "g++"))
+    compiler = compilers.found()
     if compiler is None:
         return None
-    key = hashlib.sha256("\n".join((code, *FLAGS, _target(compiler))).encode()).hexdigest()[:32]
+    what = "\n".join((code, *FLAGS, compilers.target(compiler)))
+    key = hashlib.sha256(what.encode()).hexdigest()[:32]
     file = cache_folder() / "loops" / f"{key}.so"
     try:
         if not file.exists():
@@ -136,14 +133,6 @@ def _compiled(code: str) -> Any:
     function.argtypes = [ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]
     function.restype = None
     return function
-
-
-@cache
-def _target(compiler: str) -> str:
-    """Return the compiler's version, and what -march=native means on this processor."""
-    command = [compiler, "-march=native", "-Q", "--help=target", "--version"]
-    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    return said or platform.node()
 
 
 def _compile(compiler: str, code: str, file: Path) -> None:

@@ -1,29 +1,21 @@
 """Compile a generated C++ program once, and keep it for every later run of the same structure."""
 
 import hashlib
-import os
 import platform
 import shutil
 import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
+from apical import compilers
 from apical.errors import DeviceError
 from apical.folders import cache_folder
 
 FLAGS = (
-    "-O3",
-    "-march=native",
-    "-std=c++17",
+    *compilers.FLAGS,
     "-w",
-    # Without these, vector code must honour errno and floating-point traps nobody looks at.
-    "-fno-math-errno",
-    "-fno-trapping-math",
-    # A product and a sum are rounded one by one, so that every form of a loop gives equal bits.
-    "-ffp-contract=off",
     # Where there are vectors of 512 bits, compilers use half of them unless told to.
     *(("-mprefer-vector-width=512",) if platform.machine() == "x86_64" else ()),
 )
@@ -54,22 +46,14 @@ def scratch(prefix: str) -> Path:
 
 def compiler() -> str:
     """Return the path of the C++ compiler: $CXX, or g++."""
-    name = os.environ.get("CXX", "g++")
-    found = shutil.which(name)
+    found = compilers.found()
     if found is None:
         raise DeviceError(
-            f"Device 'cpp_standalone' needs a C++ compiler, and {name!r} is not on the PATH. "
-            "Install g++ (Debian, Ubuntu: apt install g++; conda: conda install gxx), set CXX, "
-            "or use device='runtime'."
+            f"Device 'cpp_standalone' needs a C++ compiler, and {compilers.name()!r} is not on "
+            "the PATH. Install g++ (Debian, Ubuntu: apt install g++; conda: conda install gxx), "
+            "set CXX, or use device='runtime'."
         )
     return found
-
-
-@cache
-def _target(compiler_path: str) -> str:
-    """Return the compiler's version and what -march=native means on this processor."""
-    command = [compiler_path, "-march=native", "-Q", "--help=target", "--version"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def compile_project(project: Path, jobs: int) -> tuple[Path, bool]:
@@ -112,7 +96,7 @@ def compile_project(project: Path, jobs: int) -> tuple[Path, bool]:
 
 
 def _fingerprint(project: Path, compiler_path: str) -> str:
-    digest = hashlib.sha256("\n".join((_target(compiler_path), *FLAGS)).encode())
+    digest = hashlib.sha256("\n".join((compilers.target(compiler_path), *FLAGS)).encode())
     for file in sorted([*project.rglob("*.cpp"), *project.rglob("*.h")]):
         digest.update(f"\n{file.relative_to(project)}\n".encode())
         digest.update(file.read_bytes())

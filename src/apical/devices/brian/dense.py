@@ -122,7 +122,8 @@ class Everywhere(CodeRunner):
     def __init__(
         self, synapses: Any, code: str, projection: Projection, clock: Any, when: str, order: int
     ) -> None:
-        waits = projection.rule is not None and projection.rule.when == "feedback"
+        rule = projection.rule
+        waits = rule is not None and rule.when == "feedback"
         taught = f"{projection.post.inputs['teach']}_post" if waits else ""
         super().__init__(
             synapses,
@@ -137,9 +138,10 @@ class Everywhere(CodeRunner):
                 "n_post": projection.post.size,
                 "skip": _silencer(synapses, projection),
                 "taught": synapses.variables[taught] if waits else None,
-                "vanishes": waits
+                "vanishes": rule is not None
+                and waits
                 and projection.bounds is None
-                and vanishes_with(_update(projection), taught),
+                and vanishes_with(rule.update, taught),
             },
             needed_variables=[taught] if waits else [],
         )
@@ -159,7 +161,3 @@ def _silencer(synapses: Any, projection: Projection) -> Any:
         if isinstance(variable, ArrayVariable) and vanishes_with(rule.update, f"{signal}_pre"):
             return variable
     return None
-
-
-def _update(projection: Projection) -> str:
-    return projection.rule.update if projection.rule else "0"
