@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from apical.errors import LocalityError
@@ -82,10 +82,13 @@ def joined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 NUMBERS = st.sampled_from(["0", "1", "2", "0.5", "1e-3"])
 EXPRESSIONS = st.recursive(st.sampled_from(NAMES) | NUMBERS, joined, max_leaves=8)
+# half of the leaves are what shall vanish, so that enough of the sums do
+SMALL = st.recursive(st.just("x_pre") | st.sampled_from(NAMES) | NUMBERS, joined, max_leaves=8)
 VALUES = st.fixed_dictionaries({name: st.floats(-3, 3) for name in NAMES})
 
 
-@given(EXPRESSIONS, VALUES)
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
+@given(SMALL, VALUES)
 @example("eta * x_pre * gain_post * teach_post", dict.fromkeys(NAMES, 2.0))
 @example("int(not x_pre > 0)", dict.fromkeys(NAMES, 2.0))
 @example("exp(x_pre)", dict.fromkeys(NAMES, 2.0))
