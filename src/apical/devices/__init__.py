@@ -22,6 +22,7 @@ def simulate(
     dt: float = 1.0,
     dtype: Literal["float32", "float64"] = "float32",
     record: Collection[str] = (),
+    traces: Collection[str] = (),
     codegen: Literal["numpy", "cython"] = "numpy",
     capacity: int = 5000,
     dense: bool = True,
@@ -47,6 +48,10 @@ def simulate(
     record
         Populations whose spikes, or whose graded activity at the end of each trial, every block
         returns.
+    traces
+        Signals of these populations, for instance ``("v", "teach")``, that every block returns
+        too, at every time step. On device ``array`` error neurons are then shown the labels of
+        every block; the others show them wherever a block has any.
     codegen
         What ``runtime`` generates: ``"numpy"`` starts at once, ``"cython"`` compiles for a minute
         and is then faster.
@@ -79,24 +84,26 @@ def simulate(
         "jobs": jobs, "batch": batch, "library": library,
     }  # fmt: skip
     _check_device(device, given)
-    _check_options(network, dt, dtype, codegen, record, capacity, batch)
+    _check_options(network, dt, dtype, codegen, capacity, batch)
+    _check_recorded(network, record, traces)
     if device == "array":
         from apical.devices.arrays.engine import ArraySimulator
         from apical.devices.arrays.libraries import load_library
 
         check(network, transport=True)
-        return ArraySimulator(network, load_library(library, dtype), batch, record)
+        return ArraySimulator(network, load_library(library, dtype), batch, record, traces)
     check(network)
     from apical.devices.brian.build import Options
 
     if device == "cpp_standalone":
         from apical.devices.brian.standalone import StandaloneSimulator
 
-        options = Options(dt, capacity, tuple(record), dense)
+        options = Options(dt, capacity, tuple(record), dense, tuple(traces))
         return StandaloneSimulator(network, options, dtype, profile, jobs or os.cpu_count() or 1)
     from apical.devices.brian.runtime import RuntimeSimulator
 
-    return RuntimeSimulator(network, Options(dt, capacity, tuple(record)), dtype, codegen)
+    options = Options(dt, capacity, tuple(record), traces=tuple(traces))
+    return RuntimeSimulator(network, options, dtype, codegen)
 
 
 _OPTIONS: dict[str, tuple[str, ...]] = {
@@ -126,8 +133,7 @@ def _check_device(device: str, given: Mapping[str, object]) -> None:
 
 
 def _check_options(
-    network: Network, dt: float, dtype: str, codegen: str, record: Collection[str], capacity: int,
-    batch: int,
+    network: Network, dt: float, dtype: str, codegen: str, capacity: int, batch: int
 ) -> None:  # fmt: skip
     if dtype not in ("float32", "float64"):
         raise DeviceError(f"dtype must be 'float32' or 'float64', got {dtype!r}.")
@@ -143,6 +149,9 @@ def _check_options(
             f"A trial of {network.trial} ms is not a whole number of steps of dt={dt!r} ms; "
             "choose a dt that divides it."
         )
+
+
+def _check_recorded(network: Network, record: Collection[str], traces: Collection[str]) -> None:
     known = [population.name for population in network.populations]
     strangers = sorted(set(record) - set(known))
     if strangers:
@@ -150,3 +159,11 @@ def _check_options(
             f"record names {', '.join(map(repr, strangers))}, but the network has "
             f"{', '.join(known)}."
         )
+    offered = {p.name: p.signals for p in network.populations if p.name in record}
+    for signal in traces:
+        if not any(signal in signals for signals in offered.values()):
+            offers = "; ".join(f"{name}: {', '.join(has)}" for name, has in offered.items())
+            raise WiringError(
+                f"traces names {signal!r}, which no recorded population offers ({offers or 'none'} "
+                "recorded); name one of those, or record more populations."
+            )

@@ -100,10 +100,14 @@ class BlockResult:
     spikes
         Spike times from the start of the block [ms] and neuron indices, for each population
         whose spikes were recorded: name -> (times, indices).
+    traces
+        Signals at the end of every time step, or of a trial that is settled, as far as they were
+        asked for: ``<population>.<signal>`` -> shape (n_trials, n_steps, size).
     """
 
     counts: Mapping[str, np.ndarray]
     spikes: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    traces: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 class Simulator(Protocol):

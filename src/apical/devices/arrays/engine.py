@@ -14,7 +14,7 @@ from apical.devices.simulator import Block, BlockResult, check_block, check_stat
 from apical.error_neurons import RateError
 from apical.errors import DeviceError
 from apical.network import Network
-from apical.populations import Stimulus
+from apical.populations import Population, Stimulus
 from apical.projections import Projection, TransposeOf
 from apical.rates import Bias, Rate
 
@@ -31,11 +31,17 @@ class ArraySimulator:
     compile_seconds = 0.0
 
     def __init__(
-        self, network: Network, library: Library, batch: int, record: Collection[str]
-    ) -> None:
+        self, network: Network, library: Library, batch: int, record: Collection[str],
+        traces: Collection[str] = (),
+    ) -> None:  # fmt: skip
         check_network(network)
         self.network, self.batch, self._library = network, batch, library
         self._record, self._encoder = {network.output.name, *record}, network.stimulus.encoder
+        self._traces = [
+            (p, signal)
+            for p in network.populations if p.name in record
+            for signal in traces if signal in p.signals
+        ]  # fmt: skip
         self._records_error = any(
             isinstance(p, RateError) and p.name in self._record for p in network.populations
         )
@@ -96,19 +102,32 @@ class ArraySimulator:
         check_block(self.network, block)
         rng = np.random.default_rng(seeds.simulator_seed(self.network.seed, block.index))
         rows: dict[str, list[np.ndarray]] = {name: [] for name in self._record}
+        traced = {f"{p.name}.{signal}": list[np.ndarray]() for p, signal in self._traces}
         shown = block.shown(self.network.output.size)
         learns = bool(block.learning.any())
         for chunk in block.slices(self.batch if learns else AT_REST):
             factor = float(block.learning[chunk].mean())
-            target = shown[chunk] if shown is not None and factor else None
+            seen = shown is not None and (factor or self._traces)
+            target = shown[chunk] if shown is not None and seen else None
             if target is None and self._records_error:  # as in Brian2: target 0 is minus activity
                 target = np.zeros((chunk.stop - chunk.start, self.network.output.size))
             plan = self._settle(block.values[chunk], target, rng if factor else None)
             for name, kept in rows.items():
                 kept.append(self._library.back(plan.batch.signals[name, "x"]))
+            if self._traces:
+                self._teach(plan)
+                for population, signal in self._traces:
+                    traced[f"{population.name}.{signal}"].append(
+                        self._trace(plan.batch, population, signal)
+                    )
             if factor:
                 self._learn(plan, factor)
-        return BlockResult({name: np.concatenate(kept) for name, kept in rows.items()})
+        return BlockResult(_joined(rows), traces=_joined(traced))
+
+    def _trace(self, batch: Batch, population: Population, signal: str) -> np.ndarray:
+        """Return a signal of settled neurons, shape (n_trials, 1, n)."""
+        values = self._library.back(self._settling.signal(batch, population, signal))
+        return np.broadcast_to(values, (batch.n_trials, population.size))[:, np.newaxis].copy()
 
     def updates(self, block: Block) -> dict[str, np.ndarray]:
         """Return what the rules ask of every plastic projection, and change nothing.
@@ -158,6 +177,8 @@ class ArraySimulator:
             at_rest, plan.batch.calls = plan.batch.calls, plan.teaching
             self._settling.teach(plan.batch)
             plan.pairs = [self._pairs(item, plan.batch) for item in self._learners]
+            for population, signal in self._traces:
+                self._settling.signal(plan.batch, population, signal)
             plan.batch.calls = at_rest
         _call(plan.teaching)
         return plan.pairs
@@ -198,6 +219,10 @@ class _Plan:
     pairs: list[Pairs] = field(default_factory=list)
     learning: dict[str, Learning] = field(default_factory=dict)
     factor: float = 0.0
+
+
+def _joined(parts: Mapping[str, list[np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: np.concatenate(kept) for name, kept in parts.items()}
 
 
 def _call(calls: list[Call]) -> None:

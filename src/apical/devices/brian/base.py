@@ -123,4 +123,8 @@ def joined(results: Sequence[BlockResult], trial: float, parts: Sequence[Block])
             )
             for name in results[0].spikes
         },
+        {
+            name: np.concatenate([result.traces[name] for result in results])
+            for name in results[0].traces
+        },
     )

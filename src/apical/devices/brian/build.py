@@ -42,12 +42,15 @@ class Options:
         Populations whose spikes, or activities at the ends of trials, are recorded.
     dense
         Whether all-to-all projections are delivered by templates of our own (C++ only).
+    traces
+        Signals of recorded populations that are recorded in every time step.
     """
 
     dt: float
     capacity: int
     record: Collection[str] = ()
     dense: bool = False
+    traces: Collection[str] = ()
 
 
 @dataclass
@@ -73,6 +76,8 @@ class Built:
         activity where that is graded.
     spikes
         Monitor of spikes, by recorded population.
+    traces
+        Monitor of signals in every time step, by recorded population that has any of them.
     """
 
     network: Network
@@ -83,6 +88,7 @@ class Built:
     constants: dict[str, float] = field(default_factory=dict)
     counters: dict[str, b2.StateMonitor] = field(default_factory=dict)
     spikes: dict[str, b2.SpikeMonitor] = field(default_factory=dict)
+    traces: dict[str, b2.StateMonitor] = field(default_factory=dict)
 
 
 class Builder:
@@ -107,7 +113,8 @@ class Builder:
             self._group(population)
         for order, projection in enumerate(self.network.projections):
             self._synapses(projection, order)
-        built.brian_network.add(*built.objects.values(), *built.closing, *built.spikes.values())
+        built.brian_network.add(*built.objects.values(), *built.closing)
+        built.brian_network.add(*built.spikes.values(), *built.traces.values())
         return built
 
     def _group(self, population: Population) -> None:
@@ -149,6 +156,12 @@ class Builder:
         if population.is_spiking and recorded:
             spikes = b2.SpikeMonitor(group, name=f"{population.name}_spikes")
             self.built.spikes[population.name] = spikes
+        signals = [name for name in self.options.traces if name in population.signals]
+        if recorded and signals:
+            self.built.traces[population.name] = b2.StateMonitor(
+                group, signals, record=True, clock=self.step, when="end",
+                name=f"{population.name}_traces",
+            )  # fmt: skip
 
     def _events(self, population: Population) -> dict[str, str] | None:
         """Return the event that wakes rules which act when feedback arrives."""

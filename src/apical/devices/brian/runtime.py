@@ -85,8 +85,16 @@ class RuntimeSimulator(BrianSimulator):
             name: np.array(getattr(monitor, f"{build.counted(monitor)}_")).T[1 : n_trials + 1]
             for name, monitor in built.counters.items()
         }
-        result = BlockResult(counts, variables.recorded_spikes(built))
-        for monitor in (*built.counters.values(), *built.spikes.values()):
+        traces = {
+            f"{name}.{signal}": np.array(getattr(monitor, f"{signal}_")).T.reshape(
+                n_trials, -1, built.objects[name].N
+            )
+            for name, monitor in built.traces.items()
+            for signal in monitor.record_variables
+        }
+        result = BlockResult(counts, variables.recorded_spikes(built), traces)
+        monitors = (built.counters, built.spikes, built.traces)
+        for monitor in (item for kind in monitors for item in kind.values()):
             monitor.resize(0)
             monitor.variables["N"].set_value(0)
         return result

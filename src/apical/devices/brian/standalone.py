@@ -227,17 +227,30 @@ class StandaloneSimulator(BrianSimulator):
             raise _cut_short(name, folder) from None
 
     def _result(self, folder: Path, n_trials: int) -> BlockResult:
-        counts = {}
+        counts, traces = {}, {}
         for name, monitor in self._built.counters.items():
-            variable = build.counted(monitor)
-            values = self._values(folder, monitor.variables[variable], f"{name}.{variable}")
+            shape = n_trials + 1, self.brian[name].N
+            rows = self._recorded(folder, name, monitor, build.counted(monitor), shape)
+            counts[name] = rows[1:]  # the first row is before the first trial
+        steps = round(self.network.trial / self.options.dt)
+        for name, monitor in self._built.traces.items():
             size = self.brian[name].N
-            if values.size != (n_trials + 1) * size:
-                raise _cut_short(f"{name}.{variable}", folder)
-            counts[name] = values.reshape(-1, size)[1:]  # the first row is before the first trial
+            for signal in monitor.record_variables:
+                traces[f"{name}.{signal}"] = self._recorded(
+                    folder, name, monitor, signal, (n_trials, steps, size)
+                )
         if self.profile:
             self._add_profile(folder)
-        return BlockResult(counts, variables.recorded_spikes(self._built))
+        return BlockResult(counts, variables.recorded_spikes(self._built), traces)
+
+    def _recorded(
+        self, folder: Path, name: str, monitor: Any, variable: str, shape: tuple[int, ...]
+    ) -> np.ndarray:
+        """Return what a monitor of a population wrote of one variable."""
+        values = self._values(folder, monitor.variables[variable], f"{name}.{variable}")
+        if values.size != np.prod(shape):
+            raise _cut_short(f"{name}.{variable}", folder)
+        return values.reshape(shape)
 
     def _add_profile(self, folder: Path) -> None:
         for line in (folder / "profiling_info.txt").read_text().splitlines():
