@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 
 from apical import cli, plotting
 from apical.comparison import FIGURE, TABLE, compare
+from apical.configuration import Experiment
 from apical.errors import DataError, WiringError
-from apical.experiments import Experiment
 
 MODEL = str(Path(__file__).parents[1] / "models" / "Nokland_2016_mnist.py")
 SMALL = {"hidden": 12, "layers": 1, "rate": 3e-3}

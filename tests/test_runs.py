@@ -19,10 +19,11 @@ import numpy as np
 import pytest
 from test_training import FakeSimulator
 
-from apical import experiments, models
+from apical import configuration, experiments, models
+from apical.configuration import Experiment
 from apical.datasets import blobs
 from apical.errors import ApicalError, RunError
-from apical.experiments import Experiment, Stopped
+from apical.experiments import Stopped
 from apical.runs import CHECKPOINT, COLUMNS, CONFIG, METRICS, SUMMARY, WEIGHTS, RunDirectory
 
 MODEL = Path(__file__).parents[1] / "models" / "spiking_dfa.py"
@@ -31,7 +32,7 @@ MODEL = Path(__file__).parents[1] / "models" / "spiking_dfa.py"
 @pytest.fixture(autouse=True)
 def _fake_simulator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        experiments, "simulate", lambda network, device, **_: FakeSimulator(network)
+        configuration, "simulate", lambda network, device, **_: FakeSimulator(network)
     )
 
 

@@ -16,8 +16,9 @@ from rich.table import Table
 from apical import __version__, datasets, models
 from apical.cli_model import ModelCommand, experiment_of, training_options
 from apical.comparison import FIGURE, TABLE, Outcome, compare, table_row
+from apical.configuration import Experiment
 from apical.errors import ending_in_one_line
-from apical.experiments import Experiment, Stopped, resume, run
+from apical.experiments import Stopped, resume, run
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 import click
 
 from apical import models
+from apical.configuration import Experiment
 from apical.devices import DEVICES
 from apical.errors import WiringError
-from apical.experiments import Experiment
 
 F = TypeVar("F", bound=Callable[..., Any])
 

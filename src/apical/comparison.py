@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from apical import models, plotting, studies
+from apical.configuration import Experiment, read_experiment
 from apical.errors import WiringError
-from apical.experiments import Experiment, read_experiment, resume, run
+from apical.experiments import resume, run
 from apical.feedback import WIRINGS
 from apical.runs import CONFIG, METRICS
 

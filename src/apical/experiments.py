@@ -1,76 +1,28 @@
 """From a configuration to a finished run directory, in one go or in several."""
 
-import hashlib
-import importlib.metadata
-import platform
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-
-from apical import datasets, figures, models, seeds
-from apical.datasets import Dataset
-from apical.devices import Simulator, simulate
-from apical.errors import RunError
-from apical.network import Network
+from apical import figures
+from apical.configuration import (
+    Experiment,
+    Prepared,
+    check_same,
+    fingerprint,
+    prepare,
+    read_experiment,
+    versions,
+)
+from apical.devices import Simulator
 from apical.plausibility import audit
 from apical.progress import TrainingProgress
-from apical.runs import CONFIG, SUMMARY, Checkpoint, RunDirectory, read_json
+from apical.runs import SUMMARY, Checkpoint, RunDirectory, read_json
 from apical.training import Evaluation, Plan, evaluate, steps
-
-PACKAGES = ("apical", "brian2", "numpy", "scikit-learn")
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """Everything that is needed to repeat a run.
-
-    Parameters
-    ----------
-    model
-        Name or path of the model script.
-    options
-        Options of the model.
-    dataset
-        Name of the data set, or path of an npz file.
-    data_dir
-        Where its files are; None for the usual places.
-    train_trials, test_trials
-        Number of samples to use; None for all.
-    validation
-        Number of training samples to hold out and evaluate on instead of the test samples.
-    epochs, block, final_rate
-        As in `Plan`.
-    seed
-        Seed of the run.
-    device, dtype, dt, batch
-        As in `simulate`; `dt` in [ms]. By default networks that spike run on ``cpp_standalone``
-        and networks of rates on ``array``, there with 64 trials in a batch.
-    closely
-        As in `apical.training.steps`.
-    """
-
-    model: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    dataset: str = "digits"
-    data_dir: str | None = None
-    train_trials: int | None = None
-    test_trials: int | None = None
-    validation: int = 0
-    epochs: int = 10
-    block: int = 5000
-    final_rate: float = 0.05
-    seed: int = 0
-    device: str | None = None
-    dtype: Literal["float32", "float64"] = "float32"
-    dt: float = 1.0
-    batch: int | None = None
-    closely: bool = False
 
 
 class Stopped(Exception):
@@ -103,7 +55,7 @@ def run(
     Stopped
         If `stop` asked for it.
     """
-    prepared = _prepare(experiment)
+    prepared = prepare(experiment)
     config = {
         "name": out.resolve().name,
         **asdict(prepared.experiment),
@@ -125,104 +77,14 @@ def resume(
     with RunDirectory.reopen(out) as directory:
         if (out / SUMMARY).exists():
             return read_json(out / SUMMARY)
-        experiment = _experiment(directory.path / CONFIG, directory.config)
-        prepared = _prepare(experiment)
-        _check_same(directory, prepared)
+        experiment = read_experiment(out)
+        prepared = prepare(experiment)
+        check_same(directory.path, directory.config, prepared)
         return _carry_on(directory, prepared, prepared.simulator(), progress, draw, stop)
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    experiment: Experiment
-    model: models.Model
-    data: Dataset
-    network: Network
-
-    def simulator(self) -> Simulator:
-        """Return a new simulator, at its initial state."""
-        e = self.experiment
-        return simulate(self.network, str(e.device), dt=e.dt, dtype=e.dtype, batch=e.batch or 1)
-
-
-def _prepare(experiment: Experiment) -> _Prepared:
-    model = models.load(experiment.model)
-    data = datasets.load(experiment.dataset, experiment.data_dir)
-    if experiment.validation:
-        rng = seeds.stream(0, "validation")  # the same samples for every seed
-        data = data.split(experiment.validation, rng)
-    data = data.subset(experiment.train_trials, experiment.test_trials)
-    network = model.describe(data, experiment.seed, experiment.options)
-    return _Prepared(_settled(experiment, network), model, data, network)
-
-
-def _settled(experiment: Experiment, network: Network) -> Experiment:
-    """Return the experiment with the device and the batch that suit the network."""
-    device = experiment.device or ("cpp_standalone" if network.is_spiking else "array")
-    batch = experiment.batch or (64 if device == "array" else 1)
-    return replace(experiment, device=device, batch=batch)
-
-
-def read_experiment(out: Path) -> Experiment:
-    """Return what the run of a directory is a run of.
-
-    Raises
-    ------
-    RunError
-        If the configuration is damaged.
-    """
-    return _experiment(out / CONFIG, read_json(out / CONFIG))
-
-
-def _experiment(path: Path, config: Mapping[str, Any]) -> Experiment:
-    found = {}
-    for name, kinds in _FIELDS.items():
-        if name not in config:
-            raise RunError(f"{path} is damaged: it lacks {name!r}.")
-        wrong_bool = isinstance(config[name], bool) and kinds is not bool
-        if not isinstance(config[name], kinds) or wrong_bool:
-            raise RunError(f"{path} is damaged: {name!r} is {config[name]!r}.")
-        found[name] = config[name]
-    return Experiment(**{name: found[name] for name in Experiment.__dataclass_fields__})
-
-
-_FIELDS: dict[str, Any] = {
-    "name": str,
-    "model": str,
-    "options": dict,
-    "dataset": str,
-    "data_dir": str | None,
-    "train_trials": int | None,
-    "test_trials": int | None,
-    "validation": int,
-    "epochs": int,
-    "block": int,
-    "final_rate": int | float,
-    "seed": int,
-    "device": str,
-    "dtype": str,
-    "dt": int | float,
-    "batch": int,
-    "closely": bool,
-    "model_sha256": str,
-    "data_sha256": str,
-}
-"""What a configuration must hold, and of which type."""
-
-
-def _check_same(directory: RunDirectory, prepared: _Prepared) -> None:
-    for name, now, thing in (
-        ("model_sha256", prepared.model.sha256, f"the model {prepared.model.path}"),
-        ("data_sha256", fingerprint(prepared.data), f"the data set {prepared.data.name}"),
-    ):
-        if directory.config[name] != now:
-            raise RunError(
-                f"Run {directory.path} cannot go on: {thing} changed since it began. Restore it, "
-                "or start a new run."
-            )
-
-
 def _carry_on(
-    directory: RunDirectory, prepared: _Prepared, simulator: Simulator, progress: bool,
+    directory: RunDirectory, prepared: Prepared, simulator: Simulator, progress: bool,
     draw: bool, stop: Callable[[], bool],
 ) -> dict[str, Any]:  # fmt: skip
     experiment, data = prepared.experiment, prepared.data
@@ -255,7 +117,7 @@ def _carry_on(
 
 
 def _summary(
-    prepared: _Prepared, simulator: Simulator, final: Evaluation, seconds: float
+    prepared: Prepared, simulator: Simulator, final: Evaluation, seconds: float
 ) -> dict[str, Any]:
     experiment, data = prepared.experiment, prepared.data
     learned = experiment.epochs * len(data.train)
@@ -279,24 +141,8 @@ def _summary(
     }
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of what results depend on."""
-    found = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {"python": platform.python_version(), "system": platform.platform(), **found}
-
-
 def peak_memory_mb() -> float:
     """Return the largest memory of this process plus that of its largest child so far [MB]."""
     kilobyte = 1 if sys.platform == "darwin" else 1024
     users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return sum(resource.getrusage(who).ru_maxrss for who in users) * kilobyte / 1e6
-
-
-def fingerprint(data: Dataset) -> str:
-    """Return a check sum of all samples and labels."""
-    digest = hashlib.sha256()
-    for samples in (data.train, data.test):
-        for array in (samples.values, samples.labels):
-            digest.update(f"{array.dtype.str}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()

@@ -1,0 +1,187 @@
+"""What a run is a run of: its configuration, and what that names."""
+
+import hashlib
+import importlib.metadata
+import platform
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from apical import datasets, models, seeds
+from apical.datasets import Dataset
+from apical.devices import Simulator, simulate
+from apical.errors import RunError
+from apical.network import Network
+from apical.runs import CONFIG, read_json
+
+PACKAGES = ("apical", "brian2", "numpy", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that is needed to repeat a run.
+
+    Parameters
+    ----------
+    model
+        Name or path of the model script.
+    options
+        Options of the model.
+    dataset
+        Name of the data set, or path of an npz file.
+    data_dir
+        Where its files are; None for the usual places.
+    train_trials, test_trials
+        Number of samples to use; None for all.
+    validation
+        Number of training samples to hold out and evaluate on instead of the test samples.
+    epochs, block, final_rate
+        As in `Plan`.
+    seed
+        Seed of the run.
+    device, dtype, dt, batch
+        As in `simulate`; `dt` in [ms]. By default networks that spike run on ``cpp_standalone``
+        and networks of rates on ``array``, there with 64 trials in a batch.
+    closely
+        As in `apical.training.steps`.
+    """
+
+    model: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    dataset: str = "digits"
+    data_dir: str | None = None
+    train_trials: int | None = None
+    test_trials: int | None = None
+    validation: int = 0
+    epochs: int = 10
+    block: int = 5000
+    final_rate: float = 0.05
+    seed: int = 0
+    device: str | None = None
+    dtype: Literal["float32", "float64"] = "float32"
+    dt: float = 1.0
+    batch: int | None = None
+    closely: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An experiment, and what it names: the model, the data, the network."""
+
+    experiment: Experiment
+    model: models.Model
+    data: Dataset
+    network: Network
+
+    def simulator(self) -> Simulator:
+        """Return a new simulator, at its initial state."""
+        return self.looking((), ())
+
+    def looking(self, record: Collection[str], traces: Collection[str]) -> Simulator:
+        """Return one that also returns spikes and signals, as `simulate` does."""
+        e = self.experiment
+        return simulate(
+            self.network, str(e.device), dt=e.dt, dtype=e.dtype, batch=e.batch or 1,
+            record=record, traces=traces,
+        )  # fmt: skip
+
+
+def prepare(experiment: Experiment) -> Prepared:
+    """Load the model and the data of an experiment, and describe its network.
+
+    Raises
+    ------
+    ApicalError
+        If any of them is missing or does not fit.
+    """
+    model = models.load(experiment.model)
+    data = datasets.load(experiment.dataset, experiment.data_dir)
+    if experiment.validation:
+        rng = seeds.stream(0, "validation")  # the same samples for every seed
+        data = data.split(experiment.validation, rng)
+    data = data.subset(experiment.train_trials, experiment.test_trials)
+    network = model.describe(data, experiment.seed, experiment.options)
+    return Prepared(_settled(experiment, network), model, data, network)
+
+
+def _settled(experiment: Experiment, network: Network) -> Experiment:
+    """Return the experiment with the device and the batch that suit the network."""
+    device = experiment.device or ("cpp_standalone" if network.is_spiking else "array")
+    batch = experiment.batch or (64 if device == "array" else 1)
+    return replace(experiment, device=device, batch=batch)
+
+
+def read_experiment(out: Path) -> Experiment:
+    """Return what the run of a directory is a run of.
+
+    Raises
+    ------
+    RunError
+        If the configuration is damaged.
+    """
+    path, found = out / CONFIG, {}
+    config = read_json(path)
+    for name, kinds in _FIELDS.items():
+        if name not in config:
+            raise RunError(f"{path} is damaged: it lacks {name!r}.")
+        wrong_bool = isinstance(config[name], bool) and kinds is not bool
+        if not isinstance(config[name], kinds) or wrong_bool:
+            raise RunError(f"{path} is damaged: {name!r} is {config[name]!r}.")
+        found[name] = config[name]
+    return Experiment(**{name: found[name] for name in Experiment.__dataclass_fields__})
+
+
+_FIELDS: dict[str, Any] = {
+    "name": str,
+    "model": str,
+    "options": dict,
+    "dataset": str,
+    "data_dir": str | None,
+    "train_trials": int | None,
+    "test_trials": int | None,
+    "validation": int,
+    "epochs": int,
+    "block": int,
+    "final_rate": int | float,
+    "seed": int,
+    "device": str,
+    "dtype": str,
+    "dt": int | float,
+    "batch": int,
+    "closely": bool,
+    "model_sha256": str,
+    "data_sha256": str,
+}
+"""What a configuration must hold, and of which type."""
+
+
+def check_same(path: Path, config: Mapping[str, Any], prepared: Prepared) -> None:
+    """Raise if the model or the data of a run changed since its configuration was written."""
+    for name, now, thing in (
+        ("model_sha256", prepared.model.sha256, f"the model {prepared.model.path}"),
+        ("data_sha256", fingerprint(prepared.data), f"the data set {prepared.data.name}"),
+    ):
+        if config[name] != now:
+            raise RunError(
+                f"Run {path} cannot go on: {thing} changed since it began. Restore it, or start a "
+                "new run."
+            )
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what results depend on."""
+    found = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), "system": platform.platform(), **found}
+
+
+def fingerprint(data: Dataset) -> str:
+    """Return a check sum of all samples and labels."""
+    digest = hashlib.sha256()
+    for samples in (data.train, data.test):
+        for array in (samples.values, samples.labels):
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
