@@ -1,0 +1,1 @@
+"""What records of a network are measured by."""

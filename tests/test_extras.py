@@ -1,0 +1,20 @@
+"""Optional libraries: there, or one line that says how to get them."""
+
+import sys
+
+import pytest
+
+from apical.errors import DataError
+from apical.extras import library
+
+
+def test_a_library_that_is_there_is_returned() -> None:
+    assert library("os.path", "nwb").join("a", "b")
+
+
+def test_a_missing_library_is_one_line_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynwb", None)  # as if it were not installed
+    with pytest.raises(DataError, match=r"^This needs pynwb, .*: pip install 'apical\[nwb\]'\.$"):
+        library("pynwb", "nwb")
+    with pytest.raises(DataError, match=r"needs no_such_library.*apical\[analysis\]"):
+        library("no_such_library.inner", "analysis")
