@@ -8,7 +8,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from apical.plotting.checks import refuse
-from apical.plotting.style import NotebookFigure, color, styled
+from apical.plotting.style import GREY, NotebookFigure, color, styled
 
 MOST_PANELS = 4
 
@@ -47,7 +47,7 @@ def comparison(curves: Mapping[str, Mapping[str, NDArray[np.floating]]]) -> Sequ
     for ax, projection in zip(axes[1:], projections, strict=True):
         ax.set(xlabel="epochs", ylim=(0, 100), yticks=[0, 30, 60, 90])
         ax.set_title(projection.replace("_to_", " to\n").replace("_", " "), fontsize=8)
-        ax.axhline(90, color="#6E6E6E", linewidth=0.8, linestyle=(0, (1, 2)))
+        ax.axhline(90, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
         ax.tick_params(labelleft=ax is axes[1])
     if projections:
         axes[1].set_ylabel("angle to backpropagation [degrees]")

@@ -10,9 +10,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from apical.plotting.checks import checked, refuse
-from apical.plotting.style import NotebookFigure, color, new_axes, styled
+from apical.plotting.style import GREY, NotebookFigure, color, new_axes, styled
 
-_GREY = "#6E6E6E"
 _DASHES = ((1, 2), (5, 3), (7, 2, 1, 2))
 
 
@@ -82,7 +81,7 @@ def curves(
         ax.plot(at, runs.mean(axis=0), color=color(k), label=label, zorder=3)
         whole &= bool(np.all(at == np.round(at)))
     for (name, level), dashes in zip((levels or {}).items(), cycle(_DASHES), strict=False):
-        ax.axhline(level, color=_GREY, linewidth=1, linestyle=(0, dashes), label=name)
+        ax.axhline(level, color=GREY, linewidth=1, linestyle=(0, dashes), label=name)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.set(xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
     if whole and not log_x:

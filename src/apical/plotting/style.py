@@ -20,6 +20,9 @@ from apical.plotting.checks import refuse
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Colours that stay apart in every common form of colour blindness (Okabe & Ito 2008)."""
 
+GREY = "#6E6E6E"
+"""Colour of what a figure is compared with: levels, thresholds, remarks."""
+
 STYLE: dict[str, Any] = {
     **{"font.family": "DejaVu Sans", "font.size": 9, "axes.labelsize": 10, "text.usetex": False},
     **{"axes.titlesize": 10, "axes.titlelocation": "left", "legend.frameon": False},

@@ -1,0 +1,96 @@
+"""Learning curves: accuracy against trials learned."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+from apical.plotting.checks import checked, percent, refuse
+from apical.plotting.style import GREY, inches, new_axes, styled
+
+
+@styled
+def learning_curve(
+    trials: ArrayLike,
+    accuracy: ArrayLike,
+    *,
+    train: ArrayLike | None = None,
+    name: str = "test data",
+    chance: float | None = None,
+    published: Mapping[str, float] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw test accuracy [%] against trials learned; call again with ``ax=`` to compare.
+
+    Parameters
+    ----------
+    trials
+        Trials learned before each test, rising, shape (n_points,).
+    accuracy
+        Fraction decided correctly with learning off, shape (n_points,), or for several seeds
+        (n_seeds, n_points): a thin line for each seed, a thick one for their mean.
+    train
+        The same fraction on training data, of either shape; its mean is drawn dotted.
+    name
+        What the curve is called at its right end.
+    chance
+        Fraction that guessing would reach, drawn as a dotted line.
+    published
+        Fractions reported elsewhere, by source, drawn as dashed lines.
+    """
+    at = checked("trials", trials, "numbers from 0", "count trials learned", (0, np.inf))
+    if not at.size or np.any(np.diff(at) <= 0):
+        refuse("trials", "one or more rising numbers", f"{at}", "sort the tests by trials learned")
+    tested = percent("accuracy", accuracy, len(at))
+    trained = None if train is None else percent("train", train, len(at))
+    levels = [(key, percent(f"published[{key!r}]", [x], 1)) for key, x in (published or {}).items()]
+    levels += [] if chance is None else [("chance", percent("chance", [chance], 1))]
+    ax = new_axes(ax, (6.0, 3.4))
+    (mean,) = ax.plot(at, tested.mean(0), zorder=3, marker="o" if len(at) <= 30 else None)
+    mean.set_label(name if len(tested) == 1 else f"{name}, {len(tested)} seeds")
+    if len(tested) > 1:
+        ax.plot(at, tested.T, color=mean.get_color(), linewidth=0.7, alpha=0.4)
+    if trained is not None:
+        ax.plot(at, trained.mean(0), ":", color=mean.get_color(), label="training data")
+    for key, level in levels:
+        dashes = (0, (1, 2)) if key == "chance" else (0, (5, 3))
+        ax.axhline(level.item(), color=GREY, linewidth=1, linestyle=dashes, label=key)
+    last, (low, high) = max(ax.dataLim.x1, 1.0), ax.dataLim.intervaly
+    room = max(0.08 * (high - low), 1.0)
+    ax.set(xlim=(-0.02 * last, 1.02 * last), xlabel="trials learned")
+    ax.set(ylim=(max(low - room, -1.5), min(high + room, 100 + 0.25 * room)))
+    ax.set(ylabel="accuracy, learning off [%]")
+    if last >= 10_000:
+        ax.set_xlabel("trials learned [thousands]")
+        ax.xaxis.set_major_formatter(lambda x, _: f"{x / 1000:g}")
+    _name_lines(ax)
+    return ax
+
+
+def _name_lines(ax: Axes) -> None:
+    """Write the name and last value of each named line right of it, clear of the others."""
+    for text in [text for text in ax.texts if text.get_gid() == "name"]:
+        text.remove()
+    named = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
+    ends = [(float(np.asarray(line.get_ydata())[-1]), line) for line in named]
+    ends.sort(key=lambda end: end[0])
+    bottom, top = ax.get_ylim()
+    places = np.array([(height - bottom) / (top - bottom) for height, _ in ends])
+    gap = 0.16 / inches(ax)
+    for i in range(1, len(places)):
+        places[i] = max(places[i], places[i - 1] + gap)
+    places = np.minimum(places, 1 - gap * np.arange(len(places))[::-1])
+    for place, (height, line) in zip(places, ends, strict=True):
+        color = line.get_color()
+        link = {"arrowstyle": "-", "color": color, "lw": 0.6, "shrinkA": 1, "shrinkB": 0}
+        look: dict[str, Any] = {
+            "color": color,
+            "va": "center",
+            "gid": "name",
+            "annotation_clip": False,
+        }
+        look |= {"xycoords": ("axes fraction", "data"), "textcoords": "axes fraction"}
+        look |= {"arrowprops": link | {"relpos": (0, 0.5)}}
+        ax.annotate(f"{line.get_label()} ({height:.1f} %)", (1, height), (1.03, place), **look)

@@ -1,0 +1,119 @@
+"""Rasters: the spikes of a trial, a band for each population."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike, NDArray
+
+from apical.plotting.checks import checked, indices, refuse
+from apical.plotting.style import GREY, NotebookFigure, color, inches, new_axes, styled
+
+_Spikes = Mapping[str, tuple[ArrayLike, ArrayLike]]
+
+
+@styled
+def raster(
+    spikes: _Spikes,
+    sizes: Mapping[str, int],
+    duration_ms: float,
+    *,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the spikes of one trial, a band for each population.
+
+    Parameters
+    ----------
+    spikes
+        Times from the start of the trial [ms] and neuron indices, by population:
+        name -> (times, neurons), both of shape (n_spikes,), which may be empty.
+    sizes
+        Number of neurons by population, in the order of the bands from the bottom (stimulus)
+        to the top (error). Populations that `spikes` does not name are left out.
+    duration_ms
+        Length of the trial [ms].
+    title
+        Text above the raster.
+    """
+    names = [name for name in sizes if name in spikes]
+    if not names or len(names) < len(spikes):
+        refuse("spikes", f"populations of sizes {list(sizes)}", f"{list(spikes)}", "name the same")
+    checked("duration_ms", [duration_ms], "a time > 0 ms", "give that of a trial", (1e-9, np.inf))
+    populated = [sizes[name] for name in names]
+    checked("sizes", populated, "1 neuron or more in each", "leave out the empty", (1, np.inf))
+    bands = [_band(name, spikes[name], sizes[name], duration_ms) for name in names]
+    ax = new_axes(ax, (5.6, 3.8))
+    heights = np.array(populated) ** 0.4
+    heights = np.maximum(heights / heights.sum(), 0.13)
+    starts = np.cumsum([0.0, *(heights + 0.03)])  # 0.03 between the bands
+    for k, (times, neurons) in enumerate(bands):
+        pitch = heights[k] / sizes[names[k]]
+        points = 72 * inches(ax) * pitch / starts[-1]
+        least, width = (1.3, 0.7) if sizes[names[k]] > 100 else (2.2, 1.2)
+        look = {"color": color(k), "markersize": np.clip(0.9 * points, least, 7), "mew": width}
+        ax.axhspan(starts[k], starts[k] + heights[k], color="#F4F4F4", linewidth=0, zorder=0)
+        ax.plot(times, starts[k] + (neurons + 0.5) * pitch, "|", **look)
+        if not times.size:
+            middle = (duration_ms / 2, starts[k] + heights[k] / 2)
+            ax.text(*middle, "no spikes", color=GREY, ha="center", va="center")
+    ax.set(xlim=(0, duration_ms), ylim=(0, starts[-1] - 0.03), xlabel="time [ms]", title=title)
+    ax.set_yticks(starts[:-1] + heights / 2, [f"{name}\n({sizes[name]})" for name in names])
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    return ax
+
+
+def _band(
+    name: str, spikes: tuple[ArrayLike, ArrayLike], size: int, duration_ms: float
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return times [ms] and neurons of a population, checked."""
+    where, needs = f"spikes[{name!r}]", f"times from 0 to {duration_ms:g} ms"
+    do = "select one trial and subtract its start"
+    times = checked(where, spikes[0], needs, do, (0, duration_ms * (1 + 1e-9)))
+    neurons = indices(where, spikes[1], size, "give the size of the population in sizes")
+    if len(times) != len(neurons):
+        got = f"{len(times)} times and {len(neurons)} neurons"
+        refuse(where, "one neuron for each time", got, "pass both arrays of one recording")
+    return times, neurons
+
+
+@styled
+def raster_pair(
+    before: _Spikes,
+    after: _Spikes,
+    sizes: Mapping[str, int],
+    duration_ms: float,
+    label: int | str,
+    decision_before: int | str,
+    decision_after: int | str,
+    *,
+    ax: Sequence[Axes] | None = None,
+) -> NDArray[Any]:
+    """Draw the same trial before and after learning, side by side; return both Axes.
+
+    Parameters
+    ----------
+    before, after
+        Spikes of the trial as in `raster`, of the same populations.
+    sizes, duration_ms
+        As in `raster`.
+    label
+        Class of the stimulus, number or name.
+    decision_before, decision_after
+        What the network decided.
+    """
+    if set(before) != set(after):
+        refuse("after", f"what before has {list(before)}", f"{list(after)}", "record the same")
+    if ax is None:
+        figure = NotebookFigure(figsize=(8.6, 3.8), layout="constrained")
+        ax = figure.subplots(1, 2, gridspec_kw={"wspace": 0.06})
+    pair = np.array(ax, dtype=object).ravel()
+    if len(pair) != 2:
+        refuse("ax", "two Axes", f"{len(pair)}", "pass a pair, or None for a new figure")
+    said = f"before learning: says {decision_before}"
+    raster(before, sizes, duration_ms, title=said, ax=pair[0])
+    said = f"after learning: says {decision_after} (label {label})"
+    raster(after, sizes, duration_ms, title=said, ax=pair[1]).tick_params(labelleft=False)
+    return pair
