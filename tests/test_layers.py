@@ -78,6 +78,8 @@ FLOORS: dict[str, float] = {
     "measures.recordings": 8.2,
     "runs": 8.5,
     "configuration": 8.6,
+    "recording": 8.7,
+    "trained": 9,
     "plotting": 9,
     "export": 9,
     "analysis": 9,
@@ -86,6 +88,7 @@ FLOORS: dict[str, float] = {
     "comparison": 9.6,
     "": 9.9,  # the package itself, which gathers the names for users
     "cli_model": 9.8,
+    "cli_results": 9.8,
     "cli": 10,
 }
 OWN_FLOOR_EACH = ("devices",)
@@ -94,7 +97,7 @@ OWN_FLOOR_EACH = ("devices",)
 KEPT_IN = {
     "brian2": ("devices.brian",),
     "matplotlib": ("plotting",),
-    "click": ("cli", "cli_model"),
+    "click": ("cli", "cli_model", "cli_results"),
     "torch": ("devices.arrays.torch_library",),
 }
 """Libraries, and the only modules that may import them."""

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from apical import __version__, datasets, models
 from apical.cli_model import ModelCommand, experiment_of, training_options
+from apical.cli_results import export_command, record_command
 from apical.comparison import FIGURE, TABLE, Outcome, compare, table_row
 from apical.configuration import Experiment
 from apical.errors import ending_in_one_line
@@ -270,6 +271,10 @@ def models_command() -> None:
         "Run one with 'apical run MODEL'; 'apical run MODEL --help' lists its options. Studies "
         "have a command of their own."
     )
+
+
+commands.add_command(record_command)
+commands.add_command(export_command)
 
 
 @commands.group("data")

@@ -1,0 +1,98 @@
+"""Commands that work on a finished run: record, export."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from apical.records import Records
+
+FORMATS = ("nwb", "nix", "sonata", "parquet", "csv")
+
+_folder = click.Path(exists=True, file_okay=False, path_type=Path)
+_file = click.Path(path_type=Path)
+
+
+def _names(context: click.Context, option: click.Parameter, value: str | None) -> Any:
+    return None if value is None else [name.strip() for name in value.split(",") if name.strip()]
+
+
+def _say(text: str) -> None:
+    Console(highlight=False).print(text, soft_wrap=True)
+
+
+@click.command("record", no_args_is_help=True)
+@click.argument("run", type=_folder)
+@click.option("--trials", type=click.IntRange(1), default=200, show_default=True,
+              help="Show the first N test samples.")  # fmt: skip
+@click.option("--populations", callback=_names, metavar="NAME,...",
+              help="Populations to record; all by default.")  # fmt: skip
+@click.option("--signals", callback=_names, metavar="NAME,...",
+              help="Signals to keep at every time step, for instance v,teach; none by default, "
+              "activity x where nothing spikes.")  # fmt: skip
+@click.option("--out", type=_file, help="File to write; records.npz in RUN by default.")
+def record_command(run: Path, out: Path | None, **given: Any) -> None:
+    """Replay a trained network on held-out trials, and keep what it does.
+
+    RUN is the directory of a finished run. Learning is off; decisions are made without labels.
+    Error neurons are shown the labels, so that dendrites carry what they do while learning.
+
+    \b
+    Example:
+      apical record runs/mnist --trials 200 --populations hidden,output --signals v,teach
+    """
+    from apical.trained import open_run, write_records
+
+    with Console(stderr=True).status("replaying"):
+        records = open_run(run).record(**given)
+    where = write_records(out or run, records)
+    spikes = sum(len(spikes) for spikes in records.spikes.values())
+    held = [f"{spikes:,} spikes of {', '.join(records.spikes)}"] * bool(records.spikes)
+    held += [f"signals {', '.join(records.signals)}"] * bool(records.signals)
+    _say(
+        f"{len(records)} trials, {records.correct.mean():.1%} decided rightly; "
+        f"{' and '.join(held)}.\nRecords: {where}\nNext: apical analyze {run}, or "
+        f"apical export {run} --format nwb --out FILE.nwb"
+    )
+
+
+@click.command("export", no_args_is_help=True)
+@click.argument("run", type=_folder)
+@click.option("--format", "kind", type=click.Choice(FORMATS), required=True,
+              help="nwb: Neurodata Without Borders. nix: NIX, for Neo and Elephant. sonata: SONATA "
+              "spikes and nodes. parquet, csv: folders of long tables.")  # fmt: skip
+@click.option("--out", type=_file, required=True, help="File to write; a folder for tables.")
+@click.option("--records", type=_file, help="Records to export; by default those in RUN, made by "
+              "'apical record', or of 200 trials recorded now.")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace what is there.")
+def export_command(run: Path, kind: str, out: Path, records: Path | None, overwrite: bool) -> None:
+    """Write what a trained network did in a format of neurophysiology.
+
+    RUN is the directory of a finished run.
+
+    \b
+    Examples:
+      apical export runs/mnist --format nwb --out mnist.nwb
+      apical export runs/mnist --format parquet --out tables
+    """
+    from apical.export import export
+    from apical.trained import open_run
+
+    what, metrics = _records(run, records), open_run(run).metrics
+    with Console(stderr=True).status(f"writing {out}"):
+        where = export(what, kind, out, metrics=metrics, overwrite=overwrite)
+    _say(f"{len(what)} trials of {', '.join(what.units)}: {where}")
+
+
+def _records(run: Path, file: Path | None) -> Records:
+    """Return the records that are asked for, those of the run, or new ones."""
+    from apical.trained import RECORDS, open_run, read_records, write_records
+
+    if file is not None or (run / RECORDS).exists():
+        return read_records(file or run)
+    trained = open_run(run)
+    with Console(stderr=True).status("replaying 200 trials"):
+        records = trained.record(min(200, len(trained.data.test)))
+    write_records(run, records)
+    return records

@@ -1,0 +1,140 @@
+"""Recording: a network is shown samples with learning off, and what it does is kept."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from apical.datasets import Samples
+from apical.devices import Block, BlockResult, Simulator
+from apical.encoding import decisions
+from apical.error_neurons import Error
+from apical.errors import DataError
+from apical.network import Network
+from apical.populations import Population
+from apical.records import Records, Spikes, Units
+
+AT_ONCE = 250
+"""Trials shown in one block."""
+
+
+def record(
+    simulator: Simulator,
+    samples: Samples,
+    indices: Sequence[int] | np.ndarray,
+    *,
+    dt: float = 1.0,
+    about: Mapping[str, Any] | None = None,
+) -> Records:
+    """Show samples with learning off, and return what the network did.
+
+    Error neurons are shown the labels, so that dendrites see what they see while the network
+    learns. Decisions are those of a second presentation of the same trials without labels.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device, made with ``record`` (and ``traces``) for `simulate`; it is left as
+        it was.
+    samples
+        What to choose from.
+    indices
+        Which of the samples to show, shape (n_trials,).
+    dt
+        Time step of the simulator [ms].
+    about
+        Plain data on where the network comes from.
+
+    Raises
+    ------
+    DataError
+        If there is nothing to show, or the simulator records nothing.
+    """
+    chosen = np.asarray(indices)
+    if not len(chosen) or chosen.min() < 0 or chosen.max() >= len(samples):
+        raise DataError(
+            f"There are {len(samples)} samples to record, numbered from 0, but the indices asked "
+            f"for are {chosen.tolist()[:5]}...; name at least one of those."
+        )
+    before, network = simulator.state, simulator.network
+    try:
+        parts = [chosen[k : k + AT_ONCE] for k in range(0, len(chosen), AT_ONCE)]
+        shown = [_show(simulator, samples, part) for part in parts]
+    finally:
+        simulator.state = before
+    values, labels = samples.block(chosen)
+    looked = [result for result, _ in shown]
+    names = _recorded(network, looked[0])
+    return Records(
+        network.trial,
+        dt,
+        {name: units(simulator, network, name) for name in names},
+        samples=chosen,
+        values=values,
+        labels=labels,
+        decisions=np.concatenate([decided for _, decided in shown]),
+        spikes=_spikes(looked, [len(part) for part in parts], network.trial, dt),
+        signals={
+            name: np.concatenate([result.traces[name] for result in looked])
+            for name in looked[0].traces
+        },
+        about=dict(about or {}),
+    )
+
+
+def _show(simulator: Simulator, samples: Samples, part: np.ndarray) -> tuple[BlockResult, Any]:
+    """Return what the network did, and what it decides where labels are withheld."""
+    values, labels = samples.block(part)
+    before, index = simulator.state, -1 - int(part[0])
+    decided = decisions(
+        simulator.run(Block(values, index=index)).counts[simulator.network.output.name]
+    )
+    simulator.state = before
+    return simulator.run(Block(values, labels, index=index)), decided
+
+
+def _recorded(network: Network, result: BlockResult) -> list[str]:
+    traced = {name.partition(".")[0] for name in result.traces}
+    names = [p.name for p in network.populations if p.name in traced or p.name in result.spikes]
+    if not names:
+        raise DataError(
+            "The simulator records nothing; name populations with simulate(..., record=[...], "
+            "traces=[...])."
+        )
+    return names
+
+
+def units(simulator: Simulator, network: Network, name: str) -> Units:
+    """Return what the neurons of a population are."""
+    population = next(p for p in network.populations if p.name == name)
+    return Units(type(population).__name__, _signs(simulator, network, population))
+
+
+def _signs(simulator: Simulator, network: Network, population: Population) -> np.ndarray:
+    """Return what each neuron does to those it reaches by forward synapses, or its error's sign."""
+    if isinstance(population, Error):
+        return np.repeat(np.array([1, -1], np.int8), population.n_classes)
+    sent = [simulator.weights(p) for p in network.forward if p.pre is population]
+    if not sent:
+        return np.zeros(population.size, np.int8)
+    w = np.concatenate(sent, axis=1)
+    excites, inhibits = (w > 0).any(axis=1), (w < 0).any(axis=1)
+    return excites.astype(np.int8) * ~inhibits - inhibits.astype(np.int8) * ~excites
+
+
+def _spikes(
+    results: Sequence[BlockResult], n_trials: Sequence[int], trial: float, dt: float
+) -> dict[str, Spikes]:
+    """Return spikes by trial; times come in [ms] from the start of each block."""
+    steps, first = round(trial / dt), np.cumsum([0, *n_trials])
+    found = {}
+    for name in results[0].spikes:
+        parts = []
+        for result, start in zip(results, first, strict=False):
+            times, neurons = result.spikes[name]
+            step = np.rint(np.asarray(times) / dt).astype(np.int64)
+            order = np.lexsort((neurons, step))
+            step, unit = step[order], np.asarray(neurons)[order].astype(np.int32)
+            parts.append(((step // steps + start).astype(np.int32), (step % steps) * dt, unit))
+        found[name] = Spikes(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    return found
