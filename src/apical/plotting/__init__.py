@@ -15,4 +15,5 @@ from apical.plotting.rasters import raster as raster
 from apical.plotting.rasters import raster_pair as raster_pair
 from apical.plotting.style import PALETTE as PALETTE
 from apical.plotting.style import STYLE as STYLE
+from apical.plotting.style import as_png as as_png
 from apical.plotting.style import save as save

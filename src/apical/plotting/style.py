@@ -62,18 +62,30 @@ def save(ax: Axes | Sequence[Axes] | NDArray[Any], path: str | os.PathLike[str])
     The same data give the same bytes: the file names no time and no software.
     """
     path = Path(path)
-    figures = {axes.figure.figure for axes in np.array(ax, dtype=object).ravel()}
-    if len(figures) != 1:
-        refuse("ax", "Axes of one figure", f"{len(figures)} figures", "save one after another")
     if path.suffix.lower() != ".png" or not path.parent.is_dir():
         refuse("path", "a .png file in an existing folder", f"{path}", "rename it or make that")
-    content, part = png(figures.pop(), 150), path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    content, part = as_png(ax, 150), path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         part.write_bytes(content)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
     return path
+
+
+@styled
+def as_png(ax: Axes | Sequence[Axes] | NDArray[Any], dpi: float) -> bytes:
+    """Return the figure of Axes as the bytes of a PNG file; the same data give the same bytes.
+
+    Parameters
+    ----------
+    dpi
+        Dots per inch.
+    """
+    figures = {axes.figure.figure for axes in np.array(ax, dtype=object).ravel()}
+    if len(figures) != 1:
+        refuse("ax", "Axes of one figure", f"{len(figures)} figures", "draw one after another")
+    return png(figures.pop(), dpi)
 
 
 def png(figure: Figure, dpi: float) -> bytes:
