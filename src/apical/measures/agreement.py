@@ -1,0 +1,267 @@
+"""How a network agrees with a recording: firing, and geometry of what classes evoke."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from apical.errors import DataError
+from apical.extras import library
+from apical.measures.recordings import Recording
+from apical.measures.representation import (
+    cka,
+    class_means,
+    rdm,
+    rdm_similarity,
+    responding,
+    responses,
+)
+from apical.measures.spike_statistics import cv, intervals, rate
+from apical.measures.statistic import Statistic
+from apical.records import Records
+
+SPLITS = 20
+"""Random divisions of the trials of a recording into halves."""
+SHUFFLES = 100
+"""Random orders of the classes from which agreement by chance is taken."""
+_SOURCES = {
+    "rsa": "rsatoolbox; Nili et al. 2014, doi:10.1371/journal.pcbi.1003553",
+    "cka": "Kornblith et al. 2019, arXiv:1905.00414",
+}
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """One line of a comparison with a recording; NaN where a number is not defined.
+
+    Parameters
+    ----------
+    population
+        Of the network.
+    recorded
+        Population of the recording, ``""`` if it names none.
+    measure
+        ``"rate_ks"``, ``"cv_ks"``: distance of the distributions over neurons, from 0 (the same) to
+        1. ``"rsa"``, ``"cka"``: likeness of mean responses to classes, up to 1.
+    value
+        The number [dimensionless].
+    p
+        Probability of as much, or more, distance (KS) or likeness (shuffled classes) by chance.
+    chance
+        Mean likeness with shuffled classes.
+    ceiling
+        Of a likeness: what a perfect model can be expected to have, from and to.
+    n
+        Neurons of the network and of the recording (KS), or classes (rsa, cka, twice).
+    why
+        What is missing where there is no number.
+    source
+        The library, paper or equation.
+    """
+
+    population: str
+    recorded: str
+    measure: str
+    value: float
+    p: float
+    chance: float
+    ceiling: tuple[float, float]
+    n: tuple[int, int]
+    why: str
+    source: str
+
+
+def compare(records: Records, recording: Recording, *, seed: int = 0) -> list[Agreement]:
+    """Return how every population of a network agrees with every population of a recording.
+
+    Distributions over neurons of mean rates [Hz] and of the CV of intervals are compared by their
+    Kolmogorov-Smirnov distance (`scipy.stats.ks_2samp`). The geometry of mean responses to the
+    classes that both have is compared by RSA (correlation distance, Spearman) and linear CKA with
+    the halves of the recorded trials, averaged over `SPLITS` random divisions. The noise ceiling
+    is that of Nili et al. 2014 (doi:10.1371/journal.pcbi.1003553) with halves for subjects: from
+    one half with the other to each half with both. Means of few classes in many neurons are alike
+    by chance, CKA above all: `Agreement.chance` says how much.
+
+    Parameters
+    ----------
+    records
+        What the network did.
+    recording
+        From `load_recording`. Without labels, RSA and CKA are not defined.
+    seed
+        Of divisions and shuffles.
+
+    Raises
+    ------
+    DataError
+        If the recording has labels, and no class is in both; as in `responses`.
+    """
+    if recording.labels is not None:
+        known, found = set(map(str, records.labels)), set(recording.labels.tolist())
+        if not known & found:
+            raise DataError(
+                f"Recording {recording.path} has trials of other classes ({_some(found)}) than "
+                f"the network ({_some(known)}); name its classes as the data set does, or name "
+                "another column of labels."
+            )
+    lines = []
+    for name in responding(records):
+        for area in np.unique(recording.populations):
+            part = recording.part(area)
+            lines += _of_firing(records, name, part)
+            lines += _of_geometry(records, name, part, np.random.default_rng(seed))
+    return lines
+
+
+def _some(names: set[str]) -> str:
+    first = sorted(names)[:5]
+    return ", ".join(first) + ", ..." * (len(names) > 5)
+
+
+def _of_firing(records: Records, name: str, part: Recording) -> list[Agreement]:
+    """Compare the distributions over neurons of rates, and of CVs."""
+    n = len(part.populations)
+    theirs = {"rate_ks": rate(part.counts, part.durations), "cv_ks": cv(intervals(part.spikes), n)}
+    ours: dict[str, Statistic] = {}
+    if name in records.spikes:
+        gaps = intervals(records.spikes[name])
+        ours["rate_ks"] = rate(records.counts(name), records.duration)
+        ours["cv_ks"] = cv(gaps, len(records.units[name]))
+    return [_distance(name, part, key, ours.get(key), theirs[key]) for key in theirs]
+
+
+def _distance(
+    name: str, part: Recording, measure: str, ours: Statistic | None, theirs: Statistic
+) -> Agreement:
+    from scipy.stats import ks_2samp
+
+    n = (0 if ours is None else len(ours.defined), len(theirs.defined))
+    value, p, why = np.nan, np.nan, ""
+    if ours is None:
+        why = "the population does not spike"
+    elif not all(n):
+        why = f"of the {'recording' if n[0] else 'network'}, no neuron has one: "
+        why += (theirs if n[0] else ours).why or "there is no neuron"
+    else:
+        value, p = map(float, ks_2samp(ours.defined, theirs.defined))
+    return Agreement(
+        name, part.populations[0], measure, value, p, np.nan, (np.nan, np.nan), n, why,
+        "scipy.stats.ks_2samp",
+    )  # fmt: skip
+
+
+def _of_geometry(
+    records: Records, name: str, part: Recording, rng: np.random.Generator
+) -> list[Agreement]:
+    """Compare the mean responses to the classes that both have."""
+    if part.labels is None:
+        return _undefined(name, part, 0, "the recording has no labels of trials")
+    kinds, times = np.unique(part.labels, return_counts=True)
+    ours, means = class_means(responses(records, name), records.labels)
+    where = {str(kind): k for k, kind in enumerate(ours)}
+    kinds = np.array([k for k, n in zip(kinds, times, strict=True) if n > 1 and k in where])
+    if len(kinds) < 3:
+        why = "fewer than 3 classes are in both, with 2 recorded trials or more"
+        return _undefined(name, part, len(kinds), why)
+    model = means[[where[kind] for kind in kinds]]
+    rates = part.counts / (part.durations[:, None] * 1e-3)
+    halves = _halves(rates, part.labels, kinds, rng)
+    orders = [rng.permutation(len(kinds)) for _ in range(SHUFFLES)]
+    return [
+        _rsa(name, part, model, halves, orders),
+        _cka(name, part, model, halves, orders),
+    ]
+
+
+def _undefined(name: str, part: Recording, n: int, why: str) -> list[Agreement]:
+    nan = np.nan
+    return [
+        Agreement(name, part.populations[0], key, nan, nan, nan, (nan, nan), (n, n), why, source)
+        for key, source in _SOURCES.items()
+    ]
+
+
+def _halves(
+    rates: np.ndarray, labels: np.ndarray, kinds: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Return class means of random halves, shape (SPLITS, 2, n_classes, n)."""
+    found = np.zeros((SPLITS, 2, len(kinds), rates.shape[1]))
+    for split in found:
+        for k, kind in enumerate(kinds):
+            trials = rng.permutation(np.flatnonzero(labels == kind))
+            for half, part in zip(split, np.array_split(trials, 2), strict=True):
+                half[k] = rates[part].mean(axis=0)
+    return found
+
+
+def _rsa(
+    name: str, part: Recording, model: np.ndarray, halves: np.ndarray, orders: list[np.ndarray]
+) -> Agreement:
+    """Compare dissimilarity matrices, of the classes for which all are defined."""
+    varied = np.ptp(model, axis=1) > 0
+    varied &= (np.ptp(halves, axis=3) > 0).all(axis=(0, 1))
+    n = int(varied.sum())
+    if n < 3:
+        why = "fewer than 3 classes whose mean responses differ between neurons"
+        return _undefined(name, part, n, why)[0]
+    names = np.arange(n)
+    ours = rdm(model[varied], names)
+    theirs = [[rdm(half[varied], names) for half in split] for split in halves]
+    flat = [r for split in theirs for r in split]
+    value = float(np.mean([rdm_similarity(ours, r) for r in flat]))
+    if not np.isfinite(value):
+        return _undefined(name, part, n, "dissimilarities are all alike")[0]
+    toolbox = library("rsatoolbox", "analysis")
+    ceilings = [
+        toolbox.inference.boot_noise_ceiling(
+            toolbox.rdm.RDMs(np.stack([r.vector for r in split])), method="spearman"
+        )
+        for split in theirs
+    ]
+    target = np.mean([_ranks(r.vector) for r in flat], axis=0)
+    upper = np.triu_indices(n, 1)
+    shuffled = (ours.matrix[np.ix_(order, order)][upper] for order in (o[o < n] for o in orders))
+    by_chance = [float(np.mean(_ranks(vector) * target)) for vector in shuffled]
+    return _likeness(name, part, "rsa", value, by_chance, np.mean(ceilings, axis=0), n)
+
+
+def _ranks(vector: np.ndarray) -> np.ndarray:
+    """Return ranks with mean 0 and variance 1: their mean product is Spearman's correlation."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(vector)
+    return (ranks - ranks.mean()) / (ranks.std() or 1)
+
+
+def _cka(
+    name: str, part: Recording, model: np.ndarray, halves: np.ndarray, orders: list[np.ndarray]
+) -> Agreement:
+    """Compare the alignment with halves of the recording."""
+    flat = halves.reshape(-1, *halves.shape[2:])
+
+    def with_halves(patterns: np.ndarray) -> float:
+        return float(np.mean([cka(patterns, half) for half in flat]))
+
+    value = with_halves(model)
+    if not np.isfinite(value):
+        why = "the mean responses of one of the two do not differ between classes"
+        return _undefined(name, part, len(model), why)[1]
+    low = np.mean([cka(*split) for split in halves])
+    high = np.mean([cka(half, split.mean(axis=0)) for split in halves for half in split])
+    by_chance = [with_halves(model[order]) for order in orders]
+    return _likeness(name, part, "cka", value, by_chance, np.array([low, high]), len(model))
+
+
+def _likeness(
+    name: str,
+    part: Recording,
+    measure: str,
+    value: float,
+    by_chance: list[float],
+    ceiling: np.ndarray,
+    n: int,
+) -> Agreement:
+    p = (1 + np.sum(np.array(by_chance) >= value - 1e-12)) / (1 + len(by_chance))
+    return Agreement(
+        name, part.populations[0], measure, value, float(p), float(np.mean(by_chance)),
+        (float(ceiling[0]), float(ceiling[1])), (n, n), "", _SOURCES[measure],
+    )  # fmt: skip

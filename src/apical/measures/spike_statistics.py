@@ -1,0 +1,337 @@
+"""Statistics of spike trains: rates, irregularity, variability, correlation, sparseness.
+
+Intervals never reach from one trial into the next. Whatever is not defined, for instance the
+variability of a silent neuron, is NaN in `Statistic.values`, is counted and has a reason.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from apical.error_neurons import Error
+from apical.errors import DataError
+from apical.extras import library
+from apical.measures.statistic import Statistic, single
+from apical.records import Records, Spikes
+
+LEAST_INTERVALS = 10
+"""Intervals (or pairs of them) below which a neuron's irregularity is not worked out: that of a few
+is too low, and says little."""
+LARGEST = 2000
+"""Neurons whose pairs are correlated; of a larger population as many are drawn, always the same."""
+_VINJE = "Vinje & Gallant 2000, doi:10.1126/science.287.5456.1273"
+_TREVES = f"Treves & Rolls 1991, doi:10.1088/0954-898X_2_4_004, scaled as in {_VINJE}"
+
+
+def spike_statistics(records: Records, population: str) -> dict[str, Statistic]:
+    """Return every statistic of a population that spikes, by name.
+
+    Parameters
+    ----------
+    records
+        What a network did, n_trials trials.
+    population
+        Name of a population whose spikes were recorded, n neurons.
+
+    Returns
+    -------
+    dict
+        ``rate`` [Hz], ``cv``, ``cv2``, ``lv``, ``fano``, ``fano_within_class`` and
+        ``lifetime_sparseness`` [dimensionless], one for each neuron; ``population_sparseness``,
+        one for each trial; ``correlation`` and ``noise_correlation``, one for each pair;
+        ``excitation_inhibition``, one number, where neurons have signs.
+
+    Raises
+    ------
+    DataError
+        If its spikes were not recorded, or Elephant is not installed.
+    """
+    counts, spikes = records.counts(population), records.spikes[population]
+    units, labels = records.units[population], records.labels
+    gaps = intervals(spikes)
+    found = {
+        "rate": rate(counts, records.duration),
+        "cv": cv(gaps, len(units)),
+        "cv2": cv2(gaps, len(units)),
+        "lv": lv(gaps, len(units)),
+        "fano": fano(counts),
+        "fano_within_class": fano(counts, labels),
+        "correlation": correlation(counts),
+        "noise_correlation": correlation(counts, labels),
+        "lifetime_sparseness": lifetime_sparseness(counts, records.samples),
+        "population_sparseness": population_sparseness(counts),
+    }
+    if units.kind != Error.__name__ and np.any(units.signs):
+        found["excitation_inhibition"] = excitation_inhibition(counts, units.signs)
+    return found
+
+
+def rate(counts: np.ndarray, duration: float | np.ndarray) -> Statistic:
+    """Return the mean firing rate of each neuron [Hz].
+
+    Parameters
+    ----------
+    counts
+        Spikes of each neuron in each trial, shape (n_trials, n).
+    duration
+        Length of the trials, or of each trial, shape (n_trials,) [ms].
+    """
+    seconds = float(np.sum(np.broadcast_to(duration, len(counts)))) * 1e-3
+    values = counts.sum(axis=0) / seconds if seconds else np.full(counts.shape[1], np.nan)
+    return Statistic(values, "Hz", "neuron", "spikes by time, all trials", "there is no trial")
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Intervals between spikes, by neuron, then trial, then time.
+
+    Parameters
+    ----------
+    unit, trial
+        The neuron and the trial they are of, shape (n_intervals,).
+    length
+        Time from one spike to the next of the same neuron in the same trial [ms], shape
+        (n_intervals,).
+    """
+
+    unit: np.ndarray
+    trial: np.ndarray
+    length: np.ndarray
+
+
+def intervals(spikes: Spikes) -> Intervals:
+    """Return the intervals between the spikes of each neuron within each trial."""
+    order = np.lexsort((spikes.time, spikes.trial, spikes.unit))
+    unit, trial = spikes.unit[order], spikes.trial[order]
+    same = (unit[1:] == unit[:-1]) & (trial[1:] == trial[:-1])
+    gaps = np.diff(spikes.time[order].astype(float))
+    return Intervals(unit[1:][same], trial[1:][same], gaps[same])
+
+
+def cv(gaps: Intervals, n: int) -> Statistic:
+    """Return the coefficient of variation of each neuron's intervals [dimensionless].
+
+    1 for a Poisson process, 0 for a regular train (`elephant.statistics.cv`). Intervals longer than
+    a trial are never seen: where trials are not many times longer than intervals, it is too low
+    (Nawrot et al. 2008, doi:10.1016/j.jneumeth.2007.10.013).
+
+    Parameters
+    ----------
+    gaps
+        From `intervals`.
+    n
+        Number of neurons.
+    """
+    measure = library("elephant.statistics", "analysis").cv
+    values = np.full(n, np.nan)
+    edges = np.searchsorted(gaps.unit, np.arange(n + 1))
+    for k in np.flatnonzero(np.diff(edges) >= LEAST_INTERVALS):
+        values[k] = measure(gaps.length[edges[k] : edges[k + 1]])
+    why = f"fewer than {LEAST_INTERVALS} intervals between spikes of one trial"
+    note = "too low where trials are short: longer intervals are never seen"
+    return Statistic(values, "1", "neuron", "elephant.statistics.cv", why, note)
+
+
+def cv2(gaps: Intervals, n: int) -> Statistic:
+    """Return CV2 of each neuron, the irregularity of neighbouring intervals [dimensionless].
+
+    1 for a Poisson process, 0 for a regular train (Holt et al. 1996, doi:10.1152/jn.1996.75.5.1806;
+    `elephant.statistics.cv2` of each trial, weighted by its pairs of intervals). Parameters as in
+    `cv`.
+    """
+    source = "elephant.statistics.cv2; Holt et al. 1996, doi:10.1152/jn.1996.75.5.1806"
+    return _local(library("elephant.statistics", "analysis").cv2, gaps, n, source)
+
+
+def lv(gaps: Intervals, n: int) -> Statistic:
+    """Return LV of each neuron, the local variation of neighbouring intervals [dimensionless].
+
+    1 for a Poisson process, 0 for a regular train (Shinomoto et al. 2003,
+    doi:10.1162/089976603322518759; `elephant.statistics.lv` of each trial, weighted by its pairs of
+    intervals). Parameters as in `cv`.
+    """
+    source = "elephant.statistics.lv; Shinomoto et al. 2003, doi:10.1162/089976603322518759"
+    return _local(library("elephant.statistics", "analysis").lv, gaps, n, source)
+
+
+def _local(
+    measure: Callable[[np.ndarray], float], gaps: Intervals, n: int, source: str
+) -> Statistic:
+    """Average a measure of neighbouring intervals over trials, by the pairs that each trial has."""
+    new = (np.diff(gaps.unit, prepend=-1) != 0) | (np.diff(gaps.trial, prepend=-1) != 0)
+    edges = np.append(np.flatnonzero(new), len(gaps.unit))
+    pairs, total = np.zeros(n), np.zeros(n)
+    for k in np.flatnonzero(np.diff(edges) > 1):
+        first, last = edges[k], edges[k + 1]
+        pairs[gaps.unit[first]] += last - first - 1
+        total[gaps.unit[first]] += (last - first - 1) * measure(gaps.length[first:last])
+    enough = pairs >= LEAST_INTERVALS
+    values = np.divide(total, pairs, out=np.full(n, np.nan), where=enough)
+    why = f"fewer than {LEAST_INTERVALS} pairs of intervals next to each other in one trial"
+    return Statistic(values, "1", "neuron", source, why)
+
+
+def fano(counts: np.ndarray, labels: np.ndarray | None = None) -> Statistic:
+    """Return the Fano factor of each neuron: variance by mean of its counts [dimensionless].
+
+    The variance is the unbiased one, so that Poisson counts give 1 on average however few the
+    trials; `elephant.statistics.fanofactor`, which wants an object for each train, has (k - 1) / k
+    of it in k trials.
+
+    Parameters
+    ----------
+    counts
+        Spikes of each neuron in each trial, shape (n_trials, n).
+    labels
+        Class of each trial, shape (n_trials,): the factor is worked out within each class, and
+        averaged over the classes in which the neuron spikes. None: over all trials alike.
+    """
+    kinds = np.zeros(len(counts), int) if labels is None else labels
+    parts = [counts[kinds == kind] for kind in np.unique(kinds)]
+    parts = [part for part in parts if len(part) > 1]
+    factors = np.full((len(parts), counts.shape[1]), np.nan)
+    for row, part in zip(factors, parts, strict=True):
+        mean = part.mean(axis=0)
+        np.divide(part.var(axis=0, ddof=1), mean, out=row, where=mean > 0)
+    n = np.isfinite(factors).sum(axis=0)
+    values = np.divide(np.nansum(factors, 0), n, out=np.full(len(n), np.nan), where=n > 0)
+    why = "silent" if parts else "there are no two trials" + " of one class" * (labels is not None)
+    source = "variance by mean, as elephant.statistics.fanofactor but for the unbiased variance"
+    return Statistic(values, "1", "neuron", source, why)
+
+
+def correlation(counts: np.ndarray, labels: np.ndarray | None = None) -> Statistic:
+    """Return the correlation of the spike counts of each pair of neurons [dimensionless].
+
+    Parameters
+    ----------
+    counts
+        Spikes of each neuron in each trial, shape (n_trials, n). Of more than `LARGEST` neurons as
+        many are drawn.
+    labels
+        Class of each trial, shape (n_trials,): correlate within each class ("noise correlation",
+        Cohen & Kohn 2011, doi:10.1038/nn.2842), and average over classes by their trials. Left out
+        of a pair are classes in which a neuron never changes, and those with less than 3 trials.
+        None: correlate over all trials alike.
+
+    Returns
+    -------
+    Statistic
+        Of the pairs (0, 1), (0, 2), ..., (1, 2), ..., shape (n * (n - 1) / 2,).
+    """
+    note = ""
+    if counts.shape[1] > LARGEST:
+        note = f"pairs of {LARGEST} neurons drawn from {counts.shape[1]}"
+        chosen = np.random.default_rng(0).choice(counts.shape[1], LARGEST, replace=False)
+        counts = counts[:, np.sort(chosen)]
+    n = counts.shape[1]
+    kinds = np.zeros(len(counts), int) if labels is None else labels
+    total, weight = np.zeros((n, n)), np.zeros((n, n))
+    for kind in np.unique(kinds):
+        part = counts[kinds == kind].astype(float)
+        if len(part) < 3:
+            continue
+        part -= part.mean(axis=0)
+        norm = np.linalg.norm(part, axis=0)
+        varies = norm > 0
+        part[:, varies] /= norm[varies]
+        total += len(part) * (part.T @ part)
+        weight += len(part) * np.outer(varies, varies)
+    upper = np.triu_indices(n, 1)
+    total, weight = total[upper], weight[upper]
+    values = np.divide(total, weight, out=np.full(len(total), np.nan), where=weight > 0)
+    source = "Pearson" if labels is None else "Cohen & Kohn 2011, doi:10.1038/nn.2842"
+    why = "a neuron of the pair never changes, or there are fewer than 3 trials"
+    return Statistic(np.clip(values, -1, 1), "1", "pair", source, why, note)
+
+
+def lifetime_sparseness(responses: np.ndarray, samples: np.ndarray) -> Statistic:
+    """Return how few stimuli each neuron responds to: 0 all alike, 1 one only [dimensionless].
+
+    With the mean response r_k to stimulus k of n: (1 - mean(r)**2 / mean(r**2)) / (1 - 1 / n)
+    (Treves & Rolls 1991, doi:10.1088/0954-898X_2_4_004; Vinje & Gallant 2000,
+    doi:10.1126/science.287.5456.1273). Few spikes a trial make it higher: chance is sparse too.
+
+    Parameters
+    ----------
+    responses
+        Spikes, or activity from 0 on, shape (n_trials, n).
+    samples
+        Which stimulus each trial had, shape (n_trials,).
+    """
+    _, index, times = np.unique(samples, return_inverse=True, return_counts=True)
+    means = np.zeros((len(times), responses.shape[1]))
+    np.add.at(means, index, responses)
+    values = _sparseness((means / times[:, None]).T)
+    return Statistic(values, "1", "neuron", _TREVES, "silent, or fewer than 2 stimuli")
+
+
+def population_sparseness(responses: np.ndarray) -> Statistic:
+    """Return how few neurons respond in each trial: 0 all alike, 1 one only [dimensionless].
+
+    As `lifetime_sparseness`, of the neurons' responses in a trial, shape (n_trials, n).
+    """
+    why = "no neuron responds, or there are fewer than 2"
+    return Statistic(_sparseness(responses.astype(float)), "1", "trial", _TREVES, why)
+
+
+def _sparseness(responses: np.ndarray) -> np.ndarray:
+    """Return the sparseness of each row, NaN where it is empty, all 0, or has one entry."""
+    n = responses.shape[1]
+    if np.any(responses < 0):
+        raise DataError("Sparseness needs responses from 0 on, got negative ones; leave it out.")
+    values = np.full(len(responses), np.nan)
+    if n > 1:
+        square = np.mean(responses**2, axis=1)
+        even = np.divide(responses.mean(axis=1) ** 2, square, out=values, where=square > 0)
+        values = (1 - even) / (1 - 1 / n)
+    return np.clip(values, 0, 1)  # rounding
+
+
+def excitation_inhibition(counts: np.ndarray, signs: np.ndarray) -> Statistic:
+    """Return the mean count of excitatory neurons by that of inhibitory ones [dimensionless].
+
+    Parameters
+    ----------
+    counts
+        Spikes of each neuron in each trial, shape (n_trials, n).
+    signs
+        1 of a neuron that excites, -1 of one that inhibits, 0 of others, shape (n,).
+    """
+    up, down = (float(counts[:, signs == s].sum()) for s in (1, -1))
+    n_up, n_down = (int(np.sum(signs == s)) for s in (1, -1))
+    value = (up / n_up) / (down / n_down) if n_up and down else np.nan
+    why = "no inhibitory neuron spikes" if n_up and n_down else "neurons of both signs are needed"
+    return single(value, "1", "mean rate of excitatory by that of inhibitory neurons", why)
+
+
+def input_balance(records: Records, pre: str, weights: np.ndarray) -> Statistic:
+    """Return the excitation by the inhibition that each neuron receives [dimensionless].
+
+    The sum of rates times positive weights over that of rates times negative ones, all trials.
+
+    Parameters
+    ----------
+    records
+        What the network did.
+    pre
+        The population that it receives from.
+    weights
+        Of the projection, shape (n_pre, n_post).
+
+    Raises
+    ------
+    DataError
+        If the weights are not those of a projection of `pre`.
+    """
+    sent = records.rates(pre).mean(axis=0, dtype=float)
+    if weights.ndim != 2 or len(weights) != len(sent):
+        raise DataError(
+            f"The weights of a projection of {pre!r} need the shape ({len(sent)}, n_post), got "
+            f"{weights.shape}."
+        )
+    up, down = sent @ np.maximum(weights, 0), sent @ np.maximum(-weights, 0)
+    values = np.divide(up, down, out=np.full(len(up), np.nan), where=down > 0)
+    source = "rates times positive weights by rates times negative weights"
+    return Statistic(values, "1", "neuron", source, "it receives no inhibition")

@@ -1,0 +1,62 @@
+"""What a measure returns: numbers with a unit, a source, and a word where there is none."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """One number for each neuron, trial, pair, class or population.
+
+    Parameters
+    ----------
+    values
+        The numbers, NaN where there is none, shape (n,).
+    unit
+        Their unit, ``"1"`` if they have no dimension.
+    each
+        What there is a number for, for instance ``"neuron"``.
+    source
+        The library, paper or equation.
+    why
+        What is missing where there is no number.
+    note
+        What a reader of the numbers must know, for instance a known bias.
+    """
+
+    values: np.ndarray
+    unit: str
+    each: str
+    source: str
+    why: str = ""
+    note: str = ""
+
+    @property
+    def defined(self) -> np.ndarray:
+        """The numbers that there are, shape (n - undefined,)."""
+        return self.values[np.isfinite(self.values)]
+
+    @property
+    def undefined(self) -> int:
+        """How many numbers there are not."""
+        return len(self.values) - len(self.defined)
+
+    def row(self) -> dict[str, Any]:
+        """Return mean, standard deviation and counts as a row of a table.
+
+        Mean and standard deviation are None where nothing is defined; `why` says why.
+        """
+        known = self.defined
+        return {
+            "value": float(known.mean()) if len(known) else None,
+            "sd": float(known.std(ddof=1)) if len(known) > 1 else None,
+            "unit": self.unit, "each": self.each, "n": len(known), "undefined": self.undefined,
+            "why": self.why if self.undefined else "", "note": self.note, "source": self.source,
+        }  # fmt: skip
+
+
+def single(value: float, unit: str, source: str, why: str = "", note: str = "") -> Statistic:
+    """Return the one number of a population."""
+    return Statistic(np.array([value], dtype=float), unit, "population", source, why, note)

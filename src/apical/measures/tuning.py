@@ -1,0 +1,159 @@
+"""What a population tells of the class: a linear read-out of all, the tuning of each neuron."""
+
+import warnings
+
+import numpy as np
+
+from apical.measures.representation import class_means, responses
+from apical.measures.statistic import Statistic
+from apical.records import Records
+
+FOLDS = 5
+"""Parts of the trials, each of which is held out once from a read-out."""
+
+
+def readout_accuracy(records: Records, population: str, *, seed: int = 0) -> Statistic:
+    """Return how well a linear read-out of a population tells the class [dimensionless].
+
+    Multinomial logistic regression on standardised responses (scikit-learn, its defaults), each
+    trial decided by a read-out that was fitted without it: `FOLDS` parts, fewer where a class has
+    fewer trials. Trials of one sample stay in one part, unless a class has one sample only.
+
+    Parameters
+    ----------
+    records
+        What a network did.
+    population
+        Whose responses to read.
+    seed
+        Of the division into parts.
+
+    Returns
+    -------
+    Statistic
+        Whether the class of each trial was told, shape (n_trials,); NaN of trials whose class has
+        no other trial. Its mean is the accuracy.
+
+    Raises
+    ------
+    DataError
+        As in `responses`.
+    """
+    patterns, labels = responses(records, population), records.labels
+    told, note = np.full(len(labels), np.nan), ""
+    _, index, times = np.unique(labels, return_inverse=True, return_counts=True)
+    used = times[index] > 1 if len(labels) else np.zeros(0, bool)
+    if np.sum(times > 1) > 1 and patterns.shape[1]:
+        said, parts, mixed = _told(patterns[used], labels[used], records.samples[used], seed)
+        told[used] = said == labels[used]
+        note = f"{parts} parts; share of the largest class: {times.max() / used.sum():.3g}" + mixed
+    why = "fewer than 2 trials of the class, or fewer than 2 such classes"
+    source = "scikit-learn LogisticRegression, held-out trials"
+    return Statistic(told, "1", "trial", source, why, note)
+
+
+def _told(
+    patterns: np.ndarray, labels: np.ndarray, samples: np.ndarray, seed: int
+) -> tuple[np.ndarray, int, str]:
+    """Return the class told of each trial, the number of parts, and what is not as it should be."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    repeated = len(np.unique(samples)) < len(samples)
+    groups = samples if repeated and _fewest(labels, samples) > 1 else None
+    alone = samples if groups is not None else np.arange(len(labels))
+    parts = min(FOLDS, _fewest(labels, alone))
+    division = StratifiedKFold if groups is None else StratifiedGroupKFold
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        said = cross_val_predict(
+            model, patterns, labels, groups=groups,
+            cv=division(parts, shuffle=True, random_state=seed),
+        )  # fmt: skip
+    mixed = "; trials of one sample are in several parts, since a class has one sample only"
+    return said, parts, mixed if repeated and groups is None else ""
+
+
+def _fewest(labels: np.ndarray, groups: np.ndarray) -> int:
+    """Return the number of groups of the class that has the fewest."""
+    return min(len(np.unique(groups[labels == kind])) for kind in np.unique(labels))
+
+
+def tuning(records: Records, population: str) -> dict[str, Statistic]:
+    """Return how the response of each neuron depends on the class.
+
+    Parameters
+    ----------
+    records
+        What a network did.
+    population
+        Whose responses to take.
+
+    Returns
+    -------
+    dict
+        ``selectivity``: (largest class mean - mean of the others) / their sum, from 0 to 1 (Morcos
+        et al. 2018, arXiv:1803.06959), of responses from 0 on. ``anova_f``: variance
+        between classes by that within (scikit-learn `f_classif`); 1 on average by chance.
+        ``mutual_information`` of response and class [bit] (scikit-learn `mutual_info_classif`);
+        that of spike counts is too high by about (values - 1) * (classes - 1) / (2 ln 2 n_trials)
+        (Panzeri & Treves 1996, doi:10.1088/0954-898X_7_1_006). One for each neuron.
+
+    Raises
+    ------
+    DataError
+        As in `responses`.
+    """
+    patterns, labels = responses(records, population), records.labels
+    classes, means = class_means(patterns, labels)
+    n, enough = patterns.shape[1], len(classes) > 1
+    changes = np.ptp(patterns, axis=0) > 0 if len(labels) else np.zeros(n, bool)
+    anova, information = np.full(n, np.nan), np.full(n, np.nan)
+    if enough and changes.any():
+        spiking = population in records.spikes
+        values = records.counts(population) if spiking else patterns
+        if len(labels) > len(classes):  # otherwise nothing varies within a class
+            anova[changes] = _anova(patterns[:, changes], labels)
+            information[changes] = _information(values[:, changes], labels, spiking)
+    why = "never changes, at least within a class" if enough else "fewer than 2 classes"
+    return {
+        "selectivity": _selectivity(means),
+        "anova_f": Statistic(anova, "1", "neuron", "scikit-learn f_classif", why),
+        "mutual_information": Statistic(
+            information, "bit", "neuron", "scikit-learn mutual_info_classif", why,
+            "too high where trials are few",
+        ),
+    }  # fmt: skip
+
+
+def _selectivity(means: np.ndarray) -> Statistic:
+    """Return the class selectivity of each neuron from its class means, shape (n_classes, n)."""
+    values = np.full(means.shape[1], np.nan)
+    source = "Morcos et al. 2018, arXiv:1803.06959"
+    if len(means) < 2:
+        return Statistic(values, "1", "neuron", source, "fewer than 2 classes")
+    best = means.max(axis=0)
+    others = (means.sum(axis=0) - best) / (len(means) - 1)
+    fits = (means.min(axis=0) >= 0) & (best > 0)
+    np.divide(best - others, best + others, out=values, where=fits)
+    return Statistic(values, "1", "neuron", source, "silent, or active below 0")
+
+
+def _anova(patterns: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    from sklearn.feature_selection import f_classif
+
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = f_classif(patterns, labels)[0]
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def _information(values: np.ndarray, labels: np.ndarray, discrete: bool) -> np.ndarray:
+    from sklearn.feature_selection import mutual_info_classif
+
+    found = mutual_info_classif(values, labels, discrete_features=discrete, random_state=0)
+    return found / np.log(2)
