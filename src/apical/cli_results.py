@@ -1,4 +1,4 @@
-"""Commands that work on a finished run: record, export."""
+"""Commands that work on finished runs: record, export, report."""
 
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,32 @@ def export_command(run: Path, kind: str, out: Path, records: Path | None, overwr
     with Console(stderr=True).status(f"writing {out}"):
         where = export(what, kind, out, metrics=metrics, overwrite=overwrite)
     _say(f"{len(what)} trials of {', '.join(what.units)}: {where}")
+
+
+@click.command("report", no_args_is_help=True)
+@click.argument("runs", type=_folder, nargs=-1, required=True)
+@click.option("--out", type=_file, help="File to write; report.html in the first RUN by default.")
+@click.option("--trials", type=click.IntRange(1), default=200, show_default=True,
+              help="Test samples to replay where a RUN has no records yet.")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
+def report_command(runs: tuple[Path, ...], out: Path | None, trials: int, overwrite: bool) -> None:
+    """Write one page of HTML on one RUN, or on several side by side.
+
+    RUNS are directories of finished runs. The page needs no network and no other file. Runs that
+    differ in their seed only share a learning curve.
+
+    \b
+    Examples:
+      apical report runs/mnist
+      apical report runs/compare/*/seed* --out wirings.html
+    """
+    from apical.report import write_report
+    from apical.trained import open_run
+
+    path = out or runs[0] / "report.html"
+    with Console(stderr=True).status("writing the report"):
+        write_report([open_run(run) for run in runs], path, trials=trials, overwrite=overwrite)
+    _say(f"Report: {path} ({path.stat().st_size / 1e6:.1f} MB); open it in a browser.")
 
 
 def _records(run: Path, file: Path | None) -> Records:

@@ -1,0 +1,85 @@
+"""Reports: one page of HTML that needs nothing else, for one run or several side by side."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import jinja2
+
+from apical import __version__
+from apical.errors import RunError
+from apical.report import naming, sections
+from apical.report.parts import Section
+from apical.runs import RunDirectory
+from apical.trained import TrainedRun
+
+MOST_DETAILS = 4
+"""Groups of runs whose networks and activity are shown; of more, the page would get too heavy."""
+
+
+def write_report(
+    runs: Sequence[TrainedRun], path: Path, *, trials: int = 200, overwrite: bool = False
+) -> Path:
+    """Write a report of finished runs, whole or not at all.
+
+    Parameters
+    ----------
+    runs
+        One or more. Of those that differ in their seed only, the first is shown in detail.
+    path
+        File to write.
+    trials
+        Test samples to replay where a run has no records yet.
+    overwrite
+        Whether to replace a file that is there.
+
+    Raises
+    ------
+    RunError
+        If there is no run, if the file exists, or cannot be written.
+    """
+    if not runs:
+        raise RunError("A report needs at least one run; name its directory.")
+    if path.exists() and not overwrite:
+        raise RunError(f"{path} exists; give another --out, or --overwrite.")
+    text = page(runs, trials)
+    RunDirectory(path.parent, {}).write(path.name, lambda file: file.write(text.encode()))
+    return path
+
+
+def page(runs: Sequence[TrainedRun], trials: int = 200) -> str:
+    """Return the page as text; parameters as in `write_report`."""
+    named = dict(zip(naming.labels(runs), runs, strict=True))
+    groups = naming.groups(runs)
+    parts = [sections.overview(named), sections.learning(groups)]
+    for name, members in list(groups.items())[:MOST_DETAILS]:
+        parts += sections.details(members[0], name, trials)
+    parts.append(sections.repeat(named))
+    first = runs[0]
+    best = max(run.summary["test_accuracy"] for run in runs)
+    several = "s" * (len(runs) > 1)
+    lead = f"{len(runs)} run{several} on {first.data.name}; best test accuracy {best:.2%}."
+    return _rendered(_title(runs), lead, parts)
+
+
+def _title(runs: Sequence[TrainedRun]) -> str:
+    names = dict.fromkeys(run.prepared.model.name for run in runs)
+    return " and ".join(names)
+
+
+def _rendered(title: str, lead: str, parts: Sequence[Section]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("apical.report", ""), autoescape=True,
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.tests["number_like"] = _is_number
+    return environment.get_template("page.html").render(
+        title=title, lead=lead, sections=parts, footer=f"Made by apical {__version__}."
+    )
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell.replace(",", "").removesuffix(" %"))
+    except ValueError:
+        return cell == "-"
+    return True

@@ -1,0 +1,77 @@
+"""What runs are called beside each other, and the command that repeats one."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from apical import models
+from apical.configuration import Experiment
+from apical.trained import TrainedRun
+
+_FLAGS = ("closely",)
+_APART = ("model", "options", "seed", "device", "batch")
+
+
+def settings(run: TrainedRun) -> dict[str, Any]:
+    """Return everything that distinguishes a run from others, the seed last."""
+    experiment = run.prepared.experiment
+    known = {"model": run.prepared.model.name, **experiment.options}
+    known |= {f.name: getattr(experiment, f.name) for f in fields(Experiment)
+              if f.name not in ("model", "options", "seed")}  # fmt: skip
+    return {**known, "seed": experiment.seed}
+
+
+def labels(runs: Sequence[TrainedRun]) -> list[str]:
+    """Return a name for each run, made of what differs between them, in their order."""
+    return _told_apart([settings(run) for run in runs], [run.name for run in runs])
+
+
+def groups(runs: Sequence[TrainedRun]) -> dict[str, list[TrainedRun]]:
+    """Return runs that differ in their seed only, by a name for each group."""
+    keys = [tuple((k, str(v)) for k, v in settings(r).items() if k != "seed") for r in runs]
+    together: dict[Any, list[TrainedRun]] = {}
+    for key, run in zip(keys, runs, strict=True):
+        together.setdefault(key, []).append(run)
+    firsts = [{k: v for k, v in settings(members[0]).items() if k != "seed"}
+              for members in together.values()]  # fmt: skip
+    names = _told_apart(firsts, [members[0].prepared.model.name for members in together.values()])
+    return dict(zip(names, together.values(), strict=True))
+
+
+def _told_apart(known: Sequence[dict[str, Any]], otherwise: Sequence[str]) -> list[str]:
+    keys = list(dict.fromkeys(key for one in known for key in one))
+    differ = [key for key in keys if len({str(one.get(key)) for one in known}) > 1]
+    found = []
+    for one, name in zip(known, otherwise, strict=True):
+        words = [_word(key, one[key]) for key in differ if one.get(key) is not None]
+        found.append(", ".join(words) or name)
+    return [name if found.count(name) == 1 else f"{name} ({k + 1})"
+            for k, name in enumerate(found)]  # fmt: skip
+
+
+def _word(key: str, value: Any) -> str:
+    if key == "wiring":
+        return str(value).upper()
+    return str(value) if key in ("model", "dataset", "device") else f"{key} {value}"
+
+
+def command(run: TrainedRun) -> str:
+    """Return the command that repeats a run."""
+    experiment, model = run.prepared.experiment, run.prepared.model
+    known = models.available().get(model.name)
+    by_name = known is not None and known[0].resolve() == model.path.resolve()
+    words = ["apical", "run", model.name if by_name else str(model.path)]
+    given: dict[str, Any] = {
+        f.name: getattr(experiment, f.name) for f in fields(Experiment)
+        if f.name not in _APART and getattr(experiment, f.name) != f.default
+    }  # fmt: skip
+    defaults = {option.name: option.default for option in model.options}
+    given |= {k: v for k, v in experiment.options.items() if v != defaults.get(k)}
+    given |= {"device": experiment.device, "seed": experiment.seed}
+    if experiment.device == "array":
+        given["batch"] = experiment.batch
+    for name, value in given.items():
+        flag = f"--{name.replace('_', '-')}"
+        words += [flag] if name in _FLAGS and value else [flag, str(value)]
+    return shlex.join(words)

@@ -1,0 +1,87 @@
+"""What a page is made of: sections of text, tables and pictures."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from apical import plotting
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure inside the page.
+
+    Parameters
+    ----------
+    caption
+        What it shows.
+    png
+        The file, as bytes.
+    wide
+        Whether it takes the whole width.
+    """
+
+    caption: str
+    png: bytes
+    wide: bool = False
+
+    @property
+    def source(self) -> str:
+        """The address that holds the picture itself."""
+        return "data:image/png;base64," + base64.b64encode(self.png).decode()
+
+
+def drawn(axes: Any, caption: str, *, wide: bool = False) -> Picture:
+    """Return a figure that `apical.plotting` drew as a picture of 110 dots per inch."""
+    return Picture(caption, plotting.as_png(axes, 110), wide)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text.
+
+    Parameters
+    ----------
+    columns
+        Headings.
+    rows
+        Cells, in the order of `columns`; numbers are set to the right.
+    caption
+        What it shows.
+    levels
+        Style of each row, for instance ``"local"``; empty for none.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    caption: str = ""
+    levels: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page with a heading.
+
+    Parameters
+    ----------
+    title
+        Heading, and entry of the table of contents.
+    text
+        Paragraphs.
+    tables, pictures
+        Shown in this order, tables first.
+    code
+        Text in a fixed-width face: commands, configurations; caption -> text.
+    """
+
+    title: str
+    text: Sequence[str] = ()
+    tables: Sequence[Table] = ()
+    pictures: Sequence[Picture] = ()
+    code: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def anchor(self) -> str:
+        """Name of the heading inside the page."""
+        return "".join(c if c.isalnum() else "-" for c in self.title.lower())

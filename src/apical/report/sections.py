@@ -1,0 +1,181 @@
+"""The parts of a report: each a function of runs and what was recorded of them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from apical import plotting
+from apical.records import Records
+from apical.report import naming
+from apical.report.parts import Picture, Section, Table, drawn
+from apical.runs import FIGURES
+from apical.trained import RECORDS, TrainedRun, read_records
+
+KEPT_FIGURES = {
+    "confusion": "How often each class was decided as each, test samples, learning off.",
+    "receptive_fields": "Weights from the stimulus to single neurons after learning.",
+}
+"""Figures of a run directory that the page takes over, and what they show."""
+
+
+def overview(runs: Mapping[str, TrainedRun]) -> Section:
+    """Return what the runs are, and what they reach."""
+    columns = (
+        "run", "test accuracy", "model", "data", "device", "seed", "epochs", "training samples",
+        "training [s]", "ms a trial",
+    )  # fmt: skip
+    rows = []
+    for name, run in runs.items():
+        s = run.summary
+        rows.append([
+            name, f"{100 * s['test_accuracy']:.2f} %", str(s["model"]), str(s["dataset"]),
+            str(s["device"]), str(s["seed"]), str(s["epochs"]), f"{s['n_train']:,}",
+            f"{s['train_seconds']:.1f}", _number(s["ms_per_trial"]),
+        ])  # fmt: skip
+    said = ["Accuracies are those on held-out samples, with learning off and labels withheld."]
+    return Section("Runs", said, [Table(columns, rows)])
+
+
+def learning(groups: Mapping[str, Sequence[TrainedRun]]) -> Section:
+    """Return learning curves of all runs, those that differ in their seed together."""
+    pictures = []
+    curves = {name: _series(members, "test_accuracy") for name, members in groups.items()}
+    shown = {name: (at, 100 * (1 - y)) for name, (at, y) in curves.items() if y.shape[1] > 1}
+    if shown:
+        axes = plotting.curves(shown, "epochs", "test error, learning off [%]", log_y=_wide(shown))
+        pictures.append(drawn(axes, "Test error after every epoch; thin lines are single seeds."))
+    said = [] if shown else ["There is no learning curve: nothing was measured after an epoch."]
+    names = [m for members in groups.values() for m in members[0].metrics["metric"].unique()]
+    for metric in dict.fromkeys(m for m in names if m.startswith("angle_")):
+        found = {name: _series(members, metric) for name, members in groups.items()
+                 if metric in set(members[0].metrics["metric"])}  # fmt: skip
+        measured = {name: (at[k], y[:, k]) for name, (at, y) in found.items()
+                    for k in [np.isfinite(y).all(axis=0)] if k.any()}  # fmt: skip
+        if measured:
+            axes = plotting.curves(
+                measured, "epochs", "angle to backpropagation [degrees]", levels={"no relation": 90}
+            )
+            what = metric.removeprefix("angle_").replace("_", " ")
+            pictures.append(drawn(axes, f"What {what} learns against what it would by BP."))
+    return Section("Learning", said, pictures=pictures)
+
+
+def _series(runs: Sequence[TrainedRun], metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return epochs (n,) and values (n_runs, n), as far as all runs have got."""
+    tables = []
+    for run in runs:
+        found = run.metrics[run.metrics["metric"] == metric]
+        tables.append(found.groupby("epoch")["value"].last())
+    joined = pd.concat(tables, axis=1, join="inner")
+    return joined.index.to_numpy(dtype=float), joined.to_numpy(dtype=float).T
+
+
+def _wide(shown: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> bool:
+    """Say whether errors span so much that a linear axis would hide the small ones."""
+    every = np.concatenate([y.ravel() for _, y in shown.values()])
+    return bool(every.min() > 0 and every.max() > 8 * every.min())
+
+
+def network(run: TrainedRun, name: str) -> Section:
+    """Return how a network is wired, and where it learned what."""
+    network = run.network
+    pathway = network.feedback
+    said = [f"{run.prepared.model.doc.splitlines()[0]}"]
+    if pathway:
+        said.append(f"Feedback: {pathway.name} ({pathway.source}).")
+    pictures = [drawn(plotting.network_graph(network), f"The network of {name}.", wide=True)]
+    for file, caption in KEPT_FIGURES.items():
+        path = run.path / FIGURES / f"{file}.png"
+        if path.exists():
+            pictures.append(Picture(caption, path.read_bytes()))
+    rows = [
+        [p.name, p.rule.name, p.rule.update, p.rule.source or "-"]
+        for p in network.plastic
+        if p.rule
+    ]
+    table = Table(("projection", "rule", "change of a weight", "source"), rows)
+    return Section(f"Network: {name}", said, [table], pictures)
+
+
+def scorecard(run: TrainedRun, name: str) -> Section:
+    """Return what the check of plausibility says of a network."""
+    findings = run.config["scorecard"]
+    rows = [[f["subject"], f["level"], f["reason"]] for f in findings]
+    levels = [str(f["level"]).split()[0] for f in findings]
+    return Section(
+        f"Scorecard: {name}",
+        ["What each part of the network has to know in order to learn."],
+        [Table(("what", "level", "why"), rows, levels=levels)],
+    )
+
+
+def activity(records: Records, name: str) -> Section:
+    """Return what a network does in a trial that it decides rightly, if there is one."""
+    right = np.flatnonzero(records.correct)
+    trial = int(right[0]) if len(right) else 0
+    said = (
+        f"{len(records)} test samples shown with learning off, {records.correct.mean():.1%} "
+        f"decided rightly. Trial {trial}: label {records.labels[trial]}, decision "
+        f"{records.decisions[trial]}. Error neurons are shown the label here; the decision was "
+        "made without it."
+    )
+    pictures = []
+    if records.spikes:
+        axes = plotting.raster_of(records, trial)
+        pictures.append(drawn(axes, "Spikes of one trial, population by population."))
+        rates = {k: records.rates(k).mean(axis=0) for k in records.spikes}
+        pictures.append(drawn(plotting.firing_rates(rates), "Mean rate of each neuron."))
+    for population in records.units:
+        signals = [s for s in ("v", "teach") if f"{population}.{s}" in records.signals]
+        if signals and records.signals[f"{population}.{signals[0]}"].shape[1] > 1:
+            panels = plotting.traces(records, population, signals=signals, trial=trial)
+            pictures.append(
+                drawn(panels, f"Signals of some neurons of {population} in that trial.")
+            )
+    return Section(f"Activity: {name}", [said], pictures=pictures)
+
+
+def frame(table: pd.DataFrame, caption: str = "") -> Table:
+    """Return a data frame as a table of text."""
+    rows = [[_number(cell) for cell in row] for row in table.itertuples(index=False)]
+    return Table([str(c).replace("_", " ") for c in table.columns], rows, caption)
+
+
+def _number(cell: Any) -> str:
+    if cell is None or (isinstance(cell, float) and np.isnan(cell)):
+        return "-"
+    if isinstance(cell, float | np.floating):
+        return f"{cell:.4g}"
+    return f"{cell:,}" if isinstance(cell, int | np.integer) else str(cell)
+
+
+def repeat(runs: Mapping[str, TrainedRun]) -> Section:
+    """Return the commands and configurations that make these runs again."""
+    commands = "\n".join(naming.command(run) for run in runs.values())
+    first = next(iter(runs.values()))
+    versions = ", ".join(f"{k} {v}" for k, v in first.config["versions"].items())
+    said = [
+        f"Versions of the first: {versions}.",
+        f"Data: {first.data.name}, licence {first.data.licence}.",
+    ]
+    code = {"Commands": commands}
+    code |= {
+        f"Configuration of {name}": json.dumps(run.config, indent=2) for name, run in runs.items()
+    }
+    return Section("To repeat it", said, code=code)
+
+
+def details(run: TrainedRun, name: str, trials: int) -> list[Section]:
+    """Return all that is shown of one run; `trials` test samples are replayed if need be."""
+    parts = [network(run, name), scorecard(run, name)]
+    records = _records(run, trials)
+    return [*parts, activity(records, name)]
+
+
+def _records(run: TrainedRun, trials: int) -> Records:
+    if (run.path / RECORDS).exists():
+        return read_records(run.path)
+    return run.record(min(trials, len(run.data.test)))
