@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from apical.errors import DataError
+from apical.records import Records
 
 
 def percent(where: str, values: ArrayLike, n_points: int) -> NDArray[Any]:
@@ -47,6 +48,29 @@ def checked(
     ):
         refuse(where, needs, f"{low:g} to {high:g}", do)
     return array
+
+
+def with_gaps(where: str, values: ArrayLike, needs: str, do: str) -> NDArray[np.floating]:
+    """Return numbers, of which NaN stands for what is not defined, but not all are that."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        refuse(where, needs, "rows of different lengths", do)
+    if array.dtype.kind not in "biuf":
+        refuse(where, needs, f"shape {array.shape} of {array.dtype}", do)
+    array = array.astype(float)
+    if np.isnan(array).all() or np.isinf(array).any():
+        missing, endless = int(np.isnan(array).sum()), int(np.isinf(array).sum())
+        refuse(where, needs, f"{missing} NaN and {endless} infinite among {array.size}", do)
+    return array
+
+
+def one_trial(records: Records, trial: int) -> int:
+    """Return the number of a trial that was recorded, checked."""
+    if not isinstance(trial, int | np.integer) or not 0 <= trial < len(records):
+        needs = f"one of the {len(records)} recorded trials, from 0"
+        refuse("trial", needs, f"{trial!r}", "choose one, or record more")
+    return int(trial)
 
 
 def refuse(where: str, needs: str, got: str, do: str) -> NoReturn:

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from apical.plotting.checks import refuse
+from apical.plotting.checks import checked, refuse, with_gaps
+from apical.plotting.lines import Band, curves
 from apical.plotting.style import GREY, NotebookFigure, color, styled
 
 MOST_PANELS = 4
@@ -45,9 +46,9 @@ def comparison(curves: Mapping[str, Mapping[str, NDArray[np.floating]]]) -> Sequ
     axes[0].yaxis.set_major_formatter(lambda y, _: f"{y:g}")
     axes[0].legend(fontsize=8)
     for ax, projection in zip(axes[1:], projections, strict=True):
-        ax.set(xlabel="epochs", ylim=(0, 100), yticks=[0, 30, 60, 90])
+        ax.set(xlabel="epochs")
         ax.set_title(projection.replace("_to_", " to\n").replace("_", " "), fontsize=8)
-        ax.axhline(90, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
+        _right_angles(ax)
         ax.tick_params(labelleft=ax is axes[1])
     if projections:
         axes[1].set_ylabel("angle to backpropagation [degrees]")
@@ -81,3 +82,52 @@ def _angles(ax: Axes, wiring: str, values: NDArray[np.floating] | None, color: s
     seen = ~np.isnan(values).all(axis=0)
     if seen.any():
         ax.plot(epochs[seen], np.nanmean(values[:, seen], axis=0), color=color, label=wiring)
+
+
+@styled
+def angles(
+    by_projection: Mapping[str, ArrayLike],
+    *,
+    x: ArrayLike | None = None,
+    xlabel: str = "epochs",
+    band: Band = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the angle between what each projection learns and what backpropagation would.
+
+    90 degrees, where two updates have nothing to do with each other, is marked; learning goes
+    downhill below it.
+
+    Parameters
+    ----------
+    by_projection
+        Name of the projection -> angle [degrees], shape (n_points,) or (n_runs, n_points). Points
+        where it is not defined (NaN, for instance before the first update) in a run are left out.
+    x
+        Where the angles were measured, shape (n_points,); 0, 1, ... by default.
+    xlabel
+        What `x` is.
+    band
+        As in `curves`.
+    """
+    series = {}
+    for name, given in by_projection.items():
+        where, do = f"by_projection[{name!r}]", "give a row for each run"
+        rows = np.atleast_2d(with_gaps(where, given, "angles, not all NaN", do))
+        at = np.arange(rows.shape[-1]) if x is None else checked("x", x, "finite numbers", do)
+        seen = np.atleast_1d(~np.isnan(rows).any(axis=0))
+        if rows.ndim != 2 or not seen.any() or len(at) != len(seen):
+            got = f"shape {rows.shape}, {seen.sum()} points without NaN"
+            refuse(where, f"angles in rows of {len(at)}", got, do)
+        checked(where, rows[:, seen], "angles from 0 to 180 degrees", do, (0, 180), ndim=2)
+        series[name.replace("_to_", " to ").replace("_", " ")] = (at[seen], rows[:, seen])
+    ax = curves(series, xlabel, "angle to backpropagation [degrees]", band=band, ax=ax)
+    _right_angles(ax)
+    return ax
+
+
+def _right_angles(ax: Axes) -> None:
+    """Set an axis for angles [degrees], with a line where there is no relation."""
+    top = max([90.0, *(float(np.nanmax(line.get_ydata())) for line in ax.lines)])
+    ax.set(ylim=(0, 100 if top <= 100 else 180), yticks=range(0, 91 if top <= 100 else 181, 30))
+    ax.axhline(90, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))

@@ -1,12 +1,14 @@
-"""Distributions without bins: the share of neurons at or below a value."""
+"""Distributions: the share of neurons at or below a value, which needs no bins, or histograms."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from apical.plotting.checks import checked, refuse
+from apical.plotting.checks import checked, refuse, with_gaps
+from apical.plotting.lines import panels
 from apical.plotting.style import color, new_axes, styled
 
 
@@ -39,11 +41,118 @@ def firing_rates(
     ax = new_axes(ax, (5.2, 3.2))
     for k, (name, values) in enumerate(given.items()):
         silent, n = int(np.sum(values == 0)), len(values)
-        x = np.concatenate([[left], np.sort(values)[silent:], [right]])
-        y = 100 * np.concatenate([np.arange(silent, n + 1), [n]]) / n
-        text = f"{name} ({silent} of {n} silent)"
-        ax.plot(x, y, drawstyle="steps-post", color=color(k), label=text)
+        _steps(ax, values, (left, right), f"{name} ({silent} of {n} silent)", k, silent)
     ax.set(xlabel="firing rate [Hz]", ylabel="neurons at or below this rate [%]")
     ax.set(xscale="log" if log else "linear", xlim=(left, right), ylim=(0, 102))
     ax.legend(loc="best" if log else "lower right")
     return ax
+
+
+@styled
+def distributions(
+    values: Mapping[str, ArrayLike],
+    xlabel: str,
+    *,
+    kind: Literal["ecdf", "histogram"] = "ecdf",
+    of: str = "neurons",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw how any quantity is distributed, for instance coefficients of variation or weights.
+
+    Parameters
+    ----------
+    values
+        Name -> numbers, of any shape. NaN stands for what is not defined, such as the variability
+        of a silent neuron: it is left out, and counted in the name.
+    xlabel
+        What the numbers are, with their unit.
+    kind
+        ``"ecdf"``, the share at or below each value, or ``"histogram"``, the share in each of 40
+        bins that all names have in common.
+    of
+        What the numbers belong to, for the other axis: ``"neurons"``, ``"synapses"``, ...
+    """
+    given = {name: _defined(f"values[{name!r}]", numbers) for name, numbers in values.items()}
+    if not given or kind not in ("ecdf", "histogram"):
+        got = f"{len(given)} names and kind {kind!r}"
+        refuse("values", "a name or more and kind 'ecdf' or 'histogram'", got, "give those")
+    left, right = _span(given)
+    edges = np.linspace(left, right, 41)
+    ax = new_axes(ax, (5.2, 3.2))
+    for k, (name, (found, missing)) in enumerate(given.items()):
+        label = f"{name} ({len(found):,}{f', {missing:,} undefined' if missing else ''})"
+        if kind == "ecdf":
+            _steps(ax, found, (left, right), label, k)
+        else:
+            shares = 100 * np.histogram(found, edges)[0] / len(found)
+            ax.stairs(shares, edges, color=color(k), linewidth=1.6, label=label)
+    share = "at or below this value" if kind == "ecdf" else "in each bin"
+    ax.set(xlabel=xlabel, ylabel=f"{of} {share} [%]", xlim=(left, right))
+    ax.set_ylim(0, 102 if kind == "ecdf" else None)
+    ax.legend(fontsize=8)
+    return ax
+
+
+@styled
+def recording_comparison(
+    model: Mapping[str, ArrayLike],
+    recording: Mapping[str, ArrayLike],
+    *,
+    names: tuple[str, str] = ("model", "recording"),
+    ax: Sequence[Axes] | None = None,
+) -> NDArray[Any]:
+    """Draw distributions of a model and of a recording on each other, a panel for each quantity.
+
+    The legend of each panel gives the distance of Kolmogorov and Smirnov, the largest vertical
+    distance of the two lines: 0 where they are the same, 1 where they do not overlap
+    (`scipy.stats.ks_2samp`).
+
+    Parameters
+    ----------
+    model, recording
+        What is compared -> numbers, one for each neuron, for instance
+        ``{"firing rate [Hz]": rates, "CV of intervals [1]": cvs}``; the same keys in both, which
+        name the axes. NaN is left out and counted, as in `distributions`.
+    names
+        What the two are called.
+    """
+    from scipy.stats import ks_2samp
+
+    if not model or set(model) != set(recording):
+        refuse("recording", f"what model has {list(model)}", f"{list(recording)}", "give the same")
+    both: list[Mapping[str, ArrayLike]] = [model, recording]
+    if len(set(names)) != 2:
+        refuse("names", "two names", f"{names}", "name the model and the recording differently")
+    axes = panels(len(model)) if ax is None else np.array(ax, dtype=object).ravel()
+    if len(axes) != len(model):
+        refuse("ax", f"{len(model)} Axes", f"{len(axes)}", "pass one for each quantity, or None")
+    for panel, quantity in zip(axes, model, strict=True):
+        pair = {name: given[quantity] for name, given in zip(names, both, strict=True)}
+        distributions(pair, quantity, ax=panel)
+        apart = ks_2samp(*(_defined(quantity, numbers)[0] for numbers in pair.values())).statistic
+        panel.legend(title=f"KS distance {apart:.2f}", fontsize=8, title_fontsize=8)
+    return axes
+
+
+def _steps(
+    ax: Axes, values: NDArray[Any], ends: tuple[float, float], label: str, k: int, first: int = 0
+) -> None:
+    """Draw the share of values at or below each, from value number `first` in rising order."""
+    n = len(values)
+    x = np.concatenate([[ends[0]], np.sort(values)[first:], [ends[1]]])
+    y = 100 * np.concatenate([np.arange(first, n + 1), [n]]) / n
+    ax.plot(x, y, drawstyle="steps-post", color=color(k), label=label)
+
+
+def _defined(where: str, numbers: ArrayLike) -> tuple[NDArray[Any], int]:
+    """Return the numbers that are not NaN, shape (n,), and how many are."""
+    array = with_gaps(where, numbers, "numbers, not all NaN", "leave out what is never defined")
+    return array[~np.isnan(array)], int(np.isnan(array).sum())
+
+
+def _span(given: Mapping[str, tuple[NDArray[Any], int]]) -> tuple[float, float]:
+    """Return where the axis of values begins and ends."""
+    every = np.concatenate([found for found, _ in given.values()])
+    low, high = float(every.min()), float(every.max())
+    room = 0.04 * (high - low) or 0.5
+    return (0.0 if low >= 0 and low - room <= 0.2 * high else low - room), high + room

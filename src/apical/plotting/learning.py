@@ -1,13 +1,15 @@
-"""Learning curves: accuracy against trials learned."""
+"""Learning curves: what is measured of a network while it learns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from apical.plotting.checks import checked, percent, refuse
+from apical.plotting.lines import Band, curves
 from apical.plotting.style import GREY, inches, new_axes, styled
 
 
@@ -94,3 +96,76 @@ def _name_lines(ax: Axes) -> None:
         look |= {"xycoords": ("axes fraction", "data"), "textcoords": "axes fraction"}
         look |= {"arrowprops": link | {"relpos": (0, 0.5)}}
         ax.annotate(f"{line.get_label()} ({height:.1f} %)", (1, height), (1.03, place), **look)
+
+
+@styled
+def learning_curves(
+    runs: Mapping[str, pd.DataFrame | Sequence[ArrayLike]],
+    *,
+    metric: str = "test_accuracy",
+    x: str = "epoch",
+    band: Band = "interval",
+    chance: float | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw what several kinds of runs reach while they learn, with the spread over seeds.
+
+    A thin line for each run, a thick one for their mean, and a band.
+
+    Parameters
+    ----------
+    runs
+        Name -> runs: either the table of ``metrics.csv`` (columns `x`, metric, value, and run or
+        seed or both where there are several; concatenated), or a list of arrays, one for each
+        run, shape (n_points,), measured after 0, 1, ... of `x`.
+    metric
+        What to take from tables, and what the axis is called. Values of an accuracy are fractions
+        and are drawn in percent.
+    x
+        What to draw against: ``"epoch"``, ``"block"`` or ``"trial"``.
+    band
+        As in `curves`.
+    chance
+        Fraction that guessing would reach, drawn as a dotted line.
+    """
+    if not runs:
+        refuse("runs", "one name or more", "none", "give name -> table or arrays")
+    accuracy, series = metric.endswith("accuracy"), {}
+    for name, given in runs.items():
+        at, rows = measured(f"runs[{name!r}]", given, metric, x)
+        series[name] = (at, percent(f"runs[{name!r}]", rows, len(at)) if accuracy else rows)
+    named = metric.replace("_", " ")
+    ylabel = f"{named}, learning off [%]" if accuracy else f"{named} [dimensionless]"
+    levels = {} if chance is None else {"chance": percent("chance", [chance], 1).item()}
+    return curves(series, _XLABELS.get(x, x), ylabel, levels=levels, band=band, ax=ax)
+
+
+_XLABELS = {"epoch": "epochs", "block": "blocks", "trial": "trials learned"}
+
+
+def measured(
+    where: str, runs: pd.DataFrame | Sequence[ArrayLike], metric: str, x: str
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return where one metric was measured, shape (n_points,), and values (n_runs, n_points)."""
+    if not isinstance(runs, pd.DataFrame):
+        needs, do = "an array for each run, all of one length", "cut them to the shortest"
+        given: Any = runs
+        rows = np.atleast_2d(checked(where, given, needs, do, ndim=None))
+        if rows.ndim != 2 or not rows.size:
+            refuse(where, needs, f"shape {rows.shape}", do)
+        return np.arange(rows.shape[1]), rows
+    missing = [column for column in (x, "metric", "value") if column not in runs.columns]
+    if missing:
+        got, do = ", ".join(map(str, runs.columns)), "read the metrics.csv of a run"
+        refuse(where, f"a column {missing[0]!r}", f"columns {got or 'none'}", do)
+    rows = runs[runs["metric"] == metric]
+    if not len(rows):
+        known = ", ".join(map(str, pd.unique(runs["metric"]))) or "none"
+        refuse(where, f"values of {metric!r}", f"those of {known}", "name one of them as metric")
+    keys = [column for column in ("run", "seed") if column in rows.columns]
+    # the last block of an epoch is what the epoch reached
+    table = rows.assign(_run=0).pivot_table("value", ["_run", *keys], x, aggfunc="last")
+    if table.isna().to_numpy().any():
+        do = "leave out the unfinished or draw them under names of their own"
+        refuse(where, f"every run measured at the same of {x!r}", "some at fewer", do)
+    return table.columns.to_numpy(), table.to_numpy()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import cycle
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,6 +13,13 @@ from apical.plotting.checks import checked, refuse
 from apical.plotting.style import GREY, NotebookFigure, color, new_axes, styled
 
 _DASHES = ((1, 2), (5, 3), (7, 2, 1, 2))
+_BANDS = {
+    "range": "shaded: from lowest to highest",
+    "interval": "shaded: 95 % interval of the mean",
+}
+
+Band = Literal["", "range", "interval"]
+"""What is shaded around the mean of several runs."""
 
 
 @styled
@@ -43,6 +50,7 @@ def curves(
     log_x: bool = False,
     log_y: bool = False,
     first_color: int = 0,
+    band: Band = "",
     ax: Axes | None = None,
 ) -> Axes:
     """Draw one or more curves, each of one run or of several.
@@ -62,21 +70,24 @@ def curves(
         Whether an axis is logarithmic.
     first_color
         Number of the first curve's colour, so that panels can agree on colours.
+    band
+        What is shaded around the mean of several runs: ``"range"``, from the smallest to the
+        largest; ``"interval"``, 95 % of the means of runs drawn again with replacement (percentile
+        bootstrap, Efron & Tibshirani 1993, doi:10.1201/9780429246593, chapter 13), which is too
+        narrow for fewer than some five runs; nothing by default.
     ax
         Axes to draw into; a new figure by default.
     """
     if not series:
         refuse("series", "one curve or more", "none", "give name -> (x, y)")
+    if band not in ("", *_BANDS):
+        refuse("band", f"one of {', '.join(_BANDS)}, or nothing", repr(band), "choose one")
     ax, whole = new_axes(ax, (5.2, 3.4)), True
     for k, (name, (x, y)) in enumerate(series.items(), start=first_color):
-        where, do = f"series[{name!r}]", "give one y for each x"
-        at = checked(where, x, "finite numbers", do)
-        runs = checked(where, y, "finite numbers", do, ndim=None)
-        runs = runs[None] if runs.ndim == 1 else runs
-        if runs.ndim != 2 or runs.shape[1] != len(at) or not runs.size:
-            refuse(where, f"y in rows of {len(at)}", f"shape {runs.shape}", do)
+        at, runs = _checked(name, x, y)
         if len(runs) > 1:
             ax.plot(at, runs.T, color=color(k), linewidth=0.7, alpha=0.35)
+            _shade(ax, at, runs, band, color(k))
         label = name if len(runs) == 1 else f"{name}, mean of {len(runs)}"
         ax.plot(at, runs.mean(axis=0), color=color(k), label=label, zorder=3)
         whole &= bool(np.all(at == np.round(at)))
@@ -91,5 +102,28 @@ def curves(
         shown = "123456789" if high < 10 * low else "25"  # first digits between powers of ten
         ax.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
         ax.yaxis.set_minor_formatter(lambda y, _: f"{y:g}" if f"{y:e}"[0] in shown else "")
-    ax.legend(fontsize=8)
+    shaded = _BANDS[band] if band and ax.collections else None
+    ax.legend(fontsize=8, title=shaded, title_fontsize=8, alignment="left")
     return ax
+
+
+def _checked(name: str, x: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return x, shape (n_points,), and y in rows, shape (n_runs, n_points), checked."""
+    where, do = f"series[{name!r}]", "give one y for each x"
+    at = checked(where, x, "finite numbers", do)
+    runs = checked(where, y, "finite numbers", do, ndim=None)
+    runs = runs[None] if runs.ndim == 1 else runs
+    if runs.ndim != 2 or runs.shape[1] != len(at) or not runs.size:
+        refuse(where, f"y in rows of {len(at)}", f"shape {runs.shape}", do)
+    return at, runs
+
+
+def _shade(ax: Axes, at: NDArray[Any], runs: NDArray[Any], band: Band, shade: str) -> None:
+    """Shade what a band is made of."""
+    low, high = runs.min(axis=0), runs.max(axis=0)
+    if band == "interval":
+        n = len(runs)  # as often as each run is drawn, of n, in each of 2,000 samples
+        often = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), 2000)
+        low, high = np.quantile(often / n @ runs, (0.025, 0.975), axis=0)
+    if band:
+        ax.fill_between(at, low, high, color=shade, alpha=0.18, linewidth=0)

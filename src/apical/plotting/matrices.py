@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from apical.plotting.checks import indices, refuse
+from apical.plotting.checks import indices, refuse, with_gaps
 from apical.plotting.style import color_bar, new_axes, styled
 
 
@@ -52,4 +52,137 @@ def confusion_matrix(
         ax.set_yticks(range(n), names)
     ax.set(xlabel="decision [class]", ylabel="label [class]")
     ax.set_title(f"accuracy {100 * np.mean(true == decided):.1f} % of {len(true)} trials")
+    return ax
+
+
+@styled
+def dissimilarity(
+    rdm: ArrayLike,
+    labels: ArrayLike | None = None,
+    *,
+    class_names: Sequence[str] | None = None,
+    measure: str = "1 - correlation",
+    of: str = "trials",
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw how far apart activity is for each pair of stimuli (a representational matrix, RDM).
+
+    Kriegeskorte, Mur & Bandettini 2008, doi:10.3389/neuro.06.004.2008. The colours end at the 1st
+    and the 99th percentile of what is drawn; the diagonal is left blank.
+
+    Parameters
+    ----------
+    rdm
+        Dissimilarity of each pair, symmetric, shape (n, n); NaN where it is not defined.
+    labels
+        Class of each row, whole numbers from 0, shape (n,): rows are put in the order of classes,
+        with lines between them. None keeps their order.
+    class_names
+        Names of the classes, shape (n_classes,); None shows numbers.
+    measure
+        What the dissimilarity is, with its unit if it has one.
+    of
+        What rows and columns are, where they have no labels.
+    """
+    needs = "a symmetric matrix of shape (n, n), n > 1"
+    d = with_gaps("rdm", rdm, needs, "give the distance of each pair, both ways")
+    if d.ndim != 2 or d.shape[0] != d.shape[1] or len(d) < 2 or not _symmetric(d):
+        got = "one that is not" if d.ndim == 2 and len(set(d.shape)) == 1 else f"shape {d.shape}"
+        refuse("rdm", needs, got, "scipy.spatial.distance.squareform makes one of a list of pairs")
+    d = np.where(np.eye(len(d), dtype=bool), np.nan, d)
+    if np.isnan(d).all():
+        refuse("rdm", "a pair that is defined", "none beside the diagonal", "show more stimuli")
+    ax = new_axes(ax, (4.8, 4.0))
+    low, high = np.nanquantile(d, (0.01, 0.99))
+    look = {"cmap": "viridis", "vmin": low, "vmax": high if high > low else low + 1}
+    if labels is None:
+        image = ax.imshow(d, **look)
+        ax.set(xlabel=f"{of} [index]", ylabel=f"{of} [index]")
+    else:
+        classes = _classes(labels, len(d), class_names)
+        order = np.argsort(classes, kind="stable")
+        image = ax.imshow(d[np.ix_(order, order)], **look)
+        _mark_classes(ax, classes[order], class_names)
+    color_bar(ax, image, f"dissimilarity [{measure}]")
+    ax.set_title(title)
+    return ax
+
+
+def _symmetric(matrix: NDArray[Any]) -> bool:
+    return np.allclose(matrix, matrix.T, atol=1e-6 * np.nanmax(np.abs(matrix)), equal_nan=True)
+
+
+def _classes(labels: ArrayLike, n: int, class_names: Sequence[str] | None) -> NDArray[np.int64]:
+    most = np.inf if class_names is None else len(class_names)
+    classes = indices("labels", labels, most, "number and name all classes")
+    if len(classes) != n:
+        refuse("labels", f"one for each of {n} rows", f"{len(classes)}", "pass those of the rows")
+    return classes
+
+
+def _mark_classes(ax: Axes, classes: NDArray[Any], class_names: Sequence[str] | None) -> None:
+    """Draw lines between sorted classes, and name each in its middle."""
+    found, first = np.unique(classes, return_index=True)
+    ends = np.append(first, len(classes))
+    for edge in first[1:]:
+        ax.axhline(edge - 0.5, color="white", linewidth=0.8)
+        ax.axvline(edge - 0.5, color="white", linewidth=0.8)
+    names = [str(k) if class_names is None else class_names[k] for k in found]
+    middles = (ends[:-1] + ends[1:] - 1) / 2
+    ax.set_xticks(middles, names, rotation=90 if max(map(len, names)) > 3 else 0)
+    ax.set_yticks(middles, names)
+    ax.set(xlabel="label [class]", ylabel="label [class]")
+
+
+@styled
+def similarity(
+    matrix: ArrayLike,
+    names: Sequence[str],
+    others: Sequence[str] | None = None,
+    *,
+    measure: str = "linear CKA [dimensionless]",
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw how alike each of some populations is to each, with the numbers in the cells.
+
+    Parameters
+    ----------
+    matrix
+        Similarity at most 1, shape (n, n), or (n, m) with `others`; NaN where it is not defined.
+        Where one is negative, as correlations may be, colours go from -1 to 1, else from 0.
+    names
+        Names of the rows, shape (n,), and of the columns unless there are `others`.
+    others
+        Names of the columns, shape (m,).
+    measure
+        What the numbers are, with their unit.
+    """
+    rows, columns = list(names), list(names if others is None else others)
+    needs = f"numbers from -1 to 1 of shape {(len(rows), len(columns))}"
+    do = "give one for each pair of names"
+    s = with_gaps("matrix", matrix, needs, do)
+    if s.shape != (len(rows), len(columns)):
+        refuse("matrix", needs, f"shape {s.shape}", do)
+    low, high = float(np.nanmin(s)), float(np.nanmax(s))
+    if low < -1 - 1e-6 or high > 1 + 1e-6:
+        refuse("matrix", needs, f"{low:g} to {high:g}", "divide by the largest possible")
+    signed = low < -0.005  # what is written as -0.00 or more is none
+    size = (2.4 + 0.55 * len(columns), 1.6 + 0.5 * len(rows))
+    ax = new_axes(ax, size)
+    look: dict[str, Any] = {
+        "cmap": "RdBu_r" if signed else "Blues",
+        "vmin": -1.0 if signed else 0.0,
+    }
+    color_bar(ax, ax.imshow(s, vmax=1.0, **look), measure)
+    for row, column in np.ndindex(s.shape) if max(s.shape) <= 12 else ():
+        number = s[row, column]
+        dark = abs(number) > 0.6
+        text = "-" if np.isnan(number) else f"{number + 0.0:.2f}"
+        at: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8}
+        ax.text(column, row, text, color="white" if dark else "#333333", **at)
+    ax.set_xticks(range(len(columns)), columns, rotation=90 if max(map(len, columns)) > 3 else 0)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set_title(title)
     return ax

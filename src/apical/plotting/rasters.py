@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from apical.plotting.checks import checked, indices, refuse
+from apical.plotting.checks import checked, indices, one_trial, refuse
 from apical.plotting.style import GREY, NotebookFigure, color, inches, new_axes, styled
+from apical.records import Records
 
 _Spikes = Mapping[str, tuple[ArrayLike, ArrayLike]]
 
@@ -77,6 +78,46 @@ def _band(
         got = f"{len(times)} times and {len(neurons)} neurons"
         refuse(where, "one neuron for each time", got, "pass both arrays of one recording")
     return times, neurons
+
+
+@styled
+def raster_of(
+    records: Records,
+    trial: int,
+    populations: Sequence[str] | None = None,
+    *,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the spikes of one recorded trial, as `raster` does.
+
+    Parameters
+    ----------
+    records
+        What a network did; their spikes.
+    trial
+        Number of the trial in the records, from 0.
+    populations
+        Names of those to draw, in the order they were recorded; by default all that spike.
+    title
+        Text above the raster; by default what the network says to what.
+
+    Raises
+    ------
+    DataError
+        If the trial or the spikes of a population were not recorded.
+    """
+    trial = one_trial(records, trial)
+    names = list(records.spikes) if populations is None else list(populations)
+    for name in names:
+        records.counts(name)  # says what is missing
+    shown = {name: records.spikes[name].of_trial(trial) for name in names}
+    if title is None:
+        label, decision = records.labels[trial], records.decisions[trial]
+        title = f"trial {trial}: says {decision} (label {label})"
+    sizes = {name: len(units) for name, units in records.units.items()}
+    spikes = {name: (part.time, part.unit) for name, part in shown.items()}
+    return raster(spikes, sizes, records.duration, title=title, ax=ax)
 
 
 @styled

@@ -1,0 +1,265 @@
+"""The graph of a network: populations, what drives them, and what teaches them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.path import Path
+
+from apical.error_neurons import ErrorNeurons
+from apical.network import Network
+from apical.plotting.checks import refuse
+from apical.plotting.style import GREY, PALETTE, new_axes, styled
+from apical.populations import Population
+from apical.projections import Projection, TransposeOf
+from apical.rates import Bias
+
+MOST_COLUMNS = 8
+"""Columns of populations drawn; of a deeper network the first ones and the last three."""
+_WIDTH = 0.66  # of a box, in columns; heights are in the same units
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How a kind of projection is drawn, and what the legend calls it."""
+
+    name: str
+    color: str
+    dashes: Any = "-"
+    width: float = 1.5
+    above: bool = True
+
+
+_LEARNS = _Look("forward, learns", PALETTE[0], width=2.2, above=False)
+_FIXED = _Look("forward, fixed", PALETTE[5], width=1.2, above=False)
+_JUDGES = _Look("what is compared with the target", GREY, width=1.0, above=False)
+_DIRECT = _Look("feedback: error, fixed synapses", PALETTE[1])
+_RELAYED = _Look("feedback: relayed, fixed synapses", PALETTE[3], (0, (5, 2)))
+_ALONG = _Look("feedback: relayed along forward synapses", PALETTE[2], (0, (2, 1.2)))
+_TRANSPOSED = _Look("feedback: forward weights read backwards", PALETTE[6], (0, (5, 2)))
+_LEGEND = (_LEARNS, _FIXED, _JUDGES, _DIRECT, _RELAYED, _ALONG, _TRANSPOSED)
+
+
+@dataclass(frozen=True)
+class _Arrow:
+    pre: str
+    post: str
+    look: _Look
+    name: str
+
+
+@styled
+def network_graph(network: Network, *, title: str | None = None, ax: Axes | None = None) -> Axes:
+    """Draw populations from the stimulus (left) to the error (right), and how they are joined.
+
+    Forward projections run through the middle, or below where they pass a population or return;
+    feedback arrives from above, at the apical dendrite. A signal that is relayed is drawn dashed.
+    Each arrow has the name of its projection as its gid. Biases are a word in the boxes. Of more
+    than 8 columns those in the middle are left out, and counted.
+
+    Parameters
+    ----------
+    network
+        The description.
+    title
+        Text above; by default the name and source of the feedback pathway.
+    """
+    if not network.populations:
+        refuse("network", "a population or more", "none", "add one")
+    columns = _columns(network)
+    shown, gap = _shown(columns)
+    arrows = [a for a in _arrows(network) if a.pre in shown and a.post in shown]
+    last = max(shown[name][0] for name in shown)
+    lifts = _lifts(arrows, shown)
+    height, depth = (_reach(lifts, shown, above) for above in (True, False))
+    ax = new_axes(ax, (1.25 * (last + 1) + 0.2, 1.05 * (height + depth) + 0.95))
+    for name, place in shown.items():
+        population = next(p for p in network.populations if p.name == name)
+        _box(ax, population, place, _biased(network, population))
+    if gap:
+        _leave_out(ax, *gap)
+    _draw(ax, arrows, shown, lifts)
+    ax.set(xlim=(-0.5, last + 0.5), ylim=(-depth - 0.05, height + 0.05), xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    used = [look for look in _LEGEND if look in {arrow.look for arrow in arrows}]
+    lines = [Line2D([], [], color=k.color, linestyle=k.dashes, linewidth=k.width) for k in used]
+    look = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "ncols": 1 + (last > 2)}
+    ax.legend(lines, [k.name for k in used], fontsize=8, **look)
+    pathway = network.feedback
+    about = f"{pathway.name} ({pathway.source})" if pathway and pathway.source else ""
+    ax.set_title(title if title is not None else about or (pathway.name if pathway else ""))
+    return ax
+
+
+def _columns(network: Network) -> list[list[str]]:
+    """Return the names of populations by distance from the stimulus, the error last."""
+    judges = {p.name for p in network.populations if isinstance(p, ErrorNeurons)}
+    before: dict[str, set[str]] = {
+        p.name: set() for p in network.populations if not isinstance(p, Bias)
+    }
+    for projection in network.forward:
+        if projection.pre is not projection.post:
+            before[projection.post.name].add(projection.pre.name)
+    try:
+        order = list(TopologicalSorter(before).static_order())
+    except CycleError:  # what runs back against the order of description is drawn as such
+        order = list(before)
+    depth: dict[str, int] = {}
+    for name in order:
+        depth[name] = max((depth[pre] + 1 for pre in before[name] if pre in depth), default=0)
+    last = max((k for name, k in depth.items() if name not in judges), default=-1)
+    depth |= dict.fromkeys(judges, last + 1)
+    columns: list[list[str]] = [[] for _ in range(max(depth.values()) + 1)]
+    for name in before:
+        columns[depth[name]].append(name)
+    return columns
+
+
+def _shown(
+    columns: Sequence[Sequence[str]],
+) -> tuple[dict[str, tuple[int, float]], tuple[int, int] | None]:
+    """Return the place of each population drawn, and that of a gap with the number left out."""
+    kept: list[Sequence[str]] = list(columns)
+    gap = None
+    if len(columns) > MOST_COLUMNS:
+        first, left_out = MOST_COLUMNS - 4, columns[MOST_COLUMNS - 4 : -3]
+        kept = [*columns[:first], [], *columns[-3:]]
+        gap = (first, sum(map(len, left_out)))
+    places = {
+        name: (x, 1.0 * ((len(column) - 1) / 2 - row))
+        for x, column in enumerate(kept)
+        for row, name in enumerate(column)
+    }
+    return places, gap
+
+
+def _arrows(network: Network) -> Iterable[_Arrow]:
+    """Return what is drawn: a projection that drives and teaches gives two arrows."""
+    for p in network.projections:
+        if isinstance(p.pre, Bias):
+            continue
+        if "teach" in p.carries:
+            yield _Arrow(p.pre.name, p.post.name, _feedback_look(p), p.name)
+        if isinstance(p.post, ErrorNeurons):
+            yield _Arrow(p.pre.name, p.post.name, _JUDGES, p.name)
+        elif set(p.carries) != {"teach"}:
+            look = _FIXED if p.rule is None else _LEARNS
+            yield _Arrow(p.pre.name, p.post.name, look, p.name)
+
+
+def _feedback_look(projection: Projection) -> _Look:
+    if isinstance(projection.weights, TransposeOf):
+        return _TRANSPOSED
+    if isinstance(projection.pre, ErrorNeurons):
+        return _DIRECT
+    return _RELAYED if set(projection.carries) == {"teach"} else _ALONG
+
+
+def _biased(network: Network, population: Population) -> bool:
+    return any(isinstance(p.pre, Bias) and p.post is population for p in network.projections)
+
+
+def _box(ax: Axes, population: Population, place: tuple[int, float], biased: bool) -> None:
+    """Draw a population: name, number of neurons, what they are."""
+    x, y = place
+    height = 0.62
+    corner = (x - _WIDTH / 2, y - height / 2)
+    face = "#FBE9DF" if isinstance(population, ErrorNeurons) else "#F1F4F7"
+    look: dict[str, Any] = {
+        "facecolor": face,
+        "edgecolor": "#555555",
+        "linewidth": 0.9,
+        "zorder": 3,
+    }
+    style = "round,pad=0,rounding_size=0.08"
+    ax.add_patch(FancyBboxPatch(corner, _WIDTH, height, style, gid=population.name, **look))
+    kind = type(population).__name__ + " + bias" * biased
+    name = population.name
+    middle: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 4}
+    ax.text(x, y + 0.16, name, weight="bold", fontsize=min(9, 78 / len(name)), **middle)
+    ax.text(x, y - 0.02, f"{population.size:,}", fontsize=9, **middle)
+    ax.text(x, y - 0.19, kind, fontsize=7, color=GREY, **middle)
+
+
+def _leave_out(ax: Axes, x: int, missing: int) -> None:
+    """Say how many populations are left out, between two dotted lines."""
+    ax.text(x, 0, f"{missing}\nmore", ha="center", va="center", color=GREY)
+    for side in (-1, 1):
+        ends = [x + side * 0.25, x + side * (1 - _WIDTH / 2)]
+        ax.plot(ends, [0, 0], ":", color=GREY, linewidth=1.5)
+
+
+def _is_straight(arrow: _Arrow, places: dict[str, tuple[int, float]]) -> bool:
+    return not arrow.look.above and places[arrow.post][0] - places[arrow.pre][0] == 1
+
+
+def _lifts(arrows: Sequence[_Arrow], places: dict[str, tuple[int, float]]) -> dict[_Arrow, float]:
+    """Return how far each curved arrow goes beyond the boxes, the longer the farther."""
+    return {
+        a: 0.38 + 0.27 * abs(places[a.post][0] - places[a.pre][0])
+        for a in arrows
+        if not _is_straight(a, places)
+    }
+
+
+def _reach(lifts: dict[_Arrow, float], places: dict[str, tuple[int, float]], above: bool) -> float:
+    """Return how far above (or below) the middle anything is drawn."""
+    side = 1 if above else -1
+    tops = [side * y + 0.36 for _, y in places.values()]
+    for arrow, lift in lifts.items():
+        if arrow.look.above == above:
+            base = max(side * places[arrow.pre][1], side * places[arrow.post][1])
+            tops.append(base + 0.36 + 0.75 * lift)  # a Bezier curve ends at 3/4 of its controls
+    return max(tops)
+
+
+def _draw(
+    ax: Axes,
+    arrows: Sequence[_Arrow],
+    places: dict[str, tuple[int, float]],
+    lifts: dict[_Arrow, float],
+) -> None:
+    """Draw straight arrows between neighbours, and curved ones nested within each other."""
+    ports = _ports(list(lifts), places)
+    for arrow in arrows:
+        (x0, y0), (x1, y1), look = places[arrow.pre], places[arrow.post], arrow.look
+        if arrow in lifts:
+            side = 1 if look.above else -1
+            begin, finish = ports[arrow, 0], ports[arrow, 1]
+            beyond = side * (max(side * y0, side * y1) + 0.31 + lifts[arrow])
+            start, end = (begin, y0 + side * 0.31), (finish, y1 + side * 0.33)
+            points = [start, (begin, beyond), (finish, beyond), end]
+            path = Path(points, [Path.MOVETO, *[Path.CURVE4] * 3])
+        else:
+            path = Path([(x0 + _WIDTH / 2, y0), (x1 - _WIDTH / 2 - 0.02, y1)])
+        how: dict[str, Any] = {"color": look.color, "linewidth": look.width, "zorder": 2}
+        how |= {"linestyle": look.dashes, "capstyle": "butt", "gid": arrow.name}
+        how |= {"arrowstyle": "-|>", "mutation_scale": 9 + look.width}
+        ax.add_patch(FancyArrowPatch(path=path, **how))
+
+
+def _ports(
+    arrows: Sequence[_Arrow], places: dict[str, tuple[int, float]]
+) -> dict[tuple[_Arrow, int], float]:
+    """Return where each curved arrow leaves (0) and arrives (1), so that arcs do not cross.
+
+    Arcs to the left are at the left half of a box, the shortest outermost; likewise to the right.
+    """
+    ends: dict[tuple[str, bool], list[tuple[float, _Arrow, int]]] = {}
+    for arrow in arrows:
+        x0, x1 = places[arrow.pre][0], places[arrow.post][0]
+        for end, (name, away) in enumerate(((arrow.pre, x1 - x0), (arrow.post, x0 - x1))):
+            order = 1 / away if away else 0.5 * (1 - 2 * end) * 1e-3
+            ends.setdefault((name, arrow.look.above), []).append((order, arrow, end))
+    found = {}
+    for (name, _), those in ends.items():
+        those.sort(key=lambda item: item[0])  # -1 (near, left) ... 0 ... 1 (near, right)
+        offsets = np.linspace(-0.5, 0.5, len(those) + 2)[1:-1] * _WIDTH
+        for (_, arrow, end), offset in zip(those, offsets, strict=True):
+            found[arrow, end] = places[name][0] + float(offset)
+    return found
