@@ -105,7 +105,7 @@ def compare(records: Records, recording: Recording, *, seed: int = 0) -> list[Ag
             )
     lines = []
     for name in responding(records):
-        for area in np.unique(recording.populations):
+        for area in np.unique(recording.populations).tolist():
             part = recording.part(area)
             lines += _of_firing(records, name, part)
             lines += _of_geometry(records, name, part, np.random.default_rng(seed))
@@ -144,7 +144,7 @@ def _distance(
     else:
         value, p = map(float, ks_2samp(ours.defined, theirs.defined))
     return Agreement(
-        name, part.populations[0], measure, value, p, np.nan, (np.nan, np.nan), n, why,
+        name, str(part.populations[0]), measure, value, p, np.nan, (np.nan, np.nan), n, why,
         "scipy.stats.ks_2samp",
     )  # fmt: skip
 
@@ -175,7 +175,9 @@ def _of_geometry(
 def _undefined(name: str, part: Recording, n: int, why: str) -> list[Agreement]:
     nan = np.nan
     return [
-        Agreement(name, part.populations[0], key, nan, nan, nan, (nan, nan), (n, n), why, source)
+        Agreement(
+            name, str(part.populations[0]), key, nan, nan, nan, (nan, nan), (n, n), why, source
+        )
         for key, source in _SOURCES.items()
     ]
 
@@ -262,6 +264,6 @@ def _likeness(
 ) -> Agreement:
     p = (1 + np.sum(np.array(by_chance) >= value - 1e-12)) / (1 + len(by_chance))
     return Agreement(
-        name, part.populations[0], measure, value, float(p), float(np.mean(by_chance)),
+        name, str(part.populations[0]), measure, value, float(p), float(np.mean(by_chance)),
         (float(ceiling[0]), float(ceiling[1])), (n, n), "", _SOURCES[measure],
     )  # fmt: skip

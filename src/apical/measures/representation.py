@@ -15,7 +15,7 @@ from apical.records import Records
 
 LARGEST_RDM = 2000
 """Patterns in a dissimilarity matrix at most; time and memory go with their square."""
-SHUFFLES = 20
+SHUFFLES = 10
 """Random orders of the stimuli from which the alignment by chance is taken."""
 
 
@@ -198,7 +198,12 @@ def cka_by_chance(x: np.ndarray, y: np.ndarray, *, seed: int = 0) -> float:
     `SHUFFLES` random orders.
     """
     rng = np.random.default_rng(seed)
-    return float(np.mean([cka(x[rng.permutation(len(x))], y) for _ in range(SHUFFLES)]))
+    x, y = _centred(x), _centred(y)
+    norm = _overlap(x, x) * _overlap(y, y)
+    if not norm > 0:
+        return float("nan")
+    shuffled = [_overlap(x[rng.permutation(len(x))], y) for _ in range(SHUFFLES)]
+    return float(np.mean(shuffled) / np.sqrt(norm))
 
 
 @dataclass(frozen=True)
