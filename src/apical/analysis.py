@@ -150,7 +150,7 @@ def analyze(records: Records, *, recording: str | Path | None = None) -> Analysi
         for measure, statistic in statistics.items()
     ]
     return Analysis(
-        pandas.DataFrame(rows),
+        pandas.DataFrame(rows).astype({"value": float, "sd": float}),
         pandas.concat([_neurons(records, *part) for part in found.items()], ignore_index=True),
         table,
         lines,
