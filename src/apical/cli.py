@@ -15,7 +15,12 @@ from rich.table import Table
 
 from apical import __version__, datasets, models
 from apical.cli_model import ModelCommand, experiment_of, training_options
-from apical.cli_results import export_command, record_command, report_command
+from apical.cli_results import (
+    analyze_command,
+    export_command,
+    record_command,
+    report_command,
+)
 from apical.comparison import FIGURE, TABLE, Outcome, compare, table_row
 from apical.configuration import Experiment
 from apical.errors import ending_in_one_line
@@ -275,6 +280,7 @@ def models_command() -> None:
 
 commands.add_command(record_command)
 commands.add_command(export_command)
+commands.add_command(analyze_command)
 commands.add_command(report_command)
 
 

@@ -1,10 +1,11 @@
-"""Commands that work on finished runs: record, export, report."""
+"""Commands that work on finished runs: record, export, analyze, report."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
+from rich.table import Table
 
 from apical.records import Records
 
@@ -85,6 +86,49 @@ def export_command(run: Path, kind: str, out: Path, records: Path | None, overwr
     _say(f"{len(what)} trials of {', '.join(what.units)}: {where}")
 
 
+@click.command("analyze", no_args_is_help=True)
+@click.argument("run", type=_folder)
+@click.option("--records", type=_file, help="Records to analyse; by default those in RUN, made by "
+              "'apical record', or of 200 trials recorded now.")  # fmt: skip
+@click.option("--compare", "recording", type=click.Path(exists=True, path_type=Path),
+              help="NWB or NIX file with spikes and trials to compare with.")  # fmt: skip
+@click.option("--against", type=click.Path(exists=True, path_type=Path),
+              help="Another run, or a file of records of the same samples: compare what "
+              "populations represent.")  # fmt: skip
+@click.option("--out", type=_file, help="Folder for tables and figures; RUN/analysis by default.")
+def analyze_command(
+    run: Path, records: Path | None, recording: Path | None, against: Path | None, out: Path | None
+) -> None:
+    """Measure what a trained network does: spikes, representations, weights, cost.
+
+    RUN is the directory of a finished run.
+
+    \b
+    Examples:
+      apical analyze runs/mnist
+      apical analyze runs/mnist --compare recording.nwb
+      apical analyze runs/dfa --against runs/bp
+    """
+    from apical.run_analysis import analyze_run
+    from apical.trained import open_run
+
+    what = _records(run, records)
+    other = None
+    if against is not None:
+        other = _records(against, None) if against.is_dir() else _records(run, against)
+    with Console(stderr=True).status("analysing"):
+        analysis = analyze_run(open_run(run), what, recording=recording, against=other)
+        files = analysis.write(out or run / "analysis")
+    Console().print(_as_table(analysis.overview, f"{len(what)} trials: mean ± standard deviation"))
+    for table, title in ((analysis.activity.recording, f"Against {recording}"),
+                         (analysis.against, f"Against {against}")):  # fmt: skip
+        if table is not None:
+            Console().print(_as_table(table, title))
+    for note in analysis.activity.notes:
+        _say(f"- {note}")
+    _say(f"{len(files)} files: {out or run / 'analysis'}")
+
+
 @click.command("report", no_args_is_help=True)
 @click.argument("runs", type=_folder, nargs=-1, required=True)
 @click.option("--out", type=_file, help="File to write; report.html in the first RUN by default.")
@@ -109,6 +153,15 @@ def report_command(runs: tuple[Path, ...], out: Path | None, trials: int, overwr
     with Console(stderr=True).status("writing the report"):
         write_report([open_run(run) for run in runs], path, trials=trials, overwrite=overwrite)
     _say(f"Report: {path} ({path.stat().st_size / 1e6:.1f} MB); open it in a browser.")
+
+
+def _as_table(frame: Any, title: str) -> Table:
+    table = Table(title=title)
+    for column in frame.columns:
+        table.add_column(str(column).replace("_", " "), overflow="fold")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row))
+    return table
 
 
 def _records(run: Path, file: Path | None) -> Records:

@@ -11,6 +11,7 @@ from apical import plotting
 from apical.records import Records
 from apical.report import naming
 from apical.report.parts import Picture, Section, Table, drawn
+from apical.run_analysis import analyze_run
 from apical.runs import FIGURES
 from apical.trained import RECORDS, TrainedRun, read_records
 
@@ -172,7 +173,19 @@ def details(run: TrainedRun, name: str, trials: int) -> list[Section]:
     """Return all that is shown of one run; `trials` test samples are replayed if need be."""
     parts = [network(run, name), scorecard(run, name)]
     records = _records(run, trials)
-    return [*parts, activity(records, name)]
+    return [*parts, activity(records, name), representation(run, records, name)]
+
+
+def representation(run: TrainedRun, records: Records, name: str) -> Section:
+    """Return what `apical analyze` measures on the records."""
+    found = analyze_run(run, records)
+    said = ["Mean over neurons, trials or pairs, and standard deviation.", *found.activity.notes]
+    wide = {"dissimilarity"}
+    pictures = [
+        drawn(axes, caption, wide=key in wide)
+        for key, (axes, caption) in found.figures.items() if key != "rates"
+    ]  # fmt: skip
+    return Section(f"Analysis: {name}", said, [frame(found.overview)], pictures)
 
 
 def _records(run: TrainedRun, trials: int) -> Records:
