@@ -272,6 +272,15 @@ def test_few_classes_in_common_are_said() -> None:
     assert np.isnan(lines["cka"].value) and np.isfinite(lines["rate_ks"].value)
 
 
+def test_classes_recorded_once_cannot_be_halved() -> None:
+    made = two_of_a_kind(0)
+    once = made.labels.tolist()
+    once[8:] = [k if k else 1 for k in once[8:]]
+    lines = by_measure(compare(made, as_recording(made, "h", [str(k) for k in once])))
+    for name in ("rsa", "cka"):
+        assert lines[name].n == (7, 7) and np.isfinite(lines[name].value)
+
+
 def test_silence_is_said() -> None:
     made = two_of_a_kind(0)
     silent = replace(made, spikes={"h": Spikes(*(np.zeros(0, int) for _ in range(3)))})

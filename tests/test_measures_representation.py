@@ -151,6 +151,7 @@ def test_a_silent_class_has_no_correlation_distance() -> None:
     keep = [0, 1, 3, 4]
     without = rdm_similarity(rdm(patterns[keep], np.arange(4)), _sub(whole, keep))
     assert rdm_similarity(found, whole) == pytest.approx(without)
+    assert rdm_similarity(whole, found) == pytest.approx(without)
     assert rdm(patterns, np.arange(5), "euclidean").defined.all()
     silent = rdm(np.zeros((5, 4)), np.arange(5))
     assert np.isnan(rdm_similarity(silent, whole))

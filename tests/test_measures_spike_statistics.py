@@ -136,6 +136,8 @@ def test_trials_of_one_sample_are_one_stimulus() -> None:
     assert same.values[0] == pytest.approx(1)
     spread = statistics.lifetime_sparseness(responses[[0, 1, 0, 1]], np.array([7, 7, 9, 9]))
     assert spread.values[0] == pytest.approx(0)
+    often = statistics.lifetime_sparseness(np.ones((3, 1)), np.array([7, 7, 9]))
+    assert often.values[0] == pytest.approx(0)  # shown twice is not responded to twice
 
 
 def test_sparseness_of_negative_activity_is_refused() -> None:
