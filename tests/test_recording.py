@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import click
 import networks
 import numpy as np
 import pytest
@@ -130,6 +131,15 @@ def test_records_there_and_back(finished: Path, tmp_path: Path) -> None:
     back = read_records(write_records(tmp_path / "some.npz", records))
     assert back.about == records.about
     np.testing.assert_array_equal(back.signals["hidden_1.gain"], records.signals["hidden_1.gain"])
+
+
+def test_the_network_before_learning_can_be_recorded(finished: Path, tmp_path: Path) -> None:
+    trained = open_run(finished)
+    before, after = (trained.record(60, untrained=u) for u in (True, False))
+    assert before.correct.mean() < 0.4 < after.correct.mean()
+    np.testing.assert_array_equal(before.samples, after.samples)
+    with pytest.raises(click.UsageError, match="--untrained needs --out"):
+        commands.main(["record", str(finished), "--untrained"], standalone_mode=False)
 
 
 def test_bad_runs_are_named(finished: Path, tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ def _say(text: str) -> None:
 @click.option("--signals", callback=_names, metavar="NAME,...",
               help="Signals to keep at every time step, for instance v,teach; none by default, "
               "activity x where nothing spikes.")  # fmt: skip
+@click.option("--untrained", is_flag=True,
+              help="Replay the network as it was before learning; needs --out.")  # fmt: skip
 @click.option("--out", type=_file, help="File to write; records.npz in RUN by default.")
 def record_command(run: Path, out: Path | None, **given: Any) -> None:
     """Replay a trained network on held-out trials, and keep what it does.
@@ -40,9 +42,12 @@ def record_command(run: Path, out: Path | None, **given: Any) -> None:
     Error neurons are shown the labels, so that dendrites carry what they do while learning.
 
     \b
-    Example:
+    Examples:
       apical record runs/mnist --trials 200 --populations hidden,output --signals v,teach
+      apical record runs/mnist --untrained --out before.npz
     """
+    if given["untrained"] and out is None:
+        raise click.UsageError("--untrained needs --out: RUN keeps the records after learning.")
     from apical.trained import open_run, write_records
 
     with Console(stderr=True).status("replaying"):

@@ -68,9 +68,13 @@ class TrainedRun:
         except (OSError, ValueError) as error:
             raise RunError(f"{self.path / METRICS} is damaged: {error}.") from None
 
-    def simulator(self, record: Sequence[str] = (), traces: Sequence[str] = ()) -> Simulator:
-        """Return the trained network on the device of its run, as `simulate` does."""
+    def simulator(
+        self, record: Sequence[str] = (), traces: Sequence[str] = (), *, untrained: bool = False
+    ) -> Simulator:
+        """Return the network on the device of its run, as `simulate` does, trained or not yet."""
         simulator = self.prepared.looking(record, traces)
+        if untrained:
+            return simulator
         own = simulator.state  # transposed weights are those of another projection
         simulator.load({name: w for name, w in self.weights.items() if f"{name}.w" in own})
         return simulator
@@ -80,8 +84,10 @@ class TrainedRun:
         trials: int = 200,
         populations: Sequence[str] | None = None,
         signals: Sequence[str] | None = None,
+        *,
+        untrained: bool = False,
     ) -> Records:
-        """Show the first test samples to the trained network, learning off.
+        """Show the first test samples to the network, learning off.
 
         Parameters
         ----------
@@ -92,6 +98,8 @@ class TrainedRun:
         signals
             Signals to keep at every time step; by default none where neurons spike, and activity
             ``x`` where they do not.
+        untrained
+            Whether to take the weights from before learning.
 
         Raises
         ------
@@ -108,10 +116,11 @@ class TrainedRun:
         every = [p.name for p in self.network.populations if not isinstance(p, Bias)]
         if signals is None:
             signals = () if self.network.is_spiking else ("x",)
-        simulator = self.simulator(populations if populations is not None else every, signals)
+        chosen = populations if populations is not None else every
+        simulator = self.simulator(chosen, signals, untrained=untrained)
         return record(
             simulator, self.data.test, np.arange(trials), dt=self.prepared.experiment.dt,
-            about=self.about(),
+            about={**self.about(), "untrained": untrained},
         )  # fmt: skip
 
     def about(self) -> dict[str, Any]:
