@@ -181,6 +181,32 @@ def test_nothing_to_analyse_is_one_line() -> None:
         analyze(replace(empty, spikes={"x": NOTHING}, signals={}))
 
 
+def test_weights_tell_what_neurons_receive() -> None:
+    made = network()
+    joined = [
+        {"name": "x_to_h", "pre": "x", "post": "h", "kind": "forward"},
+        {"name": "y_to_h", "pre": "y", "post": "h", "kind": "feedback"},
+    ]
+    made = replace(made, about={"projections": joined})
+    weights = np.random.default_rng(0).normal(size=(12, 10))
+    found = analyze(made, weights={"x_to_h": weights, "y_to_h": np.ones((4, 10))})
+    nothing_is_missing_without_a_word(found)
+    sent = made.rates("x").mean(axis=0)[:, None] * weights
+    expected = [-column[column > 0].sum() / column[column < 0].sum() for column in sent.T]
+    got = found.neurons[found.neurons.population == "h"].input_excitation_inhibition
+    np.testing.assert_allclose(got, expected)
+    with pytest.raises(DataError, match="Weights onto 'h' are for 9 neurons, but it has 10"):
+        analyze(made, weights={"x_to_h": weights[:, :9]})
+
+
+def test_error_neurons_know_the_label() -> None:
+    made = network()
+    units = {**made.units, "y": Units("RateError", np.zeros(4, int))}
+    notes = analyze(replace(made, units=units)).notes
+    assert any(note.startswith("y: is shown the labels") for note in notes)
+    assert not any(note.startswith("h: is shown the labels") for note in notes)
+
+
 def test_many_classes_have_no_matrices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(analysis, "LARGEST_RDM", 3)
     found = analyze(network(20))

@@ -1,5 +1,6 @@
 """Spike statistics: known cases, and the same numbers by another way."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import elephant.statistics
@@ -9,7 +10,7 @@ from made_records import in_order, poisson, records, regular, tuned
 
 from apical.errors import DataError
 from apical.measures import spike_statistics as statistics
-from apical.records import Spikes
+from apical.records import Spikes, Units
 
 
 def trains(spikes: Spikes, unit: int, n_trials: int) -> list[np.ndarray]:
@@ -174,10 +175,16 @@ def test_excitation_by_inhibition_of_the_input() -> None:
     spikes = regular(2, 3, 1000.0, 100.0)  # 10 Hz each
     made = records({"h": (spikes, 3)}, np.zeros(2, int), 1000.0)
     weights = np.array([[1.0, 0.5], [2.0, 1.0], [-1.5, 0.0]])
-    found = statistics.input_balance(made, "h", weights)
+    found = statistics.input_balance(made, {"h": weights})
     assert found.values[0] == pytest.approx(2) and found.undefined == 1
-    with pytest.raises(DataError, match=r"'h' need the shape \(3, n_post\), got \(2, 3\)"):
-        statistics.input_balance(made, "h", weights.T)
+    graded = replace(made, units={**made.units, "g": made.units["h"]},
+                     signals={"g.x": np.full((2, 1, 3), -10.0)})  # fmt: skip
+    both = statistics.input_balance(graded, {"h": weights, "g": weights})
+    np.testing.assert_allclose(both.values, [(30 + 15) / (15 + 30), 15 / 15])
+    with pytest.raises(DataError, match=r"'h' need the shape \(3, n_post\), .* got \(2, 3\)"):
+        statistics.input_balance(made, {"h": weights.T})
+    with pytest.raises(DataError, match="the same n_post for all"):
+        statistics.input_balance(graded, {"h": weights, "g": weights[:, :1]})
 
 
 def test_signs_of_a_population_are_used_but_not_those_of_error_neurons() -> None:
@@ -186,8 +193,9 @@ def test_signs_of_a_population_are_used_but_not_those_of_error_neurons() -> None
     made = records({"h": (spikes, 2)}, np.zeros(2, int), 1000.0, signs={"h": signs})
     found = statistics.spike_statistics(made, "h")
     assert found["excitation_inhibition"].values[0] == pytest.approx(1)
-    made.units["h"].__dict__["kind"] = "Error"
-    assert "excitation_inhibition" not in statistics.spike_statistics(made, "h")
+    for units in (Units("Error", signs), Units("LIF", np.array([0, -1])), Units("LIF", signs**2)):
+        other = replace(made, units={"h": units})
+        assert "excitation_inhibition" not in statistics.spike_statistics(other, "h")
 
 
 @pytest.mark.parametrize(("n_trials", "n"), [(0, 3), (1, 3), (2, 0), (3, 1)])

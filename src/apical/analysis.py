@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from apical.error_neurons import Error, RateError
 from apical.errors import DataError
 from apical.measures.agreement import Agreement, compare
 from apical.measures.recordings import load_recording
@@ -22,6 +23,7 @@ from apical.measures.representation import (
     responses,
 )
 from apical.measures.spike_statistics import (
+    input_balance,
     intervals,
     lifetime_sparseness,
     population_sparseness,
@@ -112,7 +114,12 @@ class Analysis:
         return files
 
 
-def analyze(records: Records, *, recording: str | Path | None = None) -> Analysis:
+def analyze(
+    records: Records,
+    *,
+    recording: str | Path | None = None,
+    weights: Mapping[str, np.ndarray] | None = None,
+) -> Analysis:
     """Measure everything that the records allow.
 
     Spike statistics of populations that spike; of all, dimensionality, linear read-out, tuning,
@@ -125,6 +132,9 @@ def analyze(records: Records, *, recording: str | Path | None = None) -> Analysi
         What a network did on trials.
     recording
         An NWB or NIX file to compare with (`apical.measures.recordings.load_recording`).
+    weights
+        Weights of projections, name -> shape (n_pre, n_post), for the excitation and inhibition
+        that neurons receive. What they join is in ``records.about["projections"]``.
 
     Raises
     ------
@@ -138,6 +148,15 @@ def analyze(records: Records, *, recording: str | Path | None = None) -> Analysi
     found = {name: _statistics(records, name, x) for name, x in patterns.items()}
     for name in patterns:
         notes += _notes(records, name)
+        onto = _onto(records, name, weights or {})
+        if onto:
+            received = input_balance(records, onto)
+            if len(received.values) != len(records.units[name]):
+                raise DataError(
+                    f"Weights onto {name!r} are for {len(received.values)} neurons, but it has "
+                    f"{len(records.units[name])}; give those of the network that was recorded."
+                )
+            found[name]["input_excitation_inhibition"] = received
     rdms, too_many = _rdms(records, patterns)
     rsa, alike, table = _similarity(patterns, rdms)
     kept = [name for name in patterns if name in records.spikes]
@@ -197,6 +216,16 @@ def _statistics(records: Records, name: str, patterns: np.ndarray) -> dict[str, 
     return {**found, "readout_accuracy": readout_accuracy(records, name), **tuning(records, name)}
 
 
+def _onto(records: Records, name: str, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the weights of forward projections onto a population, by where they come from."""
+    return {
+        p["pre"]: weights[p["name"]]
+        for p in records.about.get("projections", ())
+        if p["kind"] == "forward" and p["post"] == name
+        and p["name"] in weights and p["pre"] in responding(records)
+    }  # fmt: skip
+
+
 def _of_activity(records: Records, patterns: np.ndarray) -> dict[str, Statistic]:
     """Return what can be said of a population of rates."""
     mean, spread = patterns.mean(axis=0), np.full(patterns.shape[1], np.nan)
@@ -215,6 +244,13 @@ def _of_activity(records: Records, patterns: np.ndarray) -> dict[str, Statistic]
 
 def _notes(records: Records, name: str) -> list[str]:
     """Return what a reader of the numbers of a population must know."""
+    notes = []
+    if records.units[name].kind in (Error.__name__, RateError.__name__):
+        notes.append(f"{name}: is shown the labels, so what it tells of the class is no merit.")
+    return notes + _notes_on_firing(records, name)
+
+
+def _notes_on_firing(records: Records, name: str) -> list[str]:
     if name not in records.spikes:
         signed = "" if records.rates(name).min() >= 0 else ", as is sparseness: some are below 0"
         return [f"{name}: has activities, not spikes; spike statistics are left out{signed}."]

@@ -4,7 +4,7 @@ Intervals never reach from one trial into the next. Whatever is not defined, for
 variability of a silent neuron, is NaN in `Statistic.values`, is counted and has a reason.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +40,8 @@ def spike_statistics(records: Records, population: str) -> dict[str, Statistic]:
         ``rate`` [Hz], ``cv``, ``cv2``, ``lv``, ``fano``, ``fano_within_class`` and
         ``lifetime_sparseness`` [dimensionless], one for each neuron; ``population_sparseness``,
         one for each trial; ``correlation`` and ``noise_correlation``, one for each pair;
-        ``excitation_inhibition``, one number, where neurons have signs.
+        ``excitation_inhibition``, one number, where each neuron either excites or inhibits, and
+        there are both.
 
     Raises
     ------
@@ -62,7 +63,8 @@ def spike_statistics(records: Records, population: str) -> dict[str, Statistic]:
         "lifetime_sparseness": lifetime_sparseness(counts, records.samples),
         "population_sparseness": population_sparseness(counts),
     }
-    if units.kind != Error.__name__ and np.any(units.signs):
+    signed = units.kind != Error.__name__ and np.all(units.signs)  # an error's sign is another
+    if signed and len(np.unique(units.signs)) > 1:
         found["excitation_inhibition"] = excitation_inhibition(counts, units.signs)
     return found
 
@@ -306,32 +308,35 @@ def excitation_inhibition(counts: np.ndarray, signs: np.ndarray) -> Statistic:
     return single(value, "1", "mean rate of excitatory by that of inhibitory neurons", why)
 
 
-def input_balance(records: Records, pre: str, weights: np.ndarray) -> Statistic:
+def input_balance(records: Records, weights: Mapping[str, np.ndarray]) -> Statistic:
     """Return the excitation by the inhibition that each neuron receives [dimensionless].
 
-    The sum of rates times positive weights over that of rates times negative ones, all trials.
+    The sum of all positive products of a mean response and a weight by that of the negative ones.
 
     Parameters
     ----------
     records
         What the network did.
-    pre
-        The population that it receives from.
     weights
-        Of the projection, shape (n_pre, n_post).
+        Of the projections onto one population, presynaptic population -> shape (n_pre, n_post).
 
     Raises
     ------
     DataError
-        If the weights are not those of a projection of `pre`.
+        If the weights are not those of projections from these populations onto one.
     """
-    sent = records.rates(pre).mean(axis=0, dtype=float)
-    if weights.ndim != 2 or len(weights) != len(sent):
-        raise DataError(
-            f"The weights of a projection of {pre!r} need the shape ({len(sent)}, n_post), got "
-            f"{weights.shape}."
-        )
-    up, down = sent @ np.maximum(weights, 0), sent @ np.maximum(-weights, 0)
-    values = np.divide(up, down, out=np.full(len(up), np.nan), where=down > 0)
-    source = "rates times positive weights by rates times negative weights"
-    return Statistic(values, "1", "neuron", source, "it receives no inhibition")
+    n_post = {values.shape[1:] for values in weights.values()}
+    up, down = (np.zeros(next(iter(n_post), ())) for _ in range(2))
+    for pre, values in weights.items():
+        sent = records.rates(pre).mean(axis=0, dtype=float)
+        if values.shape[:1] != sent.shape or values.ndim != 2 or len(n_post) > 1:
+            raise DataError(
+                f"The weights of a projection of {pre!r} need the shape ({len(sent)}, n_post), the "
+                f"same n_post for all, got {values.shape}."
+            )
+        for part, total in ((1, up), (-1, down)):
+            total += np.maximum(part * sent, 0) @ np.maximum(values, 0)
+            total += np.maximum(-part * sent, 0) @ np.maximum(-values, 0)
+    ratio = np.divide(up, down, out=np.full(len(up), np.nan), where=down > 0)
+    source = "sum of positive rates times weights by that of negative ones"
+    return Statistic(ratio, "1", "neuron", source, "it receives no inhibition")
