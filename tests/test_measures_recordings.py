@@ -93,6 +93,15 @@ def test_nwb_is_cut_into_trials(tmp_path: Path) -> None:
     assert part.counts.tolist() == [[1], [1], [0]]
 
 
+def test_a_spike_at_the_onset_is_of_the_trial_that_begins(tmp_path: Path) -> None:
+    """Trials end to end: 3 times 0.1 is more than 0.3, and yet it is the same moment."""
+    onsets = [0.1 * k for k in range(5)]
+    trials = list(zip(onsets, onsets[1:], strict=False))
+    path = write_nwb(tmp_path / "a.nwb", [np.array([0.1, 0.2, 0.3])], trials)
+    assert 0.1 * 3 > 0.3 and load_recording(path).counts.tolist() == [[0], [1], [1], [1]]
+    assert load_recording(path).spikes.time.min() >= 0
+
+
 def test_labels_are_not_needed(tmp_path: Path) -> None:
     found = load_recording(write_nwb(tmp_path / "a.nwb", TRAINS, TRIALS, {"mood": [1, 2, 3]}))
     assert found.labels is None and set(found.populations) == {""}

@@ -17,6 +17,10 @@ LABELS = ("label", "stimulus", "condition")
 """Where the class of a trial is looked for, in this order."""
 
 
+_ROUNDING = 1e-9
+"""A spike so much before a trial is at its onset [s]: sums of onsets and times are not exact."""
+
+
 @dataclass(frozen=True)
 class Recording:
     """Spikes of recorded neurons in trials.
@@ -215,11 +219,11 @@ def _cut(units: Sequence[np.ndarray], windows: np.ndarray) -> Spikes:
     number = np.repeat(np.arange(len(units)), [len(unit) for unit in units])
     order = np.argsort(times, kind="stable")
     times, number = times[order], number[order]
-    first, last = np.searchsorted(times, windows[:, 0]), np.searchsorted(times, windows[:, 1])
+    first, last = (np.searchsorted(times, edge - _ROUNDING) for edge in windows.T)
     size = last - first
     trial = np.repeat(np.arange(len(windows)), size)
     at = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size) + first[trial]
-    return Spikes(trial, (times[at] - windows[trial, 0]) * 1e3, number[at])
+    return Spikes(trial, np.maximum(times[at] - windows[trial, 0], 0) * 1e3, number[at])
 
 
 def _labels(path: Path, columns: Mapping[str, np.ndarray], name: str | None) -> np.ndarray | None:
