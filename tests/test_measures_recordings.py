@@ -4,6 +4,7 @@ import datetime
 import sys
 import warnings
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from made_records import poisson, records, tuned
 from apical.errors import DataError
 from apical.measures.agreement import Agreement, compare
 from apical.measures.recordings import Recording, load_recording
-from apical.records import Records, Spikes
+from apical.records import Records, Spikes, Units
 
 
 def write_nwb(
@@ -96,7 +97,7 @@ def test_nwb_is_cut_into_trials(tmp_path: Path) -> None:
 def test_a_spike_at_the_onset_is_of_the_trial_that_begins(tmp_path: Path) -> None:
     """Trials end to end: 3 times 0.1 is more than 0.3, and yet it is the same moment."""
     onsets = [0.1 * k for k in range(5)]
-    trials = list(zip(onsets, onsets[1:], strict=False))
+    trials = list(pairwise(onsets))
     path = write_nwb(tmp_path / "a.nwb", [np.array([0.1, 0.2, 0.3])], trials)
     assert 0.1 * 3 > 0.3 and load_recording(path).counts.tolist() == [[0], [1], [1], [1]]
     assert load_recording(path).spikes.time.min() >= 0
@@ -146,6 +147,27 @@ def test_epochs_of_a_single_segment_are_trials(tmp_path: Path) -> None:
     found = load_recording(write_nix(tmp_path / "a.nix", [segment]))
     assert found.counts.tolist() == [[2, 0, 1], [1, 0, 1], [1, 0, 0]]
     assert found.labels is not None and found.labels.tolist() == ["3", "4", "3"]
+
+
+def test_what_this_package_exports_is_a_recording(tmp_path: Path) -> None:
+    export = pytest.importorskip("apical.export").export
+    made = two_of_a_kind(0, n_trials=16)
+    both = replace(
+        made,
+        units={**made.units, "silent": Units("LIF", np.zeros(2, int))},
+        spikes={**made.spikes, "silent": Spikes(*(np.zeros(0, int) for _ in range(3)))},
+    )
+    for form in ("nwb",):
+        found = load_recording(export(both, form, tmp_path / f"a.{form}"))
+        np.testing.assert_array_equal(found.part("h").counts, made.counts("h"))
+        np.testing.assert_allclose(found.part("h").spikes.time, made.spikes["h"].time, atol=1e-6)
+        np.testing.assert_allclose(found.durations, 400)
+        assert found.part("silent").counts.tolist() == [[0, 0]] * 16
+        assert (
+            found.labels is not None and found.labels.tolist() == made.labels.astype(str).tolist()
+        )
+        lines = by_measure(compare(made, found.part("h")))
+        assert lines["rate_ks"].value == lines["cv_ks"].value == 0
 
 
 def test_bad_files_are_one_line(tmp_path: Path) -> None:
