@@ -25,5 +25,4 @@ from apical.plotting.rasters import raster_pair as raster_pair
 from apical.plotting.style import PALETTE as PALETTE
 from apical.plotting.style import STYLE as STYLE
 from apical.plotting.style import as_png as as_png
-from apical.plotting.style import as_png as as_png
 from apical.plotting.style import save as save

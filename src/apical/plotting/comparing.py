@@ -44,7 +44,9 @@ def comparison(curves: Mapping[str, Mapping[str, NDArray[np.floating]]]) -> Sequ
     axes[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes[0].yaxis.set_minor_locator(NullLocator())
     axes[0].yaxis.set_major_formatter(lambda y, _: f"{y:g}")
-    axes[0].legend(fontsize=8)
+    trained = any("train_accuracy" in metrics for metrics in curves.values())
+    dotted = "dotted: training samples" if trained else None
+    axes[0].legend(fontsize=8, title=dotted, title_fontsize=8, alignment="left")
     for ax, projection in zip(axes[1:], projections, strict=True):
         ax.set(xlabel="epochs")
         ax.set_title(projection.replace("_to_", " to\n").replace("_", " "), fontsize=8)
@@ -66,13 +68,13 @@ def _projections(curves: Mapping[str, Mapping[str, NDArray[np.floating]]]) -> li
 def _errors(ax: Axes, wiring: str, metrics: Mapping[str, NDArray[np.floating]], color: str) -> None:
     tested = 100 * (1 - metrics["test_accuracy"])
     epochs = np.arange(tested.shape[1])
-    ax.plot(epochs, tested.mean(axis=0), color=color, label=f"{wiring}, test")
+    ax.plot(epochs, tested.mean(axis=0), color=color, label=wiring)
     if len(tested) > 1:
         ax.plot(epochs, tested.T, color=color, linewidth=0.6, alpha=0.35)
     if "train_accuracy" in metrics:
         trained = 100 * (1 - metrics["train_accuracy"].mean(axis=0))
         trained[trained <= 0] = np.nan  # no error has no place on a logarithmic axis
-        ax.plot(epochs, trained, ":", color=color, label=f"{wiring}, training")
+        ax.plot(epochs, trained, ":", color=color)
 
 
 def _angles(ax: Axes, wiring: str, values: NDArray[np.floating] | None, color: str) -> None:
@@ -128,6 +130,7 @@ def angles(
 
 def _right_angles(ax: Axes) -> None:
     """Set an axis for angles [degrees], with a line where there is no relation."""
-    top = max([90.0, *(float(np.nanmax(line.get_ydata())) for line in ax.lines)])
-    ax.set(ylim=(0, 100 if top <= 100 else 180), yticks=range(0, 91 if top <= 100 else 181, 30))
+    seen = max([90.0, *(float(np.nanmax(line.get_ydata())) for line in ax.lines)])
+    top = 100 if seen <= 100 else 30 * int(np.ceil(seen / 30))
+    ax.set(ylim=(0, top), yticks=range(0, top + 1, 30))
     ax.axhline(90, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))

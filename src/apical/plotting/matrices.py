@@ -95,7 +95,8 @@ def dissimilarity(
         refuse("rdm", "a pair that is defined", "none beside the diagonal", "show more stimuli")
     ax = new_axes(ax, (4.8, 4.0))
     low, high = np.nanquantile(d, (0.01, 0.99))
-    look = {"cmap": "viridis", "vmin": low, "vmax": high if high > low else low + 1}
+    look: dict[str, Any] = {"cmap": "viridis", "interpolation": "nearest"}
+    look |= {"vmin": low, "vmax": high if high > low else low + 1}
     if labels is None:
         image = ax.imshow(d, **look)
         ax.set(xlabel=f"{of} [index]", ylabel=f"{of} [index]")

@@ -90,10 +90,14 @@ def as_png(ax: Axes | Sequence[Axes] | NDArray[Any], dpi: float) -> bytes:
 
 def png(figure: Figure, dpi: float) -> bytes:
     """Return a figure as the bytes of a PNG file."""
-    for _ in range(3):  # the constrained layout settles at the second drawing
-        buffer = io.BytesIO()
+    content = b""
+    for _ in range(12):  # each drawing moves the constrained layout, less and less
+        before, buffer = content, io.BytesIO()
         figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-    return buffer.getvalue()
+        content = buffer.getvalue()
+        if content == before:
+            break
+    return content
 
 
 def new_axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
