@@ -73,7 +73,8 @@ def load_recording(path: str | Path, label: str | None = None) -> Recording:
     path
         NWB (``.nwb``): the table of units, with the column ``population`` if there is one, and that
         of trials. NIX (``.nix``, read by Neo): each segment is a trial; if there is one segment
-        only, each event of its epoch. The files that this package exports are of this form.
+        only, each event of its epoch. The files that this package exports are of this form. Neo
+        takes some 10 ms for each train of each trial, so many neurons and trials belong in NWB.
     label
         Column, or annotation, that holds the class of each trial; by default the first of
         `LABELS` that there is.
