@@ -175,6 +175,31 @@ def test_steps_say_how_far_the_training_is(simulator: FakeSimulator, data: Datas
         assert {"rate_hidden_0", "rate_output"} <= set(step.metrics)
 
 
+@pytest.mark.parametrize(
+    ("every", "trials"), [("epoch", [0, 23, 46]), ("block", [0, 10, 20, 23, 33, 43, 46])]
+)
+def test_more_is_measured_when_it_is_asked_for(
+    simulator: FakeSimulator, data: Dataset, every: Any, trials: list[int]
+) -> None:
+    seen = []
+
+    def measure(
+        known: Any, position: Position, before: Mapping[str, np.ndarray]
+    ) -> dict[str, float]:
+        now = {p.name: known.weights(p).copy() for p in known.network.plastic}
+        seen.append((position.trial, before, now))
+        return {"more": position.trial}
+
+    taken = list(steps(simulator, data, Plan(epochs=2, block=10), measure=measure, every=every))
+    measured = [step.metrics["more"] for step in taken if "more" in step.metrics]
+    assert measured == [trial for trial, _, _ in seen] == trials
+    for k, (trial, before, now) in enumerate(seen):
+        for name, values in now.items():
+            assert np.array_equal(before[name], values) == (trial == 0)
+            if every == "block" and k:  # what a block begins with is what the one before left
+                np.testing.assert_array_equal(before[name], seen[k - 1][2][name])
+
+
 def test_no_epoch_is_an_evaluation_only(simulator: FakeSimulator, data: Dataset) -> None:
     taken = list(steps(simulator, data, Plan(epochs=0)))
     assert [step.position for step in taken] == [Position()]

@@ -69,8 +69,8 @@ def commands() -> None:
 @click.option("--seed", "seeds", default="0", show_default=True,
               help="Seed, or several (0,1,2): one run each, and their mean.")  # fmt: skip
 @click.option("--closely", is_flag=True,
-              help="Also measure training accuracy and, on device array, the angle to "
-              "backpropagation, after every epoch.")  # fmt: skip
+              help="Short for --measure training,angles; where neurons spike, without "
+              "angles.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory; runs/... by default.")
 @click.option("--resume", "resume_from", type=click.Path(path_type=Path),
               help="Go on with the run of this directory; nothing else is needed.")  # fmt: skip

@@ -10,6 +10,7 @@ from apical import models
 from apical.configuration import Experiment
 from apical.devices import DEVICES
 from apical.errors import WiringError
+from apical.measuring import MEASURES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -111,8 +112,25 @@ _TRAINING = [
                   show_default=True),
     click.option("--dt", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True,
                   help="Time step [ms]."),
+    click.option("--measure", callback=lambda _, __, text: _measures(text), default="",
+                 metavar="NAME,...",
+                 help="Also measure, learning off, before training and after every epoch: "
+                 + "; ".join(f"{name} ({what})" for name, what in MEASURES.items()) + "."),
+    click.option("--measure-every", type=click.Choice(["epoch", "block"]), default="epoch",
+                 show_default=True, help="Measure after every epoch, or after every block."),
 ]
 # fmt: on
+
+
+def _measures(text: str) -> tuple[str, ...]:
+    """Return the names of an option, or say which there are."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    strangers = [name for name in names if name not in MEASURES]
+    if strangers:
+        raise click.BadParameter(
+            f"{strangers[0]!r} is none of {', '.join(MEASURES)}", param_hint="--measure"
+        )
+    return tuple(names)
 
 
 def training_options(command: F) -> F:

@@ -139,7 +139,8 @@ def _by_metric(path: Path) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
-            found.setdefault(row["metric"], []).append(float(row["value"]))
+            if row["block"] == "0":  # after a block within an epoch it is not
+                found.setdefault(row["metric"], []).append(float(row["value"]))
     return found
 
 

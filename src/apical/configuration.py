@@ -3,19 +3,20 @@
 import hashlib
 import importlib.metadata
 import platform
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from apical import datasets, models, seeds
 from apical.datasets import Dataset
 from apical.devices import Simulator, simulate
-from apical.errors import RunError
+from apical.errors import RunError, WiringError
 from apical.network import Network
 from apical.runs import CONFIG, read_json
+from apical.training import Every
 
 PACKAGES = ("apical", "brian2", "numpy", "scikit-learn")
 
@@ -46,7 +47,12 @@ class Experiment:
         As in `simulate`; `dt` in [ms]. By default networks that spike run on ``cpp_standalone``
         and networks of rates on ``array``, there with 64 trials in a batch.
     closely
-        As in `apical.training.steps`.
+        Whether to measure what is most often wanted: ``"training"`` and, in networks of rates
+        with a feedback pathway, ``"angles"``.
+    measure
+        What else to measure, names of `apical.measuring.MEASURES`.
+    measure_every
+        When: before training and after every epoch, or after every block too.
     """
 
     model: str
@@ -65,6 +71,17 @@ class Experiment:
     dt: float = 1.0
     batch: int | None = None
     closely: bool = False
+    measure: Sequence[str] = ()
+    measure_every: Every = "epoch"
+
+    def __post_init__(self) -> None:
+        named = not isinstance(self.measure, str) and all(isinstance(m, str) for m in self.measure)
+        if not named or self.measure_every not in get_args(Every):
+            raise WiringError(
+                f"An experiment needs measure, a list of names, and measure_every, one of "
+                f"{', '.join(get_args(Every))}; got {self.measure!r} and {self.measure_every!r}."
+            )
+        object.__setattr__(self, "measure", tuple(self.measure))  # a list in a file
 
 
 @dataclass(frozen=True)
@@ -125,13 +142,15 @@ def read_experiment(out: Path) -> Experiment:
     path, found = out / CONFIG, {}
     config = read_json(path)
     for name, kinds in _FIELDS.items():
+        if name not in config and name in LATER:
+            continue
         if name not in config:
             raise RunError(f"{path} is damaged: it lacks {name!r}.")
         wrong_bool = isinstance(config[name], bool) and kinds is not bool
         if not isinstance(config[name], kinds) or wrong_bool:
             raise RunError(f"{path} is damaged: {name!r} is {config[name]!r}.")
         found[name] = config[name]
-    return Experiment(**{name: found[name] for name in Experiment.__dataclass_fields__})
+    return Experiment(**{k: v for k, v in found.items() if k in Experiment.__dataclass_fields__})
 
 
 _FIELDS: dict[str, Any] = {
@@ -152,10 +171,15 @@ _FIELDS: dict[str, Any] = {
     "dt": int | float,
     "batch": int,
     "closely": bool,
+    "measure": list,
+    "measure_every": str,
     "model_sha256": str,
     "data_sha256": str,
 }
 """What a configuration must hold, and of which type."""
+
+LATER = ("measure", "measure_every")
+"""What runs of earlier versions do not say, and did as is the default."""
 
 
 def check_same(path: Path, config: Mapping[str, Any], prepared: Prepared) -> None:

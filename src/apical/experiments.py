@@ -19,6 +19,7 @@ from apical.configuration import (
     versions,
 )
 from apical.devices import Simulator
+from apical.measuring import Measuring, chosen
 from apical.plausibility import audit
 from apical.progress import TrainingProgress
 from apical.runs import SUMMARY, Checkpoint, RunDirectory, read_json
@@ -65,8 +66,9 @@ def run(
         "versions": versions(),
     }
     simulator = prepared.simulator()  # what cannot be simulated leaves no directory behind
+    measuring = _measuring(prepared)
     with RunDirectory.create(out, config) as directory:
-        return _carry_on(directory, prepared, simulator, progress, draw, stop)
+        return _carry_on(directory, prepared, simulator, measuring, progress, draw, stop)
 
 
 def resume(
@@ -80,12 +82,19 @@ def resume(
         experiment = read_experiment(out)
         prepared = prepare(experiment)
         check_same(directory.path, directory.config, prepared)
-        return _carry_on(directory, prepared, prepared.simulator(), progress, draw, stop)
+        simulator, measuring = prepared.simulator(), _measuring(prepared)
+        return _carry_on(directory, prepared, simulator, measuring, progress, draw, stop)
+
+
+def _measuring(prepared: Prepared) -> Measuring | None:
+    e = prepared.experiment
+    names = chosen(e.measure, prepared.network, closely=e.closely)
+    return Measuring(prepared, names) if names else None
 
 
 def _carry_on(
-    directory: RunDirectory, prepared: Prepared, simulator: Simulator, progress: bool,
-    draw: bool, stop: Callable[[], bool],
+    directory: RunDirectory, prepared: Prepared, simulator: Simulator,
+    measuring: Measuring | None, progress: bool, draw: bool, stop: Callable[[], bool],
 ) -> dict[str, Any]:  # fmt: skip
     experiment, data = prepared.experiment, prepared.data
     untrained = simulator.state
@@ -98,9 +107,11 @@ def _carry_on(
     position = checkpoint.position if checkpoint else None
     done = position.trial if position else 0
     with TrainingProgress(plan.epochs * len(data.train), shown=progress, done=done) as bar:
-        for step in steps(simulator, data, plan, position, closely=experiment.closely):
+        every = experiment.measure_every
+        for step in steps(simulator, data, plan, position, measure=measuring, every=every):
             directory.append(step)
-            seconds = before + time.perf_counter() - started - simulator.compile_seconds
+            compiling = simulator.compile_seconds + (measuring.compile_seconds if measuring else 0)
+            seconds = before + time.perf_counter() - started - compiling
             saved = Checkpoint(step.position, simulator.state, directory.metrics_bytes, seconds)
             directory.save(saved)
             bar.update(step.position.trial, step.metrics.get("test_accuracy"))

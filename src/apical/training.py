@@ -5,13 +5,13 @@ learn from. Within a trial of learning the weights already move toward the label
 of that trial say nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
 from apical import seeds
-from apical.alignment import angles_to_backpropagation
 from apical.datasets import Dataset, Samples
 from apical.devices.simulator import Block, Simulator
 from apical.encoding import decisions
@@ -139,9 +139,15 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
 _SHOWN_AT_ONCE = 5000
 
 
+Every = Literal["epoch", "block"]
+Measure = Callable[[Simulator, Position, Mapping[str, np.ndarray]], Mapping[str, float]]
+"""Measures a network at its present state, which it leaves as it is: given how far the training is,
+and the plastic weights before the last block, by name of projection."""
+
+
 def steps(
     simulator: Simulator, data: Dataset, plan: Plan, start: Position | None = None,
-    *, closely: bool = False,
+    *, measure: Measure | None = None, every: Every = "epoch",
 ) -> Iterator[Step]:  # fmt: skip
     """Train a network, and yield after every block, and before the first.
 
@@ -158,9 +164,10 @@ def steps(
         How long to train.
     start
         Where to go on; from the beginning by default.
-    closely
-        Whether to measure accuracy on the training samples too, and, on device ``array``, the
-        angle [degrees] between what the network learns and what backpropagation would.
+    measure
+        Measures more than accuracy; what it returns is added to the metrics of a step.
+    every
+        When to measure that: before the first block, and after every epoch or after every block.
 
     Raises
     ------
@@ -172,7 +179,10 @@ def steps(
     position = start or Position()
     size = _block(simulator, plan, len(data.train))
     if start is None:
-        yield Step(position, _test(simulator, data, 0, closely))
+        metrics = _test(simulator, data, 0)
+        if measure:
+            metrics |= measure(simulator, position, _plastic(simulator))
+        yield Step(position, metrics)
     total = plan.epochs * len(data.train)
     per_epoch = -(-len(data.train) // size)
     while position.epoch < plan.epochs:
@@ -184,13 +194,17 @@ def steps(
         values, labels = data.train.block(chosen)
         factor = 1 - (1 - plan.final_rate) * done / total
         number = position.epoch * per_epoch + position.block
+        ends = position.block + 1 == per_epoch
+        before = _plastic(simulator) if measure and (ends or every == "block") else None
         result = simulator.run(Block(values, labels, factor, number))
         _check_weights(simulator, position)
         metrics = _rates(simulator, result.counts)
         position = Position(position.epoch, position.block + 1, position.trial + len(chosen))
-        if position.block == per_epoch:
+        if ends:
             position = Position(position.epoch + 1, 0, position.trial)
-            metrics |= _test(simulator, data, position.epoch, closely)
+            metrics |= _test(simulator, data, position.epoch)
+        if measure and before is not None:
+            metrics |= measure(simulator, position, before)
         yield Step(position, metrics)
 
 
@@ -230,19 +244,12 @@ def _block(simulator: Simulator, plan: Plan, n_train: int) -> int:
     return max(batch, plan.block - plan.block % batch)
 
 
-def _test(simulator: Simulator, data: Dataset, epoch: int, closely: bool) -> dict[str, float]:
-    found = {"test_accuracy": evaluate(simulator, data.test, index=-(1 + epoch)).accuracy}
-    if closely:
-        found["train_accuracy"] = evaluate(simulator, data.train, index=-(1 + epoch)).accuracy
-        if simulator.network.feedback is not None and not simulator.network.is_spiking:
-            values, labels = data.test.block(slice(0, PROBE))
-            angles = angles_to_backpropagation(simulator, Block(values, labels))
-            found |= {f"angle_{name}": angle for name, angle in angles.items()}
-    return found
+def _test(simulator: Simulator, data: Dataset, epoch: int) -> dict[str, float]:
+    return {"test_accuracy": evaluate(simulator, data.test, index=-(1 + epoch)).accuracy}
 
 
-PROBE = 500
-"""Number of test samples over which the angle to backpropagation is measured."""
+def _plastic(simulator: Simulator) -> dict[str, np.ndarray]:
+    return {p.name: simulator.weights(p) for p in simulator.network.plastic}
 
 
 def _rates(simulator: Simulator, counts: Mapping[str, np.ndarray]) -> dict[str, float]:

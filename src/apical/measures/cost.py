@@ -1,0 +1,300 @@
+"""What a network costs: memory, sparsity and operations, with the names of NeuroBench.
+
+Definitions are those of NeuroBench (Yik et al. 2025, arXiv:2304.04640; as its harness works them
+out, github.com/NeuroBench/neurobench): an operation is one weight meeting one presynaptic signal in
+one time step; it is effective if neither is 0, an accumulate (AC) where all signals of the
+population are -1, 0 or 1, as spikes are, else a multiply-accumulate (MAC). Biases are not counted.
+NeuroBench knows inference alone; what learning adds is counted apart, in the same way.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from apical.error_neurons import ErrorNeurons
+from apical.errors import DataError
+from apical.measures.updates import Moments, products, rule_of
+from apical.network import Network
+from apical.populations import Population
+from apical.projections import Projection
+from apical.rates import Bias
+from apical.records import Records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Weights = Mapping[str, np.ndarray]
+Phase = Literal["inference", "learning"]
+
+
+def footprint(network: Network, state: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """Return the memory that a network takes [bytes].
+
+    Parameters
+    ----------
+    network
+        The description.
+    state
+        ``simulator.state``: all weights and variables, ``<projection or population>.<variable>``.
+
+    Returns
+    -------
+    dict
+        ``Footprint``, as in NeuroBench weights and variables of everything that inference needs,
+        and ``learning_Footprint``, what learning needs besides: feedback synapses, error neurons
+        and the synapses onto them, dendrites (``teach``), the traces ``x`` of neurons that spike,
+        and what synapses hold besides their weight.
+    """
+    found = {"Footprint": 0, "learning_Footprint": 0}
+    for name, values in state.items():
+        found[f"{'learning_' * _learns(network, name)}Footprint"] += np.asarray(values).nbytes
+    return found
+
+
+def _learns(network: Network, name: str) -> bool:
+    """Say whether a variable of the state is there for learning alone."""
+    owner, _, variable = name.partition(".")
+    population = next((p for p in network.populations if p.name == owner), None)
+    if population is None:
+        return variable != "w" or _serves_learning(network.projection(owner))
+    trace = variable == "x" and population.is_spiking
+    return isinstance(population, ErrorNeurons) or variable == "teach" or trace
+
+
+def _serves_learning(projection: Projection) -> bool:
+    to_error = isinstance(projection.post, ErrorNeurons)
+    return to_error or "drive" not in projection.carries
+
+
+def connection_sparsity(network: Network, weights: Weights) -> float:
+    """Return NeuroBench's ConnectionSparsity, the share of forward weights that are 0.
+
+    Parameters
+    ----------
+    network
+        The description.
+    weights
+        W by name of projection, shape (n_pre, n_post).
+    """
+    zeros = sum(int(np.count_nonzero(np.asarray(weights[p.name]) == 0)) for p in network.forward)
+    return zeros / sum(int(np.prod(p.shape)) for p in network.forward)
+
+
+def activation_sparsity(network: Network, records: Records) -> dict[str, float]:
+    """Return NeuroBench's ActivationSparsity: the share of activities that are 0.
+
+    Over all trials, all time steps and all neurons that forward projections reach; what the
+    stimulus and error neurons do does not count.
+
+    Parameters
+    ----------
+    network
+        The description.
+    records
+        What it did: spikes, or activity ``x`` where populations are graded.
+
+    Returns
+    -------
+    dict
+        ``ActivationSparsity``, and ``ActivationSparsity_<population>`` for each of them.
+    """
+    reached = list(dict.fromkeys(p.post for p in network.forward))
+    active = [float(_active(records, p, "x").sum()) for p in reached]
+    places = [len(records) * _steps(records, p, "x") * p.size for p in reached]
+    each = {
+        f"ActivationSparsity_{p.name}": 1 - a / n
+        for p, a, n in zip(reached, active, places, strict=True)
+    }
+    return {"ActivationSparsity": 1 - sum(active) / sum(places), **each}
+
+
+def synaptic_operations(network: Network, weights: Weights, records: Records) -> "pd.DataFrame":
+    """Return what crosses the synapses of each projection in a trial.
+
+    Parameters
+    ----------
+    network
+        The description.
+    weights
+        W by name of projection, shape (n_pre, n_post).
+    records
+        What the network did; of graded populations also the signals they send (``delta``).
+
+    Returns
+    -------
+    DataFrame
+        A row for each projection (two where it carries two signals), biases left out:
+        ``phase`` (``"inference"`` for what drives neurons, ``"learning"`` for what reaches
+        dendrites and error neurons), ``kind`` (``"AC"`` or ``"MAC"``), and, in the mean over
+        trials, ``effective`` operations, ``dense`` ones (all weights in all time steps), and
+        ``events``: signals other than 0 times the synapses they reach. Plastic synapses are there
+        whatever their weight, fixed ones if it is not 0.
+    """
+    import pandas as pd
+
+    rows = []
+    for p in network.projections:
+        for target, signal in p.carries.items():
+            if isinstance(p.pre, Bias):
+                continue
+            active = _active(records, p.pre, signal) / len(records)
+            reached = np.count_nonzero(np.asarray(weights[p.name]), axis=1)
+            learns = target != "drive" or isinstance(p.post, ErrorNeurons)
+            rows.append({
+                "projection": p.name, "signal": signal,
+                "phase": "learning" if learns else "inference",
+                "kind": "AC" if _is_binary(records, p.pre, signal) else "MAC",
+                "effective": float(active @ reached),
+                "dense": float(_steps(records, p.pre, signal) * p.pre.size * p.post.size),
+                "events": float(active.sum() * p.post.size if p.rule else active @ reached),
+            })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True)
+class Updates:
+    """Updates of the weights of a projection in a trial, in the mean over trials.
+
+    Parameters
+    ----------
+    projection
+        Its name.
+    effective
+        Those that are not 0.
+    dense
+        All that the rule is carried out for: every synapse when a trial ends; every synapse onto a
+        neuron while it has feedback, in every time step; every synapse that a spike crosses.
+    """
+
+    projection: str
+    effective: float
+    dense: float
+
+
+def weight_updates(network: Network, records: Records) -> list[Updates]:
+    """Return how many weights learning changes in a trial, for each plastic projection.
+
+    As if each trial learned alone: trials that learn together on device ``array`` share one
+    update. Where a rule is a sum of products, an update counts once for each that is not 0, up to
+    all of `dense`.
+
+    Parameters
+    ----------
+    network
+        The description.
+    records
+        What it did, with the signals of `apical.measures.updates.update_signals`; error neurons
+        were shown the labels.
+    """
+    return [_updates(p, records) for p in network.plastic]
+
+
+def _updates(projection: Projection, records: Records) -> Updates:
+    rule, moments = rule_of(projection), Moments(records, rule_of(projection))
+    n_pre, n_post = projection.shape
+    if rule.when == "trial":
+        dense = float(len(records) * n_pre * n_post)
+    elif rule.when == "feedback":
+        dense = float(np.count_nonzero(moments.signal(projection.post, "teach"))) * n_pre
+    else:
+        dense = float(moments.spikes(projection.pre).sum()) * n_post
+    effective = sum(
+        float(np.count_nonzero(pre, axis=1) @ np.count_nonzero(post, axis=1))
+        for _, pre, post in products(projection, records)
+    )
+    n = len(records)
+    return Updates(projection.name, min(effective, dense) / n, dense / n)
+
+
+def cost(
+    network: Network, weights: Weights, records: Records, state: Mapping[str, np.ndarray]
+) -> dict[str, float]:
+    """Return what a network costs, in NeuroBench's names.
+
+    Parameters
+    ----------
+    network
+        The description.
+    weights
+        W by name of projection, shape (n_pre, n_post).
+    records
+        What the network did on trials, with the signals of
+        `apical.measures.updates.update_signals`; error neurons were shown the labels.
+    state
+        ``simulator.state``.
+
+    Returns
+    -------
+    dict
+        ``Footprint`` [bytes], ``ConnectionSparsity``, ``ActivationSparsity``, and for each trial
+        ``Effective_MACs``, ``Effective_ACs`` and ``Dense`` operations, ``events`` (signals times
+        the synapses they reach) and ``spikes``, all of inference. The names that begin with
+        ``learning_`` are what learning adds (``learning_spikes`` are those of error neurons);
+        ``weight_updates`` and ``weight_updates_dense`` are those of `weight_updates`, summed.
+
+    Raises
+    ------
+    DataError
+        If spikes or signals were not recorded.
+    """
+    updates = weight_updates(network, records)
+    return {
+        **footprint(network, state),
+        "ConnectionSparsity": connection_sparsity(network, weights),
+        "ActivationSparsity": activation_sparsity(network, records)["ActivationSparsity"],
+        **dict(_operations(synaptic_operations(network, weights, records))),
+        **_spikes(network, records),
+        "weight_updates": sum(u.effective for u in updates),
+        "weight_updates_dense": sum(u.dense for u in updates),
+    }
+
+
+def _operations(table: "pd.DataFrame") -> Iterator[tuple[str, float]]:
+    for phase, prefix in (("inference", ""), ("learning", "learning_")):
+        rows = table[table["phase"] == phase]
+        for kind in ("MAC", "AC"):
+            effective = rows.loc[rows["kind"] == kind, "effective"]
+            yield f"{prefix}Effective_{kind}s", float(effective.sum())
+        yield f"{prefix}Dense", float(rows["dense"].sum())
+        yield f"{prefix}events", float(rows["events"].sum())
+
+
+def _spikes(network: Network, records: Records) -> dict[str, float]:
+    found = {"spikes": 0.0, "learning_spikes": 0.0}
+    for p in network.populations:
+        if p.is_spiking:
+            prefix = "learning_" * isinstance(p, ErrorNeurons)
+            found[f"{prefix}spikes"] += float(records.counts(p.name).sum()) / len(records)
+    return found
+
+
+def _active(records: Records, population: Population, signal: str) -> np.ndarray:
+    """Return in how many time steps of all trials each neuron sends something, shape (n,)."""
+    if population.is_spiking:
+        return records.counts(population.name).sum(axis=0)
+    return np.count_nonzero(_signal(records, population, signal), axis=(0, 1))
+
+
+def _steps(records: Records, population: Population, signal: str) -> int:
+    """Return the time steps of a trial; one where all is settled."""
+    if population.is_spiking:
+        return round(records.duration / records.dt)
+    return _signal(records, population, signal).shape[1]
+
+
+def _is_binary(records: Records, population: Population, signal: str) -> bool:
+    if population.is_spiking:
+        return True
+    return bool(np.isin(_signal(records, population, signal), (-1, 0, 1)).all())
+
+
+def _signal(records: Records, population: Population, signal: str) -> np.ndarray:
+    name = f"{population.name}.{signal}"
+    if name not in records.signals:
+        raise DataError(
+            f"These records lack the signal {name!r}, which crosses synapses; record it with "
+            f"'apical record RUN --signals {signal}'."
+        )
+    return records.signals[name]

@@ -1,0 +1,251 @@
+"""What learning rules ask of weights, worked out from recorded signals.
+
+A rule reads signals of the two neurons that a synapse joins. Where these were recorded at every
+time step, what the rule asked for is a matrix product, and so is what it would have asked for had
+other feedback arrived, for instance that of backpropagation.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from apical.devices.arrays.numpy_library import NumpyLibrary
+from apical.errors import DataError, WiringError
+from apical.expressions import names_in
+from apical.network import Network
+from apical.populations import Population
+from apical.projections import Projection
+from apical.rates import Bias
+from apical.records import Records
+from apical.rules import LearningRule
+from apical.terms import Term, compiled, terms
+
+_FUNCTIONS = NumpyLibrary.operations
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Signals at the moments at which a rule acts.
+
+    Parameters
+    ----------
+    records
+        What the network did; error neurons were shown the labels.
+    rule
+        The rule: one moment in each trial if it acts when a trial ends, else every time step from
+        its onset on.
+    """
+
+    records: Records
+    rule: LearningRule
+
+    @property
+    def n(self) -> int:
+        """Number of moments."""
+        if self.rule.when == "trial":
+            return len(self.records)
+        steps = round(self.records.duration / self.records.dt)
+        return len(self.records) * (steps - round(self.rule.onset / self.records.dt))
+
+    def signal(self, population: Population, name: str) -> np.ndarray:
+        """Return a signal, shape (n_moments, n).
+
+        A trace ``x`` within a trial is what a rule sees: before the spike of the same time step.
+
+        Raises
+        ------
+        DataError
+            If it was not recorded.
+        """
+        if isinstance(population, Bias):
+            return np.ones((self.n, 1), np.float32)
+        full = f"{population.name}.{name}"
+        if full not in self.records.signals:
+            raise DataError(
+                f"These records lack the signal {full!r}, which is needed to work out what "
+                f"{self.rule.name!r} asks for; record it, as update_signals(network) says."
+            )
+        values = self._taken(self.records.signals[full])
+        if name == "x" and self.rule.when != "trial" and population.is_spiking:
+            return values - self.spikes(population)
+        return values
+
+    def spikes(self, population: Population) -> np.ndarray:
+        """Return which neurons spike, 0 or 1, shape (n_moments, n)."""
+        records = self.records
+        if population.name not in records.spikes:
+            records.counts(population.name)  # says what is missing
+        found = records.spikes[population.name]
+        steps = round(records.duration / records.dt)
+        raster = np.zeros((len(records), steps, population.size), np.float32)
+        raster[found.trial, np.rint(found.time / records.dt).astype(int), found.unit] = 1
+        return self._taken(raster)
+
+    def _taken(self, values: np.ndarray) -> np.ndarray:
+        if self.rule.when == "trial":
+            return values[:, -1]
+        first = round(self.rule.onset / self.records.dt)
+        return values[:, first:].reshape(-1, values.shape[2])
+
+
+def rule_of(projection: Projection) -> LearningRule:
+    """Return the rule of a projection.
+
+    Raises
+    ------
+    WiringError
+        If it has none.
+    """
+    if projection.rule is None:
+        raise WiringError(
+            f"Projection {projection.name!r} has no learning rule, so nothing is asked of its "
+            "weights; name a plastic one."
+        )
+    return projection.rule
+
+
+def update_signals(network: Network) -> tuple[str, ...]:
+    """Return the signals to record so that `update` can be worked out, and backpropagation's."""
+    read = {name.rpartition("_")[0] for p in network.plastic for name in rule_of(p).signals}
+    carried = {signal for p in network.projections for signal in p.carries.values()}
+    offered = {signal for p in network.populations for signal in p.signals}
+    return tuple(sorted((read | carried | {"x", "gain", "teach"}) & offered))
+
+
+def update(
+    projection: Projection, w: np.ndarray, records: Records, teach: np.ndarray | None = None
+) -> np.ndarray:
+    """Return what a rule asks of its weights, the mean over trials, shape (n_pre, n_post).
+
+    Dynamics of the update (momentum, Adam), bounds and the learning factor of a trial are left
+    out. Exact for rules that act when a trial ends. For those that act within a trial, `gain` is
+    that after the time step, so after a spike of the same step, and weights are held.
+
+    Parameters
+    ----------
+    projection
+        What learns.
+    w
+        Its weights, shape (n_pre, n_post).
+    records
+        What the network did at these weights, learning off, with the signals of
+        `update_signals`; error neurons were shown the labels.
+    teach
+        Feedback to put in place of that which arrived, shape (n_moments, n_post); None for that.
+
+    Raises
+    ------
+    DataError
+        If a signal was not recorded.
+    DeviceError
+        If the rule is no sum of matrix products.
+    """
+    total = np.zeros(projection.shape)
+    for term, pre, post in products(projection, records, teach):
+        acts = post.any(axis=1)
+        asked = pre[acts].T @ post[acts]
+        weigh = compiled(term.synapse, _FUNCTIONS)
+        total += weigh({**rule_of(projection).parameters, "w": w}) * asked
+    return total / len(records)
+
+
+def products(
+    projection: Projection, records: Records, teach: np.ndarray | None = None
+) -> Iterator[tuple[Term, np.ndarray, np.ndarray]]:
+    """Yield each product that a rule is the sum of, and what the two neurons bring to it.
+
+    Parameters
+    ----------
+    projection, records, teach
+        As in `update`.
+
+    Yields
+    ------
+    tuple
+        The term, and two arrays, shape (n_moments, n_pre) and (n_moments, n_post). They are 0
+        where the rule does not act: without a presynaptic spike, or without feedback, if it waits
+        for those.
+    """
+    rule = rule_of(projection)
+    moments = Moments(records, rule)
+    arrived = _Arrived(moments, projection.post, teach)
+    for term in terms(rule.update):
+        pre = _factor(term.pre, "_pre", rule, lambda name: moments.signal(projection.pre, name))
+        post = _factor(term.post, "_post", rule, arrived.signal)
+        pre = np.broadcast_to(pre, (moments.n, projection.pre.size))
+        post = np.broadcast_to(post, (moments.n, projection.post.size))
+        if rule.when == "spike":
+            pre = pre * moments.spikes(projection.pre)
+        elif rule.when == "feedback":
+            post = post * (arrived.signal("teach") != 0)
+        yield term, pre, post
+
+
+def backpropagated(
+    network: Network, weights: Mapping[str, np.ndarray], moments: Moments, population: Population
+) -> np.ndarray:
+    """Return what would arrive at a population if feedback were the forward weights read backwards.
+
+    From the output's own feedback down: ``teach = sum over p of (gain * teach)[p.post] @ W[p].T``
+    over the forward projections ``p`` that leave the population (Rumelhart, Hinton & Williams
+    1986, doi:10.1038/323533a0), every `gain` being the signal of the neuron itself. Nothing is
+    carried from one time step to another, and recurrent paths are left out.
+
+    Parameters
+    ----------
+    network
+        The description.
+    weights
+        W by name of projection, shape (n_pre, n_post).
+    moments
+        Signals, with `gain` and `teach`.
+    population
+        A population below the output.
+
+    Returns
+    -------
+    array
+        Shape (n_moments, n).
+    """
+    return _below(network, weights, moments, population, ())
+
+
+def _below(
+    network: Network, weights: Mapping[str, np.ndarray], moments: Moments,
+    population: Population, path: tuple[Population, ...],
+) -> np.ndarray:  # fmt: skip
+    total = np.zeros((moments.n, population.size), np.float32)
+    for p in network.forward:
+        if p.pre is not population or p.post in path or p.post is population:
+            continue
+        if p.post is network.output:
+            teach = moments.signal(p.post, "teach")
+        else:
+            teach = _below(network, weights, moments, p.post, (*path, population))
+        w = np.asarray(weights[p.name], np.float32)
+        total += (moments.signal(p.post, "gain") * teach) @ w.T
+    return total
+
+
+@dataclass(frozen=True)
+class _Arrived:
+    """Signals of a postsynaptic population, with other feedback where that is given."""
+
+    moments: Moments
+    population: Population
+    teach: np.ndarray | None
+
+    def signal(self, name: str) -> np.ndarray:
+        if self.teach is not None and name == "teach":
+            return self.teach
+        if self.teach is not None and name == "delta":
+            return self.moments.signal(self.population, "gain") * self.teach
+        return self.moments.signal(self.population, name)
+
+
+def _factor(tree: Any, end: str, rule: LearningRule, signal: Any) -> np.ndarray:
+    """Return what one neuron brings to a product: an array, or the number 1."""
+    values = {name: signal(name.removesuffix(end)) for name in names_in(tree) if name.endswith(end)}
+    return np.asarray(compiled(tree, _FUNCTIONS)({**rule.parameters, **values}))
