@@ -492,7 +492,10 @@ def graph_of_nothing() -> object:
         (lambda: plotting.raster_of(some_records(), -1), "trial: needs .* from 0, got -1"),
         (lambda: plotting.raster_of(some_records(), "a"), "trial: needs .* got 'a'"),
         (lambda: plotting.raster_of(some_records(), 0, ["error"]), "no spikes of 'error'"),
-        (lambda: plotting.raster_of(some_records(), 0, []), "spikes: needs populations"),
+        (
+            lambda: plotting.raster_of(some_records(), 0, []),
+            "populations: needs one whose spikes were",
+        ),
         (traces(population="error"), "no signal 'error.v'"),
         (traces(signals=["I"]), "no signal 'hidden.I'"),
         (traces(signals="v"), r"signals: needs a list of names, got 'v'; give for instance"),

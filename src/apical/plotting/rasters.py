@@ -109,6 +109,9 @@ def raster_of(
     """
     trial = one_trial(records, trial)
     names = list(records.spikes) if populations is None else list(populations)
+    if not names:
+        do = "record one that spikes; traces draws graded activity"
+        refuse("populations", "one whose spikes were recorded", "none", do)
     for name in names:
         records.counts(name)  # says what is missing
     shown = {name: records.spikes[name].of_trial(trial) for name in names}
