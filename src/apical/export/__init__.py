@@ -1,0 +1,149 @@
+"""Records as files that neuroscientists read: NWB, NIX, SONATA, and long tables."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas
+
+from apical.errors import DataError, RunError
+from apical.export import nix, nwb, session, sonata, tables
+from apical.export.names import ABOUT, FORMATS
+from apical.records import Records
+
+__all__ = ["FORMATS", "export"]
+
+_SUFFIXES = {"nwb": ".nwb", "nix": ".nix"}
+"""Formats of one file; all others are folders."""
+
+
+def export(
+    records: Records, format: str, path: str | Path, *,
+    metrics: pandas.DataFrame | None = None, overwrite: bool = False,
+) -> Path:  # fmt: skip
+    """Write what a network did on trials, for the tools that recordings are read with.
+
+    Every format holds spikes, units, trials and signals over time, says that they were simulated,
+    and carries `Records.about`: versions, configuration, seed, licence of the data, and the
+    citation of each rule. What is at the path is whole, or not there.
+
+    Parameters
+    ----------
+    records
+        What to write.
+    format
+        ``"nwb"`` (one file: NWB 2), ``"nix"`` (one file: NIX, as Neo lays it out), ``"sonata"``
+        (a folder: SONATA nodes, spikes and reports), ``"parquet"`` or ``"csv"`` (a folder of long
+        tables).
+    path
+        The file, which must end in ``.nwb`` or ``.nix``, or the folder.
+    metrics
+        What was measured while the network learned, as in ``metrics.csv`` of a run: columns
+        run, seed, epoch, block, trial, metric, value.
+    overwrite
+        Whether to replace what is at the path.
+
+    Returns
+    -------
+    Path
+        The file or the folder.
+
+    Raises
+    ------
+    DataError
+        If the format is not known, the path does not suit it, a library that it needs is not
+        installed, or the records or metrics are not whole.
+    RunError
+        If there is something at the path already, or it cannot be written.
+    """
+    if format not in FORMATS:
+        raise DataError(f"There is no format {format!r}; choose one of {', '.join(FORMATS)}.")
+    target = Path(path)
+    suffix = _SUFFIXES.get(format)
+    if suffix and target.suffix != suffix:
+        raise DataError(f"A file of format {format} ends in {suffix!r}, but got {str(target)!r}.")
+    session.check(records)
+    _check_metrics(metrics)
+    with _whole(target, overwrite, folder=suffix is None) as part:
+        _writer(format)(records, part, metrics)
+    return target
+
+
+def _writer(format: str) -> Callable[[Records, Path, pandas.DataFrame | None], None]:
+    match format:
+        case "nwb":
+            return nwb.write
+        case "nix":
+            return nix.write
+        case "sonata":
+            return sonata.write
+        case "parquet":
+            return tables.write_parquet
+        case _:
+            return tables.write_csv
+
+
+def _check_metrics(metrics: pandas.DataFrame | None) -> None:
+    missing = [name for name in tables.METRICS if metrics is not None and name not in metrics]
+    if missing:
+        raise DataError(
+            f"The table of metrics has no column {missing[0]!r}; it needs "
+            f"{', '.join(tables.METRICS)}, as in metrics.csv of a run."
+        )
+
+
+@contextmanager
+def _whole(target: Path, overwrite: bool, folder: bool) -> Iterator[Path]:
+    """Yield a path beside the target, and move what is written there to it if all went well."""
+    _check_target(target, overwrite, folder)
+    part = target.with_name(f".{os.getpid()}.part.{target.name}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if folder:
+            part.mkdir()
+        yield part
+        old = part.with_name(f"{part.name}.old")
+        if folder and target.exists():  # a folder that holds something cannot be replaced at once
+            os.replace(target, old)
+        os.replace(part, target)
+        _remove(old)
+    except OSError as error:
+        raise RunError(f"{target} cannot be written: {error.strerror or error}.") from None
+    finally:
+        _remove(part)
+
+
+def _check_target(target: Path, overwrite: bool, folder: bool) -> None:
+    if not target.name:
+        raise DataError(f"{str(target)!r} names no file or folder to write.")
+    if not (target.exists() or target.is_symlink()):
+        return
+    if not overwrite:
+        raise RunError(f"{target} exists already; give another path, or ask to overwrite it.")
+    if target.is_symlink() or target.is_dir() != folder or (folder and not _is_ours(target)):
+        raise RunError(
+            f"{target} is not an export of this form, so it is not overwritten; remove it, or "
+            "give another path."
+        )
+
+
+def _is_ours(folder: Path) -> bool:
+    """Say whether a folder is empty or was written by `export`: nothing else is ever removed."""
+    try:
+        about: Any = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        return about["simulated"] is True and "apical" in about["exported_with"]
+    except FileNotFoundError:
+        return not any(folder.iterdir())
+    except (ValueError, KeyError, TypeError, OSError):
+        return False
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

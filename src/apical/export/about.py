@@ -1,0 +1,130 @@
+"""Where exported data come from, in words and as plain data: every file carries it."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from apical.records import Records
+
+SIMULATED = (
+    "Simulated data: made by an artificial neural network in a computer. No animal, no electrode "
+    "and no recording device took part."
+)
+"""What every file says of itself."""
+
+
+def provenance(records: Records, form: str, libraries: Iterable[str] = ()) -> dict[str, Any]:
+    """Return where records come from, as plain data.
+
+    Parameters
+    ----------
+    records
+        What is exported.
+    form
+        The format of the file.
+    libraries
+        Distributions that write it, whose versions are noted.
+    """
+    about = dict(records.about)
+    return {
+        "simulated": True,
+        "statement": SIMULATED,
+        "format": form,
+        "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "exported_with": {name: version(name) for name in ("apical", "numpy", *libraries)},
+        "trials": len(records),
+        "trial_duration_ms": records.duration,
+        "time_step_ms": records.dt,
+        "populations": {
+            name: {
+                "units": len(units),
+                "kind": units.kind,
+                "spikes_recorded": name in records.spikes,
+            }
+            for name, units in records.units.items()
+        },
+        "signals": list(records.signals),
+        "licence_of_the_stimuli": licence(about),
+        "citations": citations(about),
+        "about": about,
+    }
+
+
+def as_text(data: Mapping[str, Any]) -> str:
+    """Return plain data as JSON; numbers of NumPy become plain ones."""
+    return json.dumps(data, indent=1, default=_plain)
+
+
+def citations(about: Mapping[str, Any]) -> list[str]:
+    """Return the source of each learning rule, and of the feedback, once each."""
+    found = [
+        f"Learning rule {rule.get('name', '')}: {rule['source']}"
+        for rule in about.get("rules") or ()
+        if rule.get("source")
+    ]
+    feedback = about.get("feedback") or {}
+    if feedback.get("source"):
+        found.append(f"Feedback {feedback.get('name', '')}: {feedback['source']}")
+    return list(dict.fromkeys(found))
+
+
+def dois(about: Mapping[str, Any]) -> list[str]:
+    """Return the DOIs in the citations, each as ``doi:10...``."""
+    found = re.findall(r"\b10\.\d{4,9}/[^\s,;\"'<>]+", " ".join(citations(about)))
+    return [f"doi:{doi}" for doi in dict.fromkeys(doi.rstrip(".)]") for doi in found)]
+
+
+def licence(about: Mapping[str, Any]) -> str:
+    """Return the licence of the data set, or that none is known."""
+    return str(about.get("licence") or "not stated")
+
+
+def title(about: Mapping[str, Any]) -> str:
+    """Return the name of the run, or of the model, or of neither."""
+    return str(about.get("run") or about.get("model") or "records")
+
+
+def story(records: Records) -> str:
+    """Return what was simulated, in a few sentences."""
+    about = records.about
+    model, data = about.get("model", "not stated"), about.get("dataset", "not stated")
+    doc = " ".join(str(about.get("model_doc") or "").split())
+    return " ".join(
+        filter(
+            None,
+            (
+                SIMULATED,
+                f"Model: {model}." if not doc else f"Model: {model} ({doc.rstrip('.')}).",
+                f"Stimuli: {len(records)} samples of the data set {data}, shown for "
+                f"{records.duration:g} ms each, with learning off "
+                f"(licence of the data: {licence(about)}).",
+                f"Seed: {about.get('seed', 'not stated')}.",
+                f"Time step: {records.dt:g} ms.",
+                *(f"{citation.rstrip('.')}." for citation in citations(about)),
+            ),
+        )
+    )
+
+
+def axis(records: Records) -> str:
+    """Return how trials lie on the one time axis of a session."""
+    return (
+        "Trials are laid one after another on one time axis: trial k, counted from 0, starts at "
+        f"k * {records.duration / 1e3:g} s and lasts {records.duration / 1e3:g} s."
+    )
+
+
+def created(about: Mapping[str, Any]) -> datetime | None:
+    """Return when the records were made; None if that is not known, or not a time."""
+    try:
+        time = datetime.fromisoformat(str(about["created"]))
+    except (KeyError, ValueError):
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)

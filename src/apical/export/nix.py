@@ -1,0 +1,167 @@
+"""Records as a NIX file that Neo reads: a block, a segment a trial, trains and signals in it.
+
+The file is laid out as `neo.io.NixIO` does it (tests hold the two against each other, as Neo reads
+them), but written directly: NixIO takes 23 ms and 23 kB for each spike train, this some 0.2 ms and
+2 kB. It writes trial by trial, and what is the same in all trials once: the section that says which
+unit a train is of, the empty array of those that are silent, and the time axis of a signal.
+
+Source of the format: Stoewer et al. 2014, Neuroinformatics 2014,
+doi:10.3389/conf.fninf.2014.18.00027; of the objects: Garcia et al. 2014, Front. Neuroinform. 8:10,
+doi:10.3389/fninf.2014.00010.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+
+from apical.export import about, session
+from apical.export.nix_file import Entity, NixFile
+from apical.extras import library
+from apical.records import Records, Spikes
+
+_TRAIN, _SIGNAL = "neo.spiketrain", "neo.analogsignal"
+_LONGEST = 10_000
+"""Characters of a description: attributes in HDF5 end at 64 kB."""
+
+
+def write(records: Records, path: Path, metrics: pandas.DataFrame | None) -> None:
+    """Write a NIX file.
+
+    Raises
+    ------
+    DataError
+        If neo or nixio is not installed.
+    """
+    nixio, neo = library("nixio", "nix"), library("neo", "nix")
+    with nixio.File.open(str(path), nixio.FileMode.Overwrite) as file:
+        file.create_section("neo", "neo.metadata")["version"] = neo.__version__
+    with library("h5py", "nix").File(path, "r+", libver=("v108", "latest")) as file:
+        nix = NixFile(file)
+        block, section = _block(nix, records, metrics)
+        trains = _sections_of_trains(nix, records, section)
+        silent = nix.entity(block["data_arrays"], "silent.times", f"{_TRAIN}.times", unit="ms")
+        nix.data(silent, np.zeros(0))
+        for trial in range(len(records)):
+            segment, inner = _segment(nix, records, trial, block["groups"], section)
+            _add_trains(nix, records, trial, block, segment["multi_tags"], trains, silent)
+            _add_signals(nix, records, trial, block, segment["data_arrays"], inner)
+
+
+def _block(
+    nix: NixFile, records: Records, metrics: pandas.DataFrame | None
+) -> tuple[dict[str, Any], Any]:
+    """Return the containers of a new block, and its section of metadata."""
+    origin = records.about
+    name = f"neo.block.{uuid.uuid4().hex}"
+    block = nix.entity(
+        nix.root("data"), name, "neo.block", created=about.created(origin),
+        definition=f"{about.story(records)} {about.axis(records)}"[:_LONGEST],
+    ).group  # fmt: skip
+    section = nix.section(
+        nix.root("metadata"), name, "neo.block.metadata",
+        neo_name=about.title(origin),
+        simulated="yes",
+        licence_of_the_stimuli=about.licence(origin),
+        citations=about.citations(origin),
+        about=about.as_text(about.provenance(records, "nix", ("neo", "nixio", "h5py"))),
+    )  # fmt: skip
+    if metrics is not None:
+        nix.property(section, "metrics", metrics.to_csv(index=False, lineterminator="\n"))
+    nix.link(block, "metadata", section)
+    names = ("groups", "data_arrays", "multi_tags")
+    return {name: nix.group(block, name) for name in names}, section
+
+
+def _segment(
+    nix: NixFile, records: Records, trial: int, groups: Any, parent: Any
+) -> tuple[dict[str, Any], Any]:
+    """Return the containers of the segment of a trial, and its section of metadata."""
+    name = f"neo.segment.{trial}"
+    segment = nix.entity(
+        groups, name, "neo.segment", created=about.created(records.about)
+    ).group  # fmt: skip
+    section = nix.section(
+        nix.group(parent, "sections"), name, "neo.segment.metadata",
+        neo_name=f"trial {trial}",
+        trial=trial,
+        label=int(records.labels[trial]),
+        decision=int(records.decisions[trial]),
+        correct="yes" if records.correct[trial] else "no",
+        sample=int(records.samples[trial]),
+        stimulus=np.asarray(records.values[trial], np.float64),
+    )  # fmt: skip
+    nix.property(section, "onset", trial * float(records.duration), unit="ms")
+    nix.link(segment, "metadata", section)
+    return {name: nix.group(segment, name) for name in ("data_arrays", "multi_tags")}, section
+
+
+def _sections_of_trains(nix: NixFile, records: Records, parent: Any) -> dict[str, list[Any]]:
+    """Return the sections that say which unit a train is of, by population that spikes."""
+    made: dict[str, list[Any]] = {}
+    sections = nix.group(parent, "sections")
+    for name in session.populations_of(records)[0]:
+        made[name] = []
+        for unit, sign in enumerate(np.asarray(records.units[name].signs).tolist()):
+            section = nix.section(
+                sections, f"{name}.{unit}", f"{_TRAIN}.metadata",
+                neo_name=f"{name}.{unit}", population=name, unit=unit, sign=int(sign),
+                kind=records.units[name].kind,
+            )  # fmt: skip
+            nix.property(section, "t_start", 0.0, unit="ms")
+            nix.property(section, "t_stop", float(records.duration), unit="ms")
+            made[name].append(section)
+    return made
+
+
+def _add_trains(
+    nix: NixFile, records: Records, trial: int, block: Mapping[str, Any], segment: Any,
+    sections: Mapping[str, Sequence[Any]], silent: Entity,
+) -> None:  # fmt: skip
+    for population, of_unit in sections.items():
+        times, ends = _by_unit(records.spikes[population].of_trial(trial), len(of_unit))
+        for unit, section in enumerate(of_unit):
+            name = f"{_TRAIN}.{population}.{trial}.{unit}"
+            own, positions = times[ends[unit] : ends[unit + 1]], silent
+            if len(own):
+                positions = nix.entity(
+                    block["data_arrays"], f"{name}.times", f"{_TRAIN}.times", unit="ms"
+                )
+                nix.data(positions, own)
+            train = nix.entity(block["multi_tags"], name, _TRAIN)
+            nix.link(train.group, "positions", positions.group)
+            nix.link(train.group, "metadata", section)
+            nix.refer(segment, train)
+
+
+def _by_unit(spikes: Spikes, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the times of spikes unit by unit, and where each begins, shape (n + 1,)."""
+    order = np.argsort(spikes.unit, kind="stable")
+    ends = np.cumsum([0, *np.bincount(spikes.unit, minlength=n)])
+    return np.asarray(spikes.time, np.float64)[order], ends
+
+
+def _add_signals(
+    nix: NixFile, records: Records, trial: int, block: Mapping[str, Any], segment: Any, parent: Any
+) -> None:
+    for signal, values in records.signals.items():
+        population, kind = session.split(signal)
+        start, step = session.sampling(records, values.shape[1])
+        name = f"{_SIGNAL}.{signal}.{trial}"
+        section = nix.section(
+            nix.group(parent, "sections"), name, f"{_SIGNAL}.metadata",
+            neo_name=signal, population=population, variable=kind,
+        )  # fmt: skip
+        nix.property(section, "t_start", start, unit="ms")
+        nix.property(section, "unit", np.arange(values.shape[2]), kind="ARRAYANNOTATION")
+        for unit in range(values.shape[2]):
+            channel = nix.entity(
+                block["data_arrays"], f"{name}.{unit}", _SIGNAL, unit="dimensionless"
+            )
+            nix.data(channel, values[trial, :, unit])
+            nix.time_axis(channel, signal, start, step)
+            nix.link(channel.group, "metadata", section)
+            nix.refer(segment, channel)

@@ -1,0 +1,138 @@
+"""The objects of a NIX file, written through the low level of HDF5: some 0.1 ms each.
+
+Format 1.2.1 of NIX in HDF5: an entity is a group with an id, a name, a type and two times; what it
+is made of and what it refers to are links; metadata are sections of properties.
+"""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from apical.extras import library
+
+Value = str | int | float | np.ndarray | list[str]
+
+
+class Entity(NamedTuple):
+    """An entity: its group, and the id by which others refer to it."""
+
+    group: Any
+    id: str
+
+
+class NixFile:
+    """Writes entities into an open HDF5 file that has the header of NIX.
+
+    Parameters
+    ----------
+    file
+        The file, opened with h5py.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._h5, self._file = library("h5py", "nix"), file
+        make, made = self._h5.h5p.create, self._h5.h5p
+        self._now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+        self._scalar = self._h5.h5s.create(self._h5.h5s.SCALAR)
+        self._texts: dict[int, Any] = {}
+        self._axes: dict[str, Any] = {}
+        self._ids = uuid.uuid4().int
+        # readers go through a group in the order in which it was filled
+        self._ordered = make(made.GROUP_CREATE)
+        self._ordered.set_link_creation_order(made.CRT_ORDER_TRACKED | made.CRT_ORDER_INDEXED)
+
+    def root(self, name: str) -> Any:
+        """Return a group at the top of the file."""
+        return self._file[name].id
+
+    def group(self, parent: Any, name: str) -> Any:
+        """Return a group below another, made if it is not there."""
+        key = name.encode()
+        if key in parent:
+            return self._h5.h5g.open(parent, key)
+        return self._h5.h5g.create(parent, key, gcpl=self._ordered)
+
+    def link(self, parent: Any, name: str, target: Any) -> None:
+        """Let a group have another one as a part."""
+        parent.links.create_hard(name.encode(), target, b".")
+
+    def refer(self, container: Any, entity: Entity) -> None:
+        """Let a container refer to an entity."""
+        self.link(container, entity.id, entity.group)
+
+    def entity(
+        self, container: Any, name: str, kind: str, *, unit: str = "", definition: str = "",
+        created: datetime | None = None,
+    ) -> Entity:  # fmt: skip
+        """Make an entity."""
+        group = self._h5.h5g.create(container, name.encode())
+        made = created.astimezone(UTC).strftime("%Y%m%dT%H%M%S") if created else self._now
+        entity = Entity(group, self._describe(group, name, made))
+        for key, text in (("type", kind), ("unit", unit), ("definition", definition)):
+            self._attribute(group, key, text)
+        return entity
+
+    def section(self, parent: Any, name: str, kind: str, /, **properties: Value) -> Any:
+        """Make a section of metadata below another one, or at the top, and return its group."""
+        section = self.entity(parent, name, kind).group
+        for key, value in properties.items():
+            self.property(section, key, value)
+        return section
+
+    def property(
+        self, section: Any, name: str, value: Value, *, unit: str = "", kind: str = ""
+    ) -> None:
+        """Add a property to a section; one without values is left out."""
+        values = np.atleast_1d(np.asarray(value))
+        if values.dtype.kind == "U":
+            values = values.astype(self._h5.string_dtype())
+        if not len(values):
+            return
+        group = self.group(section, "properties")
+        made = self._h5.Group(group).create_dataset(name, data=values).id
+        self._describe(made, name, self._now)
+        self._attribute(made, "unit", unit)
+        self._attribute(made, "type", kind)
+
+    def data(self, array: Entity, values: np.ndarray) -> None:
+        """Give a data array its values, shape (n,)."""
+        values = np.ascontiguousarray(values)
+        h5 = self._h5
+        kind, space = h5.h5t.py_create(values.dtype), h5.h5s.create_simple(values.shape)
+        made = h5.h5d.create(array.group, b"data", kind, space)
+        if len(values):
+            made.write(h5.h5s.ALL, h5.h5s.ALL, values)
+
+    def time_axis(self, array: Entity, key: str, start: float, step: float) -> None:
+        """Give a data array an axis of times [ms]; all with the same key share one."""
+        if key in self._axes:
+            return self.link(array.group, "dimensions", self._axes[key])
+        self._axes[key] = self.group(array.group, "dimensions")
+        axis = self._h5.Group(self.group(self._axes[key], "1"))
+        axis.attrs.update(dimension_type="sample", label="time", unit="ms")
+        axis.attrs.update(sampling_interval=float(step), offset=float(start))
+        return None
+
+    def _describe(self, made: Any, name: str, created: str) -> str:
+        self._ids = (self._ids + 1) % (1 << 128)
+        own = str(uuid.UUID(int=self._ids))
+        for key, text in (
+            ("entity_id", own), ("name", name), ("created_at", created), ("updated_at", self._now),
+        ):  # fmt: skip
+            self._attribute(made, key, text)
+        return own
+
+    def _attribute(self, made: Any, name: str, text: str) -> None:
+        raw, h5 = text.encode(), self._h5
+        if not raw:
+            return
+        kind = self._texts.get(len(raw))
+        if kind is None:
+            kind = h5.h5t.C_S1.copy()
+            kind.set_size(len(raw))
+            kind.set_cset(h5.h5t.CSET_UTF8)
+            self._texts[len(raw)] = kind
+        attribute = h5.h5a.create(made, name.encode(), kind, self._scalar)
+        attribute.write(np.array(raw, dtype=f"S{len(raw)}"), kind)

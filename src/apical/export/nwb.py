@@ -1,0 +1,354 @@
+"""Records as a file of Neurodata Without Borders 2, through pynwb.
+
+All times are in seconds on the one axis of the session. Units whose spikes were recorded are in
+the units table, silent ones with no spikes; all others are in the table ``other_units`` of the
+processing module ``misc``, since a unit that cannot spike is not one that was silent. Nothing is
+said of electrodes or devices, since there were none. The list of keywords is left out: Neo opens no
+file that has one (python-neo issue 1413).
+
+Source of the format: Ruebel et al. 2022, eLife 11:e78362, doi:10.7554/eLife.78362.
+"""
+
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+
+from apical.export import about, session
+from apical.extras import library
+from apical.records import Records, Spikes
+
+_COMPRESSED = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+
+
+def write(records: Records, path: Path, metrics: pandas.DataFrame | None) -> None:
+    """Write a file of format NWB 2.
+
+    Raises
+    ------
+    DataError
+        If pynwb is not installed.
+    """
+    pynwb = library("pynwb", "nwb")
+    file = _session(pynwb, records)
+    spiking, others = session.populations_of(records)
+    if not any(len(records.spikes[name]) for name in spiking):
+        # a units table without a single spike is one that no reader opens
+        spiking, others = [], list(records.units)
+    if spiking:
+        file.units = _units(pynwb, records, spiking)
+    file.trials = _trials(pynwb, records)
+    _add_stimuli(pynwb, records, file)
+    for name in records.signals:
+        for series in _series(pynwb, records, name):
+            file.add_acquisition(series)
+    measured = metrics is not None and len(metrics) > 0
+    if others or measured:
+        module = file.create_processing_module(
+            "misc", "Units without spikes, and what was measured while the network learned."
+        )
+        if others:
+            module.add(_other_units(pynwb, records, others))
+        if measured:
+            module.add(_metrics(pynwb, metrics))
+    with pynwb.NWBHDF5IO(str(path), "w") as io:
+        io.write(file)
+
+
+def _session(pynwb: Any, records: Records) -> Any:
+    origin = records.about
+    made = about.created(origin)
+    when = "the time at which it was recorded" if made else "the time of this export"
+    name = about.title(origin)
+    return pynwb.NWBFile(
+        session_description=f"{about.SIMULATED} {about.axis(records)} The start of the session is "
+        f"{when}.",
+        identifier=str(uuid.uuid4()),
+        session_start_time=made or datetime.now(UTC),
+        session_id=name.replace("/", "-"),
+        experiment_description=about.story(records),
+        notes=about.as_text(about.provenance(records, "nwb", ("pynwb", "hdmf"))),
+        related_publications=about.dois(origin) or None,
+        was_generated_by=[
+            [str(key), str(value)] for key, value in (origin.get("versions") or {}).items()
+        ] or None,
+        subject=_no_subject(pynwb, name),
+    )  # fmt: skip
+
+
+def _no_subject(pynwb: Any, name: str) -> Any:
+    """Return what stands where the format's checks ask for an animal, and says there is none.
+
+    Species is the entry "synthetic construct" of the NCBI taxonomy, the nearest to none; age is
+    the range that excludes nothing, 0 days or more.
+    """
+    return pynwb.file.Subject(
+        subject_id=f"simulation-{name.replace('/', '-')}",
+        description=f"There is no subject. {about.SIMULATED} Species, sex and age are stand-ins "
+        "that mean none: synthetic construct, unknown, 0 days or more.",
+        species="http://purl.obolibrary.org/obo/NCBITaxon_32630",
+        sex="U",
+        age="P0D/",
+    )
+
+
+# ---- tables -------------------------------------------------------------------------------------
+def _column(pynwb: Any, name: str, description: str, values: Any) -> Any:
+    return pynwb.core.VectorData(name=name, description=description, data=values)
+
+
+def _described(records: Records, names: list[str]) -> list[tuple[str, str, Any]]:
+    """Return the columns that say what units are: name, description, values."""
+    units = [(name, records.units[name]) for name in names]
+    return [
+        ("population", "Population of the network that the unit belongs to.",
+         [name for name, group in units for _ in range(len(group))]),
+        ("unit", "Index of the unit in its population, from 0.",
+         _small(np.concatenate([np.arange(len(group)) for _, group in units]))),
+        ("kind", "Model neuron.", [group.kind for _, group in units for _ in range(len(group))]),
+        ("sign", "What the unit does to those it reaches: 1 excites, -1 inhibits, 0 either, by "
+         "synapse. Of spiking error neurons: the sign of the error that they hold.",
+         np.concatenate([group.signs for _, group in units]).astype(np.int8)),
+    ]  # fmt: skip
+
+
+def _units(pynwb: Any, records: Records, names: list[str]) -> Any:
+    columns = [_column(pynwb, *column) for column in _described(records, names)]
+    called = [f"{name}.{unit}" for name in names for unit in range(len(records.units[name]))]
+    columns.append(_column(pynwb, "_name", "Population and unit; Neo reads it as a name.", called))
+    times, ends = _ByUnit.of(records, names)
+    spikes = _column(
+        pynwb, "spike_times", f"Spike times [s] of the session. {about.axis(records)}",
+        _streamed(times),
+    )  # fmt: skip
+    index = pynwb.core.VectorIndex(name="spike_times_index", target=spikes, data=ends)
+    n, end = len(ends), session.session_end(records) / 1e3
+    observed = _column(  # Neo takes the ends of its spike trains from here
+        pynwb, "obs_intervals", "The whole session [s]: units are never out of sight.",
+        np.tile([0.0, end], (n, 1)),
+    )  # fmt: skip
+    seen = pynwb.core.VectorIndex(
+        name="obs_intervals_index", target=observed, data=np.arange(1, n + 1)
+    )
+    return pynwb.misc.Units(
+        name="units",
+        description="Simulated units: model neurons, not sorted spikes. Units without spikes "
+        "were recorded and silent.",
+        id=np.arange(n),
+        columns=[*columns, index, spikes, seen, observed],
+        colnames=[*(column.name for column in columns), "spike_times", "obs_intervals"],
+        resolution=records.dt / 1e3,
+    )
+
+
+def _other_units(pynwb: Any, records: Records, names: list[str]) -> Any:
+    recorded = [name in records.spikes for name in names for _ in range(len(records.units[name]))]
+    columns = [_column(pynwb, *column) for column in _described(records, names)]
+    columns.append(
+        _column(
+            pynwb, "spikes_recorded", "Whether spikes were recorded, and there were none.",
+            np.array(recorded),
+        )
+    )  # fmt: skip
+    return pynwb.core.DynamicTable(
+        name="other_units",
+        description="Simulated units that are not in the units table: those whose spikes were not "
+        "recorded, those with graded activity, which never spike, and all if none ever did.",
+        id=np.arange(len(columns[0])),
+        columns=columns,
+    )
+
+
+def _trials(pynwb: Any, records: Records) -> Any:
+    onset = np.arange(len(records)) * np.float64(records.duration) / 1e3
+    end = (np.arange(len(records)) + 1) * np.float64(records.duration) / 1e3
+    columns = (
+        ("start_time", "Onset of the stimulus [s].", onset),
+        ("stop_time", "End of the stimulus and of the trial [s].", end),
+        ("label", "Class of the stimulus.", _small(records.labels)),
+        ("decision", "Class that the network decided on, without seeing the label.",
+         _small(records.decisions)),
+        ("correct", "Whether the decision is the label.", np.asarray(records.correct, bool)),
+        ("sample", "Index of the stimulus in the data set.", _small(records.samples)),
+    )  # fmt: skip
+    return pynwb.epoch.TimeIntervals(
+        name="trials",
+        description=f"Presentations of one stimulus each. {about.axis(records)}",
+        id=np.arange(len(records)),
+        columns=[_column(pynwb, *column) for column in columns],
+    )
+
+
+def _metrics(pynwb: Any, metrics: pandas.DataFrame) -> Any:
+    told = {
+        "run": "Name of the run.",
+        "seed": "Seed of the run.",
+        "epoch": "Epochs of training completed.",
+        "block": "Blocks completed in the present epoch.",
+        "trial": "Trials learned in all.",
+        "metric": "What was measured: accuracies are fractions, measured with learning off; "
+        "rate_<population> is a mean firing rate [Hz]; angle_<projection> is the angle between "
+        "what the network learns and what backpropagation would [degrees].",
+        "value": "The value, in the unit of the metric.",
+    }
+    columns = []
+    for name, description in told.items():
+        values = metrics[name].to_numpy()
+        number = values.dtype.kind in "iu"
+        text = [str(value) for value in values] if values.dtype.kind not in "iufb" else values
+        columns.append(_column(pynwb, name, description, _small(values) if number else text))
+    return pynwb.core.DynamicTable(
+        name="learning_curves",
+        description="What was measured while the network learned, before this session.",
+        id=np.arange(len(metrics)),
+        columns=columns,
+    )
+
+
+def _small(values: np.ndarray) -> np.ndarray:
+    """Return integers in the smallest type that holds them."""
+    values = np.asarray(values)
+    if not len(values):
+        return values
+    return values.astype(
+        np.promote_types(np.min_scalar_type(values.min()), np.min_scalar_type(values.max()))
+    )
+
+
+# ---- stimuli and signals ------------------------------------------------------------------------
+def _add_stimuli(pynwb: Any, records: Records, file: Any) -> None:
+    """Add each stimulus once as an image, and which of them was shown when."""
+    _, first = np.unique(records.samples, return_index=True)
+    images = [
+        _image(pynwb, int(records.samples[k]), records.values[k], records.about.get("shape"))
+        for k in first
+    ]
+    file.add_stimulus_template(
+        pynwb.base.Images(
+            name="stimuli",
+            images=images,
+            description="Stimuli, values in [0, 1]. What is no image is one line of inputs.",
+        )
+    )
+    file.add_stimulus(  # an IndexSeries would say it better, but Neo opens no file that has one
+        pynwb.TimeSeries(
+            name="presentations",
+            description="Index in the data set of the sample shown from this time on, to the end "
+            "of the trial; stimulus template 'stimuli' holds it as 'sample_<index>'. "
+            f"{about.axis(records)}",
+            data=_small(records.samples),
+            unit="dimensionless",
+            starting_time=0.0,
+            rate=1e3 / records.duration,
+        )
+    )
+
+
+def _image(pynwb: Any, sample: int, values: np.ndarray, shape: Any) -> Any:
+    told = {"name": f"sample_{sample}", "description": f"Sample {sample} of the data set."}
+    sizes = tuple(int(size) for size in shape or ())
+    sizes = sizes[:2] if len(sizes) == 3 and sizes[2] == 1 else sizes
+    values = np.asarray(values, np.float32)
+    if len(sizes) == 3 and sizes[2] == 3 and np.prod(sizes) == values.size:
+        return pynwb.image.RGBImage(data=values.reshape(sizes), **told)
+    if len(sizes) != 2 or np.prod(sizes) != values.size:
+        sizes = (1, values.size)
+    return pynwb.image.GrayscaleImage(data=values.reshape(sizes), **told)
+
+
+def _series(pynwb: Any, records: Records, name: str) -> list[Any]:
+    """Return a signal as time series, time first.
+
+    A signal of more units than points in time is cut into series of at most as many units as
+    points: readers and checkers of the format take the longer axis to be time.
+    """
+    n_trials, n_times, n_units = records.signals[name].shape
+    points = n_trials * n_times
+    population, signal = session.split(name)
+    start, step = session.sampling(records, n_times)
+    when = "once a trial, at its end" if n_times == 1 else f"every {records.dt:g} ms"
+    found = []
+    for part in session.portions(n_units, max(1, points)):
+        last = "" if n_units <= points else f".{part.start}-{part.stop - 1}"
+        found.append(
+            pynwb.TimeSeries(
+                name=f"{name}{last}",
+                description=f"Simulated signal {signal!r} of population {population!r}, {when}; "
+                f"dimensionless, membranes in units of the threshold. Column j is unit "
+                f"{part.start} + j. {about.axis(records)}",
+                data=_streamed(_Signal(records.signals[name], part)),
+                unit="dimensionless",
+                starting_time=start / 1e3,
+                rate=1e3 / step,
+            )
+        )
+    return found
+
+
+# ---- streams ------------------------------------------------------------------------------------
+class _ByUnit:
+    """Spike times of all units [s], unit by unit, worked out where they are asked for."""
+
+    def __init__(self, records: Records, parts: list[tuple[Spikes, np.ndarray]]) -> None:
+        self._records, self._parts = records, parts
+        self.shape, self.dtype = (sum(len(order) for _, order in parts),), np.dtype(np.float64)
+
+    @classmethod
+    def of(cls, records: Records, names: list[str]) -> tuple["_ByUnit", np.ndarray]:
+        """Return the times, and where those of each unit end, shape (n_units,)."""
+        parts, counts = [], []
+        for name in names:
+            spikes = records.spikes[name]
+            n = len(records.units[name])
+            counts.append(np.bincount(spikes.unit, minlength=n))
+            # radix sort, stable: within a unit, spikes stay in the order of trials and times
+            unit = spikes.unit.astype(np.uint16) if n <= 1 << 16 else spikes.unit
+            order = np.argsort(unit, kind="stable")
+            parts.append((spikes, order.astype(np.uint32) if len(order) < 1 << 32 else order))
+        return cls(records, parts), np.cumsum(np.concatenate(counts)).astype(np.uint64)
+
+    def read(self, selection: tuple[slice, ...]) -> np.ndarray:
+        """Return a portion."""
+        start, stop, _ = selection[0].indices(self.shape[0])
+        found, first = [], 0
+        for spikes, order in self._parts:
+            chosen = order[max(start - first, 0) : max(stop - first, 0)]
+            found.append(session.session_times(self._records, spikes, chosen) / 1e3)
+            first += len(order)
+        return np.concatenate(found)
+
+
+class _Signal:
+    """Some units of a signal, trials one after another."""
+
+    def __init__(self, values: np.ndarray, units: slice) -> None:
+        self._values, self._units = values.reshape(-1, values.shape[2]), units
+        self.shape = (len(self._values), units.stop - units.start)
+        self.dtype = values.dtype
+
+    def read(self, selection: tuple[slice, ...]) -> np.ndarray:
+        """Return a portion."""
+        return self._values[:, self._units][selection]
+
+
+def _streamed(source: _ByUnit | _Signal) -> Any:
+    """Return data that are written portion by portion, compressed."""
+    backend = library("pynwb", "nwb").H5DataIO
+    if not all(source.shape):
+        return np.zeros(source.shape, source.dtype)
+    iterator = library("hdmf.data_utils", "nwb").GenericDataChunkIterator
+
+    class Stream(iterator):  # type: ignore[misc, valid-type]
+        def _get_data(self, selection: tuple[slice, ...]) -> np.ndarray:
+            return source.read(selection)
+
+        def _get_maxshape(self) -> tuple[int, ...]:
+            return source.shape
+
+        def _get_dtype(self) -> np.dtype:
+            return source.dtype
+
+    return backend(data=Stream(buffer_gb=0.01, chunk_mb=1.0), **_COMPRESSED)

@@ -1,0 +1,201 @@
+"""Records as a folder of SONATA files: nodes, spikes, reports, and configurations that name them.
+
+SONATA knows no trials: times go on from one trial to the next, and ``trials.csv`` says what was
+shown in which. Reports are float32, as the format demands; nothing is compressed, since libsonata
+is built without. What the format calls a model template has no scheme for equations of one's own,
+so it is ``apical:<kind>``.
+
+Source of the format: Dai et al. 2020, PLoS Comput. Biol. 16(2):e1007696,
+doi:10.1371/journal.pcbi.1007696, and its developer guide, version 0.1.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+
+from apical.export import about, session, tables
+from apical.export.names import ABOUT
+from apical.extras import library
+from apical.records import Records
+
+MAGIC, VERSION = 0x0A7A, (0, 1)
+"""What every HDF5 file of the format starts with."""
+
+NODES, NODE_TYPES, SPIKES = "nodes.h5", "node_types.csv", "spikes.h5"
+CIRCUIT, SIMULATION = "circuit_config.json", "simulation_config.json"
+
+_VIRTUAL = "Stimulus"
+"""Kind of the units that are not simulated, but bring what is shown."""
+
+
+def write(records: Records, folder: Path, metrics: pandas.DataFrame | None) -> None:
+    """Write a folder of SONATA files.
+
+    Raises
+    ------
+    DataError
+        If h5py is not installed.
+    """
+    library("h5py", "sonata")
+    text = about.as_text(about.provenance(records, "sonata", ("h5py",)))
+    (folder / ABOUT).write_text(text, encoding="utf-8")
+    _write_nodes(records, folder, text)
+    if records.spikes:
+        _write_spikes(records, folder / SPIKES, text)
+    reports = _reports(records)
+    for report, populations in reports.items():
+        _write_report(records, folder / f"{report}.h5", populations, text)
+    _table(tables.trials(records), folder / "trials.csv")
+    _write_stimuli(records, folder / "stimuli.h5", text)
+    if metrics is not None:
+        _table(tables.measured(metrics, records.about), folder / "metrics.csv")
+    _write_configurations(records, folder, reports)
+
+
+@contextmanager
+def _opened(path: Path, text: str) -> Iterator[Any]:
+    """Open a new file with what every file of the format has, and where it comes from."""
+    h5py = library("h5py", "sonata")
+    with h5py.File(path, "w") as file:
+        file.attrs["version"] = np.array(VERSION, np.uint32)
+        file.attrs["magic"] = np.uint32(MAGIC)
+        file["about"] = text
+        yield file
+
+
+# ---- nodes --------------------------------------------------------------------------------------
+def _write_nodes(records: Records, folder: Path, text: str) -> None:
+    rows = []
+    with _opened(folder / NODES, text) as file:
+        for number, (name, units) in enumerate(records.units.items()):
+            n = len(units)
+            group = file.create_group(f"nodes/{name}")
+            group["node_type_id"] = np.full(n, number, np.uint64)
+            group["node_id"] = np.arange(n, dtype=np.uint64)
+            group["node_group_id"] = np.zeros(n, np.uint32)
+            group["node_group_index"] = np.arange(n, dtype=np.uint64)
+            group["0/sign"] = np.asarray(units.signs, np.int32)
+            virtual = units.kind == _VIRTUAL
+            rows.append(
+                {"node_type_id": number, "population": name,
+                 "model_type": _model_type(units.kind),
+                 "model_template": "NULL" if virtual else f"apical:{units.kind}",
+                 "kind": units.kind, "spikes_recorded": int(name in records.spikes)}
+            )  # fmt: skip
+    _table(pandas.DataFrame(rows), folder / NODE_TYPES)
+
+
+def _table(frame: pandas.DataFrame, path: Path) -> None:
+    """Write a table in the dialect of the format: columns parted by spaces, no empty fields."""
+    whole = frame.replace("", "NULL")
+    whole.to_csv(path, sep=" ", index=False, lineterminator="\n", na_rep="NULL")
+
+
+# ---- spikes -------------------------------------------------------------------------------------
+def _write_spikes(records: Records, path: Path, text: str) -> None:
+    h5py = library("h5py", "sonata")
+    order = h5py.enum_dtype({"none": 0, "by_id": 1, "by_time": 2}, basetype=np.uint8)
+    with _opened(path, text) as file:
+        for name, spikes in records.spikes.items():
+            group = file.create_group(f"spikes/{name}")
+            group.attrs.create("sorting", 2, dtype=order)
+            n = len(spikes)
+            times = group.create_dataset("timestamps", (n,), np.float64)
+            times.attrs["units"] = "ms"
+            nodes = group.create_dataset("node_ids", (n,), np.uint64)
+            for part in session.portions(n):
+                times[part] = session.session_times(records, spikes, part)
+                nodes[part] = spikes.unit[part]
+
+
+# ---- signals ------------------------------------------------------------------------------------
+def _reports(records: Records) -> dict[str, dict[str, np.ndarray]]:
+    """Return the signals of each population, by the report that holds them.
+
+    A report has one time axis, so that what was settled is not in one with what was traced.
+    """
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for signal, values in records.signals.items():
+        population, name = session.split(signal)
+        report = f"{name}_report" if values.shape[1] > 1 else f"{name}_settled_report"
+        found.setdefault(report, {})[population] = values
+    return found
+
+
+def _write_report(
+    records: Records, path: Path, populations: Mapping[str, np.ndarray], text: str
+) -> None:
+    with _opened(path, text) as file:
+        for name, values in populations.items():
+            n_trials, n_times, n_units = values.shape
+            group = file.create_group(f"report/{name}")
+            shape = (n_trials * n_times, n_units)
+            data = group.create_dataset("data", shape, np.float32, chunks=_chunk(shape))
+            data.attrs["units"] = "1"
+            each = max(1, session.PORTION // max(1, n_times * n_units))
+            for part in session.portions(n_trials, each):
+                rows = values[part].reshape(-1, n_units)
+                data[part.start * n_times : part.stop * n_times] = rows
+            start, step = session.sampling(records, n_times)
+            mapping = group.create_group("mapping")
+            mapping["node_ids"] = np.arange(n_units, dtype=np.uint64)
+            mapping["node_ids"].attrs["sorted"] = np.uint8(1)
+            mapping["index_pointers"] = np.arange(n_units + 1, dtype=np.uint64)
+            mapping["element_ids"] = np.zeros(n_units, np.uint32)
+            mapping["time"] = np.array([start, start + n_trials * n_times * step, step])
+            mapping["time"].attrs["units"] = "ms"
+
+
+def _chunk(shape: tuple[int, int]) -> tuple[int, int] | None:
+    """Return chunks of some 256 kB, all units at some times; None for all at once."""
+    rows = max(1, (1 << 16) // max(1, shape[1]))
+    return (rows, shape[1]) if 0 < rows < shape[0] and shape[1] else None
+
+
+def _write_stimuli(records: Records, path: Path, text: str) -> None:
+    """Write what was shown: the format has no place for it, so this is plain HDF5."""
+    with _opened(path, text) as file:
+        data = file.create_dataset("values", data=records.values)
+        data.attrs["axes"] = "trial, input"
+
+
+# ---- configurations -----------------------------------------------------------------------------
+def _write_configurations(
+    records: Records, folder: Path, reports: Mapping[str, Mapping[str, np.ndarray]]
+) -> None:
+    circuit = {
+        "manifest": {"$BASE_DIR": "."},
+        "networks": {
+            "nodes": [
+                {"nodes_file": f"$BASE_DIR/{NODES}", "node_types_file": f"$BASE_DIR/{NODE_TYPES}",
+                 "populations": {name: {"type": _model_type(units.kind)}
+                                 for name, units in records.units.items()}}
+            ],
+            "edges": [],
+        },
+    }  # fmt: skip
+    end = session.session_end(records)
+    simulation = {
+        "manifest": {"$BASE_DIR": ".", "$OUTPUT_DIR": "$BASE_DIR"},
+        "network": f"$BASE_DIR/{CIRCUIT}",
+        "run": {"tstop": end, "dt": records.dt, "random_seed": records.about.get("seed") or 0},
+        "output": {"output_dir": "$OUTPUT_DIR"}
+        | ({"spikes_file": SPIKES, "spikes_sort_order": "by_time"} if records.spikes else {}),
+        "reports": {
+            report: {"variable_name": report.removesuffix("_report").removesuffix("_settled"),
+                     "type": "compartment", "file_name": f"{report}.h5",
+                     "start_time": 0.0, "end_time": end, "dt": records.dt, "enabled": True}
+            for report in reports
+        },
+    }  # fmt: skip
+    for name, data in ((CIRCUIT, circuit), (SIMULATION, simulation)):
+        (folder / name).write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+
+
+def _model_type(kind: str) -> str:
+    return "virtual" if kind == _VIRTUAL else "point_neuron"

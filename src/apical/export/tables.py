@@ -1,0 +1,178 @@
+"""Records as long tables, one row a spike or a value: Parquet and CSV.
+
+A folder of ``units``, ``trials``, ``stimuli``, ``spikes``, ``signals`` and ``metrics``, those of
+them that there are, and ``about.json``. Parquet files carry the text of ``about.json`` too, under
+the key ``apical`` of their metadata.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+
+from apical.export import about, session
+from apical.export.names import ABOUT
+from apical.extras import library
+from apical.records import Records
+
+METRICS = ("run", "seed", "epoch", "block", "trial", "metric", "value")
+"""Columns that a table of metrics must have."""
+
+Tables = Mapping[str, Iterator[pandas.DataFrame]]
+"""Portions of each table, by name."""
+
+
+def write_parquet(records: Records, folder: Path, metrics: pandas.DataFrame | None) -> None:
+    """Write each table as ``<name>.parquet``.
+
+    Raises
+    ------
+    DataError
+        If pyarrow is not installed.
+    """
+    arrow, parquet = library("pyarrow", "parquet"), library("pyarrow.parquet", "parquet")
+    text = about.as_text(about.provenance(records, "parquet", ("pandas", "pyarrow")))
+    (folder / ABOUT).write_text(text, encoding="utf-8")
+    for name, frames in long_tables(records, metrics).items():
+        writer = None
+        try:
+            for frame in frames:
+                table = arrow.Table.from_pandas(frame, preserve_index=False)
+                if writer is None:
+                    schema = table.schema.with_metadata(
+                        {**(table.schema.metadata or {}), b"apical": text.encode()}
+                    )
+                    writer = parquet.ParquetWriter(folder / f"{name}.parquet", schema)
+                writer.write_table(table.cast(writer.schema))
+        finally:
+            if writer is not None:
+                writer.close()
+
+
+def write_csv(records: Records, folder: Path, metrics: pandas.DataFrame | None) -> None:
+    """Write each table as ``<name>.csv``."""
+    text = about.as_text(about.provenance(records, "csv", ("pandas",)))
+    (folder / ABOUT).write_text(text, encoding="utf-8")
+    for name, frames in long_tables(records, metrics).items():
+        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            for number, frame in enumerate(frames):
+                frame.to_csv(file, index=False, header=number == 0, lineterminator="\n")
+
+
+def long_tables(records: Records, metrics: pandas.DataFrame | None) -> Tables:
+    """Return the tables of records by portions; each has at least one, which may be empty."""
+    found = {
+        "units": iter([units(records)]),
+        "trials": iter([trials(records)]),
+        "stimuli": _stimuli(records),
+    }
+    if records.spikes:
+        found["spikes"] = _spikes(records)
+    if records.signals:
+        found["signals"] = _signals(records)
+    if metrics is not None:
+        found["metrics"] = iter([measured(metrics, records.about)])
+    return found
+
+
+def units(records: Records) -> pandas.DataFrame:
+    """Return every unit of the recorded populations, with its kind and its sign."""
+    frames = [
+        pandas.DataFrame(
+            {"population": name, "unit": np.arange(len(units)), "kind": units.kind,
+             "sign": np.asarray(units.signs, np.int64), "spikes_recorded": name in records.spikes}
+        )
+        for name, units in records.units.items()
+    ]  # fmt: skip
+    columns = ["population", "unit", "kind", "sign", "spikes_recorded"]
+    return pandas.concat(frames) if frames else pandas.DataFrame(columns=columns)
+
+
+def trials(records: Records) -> pandas.DataFrame:
+    """Return what was shown in each trial, and what the network made of it."""
+    return pandas.DataFrame(
+        {"trial": np.arange(len(records)), "sample": records.samples, "label": records.labels,
+         "decision": records.decisions, "correct": records.correct}
+    )  # fmt: skip
+
+
+def measured(metrics: pandas.DataFrame, origin: Mapping[str, Any]) -> pandas.DataFrame:
+    """Return metrics with the rule they were measured under, and the population they are of.
+
+    Parameters
+    ----------
+    metrics
+        A table with the columns `METRICS`.
+    origin
+        `Records.about`, which knows the rule and the ends of each projection.
+
+    Notes
+    -----
+    The metric ``angle_<projection>`` is of the population that the projection reaches, and of the
+    projection's rule; ``rate_<population>`` is of that population. All others are of the whole
+    network, and have no population.
+    """
+    rules = origin.get("rules") or ()
+    rule_of = {f"angle_{rule.get('projection')}": str(rule.get("name", "")) for rule in rules}
+    every = "; ".join(dict.fromkeys(str(rule.get("name", "")) for rule in rules))
+    post = {f"angle_{p.get('name')}": p.get("post", "") for p in origin.get("projections") or ()}
+
+    def population(metric: str) -> str:
+        return metric.removeprefix("rate_") if metric.startswith("rate_") else post.get(metric, "")
+
+    name = metrics["metric"].astype(str)
+    columns = {key: metrics[key] for key in METRICS}
+    columns["rule"] = name.map(lambda metric: rule_of.get(metric, every))
+    columns["population"] = name.map(population)
+    order = ("run", "seed", "rule", "epoch", "block", "trial", "population", "metric", "value")
+    return pandas.DataFrame({key: columns[key] for key in order})
+
+
+def _stimuli(records: Records) -> Iterator[pandas.DataFrame]:
+    n = records.values.shape[1]
+    for part in session.portions(len(records), max(1, session.PORTION // max(n, 1))):
+        values = records.values[part]
+        number = np.arange(part.start, part.stop)
+        yield pandas.DataFrame(
+            {"trial": np.repeat(number, n), "input": np.tile(np.arange(n), len(number)),
+             "value": values.ravel()}
+        )  # fmt: skip
+
+
+def _spikes(records: Records) -> Iterator[pandas.DataFrame]:
+    names = list(records.spikes)
+    for name, spikes in records.spikes.items():
+        for part in session.portions(len(spikes)) if len(spikes) else (slice(0, 0),):
+            time = spikes.time[part].astype(np.float64)
+            yield pandas.DataFrame(
+                {"spike_time_ms": time, "unit": spikes.unit[part].astype(np.int32),
+                 "population": _same(name, names, len(time)),
+                 "trial": spikes.trial[part].astype(np.int32)}
+            )  # fmt: skip
+
+
+def _signals(records: Records) -> Iterator[pandas.DataFrame]:
+    parts = [session.split(name) for name in records.signals]
+    populations, signals = (list(dict.fromkeys(names)) for names in zip(*parts, strict=True))
+    kind = np.result_type(*records.signals.values())
+    for (population, signal), values in zip(parts, records.signals.values(), strict=True):
+        n_trials, n_times, n_units = values.shape
+        times, each = records.times(n_times), n_times * n_units
+        for part in session.portions(n_trials, max(1, session.PORTION // max(each, 1))):
+            number = np.arange(part.start, part.stop)
+            rows = len(number) * each
+            yield pandas.DataFrame(
+                {"trial": np.repeat(number, each).astype(np.int32),
+                 "time_ms": np.tile(np.repeat(times, n_units), len(number)),
+                 "unit": np.tile(np.arange(n_units, dtype=np.int32), len(number) * n_times),
+                 "population": _same(population, populations, rows),
+                 "signal": _same(signal, signals, rows),
+                 "value": values[part].ravel().astype(kind)}
+            )  # fmt: skip
+
+
+def _same(name: str, names: list[str], n: int) -> pandas.Categorical:
+    """Return a column that holds one of the names throughout, and takes a byte a row."""
+    return pandas.Categorical.from_codes(np.full(n, names.index(name)), categories=names)
