@@ -151,18 +151,18 @@ def test_epochs_of_a_single_segment_are_trials(tmp_path: Path) -> None:
 
 def test_what_this_package_exports_is_a_recording(tmp_path: Path) -> None:
     export = pytest.importorskip("apical.export").export
-    made = two_of_a_kind(0, n_trials=16)
+    made = two_of_a_kind(0, n_trials=4)
     both = replace(
         made,
         units={**made.units, "silent": Units("LIF", np.zeros(2, int))},
         spikes={**made.spikes, "silent": Spikes(*(np.zeros(0, int) for _ in range(3)))},
     )
-    for form in ("nwb",):
+    for form in ("nwb", "nix"):
         found = load_recording(export(both, form, tmp_path / f"a.{form}"))
         np.testing.assert_array_equal(found.part("h").counts, made.counts("h"))
         np.testing.assert_allclose(found.part("h").spikes.time, made.spikes["h"].time, atol=1e-6)
         np.testing.assert_allclose(found.durations, 400)
-        assert found.part("silent").counts.tolist() == [[0, 0]] * 16
+        assert found.part("silent").counts.tolist() == [[0, 0]] * 4
         assert (
             found.labels is not None and found.labels.tolist() == made.labels.astype(str).tolist()
         )
