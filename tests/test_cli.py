@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 from test_training import FakeSimulator
 
-from apical import cli, experiments
+from apical import cli, configuration
 from apical.datasets import blobs
 from apical.runs import RunDirectory
 
@@ -50,7 +50,7 @@ def apical(
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delenv("APICAL_DATA_DIR", raising=False)
     monkeypatch.setattr(
-        experiments, "simulate", lambda network, device, **_: FakeSimulator(network)
+        configuration, "simulate", lambda network, device, **_: FakeSimulator(network)
     )
 
     def call(*arguments: Any) -> Result:
