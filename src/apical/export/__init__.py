@@ -106,15 +106,27 @@ def _whole(target: Path, overwrite: bool, folder: bool) -> Iterator[Path]:
         if folder:
             part.mkdir()
         yield part
-        old = part.with_name(f"{part.name}.old")
-        if folder and target.exists():  # a folder that holds something cannot be replaced at once
-            os.replace(target, old)
-        os.replace(part, target)
-        _remove(old)
+        _put(part, target)
     except OSError as error:
         raise RunError(f"{target} cannot be written: {error.strerror or error}.") from None
     finally:
         _remove(part)
+
+
+def _put(part: Path, target: Path) -> None:
+    if not part.is_dir():
+        os.replace(part, target)
+        return
+    old = part.with_name(f"{part.name}.old")  # what holds something cannot be replaced at once
+    if target.exists():
+        os.replace(target, old)
+    try:
+        os.replace(part, target)
+    except OSError:
+        if old.exists():
+            os.replace(old, target)
+        raise
+    _remove(old)
 
 
 def _check_target(target: Path, overwrite: bool, folder: bool) -> None:
@@ -145,5 +157,5 @@ def _is_ours(folder: Path) -> bool:
 def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    elif path.exists():
+        path.unlink()

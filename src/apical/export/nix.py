@@ -19,7 +19,7 @@ import numpy as np
 import pandas
 
 from apical.export import about, session
-from apical.export.nix_file import Entity, NixFile
+from apical.export.nix_file import LIBVER, Entity, NixFile
 from apical.extras import library
 from apical.records import Records, Spikes
 
@@ -39,7 +39,7 @@ def write(records: Records, path: Path, metrics: pandas.DataFrame | None) -> Non
     nixio, neo = library("nixio", "nix"), library("neo", "nix")
     with nixio.File.open(str(path), nixio.FileMode.Overwrite) as file:
         file.create_section("neo", "neo.metadata")["version"] = neo.__version__
-    with library("h5py", "nix").File(path, "r+", libver=("v108", "latest")) as file:
+    with library("h5py", "nix").File(path, "r+", libver=LIBVER) as file:
         nix = NixFile(file)
         block, section = _block(nix, records, metrics)
         trains = _sections_of_trains(nix, records, section)

@@ -12,6 +12,9 @@ import numpy as np
 
 from apical.extras import library
 
+LIBVER = ("v108", "latest")
+"""Versions of HDF5 that read the file: groups of the first are four times as small as earlier."""
+
 Value = str | int | float | np.ndarray | list[str]
 
 
@@ -37,6 +40,11 @@ class NixFile:
         self._now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
         self._scalar = self._h5.h5s.create(self._h5.h5s.SCALAR)
         self._texts: dict[int, Any] = {}
+        # entities of one kind differ by name and id only, and a copy is made faster than a new one
+        self._moulds = self._h5.File(
+            f"moulds.{uuid.uuid4()}", "w", driver="core", backing_store=False, libver=LIBVER
+        )  # fmt: skip
+        self._kinds: dict[tuple[str, str, int], bytes] = {}
         self._axes: dict[str, Any] = {}
         self._ids = uuid.uuid4().int
         # readers go through a group in the order in which it was filled
@@ -67,12 +75,27 @@ class NixFile:
         created: datetime | None = None,
     ) -> Entity:  # fmt: skip
         """Make an entity."""
-        group = self._h5.h5g.create(container, name.encode())
-        made = created.astimezone(UTC).strftime("%Y%m%dT%H%M%S") if created else self._now
-        entity = Entity(group, self._describe(group, name, made))
-        for key, text in (("type", kind), ("unit", unit), ("definition", definition)):
-            self._attribute(group, key, text)
-        return entity
+        if definition or created:
+            group = self._h5.h5g.create(container, name.encode())
+            made = created.astimezone(UTC).strftime("%Y%m%dT%H%M%S") if created else self._now
+            return Entity(group, self._describe(group, name, kind, unit, definition, made))
+        mould = self._mould(len(name.encode()), kind, unit)
+        raw, own = name.encode(), self._new_id()
+        h5 = self._h5
+        h5.h5o.copy(self._moulds.id, mould, container, raw)
+        group = h5.h5g.open(container, raw)
+        for key, text in ((b"entity_id", own.encode()), (b"name", raw)):
+            h5.h5a.open(group, key).write(np.array(text), self._kind(len(text)))
+        return Entity(group, own)
+
+    def _mould(self, length: int, kind: str, unit: str) -> bytes:
+        """Return the name of what entities with such a name, kind and unit are copies of."""
+        key = (kind, unit, length)
+        if key not in self._kinds:
+            self._kinds[key] = str(len(self._kinds)).encode()
+            group = self._h5.h5g.create(self._moulds.id, self._kinds[key])
+            self._describe(group, "." * length, kind, unit, "", self._now)
+        return self._kinds[key]
 
     def section(self, parent: Any, name: str, kind: str, /, **properties: Value) -> Any:
         """Make a section of metadata below another one, or at the top, and return its group."""
@@ -92,9 +115,7 @@ class NixFile:
             return
         group = self.group(section, "properties")
         made = self._h5.Group(group).create_dataset(name, data=values).id
-        self._describe(made, name, self._now)
-        self._attribute(made, "unit", unit)
-        self._attribute(made, "type", kind)
+        self._describe(made, name, kind, unit, "", self._now)
 
     def data(self, array: Entity, values: np.ndarray) -> None:
         """Give a data array its values, shape (n,)."""
@@ -115,24 +136,30 @@ class NixFile:
         axis.attrs.update(sampling_interval=float(step), offset=float(start))
         return None
 
-    def _describe(self, made: Any, name: str, created: str) -> str:
-        self._ids = (self._ids + 1) % (1 << 128)
-        own = str(uuid.UUID(int=self._ids))
+    def _describe(
+        self, made: Any, name: str, kind: str, unit: str, definition: str, created: str
+    ) -> str:
+        """Give an object the attributes of an entity that are not empty, and return its id."""
+        own = self._new_id()
         for key, text in (
-            ("entity_id", own), ("name", name), ("created_at", created), ("updated_at", self._now),
+            ("entity_id", own), ("name", name), ("type", kind), ("unit", unit),
+            ("definition", definition), ("created_at", created), ("updated_at", self._now),
         ):  # fmt: skip
-            self._attribute(made, key, text)
+            raw = text.encode()
+            if raw:
+                stored = self._kind(len(raw))
+                attribute = self._h5.h5a.create(made, key.encode(), stored, self._scalar)
+                attribute.write(np.array(raw), stored)
         return own
 
-    def _attribute(self, made: Any, name: str, text: str) -> None:
-        raw, h5 = text.encode(), self._h5
-        if not raw:
-            return
-        kind = self._texts.get(len(raw))
-        if kind is None:
-            kind = h5.h5t.C_S1.copy()
-            kind.set_size(len(raw))
-            kind.set_cset(h5.h5t.CSET_UTF8)
-            self._texts[len(raw)] = kind
-        attribute = h5.h5a.create(made, name.encode(), kind, self._scalar)
-        attribute.write(np.array(raw, dtype=f"S{len(raw)}"), kind)
+    def _new_id(self) -> str:
+        self._ids = (self._ids + 1) % (1 << 128)
+        return str(uuid.UUID(int=self._ids))
+
+    def _kind(self, length: int) -> Any:
+        """Return the type of text of so many bytes."""
+        if length not in self._texts:
+            self._texts[length] = self._h5.h5t.C_S1.copy()
+            self._texts[length].set_size(length)
+            self._texts[length].set_cset(self._h5.h5t.CSET_UTF8)
+        return self._texts[length]
