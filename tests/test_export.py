@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -181,3 +182,15 @@ def test_metrics_know_their_rule_and_population() -> None:
     assert table["population"].tolist() == ["", "hidden", "", "hidden"]
     assert table["rule"].tolist() == [*["three_factor; delta"] * 3, "three_factor"]
     assert tables.measured(some_metrics(), {})["rule"].tolist() == [""] * 4
+
+
+@pytest.mark.slow
+def test_the_benchmark_measures_every_format() -> None:
+    script = Path(__file__).parent.parent / "benchmarks" / "export.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--quick"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    for form in FORMATS:
+        assert f"{form}: " in done.stdout
+    assert "no" not in done.stdout.split("< 1000 MB")[-1].split()
