@@ -163,6 +163,8 @@ def test_where_data_come_from() -> None:
         "Feedback direct: Nokland (https://doi.org/10.48550/arXiv.1609.01596)",
     ]
     assert about.dois(ABOUT) == ["doi:10.48550/arXiv.1609.01596"]
+    preprint = {"feedback": {"name": "direct", "source": "Nokland 2016 (arXiv:1609.01596)."}}
+    assert about.dois(preprint) == ["doi:10.48550/arXiv.1609.01596"]
     assert about.created(ABOUT).isoformat() == ABOUT["created"]  # type: ignore[union-attr]
     assert back["populations"]["graded"] == {"units": 6, "kind": "Rate", "spikes_recorded": False}
 

@@ -72,9 +72,10 @@ def citations(about: Mapping[str, Any]) -> list[str]:
 
 
 def dois(about: Mapping[str, Any]) -> list[str]:
-    """Return the DOIs in the citations, each as ``doi:10...``."""
-    found = re.findall(r"\b10\.\d{4,9}/[^\s,;\"'<>]+", " ".join(citations(about)))
-    return [f"doi:{doi}" for doi in dict.fromkeys(doi.rstrip(".)]") for doi in found)]
+    """Return the DOIs in the citations, each as ``doi:10...``; arXiv gives each preprint one."""
+    text = re.sub(r"\barXiv:(\d{4}\.\d{4,5})", r"10.48550/arXiv.\1", " ".join(citations(about)))
+    found = (doi.rstrip(".)]") for doi in re.findall(r"\b10\.\d{4,9}/[^\s,;\"'<>]+", text))
+    return [f"doi:{doi}" for doi in dict.fromkeys(found)]
 
 
 def licence(about: Mapping[str, Any]) -> str:
@@ -91,7 +92,7 @@ def story(records: Records) -> str:
     """Return what was simulated, in a few sentences."""
     about = records.about
     model, data = about.get("model", "not stated"), about.get("dataset", "not stated")
-    doc = " ".join(str(about.get("model_doc") or "").split())
+    doc = " ".join(str(about.get("model_doc") or "").strip().split("\n\n")[0].split())
     return " ".join(
         filter(
             None,
