@@ -1,6 +1,8 @@
 """Optional libraries: there, or one line that says how to get them."""
 
 import sys
+import warnings
+from pathlib import Path
 
 import pytest
 
@@ -18,3 +20,13 @@ def test_a_missing_library_is_one_line_with_the_command(monkeypatch: pytest.Monk
         library("pynwb", "nwb")
     with pytest.raises(DataError, match=r"needs no_such_library.*apical\[analysis\]"):
         library("no_such_library.inner", "analysis")
+
+
+def test_a_library_does_not_switch_warnings_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "noisy_library.py").write_text("import warnings\nwarnings.simplefilter('always')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = list(warnings.filters)
+    library("noisy_library", "nwb")
+    assert warnings.filters == before

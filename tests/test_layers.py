@@ -93,6 +93,7 @@ FLOORS: dict[str, float] = {
     "figures": 9.2,
     "experiments": 9.4,
     "comparison": 9.6,
+    "run_learning": 9.62,
     "run_analysis": 9.65,
     "report": 9.7,
     "": 9.9,  # the package itself, which gathers the names for users

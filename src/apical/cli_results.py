@@ -11,7 +11,7 @@ from apical.records import Records
 
 FORMATS = ("nwb", "nix", "sonata", "parquet", "csv")
 
-_folder = click.Path(exists=True, file_okay=False, path_type=Path)
+_folder = click.Path(file_okay=False, path_type=Path)
 _file = click.Path(path_type=Path)
 
 
@@ -95,9 +95,9 @@ def export_command(run: Path, kind: str, out: Path, records: Path | None, overwr
 @click.argument("run", type=_folder)
 @click.option("--records", type=_file, help="Records to analyse; by default those in RUN, made by "
               "'apical record', or of 200 trials recorded now.")  # fmt: skip
-@click.option("--compare", "recording", type=click.Path(exists=True, path_type=Path),
+@click.option("--compare", "recording", type=_file,
               help="NWB or NIX file with spikes and trials to compare with.")  # fmt: skip
-@click.option("--against", type=click.Path(exists=True, path_type=Path),
+@click.option("--against", type=_file,
               help="Another run, or a file of records of the same samples: compare what "
               "populations represent.")  # fmt: skip
 @click.option("--out", type=_file, help="Folder for tables and figures; RUN/analysis by default.")
@@ -125,11 +125,16 @@ def analyze_command(
         analysis = analyze_run(open_run(run), what, recording=recording, against=other)
         files = analysis.write(out or run / "analysis")
     Console().print(_as_table(analysis.overview, f"{len(what)} trials: mean ± standard deviation"))
-    for table, title in ((analysis.activity.recording, f"Against {recording}"),
-                         (analysis.against, f"Against {against}")):  # fmt: skip
+    learned = analysis.learning.tables
+    for table, title in (
+        (learned.get("angles"), "Angle to the update of backpropagation [degrees]"),
+        (learned.get("cost"), "Cost, in NeuroBench's names"),
+        (analysis.activity.recording, f"Against {recording}"),
+        (analysis.against, f"Against {against}"),
+    ):
         if table is not None:
             Console().print(_as_table(table, title))
-    for note in analysis.activity.notes:
+    for note in analysis.notes:
         _say(f"- {note}")
     _say(f"{len(files)} files: {out or run / 'analysis'}")
 

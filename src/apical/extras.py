@@ -1,6 +1,7 @@
 """Libraries that are not installed with this package, loaded where they are asked for."""
 
 import importlib
+import warnings
 from typing import Any
 
 from apical.errors import DataError
@@ -22,7 +23,8 @@ def library(module: str, extra: str) -> Any:
         If the library, or one that it needs, is not installed.
     """
     try:
-        return importlib.import_module(module)
+        with warnings.catch_warnings():  # some libraries switch warnings on, of all others too
+            return importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = error.name or module
         raise DataError(

@@ -13,6 +13,7 @@ from apical.analysis import Analysis, analyze
 from apical.errors import RunError
 from apical.measures.representation import similarities
 from apical.records import Records
+from apical.run_learning import LearningAnalysis, analyze_learning
 from apical.trained import TrainedRun
 
 
@@ -24,6 +25,8 @@ class RunAnalysis:
     ----------
     activity
         What was measured on its records.
+    learning
+        What was learned, and what it costs.
     against
         Likeness of each population to that of other records of the same samples: population,
         ``rsa``, ``cka``, ``cka_by_chance``; None without any.
@@ -32,6 +35,7 @@ class RunAnalysis:
     """
 
     activity: Analysis
+    learning: LearningAnalysis
     against: pd.DataFrame | None
     figures: Mapping[str, tuple[Any, str]]
 
@@ -50,6 +54,11 @@ class RunAnalysis:
         wide = named.pivot(index="measure", columns="population", values="text").fillna("")
         return wide.loc[order, list(self.activity.populations)].reset_index()
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out, and what to keep in mind, in words."""
+        return (*self.activity.notes, *self.learning.notes)
+
     def write(self, folder: Path) -> list[Path]:
         """Write tables as CSV and figures as PNG files, and return them.
 
@@ -60,9 +69,12 @@ class RunAnalysis:
         """
         try:
             files = self.activity.write(folder)
+            more = dict(self.learning.tables)
             if self.against is not None:
-                files.append(folder / "against.csv")
-                self.against.to_csv(files[-1], index=False, lineterminator="\n")
+                more["against"] = self.against
+            for name, table in more.items():
+                files.append(folder / f"{name}.csv")
+                table.to_csv(files[-1], index=False, lineterminator="\n")
             for name, (axes, _) in self.figures.items():
                 files.append(plotting.save(axes, folder / f"{name}.png"))
         except OSError as error:
@@ -106,13 +118,13 @@ def analyze_run(
     DataError
         As in `apical.analysis.analyze`; if `against` is of other samples.
     """
-    activity = analyze(records, recording=recording)
+    activity = analyze(records, recording=recording, weights=run.weights)
     likeness = None
     if against is not None:
         found = similarities(records, against)
         rows = [{"population": name, **asdict(s)} for name, s in found.items()]
         likeness = pd.DataFrame(rows)
-    return RunAnalysis(activity, likeness, figures(activity))
+    return RunAnalysis(activity, analyze_learning(run, records), likeness, figures(activity))
 
 
 def figures(analysis: Analysis) -> dict[str, tuple[Any, str]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import jinja2
 
-from apical import __version__
+from apical.configuration import versions
 from apical.errors import RunError
 from apical.report import naming, sections
 from apical.report.parts import Section
@@ -73,7 +73,7 @@ def _rendered(title: str, lead: str, parts: Sequence[Section]) -> str:
     )  # fmt: skip
     environment.tests["number_like"] = _is_number
     return environment.get_template("page.html").render(
-        title=title, lead=lead, sections=parts, footer=f"Made by apical {__version__}."
+        title=title, lead=lead, sections=parts, footer=f"Made by apical {versions()['apical']}."
     )
 
 

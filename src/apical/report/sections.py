@@ -179,13 +179,22 @@ def details(run: TrainedRun, name: str, trials: int) -> list[Section]:
 def representation(run: TrainedRun, records: Records, name: str) -> Section:
     """Return what `apical analyze` measures on the records."""
     found = analyze_run(run, records)
-    said = ["Mean over neurons, trials or pairs, and standard deviation.", *found.activity.notes]
+    said = ["Mean over neurons, trials or pairs, and standard deviation.", *found.notes]
+    captions = {
+        "angles": "Angle between what is learned and what backpropagation would learn [degrees].",
+        "feedback": "Feedback against the forward weights above: angle [degrees], ratio of norms.",
+        "cost": "Cost, in NeuroBench's names (arXiv:2304.04640).",
+        "units": "Units that do nothing, or can do no more, as shares.",
+        "signs": "Dale's law: shares of neurons with weights of both signs.",
+    }
+    tables = [frame(found.learning.tables[key], caption) for key, caption in captions.items()
+              if key in found.learning.tables]  # fmt: skip
     wide = {"dissimilarity"}
     pictures = [
         drawn(axes, caption, wide=key in wide)
         for key, (axes, caption) in found.figures.items() if key != "rates"
     ]  # fmt: skip
-    return Section(f"Analysis: {name}", said, [frame(found.overview)], pictures)
+    return Section(f"Analysis: {name}", said, [frame(found.overview), *tables], pictures)
 
 
 def _records(run: TrainedRun, trials: int) -> Records:
