@@ -32,9 +32,9 @@ class LearningAnalysis:
     ----------
     tables
         Name -> table. ``angles``: projection, angle to backpropagation [degrees]. ``cost``:
-        measure, value, unit, in NeuroBench's names. ``weights``, ``signs``, ``feedback``, ``units``: as
-        returned by the functions of `apical.measures.learning`; weights are compared with those
-        from before training.
+        measure, value, unit, in NeuroBench's names. ``weights``, ``signs``, ``feedback`` and
+        ``units``: as returned by the functions of `apical.measures.learning`; weights are compared
+        with those from before training.
     notes
         What is missing, and why.
     """
