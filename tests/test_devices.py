@@ -82,6 +82,15 @@ NETWORKS: dict[str, dict[str, Any]] = {
         "reset": False,
     },
     "latency-feedback": {"encoder": Latency(20.0), "when": "feedback"},
+    "layerwise-trial": {"hidden": (8, 6), "wiring": feedback.layerwise},
+    "layerwise-feedback": {"hidden": (8, 6), "when": "feedback", "wiring": feedback.layerwise},
+    "indirect-trial": {"hidden": (8, 6), "wiring": feedback.indirect},
+    "indirect-feedback": {
+        "hidden": (8, 6),
+        "when": "feedback",
+        "wiring": feedback.indirect,
+        "neuron": {"tau_teach": 10.0, "x_floor": 0.05},
+    },
     "latency-spike": {
         "encoder": Latency(20.0),
         "when": "spike",
@@ -98,6 +107,8 @@ GENERIC = (
     "poisson-feedback",
     "escape-spike",
     "latency-spike",
+    "layerwise-trial",
+    "indirect-trial",
 )
 """Networks that also run without our templates: each timing, with and without bounds."""
 

@@ -27,6 +27,7 @@ from apical.populations import Stimulus as Stimulus
 from apical.projections import Projection as Projection
 from apical.rates import Bias as Bias
 from apical.rates import Rate as Rate
+from apical.relays import Relay as Relay
 from apical.rules import LearningRule as LearningRule
 from apical.training import evaluate as evaluate
 from apical.training import train as train

@@ -13,7 +13,8 @@ from apical.error_neurons import Error, ErrorNeurons
 from apical.errors import LocalityError, WiringError
 from apical.populations import Population
 from apical.projections import Projection, TransposeOf
-from apical.weights import FanOut, Identity, Masked, Normal, Opposed, WeightSource
+from apical.relays import Relay
+from apical.weights import FanIn, FanOut, Identity, Masked, Normal, Opposed, WeightSource
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,9 @@ def layerwise(
         As in `direct`.
     weights
         Where the fixed weights come from, shape (n_next, n) [dimensionless]; uniform up to
-        ``1/sqrt(n)`` by default.
+        ``1/sqrt(n)`` by default. Where neurons spike, `Relay` populations pass on what the next
+        population heard, and the weights are normal by default: standard from the output, as in
+        `direct`, and scaled by ``1/sqrt(n_next)`` from the others.
 
     References
     ----------
@@ -109,11 +112,11 @@ def layerwise(
     fig. 1b.
     """
     hidden, last = _taught(error, forward)
-    random = weights if weights is not None else FanOut()
-    back = zip([*hidden[1:], last], hidden, strict=True)
+    first = weights if weights is not None or not last.is_spiking else Normal(1.0)
+    back = zip([*hidden[1:], last], hidden, [*(weights for _ in hidden[1:]), first], strict=True)
     return FeedbackPathway(
         "FA",
-        (_to_output(error, last), *(_relay(upper, lower, random) for upper, lower in back)),
+        (_to_output(error, last), *(_relay(*ends) for ends in back)),
         source="Lillicrap et al. 2016, doi:10.1038/ncomms13276, eq. 4",
     )
 
@@ -176,7 +179,7 @@ def indirect(
             relays.append(forward[number])
         else:
             before = hidden[number - 1]
-            projections.append(_relay(before, population, weights or FanOut()))
+            projections.append(_relay(before, population, weights))
     return FeedbackPathway(
         "IFA",
         tuple(projections),
@@ -204,7 +207,7 @@ def transposed(error: ErrorNeurons, forward: Sequence[Projection]) -> FeedbackPa
         "BP",
         (
             _to_output(error, last),
-            *(_relay(p.post, p.pre, TransposeOf(p)) for p in forward[1:]),
+            *(_delta(p.post, p.pre, TransposeOf(p)) for p in forward[1:]),
         ),
         source="Rumelhart, Hinton & Williams 1986, doi:10.1038/323533a0",
     )
@@ -250,10 +253,21 @@ def _signed(error: ErrorNeurons, weights: WeightSource) -> WeightSource:
     return Opposed(weights) if isinstance(error, Error) else weights
 
 
-def _relay(pre: Population, post: Population, weights: WeightSource) -> Projection:
-    return Projection(
-        pre, post, weights, carries={"teach": "delta"}, name=f"feedback_{pre.name}_to_{post.name}"
-    )
+def _relay(pre: Population, post: Population, weights: WeightSource | None) -> Projection:
+    """Return the synapses that pass on what `pre` heard; a spiking population needs a `Relay`."""
+    if not pre.is_spiking:
+        return _delta(pre, post, weights if weights is not None else FanOut())
+    relay = Relay(f"relay_{pre.name}", 2 * pre.size, of=pre)
+    random = Opposed(weights if weights is not None else FanIn(uniform=False))
+    return Projection(relay, post, random, carries={"teach": "x"}, name=_name(pre, post))
+
+
+def _delta(pre: Population, post: Population, weights: WeightSource) -> Projection:
+    return Projection(pre, post, weights, carries={"teach": "delta"}, name=_name(pre, post))
+
+
+def _name(pre: Population, post: Population) -> str:
+    return f"feedback_{pre.name}_to_{post.name}"
 
 
 def _mask(population: Population, share: float | np.ndarray) -> np.ndarray:

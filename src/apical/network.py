@@ -12,6 +12,7 @@ from apical.errors import WiringError
 from apical.feedback import FeedbackPathway
 from apical.populations import Population, Stimulus
 from apical.projections import Projection, TransposeOf
+from apical.relays import Relay
 from apical.weights import Given, Identity
 
 P = TypeVar("P", bound=Population)
@@ -67,18 +68,20 @@ class Network:
 
         Output spikes of class k excite the positive and inhibit the negative error neuron of
         k; unless they are `rectified`, the two push and pull each other, so that together they
-        hold one signed error.
+        hold one signed error. `Relay` populations of the pathway are added.
         """
         if self.feedback is not None:
             raise WiringError(
                 f"The network already has the feedback pathway {self.feedback.name!r}; "
                 "describe a second network to compare another."
             )
-        before = list(self.projections)
+        populations, projections = list(self.populations), list(self.projections)
         try:
             for pre in {p.pre: None for p in pathway.projections}:
                 if isinstance(pre, Error):
                     self._drive(pre)
+                elif isinstance(pre, Relay) and pre not in self.populations:
+                    self.add(pre)
                 elif isinstance(pre, RateError):
                     self.connect(self.output, pre, weights=Identity())
             for relay in pathway.relays:
@@ -88,7 +91,7 @@ class Network:
             for projection in pathway.projections:
                 self._join(projection)
         except WiringError:
-            self.projections[:] = before
+            self.populations[:], self.projections[:] = populations, projections
             raise
         self.feedback = pathway
         return pathway
@@ -108,7 +111,8 @@ class Network:
         old = {p.name for p in self.feedback.projections}
         relays = {p.name: p for p in self.feedback.relays}
         other = replace(self)
-        other.populations = list(self.populations)
+        heard = [p.pre for p in self.feedback.projections if isinstance(p.pre, Relay)]
+        other.populations = [p for p in self.populations if p not in heard]
         errors = [p for p in self.populations if isinstance(p, ErrorNeurons)]
         other.projections = [
             relays.get(p.name, p)

@@ -7,6 +7,7 @@ from apical.errors import WiringError
 from apical.network import Network
 from apical.populations import Population
 from apical.projections import Projection
+from apical.relays import Relay
 
 
 def forward_order(network: Network) -> list[Population]:
@@ -34,27 +35,35 @@ def feedback_order(network: Network) -> list[Population]:
     teaching = [p for p in network.projections if "teach" in p.carries]
     heard = {p.post for p in teaching}
     for projection in teaching:
-        if _is_relay(projection) and projection.pre not in heard:
+        if _is_relay(projection) and _relayed(projection) not in heard:
             raise WiringError(
-                f"Projection {projection.name!r} relays what {projection.pre.name!r} hears, but "
-                f"{projection.pre.name!r} hears nothing; let it hear the error first."
+                f"Projection {projection.name!r} relays what {_relayed(projection).name!r} hears, "
+                f"but {_relayed(projection).name!r} hears nothing; let it hear the error first."
             )
-        if projection.pre is projection.post:
+        if _relayed(projection) is projection.post:
             _check_self(network, projection)
-    others = [p for p in teaching if _is_relay(p) and p.pre is not p.post]
+    others = [p for p in teaching if _is_relay(p) and _relayed(p) is not p.post]
     return [p for p in _sorted(network, others, "The feedback pathway runs") if p in heard]
 
 
 def _is_relay(projection: Projection) -> bool:
-    return projection.carries.get("teach") in ("delta", "teach")
+    carried = projection.carries.get("teach")
+    return carried in ("delta", "teach") or isinstance(projection.pre, Relay)
+
+
+def _relayed(projection: Projection) -> Population:
+    """Return the population whose dendrites a projection passes on, if it is a relay."""
+    return projection.pre.of if isinstance(projection.pre, Relay) else projection.pre
 
 
 def _check_self(network: Network, projection: Projection) -> None:
     reached = network.initial_weights(projection) != 0
+    if isinstance(projection.pre, Relay):
+        reached = reached[: projection.post.size]  # its halves reach the same neurons
     if (reached.any(axis=0) & reached.any(axis=1)).any():
         raise WiringError(
             f"Feedback {projection.name!r} runs in a circle: some neurons of "
-            f"{projection.pre.name!r} both hear and teach neurons of their own population. Mask "
+            f"{projection.post.name!r} both hear and teach neurons of their own population. Mask "
             "its weights (apical.weights.Masked)."
         )
 
@@ -62,7 +71,7 @@ def _check_self(network: Network, projection: Projection) -> None:
 def _sorted(network: Network, projections: Iterable[Projection], what: str) -> list[Population]:
     before: dict[str, list[str]] = {p.name: [] for p in network.populations}
     for projection in projections:
-        before[projection.post.name].append(projection.pre.name)
+        before[projection.post.name].append(_relayed(projection).name)
     try:
         names = list(TopologicalSorter(before).static_order())
     except CycleError as error:

@@ -10,6 +10,7 @@ from apical.errors import LocalityError, WiringError
 from apical.network import Network
 from apical.projections import Projection, TransposeOf
 from apical.rates import Rate
+from apical.relays import Relay
 from apical.settling_time import LARGEST, NEGLIGIBLE, said, slowest_chain, unsettled
 
 Level = Literal["local", "broadcast", "idealised", "not local"]
@@ -170,9 +171,17 @@ def _check_populations(network: Network) -> list[Finding]:
         if isinstance(population, Rate) and population.is_softmax:
             reason = "activity is divided by the sum over the population (softmax)"
             findings.append(Finding(population.name, "broadcast", reason))
-    if network.feedback is not None:
+        if isinstance(population, Relay):
+            reason = (
+                f"each neuron follows the dendrite of one neuron of {population.of.name!r}, and "
+                "its partner of the other sign; a spike for each sign"
+            )
+            findings.append(Finding(population.name, "idealised", reason))
+    for projection in network.feedback.relays if network.feedback else ():
         reason = "carries activity and, unchanged by it, a teaching signal along the same synapses"
-        findings += [Finding(p.name, "idealised", reason) for p in network.feedback.relays]
+        if projection.pre.is_spiking:
+            reason += ", as two more kinds of events, one for each sign, that they tell from spikes"
+        findings.append(Finding(projection.name, "idealised", reason))
     return findings
 
 

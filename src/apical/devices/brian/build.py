@@ -6,20 +6,22 @@ from typing import Any
 
 import brian2 as b2
 
-from apical.devices.brian import dense, graded, plastic
+from apical.devices.brian import dense, graded, plastic, relaying
 from apical.devices.brian.integration import TIME_STEP, WithTimeStep
 from apical.devices.brian.tables import empty, timed_arrays
 from apical.error_neurons import Error
 from apical.network import Network
 from apical.populations import Population, Stimulus
 from apical.projections import Projection
+from apical.relays import Relay
 from apical.settling_time import check_settles
 
 DIMENSIONS = {"ms": "second", "Hz": "Hz", "1": "1", "integer": "integer"}
 SCALES = {"ms": 1e-3, "Hz": 1.0, "1": 1.0, "integer": 1}
 
-# Order of what happens before a time step, in Brian2's slot 'start'.
-LEARN, COUNT, BEGIN, STEP = range(4)
+# Order of what happens before a time step, in Brian2's slot 'start'. Relays hear dendrites before
+# those that hold nothing are emptied.
+LEARN, COUNT, BEGIN, HEAR, STEP = range(5)
 
 # Rules that act within a trial do so when all spikes of the step were delivered.
 LEARNING_SLOT = "after_synapses"
@@ -118,11 +120,14 @@ class Builder:
         return built
 
     def _group(self, population: Population) -> None:
-        model = population.model
-        counted = population.is_spiking and not isinstance(population, Stimulus | Error)
+        model, relays = population.model, relaying.passes_on(self.network, population)
+        counted = population.is_spiking and not isinstance(population, Stimulus | Error | Relay)
         parameters = {TIME_STEP: (self.options.dt, "ms"), **model.parameters}
         lines = [model.equations, *graded.equations(self.network, population)]
-        lines += ["count : 1"] * counted
+        lines += ["count : 1"] * counted + ["heard : 1 (linked)"] * isinstance(population, Relay)
+        if relays:
+            lines.append(relaying.equations(population))
+            parameters |= relaying.parameters(population)
         lines += [
             f"{name} : {DIMENSIONS[unit]} (shared, constant)"
             for name, (_, unit) in parameters.items()
@@ -140,14 +145,32 @@ class Builder:
             name=population.name,
             namespace={k: v for k, v in self.tables.items() if k != "learned"},
         )
-        begin = [model.at_reset] * self.network.reset + [model.at_trial] + ["count = 0"] * counted
+        self.built.objects[population.name] = group
+        self._regularly(population, group, ["count = 0"] * counted)
+        self._constants(population.name, parameters)
+        self._record(population, group, counted)
+
+    def _regularly(self, population: Population, group: b2.NeuronGroup, first: list[str]) -> None:
+        """Let a group do what it does at the start of each trial, and of each time step."""
+        model, relays = population.model, relaying.passes_on(self.network, population)
+        begin = [model.at_reset] * self.network.reset + [model.at_trial] + first
+        begin += [relaying.at_reset(population)] * (relays and self.network.reset)
         code = "\n".join(part for part in begin if part)
         if code:
             group.run_regularly(code, clock=self.trial, when="start", order=BEGIN)
+        order = STEP
+        if isinstance(population, Relay):
+            order = HEAR
+            group.heard = relaying.dendrites(self.built.objects[population.of.name], population)
         if model.at_step:
-            group.run_regularly(model.at_step, clock=self.step, when="start", order=STEP)
-        self.built.objects[population.name] = group
-        self._constants(population.name, parameters)
+            group.run_regularly(model.at_step, clock=self.step, when="start", order=order)
+        if relays:
+            hear = relaying.each_step(population)
+            group.run_regularly(hear, clock=self.step, when="start", order=HEAR)
+            relaying.paid(group)
+
+    def _record(self, population: Population, group: b2.NeuronGroup, counted: bool) -> None:
+        """Watch what decisions need of a population, and what is to be returned."""
         recorded = population.name in self.options.record
         if counted:
             self._monitor(population, group, "count")
@@ -164,14 +187,15 @@ class Builder:
             )  # fmt: skip
 
     def _events(self, population: Population) -> dict[str, str] | None:
-        """Return the event that wakes rules which act when feedback arrives."""
+        """Return events besides spikes: those of relays, and that which wakes rules at feedback."""
+        events = relaying.EVENTS if relaying.passes_on(self.network, population) else {}
         taught = any(
             p.post is population and p.rule and p.rule.when == "feedback"
             for p in self.network.projections
         )
-        if not taught or self.options.dense:
-            return None
-        return {TAUGHT: f"{population.inputs['teach']} != 0"}
+        if taught and not self.options.dense:
+            events = {**events, TAUGHT: f"{population.inputs['teach']} != 0"}
+        return dict(events) or None
 
     def _monitor(self, population: Population, group: b2.NeuronGroup, variable: str) -> None:
         monitor = b2.StateMonitor(
@@ -241,7 +265,8 @@ class Builder:
         lines = ["sent = int(rand() < release)"] * unsure
         lines += [
             f"{projection.post.inputs[target]}_post += {'sent*' * unsure}w"
-            for target in projection.carries
+            for target, signal in projection.carries.items()
+            if signal == "x"
         ]
         return "\n".join(lines)
 
@@ -256,15 +281,19 @@ class Builder:
     def _pathways(self, projection: Projection) -> dict[str, Any]:
         """Return delivery and learning as Brian2 writes them."""
         at_spikes, when = {"pre": self._deliver(projection)}, plastic.timing(projection)
+        relayed = relaying.pathways(projection)
+        at_spikes |= relayed
+        at_events = {event: event for event in relayed}
         if when == "spike":
             at_spikes["learn"] = self._learn(projection)
         if when != "feedback":
-            return {"on_pre": at_spikes}
+            return {"on_pre": at_spikes, **({"on_event": at_events} if relayed else {})}
         taught = {"learn": self._learn(projection)}
-        return {"on_pre": at_spikes, "on_post": taught, "on_event": {"learn": TAUGHT}}
+        return {"on_pre": at_spikes, "on_post": taught, "on_event": {"learn": TAUGHT} | at_events}
 
     def _schedule(self, projection: Projection, synapses: b2.Synapses, order: int) -> None:
-        synapses.pre.order = order
+        for pathway in ("pre", *relaying.pathways(projection)):
+            getattr(synapses, pathway).order = order
         if plastic.timing(projection) in ("spike", "feedback"):
             synapses.learn.when, synapses.learn.order = LEARNING_SLOT, order
         if plastic.timing(projection) == "feedback":
@@ -275,6 +304,8 @@ class Builder:
         add = self.built.brian_network.add
         deliver = self._deliver(projection)
         add(dense.AtSpikes(synapses, deliver, projection, "delivery", "synapses", order))
+        for event, code in relaying.pathways(projection).items():
+            add(dense.AtSpikes(synapses, code, projection, event, "synapses", order, event))
         if plastic.timing(projection) == "spike":
             learn = self._learn(projection)
             add(dense.AtSpikes(synapses, learn, projection, "learning", LEARNING_SLOT, order))

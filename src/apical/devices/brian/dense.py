@@ -48,11 +48,19 @@ class DenseDevice(CPPStandaloneDevice):
 
 
 class AtSpikes(CodeRunner):
-    """Runs statements for the synapses of the neurons that have just spiked."""
+    """Runs statements for the synapses of the neurons that have just spiked, or had an event."""
 
     def __init__(
-        self, synapses: Any, code: str, projection: Projection, what: str, when: str, order: int
+        self,
+        synapses: Any,
+        code: str,
+        projection: Projection,
+        what: str,
+        when: str,
+        order: int,
+        event: str = "spike",
     ) -> None:
+        events = f"_{event}space"
         super().__init__(
             synapses,
             "dense_delivery",
@@ -64,12 +72,12 @@ class AtSpikes(CodeRunner):
             template_kwds={
                 "n_pre": projection.pre.size,
                 "n_post": projection.post.size,
-                "spikespace": synapses.source.variables["_spikespace"],
+                "spikespace": synapses.source.variables[events],
             },
-            needed_variables=["_spikespace"],
+            needed_variables=[events],
         )
         self.variables = synapses.variables.__class__(synapses)
-        self.variables.add_reference("_spikespace", synapses.source)
+        self.variables.add_reference(events, synapses.source)
 
 
 class Sum(CodeRunner):

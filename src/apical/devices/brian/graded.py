@@ -9,6 +9,7 @@ from apical.network import Network
 from apical.order import feedback_order
 from apical.populations import Population
 from apical.projections import Projection
+from apical.relays import Relay
 
 Sums = dict[str, tuple[str, str]]
 """Variable -> the postsynaptic neuron's summed variable that it is a part of, and what is summed:
@@ -51,7 +52,9 @@ def ranks(network: Network) -> dict[str, int]:
     Feedback then crosses all its relays in one step. All are negative: groups come at 0.
     """
     graded = [p for p in network.projections if not p.pre.is_spiking]
-    heard = {p.name: k for k, p in enumerate(feedback_order(network))} if graded else {}
+    relayed = any(isinstance(population, Relay) for population in network.populations)
+    in_order = feedback_order(network) if graded or relayed else []
+    heard = {p.name: k for k, p in enumerate(in_order)}
 
     def place(projection: Projection) -> tuple[int, bool]:
         taught = "teach" in projection.carries
@@ -87,10 +90,18 @@ def _check_carried(projection: Projection, target: str, signal: str) -> None:
             f"Projection {projection.name!r}: {pre.name!r} sends {sent}, but input {target!r} of "
             f"{post.name!r} takes {taken}; join LIF to LIF and Error, Rate to Rate and RateError."
         )
-    if pre.is_spiking and signal != "x":
+    beside = signal == "delta" and projection.carries.get("drive") == "x"
+    if beside and pre.is_spiking and projection.release < 1:
+        raise WiringError(
+            f"Projection {projection.name!r} carries what {pre.name!r} heard beside its spikes, "
+            f"with release={projection.release!r}; such events always cross, so use release=1, or "
+            "feedback.indirect(..., relay='random')."
+        )
+    if pre.is_spiking and signal != "x" and not beside:
         raise WiringError(
             f"Projection {projection.name!r} carries {signal!r} of {pre.name!r}, but only the "
-            "spikes of a spiking population, 'x', cross a synapse; carry 'x', or use a Rate."
+            "spikes of a spiking population, 'x', cross a synapse, with 'delta' beside them along "
+            "a forward one; carry 'x', or let a Relay pass it on."
         )
 
 

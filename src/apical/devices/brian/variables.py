@@ -17,7 +17,7 @@ def state_shapes(built: Built) -> dict[str, tuple[int, ...]]:
         # sums are worked out anew in every step
         anew = set().union(*graded.arriving(built.network, population).values())
         for name, equation in group.equations.items():
-            fixed = equation.type == "subexpression" or "constant" in equation.flags
+            fixed = equation.type == "subexpression" or {"constant", "linked"} & {*equation.flags}
             if not fixed and name not in anew:
                 shapes[f"{population.name}.{name}"] = (population.size,)
         if population.model.refractory:

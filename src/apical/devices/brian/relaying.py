@@ -1,0 +1,72 @@
+"""Relays in Brian2: how what dendrites heard is passed on, by neurons or along forward axons.
+
+A `Relay` hears its dendrites through a linked variable. A forward projection that also carries
+``delta`` does so by events of two more kinds on the same axon: ``relay_up`` and ``relay_down``, one
+for each sign, each with a pathway of its own through the very same synapses.
+"""
+
+from typing import Any
+
+import brian2 as b2
+import numpy as np
+
+from apical.network import Network
+from apical.populations import Population
+from apical.projections import Projection
+from apical.relays import Relay, what_came
+
+EVENTS = {"relay_up": "owed > 0.5", "relay_down": "owed < -0.5"}
+"""When each kind of event happens; an event stands for 1."""
+
+_PATHWAYS = {"relay_up": "+=", "relay_down": "-="}
+
+
+def dendrites(group: Any, relay: Relay) -> Any:
+    """Return what a relay hears: the dendrite of each neuron of `group`, once for each half."""
+    return b2.linked_var(group, "delta", index=np.tile(np.arange(relay.of.size), 2))
+
+
+def multiplexes(projection: Projection) -> bool:
+    """Say whether spikes are not all that a projection carries."""
+    return projection.pre.is_spiking and "delta" in projection.carries.values()
+
+
+def passes_on(network: Network, population: Population) -> bool:
+    """Say whether the axons of a population carry what its dendrites heard, beside its spikes."""
+    return any(p.pre is population and multiplexes(p) for p in network.projections)
+
+
+def equations(population: Population) -> str:
+    """Return the variables of a neuron whose axon carries what its dendrite heard."""
+    heard, _ = what_came(population)
+    return "owed : 1\nheard = delta : 1" + "\nheld : 1" * ("held" in heard)
+
+
+def parameters(population: Population) -> dict[str, tuple[float, str]]:
+    """Return the constants that `each_step` reads, with their units."""
+    return what_came(population)[1]
+
+
+def at_reset(population: Population) -> str:
+    """Return statements after which nothing is owed."""
+    return "owed = 0" + "\nheld = 0" * ("held" in what_came(population)[0])
+
+
+def each_step(population: Population) -> str:
+    """Return statements that add what came in a time step to what is owed."""
+    heard, _ = what_came(population)
+    return f"owed += {heard}" + "\nheld = heard" * ("held" in heard)
+
+
+def paid(group: Any) -> None:
+    """Let each event take what it stands for off what is owed."""
+    group.run_on_event("relay_up", "owed -= 1")
+    group.run_on_event("relay_down", "owed += 1")
+
+
+def pathways(projection: Projection) -> dict[str, str]:
+    """Return what the events of each kind do to the postsynaptic dendrite."""
+    if not multiplexes(projection):
+        return {}
+    teach = projection.post.inputs["teach"]
+    return {event: f"{teach}_post {sign} w" for event, sign in _PATHWAYS.items()}

@@ -1,0 +1,302 @@
+"""Relays: spikes that pass on what dendrites heard, by neurons or along the forward axons."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from networks import N_CLASSES, small, trials
+
+from apical import (
+    LIF,
+    FeedbackPathway,
+    Given,
+    Network,
+    Normal,
+    Projection,
+    Rate,
+    Relay,
+    feedback,
+    simulate,
+)
+from apical.devices.simulator import BlockResult
+from apical.errors import LocalityError, WiringError
+from apical.plausibility import audit, check
+
+STEPS = 40  # of a trial
+
+
+def refuse(*words: str) -> Any:
+    return pytest.raises(WiringError, match=".*".join(re.escape(word) for word in words))
+
+
+def random_indirect(error: Any, forward: Any, **options: Any) -> FeedbackPathway:
+    return feedback.indirect(error, forward, relay="random", **options)
+
+
+def deep(wiring: Any, **options: Any) -> Network:
+    """Return stimulus 12 -> 8 -> 6 -> 3, every population of which spikes."""
+    return small(hidden=(8, 6), wiring=wiring, **options)
+
+
+def watched(network: Network, n_trials: int = 12) -> tuple[Any, BlockResult]:
+    """Return a simulator, and what every population did, without learning."""
+    record = [p.name for p in network.populations]
+    options: dict[str, Any] = {"dtype": "float64", "record": record, "traces": ["teach", "delta"]}
+    simulator = simulate(network, "runtime", **options)
+    return simulator, simulator.run(trials(n_trials))
+
+
+def said(result: BlockResult, relay: Relay) -> np.ndarray:
+    """Return spikes of the second half minus those of the first, shape (n_trials, STEPS, n)."""
+    times, neurons = result.spikes[relay.name]
+    steps = np.rint(times).astype(int)
+    spikes = np.zeros((len(result.counts["output"]) * STEPS, relay.size))
+    spikes[steps, neurons] = 1
+    n = relay.of.size
+    return (spikes[:, n:] - spikes[:, :n]).reshape(-1, STEPS, n)
+
+
+def following(came: np.ndarray) -> np.ndarray:
+    """Return what is said in every step of what came in it, so that the sums stay close.
+
+    Worked by hand: one number for each dendrite, instead of two neurons. Shapes (n_steps, n).
+    """
+    owed, spikes = np.zeros(came.shape[1]), np.zeros(came.shape)
+    for step, arrived in enumerate(came):
+        owed += arrived
+        spikes[step] = 1.0 * (owed > 0.5) - 1.0 * (owed < -0.5)
+        owed -= spikes[step]
+    return spikes
+
+
+def heard(delta: np.ndarray) -> np.ndarray:
+    """Return what is heard in each step of a trial: the dendrite after the step before it."""
+    return np.concatenate([np.zeros_like(delta[:1]), delta[:-1]])
+
+
+def relays_of(network: Network) -> list[Relay]:
+    return [p for p in network.populations if isinstance(p, Relay)]
+
+
+# What they do ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wiring", [feedback.layerwise, random_indirect])
+def test_spikes_follow_the_dendrite(wiring: Any) -> None:
+    network = deep(wiring)
+    _, result = watched(network)
+    assert relays_of(network)
+    for relay in relays_of(network):
+        spikes = said(result, relay)
+        assert (spikes > 0).any() and (spikes < 0).any()
+        for trial, delta in enumerate(result.traces[f"{relay.of.name}.delta"]):
+            change = np.diff(heard(delta), axis=0, prepend=0)
+            np.testing.assert_array_equal(spikes[trial], following(change))
+
+
+@pytest.mark.parametrize("wiring", [feedback.layerwise, random_indirect])
+def test_a_dendrite_hears_relays_through_fixed_weights(wiring: Any) -> None:
+    network = deep(wiring)
+    simulator, result = watched(network)
+    for projection in network.feedback.projections:
+        if isinstance(projection.pre, Relay):
+            n = projection.pre.of.size
+            w = simulator.weights(projection)
+            np.testing.assert_array_equal(w[:n], -w[n:])
+            arrived = said(result, projection.pre).sum(axis=1) @ w[n:]
+            teach = result.traces[f"{projection.post.name}.teach"][:, -1]
+            np.testing.assert_allclose(teach, arrived, atol=1e-12)
+            assert np.abs(teach).max() > 1
+
+
+def test_what_a_dendrite_held_is_said_rounded() -> None:
+    """Output dendrites hold whole numbers, since error spikes arrive there with weight 1."""
+    network = deep(feedback.layerwise)
+    _, result = watched(network)
+    (relay,) = (r for r in relays_of(network) if r.of.name == "output")
+    before_last = result.traces["output.delta"][:, -2]
+    np.testing.assert_array_equal(said(result, relay).sum(axis=1), before_last)
+
+
+def test_dendrites_that_forget_are_said_by_what_arrived() -> None:
+    network = deep(feedback.layerwise, when="spike", reset=True)
+    _, result = watched(network)
+    relay = next(r for r in relays_of(network) if r.of.name == "hidden_1")
+    tau = relay.of.tau_teach
+    for trial, delta in enumerate(result.traces["hidden_1.delta"]):
+        expected = following(heard(delta) / tau)
+        np.testing.assert_array_equal(said(result, relay)[trial], expected)
+    assert said(result, relay).any()
+
+
+def test_dendrites_that_hold_nothing_are_said_by_what_arrived() -> None:
+    """And nothing is forgotten between trials of a network that is never reset."""
+    network = deep(feedback.layerwise, when="feedback")
+    _, result = watched(network, 20)
+    for relay in relays_of(network):
+        assert relay.of.tau_teach == 0
+        n = relay.of.size
+        delta = result.traces[f"{relay.of.name}.delta"].reshape(-1, n)
+        spikes = said(result, relay).reshape(-1, n)
+        assert spikes.any()
+        np.testing.assert_array_equal(spikes, following(heard(delta)))
+
+
+# Along the forward synapses ----------------------------------------------------------------------
+
+
+def changed(network: Network) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return forward weights given from outside, delta before them, and teach behind."""
+    record = ["hidden_0", "hidden_1"]
+    simulator = simulate(
+        network, "runtime", dtype="float64", record=record, traces=["teach", "delta"]
+    )
+    own = np.random.default_rng(1).normal(0.0, 0.4, (8, 6))
+    simulator.load({"hidden_0_to_hidden_1": own})
+    traces = simulator.run(trials(20)).traces
+    assert np.abs(traces["hidden_1.teach"]).max() > 0.1
+    return own, traces["hidden_0.delta"], traces["hidden_1.teach"]
+
+
+def test_forward_relays_go_through_the_very_same_synapses() -> None:
+    """What arrives is what was said times what the weights are now."""
+    own, deltas, teach = changed(deep(feedback.indirect))
+    assert not relays_of(deep(feedback.indirect))
+    for trial, delta in enumerate(deltas):
+        arrived = following(np.diff(heard(delta), axis=0, prepend=0)) @ own
+        np.testing.assert_allclose(teach[trial], np.cumsum(arrived, axis=0), atol=1e-12)
+
+
+def test_forward_relays_of_dendrites_that_hold_nothing() -> None:
+    own, deltas, teach = changed(deep(feedback.indirect, when="feedback"))
+    arrived = following(heard(deltas.reshape(-1, 8))) @ own
+    np.testing.assert_allclose(teach.reshape(-1, 6), arrived, atol=1e-12)
+
+
+def test_spikes_do_not_teach_and_relayed_events_do_not_drive() -> None:
+    """Forward activity is the same under every wiring as long as nothing learns."""
+    results = [watched(deep(w))[1] for w in (feedback.indirect, feedback.direct)]
+    for name in ("hidden_0", "hidden_1", "output", "error"):
+        for mine, other in zip(*(r.spikes[name] for r in results), strict=True):
+            np.testing.assert_array_equal(mine, other)
+    silent = watched(deep(lambda e, f: feedback.indirect(e, f, Given(np.zeros((N_CLASSES, 8))))))[1]
+    assert silent.counts["hidden_0"].any()
+    assert not silent.traces["hidden_1.teach"].any()
+
+
+# How they are described --------------------------------------------------------------------------
+
+
+def test_a_wiring_brings_its_relays_and_takes_them_along() -> None:
+    network = deep(feedback.direct)
+    names = [p.name for p in network.populations]
+    layerwise = network.rewired(feedback.layerwise)
+    assert {r.name: r.of.name for r in relays_of(layerwise)} == {
+        "relay_hidden_1": "hidden_1", "relay_output": "output",
+    }  # fmt: skip
+    assert [p.name for p in layerwise.rewired(feedback.direct).populations] == names
+    assert [r.name for r in relays_of(layerwise.rewired(random_indirect))] == ["relay_hidden_0"]
+    forward = layerwise.rewired(feedback.indirect)
+    assert [p.name for p in forward.populations] == names
+    assert forward.projection("hidden_0_to_hidden_1").carries == {"drive": "x", "teach": "delta"}
+    for wiring in (layerwise, forward):
+        for projection in network.plastic:
+            np.testing.assert_array_equal(
+                network.initial_weights(projection),
+                wiring.initial_weights(wiring.projection(projection.name)),
+            )
+
+
+def test_a_population_may_be_relayed_twice() -> None:
+    network = deep(lambda e, f: random_indirect(e, f, hears={f[0].post: 0.5}))
+    assert [r.name for r in relays_of(network)] == ["relay_hidden_0"]
+    _, result = watched(network)
+    assert np.abs(result.traces["hidden_0.teach"][:, -1, 4:]).max() > 0.1
+    assert np.abs(result.traces["hidden_1.teach"]).max() > 0.1
+
+
+def test_the_weights_of_relays_may_be_chosen() -> None:
+    network = deep(lambda e, f: feedback.layerwise(e, f, Normal(0.01)))
+    for name in ("feedback_hidden_1_to_hidden_0", "feedback_output_to_hidden_1"):
+        assert np.abs(network.initial_weights(network.projection(name))).max() < 0.1
+
+
+def test_a_wiring_that_fails_leaves_no_relay_behind() -> None:
+    network = deep(feedback.direct)
+    hidden, names = network.forward[0].post, [p.name for p in network.populations]
+    network.feedback = None
+    relay = Relay("relay_hidden_0", 16, of=hidden)
+    stranger = Projection(relay, LIF("stranger", 3), carries={"teach": "x"})
+    with refuse("joins 'stranger', which the network does not have"):
+        network.teach(FeedbackPathway("mine", (stranger,)))
+    assert [p.name for p in network.populations] == names
+
+
+def test_the_scorecard_names_relays() -> None:
+    found = {f.subject: f for f in check(deep(feedback.layerwise)).findings}
+    for name in ("relay_hidden_1", "relay_output"):
+        assert found[name].level == "idealised"
+        assert "follows the dendrite of one neuron of" in found[name].reason
+    (line,) = (f for f in check(deep(feedback.indirect)).findings if f.level == "idealised")
+    assert line.subject == "hidden_0_to_hidden_1" and "two more kinds of events" in line.reason
+
+
+def test_weight_transport_through_relays_is_found() -> None:
+    plain = deep(feedback.direct)
+    above = plain.initial_weights(plain.projection("hidden_0_to_hidden_1")).T
+    hidden_0, hidden_1 = (p.post for p in plain.forward[:2])
+    relay = Relay("relay_hidden_1", 12, of=hidden_1)
+
+    def copied(error: Any, forward: Any) -> FeedbackPathway:
+        w = Given(np.concatenate([-above, above]))
+        back = Projection(relay, hidden_0, w, carries={"teach": "x"})
+        direct = feedback.direct(error, forward).projections
+        return FeedbackPathway("mine", (*direct[:1], direct[2], back))
+
+    assert not audit(plain.rewired(copied)).is_local
+
+
+def test_backpropagation_needs_more_than_relays() -> None:
+    with pytest.raises(LocalityError, match="weight transport"):
+        simulate(deep(feedback.transposed), "runtime")
+
+
+# What is refused ---------------------------------------------------------------------------------
+
+
+def test_relays_fit_what_they_relay() -> None:
+    with refuse("Relay 'r'", "must be 6, got 3"):
+        Relay("r", 3, of=LIF("h", 3))
+    with refuse("relays the dendrites of LIF neurons", "'h' is Rate"):
+        Relay("r", 6, of=Rate("h", 3))
+    with refuse("Relay 'r': theta must be positive, got 0"):
+        Relay("r", 6, of=LIF("h", 3), theta=0)
+
+
+def test_a_relay_of_a_population_that_hears_nothing_is_named() -> None:
+    def wiring(error: Any, forward: Any) -> FeedbackPathway:
+        to_output = feedback.direct(error, forward).projections[0]
+        first, second = (p.post for p in forward[:2])
+        relay = Relay("relay_second", 2 * second.size, of=second)
+        back = Projection(relay, first, Normal(), carries={"teach": "x"})
+        return FeedbackPathway("mine", (to_output, back))
+
+    with refuse("relays what 'hidden_1' hears", "'hidden_1' hears nothing"):
+        simulate(deep(wiring), "runtime")
+
+
+def test_relays_in_a_circle_are_named() -> None:
+    def wiring(error: Any, forward: Any) -> FeedbackPathway:
+        fixed = feedback.layerwise(error, forward).projections
+        first, second = (p.post for p in forward[:2])
+        up = Projection(Relay("up", 2 * first.size, of=first), second, carries={"teach": "x"})
+        return FeedbackPathway("mine", (*fixed, up))
+
+    with refuse("feedback pathway runs in a circle", "hidden_0", "hidden_1"):
+        simulate(deep(wiring), "runtime")
+
+
+def test_unreliable_axons_carry_spikes_alone() -> None:
+    with refuse("'hidden_0_to_hidden_1'", "release=0.7", "relay='random'"):
+        simulate(deep(feedback.indirect, when="spike", release=0.7), "runtime")
