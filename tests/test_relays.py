@@ -17,10 +17,15 @@ from apical import (
     Rate,
     Relay,
     feedback,
+    recording,
     simulate,
 )
+from apical.datasets import Samples
 from apical.devices.simulator import BlockResult
-from apical.errors import LocalityError, WiringError
+from apical.errors import DataError, LocalityError, WiringError
+from apical.measures.cost import cost, synaptic_operations
+from apical.measures.learning import feedback_measures
+from apical.measures.updates import update_signals
 from apical.plausibility import audit, check
 
 STEPS = 40  # of a trial
@@ -300,3 +305,42 @@ def test_relays_in_a_circle_are_named() -> None:
 def test_unreliable_axons_carry_spikes_alone() -> None:
     with refuse("'hidden_0_to_hidden_1'", "release=0.7", "relay='random'"):
         simulate(deep(feedback.indirect, when="spike", release=0.7), "runtime")
+
+
+# How they are measured ---------------------------------------------------------------------------
+
+
+def test_feedback_of_relays_is_held_against_the_forward_weights_above() -> None:
+    network = deep(feedback.layerwise)
+    weights = {p.name: network.initial_weights(p) for p in network.projections}
+    above = weights["hidden_0_to_hidden_1"].T
+    weights["feedback_hidden_1_to_hidden_0"] = 2 * np.concatenate([-above, above])
+    rows = feedback_measures(network, weights).set_index("projection")
+    row = rows.loc["feedback_hidden_1_to_hidden_0"]
+    assert row["angle"] == pytest.approx(0, abs=1e-5) and row["ratio"] == pytest.approx(2)
+    assert 30 < rows.loc["feedback_output_to_hidden_1", "angle"] < 150
+
+
+def test_spikes_of_relays_are_spent_on_learning() -> None:
+    network = deep(feedback.layerwise)
+    record = [p.name for p in network.populations]
+    simulator = simulate(network, "runtime", record=record, traces=update_signals(network))
+    rng = np.random.default_rng(0)
+    samples = Samples(rng.random((6, 12), np.float32), rng.integers(0, N_CLASSES, 6), 1.0)
+    records = recording.record(simulator, samples, range(6))
+    weights = {p.name: simulator.weights(p) for p in network.projections}
+    found = cost(network, weights, records, simulator.state)
+    relayed = sum(records.counts(r.name).sum() for r in relays_of(network)) / 6
+    assert relayed > 0
+    assert found["learning_spikes"] == pytest.approx(records.counts("error").sum() / 6 + relayed)
+    assert records.units["relay_hidden_1"].signs.tolist() == [1] * 6 + [-1] * 6
+
+
+def test_what_relayed_events_cost_is_not_known_from_records() -> None:
+    network = deep(feedback.indirect)
+    simulator = simulate(network, "runtime", record=[p.name for p in network.populations])
+    samples = Samples(np.full((2, 12), 0.5, np.float32), np.zeros(2, np.int64), 1.0)
+    records = recording.record(simulator, samples, range(2))
+    weights = {p.name: simulator.weights(p) for p in network.projections}
+    with pytest.raises(DataError, match="Axons of 'hidden_0' carry 'delta' as events"):
+        synaptic_operations(network, weights, records)

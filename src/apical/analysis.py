@@ -32,6 +32,7 @@ from apical.measures.spike_statistics import (
 from apical.measures.statistic import Statistic, single
 from apical.measures.tuning import readout_accuracy, tuning
 from apical.records import Records
+from apical.relays import Relay
 
 if TYPE_CHECKING:
     import pandas
@@ -245,7 +246,7 @@ def _of_activity(records: Records, patterns: np.ndarray) -> dict[str, Statistic]
 def _notes(records: Records, name: str) -> list[str]:
     """Return what a reader of the numbers of a population must know."""
     notes = []
-    if records.units[name].kind in (Error.__name__, RateError.__name__):
+    if records.units[name].kind in (Error.__name__, RateError.__name__, Relay.__name__):
         notes.append(f"{name}: is shown the labels, so what it tells of the class is no merit.")
     return notes + _notes_on_firing(records, name)
 

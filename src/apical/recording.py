@@ -13,6 +13,7 @@ from apical.errors import DataError
 from apical.network import Network
 from apical.populations import Population
 from apical.records import Records, Spikes, Units
+from apical.relays import Relay
 
 AT_ONCE = 250
 """Trials shown in one block."""
@@ -112,8 +113,8 @@ def units(simulator: Simulator, network: Network, name: str) -> Units:
 
 def _signs(simulator: Simulator, network: Network, population: Population) -> np.ndarray:
     """Return what each neuron does to those it reaches by forward synapses, or its error's sign."""
-    if isinstance(population, Error):
-        return np.repeat(np.array([1, -1], np.int8), population.n_classes)
+    if isinstance(population, Error | Relay):
+        return np.repeat(np.array([1, -1], np.int8), population.size // 2)
     sent = [simulator.weights(p) for p in network.forward if p.pre is population]
     if not sent:
         return np.zeros(population.size, np.int8)

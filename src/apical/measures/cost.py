@@ -21,6 +21,7 @@ from apical.populations import Population
 from apical.projections import Projection
 from apical.rates import Bias
 from apical.records import Records
+from apical.relays import Relay
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,8 @@ def _learns(network: Network, name: str) -> bool:
     if population is None:
         return variable != "w" or _serves_learning(network.projection(owner))
     trace = variable == "x" and population.is_spiking
-    return isinstance(population, ErrorNeurons) or variable == "teach" or trace
+    heard = variable in ("teach", "owed", "held")
+    return isinstance(population, ErrorNeurons | Relay) or heard or trace
 
 
 def _serves_learning(projection: Projection) -> bool:
@@ -265,13 +267,18 @@ def _spikes(network: Network, records: Records) -> dict[str, float]:
     found = {"spikes": 0.0, "learning_spikes": 0.0}
     for p in network.populations:
         if p.is_spiking:
-            prefix = "learning_" * isinstance(p, ErrorNeurons)
+            prefix = "learning_" * isinstance(p, ErrorNeurons | Relay)
             found[f"{prefix}spikes"] += float(records.counts(p.name).sum()) / len(records)
     return found
 
 
 def _active(records: Records, population: Population, signal: str) -> np.ndarray:
     """Return in how many time steps of all trials each neuron sends something, shape (n,)."""
+    if population.is_spiking and signal != "x":
+        raise DataError(
+            f"Axons of {population.name!r} carry {signal!r} as events that records do not hold, so "
+            "what they cost is not known; measure relay='random', whose relays are recorded."
+        )
     if population.is_spiking:
         return records.counts(population.name).sum(axis=0)
     return np.count_nonzero(_signal(records, population, signal), axis=(0, 1))

@@ -20,6 +20,7 @@ from apical.populations import Population, Stimulus
 from apical.projections import Projection
 from apical.rates import Bias, Rate
 from apical.records import Records
+from apical.relays import Relay
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,12 +144,15 @@ def feedback_measures(network: Network, weights: Weights) -> "pd.DataFrame":
 
     pathway, rows = network.feedback, []
     for p in pathway.projections if pathway else ():
-        if p.post is network.output or p.post is p.pre:
+        source = p.pre.of if isinstance(p.pre, Relay) else p.pre
+        if p.post is network.output or p.post is source:
             continue
         sent = np.asarray(weights[p.name], dtype=float)
+        if isinstance(p.pre, Relay):  # a spike of either half says the opposite of the other's
+            sent = (sent[source.size :] - sent[: source.size]) / 2
         if isinstance(p.pre, ErrorNeurons):
             sent = np.linalg.pinv(_taught_by(network, weights, p.pre)) @ sent
-        above = _product(network, weights, p.post, p.pre)
+        above = _product(network, weights, p.post, source)
         if above is None:
             continue
         norm = np.linalg.norm(above)
@@ -352,7 +356,7 @@ def unit_measures(network: Network, records: Records) -> "pd.DataFrame":
     rows = []
     for population in network.populations:
         name = population.name
-        if name not in records.units or isinstance(population, ErrorNeurons | Bias):
+        if name not in records.units or isinstance(population, ErrorNeurons | Relay | Bias):
             continue
         done = records.counts(name) if population.is_spiking else records.rates(name)
         end = ceiling(population, records)

@@ -14,6 +14,7 @@ from apical.errors import DataError
 from apical.extras import library
 from apical.measures.statistic import Statistic, single
 from apical.records import Records, Spikes
+from apical.relays import Relay
 
 LEAST_INTERVALS = 10
 """Intervals (or pairs of them) below which a neuron's irregularity is not worked out: that of a few
@@ -63,7 +64,8 @@ def spike_statistics(records: Records, population: str) -> dict[str, Statistic]:
         "lifetime_sparseness": lifetime_sparseness(counts, records.samples),
         "population_sparseness": population_sparseness(counts),
     }
-    signed = units.kind != Error.__name__ and np.all(units.signs)  # an error's sign is another
+    # the sign of an error is another
+    signed = units.kind not in (Error.__name__, Relay.__name__) and np.all(units.signs)
     if signed and len(np.unique(units.signs)) > 1:
         found["excitation_inhibition"] = excitation_inhibition(counts, units.signs)
     return found
