@@ -10,6 +10,7 @@ from apical import seeds
 from apical.error_neurons import Error, ErrorNeurons, RateError
 from apical.errors import WiringError
 from apical.feedback import FeedbackPathway
+from apical.places import caller
 from apical.populations import Population, Stimulus
 from apical.projections import Projection, TransposeOf
 from apical.weights import Given, Identity
@@ -41,6 +42,7 @@ class Network:
     populations: list[Population] = field(default_factory=list, init=False)
     projections: list[Projection] = field(default_factory=list, init=False)
     feedback: FeedbackPathway | None = field(default=None, init=False)
+    places: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not (self.trial > 0 and 0 <= self.settle < self.trial):
@@ -48,6 +50,7 @@ class Network:
                 "Network needs trial > 0 ms and 0 <= settle < trial, got "
                 f"trial={self.trial!r}, settle={self.settle!r}."
             )
+        self.places[""] = caller()
 
     def add(self, population: P) -> P:
         """Add a population and return it."""
@@ -56,6 +59,7 @@ class Network:
                 f"The network already has a population {population.name!r}; choose another name."
             )
         self.populations.append(population)
+        self.places[population.name] = caller()
         return population
 
     def connect(self, pre: Population, post: Population, **options: Any) -> Projection:
@@ -109,6 +113,7 @@ class Network:
         relays = {p.name: p for p in self.feedback.relays}
         other = replace(self)
         other.populations = list(self.populations)
+        other.places = dict(self.places)
         errors = [p for p in self.populations if isinstance(p, ErrorNeurons)]
         other.projections = [
             relays.get(p.name, p)
@@ -158,6 +163,10 @@ class Network:
         known = ", ".join(p.name for p in self.projections) or "none"
         raise WiringError(f"The network has no projection {name!r}; it has {known}.")
 
+    def place(self, name: str) -> str:
+        """Return ``file:line`` where a population or projection, or else the network, was made."""
+        return self.places.get(name) or self.places.get("", "")
+
     def initial_weights(self, projection: Projection) -> np.ndarray:
         """Draw W, shape (n_pre, n_post), from the stream named after the projection."""
         if isinstance(projection.weights, TransposeOf):
@@ -193,6 +202,7 @@ class Network:
                 f"The network already has a projection {projection.name!r}; give this one a name."
             )
         self.projections.append(projection)
+        self.places[projection.name] = caller()
         return projection
 
     def _only(self, kind: type[P]) -> P:
