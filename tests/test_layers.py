@@ -20,6 +20,7 @@ FLOORS: dict[str, float] = {
     "folders": 0,
     "extras": 0.5,
     "compilers": 0,
+    "places": 0,
     "seeds": 0,
     "datasets": 1,
     "encoding": 1,
@@ -72,6 +73,8 @@ FLOORS: dict[str, float] = {
     "devices.brian.standalone": 7.5,
     "devices": 7.6,
     "alignment": 7.8,
+    "disturbances": 7.0,
+    "perturbation": 7.8,
     "training": 8,
     "metrics": 8,
     "measures": 8.0,
@@ -101,6 +104,7 @@ FLOORS: dict[str, float] = {
     "": 9.9,  # the package itself, which gathers the names for users
     "cli_model": 9.8,
     "cli_results": 9.8,
+    "cli_check": 9.85,
     "cli": 10,
 }
 OWN_FLOOR_EACH = ("devices",)

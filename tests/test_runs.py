@@ -24,6 +24,7 @@ from apical.configuration import Experiment
 from apical.datasets import blobs
 from apical.errors import ApicalError, RunError
 from apical.experiments import Stopped
+from apical.plausibility import ASPECTS
 from apical.runs import CHECKPOINT, COLUMNS, CONFIG, METRICS, SUMMARY, WEIGHTS, RunDirectory
 
 MODEL = Path(__file__).parents[1] / "models" / "spiking_dfa.py"
@@ -227,6 +228,8 @@ def test_config_holds_everything_to_repeat_the_run(
     assert len(config["data_sha256"]) == 64
     assert {"python", "system", "apical", "brian2", "numpy"} <= set(config["versions"])
     assert {finding["subject"] for finding in config["scorecard"]} >= {"stimulus_to_hidden"}
+    assert {finding["aspect"] for finding in config["scorecard"]} == set(ASPECTS)
+    assert all(MODEL.name in finding["place"] for finding in config["scorecard"])
     begin(again, tmp_path / "again" / "run")
     assert_same_results(tmp_path / "again" / "run", whole)
 

@@ -15,6 +15,7 @@ from apical.datasets import Dataset
 from apical.devices import Simulator, simulate
 from apical.errors import RunError, WiringError
 from apical.network import Network
+from apical.plausibility import Scorecard, audit
 from apical.runs import CONFIG, read_json
 from apical.training import Every
 
@@ -92,6 +93,12 @@ class Prepared:
     model: models.Model
     data: Dataset
     network: Network
+
+    @property
+    def scorecard(self) -> Scorecard:
+        """What `apical.plausibility.audit` says of the network, trained as the experiment does."""
+        e = self.experiment
+        return audit(self.network, batch=e.batch or 1, final_rate=e.final_rate, dtype=e.dtype)
 
     def simulator(self) -> Simulator:
         """Return a new simulator, at its initial state."""

@@ -20,7 +20,6 @@ from apical.configuration import (
 )
 from apical.devices import Simulator
 from apical.measuring import Measuring, chosen
-from apical.plausibility import audit
 from apical.progress import TrainingProgress
 from apical.runs import SUMMARY, Checkpoint, RunDirectory, read_json
 from apical.training import Evaluation, Plan, evaluate, steps
@@ -62,7 +61,7 @@ def run(
         **asdict(prepared.experiment),
         "model_sha256": prepared.model.sha256,
         "data_sha256": fingerprint(prepared.data),
-        "scorecard": [asdict(finding) for finding in audit(prepared.network).findings],
+        "scorecard": [asdict(finding) for finding in prepared.scorecard.findings],
         "versions": versions(),
     }
     simulator = prepared.simulator()  # what cannot be simulated leaves no directory behind

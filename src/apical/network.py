@@ -10,6 +10,7 @@ from apical import seeds
 from apical.error_neurons import Error, ErrorNeurons, RateError
 from apical.errors import WiringError
 from apical.feedback import FeedbackPathway
+from apical.places import caller
 from apical.populations import Population, Stimulus
 from apical.projections import Projection, TransposeOf
 from apical.relays import Relay
@@ -42,6 +43,7 @@ class Network:
     populations: list[Population] = field(default_factory=list, init=False)
     projections: list[Projection] = field(default_factory=list, init=False)
     feedback: FeedbackPathway | None = field(default=None, init=False)
+    places: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not (self.trial > 0 and 0 <= self.settle < self.trial):
@@ -49,6 +51,7 @@ class Network:
                 "Network needs trial > 0 ms and 0 <= settle < trial, got "
                 f"trial={self.trial!r}, settle={self.settle!r}."
             )
+        self.places[""] = caller()
 
     def add(self, population: P) -> P:
         """Add a population and return it."""
@@ -57,6 +60,7 @@ class Network:
                 f"The network already has a population {population.name!r}; choose another name."
             )
         self.populations.append(population)
+        self.places[population.name] = caller()
         return population
 
     def connect(self, pre: Population, post: Population, **options: Any) -> Projection:
@@ -113,6 +117,7 @@ class Network:
         other = replace(self)
         heard = [p.pre for p in self.feedback.projections if isinstance(p.pre, Relay)]
         other.populations = [p for p in self.populations if p not in heard]
+        other.places = dict(self.places)
         errors = [p for p in self.populations if isinstance(p, ErrorNeurons)]
         other.projections = [
             relays.get(p.name, p)
@@ -162,6 +167,10 @@ class Network:
         known = ", ".join(p.name for p in self.projections) or "none"
         raise WiringError(f"The network has no projection {name!r}; it has {known}.")
 
+    def place(self, name: str) -> str:
+        """Return ``file:line`` where a population or projection, or else the network, was made."""
+        return self.places.get(name) or self.places.get("", "")
+
     def initial_weights(self, projection: Projection) -> np.ndarray:
         """Draw W, shape (n_pre, n_post), from the stream named after the projection."""
         if isinstance(projection.weights, TransposeOf):
@@ -197,6 +206,7 @@ class Network:
                 f"The network already has a projection {projection.name!r}; give this one a name."
             )
         self.projections.append(projection)
+        self.places[projection.name] = caller()
         return projection
 
     def _only(self, kind: type[P]) -> P:

@@ -104,12 +104,16 @@ def network(run: TrainedRun, name: str) -> Section:
 def scorecard(run: TrainedRun, name: str) -> Section:
     """Return what the check of plausibility says of a network."""
     findings = run.config["scorecard"]
-    rows = [[f["subject"], f["level"], f["reason"]] for f in findings]
+    # runs of earlier versions have neither aspect nor place
+    rows = [
+        [f.get("aspect", "-"), f["subject"], f["level"], f["reason"], f.get("place") or "-"]
+        for f in findings
+    ]
     levels = [str(f["level"]).split()[0] for f in findings]
     return Section(
         f"Scorecard: {name}",
         ["What each part of the network has to know in order to learn."],
-        [Table(("what", "level", "why"), rows, levels=levels)],
+        [Table(("aspect", "what", "level", "why", "where"), rows, levels=levels)],
     )
 
 

@@ -1,0 +1,70 @@
+"""What a rule reads, and for whom it waits."""
+
+from apical.error_neurons import ErrorNeurons
+from apical.expressions import names, place
+from apical.network import Network
+from apical.plausibility.findings import Finding
+from apical.projections import Projection
+from apical.rules import LearningRule
+
+_WHEN = {
+    "trial": "when a trial ends",
+    "feedback": "when feedback arrives",
+    "spike": "at each presynaptic spike",
+}
+
+
+def locality(projection: Projection, rule: LearningRule) -> Finding:
+    """Return where every name that a rule reads is known.
+
+    A rule that reads anything else is refused where it is written, by `LearningRule`, or where it
+    is given to a projection.
+    """
+    known: dict[str, list[str]] = {"pre": [], "post": [], "synapse": []}
+    for name in sorted(names(rule.update)):
+        known[place(name)].append(name)
+    said = {"pre": projection.pre.name, "post": projection.post.name, "synapse": "the synapse"}
+    reads = "; ".join(f"{', '.join(found)} in {said[at]}" for at, found in known.items() if found)
+    kept = f"; {rule.dynamics.name} in the synapse" if rule.dynamics else ""
+    reason = (
+        f"rule {rule.name!r} ({rule.update}) reads {reads or 'nothing'}, {_WHEN[rule.when]}{kept}"
+    )
+    return Finding(projection.name, "locality", "local", reason)
+
+
+def locking(network: Network, projection: Projection, rule: LearningRule) -> Finding:
+    """Return whether a projection may learn before the other populations have finished."""
+    if not any(name in ("teach_post", "delta_post") for name in rule.signals):
+        reason = "reads no feedback, so it waits for nobody"
+        return Finding(projection.name, "update locking", "local", reason)
+    chain = _chain(network, projection)
+    waits = ", ".join(chain) or "nobody"
+    if rule.when == "trial":
+        reason = f"waits for {waits}; learns when told, at the same moment as all others"
+        return Finding(projection.name, "update locking", "broadcast", reason)
+    reason = f"waits for nobody: learns from what has arrived so far, by way of {waits}"
+    return Finding(projection.name, "update locking", "local", reason)
+
+
+def _chain(network: Network, projection: Projection) -> list[str]:
+    """Return the populations that must answer before feedback is there: forward, then back."""
+    after, reached = projection.post, list[str]()
+    frontier = [after]
+    while frontier:
+        here = frontier.pop(0)
+        for p in network.forward:
+            if p.pre is here and p.post.name not in reached:
+                reached.append(p.post.name)
+                frontier.append(p.post)
+    judges = [p.name for p in network.populations if isinstance(p, ErrorNeurons)]
+    back, here = list[str](), after
+    for _ in network.populations:  # relays end at an error, or run in a circle
+        sources = [
+            p.pre for p in network.projections
+            if p.post is here and "teach" in p.carries and not isinstance(p.pre, ErrorNeurons)
+        ]  # fmt: skip
+        if not sources or sources[0] is here:
+            break
+        here = sources[0]
+        back.append(f"the error of {here.name}")
+    return [*reached, *judges, *reversed(back)]

@@ -1,0 +1,112 @@
+"""What populations do that no neuron could: labels, shared variables, signs, slopes."""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from apical.error_neurons import Error, ErrorNeurons, RateError
+from apical.network import Network
+from apical.plausibility.findings import Finding
+from apical.plausibility.pathways import Weights
+from apical.populations import LIF, Population, Stimulus
+from apical.projections import Projection, TransposeOf
+from apical.rates import Rate
+from apical.relays import Relay
+
+
+def own_equations(population: Population) -> Iterator[Finding]:
+    """Yield what the equations of a population read that reaches it by no synapse."""
+    if isinstance(population, Rate):  # no equation of its own: of its drive only
+        return
+    model = population.model
+    code = "\n".join(
+        (model.equations, model.threshold, model.reset, model.at_trial, model.at_reset,
+         model.at_step)
+    )  # fmt: skip
+    for function, owner, kind in (
+        ("label", ErrorNeurons, "error neurons"),
+        ("stimulus", Stimulus, "the stimulus"),
+    ):
+        if re.search(rf"\b{function}\s*\(", code) and not isinstance(population, owner):
+            reason = f"its equations read {function}(t, ...), which only {kind} may be shown"
+            yield Finding(population.name, "locality", "not local", reason)
+    shared = re.findall(r"^\s*(\w+)[^:\n]*:[^\n]*\(([^)\n]*\bshared\b[^)\n]*)\)", code, re.M)
+    held = [name for name, flags in shared if "constant" not in flags]
+    if held:
+        reason = f"{', '.join(held)} is one number for all its neurons (shared)"
+        yield Finding(population.name, "global quantities", "broadcast", reason)
+
+
+def derivative(network: Network, population: Population) -> Iterator[Finding]:
+    """Yield what stands for the slope of a neuron's response, where learning reads it."""
+    readers = [p for p in network.plastic if p.post is population]
+    reads = any(p.rule and {"gain_post", "delta_post"} & p.rule.signals for p in readers)
+    sends = any(p.pre is population and "delta" in p.carries.values() for p in network.projections)
+    if not (reads or sends):
+        return
+    if isinstance(population, Rate):
+        slope = "1" if population.gain == "one" else population.curve.slope
+        reason = f"does not spike: gain = {slope}, of the neuron's own activity and drive"
+    else:
+        if isinstance(population, LIF):
+            gain = population.gain
+        else:
+            found = re.search(r"^\s*gain\s*=\s*(.+?)\s*:", population.model.equations, re.M)
+            gain = found[1] if found else "a variable of its own"
+        reason = f"a spike has no slope; in its place gain = {gain}, of the neuron's own state"
+    yield Finding(population.name, "spike derivative", "local", reason)
+
+
+def dale(network: Network, population: Population, weights: Weights) -> Iterator[Finding]:
+    """Yield whether each neuron's synapses are all of one sign, and stay so."""
+    leaving = [
+        p for p in network.projections
+        if p.pre is population and not isinstance(p.weights, TransposeOf)
+    ]  # fmt: skip
+    if not leaving:
+        return
+    ranges = [_signs(p, weights) for p in leaving]
+    least, largest = (np.array([r[k] for r in ranges]) for k in (0, 1))
+    mixed = (least.min(axis=0) < 0) & (largest.max(axis=0) > 0)
+    where = ", ".join(p.name for p in leaving)
+    if mixed.any():
+        free = [p.name for p in leaving if p.rule and p.bounds is None]
+        why = f"; nothing bounds {', '.join(free)}" if free else ""
+        reason = f"{mixed.sum()} of {population.size} neurons may excite some targets and inhibit "
+        yield Finding(population.name, "Dale's law", "idealised", f"{reason}others{why}")
+    else:
+        reason = f"the synapses of each neuron are of one sign and stay so ({where})"
+        yield Finding(population.name, "Dale's law", "local", reason)
+
+
+def _signs(projection: Projection, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
+    """Return the smallest and the largest weight that each neuron may have, shape (n_pre,)."""
+    if projection.rule is None:
+        drawn = weights(projection)
+        return drawn.min(axis=1), drawn.max(axis=1)
+    low, high = projection.bounds or (-np.inf, np.inf)
+    n = projection.pre.size
+    return np.full(n, low), np.full(n, high)
+
+
+def signed_error(network: Network) -> Iterator[Finding]:
+    """Yield how errors of either sign are carried."""
+    for population in network.populations:
+        if isinstance(population, Error):
+            reason = "one population says 'too much', another 'too little'; both by spikes alone"
+            yield Finding(population.name, "signed error", "local", reason)
+        elif isinstance(population, RateError):
+            reason = "each neuron signals an error of either sign"
+            yield Finding(population.name, "signed error", "idealised", reason)
+        elif isinstance(population, Relay):
+            reason = (
+                f"each neuron follows the dendrite of one neuron of {population.of.name!r}, and "
+                "its partner of the other sign; a spike for each sign"
+            )
+            yield Finding(population.name, "signed error", "idealised", reason)
+    relays = {p.name for p in network.feedback.relays} if network.feedback else set()
+    for projection in network.projections:
+        if "delta" in projection.carries.values() and projection.name not in relays:
+            reason = "brings delta, an error of either sign, from neurons that also send activity"
+            yield Finding(projection.name, "signed error", "idealised", reason)

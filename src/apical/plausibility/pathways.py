@@ -1,0 +1,180 @@
+"""Synapses: whether they work one way, and where the weights of feedback come from."""
+
+from collections.abc import Callable, Iterator
+from functools import reduce
+
+import numpy as np
+
+from apical.error_neurons import ErrorNeurons
+from apical.network import Network
+from apical.plausibility.findings import Finding
+from apical.populations import Population
+from apical.projections import Projection, TransposeOf
+from apical.relays import Relay
+
+SURPRISE = 5.0
+"""Correlation, as Fisher's z in units of its standard error (Fisher 1921, Metron 1:3), that
+weights drawn by themselves do not reach: less than once in a million pairs."""
+
+ROUTES = 32
+"""Ways from one population to another that are looked at."""
+
+WeightsOf = Callable[[Projection], np.ndarray]
+
+
+class Weights:
+    """The initial weights of a network, each drawn once."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._drawn: dict[str, np.ndarray] = {}
+
+    def __call__(self, projection: Projection) -> np.ndarray:
+        if projection.name not in self._drawn:
+            self._drawn[projection.name] = self._network.initial_weights(projection)
+        return self._drawn[projection.name]
+
+
+def one_way(network: Network, projection: Projection, weights: Weights) -> Finding:
+    """Return whether the synapses of a projection carry signals in one direction only."""
+    relays = network.feedback.relays if network.feedback else ()
+    if projection.name in {p.name for p in relays}:
+        reason = "carries activity and, unchanged by it, a teaching signal along the same synapses"
+        if projection.pre.is_spiking:
+            reason += ", as two more kinds of events, one for each sign, that they tell from spikes"
+        return Finding(projection.name, "one-way", "idealised", reason)
+    taught = network.feedback.projections if network.feedback else ()
+    if projection not in taught:  # of feedback, weight transport speaks
+        for other in network.projections:
+            if other not in taught and _is_same(projection, other, weights):
+                reason = (
+                    f"its weights are those of {other.name!r} in the other direction: synapses "
+                    "that work both ways"
+                )
+                return Finding(projection.name, "one-way", "not local", reason)
+    carried = " and ".join(f"{signal} to {to}" for to, signal in projection.carries.items())
+    reason = f"carries {carried}, from {projection.pre.name} to {projection.post.name} only"
+    return Finding(projection.name, "one-way", "local", reason)
+
+
+def _is_same(a: Projection, b: Projection, weights: Weights) -> bool:
+    """Say whether two projections are the same synapses, seen from both ends."""
+    judged = isinstance(a.pre, ErrorNeurons) or isinstance(a.post, ErrorNeurons)
+    if judged or a.pre is not b.post or a.post is not b.pre:
+        return False
+    there, back = weights(a), weights(b).T
+    if a is b:  # recurrent: above and below the diagonal
+        above = np.triu_indices(len(there), 1)
+        there, back = there[above], back[above]
+    wired = there[there != 0]
+    # one-to-one or all alike is a way to be wired, and tells nobody a weight
+    return len(np.unique(wired)) > 1 and is_surprising(*correlation(there, back))
+
+
+def transport(network: Network, feedback: Projection, weights: Weights) -> Finding:
+    """Return whether weights of feedback come from forward weights."""
+    if isinstance(feedback.weights, TransposeOf):
+        name = feedback.weights.projection.name
+        return _transported(feedback, f"are those of {name!r} read backwards")
+    found = copied(network, feedback, weights(feedback), weights)
+    if found:
+        return _transported(feedback, found)
+    reason = "not derived from forward weights, and not correlated with them"
+    return Finding(feedback.name, "weight transport", "local", reason)
+
+
+def _transported(feedback: Projection, how: str) -> Finding:
+    reason = f"its weights {how} (weight transport)"
+    return Finding(feedback.name, "weight transport", "not local", reason)
+
+
+def copied(network: Network, feedback: Projection, values: np.ndarray, weights: WeightsOf) -> str:
+    """Say how weights of feedback come from forward weights; nothing if they do not.
+
+    Parameters
+    ----------
+    network
+        What it belongs to.
+    feedback
+        The projection.
+    values
+        Its weights, shape (n_pre, n_post) [dimensionless].
+    weights
+        Returns those of another projection.
+    """
+    halves = (values, *np.array_split(values, 2)) if len(values) > 1 else (values,)
+    nearly = ""
+    for name, back in _backwards(network, feedback, weights):
+        for half in halves:
+            # any two single numbers are multiples of each other
+            if half.shape != back.shape or half.size < 2:
+                continue
+            if _parallel(half, back):
+                return f"are those of {name} read backwards"
+            r, n = correlation(half, back)
+            if is_surprising(r, n):
+                nearly = f"correlate with those of {name} read backwards, r = {r:.2f}"
+    return nearly
+
+
+def _backwards(
+    network: Network, feedback: Projection, weights: WeightsOf
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield what backpropagation would read backwards, and what it is called."""
+    for forward in network.forward:
+        yield repr(forward.name), weights(forward).T
+    judged = isinstance(feedback.pre, ErrorNeurons)
+    pre = feedback.pre.of if isinstance(feedback.pre, Relay) else feedback.pre
+    end = network.output if judged else pre
+    for route in _routes(network, feedback.post, end):
+        if len(route) > 1:
+            product = reduce(np.matmul, [weights(p) for p in route])
+            yield "the product of " + ", ".join(repr(p.name) for p in route), product.T
+
+
+def _routes(network: Network, start: Population, end: Population) -> list[list[Projection]]:
+    """Return the ways along forward projections from one population to another."""
+    found, open_ones = list[list[Projection]](), [[p] for p in network.forward if p.pre is start]
+    while open_ones and len(found) < ROUTES:
+        route = open_ones.pop()
+        if route[-1].post is end:
+            found.append(route)
+            continue
+        seen = {p.pre.name for p in route}
+        open_ones += [
+            [*route, p] for p in network.forward
+            if p.pre is route[-1].post and p.post.name not in seen
+        ]  # fmt: skip
+    return found
+
+
+def correlation(a: np.ndarray, b: np.ndarray) -> tuple[float, int]:
+    """Return Pearson's correlation of two arrays of one shape, 0 where one is constant; and n."""
+    a, b = a.ravel() - a.mean(), b.ravel() - b.mean()
+    norms = np.linalg.norm(a) * np.linalg.norm(b)
+    return (float(a @ b / norms) if norms else 0.0), a.size
+
+
+def is_surprising(r: float, n: int) -> bool:
+    """Say whether independent weights would not correlate as much."""
+    if n <= 3:
+        return False
+    return bool(np.arctanh(min(abs(r), 1 - 1e-12)) * np.sqrt(n - 3) > SURPRISE)
+
+
+def _parallel(a: np.ndarray, b: np.ndarray) -> bool:
+    """Say whether two matrices are multiples of each other."""
+    norms = np.linalg.norm(a) * np.linalg.norm(b)
+    return bool(norms and abs(np.sum(a * b)) > (1 - 1e-9) * norms and min(a.shape) > 0)
+
+
+def fixed_or_plastic(feedback: Projection) -> Finding:
+    """Return whether the synapses of feedback change, and by what."""
+    if isinstance(feedback.weights, TransposeOf):
+        other = feedback.weights.projection.name
+        reason = f"changes whenever {other!r} does, by no rule of its own"
+        return Finding(feedback.name, "feedback", "not local", reason)
+    if feedback.rule is not None:
+        reason = f"plastic by its own rule {feedback.rule.name!r} ({feedback.rule.update})"
+        return Finding(feedback.name, "feedback", "local", reason)
+    return Finding(feedback.name, "feedback", "local", "fixed synapses, as they were drawn")

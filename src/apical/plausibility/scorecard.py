@@ -1,0 +1,112 @@
+"""The scorecard of a network: one line, or several, for every aspect."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from apical.errors import LocalityError, WiringError
+from apical.network import Network
+from apical.plausibility import learning, neurons, pathways, whole
+from apical.plausibility.findings import ASPECTS, NETWORK, Finding, Scorecard
+from apical.plausibility.pathways import Weights
+from apical.plausibility.whole import Training
+from apical.projections import TransposeOf
+
+
+def audit(
+    network: Network, *, batch: int = 1, final_rate: float = 1.0, dtype: str = "float32"
+) -> Scorecard:
+    """Return the scorecard of a network, whatever it says.
+
+    Parameters
+    ----------
+    network
+        What to audit.
+    batch
+        Trials that learn together.
+    final_rate
+        Factor on all learning rates at the end of training [dimensionless]; it is 1 at the start.
+    dtype
+        Precision of the weights.
+
+    Raises
+    ------
+    WiringError
+        If it has no forward projection, or learns without a feedback pathway that its rules read.
+    """
+    _ = network.stimulus, network.output
+    _check_taught(network)
+    weights = Weights(network)
+    found = [
+        *_rules(network),
+        *_feedback(network, weights),
+        *_neurons(network, weights),
+        *whole.phases(network),
+        *whole.global_quantities(network, Training(batch, final_rate)),
+        whole.precision(dtype),
+        *whole.delays(network),
+    ]
+    said = {finding.aspect for finding in found}
+    found += [Finding(NETWORK, a, "local", whole.NOTHING[a]) for a in ASPECTS if a not in said]
+    placed = [replace(f, place=network.place(f.subject)) for f in found]
+    return Scorecard(tuple(sorted(placed, key=lambda f: ASPECTS.index(f.aspect))))
+
+
+def check(network: Network, *, transport: bool = False) -> Scorecard:
+    """Audit a network and return its scorecard.
+
+    Parameters
+    ----------
+    network
+        What to audit.
+    transport
+        Whether feedback may be declared to be forward weights read backwards
+        (`apical.feedback.transposed`), for a comparison with backpropagation.
+
+    Raises
+    ------
+    LocalityError
+        If the network uses what no synapse can know; the message names each finding.
+    WiringError
+        As in `audit`.
+    """
+    card = audit(network)
+    declared = {p.name for p in network.projections if isinstance(p.weights, TransposeOf)}
+    allowed = declared if transport else set()
+    faults = [f"{f.subject}: {f.reason}" for f in card.faults if f.subject not in allowed]
+    if faults:
+        raise LocalityError("Not biologically plausible: " + "; ".join(faults) + ".")
+    return card
+
+
+def _check_taught(network: Network) -> None:
+    """Raise if rules read feedback that nothing brings."""
+    readers = [p.name for p in network.plastic if p.rule and "teach_post" in p.rule.signals]
+    if network.feedback is None and readers:
+        raise WiringError(
+            f"{', '.join(map(repr, readers))} learn from 'teach_post', but the network has no "
+            "feedback pathway; attach one with network.teach(feedback.direct(error, "
+            "network.forward))."
+        )
+
+
+def _rules(network: Network) -> Iterator[Finding]:
+    for projection in network.plastic:
+        if projection.rule is not None:
+            yield learning.locality(projection, projection.rule)
+            yield learning.locking(network, projection, projection.rule)
+
+
+def _feedback(network: Network, weights: Weights) -> Iterator[Finding]:
+    for projection in network.projections:
+        yield pathways.one_way(network, projection, weights)
+    for projection in network.feedback.projections if network.feedback else ():
+        yield pathways.transport(network, projection, weights)
+        yield pathways.fixed_or_plastic(projection)
+
+
+def _neurons(network: Network, weights: Weights) -> Iterator[Finding]:
+    for population in network.populations:
+        yield from neurons.own_equations(population)
+        yield from neurons.derivative(network, population)
+        yield from neurons.dale(network, population, weights)
+    yield from neurons.signed_error(network)

@@ -1,0 +1,128 @@
+"""What is true of the whole network: clocks, signals to all, numbers, time."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from apical.error_neurons import Error, ErrorNeurons
+from apical.network import Network
+from apical.plausibility.findings import NETWORK, Aspect, Finding
+from apical.rates import Rate
+from apical.settling_time import LARGEST, NEGLIGIBLE, said, slowest_chain, unsettled
+
+NOTHING: Mapping[Aspect, str] = {
+    "locality": "nothing learns",
+    "one-way": "it has no synapses",
+    "weight transport": "there is no feedback to transport weights to",
+    "feedback": "there is no feedback pathway",
+    "signed error": "there are no error neurons",
+    "phases": "no reset, no signal at the end of a trial: all times are alike",
+    "global quantities": "nothing reads a quantity of all neurons or all synapses",
+    "spike derivative": "no rule reads the slope of a response",
+    "Dale's law": "it has no synapses",
+    "update locking": "nothing learns",
+    "precision": "it has no weights",
+    "delays": "it has no synapses",
+}
+"""What is said of an aspect where there is nothing to judge."""
+
+BITS = {"float32": 24, "float64": 53}
+"""Binary digits of a weight."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is done to all synapses alike.
+
+    Parameters
+    ----------
+    batch
+        Trials that learn together.
+    final_rate
+        Factor on all learning rates at the end of training [dimensionless].
+    """
+
+    batch: int
+    final_rate: float
+
+
+def phases(network: Network) -> Iterator[Finding]:
+    """Yield what has to happen at different times, and who says when."""
+    if network.reset:
+        reason = "every neuron is reset between trials by one signal"
+        yield Finding(NETWORK, "phases", "broadcast", reason)
+    if any(p.rule and p.rule.when == "trial" for p in network.plastic):
+        reason = "synapses are told when a trial ends, to learn then"
+        yield Finding(NETWORK, "phases", "broadcast", reason)
+    for projection in network.plastic:
+        if projection.rule and projection.rule.onset:
+            reason = "learning waits for some time after the onset of each trial (a phase)"
+            yield Finding(projection.name, "phases", "broadcast", reason)
+    for projection in network.projections:
+        moved = isinstance(projection.pre, ErrorNeurons) and projection.is_forward
+        if moved:
+            reason = (
+                f"the error moves the activity of {projection.post.name}, so that learning and "
+                "deciding need phases of their own"
+            )
+            yield Finding(projection.name, "phases", "broadcast", reason)
+
+
+def global_quantities(network: Network, training: Training) -> Iterator[Finding]:
+    """Yield every quantity that all synapses or all neurons of a population share."""
+    for population in network.populations:
+        if isinstance(population, Rate) and population.is_softmax:
+            reason = "activity is divided by the sum over the population (softmax)"
+            yield Finding(population.name, "global quantities", "broadcast", reason)
+    stimulus = network.stimulus
+    if getattr(stimulus.encoder, "total", 0):
+        reason = "each stimulus is divided by the sum of its values, by whoever shows it"
+        yield Finding(stimulus.name, "global quantities", "broadcast", reason)
+    if training.final_rate != 1:
+        reason = (
+            f"one factor on every learning rate, which falls from 1 to {training.final_rate:g} "
+            "during training"
+        )
+        yield Finding(NETWORK, "global quantities", "broadcast", reason)
+    if training.batch > 1:
+        reason = (
+            f"{training.batch} trials learn together: each synapse adds up what it would learn, "
+            "and all are told when to change"
+        )
+        yield Finding(NETWORK, "global quantities", "broadcast", reason)
+
+
+def precision(dtype: str) -> Finding:
+    """Return how precise weights are.
+
+    Spines of the hippocampus come in some 26 sizes that can be told apart, 4.7 bits (Bartol et
+    al. 2015, doi:10.7554/eLife.10778).
+    """
+    digits = BITS.get(dtype)
+    reason = (
+        f"weights are {dtype}" + f", {digits} binary digits" * bool(digits) + "; synapses are "
+        "known to hold some 4.7 bits (Bartol et al. 2015, doi:10.7554/eLife.10778)"
+    )
+    return Finding(NETWORK, "precision", "idealised", reason)
+
+
+def delays(network: Network) -> Iterator[Finding]:
+    """Yield how long signals are on their way."""
+    if network.projections:
+        reason = "no projection has a delay: what is sent arrives within the same time step"
+        yield Finding(NETWORK, "delays", "idealised", reason)
+    for population in network.populations:
+        if isinstance(population, Error) and population.tau_label:
+            reason = (
+                f"the label comes through two low-passes of {population.tau_label:g} ms, to be as "
+                "late as the output"
+            )
+            yield Finding(population.name, "delays", "local", reason)
+    chain = slowest_chain(network)
+    left = unsettled(chain, network.trial) if chain else 0.0
+    if left > NEGLIGIBLE:
+        reason = (
+            f"{left:.2g} of a change of the stimulus is still on its way when a trial of "
+            f"{network.trial:g} ms ends ({said(chain)} in a row)"
+        )
+        refused = "; Brian2 devices refuse so much, and device 'array' knows no time"
+        yield Finding(NETWORK, "delays", "local", reason + refused * (left > LARGEST))
