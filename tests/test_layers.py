@@ -99,12 +99,15 @@ FLOORS: dict[str, float] = {
     "experiments": 9.4,
     "comparison": 9.6,
     "run_learning": 9.62,
+    "sweeps": 9.55,
     "run_analysis": 9.65,
     "report": 9.7,
     "": 9.9,  # the package itself, which gathers the names for users
     "cli_model": 9.8,
     "cli_results": 9.8,
     "cli_check": 9.85,
+    "cli_stopping": 9.7,
+    "cli_sweep": 9.8,
     "cli": 10,
 }
 OWN_FLOOR_EACH = ("devices",)
@@ -113,7 +116,7 @@ OWN_FLOOR_EACH = ("devices",)
 KEPT_IN = {
     "brian2": ("devices.brian",),
     "matplotlib": ("plotting",),
-    "click": ("cli", "cli_model", "cli_results"),
+    "click": ("cli", "cli_model", "cli_results", "cli_sweep"),
     "torch": ("devices.arrays.torch_library",),
 }
 """Libraries, and the only modules that may import them."""

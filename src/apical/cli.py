@@ -1,9 +1,7 @@
 """The `apical` command."""
 
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +20,8 @@ from apical.cli_results import (
     record_command,
     report_command,
 )
+from apical.cli_stopping import interruptible
+from apical.cli_sweep import sweep_command
 from apical.comparison import FIGURE, TABLE, Outcome, compare, table_row
 from apical.configuration import Experiment
 from apical.errors import ending_in_one_line
@@ -123,7 +123,7 @@ def _nothing_else(context: click.Context) -> None:
 
 def _run_all(jobs: list[tuple[Path, Callable[..., dict[str, Any]]]]) -> int:
     console, summaries = Console(), []
-    with _interruptible() as stop:
+    with interruptible() as stop:
         for folder, job in jobs:
             try:
                 summaries.append(job(stop=stop))
@@ -165,25 +165,6 @@ def _table(summaries: list[dict[str, Any]]) -> Table:
         mean = sum(s["test_accuracy"] for s in summaries) / len(summaries)
         table.add_row("mean", "", f"[bold]{mean:.2%}", "", "", "", "")
     return table
-
-
-@contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a wish to stop after the block; the second stops at once."""
-    asked = False
-
-    def ask(signum: int, frame: object) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-        print("\nStopping after this block (Ctrl-C again: at once).", file=sys.stderr)
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield lambda: asked
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _seeds(text: str) -> list[int]:
@@ -237,7 +218,7 @@ def compare_command(context: click.Context, model: str, **given: Any) -> int:
     n_seeds, out, quiet = given.pop("n_seeds"), given.pop("out"), given.pop("quiet")
     experiment = experiment_of(loaded, given, leaves_out=("wiring",))
     folder = out or Path("runs") / f"compare-{loaded.name}-{Path(experiment.dataset).stem}"
-    with _interruptible() as stop:
+    with interruptible() as stop:
         try:
             outcomes = compare(
                 experiment, wirings, range(n_seeds), folder, progress=not quiet, stop=stop
@@ -284,6 +265,7 @@ commands.add_command(record_command)
 commands.add_command(export_command)
 commands.add_command(analyze_command)
 commands.add_command(report_command)
+commands.add_command(sweep_command)
 
 
 @commands.group("data")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from apical import models, plotting, studies
-from apical.configuration import Experiment, read_experiment
+from apical.configuration import Experiment, check_settings
 from apical.errors import WiringError
 from apical.experiments import resume, run
 from apical.feedback import WIRINGS
@@ -85,7 +85,7 @@ def compare(
             one = replace(experiment, options=options, seed=seed, closely=True)
             if (folder / CONFIG).exists():
                 summaries.append(resume(folder, progress=progress, stop=stop))
-                _check_same(folder, one)
+                check_settings(folder, one)
             else:
                 summaries.append(run(one, folder, progress=progress, stop=stop))
             folders.append(folder)
@@ -107,15 +107,6 @@ def check_wirings(model: models.Model, wirings: Sequence[str]) -> None:
         raise WiringError(
             f"Model {model.path} knows the wirings {', '.join(known.choices)}; name some of them, "
             f"each once, got {', '.join(wirings) or 'none'}."
-        )
-
-
-def _check_same(folder: Path, experiment: Experiment) -> None:
-    found = read_experiment(folder)
-    device, batch = experiment.device or found.device, experiment.batch or found.batch
-    if replace(experiment, device=device, batch=batch) != found:
-        raise WiringError(
-            f"{folder} holds a run with other settings; give another --out, or remove it."
         )
 
 

@@ -121,17 +121,21 @@ def prepare(experiment: Experiment) -> Prepared:
     ApicalError
         If any of them is missing or does not fit.
     """
-    model = models.load(experiment.model)
+    model, data = models.load(experiment.model), load_data(experiment)
+    network = model.describe(data, experiment.seed, experiment.options)
+    return Prepared(settled(experiment, network), model, data, network)
+
+
+def load_data(experiment: Experiment) -> Dataset:
+    """Return the samples that an experiment trains and tests on."""
     data = datasets.load(experiment.dataset, experiment.data_dir)
     if experiment.validation:
         rng = seeds.stream(0, "validation")  # the same samples for every seed
         data = data.split(experiment.validation, rng)
-    data = data.subset(experiment.train_trials, experiment.test_trials)
-    network = model.describe(data, experiment.seed, experiment.options)
-    return Prepared(_settled(experiment, network), model, data, network)
+    return data.subset(experiment.train_trials, experiment.test_trials)
 
 
-def _settled(experiment: Experiment, network: Network) -> Experiment:
+def settled(experiment: Experiment, network: Network) -> Experiment:
     """Return the experiment with the device and the batch that suit the network."""
     device = experiment.device or ("cpp_standalone" if network.is_spiking else "array")
     batch = experiment.batch or (64 if device == "array" else 1)
@@ -200,6 +204,16 @@ def check_same(path: Path, config: Mapping[str, Any], prepared: Prepared) -> Non
                 f"Run {path} cannot go on: {thing} changed since it began. Restore it, or start a "
                 "new run."
             )
+
+
+def check_settings(out: Path, experiment: Experiment) -> None:
+    """Raise if the run of a directory is a run of something else."""
+    found = read_experiment(out)
+    device, batch = experiment.device or found.device, experiment.batch or found.batch
+    if replace(experiment, device=device, batch=batch) != found:
+        raise WiringError(
+            f"{out} holds a run with other settings; give another --out, or remove it."
+        )
 
 
 def versions() -> dict[str, str]:

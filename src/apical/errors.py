@@ -32,6 +32,14 @@ class RunError(ApicalError, RuntimeError):
     """A run, or its directory, cannot go on; what was saved before is intact."""
 
 
+class InUseError(RunError):
+    """A directory is in use by another process."""
+
+
+class DesignError(ApicalError, ValueError):
+    """A sweep names what does not exist, or values that do not fit."""
+
+
 @contextmanager
 def ending_in_one_line() -> Iterator[None]:
     """Let a command end with exit code 2 and one line, where an error is ours or the system's."""

@@ -64,6 +64,54 @@ class TrainingProgress:
         self._bar.stop()
 
 
+class SweepProgress:
+    """Shows how many runs of a sweep are finished.
+
+    Parameters
+    ----------
+    total
+        Runs in all.
+    shown
+        Whether to show anything.
+    done
+        Runs finished before.
+    """
+
+    def __init__(self, total: int, *, shown: bool = True, done: int = 0) -> None:
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("runs"),
+            TextColumn("{task.fields[failed]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=_console(),
+            disable=not shown,
+        )
+        self._task = self._bar.add_task("starting", total=total, completed=done, failed="")
+
+    def update(self, done: int, failed: int) -> None:
+        """Show how many runs are finished, and how many of the others failed."""
+        self._bar.update(self._task, completed=done, failed=f"{failed} failed" if failed else "")
+
+    def describe(self, text: str) -> None:
+        """Say what is being done."""
+        self._bar.update(self._task, description=text)
+
+    def __enter__(self) -> "SweepProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+
 def _console() -> Console:
     """Return where to show progress; without ipywidgets a notebook shows it as plain text."""
     if find_spec("ipywidgets") is None:

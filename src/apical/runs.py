@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from filelock import FileLock, Timeout
 
-from apical.errors import RunError
+from apical.errors import InUseError, RunError
 from apical.training import Position, Step
 
 CONFIG, METRICS, SUMMARY = "config.json", "metrics.csv", "summary.json"
@@ -224,7 +224,7 @@ def _locked(path: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise RunError(
+        raise InUseError(
             f"Run directory {path} is in use by a live run; wait for it, or give another --out."
         ) from None
     except OSError as error:

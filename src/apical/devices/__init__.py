@@ -106,6 +106,20 @@ def simulate(
     return RuntimeSimulator(network, options, dtype, codegen)
 
 
+def check_simulation(
+    network: Network, device: str, *, dt: float = 1.0, dtype: str = "float32", batch: int = 1
+) -> None:
+    """Raise what `simulate` would, as far as can be told without building anything."""
+    given = {name: inspect.signature(simulate).parameters[name].default for name in _OPTIONS}
+    _check_device(device, given | {"dt": dt, "batch": batch})
+    _check_options(network, dt, dtype, "numpy", 1, batch)
+    check(network, transport=device == "array")
+    if device == "array":
+        from apical.devices.arrays.engine import check_network
+
+        check_network(network)
+
+
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "dt": ("cpp_standalone", "runtime"),
     "codegen": ("runtime",),

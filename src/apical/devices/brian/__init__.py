@@ -10,11 +10,14 @@ import threading
 # which prints tracebacks by the thousand once the disk is full. All three are taken out.
 _hook, _handler = sys.excepthook, signal.getsignal(signal.SIGINT)
 _loud = logging.raiseExceptions
+_set = signal.signal
+if threading.current_thread() is not threading.main_thread():
+    signal.signal = lambda signum, handler: None  # type: ignore # only the main thread may set one
 logging.raiseExceptions = False
 import brian2  # noqa: E402, F401
 from brian2.utils.logger import BrianLogger  # noqa: E402
 
-logging.raiseExceptions = _loud
+logging.raiseExceptions, signal.signal = _loud, _set
 sys.excepthook = _hook
 if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, _handler)

@@ -6,8 +6,11 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock
 
 from apical import compilers
 from apical.errors import DeviceError
@@ -80,10 +83,27 @@ def compile_project(project: Path, jobs: int) -> tuple[Path, bool]:
     """
     path = compiler()
     home = project.parent / _fingerprint(project, path)
-    if (home / "main").exists():
-        shutil.rmtree(project)
-        return home, False
-    _compile(project, path, jobs)
+    with _alone(home):
+        if (home / "main").exists():
+            shutil.rmtree(project)
+            return home, False
+        _compile(project, path, jobs)
+        return _moved(project, home), True
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Let one process at a time compile a program; where files cannot be locked, each does."""
+    lock = FileLock(home.with_name(f".{home.name}.lock"))
+    with suppress(OSError, NotImplementedError):
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _moved(project: Path, home: Path) -> Path:
     try:
         project.rename(home)
     except OSError:  # another process was faster
@@ -92,7 +112,7 @@ def compile_project(project: Path, jobs: int) -> tuple[Path, bool]:
         raise DeviceError(
             f"The compiled program could not be moved to {home}; remove that folder and run again."
         )
-    return home, True
+    return home
 
 
 def _fingerprint(project: Path, compiler_path: str) -> str:

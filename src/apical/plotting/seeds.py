@@ -1,0 +1,64 @@
+"""Every seed of every kind of run: nothing is hidden behind a mean."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+from apical.plotting.checks import checked, refuse
+from apical.plotting.style import GREY, color, new_axes, styled
+
+
+@styled
+def every_seed(
+    groups: Mapping[str, Mapping[int, float]],
+    metric: str = "test_accuracy",
+    *,
+    intervals: Sequence[ArrayLike] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw what every run reached, a row for each group.
+
+    Parameters
+    ----------
+    groups
+        Name -> seed -> value.
+    metric
+        What the values are; those of an accuracy are fractions and are drawn in percent.
+    intervals
+        For each group its mean and the ends of an interval, drawn as a bar above the points.
+    ax
+        Axes to draw into; a new figure by default.
+    """
+    if not groups or not all(groups.values()):
+        refuse("groups", "one group or more, each with a seed", "none", "finish some runs first")
+    scale, named = (100.0, True) if metric.endswith("accuracy") else (1.0, False)
+    ax = new_axes(ax, (6.0, 1.2 + 0.42 * len(groups)))
+    places = {name: float(k) for k, name in enumerate(groups)}
+    values = {name: scale * checked(f"groups[{name!r}]", list(of.values()), "finite numbers",
+                                    "leave out runs that are not finished")
+              for name, of in groups.items()}  # fmt: skip
+    room = 0.015 * (np.ptp(np.concatenate(list(values.values()))) or 1.0)
+    for name, place in places.items():
+        lanes: list[float] = []
+        for x in np.sort(
+            values[name]
+        ):  # points that would hide each other are drawn one below the other
+            lane = next((k for k, last in enumerate(lanes) if x - last > room), len(lanes))
+            lanes[lane : lane + 1] = [x]
+            ax.plot([x], [place + 0.1 * lane], "o", color=color(0), alpha=0.8, zorder=2)
+    for name, given in zip(groups, intervals if intervals is not None else (), strict=False):
+        mean, low, high = (scale * float(x) for x in np.asarray(given, float))
+        y = places[name] - 0.22
+        ax.plot([low, high], [y, y], color=color(1), zorder=3)
+        ax.plot([mean], [y], "D", color=color(1), zorder=3)
+    text = metric.replace("_", " ")
+    ax.set_xlabel(f"{text}, learning off [%]" if named else text)
+    ax.set(yticks=list(places.values()), yticklabels=list(groups), ylim=(len(groups) - 0.5, -0.6))
+    ax.tick_params(axis="y", length=0)
+    n = {len(of) for of in groups.values()}
+    seeds = f"{min(n)}" if len(n) == 1 else f"{min(n)} to {max(n)}"
+    bars = "; diamond and bar: mean and 95 % interval" if intervals is not None else ""
+    ax.set_title(f"every point is a run, {seeds} seeds in a row{bars}", fontsize=8, color=GREY)
+    return ax

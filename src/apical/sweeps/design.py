@@ -1,0 +1,329 @@
+"""What a sweep is: an experiment, factors and their levels, seeds, a baseline."""
+
+import itertools
+import json
+import math
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
+
+from apical import models
+from apical.configuration import Experiment, fingerprint, load_data, settled
+from apical.devices import check_simulation
+from apical.errors import ApicalError, DesignError
+from apical.measuring import chosen
+from apical.training import Plan
+
+Level = str | int | float | bool
+"""What a factor may be."""
+
+KINDS = {name: kind for name, kind in get_type_hints(Experiment).items()
+         if name not in ("seed", "options", "measure")}  # fmt: skip
+"""Fields of an experiment that can be a factor, and their types."""
+
+COLUMNS = ("run", "status", "error")
+"""Columns of the table of results that say what became of a run."""
+
+LONGEST_NAME = 150
+_KEYS = {"experiment", "factors", "seeds", "baseline"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a sweep.
+
+    Parameters
+    ----------
+    id
+        Name of its directory; the same whatever else the sweep holds.
+    levels
+        Factor -> level.
+    experiment
+        What to run, with its seed.
+    """
+
+    id: str
+    levels: Mapping[str, Level]
+    experiment: Experiment
+
+
+@dataclass(frozen=True)
+class Design:
+    """Every combination of the levels of all factors, each with every seed.
+
+    Parameters
+    ----------
+    experiment
+        What all runs share. Its own seed does not count.
+    factors
+        Name -> levels. A factor is a field of `Experiment` or an option of the model.
+    seeds
+        Seeds of each combination; a number stands for 0, 1, ...
+    baseline
+        Factor -> level: what the other levels are compared with. Where only some factors are
+        named, combinations are compared within each combination of the others.
+
+    Raises
+    ------
+    DesignError
+        If something is named that does not exist, or a level is not of the type that is needed.
+    """
+
+    experiment: Experiment
+    factors: Mapping[str, Sequence[Level]]
+    seeds: Sequence[int] | int = 5
+    baseline: Mapping[str, Level] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        seeds, given = self.seeds, self.factors
+        seeds = range(seeds) if isinstance(seeds, int) and not isinstance(seeds, bool) else seeds
+        if not isinstance(seeds, Sequence) or not seeds or len(set(seeds)) < len(seeds) or any(
+            isinstance(seed, bool) or not isinstance(seed, int) for seed in seeds
+        ):  # fmt: skip
+            _refuse("seeds", "a number of 1 or more, or different whole numbers", self.seeds)
+        if not isinstance(given, Mapping) or not given:
+            _refuse("factors", "one factor or more, each with its levels", given)
+        factors = {"model": _levels("model", given["model"], str)} if "model" in given else {}
+        names = factors.get("model", (self.experiment.model,))
+        found = [models.load(str(name)) for name in names]
+        _check_options(self.experiment.options, found)
+        factors = {
+            name: _levels(name, levels, _kind(name, found)) for name, levels in given.items()
+        }
+        experiment = replace(self.experiment, model=str(found[0].path), seed=seeds[0])
+        if "model" in factors:
+            factors["model"] = tuple(str(model.path) for model in found)
+        baseline = _baseline(self.baseline, factors, found)
+        for name, value in (("experiment", experiment), ("factors", factors),
+                            ("seeds", tuple(seeds)), ("baseline", baseline)):  # fmt: skip
+            object.__setattr__(self, name, value)
+
+    def __len__(self) -> int:
+        return len(self.seed_list) * math.prod(map(len, self.factors.values()))
+
+    @property
+    def seed_list(self) -> tuple[int, ...]:
+        """Every seed."""
+        return tuple(range(self.seeds) if isinstance(self.seeds, int) else self.seeds)
+
+    @property
+    def conditions(self) -> list[dict[str, Level]]:
+        """Every combination of levels: factor -> level."""
+        crossed = itertools.product(*self.factors.values())
+        return [dict(zip(self.factors, levels, strict=True)) for levels in crossed]
+
+    @property
+    def runs(self) -> list[Run]:
+        """Every run: all combinations with the first seed, then with the next."""
+        return [self.run(levels, seed) for seed in self.seed_list for levels in self.conditions]
+
+    def run(self, levels: Mapping[str, Level], seed: int) -> Run:
+        """Return the run of one combination of levels with one seed."""
+        fields = {name: level for name, level in levels.items() if name in KINDS}
+        options = {name: level for name, level in levels.items() if name not in KINDS}
+        options = {**self.experiment.options, **options}
+        changes: dict[str, Any] = {**fields, "options": options, "seed": seed}
+        return Run(_id(levels, seed), dict(levels), replace(self.experiment, **changes))
+
+
+def read_design(path: Path) -> Design:
+    """Read a design from a TOML file.
+
+    It holds ``seeds``, a number or a list; ``baseline``, factor -> level, or nothing; a table
+    ``[experiment]`` with fields of `Experiment`, among them ``model``, and ``[experiment.options]``
+    with options of the model; and a table ``[factors]`` of lists. Paths are seen from the folder
+    that the command runs in.
+
+    Raises
+    ------
+    DesignError
+        If it cannot be read, or holds anything else.
+    """
+    try:
+        given = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise DesignError(f"{path} cannot be read: {error.strerror}; give a TOML file.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DesignError(f"{path} is not TOML: {error}.") from None
+    try:
+        return _design(given)
+    except DesignError as error:
+        raise DesignError(f"{path}: {error}") from None
+
+
+def _design(given: Mapping[str, Any]) -> Design:
+    strangers = sorted(set(given) - _KEYS)
+    if strangers:
+        _refuse(f"{strangers[0]!r}", f"to be one of {', '.join(sorted(_KEYS))}", strangers[0])
+    fields = given.get("experiment")
+    if not isinstance(fields, dict) or not isinstance(fields.get("model"), str):
+        _refuse("[experiment]", "to be a table with a model", fields)
+    kinds = {**KINDS, "options": dict, "measure": list}
+    for name in fields:
+        if name not in kinds:
+            hint = "give seeds beside the tables" if name == "seed" else "see [experiment.options]"
+            _refuse(f"[experiment] {name}", f"to be one of {', '.join(kinds)}", name, hint)
+    checked = {name: _fitting(f"[experiment] {name}", value, kinds[name])
+               for name, value in fields.items()}  # fmt: skip
+    for name in ("dataset", "data_dir"):
+        if name == "data_dir" or str(checked.get(name, "")).endswith(".npz"):
+            checked[name] = checked.get(name) and str(Path(checked[name]).resolve())
+    baseline = given.get("baseline", {})
+    return Design(Experiment(**checked), given.get("factors", {}), given.get("seeds", 5), baseline)
+
+
+def check(design: Design) -> dict[str, str]:
+    """Describe every combination of a design, so that what cannot run is found before it does.
+
+    Returns
+    -------
+    dict
+        Check sums of all models and data sets, by what they are.
+
+    Raises
+    ------
+    DesignError
+        If a combination does not fit; its first levels that do not are named.
+    """
+    sums: dict[str, str] = {}
+    for levels in design.conditions:
+        experiment = design.run(levels, design.seed_list[0]).experiment
+        try:
+            e = experiment
+            _check_range(e)
+            model = models.load(e.model)
+            parts = (e.dataset, e.data_dir, e.validation, e.train_trials, e.test_trials)
+            key = f"data {json.dumps(parts)}"
+            if key not in sums:
+                data = load_data(experiment)
+                sums[key], last = fingerprint(data), key
+            elif key != last:
+                data, last = load_data(experiment), key
+            sums[f"model {model.path}"] = model.sha256
+            network = model.describe(data, e.seed, e.options)
+            e = settled(e, network)
+            check_simulation(network, str(e.device), dt=e.dt, dtype=e.dtype, batch=e.batch or 1)
+            chosen(e.measure, network, closely=e.closely)
+        except Exception as error:  # also what the script of a model raises
+            what = "" if isinstance(error, ApicalError) else f"{type(error).__name__}: "
+            named = ", ".join(f"{name} = {level}" for name, level in levels.items())
+            raise DesignError(f"A run with {named} cannot be: {what}{error}") from None
+    return sums
+
+
+def _check_range(experiment: Experiment) -> None:
+    Plan(experiment.epochs, experiment.block, experiment.final_rate)
+    for name, least in _LEAST.items():
+        value = getattr(experiment, name)
+        if value is not None and value < least:
+            _refuse(name, f"{least} or more", value)
+
+
+_LEAST = {"batch": 1, "train_trials": 1, "test_trials": 1, "validation": 0}
+
+
+def _kind(name: str, found: Sequence[models.Model]) -> Any:
+    """Return the type of a factor: that of a field, or of the option of every model."""
+    if name in COLUMNS:
+        _refuse(f"Factor {name!r}", f"a name other than {', '.join(COLUMNS)}", name,
+                "rename the option")  # fmt: skip
+    for model in found:
+        options = {option.name: option for option in model.options}
+        if name in KINDS and name in options:
+            _refuse(f"Factor {name!r}", "to be one thing", f"a field and an option of {model.path}",
+                    "rename the option")  # fmt: skip
+        if name not in KINDS and name not in options:
+            known = f"{', '.join(KINDS)}; and options of {model.name}: {', '.join(options)}"
+            hint = "give seeds beside the tables" if name == "seed" else "name one of them"
+            _refuse(f"Factor {name!r}", f"to be one of {known}", name, hint)
+    return KINDS[name] if name in KINDS else _kind_of(name, found[0])
+
+
+def _kind_of(name: str, model: models.Model) -> Any:
+    option = next(option for option in model.options if option.name == name)
+    if option.choices:
+        return Literal[option.choices]
+    return option.kind | None if option.default is None else option.kind
+
+
+def _check_options(options: Mapping[str, Any], found: Sequence[models.Model]) -> None:
+    for model in found:
+        known = [option.name for option in model.options]
+        for name, value in options.items():
+            if name not in known:
+                _refuse(f"Option {name!r}", f"to be one of {model.name}: {', '.join(known)}", name)
+            if value is not None:
+                _fitting(f"Option {name!r}", value, _kind_of(name, model))
+
+
+def _levels(name: str, levels: Any, kind: Any) -> tuple[Level, ...]:
+    where = f"Factor {name!r}"
+    if not isinstance(levels, Sequence) or isinstance(levels, str) or not len(levels):
+        _refuse(where, "a list of one level or more", levels)
+    found = [_fitting(where, level, kind) for level in levels]
+    if len(set(found)) < len(found):
+        _refuse(where, "every level once", levels)
+    if name == "dataset":
+        found = [str(Path(f).resolve()) if f.endswith(".npz") else f for f in found]
+    return tuple(found)
+
+
+def _baseline(
+    given: Any, factors: Mapping[str, Sequence[Level]], found: Sequence[models.Model]
+) -> dict[str, Level]:
+    if not isinstance(given, Mapping):
+        _refuse("baseline", "factor = level, or nothing", given)
+    baseline: dict[str, Level] = {}
+    for name, level in given.items():
+        if name not in factors:
+            _refuse("baseline", f"factors among {', '.join(factors)}", name)
+        baseline[name] = str(models.load(str(level)).path) if name == "model" else level
+        if name != "model":
+            baseline[name] = _levels(name, [level], _kind(name, found))[0]
+        if baseline[name] not in factors[name]:
+            among = ", ".join(map(str, factors[name]))
+            _refuse(f"baseline {name}", f"a level among {among}", level)
+    return baseline
+
+
+def _fitting(where: str, value: Any, kind: Any) -> Any:
+    """Return a value as of a type, or say that it is none."""
+    kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    for one in kinds:
+        if get_origin(one) is Literal and isinstance(value, str) and value in get_args(one):
+            return value
+        if isinstance(value, bool) is not (one is bool):
+            continue
+        if one is float and isinstance(value, int | float) and math.isfinite(value):
+            return float(value)
+        if isinstance(one, type) and one is not float and isinstance(value, one):
+            return value
+    return _refuse(where, " or ".join(_named(one) for one in kinds if one is not NoneType), value)
+
+
+def _named(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(map(str, get_args(kind)))}"
+    return {int: "whole numbers", float: "finite numbers", str: "text", bool: "true or false",
+            dict: "a table", list: "a list"}[kind]  # fmt: skip
+
+
+def _id(levels: Mapping[str, Level], seed: int) -> str:
+    """Return a name for the directory of a run that no other run has."""
+    parts = {name: Path(v).stem if isinstance(v, str) and "/" in v else v
+             for name, v in levels.items()}  # fmt: skip
+    text = "_".join(f"{name}={value}" for name, value in [*parts.items(), ("seed", seed)])
+    short = re.sub(r"[^\w.=+-]", "-", text, flags=re.ASCII)[:LONGEST_NAME]
+    if short != text or parts != dict(levels):
+        whole = json.dumps([sorted(levels.items()), seed])
+        short += f"_{sha256(whole.encode()).hexdigest()[:8]}"
+    return short
+
+
+def _refuse(where: str, needs: str, got: object, do: str = "change the design") -> NoReturn:
+    raise DesignError(f"{where}: needs {needs}, got {got!r}; {do}.")

@@ -1,0 +1,177 @@
+"""Tables ready for a paper, in Markdown and LaTeX, and the figure that goes with them."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from apical import plotting
+from apical.errors import RunError
+from apical.folders import write_whole
+from apical.sweeps import statistics
+from apical.sweeps.design import Level
+
+MARKDOWN, LATEX, FIGURE = "table.md", "table.tex", "seeds.png"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a sweep came to.
+
+    Parameters
+    ----------
+    metric
+        What was compared.
+    factors
+        Factors of the sweep.
+    baseline
+        Factor -> level, what the others were compared with.
+    results
+        A row for each run, as `sweep` returns.
+    summary, comparisons
+        As of `statistics.summary` and `statistics.comparisons`.
+    """
+
+    metric: str
+    factors: tuple[str, ...]
+    baseline: Mapping[str, Level]
+    results: pd.DataFrame
+    summary: pd.DataFrame
+    comparisons: pd.DataFrame
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each combination of levels, as text: what tables for a paper show."""
+        percent = self.metric.endswith("accuracy")
+        unit = " [%]" if percent else ""
+        name = self.metric.replace("_", " ")
+        compared = {tuple(row[f] for f in self.factors): row
+                    for row in self.comparisons.to_dict("records")}  # fmt: skip
+        rows = []
+        for found in self.summary.to_dict("records"):
+            row = {f: _short(found[f]) for f in self.factors} | {"seeds": str(found["n"])}
+            row[f"{name}{unit}"] = _with_interval(found, "mean", percent)
+            if self.baseline:
+                other = compared.get(tuple(found[f] for f in self.factors), {})
+                row[f"difference{unit}"] = _with_interval(other, "difference", percent)
+                row["p (Holm)"] = _p(other.get("p_holm", math.nan))
+                row["effect d_z"] = _number(other.get("effect", math.nan), 2)
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    @property
+    def caption(self) -> str:
+        """What the columns of the table are."""
+        text = "Mean over seeds with a 95 % bootstrap interval"
+        if not self.baseline:
+            return f"{text}."
+        named = ", ".join(f"{f} = {_short(level)}" for f, level in self.baseline.items())
+        return (
+            f"{text}; difference from {named}, paired by seed; p of a paired t test, corrected "
+            f"for {len(self.comparisons)} comparisons after Holm; effect size d_z (Cohen), "
+            "corrected for small samples."
+        )
+
+    def markdown(self) -> str:
+        """Return the table in Markdown."""
+        table = self.table
+        lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
+        text = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |"
+                for line in lines]  # fmt: skip
+        return "\n".join([*text, "", self.caption, ""])
+
+    def latex(self) -> str:
+        r"""Return the table in LaTeX, with the rules of ``\usepackage{booktabs}``."""
+        table = self.table
+        kinds = "".join("l" if name in self.factors else "r" for name in table.columns)
+        lines = [" & ".join(map(_escaped, line)) + r" \\" for line in table.to_numpy().tolist()]
+        head = " & ".join(map(_escaped, table.columns)) + r" \\"
+        return "\n".join([
+            r"\begin{table}", r"\centering", rf"\caption{{{_escaped(self.caption)}}}",
+            rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", head, r"\midrule", *lines,
+            r"\bottomrule", r"\end{tabular}", r"\end{table}", "",
+        ])  # fmt: skip
+
+    def figure(self) -> Any:
+        """Return Axes that show every seed."""
+        done = self.results[self.results["status"] == "done"]
+        groups, means = {}, []
+        for levels in self.summary.to_dict("records"):
+            same = (done[list(self.factors)] == [levels[f] for f in self.factors]).all(axis=1)
+            name = ", ".join(f"{f} {_short(levels[f])}" for f in self.factors)
+            chosen = done[same]
+            groups[name] = dict(zip(chosen["seed"], chosen[self.metric], strict=True))
+            means.append((levels["mean"], levels["low"], levels["high"]))
+        return plotting.every_seed(groups, self.metric, intervals=means)
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write ``table.md``, ``table.tex`` and ``seeds.png``, and return their paths."""
+        try:
+            written = [plotting.save(self.figure(), folder / FIGURE)]
+            for name, text in ((MARKDOWN, self.markdown()), (LATEX, self.latex())):
+                written.append(write_whole(folder / name, text.encode()))
+        except OSError as error:
+            raise RunError(f"The report in {folder} could not be written: {error}.") from None
+        return written
+
+
+def report(
+    results: pd.DataFrame, factors: Sequence[str], baseline: Mapping[str, Level] | None = None,
+    metric: str = "test_accuracy",
+) -> Report:  # fmt: skip
+    """Return what a sweep came to, ready to be written.
+
+    Parameters
+    ----------
+    results
+        As `sweep` returns.
+    factors
+        Those of its design.
+    baseline
+        As in `statistics.comparisons`; without one nothing is compared.
+    metric
+        Column of `results` to report.
+
+    Raises
+    ------
+    DesignError
+        If nothing is finished, or there is no such metric.
+    """
+    means = statistics.summary(results, factors, metric)
+    against = statistics.comparisons(results, factors, baseline or {}, metric)
+    return Report(metric, tuple(factors), dict(baseline or {}), results, means, against)
+
+
+def _with_interval(row: Mapping[str, Any], name: str, percent: bool) -> str:
+    """Return a value with its interval; accuracies are fractions, and are shown in percent."""
+    if name not in row:
+        return "-"
+    value, low, high = (f"{100 * x:.2f}" if percent else f"{x:.4g}"
+                        for x in (row[name], row["low"], row["high"]))  # fmt: skip
+    return value if math.isnan(row["low"]) else f"{value} [{low}, {high}]"
+
+
+def _number(value: float, digits: int) -> str:
+    return "-" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _p(value: float) -> str:
+    return "-" if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _short(level: Any) -> str:
+    """Return a level as text; of a path, its name."""
+    if isinstance(level, float):
+        return f"{level:g}"
+    return Path(level).stem if isinstance(level, str) and "/" in level else str(level)
+
+
+def _escaped(text: str) -> str:
+    """Return text as LaTeX shows it."""
+    text = re.sub(r"([&%$#_{}])", r"\\\1", text.replace("\\", r"\textbackslash "))
+    return text.replace("~", r"\textasciitilde ").replace("^", r"\textasciicircum ").replace(
+        "<", "$<$").replace(r"d\_z", "$d_z$")  # fmt: skip

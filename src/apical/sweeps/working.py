@@ -1,0 +1,77 @@
+"""What a worker does: one run in its own directory, begun, gone on with, or found finished."""
+
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import scipy.linalg  # noqa: F401  # loads the BLAS whose threads are limited below
+from threadpoolctl import threadpool_limits
+
+from apical.configuration import Experiment, check_settings
+from apical.errors import InUseError
+from apical.experiments import Stopped, resume, run
+from apical.runs import CONFIG
+
+_one_at_a_time = threading.Lock()  # Brian2 keeps what it describes in the process
+
+
+def work(experiment: Experiment, folder: str, session: str, token: str) -> dict[str, Any]:
+    """Run an experiment, and say what became of it.
+
+    Parameters
+    ----------
+    experiment
+        What to run.
+    folder
+        Directory of the run, on a disk that the client sees too.
+    session, token
+        A file, and what it holds as long as the run is wanted. Whoever wants it no more writes
+        something else, and the run stops behind its next checkpoint; so does one that a client
+        left behind when it was killed, as soon as another client begins.
+
+    Returns
+    -------
+    dict
+        ``status``: "done", "stopped" or "failed"; ``error``: one line.
+    """
+    with _one_at_a_time, threadpool_limits(1, "blas"):  # more threads would add in other orders
+        try:
+            _run(experiment, Path(folder), Path(session), token)
+        except Stopped:
+            return {"status": "stopped", "error": ""}
+        except Exception as error:  # whatever goes wrong in a run is that run's result
+            text = " ".join(str(error).split()) or "no message"
+            ours = type(error).__module__.startswith("apical.")
+            return {
+                "status": "failed",
+                "error": text if ours else f"{type(error).__name__}: {text}",
+            }
+        return {"status": "done", "error": ""}
+
+
+def dask_setup(worker: Any) -> None:
+    """Leave Ctrl-C to the client; Dask calls this in a worker's process before it works."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _run(experiment: Experiment, folder: Path, session: Path, token: str) -> None:
+    def stop() -> bool:
+        try:
+            return session.read_text() != token
+        except OSError:
+            return True
+
+    while not stop():
+        try:
+            if (folder / CONFIG).exists():
+                check_settings(folder, experiment)
+                resume(folder, progress=False, draw=False, stop=stop)
+            else:
+                run(experiment, folder, progress=False, draw=False, stop=stop)
+            return
+        except InUseError:  # by a worker that lost its client, and stops soon
+            time.sleep(0.2)
+    raise Stopped
