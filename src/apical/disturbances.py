@@ -85,8 +85,9 @@ class Fault:
 
 
 def of_neurons(
-    network: Network, state: Mapping[str, np.ndarray], each: int, rng: np.random.Generator
-) -> Iterator[Disturbance]:
+    network: Network, base: Outcome, state: Mapping[str, np.ndarray], each: int,
+    rng: np.random.Generator,
+) -> Iterator[Disturbance]:  # fmt: skip
     """Yield disturbances of `each` neurons of every population: of all their variables at once."""
     for population in network.populations:
         held = [
@@ -95,7 +96,16 @@ def of_neurons(
             and not name.endswith(".lastspike")
         ]  # fmt: skip
         for k in rng.permutation(population.size)[:each] if held else ():
-            changes = {name: ((int(k),), 1.0) for name in held}
+            # far above any threshold, so that the neuron spikes; down, where it would anyway
+            trace = f"{population.name}.x"
+            spikes = (
+                trace in held
+                and trace in base.signals
+                and base.signals[trace][0, -1, k] - state[trace][k] > 0.5
+            )
+            sizes = {name: 2 * (1 + abs(float(state[name][k]))) for name in held}
+            sizes = {name: -size if spikes else size for name, size in sizes.items()}
+            changes = {name: ((int(k),), size) for name, size in sizes.items()}
             what = f"neuron {k} of {population.name}"
             yield Disturbance(what, population.name, int(k), changes=changes)
 

@@ -192,7 +192,7 @@ class Bench:
         """Return differences that disturbances make and may not make, and how many there were."""
         base, timed = self._run(self.state, self.block), self.network.is_spiking
         chosen = [
-            *(of_neurons(self.network, self.state, each, rng) if timed else
+            *(of_neurons(self.network, base, self.state, each, rng) if timed else
               of_inputs(self.network, each, rng)),
             *of_synapses(self.network, base, self.state, each, rng),
             *(() if timed else of_pairs(self.network, base, self.state, rng)),
