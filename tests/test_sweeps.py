@@ -605,6 +605,41 @@ def test_programs_are_compiled_once_for_seeds_and_numbers(
     assert len(programs) == (frame["compile_seconds"] > 0).sum() == 2  # one for each size
 
 
+def kill_program(under: Path) -> bool:
+    """Kill a compiled network that runs, and say whether there was one."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if under in (process / "exe").readlink().parents:
+                os.kill(int(process.name), signal.SIGKILL)
+                return True
+    return False
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/exe").exists(), reason="finds programs in /proc")
+def test_a_run_that_is_killed_is_recorded_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APICAL_CACHE_DIR", str(tmp_path / "cache"))
+    spiking = Experiment(str(SPIKING), train_trials=1000, test_trials=10, epochs=20, block=250)
+    design, out = Design(spiking, {"hidden": [20]}, 1), tmp_path / "out"
+    (run,), killed = design.runs, []
+
+    def kill() -> bool:  # asked all the time; stops nothing
+        if not killed and (out / "runs" / run.id / "checkpoint.npz").exists():
+            until(lambda: kill_program(tmp_path / "cache"))
+            killed.append(True)
+        return False
+
+    (row,) = sweep(design, out, workers=1, progress=False, stop=kill).to_dict("records")
+    assert killed and row["status"] == "failed" and "exit code -9" in row["error"]
+    (row,) = sweep(design, out, workers=1, progress=False).to_dict("records")
+    assert row["status"] == "done"
+    alone = tmp_path / "alone" / run.id
+    assert work(run.experiment, str(alone), *session(tmp_path))["status"] == "done"
+    assert results(out / "runs" / run.id) == results(alone)
+
+
 @pytest.mark.slow
 def test_a_scheduler_that_goes_away_is_one_line(tmp_path: Path, dask: Dask) -> None:
     path, (address, _, worker) = written(tmp_path, LONG), dask

@@ -1,4 +1,19 @@
-"""Sweeps: factors times seeds, on one machine or many, and what to say about the results."""
+"""Sweeps: factors times seeds, on one machine or many, and what to say about the results.
+
+On a cluster with SLURM, dask-jobqueue starts scheduler and workers; folders must be on a disk that
+all machines share, and programs are compiled once if ``APICAL_CACHE_DIR`` is there too::
+
+    from dask_jobqueue import SLURMCluster  # pip install dask-jobqueue
+
+    if __name__ == "__main__":
+        cluster = SLURMCluster(cores=1, processes=1, memory="4GB", walltime="04:00:00")
+        cluster.scale(jobs=20)
+        design = read_design(Path("experiment.toml"))
+        results = sweep(design, "runs/experiment", scheduler=cluster.scheduler_address)
+        report(results, design.factors, design.baseline).write(Path("runs/experiment"))
+
+A job that ends before its run does is a worker that died: the run goes on from its checkpoint.
+"""
 
 from apical.sweeps.design import Design as Design
 from apical.sweeps.design import read_design as read_design

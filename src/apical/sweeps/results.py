@@ -198,7 +198,7 @@ class SweepDirectory:
         except OSError as error:
             raise RunError(
                 f"{self.path / name} could not be written: {error.strerror}. Finished runs are "
-                "intact; free some space, and start the sweep again."
+                "intact; make room or give it back, and start the sweep again."
             ) from None
 
     @contextmanager

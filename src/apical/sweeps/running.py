@@ -106,7 +106,7 @@ def _run_all(
             future = client.submit(work, *arguments, key=f"{run.id}-{token}", pure=False)
             future.add_done_callback(ended.put)
             pending[future.key] = run, future
-        bar.describe("running")
+        bar.describe("running" if client.nthreads() else "waiting for workers")
         while pending:
             if stop() and not stopped:
                 stopped = True
@@ -126,6 +126,7 @@ def _run_all(
             if status != "stopped":
                 _record(directory, run, status, error)
             bar.update(finished, failed)
+            bar.describe("stopping" if stopped else "running")
     if stopped and finished + failed < len(directory.design):
         raise Stopped
 
@@ -193,7 +194,7 @@ def _connected(address: str) -> Iterator[Any]:
                 "one with 'dask scheduler', or leave out --scheduler."
             ) from None
         try:
-            threads = {w["nthreads"] for w in client.scheduler_info(-1)["workers"].values()}
+            threads = set(client.nthreads().values())
             if threads - {1}:
                 raise RunError(
                     f"Workers of {address} have {max(threads)} threads, and a sweep needs one "
