@@ -239,12 +239,12 @@ def test_a_wiring_that_fails_leaves_no_relay_behind() -> None:
 
 
 def test_the_scorecard_names_relays() -> None:
-    found = {f.subject: f for f in check(deep(feedback.layerwise)).findings}
+    found = {f.subject: f for f in check(deep(feedback.layerwise)).about("signed error")}
     for name in ("relay_hidden_1", "relay_output"):
         assert found[name].level == "idealised"
         assert "follows the dendrite of one neuron of" in found[name].reason
-    (line,) = (f for f in check(deep(feedback.indirect)).findings if f.level == "idealised")
-    assert line.subject == "hidden_0_to_hidden_1" and "two more kinds of events" in line.reason
+    (line,) = (f for f in check(deep(feedback.indirect)).about("one-way") if f.level != "local")
+    assert line.level == "idealised" and line.subject == "hidden_0_to_hidden_1" and "two more kinds of events" in line.reason
 
 
 def test_weight_transport_through_relays_is_found() -> None:
