@@ -13,8 +13,8 @@ error:
   al. 2021, doi:10.1038/s41593-021-00857-x).
 
 Aims, on MNIST with 784-500-500-10: DFA 98.4 %, FA and IFA 97.0 %. Not reached yet: learning rates
-come from a few runs of 3 epochs on validation samples (DFA 96.8 %, IFA forward 96.7 %), and under FA
-on MNIST activity runs away at them (32 %): it needs others. ``--frozen`` is a control: the first
+come from a few runs of 3 epochs on validation samples (DFA 96.8 %, IFA forward 96.7 %), and under
+FA on MNIST activity runs away at them (32 %): it needs others. ``--frozen`` is a control: the first
 hidden population stays as it was drawn.
 
     apical run spiking_deep --dataset mnist --wiring ifa --validation 10000 --epochs 3
