@@ -405,7 +405,7 @@ SPIKES, OTHERS, RATES, MORE = LIF("a", 2), LIF("b", 2), Rate("c", 2), Rate("d", 
         ),
         (
             joined(SPIKES, OTHERS, carries={"teach": "delta"}),
-            "'a_to_b' carries 'delta' of 'a', but only the spikes .* cross a synapse; carry 'x'",
+            "'a_to_b' carries 'delta' of 'a', but only the spikes .* cross a synapse.*; carry 'x'",
         ),
         (
             joined(RATES, MORE, release=0.5),

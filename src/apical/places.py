@@ -25,6 +25,11 @@ def caller() -> str:
 
 
 def shown(file: str) -> str:
-    """Return the path of a file, relative where it lies below the working directory."""
+    """Return the path of a file, relative where it lies below the working directory.
+
+    Cells of a notebook have files of their own, whose names tell nobody anything.
+    """
+    if "ipykernel_" in file or file.startswith("<"):
+        return "cell"
     path, here = Path(file), Path(os.getcwd())
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -2,17 +2,21 @@
 
 import hashlib
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import distribution
 from pathlib import Path
 
-import pooch
 from rich.console import Console
 from rich.progress import Progress
 
 from apical.errors import DataError
 from apical.folders import cache_folder
+
+with warnings.catch_warnings():  # in notebooks tqdm warns, of progress bars that are not used
+    warnings.simplefilter("ignore")
+    import pooch
 
 STEMS = (
     "train-images-idx3-ubyte",
