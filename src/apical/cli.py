@@ -61,6 +61,7 @@ def commands() -> None:
     Start with:
       apical models                        what can be run
       apical run spiking_dfa --epochs 30   train a spiking network on real digits
+      apical report RUN                    look at what it does, on one page
     """
 
 
