@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 from types import TracebackType
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import (
@@ -14,7 +15,52 @@ from rich.progress import (
 )
 
 
-class TrainingProgress:
+class _Bar:
+    """What both bars share: how much of what is done, a word on it, and the time.
+
+    Parameters
+    ----------
+    unit, field
+        What is counted, and the name of the text behind the count.
+    text
+        What is being done at first.
+    """
+
+    def __init__(
+        self, unit: str, field: str, text: str, total: int, shown: bool, done: int
+    ) -> None:
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn(unit),
+            TextColumn(f"{{task.fields[{field}]}}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=_console(),
+            disable=not shown,
+        )
+        fields: dict[str, Any] = {field: ""}
+        self._task = self._bar.add_task(text, total=total, completed=done, **fields)
+
+    def describe(self, text: str) -> None:
+        """Say what is being done."""
+        self._bar.update(self._task, description=text)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+
+class TrainingProgress(_Bar):
     """Shows how far a training is.
 
     Parameters
@@ -28,18 +74,7 @@ class TrainingProgress:
     """
 
     def __init__(self, total: int, *, shown: bool = True, done: int = 0) -> None:
-        self._bar = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("trials"),
-            TextColumn("{task.fields[accuracy]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=_console(),
-            disable=not shown,
-        )
-        self._task = self._bar.add_task("learning", total=total, completed=done, accuracy="")
+        super().__init__("trials", "accuracy", "learning", total, shown, done)
 
     def update(self, trial: int, accuracy: float | None = None) -> None:
         """Show how many trials were learned, and the newest test accuracy."""
@@ -47,24 +82,8 @@ class TrainingProgress:
             self._bar.update(self._task, accuracy=f"test accuracy {accuracy:.2%}")
         self._bar.update(self._task, completed=trial)
 
-    def describe(self, text: str) -> None:
-        """Say what is being done."""
-        self._bar.update(self._task, description=text)
 
-    def __enter__(self) -> "TrainingProgress":
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
-
-
-class SweepProgress:
+class SweepProgress(_Bar):
     """Shows how many runs of a sweep are finished.
 
     Parameters
@@ -78,38 +97,11 @@ class SweepProgress:
     """
 
     def __init__(self, total: int, *, shown: bool = True, done: int = 0) -> None:
-        self._bar = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("runs"),
-            TextColumn("{task.fields[failed]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=_console(),
-            disable=not shown,
-        )
-        self._task = self._bar.add_task("starting", total=total, completed=done, failed="")
+        super().__init__("runs", "failed", "starting", total, shown, done)
 
     def update(self, done: int, failed: int) -> None:
         """Show how many runs are finished, and how many of the others failed."""
         self._bar.update(self._task, completed=done, failed=f"{failed} failed" if failed else "")
-
-    def describe(self, text: str) -> None:
-        """Say what is being done."""
-        self._bar.update(self._task, description=text)
-
-    def __enter__(self) -> "SweepProgress":
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
 
 
 def _console() -> Console:

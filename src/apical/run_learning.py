@@ -54,8 +54,7 @@ def analyze_learning(run: TrainedRun, records: Records) -> LearningAnalysis:
         What it did on trials, for dead and saturated units.
     """
     network, weights = run.network, run.weights
-    before = run.simulator(untrained=True)
-    first = {p.name: before.weights(p) for p in network.projections}
+    first = {p.name: network.initial_weights(p) for p in network.projections}
     wanted: dict[str, Callable[[], pd.DataFrame]] = {
         "angles": lambda: _angles(run),
         "cost": lambda: _cost(run),
