@@ -1,5 +1,6 @@
 """The `apical` command."""
 
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -50,6 +51,8 @@ def _exit_with(command: click.Command) -> None:
         sys.exit(2)
     except (click.exceptions.Abort, KeyboardInterrupt):
         sys.exit(130)
+    finally:  # from here on one more Ctrl-C would only turn the exit code into a death by signal
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @click.group(context_settings=CONTEXT)
