@@ -44,6 +44,7 @@ FLOORS: dict[str, float] = {
     "network": 5,
     "order": 5.5,
     "settling_time": 5.7,
+    "hypotheses": 6,
     "models": 6,
     "plausibility": 6,
     "devices.simulator": 7.0,

@@ -9,6 +9,7 @@ from apical import datasets as datasets
 from apical import dynamics as dynamics
 from apical import encoding as encoding
 from apical import feedback as feedback
+from apical import hypotheses as hypotheses
 from apical import rules as rules
 from apical.datasets import Dataset as Dataset
 from apical.devices import Block as Block

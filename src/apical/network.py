@@ -1,7 +1,7 @@
 """A network: populations, projections and a feedback pathway, described and not yet built."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,9 +14,14 @@ from apical.places import caller
 from apical.populations import Population, Stimulus
 from apical.projections import Projection, TransposeOf
 from apical.relays import Relay
-from apical.weights import Given, Identity
+from apical.weights import Given, Identity, WeightSource
 
 P = TypeVar("P", bound=Population)
+T = TypeVar("T")
+
+
+def _as_it_is(part: T) -> T:
+    return part
 
 
 @dataclass
@@ -127,6 +132,52 @@ class Network:
         other.teach(wiring(errors[0], other.forward, **options))
         return other
 
+    def altered(
+        self,
+        *,
+        population: Callable[[Population], Population] = _as_it_is,
+        projection: Callable[[Projection], Projection] = _as_it_is,
+        **changes: Any,
+    ) -> "Network":
+        """Return the same network with some of its parts replaced by others of the same name.
+
+        Parameters
+        ----------
+        population
+            Given each population, what stands in its place.
+        projection
+            Given each projection, between the populations that stand there now, what stands in
+            its place.
+        **changes
+            Other values of the network's own parameters, for instance ``reset=False``.
+        """
+        other = replace(self, **changes)
+        other.places = dict(self.places)
+        known: dict[str, Population] = {}
+        for old in self.populations:
+            heard = replace(old, of=known[old.of.name]) if isinstance(old, Relay) else old
+            known[old.name] = population(heard)
+        other.populations = list(known.values())
+        joined: dict[str, Projection] = {}
+        for synapses in self.projections:
+            follows = replace(
+                synapses,
+                pre=known[synapses.pre.name],
+                post=known[synapses.post.name],
+                weights=_following(synapses.weights, joined),
+            )
+            joined[synapses.name] = projection(follows)
+        other.projections = list(joined.values())
+        if self.feedback is not None:
+            other.feedback = replace(
+                self.feedback,
+                projections=tuple(joined[p.name] for p in self.feedback.projections),
+                relays=tuple(
+                    replace(joined[p.name], carries=p.carries) for p in self.feedback.relays
+                ),
+            )
+        return other
+
     @property
     def is_spiking(self) -> bool:
         """Whether any of its populations spikes; otherwise it is a network of rates."""
@@ -216,3 +267,15 @@ class Network:
                 f"A network needs exactly one {kind.__name__} population, got {len(found)}."
             )
         return found[0]
+
+
+def _following(source: WeightSource, joined: dict[str, Projection]) -> WeightSource:
+    """Return a weight source that names the projections of another network in place of its own."""
+    changes: dict[str, Any] = {}
+    for item in fields(source):
+        value = getattr(source, item.name)
+        if isinstance(value, Projection):
+            changes[item.name] = joined[value.name]
+        elif isinstance(value, WeightSource):
+            changes[item.name] = _following(value, joined)
+    return replace(source, **changes) if changes else source

@@ -1,0 +1,12 @@
+"""Hypotheses about learning in brains, as transformations of a network description.
+
+Each takes a network and returns another, which differs in that one respect and knows nothing of the
+change: a simulator runs it, and `apical.check` judges it, as if it had been described so.
+
+    network = hypotheses.sparse_feedback(network, wires=1)
+
+They compose by being applied one after the other. A neutral value (all wires, noise 0, delay 0)
+changes no bit of what is simulated. What a network has no place for is refused by name.
+"""
+
+from apical.hypotheses.pathways import sparse_feedback as sparse_feedback

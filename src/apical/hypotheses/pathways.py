@@ -1,0 +1,68 @@
+"""Hypotheses about the synapses that bring the error back."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from apical.errors import WiringError
+from apical.hypotheses.changes import feedback_onto_hidden, with_weights
+from apical.network import Network
+from apical.weights import Opposed, WeightSource
+
+
+def sparse_feedback(network: Network, *, wires: int = 1) -> Network:
+    """Leave each hidden neuron a few wires from what it hears the error from.
+
+    Parameters
+    ----------
+    network
+        Any network with a feedback pathway.
+    wires
+        Feedback synapses onto each hidden neuron, those of the positive and the negative error
+        neuron of a class counted as one. As many as there are presynaptic neurons is neutral.
+
+    Raises
+    ------
+    WiringError
+        If there are fewer presynaptic neurons than `wires`, or no hidden population is taught.
+
+    References
+    ----------
+    Crafton et al. 2019, doi:10.3389/fnins.2019.00525, section 2.2: one connection each.
+    """
+    chosen = feedback_onto_hidden(network, "sparse_feedback")
+    for projection in chosen:
+        n_pre = projection.shape[0] // (2 if isinstance(projection.weights, Opposed) else 1)
+        if not 1 <= wires <= n_pre:
+            raise WiringError(
+                f"Hypothesis 'sparse_feedback' needs wires from 1 to {n_pre}, the sources of "
+                f"{projection.name!r}, got {wires!r}."
+            )
+
+    def sparse(source: WeightSource) -> WeightSource:
+        if isinstance(source, Opposed):  # both signs of one error take the same wire
+            return replace(source, source=FewInputs(source.source, wires))
+        return FewInputs(source, wires)
+
+    return with_weights(network, chosen, sparse)
+
+
+@dataclass(frozen=True)
+class FewInputs(WeightSource):
+    """Weights of another source, for a few presynaptic neurons of each postsynaptic one.
+
+    Parameters
+    ----------
+    source
+        Where the weights come from.
+    inputs
+        Synapses onto each neuron, drawn at random; the others are 0.
+    """
+
+    source: WeightSource
+    inputs: int
+
+    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
+        weights = self.source.draw(n_pre, n_post, rng)  # first, so that these are as they were
+        rank = rng.random((n_pre, n_post)).argsort(axis=0).argsort(axis=0)
+        return weights * (rank < self.inputs)
