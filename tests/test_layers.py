@@ -41,6 +41,7 @@ FLOORS: dict[str, float] = {
     "weights": 2.5,
     "projections": 3,
     "feedback": 4,
+    "interventions": 4,
     "network": 5,
     "order": 5.5,
     "settling_time": 5.7,
@@ -76,6 +77,7 @@ FLOORS: dict[str, float] = {
     "alignment": 7.8,
     "disturbances": 7.0,
     "perturbation": 7.8,
+    "presenting": 7.9,
     "training": 8,
     "metrics": 8,
     "measures": 8.0,
@@ -108,6 +110,7 @@ FLOORS: dict[str, float] = {
     "cli_results": 9.8,
     "cli_check": 9.85,
     "cli_stopping": 9.7,
+    "cli_hypotheses": 9.7,
     "cli_sweep": 9.8,
     "cli": 10,
 }
@@ -117,7 +120,7 @@ OWN_FLOOR_EACH = ("devices",)
 KEPT_IN = {
     "brian2": ("devices.brian",),
     "matplotlib": ("plotting",),
-    "click": ("cli", "cli_model", "cli_results", "cli_sweep"),
+    "click": ("cli", "cli_hypotheses", "cli_model", "cli_results", "cli_sweep"),
     "torch": ("devices.arrays.torch_library",),
 }
 """Libraries, and the only modules that may import them."""

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from apical import __version__, datasets, models
 from apical.cli_check import check_command
+from apical.cli_hypotheses import hypotheses_command
 from apical.cli_model import ModelCommand, experiment_of, training_options
 from apical.cli_results import (
     analyze_command,
@@ -264,6 +265,7 @@ def models_command() -> None:
     )
 
 
+commands.add_command(hypotheses_command)
 commands.add_command(check_command)
 commands.add_command(record_command)
 commands.add_command(export_command)

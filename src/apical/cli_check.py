@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from apical import models
-from apical.cli_model import ModelCommand, experiment_of
+from apical.cli_model import ModelCommand, experiment_of, hypothesis_option
 from apical.configuration import prepare
 from apical.errors import LocalityError
 from apical.perturbation import disturb
@@ -23,6 +23,7 @@ COLOURS = {"local": "green", "broadcast": "yellow", "idealised": "cyan", "not lo
 @click.option("--dynamic", is_flag=True,
               help="Also disturb neurons and synapses, and see who learns otherwise.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print it in machine-readable form.")
+@hypothesis_option
 @click.option("--dataset", default="digits", show_default=True,
               help="Data set that the network is described for, or an .npz file.")  # fmt: skip
 @click.option("--data-dir", type=click.Path(), help="Folder with the data set's IDX files.")
@@ -68,8 +69,8 @@ def check_command(
             click.echo(f"Not disturbed: {error}", err=True)
     if as_json:
         e = prepared.experiment
-        about = {"model": loaded.name, "options": dict(e.options), "dataset": prepared.data.name,
-                 "seed": e.seed}  # fmt: skip
+        about = {"model": loaded.name, "options": dict(e.options), "hypothesis": e.hypothesis,
+                 "dataset": prepared.data.name, "seed": e.seed}  # fmt: skip
         tested = {"dynamic": found.as_dict()} if found else {}
         click.echo(json.dumps(about | card.as_dict() | tested, indent=2))
     else:

@@ -86,8 +86,15 @@ def _click_option(option: models.Option) -> click.Option:
     )  # fmt: skip
 
 
+hypothesis_option = click.option(
+    "--hypothesis", default="", metavar="NAME(OPTION=...)+...",
+    help="Put the network under hypotheses, for instance 'sparse_feedback(wires=1)'; 'apical "
+    "hypotheses' lists them.",
+)  # fmt: skip
+
 # fmt: off
 _TRAINING = [
+    hypothesis_option,
     click.option("--dataset", default="digits", show_default=True,
                   help="Data set (see 'apical data list'), or an .npz file with x_train, y_train, "
                   "x_test, y_test."),

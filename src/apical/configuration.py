@@ -14,6 +14,7 @@ from apical import datasets, models, seeds
 from apical.datasets import Dataset
 from apical.devices import Simulator, simulate
 from apical.errors import RunError, WiringError
+from apical.hypotheses.naming import applied
 from apical.network import Network
 from apical.plausibility import Scorecard, audit
 from apical.runs import CONFIG, read_json
@@ -32,6 +33,9 @@ class Experiment:
         Name or path of the model script.
     options
         Options of the model.
+    hypothesis
+        Hypotheses that its network is put under, as `apical.hypotheses.naming.applied` reads them,
+        for instance ``"sparse_feedback(wires=1)"``; empty for none.
     dataset
         Name of the data set, or path of an npz file.
     data_dir
@@ -58,6 +62,7 @@ class Experiment:
 
     model: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    hypothesis: str = ""
     dataset: str = "digits"
     data_dir: str | None = None
     train_trials: int | None = None
@@ -122,8 +127,14 @@ def prepare(experiment: Experiment) -> Prepared:
         If any of them is missing or does not fit.
     """
     model, data = models.load(experiment.model), load_data(experiment)
-    network = model.describe(data, experiment.seed, experiment.options)
+    network = describe(experiment, model, data)
     return Prepared(settled(experiment, network), model, data, network)
+
+
+def describe(experiment: Experiment, model: models.Model, data: Dataset) -> Network:
+    """Return the network of an experiment, under its hypotheses."""
+    network = model.describe(data, experiment.seed, experiment.options)
+    return applied(network, experiment.hypothesis)
 
 
 def load_data(experiment: Experiment) -> Dataset:
@@ -168,6 +179,7 @@ _FIELDS: dict[str, Any] = {
     "name": str,
     "model": str,
     "options": dict,
+    "hypothesis": str,
     "dataset": str,
     "data_dir": str | None,
     "train_trials": int | None,
@@ -189,7 +201,7 @@ _FIELDS: dict[str, Any] = {
 }
 """What a configuration must hold, and of which type."""
 
-LATER = ("measure", "measure_every")
+LATER = ("measure", "measure_every", "hypothesis")
 """What runs of earlier versions do not say, and did as is the default."""
 
 

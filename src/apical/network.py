@@ -10,6 +10,7 @@ from apical import seeds
 from apical.error_neurons import Error, ErrorNeurons, RateError
 from apical.errors import WiringError
 from apical.feedback import FeedbackPathway
+from apical.interventions import Intervention
 from apical.places import caller
 from apical.populations import Population, Stimulus
 from apical.projections import Projection, TransposeOf
@@ -39,12 +40,18 @@ class Network:
         dynamics run on without a pause.
     settle
         Time from the onset of a trial after which spikes count for its decision [ms].
+    tasks
+        Groups of classes that are learned one after the other; 1 mixes all.
+    interventions
+        What is done to feedback while the network learns, in this order.
     """
 
     seed: int = 0
     trial: float = 100.0
     reset: bool = True
     settle: float = 0.0
+    tasks: int = 1
+    interventions: tuple[Intervention, ...] = ()
     populations: list[Population] = field(default_factory=list, init=False)
     projections: list[Projection] = field(default_factory=list, init=False)
     feedback: FeedbackPathway | None = field(default=None, init=False)
@@ -56,6 +63,8 @@ class Network:
                 "Network needs trial > 0 ms and 0 <= settle < trial, got "
                 f"trial={self.trial!r}, settle={self.settle!r}."
             )
+        if self.tasks < 1:
+            raise WiringError(f"Network needs tasks, 1 or more, got tasks={self.tasks!r}.")
         self.places[""] = caller()
 
     def add(self, population: P) -> P:

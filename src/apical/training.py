@@ -11,11 +11,11 @@ from typing import Literal
 
 import numpy as np
 
-from apical import seeds
 from apical.datasets import Dataset, Samples
 from apical.devices.simulator import Block, Simulator
 from apical.encoding import decisions
 from apical.errors import RunError, WiringError
+from apical.presenting import learned, order
 from apical.progress import TrainingProgress
 
 LARGEST_WEIGHT = 1e3
@@ -186,19 +186,17 @@ def steps(
     total = plan.epochs * len(data.train)
     per_epoch = -(-len(data.train) // size)
     while position.epoch < plan.epochs:
-        order = seeds.stream(simulator.network.seed, "order", index=position.epoch).permutation(
-            len(data.train)
-        )
-        chosen = order[position.block * size : (position.block + 1) * size]
+        samples = order(simulator.network, data.train, plan.epochs, position.epoch)
+        chosen = samples[position.block * size : (position.block + 1) * size]
         done = position.trial + np.arange(len(chosen))
         values, labels = data.train.block(chosen)
         factor = 1 - (1 - plan.final_rate) * done / total
         number = position.epoch * per_epoch + position.block
         ends = position.block + 1 == per_epoch
         before = _plastic(simulator) if measure and (ends or every == "block") else None
-        result = simulator.run(Block(values, labels, factor, number))
+        counts = learned(simulator, Block(values, labels, factor, number), position.trial)
         _check_weights(simulator, position)
-        metrics = _rates(simulator, result.counts)
+        metrics = _rates(simulator, counts)
         position = Position(position.epoch, position.block + 1, position.trial + len(chosen))
         if ends:
             position = Position(position.epoch + 1, 0, position.trial)

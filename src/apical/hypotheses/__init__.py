@@ -9,4 +9,7 @@ They compose by being applied one after the other. A neutral value (all wires, n
 changes no bit of what is simulated. What a network has no place for is refused by name.
 """
 
+from apical.hypotheses.during import class_incremental as class_incremental
+from apical.hypotheses.during import lost_error_neurons as lost_error_neurons
+from apical.hypotheses.during import redrawn_feedback as redrawn_feedback
 from apical.hypotheses.pathways import sparse_feedback as sparse_feedback

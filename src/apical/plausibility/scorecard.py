@@ -102,6 +102,9 @@ def _feedback(network: Network, weights: Weights) -> Iterator[Finding]:
     for projection in network.feedback.projections if network.feedback else ():
         yield pathways.transport(network, projection, weights)
         yield pathways.fixed_or_plastic(projection)
+        for intervention in network.interventions:
+            if intervention.concerns(projection, network.output):
+                yield Finding(projection.name, "feedback", "broadcast", intervention.reason)
 
 
 def _neurons(network: Network, weights: Weights) -> Iterator[Finding]:

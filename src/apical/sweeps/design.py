@@ -13,7 +13,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
 from apical import models
-from apical.configuration import Experiment, fingerprint, load_data, settled
+from apical.configuration import Experiment, describe, fingerprint, load_data, settled
 from apical.devices import check_simulation
 from apical.errors import ApicalError, DesignError
 from apical.measuring import chosen
@@ -205,7 +205,7 @@ def check(design: Design) -> dict[str, str]:
             elif key != last:
                 data, last = load_data(experiment), key
             sums[f"model {model.path}"] = model.sha256
-            network = model.describe(data, e.seed, e.options)
+            network = describe(e, model, data)
             e = settled(e, network)
             check_simulation(network, str(e.device), dt=e.dt, dtype=e.dtype, batch=e.batch or 1)
             chosen(e.measure, network, closely=e.closely)

@@ -1,0 +1,116 @@
+"""Hypotheses about what happens while a network learns."""
+
+from apical.error_neurons import ErrorNeurons
+from apical.errors import WiringError
+from apical.hypotheses.changes import feedback_onto_hidden
+from apical.interventions import Loss, Redraw
+from apical.network import Network
+from apical.projections import TransposeOf
+
+
+def redrawn_feedback(network: Network, *, every: int = 100) -> Network:
+    """Draw the feedback onto hidden populations anew, again and again, while the network learns.
+
+    Forward weights cannot align with feedback that does not stay: this must destroy what random
+    feedback teaches hidden populations.
+
+    Parameters
+    ----------
+    network
+        Any network with fixed feedback.
+    every
+        Trials between two draws, rounded down to whole batches; 0 is neutral.
+
+    Raises
+    ------
+    WiringError
+        If feedback is read from forward weights, or learns, or no hidden population is taught.
+
+    References
+    ----------
+    Lillicrap et al. 2016, doi:10.1038/ncomms13276: feedback alignment works since forward weights
+    come to agree with *fixed* feedback.
+    """
+    for projection in feedback_onto_hidden(network, "redrawn_feedback"):
+        if isinstance(projection.weights, TransposeOf) or projection.rule is not None:
+            raise WiringError(
+                "Hypothesis 'redrawn_feedback' draws fixed random synapses anew, but "
+                f"{projection.name!r} {'learns' if projection.rule else 'reads forward weights'}; "
+                "use it with fixed feedback, for instance feedback.direct."
+            )
+    if any(isinstance(known, Redraw) for known in network.interventions):
+        raise WiringError("Feedback is redrawn already; apply 'redrawn_feedback' once.")
+    if every == 0:
+        return network
+    # before all others: what was lost is not to come back
+    return network.altered(interventions=(Redraw(every), *network.interventions))
+
+
+def lost_error_neurons(network: Network, *, share: float = 0.1, after: int = 0) -> Network:
+    """Let some error neurons fall silent while the network learns.
+
+    They send nothing any more to any population, the output included.
+
+    Parameters
+    ----------
+    network
+        Any network with error neurons.
+    share
+        Share of the error neurons, drawn at random [dimensionless]; 0 is neutral. Spiking
+        populations have two for each class.
+    after
+        Trials that are learned before, rounded down to whole batches.
+
+    Raises
+    ------
+    WiringError
+        If there are no error neurons that teach, or `share` is none.
+
+    References
+    ----------
+    Lesions as a test of a distributed code: Lashley 1929, Brain Mechanisms and Intelligence,
+    chapter 3 (mass action).
+    """
+    errors = [p for p in network.populations if isinstance(p, ErrorNeurons)]
+    if network.feedback is None or not errors:
+        raise WiringError(
+            "Hypothesis 'lost_error_neurons' needs error neurons that teach, of which the network "
+            "has none; give it a pathway of apical.feedback."
+        )
+    loss = Loss(errors[0].name, share, after)
+    if any(isinstance(known, Loss) for known in network.interventions):
+        raise WiringError("Error neurons are lost already; apply 'lost_error_neurons' once.")
+    if share == 0:
+        return network
+    return network.altered(interventions=(*network.interventions, loss))
+
+
+def class_incremental(network: Network, *, tasks: int = 5) -> Network:
+    """Show the classes in groups, one after the other, each for all epochs; test on all.
+
+    What was learned first is what may be forgotten: accuracy is measured on all classes after
+    every epoch's worth of trials.
+
+    Parameters
+    ----------
+    network
+        Any network.
+    tasks
+        Groups of classes, in the order of their labels; 1 is neutral.
+
+    Raises
+    ------
+    WiringError
+        If there are fewer classes than `tasks`.
+
+    References
+    ----------
+    van de Ven & Tolias 2019, arXiv:1904.07734, section 2 (class-incremental learning); McCloskey &
+    Cohen 1989, doi:10.1016/S0079-7421(08)60536-8.
+    """
+    if not 1 <= tasks <= network.output.size:
+        raise WiringError(
+            f"Hypothesis 'class_incremental' needs tasks from 1 to {network.output.size}, the "
+            f"classes of {network.output.name!r}, got {tasks!r}."
+        )
+    return network.altered(tasks=tasks)

@@ -1,0 +1,94 @@
+"""Hypotheses by name, as commands, run directories and sweeps hold them: text, never evaluated."""
+
+import ast
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from apical import hypotheses
+from apical.errors import WiringError
+from apical.network import Network
+
+Hypothesis = Callable[..., Network]
+
+
+def _is_hypothesis(value: object) -> bool:
+    return inspect.isfunction(value) and inspect.signature(value).return_annotation is Network
+
+
+KNOWN: Mapping[str, Hypothesis] = {
+    name: value for name, value in sorted(vars(hypotheses).items()) if _is_hypothesis(value)
+}
+"""Every hypothesis, by name."""
+
+
+def applied(network: Network, text: str) -> Network:
+    """Return a network under the hypotheses that a text names, from the left to the right.
+
+    Parameters
+    ----------
+    network
+        Where to begin.
+    text
+        Names joined by ``+``, each with keyword arguments in brackets or none, for instance
+        ``"sparse_feedback(wires=2) + dale"``; empty for none.
+
+    Raises
+    ------
+    WiringError
+        If the text names what does not exist, or cannot be read.
+    """
+    for name, arguments in _calls(text):
+        if name not in KNOWN:
+            raise WiringError(
+                f"There is no hypothesis {name!r}; known are {', '.join(KNOWN)}. "
+                "'apical hypotheses' says what they do."
+            )
+        offered = list(inspect.signature(KNOWN[name]).parameters)[1:]
+        strangers = [key for key in arguments if key not in offered]
+        if strangers:
+            raise WiringError(
+                f"Hypothesis {name!r} has no option {strangers[0]!r}; it has "
+                f"{', '.join(offered) or 'none'}."
+            )
+        try:
+            network = KNOWN[name](network, **arguments)
+        except TypeError as error:
+            raise WiringError(f"Hypothesis {name!r} cannot take {arguments!r}: {error}.") from None
+    return network
+
+
+def _calls(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield names and arguments, in order."""
+    if not text.strip():
+        return
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError as error:
+        raise _unreadable(text) from error
+    terms: list[ast.expr] = []
+    while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add):
+        terms.insert(0, tree.right)
+        tree = tree.left
+    for term in (tree, *terms):
+        match term:
+            case ast.Name(id=name):
+                yield name, {}
+            case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords):
+                yield name, {k.arg: _value(k.value, text) for k in keywords if k.arg}
+            case _:
+                raise _unreadable(text)
+
+
+def _value(node: ast.expr, text: str) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        raise _unreadable(text) from None
+
+
+def _unreadable(text: str) -> WiringError:
+    return WiringError(
+        f"Hypotheses must read as 'one(option=1) + another', options being numbers or text, got "
+        f"{text!r}."
+    )

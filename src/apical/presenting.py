@@ -1,0 +1,94 @@
+"""In which order samples are learned, and what is done to the network between them."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import numpy as np
+
+from apical import seeds
+from apical.datasets import Samples
+from apical.devices.simulator import Block, Simulator
+from apical.network import Network
+
+
+def order(network: Network, samples: Samples, epochs: int, epoch: int) -> np.ndarray:
+    """Return which samples are learned in an epoch, and in which order, shape (n_samples,).
+
+    Parameters
+    ----------
+    network
+        Its seed draws the order. Where classes come in several tasks, each task takes as many
+        trials as it has samples in all epochs, and is over when the next begins.
+    samples
+        What is learned.
+    epochs, epoch
+        Number of epochs in all, and which one.
+    """
+    if network.tasks == 1:
+        return seeds.stream(network.seed, "order", index=epoch).permutation(len(samples))
+    drawn = []
+    for task, classes in enumerate(np.array_split(np.arange(network.output.size), network.tasks)):
+        own = np.flatnonzero(np.isin(samples.labels, classes))
+        for k in range(epochs):
+            drawn.append(seeds.stream(network.seed, "order", f"task {task}", k).permutation(own))
+    return np.concatenate(drawn)[epoch * len(samples) : (epoch + 1) * len(samples)]
+
+
+def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.ndarray]:
+    """Let a network learn from a block; what is done to it meanwhile is done between two trials.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device.
+    block
+        What to learn from.
+    trial
+        Trials that were learned before.
+
+    Returns
+    -------
+    Mapping
+        As `BlockResult.counts`.
+    """
+    stop, batch = trial + len(block), simulator.batch
+    times = sorted({t for a in simulator.network.interventions for t in a.times(trial, stop)})
+    moments = {(t - trial) // batch * batch: t for t in times}  # only whole batches learn
+    counts = []
+    for start, end in pairwise(sorted({0, *moments, len(block)})):
+        if start in moments:
+            _act(simulator, moments[start])
+        part = slice(start, end)
+        piece = Block(
+            block.values[part],
+            None if block.labels is None else block.labels[part],
+            block.learning[part],
+            block.index + start * _APART,
+            None if block.targets is None else block.targets[part],
+        )
+        counts.append(simulator.run(piece).counts)
+    if len(counts) == 1:
+        return counts[0]
+    return {name: np.concatenate([part[name] for part in counts]) for name in counts[0]}
+
+
+_APART = 2**32
+"""Random numbers of the parts of a block are those of blocks that far away."""
+
+
+def _act(simulator: Simulator, trial: int) -> None:
+    """Do to feedback what is done when so many trials were learned.
+
+    All act again, in order: what one restores another may have to take away once more.
+    """
+    network = simulator.network
+    taught = network.feedback.projections if network.feedback else ()
+    changed = {}
+    for projection in taught:
+        acting = [a for a in network.interventions if a.concerns(projection, network.output)]
+        if acting:
+            weights = simulator.weights(projection)
+            for intervention in acting:
+                weights = intervention.acted(projection, weights, network.seed, trial)
+            changed[projection.name] = weights
+    simulator.load(changed)
