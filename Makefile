@@ -1,12 +1,13 @@
 # make demo: install, and train a spiking network on real digits.
-# make test: install, check style and types, run all tests.
+# make test: install, check style and types, run the tests.
+# make test-all: the same with every combination of devices, encoders, timings and wirings.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUNS := runs/demo
 
-.PHONY: demo test test-fast lint clean help
+.PHONY: demo test test-all test-fast lint clean help
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -28,8 +29,11 @@ lint: $(STAMP)
 test: lint
 	$(BIN)/python -m pytest -n auto --dist worksteal --durations 10
 
+test-all: lint
+	$(BIN)/python -m pytest -n auto --dist worksteal --durations 10 -m ""
+
 test-fast: lint
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow and not thorough"
 
 clean:
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache

@@ -1,6 +1,6 @@
 """Devices: the contract that all of them keep, numbers worked by hand, and what is refused."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import brian2 as b2
@@ -112,6 +112,25 @@ GENERIC = (
 )
 """Networks that also run without our templates: each timing, with and without bounds."""
 
+ALWAYS = (
+    "regular-trial",
+    "poisson-feedback",
+    "escape-spike",
+    "latency-spike",
+    "latency-feedback",
+    "layerwise-trial",
+    "indirect-feedback",
+)
+"""Each encoder, each timing and each wiring; the other networks are for `make test-all`."""
+
+
+def some(names: Collection[str], always: Collection[str]) -> list[Any]:
+    """Return parameters of which some are only for `make test-all`."""
+    return [
+        pytest.param(name, marks=() if name in always else pytest.mark.thorough) for name in names
+    ]
+
+
 every_device = pytest.mark.parametrize("device", ["runtime", "dense"])
 
 
@@ -155,7 +174,7 @@ def assert_same(
 # The contract ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", some(NETWORKS, ALWAYS))
 def test_devices_agree(name: str) -> None:
     """All devices give the same spikes and weights, whether or not a block is run in parts."""
     network, block = small(**NETWORKS[name]), learning()
@@ -244,7 +263,9 @@ def test_the_same_seed_gives_the_same_bits(device: str) -> None:
         assert not np.array_equal(first["stimulus_to_hidden_0.w"], other["stimulus_to_hidden_0.w"])
 
 
-@pytest.mark.parametrize("name", ["regular-feedback", "poisson-trial", "latency-spike"])
+@pytest.mark.parametrize(
+    "name", some(["poisson-feedback", "regular-trial", "latency-spike"], ["poisson-feedback"])
+)
 @every_device
 def test_a_state_carries_over(device: str, name: str) -> None:
     """A block after a block, or in a new simulator from the state between them: the same bits."""

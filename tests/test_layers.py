@@ -111,6 +111,7 @@ FLOORS: dict[str, float] = {
     "cli_check": 9.85,
     "cli_stopping": 9.7,
     "cli_hypotheses": 9.7,
+    "cli_compare": 9.85,
     "cli_sweep": 9.8,
     "cli": 10,
 }
@@ -120,7 +121,7 @@ OWN_FLOOR_EACH = ("devices",)
 KEPT_IN = {
     "brian2": ("devices.brian",),
     "matplotlib": ("plotting",),
-    "click": ("cli", "cli_hypotheses", "cli_model", "cli_results", "cli_sweep"),
+    "click": ("cli", "cli_compare", "cli_hypotheses", "cli_model", "cli_results", "cli_sweep"),
     "torch": ("devices.arrays.torch_library",),
 }
 """Libraries, and the only modules that may import them."""

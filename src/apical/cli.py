@@ -1,5 +1,6 @@
 """The `apical` command."""
 
+import importlib
 import signal
 import sys
 from collections.abc import Callable
@@ -13,18 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from apical import __version__, datasets, models
-from apical.cli_check import check_command
-from apical.cli_hypotheses import hypotheses_command
 from apical.cli_model import ModelCommand, experiment_of, training_options
-from apical.cli_results import (
-    analyze_command,
-    export_command,
-    record_command,
-    report_command,
-)
 from apical.cli_stopping import interruptible
-from apical.cli_sweep import sweep_command
-from apical.comparison import FIGURE, TABLE, Outcome, compare, table_row
 from apical.configuration import Experiment
 from apical.errors import ending_in_one_line
 from apical.experiments import Stopped, resume, run
@@ -56,7 +47,36 @@ def _exit_with(command: click.Command) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-@click.group(context_settings=CONTEXT)
+ELSEWHERE = {
+    "analyze": "cli_results",
+    "check": "cli_check",
+    "compare": "cli_compare",
+    "export": "cli_results",
+    "hypotheses": "cli_hypotheses",
+    "record": "cli_results",
+    "report": "cli_results",
+    "sweep": "cli_sweep",
+}
+"""Commands, and the modules that hold them."""
+
+
+class Commands(click.Group):
+    """Commands whose modules are imported when they are asked for: most need large libraries."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted({*super().list_commands(context), *ELSEWHERE})
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Return a command, imported now if it is elsewhere."""
+        if name not in ELSEWHERE:
+            return super().get_command(context, name)
+        module = importlib.import_module(f"apical.{ELSEWHERE[name]}")
+        command: click.Command = getattr(module, f"{name}_command")
+        return command
+
+
+@click.group(cls=Commands, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="apical")
 def commands() -> None:
     """A laboratory for learning without backpropagation.
@@ -195,61 +215,6 @@ def _folder(out: Path | None, model: str, experiment: Experiment, many: bool) ->
     return next(folder for folder in candidates if not folder.exists())
 
 
-@commands.command("compare", cls=ModelCommand, no_args_is_help=True, leaves_out=("wiring",))
-@click.argument("model")
-@click.option("--wirings", default="bp,fa,dfa,ifa", show_default=True,
-              help="Wirings of the feedback, joined by commas.")  # fmt: skip
-@click.option("--seeds", "n_seeds", type=click.IntRange(1), default=3, show_default=True,
-              help="Number of seeds: 0, 1, ...")  # fmt: skip
-@training_options
-@click.option("--out", type=click.Path(path_type=Path),
-              help="Folder for all runs, the table and the figure; runs/compare-... by default. "
-              "Runs that are there already are used, or gone on with.")  # fmt: skip
-@click.option("--quiet", is_flag=True, help="No progress bars.")
-@click.pass_context
-def compare_command(context: click.Context, model: str, **given: Any) -> int:
-    """Train the network of a MODEL script under several wirings of its feedback.
-
-    One rule, other wirings: backpropagation (bp), feedback alignment (fa), direct (dfa) and
-    indirect (ifa). Prints test and training errors, and draws learning curves and the angle
-    between what each wiring learns and what backpropagation would.
-
-    \b
-    Example:
-      apical compare Nokland_2016_mnist --dataset mnist --wirings bp,dfa --seeds 5 --epochs 20
-    """
-    loaded: models.Model = context.meta["model"]
-    wirings = [wiring.strip() for wiring in given.pop("wirings").split(",")]
-    n_seeds, out, quiet = given.pop("n_seeds"), given.pop("out"), given.pop("quiet")
-    experiment = experiment_of(loaded, given, leaves_out=("wiring",))
-    folder = out or Path("runs") / f"compare-{loaded.name}-{Path(experiment.dataset).stem}"
-    with interruptible() as stop:
-        try:
-            outcomes = compare(
-                experiment, wirings, range(n_seeds), folder, progress=not quiet, stop=stop
-            )
-        except Stopped:
-            Console().print("Stopped after a checkpoint. Go on with the same command.")
-            return 130
-    Console().print(_comparison_table(outcomes, f"{loaded.name} on {experiment.dataset}"))
-    Console().print(f"Figure: {folder / FIGURE}\nTable: {folder / TABLE}", soft_wrap=True)
-    return 0
-
-
-def _comparison_table(outcomes: list[Outcome], title: str) -> Table:
-    n_seeds = len(outcomes[0].seconds)
-    table = Table(title=f"{title}: mean and standard deviation of {n_seeds} seeds")
-    for column in ("wiring", "test error", "training error", "training"):
-        table.add_column(column, justify="right")
-    for outcome in outcomes:
-        test, test_sd, train, train_sd, seconds = table_row(outcome)
-        table.add_row(
-            outcome.wiring.upper(), f"{test:.2%} +- {100 * test_sd:.2f}",
-            f"{train:.2%} +- {100 * train_sd:.2f}", f"{seconds:.1f} s",
-        )  # fmt: skip
-    return table
-
-
 @commands.command("models")
 def models_command() -> None:
     """List the models that can be run."""
@@ -263,15 +228,6 @@ def models_command() -> None:
         "Run one with 'apical run MODEL'; 'apical run MODEL --help' lists its options. Studies "
         "have a command of their own."
     )
-
-
-commands.add_command(hypotheses_command)
-commands.add_command(check_command)
-commands.add_command(record_command)
-commands.add_command(export_command)
-commands.add_command(analyze_command)
-commands.add_command(report_command)
-commands.add_command(sweep_command)
 
 
 @commands.group("data")

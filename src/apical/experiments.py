@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from apical import figures
 from apical.configuration import (
     Experiment,
     Prepared,
@@ -120,6 +119,8 @@ def _carry_on(
         final = evaluate(simulator, data.test, index=-(1 + plan.epochs))
     weights = {p.name: simulator.weights(p) for p in prepared.network.projections}
     if draw:
+        from apical import figures  # matplotlib, which nothing else here needs
+
         figures.draw(directory, prepared.network, data, untrained, simulator.state, final)
     summary = _summary(prepared, simulator, final, saved.seconds if saved else 0.0)
     directory.finish(weights, summary)
