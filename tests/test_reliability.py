@@ -159,7 +159,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return get
 
 
-@pytest.mark.parametrize(("form", "rounds"), [("trial", 3), ("online", 1), ("poisson", 1)])
+@pytest.mark.parametrize(
+    ("form", "rounds"),
+    [
+        ("trial", 1),
+        ("online", 1),
+        ("poisson", 1),
+        pytest.param("trial", 3, marks=pytest.mark.thorough),
+    ],
+)
 def test_run_killed_at_random_moments_ends_with_the_same_bits(
     form: str,
     rounds: int,

@@ -17,6 +17,7 @@ A job that ends before its run does is a worker that died: the run goes on from 
 
 from apical.sweeps.design import Design as Design
 from apical.sweeps.design import read_design as read_design
+from apical.sweeps.repeating import repeated as repeated
 from apical.sweeps.running import sweep as sweep
 from apical.sweeps.tables import Report as Report
 from apical.sweeps.tables import report as report

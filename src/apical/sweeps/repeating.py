@@ -1,0 +1,74 @@
+"""Conditions times seeds in this process: what a notebook needs of a sweep."""
+
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
+
+import pandas as pd
+
+from apical.errors import DesignError
+from apical.progress import SweepProgress
+from apical.sweeps.design import Level
+
+Measured = float | Mapping[str, float]
+
+
+def repeated(
+    measure: Callable[[Level, int], Measured],
+    levels: Sequence[Level],
+    seeds: int | Sequence[int] = 5,
+    *,
+    factor: str = "condition",
+    metric: str = "test_accuracy",
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Measure every level with every seed, one after the other, and keep nothing on disk.
+
+    For runs of seconds; longer ones are better off as a `sweep`, which can be resumed.
+
+    Parameters
+    ----------
+    measure
+        Given a level and a seed, returns a number, or several by name; accuracies as fractions.
+    levels
+        What is compared.
+    seeds
+        Seeds of each level; a number stands for 0, 1, ...
+    factor
+        Column that says which level a row is of.
+    metric
+        Column of what is measured, where that is one number.
+    progress
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `sweep` returns: `report` makes a table and a figure of it.
+
+    Raises
+    ------
+    DesignError
+        If there is nothing to measure, or what is measured is no number.
+    """
+    given = range(seeds) if isinstance(seeds, int) else seeds
+    if not len(levels) or not len(given):
+        raise DesignError(
+            f"repeated needs one level or more and one seed or more, got {len(levels)} and "
+            f"{len(given)}."
+        )
+    rows = []
+    with SweepProgress(len(levels) * len(given), shown=progress) as bar:
+        for seed in given:
+            for level in levels:
+                found = measure(level, seed)
+                named = dict(found) if isinstance(found, Mapping) else {metric: found}
+                wrong = [name for name, value in named.items() if not isinstance(value, Real)]
+                if wrong:
+                    raise DesignError(
+                        f"measure must return numbers, but {wrong[0]} of {factor} {level!r} is "
+                        f"{named[wrong[0]]!r}."
+                    )
+                run = {"run": f"{factor}={level}_seed={seed}", "status": "done", "error": ""}
+                rows.append({**run, factor: level, "seed": seed, **named})
+                bar.update(len(rows), 0)
+    return pd.DataFrame(rows)
