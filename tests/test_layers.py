@@ -64,6 +64,7 @@ FLOORS: dict[str, float] = {
     "devices.brian.compiling": 7.1,
     "devices.brian.tables": 7.1,
     "devices.brian.base": 7.2,
+    "devices.brian.delaying": 7.2,
     "devices.brian.dense": 7.2,
     "devices.brian.graded": 7.2,
     "devices.brian.integration": 7.2,

@@ -9,8 +9,27 @@ import numpy as np
 
 from apical.errors import WiringError
 
-Draw = Literal["uniform", "exponential"]
-"""Draws for each neuron: from [0, 1), or exponential with mean 1."""
+
+@dataclass(frozen=True)
+class LogNormal:
+    """A draw for each neuron: log-normal with mean 1.
+
+    Parameters
+    ----------
+    cv
+        Coefficient of variation: standard deviation over mean [dimensionless].
+    """
+
+    cv: float
+
+    def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """Return `n` numbers, shape (n,)."""
+        variance = np.log1p(self.cv**2)
+        return np.exp(np.sqrt(variance) * rng.standard_normal(n) - variance / 2)
+
+
+Draw = Literal["uniform", "exponential"] | LogNormal
+"""Draws for each neuron: from [0, 1), exponential with mean 1, or log-normal with mean 1."""
 
 
 @dataclass(frozen=True)

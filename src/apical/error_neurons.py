@@ -2,9 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import exp
+from typing import Literal
 
 from apical.errors import WiringError
 from apical.populations import INFINITE, NeuronModel, Population
+
+Half = Literal["size", "surplus", "lack"]
+"""What is left of a signed error: its size, or what its positive or its negative part says."""
+
+HALVES: Mapping[Half, str] = {
+    "size": "abs(x)",
+    "surplus": "(x - abs(x))/2",
+    "lack": "(x + abs(x))/2",
+}
+"""The same as expressions of an error ``x``, which is negative where a class does too much."""
+
+
+_LABELLED = "int(waited > wait + 0.5*dt)"
+"""Whether the label has come; half a step away from any rounding of the time."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +49,19 @@ class Error(Population):
     rectified
         True: no membrane falls below 0, and the two neurons of a class know nothing of each
         other, as published. False: they push and pull each other (see `Network.teach`).
+    threshold
+        Error that is not worth a spike, as a share of the `whole` [dimensionless]: so much less is
+        said of every error.
+    levels
+        How many values the error of a trial may take: as many of either sign, and silence. A spike
+        then stands for ``2*whole/(levels - 1)`` instead of `theta`, and what the two neurons say
+        together is rounded, not cut off, unless they are `rectified`. None: as `theta` says.
+    whole
+        Surplus of spikes that is the whole error [dimensionless], where `threshold` or `levels` ask
+        for shares of it.
+    wait
+        Time from the onset of a trial until the label comes [ms]; until then the neurons are
+        silent, and compare nothing.
     """
 
     target: float = 100.0
@@ -41,15 +70,26 @@ class Error(Population):
     tau_label: float = 0.0
     label_spikes: bool = False
     rectified: bool = False
+    threshold: float = 0.0
+    levels: int | None = None
+    whole: float = 1.0
+    wait: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._positive(target=self.target, theta=self.theta, tau=self.tau)
-        if self.tau_label < 0 or self.size % 2:
+        self._positive(target=self.target, theta=self.theta, tau=self.tau, whole=self.whole)
+        odd = self.levels is None or (self.levels >= 3 and self.levels % 2 == 1)
+        if not 0 <= self.threshold < 1 or not odd:
+            raise WiringError(
+                f"Error {self.name!r} needs 0 <= threshold < 1 and levels that are odd and at "
+                "least 3, as many of either sign and silence, or None; got "
+                f"threshold={self.threshold!r}, levels={self.levels!r}."
+            )
+        if min(self.tau_label, self.wait) < 0 or self.size % 2:
             raise WiringError(
                 f"Error {self.name!r} has a positive and a negative neuron for each class, so its "
-                "size must be even, and its tau_label must not be negative; got "
-                f"size={self.size}, tau_label={self.tau_label!r}."
+                "size must be even, and its tau_label must not be negative, nor its wait; got "
+                f"size={self.size}, tau_label={self.tau_label!r}, wait={self.wait!r}."
             )
 
     @property
@@ -66,35 +106,69 @@ class Error(Population):
         return ("x", "v")
 
     @property
+    def stands_for(self) -> float:
+        """Surplus of spikes that a spike stands for [dimensionless]."""
+        return self.theta if self.levels is None else 2 * self.whole / (self.levels - 1)
+
+    @property
+    def fires_at(self) -> float:
+        """Membrane above which it spikes [dimensionless]."""
+        rounds = self.levels is not None and not self.rectified
+        return self.threshold * self.whole + (0.5 if rounds else 1.0) * self.stands_for
+
+    def whole_of(self, trial: float) -> float:
+        """Return the surplus of spikes that it holds when a trial ends in which a class was silent.
+
+        Parameters
+        ----------
+        trial
+            Presentation time of one stimulus [ms].
+        """
+        shown = trial - self.wait
+        held = shown if self.tau == INFINITE else self.tau * (1 - exp(-shown / self.tau))
+        return self.target * held * 1e-3
+
+    @property
     def model(self) -> NeuronModel:
         leaks, delays = self.tau != INFINITE, self.tau_label > 0
         drift = "0*Hz" if self.label_spikes else "-side*target*shown"
-        each_step = ["v = v*int(v > 0)"] * self.rectified
+        each_step = list[str]()
         label = """shown : 1"""
         if delays:
             label = """dshown/dt = (halfway - shown)/tau_label : 1
 dhalfway/dt = (given - halfway)/tau_label : 1
 given : 1"""
+        at_trial = f"{'given' if delays else 'shown'} = label(t, i % half)"
+        if self.wait:
+            label += "\ndue : 1\nwaited : second"
+            at_trial = "due = label(t, i % half)\nwaited = 0*second"
+            each_step += [
+                "waited += dt",
+                f"{'given' if delays else 'shown'} = due*{_LABELLED}",
+                f"v = v*{_LABELLED}",
+            ]
         if self.label_spikes:
             label += "\nphase : 1"
             count = "phase += target*shown*dt\nv -= side*int(phase >= 1)\nphase -= int(phase >= 1)"
-            each_step.insert(0, count)
+            each_step.append(count)
         return NeuronModel(
             equations=f"""dv/dt = {drift}{" - v/tau" if leaks else ""} : 1
 side = 1 - 2*int(i >= half) : 1
 x : 1
 {label}""",
-            threshold="v > theta",
+            threshold="v > fires_at" if self.fires_at != self.theta else "v > theta",
             reset="v -= theta\nx += 1",
-            at_trial=f"{'given' if delays else 'shown'} = label(t, i % half)",
+            at_trial=at_trial,
             at_reset="v = 0\nx = 0" + ("\nshown = 0\nhalfway = 0" if delays else ""),
-            at_step="\n".join(each_step),
+            at_step="\n".join(each_step + ["v = v*int(v > 0)"] * self.rectified),
             parameters={
                 "half": (self.n_classes, "integer"),
                 "target": (self.target, "Hz"),
-                "theta": (self.theta, "1"),
+                "theta": (self.stands_for, "1"),
+                **({"fires_at": (self.fires_at, "1")} if self.fires_at != self.theta else {}),
                 **({"tau": (self.tau, "ms")} if leaks else {}),
                 **({"tau_label": (self.tau_label, "ms")} if delays else {}),
+                **({"wait": (self.wait, "ms")} if self.wait else {}),
             },
             method="euler",
         )
@@ -110,13 +184,34 @@ class RateError(Population):
     ----------
     tau
         Time constant [ms].
+    threshold
+        Error that is not worth a word [units of the target]: so much less is said of every error.
+    levels
+        How many values, evenly spaced from -1 to 1, the activity may take, after the threshold;
+        None: any. An odd number has 0 among them.
+    keeps
+        What of the error is offered as the signal ``told``; None: there is no such signal.
     """
 
     tau: float = 5.0
+    threshold: float = 0.0
+    levels: int | None = None
+    keeps: Half | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._positive(tau=self.tau)
+        if self.threshold < 0 or (self.levels is not None and self.levels < 2):
+            raise WiringError(
+                f"RateError {self.name!r} needs threshold >= 0 and levels >= 2 or None, got "
+                f"threshold={self.threshold!r}, levels={self.levels!r}."
+            )
+        if self.keeps not in (None, *HALVES) or (self.keeps == "size" and self.levels == 2):
+            raise WiringError(
+                f"RateError {self.name!r} keeps {', '.join(map(repr, HALVES))} or None of its "
+                f"error, and the size only where it varies, got keeps={self.keeps!r} with "
+                f"levels={self.levels!r}; give it 3 levels or more."
+            )
 
     @property
     def n_classes(self) -> int:
@@ -129,15 +224,36 @@ class RateError(Population):
 
     @property
     def signals(self) -> tuple[str, ...]:
-        return ("x",)
+        return ("x", "told") if self.keeps else ("x",)
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """What `activity` reads besides ``y``."""
+        found = {"threshold": self.threshold} if self.threshold else {}
+        return found | ({"levels": float(self.levels)} if self.levels else {})
+
+    @property
+    def activity(self) -> str:
+        """The activity as an expression of the error ``y``; empty where it is the error."""
+        text = "sign(y)*(abs(y) - threshold)*int(abs(y) > threshold)" if self.threshold else "y"
+        if self.levels:
+            text = f"floor((clip({text}, -1, 1) + 1)*(levels - 1)/2 + 0.5)*2/(levels - 1) - 1"
+        return text if text != "y" else ""
 
     @property
     def model(self) -> NeuronModel:
+        y = "y" if self.activity else "x"
+        lines = [f"d{y}/dt = (shown - drive - {y})/tau : 1", "shown : 1"]
+        lines += [f"x = {self.activity} : 1"] if self.activity else []
+        lines += [f"told = {HALVES[self.keeps]} : 1"] if self.keeps else []
         return NeuronModel(
-            "dx/dt = (shown - drive - x)/tau : 1\nshown : 1",
+            "\n".join(lines),
             at_trial="shown = label(t, i)",
-            at_reset="x = 0",
-            parameters={"tau": (self.tau, "ms")},
+            at_reset=f"{y} = 0",
+            parameters={
+                "tau": (self.tau, "ms"),
+                **{name: (value, "1") for name, value in self.numbers.items()},
+            },
             method="exponential_euler",
             summed=("drive",),
         )

@@ -30,11 +30,11 @@ from apical.disturbances import (
     of_pairs,
     of_synapses,
 )
-from apical.error_neurons import ErrorNeurons
+from apical.error_neurons import Error, ErrorNeurons
 from apical.network import Network
 from apical.plausibility import ASPECTS, Finding, Scorecard
 from apical.plausibility.pathways import copied
-from apical.populations import LIF
+from apical.populations import LIF, Population
 from apical.projections import TransposeOf
 from apical.rates import Rate
 
@@ -220,14 +220,19 @@ class Bench:
 
 def _brief(network: Network) -> Network:
     """Return the network with trials of one step, into which the state goes on."""
-    brief = replace(network, trial=STEP, settle=0.0, reset=False)
-    brief.populations, brief.feedback = list(network.populations), network.feedback
-    brief.places = dict(network.places)
-    brief.projections = [
-        replace(p, rule=replace(p.rule, onset=0.0)) if p.rule and p.rule.onset else p
-        for p in network.projections
-    ]
-    return brief
+
+    def at_once(population: Population) -> Population:
+        if isinstance(population, Error) and population.wait:
+            return replace(population, wait=1e-6)
+        return population
+
+    return network.altered(
+        population=at_once,
+        projection=lambda p: (
+            replace(p, rule=replace(p.rule, onset=0.0)) if p.rule and p.rule.onset else p
+        ),
+        trial=STEP, settle=0.0, reset=False,
+    )  # fmt: skip
 
 
 def _scorecard(network: Network, faults: list[Fault], n: int, n_trials: int) -> Scorecard:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from apical.encoding import Draw, Encoder, Regular
+from apical.encoding import Draw, Encoder, LogNormal, Regular
 from apical.errors import WiringError
 
 INFINITE = float("inf")
@@ -230,6 +230,13 @@ class LIF(Population):
     gain
         Expression for the postsynaptic factor of learning, which stands for the slope of the
         neuron's response [dimensionless]; it may read ``v``, ``I``, ``x``.
+    stray_rate, stray_kick
+        Rate of each of two Poisson trains of its own that the dendrite hears beside its feedback
+        [Hz], and what a spike of the first adds to ``teach``, and one of the second takes off it
+        [dimensionless].
+    tau_m_cv, threshold_cv
+        Coefficients of variation of `tau_m` and of the threshold between neurons [dimensionless]:
+        log-normal factors of mean 1, drawn once.
     """
 
     tau_m: float = 20.0
@@ -245,6 +252,10 @@ class LIF(Population):
     x_floor: float = 0.0
     tau_teach: float = INFINITE
     gain: str = "int(x > 0)"
+    stray_rate: float = 0.0
+    stray_kick: float = 1.0
+    tau_m_cv: float = 0.0
+    threshold_cv: float = 0.0
 
     @property
     def inputs(self) -> Mapping[str, str]:
@@ -262,6 +273,12 @@ class LIF(Population):
                 f"LIF {self.name!r}: tau_m and tau_s must differ, got {self.tau_m} ms for both; "
                 "the exact solution divides by their difference. Change one by 1 %."
             )
+        hypotheses = self.tau_m_cv, self.threshold_cv, self.stray_rate
+        if not all(0 <= value < INFINITE for value in hypotheses):
+            raise WiringError(
+                f"LIF {self.name!r} needs tau_m_cv, threshold_cv and stray_rate >= 0, got "
+                f"{', '.join(map(repr, hypotheses))}."
+            )
         least = min(self.refractory, self.tau_teach, self.noise_rate)
         if least < 0 or self.reset not in ("subtract", "rest"):
             raise WiringError(
@@ -277,36 +294,53 @@ class LIF(Population):
         shaken = {"noise_rate": (self.noise_rate, "Hz"), "noise_kick": (self.noise_kick, "1")}
         current = "I + bias" + " + noise" * noise + " - v" * self.leak
         each_step = ["teach = 0"] * (not self.tau_teach)
-        each_step += ["noise = noise_kick*poisson(noise_rate*dt)*tau_m/dt"] * noise
+        tau, height = self._scales
+        each_step += [f"noise = noise_kick*poisson(noise_rate*dt)*{tau}/dt"] * noise
+        stray, stray_parameters = _stray(self.stray_rate, self.stray_kick)
         trace, trace_parameters = _trace("x", self.tau_x)
         dendrite, dendrite_parameters = _trace("teach", self.tau_teach)
         return NeuronModel(
-            equations=f"""dv/dt = ({current})/tau_m : 1{held}
+            equations=f"""dv/dt = ({current})/{tau} : 1{held}
 dI/dt = -I/tau_s : 1
 {trace}
 {dendrite}
 gain = {self.gain} : 1
 delta = gain*teach : 1"""
-            + "\nnoise : 1" * noise,
-            threshold="v > 1",
-            reset=("v -= 1" if self.reset == "subtract" else "v = 0") + "\nx += 1",
+            + "\nnoise : 1" * noise
+            + "".join(f"\n{name} : 1" for name in self._spread),
+            threshold=f"v > {height}",
+            reset=(f"v -= {height}" if self.reset == "subtract" else "v = 0") + "\nx += 1",
             refractory="refractory_time" if self.refractory else "",
             at_reset=f"v = {self.v_start}\nI = 0\nx = 0\nteach = 0",
-            at_step=_forget(self.x_floor) + "\n".join(each_step),
-            initial={"v": self.v_start},
+            at_step=_forget(self.x_floor) + "\n".join(each_step + stray),
+            initial={"v": self.v_start, **self._spread},
             parameters={
                 "tau_m": (self.tau_m, "ms"),
                 "tau_s": (self.tau_s, "ms"),
                 "bias": (self.bias, "1"),
                 **({"refractory_time": (self.refractory, "ms")} if self.refractory else {}),
                 **(shaken if noise else {}),
+                **stray_parameters,
                 **trace_parameters,
                 **_floor(self.x_floor),
                 **dendrite_parameters,
             },
-            # without the leak the linear system is singular, and has no solution Brian2 can write
-            method="exact" if self.leak else "exponential_euler",
+            # without the leak the linear system is singular, and has no solution Brian2 can write;
+            # nor has it one for every tau_m, if some may be that of the current
+            method="exact" if self.leak and not self.tau_m_cv else "exponential_euler",
         )
+
+    @property
+    def _spread(self) -> dict[str, LogNormal]:
+        """Factors that differ between neurons: on the time constant and on the threshold."""
+        found = {"stretch": LogNormal(self.tau_m_cv), "height": LogNormal(self.threshold_cv)}
+        return {name: factor for name, factor in found.items() if factor.cv}
+
+    @property
+    def _scales(self) -> tuple[str, str]:
+        """Time constant of the membrane and threshold, as expressions."""
+        tau = "(stretch*tau_m)" if self.tau_m_cv else "tau_m"
+        return tau, "height" if self.threshold_cv else "1"
 
 
 def _trace(name: str, tau: float) -> tuple[str, dict[str, tuple[float, str]]]:
@@ -322,3 +356,11 @@ def _forget(x_floor: float) -> str:
 
 def _floor(x_floor: float) -> dict[str, tuple[float, str]]:
     return {"x_floor": (x_floor, "1")} if x_floor else {}
+
+
+def _stray(rate: float, kick: float) -> tuple[list[str], dict[str, tuple[float, str]]]:
+    """Return statements by which a dendrite hears stray events, and their parameters."""
+    if not rate:
+        return [], {}
+    lines = [f"teach {sign} stray_kick*poisson(stray_rate*dt)" for sign in ("+=", "-=")]
+    return lines, {"stray_rate": (rate, "Hz"), "stray_kick": (kick, "1")}

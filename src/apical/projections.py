@@ -36,11 +36,16 @@ class Projection:
         acts at presynaptic spikes acts at those that crossed.
     name
         What to call it; ``<pre>_to_<post>`` by default.
+    delay
+        Time that spikes are under way [ms], a whole number of time steps. In a network that
+        resets its neurons between trials, spikes that are then under way are lost. A rule reads
+        the presynaptic neuron as it is, not as it was.
 
     Raises
     ------
     WiringError
-        If a population does not offer or take what the projection or its rule names.
+        If a population does not offer or take what the projection or its rule names; if there is
+        a delay of what has none.
     """
 
     pre: Population
@@ -51,6 +56,7 @@ class Projection:
     bounds: tuple[float, float] | None = None
     name: str = ""
     release: float = 1.0
+    delay: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or f"{self.pre.name}_to_{self.post.name}")
@@ -71,8 +77,20 @@ class Projection:
                 f"Projection {self.name!r}: release must be a probability above 0, got "
                 f"{self.release!r}."
             )
+        if self.delay:
+            self._check_delay()
         if self.rule is not None:
             self._check_rule(self.rule)
+
+    def _check_delay(self) -> None:
+        at_spikes = self.rule is not None and self.rule.when == "spike"
+        only_spikes = self.pre.is_spiking and "delta" not in self.carries.values()
+        if not 0 <= self.delay < float("inf") or at_spikes or not only_spikes:
+            raise WiringError(
+                f"Projection {self.name!r} has delay={self.delay!r}: only spikes may be delayed, "
+                "by 0 ms or more, where no rule acts at them; take the delay out, or let the rule "
+                "act at feedback or when a trial ends."
+            )
 
     def _check_rule(self, rule: LearningRule) -> None:
         if rule.when == "feedback" and "teach" not in self.post.inputs:

@@ -33,12 +33,16 @@ class Rate(Population):
         Probability that a neuron is silent in a trial of learning [dimensionless]; those that
         are not are then stronger by ``1/(1 - unreliable)``. With learning off none is silent
         (dropout, Srivastava et al. 2014, section 10).
+    teach_noise
+        Standard deviation of what each dendrite adds to the feedback in a trial of learning
+        [dimensionless, in units of ``teach``], drawn anew for each neuron and trial.
     """
 
     activation: str | Activation = "tanh"
     gain: Literal["slope", "one"] = "slope"
     tau: float = 5.0
     unreliable: float = 0.0
+    teach_noise: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,10 +52,12 @@ class Rate(Population):
                 f"Rate {self.name!r}: activation must be an Activation or one of "
                 f"{', '.join([*ACTIVATIONS, SOFTMAX])}, got {self.activation!r}."
             )
-        if self.gain not in ("slope", "one") or not 0 <= self.unreliable < 1:
+        silent = not 0 <= self.unreliable < 1
+        if self.gain not in ("slope", "one") or silent or self.teach_noise < 0:
             raise WiringError(
-                f"Rate {self.name!r} needs gain 'slope' or 'one' and 0 <= unreliable < 1, got "
-                f"{self.gain!r} and {self.unreliable!r}."
+                f"Rate {self.name!r} needs gain 'slope' or 'one', 0 <= unreliable < 1 and "
+                f"teach_noise >= 0, got {self.gain!r}, {self.unreliable!r} and "
+                f"{self.teach_noise!r}."
             )
         if self.is_softmax and self.gain != "one":
             raise WiringError(
@@ -70,7 +76,7 @@ class Rate(Population):
 
     @property
     def inputs(self) -> Mapping[str, str]:
-        return {"drive": "drive", "teach": "teach"}
+        return {"drive": "drive", "teach": "arrives" if self.teach_noise else "teach"}
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -96,20 +102,25 @@ class Rate(Population):
         gain = "1" if self.gain == "one" else substituted(self.curve.slope, {"x": "y"})
         lines = [f"dy/dt = ({self.curve.response} - y)/tau : 1"]
         lines += ["awake : 1", "x = awake*y : 1"] if self.unreliable else ["x = y : 1"]
+        lines += ["stray : 1", "teach = arrives + stray : 1"] if self.teach_noise else []
         if "gain" in self.signals:
             lines += [f"gain = {'awake*' * bool(self.unreliable)}({gain}) : 1"]
             lines += ["delta = gain*teach : 1"]
         return NeuronModel(
             "\n".join(lines),
-            at_trial=f"awake = {AWAKE}" if self.unreliable else "",
+            at_trial="\n".join(
+                [f"awake = {AWAKE}"] * bool(self.unreliable)
+                + ["stray = teach_noise*randn()*int(learning(t) > 0)"] * bool(self.teach_noise)
+            ),
             at_reset="y = 0",
             initial={"awake": 1.0} if self.unreliable else {},
             parameters={
                 "tau": (self.tau, "ms"),
                 **({"unreliable": (self.unreliable, "1")} if self.unreliable else {}),
+                **({"teach_noise": (self.teach_noise, "1")} if self.teach_noise else {}),
             },
             method="exponential_euler",
-            summed=("drive", "teach"),
+            summed=tuple(self.inputs.values()),
         )
 
 

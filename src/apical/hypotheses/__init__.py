@@ -12,4 +12,13 @@ changes no bit of what is simulated. What a network has no place for is refused 
 from apical.hypotheses.during import class_incremental as class_incremental
 from apical.hypotheses.during import lost_error_neurons as lost_error_neurons
 from apical.hypotheses.during import redrawn_feedback as redrawn_feedback
+from apical.hypotheses.errors import noisy_feedback as noisy_feedback
+from apical.hypotheses.errors import partial_feedback as partial_feedback
+from apical.hypotheses.errors import quantised_error as quantised_error
+from apical.hypotheses.errors import thresholded_error as thresholded_error
+from apical.hypotheses.errors import unsigned_error as unsigned_error
+from apical.hypotheses.neurons import heterogeneity as heterogeneity
 from apical.hypotheses.pathways import sparse_feedback as sparse_feedback
+from apical.hypotheses.timing import delayed_feedback as delayed_feedback
+from apical.hypotheses.timing import delayed_label as delayed_label
+from apical.hypotheses.timing import online as online

@@ -1,12 +1,16 @@
 """What hypotheses share: which synapses bring the error, and how to change them alone."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from apical.error_neurons import Error
 from apical.errors import WiringError
 from apical.network import Network
+from apical.populations import Population
 from apical.projections import Projection
-from apical.weights import WeightSource
+from apical.weights import Masked, Opposed, WeightSource
 
 
 def feedback_onto_hidden(network: Network, hypothesis: str) -> tuple[Projection, ...]:
@@ -40,3 +44,74 @@ def with_weights(
     return network.altered(
         projection=lambda p: replace(p, weights=weights(p.weights)) if p.name in names else p
     )
+
+
+def hidden_hearers(network: Network, hypothesis: str) -> tuple[Population, ...]:
+    """Return the hidden populations that feedback reaches, by synapses of its own or not.
+
+    Raises
+    ------
+    WiringError
+        If there are none.
+    """
+    onto = [p.post for p in feedback_onto_hidden(network, hypothesis)]
+    relayed = [p.post for p in network.feedback.relays] if network.feedback else []
+    return tuple(p for p in dict.fromkeys([*onto, *relayed]) if p is not network.output)
+
+
+def on_wires(source: WeightSource, change: Callable[[WeightSource], WeightSource]) -> WeightSource:
+    """Return a weight source with its wires changed, where both signs of one error take the same.
+
+    Parameters
+    ----------
+    source
+        Where weights come from.
+    change
+        Given where the weights of the wires come from, what stands in its place.
+    """
+    if isinstance(source, Opposed) or (isinstance(source, Masked) and source.pre is None):
+        return replace(source, source=on_wires(source.source, change))
+    return change(source)
+
+
+def with_error(network: Network, change: Callable[[Error], Error]) -> Network:
+    """Return the network with other spiking error neurons, whose spikes say as much in all.
+
+    Where a spike of theirs stands for more, it weighs as much more wherever it arrives.
+    """
+    more: dict[str, float] = {}
+
+    def judged(population: Population) -> Population:
+        if not isinstance(population, Error):
+            return population
+        found = change(population)
+        more[found.name] = found.stands_for / population.stands_for
+        return found
+
+    def weighed(projection: Projection) -> Projection:
+        factor = more.get(projection.pre.name, 1.0)
+        if factor == 1:
+            return projection
+        weights = on_wires(projection.weights, lambda source: Scaled(source, factor))
+        return replace(projection, weights=weights)
+
+    return network.altered(population=judged, projection=weighed)
+
+
+@dataclass(frozen=True)
+class Scaled(WeightSource):
+    """Weights of another source, times a number.
+
+    Parameters
+    ----------
+    source
+        Where the weights come from.
+    factor
+        The number [dimensionless].
+    """
+
+    source: WeightSource
+    factor: float
+
+    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
+        return self.factor * self.source.draw(n_pre, n_post, rng)

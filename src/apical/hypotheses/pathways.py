@@ -1,11 +1,11 @@
 """Hypotheses about the synapses that bring the error back."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from apical.errors import WiringError
-from apical.hypotheses.changes import feedback_onto_hidden, with_weights
+from apical.hypotheses.changes import feedback_onto_hidden, on_wires, with_weights
 from apical.network import Network
 from apical.weights import Opposed, WeightSource
 
@@ -40,9 +40,7 @@ def sparse_feedback(network: Network, *, wires: int = 1) -> Network:
             )
 
     def sparse(source: WeightSource) -> WeightSource:
-        if isinstance(source, Opposed):  # both signs of one error take the same wire
-            return replace(source, source=FewInputs(source.source, wires))
-        return FewInputs(source, wires)
+        return on_wires(source, lambda wires_of: FewInputs(wires_of, wires))
 
     return with_weights(network, chosen, sparse)
 

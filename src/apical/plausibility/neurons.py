@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from apical.error_neurons import Error, ErrorNeurons, RateError
+from apical.error_neurons import Error, ErrorNeurons, Half, RateError
 from apical.network import Network
 from apical.plausibility.findings import Finding
 from apical.plausibility.pathways import Weights
@@ -90,14 +90,15 @@ def _signs(projection: Projection, weights: Weights) -> tuple[np.ndarray, np.nda
     return np.full(n, low), np.full(n, high)
 
 
-def signed_error(network: Network) -> Iterator[Finding]:
+def signed_error(network: Network, weights: Weights) -> Iterator[Finding]:
     """Yield how errors of either sign are carried."""
     for population in network.populations:
         if isinstance(population, Error):
             reason = "one population says 'too much', another 'too little'; both by spikes alone"
+            reason += _coarse(population)
             yield Finding(population.name, "signed error", "local", reason)
         elif isinstance(population, RateError):
-            reason = "each neuron signals an error of either sign"
+            reason = "each neuron signals an error of either sign" + _coarse(population)
             yield Finding(population.name, "signed error", "idealised", reason)
         elif isinstance(population, Relay):
             reason = (
@@ -105,8 +106,57 @@ def signed_error(network: Network) -> Iterator[Finding]:
                 "its partner of the other sign; a spike for each sign"
             )
             yield Finding(population.name, "signed error", "idealised", reason)
+    for projection in network.feedback.projections if network.feedback else ():
+        kept = _kept(projection, weights)
+        if kept:
+            reason = f"brings {_KEPT[kept]}, so no error of two signs"
+            yield Finding(projection.name, "signed error", "local", reason)
     relays = {p.name for p in network.feedback.relays} if network.feedback else set()
     for projection in network.projections:
         if "delta" in projection.carries.values() and projection.name not in relays:
             reason = "brings delta, an error of either sign, from neurons that also send activity"
             yield Finding(projection.name, "signed error", "idealised", reason)
+
+
+_KEPT: dict[Half, str] = {
+    "size": "the size of the error alone, whatever its sign",
+    "surplus": "only that a class did too much",
+    "lack": "only that a class did too little",
+}
+
+
+def _kept(projection: Projection, weights: Weights) -> Half | None:
+    """Return what of an error of two signs a projection brings, if not both."""
+    if isinstance(projection.pre, RateError):
+        return projection.pre.keeps if "told" in projection.carries.values() else None
+    if not isinstance(projection.pre, Error):
+        return None
+    too_much, too_little = np.split(weights(projection), 2)
+    if not too_much.any() or not too_little.any():
+        return "surplus" if too_much.any() else "lack" if too_little.any() else None
+    return "size" if np.array_equal(too_much, too_little) else None
+
+
+def _coarse(error: ErrorNeurons) -> str:
+    """Say what error neurons do not tell of an error."""
+    said = f"; of {error.levels} sizes, signs included" * (error.levels is not None)
+    return said + f"; nothing of errors up to {error.threshold:g} of the whole" * bool(
+        error.threshold
+    )
+
+
+def noise(population: Population) -> Iterator[Finding]:
+    """Yield what a dendrite hears that nobody sent."""
+    if isinstance(population, Rate) and population.teach_noise:
+        reason = (
+            "each dendrite adds noise of its own in every trial, of standard deviation "
+            f"{population.teach_noise:g}"
+        )
+    elif isinstance(population, LIF) and population.stray_rate:
+        reason = (
+            f"each dendrite hears {2 * population.stray_rate:g} stray events a second of its own, "
+            f"of size {population.stray_kick:g} and either sign"
+        )
+    else:
+        return
+    yield Finding(population.name, "feedback", "local", reason)

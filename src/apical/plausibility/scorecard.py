@@ -112,4 +112,5 @@ def _neurons(network: Network, weights: Weights) -> Iterator[Finding]:
         yield from neurons.own_equations(population)
         yield from neurons.derivative(network, population)
         yield from neurons.dale(network, population, weights)
-    yield from neurons.signed_error(network)
+        yield from neurons.noise(population)
+    yield from neurons.signed_error(network, weights)

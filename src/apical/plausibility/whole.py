@@ -57,6 +57,13 @@ def phases(network: Network) -> Iterator[Finding]:
         if projection.rule and projection.rule.onset:
             reason = "learning waits for some time after the onset of each trial (a phase)"
             yield Finding(projection.name, "phases", "broadcast", reason)
+    for population in network.populations:
+        if isinstance(population, Error) and population.wait:
+            reason = (
+                f"compares nothing until {population.wait:g} ms after the onset of each trial, "
+                "when it is told that the label comes (a phase)"
+            )
+            yield Finding(population.name, "phases", "broadcast", reason)
     for projection in network.projections:
         moved = isinstance(projection.pre, ErrorNeurons) and projection.is_forward
         if moved:
@@ -107,9 +114,15 @@ def precision(dtype: str) -> Finding:
 
 def delays(network: Network) -> Iterator[Finding]:
     """Yield how long signals are on their way."""
-    if network.projections:
-        reason = "no projection has a delay: what is sent arrives within the same time step"
+    late = [p for p in network.projections if p.delay]
+    if len(late) < len(network.projections):
+        which = "no projection has a delay" if not late else "the other projections have no delay"
+        reason = f"{which}: what is sent arrives within the same time step"
         yield Finding(NETWORK, "delays", "idealised", reason)
+    for projection in late:
+        reason = f"spikes of {projection.pre.name} arrive {projection.delay:g} ms later"
+        lost = "; those under way when a trial ends are lost" * network.reset
+        yield Finding(projection.name, "delays", "local", reason + lost)
     for population in network.populations:
         if isinstance(population, Error) and population.tau_label:
             reason = (

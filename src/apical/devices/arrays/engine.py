@@ -114,14 +114,15 @@ class ArraySimulator:
             plan = self._settle(block.values[chunk], target, rng if factor else None)
             for name, kept in rows.items():
                 kept.append(self._library.back(plan.batch.signals[name, "x"]))
+            # once, since dendrites may draw noise
+            brought = self._teach(plan) if self._traces or factor else []
             if self._traces:
-                self._teach(plan)
                 for population, signal in self._traces:
                     traced[f"{population.name}.{signal}"].append(
                         self._trace(plan.batch, population, signal)
                     )
             if factor:
-                self._learn(plan, factor)
+                self._learn(plan, factor, brought)
         return BlockResult(_joined(rows), traces=_joined(traced))
 
     def _trace(self, batch: Batch, population: Population, signal: str) -> np.ndarray:
@@ -183,8 +184,7 @@ class ArraySimulator:
         _call(plan.teaching)
         return plan.pairs
 
-    def _learn(self, plan: "_Plan", factor: float) -> None:
-        pairs = self._teach(plan)
+    def _learn(self, plan: "_Plan", factor: float, pairs: list[Pairs]) -> None:
         if plan.factor != factor:
             plan.factor = factor
             for item, brought in zip(self._learners, pairs, strict=True):

@@ -9,8 +9,8 @@ import numpy as np
 
 from apical.devices.arrays.library import Call, Library, Workspace
 from apical.devices.arrays.programs import Factor, Formula
-from apical.error_neurons import RateError
-from apical.expressions import parse
+from apical.error_neurons import HALVES, RateError
+from apical.expressions import parse, substituted
 from apical.network import Network
 from apical.order import feedback_order, forward_order
 from apical.populations import Population, Stimulus
@@ -105,7 +105,7 @@ class Settling:
             elif isinstance(population, RateError) and taught:
                 batch.shown = self._room((place, "shown"), (n_trials, population.size))
                 values = {"shown": batch.shown, "drive": self._sum(batch, population, "drive")}
-                batch.signals[place] = self._formed(batch, place, "shown - drive", values)
+                batch.signals[place] = self._formed(batch, place, _difference(population), values)
         return batch
 
     def teach(self, batch: Batch) -> None:
@@ -113,6 +113,8 @@ class Settling:
         for population in self._feedback:
             name = population.name
             heard = batch.signals[name, "teach"] = self._sum(batch, population, "teach")
+            if batch.learns and isinstance(population, Rate) and population.teach_noise:
+                self._blur(batch, population, heard)
             for pre, carried, carry in self._onto[name, "teach"]:
                 if pre is population:
                     batch.calls.append(carry(self.signal(batch, pre, carried), heard, True))
@@ -126,6 +128,11 @@ class Settling:
             return found
         if isinstance(population, Bias):
             found = self.library.full(1.0, (batch.n_trials, 1))
+        elif name == "told" and (population.name, "x") in batch.signals:
+            assert isinstance(population, RateError) and population.keeps
+            values = {"x": batch.signals[population.name, "x"]}
+            half = HALVES[population.keeps]
+            found = self._formed(batch, (population.name, name), half, values)
         elif name == "gain":
             found = self._formed(batch, (population.name, name), *self._slope(batch, population))
         elif name == DELTA:
@@ -222,6 +229,18 @@ class Settling:
         batch.signals[name, "awake"], batch.signals[name, "y"] = awake, y
         return self._formed(batch, (name, "x"), "awake*y", {"awake": awake, "y": y})
 
+    def _blur(self, batch: Batch, population: Rate, heard: Any) -> None:
+        """Plan noise that every dendrite adds to what it heard."""
+        shape = tuple(heard.shape)
+        stray = self._room((population.name, "stray"), shape)
+
+        def draw() -> None:
+            assert self.rng is not None
+            drawn = self.rng.standard_normal(shape, np.float32)
+            self.library.put(population.teach_noise * drawn, stray)
+
+        batch.calls += [draw, self._put(stray, heard, True)]
+
     def _sum(self, batch: Batch, population: Population, target: str) -> Any:
         """Plan what arrives at an input, from all but the population itself."""
         name, is_empty = population.name, True
@@ -234,3 +253,12 @@ class Settling:
         if is_empty:
             batch.calls.append(self._put(self.library.number(0), total, False))
         return total
+
+
+def _difference(error: RateError) -> str:
+    """Return the activity of error neurons as an expression of what they are shown and hear."""
+    difference = "shown - drive"
+    if not error.activity:
+        return difference
+    numbers = {name: repr(value) for name, value in error.numbers.items()}
+    return substituted(error.activity, {"y": f"({difference})", **numbers})

@@ -6,7 +6,7 @@ from typing import Any
 
 import brian2 as b2
 
-from apical.devices.brian import dense, graded, plastic, relaying
+from apical.devices.brian import delaying, dense, graded, plastic, relaying
 from apical.devices.brian.integration import TIME_STEP, WithTimeStep
 from apical.devices.brian.tables import empty, timed_arrays
 from apical.error_neurons import Error
@@ -107,6 +107,7 @@ class Builder:
         graded.check_signals(network)
         check_settles(network, options.dt)
         self.ranks = graded.ranks(network)
+        self.axons = {p.name: delaying.axons(network, p, options.dt) for p in network.populations}
 
     def build(self) -> Built:
         """Return every population and projection as Brian2 objects, in one Brian2 network."""
@@ -122,8 +123,9 @@ class Builder:
     def _group(self, population: Population) -> None:
         model, relays = population.model, relaying.passes_on(self.network, population)
         counted = population.is_spiking and not isinstance(population, Stimulus | Error | Relay)
-        parameters = {TIME_STEP: (self.options.dt, "ms"), **model.parameters}
-        lines = [model.equations, *graded.equations(self.network, population)]
+        axons = self.axons[population.name]
+        parameters = {TIME_STEP: (self.options.dt, "ms"), **model.parameters, **axons.parameters}
+        lines = [model.equations, *graded.equations(self.network, population), *axons.equations]
         lines += ["count : 1"] * counted + ["heard : 1 (linked)"] * isinstance(population, Relay)
         if relays:
             lines.append(relaying.equations(population))
@@ -133,6 +135,7 @@ class Builder:
             for name, (_, unit) in parameters.items()
         ]
         reset = [model.reset] + [f"count += {self._after(self.network.settle)}"] * counted
+        reset += axons.at_spike
         group = b2.NeuronGroup(
             population.size,
             "\n".join(lines),
@@ -155,6 +158,7 @@ class Builder:
         model, relays = population.model, relaying.passes_on(self.network, population)
         begin = [model.at_reset] * self.network.reset + [model.at_trial] + first
         begin += [relaying.at_reset(population)] * (relays and self.network.reset)
+        begin += self.axons[population.name].at_reset * self.network.reset
         code = "\n".join(part for part in begin if part)
         if code:
             group.run_regularly(code, clock=self.trial, when="start", order=BEGIN)
@@ -164,6 +168,9 @@ class Builder:
             group.heard = relaying.dendrites(self.built.objects[population.of.name], population)
         if model.at_step:
             group.run_regularly(model.at_step, clock=self.step, when="start", order=order)
+        if self.axons[population.name].steps:
+            age = self.axons[population.name].each_step
+            group.run_regularly(age, clock=self.step, when="start", order=STEP)
         if relays:
             hear = relaying.each_step(population)
             group.run_regularly(hear, clock=self.step, when="start", order=HEAR)
@@ -188,7 +195,8 @@ class Builder:
 
     def _events(self, population: Population) -> dict[str, str] | None:
         """Return events besides spikes: those of relays, and that which wakes rules at feedback."""
-        events = relaying.EVENTS if relaying.passes_on(self.network, population) else {}
+        relays = relaying.passes_on(self.network, population)
+        events = {**(relaying.EVENTS if relays else {}), **self.axons[population.name].events}
         taught = any(
             p.post is population and p.rule and p.rule.when == "feedback"
             for p in self.network.projections
@@ -259,6 +267,11 @@ class Builder:
             else:
                 synapses.summed_updaters[f"{variable}_post"].order = rank
 
+    def _arrives(self, projection: Projection) -> str:
+        """Return the event at which spikes arrive."""
+        steps = delaying.steps_of(projection, self.options.dt)
+        return self.axons[projection.pre.name].event(steps)
+
     def _deliver(self, projection: Projection) -> str:
         """Return what a spike does to the postsynaptic neuron."""
         unsure = projection.release < 1
@@ -284,10 +297,12 @@ class Builder:
         relayed = relaying.pathways(projection)
         at_spikes |= relayed
         at_events = {event: event for event in relayed}
+        if projection.delay:
+            at_events["pre"] = self._arrives(projection)
         if when == "spike":
             at_spikes["learn"] = self._learn(projection)
         if when != "feedback":
-            return {"on_pre": at_spikes, **({"on_event": at_events} if relayed else {})}
+            return {"on_pre": at_spikes, **({"on_event": at_events} if at_events else {})}
         taught = {"learn": self._learn(projection)}
         return {"on_pre": at_spikes, "on_post": taught, "on_event": {"learn": TAUGHT} | at_events}
 
@@ -303,7 +318,8 @@ class Builder:
     def _dense(self, projection: Projection, synapses: b2.Synapses, order: int) -> None:
         add = self.built.brian_network.add
         deliver = self._deliver(projection)
-        add(dense.AtSpikes(synapses, deliver, projection, "delivery", "synapses", order))
+        arrives = self._arrives(projection)
+        add(dense.AtSpikes(synapses, deliver, projection, "delivery", "synapses", order, arrives))
         for event, code in relaying.pathways(projection).items():
             add(dense.AtSpikes(synapses, code, projection, event, "synapses", order, event))
         if plastic.timing(projection) == "spike":

@@ -7,6 +7,7 @@ import numpy as np
 from apical import seeds
 from apical.devices.brian import graded, plastic
 from apical.devices.brian.build import Built
+from apical.encoding import LogNormal
 
 
 def state_shapes(built: Built) -> dict[str, tuple[int, ...]]:
@@ -40,6 +41,8 @@ def initial_state(built: Built) -> dict[str, np.ndarray]:
                 state[name] = rng.random(population.size)
             elif value == "exponential":
                 state[name] = rng.exponential(size=population.size)
+            elif isinstance(value, LogNormal):
+                state[name] = value.draw(rng, population.size)
             else:
                 state[name] = np.full(population.size, float(value))
         if population.model.refractory:

@@ -1,0 +1,342 @@
+"""Hypotheses about the error signal: noise, and what is left of it on its way."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import hypot, isfinite
+
+import numpy as np
+
+from apical import seeds
+from apical.error_neurons import HALVES, Error, ErrorNeurons, Half, RateError
+from apical.errors import WiringError
+from apical.hypotheses.changes import (
+    feedback_onto_hidden,
+    hidden_hearers,
+    on_wires,
+    with_error,
+    with_weights,
+)
+from apical.network import Network
+from apical.populations import LIF, Population
+from apical.projections import TransposeOf
+from apical.rates import Rate
+from apical.weights import Masked, Opposed, WeightSource
+
+
+def noisy_feedback(network: Network, *, std: float, kick: float = 1.0) -> Network:
+    """Let the dendrite of each hidden neuron add noise of its own to the feedback.
+
+    Rates: a normal number for each neuron and each trial of learning. Spikes: two Poisson trains of
+    stray events for each neuron, one for each sign, each of ``std**2 / (2 * kick**2)`` events a
+    trial, whether the trial learns or not; what they add up to in a trial has the same standard
+    deviation. Noise that is there already adds to it, as independent noise does.
+
+    Parameters
+    ----------
+    network
+        A network of `Rate` or `LIF` populations with a feedback pathway.
+    std
+        Standard deviation of what is added in a trial [dimensionless, in units of ``teach``: 1 is
+        one error spike through a weight of 1, or the whole error of one class]. 0 is neutral.
+    kick
+        Size of one stray event, where populations spike [units of ``teach``].
+
+    Raises
+    ------
+    WiringError
+        If `std` is negative or `kick` not positive, if no hidden population hears feedback, or one
+        has no dendrite that could be noisy.
+
+    References
+    ----------
+    Faisal, Selen & Wolpert 2008, doi:10.1038/nrn2258: noise in synapses and dendrites.
+    """
+    if not (isfinite(std) and std >= 0 and isfinite(kick) and kick > 0):
+        raise WiringError(
+            f"Hypothesis 'noisy_feedback' needs std >= 0 and kick > 0, got {std!r} and {kick!r}."
+        )
+    names = {p.name for p in hidden_hearers(network, "noisy_feedback")}
+
+    def noisy(population: Population) -> Population:
+        if population.name not in names:
+            return population
+        if isinstance(population, Rate):
+            return replace(population, teach_noise=hypot(population.teach_noise, std))
+        if isinstance(population, LIF):
+            return _straying(population, std, kick, network.trial)
+        raise WiringError(
+            f"Hypothesis 'noisy_feedback' needs dendrites of Rate or LIF neurons, but "
+            f"{population.name!r} is {type(population).__name__}; add noise to its own equations."
+        )
+
+    return network.altered(population=noisy) if std else network
+
+
+def _straying(population: LIF, std: float, kick: float, trial: float) -> LIF:
+    rate, before = std**2 / (2 * kick**2 * trial * 1e-3), population.stray_rate
+    if before and population.stray_kick != kick:
+        raise WiringError(
+            f"Hypothesis 'noisy_feedback': stray events of {population.name!r} have the size "
+            f"{population.stray_kick!r} already, so kick must be that, got {kick!r}."
+        )
+    return replace(population, stray_rate=before + rate, stray_kick=kick)
+
+
+def partial_feedback(network: Network, *, share: float) -> Network:
+    """Let feedback reach only some of the neurons of each hidden population.
+
+    Which ones is drawn once for each population, from the seed of the network; those of a smaller
+    share are among those of a larger one.
+
+    Parameters
+    ----------
+    network
+        Any network with a feedback pathway of synapses of its own.
+    share
+        Share of the neurons that are reached, in (0, 1]; at least one neuron is. 1 is neutral.
+
+    Raises
+    ------
+    WiringError
+        If `share` is not in (0, 1], no hidden population hears feedback, or feedback comes through
+        forward synapses or those read backwards, which none can be taken from.
+
+    References
+    ----------
+    Nokland 2016, arXiv:1609.01596, fig. 1d, where a part of the network hears the error and
+    nothing relays it to the others.
+    """
+    if not 0 < share <= 1:
+        raise WiringError(f"Hypothesis 'partial_feedback' needs a share in (0, 1], got {share!r}.")
+    chosen = feedback_onto_hidden(network, "partial_feedback")
+    shared = [p for p in chosen if isinstance(p.weights, TransposeOf)]
+    shared += network.feedback.relays if network.feedback else ()
+    if shared:
+        raise WiringError(
+            "Hypothesis 'partial_feedback' needs feedback through synapses of its own, but "
+            f"{shared[0].name!r} brings it through forward ones; use feedback.direct, layerwise, "
+            "or indirect with relay='random'."
+        )
+    if share == 1:
+        return network
+    for name in {p.post.name: None for p in chosen}:
+        onto = tuple(p for p in chosen if p.post.name == name)
+        mask = _reached(network, onto[0].post, share)
+        network = with_weights(network, onto, _masking(mask))
+    return network
+
+
+def _reached(network: Network, population: Population, share: float) -> np.ndarray:
+    """Return which neurons feedback reaches, shape (n,) of bool."""
+    order = seeds.stream(network.seed, "partial feedback", population.name)
+    return order.permutation(population.size) < max(1, round(share * population.size))
+
+
+def _masking(mask: np.ndarray) -> Callable[[WeightSource], WeightSource]:
+    return lambda source: on_wires(source, lambda wires: Masked(wires, post=mask))
+
+
+def thresholded_error(network: Network, *, threshold: float) -> Network:
+    """Let error neurons say nothing of small errors, and so much less of large ones.
+
+    Rates: ``x = sign(e) * max(|e| - threshold, 0)``. Spikes: an error neuron spikes when its
+    surplus exceeds that of one spike by the share `threshold` of the whole error, which is what it
+    holds when a trial ends in which its class was silent and should not have been. Thresholds add
+    up.
+
+    Parameters
+    ----------
+    network
+        A network with `Error` or `RateError` neurons.
+    threshold
+        Smallest error that is worth a word, as a share of the whole error: of the target of 1
+        [dimensionless]. 0 is neutral.
+
+    Raises
+    ------
+    WiringError
+        If `threshold` is not in [0, 1), alone or with what there is, or there are no error neurons.
+
+    References
+    ----------
+    Payvand et al. 2020, doi:10.1109/JETCAS.2020.3040248: learning triggered by errors above a
+    threshold; the form is the soft threshold of Donoho 1995, doi:10.1109/18.382009, eq. 1.
+    """
+    judge = _judge(network, "thresholded_error")
+    total = threshold + judge.threshold
+    if not (threshold >= 0 and total < 1):
+        raise WiringError(
+            "Hypothesis 'thresholded_error' needs a threshold in [0, 1), together with that of "
+            f"{judge.name!r}, {judge.threshold!r}; got {threshold!r}."
+        )
+    if not threshold:
+        return network
+    if isinstance(judge, RateError):
+        return _with_rate_error(network, threshold=total)
+    whole = judge.whole_of(network.trial)
+    return with_error(network, lambda e: replace(e, threshold=total, whole=whole))
+
+
+def quantised_error(network: Network, *, levels: int | None) -> Network:
+    """Let error neurons tell only so many sizes of error apart.
+
+    Rates: the activity is rounded to the nearest of `levels` values, evenly spaced from -1 to 1.
+    Spikes: an error spike stands for ``2/(levels - 1)`` of the whole error (see
+    `thresholded_error`), and weighs as much more wherever it arrives; an error is rounded to such
+    spikes. A threshold comes first, whichever was applied first.
+
+    Parameters
+    ----------
+    network
+        A network with `Error` or `RateError` neurons.
+    levels
+        Number of values that an error may take: 2, its sign; 3, its sign or nothing; for spiking
+        neurons odd, as silence is one of them. None is neutral.
+
+    Raises
+    ------
+    WiringError
+        If `levels` is no such number, the error is quantised to another one already, or its size
+        alone is told, of which 2 levels leave nothing; if there are no error neurons.
+
+    References
+    ----------
+    Payvand et al. 2020, doi:10.1109/JETCAS.2020.3040248: errors as whole numbers of events, each
+    worth a threshold.
+    """
+    judge = _judge(network, "quantised_error")
+    if levels is None or levels == judge.levels:
+        return network
+    if judge.levels is not None:
+        raise WiringError(
+            f"Hypothesis 'quantised_error': the error of {judge.name!r} has {judge.levels} levels "
+            f"already, got {levels!r}; quantise it once."
+        )
+    least = 2 if isinstance(judge, RateError) else 3
+    even = isinstance(judge, Error) and levels % 2 == 0
+    if not isinstance(levels, int) or levels < least or even:
+        odd = " and odd, as silence of both neurons is one of them" if least == 3 else ""
+        raise WiringError(
+            f"Hypothesis 'quantised_error' needs levels of at least {least}{odd}, or None, for "
+            f"{judge.name!r}, got {levels!r}."
+        )
+    if isinstance(judge, RateError):
+        return _with_rate_error(network, levels=levels)
+    whole = judge.whole_of(network.trial)
+    return with_error(network, lambda e: replace(e, levels=levels, whole=whole))
+
+
+def unsigned_error(network: Network, *, keeps: Half | None = "size") -> Network:
+    """Let hidden populations hear only the size of the error, or one of its two signs.
+
+    The output hears its own error as it is: without a sign it could not learn at all.
+
+    Parameters
+    ----------
+    network
+        A network whose error neurons reach hidden populations by synapses of their own.
+    keeps
+        What arrives: ``"size"``, too much and too little alike; ``"surplus"``, only that a class
+        did too much; ``"lack"``, only that it did too little. None is neutral.
+
+    Raises
+    ------
+    WiringError
+        If no hidden population hears error neurons themselves, or another part of the error is
+        kept already; if the size is to be kept of an error that is only a sign.
+
+    References
+    ----------
+    The size alone: Pearce & Hall 1980, doi:10.1037/0033-295X.87.6.532. One sign: Keller &
+    Mrsic-Flogel 2018, doi:10.1016/j.neuron.2018.10.003, neurons of little spontaneous activity
+    that can report errors of one sign.
+    """
+    if keeps not in (None, *HALVES):
+        raise WiringError(
+            f"Hypothesis 'unsigned_error' keeps {', '.join(map(repr, HALVES))} or None of the "
+            f"error, got {keeps!r}."
+        )
+    judge = _judge(network, "unsigned_error")
+    chosen = feedback_onto_hidden(network, "unsigned_error")
+    heard = tuple(p for p in chosen if p.pre is judge)
+    if not heard:
+        raise WiringError(
+            f"Hypothesis 'unsigned_error' needs synapses from {judge.name!r} to hidden "
+            f"populations, but {chosen[0].name!r} comes from {chosen[0].pre.name!r}; use "
+            "feedback.direct or feedback.indirect."
+        )
+    if keeps is None:
+        return network
+    if isinstance(judge, Error):
+        return with_weights(network, heard, lambda source: _one_sided(source, keeps))
+    if judge.keeps not in (None, keeps):
+        raise _kept_already(judge.keeps, keeps)
+    names = {p.name for p in heard}
+    return _with_rate_error(network, keeps=keeps).altered(
+        projection=lambda p: replace(p, carries={"teach": "told"}) if p.name in names else p
+    )
+
+
+def _one_sided(source: WeightSource, keeps: Half) -> WeightSource:
+    if isinstance(source, OneSided):
+        if source.keeps != keeps:
+            raise _kept_already(source.keeps, keeps)
+        return source
+    if isinstance(source, Opposed):
+        return OneSided(source.source, keeps)
+    if isinstance(source, Masked):
+        return replace(source, source=_one_sided(source.source, keeps))
+    raise WiringError(
+        "Hypothesis 'unsigned_error' needs weights of opposite sign for the two halves of the "
+        f"error neurons (apical.weights.Opposed), got {type(source).__name__}."
+    )
+
+
+def _kept_already(known: Half, keeps: Half) -> WiringError:
+    return WiringError(
+        f"Hypothesis 'unsigned_error': only the {known} of the error is kept already, got "
+        f"{keeps!r}; apply it once."
+    )
+
+
+@dataclass(frozen=True)
+class OneSided(Opposed):
+    """Weights of error neurons of which one half is silent, or says what the other does.
+
+    Parameters
+    ----------
+    source
+        Where W, shape (n_pre / 2, n_post), comes from: weights of the negative half.
+    keeps
+        ``"size"``: the positive half has W too; ``"surplus"``: it has -W and the negative half 0;
+        ``"lack"``: it has 0.
+    """
+
+    keeps: Half = "size"
+
+    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
+        too_much, too_little = np.split(super().draw(n_pre, n_post, rng), 2)
+        if self.keeps == "size":
+            return np.concatenate([-too_much, too_little])
+        return np.concatenate(
+            [too_much * (self.keeps == "surplus"), too_little * (self.keeps == "lack")]
+        )
+
+
+def _judge(network: Network, hypothesis: str) -> ErrorNeurons:
+    found = [p for p in network.populations if isinstance(p, ErrorNeurons)]
+    if not found:
+        raise WiringError(
+            f"Hypothesis {hypothesis!r} changes error neurons, of which the network has none; add "
+            "an Error or a RateError and teach it a pathway of apical.feedback."
+        )
+    return found[0]
+
+
+def _with_rate_error(network: Network, **changes: object) -> Network:
+    def judged(population: Population) -> Population:
+        if isinstance(population, RateError):
+            return replace(population, **changes)  # type: ignore[arg-type]
+        return population
+
+    return network.altered(population=judged)

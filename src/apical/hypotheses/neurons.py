@@ -1,0 +1,60 @@
+"""Hypotheses about neurons: that no two are alike."""
+
+from dataclasses import replace
+from math import sqrt
+
+from apical.errors import WiringError
+from apical.network import Network
+from apical.populations import INFINITE, LIF, Population
+
+
+def heterogeneity(network: Network, *, membrane: float = 0.0, threshold: float = 0.0) -> Network:
+    """Let membrane time constants and thresholds differ between the neurons of a population.
+
+    Both are log-normal, with the mean that there was, and drawn once from the seed of the network.
+    Factors that are there already are multiplied. Membranes of different time constants are
+    integrated by exponential Euler, in which a synaptic current moves them one step later.
+
+    Parameters
+    ----------
+    network
+        A network with `LIF` populations.
+    membrane, threshold
+        Coefficients of variation of the time constant and of the threshold: standard deviation over
+        mean [dimensionless]. 0 is neutral.
+
+    Raises
+    ------
+    WiringError
+        If a coefficient is negative, or no population is `LIF`.
+
+    References
+    ----------
+    Perez-Nieves et al. 2021, doi:10.1038/s41467-021-26022-3: heterogeneous time constants.
+    """
+    if not (0 <= membrane < INFINITE and 0 <= threshold < INFINITE):
+        raise WiringError(
+            "Hypothesis 'heterogeneity' needs coefficients of variation of 0 or more, got "
+            f"membrane={membrane!r}, threshold={threshold!r}."
+        )
+    if not any(isinstance(p, LIF) for p in network.populations):
+        raise WiringError(
+            "Hypothesis 'heterogeneity' varies membranes and thresholds of LIF neurons, of which "
+            "the network has none: neurons of rates have neither; describe it with LIF populations."
+        )
+
+    def varied(population: Population) -> Population:
+        if not isinstance(population, LIF):
+            return population
+        return replace(
+            population,
+            tau_m_cv=_together(population.tau_m_cv, membrane),
+            threshold_cv=_together(population.threshold_cv, threshold),
+        )
+
+    return network.altered(population=varied) if membrane or threshold else network
+
+
+def _together(one: float, other: float) -> float:
+    """Return the coefficient of variation of a product of two independent factors."""
+    return sqrt((1 + one**2) * (1 + other**2) - 1) if one and other else one or other

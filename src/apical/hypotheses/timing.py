@@ -1,0 +1,269 @@
+"""Hypotheses about time: feedback that is late, learning without a pause, labels that are late."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from apical.error_neurons import Error
+from apical.errors import WiringError
+from apical.hypotheses.changes import feedback_onto_hidden, with_error
+from apical.network import Network
+from apical.populations import INFINITE, LIF, Population, Stimulus
+from apical.projections import Projection
+from apical.rules import LearningRule
+
+LEAK = 0.5
+"""What a leak takes off the current of a neuron that fires fast [units of the threshold]: its rate,
+``1/(tau_m * log(I/(I - 1)))``, is ``(I - 1/2)/tau_m`` up to terms of order 1/I (rate of a LIF
+neuron: Gerstner et al. 2014, doi:10.1017/CBO9781107447615, section 1.3)."""
+
+
+def delayed_feedback(network: Network, *, delay: float) -> Network:
+    """Let feedback be under way for some time before it reaches hidden populations.
+
+    Delays that are there already are added to. Each relay of a pathway takes as long. Where neurons
+    are reset between trials, what is under way then is lost.
+
+    Parameters
+    ----------
+    network
+        A spiking network with a feedback pathway.
+    delay
+        Time from a spike of an error neuron or relay to its arrival [ms], a whole number of time
+        steps. 0 is neutral.
+
+    Raises
+    ------
+    WiringError
+        If the delay is negative or not shorter than a trial, populations do not spike, or feedback
+        comes along forward axons.
+
+    References
+    ----------
+    Girard, Hupe & Bullier 2001, doi:10.1152/jn.2001.85.3.1328: conduction of feedback between
+    cortical areas.
+    """
+    chosen = feedback_onto_hidden(network, "delayed_feedback")
+    _check_time(network, "delayed_feedback", delay)
+    graded = [p for p in chosen if not p.pre.is_spiking]
+    if graded:
+        raise WiringError(
+            f"Hypothesis 'delayed_feedback' delays spikes, but {graded[0].pre.name!r} sends none: "
+            "rates are learned from when they have settled, however late; use LIF and Error."
+        )
+    if network.feedback and network.feedback.relays:
+        raise WiringError(
+            "Hypothesis 'delayed_feedback' needs feedback by synapses of its own, but that along "
+            f"{network.feedback.relays[0].name!r} is as late as activity is; use "
+            "feedback.indirect(..., relay='random')."
+        )
+    names = {p.name for p in chosen}
+    longest = max(p.delay for p in chosen) + delay
+    if longest >= network.trial:
+        raise WiringError(
+            f"Hypothesis 'delayed_feedback' would have feedback arrive after {longest:g} ms, but a "
+            f"trial lasts {network.trial:g} ms; choose a shorter delay or a longer trial."
+        )
+    if not delay:
+        return network
+    return network.altered(
+        projection=lambda p: replace(p, delay=p.delay + delay) if p.name in names else p
+    )
+
+
+def _check_time(network: Network, hypothesis: str, delay: float) -> None:
+    if not 0 <= delay < network.trial:
+        raise WiringError(
+            f"Hypothesis {hypothesis!r} needs 0 <= delay < {network.trial:g} ms, the duration of "
+            f"a trial, got {delay!r}."
+        )
+
+
+def online(
+    network: Network,
+    *,
+    tau_x: float = 30.0,
+    x_floor: float = 0.05,
+    tau_error: float = 50.0,
+    tau_label: float = 10.0,
+) -> Network:
+    """Let a network learn while it runs: no reset, no pause, no signal that a trial ends.
+
+    - Neurons are not reset between trials.
+    - Traces that counted the spikes of a trial decay, with `tau_x`; those under `x_floor` are cut
+      off.
+    - Dendrites that summed over a trial hold what arrives for one time step.
+    - Perfect integrators leak, and get a current of 1/2 more, which is what the leak takes.
+    - Error neurons that never forgot do so with `tau_error`; a label that came at once comes
+      through low-passes of `tau_label`, so as to be as late as the output.
+    - Rules that acted when a trial ended act when feedback arrives. Their learning rate ``eta`` is
+      multiplied by ``trial/tau_x``, by which decaying traces are smaller.
+
+    What is so already stays as it is; applied twice it changes nothing more.
+
+    Parameters
+    ----------
+    network
+        A spiking network with a feedback pathway.
+    tau_x
+        Time constant of traces [ms].
+    x_floor
+        Trace under which spikes are forgotten [dimensionless].
+    tau_error
+        Time constant with which error neurons forget [ms].
+    tau_label
+        Time constant of each of the two low-passes of the label [ms].
+
+    Raises
+    ------
+    WiringError
+        If populations do not spike, or a rule has dynamics, which need a trial's end.
+
+    References
+    ----------
+    Neftci et al. 2017, doi:10.3389/fnins.2017.00324: event-driven learning without phases.
+    """
+    if not min(tau_x, tau_error) > 0 or min(x_floor, tau_label) < 0:
+        raise WiringError(
+            "Hypothesis 'online' needs tau_x > 0, x_floor >= 0, tau_error > 0 and tau_label >= 0, "
+            f"got {tau_x!r}, {x_floor!r}, {tau_error!r} and {tau_label!r}."
+        )
+    for projection in network.plastic:
+        _check_online(projection)
+
+    def forgets(error: Error) -> Error:
+        if error.tau != INFINITE:
+            return error
+        found = replace(error, tau=tau_error, tau_label=error.tau_label or tau_label)
+        return replace(found, whole=_whole(found, network.trial))
+
+    def flows(population: Population) -> Population:
+        if not isinstance(population, Stimulus | LIF):
+            return population
+        if population.tau_x == INFINITE:
+            population = replace(population, tau_x=tau_x, x_floor=x_floor)
+        if not isinstance(population, LIF):
+            return population
+        if population.tau_teach == INFINITE:
+            population = replace(population, tau_teach=0.0)
+        return population if population.leak else _leaking(population)
+
+    other = with_error(network, forgets)
+    return other.altered(
+        population=flows, projection=lambda p: _at_feedback(p, network.trial), reset=False
+    )
+
+
+def _check_online(projection: Projection) -> None:
+    rule = projection.rule
+    if not (projection.pre.is_spiking and projection.post.is_spiking):
+        raise WiringError(
+            f"Hypothesis 'online' needs populations that spike, but {projection.name!r} joins "
+            "graded ones, which know no moment at which feedback arrives; use LIF and Error."
+        )
+    if rule and rule.when == "trial" and rule.dynamics:
+        raise WiringError(
+            f"Hypothesis 'online': rule {rule.name!r} on projection {projection.name!r} has "
+            f"dynamics {rule.dynamics.name!r}, which need the end of a trial; use dynamics=None."
+        )
+
+
+def _leaking(population: LIF) -> LIF:
+    return replace(population, leak=True, bias=population.bias + LEAK)
+
+
+def _at_feedback(projection: Projection, trial: float) -> Projection:
+    """Return a projection whose rule acts at feedback, at the pace at which it did."""
+    rule, tau = projection.rule, getattr(projection.pre, "tau_x", INFINITE)
+    if rule is None or rule.when != "trial":
+        return projection
+    counts = "x_pre" in rule.signals and tau != INFINITE
+    return replace(
+        projection, rule=_paced(replace(rule, when="feedback"), trial / tau if counts else 1)
+    )
+
+
+def _paced(rule: LearningRule, factor: float) -> LearningRule:
+    """Return a rule with another learning rate, if it has one."""
+    rates = {"eta": rule.parameters["eta"] * factor} if "eta" in rule.parameters else {}
+    return replace(rule, parameters={**rule.parameters, **rates})
+
+
+def _whole(error: Error, trial: float) -> float:
+    """Return the whole error of error neurons, where they ask for shares of it."""
+    return error.whole_of(trial) if error.levels or error.threshold else error.whole
+
+
+def delayed_label(network: Network, *, delay: float, trace: float | None = None) -> Network:
+    """Let the label come some time after the stimulus, to neurons that remember it.
+
+    The stimulus stays. Until the label comes, error neurons are silent. Traces of presynaptic
+    spikes last for at least `trace`, so that what began with the stimulus is still known when the
+    error arrives (an eligibility trace); learning rates ``eta`` fall as traces grow. Delays add up.
+
+    Parameters
+    ----------
+    network
+        A spiking network that learns at feedback or at spikes.
+    delay
+        Time from the onset of the stimulus to that of the label [ms]. 0 is neutral.
+    trace
+        Least time constant of traces [ms]; by default the delay.
+
+    Raises
+    ------
+    WiringError
+        If the delay is negative or not shorter than a trial, there are no spiking error neurons, or
+        a rule acts when a trial ends, and so waits for the label anyway.
+
+    References
+    ----------
+    Gerstner et al. 2018, doi:10.3389/fncir.2018.00053: eligibility traces, and third factors that
+    come late.
+    """
+    _check_time(network, "delayed_label", delay)
+    errors = [p for p in network.populations if isinstance(p, Error)]
+    if not errors:
+        raise WiringError(
+            "Hypothesis 'delayed_label' needs spiking error neurons (Error), of which the network "
+            "has none: rates are learned from when they have settled, however late the label."
+        )
+    waiting = [p for p in network.plastic if p.rule and p.rule.when == "trial"]
+    if waiting:
+        raise WiringError(
+            f"Hypothesis 'delayed_label': {waiting[0].name!r} learns when a trial ends and counts "
+            "spikes until then, so it waits for the label anyway; apply 'online' first, or let its "
+            "rule act at feedback."
+        )
+    wait = errors[0].wait + delay
+    _check_time(network, "delayed_label", wait)
+    if not delay:
+        return network
+    least = wait if trace is None else trace
+
+    def late(error: Error) -> Error:
+        found = replace(error, wait=wait)
+        return replace(found, whole=_whole(found, network.trial))
+
+    return _remembering(with_error(network, late), least)
+
+
+def _remembering(network: Network, least: float) -> Network:
+    """Return the network with traces, of neurons whose synapses learn, of at least `least` [ms]."""
+    senders = [
+        p.pre for p in network.plastic
+        if p.rule and "x_pre" in p.rule.signals and isinstance(p.pre, Stimulus | LIF)
+    ]  # fmt: skip
+    longer: Mapping[str, float] = {p.name: p.tau_x / least for p in senders if p.tau_x < least}
+
+    def lasting(population: Population) -> Population:
+        if isinstance(population, Stimulus | LIF) and population.name in longer:
+            return replace(population, tau_x=least)
+        return population
+
+    def slower(projection: Projection) -> Projection:
+        factor = longer.get(projection.pre.name)
+        if not projection.rule or factor is None or "x_pre" not in projection.rule.signals:
+            return projection
+        return replace(projection, rule=_paced(projection.rule, factor))
+
+    return network.altered(population=lasting, projection=slower)
