@@ -43,12 +43,11 @@ def angles_to_backpropagation(simulator: Simulator, block: Block) -> dict[str, f
             f"Angles to backpropagation need a network of rates, but {spiking[0]!r} spikes."
         )
     weights = {p.name: simulator.weights(p) for p in network.plastic}
-    here, there = (
-        _updates(net, block, weights) for net in (network, network.rewired(feedback.transposed))
-    )
+    exact = network.rewired(feedback.transposed)
+    here, there = (_updates(net, block, weights) for net in (network, exact))
     return {
         p.name: angle(here[p.name], there[p.name])
-        for p in network.plastic
+        for p in exact.plastic  # not feedback that is plastic
         if p.post is not network.output
     }
 
@@ -57,7 +56,7 @@ def _updates(
     network: Network, block: Block, weights: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     twin = ArraySimulator(network, NumpyLibrary("float64"), len(block), ())
-    twin.load(weights)
+    twin.load({p.name: weights[p.name] for p in network.plastic})
     return twin.updates(block)
 
 

@@ -148,7 +148,7 @@ def of_pairs(
     """
     for p in network.forward:
         name, sent = f"{p.name}.w", base.signals.get(f"{p.pre.name}.{p.carries['drive']}")
-        if name not in state or sent is None or p.bounds is not None:
+        if name not in state or sent is None or p.limits is not None:
             continue
         x = sent[-1, -1]
         active = rng.permutation(np.flatnonzero(np.abs(x) > 0.1 * np.abs(x).max(initial=0)))[:2]
@@ -164,9 +164,9 @@ def of_pairs(
 
 def _step(projection: Projection, weight: float) -> float:
     """Return a change of a weight that stays within its bounds."""
-    if projection.bounds is None:
+    if projection.limits is None:
         return 0.5
-    low, high = projection.bounds
+    low, high = projection.limits
     return (high - weight) / 2 if high - weight > weight - low else (low - weight) / 2
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from apical.error_neurons import Error, ErrorNeurons
-from apical.errors import LocalityError, WiringError
+from apical.errors import WiringError
 from apical.populations import Population
 from apical.projections import Projection, TransposeOf
 from apical.relays import Relay
@@ -19,14 +19,15 @@ from apical.weights import FanIn, FanOut, Identity, Masked, Normal, Opposed, Wei
 
 @dataclass(frozen=True)
 class FeedbackPathway:
-    """The fixed projections that carry the third factor.
+    """The projections that carry the third factor.
 
     Parameters
     ----------
     name
         What to call it in messages, figures and exports, for instance ``"DFA"``.
     projections
-        Fixed synapses onto ``teach`` inputs.
+        Synapses onto ``teach`` inputs: fixed, as they were drawn, or plastic by a rule of their
+        own, which is local like any other.
     source
         Where the wiring comes from.
     relays
@@ -35,8 +36,6 @@ class FeedbackPathway:
 
     Raises
     ------
-    LocalityError
-        If a projection has a learning rule: feedback stays as it was drawn.
     WiringError
         If a projection does not reach a ``teach`` input.
     """
@@ -48,11 +47,6 @@ class FeedbackPathway:
 
     def __post_init__(self) -> None:
         for projection in self.projections:
-            if projection.rule is not None:
-                raise LocalityError(
-                    f"FeedbackPathway {self.name!r} must be fixed, but {projection.name!r} "
-                    f"learns by rule {projection.rule.name!r}; give it rule=None."
-                )
             if "teach" not in projection.carries:
                 raise WiringError(
                     f"FeedbackPathway {self.name!r} must end on 'teach' inputs, but "

@@ -6,14 +6,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from apical import seeds
+from apical import restraints, seeds
 from apical.error_neurons import Error, ErrorNeurons, RateError
 from apical.errors import WiringError
 from apical.feedback import FeedbackPathway
 from apical.interventions import Intervention
 from apical.places import caller
 from apical.populations import Population, Stimulus
-from apical.projections import Projection, TransposeOf
+from apical.projections import Projection, ReadBackwards, SignsOf
 from apical.relays import Relay
 from apical.weights import Given, Identity, WeightSource
 
@@ -232,11 +232,57 @@ class Network:
         return self.places.get(name) or self.places.get("", "")
 
     def initial_weights(self, projection: Projection) -> np.ndarray:
-        """Draw W, shape (n_pre, n_post), from the stream named after the projection."""
-        if isinstance(projection.weights, TransposeOf):
-            return self.initial_weights(projection.weights.projection).T
+        """Draw W, shape (n_pre, n_post), from the stream named after the projection.
+
+        Signs of neurons, synapses that do not exist and levels hold from the start.
+        """
+        source = projection.weights
+        if isinstance(source, ReadBackwards):
+            forward = self.initial_weights(source.projection)
+            return source.made(forward, self.magnitudes(projection))
+        rng = seeds.stream(self.seed, "weights", projection.name)
+        weights, signs = source.draw(*projection.shape, rng), self.polarity(projection)
+        if signs is not None:
+            weights = restraints.balanced(weights, signs)
+        exists = self.existing(projection)
+        if exists is not None:
+            weights = weights * exists
+        if projection.restrained and projection.limits:
+            weights = np.clip(weights, *projection.limits)
+        if projection.levels:
+            draws = seeds.stream(self.seed, "initial levels", projection.name)
+            weights = projection.levels.rounded(weights, draws.random(projection.shape))
+        return weights
+
+    def magnitudes(self, projection: Projection) -> np.ndarray:
+        """Return absolute weights that stay while their signs follow others, shape (n_pre, n_post).
+
+        They are drawn from the stream named after the projection; 1 where it reads all backwards.
+        """
+        if not isinstance(projection.weights, SignsOf):
+            return np.ones((1, 1))
         rng = seeds.stream(self.seed, "weights", projection.name)
         return projection.weights.draw(*projection.shape, rng)
+
+    def polarity(self, projection: Projection) -> np.ndarray | None:
+        """Return the signs of presynaptic neurons, 1 or -1, shape (n_pre,), if they are held.
+
+        They are drawn from a stream named after the population.
+        """
+        if projection.inhibitory is None:
+            return None
+        rng = seeds.stream(self.seed, "polarity", projection.pre.name)
+        return restraints.polarity(projection.pre.size, projection.inhibitory, rng)
+
+    def existing(self, projection: Projection) -> np.ndarray | None:
+        """Return which synapses exist, shape (n_pre, n_post) of bool; None where all do.
+
+        They are drawn from a stream named after the projection.
+        """
+        if not projection.missing:
+            return None
+        rng = seeds.stream(self.seed, "missing", projection.name)
+        return rng.random(projection.shape) >= projection.missing
 
     def _drive(self, error: Error) -> None:
         n = error.n_classes

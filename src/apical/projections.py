@@ -1,5 +1,6 @@
 """Projections: one-way synapses from one population to another."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from apical.errors import WiringError
 from apical.expressions import place
 from apical.populations import Population
 from apical.rates import Bias
+from apical.restraints import Levels
 from apical.rules import LearningRule
 from apical.weights import Normal, WeightSource
 
@@ -34,6 +36,14 @@ class Projection:
         Probability that a spike crosses a synapse [dimensionless], drawn for each spike and each
         synapse ("blank-out" noise, Neftci et al. 2016, doi:10.3389/fnins.2016.00241). A rule that
         acts at presynaptic spikes acts at those that crossed.
+    inhibitory
+        Share of presynaptic neurons whose synapses inhibit; those of the others excite, and no
+        update changes that. None for weights of either sign. Who inhibits is drawn for the
+        population, and is the same in all its projections.
+    missing
+        Share of synapses that do not exist: their weight is 0 and stays so.
+    levels
+        The sizes that weights come in, held after every update; None for any size.
     name
         What to call it; ``<pre>_to_<post>`` by default.
     delay
@@ -57,6 +67,9 @@ class Projection:
     name: str = ""
     release: float = 1.0
     delay: float = 0.0
+    inhibitory: float | None = None
+    missing: float = 0.0
+    levels: Levels | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or f"{self.pre.name}_to_{self.post.name}")
@@ -77,6 +90,7 @@ class Projection:
                 f"Projection {self.name!r}: release must be a probability above 0, got "
                 f"{self.release!r}."
             )
+        self._check_restraints()
         if self.delay:
             self._check_delay()
         if self.rule is not None:
@@ -90,6 +104,32 @@ class Projection:
                 f"Projection {self.name!r} has delay={self.delay!r}: only spikes may be delayed, "
                 "by 0 ms or more, where no rule acts at them; take the delay out, or let the rule "
                 "act at feedback or when a trial ends."
+            )
+
+    def _check_restraints(self) -> None:
+        shares = self.inhibitory or 0.0, self.missing
+        if not (0 <= shares[0] <= 1 and 0 <= shares[1] < 1):
+            raise WiringError(
+                f"Projection {self.name!r} needs shares of inhibitory neurons from 0 to 1 and of "
+                f"missing synapses below 1, got {self.inhibitory!r} and {self.missing!r}."
+            )
+        if isinstance(self.weights, ReadBackwards) and (self.rule or self.restrained):
+            raise WiringError(
+                f"The weights of projection {self.name!r} are those of another, read backwards, "
+                "and have no rule, signs, gaps or levels of their own; leave these out."
+            )
+        if self.bounds is None:
+            return
+        if self.inhibitory is not None and not self.bounds[0] < 0 < self.bounds[1]:
+            raise WiringError(
+                f"Projection {self.name!r} has neurons that excite and neurons that inhibit, but "
+                f"bounds {self.bounds!r}; let these have 0 between them."
+            )
+        step = self.levels.step if self.levels else 0.0
+        if step and (any(bound % step for bound in self.bounds) or self.limits is None):
+            raise WiringError(
+                f"Projection {self.name!r} has weights in steps of {step}, but bounds "
+                f"{self.bounds!r}; let these be multiples of that, and have levels between them."
             )
 
     def _check_rule(self, rule: LearningRule) -> None:
@@ -111,6 +151,20 @@ class Projection:
         return f"Projection({self.pre.name!r} -> {self.post.name!r})"
 
     @property
+    def restrained(self) -> bool:
+        """Whether signs, gaps or levels of its weights are held."""
+        return self.inhibitory is not None or bool(self.missing) or self.levels is not None
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """Smallest and largest weight that `bounds` and `levels` leave [dimensionless], if any."""
+        if self.bounds is None or self.levels is None:
+            return self.levels.bounds if self.levels else self.bounds
+        (least, largest), (low, high) = self.bounds, self.levels.bounds
+        found = max(least, low), min(largest, high)
+        return found if found[0] < found[1] else None
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Numbers of presynaptic and postsynaptic neurons."""
         return self.pre.size, self.post.size
@@ -124,19 +178,83 @@ class Projection:
 
 
 @dataclass(frozen=True)
-class TransposeOf(WeightSource):
-    """The weights of another projection, at every moment, read backwards: backpropagation.
+class ReadBackwards(WeightSource):
+    """Weights made, at every moment, of those of another projection: declared weight transport.
 
     No synapse knows the weights of another, so every device but ``array`` refuses it.
+
+    Parameters
+    ----------
+    projection
+        Whose weights.
     """
 
     projection: Projection
+
+    @property
+    @abstractmethod
+    def what(self) -> str:
+        """What is read backwards, in words: ``"weights"`` or ``"signs"``."""
+
+    @abstractmethod
+    def made(self, forward: np.ndarray, magnitudes: np.ndarray) -> np.ndarray:
+        """Return the weights, shape (n_pre, n_post).
+
+        Parameters
+        ----------
+        forward
+            Weights of `projection` now, shape (n_post, n_pre).
+        magnitudes
+            What the network drew, shape (n_pre, n_post).
+        """
+
+
+@dataclass(frozen=True)
+class TransposeOf(ReadBackwards):
+    """The weights of another projection, at every moment, read backwards: backpropagation."""
+
+    @property
+    def what(self) -> str:
+        return "weights"
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         raise WiringError(
             f"The weights of {self.projection.name!r} read backwards are not drawn; ask the "
             "network, or the simulator, for them."
         )
+
+    def made(self, forward: np.ndarray, magnitudes: np.ndarray) -> np.ndarray:
+        return forward.T
+
+
+@dataclass(frozen=True)
+class SignsOf(ReadBackwards):
+    """Magnitudes that stay, with the signs of another projection's weights, read backwards.
+
+    Sign-concordant feedback (Liao, Leibo & Poggio 2016, arXiv:1510.05067, section 3). A weight of
+    0 has no sign, and its feedback is 0.
+
+    Parameters
+    ----------
+    magnitudes
+        Where weights come from whose absolute values are taken.
+    alike
+        True: all of them are the root of their mean square instead.
+    """
+
+    magnitudes: WeightSource = field(default_factory=Normal)
+    alike: bool = False
+
+    @property
+    def what(self) -> str:
+        return "signs"
+
+    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
+        drawn = np.abs(self.magnitudes.draw(n_pre, n_post, rng))
+        return np.full_like(drawn, np.sqrt(np.mean(drawn**2))) if self.alike else drawn
+
+    def made(self, forward: np.ndarray, magnitudes: np.ndarray) -> np.ndarray:
+        return magnitudes * np.sign(forward).T
 
 
 def _offer(population: Population) -> str:

@@ -14,7 +14,21 @@ When = Literal["trial", "feedback", "spike"]
 
 
 RESERVED = frozenset(
-    {"w", "w_min", "w_max", "release", "sent", "i", "j", "t", "dt", "learning", "learned"}
+    {
+        "w",
+        "w_min",
+        "w_max",
+        "w_step",
+        "exists",
+        "release",
+        "sent",
+        "i",
+        "j",
+        "t",
+        "dt",
+        "learning",
+        "learned",
+    }
     | {"N", "N_pre", "N_post", "lastupdate", "delay", "rand", "randn", "poisson", *FUNCTIONS}
 )
 """Names that mean something at a synapse already."""

@@ -9,6 +9,9 @@ They compose by being applied one after the other. A neutral value (all wires, n
 changes no bit of what is simulated. What a network has no place for is refused by name.
 """
 
+from apical.hypotheses.backward import kolen_pollack as kolen_pollack
+from apical.hypotheses.backward import sign_concordant as sign_concordant
+from apical.hypotheses.backward import sign_only as sign_only
 from apical.hypotheses.during import class_incremental as class_incremental
 from apical.hypotheses.during import lost_error_neurons as lost_error_neurons
 from apical.hypotheses.during import redrawn_feedback as redrawn_feedback
@@ -19,6 +22,10 @@ from apical.hypotheses.errors import thresholded_error as thresholded_error
 from apical.hypotheses.errors import unsigned_error as unsigned_error
 from apical.hypotheses.neurons import heterogeneity as heterogeneity
 from apical.hypotheses.pathways import sparse_feedback as sparse_feedback
+from apical.hypotheses.synapses import dale as dale
+from apical.hypotheses.synapses import failing_synapses as failing_synapses
+from apical.hypotheses.synapses import missing_synapses as missing_synapses
+from apical.hypotheses.synapses import weights_of_bits as weights_of_bits
 from apical.hypotheses.timing import delayed_feedback as delayed_feedback
 from apical.hypotheses.timing import delayed_label as delayed_label
 from apical.hypotheses.timing import online as online

@@ -5,7 +5,7 @@ from apical.errors import WiringError
 from apical.hypotheses.changes import feedback_onto_hidden
 from apical.interventions import Loss, Redraw
 from apical.network import Network
-from apical.projections import TransposeOf
+from apical.projections import ReadBackwards
 
 
 def redrawn_feedback(network: Network, *, every: int = 100) -> Network:
@@ -32,7 +32,7 @@ def redrawn_feedback(network: Network, *, every: int = 100) -> Network:
     come to agree with *fixed* feedback.
     """
     for projection in feedback_onto_hidden(network, "redrawn_feedback"):
-        if isinstance(projection.weights, TransposeOf) or projection.rule is not None:
+        if isinstance(projection.weights, ReadBackwards) or projection.rule is not None:
             raise WiringError(
                 "Hypothesis 'redrawn_feedback' draws fixed random synapses anew, but "
                 f"{projection.name!r} {'learns' if projection.rule else 'reads forward weights'}; "

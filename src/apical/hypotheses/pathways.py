@@ -7,6 +7,7 @@ import numpy as np
 from apical.errors import WiringError
 from apical.hypotheses.changes import feedback_onto_hidden, on_wires, with_weights
 from apical.network import Network
+from apical.projections import ReadBackwards
 from apical.weights import Opposed, WeightSource
 
 
@@ -32,6 +33,12 @@ def sparse_feedback(network: Network, *, wires: int = 1) -> Network:
     """
     chosen = feedback_onto_hidden(network, "sparse_feedback")
     for projection in chosen:
+        if projection.rule is not None or isinstance(projection.weights, ReadBackwards):
+            raise WiringError(
+                "Hypothesis 'sparse_feedback' needs feedback that is drawn and fixed, or cut wires "
+                f"grow again, but {projection.name!r} learns or reads forward weights; apply it to "
+                "a network without."
+            )
         n_pre = projection.shape[0] // (2 if isinstance(projection.weights, Opposed) else 1)
         if not 1 <= wires <= n_pre:
             raise WiringError(

@@ -100,7 +100,8 @@ def compared(network: Network) -> list[Projection]:
             "Angles to backpropagation need a feedback pathway, but the network has none; attach "
             "one with network.teach."
         )
-    chosen = [p for p in network.plastic if p.post is not network.output]
+    back = {p.name for p in network.feedback.projections}
+    chosen = [p for p in network.plastic if p.post is not network.output and p.name not in back]
     for population in [*(p.post for p in chosen), network.output]:
         missing = {"gain", "teach"} - set(population.signals)
         if missing and chosen:
@@ -234,8 +235,8 @@ def weight_measures(
             "mean": float(w.mean()), "sd": float(w.std()),
             **{f"q{100 * q:02.0f}": float(np.quantile(w, q)) for q in QUANTILES},
             "zeros": float(np.mean(w == 0)),
-            "at_bounds": float(np.isin(w, np.asarray(p.bounds, w.dtype)).mean())
-            if p.bounds else float("nan"),
+            "at_bounds": float(np.isin(w, np.asarray(p.limits, w.dtype)).mean())
+            if p.limits else float("nan"),
         }  # fmt: skip
         if before is not None:
             earlier = np.asarray(before[name], dtype=float)

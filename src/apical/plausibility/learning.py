@@ -4,6 +4,7 @@ from apical.error_neurons import ErrorNeurons
 from apical.expressions import names, place
 from apical.network import Network
 from apical.plausibility.findings import Finding
+from apical.populations import Population
 from apical.projections import Projection
 from apical.rules import LearningRule
 
@@ -34,10 +35,15 @@ def locality(projection: Projection, rule: LearningRule) -> Finding:
 
 def locking(network: Network, projection: Projection, rule: LearningRule) -> Finding:
     """Return whether a projection may learn before the other populations have finished."""
-    if not any(name in ("teach_post", "delta_post") for name in rule.signals):
+    reads = rule.signals
+    taught = [
+        end for end, ending in ((projection.post, "post"), (projection.pre, "pre"))
+        if {f"teach_{ending}", f"delta_{ending}"} & reads
+    ]  # fmt: skip
+    if not taught:
         reason = "reads no feedback, so it waits for nobody"
         return Finding(projection.name, "update locking", "local", reason)
-    chain = _chain(network, projection)
+    chain = _chain(network, taught[0])
     waits = ", ".join(chain) or "nobody"
     if rule.when == "trial":
         reason = f"waits for {waits}; learns when told, at the same moment as all others"
@@ -46,9 +52,9 @@ def locking(network: Network, projection: Projection, rule: LearningRule) -> Fin
     return Finding(projection.name, "update locking", "local", reason)
 
 
-def _chain(network: Network, projection: Projection) -> list[str]:
+def _chain(network: Network, after: Population) -> list[str]:
     """Return the populations that must answer before feedback is there: forward, then back."""
-    after, reached = projection.post, list[str]()
+    reached = list[str]()
     frontier = [after]
     while frontier:
         here = frontier.pop(0)

@@ -10,7 +10,7 @@ from apical.network import Network
 from apical.plausibility.findings import Finding
 from apical.plausibility.pathways import Weights
 from apical.populations import LIF, Population, Stimulus
-from apical.projections import Projection, TransposeOf
+from apical.projections import Projection, ReadBackwards
 from apical.rates import Rate
 from apical.relays import Relay
 
@@ -62,16 +62,16 @@ def dale(network: Network, population: Population, weights: Weights) -> Iterator
     """Yield whether each neuron's synapses are all of one sign, and stay so."""
     leaving = [
         p for p in network.projections
-        if p.pre is population and not isinstance(p.weights, TransposeOf)
+        if p.pre is population and not isinstance(p.weights, ReadBackwards)
     ]  # fmt: skip
     if not leaving:
         return
-    ranges = [_signs(p, weights) for p in leaving]
+    ranges = [_signs(network, p, weights) for p in leaving]
     least, largest = (np.array([r[k] for r in ranges]) for k in (0, 1))
     mixed = (least.min(axis=0) < 0) & (largest.max(axis=0) > 0)
     where = ", ".join(p.name for p in leaving)
     if mixed.any():
-        free = [p.name for p in leaving if p.rule and p.bounds is None]
+        free = [p.name for p in leaving if p.rule and p.limits is None and p.inhibitory is None]
         why = f"; nothing bounds {', '.join(free)}" if free else ""
         reason = f"{mixed.sum()} of {population.size} neurons may excite some targets and inhibit "
         yield Finding(population.name, "Dale's law", "idealised", f"{reason}others{why}")
@@ -80,14 +80,18 @@ def dale(network: Network, population: Population, weights: Weights) -> Iterator
         yield Finding(population.name, "Dale's law", "local", reason)
 
 
-def _signs(projection: Projection, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
+def _signs(
+    network: Network, projection: Projection, weights: Weights
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the smallest and the largest weight that each neuron may have, shape (n_pre,)."""
     if projection.rule is None:
         drawn = weights(projection)
         return drawn.min(axis=1), drawn.max(axis=1)
-    low, high = projection.bounds or (-np.inf, np.inf)
-    n = projection.pre.size
-    return np.full(n, low), np.full(n, high)
+    low, high = (np.full(projection.pre.size, x) for x in projection.limits or (-np.inf, np.inf))
+    signs = network.polarity(projection)
+    if signs is None:
+        return low, high
+    return np.where(signs > 0, np.maximum(low, 0), low), np.where(signs < 0, 0, high)
 
 
 def signed_error(network: Network, weights: Weights) -> Iterator[Finding]:

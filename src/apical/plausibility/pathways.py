@@ -9,7 +9,7 @@ from apical.error_neurons import ErrorNeurons
 from apical.network import Network
 from apical.plausibility.findings import Finding
 from apical.populations import Population
-from apical.projections import Projection, TransposeOf
+from apical.projections import Projection, ReadBackwards, SignsOf
 from apical.relays import Relay
 
 SURPRISE = 5.0
@@ -73,9 +73,12 @@ def _is_same(a: Projection, b: Projection, weights: Weights) -> bool:
 
 def transport(network: Network, feedback: Projection, weights: Weights) -> Finding:
     """Return whether weights of feedback come from forward weights."""
-    if isinstance(feedback.weights, TransposeOf):
-        name = feedback.weights.projection.name
-        return _transported(feedback, f"are those of {name!r} read backwards")
+    if isinstance(feedback.weights, ReadBackwards):
+        source = feedback.weights
+        if isinstance(source, SignsOf):
+            how = f"have the signs of those of {source.projection.name!r} read backwards"
+            return _transported(feedback, how, "transport of signs")
+        return _transported(feedback, f"are those of {source.projection.name!r} read backwards")
     found = copied(network, feedback, weights(feedback), weights)
     if found:
         return _transported(feedback, found)
@@ -83,8 +86,8 @@ def transport(network: Network, feedback: Projection, weights: Weights) -> Findi
     return Finding(feedback.name, "weight transport", "local", reason)
 
 
-def _transported(feedback: Projection, how: str) -> Finding:
-    reason = f"its weights {how} (weight transport)"
+def _transported(feedback: Projection, how: str, what: str = "weight transport") -> Finding:
+    reason = f"its weights {how} ({what})"
     return Finding(feedback.name, "weight transport", "not local", reason)
 
 
@@ -170,11 +173,13 @@ def _parallel(a: np.ndarray, b: np.ndarray) -> bool:
 
 def fixed_or_plastic(feedback: Projection) -> Finding:
     """Return whether the synapses of feedback change, and by what."""
-    if isinstance(feedback.weights, TransposeOf):
+    if isinstance(feedback.weights, ReadBackwards):
         other = feedback.weights.projection.name
-        reason = f"changes whenever {other!r} does, by no rule of its own"
+        reason = f"changes whenever {feedback.weights.what} of {other!r} do, by no rule of its own"
         return Finding(feedback.name, "feedback", "not local", reason)
     if feedback.rule is not None:
-        reason = f"plastic by its own rule {feedback.rule.name!r} ({feedback.rule.update})"
+        reason = (
+            f"plastic by a local rule of its own, {feedback.rule.name!r} ({feedback.rule.update})"
+        )
         return Finding(feedback.name, "feedback", "local", reason)
     return Finding(feedback.name, "feedback", "local", "fixed synapses, as they were drawn")

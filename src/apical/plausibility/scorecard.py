@@ -9,7 +9,7 @@ from apical.plausibility import learning, neurons, pathways, whole
 from apical.plausibility.findings import ASPECTS, NETWORK, Finding, Scorecard
 from apical.plausibility.pathways import Weights
 from apical.plausibility.whole import Training
-from apical.projections import TransposeOf
+from apical.projections import ReadBackwards
 
 
 def audit(
@@ -42,7 +42,7 @@ def audit(
         *_neurons(network, weights),
         *whole.phases(network),
         *whole.global_quantities(network, Training(batch, final_rate)),
-        whole.precision(dtype),
+        *whole.precision(network, dtype),
         *whole.delays(network),
     ]
     said = {finding.aspect for finding in found}
@@ -59,8 +59,9 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
     network
         What to audit.
     transport
-        Whether feedback may be declared to be forward weights read backwards
-        (`apical.feedback.transposed`), for a comparison with backpropagation.
+        Whether feedback may be declared to be forward weights, or their signs, read backwards
+        (`apical.feedback.transposed`, `apical.hypotheses.sign_concordant`), for a comparison with
+        backpropagation.
 
     Raises
     ------
@@ -70,7 +71,7 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
         As in `audit`.
     """
     card = audit(network)
-    declared = {p.name for p in network.projections if isinstance(p.weights, TransposeOf)}
+    declared = {p.name for p in network.projections if isinstance(p.weights, ReadBackwards)}
     allowed = declared if transport else set()
     faults = [f"{f.subject}: {f.reason}" for f in card.faults if f.subject not in allowed]
     if faults:

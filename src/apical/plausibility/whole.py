@@ -28,6 +28,9 @@ NOTHING: Mapping[Aspect, str] = {
 BITS = {"float32": 24, "float64": 53}
 """Binary digits of a weight."""
 
+BARTOL = 4.7
+"""Bits of a synapse in the hippocampus."""
+
 
 @dataclass(frozen=True)
 class Training:
@@ -98,18 +101,31 @@ def global_quantities(network: Network, training: Training) -> Iterator[Finding]
         yield Finding(NETWORK, "global quantities", "broadcast", reason)
 
 
-def precision(dtype: str) -> Finding:
-    """Return how precise weights are.
+def precision(network: Network, dtype: str) -> Iterator[Finding]:
+    """Yield how precise weights are.
 
     Spines of the hippocampus come in some 26 sizes that can be told apart, 4.7 bits (Bartol et
     al. 2015, doi:10.7554/eLife.10778).
     """
-    digits = BITS.get(dtype)
-    reason = (
-        f"weights are {dtype}" + f", {digits} binary digits" * bool(digits) + "; synapses are "
-        "known to hold some 4.7 bits (Bartol et al. 2015, doi:10.7554/eLife.10778)"
+    known = (
+        "; synapses are known to hold some 4.7 bits (Bartol et al. 2015, doi:10.7554/eLife.10778)"
     )
-    return Finding(NETWORK, "precision", "idealised", reason)
+    coarse = [p for p in network.projections if p.levels and p.rule]
+    for p in coarse:
+        assert p.levels
+        reason = (
+            f"its weights hold {p.levels.bits} bits: multiples of {p.levels.step:g} from "
+            f"{p.levels.bounds[0]:g} to {p.levels.bounds[1]:g}, after every update" + known
+        )
+        yield Finding(
+            p.name, "precision", "local" if p.levels.bits <= BARTOL else "idealised", reason
+        )
+    if coarse and not [p for p in network.plastic if p not in coarse]:
+        return
+    digits = BITS.get(dtype)
+    which = "weights of all other projections" if coarse else "weights"
+    reason = f"{which} are {dtype}" + f", {digits} binary digits" * bool(digits) + known
+    yield Finding(NETWORK, "precision", "idealised", reason)
 
 
 def delays(network: Network) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from apical.network import Network
 from apical.plotting.checks import refuse
 from apical.plotting.style import GREY, PALETTE, new_axes, styled
 from apical.populations import Population
-from apical.projections import Projection, TransposeOf
+from apical.projections import Projection, ReadBackwards
 from apical.rates import Bias
 
 MOST_COLUMNS = 8
@@ -153,7 +153,7 @@ def _arrows(network: Network) -> Iterable[_Arrow]:
 
 
 def _feedback_look(projection: Projection) -> _Look:
-    if isinstance(projection.weights, TransposeOf):
+    if isinstance(projection.weights, ReadBackwards):
         return _TRANSPOSED
     if isinstance(projection.pre, ErrorNeurons):
         return _DIRECT

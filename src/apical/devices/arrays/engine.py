@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from apical import seeds
+from apical.devices.arrays.holding import Holder
 from apical.devices.arrays.learning import Learner, Learning, Pairs
 from apical.devices.arrays.library import Call, Library, Workspace
 from apical.devices.arrays.settling import Batch, Settling
@@ -15,7 +16,7 @@ from apical.error_neurons import RateError
 from apical.errors import DeviceError
 from apical.network import Network
 from apical.populations import Population, Stimulus
-from apical.projections import Projection, TransposeOf
+from apical.projections import Projection, ReadBackwards
 from apical.rates import Bias, Rate
 
 AT_REST = 1000
@@ -48,10 +49,13 @@ class ArraySimulator:
         self._weights = {
             p.name: library.array(network.initial_weights(p))
             for p in network.projections
-            if not isinstance(p.weights, TransposeOf)
+            if not isinstance(p.weights, ReadBackwards)
         }
         room = Workspace(library)
         self._learners = [Learner(p, p.rule, library, room) for p in network.plastic if p.rule]
+        self._holders = {
+            p.name: Holder(network, p, library, room) for p in network.plastic if p.restrained
+        }
         self._dynamics = {item.projection.name: item.initial_state() for item in self._learners}
         self._settling = Settling(network, library, self._weights)
         self._plans: dict[tuple[int, bool, bool], _Plan] = {}
@@ -84,9 +88,10 @@ class ArraySimulator:
     def weights(self, projection: Projection | str) -> np.ndarray:
         """Return W of a projection, shape (n_pre, n_post) [dimensionless]."""
         name = projection if isinstance(projection, str) else projection.name
-        source = self.network.projection(name).weights
-        if isinstance(source, TransposeOf):
-            return self.weights(source.projection).T
+        known = self.network.projection(name)
+        if isinstance(known.weights, ReadBackwards):
+            forward = self.weights(known.weights.projection)
+            return known.weights.made(forward, self.network.magnitudes(known))
         return self._library.back(self._weights[name])
 
     def load(self, weights: Mapping[str, np.ndarray]) -> None:
@@ -100,6 +105,8 @@ class ArraySimulator:
         learning factors.
         """
         check_block(self.network, block)
+        for holder in self._holders.values():
+            holder.begin(block.index)
         rng = np.random.default_rng(seeds.simulator_seed(self.network.seed, block.index))
         rows: dict[str, list[np.ndarray]] = {name: [] for name in self._record}
         traced = {f"{p.name}.{signal}": list[np.ndarray]() for p, signal in self._traces}
@@ -195,8 +202,10 @@ class ArraySimulator:
                     plan.learning.get(name),
                 )
                 plan.learning[name] = item.learn(w, state, brought, n_trials, factor, before)
-        for learning in plan.learning.values():
+        for name, learning in plan.learning.items():
             _call(learning.calls)
+            if name in self._holders:
+                _call(self._holders[name].calls(self._weights[name], plan.batch.n_trials))
 
     def _pairs(self, item: Learner, batch: Batch) -> Pairs:
         """Return where what the two neurons bring to each term of a rule is."""

@@ -155,8 +155,8 @@ class Learner:
             for outer, (x, d) in zip(self.outers, pairs, strict=True):
                 size = factor * outer.size / n_trials
                 calls.append(self._library.outer(x, d, w, size, add=True))
-        if self.projection.bounds is not None:
-            least, largest = map(self._library.number, self.projection.bounds)
+        if self.projection.limits is not None:
+            least, largest = map(self._library.number, self.projection.limits)
             calls.append(partial(self._library.operations["clip"], w, least, largest, out=w))
         return Learning(calls, of_rows, plan)
 
@@ -168,7 +168,7 @@ class Learner:
             return None, []
         plan = self._stepping.begun(state, factor)
         calls = self._stepping.of_all(plan, state)
-        for strip in self._strips(n_trials):
+        for strip in strips(self.shape, n_trials):
             values = {"w": w[strip]}
             if not self._in_place:
                 update = values["update"] = self._room("update", tuple(values["w"].shape))
@@ -177,13 +177,6 @@ class Learner:
                 calls += self.update(values["w"], part, n_trials, update)
             calls += self._stepping.of_rows(plan, values)
         return plan, calls
-
-    def _strips(self, n_trials: int) -> Iterator[slice]:
-        """Yield the rows to work on at a time: few, but as many as trials, or products are slow."""
-        n_pre, n_post = self.shape
-        rows = max(n_trials, STRIP // n_post, 1)
-        for start in range(0, n_pre, rows):
-            yield slice(start, min(start + rows, n_pre))
 
 
 class Outer:
@@ -211,6 +204,14 @@ class Outer:
             self.weigh = Formula(term.synapse, library, room, parameters)
         else:
             self.size = float(compiled(term.synapse, library.operations)(parameters))
+
+
+def strips(shape: tuple[int, int], n_trials: int) -> Iterator[slice]:
+    """Yield the rows to work on at a time: few, but as many as trials, or products are slow."""
+    n_pre, n_post = shape
+    rows = max(n_trials, STRIP // n_post, 1)
+    for start in range(0, n_pre, rows):
+        yield slice(start, min(start + rows, n_pre))
 
 
 def _sum(nodes: Sequence[ast.expr]) -> ast.expr:

@@ -14,7 +14,7 @@ from apical.expressions import parse, substituted
 from apical.network import Network
 from apical.order import feedback_order, forward_order
 from apical.populations import Population, Stimulus
-from apical.projections import Projection, TransposeOf
+from apical.projections import Projection, ReadBackwards, SignsOf
 from apical.rates import Bias, Rate
 from apical.weights import Identity
 
@@ -64,6 +64,10 @@ class Settling:
     def __init__(self, network: Network, library: Library, weights: Mapping[str, Any]) -> None:
         self.library, self._weights, self._room = library, weights, Workspace(library)
         self._operations = library.operations
+        self._magnitudes = {
+            p.name: network.magnitudes(p)
+            for p in network.projections if isinstance(p.weights, SignsOf)
+        }  # fmt: skip
         self.rng: np.random.Generator | None = None
         """Draws which unreliable neurons are silent; to be set before the calls of a batch."""
         self._forward = [p for p in forward_order(network) if not isinstance(p, Bias)]
@@ -167,8 +171,10 @@ class Settling:
     def _carry(self, projection: Projection) -> Carry:
         """Return how signals cross a projection."""
         source, product = projection.weights, self.library.product
-        if isinstance(source, TransposeOf):
+        if isinstance(source, ReadBackwards):
             back = self._weights[source.projection.name]
+            if isinstance(source, SignsOf):
+                return self._concordant(back, self._magnitudes[projection.name])
             return lambda x, total, add: product(x, back, total, add=add, transposed=True)
         w = self._weights[projection.name]
         if isinstance(projection.pre, Bias):
@@ -176,6 +182,23 @@ class Settling:
         if isinstance(source, Identity) and projection.rule is None and source.weight == 1:
             return lambda x, total, add: self._put(x, total, add)
         return lambda x, total, add: product(x, w, total, add=add)
+
+    def _concordant(self, forward: Any, magnitudes: np.ndarray) -> Carry:
+        """Return how signals cross magnitudes with the signs that forward weights have by then."""
+        alike = self.library.array(np.ascontiguousarray(magnitudes.T))
+        signed = self.library.empty(tuple(forward.shape))
+
+        def carry(x: Any, total: Any, add: bool) -> Call:
+            product = self.library.product(x, signed, total, add=add, transposed=True)
+
+            def call() -> None:
+                self._operations["sign"](forward, out=signed)
+                self._operations[ast.Mult](signed, alike, out=signed)
+                product()
+
+            return call
+
+        return carry
 
     def _put(self, sent: Any, total: Any, add: bool) -> Call:
         if add:

@@ -126,6 +126,8 @@ class Builder:
         axons = self.axons[population.name]
         parameters = {TIME_STEP: (self.options.dt, "ms"), **model.parameters, **axons.parameters}
         lines = [model.equations, *graded.equations(self.network, population), *axons.equations]
+        sends = [p for p in self.network.projections if p.pre is population]
+        lines += [line for line in map(plastic.of_sender, sends) if line]
         lines += ["count : 1"] * counted + ["heard : 1 (linked)"] * isinstance(population, Relay)
         if relays:
             lines.append(relaying.equations(population))
@@ -230,8 +232,8 @@ class Builder:
     def _synapses(self, projection: Projection, order: int) -> None:
         parameters, sums = plastic.parameters(projection), graded.sums(projection)
         variables = ["w : 1", *(f"{name} : 1" for name in plastic.state(projection))]
-        if projection.release < 1:
-            variables.append("sent : 1")
+        variables += plastic.of_synapse(projection) + ["sent : 1"] * (projection.release < 1)
+        if plastic.draws(projection):
             # of random numbers Brian2 warns that their order matters; here it is that of synapses
             b2.BrianLogger.suppress_hierarchy("brian2.codegen.generators.base")
         if not self.options.dense:
@@ -347,7 +349,9 @@ def counted(monitor: b2.StateMonitor) -> str:
 def only_closing(built: Built) -> None:
     """Let only the closing objects act from now on."""
     for item in built.brian_network.sorted_objects:
-        item.active = item in built.closing
+        item.active = False
+    for item in built.closing:  # afterwards, since what others contain is put to rest with them
+        item.active = True
 
 
 def all_active(built: Built) -> None:

@@ -124,7 +124,8 @@ class Sum(CodeRunner):
 class Everywhere(CodeRunner):
     """Applies the learning rule of a dense projection at every tick of a clock.
 
-    A rule that waits for feedback is applied to the synapses of neurons that it has just reached.
+    What weights are held to is held wherever they may have changed. A rule that waits for feedback
+    is applied to the synapses of neurons that it has just reached.
     """
 
     def __init__(

@@ -7,6 +7,10 @@ from apical.expressions import substituted
 from apical.projections import Projection
 from apical.rules import LearningRule
 
+POLARITY, EXISTS = "{}_polarity", "exists"
+"""Names of what never changes: the signs of the neurons that send a projection, by its name; and
+whether a synapse exists."""
+
 
 def timing(projection: Projection) -> str:
     """Return when the weights of a projection change; ``"never"`` where they are fixed."""
@@ -19,8 +23,10 @@ def parameters(projection: Projection) -> dict[str, float]:
     found = dict(rule.parameters) if rule else {}
     if rule and rule.dynamics:
         found |= rule.dynamics.parameters
-    if projection.bounds is not None:
-        found |= dict(zip(("w_min", "w_max"), projection.bounds, strict=True))
+    if projection.limits is not None:
+        found |= dict(zip(("w_min", "w_max"), projection.limits, strict=True))
+    if projection.levels is not None:
+        found["w_step"] = projection.levels.step
     if projection.release < 1:
         found["release"] = projection.release
     return {name: float(value) for name, value in found.items()}
@@ -59,5 +65,34 @@ def _with_dynamics(
 
 
 def _held(projection: Projection, change: str) -> str:
-    """Return the statement that adds a change, within the bounds."""
-    return f"w = clip(w + {change}, w_min, w_max)" if projection.bounds else f"w = w + {change}"
+    """Return the statements that add a change, and hold the weight to what it is held to.
+
+    Each leaves a weight alone that is where it should be.
+    """
+    within = f"clip(w + {change}, w_min, w_max)" if projection.limits else f"w + {change}"
+    lines = [f"w = {within}"]
+    if projection.inhibitory is not None:
+        lines.append(f"w = w*int(w*{POLARITY.format(projection.name)}_pre > 0)")
+    if projection.missing:
+        lines.append(f"w = w*int({EXISTS})")
+    if projection.levels:
+        lines.append("_steps = w/w_step")
+        lines.append("w = w_step*(floor(_steps) + ceil(_steps - floor(_steps) - rand()))")
+    return "\n".join(lines)
+
+
+def of_sender(projection: Projection) -> str:
+    """Return the equation of the presynaptic group for the signs that are held; "" for none."""
+    held = projection.rule is not None and projection.inhibitory is not None
+    return f"{POLARITY.format(projection.name)} : 1 (constant)" if held else ""
+
+
+def of_synapse(projection: Projection) -> list[str]:
+    """Return the equations of a synapse for what never changes in it."""
+    held = projection.rule is not None and projection.missing
+    return [f"{EXISTS} : boolean (constant)"] if held else []
+
+
+def draws(projection: Projection) -> bool:
+    """Say whether a synapse throws dice, for spikes that fail or for levels."""
+    return projection.release < 1 or (projection.rule is not None and bool(projection.levels))

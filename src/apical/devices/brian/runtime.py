@@ -30,6 +30,8 @@ class RuntimeSimulator(BrianSimulator):
             self._built = build.Builder(network, options).build()
         for name, value in self._built.constants.items():
             variables.view(self._built, name)[:] = value
+        for name, values in variables.fixed(self._built).items():
+            variables.view(self._built, name)[:] = values.ravel()
         self._shapes = variables.state_shapes(self._built)
         self.state = variables.initial_state(self._built)
 

@@ -71,6 +71,10 @@ class StandaloneSimulator(BrianSimulator):
                 clock=self._built.trial_clock,
                 name="control",
             )
+        self._fixed = {
+            name: np.ascontiguousarray(values, variables.view(self._built, name).variable.dtype)
+            for name, values in variables.fixed(self._built).items()
+        }
         self._shapes = variables.state_shapes(self._built)
         self._state: dict[str, np.ndarray] = {}
         self.state = variables.initial_state(self._built)
@@ -173,7 +177,7 @@ class StandaloneSimulator(BrianSimulator):
         tables.fill(self._tables, self.network, block)
         used = {f"{k}_table.values": v for k, v in self._tables.items() if self._uses(k)}
         try:
-            for name, values in (used | self._state).items():
+            for name, values in (used | self._fixed | self._state).items():
                 file = folder / f"in.{name}"
                 # written over, since to empty it first would give its memory back
                 with file.open("r+b" if file.exists() else "wb") as stream:

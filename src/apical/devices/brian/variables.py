@@ -54,6 +54,19 @@ def initial_state(built: Built) -> dict[str, np.ndarray]:
     return state
 
 
+def fixed(built: Built) -> dict[str, np.ndarray]:
+    """Return the variables that never change: ``<object>.<variable>`` -> values, of any shape."""
+    network, found = built.network, dict[str, np.ndarray]()
+    for projection in network.projections:
+        signs, exists = network.polarity(projection), network.existing(projection)
+        if plastic.of_sender(projection) and signs is not None:
+            name = plastic.POLARITY.format(projection.name)
+            found[f"{projection.pre.name}.{name}"] = signs
+        if plastic.of_synapse(projection) and exists is not None:
+            found[f"{projection.name}.{plastic.EXISTS}"] = exists
+    return found
+
+
 def view(built: Built, name: str) -> Any:
     """Return the Brian2 view, without units, of ``<object>.<variable>``."""
     owner, _, variable = name.partition(".")

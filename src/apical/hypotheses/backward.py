@@ -1,0 +1,197 @@
+"""Hypotheses about the synapses that bring errors from one population to the one before.
+
+Feedback between neighbours (`apical.feedback.layerwise`) has a forward projection beside it, which
+runs the other way.
+"""
+
+from dataclasses import replace
+
+from apical.errors import WiringError
+from apical.expressions import names, place, substituted
+from apical.hypotheses.changes import feedback_onto_hidden
+from apical.hypotheses.pathways import FewInputs
+from apical.interventions import Redraw
+from apical.network import Network
+from apical.projections import Projection, ReadBackwards, SignsOf
+from apical.rules import LearningRule
+from apical.weights import WeightSource
+
+FORGETS = "forgets"
+"""Name of the share of a weight that is lost at every update."""
+
+KOLEN_POLLACK = (
+    "Kolen & Pollack 1994, doi:10.1109/ICNN.1994.374486; Akrout et al. 2019, arXiv:1904.05391, "
+    "eq. 16-18"
+)
+
+
+def sign_concordant(network: Network) -> Network:
+    """Give feedback the signs of forward weights at every moment, with magnitudes that stay.
+
+    Magnitudes are those of the feedback as it was drawn. This is declared weight transport, of
+    signs: only device ``array`` runs it.
+
+    Parameters
+    ----------
+    network
+        A network of rates with feedback between neighbours (`apical.feedback.layerwise`).
+
+    Raises
+    ------
+    WiringError
+        If feedback does not run between neighbours, has a rule, or is read backwards already.
+
+    References
+    ----------
+    Liao, Leibo & Poggio 2016, arXiv:1510.05067, section 3: fixed random magnitudes (frSF).
+    """
+    return _with_signs(network, "sign_concordant", alike=False)
+
+
+def sign_only(network: Network) -> Network:
+    """Give feedback the signs of forward weights at every moment, and all the same magnitude.
+
+    The magnitude is the root mean square of the feedback as it was drawn. Else as in
+    `sign_concordant`.
+
+    Parameters
+    ----------
+    network
+        As in `sign_concordant`.
+
+    Raises
+    ------
+    WiringError
+        As there.
+
+    References
+    ----------
+    Liao, Leibo & Poggio 2016, arXiv:1510.05067, section 3: uniform sign-concordant feedback (uSF).
+    Moskovitz, Litwin-Kumar & Abbott 2018, arXiv:1812.06488, on its scale.
+    """
+    return _with_signs(network, "sign_only", alike=True)
+
+
+def kolen_pollack(network: Network, *, decay: float = 1e-3) -> Network:
+    """Let feedback synapses learn by the rule of the forward synapses beside them.
+
+    Both see the same two neurons, one from either end, so the rule of the forward synapse with
+    the two ends swapped is local to the feedback synapse. Where both lose the same share of
+    themselves at every update, what they started from fades and they become transposes of each
+    other: no weight is carried anywhere. Levels of forward weights are those of feedback too.
+
+    Parameters
+    ----------
+    network
+        A network of rates with feedback between neighbours (`apical.feedback.layerwise`).
+    decay
+        Share of itself that a weight loses at every update, beside what the rule asks for
+        [dimensionless]; it falls with the learning rate.
+
+    Raises
+    ------
+    WiringError
+        If feedback does not run between neighbours, learns already, or is read backwards; if a
+        forward projection beside it has no rule.
+
+    References
+    ----------
+    Kolen & Pollack 1994, doi:10.1109/ICNN.1994.374486; Akrout et al. 2019, arXiv:1904.05391,
+    eq. 16-18.
+    """
+    if not 0 < decay < 1:
+        raise WiringError(
+            "Hypothesis 'kolen_pollack' needs a decay between 0 and 1, without which feedback "
+            f"never forgets where it began, got {decay!r}."
+        )
+    beside = _neighbours(network, "kolen_pollack")
+    ahead = {p.name: _forgetful(p, decay) for p in beside.values()}
+
+    def plastic(p: Projection) -> Projection:
+        if p.name in ahead:
+            return replace(p, rule=ahead[p.name])
+        if p.name in beside:
+            forward = beside[p.name]
+            return replace(p, rule=_swapped(ahead[forward.name]), levels=forward.levels)
+        return p
+
+    return network.altered(projection=plastic)
+
+
+def _with_signs(network: Network, hypothesis: str, *, alike: bool) -> Network:
+    beside = _neighbours(network, hypothesis)
+    names_of = {name: forward.name for name, forward in beside.items()}
+    made: dict[str, Projection] = {}
+
+    def signed(p: Projection) -> Projection:
+        made[p.name] = p
+        if p.name in names_of:
+            source: WeightSource = SignsOf(made[names_of[p.name]], p.weights, alike)
+            return replace(p, weights=source)
+        return p
+
+    return network.altered(projection=signed)
+
+
+def _neighbours(network: Network, hypothesis: str) -> dict[str, Projection]:
+    """Return the forward projection beside each of feedback onto hidden populations, by its name.
+
+    Raises
+    ------
+    WiringError
+        If there is none beside one of them, or if feedback is not fixed and all-to-all.
+    """
+    if any(isinstance(known, Redraw) for known in network.interventions):
+        raise WiringError(
+            f"Hypothesis {hypothesis!r} needs feedback that nobody redraws, but the network is "
+            "under 'redrawn_feedback'; apply one of the two."
+        )
+    found = {}
+    for p in feedback_onto_hidden(network, hypothesis):
+        beside = [q for q in network.forward if q.pre is p.post and q.post is p.pre]
+        if not beside or p.carries != {"teach": "delta"}:
+            raise WiringError(
+                f"Hypothesis {hypothesis!r} needs feedback between neighbours, of graded neurons, "
+                f"with a forward projection beside it, but {p.name!r} runs from {p.pre.name!r} to "
+                f"{p.post.name!r}; use a network of rates under feedback.layerwise (FA)."
+            )
+        why = "learns" if p.rule else "is read backwards" if _is_read(p) else ""
+        if why or isinstance(p.weights, FewInputs):
+            raise WiringError(
+                f"Hypothesis {hypothesis!r} needs feedback that is fixed, and from every neuron, "
+                f"but {p.name!r} {why or 'is sparse'} already; apply it to a network without."
+            )
+        found[p.name] = beside[0]
+    return found
+
+
+def _is_read(p: Projection) -> bool:
+    return isinstance(p.weights, ReadBackwards)
+
+
+def _forgetful(p: Projection, decay: float) -> LearningRule:
+    """Return the rule of a projection, whose weights also lose a share of themselves."""
+    if p.rule is None or FORGETS in p.rule.parameters:
+        raise WiringError(
+            f"Hypothesis 'kolen_pollack' needs forward projections that learn, by a rule without a "
+            f"number {FORGETS!r}, but {p.name!r} has {p.rule.name if p.rule else 'none'!r}; give "
+            "it one."
+        )
+    return replace(
+        p.rule,
+        name=f"{p.rule.name}_forgetful",
+        update=f"{p.rule.update} - {FORGETS}*w",
+        parameters={**p.rule.parameters, FORGETS: decay},
+        source=f"{p.rule.source}; {KOLEN_POLLACK}".removeprefix("; "),
+    )
+
+
+def _swapped(rule: LearningRule) -> LearningRule:
+    """Return the same rule as the neuron at the other end sees it."""
+    ends = {"pre": "post", "post": "pre"}
+    others = {
+        name: f"{name.removesuffix(place(name))}{ends[place(name)]}"
+        for name in names(rule.update) if place(name) in ends
+    }  # fmt: skip
+    update = substituted(rule.update, others)
+    return replace(rule, name=f"{rule.name}_backward", update=update)
