@@ -441,6 +441,50 @@ def test_error_neurons_are_silent_until_the_label_comes() -> None:
     assert etas[1] == pytest.approx(etas[0] * 20 / 30)
 
 
+def test_the_whole_error_is_that_of_the_time_for_which_neurons_compare() -> None:
+    network = hypotheses.online(small())
+    orders = [[CHANGES["levels"], CHANGES["threshold"], LATE], [LATE, CHANGES["levels"]]]
+    orders[1].append(CHANGES["threshold"])
+    found = []
+    for order in orders:
+        other = network
+        for change in order:
+            other = change(other)
+        found.append((other.populations[-1].model, other.initial_weights(other.projections[-1])))
+    assert found[0][0] == found[1][0]
+    np.testing.assert_allclose(found[0][1], found[1][1])
+    whole = 100 * 0.05 * (1 - np.exp(-(40 - 12) / 50))
+    assert other.populations[-1].whole == pytest.approx(whole)
+    silent = made(small(eta=0.0, error={"wait": 12.0, "levels": 3, "whole": 2.8, "tau": 1e9}))
+    assert silent.network.projection("error_to_error").weights.weights.max() == 2.8
+
+
+def late_and_varied(network: Network, size: float = 1.0) -> Network:
+    """Return a spiking network under all that Brian2 draws no random numbers for."""
+    network = hypotheses.delayed_feedback(hypotheses.online(network), delay=4.0 + size)
+    network = hypotheses.heterogeneity(network, membrane=0.2 * size, threshold=0.1 * size)
+    network = hypotheses.thresholded_error(network, threshold=0.05 * size)
+    return hypotheses.delayed_label(network, delay=6.0 * size)
+
+
+@pytest.mark.slow
+def test_compiled_programs_do_the_same_and_hold_no_numbers() -> None:
+    network = late_and_varied(small(eta=0.05))
+    options = {"record": ["error", "hidden_0"], "dtype": "float64"}
+    dense = simulate(network, device="cpp_standalone", **options)
+    looked = simulate(network, device="runtime", **options)
+    spikes = [one.run(trials(network, 5)).spikes["error"] for one in (dense, looked)]
+    assert len(spikes[0][0]) > 5
+    for found, expected in zip(*spikes, strict=True):
+        np.testing.assert_allclose(found, expected)
+    for name, values in dense.state.items():
+        np.testing.assert_allclose(looked.state[name], values, rtol=1e-6, atol=1e-9, err_msg=name)
+    other = simulate(late_and_varied(small(eta=0.05), 1.5), device="cpp_standalone", **options)
+    other.run(trials(network, 5))
+    assert other.compile_seconds == 0
+    assert not np.array_equal(other.state["error.line_0"], dense.state["error.line_0"])
+
+
 def test_times_that_make_no_sense_are_refused_by_name() -> None:
     with pytest.raises(WiringError, match="0 <= delay < 40 ms"):
         hypotheses.delayed_feedback(small(), delay=40.0)
