@@ -34,7 +34,7 @@ def made(network: Network, **options: Any) -> Any:
     """Return a quick simulator."""
     if not network.is_spiking and not options:
         return simulate(network, device="array", dtype="float64")
-    return simulate(network, device="runtime", codegen="numpy", dtype="float64", **options)
+    return simulate(network, device="runtime", codegen="numpy", **{"dtype": "float64", **options})
 
 
 def learned(network: Network, n: int = 4, **options: Any) -> dict[str, np.ndarray]:
@@ -337,12 +337,14 @@ def spikes_and_teach(network: Network, n: int = 6, **options: Any) -> tuple[Any,
     return *result.spikes["error"], teach.reshape(-1, teach.shape[-1])
 
 
-@pytest.mark.parametrize("delay", [1.0, 7.0, 33.0])
-def test_feedback_arrives_late_by_its_delay(delay: float) -> None:
+@pytest.mark.parametrize(
+    ("delay", "dtype"), [(1.0, "float64"), (19.0, "float32"), (33.0, "float32")]
+)
+def test_feedback_arrives_late_by_its_delay(delay: float, dtype: str) -> None:
     network = small(reset=False, eta=0.0, neuron={"tau_teach": 0.0})
     late = hypotheses.delayed_feedback(network, delay=delay)
-    times, _, at_once = spikes_and_teach(network)
-    same, _, later = spikes_and_teach(late)
+    times, _, at_once = spikes_and_teach(network, dtype=dtype)
+    same, _, later = spikes_and_teach(late, dtype=dtype)
     np.testing.assert_array_equal(times, same)
     steps = round(delay)
     np.testing.assert_array_equal(later[steps:], at_once[:-steps])
