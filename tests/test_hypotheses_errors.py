@@ -34,7 +34,7 @@ def made(network: Network, **options: Any) -> Any:
     """Return a quick simulator."""
     if not network.is_spiking and not options:
         return simulate(network, device="array", dtype="float64")
-    return simulate(network, device="runtime", codegen="numpy", dtype="float64", **options)
+    return simulate(network, device="runtime", codegen="numpy", **{"dtype": "float64", **options})
 
 
 def learned(network: Network, n: int = 4, **options: Any) -> dict[str, np.ndarray]:
@@ -337,12 +337,14 @@ def spikes_and_teach(network: Network, n: int = 6, **options: Any) -> tuple[Any,
     return *result.spikes["error"], teach.reshape(-1, teach.shape[-1])
 
 
-@pytest.mark.parametrize("delay", [1.0, 7.0, 33.0])
-def test_feedback_arrives_late_by_its_delay(delay: float) -> None:
+@pytest.mark.parametrize(
+    ("delay", "dtype"), [(1.0, "float64"), (19.0, "float32"), (33.0, "float32")]
+)
+def test_feedback_arrives_late_by_its_delay(delay: float, dtype: str) -> None:
     network = small(reset=False, eta=0.0, neuron={"tau_teach": 0.0})
     late = hypotheses.delayed_feedback(network, delay=delay)
-    times, _, at_once = spikes_and_teach(network)
-    same, _, later = spikes_and_teach(late)
+    times, _, at_once = spikes_and_teach(network, dtype=dtype)
+    same, _, later = spikes_and_teach(late, dtype=dtype)
     np.testing.assert_array_equal(times, same)
     steps = round(delay)
     np.testing.assert_array_equal(later[steps:], at_once[:-steps])
@@ -439,6 +441,50 @@ def test_error_neurons_are_silent_until_the_label_comes() -> None:
     assert long.stimulus.tau_x == 30.0
     etas = [n.forward[0].rule.parameters["eta"] for n in (small("feedback"), long)]
     assert etas[1] == pytest.approx(etas[0] * 20 / 30)
+
+
+def test_the_whole_error_is_that_of_the_time_for_which_neurons_compare() -> None:
+    network = hypotheses.online(small())
+    orders = [[CHANGES["levels"], CHANGES["threshold"], LATE], [LATE, CHANGES["levels"]]]
+    orders[1].append(CHANGES["threshold"])
+    found = []
+    for order in orders:
+        other = network
+        for change in order:
+            other = change(other)
+        found.append((other.populations[-1].model, other.initial_weights(other.projections[-1])))
+    assert found[0][0] == found[1][0]
+    np.testing.assert_allclose(found[0][1], found[1][1])
+    whole = 100 * 0.05 * (1 - np.exp(-(40 - 12) / 50))
+    assert other.populations[-1].whole == pytest.approx(whole)
+    silent = made(small(eta=0.0, error={"wait": 12.0, "levels": 3, "whole": 2.8, "tau": 1e9}))
+    assert silent.network.projection("error_to_error").weights.weights.max() == 2.8
+
+
+def late_and_varied(network: Network, size: float = 1.0) -> Network:
+    """Return a spiking network under all that Brian2 draws no random numbers for."""
+    network = hypotheses.delayed_feedback(hypotheses.online(network), delay=4.0 + size)
+    network = hypotheses.heterogeneity(network, membrane=0.2 * size, threshold=0.1 * size)
+    network = hypotheses.thresholded_error(network, threshold=0.05 * size)
+    return hypotheses.delayed_label(network, delay=6.0 * size)
+
+
+@pytest.mark.slow
+def test_compiled_programs_do_the_same_and_hold_no_numbers() -> None:
+    network = late_and_varied(small(eta=0.05))
+    options = {"record": ["error", "hidden_0"], "dtype": "float64"}
+    dense = simulate(network, device="cpp_standalone", **options)
+    looked = simulate(network, device="runtime", **options)
+    spikes = [one.run(trials(network, 5)).spikes["error"] for one in (dense, looked)]
+    assert len(spikes[0][0]) > 5
+    for found, expected in zip(*spikes, strict=True):
+        np.testing.assert_allclose(found, expected)
+    for name, values in dense.state.items():
+        np.testing.assert_allclose(looked.state[name], values, rtol=1e-6, atol=1e-9, err_msg=name)
+    other = simulate(late_and_varied(small(eta=0.05), 1.5), device="cpp_standalone", **options)
+    other.run(trials(network, 5))
+    assert other.compile_seconds == 0
+    assert not np.array_equal(other.state["error.line_0"], dense.state["error.line_0"])
 
 
 def test_times_that_make_no_sense_are_refused_by_name() -> None:

@@ -292,7 +292,7 @@ class Network:
         )
         if error.rectified:
             return
-        push_pull = error.theta * np.roll(np.eye(2 * n), n, axis=1)
+        push_pull = error.stands_for * np.roll(np.eye(2 * n), n, axis=1)
         self.connect(error, error, weights=Given(push_pull))
 
     def _join(self, projection: Projection) -> Projection:

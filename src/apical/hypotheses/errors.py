@@ -183,7 +183,9 @@ def quantised_error(network: Network, *, levels: int | None) -> Network:
     Rates: the activity is rounded to the nearest of `levels` values, evenly spaced from -1 to 1.
     Spikes: an error spike stands for ``2/(levels - 1)`` of the whole error (see
     `thresholded_error`), and weighs as much more wherever it arrives; an error is rounded to such
-    spikes. A threshold comes first, whichever was applied first.
+    spikes. A threshold comes first, whichever was applied first. An error within half a level of 0
+    is none: with 3 levels, outputs at half their target all learn nothing, and spiking networks can
+    come to rest there.
 
     Parameters
     ----------

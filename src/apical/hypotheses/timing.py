@@ -122,10 +122,11 @@ def online(
     ----------
     Neftci et al. 2017, doi:10.3389/fnins.2017.00324: event-driven learning without phases.
     """
-    if not min(tau_x, tau_error) > 0 or min(x_floor, tau_label) < 0:
+    lasting, brief = (tau_x, tau_error), (x_floor, tau_label)
+    if not (all(0 < t < INFINITE for t in lasting) and all(0 <= t < INFINITE for t in brief)):
         raise WiringError(
-            "Hypothesis 'online' needs tau_x > 0, x_floor >= 0, tau_error > 0 and tau_label >= 0, "
-            f"got {tau_x!r}, {x_floor!r}, {tau_error!r} and {tau_label!r}."
+            "Hypothesis 'online' needs finite tau_x > 0, x_floor >= 0, tau_error > 0 and "
+            f"tau_label >= 0, got {tau_x!r}, {x_floor!r}, {tau_error!r} and {tau_label!r}."
         )
     for projection in network.plastic:
         _check_online(projection)
@@ -239,6 +240,10 @@ def delayed_label(network: Network, *, delay: float, trace: float | None = None)
     if not delay:
         return network
     least = wait if trace is None else trace
+    if not 0 <= least < INFINITE:
+        raise WiringError(
+            f"Hypothesis 'delayed_label' needs a finite trace >= 0 ms, got {trace!r}."
+        )
 
     def late(error: Error) -> Error:
         found = replace(error, wait=wait)
