@@ -156,7 +156,7 @@ def _neighbours(network: Network, hypothesis: str) -> dict[str, Projection]:
                 f"{p.post.name!r}; use a network of rates under feedback.layerwise (FA)."
             )
         why = "learns" if p.rule else "is read backwards" if _is_read(p) else ""
-        if why or isinstance(p.weights, FewInputs):
+        if why or (isinstance(p.weights, FewInputs) and p.weights.inputs < p.shape[0]):
             raise WiringError(
                 f"Hypothesis {hypothesis!r} needs feedback that is fixed, and from every neuron, "
                 f"but {p.name!r} {why or 'is sparse'} already; apply it to a network without."
