@@ -160,7 +160,7 @@ def _neighbours(network: Network, hypothesis: str) -> dict[str, Projection]:
         if why or few or isinstance(p.weights, Masked):
             raise WiringError(
                 f"Hypothesis {hypothesis!r} needs feedback that is fixed, from every neuron to every "
-                f"one, but {p.name!r} {why or 'is sparse'} already; apply it to a network without."
+                f"one, but {p.name!r} {why or 'is sparse'} already; apply it to one without."
             )
         found[p.name] = beside[0]
     return found
