@@ -159,7 +159,7 @@ def _neighbours(network: Network, hypothesis: str) -> dict[str, Projection]:
         few = isinstance(p.weights, FewInputs) and p.weights.inputs < p.shape[0]
         if why or few or isinstance(p.weights, Masked):
             raise WiringError(
-                f"Hypothesis {hypothesis!r} needs feedback that is fixed, from every neuron to every "
+                f"Hypothesis {hypothesis!r} needs fixed feedback, from every neuron to every "
                 f"one, but {p.name!r} {why or 'is sparse'} already; apply it to one without."
             )
         found[p.name] = beside[0]
