@@ -14,7 +14,7 @@ from apical.interventions import Redraw
 from apical.network import Network
 from apical.projections import Projection, ReadBackwards, SignsOf
 from apical.rules import LearningRule
-from apical.weights import WeightSource
+from apical.weights import Masked, WeightSource
 
 FORGETS = "forgets"
 """Name of the share of a weight that is lost at every update."""
@@ -156,10 +156,11 @@ def _neighbours(network: Network, hypothesis: str) -> dict[str, Projection]:
                 f"{p.post.name!r}; use a network of rates under feedback.layerwise (FA)."
             )
         why = "learns" if p.rule else "is read backwards" if _is_read(p) else ""
-        if why or isinstance(p.weights, FewInputs):
+        few = isinstance(p.weights, FewInputs) and p.weights.inputs < p.shape[0]
+        if why or few or isinstance(p.weights, Masked):
             raise WiringError(
-                f"Hypothesis {hypothesis!r} needs feedback that is fixed, and from every neuron, "
-                f"but {p.name!r} {why or 'is sparse'} already; apply it to a network without."
+                f"Hypothesis {hypothesis!r} needs fixed feedback, from every neuron to every "
+                f"one, but {p.name!r} {why or 'is sparse'} already; apply it to one without."
             )
         found[p.name] = beside[0]
     return found

@@ -18,7 +18,7 @@ from apical.hypotheses.changes import (
 )
 from apical.network import Network
 from apical.populations import LIF, Population
-from apical.projections import TransposeOf
+from apical.projections import ReadBackwards
 from apical.rates import Rate
 from apical.weights import Masked, Opposed, WeightSource
 
@@ -109,13 +109,13 @@ def partial_feedback(network: Network, *, share: float) -> Network:
     if not 0 < share <= 1:
         raise WiringError(f"Hypothesis 'partial_feedback' needs a share in (0, 1], got {share!r}.")
     chosen = feedback_onto_hidden(network, "partial_feedback")
-    shared = [p for p in chosen if isinstance(p.weights, TransposeOf)]
+    shared = [p for p in chosen if isinstance(p.weights, ReadBackwards) or p.rule is not None]
     shared += network.feedback.relays if network.feedback else ()
     if shared:
         raise WiringError(
             "Hypothesis 'partial_feedback' needs feedback through synapses of its own, but "
-            f"{shared[0].name!r} brings it through forward ones; use feedback.direct, layerwise, "
-            "or indirect with relay='random'."
+            f"{shared[0].name!r} brings it through forward ones, or such as learn; use "
+            "feedback.direct, layerwise, or indirect with relay='random'."
         )
     if share == 1:
         return network

@@ -33,7 +33,8 @@ def sparse_feedback(network: Network, *, wires: int = 1) -> Network:
     """
     chosen = feedback_onto_hidden(network, "sparse_feedback")
     for projection in chosen:
-        if projection.rule is not None or isinstance(projection.weights, ReadBackwards):
+        grows = projection.rule is not None and wires < projection.shape[0]
+        if grows or isinstance(projection.weights, ReadBackwards):
             raise WiringError(
                 "Hypothesis 'sparse_feedback' needs feedback that is drawn and fixed, or cut wires "
                 f"grow again, but {projection.name!r} learns or reads forward weights; apply it to "

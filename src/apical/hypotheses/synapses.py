@@ -16,7 +16,8 @@ def dale(network: Network, *, inhibitory: float = 0.2) -> Network:
     were drawn, with the sign of the neuron: excitation and inhibition sum to 0 on average, the
     fewer neurons having the larger weights, and the mean square is as it was. An update that would
     change a sign ends at 0. Biases, which stand for no neuron, and feedback keep weights of either
-    sign.
+    sign. The few neurons that inhibit have to balance many: learning rates may have to be lower
+    than without (those of the hidden population a quarter in ``models/spiking_dfa.py``, digits).
 
     Parameters
     ----------
@@ -34,8 +35,9 @@ def dale(network: Network, *, inhibitory: float = 0.2) -> Network:
     References
     ----------
     Song, Yang & Wang 2016, doi:10.1371/journal.pcbi.1004792, section "Dale's principle": signs of
-    neurons, 80 % of which excite, held while a network learns. Cornford et al. 2021,
-    doi:10.1101/2020.11.02.364968, section 3: balance at the start.
+    neurons, 80 % of which excite, held while a network learns. Cornford et al. 2021, ICLR
+    (openreview.net/forum?id=eU776ZYxEpz): inhibition that centres excitation at the start, and
+    why learning is impaired without more.
     """
     _refuse("dale", _forward(network, "dale"), "holds signs", lambda p: p.inhibitory is not None)
     if not 0 <= inhibitory <= 1:

@@ -34,11 +34,7 @@ class Holder:
         self._seed, self._rng = network.seed, np.random.default_rng(0)
         self._planned: dict[int, list[Call]] = {}
         signs, exists = network.polarity(projection), network.existing(projection)
-        self._signs: list[Call | Any] = []
-        if signs is not None:
-            signs = signs[:, np.newaxis]
-            ends = (np.where(signs < 0, -np.inf, 0.0), np.where(signs > 0, np.inf, 0.0))
-            self._signs = [library.array(end) for end in ends]
+        self._signs = None if signs is None else library.array(signs[:, np.newaxis])
         self._exists = None if exists is None else library.array(exists)
 
     def begin(self, index: int) -> None:
@@ -61,8 +57,11 @@ class Holder:
 
     def _plan(self, w: Any, n_trials: int) -> Iterator[Call]:
         operations = self._library.operations
-        if self._signs:
-            yield partial(operations["clip"], w, *self._signs, out=w)
+        if self._signs is not None:
+            number, turn = self._library.number, partial(operations[ast.Mult], w, self._signs)
+            yield partial(turn, out=w)
+            yield partial(operations["clip"], w, number(0), number(np.inf), out=w)
+            yield partial(turn, out=w)
         if self._exists is not None:
             yield partial(operations[ast.Mult], w, self._exists, out=w)
         if self._projection.levels:
