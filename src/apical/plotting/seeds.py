@@ -59,6 +59,6 @@ def every_seed(
     ax.tick_params(axis="y", length=0)
     n = {len(of) for of in groups.values()}
     seeds = f"{min(n)}" if len(n) == 1 else f"{min(n)} to {max(n)}"
-    bars = "; diamond and bar: mean and 95 % interval" if intervals is not None else ""
+    bars = "\ndiamond and bar: mean and 95 % interval" if intervals is not None else ""
     ax.set_title(f"every point is a run, {seeds} seeds in a row{bars}", fontsize=8, color=GREY)
     return ax
