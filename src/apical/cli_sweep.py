@@ -75,7 +75,8 @@ def _show(found: Report, folder: Path, files: list[Path]) -> None:
     console: Any = Console(highlight=False)
     table, rows = Table(caption=found.caption), found.table
     for column in rows.columns:
-        table.add_column(column, justify="left" if column in found.factors else "right")
+        side: Any = "left" if column in found.factors else "right"
+        table.add_column(column, justify=side, overflow="fold")
     for row in rows.itertuples(index=False):
         table.add_row(*(str(cell).replace("[", r"\[") for cell in row))
     console.print(table)

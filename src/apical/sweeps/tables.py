@@ -167,7 +167,7 @@ def _short(level: Any) -> str:
     """Return a level as text; of a path, its name."""
     if isinstance(level, float):
         return f"{level:g}"
-    return Path(level).stem if isinstance(level, str) and "/" in level else str(level)
+    return Path(level).stem if isinstance(level, str) and "/" in level else str(level) or "none"
 
 
 def _escaped(text: str) -> str:
