@@ -9,6 +9,7 @@ from networks import N_CLASSES, small, trials
 
 from apical import (
     LIF,
+    Error,
     FeedbackPathway,
     Given,
     Network,
@@ -113,6 +114,24 @@ def test_a_dendrite_hears_relays_through_fixed_weights(wiring: Any) -> None:
             teach = result.traces[f"{projection.post.name}.teach"][:, -1]
             np.testing.assert_allclose(teach, arrived, atol=1e-12)
             assert np.abs(teach).max() > 1
+
+
+def test_what_all_classes_did_alike_is_left_to_the_output() -> None:
+    def from_output(network: Network) -> np.ndarray:
+        found = next(p for p in network.feedback.projections if p.pre.name == "relay_output")
+        return network.initial_weights(found)
+
+    weights = from_output(deep(feedback.layerwise))
+    assert weights.shape == (2 * N_CLASSES, 6) and np.abs(weights).min() > 0
+    np.testing.assert_allclose(weights[N_CLASSES:].sum(axis=0), 0, atol=1e-12)
+
+    single = Network(seed=0, trial=40.0)  # one class cannot differ from the others
+    x, h, y = (single.add(LIF(name, n)) for name, n in (("a", 4), ("b", 5), ("c", 1)))
+    single.connect(x, h, weights=Normal(1.0))
+    single.connect(h, y, weights=Normal(1.0))
+    single.teach(feedback.layerwise(single.add(Error("error", 2)), single.forward))
+    back = next(p for p in single.feedback.projections if p.pre.name == "relay_c")
+    assert np.abs(single.initial_weights(back)).min() > 0
 
 
 def test_what_a_dendrite_held_is_said_rounded() -> None:

@@ -14,7 +14,7 @@ from apical.errors import WiringError
 from apical.populations import Population
 from apical.projections import Projection, TransposeOf
 from apical.relays import Relay
-from apical.weights import FanIn, FanOut, Identity, Masked, Normal, Opposed, WeightSource
+from apical.weights import FanIn, FanOut, Identity, Masked, Normal, Opposed, WeightSource, ZeroSum
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,10 @@ def layerwise(
     weights
         Where the fixed weights come from, shape (n_next, n) [dimensionless]; uniform up to
         ``1/sqrt(n)`` by default. Where neurons spike, `Relay` populations pass on what the next
-        population heard, and the weights are normal by default: standard from the output, as in
-        `direct`, and scaled by ``1/sqrt(n_next)`` from the others.
+        population heard, and the weights are normal by default: standard from the output, shifted
+        so that those onto each neuron sum to 0 (`ZeroSum`: what all classes did too much is left
+        to the output, or activity grows with every relay), and scaled by ``1/sqrt(n_next)`` from
+        the others.
 
     References
     ----------
@@ -106,7 +108,9 @@ def layerwise(
     fig. 1b.
     """
     hidden, last = _taught(error, forward)
-    first = weights if weights is not None or not last.is_spiking else Normal(1.0)
+    first = weights
+    if weights is None and last.is_spiking:  # the only weight from a single class would be 0
+        first = ZeroSum(Normal(1.0)) if last.size > 1 else Normal(1.0)
     back = zip([*hidden[1:], last], hidden, [*(weights for _ in hidden[1:]), first], strict=True)
     return FeedbackPathway(
         "FA",
