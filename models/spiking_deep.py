@@ -54,7 +54,7 @@ class Rates:
 # Relayed signals grow with the activity they pass through, so FA takes a slower first population.
 RATES = {
     "dfa": Rates(6e-5, 3e-6, 6e-4),
-    "fa": Rates(8e-5, 1e-5, 3e-4),
+    "fa": Rates(5e-5, 1e-5, 2e-4),
     "ifa": Rates(6e-5, 1e-6, 6e-4),
 }
 DIGITS = Rates(6e-6, 1e-6, 3e-4)

@@ -1,6 +1,7 @@
 """Relays: spikes that pass on what dendrites heard, by neurons or along the forward axons."""
 
 import re
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -144,7 +145,7 @@ def test_what_a_dendrite_held_is_said_rounded() -> None:
 
 
 def test_dendrites_that_forget_are_said_by_what_arrived() -> None:
-    network = deep(feedback.layerwise, when="spike", reset=True)
+    network = deep(partial(feedback.layerwise, weights=Normal(2.0)), when="spike", reset=True)
     _, result = watched(network)
     relay = next(r for r in relays_of(network) if r.of.name == "hidden_1")
     tau = relay.of.tau_teach
