@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from apical import datasets, models, simulate, train
@@ -20,10 +21,10 @@ WIRINGS: dict[str, dict[str, Any]] = {
 def test_every_wiring_learns_digits(name: str) -> None:
     data = datasets.load("digits")
     build = models.load("spiking_deep").build
-    network = build(data, seed=0, hidden="100-100", **WIRINGS[name])
+    network = build(data, seed=0, hidden="60-60", **WIRINGS[name])
     check(network)
-    history = train(simulate(network), data, epochs=10, progress=False)
-    assert history[-1].metrics["test_accuracy"] > 0.85
+    history = train(simulate(network), data, epochs=4, progress=False)
+    assert history[-1].metrics["test_accuracy"] > 0.8
 
 
 @pytest.mark.parametrize("name", WIRINGS)
@@ -42,3 +43,12 @@ def test_the_first_population_may_be_frozen() -> None:
     data = datasets.load("digits")
     network = models.load("spiking_deep").build(data, seed=0, hidden="20-16", frozen=True)
     assert [p.name for p in network.plastic] == ["hidden_1_to_hidden_2", "hidden_2_to_output"]
+
+
+@pytest.mark.parametrize(("hidden", "copies"), [("20-20", True), ("20-16", False)])
+def test_populations_of_equal_size_start_as_copies(hidden: str, copies: bool) -> None:
+    data = datasets.load("digits")
+    network = models.load("spiking_deep").build(data, seed=0, hidden=hidden)
+    weights = network.initial_weights(network.projection("hidden_1_to_hidden_2"))
+    assert np.array_equal(weights, 4 * np.eye(*weights.shape)) == copies
+    assert np.count_nonzero(weights.any(axis=0)) == weights.shape[1]  # nobody is left without input
