@@ -51,6 +51,7 @@ ELSEWHERE = {
     "analyze": "cli_results",
     "check": "cli_check",
     "compare": "cli_compare",
+    "doctor": "cli_doctor",
     "export": "cli_results",
     "hypotheses": "cli_hypotheses",
     "record": "cli_results",

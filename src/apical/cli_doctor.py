@@ -1,0 +1,98 @@
+"""The command that says which devices can be used here: `apical doctor`."""
+
+import json
+import platform
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from apical.devices.diagnosis import Diagnosis, Examination, examine
+
+
+@click.command("doctor")
+@click.option("--quick", is_flag=True, help="Only look; try nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print it in machine-readable form.")
+def doctor_command(quick: bool, as_json: bool) -> int:
+    """Say which devices can be used here, why others cannot, and what would change that.
+
+    What seems usable is tried: the smallest network learns on it, or the smallest program is
+    compiled and run. Neither a graphics card nor a network is needed. The exit code is 0 if the
+    default device, cpp_standalone, can be used, and 1 if not.
+
+    \b
+    Examples:
+      apical doctor
+      apical doctor --quick
+      apical doctor --json > devices.json
+    """
+    with Console(stderr=True).status("looking") as status:
+        found = examine(quick=quick, doing=lambda what: status.update(escape(what)))
+    if as_json:
+        click.echo(json.dumps(_as_dict(found), indent=2))
+    else:
+        _show(found)
+    return int(not all(d.usable for d in found.devices if d.device == "cpp_standalone"))
+
+
+def _show(found: Examination) -> None:
+    console = Console(highlight=False)
+    versions = [f"{name} {version or '-'}" for name, version in found.packages.items()]
+    console.print(f"Python {platform.python_version()}, {', '.join(versions)}", markup=False)
+    cards = [
+        f"{c.name}, compute capability {c.capability or 'not told'}, "
+        f"{c.memory or '?'} MiB, driver {c.driver}"
+        for c in found.gpus
+    ]
+    console.print(f"GPU: {'; '.join(cards) or f'none ({found.gpus_problem})'}", markup=False)
+    table = Table(title="Devices", title_justify="left")
+    table.add_column("device", style="bold", no_wrap=True)
+    table.add_column("usable", no_wrap=True)
+    table.add_column("what was found, or what is lacking", overflow="fold")
+    for d in found.devices:
+        table.add_section()
+        texts = [lack.what for lack in d.lacks] or [", ".join(d.found)]
+        table.add_row(escape(_name(d)), _state(d), escape("\n".join(texts)))
+    console.print(table)
+    remedies: dict[str, list[str]] = {}  # what several devices lack is said once
+    for d in found.devices:
+        for remedy in dict.fromkeys(lack.remedy for lack in d.lacks if lack.remedy):
+            remedies.setdefault(remedy, []).append(_name(d))
+    if remedies:
+        console.print("What would bring what is lacking, as far as a command can:")
+    for remedy, names in remedies.items():  # below the table, where a command can be copied
+        console.print(f"  {', '.join(names)}:\n    {remedy}", markup=False, soft_wrap=True)
+
+
+def _name(d: Diagnosis) -> str:
+    return f"{d.device} {d.form}".strip()
+
+
+def _state(d: Diagnosis) -> str:
+    if not d.usable:
+        return "[red]no[/]"
+    return "[green]yes, tried[/]" if d.tried else "[yellow]seems so[/]"
+
+
+def _as_dict(found: Examination) -> dict[str, Any]:
+    kit = found.toolkit
+    return {
+        "python": platform.python_version(),
+        "packages": dict(found.packages),
+        "gpus": [vars(card) for card in found.gpus],
+        "gpus_problem": found.gpus_problem,
+        "cuda": None if kit is None else {
+            "nvcc": str(kit.nvcc), "version": kit.version, "problem": kit.problem,
+            "curand_header": kit.header and str(kit.header),
+            "curand_library": kit.library and str(kit.library),
+        },
+        "devices": [
+            {
+                "device": d.device, "form": d.form, "usable": d.usable, "tried": d.tried,
+                "found": list(d.found), "reason": d.reason, "lacks": [vars(x) for x in d.lacks],
+            }
+            for d in found.devices
+        ],
+    }  # fmt: skip

@@ -1,0 +1,72 @@
+"""Try a device on the smallest of networks: ``python -m apical.devices.trying DEVICE OPTIONS``.
+
+It runs in a process of its own, since a library that is broken may end the process it is in.
+"""
+
+import json
+import sys
+from typing import Any
+
+import numpy as np
+
+from apical import rules
+from apical.devices import Block, simulate
+from apical.encoding import Graded
+from apical.error_neurons import RateError
+from apical.errors import DeviceError, ending_in_one_line
+from apical.feedback import direct
+from apical.network import Network
+from apical.populations import Stimulus
+from apical.rates import Rate
+from apical.weights import FanIn
+
+RATE = 0.5
+"""Learning rate."""
+
+
+def network() -> Network:
+    """Return the smallest network of rates that learns: 2-2-1, one trial of 100 ms."""
+    net = Network(seed=0, trial=100.0)
+    x = net.add(Stimulus("stimulus", 2, Graded()))
+    h = net.add(Rate("hidden", 2, "tanh"))
+    y = net.add(Rate("output", 1, "logistic", gain="one"))
+    for pre, post in ((x, h), (h, y)):
+        net.connect(pre, post, weights=FanIn(), rule=rules.three_factor(RATE))
+    net.teach(direct(net.add(RateError("error", 1)), net.forward))
+    return net
+
+
+def learn(device: str, **options: Any) -> None:
+    """Let the network learn one trial on a device.
+
+    Parameters
+    ----------
+    device, options
+        As `apical.simulate` takes them.
+
+    Raises
+    ------
+    DeviceError
+        If the device cannot be had, or the weights are not those that its rule asks for.
+    """
+    simulator, x = simulate(network(), device, **options), np.ones((1, 2))
+    before = [simulator.weights(name) for name in ("stimulus_to_hidden", "hidden_to_output")]
+    simulator.run(Block(x, np.zeros(1, dtype=int), np.ones(())))
+    change = simulator.weights("hidden_to_output") - before[1]
+    hidden = np.tanh(x @ before[0])
+    error = 1 - 1 / (1 + np.exp(-hidden @ before[1]))
+    wanted = RATE * hidden.T @ error
+    if not np.allclose(change, wanted, rtol=0.02):  # in Brian2 a trial ends a little unsettled
+        raise DeviceError(
+            f"Device {device!r} ran, but learned {change.ravel()} instead of {wanted.ravel()}."
+        )
+
+
+def main() -> None:
+    """Try the device that the command line names; an error that is ours is one line."""
+    with ending_in_one_line():
+        learn(sys.argv[1], **json.loads(sys.argv[2]))
+
+
+if __name__ == "__main__":
+    main()
