@@ -52,6 +52,7 @@ ELSEWHERE = {
     "check": "cli_check",
     "compare": "cli_compare",
     "export": "cli_results",
+    "gallery": "cli_gallery",
     "hypotheses": "cli_hypotheses",
     "record": "cli_results",
     "report": "cli_results",
