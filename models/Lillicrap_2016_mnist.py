@@ -19,6 +19,7 @@ not found here.
     apical run models/Lillicrap_2016_mnist.py --dataset mnist --batch 10 --epochs 20 --wiring bp
 """
 
+from pathlib import Path
 from typing import Literal
 
 from apical import (
@@ -31,8 +32,13 @@ from apical import (
     Uniform,
     Zero,
     cli,
+    datasets,
+    evaluate,
     feedback,
+    gallery,
     rules,
+    simulate,
+    train,
 )  # fmt: skip
 from apical.encoding import Graded
 
@@ -78,6 +84,26 @@ def build(
     options = {"weights": Uniform(0.5)} if wiring == "fa" else {}
     net.teach(feedback.WIRINGS[wiring](error, net.forward, **options))
     return net
+
+
+def quick(out: Path) -> gallery.Finding:
+    """Train 100 neurons on digits for ten epochs: BP, FA, and FA that only the output learns by."""
+    data, errors = datasets.load("digits"), []
+    for options in ({"wiring": "bp"}, {"wiring": "fa"}, {"wiring": "fa", "eta_hidden": 0.0}):
+        simulator = simulate(build(data, 0, hidden=100, **options), "array", batch=10)
+        train(simulator, data, epochs=10, progress=False)
+        errors.append(100 * (1 - evaluate(simulator, data.test).accuracy))
+    bp, fa, fixed = errors
+    said = f"test error BP {bp:.1f}, FA {fa:.1f}, hidden synapses fixed {fixed:.1f} %"
+    return gallery.Finding(said, abs(fa - bp) < 3 and fa < fixed / 4)
+
+
+EXHIBIT = gallery.Exhibit(
+    claim="Hidden synapses learn as well through random feedback as by BP",
+    published="test error BP 2.4, FA 2.1 % (from memory)",
+    reached="BP 1.72, FA 1.92 % (seed 0)",
+    quick=quick,
+)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ DFA 1.93 after 60. All rows of the table, with commits, are in BENCHMARKS.md.
     apical compare models/Nokland_2016_mnist.py --dataset mnist --wirings bp,fa,dfa,ifa --seeds 5
 """
 
+from pathlib import Path
 from typing import Literal
 
 from apical import (
@@ -26,9 +27,14 @@ from apical import (
     Uniform,
     Zero,
     cli,
+    datasets,
     dynamics,
+    evaluate,
     feedback,
+    gallery,
     rules,
+    simulate,
+    train,
 )  # fmt: skip
 from apical.encoding import Graded
 
@@ -85,6 +91,27 @@ def build(
     options = {"relay": relay} if wiring == "ifa" else {}
     net.teach(feedback.WIRINGS[wiring](error, net.forward, **options))
     return net
+
+
+def quick(out: Path) -> gallery.Finding:
+    """Train 2x50 neurons on digits under all wirings, for ten epochs."""
+    data, errors = datasets.load("digits"), {}
+    for wiring in feedback.WIRINGS:
+        net = build(data, 0, hidden=50, wiring=wiring, rate=3e-3)
+        simulator = simulate(net, "array", batch=10)
+        train(simulator, data, epochs=10, progress=False)
+        errors[wiring] = 100 * (1 - evaluate(simulator, data.test).accuracy)
+    said = ", ".join(f"{wiring.upper()} {error:.1f}" for wiring, error in errors.items())
+    near = all(abs(error - errors["bp"]) < 2 for error in errors.values())
+    return gallery.Finding(f"test error {said} %", near and errors["bp"] < 6)
+
+
+EXHIBIT = gallery.Exhibit(
+    claim="FA, DFA and IFA learn about as well as BP",
+    published="test error, 2x800 tanh: BP 1.60, FA 1.64, DFA 1.74 % (from memory); no IFA",
+    reached="BP 1.64, FA 1.71, DFA 1.67, IFA 1.63 % (5 seeds)",
+    quick=quick,
+)
 
 
 if __name__ == "__main__":

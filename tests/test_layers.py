@@ -105,6 +105,7 @@ FLOORS: dict[str, float] = {
     "export": 9,
     "analysis": 9,
     "figures": 9.2,
+    "gallery": 9,
     "experiments": 9.4,
     "comparison": 9.6,
     "run_learning": 9.62,
@@ -119,6 +120,7 @@ FLOORS: dict[str, float] = {
     "cli_doctor": 9.7,
     "cli_hypotheses": 9.7,
     "cli_compare": 9.85,
+    "cli_gallery": 9.85,
     "cli_sweep": 9.8,
     "cli": 10,
 }
@@ -128,7 +130,15 @@ OWN_FLOOR_EACH = ("devices",)
 KEPT_IN = {
     "brian2": ("devices.brian",),
     "matplotlib": ("plotting",),
-    "click": ("cli", "cli_compare", "cli_hypotheses", "cli_model", "cli_results", "cli_sweep"),
+    "click": (
+        "cli",
+        "cli_compare",
+        "cli_gallery",
+        "cli_hypotheses",
+        "cli_model",
+        "cli_results",
+        "cli_sweep",
+    ),
     "torch": ("devices.arrays.torch_library",),
 }
 """Libraries, and the only modules that may import them."""

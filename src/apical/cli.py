@@ -53,6 +53,7 @@ ELSEWHERE = {
     "compare": "cli_compare",
     "doctor": "cli_doctor",
     "export": "cli_results",
+    "gallery": "cli_gallery",
     "hypotheses": "cli_hypotheses",
     "record": "cli_results",
     "report": "cli_results",

@@ -40,6 +40,10 @@ class DesignError(ApicalError, ValueError):
     """A sweep names what does not exist, or values that do not fit."""
 
 
+class ClaimError(ApicalError, AssertionError):
+    """A study does not find what it claims."""
+
+
 @contextmanager
 def ending_in_one_line() -> Iterator[None]:
     """Let a command end with exit code 2 and one line, where an error is ours or the system's."""

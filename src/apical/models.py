@@ -153,7 +153,7 @@ def load(name: str) -> Model:
             f"{path} is a study: it compares networks by a command of its own and is no model to "
             f"train; run 'python {path} --help'."
         )
-    module = _imported(path.resolve())
+    module = imported(path.resolve())
     build = getattr(module, "build", None)
     if not callable(build):
         raise WiringError(
@@ -163,7 +163,14 @@ def load(name: str) -> Model:
     return Model(path.resolve(), inspect.getdoc(module) or "", build, _options(path, build))
 
 
-def _imported(path: Path) -> ModuleType:
+def imported(path: Path) -> ModuleType:
+    """Return a script as a module, imported anew.
+
+    Raises
+    ------
+    WiringError
+        If it is no Python script.
+    """
     name = f"apical_model_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
