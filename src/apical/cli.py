@@ -49,6 +49,7 @@ def _exit_with(command: click.Command) -> None:
 
 ELSEWHERE = {
     "analyze": "cli_results",
+    "bench": "cli_bench",
     "check": "cli_check",
     "compare": "cli_compare",
     "doctor": "cli_doctor",

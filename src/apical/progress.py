@@ -104,6 +104,25 @@ class SweepProgress(_Bar):
         self._bar.update(self._task, completed=done, failed=f"{failed} failed" if failed else "")
 
 
+class BenchProgress(_Bar):
+    """Shows how many measurements are finished.
+
+    Parameters
+    ----------
+    total
+        Measurements in all.
+    shown
+        Whether to show anything.
+    """
+
+    def __init__(self, total: int, *, shown: bool = True) -> None:
+        super().__init__("measurements", "now", "measuring", total, shown, 0)
+
+    def update(self, done: int, now: str) -> None:
+        """Show how many measurements are finished, and what is measured now."""
+        self._bar.update(self._task, completed=done, now=now)
+
+
 def _console() -> Console:
     """Return where to show progress; without ipywidgets a notebook shows it as plain text."""
     if find_spec("ipywidgets") is None:

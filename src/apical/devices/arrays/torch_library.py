@@ -121,3 +121,8 @@ class TorchLibrary(Library):
 
     def softmax(self, drive: Tensor, out: Tensor) -> Call:
         return partial(torch.softmax, drive, dim=1, out=out)
+
+
+def peak_of_card() -> int:
+    """Return the most memory that tensors of this process took on the current CUDA card [bytes]."""
+    return int(torch.cuda.max_memory_allocated())
