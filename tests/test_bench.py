@@ -201,6 +201,11 @@ def test_bad_numbers_are_refused(wrong: str) -> None:
     assert "joined by commas" in str(run("--hidden", wrong).exception)
 
 
-def test_what_does_not_exist_is_refused_before_anything_is_measured() -> None:
+def test_what_cannot_be_had_is_refused_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "ask", lambda *_: pytest.fail("it was measured"))
+    (tmp_path / "file").touch()
+    assert isinstance(run("--out", str(tmp_path / "file" / "b")).exception, OSError)
     assert isinstance(run("--device", "warp").exception, DeviceError)
     assert isinstance(run("--dataset", "nothing").exception, DataError)

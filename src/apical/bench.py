@@ -218,11 +218,10 @@ def write(
     Parameters
     ----------
     folder
-        Where; it is made if it is not there.
+        Where; it is there already.
     rows, left_out, examination
         What was measured, what was not and why, and on what.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     about: dict[str, Any] = {
         "apical": __version__, "python": platform.python_version(),
         "machine": platform.machine(), "processors": os.cpu_count(),

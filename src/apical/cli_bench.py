@@ -61,9 +61,10 @@ def bench_command(
     names, left_out = chosen(examination, devices)
     datasets.load(dataset)  # if it cannot be had, that is said once, and now
     these = cases(names, hidden, batch, trials, dataset)
+    folder = out or _free()
+    folder.mkdir(parents=True, exist_ok=True)  # where it cannot be made, that too is said now
     with BenchProgress(len(these), shown=not quiet) as bar:
         rows = measure_all(these, bar.update)
-    folder = out or _free()
     write(folder, rows, left_out, examination)
     console = Console(highlight=False)
     console.print(_table(rows))
