@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from test_rate_models import script
 
-from apical import Block, cli, datasets, gallery, simulate
+from apical import Block, cli, datasets, gallery, simulate, studies
 from apical.errors import ClaimError, DataError, WiringError
 
 ROOT = Path(__file__).parents[1]
@@ -180,3 +180,10 @@ def test_readme_shows_every_script_as_it_says() -> None:
     for row, name in zip(rows, SCRIPTS, strict=True):
         said = gallery.markdown([gallery.entry(name)]).splitlines()[2].removesuffix(" |")
         assert row.startswith(said) and "NOT FOUND" not in row
+
+
+@pytest.mark.parametrize("text", ["", "0,a", "-1", "0,nan", "0,inf"])
+def test_sizes_that_are_none_are_refused(text: str) -> None:
+    assert studies.sizes("0,0.03,1e-1") == [0.0, 0.03, 0.1]
+    with pytest.raises(DataError, match="Sizes must be numbers of 0 or more"):
+        studies.sizes(text)

@@ -1,4 +1,4 @@
-"""Synapse-local dynamics of the update: momentum, RMSprop and Adam as equations of one synapse.
+"""Synapse-local dynamics of the update: momentum, RMSprop, Adam, GO-UP as equations of one synapse.
 
 Their state lives in the synapse, and they read nothing but the rule's own update, so a rule stays
 local under them.
@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from apical.errors import LocalityError
 from apical.expressions import names
 
-READS = frozenset({"update", "w"})
+NOISE = "xi"
+"""What a synapse draws anew at every update: a standard normal number of its own."""
+
+READS = frozenset({"update", "w", NOISE})
 """What dynamics may read besides their own state and parameters."""
 
 
@@ -26,7 +29,8 @@ class UpdateDynamics:
         Variables of the synapse and where they start [dimensionless].
     steps
         Variable and its new value for each, in order, in Brian2's grammar; ``update`` is what
-        the rule asks for.
+        the rule asks for, ``xi`` a standard normal number, drawn anew for each synapse and
+        update, the same wherever it is read in one update.
     change
         Change of the weight after these steps [dimensionless].
     parameters
@@ -57,6 +61,12 @@ class UpdateDynamics:
                     f"UpdateDynamics {self.name!r} uses {wrong}, which is neither its state nor a "
                     f"parameter; it knows {', '.join(sorted(known))}."
                 )
+
+    @property
+    def draws(self) -> bool:
+        """Whether the synapse draws random numbers."""
+        texts = [*(text for _, text in self.steps), self.change]
+        return any(NOISE in names(text) for text in texts)
 
 
 def momentum(mu: float = 0.9) -> UpdateDynamics:
@@ -139,4 +149,33 @@ def adam(
         "rate*m/(1 - p_1)/(sqrt(v/(1 - p_2)) + eps)",
         {"rate": rate, "beta_1": beta_1, "beta_2": beta_2, "eps": eps},
         source="Kingma & Ba 2015, arXiv:1412.6980, algorithm 1",
+    )
+
+
+def go_up(alpha: float, sigma: float) -> UpdateDynamics:
+    """Updates as an Ornstein-Uhlenbeck process, with noise of a fixed size: GO-UP, made local.
+
+    As written down, ``theta <- (1 - alpha)*theta + alpha*(theta - g + std(theta - g)*xi)``, where
+    g is the gradient and std that over a whole tensor, which no synapse knows. Here `sigma` stands
+    in its place; give each projection a rule with one of its own. What is left is
+    ``w <- w + alpha*(update + sigma*xi)``, descent with white noise.
+
+    Parameters
+    ----------
+    alpha
+        Size of a step [dimensionless]; give the rule itself ``eta=1``.
+    sigma
+        Standard deviation of the noise, in units of the update [dimensionless].
+
+    References
+    ----------
+    GO-UP, a note by Ryeongwoo Jang, who asks to be contacted before academic publication.
+    """
+    return UpdateDynamics(
+        "go_up",
+        {},
+        (),
+        "alpha*(update + sigma*xi)",
+        {"alpha": alpha, "sigma": sigma},
+        source="GO-UP, a note by Ryeongwoo Jang, with noise of a fixed size",
     )

@@ -6,7 +6,7 @@ from math import isfinite
 from numbers import Real
 from typing import Literal, get_args
 
-from apical.dynamics import UpdateDynamics
+from apical.dynamics import NOISE, UpdateDynamics
 from apical.errors import LocalityError
 from apical.expressions import FUNCTIONS, names, place
 
@@ -28,6 +28,7 @@ RESERVED = frozenset(
         "dt",
         "learning",
         "learned",
+        NOISE,
     }
     | {"N", "N_pre", "N_post", "lastupdate", "delay", "rand", "randn", "poisson", *FUNCTIONS}
 )

@@ -30,6 +30,20 @@ def numbers(text: str) -> list[int]:
         ) from None
 
 
+def sizes(text: str) -> list[float]:
+    """Return the numbers, 0 or more, of a text such as ``"0,0.03,0.1"``."""
+    try:
+        found = [float(part) for part in text.split(",")]
+        if all(0 <= size < float("inf") for size in found):
+            return found
+        raise ValueError("negative, infinite, or no number")
+    except ValueError:
+        raise DataError(
+            f"Sizes must be numbers of 0 or more joined by commas, got {text!r}; give for instance "
+            "0,0.03,0.1."
+        ) from None
+
+
 def folder(path: Path) -> Path:
     """Return a folder that a study may write into, made if it is not there."""
     path.mkdir(parents=True, exist_ok=True)

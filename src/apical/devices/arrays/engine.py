@@ -107,6 +107,8 @@ class ArraySimulator:
         check_block(self.network, block)
         for holder in self._holders.values():
             holder.begin(block.index)
+        for learner in self._learners:
+            learner.begin(self.network.seed, block.index)
         rng = np.random.default_rng(seeds.simulator_seed(self.network.seed, block.index))
         rows: dict[str, list[np.ndarray]] = {name: [] for name in self._record}
         traced = {f"{p.name}.{signal}": list[np.ndarray]() for p, signal in self._traces}

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from functools import partial, reduce
 from typing import Any
 
+import numpy as np
+
+from apical import seeds
 from apical.devices.arrays.library import Call, Library, Workspace
 from apical.devices.arrays.programs import Factor, Formula
 from apical.devices.arrays.stepping import Plan, Stepping
-from apical.dynamics import UpdateDynamics
+from apical.dynamics import NOISE, UpdateDynamics
 from apical.expressions import names_in
 from apical.projections import Projection
 from apical.rules import LearningRule
@@ -75,6 +78,12 @@ class Learner:
             dynamics = UpdateDynamics("alone", {}, (), text, rule.parameters)
         self._dynamics = dynamics
         self._stepping = Stepping(dynamics, library, room)
+        self._rng = np.random.default_rng(0)
+
+    def begin(self, seed: int, index: int) -> None:
+        """Begin with the random numbers of a block, from the seed of the network."""
+        if self._dynamics.draws:
+            self._rng = seeds.stream(seed, "update", self.projection.name, index)
 
     def initial_state(self) -> dict[str, Any]:
         """Return the variables of the dynamics, shape (n_pre, n_post), or () where all agree."""
@@ -175,8 +184,15 @@ class Learner:
                 values |= {k: v[strip] for k, v in state.items() if len(v.shape)}
                 part = [(x[:, strip], d) for x, d in pairs]
                 calls += self.update(values["w"], part, n_trials, update)
+            if self._dynamics.draws:
+                drawn = values[NOISE] = self._room(NOISE, tuple(values["w"].shape))
+                calls.append(partial(self._draw, drawn))
             calls += self._stepping.of_rows(plan, values)
         return plan, calls
+
+    def _draw(self, out: Any) -> None:
+        """Draw standard normal numbers."""
+        self._library.put(self._rng.standard_normal(tuple(out.shape), np.float32), out)
 
 
 class Outer:

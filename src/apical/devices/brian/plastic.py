@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from apical.dynamics import UpdateDynamics
+from apical.dynamics import NOISE, UpdateDynamics
 from apical.expressions import substituted
 from apical.projections import Projection
 from apical.rules import LearningRule
@@ -55,10 +55,12 @@ def _with_dynamics(
     start.
     """
     lines, known = [f"update = {rule.update}"], dict[str, str]()
+    lines += ["_drawn = randn()"] * dynamics.draws
     for name, text in dynamics.steps:
-        lines.append(f"_next_{name} = {substituted(text, known)}")
+        lines.append(f"_next_{name} = {substituted(text, known | {NOISE: '_drawn'})}")
         known[name] = f"_next_{name}"
-    lines.append(_held(projection, f"{factor}*({substituted(dynamics.change, known)})"))
+    change = substituted(dynamics.change, known | {NOISE: "_drawn"})
+    lines.append(_held(projection, f"{factor}*({change})"))
     lines.append(f"_learns = int({factor} != 0)")
     lines += [f"{name} = _learns*{after} + (1 - _learns)*{name}" for name, after in known.items()]
     return "\n".join(lines)
@@ -94,5 +96,7 @@ def of_synapse(projection: Projection) -> list[str]:
 
 
 def draws(projection: Projection) -> bool:
-    """Say whether a synapse throws dice, for spikes that fail or for levels."""
-    return projection.release < 1 or (projection.rule is not None and bool(projection.levels))
+    """Say whether a synapse throws dice, for spikes that fail, for levels or for its update."""
+    rule = projection.rule
+    noisy = rule is not None and rule.dynamics is not None and rule.dynamics.draws
+    return noisy or projection.release < 1 or (rule is not None and bool(projection.levels))
