@@ -187,3 +187,15 @@ def test_sizes_that_are_none_are_refused(text: str) -> None:
     assert studies.sizes("0,0.03,1e-1") == [0.0, 0.03, 0.1]
     with pytest.raises(DataError, match="Sizes must be numbers of 0 or more"):
         studies.sizes(text)
+
+
+def test_noise_study_writes_its_table_and_figure(tmp_path: Path) -> None:
+    arguments = ["--dataset", "digits", "--hidden", "10", "--epochs", "1"]
+    arguments += ["--seed", "0,1", "--sigmas"]
+    study = script("Jang_go_up")
+    result = CliRunner().invoke(study.main, [*arguments, "0,0.1,1", "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert len((tmp_path / "errors.csv").read_text().splitlines()) == 1 + 3 * 3 * 2
+    assert (tmp_path / "errors.png").stat().st_size > 10_000
+    result = CliRunner().invoke(study.main, [*arguments, "0", "--out", str(tmp_path)])
+    assert result.exit_code == 2 and "above 0" in result.output
