@@ -27,7 +27,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest -n auto --dist worksteal --durations 10
+	$(BIN)/python -m pytest -n auto --dist worksteal --durations 25
 
 test-all: lint
 	$(BIN)/python -m pytest -n auto --dist worksteal --durations 10 -m ""

@@ -116,7 +116,6 @@ ALWAYS = (
     "regular-trial",
     "poisson-feedback",
     "escape-spike",
-    "latency-spike",
     "latency-feedback",
     "layerwise-trial",
     "indirect-feedback",

@@ -186,7 +186,7 @@ def test_metrics_know_their_rule_and_population() -> None:
     assert tables.measured(some_metrics(), {})["rule"].tolist() == [""] * 4
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_benchmark_measures_every_format() -> None:
     script = Path(__file__).parent.parent / "benchmarks" / "export.py"
     done = subprocess.run(

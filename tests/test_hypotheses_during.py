@@ -72,7 +72,7 @@ def test_feedback_is_redrawn_so_often_and_the_output_still_hears_its_class(data:
     assert all(np.abs(w).max() <= 5**-0.5 for w in seen)
 
 
-@pytest.mark.parametrize("device", ["array", "runtime"])
+@pytest.mark.parametrize("device", ["array", pytest.param("runtime", marks=pytest.mark.thorough)])
 def test_blocks_of_any_size_are_interrupted_at_the_same_trials(device: str, data: Dataset) -> None:
     network = rates(sizes=SIZES) if device == "array" else small(hidden=(5,))
     if device == "runtime":

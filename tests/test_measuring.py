@@ -27,7 +27,7 @@ SPIKING, RATES = str(MODELS / "spiking_dfa.py"), str(MODELS / "Nokland_2016_mnis
 DEVICES = [
     ("spiking", "runtime"),
     ("rates", "array"),
-    pytest.param("rates", "runtime", marks=pytest.mark.slow),
+    pytest.param("rates", "runtime", marks=pytest.mark.thorough),
 ]
 
 

@@ -67,7 +67,7 @@ def test_nothing_moves_with_learning_off(device: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "device", ["runtime", pytest.param("cpp_standalone", marks=pytest.mark.slow)]
+    "device", ["runtime", pytest.param("cpp_standalone", marks=pytest.mark.thorough)]
 )
 def test_without_noise_the_devices_agree(device: str) -> None:
     rule = rules.three_factor(dynamics=dynamics.go_up(0.2, 0.0))

@@ -88,8 +88,19 @@ def test_stored_metadata_name_no_machine(path: Path) -> None:
     assert path.stat().st_size < LARGEST
 
 
+LONG = ("compare_with_recordings", "delay_and_noise", "does_dales_law_hurt")
+"""Notebooks that compile spiking networks, or need a minute: for `make test-all`."""
+
+
 @pytest.mark.slow
-@every_notebook
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=pytest.mark.thorough if path.stem in LONG else ())
+        for path in NOTEBOOKS
+    ],
+    ids=lambda path: path.stem,
+)
 def test_notebook_runs(path: Path, tmp_path: Path) -> None:
     notebook = read(path)
     for cell in notebook.cells:

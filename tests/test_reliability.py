@@ -219,7 +219,7 @@ def test_run_killed_while_compiling_ends_with_the_same_bits(
     assert_same_results(tmp_path / "run", expected)
 
 
-@pytest.mark.parametrize("whom", ["process", "group"])
+@pytest.mark.parametrize("whom", [pytest.param("process", marks=pytest.mark.thorough), "group"])
 def test_ctrl_c_stops_behind_a_checkpoint(
     whom: str, tmp_path: Path, environment: dict[str, str], whole: Callable[[str], Path]
 ) -> None:
@@ -240,7 +240,7 @@ def test_ctrl_c_stops_behind_a_checkpoint(
     assert_same_results(out, expected)
 
 
-@pytest.mark.parametrize("whom", ["process", "group"])
+@pytest.mark.parametrize("whom", [pytest.param("process", marks=pytest.mark.thorough), "group"])
 def test_ctrl_c_while_compiling_stops_with_the_resume_command(
     whom: str, tmp_path: Path, environment: dict[str, str], whole: Callable[[str], Path]
 ) -> None:
@@ -308,8 +308,10 @@ def test_directory_in_use_by_a_live_run(
     run = command("trial", tmp_path)
     process = start(run, tmp_path, environment)
     wait(process, (tmp_path / "run" / "config.json").exists)
+    os.kill(process.pid, signal.SIGSTOP)  # alive, and not over before the others have begun
     for second in (run, RESUME):
         refused(finish(start(second, tmp_path, environment), 2), "in use by a live run")
+    os.kill(process.pid, signal.SIGCONT)
     finish(process)
     assert_same_results(tmp_path / "run", whole("trial"))
 

@@ -17,7 +17,13 @@ WIRINGS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", WIRINGS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ("fa", "ifa") else pytest.mark.thorough)
+        for name in WIRINGS
+    ],
+)
 def test_every_wiring_learns_digits(name: str) -> None:
     data = datasets.load("digits")
     build = models.load("spiking_deep").build
