@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUNS := runs/demo
+# As many processes test as there are cores: threads of BLAS in each would wait for one another.
+PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 .PHONY: demo test test-all test-fast lint clean help
 
@@ -27,13 +29,13 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest -n auto --dist worksteal --durations 25
+	$(PYTEST) --dist worksteal --durations 25
 
 test-all: lint
-	$(BIN)/python -m pytest -n auto --dist worksteal --durations 10 -m ""
+	$(PYTEST) --dist worksteal --durations 10 -m ""
 
 test-fast: lint
-	$(BIN)/python -m pytest -n auto -m "not slow and not thorough"
+	$(PYTEST) -m "not slow and not thorough"
 
 clean:
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache
