@@ -1,6 +1,6 @@
 """What hypotheses share: which synapses bring the error, and how to change them alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,16 +34,21 @@ def feedback_onto_hidden(network: Network, hypothesis: str) -> tuple[Projection,
     return onto
 
 
+def with_projections(
+    network: Network, chosen: Iterable[Projection], change: Callable[[Projection], Projection]
+) -> Network:
+    """Return the network with the projections that are chosen, by their names, changed."""
+    names = {p.name for p in chosen}
+    return network.altered(projection=lambda p: change(p) if p.name in names else p)
+
+
 def with_weights(
     network: Network,
-    chosen: tuple[Projection, ...],
+    chosen: Iterable[Projection],
     weights: Callable[[WeightSource], WeightSource],
 ) -> Network:
     """Return the network with other weight sources for the projections that are chosen."""
-    names = {p.name for p in chosen}
-    return network.altered(
-        projection=lambda p: replace(p, weights=weights(p.weights)) if p.name in names else p
-    )
+    return with_projections(network, chosen, lambda p: replace(p, weights=weights(p.weights)))
 
 
 def hidden_hearers(network: Network, hypothesis: str) -> tuple[Population, ...]:

@@ -14,6 +14,7 @@ from apical.hypotheses.changes import (
     hidden_hearers,
     on_wires,
     with_error,
+    with_projections,
     with_weights,
 )
 from apical.network import Network
@@ -273,10 +274,8 @@ def unsigned_error(network: Network, *, keeps: Half | None = "size") -> Network:
         return with_weights(network, heard, lambda source: _one_sided(source, keeps))
     if judge.keeps not in (None, keeps):
         raise _kept_already(judge.keeps, keeps)
-    names = {p.name for p in heard}
-    return _with_rate_error(network, keeps=keeps).altered(
-        projection=lambda p: replace(p, carries={"teach": "told"}) if p.name in names else p
-    )
+    told = _with_rate_error(network, keeps=keeps)
+    return with_projections(told, heard, lambda p: replace(p, carries={"teach": "told"}))
 
 
 def _one_sided(source: WeightSource, keeps: Half) -> WeightSource:

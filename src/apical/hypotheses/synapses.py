@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from apical.errors import WiringError
+from apical.hypotheses.changes import with_projections
 from apical.network import Network
 from apical.projections import Projection
 from apical.restraints import Levels
@@ -45,7 +46,7 @@ def dale(network: Network, *, inhibitory: float = 0.2) -> Network:
             "Hypothesis 'dale' needs a share of inhibitory neurons from 0 to 1, got "
             f"{inhibitory!r}."
         )
-    return _forward_with(network, inhibitory=inhibitory)
+    return with_projections(network, network.forward, lambda p: replace(p, inhibitory=inhibitory))
 
 
 def missing_synapses(network: Network, *, share: float) -> Network:
@@ -78,7 +79,7 @@ def missing_synapses(network: Network, *, share: float) -> Network:
     if share == 0:
         return network.altered()
     _refuse("missing_synapses", chosen, "lacks synapses", lambda p: bool(p.missing))
-    return _forward_with(network, missing=share)
+    return with_projections(network, chosen, lambda p: replace(p, missing=share))
 
 
 def weights_of_bits(network: Network, *, bits: int | None, largest: float = 1.0) -> Network:
@@ -117,7 +118,7 @@ def weights_of_bits(network: Network, *, bits: int | None, largest: float = 1.0)
         )
     _refuse("weights_of_bits", chosen, "has levels", lambda p: p.levels is not None)
     levels = Levels(bits, largest)
-    return network.altered(projection=lambda p: replace(p, levels=levels) if p.rule else p)
+    return with_projections(network, chosen, lambda p: replace(p, levels=levels))
 
 
 def failing_synapses(network: Network, *, release: float) -> Network:
@@ -161,7 +162,7 @@ def failing_synapses(network: Network, *, release: float) -> Network:
         lambda p: p.name in relays,
     )  # fmt: skip
     _refuse("failing_synapses", chosen, "has synapses that fail", lambda p: p.release < 1)
-    return _forward_with(network, release=release)
+    return with_projections(network, chosen, lambda p: replace(p, release=release))
 
 
 def _forward(network: Network, hypothesis: str) -> list[Projection]:
@@ -171,14 +172,6 @@ def _forward(network: Network, hypothesis: str) -> list[Projection]:
             "none; connect populations first."
         )
     return network.forward
-
-
-def _forward_with(network: Network, **changes: object) -> Network:
-    """Return the network with other properties of its forward projections."""
-    names = {p.name for p in network.forward}
-    return network.altered(
-        projection=lambda p: replace(p, **changes) if p.name in names else p  # type: ignore[arg-type]
-    )
 
 
 def _refuse(

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from apical.error_neurons import Error
 from apical.errors import WiringError
-from apical.hypotheses.changes import feedback_onto_hidden, with_error
+from apical.hypotheses.changes import feedback_onto_hidden, with_error, with_projections
 from apical.network import Network
 from apical.populations import INFINITE, LIF, Population, Stimulus
 from apical.projections import Projection
@@ -56,7 +56,6 @@ def delayed_feedback(network: Network, *, delay: float) -> Network:
             f"{network.feedback.relays[0].name!r} is as late as activity is; use "
             "feedback.indirect(..., relay='random')."
         )
-    names = {p.name for p in chosen}
     longest = max(p.delay for p in chosen) + delay
     if longest >= network.trial:
         raise WiringError(
@@ -65,9 +64,7 @@ def delayed_feedback(network: Network, *, delay: float) -> Network:
         )
     if not delay:
         return network
-    return network.altered(
-        projection=lambda p: replace(p, delay=p.delay + delay) if p.name in names else p
-    )
+    return with_projections(network, chosen, lambda p: replace(p, delay=p.delay + delay))
 
 
 def _check_time(network: Network, hypothesis: str, delay: float) -> None:
