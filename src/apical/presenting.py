@@ -58,15 +58,8 @@ def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.n
     for start, end in pairwise(sorted({0, *moments, len(block)})):
         if start in moments:
             _act(simulator, moments[start])
-        part = slice(start, end)
-        piece = Block(
-            block.values[part],
-            None if block.labels is None else block.labels[part],
-            block.learning[part],
-            block.index + start * _APART,
-            None if block.targets is None else block.targets[part],
-        )
-        counts.append(simulator.run(piece).counts)
+        part = block.part(slice(start, end), block.index + start * _APART)
+        counts.append(simulator.run(part).counts)
     if len(counts) == 1:
         return counts[0]
     return {name: np.concatenate([part[name] for part in counts]) for name in counts[0]}

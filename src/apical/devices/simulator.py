@@ -74,18 +74,19 @@ class Block:
             return self.targets
         return np.eye(n_outputs)[self.labels]
 
+    def part(self, trials: slice, index: int) -> "Block":
+        """Return some of its trials as a block of that index."""
+        return Block(
+            self.values[trials],
+            None if self.labels is None else self.labels[trials],
+            self.learning[trials],
+            index,
+            None if self.targets is None else self.targets[trials],
+        )
+
     def parts(self, size: int) -> list["Block"]:
         """Return the block as consecutive blocks of at most `size` trials."""
-        return [
-            Block(
-                self.values[part],
-                None if self.labels is None else self.labels[part],
-                self.learning[part],
-                self.index,
-                None if self.targets is None else self.targets[part],
-            )
-            for part in self.slices(size)
-        ]
+        return [self.part(trials, self.index) for trials in self.slices(size)]
 
 
 @dataclass(frozen=True)
