@@ -209,12 +209,12 @@ def test_run_killed_while_compiling_ends_with_the_same_bits(
         )
 
         def compiling(before: int = begun) -> bool:
-            return len(list(programs.glob(".new-*/all_headers.h"))) > before
+            return len(list(programs.glob(".new-*/all_code.cc"))) > before
 
         wait(process, compiling)
         time.sleep(rng.uniform(0, 1.5))
         kill(process)
-        begun = len(list(programs.glob(".new-*/all_headers.h")))
+        begun = len(list(programs.glob(".new-*/all_code.cc")))
     finish(start(RESUME, tmp_path, cold))
     assert_same_results(tmp_path / "run", expected)
 
@@ -246,7 +246,7 @@ def test_ctrl_c_while_compiling_stops_with_the_resume_command(
 ) -> None:
     cold = {**environment, "APICAL_CACHE_DIR": str(tmp_path / "cold")}
     process = start(command("trial", tmp_path), tmp_path, cold)
-    wait(process, lambda: bool(list((tmp_path / "cold").glob("programs/.new-*/all_headers.h"))))
+    wait(process, lambda: bool(list((tmp_path / "cold").glob("programs/.new-*/all_code.cc"))))
     time.sleep(0.5)
     (os.kill if whom == "process" else os.killpg)(process.pid, signal.SIGINT)
     text, _ = finish(process, 130)

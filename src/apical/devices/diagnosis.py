@@ -166,9 +166,10 @@ def _devices(
         Diagnosis("runtime", "cython", (*brian, *_named("Cython"), *compiler), lacks),
         _with_brian(_compile_cython),
     )
-    lacks = (*_brian(), *_compiler(cxx), *_make(), *_cache())
+    lacks = (*_brian(), *_compiler(cxx), *_cache())
     yield Diagnosis("cpp_standalone", "", (*brian, *compiler), lacks), _with_brian(_compile_cpp)
-    yield _cuda_standalone(kit, cards, (*_compiler(cxx), *_no_card(cards, problem))), None
+    more = (*_compiler(cxx), *_make(), *_no_card(cards, problem))
+    yield _cuda_standalone(kit, cards, more), None
     yield _genn((*_compiler(cxx),)), None
 
 
@@ -246,8 +247,7 @@ def _compiler(cxx: Answer) -> Iterator[Lack]:
 
 def _make() -> Iterator[Lack]:
     path = shutil.which("make")
-    problem = ask([path, "--version"]).problem if path else "make is not on the PATH"
-    if problem:
+    if problem := ask([path, "--version"]).problem if path else "make is not on the PATH":
         yield Lack(problem, "apt install make")
 
 

@@ -2,11 +2,13 @@
 
 import hashlib
 import platform
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,16 +24,10 @@ FLAGS = (
     # Where there are vectors of 512 bits, compilers use half of them unless told to.
     *(("-mprefer-vector-width=512",) if platform.machine() == "x86_64" else ()),
 )
-_HEADERS = (
-    "objects.h",
-    "brianlib/common_math.h",
-    "brianlib/stdint_compat.h",
-    "cmath",
-    "ctime",
-    "iostream",
-    "fstream",
-    "climits",
-)
+_INCLUDED = re.compile(r"\s*#\s*include\s*([<\"].+[>\"])")
+_CALLED = re.compile(r"^void (\w+)\(\)", re.MULTILINE)
+_FRAME_FLAGS = (*FLAGS, "-O1")
+"""For what is not run in every time step: half the time to compile it."""
 
 
 def scratch(prefix: str) -> Path:
@@ -124,35 +120,38 @@ def _fingerprint(project: Path, compiler_path: str) -> str:
 
 
 def _compile(project: Path, compiler_path: str, jobs: int) -> None:
-    header = project / "all_headers.h"
-    header.write_text(
-        "".join(
-            f'#include "{name}"\n'
-            if name.startswith(("objects", "brianlib"))
-            else f"#include <{name}>\n"
-            for name in _HEADERS
-        )
-    )
-    flags = ["-c", *FLAGS, "-I."]
-    # Most of a file's compile time is headers, the same for all: they are compiled once.
-    _call(
-        [compiler_path, *flags, "-x", "c++-header", header.name, "-o", f"{header.name}.gch"],
-        project,
-    )
-    _call(
-        [
-            "make",
-            f"-j{jobs}",
-            "main",
-            f"CXX={compiler_path}",
-            "DEPS=",
-            "LFLAGS=",
-            f"OPTIMISATIONS={' '.join(flags)} -include {header.name}",
-        ],
-        project,
-    )
-    for leftover in [*project.rglob("*.o"), *project.rglob("*.gch")]:
+    """Compile a program as two files, since most of what a small one takes is headers."""
+    objects = sorted(project.glob("code_objects/*.cpp"))
+    frame = sorted({*project.rglob("*.cpp")} - {*objects})
+    included = "".join(f'#include "{file.relative_to(project)}"\n' for file in frame)
+    (project / "all_code.cc").write_text(_as_one(objects))
+    (project / "all_frame.cc").write_text(included)
+    # The frame holds templates that code objects have too: the linker takes the first it meets.
+    parts = [("all_code", FLAGS), ("all_frame", _FRAME_FLAGS)]
+    calls = [
+        [compiler_path, "-c", *flags, "-I.", f"{name}.cc", "-o", f"{name}.o"]
+        for name, flags in parts
+    ]
+    with ThreadPoolExecutor(min(jobs, len(calls))) as pool:
+        list(pool.map(lambda call: _call(call, project), calls))
+    _call([compiler_path, *(f"{name}.o" for name, _ in parts), "-o", "main"], project)
+    for leftover in project.glob("*.o"):
         leftover.unlink()
+
+
+def _as_one(objects: Sequence[Path]) -> str:
+    """Return code objects as one source; what each defines for itself has its own namespace."""
+    includes: dict[str, None] = {}
+    codes = []
+    for k, path in enumerate(objects):
+        lines = path.read_text().splitlines()
+        includes |= dict.fromkeys(found for line in lines for found in _INCLUDED.findall(line))
+        code = "\n".join(line for line in lines if not _INCLUDED.match(line))
+        codes.append(f"namespace object_{k} {{ namespace {{\n{code}\n}} }}\n")
+        codes += [f"void {name}() {{ object_{k}::{name}(); }}\n" for name in _CALLED.findall(code)]
+    # An include may have stood where only some processors have the header.
+    heads = [f"#if __has_include({it})\n#include {it}\n#endif\n" for it in includes]
+    return "".join([*heads, *codes])
 
 
 def call_apart(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
