@@ -13,6 +13,9 @@ from apical.expressions import names
 NOISE = "xi"
 """What a synapse draws anew at every update: a standard normal number of its own."""
 
+SPREAD = "spread"
+"""The standard deviation over all synapses of a projection, in dynamics that ask for one."""
+
 READS = frozenset({"update", "w", NOISE})
 """What dynamics may read besides their own state and parameters."""
 
@@ -37,11 +40,16 @@ class UpdateDynamics:
         Value of each free number [dimensionless].
     source
         Where the equations come from.
+    spread
+        Expression of ``w``, ``update`` and `parameters` whose standard deviation over all synapses
+        of the projection the others may read as ``spread``. No synapse knows that: with it the
+        dynamics are not local, `apical.check` says so, and only device ``array`` runs them, as it
+        does backpropagation. Empty: there is none.
 
     Raises
     ------
     LocalityError
-        If an expression reads what the synapse does not hold.
+        If an expression reads what the synapse does not hold, and `spread` does not provide.
     """
 
     name: str
@@ -50,10 +58,20 @@ class UpdateDynamics:
     change: str
     parameters: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
+    spread: str = ""
 
     def __post_init__(self) -> None:
-        known = READS | set(self.state) | set(self.parameters)
-        for variable, text in (*self.steps, ("", self.change)):
+        own = {*self.state, *self.parameters}
+        if self.spread and SPREAD in own:
+            raise LocalityError(
+                f"UpdateDynamics {self.name!r} has a standard deviation to be read as {SPREAD!r}, "
+                "and a variable or parameter of that name; rename the latter."
+            )
+        known = READS | own | ({SPREAD} if self.spread else set())
+        texts = [(text, known, name) for name, text in (*self.steps, ("", self.change))]
+        if self.spread:
+            texts.append((self.spread, {"w", "update", *self.parameters}, ""))
+        for text, known, variable in texts:
             strangers = sorted(names(text) - known)
             if strangers or (variable and variable not in self.state):
                 wrong = ", ".join(map(repr, strangers)) or repr(variable)
@@ -155,10 +173,10 @@ def adam(
 def go_up(alpha: float, sigma: float) -> UpdateDynamics:
     """Updates as an Ornstein-Uhlenbeck process, with noise of a fixed size: GO-UP, made local.
 
-    As written down, ``theta <- (1 - alpha)*theta + alpha*(theta - g + std(theta - g)*xi)``, where
-    g is the gradient and std that over a whole tensor, which no synapse knows. Here `sigma` stands
-    in its place; give each projection a rule with one of its own. What is left is
-    ``w <- w + alpha*(update + sigma*xi)``, descent with white noise.
+    As written down (`go_up_global`), the size of the noise is a standard deviation over a whole
+    tensor, which no synapse knows. Here `sigma` stands in its place; give each projection a rule
+    with one of its own. What is left is ``w <- w + alpha*(update + sigma*xi)``, descent with white
+    noise.
 
     Parameters
     ----------
@@ -178,4 +196,37 @@ def go_up(alpha: float, sigma: float) -> UpdateDynamics:
         "alpha*(update + sigma*xi)",
         {"alpha": alpha, "sigma": sigma},
         source="GO-UP, a note by Ryeongwoo Jang, with noise of a fixed size",
+    )
+
+
+def go_up_global(alpha: float) -> UpdateDynamics:
+    """Updates as an Ornstein-Uhlenbeck process, with noise as large as weights are: GO-UP.
+
+    ``theta <- (1 - alpha)*theta + alpha*(theta - g + std(theta - g)*xi)``, where g is the gradient,
+    xi standard normal, and std the standard deviation over the whole tensor, here all synapses of
+    a projection. The pull back to 0 and what is added to it cancel, so this is
+    ``w <- w + alpha*(update + std(w + update)*xi)``: where there is no gradient, each update
+    makes the weights wider by the factor ``sqrt(1 + alpha*alpha)``, and n updates need
+    ``alpha*alpha*n/2`` to be small.
+
+    Not local: std is a number of all synapses, which no synapse knows and no broadcast brings unless
+    somebody reads them all. Only device ``array`` runs it; `go_up` is the local form.
+
+    Parameters
+    ----------
+    alpha
+        Size of a step [dimensionless]; give the rule itself ``eta=1``.
+
+    References
+    ----------
+    GO-UP, a note by Ryeongwoo Jang, who asks to be contacted before academic publication.
+    """
+    return UpdateDynamics(
+        "go_up_global",
+        {},
+        (),
+        "alpha*(update + spread*xi)",
+        {"alpha": alpha},
+        source="GO-UP, a note by Ryeongwoo Jang",
+        spread="w + update",
     )

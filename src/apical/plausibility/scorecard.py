@@ -59,9 +59,10 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
     network
         What to audit.
     transport
-        Whether feedback may be declared to be forward weights, or their signs, read backwards
-        (`apical.feedback.transposed`, `apical.hypotheses.sign_concordant`), for a comparison with
-        backpropagation.
+        Whether what is declared not to be local may be used, for a comparison: feedback that is
+        forward weights, or their signs, read backwards (`apical.feedback.transposed`,
+        `apical.hypotheses.sign_concordant`), and updates that read a standard deviation over all
+        synapses (`apical.dynamics.go_up_global`).
 
     Raises
     ------
@@ -71,9 +72,13 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
         As in `audit`.
     """
     card = audit(network)
-    declared = {p.name for p in network.projections if isinstance(p.weights, ReadBackwards)}
-    allowed = declared if transport else set()
-    faults = [f"{f.subject}: {f.reason}" for f in card.faults if f.subject not in allowed]
+    read = {p.name for p in network.projections if isinstance(p.weights, ReadBackwards)}
+    wide = {p.name for p in network.plastic if p.rule and p.rule.dynamics and p.rule.dynamics.spread}
+    faults = [
+        f"{f.subject}: {f.reason}"
+        for f in card.faults
+        if not (transport and f.subject in (wide if f.aspect == "global quantities" else read))
+    ]
     if faults:
         raise LocalityError("Not biologically plausible: " + "; ".join(faults) + ".")
     return card

@@ -83,6 +83,7 @@ def global_quantities(network: Network, training: Training) -> Iterator[Finding]
         if isinstance(population, Rate) and population.is_softmax:
             reason = "activity is divided by the sum over the population (softmax)"
             yield Finding(population.name, "global quantities", "broadcast", reason)
+    yield from _spreads(network)
     stimulus = network.stimulus
     if getattr(stimulus.encoder, "total", 0):
         reason = "each stimulus is divided by the sum of its values, by whoever shows it"
@@ -99,6 +100,19 @@ def global_quantities(network: Network, training: Training) -> Iterator[Finding]
             "and all are told when to change"
         )
         yield Finding(NETWORK, "global quantities", "broadcast", reason)
+
+
+def _spreads(network: Network) -> Iterator[Finding]:
+    """Yield what updates read of all synapses of a projection."""
+    for projection in network.plastic:
+        dynamics = projection.rule.dynamics if projection.rule else None
+        if dynamics and dynamics.spread:
+            reason = (
+                f"{dynamics.name} reads the standard deviation of {dynamics.spread} over all "
+                f"{projection.pre.size * projection.post.size} synapses, which nobody could read "
+                "and tell each of them"
+            )
+            yield Finding(projection.name, "global quantities", "not local", reason)
 
 
 def precision(network: Network, dtype: str) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from apical.devices.arrays.library import Call, Library, Workspace
 from apical.devices.arrays.programs import Factor, Formula
 from apical.devices.arrays.stepping import Plan, Stepping
 from apical.dynamics import NOISE, UpdateDynamics
-from apical.expressions import names_in
+from apical.expressions import names_in, parse
 from apical.projections import Projection
 from apical.rules import LearningRule
 from apical.terms import Term, compiled, terms
@@ -78,6 +78,8 @@ class Learner:
             dynamics = UpdateDynamics("alone", {}, (), text, rule.parameters)
         self._dynamics = dynamics
         self._stepping = Stepping(dynamics, library, room)
+        text = dynamics.spread
+        self._wide = Formula(parse(text), library, room, dynamics.parameters) if text else None
         self._rng = np.random.default_rng(0)
 
     def begin(self, seed: int, index: int) -> None:
@@ -176,19 +178,35 @@ class Learner:
         if self._in_place and not self._alone:
             return None, []
         plan = self._stepping.begun(state, factor)
-        calls = self._stepping.of_all(plan, state)
+        whole, calls = self._measured(w, pairs, n_trials) if self._wide else (None, [])
+        calls += self._stepping.of_all(plan, state)
         for strip in strips(self.shape, n_trials):
             values = {"w": w[strip]}
             if not self._in_place:
-                update = values["update"] = self._room("update", tuple(values["w"].shape))
                 values |= {k: v[strip] for k, v in state.items() if len(v.shape)}
-                part = [(x[:, strip], d) for x, d in pairs]
-                calls += self.update(values["w"], part, n_trials, update)
+                if whole is not None:
+                    values["update"] = whole[strip]
+                else:
+                    update = values["update"] = self._room("update", tuple(values["w"].shape))
+                    part = [(x[:, strip], d) for x, d in pairs]
+                    calls += self.update(values["w"], part, n_trials, update)
             if self._dynamics.draws:
                 drawn = values[NOISE] = self._room(NOISE, tuple(values["w"].shape))
                 calls.append(partial(self._draw, drawn))
             calls += self._stepping.of_rows(plan, values)
         return plan, calls
+
+    def _measured(self, w: Any, pairs: Pairs, n_trials: int) -> tuple[Any, list[Call]]:
+        """Return the update of all rows, and the calls that make it and tell how wide it is."""
+        assert self._wide is not None
+        whole = self._room("whole update", self.shape)
+        calls = self.update(w, pairs, n_trials, whole)
+        wide, more = self._wide.bound({"w": w, "update": whole}, "wide", self.shape)
+
+        def measure() -> None:
+            self._stepping.spread = float(np.std(self._library.back(wide), dtype=np.float64))
+
+        return whole, [*calls, *more, measure]
 
     def _draw(self, out: Any) -> None:
         """Draw standard normal numbers."""

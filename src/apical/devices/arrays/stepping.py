@@ -8,7 +8,7 @@ from typing import Any
 
 from apical.devices.arrays.library import Call, Library, Workspace
 from apical.devices.arrays.programs import Program
-from apical.dynamics import UpdateDynamics
+from apical.dynamics import SPREAD, UpdateDynamics
 from apical.expressions import names, parse
 from apical.terms import compiled
 
@@ -49,7 +49,10 @@ class Stepping:
         self._copy = library.operations[ast.UAdd]
         self.shared = _shared(dynamics)
         """Variables that hang on no signal, so that all synapses agree on them."""
+        self.spread = 0.0
+        """Standard deviation over all synapses, where the dynamics read one; set before `of_all`."""
         known = {*dynamics.parameters, *self.shared, LEARNING.id}
+        known |= {SPREAD} if dynamics.spread else set()
         steps = [(name, parse(text)) for name, text in dynamics.steps]
         self._numbers = {
             name: compiled(node, library.operations) for name, node in steps if name in self.shared
@@ -95,10 +98,11 @@ class Stepping:
     def _known(self, state: Mapping[str, Any], factor: float) -> dict[str, Any]:
         """Return the values that are the same for all synapses."""
         shared = {name: state[name] for name in self.shared}
-        return {**self._dynamics.parameters, LEARNING.id: factor, **shared}
+        found = {**self._dynamics.parameters, LEARNING.id: factor, **shared}
+        return found | ({SPREAD: self.spread} if self._dynamics.spread else {})
 
     def of_all(self, plan: Plan, state: Mapping[str, Any]) -> list[Call]:
-        """Return the calls that step what all synapses share, and the numbers that follow.
+        """Return the calls that step what all synapses share, and the numbers that follow from it.
 
         Parameters
         ----------
@@ -118,7 +122,7 @@ class Stepping:
             for name in self.shared:
                 state[name][...] = numbers[name]
 
-        return [step] if self.shared else []
+        return [step] if self.shared or self._dynamics.spread else []
 
     def of_rows(self, plan: Plan, values: Mapping[str, Any]) -> list[Call]:
         """Return the calls that step the variables and the weights of some rows, in place.
