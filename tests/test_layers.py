@@ -38,6 +38,7 @@ FLOORS: dict[str, float] = {
     "restraints": 2,
     "rates": 2.5,
     "relays": 2.5,
+    "rewards": 2.5,
     "error_neurons": 2.5,
     "weights": 2.5,
     "projections": 3,

@@ -29,6 +29,7 @@ from apical.projections import Projection as Projection
 from apical.rates import Bias as Bias
 from apical.rates import Rate as Rate
 from apical.relays import Relay as Relay
+from apical.rewards import Reward as Reward
 from apical.rules import LearningRule as LearningRule
 from apical.training import evaluate as evaluate
 from apical.training import train as train

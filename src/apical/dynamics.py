@@ -67,7 +67,7 @@ class UpdateDynamics:
                 f"UpdateDynamics {self.name!r} has a standard deviation to be read as {SPREAD!r}, "
                 "and a variable or parameter of that name; rename the latter."
             )
-        known = READS | own | ({SPREAD} if self.spread else set())
+        known: set[str] = {*READS, *own, *([SPREAD] if self.spread else [])}
         texts = [(text, known, name) for name, text in (*self.steps, ("", self.change))]
         if self.spread:
             texts.append((self.spread, {"w", "update", *self.parameters}, ""))
@@ -209,8 +209,8 @@ def go_up_global(alpha: float) -> UpdateDynamics:
     makes the weights wider by the factor ``sqrt(1 + alpha*alpha)``, and n updates need
     ``alpha*alpha*n/2`` to be small.
 
-    Not local: std is a number of all synapses, which no synapse knows and no broadcast brings unless
-    somebody reads them all. Only device ``array`` runs it; `go_up` is the local form.
+    Not local: std is a number of all synapses, which no synapse knows, and no broadcast brings
+    unless somebody reads them all. Only device ``array`` runs it; `go_up` is the local form.
 
     Parameters
     ----------

@@ -11,12 +11,18 @@ from apical.populations import INFINITE, NeuronModel, Population
 Half = Literal["size", "surplus", "lack"]
 """What is left of a signed error: its size, or what its positive or its negative part says."""
 
-HALVES: Mapping[Half, str] = {
+HALVES: Mapping[str, str] = {
     "size": "abs(x)",
     "surplus": "(x - abs(x))/2",
     "lack": "(x + abs(x))/2",
 }
 """The same as expressions of an error ``x``, which is negative where a class does too much."""
+
+Kept = Half | Literal["square"]
+"""What error neurons may tell of a signed error: a part of it, or half of its square."""
+
+TOLD: Mapping[str, str] = {**HALVES, "square": "x*x/2"}
+"""The same as expressions of an error ``x``; the squares of all classes add up to the loss."""
 
 
 _LABELLED = "int(waited > wait + 0.5*dt)"
@@ -196,7 +202,7 @@ class RateError(Population):
     tau: float = 5.0
     threshold: float = 0.0
     levels: int | None = None
-    keeps: Half | None = None
+    keeps: Kept | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -206,9 +212,9 @@ class RateError(Population):
                 f"RateError {self.name!r} needs threshold >= 0 and levels >= 2 or None, got "
                 f"threshold={self.threshold!r}, levels={self.levels!r}."
             )
-        if self.keeps not in (None, *HALVES) or (self.keeps == "size" and self.levels == 2):
+        if self.keeps not in (None, *TOLD) or (self.keeps == "size" and self.levels == 2):
             raise WiringError(
-                f"RateError {self.name!r} keeps {', '.join(map(repr, HALVES))} or None of its "
+                f"RateError {self.name!r} keeps {', '.join(map(repr, TOLD))} or None of its "
                 f"error, and the size only where it varies, got keeps={self.keeps!r} with "
                 f"levels={self.levels!r}; give it 3 levels or more."
             )
@@ -245,7 +251,7 @@ class RateError(Population):
         y = "y" if self.activity else "x"
         lines = [f"d{y}/dt = (shown - drive - {y})/tau : 1", "shown : 1"]
         lines += [f"x = {self.activity} : 1"] if self.activity else []
-        lines += [f"told = {HALVES[self.keeps]} : 1"] if self.keeps else []
+        lines += [f"told = {TOLD[self.keeps]} : 1"] if self.keeps else []
         return NeuronModel(
             "\n".join(lines),
             at_trial="shown = label(t, i)",

@@ -14,7 +14,18 @@ from apical.errors import WiringError
 from apical.populations import Population
 from apical.projections import Projection, TransposeOf
 from apical.relays import Relay
-from apical.weights import FanIn, FanOut, Identity, Masked, Normal, Opposed, WeightSource, ZeroSum
+from apical.rewards import Reward
+from apical.weights import (
+    FanIn,
+    FanOut,
+    Given,
+    Identity,
+    Masked,
+    Normal,
+    Opposed,
+    WeightSource,
+    ZeroSum,
+)
 
 
 @dataclass(frozen=True)
@@ -208,6 +219,37 @@ def transposed(error: ErrorNeurons, forward: Sequence[Projection]) -> FeedbackPa
             *(_delta(p.post, p.pre, TransposeOf(p)) for p in forward[1:]),
         ),
         source="Rumelhart, Hinton & Williams 1986, doi:10.1038/323533a0",
+    )
+
+
+def broadcast(reward: Reward, forward: Sequence[Projection]) -> FeedbackPathway:
+    """Reinforcement: one number, by how much a trial went better, reaches every neuron alike.
+
+    For rules of populations or projections that explore (`apical.rules.node_perturbation`,
+    `apical.rules.weight_perturbation`). The network's `RateError`, which must have
+    ``keeps="square"``, tells `reward` the loss.
+
+    Parameters
+    ----------
+    reward
+        Who says it.
+    forward
+        As in `direct`.
+
+    References
+    ----------
+    Williams 1992, doi:10.1007/BF00992696.
+    """
+    if not forward:
+        raise WiringError("Feedback needs the forward projections it teaches, got none.")
+    taught = (projection.post for projection in forward)
+    return FeedbackPathway(
+        "reward",
+        tuple(
+            Projection(reward, p, Given(np.ones((1, p.size))), carries={"teach": "x"})
+            for p in taught
+        ),
+        source="Williams 1992, doi:10.1007/BF00992696",
     )
 
 

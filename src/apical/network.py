@@ -15,6 +15,7 @@ from apical.places import caller
 from apical.populations import Population, Stimulus
 from apical.projections import Projection, ReadBackwards, SignsOf
 from apical.relays import Relay
+from apical.rewards import Reward
 from apical.weights import Given, Identity, WeightSource
 
 P = TypeVar("P", bound=Population)
@@ -102,6 +103,8 @@ class Network:
                     self.add(pre)
                 elif isinstance(pre, RateError):
                     self.connect(self.output, pre, weights=Identity())
+                elif isinstance(pre, Reward):
+                    self._reward(pre)
             for relay in pathway.relays:
                 known = self.projection(relay.name)
                 carries = {**known.carries, "teach": "delta"}
@@ -126,6 +129,11 @@ class Network:
         """
         if self.feedback is None:
             raise WiringError("The network has no feedback pathway to replace; use teach first.")
+        if any(isinstance(p, Reward) for p in self.populations):
+            raise WiringError(
+                "The network learns by a reward, and its rules read noise, not an error; describe "
+                "a second network to compare another wiring."
+            )
         old = {p.name for p in self.feedback.projections}
         relays = {p.name: p for p in self.feedback.relays}
         other = replace(self)
@@ -294,6 +302,18 @@ class Network:
             return
         push_pull = error.stands_for * np.roll(np.eye(2 * n), n, axis=1)
         self.connect(error, error, weights=Given(push_pull))
+
+    def _reward(self, reward: Reward) -> None:
+        """Let the error neurons judge the output, and tell a reward the loss."""
+        error = self._only(RateError)
+        if error.keeps != "square":
+            raise WiringError(
+                f"Reward {reward.name!r} hears the loss from RateError {error.name!r}, which needs "
+                f"keeps='square', got {error.keeps!r}."
+            )
+        self.connect(self.output, error, weights=Identity())
+        ones = Given(np.ones((error.size, 1)))
+        self.connect(error, reward, weights=ones, carries={"drive": "told"})
 
     def _join(self, projection: Projection) -> Projection:
         for end in (projection.pre, projection.post):

@@ -8,11 +8,12 @@ import numpy as np
 
 from apical.error_neurons import ErrorNeurons
 from apical.errors import WiringError
-from apical.expressions import place
+from apical.expressions import names, place
 from apical.populations import Population
 from apical.rates import Bias
 from apical.restraints import Levels
-from apical.rules import LearningRule
+from apical.rewards import Reward
+from apical.rules import ELIGIBILITY, LearningRule
 from apical.weights import Normal, WeightSource
 
 
@@ -50,6 +51,10 @@ class Projection:
         Time that spikes are under way [ms], a whole number of time steps. In a network that
         resets its neurons between trials, spikes that are then under way are lost. A rule reads
         the presynaptic neuron as it is, not as it was.
+    explores
+        Standard deviation of the noise that each synapse adds to its weight in trials of learning
+        [dimensionless]. Its rule may then read ``eligibility``, that noise divided by its variance
+        (`apical.rules.weight_perturbation`). For device ``array``, with a `Reward`.
 
     Raises
     ------
@@ -70,6 +75,7 @@ class Projection:
     inhibitory: float | None = None
     missing: float = 0.0
     levels: Levels | None = None
+    explores: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or f"{self.pre.name}_to_{self.post.name}")
@@ -91,6 +97,7 @@ class Projection:
                 f"{self.release!r}."
             )
         self._check_restraints()
+        self._check_exploring()
         if self.delay:
             self._check_delay()
         if self.rule is not None:
@@ -130,6 +137,15 @@ class Projection:
             raise WiringError(
                 f"Projection {self.name!r} has weights in steps of {step}, but bounds "
                 f"{self.bounds!r}; let these be multiples of that, and have levels between them."
+            )
+
+    def _check_exploring(self) -> None:
+        reads = self.rule is not None and ELIGIBILITY in names(self.rule.update)
+        if not 0 <= self.explores < float("inf") or bool(self.explores) is not reads:
+            raise WiringError(
+                f"Projection {self.name!r} needs explores above 0 and a rule that reads "
+                f"{ELIGIBILITY!r}, both or none of them, got explores={self.explores!r} and "
+                f"{self.rule.update if self.rule else 'no rule'!r}."
             )
 
     def _check_rule(self, rule: LearningRule) -> None:
@@ -173,7 +189,7 @@ class Projection:
     def is_forward(self) -> bool:
         """Whether it drives its target on the way from stimulus to output."""
         return "drive" in self.carries and not (
-            isinstance(self.post, ErrorNeurons) or isinstance(self.pre, Bias)
+            isinstance(self.post, ErrorNeurons | Reward) or isinstance(self.pre, Bias)
         )
 
 

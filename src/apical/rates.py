@@ -9,6 +9,7 @@ from apical.encoding import AWAKE
 from apical.errors import DeviceError, WiringError
 from apical.expressions import substituted
 from apical.populations import NeuronModel, Population
+from apical.rules import ELIGIBILITY
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Rate(Population):
     teach_noise
         Standard deviation of what each dendrite adds to the feedback in a trial of learning
         [dimensionless, in units of ``teach``], drawn anew for each neuron and trial.
+    explores
+        Standard deviation of the noise that each neuron adds to its drive in a trial of learning
+        [dimensionless, in units of the drive]. It then offers the signal ``eligibility``, that
+        noise divided by its variance, which is what `apical.rules.node_perturbation` reads
+        (Williams 1992, doi:10.1007/BF00992696, section 6). For device ``array``, with a `Reward`.
     """
 
     activation: str | Activation = "tanh"
@@ -43,6 +49,7 @@ class Rate(Population):
     tau: float = 5.0
     unreliable: float = 0.0
     teach_noise: float = 0.0
+    explores: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -51,6 +58,11 @@ class Rate(Population):
             raise WiringError(
                 f"Rate {self.name!r}: activation must be an Activation or one of "
                 f"{', '.join([*ACTIVATIONS, SOFTMAX])}, got {self.activation!r}."
+            )
+        if not 0 <= self.explores < float("inf") or (self.explores and self.unreliable):
+            raise WiringError(
+                f"Rate {self.name!r} needs explores, 0 or more, and not unreliable neurons "
+                f"besides, got explores={self.explores!r} and unreliable={self.unreliable!r}."
             )
         silent = not 0 <= self.unreliable < 1
         if self.gain not in ("slope", "one") or silent or self.teach_noise < 0:
@@ -81,7 +93,7 @@ class Rate(Population):
     @property
     def signals(self) -> tuple[str, ...]:
         slope = ("gain", "delta") if self.gain == "one" or self.curve.slope else ()
-        return ("x", *slope, "teach", "drive")
+        return ("x", *slope, "teach", "drive", *([ELIGIBILITY] if self.explores else []))
 
     @property
     def curve(self) -> Activation:
@@ -98,6 +110,11 @@ class Rate(Population):
             raise DeviceError(
                 f"Rate {self.name!r} has a softmax, which divides by the sum over the population; "
                 "only device 'array' runs it. Use 'logistic' in Brian2."
+            )
+        if self.explores:
+            raise DeviceError(
+                f"Rate {self.name!r} explores: each trial is shown without noise and with it, "
+                "which only device 'array' does. Use that, or explores=0."
             )
         gain = "1" if self.gain == "one" else substituted(self.curve.slope, {"x": "y"})
         lines = [f"dy/dt = ({self.curve.response} - y)/tau : 1"]

@@ -12,6 +12,8 @@ from apical.expressions import FUNCTIONS, names, place
 
 When = Literal["trial", "feedback", "spike"]
 
+ELIGIBILITY = "eligibility"
+"""What a neuron or a synapse that explores knows of its noise: that noise over its variance."""
 
 RESERVED = frozenset(
     {
@@ -29,6 +31,7 @@ RESERVED = frozenset(
         "learning",
         "learned",
         NOISE,
+        ELIGIBILITY,
     }
     | {"N", "N_pre", "N_post", "lastupdate", "delay", "rand", "randn", "poisson", *FUNCTIONS}
 )
@@ -46,7 +49,7 @@ class LearningRule:
     update
         Change of the weight ``w`` per update [dimensionless], in Brian2's grammar. Every name
         is ``w``, one of `parameters`, or ends in ``_pre`` or ``_post``: a signal of one of the
-        two neurons that the synapse joins.
+        two neurons that the synapse joins; or ``eligibility``, where the synapses explore.
     parameters
         Value of each free number [dimensionless].
     when
@@ -101,7 +104,7 @@ class LearningRule:
                 )
         if self.dynamics is not None:
             self._check_dynamics(self.dynamics)
-        known = {"w", *self.parameters}
+        known = {"w", ELIGIBILITY, *self.parameters}
         strangers = sorted(
             name for name in names(self.update) if place(name) == "synapse" and name not in known
         )
@@ -192,4 +195,63 @@ def three_factor_at_spikes(eta: float, onset: float = 0.0) -> LearningRule:
         when="spike",
         source="Neftci et al. 2017, doi:10.3389/fnins.2017.00324, eq. 5",
         onset=onset,
+    )
+
+
+def node_perturbation(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> LearningRule:
+    """Presynaptic activity x what the postsynaptic neuron knows of its noise x the reward.
+
+    For populations with ``explores``, taught by `apical.feedback.broadcast`: ``eligibility`` is the
+    noise of the neuron over its variance, ``teach`` by how much the trial went better for the noise
+    of all. No gradient is worked out, and the expected update is that of backpropagation, up to
+    terms that vanish with the noise (none in a network that is linear).
+
+    Parameters
+    ----------
+    eta
+        Learning rate [dimensionless].
+    dynamics
+        As in `LearningRule`.
+
+    References
+    ----------
+    Williams 1992, doi:10.1007/BF00992696, section 6 (the noise of the neuron over its variance is
+    its characteristic eligibility); Werfel, Xie & Seung 2005, doi:10.1162/089976605774320539.
+    """
+    return LearningRule(
+        "node_perturbation",
+        "eta * x_pre * eligibility_post * teach_post",
+        {"eta": eta},
+        source="Williams 1992, doi:10.1007/BF00992696, section 6; Werfel, Xie & Seung 2005, "
+        "doi:10.1162/089976605774320539",
+        dynamics=dynamics,
+    )
+
+
+def weight_perturbation(
+    eta: float = 1.0, *, dynamics: UpdateDynamics | None = None
+) -> LearningRule:
+    """What the synapse knows of its noise x the reward.
+
+    For projections with ``explores``, taught by `apical.feedback.broadcast`. As
+    `node_perturbation`, with noise of each synapse in place of that of each neuron. Trials that
+    learn together share the noise.
+
+    Parameters
+    ----------
+    eta, dynamics
+        As in `node_perturbation`.
+
+    References
+    ----------
+    Jabri & Flower 1992, doi:10.1109/72.105429; Werfel, Xie & Seung 2005,
+    doi:10.1162/089976605774320539.
+    """
+    return LearningRule(
+        "weight_perturbation",
+        "eta * eligibility * teach_post",
+        {"eta": eta},
+        source="Jabri & Flower 1992, doi:10.1109/72.105429; Werfel, Xie & Seung 2005, "
+        "doi:10.1162/089976605774320539",
+        dynamics=dynamics,
     )

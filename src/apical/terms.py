@@ -18,6 +18,8 @@ from apical.expressions import names_in, parse, place
 
 Values = Mapping[str, Any]
 ONE = ast.Constant(1)
+HELD = frozenset({"w", "eligibility"})
+"""What is another number in every synapse."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def terms(text: str) -> tuple[Term, ...]:
 
 
 def _places(node: ast.expr) -> frozenset[str]:
-    return frozenset("w" if n == "w" else place(n) for n in names_in(node)) - {"synapse"}
+    return frozenset("w" if n in HELD else place(n) for n in names_in(node)) - {"synapse"}
 
 
 def _products(node: ast.expr, text: str) -> list[tuple[ast.expr, ...]]:

@@ -7,7 +7,7 @@ from math import hypot, isfinite
 import numpy as np
 
 from apical import seeds
-from apical.error_neurons import HALVES, Error, ErrorNeurons, Half, RateError
+from apical.error_neurons import HALVES, Error, ErrorNeurons, Half, Kept, RateError
 from apical.errors import WiringError
 from apical.hypotheses.changes import (
     feedback_onto_hidden,
@@ -293,7 +293,7 @@ def _one_sided(source: WeightSource, keeps: Half) -> WeightSource:
     )
 
 
-def _kept_already(known: Half, keeps: Half) -> WiringError:
+def _kept_already(known: Kept, keeps: Half) -> WiringError:
     return WiringError(
         f"Hypothesis 'unsigned_error': only the {known} of the error is kept already, got "
         f"{keeps!r}; apply it once."

@@ -6,6 +6,7 @@ from apical.network import Network
 from apical.plausibility.findings import Finding
 from apical.populations import Population
 from apical.projections import Projection
+from apical.rewards import Reward
 from apical.rules import LearningRule
 
 _WHEN = {
@@ -24,6 +25,10 @@ def locality(projection: Projection, rule: LearningRule) -> Finding:
     known: dict[str, list[str]] = {"pre": [], "post": [], "synapse": []}
     for name in sorted(names(rule.update)):
         known[place(name)].append(name)
+    if projection.explores:
+        known["synapse"].append(
+            f"(noise of its own, of standard deviation {projection.explores:g}, over its variance)"
+        )
     said = {"pre": projection.pre.name, "post": projection.post.name, "synapse": "the synapse"}
     reads = "; ".join(f"{', '.join(found)} in {said[at]}" for at, found in known.items() if found)
     kept = f"; {rule.dynamics.name} in the synapse" if rule.dynamics else ""
@@ -72,5 +77,8 @@ def _chain(network: Network, after: Population) -> list[str]:
         if not sources or sources[0] is here:
             break
         here = sources[0]
+        if isinstance(here, Reward):
+            back.append(here.name)
+            break
         back.append(f"the error of {here.name}")
     return [*reached, *judges, *reversed(back)]

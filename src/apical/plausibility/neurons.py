@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from apical.error_neurons import Error, ErrorNeurons, Half, RateError
+from apical.error_neurons import Error, ErrorNeurons, Kept, RateError
 from apical.network import Network
 from apical.plausibility.findings import Finding
 from apical.plausibility.pathways import Weights
@@ -13,11 +13,12 @@ from apical.populations import LIF, Population, Stimulus
 from apical.projections import Projection, ReadBackwards
 from apical.rates import Rate
 from apical.relays import Relay
+from apical.rewards import Reward
 
 
 def own_equations(population: Population) -> Iterator[Finding]:
     """Yield what the equations of a population read that reaches it by no synapse."""
-    if isinstance(population, Rate):  # no equation of its own: of its drive only
+    if isinstance(population, Rate | Reward):  # no equation of its own: of its drive only
         return
     model = population.model
     code = "\n".join(
@@ -122,14 +123,15 @@ def signed_error(network: Network, weights: Weights) -> Iterator[Finding]:
             yield Finding(projection.name, "signed error", "idealised", reason)
 
 
-_KEPT: dict[Half, str] = {
+_KEPT: dict[Kept, str] = {
     "size": "the size of the error alone, whatever its sign",
     "surplus": "only that a class did too much",
     "lack": "only that a class did too little",
+    "square": "the square of the error alone",
 }
 
 
-def _kept(projection: Projection, weights: Weights) -> Half | None:
+def _kept(projection: Projection, weights: Weights) -> Kept | None:
     """Return what of an error of two signs a projection brings, if not both."""
     if isinstance(projection.pre, RateError):
         return projection.pre.keeps if "told" in projection.carries.values() else None
@@ -150,7 +152,13 @@ def _coarse(error: ErrorNeurons) -> str:
 
 
 def noise(population: Population) -> Iterator[Finding]:
-    """Yield what a dendrite hears that nobody sent."""
+    """Yield what a neuron or its dendrite hears that nobody sent."""
+    if isinstance(population, Rate) and population.explores:
+        reason = (
+            "each neuron adds noise of its own to its drive in every trial of learning, of "
+            f"standard deviation {population.explores:g}, and knows how much (eligibility)"
+        )
+        yield Finding(population.name, "locality", "local", reason)
     if isinstance(population, Rate) and population.teach_noise:
         reason = (
             "each dendrite adds noise of its own in every trial, of standard deviation "

@@ -73,7 +73,9 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
     """
     card = audit(network)
     read = {p.name for p in network.projections if isinstance(p.weights, ReadBackwards)}
-    wide = {p.name for p in network.plastic if p.rule and p.rule.dynamics and p.rule.dynamics.spread}
+    wide = {
+        p.name for p in network.plastic if p.rule and p.rule.dynamics and p.rule.dynamics.spread
+    }
     faults = [
         f"{f.subject}: {f.reason}"
         for f in card.faults

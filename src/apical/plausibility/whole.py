@@ -7,6 +7,7 @@ from apical.error_neurons import Error, ErrorNeurons
 from apical.network import Network
 from apical.plausibility.findings import NETWORK, Aspect, Finding
 from apical.rates import Rate
+from apical.rewards import Reward
 from apical.settling_time import LARGEST, NEGLIGIBLE, said, slowest_chain, unsettled
 
 NOTHING: Mapping[Aspect, str] = {
@@ -61,6 +62,9 @@ def phases(network: Network) -> Iterator[Finding]:
             reason = "learning waits for some time after the onset of each trial (a phase)"
             yield Finding(projection.name, "phases", "broadcast", reason)
     for population in network.populations:
+        if isinstance(population, Reward):
+            reason = "every trial of learning is shown twice, without noise and with it"
+            yield Finding(population.name, "phases", "broadcast", reason)
         if isinstance(population, Error) and population.wait:
             reason = (
                 f"compares nothing until {population.wait:g} ms after the onset of each trial, "
@@ -82,6 +86,12 @@ def global_quantities(network: Network, training: Training) -> Iterator[Finding]
     for population in network.populations:
         if isinstance(population, Rate) and population.is_softmax:
             reason = "activity is divided by the sum over the population (softmax)"
+            yield Finding(population.name, "global quantities", "broadcast", reason)
+        if isinstance(population, Reward):
+            reason = (
+                "one number, by how much a trial went better with noise than without, reaches all "
+                "that learn alike"
+            )
             yield Finding(population.name, "global quantities", "broadcast", reason)
     yield from _spreads(network)
     stimulus = network.stimulus

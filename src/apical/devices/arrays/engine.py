@@ -18,6 +18,7 @@ from apical.network import Network
 from apical.populations import Population, Stimulus
 from apical.projections import Projection, ReadBackwards
 from apical.rates import Bias, Rate
+from apical.rewards import Reward
 
 AT_REST = 1000
 """Trials worked out at a time where nothing learns."""
@@ -56,6 +57,8 @@ class ArraySimulator:
         self._holders = {
             p.name: Holder(network, p, library, room) for p in network.plastic if p.restrained
         }
+        self._explorers = [item for item in self._learners if item.projection.explores]
+        self._reward = next((p for p in network.populations if isinstance(p, Reward)), None)
         self._dynamics = {item.projection.name: item.initial_state() for item in self._learners}
         self._settling = Settling(network, library, self._weights)
         self._plans: dict[tuple[int, bool, bool], _Plan] = {}
@@ -120,7 +123,7 @@ class ArraySimulator:
             target = shown[chunk] if shown is not None and seen else None
             if target is None and self._records_error:  # as in Brian2: target 0 is minus activity
                 target = np.zeros((chunk.stop - chunk.start, self.network.output.size))
-            plan = self._settle(block.values[chunk], target, rng if factor else None)
+            plan = self._explored(block.values[chunk], target, rng if factor else None)
             for name, kept in rows.items():
                 kept.append(self._library.back(plan.batch.signals[name, "x"]))
             # once, since dendrites may draw noise
@@ -179,6 +182,21 @@ class ArraySimulator:
         if shown is not None:
             self._library.put(shown, plan.batch.shown)
         _call(plan.batch.calls)
+        return plan
+
+    def _explored(
+        self, values: np.ndarray, shown: np.ndarray | None, rng: np.random.Generator | None
+    ) -> "_Plan":
+        """Bring a batch to rest; where it learns by a reward, without noise and then with it."""
+        if self._reward is None or rng is None:
+            return self._settle(values, shown, rng)
+        quiet = self._settle(values, shown, None)
+        self._settling.remember(quiet.batch, self._reward)
+        for item in self._explorers:
+            item.perturb(self._weights[item.projection.name])
+        plan = self._settle(values, shown, rng)
+        for item in self._explorers:
+            item.restore(self._weights[item.projection.name])
         return plan
 
     def _teach(self, plan: "_Plan") -> list[Pairs]:
@@ -245,7 +263,7 @@ def _call(calls: list[Call]) -> None:
 def check_network(network: Network) -> None:
     """Raise if a network has what settled arrays cannot do, and name it."""
     for population in network.populations:
-        settles = isinstance(population, Rate | RateError | Bias | Stimulus)
+        settles = isinstance(population, Rate | RateError | Bias | Stimulus | Reward)
         if population.is_spiking or not settles:
             why = "spikes" if population.is_spiking else "has equations of its own"
             raise DeviceError(
@@ -253,6 +271,7 @@ def check_network(network: Network) -> None:
                 f"({type(population).__name__}); use device='cpp_standalone' or 'runtime', or "
                 "apical.Rate, RateError and Stimulus(encoder=Graded())."
             )
+    _check_exploring(network)
     for projection in network.projections:
         when = projection.rule.when if projection.rule else "trial"
         if projection.release < 1 or when != "trial":
@@ -261,3 +280,25 @@ def check_network(network: Network) -> None:
                 f"Device 'array' knows the end of a trial only, but {projection.name!r} has "
                 f"{what}; use device='cpp_standalone' or 'runtime'."
             )
+
+
+def _check_exploring(network: Network) -> None:
+    """Raise if noise is read that nobody judges, or judged that is not of those who explore."""
+    exploring = [p.name for p in network.populations if isinstance(p, Rate) and p.explores]
+    exploring += [p.name for p in network.projections if p.explores]
+    rewarded = any(isinstance(p, Reward) for p in network.populations)
+    if exploring and not rewarded:
+        raise DeviceError(
+            f"{', '.join(map(repr, exploring))} add noise to learn from its reward, but the "
+            "network has no Reward; add one, and teach by apical.feedback.broadcast."
+        )
+    noisy = [
+        p.name
+        for p in network.populations
+        if getattr(p, "unreliable", 0.0) or getattr(getattr(p, "encoder", p), "unreliable", 0.0)
+    ]
+    if rewarded and noisy:
+        raise DeviceError(
+            f"{', '.join(map(repr, noisy))} are silent at times in trials of learning, which would "
+            "be taken for what noise did; leave 'unreliable' out where a Reward teaches."
+        )

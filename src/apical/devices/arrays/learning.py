@@ -15,8 +15,8 @@ from apical.devices.arrays.stepping import Plan, Stepping
 from apical.dynamics import NOISE, UpdateDynamics
 from apical.expressions import names_in, parse
 from apical.projections import Projection
-from apical.rules import LearningRule
-from apical.terms import Term, compiled, terms
+from apical.rules import ELIGIBILITY, LearningRule
+from apical.terms import HELD, Term, compiled, terms
 
 STRIP = 2**15
 """Weights worked on at a time, where an update needs more than a matrix product: 128 kB."""
@@ -80,12 +80,32 @@ class Learner:
         self._stepping = Stepping(dynamics, library, room)
         text = dynamics.spread
         self._wide = Formula(parse(text), library, room, dynamics.parameters) if text else None
-        self._rng = np.random.default_rng(0)
+        self._rng = self._explores = np.random.default_rng(0)
+        self._held: dict[str, Any] = {}
+        if projection.explores:
+            self._held[ELIGIBILITY] = library.full(0.0, projection.shape)
+            self._before = library.empty(projection.shape)
 
     def begin(self, seed: int, index: int) -> None:
         """Begin with the random numbers of a block, from the seed of the network."""
         if self._dynamics.draws:
             self._rng = seeds.stream(seed, "update", self.projection.name, index)
+        if self._held:
+            self._explores = seeds.stream(seed, "explore", self.projection.name, index)
+
+    def perturb(self, w: Any) -> None:
+        """Add noise to the weights `w`, in place; `restore` takes it out again."""
+        operations, size = self._library.operations, self.projection.explores
+        noise, number = self._held[ELIGIBILITY], self._library.number
+        drawn = self._explores.standard_normal(self.shape, np.float32)
+        operations[ast.UAdd](w, out=self._before)
+        self._library.put(size * drawn, noise)
+        operations[ast.Add](w, noise, out=w)
+        operations[ast.Mult](noise, number(size**-2), out=noise)
+
+    def restore(self, w: Any) -> None:
+        """Bring the weights `w` back, to the same bits, to what they were before `perturb`."""
+        self._library.operations[ast.UAdd](self._before, out=w)
 
     def initial_state(self) -> dict[str, Any]:
         """Return the variables of the dynamics, shape (n_pre, n_post), or () where all agree."""
@@ -99,7 +119,9 @@ class Learner:
         """Shape of the weights."""
         return self.projection.shape
 
-    def update(self, w: Any, pairs: Pairs, n_trials: int, out: Any) -> list[Call]:
+    def update(
+        self, w: Any, pairs: Pairs, n_trials: int, out: Any, rows: slice = slice(None)
+    ) -> list[Call]:
         """Return the calls that work out what the rule asks for, without its dynamics.
 
         Parameters
@@ -112,7 +134,10 @@ class Learner:
             Number of trials in the batch; the update is their mean.
         out
             Where the update is written, shape (n_rows, n_post).
+        rows
+            Which rows of all weights `w` is.
         """
+        values = {"w": w, **{name: held[rows] for name, held in self._held.items()}}
         library, operations = self._library, self._library.operations
         calls: list[Call] = []
         if not self.outers or self.outers[0].reads_weight:
@@ -122,7 +147,7 @@ class Learner:
                 calls.append(library.outer(x, d, out, outer.size / n_trials, add=number > 0))
                 continue
             product = self._room("product", tuple(w.shape))
-            weight, more = outer.weigh.bound({"w": w}, "of synapses", tuple(w.shape))
+            weight, more = outer.weigh.bound(values, "of synapses", tuple(w.shape))
             calls += [
                 library.outer(x, d, product, 1 / n_trials, add=False),
                 *more,
@@ -130,7 +155,7 @@ class Learner:
                 partial(operations[ast.Add], out, product, out=out),
             ]
         if self._alone:
-            alone, more = self._alone.bound({"w": w}, "of synapses", tuple(w.shape))
+            alone, more = self._alone.bound(values, "of synapses", tuple(w.shape))
             calls += [*more, partial(operations[ast.Add], out, alone, out=out)]
         return calls
 
@@ -189,7 +214,7 @@ class Learner:
                 else:
                     update = values["update"] = self._room("update", tuple(values["w"].shape))
                     part = [(x[:, strip], d) for x, d in pairs]
-                    calls += self.update(values["w"], part, n_trials, update)
+                    calls += self.update(values["w"], part, n_trials, update, strip)
             if self._dynamics.draws:
                 drawn = values[NOISE] = self._room(NOISE, tuple(values["w"].shape))
                 calls.append(partial(self._draw, drawn))
@@ -233,7 +258,7 @@ class Outer:
     ) -> None:
         self.pre = Factor(term.pre, parameters, library, room)
         self.post = Factor(term.post, parameters, library, room)
-        self.reads_weight = "w" in names_in(term.synapse)
+        self.reads_weight = bool(HELD & names_in(term.synapse))
         if self.reads_weight:
             self.weigh = Formula(term.synapse, library, room, parameters)
         else:

@@ -9,13 +9,14 @@ import numpy as np
 
 from apical.devices.arrays.library import Call, Library, Workspace
 from apical.devices.arrays.programs import Factor, Formula
-from apical.error_neurons import HALVES, RateError
+from apical.error_neurons import TOLD, RateError
 from apical.expressions import parse, substituted
 from apical.network import Network
 from apical.order import feedback_order, forward_order
 from apical.populations import Population, Stimulus
 from apical.projections import Projection, ReadBackwards, SignsOf
-from apical.rates import Bias, Rate
+from apical.rates import ELIGIBILITY, Bias, Rate
+from apical.rewards import Reward
 from apical.weights import Identity
 
 Carry = Callable[[Any, Any, bool], Call]
@@ -46,6 +47,8 @@ class Batch:
         """Where the stimuli go, shape (n_trials, n_inputs)."""
         self.shown: Any = None
         """Where what the error neurons are shown goes, shape (n_trials, n_outputs)."""
+        self.loss: Any = None
+        """Where the loss that a `Reward` hears is, shape (n_trials, 1)."""
 
 
 class Settling:
@@ -110,6 +113,8 @@ class Settling:
                 batch.shown = self._room((place, "shown"), (n_trials, population.size))
                 values = {"shown": batch.shown, "drive": self._sum(batch, population, "drive")}
                 batch.signals[place] = self._formed(batch, place, _difference(population), values)
+            elif isinstance(population, Reward) and taught:
+                batch.signals[place] = self._rewarded(batch, population)
         return batch
 
     def teach(self, batch: Batch) -> None:
@@ -135,8 +140,8 @@ class Settling:
         elif name == "told" and (population.name, "x") in batch.signals:
             assert isinstance(population, RateError) and population.keeps
             values = {"x": batch.signals[population.name, "x"]}
-            half = HALVES[population.keeps]
-            found = self._formed(batch, (population.name, name), half, values)
+            told = TOLD[population.keeps]
+            found = self._formed(batch, (population.name, name), told, values)
         elif name == "gain":
             found = self._formed(batch, (population.name, name), *self._slope(batch, population))
         elif name == DELTA:
@@ -230,11 +235,42 @@ class Settling:
         """Plan what all neurons make of their drive, and return where it is."""
         name = population.name
         drive = batch.signals[name, "drive"] = self._sum(batch, population, "drive")
+        if population.explores and batch.learns:
+            self._explore(batch, population, drive)
         if not population.is_softmax:
             return self._formed(batch, (name, "y"), population.curve.response, {"drive": drive})
         y = self._room((name, "y"), tuple(drive.shape))
         batch.calls.append(self.library.softmax(drive, y))
         return y
+
+    def _explore(self, batch: Batch, population: Rate, drive: Any) -> None:
+        """Plan noise that every neuron adds to its drive, and what it knows of that."""
+        shape, name, size = tuple(drive.shape), population.name, population.explores
+        drawn = self._room((name, ELIGIBILITY), shape)
+        noise = self._room((name, "explored"), shape)
+        multiply, number = self._operations[ast.Mult], self.library.number
+
+        def draw() -> None:
+            assert self.rng is not None
+            self.library.put(self.rng.standard_normal(shape, np.float32) / size, drawn)
+
+        widen = partial(multiply, drawn, number(size * size), out=noise)
+        batch.calls += [draw, widen, self._put(noise, drive, True)]
+        batch.signals[name, ELIGIBILITY] = drawn
+
+    def _rewarded(self, batch: Batch, reward: Reward) -> Any:
+        """Plan by how much a trial goes better than it did without noise."""
+        name, shape = reward.name, (batch.n_trials, 1)
+        batch.loss = self._sum(batch, reward, "drive")
+        if not batch.learns:
+            return self.library.full(0.0, shape)
+        values = {"drive": batch.loss, "before": self._room((name, "before"), shape)}
+        return self._formed(batch, (name, "x"), "before - drive", values)
+
+    def remember(self, batch: Batch, reward: Reward) -> None:
+        """Keep the loss of trials without noise for the same trials with noise."""
+        before = self._room((reward.name, "before"), (batch.n_trials, 1))
+        self._put(batch.loss, before, False)()
 
     def _kept(self, batch: Batch, population: Population, y: Any, unreliable: float) -> Any:
         """Plan activities `y` of which some are silent at times, and return where they are."""

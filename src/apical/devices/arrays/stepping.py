@@ -50,7 +50,7 @@ class Stepping:
         self.shared = _shared(dynamics)
         """Variables that hang on no signal, so that all synapses agree on them."""
         self.spread = 0.0
-        """Standard deviation over all synapses, where the dynamics read one; set before `of_all`."""
+        """Standard deviation over all synapses, where dynamics read one; set before `of_all`."""
         known = {*dynamics.parameters, *self.shared, LEARNING.id}
         known |= {SPREAD} if dynamics.spread else set()
         steps = [(name, parse(text)) for name, text in dynamics.steps]
