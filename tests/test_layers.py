@@ -84,6 +84,7 @@ FLOORS: dict[str, float] = {
     "alignment": 7.8,
     "disturbances": 7.0,
     "perturbation": 7.8,
+    "pretraining": 7.8,
     "presenting": 7.9,
     "training": 8,
     "metrics": 8,

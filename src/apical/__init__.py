@@ -36,6 +36,7 @@ from apical.training import train as train
 from apical.weights import FanIn as FanIn
 from apical.weights import FanOut as FanOut
 from apical.weights import Given as Given
+from apical.weights import Glorot as Glorot
 from apical.weights import Identity as Identity
 from apical.weights import Normal as Normal
 from apical.weights import Opposed as Opposed

@@ -62,6 +62,10 @@ class Samples:
         scale = np.float32(self.scale)
         return np.divide(self.values[index], scale, dtype=np.float32), self.labels[index]
 
+    def part(self, index: slice | NDArray[Any]) -> "Samples":
+        """Return some of the samples, by their numbers, or True for each that is wanted."""
+        return Samples(self.values[index], self.labels[index], self.scale)
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -138,8 +142,7 @@ class Dataset:
             )
         held = np.zeros(n, dtype=bool)
         held[rng.choice(n, validation, replace=False)] = True
-        values, labels, scale = self.train.values, self.train.labels, self.train.scale
-        train, test = (Samples(values[keep], labels[keep], scale) for keep in (~held, held))
+        train, test = (self.train.part(keep) for keep in (~held, held))
         return replace(self, name=f"{self.name}:validation", train=train, test=test)
 
 
@@ -150,7 +153,7 @@ def _first(samples: Samples, n: int | None, where: str) -> Samples:
         raise DataError(
             f"{where} samples asked for: {n}; there are {len(samples)}; ask for 1 to that."
         )
-    return replace(samples, values=samples.values[:n], labels=samples.labels[:n])
+    return samples.part(slice(n))
 
 
 def _values(array: ArrayLike, where: str) -> tuple[NDArray[Any], tuple[int, ...]]:
