@@ -41,6 +41,7 @@ from apical import (
     rules,
 )  # fmt: skip
 from apical.encoding import Regular
+from apical.gaze import Gaze
 from apical.weights import WeightSource
 
 
@@ -76,6 +77,7 @@ def build(
     wiring: Literal["dfa", "fa", "ifa"] = "dfa",
     relay: Literal["forward", "random"] = "forward",
     frozen: bool = False,
+    reach: int = 0,
     eta: float | None = None,
     eta_deep: float | None = None,
     eta_output: float | None = None,
@@ -94,6 +96,8 @@ def build(
         How it is relayed under ifa.
     frozen
         Whether the first hidden population does not learn.
+    reach
+        How far the eye moves along each axis between two trials of training [pixels].
     eta, eta_deep, eta_output
         Learning rate of the first hidden population, of the others, and of the output; by default
         those found for the wiring.
@@ -109,8 +113,10 @@ def build(
     neuron = {"leak": False, "v_start": 0.5}
     gain = "int(x > 0)" + (f"*int(x < {rates.most})" if rates.most < inf else "")
 
+    gaze = Gaze(data.shape, reach) if reach else None
+
     net = Network(seed=seed, trial=100.0)
-    last = net.add(Stimulus("stimulus", data.n_inputs, Regular(rate=rate, total=total)))
+    last = net.add(Stimulus("stimulus", data.n_inputs, Regular(rate, total), gaze=gaze))
     for k, size in enumerate(sizes):
         learning = rules.three_factor((deep if k else first) * sqrt(500 / size))
         population = net.add(LIF(f"hidden_{k + 1}", size, gain=gain, **neuron))

@@ -23,6 +23,7 @@ FLOORS: dict[str, float] = {
     "places": 0,
     "seeds": 0,
     "datasets": 1,
+    "gaze": 1,
     "encoding": 1,
     "expressions": 0.5,
     "terms": 1,

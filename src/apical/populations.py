@@ -10,6 +10,7 @@ from typing import Literal
 
 from apical.encoding import Draw, Encoder, LogNormal, Regular
 from apical.errors import WiringError
+from apical.gaze import Gaze
 
 INFINITE = float("inf")
 
@@ -152,11 +153,14 @@ class Stimulus(Population):
         Time constant of the spike trace ``x`` [ms]; infinite counts the spikes of a trial.
     x_floor
         Trace under which spikes are forgotten [dimensionless]: ``x`` becomes 0.
+    gaze
+        How the eye moves from trial to trial while the network is trained; None: it is still.
     """
 
     encoder: Encoder = field(default_factory=Regular)
     tau_x: float = INFINITE
     x_floor: float = 0.0
+    gaze: Gaze | None = None
 
     @property
     def inputs(self) -> Mapping[str, str]:
@@ -169,6 +173,11 @@ class Stimulus(Population):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._positive(tau_x=self.tau_x)
+        if self.gaze and self.gaze.n_inputs != self.size:
+            raise WiringError(
+                f"Stimulus {self.name!r} has {self.size} neurons, but its gaze looks at images of "
+                f"{self.gaze.n_inputs} pixels, {self.gaze.shape}; give Gaze(shape=data.shape)."
+            )
 
     @property
     def model(self) -> NeuronModel:

@@ -1,4 +1,4 @@
-"""In which order samples are learned, and what is done to the network between them."""
+"""In which order samples are learned, how they are seen, and what is done between them."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -32,6 +32,27 @@ def order(network: Network, samples: Samples, epochs: int, epoch: int) -> np.nda
         for k in range(epochs):
             drawn.append(seeds.stream(network.seed, "order", f"task {task}", k).permutation(own))
     return np.concatenate(drawn)[epoch * len(samples) : (epoch + 1) * len(samples)]
+
+
+def seen(network: Network, values: np.ndarray, n_samples: int, epoch: int, done: int) -> np.ndarray:
+    """Return stimuli as an eye that moves sees them, shape (n_trials, n_inputs).
+
+    Parameters
+    ----------
+    network
+        Its seed draws the movements, and its stimulus has a `Gaze`, or values stay as they are.
+    values
+        Stimuli in the order in which they are learned, shape (n_trials, n_inputs).
+    n_samples
+        Trials of an epoch.
+    epoch, done
+        Number of the epoch, and trials of it that were learned before.
+    """
+    gaze = network.stimulus.gaze
+    if gaze is None:
+        return values
+    drawn = gaze.shifts(seeds.stream(network.seed, "gaze", index=epoch), n_samples)
+    return gaze.seen(values, drawn[done : done + len(values)])
 
 
 def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.ndarray]:

@@ -15,7 +15,7 @@ from apical.datasets import Dataset, Samples
 from apical.devices.simulator import Block, Simulator
 from apical.encoding import decisions
 from apical.errors import RunError, WiringError
-from apical.presenting import learned, order
+from apical.presenting import learned, order, seen
 from apical.progress import TrainingProgress
 
 LARGEST_WEIGHT = 1e3
@@ -190,6 +190,9 @@ def steps(
         chosen = samples[position.block * size : (position.block + 1) * size]
         done = position.trial + np.arange(len(chosen))
         values, labels = data.train.block(chosen)
+        values = seen(
+            simulator.network, values, len(samples), position.epoch, position.block * size
+        )
         factor = 1 - (1 - plan.final_rate) * done / total
         number = position.epoch * per_epoch + position.block
         ends = position.block + 1 == per_epoch
