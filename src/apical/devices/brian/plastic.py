@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
+from brian2 import Equations
+
 from apical.dynamics import NOISE, UpdateDynamics
 from apical.expressions import substituted
 from apical.projections import Projection
-from apical.rules import LearningRule
 
 POLARITY, EXISTS = "{}_polarity", "exists"
 """Names of what never changes: the signs of the neurons that send a projection, by its name; and
@@ -29,40 +30,66 @@ def parameters(projection: Projection) -> dict[str, float]:
         found["w_step"] = projection.levels.step
     if projection.release < 1:
         found["release"] = projection.release
-    return {name: float(value) for name, value in found.items()}
+    called = _called(projection)
+    return {called.get(name, name): float(value) for name, value in found.items()}
 
 
 def state(projection: Projection) -> Mapping[str, float]:
     """Return the variables of a synapse besides its weight, and where they start."""
+    rule, called = projection.rule, _called(projection)
+    kept = rule.dynamics.state if rule and rule.dynamics else {}
+    return {called.get(name, name): value for name, value in kept.items()}
+
+
+def _called(projection: Projection) -> dict[str, str]:
+    """Return how a synapse calls what is its own, where one of its neurons uses the name.
+
+    Brian2 takes no variable of a synapse that is called like one of the neurons it joins: a
+    membrane is ``v``, and so is the mean square of RMSprop.
+    """
     rule = projection.rule
-    return rule.dynamics.state if rule and rule.dynamics else {}
+    if rule is None:
+        return {}
+    own = {*rule.parameters}
+    if rule.dynamics:
+        own |= {*rule.dynamics.parameters, *rule.dynamics.state}
+    taken = set[str]()
+    for model in (projection.pre.model, projection.post.model):
+        taken |= {*Equations(model.equations).names, *model.parameters, *model.summed}
+    return {name: f"{name}_syn" for name in sorted(own & taken)}
 
 
 def statements(projection: Projection, factor: str) -> str:
     """Return what changes the weight; `factor` is an expression for that on the learning rate."""
-    rule = projection.rule
-    if rule is None or rule.dynamics is None:
-        return _held(projection, f"{factor}*({rule.update})" if rule else "0")
-    return _with_dynamics(projection, rule, rule.dynamics, factor)
+    rule, called = projection.rule, _called(projection)
+    if rule is None:
+        return _held(projection, "0")
+    update = substituted(rule.update, called) if called else rule.update
+    if rule.dynamics is None:
+        return _held(projection, f"{factor}*({update})")
+    return _with_dynamics(projection, update, rule.dynamics, factor)
 
 
 def _with_dynamics(
-    projection: Projection, rule: LearningRule, dynamics: UpdateDynamics, factor: str
+    projection: Projection, update: str, dynamics: UpdateDynamics, factor: str
 ) -> str:
     """Return statements that work out the next state first, and keep it where a trial learns.
 
     The change is worked out from the next state in any case: that of Adam has no value at its
     start.
     """
-    lines, known = [f"update = {rule.update}"], dict[str, str]()
+    called = _called(projection)
+    lines, known = [f"update = {update}"], called | {NOISE: "_drawn"}
     lines += ["_drawn = randn()"] * dynamics.draws
     for name, text in dynamics.steps:
-        lines.append(f"_next_{name} = {substituted(text, known | {NOISE: '_drawn'})}")
+        lines.append(f"_next_{name} = {substituted(text, known)}")
         known[name] = f"_next_{name}"
-    change = substituted(dynamics.change, known | {NOISE: "_drawn"})
+    change = substituted(dynamics.change, known)
     lines.append(_held(projection, f"{factor}*({change})"))
     lines.append(f"_learns = int({factor} != 0)")
-    lines += [f"{name} = _learns*{after} + (1 - _learns)*{name}" for name, after in known.items()]
+    for name, _ in dynamics.steps:
+        mine = called.get(name, name)
+        lines.append(f"{mine} = _learns*_next_{name} + (1 - _learns)*{mine}")
     return "\n".join(lines)
 
 
