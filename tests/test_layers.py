@@ -45,6 +45,7 @@ FLOORS: dict[str, float] = {
     "projections": 3,
     "feedback": 4,
     "interventions": 4,
+    "phases": 4,
     "network": 5,
     "order": 5.5,
     "settling_time": 5.7,

@@ -11,6 +11,7 @@ from apical.error_neurons import Error, ErrorNeurons, RateError
 from apical.errors import WiringError
 from apical.feedback import FeedbackPathway
 from apical.interventions import Intervention
+from apical.phases import NoisePhase
 from apical.places import caller
 from apical.populations import Population, Stimulus
 from apical.projections import Projection, ReadBackwards, SignsOf
@@ -45,6 +46,8 @@ class Network:
         Groups of classes that are learned one after the other; 1 mixes all.
     interventions
         What is done to feedback while the network learns, in this order.
+    noise
+        When populations fire noise of their own, between trials of learning; None for never.
     """
 
     seed: int = 0
@@ -53,6 +56,7 @@ class Network:
     settle: float = 0.0
     tasks: int = 1
     interventions: tuple[Intervention, ...] = ()
+    noise: NoisePhase | None = None
     populations: list[Population] = field(default_factory=list, init=False)
     projections: list[Projection] = field(default_factory=list, init=False)
     feedback: FeedbackPathway | None = field(default=None, init=False)
@@ -226,6 +230,12 @@ class Network:
     def plastic(self) -> list[Projection]:
         """Projections that learn."""
         return [p for p in self.projections if p.rule is not None]
+
+    @property
+    def noisy(self) -> list[Population]:
+        """Populations whose synapses learn from noise that they fire of their own, in turn."""
+        learn = [p.post for p in self.plastic if p.rule and p.rule.when == "noise"]
+        return list(dict.fromkeys(learn))
 
     def projection(self, name: str) -> Projection:
         """Return the projection of a name."""

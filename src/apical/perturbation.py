@@ -150,7 +150,8 @@ def _unruled(simulator: Simulator, block: Block) -> Iterator[Fault]:
     taught = {p.name for p in network.feedback.projections} if network.feedback else set()
     for p in network.projections:
         follows = isinstance(p.weights, ReadBackwards)
-        if p.rule is not None or follows or np.array_equal(before[p.name], after[p.name]):
+        learns = p.rule is not None and p.rule.when != "noise"
+        if learns or follows or np.array_equal(before[p.name], after[p.name]):
             continue
         reason = "its weights change while the network learns, by no rule"
         how = copied(network, p, after[p.name], lambda q: after[q.name])
@@ -264,10 +265,12 @@ def _scorecard(network: Network, faults: list[Fault], n: int, n_trials: int) -> 
     for p in network.projections:
         if p.name in wrong:
             continue
-        if p.rule:
+        waits = p.rule is not None and p.rule.when == "noise"
+        if p.rule and not waits:
             reason = f"{n} disturbances changed no update here but of synapses that they touch"
         else:
             reason = f"its weights stayed the same to the bit while {n_trials} trials were learned"
+            reason += "; its rule acts in noise phases, which were not disturbed" * waits
         found.append(
             Finding(
                 p.name, "locality" if p.rule else "feedback", "local", reason,

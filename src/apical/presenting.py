@@ -1,6 +1,6 @@
 """In which order samples are learned, how they are seen, and what is done between them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -56,7 +56,7 @@ def seen(network: Network, values: np.ndarray, n_samples: int, epoch: int, done:
 
 
 def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.ndarray]:
-    """Let a network learn from a block; what is done to it meanwhile is done between two trials.
+    """Let a network learn from a block; interventions and noise phases come between two trials.
 
     Parameters
     ----------
@@ -72,14 +72,21 @@ def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.n
     Mapping
         As `BlockResult.counts`.
     """
-    stop, batch = trial + len(block), simulator.batch
-    times = sorted({t for a in simulator.network.interventions for t in a.times(trial, stop)})
-    moments = {(t - trial) // batch * batch: t for t in times}  # only whole batches learn
+    network, stop, batch = simulator.network, trial + len(block), simulator.batch
+
+    def moments(times: Iterable[int]) -> dict[int, int]:
+        """Return the trials by where in the block they are: only whole batches learn."""
+        return {(t - trial) // batch * batch: t for t in sorted(times)}
+
+    acts = moments({t for a in network.interventions for t in a.times(trial, stop)})
+    noises = moments(network.noise.times(trial, stop) if network.noise else ())
     counts = []
-    for start, end in pairwise(sorted({0, *moments, len(block)})):
-        if start in moments:
-            _act(simulator, moments[start])
+    for start, end in pairwise(sorted({0, *acts, *noises, len(block)})):
         part = block.part(slice(start, end), block.index + start * _APART)
+        if start in acts:
+            _act(simulator, acts[start])
+        if start in noises:
+            _fire(simulator, noises[start], part.learning[0])
         counts.append(simulator.run(part).counts)
     if len(counts) == 1:
         return counts[0]
@@ -106,3 +113,12 @@ def _act(simulator: Simulator, trial: int) -> None:
                 weights = intervention.acted(projection, weights, network.seed, trial)
             changed[projection.name] = weights
     simulator.load(changed)
+
+
+def _fire(simulator: Simulator, trial: int, learning: np.ndarray) -> None:
+    """Run the noise phase that comes when so many trials were learned, at that learning factor."""
+    network = simulator.network
+    assert network.noise
+    silent = np.zeros((network.noise.trials, network.stimulus.size))
+    for population in network.noisy:
+        simulator.run(Block(silent, None, learning, trial, fires=population.name))

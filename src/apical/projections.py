@@ -10,7 +10,7 @@ from apical.error_neurons import ErrorNeurons
 from apical.errors import WiringError
 from apical.expressions import names, place
 from apical.populations import Population
-from apical.rates import Bias
+from apical.rates import Bias, Rate
 from apical.restraints import Levels
 from apical.rewards import Reward
 from apical.rules import ELIGIBILITY, LearningRule
@@ -153,6 +153,11 @@ class Projection:
             raise WiringError(
                 f"Rule {rule.name!r} on projection {self.name!r} waits for feedback, but "
                 f"{self.post.name!r} has no input 'teach'; choose another timing of the rule."
+            )
+        if rule.when == "noise" and not (isinstance(self.post, Rate) and self.post.noise):
+            raise WiringError(
+                f"Rule {rule.name!r} on projection {self.name!r} acts when {self.post.name!r} "
+                "fires noise of its own, which it never does; let it be a Rate with noise above 0."
             )
         for name in sorted(rule.signals):
             end = place(name)

@@ -8,7 +8,7 @@ from apical.activations import ACTIVATIONS, SOFTMAX, Activation
 from apical.encoding import AWAKE
 from apical.errors import DeviceError, WiringError
 from apical.expressions import substituted
-from apical.populations import NeuronModel, Population
+from apical.populations import INFINITE, NeuronModel, Population
 from apical.rules import ELIGIBILITY
 
 
@@ -42,6 +42,10 @@ class Rate(Population):
         [dimensionless, in units of the drive]. It then offers the signal ``eligibility``, that
         noise divided by its variance, which is what `apical.rules.node_perturbation` reads
         (Williams 1992, doi:10.1007/BF00992696, section 6). For device ``array``, with a `Reward`.
+    noise
+        Standard deviation of the activity that each neuron fires of its own, whatever drives it,
+        in the trials of a noise phase [dimensionless]: normal, of mean 0, drawn anew for each
+        trial. 0 for neurons that never do; for device ``array`` only.
     """
 
     activation: str | Activation = "tanh"
@@ -50,6 +54,7 @@ class Rate(Population):
     unreliable: float = 0.0
     teach_noise: float = 0.0
     explores: float = 0.0
+    noise: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -65,11 +70,16 @@ class Rate(Population):
                 f"besides, got explores={self.explores!r} and unreliable={self.unreliable!r}."
             )
         silent = not 0 <= self.unreliable < 1
-        if self.gain not in ("slope", "one") or silent or self.teach_noise < 0:
+        noises = self.teach_noise, self.noise
+        if (
+            self.gain not in ("slope", "one")
+            or silent
+            or not all(0 <= s < INFINITE for s in noises)
+        ):
             raise WiringError(
-                f"Rate {self.name!r} needs gain 'slope' or 'one', 0 <= unreliable < 1 and "
-                f"teach_noise >= 0, got {self.gain!r}, {self.unreliable!r} and "
-                f"{self.teach_noise!r}."
+                f"Rate {self.name!r} needs gain 'slope' or 'one', 0 <= unreliable < 1, "
+                f"teach_noise >= 0 and noise >= 0, got {self.gain!r}, {self.unreliable!r}, "
+                f"{self.teach_noise!r} and {self.noise!r}."
             )
         if self.is_softmax and self.gain != "one":
             raise WiringError(

@@ -10,7 +10,7 @@ from apical.dynamics import NOISE, UpdateDynamics
 from apical.errors import LocalityError
 from apical.expressions import FUNCTIONS, names, place
 
-When = Literal["trial", "feedback", "spike"]
+When = Literal["trial", "feedback", "spike", "noise"]
 
 ELIGIBILITY = "eligibility"
 """What a neuron or a synapse that explores knows of its noise: that noise over its variance."""
@@ -55,7 +55,9 @@ class LearningRule:
     when
         ``"trial"``: once, at the end of each trial. ``"feedback"``: whenever feedback arrives at
         the postsynaptic neuron. ``"spike"``: at each presynaptic spike, which is then the
-        presynaptic factor.
+        presynaptic factor. ``"noise"``: once, at the end of each trial in which the postsynaptic
+        neuron fires noise of its own (`apical.phases.NoisePhase`), and then only; such a rule reads
+        the activities of the two neurons, and what drives the presynaptic one, alone.
     onset
         Time of each trial before which a rule that acts at feedback or at spikes does not act
         [ms], for instance until the network has turned from one stimulus to the next.
@@ -85,7 +87,7 @@ class LearningRule:
                 f"LearningRule {self.name!r}: when must be one of {', '.join(get_args(When))}, "
                 f"got {self.when!r}."
             )
-        if self.onset < 0 or (self.onset and self.when == "trial"):
+        if self.onset < 0 or (self.onset and self.when in ("trial", "noise")):
             raise LocalityError(
                 f"LearningRule {self.name!r} needs onset >= 0 ms, and 0 where it acts when a trial "
                 f"ends, got onset={self.onset!r}."
@@ -113,6 +115,18 @@ class LearningRule:
                 f"LearningRule {self.name!r} reads {', '.join(map(repr, strangers))}, which a "
                 "synapse cannot know. End a name in '_pre' or '_post' to read a signal of one of "
                 "its two neurons, or give a number in `parameters`."
+            )
+        if self.when == "noise":
+            self._check_noise()
+
+    def _check_noise(self) -> None:
+        known = {"w", *self.parameters, "x_pre", "drive_pre", "x_post"}
+        others = sorted(set(names(self.update)) - known)
+        if others:
+            raise LocalityError(
+                f"LearningRule {self.name!r} acts while neurons fire noise and no error is there, "
+                "so it may read 'x_pre', 'drive_pre' and 'x_post', got "
+                f"{', '.join(map(repr, others))}."
             )
 
     def _check_dynamics(self, dynamics: UpdateDynamics) -> None:

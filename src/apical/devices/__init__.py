@@ -93,6 +93,7 @@ def simulate(
         check(network, transport=True)
         return ArraySimulator(network, load_library(library, dtype), batch, record, traces)
     check(network)
+    _check_noise(network, device)
     from apical.devices.brian.build import Options
 
     if device == "cpp_standalone":
@@ -118,6 +119,8 @@ def check_simulation(
         from apical.devices.arrays.engine import check_network
 
         check_network(network)
+    else:
+        _check_noise(network, device)
 
 
 _OPTIONS: dict[str, tuple[str, ...]] = {
@@ -162,6 +165,15 @@ def _check_options(
         raise DeviceError(
             f"A trial of {network.trial} ms is not a whole number of steps of dt={dt!r} ms; "
             "choose a dt that divides it."
+        )
+
+
+def _check_noise(network: Network, device: str) -> None:
+    if network.noise or network.noisy:
+        who = ", ".join(repr(p.name) for p in network.noisy) or "populations"
+        raise DeviceError(
+            f"Device {device!r} knows no noise phases, but {who} are to fire noise of their own "
+            "between trials of learning; use device='array'."
         )
 
 

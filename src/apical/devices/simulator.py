@@ -9,6 +9,7 @@ import numpy as np
 from apical.errors import DataError, WiringError
 from apical.network import Network
 from apical.projections import Projection
+from apical.rates import Rate
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ class Block:
     targets
         What the output should be, shape (n_trials, n_outputs), where that is not one class; then
         without `labels`.
+    fires
+        Name of a population that fires noise of its own in these trials, which are then such of a
+        noise phase: the stimulus is silent whatever `values` are, nothing is shown, and of all
+        rules those that act at ``"noise"`` of this population learn; empty for none.
     """
 
     values: np.ndarray
@@ -37,6 +42,7 @@ class Block:
     learning: np.ndarray = field(default_factory=lambda: np.zeros(()))
     index: int = 0
     targets: np.ndarray | None = None
+    fires: str = ""
 
     def __post_init__(self) -> None:
         n = len(self.values)
@@ -82,6 +88,7 @@ class Block:
             self.learning[trials],
             index,
             None if self.targets is None else self.targets[trials],
+            self.fires,
         )
 
     def parts(self, size: int) -> list["Block"]:
@@ -167,6 +174,9 @@ def check_block(network: Network, block: Block) -> None:
             f"Stimulus {network.stimulus.name!r} has {n_inputs} neurons, but the block's trials "
             f"have {block.values.shape[1]} values; they must match."
         )
+    if block.fires:
+        _check_noise(network, block)
+        return
     if block.targets is not None and block.targets.shape[1] != n_classes:
         raise WiringError(
             f"Output {network.output.name!r} has {n_classes} neurons, but the block's targets have "
@@ -182,4 +192,19 @@ def check_block(network: Network, block: Block) -> None:
         raise WiringError(
             f"Output {network.output.name!r} has {n_classes} neurons, but the block's labels go "
             f"from {block.labels.min()} to {block.labels.max()}."
+        )
+
+
+def _check_noise(network: Network, block: Block) -> None:
+    """Raise if a block of a noise phase does not fit the network."""
+    able = [p.name for p in network.populations if isinstance(p, Rate) and p.noise]
+    if block.fires not in able:
+        raise WiringError(
+            f"The block lets {block.fires!r} fire noise of its own, but the populations of the "
+            f"network that can are {', '.join(able) or 'none'}; give it noise above 0 (Rate)."
+        )
+    if block.labels is not None or block.targets is not None:
+        raise WiringError(
+            f"The block lets {block.fires!r} fire noise of its own, so nothing is shown; leave "
+            "labels and targets out."
         )

@@ -176,7 +176,7 @@ class Updates:
 
 
 def weight_updates(network: Network, records: Records) -> list[Updates]:
-    """Return how many weights learning changes in a trial, for each plastic projection.
+    """Return how many weights learning changes in a trial, for each projection that then learns.
 
     As if each trial learned alone: trials that learn together on device ``array`` share one
     update. Where a rule is a sum of products, an update counts once for each that is not 0, up to
@@ -190,7 +190,7 @@ def weight_updates(network: Network, records: Records) -> list[Updates]:
         What it did, with the signals of `apical.measures.updates.update_signals`; error neurons
         were shown the labels.
     """
-    return [_updates(p, records) for p in network.plastic]
+    return [_updates(p, records) for p in network.plastic if rule_of(p).when != "noise"]
 
 
 def _updates(projection: Projection, records: Records) -> Updates:

@@ -13,6 +13,7 @@ _WHEN = {
     "trial": "when a trial ends",
     "feedback": "when feedback arrives",
     "spike": "at each presynaptic spike",
+    "noise": "when a trial ends in which the latter fires noise of its own",
 }
 
 

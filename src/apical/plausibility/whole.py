@@ -57,6 +57,7 @@ def phases(network: Network) -> Iterator[Finding]:
     if any(p.rule and p.rule.when == "trial" for p in network.plastic):
         reason = "synapses are told when a trial ends, to learn then"
         yield Finding(NETWORK, "phases", "broadcast", reason)
+    yield from _noise_phases(network)
     for projection in network.plastic:
         if projection.rule and projection.rule.onset:
             reason = "learning waits for some time after the onset of each trial (a phase)"
@@ -79,6 +80,22 @@ def phases(network: Network) -> Iterator[Finding]:
                 "deciding need phases of their own"
             )
             yield Finding(projection.name, "phases", "broadcast", reason)
+
+
+def _noise_phases(network: Network) -> Iterator[Finding]:
+    for population in network.noisy:
+        assert isinstance(population, Rate)
+        reason = (
+            f"fires noise of its own, of either sign and standard deviation {population.noise:g}, "
+            "while the stimulus is silent and the others wait for their turn"
+        )
+        if network.noise:
+            reason += (
+                f", in {network.noise.trials} trials after every {network.noise.every} of learning"
+            )
+        yield Finding(
+            population.name, "phases", "broadcast", f"{reason}; all are told when (a phase)"
+        )
 
 
 def global_quantities(network: Network, training: Training) -> Iterator[Finding]:

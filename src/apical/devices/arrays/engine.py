@@ -53,15 +53,21 @@ class ArraySimulator:
             if not isinstance(p.weights, ReadBackwards)
         }
         room = Workspace(library)
-        self._learners = [Learner(p, p.rule, library, room) for p in network.plastic if p.rule]
+        learners = [Learner(p, p.rule, library, room) for p in network.plastic if p.rule]
+        self._learners = [item for item in learners if item.when == "trial"]
+        self._from_noise = {
+            p.name: [i for i in learners if i.when == "noise" and i.projection.post is p]
+            for p in network.noisy
+        }
         self._holders = {
             p.name: Holder(network, p, library, room) for p in network.plastic if p.restrained
         }
         self._explorers = [item for item in self._learners if item.projection.explores]
         self._reward = next((p for p in network.populations if isinstance(p, Reward)), None)
-        self._dynamics = {item.projection.name: item.initial_state() for item in self._learners}
+        self._dynamics = {item.projection.name: item.initial_state() for item in learners}
         self._settling = Settling(network, library, self._weights)
         self._plans: dict[tuple[int, bool, bool], _Plan] = {}
+        self._noise_plans: dict[tuple[int, str], _Plan] = {}
 
     @property
     def brian(self) -> Mapping[str, Any]:
@@ -112,6 +118,8 @@ class ArraySimulator:
             holder.begin(block.index)
         for learner in self._learners:
             learner.begin(self.network.seed, block.index)
+        if block.fires:
+            return self._fire(block)
         rng = np.random.default_rng(seeds.simulator_seed(self.network.seed, block.index))
         rows: dict[str, list[np.ndarray]] = {name: [] for name in self._record}
         traced = {f"{p.name}.{signal}": list[np.ndarray]() for p, signal in self._traces}
@@ -137,13 +145,48 @@ class ArraySimulator:
                 self._learn(plan, factor, brought)
         return BlockResult(_joined(rows), traces=_joined(traced))
 
+    def _fire(self, block: Block) -> BlockResult:
+        """Let a population fire noise, and its synapses learn, a batch at a time.
+
+        Returns what those recorded populations did that had to be worked out.
+        """
+        rng = seeds.stream(self.network.seed, "noise", block.fires, block.index)
+        rows: dict[str, list[np.ndarray]] = {}
+        for chunk in block.slices(self.batch):
+            plan = self._noise_plan(block.fires, chunk.stop - chunk.start)
+            self._settling.rng = rng
+            _call(plan.batch.calls)
+            for name in self._record:
+                if (name, "x") in plan.batch.signals:
+                    found = self._library.back(plan.batch.signals[name, "x"])
+                    rows.setdefault(name, []).append(found)
+            factor = float(block.learning[chunk].mean())
+            if factor:
+                self._learn(plan, factor, plan.pairs)
+        return BlockResult(_joined(rows))
+
+    def _noise_plan(self, fires: str, n_trials: int) -> "_Plan":
+        """Return the calls for a batch of noise, of a population that fires it."""
+        plan = self._noise_plans.get((n_trials, fires))
+        if plan is None:
+            while len(self._noise_plans) >= PLANS * len(self.network.populations):
+                del self._noise_plans[next(iter(self._noise_plans))]
+            learners = self._from_noise.get(fires, [])
+            population = next(p for p in self.network.populations if p.name == fires)
+            assert isinstance(population, Rate)  # as `check_block` has seen
+            heard = [item.projection.pre for item in learners]
+            batch = self._settling.noise(n_trials, population, heard)
+            plan = self._noise_plans[n_trials, fires] = _Plan(batch, learners)
+            plan.pairs = [self._pairs(item, batch) for item in learners]
+        return plan
+
     def _trace(self, batch: Batch, population: Population, signal: str) -> np.ndarray:
         """Return a signal of settled neurons, shape (n_trials, 1, n)."""
         values = self._library.back(self._settling.signal(batch, population, signal))
         return np.broadcast_to(values, (batch.n_trials, population.size))[:, np.newaxis].copy()
 
     def updates(self, block: Block) -> dict[str, np.ndarray]:
-        """Return what the rules ask of every plastic projection, and change nothing.
+        """Return what the rules ask of all projections that learn from trials, and change nothing.
 
         Parameters
         ----------
@@ -176,7 +219,7 @@ class ArraySimulator:
                 del self._plans[next(iter(self._plans))]
             n_trials, taught, learns = key
             batch = self._settling.forward(n_trials, taught=taught, learns=learns)
-            plan = self._plans[key] = _Plan(batch)
+            plan = self._plans[key] = _Plan(batch, self._learners)
         self._settling.rng = rng
         self._library.put(self._encoder.drive(values), plan.batch.values)
         if shown is not None:
@@ -204,7 +247,7 @@ class ArraySimulator:
         if not plan.pairs:
             at_rest, plan.batch.calls = plan.batch.calls, plan.teaching
             self._settling.teach(plan.batch)
-            plan.pairs = [self._pairs(item, plan.batch) for item in self._learners]
+            plan.pairs = [self._pairs(item, plan.batch) for item in plan.learners]
             for population, signal in self._traces:
                 self._settling.signal(plan.batch, population, signal)
             plan.batch.calls = at_rest
@@ -214,7 +257,7 @@ class ArraySimulator:
     def _learn(self, plan: "_Plan", factor: float, pairs: list[Pairs]) -> None:
         if plan.factor != factor:
             plan.factor = factor
-            for item, brought in zip(self._learners, pairs, strict=True):
+            for item, brought in zip(plan.learners, pairs, strict=True):
                 name, n_trials = item.projection.name, plan.batch.n_trials
                 w, state, before = (
                     self._weights[name],
@@ -244,6 +287,7 @@ class _Plan:
     """What is done to every batch of one size: calls, made once."""
 
     batch: Batch
+    learners: list[Learner]
     teaching: list[Call] = field(default_factory=list)
     pairs: list[Pairs] = field(default_factory=list)
     learning: dict[str, Learning] = field(default_factory=dict)
@@ -274,7 +318,7 @@ def check_network(network: Network) -> None:
     _check_exploring(network)
     for projection in network.projections:
         when = projection.rule.when if projection.rule else "trial"
-        if projection.release < 1 or when != "trial":
+        if projection.release < 1 or when not in ("trial", "noise"):
             what = "release < 1" if projection.release < 1 else f"a rule that acts at {when!r}"
             raise DeviceError(
                 f"Device 'array' knows the end of a trial only, but {projection.name!r} has "

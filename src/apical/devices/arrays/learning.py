@@ -15,7 +15,7 @@ from apical.devices.arrays.stepping import Plan, Stepping
 from apical.dynamics import NOISE, UpdateDynamics
 from apical.expressions import names_in, parse
 from apical.projections import Projection
-from apical.rules import ELIGIBILITY, LearningRule
+from apical.rules import ELIGIBILITY, LearningRule, When
 from apical.terms import HELD, Term, compiled, terms
 
 STRIP = 2**15
@@ -85,6 +85,11 @@ class Learner:
         if projection.explores:
             self._held[ELIGIBILITY] = library.full(0.0, projection.shape)
             self._before = library.empty(projection.shape)
+
+    @property
+    def when(self) -> When:
+        """When the rule acts."""
+        return self._rule.when
 
     def begin(self, seed: int, index: int) -> None:
         """Begin with the random numbers of a block, from the seed of the network."""

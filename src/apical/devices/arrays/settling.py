@@ -1,7 +1,7 @@
 """One batch of trials, settled: where every signal is, and the calls that bring it there."""
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -72,7 +72,8 @@ class Settling:
             for p in network.projections if isinstance(p.weights, SignsOf)
         }  # fmt: skip
         self.rng: np.random.Generator | None = None
-        """Draws which unreliable neurons are silent; to be set before the calls of a batch."""
+        """Draws which unreliable neurons are silent, what dendrites add to what they hear, and the
+        noise that neurons fire; to be set before the calls of a batch."""
         self._forward = [p for p in forward_order(network) if not isinstance(p, Bias)]
         self._feedback = feedback_order(network)
         # Biases come first: a product that is added to an array costs no more than one put there.
@@ -115,6 +116,26 @@ class Settling:
                 batch.signals[place] = self._formed(batch, place, _difference(population), values)
             elif isinstance(population, Reward) and taught:
                 batch.signals[place] = self._rewarded(batch, population)
+        return batch
+
+    def noise(self, n_trials: int, fires: Rate, heard: Iterable[Population]) -> Batch:
+        """Plan what populations make of noise that one of them fires, while nothing is shown.
+
+        Parameters
+        ----------
+        n_trials
+            Number of trials in a batch.
+        fires
+            The population that fires noise, whatever drives it.
+        heard
+            Populations to plan, besides those between; the others do not matter.
+        """
+        batch = Batch(n_trials, learns=False)
+        batch.signals[fires.name, "x"] = self._fired(batch, fires)
+        between = self._upstream(heard, fires)
+        for population in self._forward:
+            if isinstance(population, Rate) and population.name in between:
+                batch.signals[population.name, "x"] = self._respond(batch, population)
         return batch
 
     def teach(self, batch: Batch) -> None:
@@ -287,6 +308,29 @@ class Settling:
         batch.calls.append(draw)
         batch.signals[name, "awake"], batch.signals[name, "y"] = awake, y
         return self._formed(batch, (name, "x"), "awake*y", {"awake": awake, "y": y})
+
+    def _upstream(self, heard: Iterable[Population], fires: Population) -> set[str]:
+        """Return the names of populations and of those that drive them, up to what fires."""
+        found, open_ones = set[str](), list(heard)
+        while open_ones:
+            population = open_ones.pop()
+            if population.name not in {fires.name, *found}:
+                found.add(population.name)
+                open_ones += [pre for pre, _, _ in self._onto[population.name, "drive"]]
+        return found
+
+    def _fired(self, batch: Batch, population: Rate) -> Any:
+        """Plan noise that neurons fire of their own, and return where it is."""
+        shape = batch.n_trials, population.size
+        fired = self._room((population.name, "fired"), shape)
+
+        def draw() -> None:
+            assert self.rng is not None
+            drawn = self.rng.standard_normal(shape, np.float32)
+            self.library.put(population.noise * drawn, fired)
+
+        batch.calls.append(draw)
+        return fired
 
     def _blur(self, batch: Batch, population: Rate, heard: Any) -> None:
         """Plan noise that every dendrite adds to what it heard."""
