@@ -143,3 +143,13 @@ def test_what_does_not_fit_is_one_clear_line(make: Callable[[], Any], message: s
     with pytest.raises((WiringError, DeviceError, LocalityError), match=message) as error:
         make()
     assert isinstance(error.value, ApicalError) and "\n" not in str(error.value)
+
+
+def test_torch_fires_and_learns_as_numpy_does() -> None:
+    pytest.importorskip("torch")
+    found = []
+    for library in ("numpy", "torch"):
+        simulator = simulate(noisy(), "array", batch=8, library=library, dtype="float64")
+        simulator.run(noise("hidden_1"))
+        found.append(simulator.weights("feedback_hidden_2_to_hidden_1"))
+    np.testing.assert_allclose(*found, atol=1e-12)

@@ -12,6 +12,7 @@ changes no bit of what is simulated. What a network has no place for is refused 
 from apical.hypotheses.backward import kolen_pollack as kolen_pollack
 from apical.hypotheses.backward import sign_concordant as sign_concordant
 from apical.hypotheses.backward import sign_only as sign_only
+from apical.hypotheses.backward import weight_mirror as weight_mirror
 from apical.hypotheses.during import class_incremental as class_incremental
 from apical.hypotheses.during import lost_error_neurons as lost_error_neurons
 from apical.hypotheses.during import redrawn_feedback as redrawn_feedback

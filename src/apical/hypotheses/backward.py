@@ -5,6 +5,7 @@ runs the other way.
 """
 
 from dataclasses import replace
+from typing import Literal
 
 from apical.errors import WiringError
 from apical.expressions import names, place, substituted
@@ -12,7 +13,10 @@ from apical.hypotheses.changes import feedback_onto_hidden
 from apical.hypotheses.pathways import FewInputs
 from apical.interventions import Redraw
 from apical.network import Network
+from apical.phases import NoisePhase
+from apical.populations import INFINITE, Population
 from apical.projections import Projection, ReadBackwards, SignsOf
+from apical.rates import Rate
 from apical.rules import LearningRule
 from apical.weights import Masked, WeightSource
 
@@ -116,6 +120,87 @@ def kolen_pollack(network: Network, *, decay: float = 1e-3) -> Network:
         return p
 
     return network.altered(projection=plastic)
+
+
+def weight_mirror(
+    network: Network, *, rate: float = 0.01, decay: float | None = None, noise: float = 1.0,
+    every: int = 100, trials: int = 100, reads: Literal["x", "drive"] = "x",
+) -> Network:  # fmt: skip
+    """Let feedback synapses learn forward weights from noise, in phases without a stimulus.
+
+    In a noise phase each population that hears feedback fires noise of its own, one after the
+    other. The forward synapses carry it to the next population; the feedback synapses back from
+    there change by ``rate * x_pre * x_post - decay * w``, the noise being that of the postsynaptic
+    neuron. No weight is carried anywhere. The mean of the product is ``noise**2`` times the forward
+    weight, times the mean slope of the presynaptic neuron's response, so that feedback comes to
+    ``rate * noise**2 / decay`` times the transpose where responses are linear, and to less where
+    they saturate (a tenth behind logistic outputs). In the end, from what is linear, the tangent
+    of the angle between the two is about ``sqrt(decay * n / (2 * batch))``, for `n` neurons that
+    fire and `batch` trials that learn together. Levels of forward weights hold for feedback too.
+    Forward weights that start at 0 are mirrored as 0, and bring no error back: let them start
+    otherwise.
+
+    Parameters
+    ----------
+    network
+        A network of rates with feedback between neighbours (`apical.feedback.layerwise`), for
+        device ``array``.
+    rate
+        Learning rate of feedback in noise phases [dimensionless]; it falls with that of the
+        network. 0 is neutral.
+    decay
+        Share of itself that a feedback weight loses at every update in noise phases
+        [dimensionless], which falls likewise; ``rate * noise**2`` by default.
+    noise
+        Standard deviation of the activity that neurons fire of their own [dimensionless].
+    every
+        Trials of learning between two noise phases, rounded down to whole batches; the first
+        phase comes before anything is learned.
+    trials
+        Trials of noise of each population in a phase; as many as learn together do so here. 0 is
+        neutral.
+    reads
+        What the synapse knows of the presynaptic neuron: ``"x"``, the activity, or ``"drive"``,
+        what the forward synapses bring to it, which is linear whatever its response.
+
+    Raises
+    ------
+    WiringError
+        If feedback does not run between neighbours, learns already, or is read backwards; if a
+        number is out of range.
+
+    References
+    ----------
+    Akrout et al. 2019, arXiv:1904.05391, section 3 (weight mirrors), and code of the authors
+    (github.com/makrout/Deep-Learning-without-Weight-Transport): noise of each layer by itself, and
+    activities. There feedback grows without decay.
+    """
+    beside = _neighbours(network, "weight_mirror")
+    lost = rate * noise**2 if decay is None else decay
+    numbers = 0 <= rate < INFINITE and 0 <= lost < 1 and 0 < noise < INFINITE and trials >= 0
+    if not numbers or reads not in ("x", "drive"):
+        raise WiringError(
+            "Hypothesis 'weight_mirror' needs rate >= 0, 0 <= decay < 1, noise > 0, trials >= 0 "
+            f"and reads 'x' or 'drive', got {rate!r}, {lost!r}, {noise!r}, {trials!r}, {reads!r}."
+        )
+    phase = NoisePhase(every, max(trials, 1))
+    if not (rate and trials):
+        return network
+    rule = LearningRule(
+        "weight_mirror", f"eta * {reads}_pre * x_post - decay * w", {"eta": rate, "decay": lost},
+        when="noise", source="Akrout et al. 2019, arXiv:1904.05391, section 3",
+    )  # fmt: skip
+    heard = {p.post.name for p in network.projections if p.name in beside}
+
+    def noisy(population: Population) -> Population:
+        if isinstance(population, Rate) and population.name in heard:
+            return replace(population, noise=noise)
+        return population
+
+    def plastic(p: Projection) -> Projection:
+        return replace(p, rule=rule, levels=beside[p.name].levels) if p.name in beside else p
+
+    return network.altered(population=noisy, projection=plastic, noise=phase)
 
 
 def _with_signs(network: Network, hypothesis: str, *, alike: bool) -> Network:
