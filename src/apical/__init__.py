@@ -26,6 +26,7 @@ from apical.populations import NeuronModel as NeuronModel
 from apical.populations import Neurons as Neurons
 from apical.populations import Stimulus as Stimulus
 from apical.projections import Projection as Projection
+from apical.rates import BatchNorm as BatchNorm
 from apical.rates import Bias as Bias
 from apical.rates import Rate as Rate
 from apical.relays import Relay as Relay
@@ -35,6 +36,7 @@ from apical.training import evaluate as evaluate
 from apical.training import train as train
 from apical.weights import FanIn as FanIn
 from apical.weights import FanOut as FanOut
+from apical.weights import FewInputs as FewInputs
 from apical.weights import Given as Given
 from apical.weights import Glorot as Glorot
 from apical.weights import Identity as Identity

@@ -1,4 +1,4 @@
-"""Synapse-local dynamics of the update: momentum, RMSprop, Adam, GO-UP as equations of one synapse.
+"""Synapse-local dynamics of the update: momentum, RMSprop, Adam, clips as equations of one synapse.
 
 Their state lives in the synapse, and they read nothing but the rule's own update, so a rule stays
 local under them.
@@ -8,13 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from apical.errors import LocalityError
-from apical.expressions import names
+from apical.expressions import names, substituted
 
 NOISE = "xi"
 """What a synapse draws anew at every update: a standard normal number of its own."""
 
 SPREAD = "spread"
 """The standard deviation over all synapses of a projection, in dynamics that ask for one."""
+
+LIMIT = "clip_limit"
+"""Parameter of dynamics that clip: the largest absolute update."""
 
 READS = frozenset({"update", "w", NOISE})
 """What dynamics may read besides their own state and parameters."""
@@ -87,26 +90,70 @@ class UpdateDynamics:
         return any(NOISE in names(text) for text in texts)
 
 
-def momentum(mu: float = 0.9) -> UpdateDynamics:
+def momentum(mu: float = 0.9, rising: float = 0.0) -> UpdateDynamics:
     """Updates that carry on in their direction.
 
     Parameters
     ----------
     mu
         Share of the last change that is kept [dimensionless].
+    rising
+        Updates over which that share rises from 1/2 to 3/4: at update k it is
+        ``min(1 - 1/(2*floor(k/rising) + 2), mu)`` (Sutskever et al. 2013, eq. 5, where `rising` is
+        250); 0 for `mu` from the start.
 
     References
     ----------
-    Polyak 1964, doi:10.1016/0041-5553(64)90137-5, eq. 9.
+    Polyak 1964, doi:10.1016/0041-5553(64)90137-5, eq. 9. Sutskever, Martens, Dahl & Hinton 2013,
+    On the importance of initialization and momentum in deep learning, ICML, eqs. 1, 2 and 5.
     """
+    share, parameters, counts, count = _share_kept(mu, rising)
     return UpdateDynamics(
         "momentum",
-        {"m": 0.0},
-        (("m", "mu*m + update"),),
+        {"m": 0.0, **counts},
+        (("m", f"{share}*m + update"), *count),
         "m",
-        {"mu": mu},
+        parameters,
         source="Polyak 1964, doi:10.1016/0041-5553(64)90137-5, eq. 9",
     )
+
+
+def nesterov(mu: float = 0.9, rising: float = 0.0) -> UpdateDynamics:
+    """Momentum whose update is asked for where it will have carried the weight.
+
+    The weight that neurons see is the one looked ahead to, ``theta + mu*m``, so that the rule needs
+    no second pass: ``m <- mu*m + update``, and then ``w <- w + update + mu*m``.
+
+    Parameters
+    ----------
+    mu, rising
+        As in `momentum`.
+
+    References
+    ----------
+    Nesterov 1983, in the form of Sutskever, Martens, Dahl & Hinton 2013, On the importance of
+    initialization and momentum in deep learning, ICML, eqs. 3 to 5.
+    """
+    share, parameters, counts, count = _share_kept(mu, rising)
+    return UpdateDynamics(
+        "nesterov",
+        {"m": 0.0, **counts},
+        (("m", f"{share}*m + update"), *count),
+        f"update + {share}*m",
+        parameters,
+        source="Sutskever et al. 2013, ICML, eqs. 3 and 4",
+    )
+
+
+def _share_kept(
+    mu: float, rising: float
+) -> tuple[str, dict[str, float], dict[str, float], tuple[tuple[str, str], ...]]:
+    """Return the share of a change that is kept, and the parameters, state and steps of that."""
+    if not rising:
+        return "mu", {"mu": mu}, {}, ()
+    share = "clip(1 - 0.5/(floor(count/rising) + 1), 0, mu)"
+    count = (("count", "count + 1"),)
+    return share, {"mu": mu, "rising": rising}, {"count": 0.0}, count
 
 
 def rmsprop(rate: float = 1e-3, rho: float = 0.99, eps: float = 1e-8) -> UpdateDynamics:
@@ -229,4 +276,42 @@ def go_up_global(alpha: float) -> UpdateDynamics:
         {"alpha": alpha},
         source="GO-UP, a note by Ryeongwoo Jang",
         spread="w + update",
+    )
+
+
+def clipped(limit: float, after: UpdateDynamics | None = None) -> UpdateDynamics:
+    """Updates of at most a given size, each synapse on its own.
+
+    Clipping the norm of a whole gradient (Pascanu et al., algorithm 1) needs a number that all
+    synapses share; this needs none.
+
+    Parameters
+    ----------
+    limit
+        Largest absolute update [dimensionless], the rule's `eta` included.
+    after
+        What the synapse makes of the clipped update; None adds it to the weight.
+
+    References
+    ----------
+    Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, section 3.2, who cite element-wise clipping by
+    Mikolov 2012.
+    """
+    if not limit > 0:
+        raise LocalityError(f"clipped needs limit > 0, got {limit!r}; give the largest update.")
+    if after and LIMIT in after.parameters:
+        raise LocalityError(
+            f"UpdateDynamics {after.name!r} clips already, got another limit of {limit!r}; clip "
+            "once."
+        )
+    cut = {"update": f"clip(update, -{LIMIT}, {LIMIT})"}
+    after = after or UpdateDynamics("plain", {}, (), "update")
+    return UpdateDynamics(
+        f"clipped {after.name}",
+        after.state,
+        tuple((variable, substituted(text, cut)) for variable, text in after.steps),
+        substituted(after.change, cut),
+        {**after.parameters, LIMIT: limit},
+        source="Pascanu et al. 2013, arXiv:1211.5063" + f"; {after.source}" * bool(after.source),
+        spread=substituted(after.spread, cut) if after.spread else "",
     )

@@ -86,6 +86,13 @@ class Projection:
                     f"{_offer(self.pre)} and {self.post.name!r} takes "
                     f"{', '.join(self.post.inputs) or 'no input'}."
                 )
+        of_norm = {"scale", "shift"} & set(self.carries) if isinstance(self.post, Rate) else set()
+        if of_norm and not isinstance(self.pre, Bias):
+            raise WiringError(
+                f"Projection {self.name!r} reaches {', '.join(sorted(of_norm))} of "
+                f"{self.post.name!r}, what its normalised drives are multiplied by and what is "
+                "added to them; only a Bias may."
+            )
         if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
             raise WiringError(
                 f"Projection {self.name!r}: bounds must be (smallest, largest), got "

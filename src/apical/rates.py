@@ -13,6 +13,39 @@ from apical.rules import ELIGIBILITY
 
 
 @dataclass(frozen=True)
+class BatchNorm:
+    """Drives with mean 0 and variance 1 over the trials that learn together.
+
+    ``normal = (drive - mean)/sqrt(variance + eps)``, and the response is to ``scale*normal +
+    shift``, where `scale` and `shift` are what synapses from a `Bias` bring (1 and 0 without). With
+    learning off, mean and variance are running ones, which are part of the state; every batch moves
+    them alike, so that a short last one of an epoch makes them noisy. No neuron knows trials that
+    are yet to come: `check` refuses it, and only device ``array`` runs it.
+
+    Parameters
+    ----------
+    share
+        Share of the running mean and variance that each batch replaces [dimensionless].
+    eps
+        Added to the variance [dimensionless].
+
+    References
+    ----------
+    Ioffe & Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2; moving averages: section 3.1.
+    """
+
+    share: float = 0.1
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        if not (0 < self.share <= 1 and self.eps > 0):
+            raise WiringError(
+                f"BatchNorm needs 0 < share <= 1 and eps > 0, got share={self.share!r} and "
+                f"eps={self.eps!r}."
+            )
+
+
+@dataclass(frozen=True)
 class Rate(Population):
     """Neurons of graded activity with an apical dendrite.
 
@@ -46,6 +79,10 @@ class Rate(Population):
         Standard deviation of the activity that each neuron fires of its own, whatever drives it,
         in the trials of a noise phase [dimensionless]: normal, of mean 0, drawn anew for each
         trial. 0 for neurons that never do; for device ``array`` only.
+    norm
+        How drives are normalised over the trials of a batch, on device ``array``; None for not at
+        all. There are then inputs ``scale`` and ``shift`` for synapses from a `Bias`, and signals
+        ``normal`` and ``slope`` for rules of these (`apical.rules.norm_scale`, ``norm_shift``).
     """
 
     activation: str | Activation = "tanh"
@@ -55,6 +92,7 @@ class Rate(Population):
     teach_noise: float = 0.0
     explores: float = 0.0
     noise: float = 0.0
+    norm: BatchNorm | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -98,12 +136,15 @@ class Rate(Population):
 
     @property
     def inputs(self) -> Mapping[str, str]:
-        return {"drive": "drive", "teach": "arrives" if self.teach_noise else "teach"}
+        known = {"drive": "drive", "teach": "arrives" if self.teach_noise else "teach"}
+        return known | ({"scale": "scale", "shift": "shift"} if self.norm else {})
 
     @property
     def signals(self) -> tuple[str, ...]:
         slope = ("gain", "delta") if self.gain == "one" or self.curve.slope else ()
-        return ("x", *slope, "teach", "drive", *([ELIGIBILITY] if self.explores else []))
+        more: tuple[str, ...] = ("normal", *("slope",) * bool(slope)) if self.norm else ()
+        more += (ELIGIBILITY,) if self.explores else ()
+        return ("x", *slope, "teach", "drive", *more)
 
     @property
     def curve(self) -> Activation:
@@ -125,6 +166,11 @@ class Rate(Population):
             raise DeviceError(
                 f"Rate {self.name!r} explores: each trial is shown without noise and with it, "
                 "which only device 'array' does. Use that, or explores=0."
+            )
+        if self.norm:
+            raise DeviceError(
+                f"Rate {self.name!r} has batch normalisation, which takes mean and variance over "
+                "trials that learn together; only device 'array' runs it. Leave out norm in Brian2."
             )
         gain = "1" if self.gain == "one" else substituted(self.curve.slope, {"x": "y"})
         lines = [f"dy/dt = ({self.curve.response} - y)/tau : 1"]

@@ -189,6 +189,37 @@ def three_factor(
     )
 
 
+BATCH_NORM_SOURCE = "Ioffe & Szegedy 2015, arXiv:1502.03167, section 3"
+
+
+def norm_scale(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> LearningRule:
+    """Learn what normalised drives are multiplied by: synapses from a `Bias` onto ``scale``.
+
+    Parameters
+    ----------
+    eta, dynamics
+        As in `three_factor`.
+    """
+    return LearningRule(
+        "norm_scale", "eta * x_pre * normal_post * slope_post * teach_post", {"eta": eta},
+        source=BATCH_NORM_SOURCE, dynamics=dynamics,
+    )  # fmt: skip
+
+
+def norm_shift(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> LearningRule:
+    """Learn what is added to normalised drives: synapses from a `Bias` onto ``shift``.
+
+    Parameters
+    ----------
+    eta, dynamics
+        As in `three_factor`.
+    """
+    return LearningRule(
+        "norm_shift", "eta * x_pre * slope_post * teach_post", {"eta": eta},
+        source=BATCH_NORM_SOURCE, dynamics=dynamics,
+    )  # fmt: skip
+
+
 def three_factor_at_spikes(eta: float, onset: float = 0.0) -> LearningRule:
     """The three-factor rule where the presynaptic factor is the spike itself.
 

@@ -98,6 +98,31 @@ class Glorot(WeightSource):
         return _scaled((6 / (n_pre + n_post)) ** 0.5, True, (n_pre, n_post), rng)
 
 
+@dataclass(frozen=True)
+class FewInputs(WeightSource):
+    """Weights of another source, for a few presynaptic neurons of each postsynaptic one.
+
+    What a neuron hears then does not grow with the population below it. With ``Normal(1.0)`` and 15
+    inputs it is the sparse initialization of Martens 2010, Deep learning via Hessian-free
+    optimization, ICML, section 5. The other synapses are there, and may learn.
+
+    Parameters
+    ----------
+    source
+        Where the weights come from.
+    inputs
+        Synapses onto each neuron, drawn at random; the others are 0. All, where there are fewer.
+    """
+
+    source: WeightSource
+    inputs: int
+
+    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
+        weights = self.source.draw(n_pre, n_post, rng)  # first, so that these are as they were
+        rank = rng.random((n_pre, n_post)).argsort(axis=0).argsort(axis=0)
+        return weights * (rank < self.inputs)
+
+
 def _scaled(
     size: float, uniform: bool, shape: tuple[int, int], rng: np.random.Generator
 ) -> np.ndarray:

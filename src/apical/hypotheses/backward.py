@@ -10,7 +10,6 @@ from typing import Literal
 from apical.errors import WiringError
 from apical.expressions import names, place, substituted
 from apical.hypotheses.changes import feedback_onto_hidden
-from apical.hypotheses.pathways import FewInputs
 from apical.interventions import Redraw
 from apical.network import Network
 from apical.phases import NoisePhase
@@ -18,7 +17,7 @@ from apical.populations import INFINITE, Population
 from apical.projections import Projection, ReadBackwards, SignsOf
 from apical.rates import Rate
 from apical.rules import LearningRule
-from apical.weights import Masked, WeightSource
+from apical.weights import FewInputs, Masked, WeightSource
 
 FORGETS = "forgets"
 """Name of the share of a weight that is lost at every update."""

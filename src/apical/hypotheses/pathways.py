@@ -1,14 +1,10 @@
 """Hypotheses about the synapses that bring the error back."""
 
-from dataclasses import dataclass
-
-import numpy as np
-
 from apical.errors import WiringError
 from apical.hypotheses.changes import feedback_onto_hidden, on_wires, with_weights
 from apical.network import Network
 from apical.projections import ReadBackwards
-from apical.weights import Opposed, WeightSource
+from apical.weights import FewInputs, Opposed, WeightSource
 
 
 def sparse_feedback(network: Network, *, wires: int = 1) -> Network:
@@ -51,24 +47,3 @@ def sparse_feedback(network: Network, *, wires: int = 1) -> Network:
         return on_wires(source, lambda wires_of: FewInputs(wires_of, wires))
 
     return with_weights(network, chosen, sparse)
-
-
-@dataclass(frozen=True)
-class FewInputs(WeightSource):
-    """Weights of another source, for a few presynaptic neurons of each postsynaptic one.
-
-    Parameters
-    ----------
-    source
-        Where the weights come from.
-    inputs
-        Synapses onto each neuron, drawn at random; the others are 0.
-    """
-
-    source: WeightSource
-    inputs: int
-
-    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
-        weights = self.source.draw(n_pre, n_post, rng)  # first, so that these are as they were
-        rank = rng.random((n_pre, n_post)).argsort(axis=0).argsort(axis=0)
-        return weights * (rank < self.inputs)

@@ -10,6 +10,7 @@ from apical.plausibility.findings import ASPECTS, NETWORK, Finding, Scorecard
 from apical.plausibility.pathways import Weights
 from apical.plausibility.whole import Training
 from apical.projections import ReadBackwards
+from apical.rates import Rate
 
 
 def audit(
@@ -61,8 +62,9 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
     transport
         Whether what is declared not to be local may be used, for a comparison: feedback that is
         forward weights, or their signs, read backwards (`apical.feedback.transposed`,
-        `apical.hypotheses.sign_concordant`), and updates that read a standard deviation over all
-        synapses (`apical.dynamics.go_up_global`).
+        `apical.hypotheses.sign_concordant`), updates that read a standard deviation over all
+        synapses (`apical.dynamics.go_up_global`), and drives normalised over a batch
+        (`apical.BatchNorm`).
 
     Raises
     ------
@@ -76,6 +78,7 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
     wide = {
         p.name for p in network.plastic if p.rule and p.rule.dynamics and p.rule.dynamics.spread
     }
+    wide |= {p.name for p in network.populations if isinstance(p, Rate) and p.norm}
     faults = [
         f"{f.subject}: {f.reason}"
         for f in card.faults

@@ -110,6 +110,12 @@ def global_quantities(network: Network, training: Training) -> Iterator[Finding]
                 "that learn alike"
             )
             yield Finding(population.name, "global quantities", "broadcast", reason)
+        if isinstance(population, Rate) and population.norm:
+            reason = (
+                "drives are centred and scaled by their mean and variance over a batch (batch "
+                "normalisation): what a neuron does in a trial hangs on trials yet to come"
+            )
+            yield Finding(population.name, "global quantities", "not local", reason)
     yield from _spreads(network)
     stimulus = network.stimulus
     if getattr(stimulus.encoder, "total", 0):

@@ -66,7 +66,7 @@ class ArraySimulator:
         self._reward = next((p for p in network.populations if isinstance(p, Reward)), None)
         self._dynamics = {item.projection.name: item.initial_state() for item in learners}
         self._settling = Settling(network, library, self._weights)
-        self._plans: dict[tuple[int, bool, bool], _Plan] = {}
+        self._plans: dict[tuple[int, bool, bool, bool], _Plan] = {}
         self._noise_plans: dict[tuple[int, str], _Plan] = {}
 
     @property
@@ -80,6 +80,9 @@ class ArraySimulator:
         found = {f"{name}.w": w for name, w in self._weights.items()}
         for projection, state in self._dynamics.items():
             found |= {f"{projection}.{name}": array for name, array in state.items()}
+        for population, normaliser in self._settling.normalisers.items():
+            kept = normaliser.statistics.items()
+            found |= {f"{population}.{name}": array for name, array in kept}
         return found
 
     @property
@@ -125,6 +128,11 @@ class ArraySimulator:
         traced = {f"{p.name}.{signal}": list[np.ndarray]() for p, signal in self._traces}
         shown = block.shown(self.network.output.size)
         learns = bool(block.learning.any())
+        if learns and self.batch == 1 and self._settling.normalisers:
+            raise DeviceError(
+                f"Rate {next(iter(self._settling.normalisers))!r} is normalised over the trials "
+                "that learn together, which needs 2 or more, got batch=1; raise batch."
+            )
         for chunk in block.slices(self.batch if learns else AT_REST):
             factor = float(block.learning[chunk].mean())
             seen = shown is not None and (factor or self._traces)
@@ -192,7 +200,7 @@ class ArraySimulator:
         ----------
         block
             Trials; the update is their mean. Dynamics of the update are left out, and no neuron
-            is unreliable.
+            is unreliable. Drives are normalised over these trials, where they are normalised.
 
         Returns
         -------
@@ -200,7 +208,8 @@ class ArraySimulator:
             Name of the projection -> shape (n_pre, n_post).
         """
         check_block(self.network, block)
-        plan = self._settle(block.values, block.shown(self.network.output.size), None)
+        shown = block.shown(self.network.output.size)
+        plan = self._settle(block.values, shown, None, measured=True)
         found = {}
         for item, brought in zip(self._learners, self._teach(plan), strict=True):
             name, update = item.projection.name, self._library.empty(item.shape)
@@ -209,16 +218,20 @@ class ArraySimulator:
         return found
 
     def _settle(
-        self, values: np.ndarray, shown: np.ndarray | None, rng: np.random.Generator | None
-    ) -> "_Plan":
+        self, values: np.ndarray, shown: np.ndarray | None, rng: np.random.Generator | None, *,
+        measured: bool = False,
+    ) -> "_Plan":  # fmt: skip
         """Bring a batch of trials to rest, and return how that was done."""
-        key = len(values), shown is not None, rng is not None
+        measured = measured or rng is not None
+        key = len(values), shown is not None, rng is not None, measured
         plan = self._plans.get(key)
         if plan is None:
             while len(self._plans) >= PLANS:
                 del self._plans[next(iter(self._plans))]
-            n_trials, taught, learns = key
-            batch = self._settling.forward(n_trials, taught=taught, learns=learns)
+            n_trials, taught, learns, _ = key
+            batch = self._settling.forward(
+                n_trials, taught=taught, learns=learns, measured=measured
+            )
             plan = self._plans[key] = _Plan(batch, self._learners)
         self._settling.rng = rng
         self._library.put(self._encoder.drive(values), plan.batch.values)
@@ -335,6 +348,12 @@ def _check_exploring(network: Network) -> None:
         raise DeviceError(
             f"{', '.join(map(repr, exploring))} add noise to learn from its reward, but the "
             "network has no Reward; add one, and teach by apical.feedback.broadcast."
+        )
+    normed = [p.name for p in network.populations if isinstance(p, Rate) and p.norm]
+    if rewarded and normed:
+        raise DeviceError(
+            f"{', '.join(map(repr, normed))} have batch normalisation, by which a trial's reward "
+            "hangs on the noise of other trials; leave 'norm' out where a Reward teaches."
         )
     noisy = [
         p.name

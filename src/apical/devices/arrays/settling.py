@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from apical.devices.arrays.library import Call, Library, Workspace
+from apical.devices.arrays.normalising import Normal, Normaliser
 from apical.devices.arrays.programs import Factor, Formula
 from apical.error_neurons import TOLD, RateError
+from apical.errors import DeviceError
 from apical.expressions import parse, substituted
 from apical.network import Network
 from apical.order import feedback_order, forward_order
@@ -36,10 +38,14 @@ class Batch:
         Number of trials.
     learns
         Whether unreliable neurons are silent at times.
+    measured
+        Whether drives are normalised by their own mean and variance, not by running ones.
     """
 
-    def __init__(self, n_trials: int, learns: bool) -> None:
-        self.n_trials, self.learns = n_trials, learns
+    def __init__(self, n_trials: int, learns: bool, measured: bool) -> None:
+        self.n_trials, self.learns, self.measured = n_trials, learns, measured
+        self.normals: dict[str, Normal] = {}
+        """Normalised drives by name of population."""
         self.signals: dict[tuple[str, str], Any] = {}
         """Arrays by name of population and signal, shape (n_trials, n)."""
         self.calls: list[Call] = []
@@ -85,10 +91,14 @@ class Settling:
                 if p.post is population and target in p.carries
             ]
             for population in network.populations
-            for target in ("drive", "teach")
+            for target in ("drive", "teach", "scale", "shift")
         }
+        self.normalisers = {
+            p.name: Normaliser(p.name, p.norm, p.size, library, self._room)
+            for p in network.populations if isinstance(p, Rate) and p.norm
+        }  # fmt: skip
 
-    def forward(self, n_trials: int, *, taught: bool, learns: bool) -> Batch:
+    def forward(self, n_trials: int, *, taught: bool, learns: bool, measured: bool) -> Batch:
         """Plan the activity of every population.
 
         Parameters
@@ -97,10 +107,10 @@ class Settling:
             Number of trials in a batch.
         taught
             Whether error neurons are shown something; otherwise they have no activity.
-        learns
-            Whether unreliable neurons are silent at times.
+        learns, measured
+            As in `Batch`; where the network learns, running means and variances move.
         """
-        batch = Batch(n_trials, learns)
+        batch = Batch(n_trials, learns, measured)
         for population in self._forward:
             place = population.name, "x"
             if isinstance(population, Stimulus):
@@ -163,12 +173,15 @@ class Settling:
             values = {"x": batch.signals[population.name, "x"]}
             told = TOLD[population.keeps]
             found = self._formed(batch, (population.name, name), told, values)
-        elif name == "gain":
-            found = self._formed(batch, (population.name, name), *self._slope(batch, population))
+        elif name in ("gain", "slope"):
+            found = self._gain(batch, population, name)
         elif name == DELTA:
             slope, values = self._slope(batch, population)
             values["teach"] = self.signal(batch, population, "teach")
             found = self._formed(batch, (population.name, name), f"({slope})*teach", values)
+            if population.name in batch.normals:
+                normaliser = self.normalisers[population.name]
+                found = normaliser.backward(batch.calls, found, batch.normals[population.name])
         else:
             found = self.library.full(0.0, (batch.n_trials, population.size))  # hears nothing
         batch.signals[population.name, name] = found
@@ -181,6 +194,12 @@ class Settling:
             return known
         if factor.key == DELTA:
             return self.signal(batch, population, DELTA)
+        if population.name in batch.normals and "gain" in factor.signals.values():
+            raise DeviceError(
+                f"A rule reads gain_post of {population.name!r} in {factor.key!r}, but with batch "
+                "normalisation a trial's gain hangs on the other trials; write 'gain_post * "
+                "teach_post' or 'delta_post', or read slope_post."
+            )
         shape, key = (batch.n_trials, population.size), (population.name, factor.key)
         values = {
             name: self.signal(batch, population, signal) for name, signal in factor.signals.items()
@@ -252,10 +271,35 @@ class Settling:
             slope = f"awake*({slope})"
         return slope, values
 
+    def _gain(self, batch: Batch, population: Population, name: str) -> Any:
+        """Plan the slope of a response, or that with all other trials held still: the gain."""
+        text, values = self._slope(batch, population)
+        if name == "gain" and population.name in batch.normals:
+            at = batch.normals[population.name]
+            text = f"({text})*scale/deviation"
+            values |= {"scale": at.scale, "deviation": at.deviation}
+        return self._formed(batch, (population.name, name), text, values)
+
+    def _normalise(self, batch: Batch, population: Rate, drive: Any) -> Any:
+        """Plan the normalised drive of a population, and return where it is."""
+        name = population.name
+        scale, shift = (
+            self._sum(batch, population, target, empty)
+            for target, empty in (("scale", 1), ("shift", 0))
+        )
+        at = batch.normals[name] = self.normalisers[name].forward(
+            batch.calls, drive, scale, shift, measured=batch.measured, keeps=batch.learns
+        )
+        batch.signals[name, "normal"] = at.normal
+        return at.drive
+
     def _respond(self, batch: Batch, population: Rate) -> Any:
         """Plan what all neurons make of their drive, and return where it is."""
         name = population.name
-        drive = batch.signals[name, "drive"] = self._sum(batch, population, "drive")
+        drive = self._sum(batch, population, "drive")
+        if population.norm:
+            drive = self._normalise(batch, population, drive)
+        batch.signals[name, "drive"] = drive
         if population.explores and batch.learns:
             self._explore(batch, population, drive)
         if not population.is_softmax:
@@ -344,8 +388,8 @@ class Settling:
 
         batch.calls += [draw, self._put(stray, heard, True)]
 
-    def _sum(self, batch: Batch, population: Population, target: str) -> Any:
-        """Plan what arrives at an input, from all but the population itself."""
+    def _sum(self, batch: Batch, population: Population, target: str, empty: float = 0) -> Any:
+        """Plan what arrives at an input, from all but the population itself; `empty` if nothing."""
         name, is_empty = population.name, True
         total = self._room((name, target), (batch.n_trials, population.size))
         for pre, carried, carry in self._onto[name, target]:
@@ -354,7 +398,7 @@ class Settling:
                 batch.calls.append(carry(x, total, not is_empty))
                 is_empty = False
         if is_empty:
-            batch.calls.append(self._put(self.library.number(0), total, False))
+            batch.calls.append(self._put(self.library.number(empty), total, False))
         return total
 
 

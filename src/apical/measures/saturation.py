@@ -1,0 +1,122 @@
+"""Saturation: how many units hardly answer to their drive any more, and how many are dead.
+
+Both are judged by the slope of a unit's response, which is what a change of its drive does to it,
+and a factor of everything that it learns.
+"""
+
+import numpy as np
+
+from apical.devices import Block, Simulator
+from apical.errors import DataError
+from apical.measures.statistic import Statistic
+from apical.rates import Rate
+
+STEEPEST = {"logistic": 0.25, "tanh": 1.0}
+"""Activations that level off at both ends, and their largest slope [dimensionless]."""
+
+SHARE = 0.1
+"""A response is saturated whose slope is below this share of the largest."""
+
+LEAST = 1e-3
+"""A unit is dead whose slope is nowhere larger than this [dimensionless]."""
+
+
+def slopes(simulator: Simulator, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the slope of what each unit makes of each stimulus, learning off.
+
+    Parameters
+    ----------
+    simulator
+        A network of rates, made with ``record`` naming populations, and ``traces=["gain"]``.
+    values
+        Stimuli, shape (n_trials, n_inputs).
+
+    Returns
+    -------
+    dict
+        Recorded population -> shape (n_trials, n) [dimensionless]; those with ``gain="one"``, whose
+        gain is no slope, are left out.
+
+    Raises
+    ------
+    DataError
+        If nothing of the kind is recorded.
+    """
+    before = simulator.state
+    traces = simulator.run(Block(values)).traces
+    simulator.state = before
+    kinds = {p.name: p for p in simulator.network.populations if isinstance(p, Rate)}
+    found = {
+        name: traces[f"{name}.gain"][:, -1]
+        for name, population in kinds.items()
+        if f"{name}.gain" in traces and population.gain == "slope"
+    }
+    if not found:
+        raise DataError(
+            "Slopes need a simulator that records the gain of a Rate population whose gain is its "
+            "slope; use simulate(..., record=[...], traces=['gain'])."
+        )
+    return found
+
+
+def saturated(gain: np.ndarray, activation: str) -> Statistic:
+    """Return in how many trials each unit is saturated: its slope is small beside the largest.
+
+    Parameters
+    ----------
+    gain
+        Slopes, shape (n_trials, n) [dimensionless].
+    activation
+        One of `STEEPEST`.
+
+    Returns
+    -------
+    Statistic
+        Share of trials in which the slope is below `SHARE` of the largest: activities above 0.949
+        in size under tanh, below 0.026 or above 0.974 under logistic. Its mean is the share of all
+        responses. The threshold is a choice; Glorot & Bengio 2010 show activities.
+
+    Raises
+    ------
+    DataError
+        If the activation does not level off, or there is no trial.
+    """
+    if activation not in STEEPEST:
+        raise DataError(
+            f"Saturation is of {', '.join(STEEPEST)}, got {activation!r}; use dead for others."
+        )
+    share = np.mean(_checked(gain) < SHARE * STEEPEST[activation], axis=0)
+    return Statistic(share, "1", "neuron", "Glorot & Bengio 2010, section 3")
+
+
+def dead(gain: np.ndarray) -> Statistic:
+    """Return which units are dead: no slope in any trial, so that nothing teaches them.
+
+    Parameters
+    ----------
+    gain
+        Slopes, shape (n_trials, n) [dimensionless].
+
+    Returns
+    -------
+    Statistic
+        1 for a unit whose slope is nowhere larger than `LEAST` in size, else 0; its mean is the
+        share of dead units. Known for these trials only.
+
+    Raises
+    ------
+    DataError
+        If there is no trial.
+    """
+    silent = (np.abs(_checked(gain)) <= LEAST).all(axis=0)
+    source = "Lu, Shin, Su & Karniadakis 2020, doi:10.4208/cicp.OA-2020-0165"
+    return Statistic(silent.astype(float), "1", "neuron", source)
+
+
+def _checked(gain: np.ndarray) -> np.ndarray:
+    if gain.ndim != 2 or not gain.size:
+        raise DataError(
+            f"Slopes must have shape (n_trials, n), with 1 trial or more, got {gain.shape}; record "
+            "them with apical.measures.saturation.slopes."
+        )
+    return gain
