@@ -56,6 +56,7 @@ FLOORS: dict[str, float] = {
     "devices.arrays": 7.0,
     "devices.arrays.library": 7.05,
     "devices.arrays.programs": 7.1,
+    "devices.arrays.chance": 7.1,
     "devices.arrays.loops": 7.11,
     "devices.arrays.numpy_library": 7.12,
     "devices.arrays.torch_library": 7.12,

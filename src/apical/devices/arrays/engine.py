@@ -162,7 +162,7 @@ class ArraySimulator:
         rows: dict[str, list[np.ndarray]] = {}
         for chunk in block.slices(self.batch):
             plan = self._noise_plan(block.fires, chunk.stop - chunk.start)
-            self._settling.rng = rng
+            self._settling.chance.rng = rng
             _call(plan.batch.calls)
             for name in self._record:
                 if (name, "x") in plan.batch.signals:
@@ -233,7 +233,7 @@ class ArraySimulator:
                 n_trials, taught=taught, learns=learns, measured=measured
             )
             plan = self._plans[key] = _Plan(batch, self._learners)
-        self._settling.rng = rng
+        self._settling.chance.rng = rng
         self._library.put(self._encoder.drive(values), plan.batch.values)
         if shown is not None:
             self._library.put(shown, plan.batch.shown)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from apical.devices.arrays.chance import Chance
 from apical.devices.arrays.library import Call, Library, Workspace
 from apical.devices.arrays.normalising import Normal, Normaliser
 from apical.devices.arrays.programs import Factor, Formula
@@ -77,9 +78,7 @@ class Settling:
             p.name: network.magnitudes(p)
             for p in network.projections if isinstance(p.weights, SignsOf)
         }  # fmt: skip
-        self.rng: np.random.Generator | None = None
-        """Draws which unreliable neurons are silent, what dendrites add to what they hear, and the
-        noise that neurons fire; to be set before the calls of a batch."""
+        self.chance = Chance(library, self._room)
         self._forward = [p for p in forward_order(network) if not isinstance(p, Bias)]
         self._feedback = feedback_order(network)
         # Biases come first: a product that is added to an array costs no more than one put there.
@@ -140,8 +139,9 @@ class Settling:
         heard
             Populations to plan, besides those between; the others do not matter.
         """
-        batch = Batch(n_trials, learns=False)
-        batch.signals[fires.name, "x"] = self._fired(batch, fires)
+        batch = Batch(n_trials, learns=False, measured=False)
+        place, shape = (fires.name, "fired"), (n_trials, fires.size)
+        batch.signals[fires.name, "x"] = self.chance.normal(batch.calls, place, shape, fires.noise)
         between = self._upstream(heard, fires)
         for population in self._forward:
             if isinstance(population, Rate) and population.name in between:
@@ -311,17 +311,11 @@ class Settling:
     def _explore(self, batch: Batch, population: Rate, drive: Any) -> None:
         """Plan noise that every neuron adds to its drive, and what it knows of that."""
         shape, name, size = tuple(drive.shape), population.name, population.explores
-        drawn = self._room((name, ELIGIBILITY), shape)
-        noise = self._room((name, "explored"), shape)
-        multiply, number = self._operations[ast.Mult], self.library.number
-
-        def draw() -> None:
-            assert self.rng is not None
-            self.library.put(self.rng.standard_normal(shape, np.float32) / size, drawn)
-
-        widen = partial(multiply, drawn, number(size * size), out=noise)
-        batch.calls += [draw, widen, self._put(noise, drive, True)]
-        batch.signals[name, ELIGIBILITY] = drawn
+        known = self.chance.normal(batch.calls, (name, ELIGIBILITY), shape, 1 / size)
+        noise, variance = self._room((name, "explored"), shape), self.library.number(size * size)
+        batch.calls.append(partial(self._operations[ast.Mult], known, variance, out=noise))
+        batch.calls.append(self._put(noise, drive, True))
+        batch.signals[name, ELIGIBILITY] = known
 
     def _rewarded(self, batch: Batch, reward: Reward) -> Any:
         """Plan by how much a trial goes better than it did without noise."""
@@ -342,14 +336,7 @@ class Settling:
         if not unreliable or not batch.learns:
             return y
         shape, name = tuple(y.shape), population.name
-        awake = self._room((name, "awake"), shape)
-
-        def draw() -> None:
-            assert self.rng is not None
-            drawn = self.rng.random(shape, np.float32) >= unreliable
-            self.library.put(drawn / (1 - unreliable), awake)
-
-        batch.calls.append(draw)
+        awake = self.chance.awake(batch.calls, (name, "awake"), shape, unreliable)
         batch.signals[name, "awake"], batch.signals[name, "y"] = awake, y
         return self._formed(batch, (name, "x"), "awake*y", {"awake": awake, "y": y})
 
@@ -363,30 +350,11 @@ class Settling:
                 open_ones += [pre for pre, _, _ in self._onto[population.name, "drive"]]
         return found
 
-    def _fired(self, batch: Batch, population: Rate) -> Any:
-        """Plan noise that neurons fire of their own, and return where it is."""
-        shape = batch.n_trials, population.size
-        fired = self._room((population.name, "fired"), shape)
-
-        def draw() -> None:
-            assert self.rng is not None
-            drawn = self.rng.standard_normal(shape, np.float32)
-            self.library.put(population.noise * drawn, fired)
-
-        batch.calls.append(draw)
-        return fired
-
     def _blur(self, batch: Batch, population: Rate, heard: Any) -> None:
         """Plan noise that every dendrite adds to what it heard."""
-        shape = tuple(heard.shape)
-        stray = self._room((population.name, "stray"), shape)
-
-        def draw() -> None:
-            assert self.rng is not None
-            drawn = self.rng.standard_normal(shape, np.float32)
-            self.library.put(population.teach_noise * drawn, stray)
-
-        batch.calls += [draw, self._put(stray, heard, True)]
+        place, shape = (population.name, "stray"), tuple(heard.shape)
+        stray = self.chance.normal(batch.calls, place, shape, population.teach_noise)
+        batch.calls.append(self._put(stray, heard, True))
 
     def _sum(self, batch: Batch, population: Population, target: str, empty: float = 0) -> Any:
         """Plan what arrives at an input, from all but the population itself; `empty` if nothing."""
