@@ -1,10 +1,13 @@
 """Feedback pathways: fixed, random, and drawn without a look at the forward weights."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from networks import N_CLASSES, small
+from rate_networks import rates
 
 from apical import LIF, Error, Given, Normal, Projection, Stimulus, Uniform, feedback
 from apical.errors import WiringError
@@ -87,3 +90,12 @@ def test_given_feedback_must_fit() -> None:
     net = small(wiring=lambda error, forward: feedback.direct(error, forward, source))
     with pytest.raises(WiringError, match=r"must have shape \(3, 8\), got \(2, 2\)"):
         net.initial_weights(net.projection("error_to_hidden_0"))
+
+
+@pytest.mark.parametrize("wiring", feedback.WIRINGS.values(), ids=feedback.WIRINGS)
+def test_without_hidden_populations_the_output_alone_is_taught(
+    wiring: Callable[..., FeedbackPathway],
+) -> None:
+    for net in (small(hidden=(), wiring=wiring), rates(wiring, (6, 3))):
+        assert net.feedback
+        assert [p.name for p in net.feedback.projections] == ["error_to_output"]

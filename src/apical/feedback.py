@@ -122,10 +122,13 @@ def layerwise(
     first = weights
     if weights is None and last.is_spiking:  # the only weight from a single class would be 0
         first = ZeroSum(Normal(1.0)) if last.size > 1 else Normal(1.0)
-    back = zip([*hidden[1:], last], hidden, [*(weights for _ in hidden[1:]), first], strict=True)
+    back = [
+        _relay(pre, post, first if pre is last else weights)
+        for pre, post in zip([*hidden, last][1:], hidden, strict=True)
+    ]
     return FeedbackPathway(
         "FA",
-        (_to_output(error, last), *(_relay(*ends) for ends in back)),
+        (_to_output(error, last), *back),
         source="Lillicrap et al. 2016, doi:10.1038/ncomms13276, eq. 4",
     )
 
