@@ -136,8 +136,7 @@ def weight_mirror(
     they saturate (a tenth behind logistic outputs). In the end, from what is linear, the tangent
     of the angle between the two is about ``sqrt(decay * n / (2 * batch))``, for `n` neurons that
     fire and `batch` trials that learn together. Levels of forward weights hold for feedback too.
-    Forward weights that start at 0 are mirrored as 0, and bring no error back: let them start
-    otherwise.
+    Forward weights that start at 0 leave feedback little but noise at first.
 
     Parameters
     ----------
