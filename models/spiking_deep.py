@@ -78,6 +78,8 @@ def build(
     relay: Literal["forward", "random"] = "forward",
     frozen: bool = False,
     reach: int = 0,
+    unreliable: float = 0.0,
+    most: float | None = None,
     eta: float | None = None,
     eta_deep: float | None = None,
     eta_output: float | None = None,
@@ -98,6 +100,11 @@ def build(
         Whether the first hidden population does not learn.
     reach
         How far the eye moves along each axis between two trials of training [pixels].
+    unreliable
+        Probability that a neuron of the stimulus is silent in a trial of learning.
+    most
+        Hidden neurons with so many spikes in a trial do not learn from it; by default as the wiring
+        needs it.
     eta, eta_deep, eta_output
         Learning rate of the first hidden population, of the others, and of the output; by default
         those found for the wiring.
@@ -111,12 +118,13 @@ def build(
         for given, found in ((eta, rates.first), (eta_deep, rates.deep), (eta_output, rates.output))
     )
     neuron = {"leak": False, "v_start": 0.5}
-    gain = "int(x > 0)" + (f"*int(x < {rates.most})" if rates.most < inf else "")
-
+    most = rates.most if most is None else most
+    gain = "int(x > 0)" + (f"*int(x < {most})" if most < inf else "")
+    encoder = Regular(rate, total, unreliable)
     gaze = Gaze(data.shape, reach) if reach else None
 
     net = Network(seed=seed, trial=100.0)
-    last = net.add(Stimulus("stimulus", data.n_inputs, Regular(rate, total), gaze=gaze))
+    last = net.add(Stimulus("stimulus", data.n_inputs, encoder, gaze=gaze))
     for k, size in enumerate(sizes):
         learning = rules.three_factor((deep if k else first) * sqrt(500 / size))
         population = net.add(LIF(f"hidden_{k + 1}", size, gain=gain, **neuron))

@@ -32,6 +32,11 @@ Draw = Literal["uniform", "exponential"] | LogNormal
 """Draws for each neuron: from [0, 1), exponential with mean 1, or log-normal with mean 1."""
 
 
+AWAKE = "1 + int(learning(t) > 0)*(int(rand() >= unreliable)/(1 - unreliable) - 1)"
+"""Factor on the activity of an unreliable neuron, drawn at the start of a trial: 0 where it is
+silent, and 1 in a trial that does not learn."""
+
+
 @dataclass(frozen=True)
 class SpikeModel:
     """How an input neuron turns its rate into spikes, in Brian2's grammar."""
@@ -74,13 +79,18 @@ class Regular(Encoder):
         Sum to which the values of a trial are scaled [dimensionless], so that every stimulus
         brings the same number of spikes (divisive normalisation, Carandini & Heeger 2012,
         doi:10.1038/nrn3136); 0 leaves them as they are.
+    unreliable
+        Probability that a neuron is silent in a trial of learning [dimensionless], as in `Graded`.
     """
 
     rate: float = 100.0
     total: float = 0.0
+    unreliable: float = 0.0
 
     def __post_init__(self) -> None:
         _check_rate(self, self.rate, self.total)
+        if not 0 <= self.unreliable < 1:
+            raise WiringError(f"Regular needs 0 <= unreliable < 1, got {self.unreliable!r}.")
 
     @property
     def spikes(self) -> SpikeModel:
@@ -88,8 +98,9 @@ class Regular(Encoder):
             equations="dphase/dt = rate : 1\nrate : Hz",
             threshold="phase >= 1",
             reset="phase -= 1",
-            at_trial="rate = stimulus(t, i)",
+            at_trial="rate = stimulus(t, i)" + f"*({AWAKE})" * bool(self.unreliable),
             initial={"phase": "uniform"},
+            parameters={"unreliable": (self.unreliable, "1")} if self.unreliable else {},
         )
 
     def drive(self, values: np.ndarray) -> np.ndarray:
@@ -216,10 +227,6 @@ class Latency(Encoder):
 
 
 _NEVER = 1e9
-
-AWAKE = "1 + int(learning(t) > 0)*(int(rand() >= unreliable)/(1 - unreliable) - 1)"
-"""Factor on the activity of an unreliable neuron, drawn at the start of a trial: 0 where it is
-silent, and 1 in a trial that does not learn."""
 
 
 @dataclass(frozen=True)
