@@ -1,6 +1,8 @@
 # make demo: install, and train a spiking network on real digits.
 # make test: install, check style and types, run the tests.
-# make test-all: the same with every combination of devices, encoders, timings and wirings.
+# make test-all: the same with every combination of devices, encoders, timings and wirings, and
+#   the devices again on every other version of Brian2 that an interpreter here can have.
+# make test-cuda: programs for NVIDIA GPUs, in an environment of their own; needs no GPU.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +11,14 @@ RUNS := runs/demo
 # As many processes test as there are cores: threads of BLAS in each would wait for one another.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
-.PHONY: demo test test-all test-fast lint clean help
+# Brian2 2.9 wants Python 3.11, Brian2CUDA 3.12, Brian2 2.11 3.13: each has an environment.
+FOUND = $(firstword $(foreach p,python$(1) $(wildcard $(HOME)/.pyenv/versions/$(1).*/bin/python),\
+	$(if $(shell $(p) -c "" 2>&1 || echo no),,$(p))))
+OTHERS = $(foreach v,3.11 3.12 3.13,$(if $(call FOUND,$(v)),$(v)))
+DEVICES := tests/test_cuda.py tests/test_devices.py tests/test_rate_devices.py
+BARE := pytest pytest-xdist hypothesis
+
+.PHONY: demo test test-all test-cuda test-fast lint clean help
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -33,9 +42,24 @@ test: lint
 
 test-all: lint
 	$(PYTEST) --dist worksteal --durations 10 -m ""
+	@$(foreach v,$(OTHERS),$(MAKE) --no-print-directory .venv-$(v)/.tested &&) true
+
+test-cuda:
+	@rm -f .venv-3.12/.tested
+	$(MAKE) --no-print-directory .venv-3.12/.tested DEVICES=tests/test_cuda.py
+
+# The devices in the environment of another interpreter; without xdist's -n they run one by one.
+.venv-%/.tested: pyproject.toml
+	@test -n "$(call FOUND,$*)" || { echo "No python$* here; install it and try again." >&2; exit 2; }
+	$(call FOUND,$*) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check \
+		--editable '.$(if $(filter 3.12,$*),[cuda])' $(BARE)
+	.venv-$*/bin/python -c "import brian2, sys; print('Brian2', brian2.__version__, 'on Python', sys.version.split()[0])"
+	OPENBLAS_NUM_THREADS=1 .venv-$*/bin/python -m pytest -n auto --dist worksteal -m "" $(DEVICES)
+	touch $@
 
 test-fast: lint
 	$(PYTEST) -m "not slow and not thorough"
 
 clean:
-	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-3.* runs .pytest_cache .mypy_cache .ruff_cache

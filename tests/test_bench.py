@@ -35,7 +35,7 @@ def machine(lacks: Mapping[str, str] = {}, gpus: tuple[Gpu, ...] = ()) -> Examin
 
 BARE = {
     "array:torch": "PyTorch is not installed", "array:torch:cuda": "no GPU",
-    "cuda_standalone": NOT_YET, "genn": NOT_YET,
+    "cuda_standalone": "no Brian2CUDA", "genn": NOT_YET,
 }  # fmt: skip
 
 
@@ -90,11 +90,12 @@ def test_cases() -> None:
     [
         ((), ["array:numpy"], "Nothing was measured on a graphics card: no driver."),
         ((GPU,), ["array:numpy"], "no device that uses it was measured"),
-        ((GPU,), ["array:torch:cuda"], f"Spiking networks were not .*: {NOT_YET}"),
+        ((GPU,), ["array:torch:cuda"], "Spiking networks were not .*: no Brian2CUDA"),
+        ((GPU,), ["array:torch:cuda", "cuda_standalone"], "^$"),
     ],
 )
 def test_what_is_said_of_graphics_cards(gpus: tuple[Gpu, ...], names: list[str], said: str) -> None:
-    text = no_gpu(machine(gpus=gpus), names)
+    text = no_gpu(machine({"cuda_standalone": "no Brian2CUDA"}, gpus=gpus), names)
     assert re.search(said, text)
 
 

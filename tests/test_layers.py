@@ -81,6 +81,9 @@ FLOORS: dict[str, float] = {
     "devices.brian.variables": 7.4,
     "devices.brian.runtime": 7.5,
     "devices.brian.standalone": 7.5,
+    "devices.brian.cuda_compiling": 7.15,
+    "devices.brian.cuda_device": 7.2,
+    "devices.brian.cuda": 7.55,
     "devices": 7.6,
     "devices.surroundings": 7.0,
     "devices.diagnosis": 7.1,
@@ -126,6 +129,7 @@ FLOORS: dict[str, float] = {
     "cli_results": 9.8,
     "cli_check": 9.85,
     "cli_stopping": 9.7,
+    "cli_programs": 9.8,
     "cli_bench": 9.95,
     "cli_doctor": 9.7,
     "cli_hypotheses": 9.7,
@@ -139,6 +143,7 @@ OWN_FLOOR_EACH = ("devices",)
 
 KEPT_IN = {
     "brian2": ("devices.brian",),
+    "brian2cuda": ("devices.brian",),
     "matplotlib": ("plotting",),
     "click": (
         "cli",

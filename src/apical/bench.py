@@ -18,7 +18,7 @@ import numpy as np
 
 from apical import __version__, plotting
 from apical.bench_worker import MODELS, SHARED, Case, Measured
-from apical.devices.diagnosis import NOT_YET, Examination
+from apical.devices.diagnosis import Examination
 from apical.devices.surroundings import ask
 from apical.errors import DeviceError, RunError
 from apical.folders import write_whole
@@ -264,7 +264,11 @@ def _series(rows: Sequence[Row], network: str) -> dict[str, tuple[list[int], lis
 
 def no_gpu(examination: Examination, names: Collection[str]) -> str:
     """Return what has to be said about graphics cards, in one line; empty if there is nothing."""
+    if "cuda_standalone" in names:
+        return ""
     if "array:torch:cuda" in names:
-        return f"Spiking networks were not measured on the graphics card: {NOT_YET}."
+        why = next(d.reason for d in examination.devices if d.device == "cuda_standalone")
+        why = why or "cuda_standalone was not asked for"
+        return f"Spiking networks were not measured on the graphics card: {why}."
     why = examination.gpus_problem or "no device that uses it was measured"
     return f"Nothing was measured on a graphics card: {why}."

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from apical import __version__, datasets, models
 from apical.cli_model import ModelCommand, experiment_of, training_options
+from apical.cli_programs import only_compiled, program_options, taken
 from apical.cli_stopping import interruptible
 from apical.configuration import Experiment
 from apical.errors import ending_in_one_line
@@ -105,6 +106,7 @@ def commands() -> None:
               help="Go on with the run of this directory; nothing else is needed.")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.option("--figures/--no-figures", default=True, show_default=True)
+@program_options
 @click.pass_context
 def run_command(
     context: click.Context, model: str | None, resume_from: Path | None = None, **given: Any
@@ -119,22 +121,28 @@ def run_command(
       apical run spiking_dfa --epochs 30 --seed 0,1,2
       apical run models/spiking_dfa.py --dataset mnist --hidden 500 --out runs/mnist
       apical run --resume runs/mnist
+      apical run spiking_dfa --device cuda_standalone --no-run --capability 9.0 --out built
+      apical run spiking_dfa --device cuda_standalone --prebuilt built
     """
     progress, draw = not given.pop("quiet"), given.pop("figures")
     jobs: list[tuple[Path, Callable[..., dict[str, Any]]]] = []
     seeds, out = _seeds(given.pop("seeds")), given.pop("out")
+    no_run, building = given["no_run"], taken(given, given.get("device"), out)
+    how: dict[str, Any] = {"progress": progress, "draw": draw, "building": building}
     if resume_from is not None:
         _nothing_else(context)
-        jobs = [(resume_from, partial(resume, resume_from, progress=progress, draw=draw))]
+        jobs = [(resume_from, partial(resume, resume_from, **how))]
     elif model is None:
         raise click.UsageError("Which MODEL? 'apical models' lists them.")
     else:
         loaded: models.Model = context.meta["model"]
         described = experiment_of(loaded, given)
+        if no_run:
+            return only_compiled(replace(described, seed=seeds[0]), building)
         for seed in seeds:
             experiment = replace(described, seed=seed)
             folder = _folder(out, loaded.name, experiment, len(seeds) > 1)
-            jobs.append((folder, partial(run, experiment, folder, progress=progress, draw=draw)))
+            jobs.append((folder, partial(run, experiment, folder, **how)))
     return _run_all(jobs)
 
 
@@ -143,7 +151,7 @@ def _nothing_else(context: click.Context) -> None:
     for name in context.params:
         source = context.get_parameter_source(name)
         given = source is click.core.ParameterSource.COMMANDLINE
-        if given and name not in ("resume_from", "quiet", "figures"):
+        if given and name not in ("resume_from", "quiet", "figures", "capability", "prebuilt"):
             raise click.UsageError(
                 f"--resume takes everything from the run directory; leave out {name!r}."
             )

@@ -92,12 +92,22 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Prepared:
-    """An experiment, and what it names: the model, the data, the network."""
+    """An experiment, and what it names: the model, the data, the network.
+
+    Parameters
+    ----------
+    experiment, model, data, network
+        What is run.
+    building
+        Options of `simulate` that say where compiled programs are and what they are for. They
+        belong to a machine, not to the run, and change nothing of it.
+    """
 
     experiment: Experiment
     model: models.Model
     data: Dataset
     network: Network
+    building: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def scorecard(self) -> Scorecard:
@@ -114,12 +124,14 @@ class Prepared:
         e = self.experiment
         return simulate(
             self.network, str(e.device), dt=e.dt, dtype=e.dtype, batch=e.batch or 1,
-            record=record, traces=traces,
+            record=record, traces=traces, **self.building,
         )  # fmt: skip
 
 
-def prepare(experiment: Experiment) -> Prepared:
+def prepare(experiment: Experiment, building: Mapping[str, Any] | None = None) -> Prepared:
     """Load the model and the data of an experiment, and describe its network.
+
+    `building` is that of `Prepared`.
 
     Raises
     ------
@@ -128,7 +140,7 @@ def prepare(experiment: Experiment) -> Prepared:
     """
     model, data = models.load(experiment.model), load_data(experiment)
     network = describe(experiment, model, data)
-    return Prepared(settled(experiment, network), model, data, network)
+    return Prepared(settled(experiment, network), model, data, network, building or {})
 
 
 def describe(experiment: Experiment, model: models.Model, data: Dataset) -> Network:

@@ -3,7 +3,7 @@
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from apical.configuration import (
     versions,
 )
 from apical.devices import Simulator
+from apical.errors import DeviceError
 from apical.measuring import Measuring, chosen
 from apical.progress import TrainingProgress
 from apical.runs import SUMMARY, Checkpoint, RunDirectory, read_json
@@ -30,7 +31,7 @@ class Stopped(Exception):
 
 def run(
     experiment: Experiment, out: Path, *, progress: bool = True, draw: bool = True,
-    stop: Callable[[], bool] = lambda: False,
+    stop: Callable[[], bool] = lambda: False, building: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Run an experiment in a new directory, and return its summary.
 
@@ -46,6 +47,9 @@ def run(
         Whether to draw figures.
     stop
         Asked after every block; True stops the run behind a checkpoint.
+    building
+        Options of `simulate` that say where compiled programs are, and what they are for:
+        ``capability``, ``programs``, ``prebuilt``.
 
     Raises
     ------
@@ -54,7 +58,7 @@ def run(
     Stopped
         If `stop` asked for it.
     """
-    prepared = prepare(experiment)
+    prepared = prepare(experiment, building)
     config = {
         "name": out.resolve().name,
         **asdict(prepared.experiment),
@@ -71,17 +75,41 @@ def run(
 
 def resume(
     out: Path, *, progress: bool = True, draw: bool = True,
-    stop: Callable[[], bool] = lambda: False,
+    stop: Callable[[], bool] = lambda: False, building: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Go on with a run that was cut off; parameters and errors as in `run`."""
     with RunDirectory.reopen(out) as directory:
         if (out / SUMMARY).exists():
             return read_json(out / SUMMARY)
         experiment = read_experiment(out)
-        prepared = prepare(experiment)
+        prepared = prepare(experiment, building)
         check_same(directory.path, directory.config, prepared)
         simulator, measuring = prepared.simulator(), _measuring(prepared)
         return _carry_on(directory, prepared, simulator, measuring, progress, draw, stop)
+
+
+def build(experiment: Experiment, building: Mapping[str, Any] | None = None) -> list[Path]:
+    """Compile the programs that a run of an experiment needs, and run nothing.
+
+    Returns
+    -------
+    list
+        Their folders.
+
+    Raises
+    ------
+    DeviceError
+        If the device compiles nothing before it runs.
+    """
+    prepared = prepare(experiment, building)
+    measuring = _measuring(prepared)
+    simulators: list[Any] = [prepared.simulator(), *(measuring.simulators if measuring else ())]
+    if not all(hasattr(simulator, "build") for simulator in simulators):
+        raise DeviceError(
+            f"Device {prepared.experiment.device!r} compiles nothing before it runs; build for "
+            "'cpp_standalone' or 'cuda_standalone'."
+        )
+    return [simulator.build() for simulator in simulators]
 
 
 def _measuring(prepared: Prepared) -> Measuring | None:

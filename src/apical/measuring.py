@@ -106,6 +106,11 @@ class Measuring:
         self.n_trials = min(LOOK, len(prepared.data.test), _that_fit(prepared, traces))
 
     @property
+    def simulators(self) -> tuple[Simulator, ...]:
+        """The simulator that looks, if there is one."""
+        return (self._looking,) if self._looking else ()
+
+    @property
     def compile_seconds(self) -> float:
         """Time spent compiling so far [s]."""
         return self._looking.compile_seconds if self._looking else 0.0

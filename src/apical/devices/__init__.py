@@ -3,7 +3,8 @@
 import inspect
 import os
 from collections.abc import Collection, Mapping
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from apical.devices.simulator import Block as Block
 from apical.devices.simulator import BlockResult as BlockResult
@@ -12,7 +13,7 @@ from apical.errors import DeviceError, WiringError
 from apical.network import Network
 from apical.plausibility import check
 
-DEVICES = ("cpp_standalone", "runtime", "array")
+DEVICES = ("cpp_standalone", "runtime", "array", "cuda_standalone")
 
 
 def simulate(
@@ -30,6 +31,9 @@ def simulate(
     jobs: int | None = None,
     batch: int = 1,
     library: str = "numpy",
+    capability: str | None = None,
+    programs: str | os.PathLike[str] | None = None,
+    prebuilt: bool = False,
 ) -> Simulator:
     """Build a network on a device.
 
@@ -41,6 +45,7 @@ def simulate(
         ``"cpp_standalone"``: compiled once for each structure, then fast; for training.
         ``"runtime"``: in this process, without a compiler; for notebooks and looking inside.
         ``"array"``: rate networks, settled, a batch of trials at a time; no Brian2.
+        ``"cuda_standalone"``: as ``"cpp_standalone"``, on an NVIDIA GPU, through Brian2CUDA.
     dt
         Time step [ms]; on device ``array`` there is no time.
     dtype
@@ -56,12 +61,12 @@ def simulate(
         What ``runtime`` generates: ``"numpy"`` starts at once, ``"cython"`` compiles for a minute
         and is then faster.
     capacity
-        Trials that ``cpp_standalone`` takes in at once; longer blocks are run in parts.
+        Trials that a compiled program takes in at once; longer blocks are run in parts.
     dense
         Whether ``cpp_standalone`` delivers spikes and graded signals by rows of the weight matrix
         instead of through Brian2's index arrays; the same bits, sooner.
     profile
-        Whether ``cpp_standalone`` measures the time of each code object (slower).
+        Whether a compiled program measures the time of each code object (slower).
     jobs
         Compilers to run side by side; the number of processors by default.
     batch
@@ -71,6 +76,14 @@ def simulate(
         Whose arrays device ``array`` works with: ``"numpy"``, ``"torch"`` (PyTorch in memory), or
         ``"torch:"`` and a device of PyTorch, as in ``"torch:cuda"``. PyTorch is an optional extra:
         ``pip install 'apical[torch]'``.
+    capability
+        Compute capability that ``cuda_standalone`` compiles for, for instance ``"9.0"``; that of
+        the first card here by default. With one, programs can be built where there is no card.
+    programs
+        Folder of the compiled programs of ``cuda_standalone``; in the cache by default.
+    prebuilt
+        Whether ``cuda_standalone`` compiles nothing, and finds its program among `programs`,
+        built here or on another machine.
 
     Raises
     ------
@@ -81,7 +94,8 @@ def simulate(
     """
     given = {
         "dt": dt, "codegen": codegen, "capacity": capacity, "dense": dense, "profile": profile,
-        "jobs": jobs, "batch": batch, "library": library,
+        "jobs": jobs, "batch": batch, "library": library, "capability": capability,
+        "programs": programs, "prebuilt": prebuilt,
     }  # fmt: skip
     _check_device(device, given)
     _check_options(network, dt, dtype, codegen, capacity, batch)
@@ -96,15 +110,31 @@ def simulate(
     _check_noise(network, device)
     from apical.devices.brian.build import Options
 
+    options = Options(dt, capacity, tuple(record), dense and device != "runtime", tuple(traces))
+    if device == "runtime":
+        from apical.devices.brian.runtime import RuntimeSimulator
+
+        return RuntimeSimulator(network, options, dtype, codegen)
+    how = (network, options, dtype, profile, jobs or os.cpu_count() or 1)
+    return _compiled(device, how, capability, programs, prebuilt)
+
+
+def _compiled(
+    device: str,
+    how: tuple[Network, Any, str, bool, int],
+    capability: str | None,
+    programs: str | os.PathLike[str] | None,
+    prebuilt: bool,
+) -> Simulator:
+    """Return a simulator that runs a compiled program."""
     if device == "cpp_standalone":
         from apical.devices.brian.standalone import StandaloneSimulator
 
-        options = Options(dt, capacity, tuple(record), dense, tuple(traces))
-        return StandaloneSimulator(network, options, dtype, profile, jobs or os.cpu_count() or 1)
-    from apical.devices.brian.runtime import RuntimeSimulator
+        return StandaloneSimulator(*how)
+    from apical.devices.brian.cuda import CudaSimulator, Target
 
-    options = Options(dt, capacity, tuple(record), traces=tuple(traces))
-    return RuntimeSimulator(network, options, dtype, codegen)
+    folder = None if programs is None else Path(programs)
+    return CudaSimulator(*how, target=Target(capability, folder, prebuilt))
 
 
 def check_simulation(
@@ -124,14 +154,17 @@ def check_simulation(
 
 
 _OPTIONS: dict[str, tuple[str, ...]] = {
-    "dt": ("cpp_standalone", "runtime"),
+    "dt": ("cpp_standalone", "runtime", "cuda_standalone"),
     "codegen": ("runtime",),
-    "capacity": ("cpp_standalone", "runtime"),
+    "capacity": ("cpp_standalone", "runtime", "cuda_standalone"),
     "dense": ("cpp_standalone",),
-    "profile": ("cpp_standalone",),
-    "jobs": ("cpp_standalone",),
+    "profile": ("cpp_standalone", "cuda_standalone"),
+    "jobs": ("cpp_standalone", "cuda_standalone"),
     "batch": ("array",),
     "library": ("array",),
+    "capability": ("cuda_standalone",),
+    "programs": ("cuda_standalone",),
+    "prebuilt": ("cuda_standalone",),
 }
 """Options that not every device has, and those that have them."""
 

@@ -35,9 +35,7 @@ OLDEST, BEYOND = (2, 9), (2, 12)
 """Versions of Brian2 that this package runs on; pyproject.toml says the same."""
 
 NOT_YET = "this version of apical cannot run on it yet"
-CUDA_ENVIRONMENT = (
-    "python3.12 -m venv cuda && cuda/bin/pip install apical brian2cuda==1.0b1 brian2==2.10.1"
-)
+CUDA_ENVIRONMENT = "python3.12 -m venv cuda && cuda/bin/pip install 'apical[cuda]'"
 GENN_ENVIRONMENT = (
     "python3.11 -m venv genn && genn/bin/pip install brian2genn==1.7.0 brian2==2.5.4 'numpy<2' "
     "'setuptools<81'"
@@ -262,7 +260,7 @@ def _cache() -> Iterator[Lack]:
 def _cuda_standalone(
     kit: Toolkit | None, cards: tuple[Gpu, ...], more: tuple[Lack, ...]
 ) -> Diagnosis:
-    lacks = [Lack(NOT_YET), *_brian2cuda(), *_cuda(kit), *more]
+    lacks = [*lacks_of_brian2cuda(), *lacks_of_toolkit(kit), *more]
     found = [f"CUDA {kit.version}, {kit.nvcc}"] if kit and not kit.problem else []
     for card in cards:
         found.append(f"{card.name}, compute capability {card.capability or 'not told'}")
@@ -273,7 +271,8 @@ def _cuda_standalone(
     return Diagnosis("cuda_standalone", "", tuple(found), tuple(lacks))
 
 
-def _brian2cuda() -> Iterator[Lack]:
+def lacks_of_brian2cuda() -> Iterator[Lack]:
+    """Yield what keeps Brian2CUDA from being imported, or from being what we know."""
     version, brian = installed("brian2cuda"), installed("brian2")
     old = numbers(platform.python_version()) < (3, 12)
     if old:
@@ -288,7 +287,8 @@ def _brian2cuda() -> Iterator[Lack]:
         yield Lack(f"Brian2CUDA 1.0b1 is wanted, got {version}", CUDA_ENVIRONMENT)
 
 
-def _cuda(kit: Toolkit | None) -> Iterator[Lack]:
+def lacks_of_toolkit(kit: Toolkit | None) -> Iterator[Lack]:
+    """Yield what keeps a CUDA toolkit from compiling what Brian2CUDA writes."""
     given = os.environ.get("CUDA_PATH", "")
     if given and not has_nvcc(given):
         yield Lack(f"CUDA_PATH leads to {given}, where there is no bin/nvcc", "unset CUDA_PATH")
@@ -307,10 +307,6 @@ def _cuda(kit: Toolkit | None) -> Iterator[Lack]:
         if kit.version == "13.0":
             remedy = "pip install nvidia-curand==10.4.0.35"
         yield Lack(f"CUDA {kit.version} came without {' and '.join(missing)}", remedy)
-    if kit.library and kit.library.suffix != ".so":
-        link = kit.library.with_name("libcurand.so")
-        yield Lack(f"the linker wants libcurand.so, and there is only {kit.library.name}",
-                   f"ln -s {kit.library.name} {link}")  # fmt: skip
 
 
 def _genn(more: tuple[Lack, ...]) -> Diagnosis:

@@ -25,6 +25,9 @@ TOOLKITS = ("/usr/local/cuda", "/opt/cuda")
 SYSTEM = ("/usr",)
 """Where a distribution keeps ``include`` and ``lib``."""
 
+LIBRARIES = ("lib64", "lib", "lib/*-linux-gnu", "targets/*/lib")
+"""Folders of a toolkit, a wheel or a system that libraries are in."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -76,7 +79,7 @@ class Toolkit:
         Why the compiler cannot be used; empty if it can.
     header, library
         Where ``curand.h`` and ``libcurand.so`` are; None if they are nowhere. A library may also
-        be ``libcurand.so.10``, which programs find and linkers do not.
+        be ``libcurand.so.10``, as a wheel brings it.
     """
 
     nvcc: Path
@@ -193,10 +196,20 @@ def toolkit() -> Toolkit | None:
     problem = answer.problem or ("" if release else "nvcc does not say which release it is")
     folders = _places(nvcc, usable=not problem)
     header = _first(folders, ("include/curand.h", "targets/*/include/curand.h"))
-    libraries = ("lib64", "lib", "lib/*-linux-gnu", "targets/*/lib")
-    library = _first(folders, [f"{folder}/libcurand.so" for folder in libraries])
-    library = library or _first(folders, [f"{folder}/libcurand.so.*" for folder in libraries])
+    library = _first(folders, [f"{folder}/libcurand.so" for folder in LIBRARIES])
+    library = library or _first(folders, [f"{folder}/libcurand.so.*" for folder in LIBRARIES])
     return Toolkit(nvcc, release[1] if release else "", problem, header, library)
+
+
+def curand_library() -> Path | None:
+    """Return the library of random numbers that programs for a GPU load, if it is anywhere.
+
+    It may be here without a compiler: from a wheel, or from a driver's package.
+    """
+    nvcc = _nvcc()
+    roots = [nvcc.parents[1]] if nvcc else []
+    roots += [*_wheels(), *map(Path, TOOLKITS), *map(Path, SYSTEM)]
+    return _first(roots, [f"{folder}/libcurand.so.*" for folder in LIBRARIES])
 
 
 def has_nvcc(folder: str) -> bool:
@@ -221,8 +234,12 @@ def _places(nvcc: Path, *, usable: bool) -> list[Path]:
     top = re.search(r"^#\$ TOP=(.+)$", said, re.MULTILINE)
     roots = [Path(top[1].strip())] if top else []
     roots += [nvcc.parents[1], nvcc.resolve().parents[1]]
-    roots += sorted(Path(sysconfig.get_path("purelib")).glob("nvidia/*"))
-    return [*roots, *map(Path, SYSTEM)]
+    return [*roots, *_wheels(), *map(Path, SYSTEM)]
+
+
+def _wheels() -> list[Path]:
+    """Return what wheels of NVIDIA's have installed beside this package."""
+    return sorted(Path(sysconfig.get_path("purelib")).glob("nvidia/*"))
 
 
 def _first(folders: Iterable[Path], patterns: Iterable[str]) -> Path | None:

@@ -223,7 +223,7 @@ class Builder:
     def _after(self, onset: float) -> str:
         """Return what is 0 until the time `onset` [ms] of a trial, and 1 from then on."""
         steps, before = (round(x / self.options.dt) for x in (self.network.trial, onset))
-        return f"int(timestep(t, dt) % {steps} >= {before})" if before else "1"
+        return f"int(t_in_timesteps % {steps} >= {before})" if before else "1"
 
     def _constants(self, owner: str, parameters: Mapping[str, tuple[float, str]]) -> None:
         for name, (value, unit) in parameters.items():

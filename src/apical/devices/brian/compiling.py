@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,16 +30,16 @@ _FRAME_FLAGS = (*FLAGS, "-O1")
 """For what is not run in every time step: half the time to compile it."""
 
 
-def scratch(prefix: str) -> Path:
-    """Return a new empty folder beside the compiled programs."""
-    programs = cache_folder() / "programs"
+def scratch(prefix: str, programs: Path | None = None) -> Path:
+    """Return a new empty folder beside the compiled programs, which are in the cache by default."""
+    programs = programs or cache_folder() / "programs"
     try:
         programs.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=f".{prefix}-", dir=programs))
     except OSError as error:
         raise DeviceError(
             f"Compiled programs are kept in {programs}, which cannot be written: "
-            f"{error.strerror}. Set APICAL_CACHE_DIR to another folder."
+            f"{error.strerror}. Choose another folder, by APICAL_CACHE_DIR for those in the cache."
         ) from None
 
 
@@ -78,12 +78,17 @@ def compile_project(project: Path, jobs: int) -> tuple[Path, bool]:
         If there is no compiler, or it fails.
     """
     path = compiler()
-    home = project.parent / _fingerprint(project, path)
+    known_by = fingerprint(project, (compilers.target(path), *FLAGS), ("*.cpp", "*.h"))
+    return kept(project, project.parent / known_by, lambda: _compile(project, path, jobs))
+
+
+def kept(project: Path, home: Path, compile_it: Callable[[], None]) -> tuple[Path, bool]:
+    """Have the program in `project` compiled and moved to `home`, unless there is one already."""
     with _alone(home):
         if (home / "main").exists():
             shutil.rmtree(project)
             return home, False
-        _compile(project, path, jobs)
+        compile_it()
         return _moved(project, home), True
 
 
@@ -111,9 +116,20 @@ def _moved(project: Path, home: Path) -> Path:
     return home
 
 
-def _fingerprint(project: Path, compiler_path: str) -> str:
-    digest = hashlib.sha256("\n".join((compilers.target(compiler_path), *FLAGS)).encode())
-    for file in sorted([*project.rglob("*.cpp"), *project.rglob("*.h")]):
+def fingerprint(project: Path, how: Sequence[str], sources: Sequence[str]) -> str:
+    """Return a check sum of what a program is made of, and of how it is made.
+
+    Parameters
+    ----------
+    project
+        Folder of the program.
+    how
+        What else makes a difference: the compiler and its flags.
+    sources
+        Patterns of the names of its source files.
+    """
+    digest = hashlib.sha256("\n".join(how).encode())
+    for file in sorted(file for pattern in sources for file in project.rglob(pattern)):
         digest.update(f"\n{file.relative_to(project)}\n".encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()[:32]
@@ -124,7 +140,7 @@ def _compile(project: Path, compiler_path: str, jobs: int) -> None:
     objects = sorted(project.glob("code_objects/*.cpp"))
     frame = sorted({*project.rglob("*.cpp")} - {*objects})
     included = "".join(f'#include "{file.relative_to(project)}"\n' for file in frame)
-    (project / "all_code.cc").write_text(_as_one(objects))
+    (project / "all_code.cc").write_text(as_one(objects))
     (project / "all_frame.cc").write_text(included)
     # The frame holds templates that code objects have too: the linker takes the first it meets.
     parts = [("all_code", FLAGS), ("all_frame", _FRAME_FLAGS)]
@@ -133,31 +149,42 @@ def _compile(project: Path, compiler_path: str, jobs: int) -> None:
         for name, flags in parts
     ]
     with ThreadPoolExecutor(min(jobs, len(calls))) as pool:
-        list(pool.map(lambda call: _call(call, project), calls))
-    _call([compiler_path, *(f"{name}.o" for name, _ in parts), "-o", "main"], project)
+        list(pool.map(lambda call: call_compiler(call, project), calls))
+    call_compiler([compiler_path, *(f"{name}.o" for name, _ in parts), "-o", "main"], project)
     for leftover in project.glob("*.o"):
         leftover.unlink()
 
 
-def _as_one(objects: Sequence[Path]) -> str:
-    """Return code objects as one source; what each defines for itself has its own namespace."""
+def as_one(objects: Sequence[Path], between: str = "") -> str:
+    """Return code objects as one source; what each defines for itself has its own namespace.
+
+    Parameters
+    ----------
+    objects
+        Their files.
+    between
+        What comes before each of them.
+    """
     includes: dict[str, None] = {}
     codes = []
     for k, path in enumerate(objects):
         lines = path.read_text().splitlines()
         includes |= dict.fromkeys(found for line in lines for found in _INCLUDED.findall(line))
         code = "\n".join(line for line in lines if not _INCLUDED.match(line))
-        codes.append(f"namespace object_{k} {{ namespace {{\n{code}\n}} }}\n")
+        codes.append(f"{between}namespace object_{k} {{ namespace {{\n{code}\n}} }}\n")
         codes += [f"void {name}() {{ object_{k}::{name}(); }}\n" for name in _CALLED.findall(code)]
     # An include may have stood where only some processors have the header.
     heads = [f"#if __has_include({it})\n#include {it}\n#endif\n" for it in includes]
     return "".join([*heads, *codes])
 
 
-def call_apart(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+def call_apart(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a command out of reach of Ctrl-C, which is for this process alone to answer.
 
     The command has a session of its own; until it is in there, the signal is held back.
+    `environment` is that of this process by default.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -168,6 +195,7 @@ def call_apart(command: Sequence[str], folder: Path) -> subprocess.CompletedProc
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            env=environment,
         )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -180,7 +208,8 @@ def call_apart(command: Sequence[str], folder: Path) -> subprocess.CompletedProc
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
-def _call(command: list[str], project: Path) -> None:
+def call_compiler(command: list[str], project: Path) -> None:
+    """Run a compiler in the folder of a program; what it complains of is kept beside it."""
     done = call_apart(command, project)
     if done.returncode:
         log = project.with_suffix(".log")

@@ -12,6 +12,7 @@ import tempfile
 import time
 import weakref
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,23 +46,24 @@ class StandaloneSimulator(BrianSimulator):
     def __init__(
         self, network: Network, options: build.Options, dtype: str, profile: bool, jobs: int
     ) -> None:
-        compiler()
+        self.network = network
+        self._require()
         if not options.dense:
             # Brian2's own loop holds clocks to be equal within 1e-14 s, which is less than the
             # rounding of times over 64 s: trials would begin a step late.
             longest = int(64e3 // network.trial)
             options = replace(options, capacity=min(options.capacity, longest))
-        self.network, self.options = network, options
+        self.options = options
         self.dtype, self.profile, self.jobs = np.dtype(dtype), profile, jobs
         self.profile_seconds: dict[str, float] = {}
         self._program: Path | None = None
         # A Brian2 device of its own, so that simulators do not share generated code.
-        self._device = DenseDevice() if options.dense else CPPStandaloneDevice()
+        self._device = self._new_device()
         self._device_name = f"apical_{next(_numbers)}"
         all_devices[self._device_name] = self._device
         b2.set_device(self._device_name, build_on_run=False)
         self._names = Names()
-        with self._names, precision(self.dtype):
+        with self._names, self._settings():
             self._built = build.Builder(network, options).build()
             # double, whatever the rest: single precision cannot hold a long duration
             self._control = b2.NeuronGroup(
@@ -82,6 +84,45 @@ class StandaloneSimulator(BrianSimulator):
         self._scratch = Path(tempfile.mkdtemp(prefix="apical-", dir=_fast_folder()))
         weakref.finalize(self, _remove, self._scratch)
         weakref.finalize(self, all_devices.pop, self._device_name, None)
+
+    # ---- what is the same for every language, and what is C++ ------------------------------------
+    _PREPARE: tuple[str, ...] = (
+        _FLUSH, "_random_generators[0].seed((uint64_t)_array_control_seed[0]);"
+    )  # fmt: skip
+    _store: Path | None = None
+
+    def _require(self) -> None:
+        """Raise if what the device needs is not here."""
+        compiler()
+        if not hasattr(CPPStandaloneDevice, "apply_run_args"):
+            raise DeviceError(
+                "Device 'cpp_standalone' needs Brian2 2.6 or newer, which runs a program again "
+                f"with other values; got {b2.__version__}. Use device='runtime'."
+            )
+
+    def _new_device(self) -> Any:
+        """Return the Brian2 device that generates code."""
+        return DenseDevice() if self.options.dense else CPPStandaloneDevice()
+
+    def _settings(self) -> AbstractContextManager[None]:
+        """Return the settings of Brian2 under which objects and code are made."""
+        return precision(self.dtype)
+
+    def _write(self, project: Path) -> None:
+        """Write the program that was described into a folder."""
+        self._device.build(directory=str(project), compile=False, run=False)
+
+    def _make(self, project: Path) -> tuple[Path, bool]:
+        """Compile a program, or find it; return its folder, and whether it had to be compiled."""
+        return compile_project(project, self.jobs)
+
+    def _start(self, command: list[str], folder: Path) -> str:
+        """Run the program; return what it complains of, empty if all is well."""
+        done = call_apart(command, self._program or folder)
+        complaint = done.stderr.strip() or ("Error" in done.stdout and done.stdout.strip())
+        if done.returncode or complaint:
+            return f"exit code {done.returncode}: {complaint or 'no message'}"
+        return ""
 
     @property
     def brian(self) -> Mapping[str, Any]:
@@ -115,24 +156,29 @@ class StandaloneSimulator(BrianSimulator):
         hand then hold the last part.
         """
         check_block(self.network, block)
-        if self._program is None:
-            self._program = self._compile()
+        self.build()
         parts = block.parts(self.options.capacity)
         return joined(
             [self._run(part, k) for k, part in enumerate(parts)], self.network.trial, parts
         )
 
+    def build(self) -> Path:
+        """Compile the program without running it; return the folder that it is in."""
+        if self._program is None:
+            self._program = self._compile()
+        return self._program
+
     def _compile(self) -> Path:
         started = time.perf_counter()
         b2.set_device(self._device_name, build_on_run=False)
-        project = scratch("new")
-        with self._names, precision(self.dtype):
+        project = scratch("new", self._store)
+        with self._names, self._settings():
             self._describe_runs()
-            self._device.build(directory=str(project), compile=False, run=False)
+            self._write(project)
         for table in self._device.timed_arrays:
             # Every block brings its own values; the zeros written here need not be read first.
             os.truncate(project / "static_arrays" / f"{table.name}_values", 0)
-        program, fresh = compile_project(project, self.jobs)
+        program, fresh = self._make(project)
         self.compile_seconds = time.perf_counter() - started if fresh else 0.0
         return program
 
@@ -141,8 +187,8 @@ class StandaloneSimulator(BrianSimulator):
         network, device = self._built.brian_network, self._device
         network.add(self._control)
         device.apply_run_args()
-        device.insert_code("main", _FLUSH)
-        device.insert_code("main", "_random_generators[0].seed((uint64_t)_array_control_seed[0]);")
+        for line in self._PREPARE:
+            device.insert_code("main", line)
         longest = self.options.capacity * self.network.trial * b2.ms
         network.run(longest, profile=self.profile)
         # Brian2 writes the duration into the program; here it is a variable of each block.
@@ -204,12 +250,10 @@ class StandaloneSimulator(BrianSimulator):
     def _call(self, folder: Path, arguments: Mapping[str, str]) -> None:
         command = ["./main", "--results_dir", f"{folder}/"]
         command += [f"{name}={value}" for name, value in arguments.items()]
-        done = call_apart(command, self._program or folder)
-        complaint = done.stderr.strip() or ("Error" in done.stdout and done.stdout.strip())
-        if done.returncode or complaint:
+        complaint = self._start(command, folder)
+        if complaint:
             raise RunError(
-                f"The compiled network stopped with exit code {done.returncode}: "
-                f"{complaint or 'no message'}. Nothing of this block was kept."
+                f"The compiled network stopped with {complaint}. Nothing of this block was kept."
             )
         self._device.results_dir, self._device.has_been_run = f"{folder}/", True
         stale = set(arguments) | {f"{clock.name}.t" for clock in self._device.clocks}

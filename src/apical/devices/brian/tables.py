@@ -1,5 +1,6 @@
 """The timed arrays through which the trials of a block reach the equations."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,7 +57,7 @@ def timed_arrays(network: Network, arrays: Mapping[str, np.ndarray]) -> dict[str
 
 
 def _table(values: np.ndarray, unit: Any, trial: float, name: str) -> b2.TimedArray:
-    """Return a timed array that C++ holds in the precision of `values`; Brian2 makes all double."""
+    """Return a timed array that is held in the precision of `values`; Brian2 makes all double."""
     table = b2.TimedArray(values * unit, dt=trial * b2.ms, name=name)
     if values.dtype != np.float64:
         table.values = values
@@ -67,4 +68,34 @@ def _table(values: np.ndarray, unit: Any, trial: float, name: str) -> b2.TimedAr
             namespace=lambda owner: {f"{name}_values": values.ravel()},
             name=name,
         )
+    if "cuda" in b2.TimedArray.implementations:  # Brian2CUDA is here
+        table.implementations.add_dynamic_implementation(
+            "cuda",
+            lambda owner: _on_gpu(values, table.dt, name, owner.clock.dt_),
+            namespace=lambda owner: {f"{name}_values": values.ravel()},
+            name=name,
+        )
     return table
+
+
+def _on_gpu(values: np.ndarray, row: float, name: str, step: float) -> str:
+    """Return the look-up on a GPU: the row that is due at a time ``t``, and of it a column ``i``.
+
+    Brian2CUDA writes every number of a single-precision program in single precision, the time of a
+    row too, and would read the next row early or late after some thousands; whole numbers it
+    leaves alone.
+    """
+    mantissa, exponent = math.frexp(row)
+    number = "float" if values.dtype == np.float32 else "double"
+    rows, columns = values.shape if values.ndim == 2 else (len(values), 1)
+    column, at = (", const int i", " + i") if values.ndim == 2 else ("", "")
+    return f"""
+        __host__ __device__
+        static inline {number} {name}(const double t{column})
+        {{
+            const double row = ldexp((double){int(mantissa * 2**53)}ll, {exponent - 53});
+            int k = (int)floor(t / row + (double)1 / {2 * max(1, round(row / step))});
+            k = k < 0 ? 0 : k >= {rows} ? {rows - 1} : k;
+            return _namespace{name}_values[k * {columns}{at}];
+        }}
+        """

@@ -1,0 +1,64 @@
+"""Options of `apical run` that compile on one machine for another, and what comes of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from apical.configuration import Experiment
+from apical.experiments import build
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+OPTIONS = ("no_run", "capability", "prebuilt")
+"""Names of the options; they are no part of a run."""
+
+# fmt: off
+_OPTIONS = [
+    click.option("--no-run", is_flag=True,
+                 help="Only compile what the run needs; with --device cuda_standalone into the "
+                 "folder --out, for another machine."),
+    click.option("--capability", metavar="X.Y",
+                 help="Compute capability to compile for, for instance 9.0, on device "
+                 "cuda_standalone; by default that of the first graphics card here."),
+    click.option("--prebuilt", type=click.Path(path_type=Path), metavar="DIR",
+                 help="Compile nothing: the programs are in DIR, from --no-run."),
+]
+# fmt: on
+
+
+def program_options(command: F) -> F:
+    """Give a command the options that say where compiled programs are, and what they are for."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def taken(given: dict[str, Any], device: str | None, out: Path | None) -> dict[str, Any]:
+    """Take the options out of `given`; return those of `apical.simulate` that they stand for."""
+    no_run, capability, prebuilt = (given.pop(name) for name in OPTIONS)
+    if no_run and prebuilt:
+        raise click.UsageError("--no-run compiles and --prebuilt does not; choose one of them.")
+    if capability and prebuilt:
+        raise click.UsageError("--prebuilt compiles nothing; leave out --capability.")
+    found: dict[str, Any] = {"capability": capability} if capability else {}
+    if prebuilt:
+        found |= {"programs": prebuilt.resolve(), "prebuilt": True}
+    if no_run and device == "cuda_standalone" and out is not None:
+        found["programs"] = out.resolve()
+    return found
+
+
+def only_compiled(experiment: Experiment, building: dict[str, Any]) -> int:
+    """Compile what a run needs, and say where it is and how to run it."""
+    programs = build(experiment, building)
+    click.echo("Compiled, not run:")
+    for program in programs:
+        click.echo(f"  {program}")
+    if experiment.device == "cuda_standalone":
+        click.echo(
+            "Run it where the graphics card is, with the same MODEL and options:\n"
+            f"  apical run ... --device cuda_standalone --prebuilt {programs[0].parent}"
+        )
+    return 0

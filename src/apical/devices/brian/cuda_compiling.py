@@ -1,0 +1,272 @@
+"""Programs for NVIDIA GPUs: compiled by nvcc for a named compute capability, here or elsewhere.
+
+A program that was compiled carries a file that says what it is, so that one that was built on
+another machine is taken for what it is, or refused.
+"""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from apical import compilers
+from apical.devices.brian.compiling import call_compiler, fingerprint, kept
+from apical.devices.diagnosis import lacks_of_brian2cuda, lacks_of_toolkit
+from apical.devices.surroundings import (
+    Toolkit,
+    ask,
+    curand_library,
+    gpus,
+    installed,
+    numbers,
+    toolkit,
+)
+from apical.errors import DeviceError
+from apical.folders import write_whole
+
+FLAGS = (
+    # Thrust of CUDA 13 wants C++17; no -march=native: programs travel.
+    "-std=c++17",
+    "-O3",
+    "-w",
+    # As in C++: denormal numbers are 0, products and sums are rounded one by one.
+    "-ftz=true",
+    "-fmad=false",
+    "-I.",
+)
+"""What nvcc is told, besides the compute capability."""
+
+MANIFEST = "program.json"
+"""The file that says what a program is."""
+
+VERSIONS = ("apical", "brian2", "brian2cuda")
+"""Packages whose versions decide on what is generated."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to compile for, and where compiled programs are.
+
+    Parameters
+    ----------
+    capability
+        Compute capability, for instance ``"9.0"``; None for that of the first card here.
+    programs
+        Folder of compiled programs; None for the cache.
+    prebuilt
+        Whether programs must be there, perhaps built elsewhere: nothing is compiled.
+    """
+
+    capability: str | None = None
+    programs: Path | None = None
+    prebuilt: bool = False
+
+
+def check_brian2cuda() -> None:
+    """Raise if Brian2CUDA is not here, or not with the versions that it needs."""
+    for lack in lacks_of_brian2cuda():
+        raise DeviceError(
+            f"Device 'cuda_standalone' needs an environment of its own: {lack.what}."
+            + (f" Make one: {lack.remedy}" if lack.remedy else "")
+        )
+
+
+def capability_for(target: Target) -> str:
+    """Return the compute capability to compile for, for instance ``"9.0"``.
+
+    Raises
+    ------
+    DeviceError
+        If none is named and there is no card, or it is not of that form.
+    """
+    if target.capability is None:
+        cards, problem = gpus()
+        if not cards:
+            raise DeviceError(
+                f"Device 'cuda_standalone' found no NVIDIA GPU: {problem}. To build for another "
+                "machine, name its compute capability: apical run ... --no-run --capability 9.0."
+            )
+        if not cards[0].capability:
+            raise DeviceError(
+                f"The driver does not tell the compute capability of {cards[0].name}; name it: "
+                "--capability 9.0, for instance."
+            )
+        return cards[0].capability
+    if not re.fullmatch(r"\d{1,2}\.\d", target.capability):
+        raise DeviceError(
+            "A compute capability is two numbers, as in 8.6 or 9.0 "
+            f"(developer.nvidia.com/cuda-gpus), got {target.capability!r}."
+        )
+    return target.capability
+
+
+def check_toolkit(capability: str) -> Toolkit:
+    """Return the CUDA toolkit, which has all that is needed for a compute capability.
+
+    Raises
+    ------
+    DeviceError
+        If there is none, a part of it is missing, or it does not compile for that.
+    """
+    kit = toolkit()
+    for lack in lacks_of_toolkit(kit):
+        raise DeviceError(f"Device 'cuda_standalone' cannot compile: {lack.what}. {lack.remedy}")
+    assert kit is not None
+    known = re.findall(r"sm_(\d+)(\d)\b", ask([str(kit.nvcc), "--list-gpu-code"]).text)
+    able = [f"{major}.{minor}" for major, minor in known]
+    if able and capability not in able:
+        raise DeviceError(
+            f"CUDA {kit.version} does not compile for compute capability {capability}, but for "
+            f"{', '.join(able)}; choose one of these, or another toolkit by CUDA_PATH."
+        )
+    return kit
+
+
+def compile_cuda(
+    project: Path, programs: Path, capability: str, jobs: int, kit: Toolkit
+) -> tuple[Path, bool]:
+    """Compile the program generated in `project`, or find it among those compiled before.
+
+    Parameters
+    ----------
+    project
+        Folder made by `scratch`, with generated code in it; it is used up.
+    programs
+        Folder of compiled programs.
+    capability
+        Compute capability to compile for; cards of a higher one run it too.
+    jobs
+        Number of compilers to run side by side.
+    kit
+        The toolkit to compile with.
+
+    Returns
+    -------
+    Path
+        Folder with the program ``main``.
+    bool
+        Whether it had to be compiled.
+
+    Raises
+    ------
+    DeviceError
+        If there is no host compiler, or a compiler fails.
+    """
+    home = programs / f"{known_by(project)}-sm_{capability.replace('.', '')}"
+    return kept(project, home, lambda: _compile(project, capability, jobs, kit))
+
+
+def known_by(project: Path) -> str:
+    """Return the check sum by which a generated program is known on every machine."""
+    return f"cuda-{fingerprint(project, FLAGS, ('*.cu', '*.h'))}"
+
+
+def _compile(project: Path, capability: str, jobs: int, kit: Toolkit) -> None:
+    cxx = compilers.found()
+    if cxx is None:
+        raise DeviceError(
+            f"nvcc needs a C++ compiler, and {compilers.name()!r} is not on the PATH. Install g++, "
+            "or set CXX."
+        )
+    assert kit.header is not None and kit.library is not None
+    architecture = f"-arch=sm_{capability.replace('.', '')}"
+    # by its file: a wheel brings libcurand.so.10 without the link that linkers look for
+    curand = f"-Xlinker --no-as-needed -Xlinker {kit.library}"
+    call_compiler(
+        [
+            "make",
+            f"-j{jobs}",
+            "main",
+            f"NVCC={kit.nvcc} -ccbin {cxx}",
+            f"NVCCFLAGS={' '.join(FLAGS)} {architecture} -isystem {kit.header.parent}",
+            f"LFLAGS={architecture} -w {curand}",
+        ],
+        project,
+    )
+    for leftover in project.rglob("*.o"):
+        leftover.unlink()
+    said = {"capability": capability, "cuda": kit.version, "versions": _versions()}
+    write_whole(project / MANIFEST, json.dumps(said, indent=2).encode())
+
+
+def _versions() -> dict[str, str | None]:
+    return {name: installed(name) for name in VERSIONS}
+
+
+def find_prebuilt(programs: Path, name: str) -> Path:
+    """Return the folder of a program that was built before, for a card that is here.
+
+    Parameters
+    ----------
+    programs
+        Folder of compiled programs.
+    name
+        Check sum of the program, as `known_by` returns it.
+
+    Raises
+    ------
+    DeviceError
+        If there is none, it was built by other versions, or for newer cards.
+    """
+    found = [folder for folder in sorted(programs.glob(f"{name}-sm_*")) if _whole(folder)]
+    if not found:
+        raise DeviceError(_why_not(programs))
+    cards, _ = gpus()
+    best = max(found, key=lambda folder: numbers(_manifest(folder)["capability"]))
+    if not cards or not cards[0].capability:
+        return best  # the program says itself what is wrong
+    able = [f for f in found if numbers(_manifest(f)["capability"]) <= numbers(cards[0].capability)]
+    if not able:
+        raise DeviceError(
+            f"{best} was built for compute capability {_manifest(best)['capability']}, "
+            f"{cards[0].name} has {cards[0].capability}. Build it with --capability "
+            f"{cards[0].capability}."
+        )
+    return max(able, key=lambda folder: numbers(_manifest(folder)["capability"]))
+
+
+def _whole(folder: Path) -> bool:
+    return (folder / "main").exists() and (folder / MANIFEST).exists()
+
+
+def _manifest(folder: Path) -> Mapping[str, str]:
+    try:
+        said = json.loads((folder / MANIFEST).read_text())
+        if isinstance(said["versions"], dict) and isinstance(said["capability"], str):
+            return dict(said)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise DeviceError(f"{folder / MANIFEST} is damaged; build the program again.")
+
+
+def _why_not(programs: Path) -> str:
+    there = [folder for folder in sorted(programs.glob("cuda-*")) if _whole(folder)]
+    if not there:
+        return (
+            f"{programs} holds no programs that were built for device 'cuda_standalone'. Build "
+            "some: apical run MODEL --device cuda_standalone --no-run --capability 9.0 --out DIR."
+        )
+    made, here = _manifest(there[0])["versions"], _versions()
+    if made != here:
+        return (
+            f"The programs in {programs} were built with {_listed(made)}; here are "
+            f"{_listed(here)}. Build them again with these versions, or install those."
+        )
+    return (
+        f"{programs} holds no program of this network, but of {len(there)} others; the model, its "
+        "options, --dt, --dtype and --measure must be those it was built with."
+    )
+
+
+def _listed(versions: object) -> str:
+    assert isinstance(versions, dict)
+    return ", ".join(f"{name} {version or 'none'}" for name, version in versions.items())
+
+
+def environment() -> dict[str, str]:
+    """Return an environment in which a program finds cuRAND, wherever it is here."""
+    library = curand_library()
+    folders = [os.environ.get("LD_LIBRARY_PATH", ""), str(library.parent) if library else ""]
+    return {**os.environ, "LD_LIBRARY_PATH": os.pathsep.join(filter(None, folders))}
