@@ -1,15 +1,13 @@
 """Generated CUDA programs in tests: read as text, or compiled for the CPU and run."""
 
-import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from apical.devices.brian import cuda_compiling
-from apical.devices.brian.compiling import kept
+from apical.devices.brian.compiling import as_one, kept
 
 STAND_IN = Path(__file__).with_name("cuda_on_cpu")
 """Headers that stand in for those of CUDA, cuRAND and Thrust."""
@@ -17,38 +15,32 @@ STAND_IN = Path(__file__).with_name("cuda_on_cpu")
 FLAGS = ("-std=c++20", "-O0", "-g0", "-w", "-fsanitize=address", "-ffp-contract=off")
 
 
+HEAD = """#include "cuda_on_cpu.h"
+#include <chrono>
+#include <set>
+using std::ifstream; using std::ofstream; using std::ios;
+using std::string; using std::endl; using std::streampos;
+"""
+"""What nvcc's own headers bring in."""
+
+
 def for_cpu(project: Path, programs: Path, *_: Any) -> tuple[Path, bool]:
     """Compile a generated CUDA program for the CPU; in place of `cuda_compiling.compile_cuda`."""
     home = programs / f"{cuda_compiling.known_by(project)}-cpu"
 
     def compile_it() -> None:
-        for file in [*project.rglob("*.cu"), *project.rglob("*.h")]:
+        objects, frame = sorted(project.glob("code_objects/*.cu")), sorted(project.glob("*.cu"))
+        code = as_one(objects, "#undef _rand\n#undef _randn\n")
+        code += "".join(f'#include "{file.name}"\n' for file in frame)
+        (project / "all.cpp").write_text(HEAD + code)
+        for file in [*project.rglob("*.cu"), *project.rglob("*.h"), project / "all.cpp"]:
             text = re.sub(r"(\w+)<<<(.+?)>>>\(", r"Launch(\2).of(\1)(", file.read_text())
-            text = re.sub(r"extern __device__ ", "extern ", text)
-            (file.with_suffix(".cpp") if file.suffix == ".cu" else file).write_text(text)
-        flags = [*FLAGS, "-I.", f"-I{STAND_IN}"]
-        made = "all.h"
-        (project / made).write_text(
-            '#include "cuda_on_cpu.h"\n#include <chrono>\n#include <set>\n'
-            "using std::ifstream; using std::ofstream; using std::ios;\n"
-            "using std::string; using std::endl; using std::streampos;\n"
-            '#include "objects.h"\n#include "brianlib/cuda_utils.h"\n'
-        )
-        _call(["g++", *flags, "-x", "c++-header", made, "-o", f"{made}.gch"], project)
-        objects = [str(f.relative_to(project).with_suffix(".o")) for f in project.rglob("*.cpp")]
-        (project / "makefile").write_text(
-            f"main: {' '.join(objects)}\n"
-            f"\tg++ {' '.join(FLAGS)} $^ -o main\n"
-            f"%.o: %.cpp\n\tg++ {' '.join(flags)} -include {made} -c $< -o $@\n"
-        )
-        _call(["make", f"-j{os.cpu_count()}"], project)
+            file.write_text(text.replace("extern __device__ ", "extern "))
+        command = ["g++", *FLAGS, "-I.", f"-I{STAND_IN}", "all.cpp", "-o", "main"]
+        done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+        assert not done.returncode, done.stderr[:6000]
 
     return kept(project, home, compile_it)
-
-
-def _call(command: list[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert not done.returncode, done.stderr[:6000]
 
 
 def written(simulator: Any, to: Path) -> Path:
@@ -61,9 +53,6 @@ def written(simulator: Any, to: Path) -> Path:
 
     simulator._make = keep
     return Path(simulator.build())
-
-
-Generated = Callable[[Path], dict[str, str]]
 
 
 def code_objects(program: Path) -> dict[str, str]:

@@ -8,11 +8,12 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from apical import compilers
-from apical.devices.brian.compiling import call_compiler, fingerprint, kept
+from apical.devices.brian.compiling import as_one, call_compiler, fingerprint, kept
 from apical.devices.diagnosis import lacks_of_brian2cuda, lacks_of_toolkit
 from apical.devices.surroundings import (
     Toolkit,
@@ -37,6 +38,9 @@ FLAGS = (
     "-I.",
 )
 """What nvcc is told, besides the compute capability."""
+
+_FORGET = "#undef _rand\n#undef _randn\n"
+"""Between code objects in one file: each defines these anew."""
 
 MANIFEST = "program.json"
 """The file that says what a program is."""
@@ -171,21 +175,24 @@ def _compile(project: Path, capability: str, jobs: int, kit: Toolkit) -> None:
             "or set CXX."
         )
     assert kit.header is not None and kit.library is not None
-    architecture = f"-arch=sm_{capability.replace('.', '')}"
+    nvcc = [str(kit.nvcc), "-ccbin", cxx, f"-arch=sm_{capability.replace('.', '')}"]
+    # Two files: most of what a small one takes is headers.
+    objects = sorted(project.glob("code_objects/*.cu"))
+    frame = [f'#include "{file.name}"\n' for file in sorted(project.glob("*.cu"))]
+    (project / "all_code.cu").write_text(as_one(objects, _FORGET))
+    (project / "all_frame.cu").write_text("".join(frame))
+    parts = ("all_code", "all_frame")
+    calls = [
+        [*nvcc, *FLAGS, "-isystem", f"{kit.header.parent}", "-dc", f"{part}.cu", "-o", f"{part}.o"]
+        for part in parts
+    ]
+    with ThreadPoolExecutor(min(jobs, len(calls))) as pool:
+        list(pool.map(lambda call: call_compiler(call, project), calls))
     # by its file: a wheel brings libcurand.so.10 without the link that linkers look for
-    curand = f"-Xlinker --no-as-needed -Xlinker {kit.library}"
-    call_compiler(
-        [
-            "make",
-            f"-j{jobs}",
-            "main",
-            f"NVCC={kit.nvcc} -ccbin {cxx}",
-            f"NVCCFLAGS={' '.join(FLAGS)} {architecture} -isystem {kit.header.parent}",
-            f"LFLAGS={architecture} -w {curand}",
-        ],
-        project,
-    )
-    for leftover in project.rglob("*.o"):
+    linked = ("--no-as-needed", str(kit.library))
+    curand = [word for option in linked for word in ("-Xlinker", option)]
+    call_compiler([*nvcc, "-w", *(f"{part}.o" for part in parts), *curand, "-o", "main"], project)
+    for leftover in project.glob("*.o"):
         leftover.unlink()
     said = {"capability": capability, "cuda": kit.version, "versions": _versions()}
     write_whole(project / MANIFEST, json.dumps(said, indent=2).encode())
