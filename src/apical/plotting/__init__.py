@@ -11,6 +11,7 @@ from apical.plotting.ecdfs import firing_rates as firing_rates
 from apical.plotting.ecdfs import recording_comparison as recording_comparison
 from apical.plotting.fields import receptive_fields as receptive_fields
 from apical.plotting.graphs import network_graph as network_graph
+from apical.plotting.landscapes import landscape as landscape
 from apical.plotting.learning import learning_curve as learning_curve
 from apical.plotting.learning import learning_curves as learning_curves
 from apical.plotting.lines import curves as curves
@@ -19,6 +20,7 @@ from apical.plotting.matrices import confusion_matrix as confusion_matrix
 from apical.plotting.matrices import dissimilarity as dissimilarity
 from apical.plotting.matrices import similarity as similarity
 from apical.plotting.membranes import traces as traces
+from apical.plotting.normality import normality as normality
 from apical.plotting.rasters import raster as raster
 from apical.plotting.rasters import raster_of as raster_of
 from apical.plotting.rasters import raster_pair as raster_pair

@@ -1,0 +1,61 @@
+"""How normal numbers are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from apical.errors import DataError
+
+
+@dataclass(frozen=True)
+class NormalFit:
+    """A normal distribution fitted to numbers, and how far they are from it.
+
+    Parameters
+    ----------
+    mean, std
+        Of the numbers, and so of the distribution.
+    distance
+        Kolmogorov-Smirnov distance: the largest difference between the cumulative distribution of
+        the numbers and that of the fit, from 0 to 1.
+    chance
+        Distance that as many normal numbers stay below in 95 of 100 cases, since the fit is made
+        to them.
+    """
+
+    mean: float
+    std: float
+    distance: float
+    chance: float
+
+
+def normal_fit(values: np.ndarray) -> NormalFit:
+    """Fit a normal distribution to numbers by their mean and standard deviation.
+
+    Parameters
+    ----------
+    values
+        Two numbers or more that are not all alike, of any shape.
+
+    Raises
+    ------
+    DataError
+        If there is nothing to fit.
+
+    References
+    ----------
+    Lilliefors 1967, doi:10.1080/01621459.1967.10482916: where mean and standard deviation are
+    those of the numbers, the distance is smaller by chance than Kolmogorov's tables say; its table
+    1 gives 0.886/sqrt(n) for more than 30 numbers and 95 of 100 cases.
+    """
+    numbers = np.asarray(values, np.float64).ravel()
+    std = float(numbers.std()) if numbers.size else 0.0
+    if numbers.size < 2 or not np.isfinite(std) or std == 0:
+        raise DataError(
+            f"A normal fit needs two finite numbers or more that are not all alike, got "
+            f"{numbers.size} of standard deviation {std:g}."
+        )
+    mean = float(numbers.mean())
+    distance = stats.kstest(numbers, "norm", args=(mean, std), mode="asymp").statistic
+    return NormalFit(mean, std, float(distance), 0.886 / numbers.size**0.5)

@@ -1,0 +1,66 @@
+"""Loss landscapes, and the paths that learning took over them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+from apical.plotting.checks import checked, refuse
+from apical.plotting.style import color, new_axes, styled
+
+LEVELS = 18
+
+
+@styled
+def landscape(
+    a: ArrayLike,
+    b: ArrayLike,
+    loss: ArrayLike,
+    paths: Mapping[str, ArrayLike] | None = None,
+    *,
+    xlabel: str = "first direction",
+    ylabel: str = "second direction",
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a loss over a plane as contours, evenly spaced on a logarithmic scale.
+
+    Parameters
+    ----------
+    a, b
+        Coordinates of the grid, shapes (n_a,) and (n_b,), two or more each.
+    loss
+        Loss at each point, above 0, shape (n_b, n_a).
+    paths
+        Name -> points along the way, shape (n_points, 2); an open circle stands at the start and a
+        full one at the end. The names make the legend.
+    xlabel, ylabel, title
+        What is shown.
+    ax
+        Axes to draw into; a new figure by default.
+    """
+    do = "work it out on a grid, as apical.landscapes.surface does"
+    x, y = (checked(name, v, "finite numbers", do) for name, v in (("a", a), ("b", b)))
+    z = checked("loss", loss, "finite numbers above 0", do, (np.finfo(float).tiny, np.inf), 2)
+    if z.shape != (len(y), len(x)) or min(z.shape) < 2:
+        refuse("loss", f"shape ({len(y)}, {len(x)}), two or more each", f"shape {z.shape}", do)
+    ax = new_axes(ax, (5.0, 4.2))
+    levels = np.geomspace(z.min(), max(z.max(), z.min() * 1.001), LEVELS)
+    image = ax.contourf(x, y, np.log10(z), np.log10(levels), cmap="Greys_r", alpha=0.75)
+    ax.contour(x, y, np.log10(z), np.log10(levels), colors="white", linewidths=0.5)
+    bar = ax.figure.colorbar(image, ax=ax, label="loss", shrink=0.85)
+    shown = np.linspace(np.log10(levels[0]), np.log10(levels[-1]), 5)
+    bar.set_ticks(list(shown), labels=[f"{10**tick:.2g}" for tick in shown])
+    bar.outline.set_visible(False)
+    for k, (name, given) in enumerate((paths or {}).items()):
+        points = checked(f"paths[{name!r}]", given, "points, shape (n, 2)", "give both", ndim=2)
+        if points.shape[1] != 2 or not len(points):
+            refuse(f"paths[{name!r}]", "points, shape (n, 2)", f"shape {points.shape}", "give both")
+        ax.plot(*points.T, color=color(k), label=name, linewidth=1.4, marker=".", markersize=2)
+        ax.plot(*points[0], "o", color=color(k), markerfacecolor="white", markersize=6)
+        ax.plot(*points[-1], "o", color=color(k), markersize=6)
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    if paths:
+        ax.legend(fontsize=8, frameon=True, framealpha=0.8)
+    return ax
