@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from rate_networks import rates, trials
 
-from apical import Block, check, dynamics, feedback, rules, seeds, simulate
+from apical import Block, Given, check, dynamics, feedback, rules, seeds, simulate
 from apical.dynamics import UpdateDynamics
 from apical.errors import LocalityError
+from apical.perturbation import disturb
 from apical.plausibility import audit
 
 ALPHA = 0.1
@@ -93,8 +94,6 @@ def test_scorecard_names_a_global_quantity_and_only_arrays_run_it() -> None:
 
 def test_other_faults_are_not_let_pass_with_it() -> None:
     """A copy of forward weights stays forbidden where updates are declared not to be local."""
-    from apical import Given
-
     net = rates(rule=RULE)
     forward = net.initial_weights(net.forward[-1])
     copied = net.altered(
@@ -116,3 +115,14 @@ def test_what_is_wrong_with_a_spread_is_said() -> None:
     with pytest.raises(LocalityError, match="uses 'spread'"):
         UpdateDynamics("d", {}, (), "update*spread")
     assert UpdateDynamics("d", {"spread": 0.0}, (("spread", "update"),), "spread").spread == ""
+
+
+def test_disturbances_find_what_the_scorecard_says() -> None:
+    """One synapse disturbed changes what all of its projection learn; not so in the local form."""
+    values, labels = np.random.default_rng(0).random((3, 6)), np.arange(3)
+    cards = [
+        disturb(rates(rule=rules.three_factor(dynamics=made)), values, labels, each=1)
+        for made in (dynamics.go_up_global(ALPHA), dynamics.go_up(ALPHA, 0.1))
+    ]
+    assert any("changed the update of" in f.reason for f in cards[0].faults)
+    assert cards[1].is_local

@@ -6,13 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from rate_networks import rates, trials
 from scipy.special import expit, logsumexp
+from test_rate_models import script
 
 from apical import Block, feedback, landscapes, plotting, rules, simulate
 from apical.errors import DataError, DesignError, WiringError
 from apical.evolution import evolve
 from apical.losses import loss, losses
+
+DIGITS = ["--dataset", "digits"]
 
 
 def drives(net, block):  # type: ignore[no-untyped-def]
@@ -184,3 +188,23 @@ def test_block_of_labels_is_judged_like_one_of_targets() -> None:
     simulator, block = simulate(rates(), "array"), trials()
     targets = replace(block, labels=None, targets=np.eye(3)[block.labels])
     assert np.array_equal(losses(simulator, block), losses(simulator, targets))
+
+
+STUDIES = {
+    "Bartlett_2006_surrogates": ["--distances", "2,100", "--seed", "0"],
+    "Jang_go_up": ["--alphas", "1", "--epochs", "1", "--hidden", "10", *DIGITS],
+    "Li_2018_landscape": ["--epochs", "1", "--hidden", "5", "--grid", "5", *DIGITS],
+    "Polyak_1964_minima": ["--steps", "20", "--neurons", "12"],
+    "Werfel_2005_perturbation": ["--cost", "60000", "--seeds", "1", "--hidden", "5", *DIGITS],
+}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", STUDIES)
+def test_studies_of_landscapes_write_what_they_say(name: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        script(name).main, [*STUDIES[name], "--out", str(tmp_path)], catch_exceptions=False
+    )
+    assert result.exit_code == 0, result.output
+    assert all(path.stat().st_size > 10_000 for path in tmp_path.glob("*.png"))
+    assert list(tmp_path.glob("*.png")) and list(tmp_path.glob("*.csv"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,11 +21,13 @@ from apical import (
     check,
     dynamics,
     feedback,
+    plotting,
     rules,
     simulate,
 )
 from apical.encoding import Graded
 from apical.errors import DeviceError, LocalityError, WiringError
+from apical.perturbation import disturb
 
 SIZES = 5, 4, 3
 SIGMA = 1e-3
@@ -94,7 +97,7 @@ def test_expected_update_of_node_perturbation_is_the_gradient(activation: str) -
 @pytest.mark.parametrize("activation", ["linear", "tanh"])
 def test_expected_update_of_weight_perturbation_is_the_gradient(activation: str) -> None:
     """Over many blocks of the same three trials, each with noise of its own."""
-    n = 2_000
+    n = 1_500
     simulator = simulate(network("weight", activation), "array", batch=3, dtype="float64")
     exact, found = gradient(activation, trials(3)), []
     for k in range(n):
@@ -116,10 +119,10 @@ def test_spread_of_the_updates_is_that_of_the_closed_form() -> None:
     n_weights = sum(w.size for w in exact.values())
     found = [
         sum((d**2).sum() for d in change(simulator, trials(3, 1.0, k)).values())
-        for k in range(1500)
+        for k in range(1000)
     ]
     size = sum((d**2).sum() for d in exact.values())
-    assert np.mean(found) / size == pytest.approx(n_weights + 2, rel=0.1)
+    assert np.mean(found) / size == pytest.approx(n_weights + 2, rel=0.12)
 
 
 @pytest.mark.parametrize("kind", ["node", "weight"])
@@ -192,6 +195,13 @@ def test_brian_refuses_by_name() -> None:
         simulate(network("weight"), "runtime")
 
 
+def test_it_is_drawn_right_of_the_error(tmp_path: Path) -> None:
+    ax = plotting.network_graph(network("node"))
+    plotting.save(ax, tmp_path / "graph.png")
+    at = {text.get_text(): text.get_position()[0] for text in ax.texts}
+    assert at["output"] < at["error"] < at["reward"]
+
+
 def wrong(what: Callable[[], object], said: str) -> None:
     with pytest.raises((WiringError, DeviceError, LocalityError), match=said):
         what()
@@ -199,6 +209,7 @@ def wrong(what: Callable[[], object], said: str) -> None:
 
 def test_what_does_not_fit_is_named() -> None:
     net = network("node")
+    wrong(lambda: disturb(net, np.zeros((1, 5)), np.zeros(1, int)), "'reward' tells all synapses")
     wrong(lambda: net.rewired(feedback.direct), "learns by a reward")
     wrong(lambda: Reward("reward", 2), "is one neuron, got size=2")
     wrong(lambda: Rate("h", 2, explores=-1.0), "needs explores, 0 or more")

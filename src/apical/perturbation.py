@@ -31,12 +31,14 @@ from apical.disturbances import (
     of_synapses,
 )
 from apical.error_neurons import Error, ErrorNeurons
+from apical.errors import WiringError
 from apical.network import Network
 from apical.plausibility import ASPECTS, Finding, Scorecard
 from apical.plausibility.pathways import copied
 from apical.populations import LIF, Population
 from apical.projections import Projection, ReadBackwards
 from apical.rates import Rate
+from apical.rewards import Reward
 
 Make = Callable[..., Simulator]
 STEP = 1.0
@@ -69,7 +71,15 @@ def disturb(
     ------
     LocalityError, DeviceError
         If no device runs the network.
+    WiringError
+        If it learns by a reward: any disturbance changes that, and so what all synapses learn.
     """
+    rewards = [p.name for p in network.populations if isinstance(p, Reward)]
+    if rewards:
+        raise WiringError(
+            f"Disturbances tell nothing of a network that learns by a reward: {rewards[0]!r} tells "
+            "all synapses of every one. Read its scorecard (apical.check) instead."
+        )
     device = "runtime" if network.is_spiking else "array"
     simulator = _made(network, device, make)
     block = Block(values, labels, np.ones(()))

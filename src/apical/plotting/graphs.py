@@ -18,6 +18,7 @@ from apical.plotting.style import GREY, PALETTE, new_axes, styled
 from apical.populations import Population
 from apical.projections import Projection, ReadBackwards
 from apical.rates import Bias
+from apical.rewards import Reward
 
 MOST_COLUMNS = 8
 """Columns of populations drawn; of a deeper network the first ones and the last three."""
@@ -39,10 +40,11 @@ _LEARNS = _Look("forward, learns", PALETTE[0], width=2.2, above=False)
 _FIXED = _Look("forward, fixed", PALETTE[5], width=1.2, above=False)
 _JUDGES = _Look("what is compared with the target", GREY, width=1.0, above=False)
 _DIRECT = _Look("feedback: error, fixed synapses", PALETTE[1])
+_REWARD = _Look("feedback: one number for all, fixed synapses", PALETTE[4])
 _RELAYED = _Look("feedback: relayed, fixed synapses", PALETTE[3], (0, (5, 2)))
 _ALONG = _Look("feedback: relayed along forward synapses", PALETTE[2], (0, (2, 1.2)))
 _TRANSPOSED = _Look("feedback: forward weights read backwards", PALETTE[6], (0, (5, 2)))
-_LEGEND = (_LEARNS, _FIXED, _JUDGES, _DIRECT, _RELAYED, _ALONG, _TRANSPOSED)
+_LEGEND = (_LEARNS, _FIXED, _JUDGES, _DIRECT, _REWARD, _RELAYED, _ALONG, _TRANSPOSED)
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,9 @@ def _columns(network: Network) -> list[list[str]]:
     depth: dict[str, int] = {}
     for name in order:
         depth[name] = max((depth[pre] + 1 for pre in before[name] if pre in depth), default=0)
-    last = max((k for name, k in depth.items() if name not in judges), default=-1)
-    depth |= dict.fromkeys(judges, last + 1)
+    rewards = {p.name for p in network.populations if isinstance(p, Reward)}
+    last = max((k for name, k in depth.items() if name not in judges | rewards), default=-1)
+    depth |= dict.fromkeys(judges, last + 1) | dict.fromkeys(rewards, last + 2)
     columns: list[list[str]] = [[] for _ in range(max(depth.values()) + 1)]
     for name in before:
         columns[depth[name]].append(name)
@@ -145,7 +148,7 @@ def _arrows(network: Network) -> Iterable[_Arrow]:
             continue
         if "teach" in p.carries:
             yield _Arrow(p.pre.name, p.post.name, _feedback_look(p), p.name)
-        if isinstance(p.post, ErrorNeurons):
+        if isinstance(p.post, ErrorNeurons | Reward):
             yield _Arrow(p.pre.name, p.post.name, _JUDGES, p.name)
         elif set(p.carries) != {"teach"}:
             look = _FIXED if p.rule is None else _LEARNS
@@ -155,6 +158,8 @@ def _arrows(network: Network) -> Iterable[_Arrow]:
 def _feedback_look(projection: Projection) -> _Look:
     if isinstance(projection.weights, ReadBackwards):
         return _TRANSPOSED
+    if isinstance(projection.pre, Reward):
+        return _REWARD
     if isinstance(projection.pre, ErrorNeurons):
         return _DIRECT
     return _RELAYED if set(projection.carries) == {"teach"} else _ALONG
@@ -169,7 +174,7 @@ def _box(ax: Axes, population: Population, place: tuple[int, float], biased: boo
     x, y = place
     height = 0.62
     corner = (x - _WIDTH / 2, y - height / 2)
-    face = "#FBE9DF" if isinstance(population, ErrorNeurons) else "#F1F4F7"
+    face = "#FBE9DF" if isinstance(population, ErrorNeurons | Reward) else "#F1F4F7"
     look: dict[str, Any] = {
         "facecolor": face,
         "edgecolor": "#555555",

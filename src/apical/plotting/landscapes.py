@@ -48,10 +48,12 @@ def landscape(
     ax = new_axes(ax, (5.0, 4.2))
     levels = np.geomspace(z.min(), max(z.max(), z.min() * 1.001), LEVELS)
     image = ax.contourf(x, y, np.log10(z), np.log10(levels), cmap="Greys_r", alpha=0.75)
-    ax.contour(x, y, np.log10(z), np.log10(levels), colors="white", linewidths=0.5)
+    ax.contour(
+        x, y, np.log10(z), np.log10(levels), colors="white", linewidths=0.5, linestyles="solid"
+    )
     bar = ax.figure.colorbar(image, ax=ax, label="loss", shrink=0.85)
     shown = np.linspace(np.log10(levels[0]), np.log10(levels[-1]), 5)
-    bar.set_ticks(list(shown), labels=[f"{10**tick:.2g}" for tick in shown])
+    bar.set_ticks(list(shown), labels=[f"{10**tick:.3g}" for tick in shown])
     bar.outline.set_visible(False)
     for k, (name, given) in enumerate((paths or {}).items()):
         points = checked(f"paths[{name!r}]", given, "points, shape (n, 2)", "give both", ndim=2)
