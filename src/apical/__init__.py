@@ -17,6 +17,7 @@ from apical.devices import Simulator as Simulator
 from apical.devices import simulate as simulate
 from apical.error_neurons import Error as Error
 from apical.error_neurons import RateError as RateError
+from apical.error_neurons import RateTarget as RateTarget
 from apical.errors import ApicalError as ApicalError
 from apical.feedback import FeedbackPathway as FeedbackPathway
 from apical.network import Network as Network

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from apical.error_neurons import Error, RateError
+from apical.error_neurons import Error, RateError, RateTarget
 from apical.errors import DataError
 from apical.measures.agreement import Agreement, compare
 from apical.measures.recordings import load_recording
@@ -246,7 +246,8 @@ def _of_activity(records: Records, patterns: np.ndarray) -> dict[str, Statistic]
 def _notes(records: Records, name: str) -> list[str]:
     """Return what a reader of the numbers of a population must know."""
     notes = []
-    if records.units[name].kind in (Error.__name__, RateError.__name__, Relay.__name__):
+    shown = {kind.__name__ for kind in (Error, RateError, RateTarget, Relay)}
+    if records.units[name].kind in shown:
         notes.append(f"{name}: is shown the labels, so what it tells of the class is no merit.")
     return notes + _notes_on_firing(records, name)
 

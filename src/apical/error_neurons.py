@@ -1,4 +1,4 @@
-"""Error neurons: they compare what a read-out does with what it should."""
+"""Error neurons compare what a read-out does with what it should; a target says only that."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -265,5 +265,46 @@ class RateError(Population):
         )
 
 
+@dataclass(frozen=True)
+class RateTarget(Population):
+    """The target itself, one neuron for each class: it compares nothing, and hears nobody.
+
+    ``tau dx/dt = target - x``. What it says of a stimulus is known as soon as its label is, before
+    any population has answered (Frenkel, Lefebvre & Bol 2021, doi:10.3389/fnins.2021.629892).
+
+    Parameters
+    ----------
+    tau
+        Time constant [ms].
+    """
+
+    tau: float = 5.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._positive(tau=self.tau)
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        return {}
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        return ("x",)
+
+    @property
+    def model(self) -> NeuronModel:
+        return NeuronModel(
+            "dx/dt = (shown - x)/tau : 1\nshown : 1",
+            at_trial="shown = label(t, i)",
+            at_reset="x = 0",
+            parameters={"tau": (self.tau, "ms")},
+            method="exponential_euler",
+        )
+
+
 ErrorNeurons = Error | RateError
 """Populations that hold an error."""
+
+Teachers = ErrorNeurons | RateTarget
+"""Populations that are shown what the output should be."""

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from apical.error_neurons import Error, ErrorNeurons
+from apical.error_neurons import Error, ErrorNeurons, RateTarget
 from apical.errors import WiringError
 from apical.populations import Population
 from apical.projections import Projection, TransposeOf
@@ -253,6 +253,51 @@ def broadcast(reward: Reward, forward: Sequence[Projection]) -> FeedbackPathway:
             for p in taught
         ),
         source="Williams 1992, doi:10.1007/BF00992696",
+    )
+
+
+def target_projection(
+    error: ErrorNeurons, forward: Sequence[Projection], weights: WeightSource | None = None
+) -> FeedbackPathway:
+    """Direct random target projection: hidden populations hear the target, not the error.
+
+    The target goes to them through fixed random synapses, and needs no answer of the network: a
+    hidden population may learn before the next one has seen the stimulus. Only the output hears
+    its own error.
+
+    Parameters
+    ----------
+    error, forward
+        As in `direct`; of rates.
+    weights
+        Where the fixed weights onto hidden populations come from, shape (n_classes, n_hidden)
+        [dimensionless]; by default uniform up to ``sqrt(6/n_hidden)``, as in the published code.
+
+    Raises
+    ------
+    WiringError
+        If neurons spike.
+
+    References
+    ----------
+    Frenkel, Lefebvre & Bol 2021, doi:10.3389/fnins.2021.629892, section 2 and
+    github.com/ChFrenkel/DirectRandomTargetProjection.
+    """
+    hidden, last = _taught(error, forward)
+    if isinstance(error, Error):
+        raise WiringError(
+            f"Target projection needs a RateError, but {error.name!r} spikes; use populations of "
+            "rates, or feedback.direct."
+        )
+    target = RateTarget("target", error.n_classes)
+    source = weights if weights is not None else FanOut(6**0.5)
+    return FeedbackPathway(
+        "DRTP",
+        (
+            _to_output(error, last),
+            *(Projection(target, p, source, carries={"teach": "x"}) for p in hidden),
+        ),
+        source="Frenkel, Lefebvre & Bol 2021, doi:10.3389/fnins.2021.629892, section 2",
     )
 
 

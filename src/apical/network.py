@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from apical import restraints, seeds
-from apical.error_neurons import Error, ErrorNeurons, RateError
+from apical.error_neurons import Error, ErrorNeurons, RateError, RateTarget
 from apical.errors import WiringError
 from apical.feedback import FeedbackPathway
 from apical.interventions import Intervention
@@ -91,7 +91,7 @@ class Network:
 
         Output spikes of class k excite the positive and inhibit the negative error neuron of
         k; unless they are `rectified`, the two push and pull each other, so that together they
-        hold one signed error. `Relay` populations of the pathway are added.
+        hold one signed error. `Relay` and `RateTarget` populations of the pathway are added.
         """
         if self.feedback is not None:
             raise WiringError(
@@ -103,7 +103,7 @@ class Network:
             for pre in {p.pre: None for p in pathway.projections}:
                 if isinstance(pre, Error):
                     self._drive(pre)
-                elif isinstance(pre, Relay) and pre not in self.populations:
+                elif isinstance(pre, Relay | RateTarget) and pre not in self.populations:
                     self.add(pre)
                 elif isinstance(pre, RateError):
                     self.connect(self.output, pre, weights=Identity())
@@ -141,7 +141,8 @@ class Network:
         old = {p.name for p in self.feedback.projections}
         relays = {p.name: p for p in self.feedback.relays}
         other = replace(self)
-        heard = [p.pre for p in self.feedback.projections if isinstance(p.pre, Relay)]
+        own = Relay | RateTarget
+        heard = [p.pre for p in self.feedback.projections if isinstance(p.pre, own)]
         other.populations = [p for p in self.populations if p not in heard]
         other.places = dict(self.places)
         errors = [p for p in self.populations if isinstance(p, ErrorNeurons)]

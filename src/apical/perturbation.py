@@ -30,7 +30,7 @@ from apical.disturbances import (
     of_pairs,
     of_synapses,
 )
-from apical.error_neurons import Error, ErrorNeurons
+from apical.error_neurons import Error, Teachers
 from apical.errors import WiringError
 from apical.network import Network
 from apical.plausibility import ASPECTS, Finding, Scorecard
@@ -116,8 +116,8 @@ def _rests(simulator: Simulator, block: Block) -> Iterator[Fault]:
 def _labels(simulator: Simulator, start: Mapping[str, np.ndarray], block: Block) -> Iterator[Fault]:
     """Yield populations whose activity depends on the label, where no synapse may bring it."""
     network = simulator.network
-    taught = [p for p in network.projections if isinstance(p.pre, ErrorNeurons)]
-    if any(p.is_forward or not isinstance(p.post, LIF | Rate | ErrorNeurons) for p in taught):
+    taught = [p for p in network.projections if isinstance(p.pre, Teachers)]
+    if any(p.is_forward or not isinstance(p.post, LIF | Rate | Teachers) for p in taught):
         return  # the error may move activity, and the scorecard says so
     shown = []
     for labels in (block.labels, (np.asarray(block.labels) + 1) % network.output.size):
@@ -125,7 +125,7 @@ def _labels(simulator: Simulator, start: Mapping[str, np.ndarray], block: Block)
         still = replace(block, labels=labels, learning=np.zeros(()))
         shown.append(simulator.run(still).traces)
     for population in network.populations:
-        if isinstance(population, ErrorNeurons):
+        if isinstance(population, Teachers):
             continue
         for signal in population.signals:
             name = f"{population.name}.{signal}"

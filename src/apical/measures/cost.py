@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from apical.error_neurons import ErrorNeurons
+from apical.error_neurons import ErrorNeurons, Teachers
 from apical.errors import DataError
 from apical.measures.updates import Moments, products, rule_of
 from apical.network import Network
@@ -62,7 +62,7 @@ def _learns(network: Network, name: str) -> bool:
         return variable != "w" or _serves_learning(network.projection(owner))
     trace = variable == "x" and population.is_spiking
     heard = variable in ("teach", "owed", "held")
-    return isinstance(population, ErrorNeurons | Relay) or heard or trace
+    return isinstance(population, Teachers | Relay) or heard or trace
 
 
 def _serves_learning(projection: Projection) -> bool:

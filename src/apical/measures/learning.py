@@ -12,7 +12,7 @@ import numpy as np
 
 from apical.alignment import angle
 from apical.encoding import Escape
-from apical.error_neurons import ErrorNeurons
+from apical.error_neurons import ErrorNeurons, Teachers
 from apical.errors import WiringError
 from apical.measures.updates import Moments, backpropagated, rule_of, update
 from apical.network import Network
@@ -182,20 +182,20 @@ def _product(
 ) -> np.ndarray | None:  # fmt: skip
     """Return the forward weights from a population up, or None if no path leads there.
 
-    To the output where `to` is error neurons; else by the projections to `to` alone. Paths are
-    summed, recurrent ones left out.
+    To the output where `to` is error neurons or a target; else by the projections to `to` alone.
+    Paths are summed, recurrent ones left out.
     """
     total: np.ndarray | None = None
     for p in network.forward:
         if p.pre is not low or p.post in (low, *path):
             continue
         w = np.asarray(weights[p.name], dtype=float)
-        if isinstance(to, ErrorNeurons) and p.post is not network.output:
+        if isinstance(to, Teachers) and p.post is not network.output:
             rest = _product(network, weights, p.post, to, (*path, low))
             if rest is None:
                 continue
             w = w @ rest
-        elif not isinstance(to, ErrorNeurons) and p.post is not to:
+        elif not isinstance(to, Teachers) and p.post is not to:
             continue
         total = w if total is None else total + w
     return total
@@ -357,7 +357,7 @@ def unit_measures(network: Network, records: Records) -> "pd.DataFrame":
     rows = []
     for population in network.populations:
         name = population.name
-        if name not in records.units or isinstance(population, ErrorNeurons | Relay | Bias):
+        if name not in records.units or isinstance(population, Teachers | Relay | Bias):
             continue
         done = records.counts(name) if population.is_spiking else records.rates(name)
         end = ceiling(population, records)

@@ -1,6 +1,6 @@
 """What a rule reads, and for whom it waits."""
 
-from apical.error_neurons import ErrorNeurons
+from apical.error_neurons import ErrorNeurons, RateTarget
 from apical.expressions import names, place
 from apical.network import Network
 from apical.plausibility.findings import Finding
@@ -49,6 +49,13 @@ def locking(network: Network, projection: Projection, rule: LearningRule) -> Fin
     if not taught:
         reason = "reads no feedback, so it waits for nobody"
         return Finding(projection.name, "update locking", "local", reason)
+    teachers = [p.pre for p in network.projections if p.post is taught[0] and "teach" in p.carries]
+    if teachers and all(isinstance(pre, RateTarget) for pre in teachers):
+        reason = (
+            f"waits for nobody: {teachers[0].name} is there when the stimulus is, before any of "
+            f"{', '.join(_reached(network, taught[0]))} has answered"
+        )
+        return Finding(projection.name, "update locking", "local", reason)
     chain = _chain(network, taught[0])
     waits = ", ".join(chain) or "nobody"
     if rule.when == "trial":
@@ -58,8 +65,8 @@ def locking(network: Network, projection: Projection, rule: LearningRule) -> Fin
     return Finding(projection.name, "update locking", "local", reason)
 
 
-def _chain(network: Network, after: Population) -> list[str]:
-    """Return the populations that must answer before feedback is there: forward, then back."""
+def _reached(network: Network, after: Population) -> list[str]:
+    """Return the populations that a population drives, directly or by way of others."""
     reached = list[str]()
     frontier = [after]
     while frontier:
@@ -68,6 +75,12 @@ def _chain(network: Network, after: Population) -> list[str]:
             if p.pre is here and p.post.name not in reached:
                 reached.append(p.post.name)
                 frontier.append(p.post)
+    return reached
+
+
+def _chain(network: Network, after: Population) -> list[str]:
+    """Return the populations that must answer before feedback is there: forward, then back."""
+    reached = _reached(network, after)
     judges = [p.name for p in network.populations if isinstance(p, ErrorNeurons)]
     back, here = list[str](), after
     for _ in network.populations:  # relays end at an error, or run in a circle

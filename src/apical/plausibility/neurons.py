@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from apical.error_neurons import Error, ErrorNeurons, Kept, RateError
+from apical.error_neurons import Error, ErrorNeurons, Kept, RateError, RateTarget, Teachers
 from apical.network import Network
 from apical.plausibility.findings import Finding
 from apical.plausibility.pathways import Weights
@@ -26,7 +26,7 @@ def own_equations(population: Population) -> Iterator[Finding]:
          model.at_step)
     )  # fmt: skip
     for function, owner, kind in (
-        ("label", ErrorNeurons, "error neurons"),
+        ("label", Teachers, "error neurons and targets"),
         ("stimulus", Stimulus, "the stimulus"),
     ):
         if re.search(rf"\b{function}\s*\(", code) and not isinstance(population, owner):
@@ -105,6 +105,9 @@ def signed_error(network: Network, weights: Weights) -> Iterator[Finding]:
         elif isinstance(population, RateError):
             reason = "each neuron signals an error of either sign" + _coarse(population)
             yield Finding(population.name, "signed error", "idealised", reason)
+        elif isinstance(population, RateTarget):
+            reason = "says which class is right, by activity of one sign, and of no error"
+            yield Finding(population.name, "signed error", "local", reason)
         elif isinstance(population, Relay):
             reason = (
                 f"each neuron follows the dendrite of one neuron of {population.of.name!r}, and "

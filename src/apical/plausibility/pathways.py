@@ -5,7 +5,7 @@ from functools import reduce
 
 import numpy as np
 
-from apical.error_neurons import ErrorNeurons
+from apical.error_neurons import ErrorNeurons, Teachers
 from apical.network import Network
 from apical.plausibility.findings import Finding
 from apical.populations import Population
@@ -126,7 +126,7 @@ def _backwards(
     """Yield what backpropagation would read backwards, and what it is called."""
     for forward in network.forward:
         yield repr(forward.name), weights(forward).T
-    judged = isinstance(feedback.pre, ErrorNeurons)
+    judged = isinstance(feedback.pre, Teachers)
     pre = feedback.pre.of if isinstance(feedback.pre, Relay) else feedback.pre
     end = network.output if judged else pre
     for route in _routes(network, feedback.post, end):

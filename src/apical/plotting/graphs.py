@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
-from apical.error_neurons import ErrorNeurons
+from apical.error_neurons import ErrorNeurons, Teachers
 from apical.network import Network
 from apical.plotting.checks import refuse
 from apical.plotting.style import GREY, PALETTE, new_axes, styled
@@ -100,7 +100,7 @@ def network_graph(network: Network, *, title: str | None = None, ax: Axes | None
 
 def _columns(network: Network) -> list[list[str]]:
     """Return the names of populations by distance from the stimulus, the error last."""
-    judges = {p.name for p in network.populations if isinstance(p, ErrorNeurons)}
+    judges = {p.name for p in network.populations if isinstance(p, Teachers)}
     before: dict[str, set[str]] = {
         p.name: set() for p in network.populations if not isinstance(p, Bias)
     }
@@ -160,7 +160,7 @@ def _feedback_look(projection: Projection) -> _Look:
         return _TRANSPOSED
     if isinstance(projection.pre, Reward):
         return _REWARD
-    if isinstance(projection.pre, ErrorNeurons):
+    if isinstance(projection.pre, Teachers):
         return _DIRECT
     return _RELAYED if set(projection.carries) == {"teach"} else _ALONG
 
@@ -174,7 +174,7 @@ def _box(ax: Axes, population: Population, place: tuple[int, float], biased: boo
     x, y = place
     height = 0.62
     corner = (x - _WIDTH / 2, y - height / 2)
-    face = "#FBE9DF" if isinstance(population, ErrorNeurons | Reward) else "#F1F4F7"
+    face = "#FBE9DF" if isinstance(population, Teachers | Reward) else "#F1F4F7"
     look: dict[str, Any] = {
         "facecolor": face,
         "edgecolor": "#555555",

@@ -12,7 +12,7 @@ from apical.devices.arrays.learning import Learner, Learning, Pairs
 from apical.devices.arrays.library import Call, Library, Workspace
 from apical.devices.arrays.settling import Batch, Settling
 from apical.devices.simulator import Block, BlockResult, check_block, check_state
-from apical.error_neurons import RateError
+from apical.error_neurons import RateError, RateTarget
 from apical.errors import DeviceError
 from apical.network import Network
 from apical.populations import Population, Stimulus
@@ -45,7 +45,8 @@ class ArraySimulator:
             for signal in traces if signal in p.signals
         ]  # fmt: skip
         self._records_error = any(
-            isinstance(p, RateError) and p.name in self._record for p in network.populations
+            isinstance(p, RateError | RateTarget) and p.name in self._record
+            for p in network.populations
         )
         self._weights = {
             p.name: library.array(network.initial_weights(p))
@@ -320,7 +321,8 @@ def _call(calls: list[Call]) -> None:
 def check_network(network: Network) -> None:
     """Raise if a network has what settled arrays cannot do, and name it."""
     for population in network.populations:
-        settles = isinstance(population, Rate | RateError | Bias | Stimulus | Reward)
+        known = Rate | RateError | RateTarget | Bias | Stimulus | Reward
+        settles = isinstance(population, known)
         if population.is_spiking or not settles:
             why = "spikes" if population.is_spiking else "has equations of its own"
             raise DeviceError(

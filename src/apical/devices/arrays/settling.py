@@ -11,7 +11,7 @@ from apical.devices.arrays.chance import Chance
 from apical.devices.arrays.library import Call, Library, Workspace
 from apical.devices.arrays.normalising import Normal, Normaliser
 from apical.devices.arrays.programs import Factor, Formula
-from apical.error_neurons import TOLD, RateError
+from apical.error_neurons import TOLD, RateError, RateTarget
 from apical.errors import DeviceError
 from apical.expressions import parse, substituted
 from apical.network import Network
@@ -119,8 +119,10 @@ class Settling:
             elif isinstance(population, Rate):
                 y = self._respond(batch, population)
                 batch.signals[place] = self._kept(batch, population, y, population.unreliable)
+            elif isinstance(population, RateTarget) and taught:
+                batch.signals[place] = self._shown(batch, population)
             elif isinstance(population, RateError) and taught:
-                batch.shown = self._room((place, "shown"), (n_trials, population.size))
+                self._shown(batch, population)
                 values = {"shown": batch.shown, "drive": self._sum(batch, population, "drive")}
                 batch.signals[place] = self._formed(batch, place, _difference(population), values)
             elif isinstance(population, Reward) and taught:
@@ -147,6 +149,12 @@ class Settling:
             if isinstance(population, Rate) and population.name in between:
                 batch.signals[population.name, "x"] = self._respond(batch, population)
         return batch
+
+    def _shown(self, batch: Batch, population: Population) -> Any:
+        """Return where what should be goes, which all that are shown it read."""
+        if batch.shown is None:
+            batch.shown = self._room(("", "shown"), (batch.n_trials, population.size))
+        return batch.shown
 
     def teach(self, batch: Batch) -> None:
         """Plan ``teach`` of every population that hears feedback."""
