@@ -7,10 +7,14 @@ scorecard of `apical check` says under update locking; only the output hears its
 As published (table 3 and code at github.com/ChFrenkel/DirectRandomTargetProjection): tanh hidden
 and logistic output neurons, cross-entropy, Adam at 1.5e-4, batches of 60, weights uniform up to
 1/sqrt(n_in), targets projected uniformly up to sqrt(6/n_hidden). Published after 100 epochs, MNIST,
-test error: DRTP some 4.5 % with one hidden population, between BP (1.5 to 2 %) and one that does
-not learn (from memory, to be checked); a reproduction (defp, after 10 epochs) has DRTP 7, BP 3 %.
+test error: DRTP some 4.5 % with one hidden population of 500, BP below 2 % (from memory, to be
+checked).
 
-PENDING
+Reached with 784-500-10 after 30 epochs, mean of seeds 0, 1, 2: BP 1.95, DFA 2.01, DRTP 5.28 %, and
+9.16 % if the hidden population does not learn. The label alone teaches hidden neurons about half of
+what the error does. Nothing was tuned; 30 epochs instead of 100 are what differs.
+
+    python models/Frenkel_2021_drtp.py --layers 1 --seed 0,1,2
 """
 
 from pathlib import Path
@@ -111,8 +115,8 @@ def quick(out: Path) -> gallery.Finding:
 
 EXHIBIT = gallery.Exhibit(
     claim="Hidden neurons learn from the label alone, without waiting for the output",
-    published="MNIST, test error: DRTP some 4.5 %, more than BP (from memory)",
-    reached="PENDING",
+    published="MNIST, test error: DRTP some 4.5 %, BP below 2 % (from memory)",
+    reached="BP 1.95, DFA 2.01, DRTP 5.28, hidden synapses fixed 9.16 % (3 seeds)",
     quick=quick,
 )
 

@@ -74,8 +74,8 @@ def test_numbers_of_every_kind_are_parameters(value: float) -> None:
     assert LearningRule("any", "eta * x_pre", {"eta": value}).parameters["eta"] == value
 
 
-def test_timing_is_one_of_four() -> None:
-    known = "when must be one of trial, feedback, spike, noise, got 'no'"
+def test_timing_is_one_of_five() -> None:
+    known = "when must be one of trial, feedback, spike, post, noise, got 'no'"
     with pytest.raises(LocalityError, match=known):
         LearningRule("any", "x_pre", when="no")
 

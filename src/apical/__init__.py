@@ -11,6 +11,7 @@ from apical import encoding as encoding
 from apical import feedback as feedback
 from apical import hypotheses as hypotheses
 from apical import rules as rules
+from apical.conductances import ConductanceLIF as ConductanceLIF
 from apical.datasets import Dataset as Dataset
 from apical.devices import Block as Block
 from apical.devices import Simulator as Simulator

@@ -55,6 +55,10 @@ class Projection:
         Standard deviation of the noise that each synapse adds to its weight in trials of learning
         [dimensionless]. Its rule may then read ``eligibility``, that noise divided by its variance
         (`apical.rules.weight_perturbation`). For device ``array``, with a `Reward`.
+    total
+        Sum that the absolute weights onto each postsynaptic neuron are scaled to when a trial of
+        learning begins [dimensionless]; None leaves them as they are. No synapse knows the weights
+        of the others, and the scorecard says so.
 
     Raises
     ------
@@ -76,6 +80,7 @@ class Projection:
     missing: float = 0.0
     levels: Levels | None = None
     explores: float = 0.0
+    total: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or f"{self.pre.name}_to_{self.post.name}")
@@ -121,6 +126,11 @@ class Projection:
             )
 
     def _check_restraints(self) -> None:
+        if self.total is not None and (not self.total > 0 or self.rule is None or self.restrained):
+            raise WiringError(
+                f"Projection {self.name!r} has total={self.total!r}: only weights that learn, and "
+                "have no signs, gaps or levels that are held, may be scaled to a sum above 0."
+            )
         shares = self.inhibitory or 0.0, self.missing
         if not (0 <= shares[0] <= 1 and 0 <= shares[1] < 1):
             raise WiringError(
@@ -165,6 +175,11 @@ class Projection:
             raise WiringError(
                 f"Rule {rule.name!r} on projection {self.name!r} acts when {self.post.name!r} "
                 "fires noise of its own, which it never does; let it be a Rate with noise above 0."
+            )
+        if rule.when == "post" and not self.post.is_spiking:
+            raise WiringError(
+                f"Rule {rule.name!r} on projection {self.name!r} waits for postsynaptic spikes, "
+                f"but {self.post.name!r} does not spike; choose another timing of the rule."
             )
         for name in sorted(rule.signals):
             end = place(name)

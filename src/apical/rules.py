@@ -10,7 +10,7 @@ from apical.dynamics import NOISE, UpdateDynamics
 from apical.errors import LocalityError
 from apical.expressions import FUNCTIONS, names, place
 
-When = Literal["trial", "feedback", "spike", "noise"]
+When = Literal["trial", "feedback", "spike", "post", "noise"]
 
 ELIGIBILITY = "eligibility"
 """What a neuron or a synapse that explores knows of its noise: that noise over its variance."""
@@ -21,6 +21,7 @@ RESERVED = frozenset(
         "w_min",
         "w_max",
         "w_step",
+        "w_total",
         "exists",
         "release",
         "sent",
@@ -55,9 +56,10 @@ class LearningRule:
     when
         ``"trial"``: once, at the end of each trial. ``"feedback"``: whenever feedback arrives at
         the postsynaptic neuron. ``"spike"``: at each presynaptic spike, which is then the
-        presynaptic factor. ``"noise"``: once, at the end of each trial in which the postsynaptic
-        neuron fires noise of its own (`apical.phases.NoisePhase`), and then only; such a rule reads
-        the activities of the two neurons, and what drives the presynaptic one, alone.
+        presynaptic factor. ``"post"``: at each postsynaptic spike. ``"noise"``: once, at the end of
+        each trial in which the postsynaptic neuron fires noise of its own
+        (`apical.phases.NoisePhase`), and then only; such a rule reads the activities of the two
+        neurons, and what drives the presynaptic one, alone.
     onset
         Time of each trial before which a rule that acts at feedback or at spikes does not act
         [ms], for instance until the network has turned from one stimulus to the next.
@@ -299,4 +301,33 @@ def weight_perturbation(
         source="Jabri & Flower 1992, doi:10.1109/72.105429; Werfel, Xie & Seung 2005, "
         "doi:10.1162/089976605774320539",
         dynamics=dynamics,
+    )
+
+
+def stdp(eta: float, *, target: float = 0.4, largest: float = 1.0) -> LearningRule:
+    """Spike-timing dependent plasticity that needs no feedback: at each postsynaptic spike.
+
+    Synapses whose presynaptic neuron fired lately grow, the others shrink:
+    ``dw = eta * (x_pre - target) * (largest - w)``, where ``x`` is the presynaptic trace. Give the
+    projection ``bounds=(0, largest)``.
+
+    Parameters
+    ----------
+    eta
+        Learning rate [dimensionless].
+    target
+        Trace at which a weight stays as it is [dimensionless].
+    largest
+        Weight that learning does not exceed [dimensionless].
+
+    References
+    ----------
+    Diehl & Cook 2015, doi:10.3389/fncom.2015.00099, section 2.3, with mu = 1.
+    """
+    return LearningRule(
+        "stdp",
+        "eta * (x_pre - target) * (largest - w)",
+        {"eta": eta, "target": target, "largest": largest},
+        when="post",
+        source="Diehl & Cook 2015, doi:10.3389/fncom.2015.00099, section 2.3",
     )

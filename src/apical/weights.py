@@ -41,12 +41,15 @@ class Uniform(WeightSource):
     ----------
     limit
         Largest absolute weight [dimensionless].
+    positive
+        Whether they are from ``[0, limit)`` instead.
     """
 
     limit: float = 1.0
+    positive: bool = False
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
-        return rng.uniform(-self.limit, self.limit, (n_pre, n_post))
+        return rng.uniform(0 if self.positive else -self.limit, self.limit, (n_pre, n_post))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from apical.error_neurons import Teachers
 from apical.errors import DataError, WiringError
 from apical.network import Network
 from apical.projections import Projection
@@ -183,7 +184,8 @@ def check_block(network: Network, block: Block) -> None:
             f"{block.targets.shape[1]} values; they must match."
         )
     if block.labels is None:
-        if block.targets is None and np.any(block.learning):
+        taught = any(isinstance(population, Teachers) for population in network.populations)
+        if taught and block.targets is None and np.any(block.learning):
             raise WiringError(
                 "The block asks to learn but has no labels or targets to show; give them, or "
                 "learning=0."

@@ -167,7 +167,8 @@ class Updates:
         Those that are not 0.
     dense
         All that the rule is carried out for: every synapse when a trial ends; every synapse onto a
-        neuron while it has feedback, in every time step; every synapse that a spike crosses.
+        neuron while it has feedback, in every time step; every synapse that a spike crosses; every
+        synapse onto a neuron that spikes.
     """
 
     projection: str
@@ -200,8 +201,10 @@ def _updates(projection: Projection, records: Records) -> Updates:
         dense = float(len(records) * n_pre * n_post)
     elif rule.when == "feedback":
         dense = float(np.count_nonzero(moments.signal(projection.post, "teach"))) * n_pre
-    else:
+    elif rule.when == "spike":
         dense = float(moments.spikes(projection.pre).sum()) * n_post
+    else:
+        dense = float(moments.spikes(projection.post).sum()) * n_pre
     effective = sum(
         float(np.count_nonzero(pre, axis=1) @ np.count_nonzero(post, axis=1))
         for _, pre, post in products(projection, records)

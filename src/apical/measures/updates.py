@@ -165,8 +165,7 @@ def products(
     ------
     tuple
         The term, and two arrays, shape (n_moments, n_pre) and (n_moments, n_post). They are 0
-        where the rule does not act: without a presynaptic spike, or without feedback, if it waits
-        for those.
+        where the rule does not act: without a spike, or without feedback, if it waits for those.
     """
     rule = rule_of(projection)
     moments = Moments(records, rule)
@@ -178,6 +177,8 @@ def products(
         post = np.broadcast_to(post, (moments.n, projection.post.size))
         if rule.when == "spike":
             pre = pre * moments.spikes(projection.pre)
+        elif rule.when == "post":
+            post = post * moments.spikes(projection.post)
         elif rule.when == "feedback":
             post = post * (arrived.signal("teach") != 0)
         yield term, pre, post

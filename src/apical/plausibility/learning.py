@@ -14,6 +14,7 @@ _WHEN = {
     "feedback": "when feedback arrives",
     "spike": "at each presynaptic spike",
     "noise": "when a trial ends in which the latter fires noise of its own",
+    "post": "at each postsynaptic spike",
 }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from apical.conductances import ConductanceLIF
 from apical.error_neurons import Error, ErrorNeurons
 from apical.network import Network
 from apical.plausibility.findings import NETWORK, Aspect, Finding
@@ -72,6 +73,10 @@ def phases(network: Network) -> Iterator[Finding]:
                 "when it is told that the label comes (a phase)"
             )
             yield Finding(population.name, "phases", "broadcast", reason)
+    for population in network.populations:
+        if isinstance(population, ConductanceLIF) and population.rise:
+            reason = "its thresholds adapt in trials of learning alone, of which it is told"
+            yield Finding(population.name, "phases", "broadcast", reason)
     for projection in network.projections:
         moved = isinstance(projection.pre, ErrorNeurons) and projection.is_forward
         if moved:
@@ -117,6 +122,14 @@ def global_quantities(network: Network, training: Training) -> Iterator[Finding]
             )
             yield Finding(population.name, "global quantities", "not local", reason)
     yield from _spreads(network)
+    for projection in network.plastic:
+        if projection.total is not None:
+            reason = (
+                f"the weights onto each neuron of {projection.post.name} are scaled to sum to "
+                f"{projection.total:g} when a trial begins: every synapse is told the sum of all "
+                "that end on its neuron"
+            )
+            yield Finding(projection.name, "global quantities", "broadcast", reason)
     stimulus = network.stimulus
     if getattr(stimulus.encoder, "total", 0):
         reason = "each stimulus is divided by the sum of its values, by whoever shows it"

@@ -119,12 +119,13 @@ class Settling:
             elif isinstance(population, Rate):
                 y = self._respond(batch, population)
                 batch.signals[place] = self._kept(batch, population, y, population.unreliable)
-            elif isinstance(population, RateTarget) and taught:
-                batch.signals[place] = self._shown(batch, population)
-            elif isinstance(population, RateError) and taught:
-                self._shown(batch, population)
-                values = {"shown": batch.shown, "drive": self._sum(batch, population, "drive")}
-                batch.signals[place] = self._formed(batch, place, _difference(population), values)
+            elif isinstance(population, RateError | RateTarget) and taught:
+                told = batch.shown = self._room(("", "shown"), (n_trials, population.size))
+                if isinstance(population, RateError):
+                    drive = self._sum(batch, population, "drive")
+                    values = {"shown": told, "drive": drive}
+                    told = self._formed(batch, place, _difference(population), values)
+                batch.signals[place] = told
             elif isinstance(population, Reward) and taught:
                 batch.signals[place] = self._rewarded(batch, population)
         return batch
@@ -149,12 +150,6 @@ class Settling:
             if isinstance(population, Rate) and population.name in between:
                 batch.signals[population.name, "x"] = self._respond(batch, population)
         return batch
-
-    def _shown(self, batch: Batch, population: Population) -> Any:
-        """Return where what should be goes, which all that are shown it read."""
-        if batch.shown is None:
-            batch.shown = self._room(("", "shown"), (batch.n_trials, population.size))
-        return batch.shown
 
     def teach(self, batch: Batch) -> None:
         """Plan ``teach`` of every population that hears feedback."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import brian2 as b2
 
-from apical.devices.brian import delaying, dense, graded, plastic, relaying
+from apical.devices.brian import delaying, dense, graded, normalising, plastic, relaying
 from apical.devices.brian.integration import TIME_STEP, WithTimeStep
 from apical.devices.brian.tables import empty, timed_arrays
 from apical.error_neurons import Error
@@ -258,6 +258,10 @@ class Builder:
             self._schedule(projection, synapses, order)
         if plastic.timing(projection) == "trial":
             self._learn_after_trials(projection, synapses)
+        if projection.total is not None:
+            moment, uses = (self.trial, "start", BEGIN), self.options.dense  # after LEARN
+            scaler = normalising.normaliser(synapses, projection, *moment, dense=uses)
+            self.built.brian_network.add(scaler)
 
     def _sum(self, projection: Projection, synapses: b2.Synapses, sums: graded.Sums) -> None:
         """Let a projection add up graded signals before each step of the groups."""
@@ -303,15 +307,16 @@ class Builder:
             at_events["pre"] = self._arrives(projection)
         if when == "spike":
             at_spikes["learn"] = self._learn(projection)
+        after = {"on_post": {"learn": self._learn(projection)}} if when == "post" else {}
         if when != "feedback":
-            return {"on_pre": at_spikes, **({"on_event": at_events} if at_events else {})}
+            return {"on_pre": at_spikes, **after, **({"on_event": at_events} if at_events else {})}
         taught = {"learn": self._learn(projection)}
         return {"on_pre": at_spikes, "on_post": taught, "on_event": {"learn": TAUGHT} | at_events}
 
     def _schedule(self, projection: Projection, synapses: b2.Synapses, order: int) -> None:
         for pathway in ("pre", *relaying.pathways(projection)):
             getattr(synapses, pathway).order = order
-        if plastic.timing(projection) in ("spike", "feedback"):
+        if plastic.timing(projection) in ("spike", "feedback", "post"):
             synapses.learn.when, synapses.learn.order = LEARNING_SLOT, order
         if plastic.timing(projection) == "feedback":
             group = self.built.objects[projection.post.name]
@@ -324,9 +329,10 @@ class Builder:
         add(dense.AtSpikes(synapses, deliver, projection, "delivery", "synapses", order, arrives))
         for event, code in relaying.pathways(projection).items():
             add(dense.AtSpikes(synapses, code, projection, event, "synapses", order, event))
-        if plastic.timing(projection) == "spike":
-            learn = self._learn(projection)
-            add(dense.AtSpikes(synapses, learn, projection, "learning", LEARNING_SLOT, order))
+        if plastic.timing(projection) in ("spike", "post"):
+            learn, backward = self._learn(projection), plastic.timing(projection) == "post"
+            where = LEARNING_SLOT, order
+            add(dense.AtSpikes(synapses, learn, projection, "learning", *where, backward=backward))
         if plastic.timing(projection) == "feedback":
             learn = self._learn(projection)
             add(dense.Everywhere(synapses, learn, projection, self.step, LEARNING_SLOT, order))

@@ -48,7 +48,10 @@ class DenseDevice(CPPStandaloneDevice):
 
 
 class AtSpikes(CodeRunner):
-    """Runs statements for the synapses of the neurons that have just spiked, or had an event."""
+    """Runs statements for the synapses of the neurons that have just spiked, or had an event.
+
+    `backward`: for the synapses onto the postsynaptic neurons that had it.
+    """
 
     def __init__(
         self,
@@ -59,11 +62,13 @@ class AtSpikes(CodeRunner):
         when: str,
         order: int,
         event: str = "spike",
+        *,
+        backward: bool = False,
     ) -> None:
-        events = f"_{event}space"
+        events, group = f"_{event}space", synapses.target if backward else synapses.source
         super().__init__(
             synapses,
-            "dense_delivery",
+            "dense_backward" if backward else "dense_delivery",
             code=code,
             clock=synapses.source.clock,
             when=when,
@@ -72,12 +77,12 @@ class AtSpikes(CodeRunner):
             template_kwds={
                 "n_pre": projection.pre.size,
                 "n_post": projection.post.size,
-                "spikespace": synapses.source.variables[events],
+                "spikespace": group.variables[events],
             },
             needed_variables=[events],
         )
         self.variables = synapses.variables.__class__(synapses)
-        self.variables.add_reference(events, synapses.source)
+        self.variables.add_reference(events, group)
 
 
 class Sum(CodeRunner):

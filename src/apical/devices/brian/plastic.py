@@ -28,6 +28,8 @@ def parameters(projection: Projection) -> dict[str, float]:
         found |= dict(zip(("w_min", "w_max"), projection.limits, strict=True))
     if projection.levels is not None:
         found["w_step"] = projection.levels.step
+    if projection.total is not None:
+        found["w_total"] = projection.total
     if projection.release < 1:
         found["release"] = projection.release
     called = _called(projection)

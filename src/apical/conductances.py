@@ -1,0 +1,109 @@
+"""Neurons whose synapses open conductances, and whose thresholds rise with what they fire."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from apical.errors import WiringError
+from apical.populations import INFINITE, NeuronModel, Population
+
+
+@dataclass(frozen=True)
+class ConductanceLIF(Population):
+    """Leaky integrate-and-fire neurons with conductance-based synapses and homeostasis.
+
+    ``tau_m dv/dt = -v + excited*(e_excite - v) + inhibited*(e_inhibit - v)``, where spikes add
+    their weights to the conductances ``excited`` and ``inhibited``, which decay exponentially; a
+    spike at ``v > 1 + theta``. Conductances are in units of the leak, membranes in units of the
+    distance from rest to the first threshold. In trials of learning every spike raises ``theta``;
+    it is not reset.
+
+    Parameters
+    ----------
+    tau_m
+        Time constant of the membrane at rest [ms].
+    tau_excite, tau_inhibit
+        Time constants of the conductances [ms].
+    e_excite, e_inhibit
+        Reversal potentials [dimensionless, in units of the threshold].
+    v_reset
+        Membrane after a spike, and at the start of a trial where the network resets its state
+        [dimensionless].
+    refractory
+        Time after a spike in which the membrane is held [ms].
+    rise
+        What a spike adds to the threshold [dimensionless, in units of the first threshold].
+    fades
+        Share of that which is lost with every trial of learning [dimensionless].
+    tau_x
+        Time constant of the spike trace ``x`` [ms]; infinite counts the spikes of a trial.
+
+    References
+    ----------
+    Diehl & Cook 2015, doi:10.3389/fncom.2015.00099, section 2.1 and 2.4.
+    """
+
+    tau_m: float = 100.0
+    tau_excite: float = 1.0
+    tau_inhibit: float = 2.0
+    e_excite: float = 5.0
+    e_inhibit: float = -35 / 13
+    v_reset: float = 0.0
+    refractory: float = 5.0
+    rise: float = 0.0
+    fades: float = 0.0
+    tau_x: float = INFINITE
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._positive(
+            tau_m=self.tau_m,
+            tau_excite=self.tau_excite,
+            tau_inhibit=self.tau_inhibit,
+            tau_x=self.tau_x,
+        )
+        if min(self.rise, self.refractory) < 0 or not 0 <= self.fades <= 1 or self.v_reset >= 1:
+            raise WiringError(
+                f"ConductanceLIF {self.name!r} needs rise and refractory >= 0, fades from 0 to 1 "
+                f"and v_reset < 1, got {self.rise!r}, {self.refractory!r}, {self.fades!r} and "
+                f"{self.v_reset!r}."
+            )
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        return {"drive": "excited", "inhibit": "inhibited"}
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        return ("x", "v", "theta", "excited", "inhibited")
+
+    @property
+    def model(self) -> NeuronModel:
+        held = " (unless refractory)" if self.refractory else ""
+        flows = "excited*(e_excite - v) + inhibited*(e_inhibit - v)"
+        counts = self.tau_x == INFINITE
+        return NeuronModel(
+            equations=f"""dv/dt = (-v + {flows})/tau_m : 1{held}
+dexcited/dt = -excited/tau_excite : 1
+dinhibited/dt = -inhibited/tau_inhibit : 1
+{"x : 1" if counts else "dx/dt = -x/tau_x : 1"}
+theta : 1""",
+            threshold="v > 1 + theta",
+            reset="v = v_reset\nx += 1\ntheta += rise*int(learning(t) > 0)",
+            refractory="refractory_time" if self.refractory else "",
+            at_trial="theta = theta*(1 - fades*int(learning(t) > 0))",
+            at_reset="v = v_reset\nexcited = 0\ninhibited = 0\nx = 0",
+            initial={"v": self.v_reset},
+            parameters={
+                "tau_m": (self.tau_m, "ms"),
+                "tau_excite": (self.tau_excite, "ms"),
+                "tau_inhibit": (self.tau_inhibit, "ms"),
+                "e_excite": (self.e_excite, "1"),
+                "e_inhibit": (self.e_inhibit, "1"),
+                "v_reset": (self.v_reset, "1"),
+                "rise": (self.rise, "1"),
+                "fades": (self.fades, "1"),
+                **({"refractory_time": (self.refractory, "ms")} if self.refractory else {}),
+                **({} if counts else {"tau_x": (self.tau_x, "ms")}),
+            },
+            method="exponential_euler",
+        )

@@ -1,0 +1,147 @@
+"""Learning without a teacher, and what its neurons turn out to stand for.
+
+Labels are shown to nobody while the network learns. Afterwards every neuron is given the class that
+it answers to most, on samples with known labels and learning off; a decision is the class whose
+neurons fire most.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from apical.datasets import Samples
+from apical.devices.simulator import Block, Simulator
+from apical.errors import DataError
+from apical.presenting import learned, order
+from apical.progress import TrainingProgress
+
+NOBODY = -1
+"""Class of a neuron that never fired."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The class that each neuron stands for.
+
+    Parameters
+    ----------
+    classes
+        Class of each neuron, shape (n,); -1 for those that never fired.
+    n_classes
+        Number of classes.
+    """
+
+    classes: np.ndarray
+    n_classes: int
+
+    def decisions(self, counts: np.ndarray) -> np.ndarray:
+        """Return the class whose neurons fire most on average, shape (n_trials,).
+
+        Parameters
+        ----------
+        counts
+            Spikes of each neuron in each trial, shape (n_trials, n).
+        """
+        members = self.classes[:, np.newaxis] == np.arange(self.n_classes)
+        sizes = members.sum(axis=0)
+        rates = np.asarray(counts, np.float64) @ members / np.maximum(sizes, 1)
+        return np.where(sizes > 0, rates, -1.0).argmax(axis=1)
+
+    def accuracy(self, counts: np.ndarray, labels: np.ndarray) -> float:
+        """Return the share of trials whose decision is their label."""
+        return float(np.mean(self.decisions(counts) == np.asarray(labels)))
+
+
+def assigned(counts: np.ndarray, labels: np.ndarray, n_classes: int) -> Assignment:
+    """Give each neuron the class that it answers to most.
+
+    Parameters
+    ----------
+    counts
+        Spikes of each neuron in each trial, shape (n_trials, n).
+    labels
+        Class of each trial, shape (n_trials,).
+    n_classes
+        Number of classes; one without a trial is given to nobody.
+
+    Raises
+    ------
+    DataError
+        If there is not one label for each trial.
+
+    References
+    ----------
+    Diehl & Cook 2015, doi:10.3389/fncom.2015.00099, section 2.5.
+    """
+    counts, labels = np.asarray(counts, np.float64), np.asarray(labels)
+    if counts.ndim != 2 or labels.shape != (len(counts),):
+        raise DataError(
+            "Neurons are assigned by counts of shape (n_trials, n) and labels of shape "
+            f"(n_trials,), got {counts.shape} and {labels.shape}."
+        )
+    shown = labels[:, np.newaxis] == np.arange(n_classes)
+    rates = shown.T.astype(np.float64) @ counts / np.maximum(shown.sum(axis=0), 1)[:, np.newaxis]
+    classes = np.where(counts.any(axis=0), rates.argmax(axis=0), NOBODY)
+    return Assignment(classes, n_classes)
+
+
+def responses(simulator: Simulator, samples: Samples, index: int = -1) -> np.ndarray:
+    """Show samples with learning off, and leave the simulator as it was.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device.
+    samples
+        What to show.
+    index
+        Selects the simulator's random numbers, as in `Block`.
+
+    Returns
+    -------
+    ndarray
+        Spikes of each output neuron in each trial, shape (n_samples, n).
+    """
+    before, found = simulator.state, []
+    try:
+        for start in range(0, len(samples), _SHOWN_AT_ONCE):
+            values, _ = samples.block(slice(start, start + _SHOWN_AT_ONCE))
+            result = simulator.run(Block(values, index=index - start))
+            found.append(result.counts[simulator.network.output.name])
+    finally:
+        simulator.state = before
+    return np.concatenate(found)
+
+
+_SHOWN_AT_ONCE = 5000
+
+
+def learn(
+    simulator: Simulator, samples: Samples, epochs: int = 1, *, block: int = 5000,
+    progress: bool = True,
+) -> None:  # fmt: skip
+    """Let a network learn from samples without their labels, in an order drawn from its seed.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device.
+    samples
+        What to show.
+    epochs
+        How often each is shown.
+    block
+        Trials of one call of the simulator.
+    progress
+        Whether to show a progress bar, in a terminal or a notebook.
+    """
+    n, per_epoch = len(samples), -(-len(samples) // block)
+    with TrainingProgress(epochs * n, shown=progress) as bar:
+        for epoch in range(epochs):
+            drawn = order(simulator.network, samples, epochs, epoch)
+            for k in range(per_epoch):
+                values, _ = samples.block(drawn[k * block : (k + 1) * block])
+                done = epoch * n + k * block
+                index = epoch * per_epoch + k
+                learned(simulator, Block(values, None, np.ones(()), index), done)
+                bar.update(done + len(values), None)
