@@ -77,6 +77,22 @@ def test_gradients_explode_by_weight_times_slope() -> None:
     assert study.exploding(4.0, 6) == pytest.approx([1.0] * 5)
 
 
+def test_descent_begins_at_the_speeds_before_training_and_lowers_them() -> None:
+    study, data = script(NIELSEN), datasets.load("digits")
+    block = Block(*data.train.block(slice(300)))
+    found = study.descent(block, 10, 2, epochs=30)
+    first = study.speeds(study.network([64, 30, 30, 10], 0, "bp"), block)
+    assert found[0] == pytest.approx(first, rel=1e-9)
+    assert (found[-1] < 0.5 * found[0]).all()
+
+
+def test_identity_neuron_is_as_exact_as_its_weight_is_small() -> None:
+    """What is left of the logistic is its cubic term, (w/2)**3/48 of an input of 1/2 times 4/w."""
+    study = script(NIELSEN)
+    assert study.identity(0.1) == pytest.approx(0.05**3 / 48 * 4 / 0.1, rel=0.01)
+    assert study.identity(2.0) > 0.02
+
+
 def test_explosive_interval_is_narrow() -> None:
     """Against a scan of activities: abs(w slope(w a)) >= 1 only where abs(w) >= 4."""
     study, a = script(NIELSEN), np.linspace(-1, 1, 200_001)
