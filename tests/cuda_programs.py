@@ -24,9 +24,9 @@ using std::string; using std::endl; using std::streampos;
 """What nvcc's own headers bring in."""
 
 
-def for_cpu(project: Path, programs: Path, *_: Any) -> tuple[Path, bool]:
+def for_cpu(project: Path, programs: Path, capability: str, *_: Any) -> tuple[Path, bool]:
     """Compile a generated CUDA program for the CPU; in place of `cuda_compiling.compile_cuda`."""
-    home = programs / f"{cuda_compiling.known_by(project)}-cpu"
+    home = programs / f"{cuda_compiling.known_by(project)}-sm_{capability.replace('.', '')}"
 
     def compile_it() -> None:
         objects, frame = sorted(project.glob("code_objects/*.cu")), sorted(project.glob("*.cu"))
@@ -39,6 +39,7 @@ def for_cpu(project: Path, programs: Path, *_: Any) -> tuple[Path, bool]:
         command = ["g++", *FLAGS, "-I.", f"-I{STAND_IN}", "all.cpp", "-o", "main"]
         done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
         assert not done.returncode, done.stderr[:6000]
+        cuda_compiling.sign(project, capability, "none")
 
     return kept(project, home, compile_it)
 

@@ -138,6 +138,8 @@ def test_a_program_that_finds_no_card_says_so_in_one_line(
     assert "\n" not in str(error.value)
     tool(tmp_path, "main", 'echo "INFO starting"; echo "ERROR: out of memory" >&2; exit 3')
     assert simulator._start(["./main"], tmp_path) == "exit code 3: ERROR: out of memory"
+    tool(tmp_path, "main", 'echo "INFO"; echo "Error writing output file for w."')
+    assert simulator._start(["./main"], tmp_path) == "Error writing output file for w."
     tool(tmp_path, "main", 'echo "INFO: all is well, no Error"')
     assert simulator._start(["./main"], tmp_path) == ""
 
@@ -339,6 +341,33 @@ def test_the_generated_program_computes_what_brian2_does(
     gpu.load({net.plastic[0].name: np.zeros(net.plastic[0].shape)})
     gpu.run(block)
     assert gpu.compile_seconds > 0 and len([*tmp_path.glob("*/main")]) == 1, "compiled once"
+
+
+@needs_brian2cuda
+@pytest.mark.thorough
+def test_a_run_with_programs_that_were_built_before(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Built with --no-run, run with --prebuilt: the same run directory, and nothing is compiled."""
+    monkeypatch.setenv("ASAN_OPTIONS", "detect_leaks=0")
+    monkeypatch.setattr(cuda_compiling, "check_toolkit", lambda capability: None)
+    monkeypatch.setattr(cuda_compiling, "compile_cuda", for_cpu)
+    options = "spiking_dfa --hidden 20 --train-trials 20 --test-trials 10 --epochs 1 --no-figures"
+    built, out = tmp_path / "built", tmp_path / "run"
+    command = ["run", *options.split(), "--device", "cuda_standalone"]
+    ours = [*command, "--no-run", "--capability", "9.0", "--out", str(built)]
+    said = CliRunner().invoke(commands, ours, catch_exceptions=False)
+    assert f"--prebuilt {built}" in said.output and not out.exists()
+    monkeypatch.setattr(cuda_compiling, "compile_cuda", None)
+    monkeypatch.setattr(cuda_compiling, "check_toolkit", None)
+    there = [*command, "--prebuilt", str(built), "--out", str(out), "--quiet"]
+    CliRunner().invoke(commands, there, catch_exceptions=False)
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["device"] == "cuda_standalone" and summary["compile_seconds"] == 0
+    other = [*there[:-3], "--out", str(tmp_path / "other"), "--dt", "0.5"]
+    refused = CliRunner().invoke(commands, other)
+    assert isinstance(refused.exception, DeviceError) and not (tmp_path / "other").exists()
+    assert "holds no program of this network" in str(refused.exception)
 
 
 @needs_brian2cuda

@@ -44,6 +44,8 @@ class CudaSimulator(StandaloneSimulator):
         steps = round(network.trial / options.dt)
         options = replace(options, capacity=max(1, min(options.capacity, COUNTED // steps)))
         super().__init__(network, options, dtype, profile, jobs)
+        if target.prebuilt:
+            self.build()  # what is not there is said before anything begins
 
     def _require(self) -> None:
         cuda_compiling.check_brian2cuda()
@@ -78,8 +80,9 @@ class CudaSimulator(StandaloneSimulator):
 
     def _start(self, command: list[str], folder: Path) -> str:
         done = call_apart(command, self._program or folder, cuda_compiling.environment())
+        unwritten = [line for line in done.stdout.splitlines() if line.startswith("Error ")]
         if not done.returncode and not done.stderr.strip():
-            return ""
+            return unwritten[0] if unwritten else ""
         said = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()
         first = next((line for line in said if "ERROR" in line or "rror" in line), said[-1])
         reason = first.rpartition(" : ")[2]

@@ -194,8 +194,13 @@ def _compile(project: Path, capability: str, jobs: int, kit: Toolkit) -> None:
     call_compiler([*nvcc, "-w", *(f"{part}.o" for part in parts), *curand, "-o", "main"], project)
     for leftover in project.glob("*.o"):
         leftover.unlink()
-    said = {"capability": capability, "cuda": kit.version, "versions": _versions()}
-    write_whole(project / MANIFEST, json.dumps(said, indent=2).encode())
+    sign(project, capability, kit.version)
+
+
+def sign(program: Path, capability: str, cuda: str) -> None:
+    """Write into the folder of a program what it is: for which capability, by which versions."""
+    said = {"capability": capability, "cuda": cuda, "versions": _versions()}
+    write_whole(program / MANIFEST, json.dumps(said, indent=2).encode())
 
 
 def _versions() -> dict[str, str | None]:
