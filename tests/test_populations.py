@@ -100,7 +100,7 @@ def test_sizes_are_positive_whole_numbers(size: Any) -> None:
     ("kind", "wrong", "message"),
     [
         (LIF, {"tau_m": 0.0}, "tau_m must be positive, got 0.0"),
-        (LIF, {"tau_s": -1.0}, "tau_s must be positive"),
+        (LIF, {"tau_s": -1.0}, "needs tau_s.* >= 0.*got -1.0"),
         (LIF, {"tau_x": 0.0}, "tau_x must be positive"),
         (LIF, {"tau_m": float("nan")}, "tau_m must be positive, got nan"),
         (LIF, {"tau_m": 5.0, "tau_s": 5.0}, "tau_m and tau_s must differ, got 5.0 ms"),

@@ -11,6 +11,9 @@ from apical import encoding as encoding
 from apical import feedback as feedback
 from apical import hypotheses as hypotheses
 from apical import rules as rules
+from apical import tasks as tasks
+from apical import unrolled as unrolled
+from apical.adaptive import ALIF as ALIF
 from apical.conductances import ConductanceLIF as ConductanceLIF
 from apical.datasets import Dataset as Dataset
 from apical.devices import Block as Block
@@ -34,6 +37,7 @@ from apical.rates import Rate as Rate
 from apical.relays import Relay as Relay
 from apical.rewards import Reward as Reward
 from apical.rules import LearningRule as LearningRule
+from apical.traces import Trace as Trace
 from apical.training import evaluate as evaluate
 from apical.training import train as train
 from apical.weights import FanIn as FanIn

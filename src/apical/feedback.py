@@ -188,7 +188,7 @@ def indirect(
                 f"earlier populations to later ones and it is the first; add it to `hears`."
             )
         elif relay == "forward":
-            relays.append(forward[number])
+            relays.append(_onto(population, forward))
         else:
             before = hidden[number - 1]
             projections.append(_relay(before, population, weights))
@@ -313,7 +313,7 @@ WIRINGS: Mapping[str, Callable[..., FeedbackPathway]] = {
 def _taught(
     error: ErrorNeurons, forward: Sequence[Projection]
 ) -> tuple[list[Population], Population]:
-    """Return the hidden populations and the last one of a chain of projections."""
+    """Return the hidden populations, each once, and the last one of forward projections."""
     if not forward:
         raise WiringError("Feedback needs the forward projections it teaches, got none.")
     last = forward[-1].post
@@ -322,7 +322,12 @@ def _taught(
             f"Error {error.name!r} has {error.n_classes} classes, but the last population "
             f"{last.name!r} has {last.size} neurons; they must match."
         )
-    return [projection.post for projection in forward[:-1]], last
+    return list(dict.fromkeys(p.post for p in forward if p.post is not last)), last
+
+
+def _onto(population: Population, forward: Sequence[Projection]) -> Projection:
+    """Return the first forward projection onto a population from another one."""
+    return next(p for p in forward if p.post is population and p.pre is not population)
 
 
 def _to_output(error: ErrorNeurons, last: Population) -> Projection:

@@ -35,7 +35,7 @@ from apical.errors import WiringError
 from apical.network import Network
 from apical.plausibility import ASPECTS, Finding, Scorecard
 from apical.plausibility.pathways import copied
-from apical.populations import LIF, Population
+from apical.populations import LIF, Population, Stimulus
 from apical.projections import Projection, ReadBackwards
 from apical.rates import Rate
 from apical.rewards import Reward
@@ -88,7 +88,7 @@ def disturb(
     faults += [*_followers(simulator, start)]
     simulator.state = start
     faults += [*_unruled(simulator, block)]
-    last = Block(values[-1:], labels[-1:], np.ones(()))
+    last = Block(values[-1:, -network.stimulus.size :], labels[-1:], np.ones(()))  # its last frame
     bench = Bench.of(network, simulator, last, make)
     found, n = bench.faults(each, seeds.stream(network.seed, "disturbances"))
     return _scorecard(network, [*faults, *found], n, len(block))
@@ -238,7 +238,7 @@ def _brief(network: Network) -> Network:
     def at_once(population: Population) -> Population:
         if isinstance(population, Error) and population.wait:
             return replace(population, wait=1e-6)
-        return population
+        return replace(population, frames=1) if isinstance(population, Stimulus) else population
 
     return network.altered(
         population=at_once, projection=_brief_one, trial=STEP, settle=0.0, reset=False

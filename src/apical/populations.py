@@ -28,6 +28,9 @@ class NeuronModel:
     at_trial
         Statements run at the start of every trial; they may call ``stimulus(t, i)`` [Hz] and
         ``label(t, k)`` [dimensionless, 0 or 1].
+    at_frame
+        Statements run at the start of every frame of the stimulus, after those; they may call
+        ``stimulus(t, i)``.
     at_reset
         Statements that bring the neuron back to rest, run before `at_trial` in a network that
         resets its state between trials.
@@ -51,6 +54,7 @@ class NeuronModel:
     reset: str = ""
     refractory: str = ""
     at_trial: str = ""
+    at_frame: str = ""
     at_reset: str = ""
     at_step: str = ""
     initial: Mapping[str, float | Draw] = field(default_factory=dict)
@@ -155,12 +159,16 @@ class Stimulus(Population):
         Trace under which spikes are forgotten [dimensionless]: ``x`` becomes 0.
     gaze
         How the eye moves from trial to trial while the network is trained; None: it is still.
+    frames
+        Number of frames, equally long, that a trial shows one after the other. The values of a
+        trial are then those of its frames in a row, shape (frames * size,).
     """
 
     encoder: Encoder = field(default_factory=Regular)
     tau_x: float = INFINITE
     x_floor: float = 0.0
     gaze: Gaze | None = None
+    frames: int = 1
 
     @property
     def inputs(self) -> Mapping[str, str]:
@@ -178,14 +186,25 @@ class Stimulus(Population):
                 f"Stimulus {self.name!r} has {self.size} neurons, but its gaze looks at images of "
                 f"{self.gaze.n_inputs} pixels, {self.gaze.shape}; give Gaze(shape=data.shape)."
             )
+        if not isinstance(self.frames, int) or self.frames < 1:
+            raise WiringError(
+                f"Stimulus {self.name!r} shows at least 1 frame, got frames={self.frames!r}."
+            )
+
+    @property
+    def n_values(self) -> int:
+        """Number of values of a trial: those of all its frames."""
+        return self.frames * self.size
 
     @property
     def model(self) -> NeuronModel:
         spikes = self.encoder.spikes
+        once, often = (spikes.at_trial, "") if self.frames == 1 else ("", spikes.at_trial)
         if not spikes.threshold:  # the activity itself is what synapses see
             return NeuronModel(
                 spikes.equations,
-                at_trial=spikes.at_trial,
+                at_trial=once,
+                at_frame=often,
                 at_reset="x = 0",
                 parameters=spikes.parameters,
             )
@@ -195,7 +214,8 @@ class Stimulus(Population):
             threshold=spikes.threshold,
             reset=f"{spikes.reset}\nx += 1",
             refractory=spikes.refractory,
-            at_trial=spikes.at_trial,
+            at_trial=once,
+            at_frame=often,
             at_reset="x = 0",
             at_step=_forget(self.x_floor),
             initial=dict(spikes.initial),
@@ -214,7 +234,8 @@ class LIF(Population):
     Parameters
     ----------
     tau_m, tau_s
-        Time constants of the membrane and of the synaptic current [ms].
+        Time constants of the membrane and of the synaptic current [ms]. With ``tau_s=0`` there is
+        no current, and a spike moves the membrane at once, by its weight.
     leak
         False: a perfect integrator, ``tau_m dv/dt = I + bias``.
     bias
@@ -268,15 +289,15 @@ class LIF(Population):
 
     @property
     def inputs(self) -> Mapping[str, str]:
-        return {"drive": "I", "teach": "teach"}
+        return {"drive": "I" if self.tau_s else "v", "teach": "teach"}
 
     @property
     def signals(self) -> tuple[str, ...]:
-        return ("x", "gain", "teach", "delta", "v", "I")
+        return ("x", "gain", "teach", "delta", "v", *["I"] * bool(self.tau_s))
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._positive(tau_m=self.tau_m, tau_s=self.tau_s, tau_x=self.tau_x)
+        self._positive(tau_m=self.tau_m, tau_x=self.tau_x)
         if self.tau_m == self.tau_s:
             raise WiringError(
                 f"LIF {self.name!r}: tau_m and tau_s must differ, got {self.tau_m} ms for both; "
@@ -288,12 +309,12 @@ class LIF(Population):
                 f"LIF {self.name!r} needs tau_m_cv, threshold_cv and stray_rate >= 0, got "
                 f"{', '.join(map(repr, hypotheses))}."
             )
-        least = min(self.refractory, self.tau_teach, self.noise_rate)
+        least = min(self.tau_s, self.refractory, self.tau_teach, self.noise_rate)
         if least < 0 or self.reset not in ("subtract", "rest"):
             raise WiringError(
-                f"LIF {self.name!r} needs noise_rate, refractory and tau_teach >= 0 and reset "
-                f"'subtract' or 'rest', got {self.noise_rate!r}, {self.refractory!r}, "
-                f"{self.tau_teach!r} and {self.reset!r}."
+                f"LIF {self.name!r} needs tau_s, noise_rate, refractory and tau_teach >= 0 and "
+                f"reset 'subtract' or 'rest', got {self.tau_s!r}, {self.noise_rate!r}, "
+                f"{self.refractory!r}, {self.tau_teach!r} and {self.reset!r}."
             )
 
     @property
@@ -301,7 +322,8 @@ class LIF(Population):
         held = " (unless refractory)" if self.refractory else ""
         noise = self.noise_rate > 0
         shaken = {"noise_rate": (self.noise_rate, "Hz"), "noise_kick": (self.noise_kick, "1")}
-        current = "I + bias" + " + noise" * noise + " - v" * self.leak
+        current = "I + " * bool(self.tau_s) + "bias" + " + noise" * noise + " - v" * self.leak
+        synaptic = "\ndI/dt = -I/tau_s : 1" * bool(self.tau_s)
         each_step = ["teach = 0"] * (not self.tau_teach)
         tau, height = self._scales
         each_step += [f"noise = noise_kick*poisson(noise_rate*dt)*{tau}/dt"] * noise
@@ -309,8 +331,7 @@ class LIF(Population):
         trace, trace_parameters = _trace("x", self.tau_x)
         dendrite, dendrite_parameters = _trace("teach", self.tau_teach)
         return NeuronModel(
-            equations=f"""dv/dt = ({current})/{tau} : 1{held}
-dI/dt = -I/tau_s : 1
+            equations=f"""dv/dt = ({current})/{tau} : 1{held}{synaptic}
 {trace}
 {dendrite}
 gain = {self.gain} : 1
@@ -320,12 +341,12 @@ delta = gain*teach : 1"""
             threshold=f"v > {height}",
             reset=(f"v -= {height}" if self.reset == "subtract" else "v = 0") + "\nx += 1",
             refractory="refractory_time" if self.refractory else "",
-            at_reset=f"v = {self.v_start}\nI = 0\nx = 0\nteach = 0",
+            at_reset=f"v = {self.v_start}\n{'I = 0' if self.tau_s else ''}\nx = 0\nteach = 0",
             at_step=_forget(self.x_floor) + "\n".join(each_step + stray),
             initial={"v": self.v_start, **self._spread},
             parameters={
                 "tau_m": (self.tau_m, "ms"),
-                "tau_s": (self.tau_s, "ms"),
+                **({"tau_s": (self.tau_s, "ms")} if self.tau_s else {}),
                 "bias": (self.bias, "1"),
                 **({"refractory_time": (self.refractory, "ms")} if self.refractory else {}),
                 **(shaken if noise else {}),

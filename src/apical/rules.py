@@ -1,6 +1,6 @@
 """Learning rules: one update string each, in Brian2's grammar, checked where it is written."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from numbers import Real
@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from apical.dynamics import NOISE, UpdateDynamics
 from apical.errors import LocalityError
 from apical.expressions import FUNCTIONS, names, place
+from apical.traces import PER_STEP, Trace, kept
 
 When = Literal["trial", "feedback", "spike", "post", "noise"]
 
@@ -33,6 +34,7 @@ RESERVED = frozenset(
         "learned",
         NOISE,
         ELIGIBILITY,
+        PER_STEP,
     }
     | {"N", "N_pre", "N_post", "lastupdate", "delay", "rand", "randn", "poisson", *FUNCTIONS}
 )
@@ -49,8 +51,9 @@ class LearningRule:
         What to call the rule in messages and exports.
     update
         Change of the weight ``w`` per update [dimensionless], in Brian2's grammar. Every name
-        is ``w``, one of `parameters`, or ends in ``_pre`` or ``_post``: a signal of one of the
-        two neurons that the synapse joins; or ``eligibility``, where the synapses explore.
+        is ``w``, one of `parameters` or `traces`, or ends in ``_pre`` or ``_post``: a signal of
+        one of the two neurons that the synapse joins; or ``eligibility``, where the synapses
+        explore.
     parameters
         Value of each free number [dimensionless].
     when
@@ -68,11 +71,13 @@ class LearningRule:
     dynamics
         What the synapse makes of the updates, for instance `apical.dynamics.rmsprop`; None adds
         them to the weight.
+    traces
+        What the synapse remembers from one time step to the next, by name: eligibility traces.
 
     Raises
     ------
     LocalityError
-        If `update` reads a name that the synapse cannot know, or is not an expression.
+        If `update` or a trace reads a name that the synapse cannot know, or is not an expression.
     """
 
     name: str
@@ -82,6 +87,7 @@ class LearningRule:
     source: str = ""
     onset: float = 0.0
     dynamics: UpdateDynamics | None = None
+    traces: Mapping[str, Trace] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.when not in get_args(When):
@@ -95,35 +101,49 @@ class LearningRule:
                 f"ends, got onset={self.onset!r}."
             )
         for key, value in self.parameters.items():
-            if not key.isidentifier() or key in RESERVED or place(key) != "synapse":
-                raise LocalityError(
-                    f"LearningRule {self.name!r}: {key!r} cannot name a parameter; choose an "
-                    f"identifier that does not end in '_pre' or '_post' and is none of "
-                    f"{', '.join(sorted(RESERVED))}."
-                )
+            self._check_name(key, "a parameter")
             if not isinstance(value, Real) or isinstance(value, bool) or not isfinite(value):
                 raise LocalityError(
                     f"LearningRule {self.name!r}: parameter {key!r} must be one finite number, got "
                     f"{value!r}; an array would tell a synapse about other synapses."
                 )
+        for key in self.traces:
+            self._check_name(key, "a trace")
+        self._check_twice("its traces", [*self.traces, *map(kept, self.traces)], self.parameters)
         if self.dynamics is not None:
             self._check_dynamics(self.dynamics)
-        known = {"w", ELIGIBILITY, *self.parameters}
-        strangers = sorted(
-            name for name in names(self.update) if place(name) == "synapse" and name not in known
-        )
+        known = {"w", *self.parameters, *self.traces}
+        followed = {name for trace in self.traces.values() for name in names(trace.source)}
+        asked = (names(self.update) - {ELIGIBILITY}) | followed
+        strangers = sorted(n for n in asked if place(n) == "synapse" and n not in known)
         if strangers:
             raise LocalityError(
                 f"LearningRule {self.name!r} reads {', '.join(map(repr, strangers))}, which a "
                 "synapse cannot know. End a name in '_pre' or '_post' to read a signal of one of "
-                "its two neurons, or give a number in `parameters`."
+                "its two neurons, or give a number in `parameters`, or a trace."
+            )
+
+    def _check_name(self, key: str, what: str) -> None:
+        if not key.isidentifier() or key in RESERVED or place(key) != "synapse":
+            raise LocalityError(
+                f"LearningRule {self.name!r}: {key!r} cannot name {what}; choose an "
+                f"identifier that does not end in '_pre' or '_post' and is none of "
+                f"{', '.join(sorted(RESERVED))}."
+            )
+
+    def _check_twice(self, what: str, used: Iterable[str], others: Iterable[str]) -> None:
+        twice = sorted({*used} & {*others})
+        if twice:
+            raise LocalityError(
+                f"LearningRule {self.name!r} and {what} both use "
+                f"{', '.join(map(repr, twice))}; rename one."
             )
         if self.when == "noise":
             self._check_noise()
 
     def _check_noise(self) -> None:
         known = {"w", *self.parameters, "x_pre", "drive_pre", "x_post"}
-        others = sorted(set(names(self.update)) - known)
+        others = sorted(self._reads - known)
         if others:
             raise LocalityError(
                 f"LearningRule {self.name!r} acts while neurons fire noise and no error is there, "
@@ -137,19 +157,19 @@ class LearningRule:
                 f"LearningRule {self.name!r}: dynamics {dynamics.name!r} need when='trial', got "
                 f"{self.when!r}."
             )
-        twice = sorted(
-            {*dynamics.state, *dynamics.parameters, "update"} & {*self.parameters, *RESERVED}
-        )
-        if twice:
-            raise LocalityError(
-                f"LearningRule {self.name!r} and its dynamics {dynamics.name!r} both use "
-                f"{', '.join(map(repr, twice))}; rename one."
-            )
+        own = [*self.parameters, *self.traces, *map(kept, self.traces), *RESERVED]
+        used = [*dynamics.state, *dynamics.parameters, "update"]
+        self._check_twice(f"its dynamics {dynamics.name!r}", used, own)
+
+    @property
+    def _reads(self) -> frozenset[str]:
+        """Every name that the update or a trace reads."""
+        return names(self.update).union(*(names(trace.source) for trace in self.traces.values()))
 
     @property
     def signals(self) -> frozenset[str]:
         """Signals read, with their suffix, for instance ``{'x_pre', 'teach_post'}``."""
-        return frozenset(name for name in names(self.update) if place(name) != "synapse")
+        return frozenset(name for name in self._reads if place(name) != "synapse")
 
 
 THREE_FACTOR_SOURCE = (
@@ -330,4 +350,49 @@ def stdp(eta: float, *, target: float = 0.4, largest: float = 1.0) -> LearningRu
         {"eta": eta, "target": target, "largest": largest},
         when="post",
         source="Diehl & Cook 2015, doi:10.3389/fncom.2015.00099, section 2.3",
+    )
+
+
+def e_prop(
+    eta: float,
+    *,
+    tau: float = 20.0,
+    tau_a: float | None = None,
+    homeostasis: float = 0.0,
+    usual: float = 0.0,
+) -> LearningRule:
+    """Eligibility propagation: what a synapse did to its neuron lately, times what it hears now.
+
+    The synapse keeps ``e_trace``, a low-pass of ``gain_post * x_pre``: how much its weight moved
+    the spikes of its neuron (its eligibility). Where thresholds adapt it also keeps ``slow``, how
+    much it moved the adaptation, and takes off what the threshold rose by. The weight changes
+    whenever feedback arrives. ``x_pre`` must have the time constant of the postsynaptic membrane,
+    which spikes move at once (``tau_s=0``), and the dendrite hold what arrives for one step
+    (``tau_teach=0``).
+
+    Parameters
+    ----------
+    eta
+        Learning rate [dimensionless].
+    tau
+        Time constant of the low-pass: that of the neurons that hear the postsynaptic one [ms].
+    tau_a
+        Time constant of adaptation, where the postsynaptic population is `apical.ALIF` [ms].
+    homeostasis, usual
+        How much each spike beyond the usual number in the adaptation ``a`` is held against the
+        synapses that made it [dimensionless]: firing rates are regularised, as published, but
+        at feedback and by each neuron for itself. For `apical.ALIF` only.
+    """
+    moved = "gain_post * x_pre" if tau_a is None else "gain_post * (x_pre - beta_post * slow)"
+    teach = "(teach_post - homeostasis * (a_post - usual))" if homeostasis else "teach_post"
+    return LearningRule(
+        "e_prop",
+        f"eta * e_trace * {teach}",
+        {"eta": eta, **({"homeostasis": homeostasis, "usual": usual} if homeostasis else {})},
+        when="feedback",
+        source="Bellec et al. 2020, doi:10.1038/s41467-020-17236-y, Methods",
+        traces={
+            "e_trace": Trace(moved, tau),
+            **({} if tau_a is None else {"slow": Trace(moved, tau_a)}),
+        },
     )

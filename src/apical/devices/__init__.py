@@ -193,12 +193,14 @@ def _check_options(
         raise DeviceError(f"capacity must be at least 1 trial, got {capacity!r}.")
     if batch < 1:
         raise DeviceError(f"batch must be at least 1 trial, got {batch!r}.")
-    steps = network.trial / dt if dt > 0 else 0.5
-    if abs(steps - round(steps)) > 1e-9:
-        raise DeviceError(
-            f"A trial of {network.trial} ms is not a whole number of steps of dt={dt!r} ms; "
-            "choose a dt that divides it."
-        )
+    frame = network.trial / network.stimulus.frames
+    for what, duration in (("trial", network.trial), ("frame of the stimulus", frame)):
+        steps = duration / dt if dt > 0 else 0.5
+        if abs(steps - round(steps)) > 1e-9:
+            raise DeviceError(
+                f"A {what} of {duration:g} ms is not a whole number of steps of dt={dt!r} ms; "
+                "choose a dt that divides it."
+            )
 
 
 def _check_noise(network: Network, device: str) -> None:

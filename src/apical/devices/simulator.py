@@ -20,7 +20,8 @@ class Block:
     Parameters
     ----------
     values
-        Stimuli in [0, 1], shape (n_trials, n_inputs).
+        Stimuli in [0, 1], shape (n_trials, n_inputs); where a trial shows several frames, theirs in
+        a row.
     labels
         Classes that the error neurons are shown, shape (n_trials,); None shows none.
     learning
@@ -169,10 +170,11 @@ def check_state(state: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int,
 
 def check_block(network: Network, block: Block) -> None:
     """Raise if a block does not fit the network."""
-    n_inputs, n_classes = network.stimulus.size, network.output.size
-    if block.values.shape[1] != n_inputs:
+    shown, n_classes = network.stimulus, network.output.size
+    if block.values.shape[1] != shown.n_values:
+        frames = f" and {shown.frames} frames" * (shown.frames > 1)
         raise WiringError(
-            f"Stimulus {network.stimulus.name!r} has {n_inputs} neurons, but the block's trials "
+            f"Stimulus {shown.name!r} has {shown.size} neurons{frames}, but the block's trials "
             f"have {block.values.shape[1]} values; they must match."
         )
     if block.fires:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Literal
 
 from apical.errors import WiringError
-from apical.expressions import names, place, substituted
+from apical.expressions import place, substituted
 from apical.hypotheses.changes import feedback_onto_hidden
 from apical.interventions import Redraw
 from apical.network import Network
@@ -273,9 +273,10 @@ def _forgetful(p: Projection, decay: float) -> LearningRule:
 def _swapped(rule: LearningRule) -> LearningRule:
     """Return the same rule as the neuron at the other end sees it."""
     ends = {"pre": "post", "post": "pre"}
-    others = {
-        name: f"{name.removesuffix(place(name))}{ends[place(name)]}"
-        for name in names(rule.update) if place(name) in ends
-    }  # fmt: skip
+    others = {name: f"{name.removesuffix(place(name))}{ends[place(name)]}" for name in rule.signals}
+    traces = {
+        name: replace(trace, source=substituted(trace.source, others))
+        for name, trace in rule.traces.items()
+    }
     update = substituted(rule.update, others)
-    return replace(rule, name=f"{rule.name}_backward", update=update)
+    return replace(rule, name=f"{rule.name}_backward", update=update, traces=traces)

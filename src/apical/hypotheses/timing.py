@@ -163,6 +163,11 @@ def _check_online(projection: Projection) -> None:
             f"Hypothesis 'online': rule {rule.name!r} on projection {projection.name!r} has "
             f"dynamics {rule.dynamics.name!r}, which need the end of a trial; use dynamics=None."
         )
+    if rule and rule.when == "trial" and rule.traces:
+        raise WiringError(
+            f"Hypothesis 'online': rule {rule.name!r} on projection {projection.name!r} reads "
+            f"{', '.join(rule.traces)} when a trial ends; write the rule with when='feedback'."
+        )
 
 
 def _leaking(population: LIF) -> LIF:
@@ -254,6 +259,7 @@ def _remembering(network: Network, least: float) -> Network:
     senders = [
         p.pre for p in network.plastic
         if p.rule and "x_pre" in p.rule.signals and isinstance(p.pre, Stimulus | LIF)
+        and not p.rule.traces  # these remember by themselves
     ]  # fmt: skip
     longer: Mapping[str, float] = {p.name: p.tau_x / least for p in senders if p.tau_x < least}
 

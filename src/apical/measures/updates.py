@@ -96,19 +96,25 @@ def rule_of(projection: Projection) -> LearningRule:
     Raises
     ------
     WiringError
-        If it has none.
+        If it has none, or one that reads traces, which synapses keep.
     """
     if projection.rule is None:
         raise WiringError(
             f"Projection {projection.name!r} has no learning rule, so nothing is asked of its "
             "weights; name a plastic one."
         )
+    if projection.rule.traces:
+        raise WiringError(
+            f"Rule {projection.rule.name!r} of projection {projection.name!r} reads "
+            f"{', '.join(projection.rule.traces)}, which synapses keep and records of neurons do "
+            "not hold; read them from simulator.state instead."
+        )
     return projection.rule
 
 
 def update_signals(network: Network) -> tuple[str, ...]:
     """Return the signals to record so that `update` can be worked out, and backpropagation's."""
-    read = {name.rpartition("_")[0] for p in network.plastic for name in rule_of(p).signals}
+    read = {name.rpartition("_")[0] for p in network.plastic if p.rule for name in p.rule.signals}
     carried = {signal for p in network.projections for signal in p.carries.values()}
     offered = {signal for p in network.populations for signal in p.signals}
     return tuple(sorted((read | carried | {"x", "gain", "teach"}) & offered))

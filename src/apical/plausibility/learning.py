@@ -8,6 +8,7 @@ from apical.populations import Population
 from apical.projections import Projection
 from apical.rewards import Reward
 from apical.rules import LearningRule
+from apical.traces import INFINITE, Trace
 
 _WHEN = {
     "trial": "when a trial ends",
@@ -24,8 +25,23 @@ def locality(projection: Projection, rule: LearningRule) -> Finding:
     A rule that reads anything else is refused where it is written, by `LearningRule`, or where it
     is given to a projection.
     """
+    kept = "".join(
+        f"; the synapse keeps {name}, a {_memory(trace)} of {trace.source}, which reads "
+        f"{_reads(projection, trace.source)}"
+        for name, trace in rule.traces.items()
+    )
+    kept += f"; {rule.dynamics.name} in the synapse" if rule.dynamics else ""
+    reason = (
+        f"rule {rule.name!r} ({rule.update}) reads {_reads(projection, rule.update)}, "
+        f"{_WHEN[rule.when]}{kept}"
+    )
+    return Finding(projection.name, "locality", "local", reason)
+
+
+def _reads(projection: Projection, text: str) -> str:
+    """Say which names an expression reads, and where they are known."""
     known: dict[str, list[str]] = {"pre": [], "post": [], "synapse": []}
-    for name in sorted(names(rule.update)):
+    for name in sorted(names(text)):
         known[place(name)].append(name)
     if projection.explores:
         known["synapse"].append(
@@ -33,11 +49,11 @@ def locality(projection: Projection, rule: LearningRule) -> Finding:
         )
     said = {"pre": projection.pre.name, "post": projection.post.name, "synapse": "the synapse"}
     reads = "; ".join(f"{', '.join(found)} in {said[at]}" for at, found in known.items() if found)
-    kept = f"; {rule.dynamics.name} in the synapse" if rule.dynamics else ""
-    reason = (
-        f"rule {rule.name!r} ({rule.update}) reads {reads or 'nothing'}, {_WHEN[rule.when]}{kept}"
-    )
-    return Finding(projection.name, "locality", "local", reason)
+    return reads or "nothing"
+
+
+def _memory(trace: Trace) -> str:
+    return "sum over a trial" if trace.tau == INFINITE else f"low-pass of {trace.tau:g} ms"
 
 
 def locking(network: Network, projection: Projection, rule: LearningRule) -> Finding:

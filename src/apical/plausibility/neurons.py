@@ -22,8 +22,8 @@ def own_equations(population: Population) -> Iterator[Finding]:
         return
     model = population.model
     code = "\n".join(
-        (model.equations, model.threshold, model.reset, model.at_trial, model.at_reset,
-         model.at_step)
+        (model.equations, model.threshold, model.reset, model.at_trial, model.at_frame,
+         model.at_reset, model.at_step)
     )  # fmt: skip
     for function, owner, kind in (
         ("label", Teachers, "error neurons and targets"),

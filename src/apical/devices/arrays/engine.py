@@ -331,10 +331,17 @@ def check_network(network: Network) -> None:
                 "apical.Rate, RateError and Stimulus(encoder=Graded())."
             )
     _check_exploring(network)
+    if network.stimulus.frames > 1:
+        raise DeviceError(
+            f"Device 'array' knows no time within a trial, but {network.stimulus.name!r} shows "
+            f"{network.stimulus.frames} frames; use device='cpp_standalone' or 'runtime'."
+        )
     for projection in network.projections:
         when = projection.rule.when if projection.rule else "trial"
-        if projection.release < 1 or when not in ("trial", "noise"):
-            what = "release < 1" if projection.release < 1 else f"a rule that acts at {when!r}"
+        traces = projection.rule is not None and bool(projection.rule.traces)
+        if projection.release < 1 or when not in ("trial", "noise") or traces:
+            what = "traces of its synapses" if traces else f"a rule that acts at {when!r}"
+            what = "release < 1" if projection.release < 1 else what
             raise DeviceError(
                 f"Device 'array' knows the end of a trial only, but {projection.name!r} has "
                 f"{what}; use device='cpp_standalone' or 'runtime'."

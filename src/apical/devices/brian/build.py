@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import brian2 as b2
+import numpy as np
 
+from apical import traces
 from apical.devices.brian import delaying, dense, graded, normalising, plastic, relaying
 from apical.devices.brian.integration import TIME_STEP, WithTimeStep
 from apical.devices.brian.tables import empty, timed_arrays
@@ -21,10 +23,11 @@ SCALES = {"ms": 1e-3, "Hz": 1.0, "1": 1.0, "integer": 1}
 
 # Order of what happens before a time step, in Brian2's slot 'start'. Relays hear dendrites before
 # those that hold nothing are emptied.
-LEARN, COUNT, BEGIN, HEAR, STEP = range(5)
+LEARN, COUNT, BEGIN, FRAME, HEAR, STEP = range(6)
 
-# Rules that act within a trial do so when all spikes of the step were delivered.
-LEARNING_SLOT = "after_synapses"
+# Rules that act within a trial do so when all spikes of the step were delivered; traces of synapses
+# follow their neurons when these were integrated, so that a slope is that at which spikes are made.
+LEARNING_SLOT, TRACE_SLOT = "after_synapses", "before_thresholds"
 
 TAUGHT = "taught"
 """Name of the event that feedback arrived at a neuron."""
@@ -100,6 +103,9 @@ class Builder:
         self.network, self.options = network, options
         self.step = b2.Clock(dt=options.dt * b2.ms, name="step_clock")
         self.trial = b2.Clock(dt=network.trial * b2.ms, name="trial_clock")
+        self.frame, frames = self.trial, network.stimulus.frames
+        if frames > 1:
+            self.frame = b2.Clock(dt=network.trial / frames * b2.ms, name="frame_clock")
         self.tables = timed_arrays(
             network, empty(network, options.capacity, b2.prefs.core.default_float_dtype)
         )
@@ -164,6 +170,8 @@ class Builder:
         code = "\n".join(part for part in begin if part)
         if code:
             group.run_regularly(code, clock=self.trial, when="start", order=BEGIN)
+        if model.at_frame:
+            group.run_regularly(model.at_frame, clock=self.frame, when="start", order=FRAME)
         order = STEP
         if isinstance(population, Relay):
             order = HEAR
@@ -227,10 +235,11 @@ class Builder:
 
     def _constants(self, owner: str, parameters: Mapping[str, tuple[float, str]]) -> None:
         for name, (value, unit) in parameters.items():
-            self.built.constants[f"{owner}.{name}"] = value * SCALES[unit]
+            # as Python's own number, which programs are told in digits
+            self.built.constants[f"{owner}.{name}"] = np.multiply(value, SCALES[unit]).item()
 
     def _synapses(self, projection: Projection, order: int) -> None:
-        parameters, sums = plastic.parameters(projection), graded.sums(projection)
+        parameters, sums = plastic.parameters(projection, self.options.dt), graded.sums(projection)
         variables = ["w : 1", *(f"{name} : 1" for name in plastic.state(projection))]
         variables += plastic.of_synapse(projection) + ["sent : 1"] * (projection.release < 1)
         if plastic.draws(projection):
@@ -258,10 +267,28 @@ class Builder:
             self._schedule(projection, synapses, order)
         if plastic.timing(projection) == "trial":
             self._learn_after_trials(projection, synapses)
+        self._follow(projection, synapses)
         if projection.total is not None:
             moment, uses = (self.trial, "start", BEGIN), self.options.dense  # after LEARN
             scaler = normalising.normaliser(synapses, projection, *moment, dense=uses)
             self.built.brian_network.add(scaler)
+
+    def _follow(self, projection: Projection, synapses: b2.Synapses) -> None:
+        """Let traces of synapses follow their neurons, and begin each trial."""
+        followed = plastic.followed(projection)
+        moments = (
+            ("traces", traces.each_step(followed), self.step, TRACE_SLOT, 0),
+            ("forgetting", traces.at_trial(followed, self.network.reset), self.trial, "start",
+             BEGIN),
+        )  # fmt: skip
+        for what, code, clock, when, order in moments:
+            if not code:
+                continue
+            if self.options.dense:
+                everywhere = dense.Everywhere(synapses, code, projection, clock, when, order, what)
+                self.built.brian_network.add(everywhere)
+            else:
+                synapses.run_regularly(code, clock=clock, when=when, order=order)
 
     def _sum(self, projection: Projection, synapses: b2.Synapses, sums: graded.Sums) -> None:
         """Let a projection add up graded signals before each step of the groups."""
@@ -335,12 +362,12 @@ class Builder:
             add(dense.AtSpikes(synapses, learn, projection, "learning", *where, backward=backward))
         if plastic.timing(projection) == "feedback":
             learn = self._learn(projection)
-            add(dense.Everywhere(synapses, learn, projection, self.step, LEARNING_SLOT, order))
+            add(dense.Learning(synapses, learn, projection, self.step, LEARNING_SLOT, order))
 
     def _learn_after_trials(self, projection: Projection, synapses: b2.Synapses) -> None:
         code = plastic.statements(projection, "learned(t)")
         if self.options.dense:
-            learner = dense.Everywhere(synapses, code, projection, self.trial, "start", LEARN)
+            learner = dense.Learning(synapses, code, projection, self.trial, "start", LEARN)
             self.built.brian_network.add(learner)
         else:
             learner = synapses.run_regularly(code, clock=self.trial, when="start", order=LEARN)

@@ -127,6 +127,48 @@ class Sum(CodeRunner):
 
 
 class Everywhere(CodeRunner):
+    """Runs statements for every synapse of a dense projection at every tick of a clock.
+
+    Parameters
+    ----------
+    synapses, code, projection
+        The projection in Brian2, what to do, and the projection.
+    clock, when, order
+        At which ticks, in which slot of a time step, and at which place in it.
+    what
+        What to call it.
+    skip
+        Presynaptic variable whose zeros say which rows need no visit; None for none.
+    taught
+        Postsynaptic variable whose zeros say which columns keep their weights; "" for none.
+    vanishes
+        Whether the statements say so themselves.
+    """
+
+    def __init__(
+        self, synapses: Any, code: str, projection: Projection, clock: Any, when: str, order: int,
+        what: str, *, skip: Any = None, taught: str = "", vanishes: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            synapses,
+            "dense_update",
+            code=code,
+            clock=clock,
+            when=when,
+            order=order,
+            name=f"{synapses.name}_{what}",
+            template_kwds={
+                "n_pre": projection.pre.size,
+                "n_post": projection.post.size,
+                "skip": skip,
+                "taught": synapses.variables[taught] if taught else None,
+                "vanishes": vanishes,
+            },
+            needed_variables=[taught] if taught else [],
+        )
+
+
+class Learning(Everywhere):
     """Applies the learning rule of a dense projection at every tick of a clock.
 
     What weights are held to is held wherever they may have changed. A rule that waits for feedback
@@ -140,25 +182,14 @@ class Everywhere(CodeRunner):
         waits = rule is not None and rule.when == "feedback"
         taught = f"{projection.post.inputs['teach']}_post" if waits else ""
         super().__init__(
-            synapses,
-            "dense_update",
-            code=code,
-            clock=clock,
-            when=when,
-            order=order,
-            name=f"{synapses.name}_learning",
-            template_kwds={
-                "n_pre": projection.pre.size,
-                "n_post": projection.post.size,
-                "skip": _silencer(synapses, projection),
-                "taught": synapses.variables[taught] if waits else None,
-                "vanishes": rule is not None
-                and waits
-                and projection.bounds is None
-                and vanishes_with(rule.update, taught),
-            },
-            needed_variables=[taught] if waits else [],
-        )
+            synapses, code, projection, clock, when, order, "learning",
+            skip=_silencer(synapses, projection),
+            taught=taught,
+            vanishes=rule is not None
+            and waits
+            and projection.bounds is None
+            and vanishes_with(rule.update, taught),
+        )  # fmt: skip
 
 
 def _silencer(synapses: Any, projection: Projection) -> Any:

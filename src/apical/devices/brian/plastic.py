@@ -1,9 +1,11 @@
 """Statements that change a weight, in Brian2's grammar."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from brian2 import Equations
 
+from apical import traces
 from apical.dynamics import NOISE, UpdateDynamics
 from apical.expressions import substituted
 from apical.projections import Projection
@@ -18,8 +20,8 @@ def timing(projection: Projection) -> str:
     return projection.rule.when if projection.rule else "never"
 
 
-def parameters(projection: Projection) -> dict[str, float]:
-    """Return the numbers that the statements read, by name [dimensionless]."""
+def parameters(projection: Projection, dt: float) -> dict[str, float]:
+    """Return the numbers that the statements read, by name [dimensionless]; `dt` is in [ms]."""
     rule = projection.rule
     found = dict(rule.parameters) if rule else {}
     if rule and rule.dynamics:
@@ -33,13 +35,24 @@ def parameters(projection: Projection) -> dict[str, float]:
     if projection.release < 1:
         found["release"] = projection.release
     called = _called(projection)
-    return {called.get(name, name): float(value) for name, value in found.items()}
+    own = {called.get(name, name): float(value) for name, value in found.items()}
+    return own | traces.numbers(followed(projection), dt)
+
+
+def followed(projection: Projection) -> dict[str, traces.Trace]:
+    """Return the traces of a synapse, by the names that it calls them."""
+    rule, called = projection.rule, _called(projection)
+    return {
+        called.get(name, name): replace(trace, source=substituted(trace.source, called))
+        for name, trace in (rule.traces if rule else {}).items()
+    }
 
 
 def state(projection: Projection) -> Mapping[str, float]:
     """Return the variables of a synapse besides its weight, and where they start."""
     rule, called = projection.rule, _called(projection)
-    kept = rule.dynamics.state if rule and rule.dynamics else {}
+    kept = dict.fromkeys(rule.traces, 0.0) if rule else {}
+    kept |= rule.dynamics.state if rule and rule.dynamics else {}
     return {called.get(name, name): value for name, value in kept.items()}
 
 
@@ -52,7 +65,7 @@ def _called(projection: Projection) -> dict[str, str]:
     rule = projection.rule
     if rule is None:
         return {}
-    own = {*rule.parameters}
+    own = {*rule.parameters, *rule.traces}
     if rule.dynamics:
         own |= {*rule.dynamics.parameters, *rule.dynamics.state}
     taken = set[str]()

@@ -11,19 +11,19 @@ from apical.devices.simulator import Block
 from apical.network import Network
 
 CHUNK = 64
-"""Number of trials encoded at a time: few enough for the processor's cache."""
+"""Number of trials, or frames, encoded at a time: few enough for the processor's cache."""
 
 
 def empty(
     network: Network, rows: int, dtype: np.typing.DTypeLike = np.float64
 ) -> dict[str, np.ndarray]:
-    """Return what the timed arrays hold over a block of silence, one row a trial.
+    """Return what the timed arrays hold over a block of silence, one row a trial, or a frame.
 
     ``learned`` is ``learning`` one trial later: learning at the end of a trial happens when the
     next one begins.
     """
     shapes = {
-        "stimulus": (rows, network.stimulus.size),
+        "stimulus": (rows * network.stimulus.frames, network.stimulus.size),
         "label": (rows, network.output.size),
         "learning": (rows,),
         "learned": (rows + 1,),
@@ -33,11 +33,12 @@ def empty(
 
 def fill(arrays: Mapping[str, np.ndarray], network: Network, block: Block) -> None:
     """Put a block into the arrays made by `empty`; rows after its last trial become zero."""
-    n = len(block)
-    for start in range(0, n, CHUNK):
-        chunk = slice(start, min(start + CHUNK, n))
-        arrays["stimulus"][chunk] = network.stimulus.encoder.drive(block.values[chunk])
-    arrays["stimulus"][n:] = 0
+    n, stimulus = len(block), network.stimulus
+    frames = block.values.reshape(-1, stimulus.size)
+    for start in range(0, len(frames), CHUNK):
+        chunk = slice(start, min(start + CHUNK, len(frames)))
+        arrays["stimulus"][chunk] = stimulus.encoder.drive(frames[chunk])
+    arrays["stimulus"][len(frames) :] = 0
     arrays["label"][:] = 0
     if block.labels is not None:
         arrays["label"][np.arange(n), block.labels] = 1
@@ -49,16 +50,21 @@ def fill(arrays: Mapping[str, np.ndarray], network: Network, block: Block) -> No
 
 
 def timed_arrays(network: Network, arrays: Mapping[str, np.ndarray]) -> dict[str, b2.TimedArray]:
-    """Return the timed arrays that the equations call, one row a trial."""
+    """Return the timed arrays that the equations call, one row a trial, or a frame."""
+    trial = network.trial
+    shown = {"stimulus": (b2.Hz, trial / network.stimulus.frames)}
     return {
-        name: _table(values, b2.Hz if name == "stimulus" else 1, network.trial, f"{name}_table")
+        name: _table(values, *shown.get(name, (1, trial)), f"{name}_table")
         for name, values in arrays.items()
     }
 
 
-def _table(values: np.ndarray, unit: Any, trial: float, name: str) -> b2.TimedArray:
-    """Return a timed array that is held in the precision of `values`; Brian2 makes all double."""
-    table = b2.TimedArray(values * unit, dt=trial * b2.ms, name=name)
+def _table(values: np.ndarray, unit: Any, row: float, name: str) -> b2.TimedArray:
+    """Return a timed array that is held in the precision of `values`; Brian2 makes all double.
+
+    Each row of it lasts `row` [ms].
+    """
+    table = b2.TimedArray(values * unit, dt=row * b2.ms, name=name)
     if values.dtype != np.float64:
         table.values = values
         code = b2.TimedArray.implementations["cpp"][values.ndim - 1]

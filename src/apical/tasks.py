@@ -1,0 +1,124 @@
+"""Tasks in time: stimuli that change within a trial, and have to be remembered until its end.
+
+A sample is a sequence of frames: its values have the shape (n_frames, n_inputs), and a `Stimulus`
+with as many frames shows them one after the other. A value of 1 is the highest rate of the task.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apical.datasets import Dataset
+from apical.errors import DataError
+
+Made = tuple[NDArray[np.float32], NDArray[np.int64]]
+
+
+def evidence_accumulation(
+    n_train: int = 2000, n_test: int = 500, *, cues: int = 7, delay: int = 21, each: int = 10,
+    minority: float = 0.3, noise: float = 0.25, rng: np.random.Generator,
+) -> Dataset:  # fmt: skip
+    """Return the task of a mouse that counts cues on its left and right, and then turns.
+
+    A trial has `cues` cues of two frames, each on one of two sides and followed by one frame
+    without, then `delay` frames, then three in which the decision is asked for. With frames of
+    50 ms and the default values that is the task of Bellec et al. 2020
+    (doi:10.1038/s41467-020-17236-y, Fig. 3; published code), after Morcos & Harvey 2016
+    (doi:10.1038/nn.4403): cues of 100 ms every 150 ms, a delay of 1,050 ms, and a recall of
+    150 ms. Four groups of inputs show cues on the left, cues on the right, the recall, and nothing
+    but noise. The label is the side with more cues.
+
+    Parameters
+    ----------
+    n_train, n_test
+        Numbers of samples.
+    cues
+        Number of cues; odd, so that none is a draw.
+    delay
+        Frames between the last cue and the recall.
+    each
+        Inputs in each of the four groups.
+    minority
+        Probability that a cue is not on the side that was drawn for the trial [dimensionless].
+    noise
+        Value of the inputs of the fourth group [dimensionless].
+    rng
+        What draws the cues.
+    """
+    if cues < 1 or cues % 2 == 0 or delay < 0 or each < 1 or not 0 <= minority < 0.5:
+        raise DataError(
+            "evidence_accumulation needs an odd number of cues, delay >= 0, each >= 1 and "
+            f"0 <= minority < 0.5, got {cues=}, {delay=}, {each=}, {minority=}."
+        )
+
+    def made(n: int) -> Made:
+        drawn = rng.integers(0, 2, n)
+        sides = np.where(rng.random((n, cues)) < minority, 1 - drawn[:, None], drawn[:, None])
+        groups = np.zeros((n, 3 * cues + delay + RECALL, 4), np.float32)
+        for k in range(cues):
+            shown = (np.arange(n)[:, None], 3 * k + np.arange(2), sides[:, k, None])
+            groups[shown] = 1
+        groups[:, -RECALL:, 2] = 1
+        groups[:, :, 3] = noise
+        return np.repeat(groups, each, axis=2), (sides.sum(axis=1) > cues / 2).astype(np.int64)
+
+    return _dataset("evidence_accumulation", made, n_train, n_test)
+
+
+def store_recall(
+    n_train: int = 2000, n_test: int = 500, *, classes: int = 2, length: int = 6, each: int = 10,
+    noise: float = 0.25, rng: np.random.Generator,
+) -> Dataset:  # fmt: skip
+    """Return the task to keep a symbol in mind while others are shown, until it is asked for.
+
+    In each of `length` frames one of `classes` symbols is shown. In one of them, drawn from the
+    first half, a group of inputs says "store"; in the frame after the last one another says
+    "recall", and no symbol is shown. The label is the symbol that was stored (Bellec et al. 2018,
+    arXiv:1803.09574, section on store-recall, with one store and one recall in each trial). The
+    groups of inputs are the symbols, "store", "recall" and one with nothing but noise.
+
+    Parameters
+    ----------
+    n_train, n_test
+        Numbers of samples.
+    classes
+        Number of symbols.
+    length
+        Frames with symbols.
+    each
+        Inputs in each group.
+    noise
+        Value of the inputs of the last group [dimensionless].
+    rng
+        What draws symbols and times.
+    """
+    if classes < 2 or length < 2 or each < 1:
+        raise DataError(
+            "store_recall needs 2 classes, 2 frames of symbols and 1 input in each group, or "
+            f"more, got {classes=}, {length=}, {each=}."
+        )
+
+    def made(n: int) -> Made:
+        symbols = rng.integers(0, classes, (n, length))
+        stored = rng.integers(0, max(1, length // 2), n)
+        groups = np.zeros((n, length + 1, classes + 3), np.float32)
+        trials = np.arange(n)
+        groups[trials[:, None], np.arange(length), symbols] = 1
+        groups[trials, stored, classes] = 1
+        groups[:, -1, classes + 1] = 1
+        groups[:, :, classes + 2] = noise
+        return np.repeat(groups, each, axis=2), symbols[trials, stored].astype(np.int64)
+
+    return _dataset("store_recall", made, n_train, n_test)
+
+
+RECALL = 3
+"""Frames in which the decision about accumulated evidence is asked for."""
+
+
+def _dataset(name: str, made: Callable[[int], Made], n_train: int, n_test: int) -> Dataset:
+    train, test = made(n_train), made(n_test)
+    return Dataset.from_arrays(
+        name, *train, *test, scale=1.0, licence="public domain", source="synthetic"
+    )

@@ -1,0 +1,50 @@
+"""Backpropagation through time against differences, closed forms and matrix powers."""
+
+import numpy as np
+import pytest
+
+from apical import unrolled
+from apical.errors import DataError
+
+N, STEPS = 4, 6
+RNG = np.random.default_rng(0)
+WEIGHTS, INPUTS, LAST = RNG.normal(size=(N, N)), RNG.normal(size=(STEPS, N)), RNG.normal(size=N)
+
+
+@pytest.mark.parametrize("response", ["linear", "tanh", "logistic"])
+def test_gradients_are_differences(response: unrolled.Response) -> None:
+    """The activity at time t is moved by what is added to the drive of a linear step before it."""
+    activity = unrolled.states(WEIGHTS, INPUTS, response, 0.3)
+    found = unrolled.gradients(WEIGHTS, activity, LAST, response)
+    assert activity.shape == found.shape == (STEPS + 1, N)
+    np.testing.assert_array_equal(activity[0], 0.3)
+    for t in (0, 2, STEPS):
+        for k in range(N):
+            ends = []
+            for step in (-1e-6, 1e-6):
+                moved = activity[t] + step * np.eye(N)[k]
+                end = unrolled.states(WEIGHTS, INPUTS[t:], response, moved)[-1]
+                ends.append(end @ LAST)
+            assert (ends[1] - ends[0]) / 2e-6 == pytest.approx(found[t, k], rel=1e-5, abs=1e-8)
+
+
+def test_closed_form_is_that_of_matrix_powers() -> None:
+    lags = np.array([0, 1, 5, 30])
+    known = [np.linalg.norm(np.linalg.matrix_power(WEIGHTS, k) @ LAST) for k in lags]
+    np.testing.assert_allclose(unrolled.linear_norms(WEIGHTS, LAST, lags), known, rtol=1e-9)
+    assert np.abs(np.linalg.eigvals(unrolled.with_radius(WEIGHTS, 0.7))).max() == pytest.approx(0.7)
+
+
+def test_clipping_keeps_the_direction() -> None:
+    given = np.array([3.0, 4.0])
+    np.testing.assert_allclose(unrolled.clipped(given, 1.0), [0.6, 0.8])
+    np.testing.assert_array_equal(unrolled.clipped(given, 5.1), given)
+
+
+def test_what_does_not_fit_is_named() -> None:
+    with pytest.raises(DataError, match="shape .n, n., got .3, 2."):
+        unrolled.states(np.zeros((3, 2)), INPUTS)
+    with pytest.raises(DataError, match="3 neurons need inputs"):
+        unrolled.states(np.zeros((3, 3)), INPUTS)
+    with pytest.raises(DataError, match="eigenvalues are all 0"):
+        unrolled.with_radius(np.eye(3, k=1), 1.0)
