@@ -21,6 +21,7 @@ import pytest
 
 import apical
 from apical import check, cli, datasets, models
+from apical.hypotheses.naming import KNOWN
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(ROOT.glob("*.md"))
@@ -174,3 +175,9 @@ def test_every_model_trains_through_the_command(path: Path, tmp_path: Path) -> N
     learned = max(int(row["trial"]) for row in rows)
     assert learned == 20
     assert all(float(row["value"]) > 0 for row in rows if row["metric"].startswith("rate_"))
+
+
+def test_the_readme_names_every_hypothesis() -> None:
+    section = (ROOT / "README.md").read_text().partition("\n## Hypotheses")[2]
+    rows = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("| ")]
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(KNOWN)
