@@ -280,7 +280,7 @@ def test_evaluation_that_fails_leaves_the_state(
 def test_large_test_sets_are_shown_in_parts_with_indices_of_their_own(
     simulator: FakeSimulator, data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apical.training._SHOWN_AT_ONCE", 4)
+    monkeypatch.setattr("apical.presenting._SHOWN_AT_ONCE", 4)
     evaluation = evaluate(simulator, data.test, index=-2)
     assert [len(block) for block in simulator.blocks] == [4, 4, 3]
     assert len({block.index for block in simulator.blocks}) == 3

@@ -1,13 +1,13 @@
 """In which order samples are learned, how they are seen, and what is done between them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
 
 from apical import seeds
 from apical.datasets import Samples
-from apical.devices.simulator import Block, Simulator
+from apical.devices.simulator import Block, BlockResult, Simulator
 from apical.network import Network
 
 
@@ -53,6 +53,32 @@ def seen(network: Network, values: np.ndarray, n_samples: int, epoch: int, done:
         return values
     drawn = gaze.shifts(seeds.stream(network.seed, "gaze", index=epoch), n_samples)
     return gaze.seen(values, drawn[done : done + len(values)])
+
+
+def shown(simulator: Simulator, samples: Samples, index: int) -> Iterator[BlockResult]:
+    """Show samples with learning off and without their labels, a part at a time.
+
+    When all are shown the simulator is as it was before.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device.
+    samples
+        What to show.
+    index
+        Selects the simulator's random numbers, as in `Block`.
+    """
+    before = simulator.state
+    try:
+        for start in range(0, len(samples), _SHOWN_AT_ONCE):
+            values, _ = samples.block(slice(start, start + _SHOWN_AT_ONCE))
+            yield simulator.run(Block(values, index=index - start))
+    finally:
+        simulator.state = before
+
+
+_SHOWN_AT_ONCE = 5000
 
 
 def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.ndarray]:

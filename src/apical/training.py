@@ -15,7 +15,7 @@ from apical.datasets import Dataset, Samples
 from apical.devices.simulator import Block, Simulator
 from apical.encoding import decisions
 from apical.errors import RunError, WiringError
-from apical.presenting import learned, order, seen
+from apical.presenting import learned, order, seen, shown
 from apical.progress import TrainingProgress
 
 LARGEST_WEIGHT = 1e3
@@ -118,25 +118,16 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
     index
         Selects the simulator's random numbers, as in `Block`.
     """
-    before = simulator.state
     network = simulator.network
     decided, totals = [], dict[str, np.ndarray]()
-    try:
-        for start in range(0, len(samples), _SHOWN_AT_ONCE):
-            values, _ = samples.block(slice(start, start + _SHOWN_AT_ONCE))
-            result = simulator.run(Block(values, index=index - start))
-            decided.append(decisions(result.counts[network.output.name]))
-            for name, counts in result.counts.items() if network.is_spiking else ():
-                totals[name] = totals.get(name, 0) + counts.sum(axis=0, dtype=np.float64)
-    finally:
-        simulator.state = before
+    for result in shown(simulator, samples, index):
+        decided.append(decisions(result.counts[network.output.name]))
+        for name, counts in result.counts.items() if network.is_spiking else ():
+            totals[name] = totals.get(name, 0) + counts.sum(axis=0, dtype=np.float64)
     rates = {
         name: total / (len(samples) * network.counted_seconds) for name, total in totals.items()
     }
     return Evaluation(samples.labels, np.concatenate(decided), rates)
-
-
-_SHOWN_AT_ONCE = 5000
 
 
 Every = Literal["epoch", "block"]

@@ -12,7 +12,7 @@ import numpy as np
 from apical.datasets import Samples
 from apical.devices.simulator import Block, Simulator
 from apical.errors import DataError
-from apical.presenting import learned, order
+from apical.presenting import learned, order, shown
 from apical.progress import TrainingProgress
 
 NOBODY = -1
@@ -102,18 +102,8 @@ def responses(simulator: Simulator, samples: Samples, index: int = -1) -> np.nda
     ndarray
         Spikes of each output neuron in each trial, shape (n_samples, n).
     """
-    before, found = simulator.state, []
-    try:
-        for start in range(0, len(samples), _SHOWN_AT_ONCE):
-            values, _ = samples.block(slice(start, start + _SHOWN_AT_ONCE))
-            result = simulator.run(Block(values, index=index - start))
-            found.append(result.counts[simulator.network.output.name])
-    finally:
-        simulator.state = before
-    return np.concatenate(found)
-
-
-_SHOWN_AT_ONCE = 5000
+    output = simulator.network.output.name
+    return np.concatenate([r.counts[output] for r in shown(simulator, samples, index)])
 
 
 def learn(
