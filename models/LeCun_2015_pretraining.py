@@ -1,8 +1,22 @@
-"""Unsupervised pretraining helps the more, the fewer samples have labels.
+"""Unsupervised pretraining helps where labels are few, not where they are many.
 
 LeCun, Bengio & Hinton 2015, doi:10.1038/nature14539: "for smaller data sets, unsupervised
 pre-training helps to prevent overfitting, leading to significantly better generalization when the
 number of labelled examples is small". They give no numbers.
+
+784-400-400-400-10, logistic, softmax, Adam in batches of 64 (20 with 100 labels), at 1e-3 in
+pretraining and 3e-3 under supervision. Each hidden population learns to rebuild the one below, of
+which a quarter is hidden, in 5 epochs of 50,000 images without labels; then all of the network
+learns from labelled ones (40,000 trials, or 8 epochs of 50,000). Test error, mean of seeds 0, 1, 2,
+from random weights and pretrained:
+
+- BP: 100 labels 24.5 and 22.1 %, 1,000 labels 11.0 and 8.8 %, 50,000 labels 1.72 and 1.73 %.
+- FA, which then is the rule of the autoencoders too: 24.1 and 25.1, 11.4 and 11.5, 2.55 and 2.65 %.
+- DFA, the same: 24.4 and 24.6, 11.5 and 11.6, 2.53 and 2.38 %.
+
+So what autoencoders learn through random feedback spares no labels.
+
+    python models/LeCun_2015_pretraining.py --seed 0,1,2
 """
 
 from dataclasses import replace
@@ -137,9 +151,10 @@ def quick(out: Path) -> gallery.Finding:
 
 
 EXHIBIT = gallery.Exhibit(
-    claim="Unsupervised pretraining helps the more, the fewer samples have labels",
+    claim="Unsupervised pretraining under BP helps where labels are few, not where they are many",
     published="in words: significantly better with few labels",
-    reached="",
+    reached="MNIST, test error from random weights and pretrained, 100, 1,000, 50,000 labels: "
+    "BP 24.5, 22.1; 11.0, 8.8; 1.72, 1.73 %; FA and DFA gain next to nothing (3 seeds)",
     quick=quick,
 )
 
