@@ -112,7 +112,9 @@ def test_what_is_local_is_let_through(wiring: str, output: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("when", ["trial", "feedback", "spike"])
+@pytest.mark.parametrize(
+    "when", ["trial", "spike", pytest.param("feedback", marks=pytest.mark.thorough)]
+)
 def test_what_is_local_is_let_through_between_spikes(when: Any) -> None:
     block = networks.trials(3)
     assert block.labels is not None

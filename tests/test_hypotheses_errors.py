@@ -113,7 +113,7 @@ def altogether(spiking: bool) -> Network:
     return network
 
 
-@pytest.mark.parametrize("spiking", [True, False])
+@pytest.mark.parametrize("spiking", [pytest.param(True, marks=pytest.mark.thorough), False])
 def test_the_dynamic_check_passes_with_all_of_them(spiking: bool) -> None:
     network = altogether(spiking)
     shown = trials(network, 3)

@@ -214,6 +214,7 @@ def test_the_dynamic_check_finds_restraints_local() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_dynamic_check_finds_failing_synapses_local() -> None:
     network = coarse(half_missing(dale(failing_synapses(small("spike"), release=0.6))))
     block = networks.trials(3)

@@ -173,7 +173,9 @@ def test_against_another_count(which: int) -> None:
     assert 0 < found["ActivationSparsity"] < 1 and 0 < found["ConnectionSparsity"] < 1
 
 
-@pytest.mark.parametrize("when", ["trial", "feedback", "spike"])
+@pytest.mark.parametrize(
+    "when", ["trial", *(pytest.param(w, marks=pytest.mark.thorough) for w in ("feedback", "spike"))]
+)
 def test_updates_are_the_weights_that_change(when: Any) -> None:
     """One trial that learns very little: as many weights move as have an update, or fewer."""
     net = networks.small(when, neuron={"gain": "int(x > 0.1)"})

@@ -164,7 +164,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     [
         ("trial", 1),
         ("online", 1),
-        ("poisson", 1),
+        pytest.param("poisson", 1, marks=pytest.mark.thorough),
         pytest.param("trial", 3, marks=pytest.mark.thorough),
     ],
 )
