@@ -11,6 +11,7 @@ from apical import encoding as encoding
 from apical import feedback as feedback
 from apical import hypotheses as hypotheses
 from apical import rules as rules
+from apical import superspike as superspike
 from apical import tasks as tasks
 from apical import unrolled as unrolled
 from apical.adaptive import ALIF as ALIF

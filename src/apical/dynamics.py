@@ -182,6 +182,33 @@ def rmsprop(rate: float = 1e-3, rho: float = 0.99, eps: float = 1e-8) -> UpdateD
     )
 
 
+def leaky_maximum(rate: float = 1e-3, keep: float = 0.99, eps: float = 1e-12) -> UpdateDynamics:
+    """Updates divided by the largest that there was lately.
+
+    Parameters
+    ----------
+    rate
+        Size of the largest change [dimensionless]; give the rule itself ``eta=1``.
+    keep
+        Share of the largest square that is kept at every update [dimensionless].
+    eps
+        Added to the root [dimensionless].
+
+    References
+    ----------
+    Zenke & Ganguli 2018, doi:10.1162/neco_a_01086 (per-parameter learning rates), and
+    github.com/fzenke/pub2018superspike.
+    """
+    return UpdateDynamics(
+        "leaky_maximum",
+        {"v": 0.0},
+        (("v", "(keep*v + update*update + abs(keep*v - update*update))/2"),),
+        "rate*update/(sqrt(v) + eps)",
+        {"rate": rate, "keep": keep, "eps": eps},
+        source="Zenke & Ganguli 2018, doi:10.1162/neco_a_01086",
+    )
+
+
 def adam(
     rate: float = 1e-3, beta_1: float = 0.9, beta_2: float = 0.999, eps: float = 1e-8
 ) -> UpdateDynamics:

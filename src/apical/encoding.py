@@ -230,6 +230,27 @@ _NEVER = 1e9
 
 
 @dataclass(frozen=True)
+class Replayed(Encoder):
+    """Spike trains as they are given: one spike when a frame begins whose value is above 1/2.
+
+    With frames of one time step (`Stimulus(frames=)`) any train is shown to the step, the same
+    in every trial that shows it: frozen noise (`apical.tasks.spike_pattern`).
+    """
+
+    @property
+    def spikes(self) -> SpikeModel:
+        return SpikeModel(
+            equations="due : 1",
+            threshold="due > 0.5",
+            reset="due = 0",
+            at_trial="due = stimulus(t, i)/Hz",
+        )
+
+    def drive(self, values: np.ndarray) -> np.ndarray:
+        return np.asarray(values, dtype=np.float64)
+
+
+@dataclass(frozen=True)
 class Graded(Encoder):
     """Activity that is the value itself, without spikes: for networks of rates.
 

@@ -1,7 +1,7 @@
 """Error neurons compare what a read-out does with what it should; a target says only that."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp
 from typing import Literal
 
@@ -68,6 +68,13 @@ class Error(Population):
     wait
         Time from the onset of a trial until the label comes [ms]; until then the neurons are
         silent, and compare nothing.
+    frames
+        1: the target is a class. More: it is a spike train for each class, given as
+        ``Block.targets`` of shape (n_trials, frames * n_classes): in each of so many frames of a
+        trial, as many as the stimulus has, a class should spike so often, at once when the frame
+        begins. Each spike too many or too few is one error spike (Zenke & Ganguli 2018,
+        doi:10.1162/neco_a_01086, error of the van Rossum distance before it is filtered); a
+        spike that comes in the step of its target is none.
     """
 
     target: float = 100.0
@@ -80,6 +87,7 @@ class Error(Population):
     levels: int | None = None
     whole: float = 1.0
     wait: float = 0.0
+    frames: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -96,6 +104,13 @@ class Error(Population):
                 f"Error {self.name!r} has a positive and a negative neuron for each class, so its "
                 "size must be even, and its tau_label must not be negative, nor its wait; got "
                 f"size={self.size}, tau_label={self.tau_label!r}, wait={self.wait!r}."
+            )
+        other = self.rectified or self.label_spikes or self.tau_label or self.wait
+        if not isinstance(self.frames, int) or self.frames < 1 or (self.frames > 1 and other):
+            raise WiringError(
+                f"Error {self.name!r} compares spikes with trains of frames, 1 or more, as they "
+                "come: with more than 1 leave rectified, label_spikes, tau_label and wait out; got "
+                f"frames={self.frames!r}."
             )
 
     @property
@@ -119,7 +134,7 @@ class Error(Population):
     @property
     def fires_at(self) -> float:
         """Membrane above which it spikes [dimensionless]."""
-        rounds = self.levels is not None and not self.rectified
+        rounds = (self.levels is not None or self.frames > 1) and not self.rectified
         return self.threshold * self.whole + (0.5 if rounds else 1.0) * self.stands_for
 
     def whole_of(self, trial: float) -> float:
@@ -136,6 +151,22 @@ class Error(Population):
 
     @property
     def model(self) -> NeuronModel:
+        model = self._of_class
+        if self.frames == 1:
+            return model
+        # what is due acts a step later, as a spike of the output does
+        return replace(
+            model,
+            equations=model.equations.replace("-side*target*shown", "0*Hz") + "\ndue : 1",
+            at_trial="",
+            at_frame="due = label(t, i % half)",
+            at_reset=f"{model.at_reset}\nshown = 0\ndue = 0",
+            at_step="v -= side*shown\nshown = due\ndue = 0",
+        )
+
+    @property
+    def _of_class(self) -> NeuronModel:
+        """Equations where the target is a class."""
         leaks, delays = self.tau != INFINITE, self.tau_label > 0
         drift = "0*Hz" if self.label_spikes else "-side*target*shown"
         each_step = list[str]()

@@ -206,6 +206,11 @@ class Network:
         return any(population.is_spiking for population in self.populations)
 
     @property
+    def target_frames(self) -> int:
+        """Number of frames of a trial's target: 1 where it is a class, or one set of numbers."""
+        return max((p.frames for p in self.populations if isinstance(p, Error)), default=1)
+
+    @property
     def counted_seconds(self) -> float:
         """Time of each trial in which spikes count [s]."""
         return (self.trial - self.settle) * 1e-3
@@ -305,6 +310,11 @@ class Network:
 
     def _drive(self, error: Error) -> None:
         n = error.n_classes
+        if error.frames not in (1, self.stimulus.frames):
+            raise WiringError(
+                f"Error {error.name!r} is told trains of {error.frames} frames, but stimulus "
+                f"{self.stimulus.name!r} shows {self.stimulus.frames}; give both the same number."
+            )
         together = np.eye(n)
         self.connect(
             self.output, error, weights=Given(np.concatenate([together, -together], axis=1))

@@ -236,8 +236,8 @@ def _brief(network: Network) -> Network:
     """
 
     def at_once(population: Population) -> Population:
-        if isinstance(population, Error) and population.wait:
-            return replace(population, wait=1e-6)
+        if isinstance(population, Error):
+            return replace(population, wait=min(population.wait, 1e-6), frames=1)
         return replace(population, frames=1) if isinstance(population, Stimulus) else population
 
     return network.altered(

@@ -113,6 +113,56 @@ def store_recall(
     return _dataset("store_recall", made, n_train, n_test)
 
 
+def spike_pattern(
+    n_inputs: int, n_outputs: int, frames: int, *, rate: float = 0.01, spikes: int = 5,
+    onset: int = 0, apart: int = 1, rng: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # fmt: skip
+    """Return one pattern of input spikes, and the output spikes that it should evoke.
+
+    Frozen noise: input trains are drawn once and shown in every trial. With frames of one time
+    step that is the task of Zenke & Ganguli 2018 (doi:10.1162/neco_a_01086).
+
+    Parameters
+    ----------
+    n_inputs, n_outputs, frames
+        Numbers of inputs, of outputs, and of frames of a trial.
+    rate
+        Probability that an input spikes in a frame [dimensionless].
+    spikes
+        Spikes of each target train, at times drawn from those it may have.
+    onset
+        First frame in which a target may ask for a spike.
+    apart
+        Least distance of the spikes of a target train [frames].
+    rng
+        What draws the trains.
+
+    Returns
+    -------
+    tuple
+        Input, shape (frames, n_inputs), and target, shape (frames, n_outputs): 1 for a spike, else
+        0. In a row they are a trial's values and targets (`apical.Block`), for a `Stimulus` with
+        `apical.encoding.Replayed` and for `Error` neurons with as many frames.
+
+    Raises
+    ------
+    DataError
+        If so many spikes do not fit in.
+    """
+    free = frames - onset - (spikes - 1) * (apart - 1)
+    if min(n_inputs, n_outputs, spikes, apart) < 1 or onset < 0 or free < spikes:
+        raise DataError(
+            f"spike_pattern cannot put {spikes} spikes, {apart} frames apart, into the frames from "
+            f"{onset} to {frames} of {n_outputs} outputs; ask for fewer spikes or more frames."
+        )
+    shown = (rng.random((frames, n_inputs)) < rate).astype(np.float32)
+    target = np.zeros((frames, n_outputs), np.float32)
+    for k in range(n_outputs):
+        drawn = np.sort(rng.choice(free, spikes, replace=False))
+        target[onset + drawn + (apart - 1) * np.arange(spikes), k] = 1
+    return shown, target
+
+
 RECALL = 3
 """Frames in which the decision about accumulated evidence is asked for."""
 

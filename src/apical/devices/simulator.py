@@ -32,7 +32,8 @@ class Block:
         numbers.
     targets
         What the output should be, shape (n_trials, n_outputs), where that is not one class; then
-        without `labels`.
+        without `labels`. Where it should be a train of spikes (`Error` with frames), the number of
+        spikes of each output in each frame, shape (n_trials, n_frames * n_outputs).
     fires
         Name of a population that fires noise of its own in these trials, which are then such of a
         noise phase: the stimulus is silent whatever `values` are, nothing is shown, and of all
@@ -180,10 +181,17 @@ def check_block(network: Network, block: Block) -> None:
     if block.fires:
         _check_noise(network, block)
         return
-    if block.targets is not None and block.targets.shape[1] != n_classes:
+    told = network.target_frames
+    if block.targets is not None and block.targets.shape[1] != told * n_classes:
+        of_frames = f" and its target {told} frames" * (told > 1)
         raise WiringError(
-            f"Output {network.output.name!r} has {n_classes} neurons, but the block's targets have "
-            f"{block.targets.shape[1]} values; they must match."
+            f"Output {network.output.name!r} has {n_classes} neurons{of_frames}, but the block's "
+            f"targets have {block.targets.shape[1]} values; they must match."
+        )
+    if block.labels is not None and told > 1:
+        raise WiringError(
+            f"Output {network.output.name!r} is told trains of {told} frames, but the block has "
+            "labels; give targets instead."
         )
     if block.labels is None:
         taught = any(isinstance(population, Teachers) for population in network.populations)

@@ -24,7 +24,7 @@ def empty(
     """
     shapes = {
         "stimulus": (rows * network.stimulus.frames, network.stimulus.size),
-        "label": (rows, network.output.size),
+        "label": (rows * network.target_frames, network.output.size),
         "learning": (rows,),
         "learned": (rows + 1,),
     }
@@ -43,7 +43,9 @@ def fill(arrays: Mapping[str, np.ndarray], network: Network, block: Block) -> No
     if block.labels is not None:
         arrays["label"][np.arange(n), block.labels] = 1
     elif block.targets is not None:
-        arrays["label"][:n] = block.targets
+        arrays["label"][: n * network.target_frames] = block.targets.reshape(
+            -1, network.output.size
+        )
     for name, first in (("learning", 0), ("learned", 1)):
         arrays[name][:] = 0
         arrays[name][first : n + first] = block.learning
@@ -52,7 +54,10 @@ def fill(arrays: Mapping[str, np.ndarray], network: Network, block: Block) -> No
 def timed_arrays(network: Network, arrays: Mapping[str, np.ndarray]) -> dict[str, b2.TimedArray]:
     """Return the timed arrays that the equations call, one row a trial, or a frame."""
     trial = network.trial
-    shown = {"stimulus": (b2.Hz, trial / network.stimulus.frames)}
+    shown = {
+        "stimulus": (b2.Hz, trial / network.stimulus.frames),
+        "label": (1, trial / network.target_frames),
+    }
     return {
         name: _table(values, *shown.get(name, (1, trial)), f"{name}_table")
         for name, values in arrays.items()
