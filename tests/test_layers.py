@@ -52,6 +52,7 @@ FLOORS: dict[str, float] = {
     "feedback": 4,
     "interventions": 4,
     "phases": 4,
+    "plateaus": 4.1,
     "network": 5,
     "order": 5.5,
     "settling_time": 5.7,

@@ -10,6 +10,7 @@ from apical import dynamics as dynamics
 from apical import encoding as encoding
 from apical import feedback as feedback
 from apical import hypotheses as hypotheses
+from apical import plateaus as plateaus
 from apical import rules as rules
 from apical import superspike as superspike
 from apical import tasks as tasks

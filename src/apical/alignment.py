@@ -1,6 +1,7 @@
 """How far what a network learns points from what backpropagation would learn."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from apical.devices.arrays.engine import ArraySimulator
 from apical.devices.arrays.numpy_library import NumpyLibrary
 from apical.errors import DeviceError
 from apical.network import Network
+from apical.populations import Population
+from apical.rates import Rate
 
 
 def angles_to_backpropagation(simulator: Simulator, block: Block) -> dict[str, float]:
@@ -43,13 +46,20 @@ def angles_to_backpropagation(simulator: Simulator, block: Block) -> dict[str, f
             f"Angles to backpropagation need a network of rates, but {spiking[0]!r} spikes."
         )
     weights = {p.name: simulator.weights(p) for p in network.plastic}
-    exact = network.rewired(feedback.transposed)
+    exact = network.rewired(feedback.transposed).altered(population=_summing)
     here, there = (_updates(net, block, weights) for net in (network, exact))
     return {
         p.name: angle(here[p.name], there[p.name])
         for p in exact.plastic  # not feedback that is plastic
         if p.post is not network.output
     }
+
+
+def _summing(population: Population) -> Population:
+    """Return the same neurons with dendrites that sum, as those of backpropagation do."""
+    if isinstance(population, Rate) and population.plateau:
+        return replace(population, plateau=None)
+    return population
 
 
 def _updates(

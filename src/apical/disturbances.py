@@ -20,7 +20,7 @@ from apical.network import Network
 from apical.plausibility import Aspect
 from apical.populations import LIF, Population
 from apical.projections import Projection
-from apical.rates import Rate
+from apical.rates import FED_BACK, Rate
 
 SAME = 1e-9
 """Largest relative difference of two results that are the same but for their rounding."""
@@ -242,7 +242,8 @@ def _moves(population: Population, target: str, signal: str) -> bool:
     """Say whether what arrives at an input may change a signal within the same step."""
     if not isinstance(population, LIF | Rate):
         return True
-    return (signal in ("teach", "delta")) if target == "teach" else signal != "teach"
+    taught = target in ("teach", "before")
+    return (signal in FED_BACK) if taught else signal != "teach"
 
 
 def _updates(

@@ -7,6 +7,7 @@ from apical.errors import WiringError
 from apical.network import Network
 from apical.populations import Population
 from apical.projections import Projection
+from apical.rates import FED_BACK, Rate
 from apical.relays import Relay
 
 
@@ -48,7 +49,7 @@ def feedback_order(network: Network) -> list[Population]:
 
 def _is_relay(projection: Projection) -> bool:
     carried = projection.carries.get("teach")
-    return carried in ("delta", "teach") or isinstance(projection.pre, Relay)
+    return carried in FED_BACK or isinstance(projection.pre, Relay)
 
 
 def _relayed(projection: Projection) -> Population:
@@ -57,6 +58,11 @@ def _relayed(projection: Projection) -> Population:
 
 
 def _check_self(network: Network, projection: Projection) -> None:
+    if isinstance(projection.post, Rate) and projection.post.plateau:
+        raise WiringError(
+            f"Feedback {projection.name!r} runs within {projection.post.name!r}, whose dendrites "
+            "hear other populations in two phases; take it out, or let them sum (plateau=None)."
+        )
     reached = network.initial_weights(projection) != 0
     if isinstance(projection.pre, Relay):
         reached = reached[: projection.post.size]  # its halves reach the same neurons

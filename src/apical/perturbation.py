@@ -37,7 +37,7 @@ from apical.plausibility import ASPECTS, Finding, Scorecard
 from apical.plausibility.pathways import copied
 from apical.populations import LIF, Population, Stimulus
 from apical.projections import Projection, ReadBackwards
-from apical.rates import Rate
+from apical.rates import FED_BACK, Rate
 from apical.rewards import Reward
 
 Make = Callable[..., Simulator]
@@ -129,7 +129,7 @@ def _labels(simulator: Simulator, start: Mapping[str, np.ndarray], block: Block)
             continue
         for signal in population.signals:
             name = f"{population.name}.{signal}"
-            if signal in ("teach", "delta") or name not in shown[0]:
+            if signal in FED_BACK or name not in shown[0]:
                 continue
             if not np.array_equal(shown[0][name], shown[1][name]):
                 reason = f"its {signal} depends on the label, which no synapse brings there"

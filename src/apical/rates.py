@@ -11,6 +11,12 @@ from apical.expressions import substituted
 from apical.populations import INFINITE, NeuronModel, Population
 from apical.rules import ELIGIBILITY
 
+NUDGED = "nudged"
+"""What neurons do while the feedback they heard drives them besides (`Rate`, `nudge`)."""
+
+FED_BACK = ("teach", "delta", NUDGED)
+"""Signals that feedback moves."""
+
 
 @dataclass(frozen=True)
 class BatchNorm:
@@ -83,6 +89,16 @@ class Rate(Population):
         How drives are normalised over the trials of a batch, on device ``array``; None for not at
         all. There are then inputs ``scale`` and ``shift`` for synapses from a `Bias`, and signals
         ``normal`` and ``slope`` for rules of these (`apical.rules.norm_scale`, ``norm_shift``).
+    plateau
+        What the dendrite makes of the feedback that arrives, an activation as above, in each of two
+        phases of a trial: input ``before`` takes what arrives in the first, ``teach`` what does in
+        the second, and the signal ``teach`` is the second plateau less the first. None for a
+        dendrite that sums (`apical.plateaus.two_phases`; Guerguiev, Lillicrap & Richards 2017,
+        doi:10.7554/eLife.22901).
+    nudge
+        Share, 0 to 1, of the feedback it heard by which the neuron is moved in the second phase
+        [dimensionless]. It then offers the signal ``nudged``, what it does in that phase: ``x +
+        nudge*teach``. A read-out that hears its own error is held at its target by 1.
     """
 
     activation: str | Activation = "tanh"
@@ -93,6 +109,8 @@ class Rate(Population):
     explores: float = 0.0
     noise: float = 0.0
     norm: BatchNorm | None = None
+    plateau: str | Activation | None = None
+    nudge: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -124,6 +142,13 @@ class Rate(Population):
                 f"Rate {self.name!r}: softmax has no slope of one neuron alone; give gain='one', "
                 "which is right under cross-entropy."
             )
+        known = self.plateau is None or isinstance(self.plateau, Activation)
+        if not (known or self.plateau in ACTIVATIONS) or not 0 <= self.nudge <= 1:
+            raise WiringError(
+                f"Rate {self.name!r} needs a plateau that is None, an Activation or one of "
+                f"{', '.join(ACTIVATIONS)}, and nudge from 0 to 1, got {self.plateau!r} and "
+                f"{self.nudge!r}."
+            )
 
     @property
     def is_spiking(self) -> bool:
@@ -136,7 +161,9 @@ class Rate(Population):
 
     @property
     def inputs(self) -> Mapping[str, str]:
-        known = {"drive": "drive", "teach": "arrives" if self.teach_noise else "teach"}
+        moved = self.teach_noise or self.plateau
+        known = {"drive": "drive", "teach": "arrives" if moved else "teach"}
+        known |= {"before": "arrived"} if self.plateau else {}
         return known | ({"scale": "scale", "shift": "shift"} if self.norm else {})
 
     @property
@@ -144,6 +171,7 @@ class Rate(Population):
         slope = ("gain", "delta") if self.gain == "one" or self.curve.slope else ()
         more: tuple[str, ...] = ("normal", *("slope",) * bool(slope)) if self.norm else ()
         more += (ELIGIBILITY,) if self.explores else ()
+        more += (NUDGED,) if self.nudge else ()
         return ("x", *slope, "teach", "drive", *more)
 
     @property
@@ -154,6 +182,22 @@ class Rate(Population):
         if self.is_softmax:
             return Activation(SOFTMAX, "exp(drive)")  # up to the sum over the population
         return ACTIVATIONS[self.activation]
+
+    @property
+    def dendrite(self) -> str:
+        """What the dendrite makes of what ``arrives``, and ``arrived`` in the phase before."""
+        if self.plateau is None:
+            return "arrives"
+        own = self.plateau if isinstance(self.plateau, Activation) else ACTIVATIONS[self.plateau]
+        after, before = (
+            substituted(own.response, {"drive": name}) for name in ("arrives", "arrived")
+        )
+        return f"({after}) - ({before})"
+
+    @property
+    def moved(self) -> str:
+        """What the neurons do while the feedback they heard drives them besides."""
+        return f"x + {self.nudge!r}*teach"
 
     @property
     def model(self) -> NeuronModel:
@@ -172,10 +216,14 @@ class Rate(Population):
                 f"Rate {self.name!r} has batch normalisation, which takes mean and variance over "
                 "trials that learn together; only device 'array' runs it. Leave out norm in Brian2."
             )
+        summed = tuple(self.inputs.values())
         gain = "1" if self.gain == "one" else substituted(self.curve.slope, {"x": "y"})
         lines = [f"dy/dt = ({self.curve.response} - y)/tau : 1"]
         lines += ["awake : 1", "x = awake*y : 1"] if self.unreliable else ["x = y : 1"]
-        lines += ["stray : 1", "teach = arrives + stray : 1"] if self.teach_noise else []
+        stray = " + stray" * bool(self.teach_noise)
+        lines += ["stray : 1"] * bool(stray)
+        lines += [f"teach = {self.dendrite}{stray} : 1"] if "teach" not in summed else []
+        lines += [f"{NUDGED} = {self.moved} : 1"] * bool(self.nudge)
         if "gain" in self.signals:
             lines += [f"gain = {'awake*' * bool(self.unreliable)}({gain}) : 1"]
             lines += ["delta = gain*teach : 1"]
@@ -193,7 +241,7 @@ class Rate(Population):
                 **({"teach_noise": (self.teach_noise, "1")} if self.teach_noise else {}),
             },
             method="exponential_euler",
-            summed=tuple(self.inputs.values()),
+            summed=summed,
         )
 
 

@@ -67,6 +67,13 @@ def phases(network: Network) -> Iterator[Finding]:
         if isinstance(population, Reward):
             reason = "every trial of learning is shown twice, without noise and with it"
             yield Finding(population.name, "phases", "broadcast", reason)
+        if isinstance(population, Rate) and population.plateau:
+            reason = (
+                "compares the plateaus of its dendrite in two phases of each trial of learning, "
+                "before the read-out is moved towards its target and while it is; all are told "
+                "which it is (a phase)"
+            )
+            yield Finding(population.name, "phases", "broadcast", reason)
         if isinstance(population, Error) and population.wait:
             reason = (
                 f"compares nothing until {population.wait:g} ms after the onset of each trial, "

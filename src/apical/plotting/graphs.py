@@ -150,7 +150,7 @@ def _arrows(network: Network) -> Iterable[_Arrow]:
             yield _Arrow(p.pre.name, p.post.name, _feedback_look(p), p.name)
         if isinstance(p.post, ErrorNeurons | Reward):
             yield _Arrow(p.pre.name, p.post.name, _JUDGES, p.name)
-        elif set(p.carries) != {"teach"}:
+        elif not _only_teaches(p):
             look = _FIXED if p.rule is None else _LEARNS
             yield _Arrow(p.pre.name, p.post.name, look, p.name)
 
@@ -162,7 +162,11 @@ def _feedback_look(projection: Projection) -> _Look:
         return _REWARD
     if isinstance(projection.pre, Teachers):
         return _DIRECT
-    return _RELAYED if set(projection.carries) == {"teach"} else _ALONG
+    return _RELAYED if _only_teaches(projection) else _ALONG
+
+
+def _only_teaches(projection: Projection) -> bool:
+    return set(projection.carries) <= {"teach", "before"}
 
 
 def _biased(network: Network, population: Population) -> bool:

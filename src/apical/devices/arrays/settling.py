@@ -18,7 +18,7 @@ from apical.network import Network
 from apical.order import feedback_order, forward_order
 from apical.populations import Population, Stimulus
 from apical.projections import Projection, ReadBackwards, SignsOf
-from apical.rates import ELIGIBILITY, Bias, Rate
+from apical.rates import ELIGIBILITY, NUDGED, Bias, Rate
 from apical.rewards import Reward
 from apical.weights import Identity
 
@@ -90,7 +90,7 @@ class Settling:
                 if p.post is population and target in p.carries
             ]
             for population in network.populations
-            for target in ("drive", "teach", "scale", "shift")
+            for target in ("drive", "teach", "before", "scale", "shift")
         }
         self.normalisers = {
             p.name: Normaliser(p.name, p.norm, p.size, library, self._room)
@@ -156,6 +156,10 @@ class Settling:
         for population in self._feedback:
             name = population.name
             heard = batch.signals[name, "teach"] = self._sum(batch, population, "teach")
+            if isinstance(population, Rate) and population.plateau:
+                values = {"arrives": heard, "arrived": self._sum(batch, population, "before")}
+                heard = self._formed(batch, (name, "plateaus"), population.dendrite, values)
+                batch.signals[name, "teach"] = heard
             if batch.learns and isinstance(population, Rate) and population.teach_noise:
                 self._blur(batch, population, heard)
             for pre, carried, carry in self._onto[name, "teach"]:
@@ -176,6 +180,10 @@ class Settling:
             values = {"x": batch.signals[population.name, "x"]}
             told = TOLD[population.keeps]
             found = self._formed(batch, (population.name, name), told, values)
+        elif name == NUDGED:
+            assert isinstance(population, Rate)
+            values = {key: self.signal(batch, population, key) for key in ("x", "teach")}
+            found = self._formed(batch, (population.name, name), population.moved, values)
         elif name in ("gain", "slope"):
             found = self._gain(batch, population, name)
         elif name == DELTA:
