@@ -310,7 +310,7 @@ class Network:
 
     def _drive(self, error: Error) -> None:
         n = error.n_classes
-        if error.frames not in (1, self.stimulus.frames):
+        if error.frames > 1 and error.frames != self.stimulus.frames:
             raise WiringError(
                 f"Error {error.name!r} is told trains of {error.frames} frames, but stimulus "
                 f"{self.stimulus.name!r} shows {self.stimulus.frames}; give both the same number."
