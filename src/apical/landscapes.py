@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apical.devices.simulator import Block, Simulator
+from apical.devices.simulator import Block, Simulator, left_as_it_was
 from apical.errors import DataError
 from apical.losses import loss
 
@@ -117,14 +117,12 @@ def surface(
     a, b
         Coordinates along the two axes.
     """
-    state, found = simulator.state, np.empty((len(b), len(a)))
-    try:
+    found = np.empty((len(b), len(a)))
+    with left_as_it_was(simulator):
         for row, y in enumerate(b):
             for column, x in enumerate(a):
                 simulator.load(plane.at(x, y))
                 found[row, column] = loss(simulator, block)
-    finally:
-        simulator.state = state
     return found
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import xlogy
 
-from apical.devices.simulator import Block, Simulator
+from apical.devices.simulator import Block, Simulator, left_as_it_was
 from apical.errors import DataError, WiringError
 from apical.network import Network
 from apical.rates import Rate
@@ -38,11 +38,8 @@ def losses(simulator: Simulator, block: Block) -> np.ndarray:
     target = block.shown(output.size)
     if target is None:
         raise DataError("A loss needs a block with labels or targets, got neither; give one.")
-    state = simulator.state
-    try:
+    with left_as_it_was(simulator):
         found = simulator.run(Block(block.values, index=block.index)).counts[output.name]
-    finally:
-        simulator.state = state
     y = np.asarray(found, np.float64)
     if is_squared:
         return np.asarray(((target - y) ** 2).sum(axis=1) / 2)

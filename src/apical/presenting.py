@@ -7,7 +7,7 @@ import numpy as np
 
 from apical import seeds
 from apical.datasets import Samples
-from apical.devices.simulator import Block, BlockResult, Simulator
+from apical.devices.simulator import Block, BlockResult, Simulator, left_as_it_was
 from apical.network import Network
 
 
@@ -69,13 +69,10 @@ def shown(simulator: Simulator, samples: Samples, index: int) -> Iterator[BlockR
     index
         Selects the simulator's random numbers, as in `Block`.
     """
-    before = simulator.state
-    try:
+    with left_as_it_was(simulator):
         for start in range(0, len(samples), _SHOWN_AT_ONCE):
             values, _ = samples.block(slice(start, start + _SHOWN_AT_ONCE))
             yield simulator.run(Block(values, index=index - start))
-    finally:
-        simulator.state = before
 
 
 _SHOWN_AT_ONCE = 5000

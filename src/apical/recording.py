@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from apical.datasets import Samples
-from apical.devices import Block, BlockResult, Simulator
+from apical.devices.simulator import Block, BlockResult, Simulator, left_as_it_was
 from apical.encoding import decisions
 from apical.error_neurons import Error
 from apical.errors import DataError
@@ -57,12 +57,10 @@ def record(
             f"There are {len(samples)} samples to record, numbered from 0, but the indices asked "
             f"for are {chosen.tolist()[:5]}...; name at least one of those."
         )
-    before, network = simulator.state, simulator.network
-    try:
-        parts = [chosen[k : k + AT_ONCE] for k in range(0, len(chosen), AT_ONCE)]
+    network = simulator.network
+    parts = [chosen[k : k + AT_ONCE] for k in range(0, len(chosen), AT_ONCE)]
+    with left_as_it_was(simulator):
         shown = [_show(simulator, samples, part) for part in parts]
-    finally:
-        simulator.state = before
     values, labels = samples.block(chosen)
     looked = [result for result, _ in shown]
     names = _recorded(network, looked[0])
@@ -86,11 +84,9 @@ def record(
 def _show(simulator: Simulator, samples: Samples, part: np.ndarray) -> tuple[BlockResult, Any]:
     """Return what the network did, and what it decides where labels are withheld."""
     values, labels = samples.block(part)
-    before, index = simulator.state, -1 - int(part[0])
-    decided = decisions(
-        simulator.run(Block(values, index=index)).counts[simulator.network.output.name]
-    )
-    simulator.state = before
+    index, output = -1 - int(part[0]), simulator.network.output
+    with left_as_it_was(simulator):
+        decided = decisions(simulator.run(Block(values, index=index)).counts[output.name])
     return simulator.run(Block(values, labels, index=index)), decided
 
 

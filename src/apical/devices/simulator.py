@@ -1,6 +1,7 @@
 """What every simulator offers, and what goes in and comes out of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -153,6 +154,16 @@ class Simulator(Protocol):
 
     def load(self, weights: Mapping[str, np.ndarray]) -> None:
         """Take over weights: projection name -> shape (n_pre, n_post)."""
+
+
+@contextmanager
+def left_as_it_was(simulator: Simulator) -> Iterator[None]:
+    """Let blocks be run, and bring the simulator back to the state that it had before."""
+    before = simulator.state
+    try:
+        yield
+    finally:
+        simulator.state = before
 
 
 def check_state(state: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -6,7 +6,7 @@ and a factor of everything that it learns.
 
 import numpy as np
 
-from apical.devices import Block, Simulator
+from apical.devices.simulator import Block, Simulator, left_as_it_was
 from apical.errors import DataError
 from apical.measures.statistic import Statistic
 from apical.rates import Rate
@@ -42,9 +42,8 @@ def slopes(simulator: Simulator, values: np.ndarray) -> dict[str, np.ndarray]:
     DataError
         If nothing of the kind is recorded.
     """
-    before = simulator.state
-    traces = simulator.run(Block(values)).traces
-    simulator.state = before
+    with left_as_it_was(simulator):
+        traces = simulator.run(Block(values)).traces
     kinds = {p.name: p for p in simulator.network.populations if isinstance(p, Rate)}
     found = {
         name: traces[f"{name}.gain"][:, -1]
