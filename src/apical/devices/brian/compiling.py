@@ -148,9 +148,27 @@ def _compile(project: Path, compiler_path: str, jobs: int) -> None:
         [compiler_path, "-c", *flags, "-I.", f"{name}.cc", "-o", f"{name}.o"]
         for name, flags in parts
     ]
+    link = [compiler_path, *(f"{name}.o" for name, _ in parts), "-o", "main"]
+    call_all(project, calls, link, jobs)
+
+
+def call_all(project: Path, calls: Sequence[list[str]], link: list[str], jobs: int) -> None:
+    """Compile the parts of a program, some at a time, and link them.
+
+    Parameters
+    ----------
+    project
+        Folder of the program.
+    calls
+        Commands that compile the parts.
+    link
+        The command that links what these leave.
+    jobs
+        Number of compilers to run side by side.
+    """
     with ThreadPoolExecutor(min(jobs, len(calls))) as pool:
-        list(pool.map(lambda call: call_compiler(call, project), calls))
-    call_compiler([compiler_path, *(f"{name}.o" for name, _ in parts), "-o", "main"], project)
+        list(pool.map(lambda call: _call(call, project), calls))
+    _call(link, project)
     for leftover in project.glob("*.o"):
         leftover.unlink()
 
@@ -208,7 +226,7 @@ def call_apart(
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
-def call_compiler(command: list[str], project: Path) -> None:
+def _call(command: list[str], project: Path) -> None:
     """Run a compiler in the folder of a program; what it complains of is kept beside it."""
     done = call_apart(command, project)
     if done.returncode:

@@ -8,12 +8,11 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from apical import compilers
-from apical.devices.brian.compiling import as_one, call_compiler, fingerprint, kept
+from apical.devices.brian.compiling import as_one, call_all, fingerprint, kept
 from apical.devices.diagnosis import lacks_of_brian2cuda, lacks_of_toolkit
 from apical.devices.surroundings import (
     Toolkit,
@@ -186,14 +185,11 @@ def _compile(project: Path, capability: str, jobs: int, kit: Toolkit) -> None:
         [*nvcc, *FLAGS, "-isystem", f"{kit.header.parent}", "-dc", f"{part}.cu", "-o", f"{part}.o"]
         for part in parts
     ]
-    with ThreadPoolExecutor(min(jobs, len(calls))) as pool:
-        list(pool.map(lambda call: call_compiler(call, project), calls))
     # by its file: a wheel brings libcurand.so.10 without the link that linkers look for
     linked = ("--no-as-needed", str(kit.library))
     curand = [word for option in linked for word in ("-Xlinker", option)]
-    call_compiler([*nvcc, "-w", *(f"{part}.o" for part in parts), *curand, "-o", "main"], project)
-    for leftover in project.glob("*.o"):
-        leftover.unlink()
+    link = [*nvcc, "-w", *(f"{part}.o" for part in parts), *curand, "-o", "main"]
+    call_all(project, calls, link, jobs)
     sign(project, capability, kit.version)
 
 
