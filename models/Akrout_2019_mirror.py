@@ -23,7 +23,6 @@ decay, where the authors' code lets it grow.
     python models/Akrout_2019_mirror.py
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,9 +162,7 @@ def main(
         click.echo(gallery.checked(EXHIBIT, out))
         return
     chosen, out, rows = studies.numbers(numbers), studies.folder(out), []
-    data = datasets.load(dataset)
-    parts = (data.train.part(part) for part in (slice(-validation), slice(-validation, None)))
-    data = replace(data, **dict(zip(("train", "test"), parts, strict=True)))
+    data = datasets.load(dataset).held_out(validation)
     for seed in chosen:
         for kind in KINDS:
             rows += learn(data, seed, kind, hidden, rate, every, epochs)

@@ -101,11 +101,6 @@ def judged(
     return found, found.accuracy(counts, new.labels)
 
 
-def part(samples: Samples, which: slice) -> Samples:
-    """Return some of the samples."""
-    return Samples(samples.values[which], samples.labels[which], samples.scale)
-
-
 def quick(out: Path) -> gallery.Finding:
     """Let eight neurons learn four bars in 60 trials, with inhibition and without."""
     (accuracy, taken, weights), (chance, alone, _) = compete(17.0), compete(0.0)
@@ -142,13 +137,12 @@ def main(
         click.echo(gallery.checked(EXHIBIT, out))
         return
     data, out, rows = datasets.load(dataset), studies.folder(out), list[dict[str, Any]]()
-    train, test = data.train, data.test
-    if held_out:
-        train, test = part(train, slice(-10_000)), part(train, slice(-10_000, None))
+    data = data.held_out(10_000) if held_out else data
     for seed in studies.numbers(numbers):
         simulator = simulate(network(data.n_inputs, neurons, seed), dt=0.5)
-        unsupervised.learn(simulator, train, epochs)
-        _, accuracy = judged(simulator, part(train, slice(10_000)), test, data.n_classes)
+        unsupervised.learn(simulator, data.train, epochs)
+        known = data.train.part(slice(10_000))
+        _, accuracy = judged(simulator, known, data.test, data.n_classes)
         rows.append({"seed": seed, "neurons": neurons, "epochs": epochs, "accuracy": accuracy})
         click.echo(f"{neurons} neurons, seed {seed}: accuracy {100 * accuracy:.2f} %")
     weights, rng = simulator.weights("stimulus_to_excitatory"), np.random.default_rng(0)

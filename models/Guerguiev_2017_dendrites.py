@@ -21,7 +21,6 @@ two phases alone.
     python models/Guerguiev_2017_dendrites.py --seed 0,1,2
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -141,9 +140,7 @@ def main(
         click.echo(gallery.checked(EXHIBIT, out))
         return
     data, out = datasets.load(dataset), studies.folder(out)
-    if validation:
-        known, held = (data.train.part(s) for s in (slice(-validation), slice(-validation, None)))
-        data = replace(data, name=f"{data.name}:validation", train=known, test=held)
+    data = data.held_out(validation) if validation else data
     rows: list[dict[str, Any]] = []
     for wiring, name in WIRINGS.items():
         for seed in studies.numbers(numbers):

@@ -58,7 +58,6 @@ from apical import (
     studies,
     train,
 )
-from apical.datasets import Samples
 from apical.encoding import Graded
 
 WIRINGS = ("bp", "fa", "dfa", "ifa")
@@ -171,13 +170,6 @@ def accuracy(data: Dataset, hidden: int, seed: int, wiring: str, epochs: int) ->
     return steps[-1].metrics["test_accuracy"]
 
 
-def held_out(data: Dataset, n: int = 10_000) -> Dataset:
-    """Return the training samples but the last ones, and those to be judged on, as in the book."""
-    values, labels, scale = data.train.values, data.train.labels, data.train.scale
-    first, last = (Samples(values[s], labels[s], scale) for s in (slice(-n), slice(-n, None)))
-    return replace(data, name=f"{data.name}:validation", train=first, test=last)
-
-
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Draw speeds over layers: BP at all depths beside the published ones; all wirings at four."""
     depth, feedbacks = plotting.panels(2)
@@ -253,7 +245,7 @@ def main(dataset: str, n_seeds: int, epochs: int, quickly: bool, out: Path) -> N
     click.echo(f"exploding, weights of 100: each layer {np.round(exploding(), 3)} times the next")
     click.echo(f"at weights of 6.9, explosive over an interval of {width(6.9):.3f}")
     for wiring, hidden, seed in product(WIRINGS, range(1, 5), seeds if epochs else ()):
-        reached = accuracy(held_out(data), hidden, seed, wiring, epochs)
+        reached = accuracy(data.held_out(10_000), hidden, seed, wiring, epochs)
         click.echo(f"{wiring}, {hidden} hidden, seed {seed}: validation accuracy {reached:.2%}")
     click.echo(f"Figure and table: {out}")
 

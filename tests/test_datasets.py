@@ -164,10 +164,22 @@ def test_split_holds_out_training_samples_only() -> None:
     assert not np.array_equal(other.test.values, held.test.values)
 
 
+def test_the_last_training_samples_are_held_out() -> None:
+    data = blobs(rng=np.random.default_rng(1))
+    held = data.held_out(50)
+    assert held.name == "blobs:validation"
+    np.testing.assert_array_equal(held.train.values, data.train.values[:150])
+    np.testing.assert_array_equal(held.test.labels, data.train.labels[150:])
+
+
 @pytest.mark.parametrize("validation", [0, 200, 1000, -5])
 def test_split_leaves_something_on_both_sides(validation: int) -> None:
-    with pytest.raises(DataError, match="blobs: validation .* 200 training samples; ask for 1 to"):
-        blobs(rng=np.random.default_rng(1)).split(validation, np.random.default_rng(2))
+    data = blobs(rng=np.random.default_rng(1))
+    told = "blobs: validation .* 200 training samples; ask for 1 to"
+    with pytest.raises(DataError, match=told):
+        data.split(validation, np.random.default_rng(2))
+    with pytest.raises(DataError, match=told):
+        data.held_out(validation)
 
 
 def test_blobs_are_linearly_separable_balanced_and_reproducible() -> None:

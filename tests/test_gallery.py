@@ -117,7 +117,7 @@ def test_study_trains_as_in_the_book_and_writes_its_table_and_figure(tmp_path: P
     assert (tmp_path / "speeds.png").stat().st_size > 10_000
     lines = (tmp_path / "speeds.csv").read_text().splitlines()
     assert lines[0] == "wiring,hidden,seed,layer,speed" and len(lines) == 1 + 4 * (2 + 3 + 4)
-    data = study.held_out(datasets.load("digits"), 400)
+    data = datasets.load("digits").held_out(400)
     assert (len(data.train), len(data.test), data.name) == (1037, 400, "digits:validation")
     assert study.accuracy(data, 1, 0, "bp", 10) > 0.85
 

@@ -21,6 +21,9 @@ from apical.sources import available as available
 from apical.sources import fetch as fetch
 from apical.sources import path as path
 
+Part = slice | NDArray[Any]
+"""Some samples: their numbers, or True for each that is wanted."""
+
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 
@@ -62,7 +65,7 @@ class Samples:
         scale = np.float32(self.scale)
         return np.divide(self.values[index], scale, dtype=np.float32), self.labels[index]
 
-    def part(self, index: slice | NDArray[Any]) -> "Samples":
+    def part(self, index: Part) -> "Samples":
         """Return some of the samples, by their numbers, or True for each that is wanted."""
         return Samples(self.values[index], self.labels[index], self.scale)
 
@@ -134,15 +137,28 @@ class Dataset:
 
         The name gets the suffix ``:validation``, so that no report takes it for a test accuracy.
         """
+        n = self._checked(validation)
+        held = np.zeros(n, dtype=bool)
+        held[rng.choice(n, validation, replace=False)] = True
+        return self._judged_on(~held, held)
+
+    def held_out(self, validation: int) -> "Dataset":
+        """Hold out the last `validation` training samples as the test part; else as `split`."""
+        first = self._checked(validation) - validation
+        return self._judged_on(slice(first), slice(first, None))
+
+    def _checked(self, validation: int) -> int:
+        """Return the number of training samples, some of which can be held out."""
         n = len(self.train)
         if not 1 <= validation < n:
             raise DataError(
                 f"{self.name}: validation samples asked for: {validation}; there are {n} training "
                 f"samples; ask for 1 to {n - 1}."
             )
-        held = np.zeros(n, dtype=bool)
-        held[rng.choice(n, validation, replace=False)] = True
-        train, test = (self.train.part(keep) for keep in (~held, held))
+        return n
+
+    def _judged_on(self, learned: Part, held: Part) -> "Dataset":
+        train, test = self.train.part(learned), self.train.part(held)
         return replace(self, name=f"{self.name}:validation", train=train, test=test)
 
 
