@@ -38,6 +38,7 @@ from apical import (
     RateError,
     Stimulus,
     Zero,
+    cli_study,
     datasets,
     dynamics,
     feedback,
@@ -140,8 +141,7 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds, on digits.")
+@cli_study.study(EXHIBIT, files="mirror.csv and mirror.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--hidden", type=click.IntRange(1), default=200, show_default=True,
               help="Neurons in each hidden population.")  # fmt: skip
@@ -152,15 +152,10 @@ EXHIBIT = gallery.Exhibit(
 @click.option("--seed", "numbers", default="0,1,2", show_default=True, help="Seeds.")
 @click.option("--validation", type=click.IntRange(1), default=10_000, show_default=True,
               help="Training samples, the last ones, to judge by.")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Akrout_2019_mirror",
-              show_default=True, help="Folder for mirror.csv and mirror.png.")  # fmt: skip
 def main(
-    quickly: bool, dataset: str, hidden: int, rate: float, every: int, epochs: int, numbers: str,
+    dataset: str, hidden: int, rate: float, every: int, epochs: int, numbers: str,
     validation: int, out: Path,
 ) -> None:  # fmt: skip
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
     chosen, out, rows = studies.numbers(numbers), studies.folder(out), []
     data = datasets.load(dataset).held_out(validation)
     for seed in chosen:

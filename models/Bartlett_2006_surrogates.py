@@ -25,7 +25,7 @@ from typing import Any
 import click
 import numpy as np
 
-from apical import gallery, plotting, seeds, studies
+from apical import cli_study, gallery, plotting, seeds, studies
 from apical.margins import SURROGATES, least_errors, minimised, zero_one
 
 EACH, OUTLIERS = 100, 20
@@ -117,17 +117,11 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
+@cli_study.study(EXHIBIT, files="errors.csv and surrogates.png")
 @click.option("--distances", default="2,4,8,16,32,64,128", show_default=True,
               help="How far outliers lie [std].")  # fmt: skip
 @click.option("--seed", "numbers", default="0,1,2,3,4", show_default=True, help="Seeds, as 0,1,2.")
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Bartlett_2006_surrogates",
-              show_default=True, help="Folder for errors.csv and surrogates.png.")  # fmt: skip
-def main(distances: str, numbers: str, quickly: bool, out: Path) -> None:
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
+def main(distances: str, numbers: str, out: Path) -> None:
     seeds_, out = studies.numbers(numbers), studies.folder(out)
     rows = [row for s in seeds_ for d in studies.sizes(distances) for row in errors(d, s)]
     for distance in studies.sizes(distances):

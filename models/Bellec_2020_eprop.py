@@ -44,6 +44,7 @@ from apical import (
     Normal,
     Stimulus,
     Zero,
+    cli_study,
     feedback,
     gallery,
     plotting,
@@ -175,10 +176,7 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
-@click.option(
-    "--quick", "quickly", is_flag=True, help="Check the claim in seconds, on a small task."
-)
+@cli_study.study(EXHIBIT, files="accuracy.csv and accuracy.png", on="a small task")
 @click.option("--task", "chosen", type=click.Choice(list(FRAME)), multiple=True,
               default=list(FRAME), show_default=True, help="May be given twice.")  # fmt: skip
 @click.option("--seed", "numbers", default="0,1,2", show_default=True, help="Seeds.")
@@ -188,15 +186,10 @@ EXHIBIT = gallery.Exhibit(
 @click.option("--hidden", type=click.IntRange(2), default=100, show_default=True)
 @click.option("--dt", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True,
               help="Time step [ms].")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Bellec_2020_eprop",
-              show_default=True, help="Folder for accuracy.csv and accuracy.png.")  # fmt: skip
 def main(
-    quickly: bool, chosen: Sequence[str], numbers: str, epochs: int, trials: int, hidden: int,
+    chosen: Sequence[str], numbers: str, epochs: int, trials: int, hidden: int,
     dt: float, out: Path,
 ) -> None:  # fmt: skip
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
     rows: list[dict[str, Any]] = []
     for task in chosen:
         for seed in studies.numbers(numbers):

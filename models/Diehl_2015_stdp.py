@@ -36,6 +36,7 @@ from apical import (
     Simulator,
     Stimulus,
     Uniform,
+    cli_study,
     datasets,
     gallery,
     plotting,
@@ -121,21 +122,13 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
+@cli_study.study(EXHIBIT, files="accuracy.csv and fields.png", on="bars")
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--neurons", type=click.IntRange(2), default=100, show_default=True)
 @click.option("--epochs", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--seed", "numbers", default="0", show_default=True, help="Seeds, as 0,1,2.")
 @click.option("--held-out", is_flag=True, help="Judge on the last 10,000 training samples instead.")
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds, on bars.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Diehl_2015_stdp",
-              show_default=True, help="Folder for accuracy.csv and fields.png.")  # fmt: skip
-def main(
-    dataset: str, neurons: int, epochs: int, numbers: str, held_out: bool, quickly: bool, out: Path
-) -> None:
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
+def main(dataset: str, neurons: int, epochs: int, numbers: str, held_out: bool, out: Path) -> None:
     data, out, rows = datasets.load(dataset), studies.folder(out), list[dict[str, Any]]()
     data = data.held_out(10_000) if held_out else data
     for seed in studies.numbers(numbers):

@@ -32,6 +32,7 @@ from apical import (
     RateError,
     Stimulus,
     check,
+    cli_study,
     datasets,
     dynamics,
     feedback,
@@ -121,22 +122,14 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
+@cli_study.study(EXHIBIT, files="errors.csv and errors.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--hidden", type=click.IntRange(1), default=500, show_default=True,
               help="Neurons in each hidden population.")  # fmt: skip
 @click.option("--layers", default="1,2", show_default=True, help="Numbers of hidden populations.")
 @click.option("--epochs", type=click.IntRange(1), default=30, show_default=True)
 @click.option("--seed", "numbers", default="0", show_default=True, help="Seeds, as 0,1,2.")
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds, on digits.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Frenkel_2021_drtp",
-              show_default=True, help="Folder for errors.csv and errors.png.")  # fmt: skip
-def main(
-    dataset: str, hidden: int, layers: str, epochs: int, numbers: str, quickly: bool, out: Path
-) -> None:
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
+def main(dataset: str, hidden: int, layers: str, epochs: int, numbers: str, out: Path) -> None:
     data, seeds, out = datasets.load(dataset), studies.numbers(numbers), studies.folder(out)
     rows: list[dict[str, Any]] = []
     for depth in studies.numbers(layers):

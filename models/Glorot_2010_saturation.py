@@ -50,6 +50,7 @@ from apical import (
     Simulator,
     Stimulus,
     Zero,
+    cli_study,
     datasets,
     feedback,
     gallery,
@@ -220,19 +221,13 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds, on digits.")
+@cli_study.study(EXHIBIT, files="layers.csv and layers.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--size", type=click.IntRange(1), default=100, show_default=True,
               help="Neurons in each hidden population.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--seed", "numbers", default="0,1,2", show_default=True, help="Seeds, as 0,1,2.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Glorot_2010_saturation",
-              show_default=True, help="Folder for layers.csv and layers.png.")  # fmt: skip
-def main(quickly: bool, dataset: str, size: int, epochs: int, numbers: str, out: Path) -> None:
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
+def main(dataset: str, size: int, epochs: int, numbers: str, out: Path) -> None:
     data, chosen, out = datasets.load(dataset), studies.numbers(numbers), studies.folder(out)
     data, rows = data.split(len(data.train) // 6, np.random.default_rng(0)), []
     for case in (*LOGISTIC, *TANH, *RELU):

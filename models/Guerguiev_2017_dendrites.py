@@ -37,6 +37,7 @@ from apical import (
     RateError,
     Stimulus,
     check,
+    cli_study,
     datasets,
     feedback,
     gallery,
@@ -122,7 +123,7 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
+@cli_study.study(EXHIBIT, files="errors.csv and errors.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--hidden", type=click.IntRange(1), default=500, show_default=True,
               help="Neurons in the hidden population.")  # fmt: skip
@@ -130,15 +131,7 @@ EXHIBIT = gallery.Exhibit(
 @click.option("--seed", "numbers", default="0", show_default=True, help="Seeds, as 0,1,2.")
 @click.option("--validation", type=click.IntRange(0), default=0, show_default=True,
               help="Judge on so many of the last training samples, not the test part.")  # fmt: skip
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds, on digits.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Guerguiev_2017_dendrites",
-              show_default=True, help="Folder for errors.csv and errors.png.")  # fmt: skip
-def main(
-    dataset: str, hidden: int, epochs: int, numbers: str, validation: int, quickly: bool, out: Path
-) -> None:
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
+def main(dataset: str, hidden: int, epochs: int, numbers: str, validation: int, out: Path) -> None:
     data, out = datasets.load(dataset), studies.folder(out)
     data = data.held_out(validation) if validation else data
     rows: list[dict[str, Any]] = []

@@ -41,6 +41,7 @@ from apical import (
     RateError,
     Stimulus,
     Zero,
+    cli_study,
     datasets,
     feedback,
     gallery,
@@ -176,19 +177,13 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds, on digits.")
+@cli_study.study(EXHIBIT, files="errors.csv and errors.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--size", type=click.IntRange(1), default=100, show_default=True,
               help="Neurons in each hidden population.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), default=6, show_default=True)
 @click.option("--seed", "numbers", default="0,1,2", show_default=True, help="Seeds, as 0,1,2.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Ioffe_2015_batch_norm",
-              show_default=True, help="Folder for errors.csv and errors.png.")  # fmt: skip
-def main(quickly: bool, dataset: str, size: int, epochs: int, numbers: str, out: Path) -> None:
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
+def main(dataset: str, size: int, epochs: int, numbers: str, out: Path) -> None:
     data, seeds, out = datasets.load(dataset), studies.numbers(numbers), studies.folder(out)
     data, rows = whole_batches(data), list[dict[str, Any]]()
     for wiring, normed in product(WIRINGS, NAMES):

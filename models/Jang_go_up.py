@@ -47,6 +47,7 @@ from apical import (
     Simulator,
     Stimulus,
     Zero,
+    cli_study,
     datasets,
     dynamics,
     evaluate,
@@ -244,7 +245,7 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
+@cli_study.study(EXHIBIT, files="errors.csv and errors.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--sigmas", default="0,0.01,0.03,0.1", show_default=True, help="Sizes of the noise.")
 @click.option("--alphas", default="", help="Compare GO-UP as written down at these alphas instead.")
@@ -252,16 +253,9 @@ EXHIBIT = gallery.Exhibit(
               help="Neurons in each hidden population.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--seed", "numbers", default="0", show_default=True, help="Seeds, as 0,1,2.")
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds, on digits.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Jang_go_up",
-              show_default=True, help="Folder for errors.csv and errors.png.")  # fmt: skip
 def main(
-    dataset: str, sigmas: str, alphas: str, hidden: int, epochs: int, numbers: str, quickly: bool,
-    out: Path,
+    dataset: str, sigmas: str, alphas: str, hidden: int, epochs: int, numbers: str, out: Path,
 ) -> None:  # fmt: skip
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
     data, seeds, out = datasets.load(dataset), studies.numbers(numbers), studies.folder(out)
     if alphas:
         compare(data, studies.sizes(alphas), seeds, hidden, epochs, out)

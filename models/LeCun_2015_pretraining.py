@@ -35,6 +35,7 @@ from apical import (
     RateError,
     Stimulus,
     Zero,
+    cli_study,
     datasets,
     dynamics,
     evaluate,
@@ -159,8 +160,7 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds, on digits.")
+@cli_study.study(EXHIBIT, files="errors.csv and errors.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--hidden", default="400-400-400", show_default=True, help="Hidden populations.")
 @click.option("--wirings", default="bp,fa,dfa", show_default=True)
@@ -171,15 +171,10 @@ EXHIBIT = gallery.Exhibit(
 @click.option("--hidden-share", default=0.25, show_default=True, help="Share of pixels hidden.")
 @click.option("--validation", is_flag=True, help="Judge on the last 10,000 training samples.")
 @click.option("--seed", "numbers", default="0", show_default=True, help="Seeds, as 0,1,2.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs/LeCun_2015_pretraining",
-              show_default=True, help="Folder for errors.csv and errors.png.")  # fmt: skip
 def main(
-    quickly: bool, dataset: str, hidden: str, wirings: str, labels: str, epochs: int,
+    dataset: str, hidden: str, wirings: str, labels: str, epochs: int,
     rate: float, hidden_share: float, validation: bool, numbers: str, out: Path,
 ) -> None:  # fmt: skip
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
     chosen, counts, out = studies.numbers(numbers), studies.numbers(labels), studies.folder(out)
     data = datasets.load(dataset)
     known, held = data.train.part(slice(50_000)), data.train.part(slice(50_000, None))

@@ -35,6 +35,7 @@ from apical import (
     RateError,
     Stimulus,
     Zero,
+    cli_study,
     datasets,
     dynamics,
     feedback,
@@ -152,22 +153,14 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
+@cli_study.study(EXHIBIT, files="shares.csv and landscape_N.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--hidden", type=click.IntRange(1), default=30, show_default=True)
 @click.option("--epochs", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--grid", type=click.IntRange(2), default=31, show_default=True,
               help="Points along each side of a plane.")  # fmt: skip
 @click.option("--seed", "numbers", default="0", show_default=True, help="Seeds, as 0,1,2.")
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds, on digits.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Li_2018_landscape",
-              show_default=True, help="Folder for shares.csv and landscape_N.png.")  # fmt: skip
-def main(
-    dataset: str, hidden: int, epochs: int, grid: int, numbers: str, quickly: bool, out: Path
-) -> None:
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
+def main(dataset: str, hidden: int, epochs: int, grid: int, numbers: str, out: Path) -> None:
     data, out = datasets.load(dataset), studies.folder(out)
     rows = list[dict[str, Any]]()
     for seed in studies.numbers(numbers):

@@ -26,6 +26,7 @@ from apical import (
     RateError,
     Stimulus,
     Uniform,
+    cli_study,
     feedback,
     gallery,
     plotting,
@@ -111,18 +112,12 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds, on one seed.")
+@cli_study.study(EXHIBIT, files="angles.csv and angles.png", on="one seed")
 @click.option("--steps", type=click.IntRange(1), default=3000, show_default=True)
 @click.option("--every", type=click.IntRange(1), default=20, show_default=True,
               help="Steps between two measurements.")  # fmt: skip
 @click.option("--seed", "numbers", default="0,1,2,3,4", show_default=True, help="Seeds.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Lillicrap_2016_linear",
-              show_default=True, help="Folder for angles.csv and angles.png.")  # fmt: skip
-def main(quickly: bool, steps: int, every: int, numbers: str, out: Path) -> None:
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
+def main(steps: int, every: int, numbers: str, out: Path) -> None:
     chosen, out = studies.numbers(numbers), studies.folder(out)
     rows = [
         row

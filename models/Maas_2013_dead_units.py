@@ -39,6 +39,7 @@ from apical import (
     RateError,
     Stimulus,
     Zero,
+    cli_study,
     datasets,
     evaluate,
     feedback,
@@ -165,19 +166,13 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds, on digits.")
+@cli_study.study(EXHIBIT, files="units.csv and units.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--size", type=click.IntRange(1), default=100, show_default=True,
               help="Neurons in each hidden population.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--seed", "numbers", default="0,1,2", show_default=True, help="Seeds, as 0,1,2.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Maas_2013_dead_units",
-              show_default=True, help="Folder for units.csv and units.png.")  # fmt: skip
-def main(quickly: bool, dataset: str, size: int, epochs: int, numbers: str, out: Path) -> None:
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
+def main(dataset: str, size: int, epochs: int, numbers: str, out: Path) -> None:
     data, seeds, out = datasets.load(dataset), studies.numbers(numbers), studies.folder(out)
     data, rows = data.split(len(data.train) // 6, np.random.default_rng(0)), []
     for wiring, activation in product(ETAS, ACTIVATIONS):

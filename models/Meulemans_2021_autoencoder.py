@@ -30,6 +30,7 @@ from apical import (
     Simulator,
     Stimulus,
     Zero,
+    cli_study,
     datasets,
     dynamics,
     feedback,
@@ -113,23 +114,17 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds, on digits.")
+@cli_study.study(EXHIBIT, files="loss.csv and loss.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--hidden", default="256-32-256", show_default=True, help="Hidden populations.")
 @click.option("--wirings", default="bp,fa,dfa", show_default=True)
 @click.option("--epochs", type=click.IntRange(1), default=25, show_default=True)
 @click.option("--train-trials", type=click.IntRange(1), help="First N training samples only.")
 @click.option("--seed", "numbers", default="0", show_default=True, help="Seeds, as 0,1,2.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Meulemans_2021_autoencoder",
-              show_default=True, help="Folder for loss.csv and loss.png.")  # fmt: skip
 def main(
-    quickly: bool, dataset: str, hidden: str, wirings: str, epochs: int, train_trials: int | None,
+    dataset: str, hidden: str, wirings: str, epochs: int, train_trials: int | None,
     numbers: str, out: Path,
 ) -> None:  # fmt: skip
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
     chosen, out = studies.numbers(numbers), studies.folder(out)
     data, sizes = datasets.load(dataset), tuple(int(size) for size in hidden.split("-"))
     train, test = normalised(

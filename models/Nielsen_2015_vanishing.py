@@ -49,6 +49,7 @@ from apical import (
     Rate,
     RateError,
     Stimulus,
+    cli_study,
     datasets,
     feedback,
     gallery,
@@ -219,19 +220,13 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
+@cli_study.study(EXHIBIT, files="the table and figures", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--seeds", "n_seeds", type=click.IntRange(1), default=20, show_default=True,
               help="Number of seeds: 0, 1, ...")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(0), default=0, show_default=True,
               help="Also train for so many epochs, and tell accuracies; the book: 30.")  # fmt: skip
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds, on digits.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Nielsen_2015_vanishing",
-              show_default=True, help="Folder for the table and figures.")  # fmt: skip
-def main(dataset: str, n_seeds: int, epochs: int, quickly: bool, out: Path) -> None:
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
+def main(dataset: str, n_seeds: int, epochs: int, out: Path) -> None:
     data, seeds = datasets.load(dataset), list(range(n_seeds))
     rows = measure(Block(*data.train.block(slice(1000))), data.n_classes, seeds)
     studies.write_table(studies.folder(out) / "speeds.csv", rows)

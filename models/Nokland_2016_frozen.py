@@ -41,6 +41,7 @@ from apical import (
     Stimulus,
     Uniform,
     Zero,
+    cli_study,
     datasets,
     dynamics,
     feedback,
@@ -202,8 +203,7 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds, on digits.")
+@cli_study.study(EXHIBIT, files="errors.csv and errors.png", on="digits")
 @click.option("--case", "cases", type=click.Choice(list(CASES)), multiple=True,
               default=list(CASES), show_default=True,
               help="What to train; may be repeated.")  # fmt: skip
@@ -216,15 +216,10 @@ EXHIBIT = gallery.Exhibit(
 @click.option("--rate", type=float, default=1e-4, show_default=True, help="Learning rate.")
 @click.option("--epochs", type=click.IntRange(2), default=12, show_default=True)
 @click.option("--seed", "numbers", default="0", show_default=True, help="Seeds, as 0,1,2.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Nokland_2016_frozen",
-              show_default=True, help="Folder for errors.csv and errors.png.")  # fmt: skip
 def main(
-    quickly: bool, cases: tuple[str, ...], dataset: str, train_trials: int | None, hidden: int,
+    cases: tuple[str, ...], dataset: str, train_trials: int | None, hidden: int,
     frozen: int, rate: float, epochs: int, numbers: str, out: Path,
 ) -> None:  # fmt: skip
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
     if frozen >= epochs:
         raise click.UsageError(f"--frozen {frozen} must be less than --epochs {epochs}.")
     chosen, out = studies.numbers(numbers), studies.folder(out)

@@ -36,6 +36,7 @@ from apical import (
     RateError,
     Stimulus,
     Zero,
+    cli_study,
     datasets,
     dynamics,
     evaluate,
@@ -133,18 +134,14 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds, on digits.")
+@cli_study.study(EXHIBIT, files="errors.csv and errors.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--train-trials", type=click.IntRange(60), default=12_000, show_default=True,
               help="First N training samples; a sixth is held out.")  # fmt: skip
 @click.option("--layers", type=click.IntRange(1), default=15, show_default=True)
 @click.option("--epochs", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--seed", "numbers", default="0,1,2", show_default=True, help="Seeds, as 0,1,2.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Pascanu_2013_clipping",
-              show_default=True, help="Folder for errors.csv and errors.png.")  # fmt: skip
 def main(
-    quickly: bool,
     dataset: str,
     train_trials: int,
     layers: int,
@@ -152,9 +149,6 @@ def main(
     numbers: str,
     out: Path,
 ) -> None:
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
     data, seeds, out = datasets.load(dataset), studies.numbers(numbers), studies.folder(out)
     data = data.subset(train_trials)
     data, rows = data.split(len(data.train) // 6, np.random.default_rng(0)), []

@@ -24,7 +24,7 @@ from typing import Any
 import click
 import numpy as np
 
-from apical import gallery, plotting, seeds, studies, unrolled
+from apical import cli_study, gallery, plotting, seeds, studies, unrolled
 
 RADII = (0.8, 0.95, 1.0, 1.05, 1.2)
 N, STEPS, START = 50, 100, 20
@@ -126,15 +126,9 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds.")
+@cli_study.study(EXHIBIT, files="norms.csv and norms.png")
 @click.option("--seed", "numbers", default="0,1,2,3,4,5,6,7,8,9", show_default=True, help="Seeds.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Pascanu_2013_recurrent",
-              show_default=True, help="Folder for norms.csv and norms.png.")  # fmt: skip
-def main(quickly: bool, numbers: str, out: Path) -> None:
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
+def main(numbers: str, out: Path) -> None:
     chosen, out = studies.numbers(numbers), studies.folder(out)
     rows = measure(chosen)
     studies.write_table(out / "norms.csv", rows)

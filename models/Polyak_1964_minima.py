@@ -30,6 +30,7 @@ from apical import (
     Rate,
     RateError,
     Stimulus,
+    cli_study,
     dynamics,
     feedback,
     gallery,
@@ -142,18 +143,12 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
+@cli_study.study(EXHIBIT, files="minima.csv and minima.png")
 @click.option("--rates", default="0.01,0.03,0.1,0.3,1,2", show_default=True, help="Sizes of steps.")
 @click.option("--steps", type=click.IntRange(1), default=2000, show_default=True)
 @click.option("--neurons", type=click.IntRange(2), default=240, show_default=True,
               help="Starting points.")  # fmt: skip
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Polyak_1964_minima",
-              show_default=True, help="Folder for minima.csv and minima.png.")  # fmt: skip
-def main(rates: str, steps: int, neurons: int, quickly: bool, out: Path) -> None:
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
+def main(rates: str, steps: int, neurons: int, out: Path) -> None:
     out, rows = studies.folder(out), []
     for method in METHODS:
         for rate in studies.sizes(rates):

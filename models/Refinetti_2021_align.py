@@ -33,6 +33,7 @@ from apical import (
     RateError,
     Stimulus,
     Zero,
+    cli_study,
     datasets,
     evaluate,
     feedback,
@@ -132,8 +133,7 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds, on digits.")
+@cli_study.study(EXHIBIT, files="align.csv and align.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--train-trials", type=click.IntRange(1), default=2000, show_default=True)
 @click.option("--hidden", type=click.IntRange(1), default=100, show_default=True,
@@ -143,15 +143,10 @@ EXHIBIT = gallery.Exhibit(
 @click.option("--eta", type=float, default=0.1, show_default=True, help="Learning rate.")
 @click.option("--steps", type=click.IntRange(1), default=10_000, show_default=True)
 @click.option("--seed", "numbers", default="0,1,2", show_default=True, help="Seeds.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Refinetti_2021_align",
-              show_default=True, help="Folder for align.csv and align.png.")  # fmt: skip
 def main(
-    quickly: bool, dataset: str, train_trials: int, hidden: int, layers: int, eta: float,
+    dataset: str, train_trials: int, hidden: int, layers: int, eta: float,
     steps: int, numbers: str, out: Path,
 ) -> None:  # fmt: skip
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
     chosen, out = studies.numbers(numbers), studies.folder(out)
     data = datasets.load(dataset)
     data = data.subset(min(train_trials, len(data.train)))

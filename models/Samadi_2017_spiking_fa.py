@@ -41,6 +41,7 @@ from apical import (
     Normal,
     Stimulus,
     Zero,
+    cli_study,
     datasets,
     feedback,
     gallery,
@@ -131,21 +132,13 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
+@cli_study.study(EXHIBIT, files="accuracies.csv and accuracies.png")
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--hidden", type=click.IntRange(1), default=1000, show_default=True)
 @click.option("--epochs", type=click.IntRange(1), default=4, show_default=True)
 @click.option("--eta", type=float, default=1e-5, show_default=True, help="Rate of hidden synapses.")
 @click.option("--seed", "numbers", default="0", show_default=True, help="Seeds, as 0,1,2.")
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Samadi_2017_spiking_fa",
-              show_default=True, help="Folder for accuracies.csv and accuracies.png.")  # fmt: skip
-def main(
-    dataset: str, hidden: int, epochs: int, eta: float, numbers: str, quickly: bool, out: Path
-) -> None:
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
+def main(dataset: str, hidden: int, epochs: int, eta: float, numbers: str, out: Path) -> None:
     data, out, rows = datasets.load(dataset), studies.folder(out), list[dict[str, Any]]()
     for slope in SLOPES:
         for seed in studies.numbers(numbers):

@@ -40,6 +40,7 @@ from apical import (
     Simulator,
     Stimulus,
     Zero,
+    cli_study,
     datasets,
     dynamics,
     feedback,
@@ -160,19 +161,13 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds, on digits.")
+@cli_study.study(EXHIBIT, files="errors.csv and errors.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--trials", type=click.IntRange(BATCH), default=5000, show_default=True,
               help="Training samples.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), default=100, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Sutskever_2013_momentum",
-              show_default=True, help="Folder for errors.csv and errors.png.")  # fmt: skip
-def main(quickly: bool, dataset: str, trials: int, epochs: int, seed: int, out: Path) -> None:
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
+def main(dataset: str, trials: int, epochs: int, seed: int, out: Path) -> None:
     values = datasets.load(dataset).train.block(slice(trials))[0]
     out = studies.folder(out)
 

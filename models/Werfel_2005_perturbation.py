@@ -46,6 +46,7 @@ from apical import (
     Simulator,
     Stimulus,
     Zero,
+    cli_study,
     datasets,
     evaluate,
     feedback,
@@ -221,19 +222,13 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
+@cli_study.study(EXHIBIT, files="tables and figures")
 @click.option("--dataset", default="mnist", show_default=True, help="Of classifiers.")
 @click.option("--cost", "budget", type=click.IntRange(0), default=0, show_default=True,
               help="Trials to show each classifier; 0 for perceptrons instead.")  # fmt: skip
 @click.option("--hidden", type=click.IntRange(1), default=30, show_default=True)
 @click.option("--seeds", "n_seeds", type=click.IntRange(1), default=20, show_default=True)
-@click.option("--quick", "quickly", is_flag=True, help="Check the claim in seconds.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Werfel_2005_perturbation",
-              show_default=True, help="Folder for tables and figures.")  # fmt: skip
-def main(dataset: str, budget: int, hidden: int, n_seeds: int, quickly: bool, out: Path) -> None:
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
+def main(dataset: str, budget: int, hidden: int, n_seeds: int, out: Path) -> None:
     out = studies.folder(out)
     if not budget:
         found = followed(n_seeds, EFOLDS)

@@ -41,6 +41,7 @@ from apical import (
     Normal,
     Simulator,
     Stimulus,
+    cli_study,
     dynamics,
     feedback,
     gallery,
@@ -179,10 +180,7 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@click.command(help=(__doc__ or "").partition("\n")[0])
-@click.option(
-    "--quick", "quickly", is_flag=True, help="Check the claim in seconds, on a small task."
-)
+@cli_study.study(EXHIBIT, files="distance.csv and distance.png", on="a small task")
 @click.option("--seed", "numbers", default="3,4,5,6,7", show_default=True, help="Seeds.")
 @click.option("--trials", type=click.IntRange(AT_ONCE), default=1000, show_default=True)
 @click.option("--hidden", type=click.IntRange(1), default=16, show_default=True)
@@ -190,14 +188,9 @@ EXHIBIT = gallery.Exhibit(
               help="Spikes of the target, in 250 ms.")  # fmt: skip
 @click.option("--eta", type=click.FloatRange(0), default=3e-2, show_default=True,
               help="Largest change of a weight in a trial.")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), default="runs/Zenke_2018_superspike",
-              show_default=True, help="Folder for distance.csv and distance.png.")  # fmt: skip
 def main(
-    quickly: bool, numbers: str, trials: int, hidden: int, spikes: int, eta: float, out: Path
+    numbers: str, trials: int, hidden: int, spikes: int, eta: float, out: Path
 ) -> None:  # fmt: skip
-    if quickly:
-        click.echo(gallery.checked(EXHIBIT, out))
-        return
     rows: list[dict[str, Any]] = []
     for seed in studies.numbers(numbers):
         shown, target = pattern(seed, 100, 250, spikes)

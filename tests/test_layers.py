@@ -149,6 +149,7 @@ FLOORS: dict[str, float] = {
     "cli_hypotheses": 9.7,
     "cli_compare": 9.85,
     "cli_gallery": 9.85,
+    "cli_study": 9.85,
     "cli_sweep": 9.8,
     "cli": 10,
 }
@@ -166,6 +167,7 @@ KEPT_IN = {
         "cli_hypotheses",
         "cli_model",
         "cli_results",
+        "cli_study",
         "cli_sweep",
     ),
     "torch": ("devices.arrays.torch_library",),
