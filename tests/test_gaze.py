@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from rate_networks import rates
 
-from apical import Stimulus, models, simulate
+from apical import Stimulus, models, simulate, unsupervised
 from apical.datasets import Dataset
+from apical.devices.simulator import BlockResult
 from apical.errors import WiringError
 from apical.gaze import Gaze
 from apical.network import Network
@@ -95,3 +96,16 @@ def test_the_deep_model_looks_around_where_it_is_told(data: Dataset) -> None:
     build = models.load("spiking_deep").build
     assert build(data, seed=0, hidden="8-8").stimulus.gaze is None
     assert build(data, seed=0, hidden="8-8", reach=1).stimulus.gaze == Gaze(SHAPE, 1)
+
+
+def test_the_eye_moves_where_nobody_teaches_too(data: Dataset) -> None:
+    simulator, blocks = simulate(watching(Gaze(SHAPE)), "array"), []
+
+    def noticed(given):  # type: ignore[no-untyped-def]
+        blocks.append(given.values)
+        return BlockResult({})
+
+    simulator.run = noticed  # type: ignore[method-assign]
+    unsupervised.learn(simulator, data.train, block=7, progress=False)
+    taught = np.concatenate(list(shown(watching(Gaze(SHAPE)), data, 20)))
+    np.testing.assert_array_equal(np.concatenate(blocks), taught)

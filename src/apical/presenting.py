@@ -78,6 +78,23 @@ def shown(simulator: Simulator, samples: Samples, index: int) -> Iterator[BlockR
 _SHOWN_AT_ONCE = 5000
 
 
+def presented(
+    network: Network, samples: Samples, epochs: int, epoch: int, part: slice
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the stimuli of a part of an epoch, as they are seen, and their labels.
+
+    Parameters
+    ----------
+    network, samples, epochs, epoch
+        As in `order`.
+    part
+        Which trials of the epoch, from the first of them on.
+    """
+    drawn = order(network, samples, epochs, epoch)
+    values, labels = samples.block(drawn[part])
+    return seen(network, values, len(drawn), epoch, part.start), labels
+
+
 def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.ndarray]:
     """Let a network learn from a block; interventions and noise phases come between two trials.
 

@@ -15,7 +15,7 @@ from apical.datasets import Dataset, Samples
 from apical.devices.simulator import Block, Simulator
 from apical.encoding import decisions
 from apical.errors import RunError, WiringError
-from apical.presenting import learned, order, seen, shown
+from apical.presenting import learned, presented, shown
 from apical.progress import TrainingProgress
 
 LARGEST_WEIGHT = 1e3
@@ -177,13 +177,9 @@ def steps(
     total = plan.epochs * len(data.train)
     per_epoch = -(-len(data.train) // size)
     while position.epoch < plan.epochs:
-        samples = order(simulator.network, data.train, plan.epochs, position.epoch)
-        chosen = samples[position.block * size : (position.block + 1) * size]
-        done = position.trial + np.arange(len(chosen))
-        values, labels = data.train.block(chosen)
-        values = seen(
-            simulator.network, values, len(samples), position.epoch, position.block * size
-        )
+        part = slice(position.block * size, (position.block + 1) * size)
+        values, labels = presented(simulator.network, data.train, plan.epochs, position.epoch, part)
+        done = position.trial + np.arange(len(values))
         factor = 1 - (1 - plan.final_rate) * done / total
         number = position.epoch * per_epoch + position.block
         ends = position.block + 1 == per_epoch
@@ -191,7 +187,7 @@ def steps(
         counts = learned(simulator, Block(values, labels, factor, number), position.trial)
         _check_weights(simulator, position)
         metrics = _rates(simulator, counts)
-        position = Position(position.epoch, position.block + 1, position.trial + len(chosen))
+        position = Position(position.epoch, position.block + 1, position.trial + len(values))
         if ends:
             position = Position(position.epoch + 1, 0, position.trial)
             metrics |= _test(simulator, data, position.epoch)

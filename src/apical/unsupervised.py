@@ -12,7 +12,7 @@ import numpy as np
 from apical.datasets import Samples
 from apical.devices.simulator import Block, Simulator
 from apical.errors import DataError
-from apical.presenting import learned, order, shown
+from apical.presenting import learned, presented, shown
 from apical.progress import TrainingProgress
 
 NOBODY = -1
@@ -128,9 +128,9 @@ def learn(
     n, per_epoch = len(samples), -(-len(samples) // block)
     with TrainingProgress(epochs * n, shown=progress) as bar:
         for epoch in range(epochs):
-            drawn = order(simulator.network, samples, epochs, epoch)
             for k in range(per_epoch):
-                values, _ = samples.block(drawn[k * block : (k + 1) * block])
+                part = slice(k * block, (k + 1) * block)
+                values, _ = presented(simulator.network, samples, epochs, epoch, part)
                 done = epoch * n + k * block
                 index = epoch * per_epoch + k
                 learned(simulator, Block(values, None, np.ones(()), index), done)
