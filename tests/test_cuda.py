@@ -23,14 +23,14 @@ from test_doctor import H100, NVCC_13, has, make_toolkit, tool, tools
 
 from apical import LIF, Block, Network, Stimulus, feedback, rules, simulate
 from apical.cli import commands
-from apical.devices import diagnosis, surroundings
+from apical.devices import lacks, surroundings
 from apical.devices.brian import cuda_compiling
 from apical.devices.brian.cuda import CudaSimulator, in_order
 from apical.devices.brian.cuda_compiling import MANIFEST, Target
 from apical.encoding import Regular
 from apical.errors import ApicalError, DeviceError, WiringError
 
-LACKS = [lack.what for lack in diagnosis.lacks_of_brian2cuda()]
+LACKS = [lack.what for lack in lacks.lacks_of_brian2cuda()]
 needs_brian2cuda = pytest.mark.skipif(bool(LACKS), reason="; ".join(LACKS))
 NVCC = f"case $1 in --list-gpu-code) echo sm_75; echo sm_90;; *) {NVCC_13};; esac"
 

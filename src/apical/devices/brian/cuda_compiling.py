@@ -13,7 +13,7 @@ from pathlib import Path
 
 from apical import compilers
 from apical.devices.brian.compiling import as_one, call_all, fingerprint, kept
-from apical.devices.diagnosis import lacks_of_brian2cuda, lacks_of_toolkit
+from apical.devices.lacks import lacks_of_brian2cuda, lacks_of_toolkit
 from apical.devices.surroundings import (
     Toolkit,
     ask,

@@ -1,0 +1,201 @@
+"""What keeps a device from being used on a machine, and the commands that bring what is lacking.
+
+What the back ends demand was read in the metadata of Brian2CUDA 1.0b1 and Brian2GeNN 1.7.0 (that
+with Brian2 2.5 numpy must be older than 2, and setuptools than 81, shows when they are imported).
+"""
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from apical import compilers
+from apical.devices.surroundings import Answer, Gpu, Toolkit, ask, has_nvcc, installed, numbers
+from apical.folders import cache_folder
+
+OLDEST, BEYOND = (2, 5, 4), (2, 12)
+"""Versions of Brian2 that this package runs on; pyproject.toml says the same."""
+
+CUDA_ENVIRONMENT = "python3.12 -m venv cuda && cuda/bin/pip install 'apical[cuda]'"
+GENN_ENVIRONMENT = "python3.11 -m venv genn && genn/bin/pip install 'apical[genn]'"
+GENN_SOURCE = (
+    "git clone --branch 4.9.0 https://github.com/genn-team/genn && export GENN_PATH=$PWD/genn"
+)
+
+
+@dataclass(frozen=True)
+class Lack:
+    """Something that a device needs and does not have.
+
+    Parameters
+    ----------
+    what
+        What it is, in a few words.
+    remedy
+        The command that brings it; empty where there is none.
+    """
+
+    what: str
+    remedy: str = ""
+
+
+def lacks_of_torch() -> Iterator[Lack]:
+    """Yield what keeps PyTorch from being imported, or from being what we know."""
+    if installed("torch") is None:
+        yield Lack("PyTorch is not installed", "pip install 'apical[torch]'")
+
+
+def lacks_of_torch_cuda(cards: tuple[Gpu, ...], problem: str) -> Iterator[Lack]:
+    """Yield what keeps PyTorch from using a graphics card."""
+    if (installed("torch") or "").endswith("+cpu"):
+        yield Lack(f"PyTorch {installed('torch')} was built without CUDA",
+                   "pip install --force-reinstall torch --index-url "
+                   "https://download.pytorch.org/whl/cu126")  # fmt: skip
+    yield from lacks_of_card(cards, problem)
+
+
+def lacks_of_card(cards: tuple[Gpu, ...], problem: str) -> Iterator[Lack]:
+    """Yield that there is no graphics card, if there is none."""
+    if not cards:
+        yield Lack(
+            f"no NVIDIA GPU: {problem}",
+            "NVIDIA's driver (nvidia.com/drivers), on a machine that has such a card",
+        )
+
+
+def lacks_of_brian2() -> Iterator[Lack]:
+    """Yield what keeps Brian2 from being imported, or from being what we know."""
+    version, numpy = installed("brian2"), installed("numpy") or ""
+    if version is None:
+        yield Lack("Brian2 is not installed", "pip install 'brian2>=2.9,<2.12'")
+    elif not OLDEST <= numbers(version) < BEYOND:
+        yield Lack(f"apical wants Brian2 2.5.4 to 2.11, got {version}",
+                   "pip install 'brian2>=2.9,<2.12'")  # fmt: skip
+    else:
+        latest = ("2",) if numbers(version) < (2, 6) else ("2.4",) * (numbers(version) < (2, 10))
+        for limit in latest:
+            if numbers(numpy) >= numbers(limit):
+                yield Lack(f"Brian2 {version} wants numpy before {limit}, got {numpy}",
+                           f"pip install 'numpy<{limit}'")  # fmt: skip
+
+
+def lacks_of_running_again() -> Iterator[Lack]:
+    """Yield that Brian2 runs no program twice, if it does not."""
+    version = installed("brian2") or ""
+    if OLDEST <= numbers(version) < (2, 6):
+        yield Lack(f"Brian2 2.6 was the first to run a program again, got {version}",
+                   "pip install 'brian2>=2.9,<2.12'")  # fmt: skip
+
+
+def lacks_of_cython() -> Iterator[Lack]:
+    """Yield what keeps Cython from compiling."""
+    if installed("cython") is None:
+        yield Lack("Cython is not installed", "pip install 'cython>=3'")
+    if installed("setuptools") is None:
+        yield Lack("setuptools, with which Cython compiles, is not installed",
+                   "pip install setuptools")  # fmt: skip
+
+
+def ask_compiler() -> Answer:
+    """Return what the C++ compiler says of itself."""
+    path = compilers.found()
+    if path is None:
+        return Answer("", f"the C++ compiler {compilers.name()!r} is not on the PATH")
+    return ask([path, "--version"])
+
+
+def lacks_of_compiler(cxx: Answer) -> Iterator[Lack]:
+    """Yield that the C++ compiler does not answer, if it does not."""
+    if cxx.problem:
+        yield Lack(cxx.problem, "unset CXX" if "CXX" in os.environ else "apt install g++")
+
+
+def lacks_of_make() -> Iterator[Lack]:
+    """Yield that make does not answer, if it does not."""
+    path = shutil.which("make")
+    if problem := ask([path, "--version"]).problem if path else "make is not on the PATH":
+        yield Lack(problem, "apt install make")
+
+
+def lacks_of_cache() -> Iterator[Lack]:
+    """Yield that compiled programs cannot be kept, if they cannot."""
+    folder = cache_folder()
+    there = next(f for f in (folder, *folder.absolute().parents) if os.path.exists(f))
+    if not (os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)):
+        yield Lack(f"compiled programs are kept in {folder}, which cannot be written",
+                   "export APICAL_CACHE_DIR=FOLDER")  # fmt: skip
+
+
+def lacks_of_brian2cuda() -> Iterator[Lack]:
+    """Yield what keeps Brian2CUDA from being imported, or from being what we know."""
+    version, brian = installed("brian2cuda"), installed("brian2")
+    old = numbers(platform.python_version()) < (3, 12)
+    if old:
+        yield Lack("Brian2CUDA 1.0b1 wants Brian2 2.10.1, which wants Python 3.12 or newer, got "
+                   f"Python {platform.python_version()}", CUDA_ENVIRONMENT)  # fmt: skip
+    elif brian != "2.10.1":
+        yield Lack(f"Brian2CUDA 1.0b1 wants Brian2 2.10.1, got {brian or 'none'}", CUDA_ENVIRONMENT)
+    if version is None:
+        yield Lack("Brian2CUDA is not installed", "" if old
+                   else "pip install brian2cuda==1.0b1")  # fmt: skip
+    elif version != "1.0b1":
+        yield Lack(f"Brian2CUDA 1.0b1 is wanted, got {version}", CUDA_ENVIRONMENT)
+
+
+def lacks_of_toolkit(kit: Toolkit | None) -> Iterator[Lack]:
+    """Yield what keeps a CUDA toolkit from compiling what Brian2CUDA writes."""
+    given = os.environ.get("CUDA_PATH", "")
+    if given and not has_nvcc(given):
+        yield Lack(f"CUDA_PATH leads to {given}, where there is no bin/nvcc", "unset CUDA_PATH")
+    if kit is None:
+        yield Lack("no CUDA toolkit: nvcc is neither in CUDA_PATH, nor on the PATH, nor in "
+                   "/usr/local/cuda", "conda install -c nvidia cuda-toolkit")  # fmt: skip
+        return
+    if kit.problem:
+        yield Lack(f"{kit.nvcc} is broken: {kit.problem}", "export CUDA_PATH=FOLDER_OF_A_TOOLKIT")
+        return
+    missing = [name for name, path in (("curand.h", kit.header), ("libcurand.so", kit.library))
+               if path is None]  # fmt: skip
+    if missing:
+        # the wheel of this version has the header and the library of CUDA 13.0
+        remedy = f"apt install libcurand-dev-{kit.version.replace('.', '-')}"
+        if kit.version == "13.0":
+            remedy = "pip install nvidia-curand==10.4.0.35"
+        yield Lack(f"CUDA {kit.version} came without {' and '.join(missing)}", remedy)
+
+
+def lacks_of_brian2genn() -> Iterator[Lack]:
+    """Yield what keeps Brian2GeNN from being imported, or from being what we know."""
+    version, brian = installed("brian2genn"), installed("brian2") or "none"
+    numpy, tools = installed("numpy") or "none", installed("setuptools") or "none"
+    wanted = []
+    if brian != "2.5.4":
+        wanted.append(f"Brian2 2.5.4 (got {brian})")
+    if numbers(numpy)[:1] != (1,):
+        wanted.append(f"numpy before 2 (got {numpy})")
+    if not (0,) < numbers(tools) < (81,):
+        wanted.append(f"setuptools before 81 (got {tools})")
+    if wanted:
+        yield Lack(f"Brian2GeNN 1.7.0 wants {' and '.join(wanted)}", GENN_ENVIRONMENT)
+    if version is None:
+        yield Lack("Brian2GeNN is not installed",
+                   "" if wanted else "pip install brian2genn==1.7.0")  # fmt: skip
+    elif version != "1.7.0":
+        yield Lack(f"Brian2GeNN 1.7.0 is wanted, got {version}", GENN_ENVIRONMENT)
+
+
+def source_of_genn() -> tuple[Path, str, str]:
+    """Return where GeNN's source is, its version, and what is wrong with it."""
+    given, build = os.environ.get("GENN_PATH", ""), shutil.which("genn-buildmodel.sh")
+    folder = Path(given or os.path.dirname(os.path.dirname(build or ""))).absolute()
+    if not given and not build:
+        return folder, "", "the source of GeNN 4 is wanted, and GENN_PATH is not set"
+    try:
+        version = (folder / "version.txt").read_text(errors="replace").strip()
+    except OSError:
+        return folder, "", f"{folder} is not the source of GeNN: it has no version.txt"
+    if numbers(version)[:1] != (4,):
+        return folder, "", f"Brian2GeNN 1.7.0 wants GeNN 4, {folder} is GeNN {version[:20]}"
+    return folder, version, ""
