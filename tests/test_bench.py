@@ -15,7 +15,8 @@ from apical import Block, bench, bench_worker, datasets, models, simulate
 from apical.bench import NAMES, Row, apart, cases, chosen, measure_all, no_gpu
 from apical.bench_worker import SHARED, Case, measure
 from apical.cli import commands
-from apical.devices.diagnosis import NOT_YET, Diagnosis, Examination, Lack, examine
+from apical.devices.diagnosis import Diagnosis, Examination, examine
+from apical.devices.lacks import Lack
 from apical.devices.surroundings import Answer, Gpu
 from apical.errors import DataError, DeviceError, RunError
 
@@ -35,7 +36,7 @@ def machine(lacks: Mapping[str, str] = {}, gpus: tuple[Gpu, ...] = ()) -> Examin
 
 BARE = {
     "array:torch": "PyTorch is not installed", "array:torch:cuda": "no GPU",
-    "cuda_standalone": "no Brian2CUDA", "genn": NOT_YET,
+    "cuda_standalone": "no Brian2CUDA", "genn": "no Brian2GeNN",
 }  # fmt: skip
 
 
@@ -59,13 +60,13 @@ def test_what_can_be_used_is_measured_and_the_rest_is_said() -> None:
     ],
 )
 def test_devices_by_name(asked: list[str], names: list[str]) -> None:
-    assert chosen(machine({"genn": NOT_YET}), asked) == (names, {})
+    assert chosen(machine({"genn": "no Brian2GeNN"}), asked) == (names, {})
 
 
 def test_devices_that_cannot_be_measured() -> None:
     with pytest.raises(DeviceError, match=r"no device 'warp' to measure; there are array:numpy, "):
         chosen(machine(), ["warp"])
-    with pytest.raises(DeviceError, match=f"can be used here: genn: {NOT_YET}"):
+    with pytest.raises(DeviceError, match="can be used here: genn: no Brian2GeNN"):
         chosen(machine(BARE), ["genn"])
 
 

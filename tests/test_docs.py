@@ -136,8 +136,9 @@ def test_links_in_documents_lead_somewhere(page: Path) -> None:
 def test_examples_in_docstrings(name: str) -> None:
     if name.endswith("torch_library"):
         pytest.importorskip("torch")  # an optional extra
-    if name.endswith("cuda_device"):
-        pytest.importorskip("brian2cuda")  # another
+    for device, package in (("cuda_device", "brian2cuda"), ("genn_device", "brian2genn")):
+        if name.endswith(device):
+            pytest.importorskip(package)  # another
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 

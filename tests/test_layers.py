@@ -92,8 +92,13 @@ FLOORS: dict[str, float] = {
     "devices.brian.cuda_compiling": 7.15,
     "devices.brian.cuda_device": 7.2,
     "devices.brian.cuda": 7.55,
+    "devices.brian.genn_compiling": 7.15,
+    "devices.brian.genn_device": 7.35,
+    "devices.brian.genn": 7.55,
+    "devices.genn_limits": 7.0,
     "devices": 7.6,
     "devices.surroundings": 7.0,
+    "devices.lacks": 7.05,
     "devices.diagnosis": 7.1,
     "devices.trying": 7.7,
     "alignment": 7.8,
@@ -159,6 +164,7 @@ OWN_FLOOR_EACH = ("devices",)
 KEPT_IN = {
     "brian2": ("devices.brian",),
     "brian2cuda": ("devices.brian",),
+    "brian2genn": ("devices.brian",),
     "matplotlib": ("plotting",),
     "click": (
         "cli",

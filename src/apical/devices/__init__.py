@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from apical.devices.genn_limits import check_genn
 from apical.devices.simulator import Block as Block
 from apical.devices.simulator import BlockResult as BlockResult
 from apical.devices.simulator import Simulator as Simulator
@@ -13,7 +14,7 @@ from apical.errors import DeviceError, WiringError
 from apical.network import Network
 from apical.plausibility import check
 
-DEVICES = ("cpp_standalone", "runtime", "array", "cuda_standalone")
+DEVICES = ("cpp_standalone", "runtime", "array", "cuda_standalone", "genn")
 
 
 def simulate(
@@ -46,6 +47,8 @@ def simulate(
         ``"runtime"``: in this process, without a compiler; for notebooks and looking inside.
         ``"array"``: rate networks, settled, a batch of trials at a time; no Brian2.
         ``"cuda_standalone"``: as ``"cpp_standalone"``, on an NVIDIA GPU, through Brian2CUDA.
+        ``"genn"``: spiking networks that learn at the ends of trials, on the CPU back end of GeNN,
+        through Brian2GeNN.
     dt
         Time step [ms]; on device ``array`` there is no time.
     dtype
@@ -107,7 +110,7 @@ def simulate(
         check(network, transport=True)
         return ArraySimulator(network, load_library(library, dtype), batch, record, traces)
     check(network)
-    _check_noise(network, device)
+    _check_brian(network, device)
     from apical.devices.brian.build import Options
 
     options = Options(dt, capacity, tuple(record), dense and device != "runtime", tuple(traces))
@@ -131,6 +134,10 @@ def _compiled(
         from apical.devices.brian.standalone import StandaloneSimulator
 
         return StandaloneSimulator(*how)
+    if device == "genn":
+        from apical.devices.brian.genn import GennSimulator
+
+        return GennSimulator(*how)
     from apical.devices.brian.cuda import CudaSimulator, Target
 
     folder = None if programs is None else Path(programs)
@@ -150,16 +157,16 @@ def check_simulation(
 
         check_network(network)
     else:
-        _check_noise(network, device)
+        _check_brian(network, device)
 
 
 _OPTIONS: dict[str, tuple[str, ...]] = {
-    "dt": ("cpp_standalone", "runtime", "cuda_standalone"),
+    "dt": ("cpp_standalone", "runtime", "cuda_standalone", "genn"),
     "codegen": ("runtime",),
-    "capacity": ("cpp_standalone", "runtime", "cuda_standalone"),
+    "capacity": ("cpp_standalone", "runtime", "cuda_standalone", "genn"),
     "dense": ("cpp_standalone",),
     "profile": ("cpp_standalone", "cuda_standalone"),
-    "jobs": ("cpp_standalone", "cuda_standalone"),
+    "jobs": ("cpp_standalone", "cuda_standalone", "genn"),
     "batch": ("array",),
     "library": ("array",),
     "capability": ("cuda_standalone",),
@@ -203,7 +210,10 @@ def _check_options(
             )
 
 
-def _check_noise(network: Network, device: str) -> None:
+def _check_brian(network: Network, device: str) -> None:
+    """Raise if a device of Brian2's cannot run a network."""
+    if device == "genn":
+        check_genn(network)
     if network.noise or network.noisy:
         who = ", ".join(repr(p.name) for p in network.noisy) or "populations"
         raise DeviceError(

@@ -11,14 +11,14 @@ import numpy as np
 
 from apical import rules
 from apical.devices import Block, simulate
-from apical.encoding import Graded
-from apical.error_neurons import RateError
+from apical.encoding import Graded, Regular
+from apical.error_neurons import Error, RateError
 from apical.errors import DeviceError, ending_in_one_line
 from apical.feedback import direct
 from apical.network import Network
-from apical.populations import Stimulus
+from apical.populations import LIF, Stimulus
 from apical.rates import Rate
-from apical.weights import FanIn
+from apical.weights import FanIn, Normal
 
 RATE = 0.5
 """Learning rate."""
@@ -62,10 +62,45 @@ def learn(device: str, **options: Any) -> None:
         )
 
 
+def spiking_network() -> Network:
+    """Return the smallest spiking network that learns: 2-2-1, one trial of 40 ms."""
+    net = Network(seed=0, trial=40.0)
+    x = net.add(Stimulus("stimulus", 2, Regular(200.0)))
+    h, y = net.add(LIF("hidden", 2, bias=1.2)), net.add(LIF("output", 1, bias=1.5, gain="1"))
+    for pre, post in ((x, h), (h, y)):
+        net.connect(pre, post, weights=Normal(0.5), rule=rules.three_factor(1e-2))
+    net.teach(direct(net.add(Error("error", 2)), net.forward))
+    return net
+
+
+def learn_by_spikes(device: str, **options: Any) -> None:
+    """Let the spiking network learn one trial on a device.
+
+    Parameters
+    ----------
+    device, options
+        As `apical.simulate` takes them.
+
+    Raises
+    ------
+    DeviceError
+        If the device cannot be had, or the weights are not those of Brian2 in this process.
+    """
+    block = Block(np.ones((1, 2)), np.zeros(1, dtype=int), np.ones(()))
+    one = simulate(spiking_network(), device, **options)
+    other = simulate(spiking_network(), "runtime")
+    for simulator in (one, other):
+        simulator.run(block)
+    found, wanted = (s.weights("hidden_to_output").ravel() for s in (one, other))
+    if not np.allclose(found, wanted, rtol=1e-4):
+        raise DeviceError(f"Device {device!r} ran, but learned {found} instead of {wanted}.")
+
+
 def main() -> None:
     """Try the device that the command line names; an error that is ours is one line."""
     with ending_in_one_line():
-        learn(sys.argv[1], **json.loads(sys.argv[2]))
+        trial = learn_by_spikes if sys.argv[1] == "genn" else learn
+        trial(sys.argv[1], **json.loads(sys.argv[2]))
 
 
 if __name__ == "__main__":

@@ -21,8 +21,7 @@ from apical.settling_time import check_settles
 DIMENSIONS = {"ms": "second", "Hz": "Hz", "1": "1", "integer": "integer"}
 SCALES = {"ms": 1e-3, "Hz": 1.0, "1": 1.0, "integer": 1}
 
-# Order of what happens before a time step, in Brian2's slot 'start'. Relays hear dendrites before
-# those that hold nothing are emptied.
+# Order of what happens before a time step, in Brian2's slot 'start'. Hearing precedes forgetting.
 LEARN, COUNT, BEGIN, FRAME, HEAR, STEP = range(6)
 
 # Rules that act within a trial do so when all spikes of the step were delivered; traces of synapses
@@ -31,6 +30,7 @@ LEARNING_SLOT, TRACE_SLOT = "after_synapses", "before_thresholds"
 
 TAUGHT = "taught"
 """Name of the event that feedback arrived at a neuron."""
+COUNTING = "counting"  # whether spikes count, where a program tells the neurons
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Options:
         Whether all-to-all projections are delivered by templates of our own (C++ only).
     traces
         Signals of recorded populations that are recorded in every time step.
+    links
+        Whether relays are linked to what they hear, and neurons tell time; else the program does.
     """
 
     dt: float
@@ -56,6 +58,7 @@ class Options:
     record: Collection[str] = ()
     dense: bool = False
     traces: Collection[str] = ()
+    links: bool = True
 
 
 @dataclass
@@ -97,11 +100,11 @@ class Built:
 
 
 class Builder:
-    """Makes the Brian2 objects of one network."""
+    """Makes the Brian2 objects of one network, with a clock of its own unless there is one."""
 
-    def __init__(self, network: Network, options: Options) -> None:
+    def __init__(self, network: Network, options: Options, step: b2.Clock | None = None) -> None:
         self.network, self.options = network, options
-        self.step = b2.Clock(dt=options.dt * b2.ms, name="step_clock")
+        self.step = step or b2.Clock(dt=options.dt * b2.ms, name="step_clock")
         self.trial = b2.Clock(dt=network.trial * b2.ms, name="trial_clock")
         self.frame, frames = self.trial, network.stimulus.frames
         if frames > 1:
@@ -134,7 +137,9 @@ class Builder:
         lines = [model.equations, *graded.equations(self.network, population), *axons.equations]
         sends = [p for p in self.network.projections if p.pre is population]
         lines += [line for line in map(plastic.of_sender, sends) if line]
-        lines += ["count : 1"] * counted + ["heard : 1 (linked)"] * isinstance(population, Relay)
+        told = [f"{COUNTING} : 1 (shared)"] * (not self.options.links)
+        lines += ["count : 1", *told] * counted
+        lines += relaying.hearing(self.network, population, links=self.options.links)
         if relays:
             lines.append(relaying.equations(population))
             parameters |= relaying.parameters(population)
@@ -172,10 +177,10 @@ class Builder:
             group.run_regularly(code, clock=self.trial, when="start", order=BEGIN)
         if model.at_frame:
             group.run_regularly(model.at_frame, clock=self.frame, when="start", order=FRAME)
-        order = STEP
-        if isinstance(population, Relay):
-            order = HEAR
-            group.heard = relaying.dendrites(self.built.objects[population.of.name], population)
+        order = HEAR if isinstance(population, Relay) else STEP
+        said = relaying.link(self.network, population, self.built.objects, self.options.links)
+        if said:
+            group.run_regularly(said, clock=self.step, when="start", order=FRAME)
         if model.at_step:
             group.run_regularly(model.at_step, clock=self.step, when="start", order=order)
         if self.axons[population.name].steps:
@@ -231,6 +236,8 @@ class Builder:
     def _after(self, onset: float) -> str:
         """Return what is 0 until the time `onset` [ms] of a trial, and 1 from then on."""
         steps, before = (round(x / self.options.dt) for x in (self.network.trial, onset))
+        if not self.options.links:
+            return COUNTING
         return f"int(t_in_timesteps % {steps} >= {before})" if before else "1"
 
     def _constants(self, owner: str, parameters: Mapping[str, tuple[float, str]]) -> None:

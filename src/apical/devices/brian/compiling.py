@@ -167,8 +167,8 @@ def call_all(project: Path, calls: Sequence[list[str]], link: list[str], jobs: i
         Number of compilers to run side by side.
     """
     with ThreadPoolExecutor(min(jobs, len(calls))) as pool:
-        list(pool.map(lambda call: _call(call, project), calls))
-    _call(link, project)
+        list(pool.map(lambda command: call(command, project), calls))
+    call(link, project)
     for leftover in project.glob("*.o"):
         leftover.unlink()
 
@@ -226,7 +226,7 @@ def call_apart(
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
-def _call(command: list[str], project: Path) -> None:
+def call(command: list[str], project: Path) -> None:
     """Run a compiler in the folder of a program; what it complains of is kept beside it."""
     done = call_apart(command, project)
     if done.returncode:

@@ -5,6 +5,7 @@ A `Relay` hears its dendrites through a linked variable. A forward projection th
 for each sign, each with a pathway of its own through the very same synapses.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import brian2 as b2
@@ -18,12 +19,41 @@ from apical.relays import Relay, what_came
 EVENTS = {"relay_up": "owed > 0.5", "relay_down": "owed < -0.5"}
 """When each kind of event happens; an event stands for 1."""
 
+SAID = "said_to_relay"
+"""What its dendrite heard, as a neuron keeps it where a relay is not linked to it."""
+
 _PATHWAYS = {"relay_up": "+=", "relay_down": "-="}
 
 
-def dendrites(group: Any, relay: Relay) -> Any:
-    """Return what a relay hears: the dendrite of each neuron of `group`, once for each half."""
-    return b2.linked_var(group, "delta", index=np.tile(np.arange(relay.of.size), 2))
+def link(
+    network: Network, population: Population, groups: Mapping[str, Any], links: bool
+) -> str:  # fmt: skip
+    """Let a relay hear the dendrite of each neuron, once for each half.
+
+    Returns
+    -------
+    str
+        Statements of each time step by which a population keeps what a relay then hears, where
+        the two are not linked.
+    """
+    if isinstance(population, Relay) and links:
+        index = np.tile(np.arange(population.of.size), 2)
+        groups[population.name].heard = b2.linked_var(
+            groups[population.of.name], "delta", index=index
+        )
+    return f"{SAID} = delta" if not links and is_heard(network, population) else ""
+
+
+def is_heard(network: Network, population: Population) -> bool:
+    """Say whether a relay hears the dendrites of a population."""
+    return any(isinstance(p, Relay) and p.of is population for p in network.populations)
+
+
+def hearing(network: Network, population: Population, *, links: bool) -> list[str]:
+    """Return the equations through which a relay hears, on either side."""
+    if isinstance(population, Relay):
+        return ["heard : 1" + " (linked)" * links]
+    return [f"{SAID} : 1"] * (not links and is_heard(network, population))
 
 
 def multiplexes(projection: Projection) -> bool:

@@ -64,15 +64,7 @@ class StandaloneSimulator(BrianSimulator):
         b2.set_device(self._device_name, build_on_run=False)
         self._names = Names()
         with self._names, self._settings():
-            self._built = build.Builder(network, options).build()
-            # double, whatever the rest: single precision cannot hold a long duration
-            self._control = b2.NeuronGroup(
-                1,
-                "duration : second (shared)\nseed : integer (shared)",
-                dtype={"duration": np.float64, "seed": np.int32},
-                clock=self._built.trial_clock,
-                name="control",
-            )
+            self._built = build.Builder(network, self.options, self._clock()).build()
         self._fixed = {
             name: np.ascontiguousarray(values, variables.view(self._built, name).variable.dtype)
             for name, values in variables.fixed(self._built).items()
@@ -103,6 +95,10 @@ class StandaloneSimulator(BrianSimulator):
     def _new_device(self) -> Any:
         """Return the Brian2 device that generates code."""
         return DenseDevice() if self.options.dense else CPPStandaloneDevice()
+
+    def _clock(self) -> b2.Clock | None:
+        """Return the clock of time steps; None for one of our own."""
+        return None
 
     def _settings(self) -> AbstractContextManager[None]:
         """Return the settings of Brian2 under which objects and code are made."""
@@ -175,9 +171,9 @@ class StandaloneSimulator(BrianSimulator):
         with self._names, self._settings():
             self._describe_runs()
             self._write(project)
-        for table in self._device.timed_arrays:
+        for table in filter(self._uses, self._tables):
             # Every block brings its own values; the zeros written here need not be read first.
-            os.truncate(project / "static_arrays" / f"{table.name}_values", 0)
+            os.truncate(project / "static_arrays" / f"{table}_table_values", 0)
         program, fresh = self._make(project)
         self.compile_seconds = time.perf_counter() - started if fresh else 0.0
         return program
@@ -185,6 +181,14 @@ class StandaloneSimulator(BrianSimulator):
     def _describe_runs(self) -> None:
         """Have Brian2 generate a program for a block of any length, and for the end of a block."""
         network, device = self._built.brian_network, self._device
+        # double, whatever the rest: single precision cannot hold a long duration
+        self._control = b2.NeuronGroup(
+            1,
+            "duration : second (shared)\nseed : integer (shared)",
+            dtype={"duration": np.float64, "seed": np.int32},
+            clock=self._built.trial_clock,
+            name="control",
+        )
         network.add(self._control)
         device.apply_run_args()
         for line in self._PREPARE:
@@ -203,60 +207,59 @@ class StandaloneSimulator(BrianSimulator):
         lines[:] = [line.replace(fixed, free) for line in lines]
         build.only_closing(self._built)
         network.run(self.options.dt * b2.ms, profile=self.profile)
-        # Brian2 would put the clocks to 0 first, where they are, in an order that varies, and then
-        # to the end of the longest block; they stay where they are.
-        device.main_queue[:] = [
-            (kind, args)
-            for kind, args in device.main_queue
-            if not (kind.startswith("set_by") and args[0].endswith(("_clock_timestep", "_clock_t")))
-        ]
+        leave_clocks(device)
         build.all_active(self._built)
 
     def _run(self, block: Block, part: int) -> BlockResult:
-        folder = self._scratch
-        n = len(block)
-        duration = n * self.network.trial * 1e-3
-        arguments = {
-            "control.duration": repr(duration),
-            "control.seed": str(seeds.simulator_seed(self.network.seed, block.index, part)),
-        } | {name: repr(value) for name, value in self._built.constants.items()}
+        folder, n = self._scratch, len(block)
         tables.fill(self._tables, self.network, block)
-        used = {f"{k}_table.values": v for k, v in self._tables.items() if self._uses(k)}
+        seed = seeds.simulator_seed(self.network.seed, block.index, part)
         try:
-            for name, values in (used | self._fixed | self._state).items():
-                file = folder / f"in.{name}"
-                # written over, since to empty it first would give its memory back
-                with file.open("r+b" if file.exists() else "wb") as stream:
-                    values.tofile(stream)
-                arguments[name] = str(file)
+            command = self._hand_over(folder, n, seed)
         except OSError as error:
             raise RunError(
                 f"The block could not be written to {folder}: {error.strerror}. Free some space, "
                 "or set TMPDIR to another disk, and resume."
             ) from None
-        self._call(folder, arguments)
+        self._call(folder, command)
         after = {
             name: self._read(folder, variables.view(self._built, name).variable, name)
             for name in self._shapes
         }
         result = self._result(folder, n)
-        variables.shift_spike_times(after, -duration)
+        variables.shift_spike_times(after, -self._lasts(n))
         self._state = after  # all of it, or nothing
         return result
 
-    def _uses(self, table: str) -> bool:
-        return any(known.name == f"{table}_table" for known in self._device.timed_arrays)
-
-    def _call(self, folder: Path, arguments: Mapping[str, str]) -> None:
+    def _hand_over(self, folder: Path, n_trials: int, seed: int) -> list[str]:
+        """Write what a block takes into a folder; return the command that runs it."""
+        arguments = {
+            "control.duration": repr(self._lasts(n_trials)),
+            "control.seed": str(seed),
+        } | {name: repr(value) for name, value in self._built.constants.items()}
+        used = {f"{k}_table.values": v for k, v in self._tables.items() if self._uses(k)}
+        for name, values in (used | self._fixed | self._state).items():
+            arguments[name] = str(write_over(folder / f"in.{name}", values))
         command = ["./main", "--results_dir", f"{folder}/"]
-        command += [f"{name}={value}" for name, value in arguments.items()]
+        return command + [f"{name}={value}" for name, value in arguments.items()]
+
+    def _lasts(self, n_trials: int) -> float:
+        """Return how long trials last for the program [s]."""
+        return n_trials * self.network.trial * 1e-3
+
+    def _uses(self, table: str) -> bool:
+        """Say whether the program reads one of the tables of a block."""
+        return f"{table}_table_values" in self._device.static_arrays
+
+    def _call(self, folder: Path, command: list[str]) -> None:
         complaint = self._start(command, folder)
         if complaint:
             raise RunError(
                 f"The compiled network stopped with {complaint}. Nothing of this block was kept."
             )
         self._device.results_dir, self._device.has_been_run = f"{folder}/", True
-        stale = set(arguments) | {f"{clock.name}.t" for clock in self._device.clocks}
+        stale = {*self._built.constants, *self._fixed, *self._state}
+        stale |= {f"{clock.name}.t" for clock in self._device.clocks}
         for variable in self._device.array_cache:
             if f"{getattr(variable.owner, 'name', '')}.{variable.name}" in stale:
                 self._device.array_cache[variable] = None
@@ -304,6 +307,26 @@ class StandaloneSimulator(BrianSimulator):
         for line in (folder / "profiling_info.txt").read_text().splitlines():
             name, seconds = line.split("\t")
             self.profile_seconds[name] = self.profile_seconds.get(name, 0.0) + float(seconds)
+
+
+def leave_clocks(device: Any) -> None:
+    """Leave the clocks of a program where they are.
+
+    Brian2 would put them to 0 first, where they are, in an order that varies, and then to the end
+    of the longest block.
+    """
+    device.main_queue[:] = [
+        (kind, args)
+        for kind, args in device.main_queue
+        if not (kind.startswith("set_by") and args[0].endswith(("clock_timestep", "clock_t")))
+    ]
+
+
+def write_over(file: Path, values: np.ndarray) -> Path:
+    """Write an array into a file; to empty one first would give its memory back."""
+    with file.open("r+b" if file.exists() else "wb") as stream:
+        values.tofile(stream)
+    return file
 
 
 def _cut_short(name: str, folder: Path) -> RunError:

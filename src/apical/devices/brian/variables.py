@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 from apical import seeds
-from apical.devices.brian import graded, plastic
+from apical.devices.brian import graded, plastic, relaying
 from apical.devices.brian.build import Built
 from apical.encoding import LogNormal
+from apical.relays import Relay
 
 
 def state_shapes(built: Built) -> dict[str, tuple[int, ...]]:
@@ -18,8 +19,11 @@ def state_shapes(built: Built) -> dict[str, tuple[int, ...]]:
         # sums are worked out anew in every step
         anew = set().union(*graded.arriving(built.network, population).values())
         for name, equation in group.equations.items():
-            fixed = equation.type == "subexpression" or {"constant", "linked"} & {*equation.flags}
-            if not fixed and name not in anew:
+            fixed = equation.type == "subexpression" or {"constant", "linked", "shared"} & {
+                *equation.flags
+            }
+            passed = name == relaying.SAID or (name == "heard" and isinstance(population, Relay))
+            if not fixed and not passed and name not in anew:
                 shapes[f"{population.name}.{name}"] = (population.size,)
         if population.model.refractory:
             shapes[f"{population.name}.lastspike"] = (population.size,)

@@ -1,0 +1,99 @@
+"""Compile a program around GeNN's model, with the source of GeNN that GENN_PATH leads to."""
+
+from pathlib import Path
+
+from filelock import FileLock
+
+from apical import compilers
+from apical.devices.brian.compiling import (
+    FLAGS,
+    as_one,
+    call,
+    call_all,
+    compiler,
+    fingerprint,
+    kept,
+)
+from apical.devices.lacks import GENN_SOURCE, lacks_of_brian2genn, source_of_genn
+from apical.errors import DeviceError
+from apical.folders import cache_folder
+
+MODEL = "magicnetwork_model"
+"""What Brian2GeNN calls every model."""
+
+
+def check_brian2genn() -> None:
+    """Raise if Brian2GeNN is not here, or not with the versions that it needs."""
+    for lack in lacks_of_brian2genn():
+        raise DeviceError(
+            f"Device 'genn' needs an environment of its own: {lack.what}."
+            + (f" Make one: {lack.remedy}" if lack.remedy else "")
+        )
+
+
+def check_source() -> Path:
+    """Return the folder of GeNN's source, which has all that is needed.
+
+    Raises
+    ------
+    DeviceError
+        If there is none, or not of version 4.
+    """
+    folder, _, problem = source_of_genn()
+    if problem:
+        raise DeviceError(f"Device 'genn' cannot compile: {problem}. {GENN_SOURCE}")
+    return folder
+
+
+def compile_genn(project: Path, source: Path, jobs: int) -> tuple[Path, bool]:
+    """Compile the program written to `project`, or find it among those compiled before.
+
+    Parameters
+    ----------
+    project
+        Folder made by `apical.devices.brian.compiling.scratch`, with generated code in it; it is
+        used up.
+    source
+        Folder of GeNN's source.
+    jobs
+        Number of compilers to run side by side.
+
+    Returns
+    -------
+    Path
+        Folder with the program ``main``.
+    bool
+        Whether it had to be compiled.
+
+    Raises
+    ------
+    DeviceError
+        If there is no compiler, or it or GeNN fails.
+    """
+    path = compiler()
+    version = (source / "version.txt").read_text().strip()
+    how = ("genn", version, compilers.target(path), *FLAGS)
+    known_by = f"genn-{fingerprint(project, how, ('*.cpp', '*.h'))}"
+    home = project.parent / known_by
+    return kept(project, home, lambda: _compile(project, source, path, jobs))
+
+
+def _compile(project: Path, source: Path, compiler_path: str, jobs: int) -> None:
+    include = f"{project}:{project / 'brianlib' / 'randomkit'}"
+    generate = [str(source / "bin" / "genn-buildmodel.sh"), "-c", "-i", include, f"{MODEL}.cpp"]
+    # GeNN builds its generator, with the model in it, in its own folder: one at a time.
+    with FileLock(cache_folder() / ".genn.lock"):
+        call(generate, project)
+    code, objects = project / f"{MODEL}_CODE", sorted(project.glob("code_objects/*_codeobject.cpp"))
+    (project / "all_code.cc").write_text(as_one(objects))
+    parts = ["all_code.cc", "main.cpp", "objects.cpp", "brianlib/randomkit/randomkit.cc"]
+    parts += [f"{MODEL}_CODE/{file.name}" for file in sorted(code.glob("*.cc"))]
+    include_flags = ["-I.", "-Ibrianlib/randomkit"]
+    calls = [
+        [compiler_path, "-c", *FLAGS, *include_flags, part, "-o", f"part_{k}.o"]
+        for k, part in enumerate(parts)
+    ]
+    link = [compiler_path, *(f"part_{k}.o" for k in range(len(parts))), "-o", "main"]
+    call_all(project, calls, link, jobs)
+    for leftover in project.glob("generator*"):
+        leftover.unlink()
