@@ -241,7 +241,7 @@ def test_signs_follow_forward_weights_on_arrays_alone(transform: Hypothesis) -> 
     fixed = signed.altered(projection=lambda p: replace(p, weights=Given(simulator.weights(p))))
     block = trials(5, (8, 3), seed=3)
     assert isinstance(simulator, ArraySimulator)
-    twin = ArraySimulator(fixed, simulator._library, 5, ())
+    twin = ArraySimulator(fixed, simulator.library, 5, ())
     expected, found = twin.updates(block), simulator.updates(block)
     for name, values in expected.items():
         np.testing.assert_allclose(found[name], values, atol=1e-14)

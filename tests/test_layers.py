@@ -73,6 +73,8 @@ FLOORS: dict[str, float] = {
     "devices.arrays.normalising": 7.15,
     "devices.arrays.settling": 7.2,
     "devices.arrays.holding": 7.25,
+    "devices.arrays.shortage": 7.2,
+    "devices.arrays.supplying": 7.1,
     "devices.arrays.engine": 7.3,
     "devices.brian": 7.0,
     "devices.brian.compiling": 7.1,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from apical.errors import DataError
 from apical.idx import read_idx
@@ -65,9 +65,55 @@ class Samples:
         scale = np.float32(self.scale)
         return np.divide(self.values[index], scale, dtype=np.float32), self.labels[index]
 
+    def rows(self, index: slice | NDArray[np.intp]) -> "Rows":
+        """Return stimuli as `block` does, but worked out where they are read."""
+        return Rows(self, np.arange(len(self))[index])
+
     def part(self, index: Part) -> "Samples":
         """Return some of the samples, by their numbers, or True for each that is wanted."""
         return Samples(self.values[index], self.labels[index], self.scale)
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Stimuli that are rows of samples: an array as far as its size, slices and content go.
+
+    A device that keeps the samples where it computes only has to be told which they are.
+
+    Parameters
+    ----------
+    samples
+        Whose rows.
+    index
+        Which, numbered from 0, shape (n,).
+    """
+
+    samples: Samples
+    index: NDArray[np.intp]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of the stimuli, (n, n_inputs)."""
+        return len(self.index), self.samples.values.shape[1]
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions: 2."""
+        return 2
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, part: slice) -> "Rows":
+        return Rows(self.samples, self.index[part])
+
+    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> NDArray[Any]:
+        values, _ = self.samples.block(self.index)
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+    def reshape(self, *shape: int) -> NDArray[np.float32]:
+        """Return the stimuli as an array of that shape."""
+        return np.asarray(self).reshape(*shape)
 
 
 @dataclass(frozen=True, eq=False)

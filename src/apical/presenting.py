@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from apical import seeds
-from apical.datasets import Samples
+from apical.datasets import Rows, Samples
 from apical.devices.simulator import Block, BlockResult, Simulator, left_as_it_was
 from apical.network import Network
 
@@ -34,7 +34,9 @@ def order(network: Network, samples: Samples, epochs: int, epoch: int) -> np.nda
     return np.concatenate(drawn)[epoch * len(samples) : (epoch + 1) * len(samples)]
 
 
-def seen(network: Network, values: np.ndarray, n_samples: int, epoch: int, done: int) -> np.ndarray:
+def seen(
+    network: Network, values: np.ndarray | Rows, n_samples: int, epoch: int, done: int
+) -> np.ndarray | Rows:
     """Return stimuli as an eye that moves sees them, shape (n_trials, n_inputs).
 
     Parameters
@@ -52,7 +54,7 @@ def seen(network: Network, values: np.ndarray, n_samples: int, epoch: int, done:
     if gaze is None:
         return values
     drawn = gaze.shifts(seeds.stream(network.seed, "gaze", index=epoch), n_samples)
-    return gaze.seen(values, drawn[done : done + len(values)])
+    return gaze.seen(np.asarray(values), drawn[done : done + len(values)])
 
 
 def shown(simulator: Simulator, samples: Samples, index: int) -> Iterator[BlockResult]:
@@ -71,28 +73,38 @@ def shown(simulator: Simulator, samples: Samples, index: int) -> Iterator[BlockR
     """
     with left_as_it_was(simulator):
         for start in range(0, len(samples), _SHOWN_AT_ONCE):
-            values, _ = samples.block(slice(start, start + _SHOWN_AT_ONCE))
+            values = stimuli(simulator, samples, slice(start, start + _SHOWN_AT_ONCE))
             yield simulator.run(Block(values, index=index - start))
 
 
 _SHOWN_AT_ONCE = 5000
 
 
+def stimuli(simulator: Simulator, samples: Samples, index: slice | np.ndarray) -> np.ndarray | Rows:
+    """Return some samples as stimuli: an array, or to a simulator that ``takes_rows``, which."""
+    if getattr(simulator, "takes_rows", False):
+        return samples.rows(index)
+    return samples.block(index)[0]
+
+
 def presented(
-    network: Network, samples: Samples, epochs: int, epoch: int, part: slice
-) -> tuple[np.ndarray, np.ndarray]:
+    simulator: Simulator, samples: Samples, epochs: int, epoch: int, part: slice
+) -> tuple[np.ndarray | Rows, np.ndarray]:
     """Return the stimuli of a part of an epoch, as they are seen, and their labels.
 
     Parameters
     ----------
-    network, samples, epochs, epoch
+    simulator
+        A network on a device; its seed draws the order.
+    samples, epochs, epoch
         As in `order`.
     part
         Which trials of the epoch, from the first of them on.
     """
+    network = simulator.network
     drawn = order(network, samples, epochs, epoch)
-    values, labels = samples.block(drawn[part])
-    return seen(network, values, len(drawn), epoch, part.start), labels
+    values = stimuli(simulator, samples, drawn[part])
+    return seen(network, values, len(drawn), epoch, part.start), samples.labels[drawn[part]]
 
 
 def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.ndarray]:

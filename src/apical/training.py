@@ -178,7 +178,7 @@ def steps(
     per_epoch = -(-len(data.train) // size)
     while position.epoch < plan.epochs:
         part = slice(position.block * size, (position.block + 1) * size)
-        values, labels = presented(simulator.network, data.train, plan.epochs, position.epoch, part)
+        values, labels = presented(simulator, data.train, plan.epochs, position.epoch, part)
         done = position.trial + np.arange(len(values))
         factor = 1 - (1 - plan.final_rate) * done / total
         number = position.epoch * per_epoch + position.block

@@ -130,7 +130,7 @@ def learn(
         for epoch in range(epochs):
             for k in range(per_epoch):
                 part = slice(k * block, (k + 1) * block)
-                values, _ = presented(simulator.network, samples, epochs, epoch, part)
+                values, _ = presented(simulator, samples, epochs, epoch, part)
                 done = epoch * n + k * block
                 index = epoch * per_epoch + k
                 learned(simulator, Block(values, None, np.ones(()), index), done)

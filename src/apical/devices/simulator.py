@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from apical.datasets import Rows
 from apical.error_neurons import Teachers
 from apical.errors import DataError, WiringError
 from apical.network import Network
@@ -22,7 +23,7 @@ class Block:
     ----------
     values
         Stimuli in [0, 1], shape (n_trials, n_inputs); where a trial shows several frames, theirs in
-        a row.
+        a row. To a simulator that ``takes_rows``, also `apical.datasets.Rows`.
     labels
         Classes that the error neurons are shown, shape (n_trials,); None shows none.
     learning
@@ -41,7 +42,7 @@ class Block:
         rules those that act at ``"noise"`` of this population learn; empty for none.
     """
 
-    values: np.ndarray
+    values: np.ndarray | Rows
     labels: np.ndarray | None = None
     learning: np.ndarray = field(default_factory=lambda: np.zeros(()))
     index: int = 0

@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 
 from apical import seeds
+from apical.devices.arrays import shortage
 from apical.devices.arrays.holding import Holder
 from apical.devices.arrays.learning import Learner, Learning, Pairs
-from apical.devices.arrays.library import Call, Library, Workspace
+from apical.devices.arrays.library import Call, Elsewhere, Library, Workspace
 from apical.devices.arrays.settling import Batch, Settling
+from apical.devices.arrays.supplying import Bring, Kept, Supply
 from apical.devices.simulator import Block, BlockResult, check_block, check_state
 from apical.error_neurons import RateError, RateTarget
 from apical.errors import DeviceError
 from apical.network import Network
-from apical.populations import Population, Stimulus
+from apical.populations import Stimulus
 from apical.projections import Projection, ReadBackwards
 from apical.rates import Bias, Rate
 from apical.rewards import Reward
@@ -32,13 +34,16 @@ class ArraySimulator:
 
     compile_seconds = 0.0
 
+    @shortage.said
     def __init__(
         self, network: Network, library: Library, batch: int, record: Collection[str],
         traces: Collection[str] = (),
     ) -> None:  # fmt: skip
+        self.network, self.batch, self.library = network, batch, library
         check_network(network)
-        self.network, self.batch, self._library = network, batch, library
-        self._record, self._encoder = {network.output.name, *record}, network.stimulus.encoder
+        self._record = {network.output.name, *record}
+        self._supply = Supply(library, network.stimulus.encoder)
+        self._recorded = [p for p in network.populations if p.name in self._record]
         self._traces = [
             (p, signal)
             for p in network.populations if p.name in record
@@ -77,6 +82,11 @@ class ArraySimulator:
             "Device 'array' has no Brian2 objects; use device='runtime' or 'cpp_standalone'."
         )
 
+    @property
+    def takes_rows(self) -> bool:
+        """Whether blocks had better say which rows of samples they show than bring a copy."""
+        return isinstance(self.library, Elsewhere)
+
     def _variables(self) -> dict[str, Any]:
         found = {f"{name}.w": w for name, w in self._weights.items()}
         for projection, state in self._dynamics.items():
@@ -89,14 +99,14 @@ class ArraySimulator:
     @property
     def state(self) -> dict[str, np.ndarray]:
         """Every variable that the next block depends on, weights included, by name; copies."""
-        return {name: self._library.back(array) for name, array in self._variables().items()}
+        return {name: self.library.back(array) for name, array in self._variables().items()}
 
     @state.setter
     def state(self, state: Mapping[str, np.ndarray]) -> None:
         variables = self._variables()
         check_state(state, {name: tuple(array.shape) for name, array in variables.items()})
         for name, values in state.items():
-            variables[name][...] = self._library.array(values)
+            variables[name][...] = self.library.array(values)
 
     def weights(self, projection: Projection | str) -> np.ndarray:
         """Return W of a projection, shape (n_pre, n_post) [dimensionless]."""
@@ -105,12 +115,13 @@ class ArraySimulator:
         if isinstance(known.weights, ReadBackwards):
             forward = self.weights(known.weights.projection)
             return known.weights.made(forward, self.network.magnitudes(known))
-        return self._library.back(self._weights[name])
+        return self.library.back(self._weights[name])
 
     def load(self, weights: Mapping[str, np.ndarray]) -> None:
         """Take over weights: projection name -> W, shape (n_pre, n_post)."""
         self.state = {f"{self.network.projection(name).name}.w": w for name, w in weights.items()}
 
+    @shortage.said
     def run(self, block: Block) -> BlockResult:
         """Present a block of trials; those that learn do so a batch at a time.
 
@@ -125,9 +136,8 @@ class ArraySimulator:
         if block.fires:
             return self._fire(block)
         rng = np.random.default_rng(seeds.simulator_seed(self.network.seed, block.index))
-        rows: dict[str, list[np.ndarray]] = {name: [] for name in self._record}
-        traced = {f"{p.name}.{signal}": list[np.ndarray]() for p, signal in self._traces}
-        shown = block.shown(self.network.output.size)
+        counts, traces = (Kept(self.library, len(block)) for _ in range(2))
+        stimuli, shown = self._shown(block)
         learns = bool(block.learning.any())
         if learns and self.batch == 1 and self._settling.normalisers:
             raise DeviceError(
@@ -136,23 +146,28 @@ class ArraySimulator:
             )
         for chunk in block.slices(self.batch if learns else AT_REST):
             factor = float(block.learning[chunk].mean())
-            seen = shown is not None and (factor or self._traces)
-            target = shown[chunk] if shown is not None and seen else None
+            target = shown if factor or self._traces else None
             if target is None and self._records_error:  # as in Brian2: target 0 is minus activity
-                target = np.zeros((chunk.stop - chunk.start, self.network.output.size))
-            plan = self._explored(block.values[chunk], target, rng if factor else None)
-            for name, kept in rows.items():
-                kept.append(self._library.back(plan.batch.signals[name, "x"]))
+                target = self._supply.nothing
+            plan = self._explored(chunk, stimuli, target, rng if factor else None)
+            for population in self._recorded:
+                values = plan.batch.signals[population.name, "x"]
+                counts.keep(population.name, chunk, values, population.size)
             # once, since dendrites may draw noise
             brought = self._teach(plan) if self._traces or factor else []
-            if self._traces:
-                for population, signal in self._traces:
-                    traced[f"{population.name}.{signal}"].append(
-                        self._trace(plan.batch, population, signal)
-                    )
+            for population, signal in self._traces:
+                values = self._settling.signal(plan.batch, population, signal)
+                traces.keep(f"{population.name}.{signal}", chunk, values, population.size)
             if factor:
                 self._learn(plan, factor, brought)
-        return BlockResult(_joined(rows), traces=_joined(traced))
+        traced = {name: values[:, np.newaxis] for name, values in traces.read().items()}
+        return BlockResult(counts.read(), traces=traced)
+
+    def _shown(self, block: Block) -> tuple[Bring, Bring | None]:
+        """Return what brings the stimuli of a block, and what error neurons are shown, if any."""
+        shown = block.shown(self.network.output.size)
+        stimuli = self._supply.stimuli(block.values)
+        return stimuli, None if shown is None else self._supply.targets(shown)
 
     def _fire(self, block: Block) -> BlockResult:
         """Let a population fire noise, and its synapses learn, a batch at a time.
@@ -160,19 +175,19 @@ class ArraySimulator:
         Returns what those recorded populations did that had to be worked out.
         """
         rng = seeds.stream(self.network.seed, "noise", block.fires, block.index)
-        rows: dict[str, list[np.ndarray]] = {}
+        counts = Kept(self.library, len(block))
         for chunk in block.slices(self.batch):
             plan = self._noise_plan(block.fires, chunk.stop - chunk.start)
             self._settling.chance.rng = rng
             _call(plan.batch.calls)
-            for name in self._record:
-                if (name, "x") in plan.batch.signals:
-                    found = self._library.back(plan.batch.signals[name, "x"])
-                    rows.setdefault(name, []).append(found)
+            for population in self._recorded:
+                values = plan.batch.signals.get((population.name, "x"))
+                if values is not None:
+                    counts.keep(population.name, chunk, values, population.size)
             factor = float(block.learning[chunk].mean())
             if factor:
                 self._learn(plan, factor, plan.pairs)
-        return BlockResult(_joined(rows))
+        return BlockResult(counts.read())
 
     def _noise_plan(self, fires: str, n_trials: int) -> "_Plan":
         """Return the calls for a batch of noise, of a population that fires it."""
@@ -189,11 +204,7 @@ class ArraySimulator:
             plan.pairs = [self._pairs(item, batch) for item in learners]
         return plan
 
-    def _trace(self, batch: Batch, population: Population, signal: str) -> np.ndarray:
-        """Return a signal of settled neurons, shape (n_trials, 1, n)."""
-        values = self._library.back(self._settling.signal(batch, population, signal))
-        return np.broadcast_to(values, (batch.n_trials, population.size))[:, np.newaxis].copy()
-
+    @shortage.said
     def updates(self, block: Block) -> dict[str, np.ndarray]:
         """Return what the rules ask of all projections that learn from trials, and change nothing.
 
@@ -209,22 +220,21 @@ class ArraySimulator:
             Name of the projection -> shape (n_pre, n_post).
         """
         check_block(self.network, block)
-        shown = block.shown(self.network.output.size)
-        plan = self._settle(block.values, shown, None, measured=True)
+        plan = self._settle(slice(0, len(block)), *self._shown(block), None, measured=True)
         found = {}
         for item, brought in zip(self._learners, self._teach(plan), strict=True):
-            name, update = item.projection.name, self._library.empty(item.shape)
+            name, update = item.projection.name, self.library.empty(item.shape)
             _call(item.update(self._weights[name], brought, len(block), update))
-            found[name] = self._library.back(update)
+            found[name] = self.library.back(update)
         return found
 
     def _settle(
-        self, values: np.ndarray, shown: np.ndarray | None, rng: np.random.Generator | None, *,
-        measured: bool = False,
+        self, chunk: slice, stimuli: Bring, shown: Bring | None, rng: np.random.Generator | None,
+        *, measured: bool = False,
     ) -> "_Plan":  # fmt: skip
         """Bring a batch of trials to rest, and return how that was done."""
         measured = measured or rng is not None
-        key = len(values), shown is not None, rng is not None, measured
+        key = chunk.stop - chunk.start, shown is not None, rng is not None, measured
         plan = self._plans.get(key)
         if plan is None:
             while len(self._plans) >= PLANS:
@@ -235,23 +245,23 @@ class ArraySimulator:
             )
             plan = self._plans[key] = _Plan(batch, self._learners)
         self._settling.chance.rng = rng
-        self._library.put(self._encoder.drive(values), plan.batch.values)
+        stimuli(chunk, plan.batch.values)
         if shown is not None:
-            self._library.put(shown, plan.batch.shown)
+            shown(chunk, plan.batch.shown)
         _call(plan.batch.calls)
         return plan
 
     def _explored(
-        self, values: np.ndarray, shown: np.ndarray | None, rng: np.random.Generator | None
+        self, chunk: slice, stimuli: Bring, shown: Bring | None, rng: np.random.Generator | None
     ) -> "_Plan":
         """Bring a batch to rest; where it learns by a reward, without noise and then with it."""
         if self._reward is None or rng is None:
-            return self._settle(values, shown, rng)
-        quiet = self._settle(values, shown, None)
+            return self._settle(chunk, stimuli, shown, rng)
+        quiet = self._settle(chunk, stimuli, shown, None)
         self._settling.remember(quiet.batch, self._reward)
         for item in self._explorers:
             item.perturb(self._weights[item.projection.name])
-        plan = self._settle(values, shown, rng)
+        plan = self._settle(chunk, stimuli, shown, rng)
         for item in self._explorers:
             item.restore(self._weights[item.projection.name])
         return plan
@@ -306,10 +316,6 @@ class _Plan:
     pairs: list[Pairs] = field(default_factory=list)
     learning: dict[str, Learning] = field(default_factory=dict)
     factor: float = 0.0
-
-
-def _joined(parts: Mapping[str, list[np.ndarray]]) -> dict[str, np.ndarray]:
-    return {name: np.concatenate(kept) for name, kept in parts.items()}
 
 
 def _call(calls: list[Call]) -> None:

@@ -114,8 +114,9 @@ class Learner:
 
     def initial_state(self) -> dict[str, Any]:
         """Return the variables of the dynamics, shape (n_pre, n_post), or () where all agree."""
+        shared, library = self._stepping.shared, self._library
         return {
-            name: self._library.full(value, () if name in self._stepping.shared else self.shape)
+            name: library.number(value) if name in shared else library.full(value, self.shape)
             for name, value in self._dynamics.state.items()
         }
 
@@ -234,7 +235,7 @@ class Learner:
         wide, more = self._wide.bound({"w": w, "update": whole}, "wide", self.shape)
 
         def measure() -> None:
-            self._stepping.spread = float(np.std(self._library.back(wide), dtype=np.float64))
+            self._stepping.spread = self._library.spread(wide)
 
         return whole, [*calls, *more, measure]
 

@@ -16,6 +16,9 @@ class Library(ABC):
     All arrays are C-ordered. They have ``shape``, slices, and assignment to slices.
     """
 
+    exhausted: tuple[type[Exception], ...] = (MemoryError,)
+    """What is raised where there is no memory left."""
+
     @property
     @abstractmethod
     def operations(self) -> Mapping[Any, Callable[..., Any]]:
@@ -55,6 +58,10 @@ class Library(ABC):
         """Return what puts ``factor * x.T @ d`` into `out`, or adds it."""
 
     @abstractmethod
+    def spread(self, array: Any) -> float:
+        """Return the standard deviation of all elements."""
+
+    @abstractmethod
     def softmax(self, drive: Any, out: Any) -> Call:
         """Return what puts the softmax of each row into `out`."""
 
@@ -73,6 +80,22 @@ class Library(ABC):
         array = self.empty(shape)
         array[...] = value
         return array
+
+
+class Elsewhere(Library):
+    """Arrays that are not in the memory of NumPy's, so that copies there and back cost time."""
+
+    @abstractmethod
+    def has_room(self, shape: tuple[int, int]) -> bool:
+        """Return whether an array leaves enough memory to what else is needed."""
+
+    @abstractmethod
+    def numbers(self, values: np.ndarray) -> Any:
+        """Return numbers of rows as `take` takes them, and slices of them."""
+
+    @abstractmethod
+    def take(self, table: Any, numbers: Any, out: Any) -> None:
+        """Copy some rows of a table into an array of as many rows."""
 
 
 class Workspace:

@@ -114,6 +114,9 @@ class NumpyLibrary(Library):
             self._gemm, factor, d.T, x.T, float(add), out.T, trans_b=True, overwrite_c=True
         )
 
+    def spread(self, array: Array) -> float:
+        return float(np.std(array, dtype=np.float64))
+
     def loop(self, programs: Sequence[tuple[str, Program]]) -> Loop | None:
         return Loop(programs, self.dtype) if self._loops else None
 

@@ -47,7 +47,7 @@ class Stepping:
     def __init__(self, dynamics: UpdateDynamics, library: Library, room: Workspace) -> None:
         self._dynamics, self._room = dynamics, room
         self._copy = library.operations[ast.UAdd]
-        self.shared = _shared(dynamics)
+        self.shared = shared(dynamics)
         """Variables that hang on no signal, so that all synapses agree on them."""
         self.spread = 0.0
         """Standard deviation over all synapses, where dynamics read one; set before `of_all`."""
@@ -149,11 +149,12 @@ class Stepping:
         return calls
 
 
-def _shared(dynamics: UpdateDynamics) -> frozenset[str]:
-    shared = set(dynamics.state)
+def shared(dynamics: UpdateDynamics) -> frozenset[str]:
+    """Return the variables that hang on no signal, so that all synapses agree on them."""
+    found = set(dynamics.state)
     while True:
-        known = shared | set(dynamics.parameters)
+        known = found | set(dynamics.parameters)
         own = {name for name, text in dynamics.steps if not names(text) <= known}
-        if not own & shared:
-            return frozenset(shared)
-        shared -= own
+        if not own & found:
+            return frozenset(found)
+        found -= own

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from apical.devices.arrays.library import Call, Library
+from apical.devices.arrays.library import Call, Elsewhere
 from apical.errors import DeviceError
 
 
@@ -30,6 +30,11 @@ def _called(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 def _clip(x: Tensor, least: Tensor, largest: Tensor, out: Tensor | None) -> Tensor:
     return torch.minimum(torch.maximum(x, least), largest, out=out)
+
+
+def _copied(x: Tensor, out: Tensor) -> Tensor:
+    """Copy a value; a number, which is in memory, not as an array that would have to be sent."""
+    return out.copy_(x) if x.dim() else out.fill_(x.item())
 
 
 _FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
@@ -54,7 +59,7 @@ _OPERATIONS: Mapping[Any, Callable[..., Any]] = {
     ast.Mod: torch.remainder,
     ast.Pow: torch.pow,
     ast.USub: torch.neg,
-    ast.UAdd: lambda x, out: out.copy_(x),
+    ast.UAdd: _copied,
     ast.Lt: torch.lt,
     ast.LtE: torch.le,
     ast.Gt: torch.gt,
@@ -66,8 +71,11 @@ _OPERATIONS: Mapping[Any, Callable[..., Any]] = {
 }
 
 
-class TorchLibrary(Library):
+class TorchLibrary(Elsewhere):
     """Tensors of PyTorch.
+
+    On a graphics card operations are queued, and so are copies from memory, which are made from
+    pages that stay where they are (pinned): nothing waits but `back` and `spread`.
 
     Parameters
     ----------
@@ -83,6 +91,7 @@ class TorchLibrary(Library):
     """
 
     operations = _OPERATIONS
+    exhausted = (MemoryError, torch.cuda.OutOfMemoryError)
 
     def __init__(self, dtype: str, device: str) -> None:
         self.dtype = torch.float32 if dtype == "float32" else torch.float64
@@ -94,12 +103,15 @@ class TorchLibrary(Library):
                 f"library='torch:{device}' needs PyTorch's device {device!r} with {dtype}, but "
                 f"PyTorch says: {str(error).partition(chr(10))[0]}"
             ) from None
+        self._is_card = self.device.type == "cuda"
 
     def array(self, values: np.ndarray) -> Tensor:
         return torch.tensor(np.ascontiguousarray(values), dtype=self.dtype, device=self.device)
 
     def put(self, values: np.ndarray, out: Tensor) -> None:
-        out.copy_(torch.from_numpy(np.array(values)))  # a copy, since PyTorch reads no constants
+        sent = torch.empty(values.shape, dtype=self.dtype, pin_memory=self._is_card)
+        np.copyto(sent.numpy(), values, casting="unsafe")
+        out.copy_(sent, non_blocking=True)
 
     def back(self, array: Tensor) -> np.ndarray:
         return np.array(array.cpu().numpy())
@@ -109,7 +121,25 @@ class TorchLibrary(Library):
         return torch.tensor(float(value), dtype=self.dtype)
 
     def empty(self, shape: tuple[int, ...]) -> Tensor:
-        return torch.empty(shape, dtype=self.dtype, device=self.device)
+        try:
+            return torch.empty(shape, dtype=self.dtype, device=self.device)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except RuntimeError as error:  # the only reason in memory too, by no name of its own
+            raise MemoryError(str(error).rpartition("DefaultCPUAllocator: ")[2]) from None
+
+    def has_room(self, shape: tuple[int, int]) -> bool:
+        """Say whether a card is left with as much memory as the array takes; in memory, never."""
+        if not self._is_card:
+            return False
+        free, _ = torch.cuda.mem_get_info(self.device)
+        return 2 * shape[0] * shape[1] * self.dtype.itemsize <= free
+
+    def numbers(self, values: np.ndarray) -> Tensor:
+        return torch.as_tensor(values, device=self.device)
+
+    def take(self, table: Tensor, numbers: Tensor, out: Tensor) -> None:
+        torch.index_select(table, 0, numbers, out=out)
 
     def product(
         self, x: Tensor, w: Tensor, out: Tensor, *, add: bool, transposed: bool = False
@@ -118,6 +148,9 @@ class TorchLibrary(Library):
 
     def outer(self, x: Tensor, d: Tensor, out: Tensor, factor: float, *, add: bool) -> Call:
         return partial(out.addmm_, x.T, d, beta=float(add), alpha=factor)
+
+    def spread(self, array: Tensor) -> float:
+        return float(torch.std(array, correction=0))
 
     def softmax(self, drive: Tensor, out: Tensor) -> Call:
         return partial(torch.softmax, drive, dim=1, out=out)
