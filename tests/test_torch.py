@@ -1,18 +1,25 @@
 """Device array with PyTorch: the same numbers as NumPy's, and those of its own autograd."""
 
+import json
+import shlex
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 from rate_networks import rates, trials
 
 from apical import Block, Network, dynamics, feedback, rules, simulate
 from apical.activations import ACTIVATIONS
+from apical.cli import commands
 from apical.devices import Simulator
 from apical.errors import DeviceError
 from apical.feedback import WIRINGS
+from apical.report import naming
 from apical.rules import LearningRule
+from apical.trained import open_run
 
 DYNAMICS = {
     "plain": None,
@@ -189,3 +196,50 @@ def test_a_library_that_is_not_known_is_named(name: str) -> None:
 def test_other_devices_have_no_library(device: str) -> None:
     with pytest.raises(DeviceError, match=f"Device {device!r} has no option 'library'"):
         simulate(rates(), device, library="torch")
+
+
+# ---- the command --------------------------------------------------------------------------------
+TINY = ("rate_dfa", "--hidden", "4", "--train-trials", "24", "--test-trials", "8", "--epochs", "1",
+        "--batch", "8", "--quiet", "--no-figures", "--out", "there")  # fmt: skip
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(commands, ["run", *words], standalone_mode=False)
+
+
+@pytest.fixture
+def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "there"
+
+
+def test_a_run_names_its_library_and_goes_on_with_it(torch: Any, there: Path) -> None:
+    assert run(*TINY, "--library", "torch").return_value == 0
+    config, summary = (json.loads((there / f"{n}.json").read_text()) for n in ("config", "summary"))
+    assert config["library"] == "torch"
+    assert config["versions"]["torch"] == summary["versions"]["torch"] == torch.__version__
+    words = shlex.split(naming.command(open_run(there)))
+    assert words[words.index("--library") + 1] == "torch"
+    (there / "summary.json").unlink()
+    assert run("--resume", "there", "--quiet", "--no-figures").return_value == 0
+    again = json.loads((there / "summary.json").read_text())
+    assert again["versions"] == summary["versions"]
+    assert again["test_accuracy"] == summary["test_accuracy"]
+    (there / "summary.json").unlink()
+    moved = run("--resume", "there", "--quiet", "--no-figures", "--library", "numpy")
+    assert moved.return_value == 0, "on a machine without PyTorch, or without a card"
+    assert "torch" not in json.loads((there / "summary.json").read_text())["versions"]
+
+
+def test_libraries_that_a_run_cannot_have_are_refused(there: Path) -> None:
+    assert "library must be 'numpy'" in str(run(*TINY, "--library", "jax").exception)
+    said = run(*TINY, "--library", "torch", "--device", "runtime", "--batch", "1").exception
+    assert isinstance(said, DeviceError) and "has no option 'library'" in str(said)
+    assert not there.exists()
+
+
+def test_a_run_on_numpy_says_nothing_of_libraries(there: Path) -> None:
+    run(*TINY)
+    config = json.loads((there / "config.json").read_text())
+    assert "library" not in config and "torch" not in config["versions"]
+    assert "--library" not in naming.command(open_run(there))

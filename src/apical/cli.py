@@ -123,6 +123,7 @@ def run_command(
       apical run --resume runs/mnist
       apical run spiking_dfa --device cuda_standalone --no-run --capability 9.0 --out built
       apical run spiking_dfa --device cuda_standalone --prebuilt built
+      apical run rate_dfa --device array --library torch:cuda
     """
     progress, draw = not given.pop("quiet"), given.pop("figures")
     jobs: list[tuple[Path, Callable[..., dict[str, Any]]]] = []
@@ -151,10 +152,13 @@ def _nothing_else(context: click.Context) -> None:
     for name in context.params:
         source = context.get_parameter_source(name)
         given = source is click.core.ParameterSource.COMMANDLINE
-        if given and name not in ("resume_from", "quiet", "figures", "capability", "prebuilt"):
+        if given and name not in _WITH_RESUME:
             raise click.UsageError(
                 f"--resume takes everything from the run directory; leave out {name!r}."
             )
+
+
+_WITH_RESUME = ("resume_from", "quiet", "figures", "capability", "prebuilt", "library")
 
 
 def _run_all(jobs: list[tuple[Path, Callable[..., dict[str, Any]]]]) -> int:

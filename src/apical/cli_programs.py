@@ -1,4 +1,4 @@
-"""Options of `apical run` that compile on one machine for another, and what comes of them."""
+"""Options of `apical run` that belong to a machine, not to the run: programs, array libraries."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +11,14 @@ from apical.experiments import build
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-OPTIONS = ("no_run", "capability", "prebuilt")
+OPTIONS = ("no_run", "capability", "prebuilt", "library")
 """Names of the options; they are no part of a run."""
 
 # fmt: off
 _OPTIONS = [
+    click.option("--library", metavar="NAME",
+                 help="Whose arrays device array works with: numpy, torch, or torch:cuda for an "
+                 "NVIDIA GPU; numpy by default."),
     click.option("--no-run", is_flag=True,
                  help="Only compile what the run needs; with --device cuda_standalone into the "
                  "folder --out, for another machine."),
@@ -29,7 +32,7 @@ _OPTIONS = [
 
 
 def program_options(command: F) -> F:
-    """Give a command the options that say where compiled programs are, and what they are for."""
+    """Give a command the options that say what to run on, more closely than its device does."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -37,12 +40,13 @@ def program_options(command: F) -> F:
 
 def taken(given: dict[str, Any], device: str | None, out: Path | None) -> dict[str, Any]:
     """Take the options out of `given`; return those of `apical.simulate` that they stand for."""
-    no_run, capability, prebuilt = (given.pop(name) for name in OPTIONS)
+    no_run, capability, prebuilt, library = (given.pop(name) for name in OPTIONS)
     if no_run and prebuilt:
         raise click.UsageError("--no-run compiles and --prebuilt does not; choose one of them.")
     if capability and prebuilt:
         raise click.UsageError("--prebuilt compiles nothing; leave out --capability.")
-    found: dict[str, Any] = {"capability": capability} if capability else {}
+    given_ones = {"capability": capability, "library": library}
+    found: dict[str, Any] = {name: value for name, value in given_ones.items() if value}
     if prebuilt:
         found |= {"programs": prebuilt.resolve(), "prebuilt": True}
     if no_run and device == "cuda_standalone" and out is not None:

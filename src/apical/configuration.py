@@ -99,8 +99,9 @@ class Prepared:
     experiment, model, data, network
         What is run.
     building
-        Options of `simulate` that say where compiled programs are and what they are for. They
-        belong to a machine, not to the run, and change nothing of it.
+        Options of `simulate` that say where compiled programs are and what they are for, and
+        whose arrays to work with (``library``). They belong to a machine, not to the run, and
+        change nothing of it, but that libraries round differently.
     """
 
     experiment: Experiment
@@ -240,9 +241,10 @@ def check_settings(out: Path, experiment: Experiment) -> None:
         )
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of what results depend on."""
-    found = {name: importlib.metadata.version(name) for name in PACKAGES}
+def versions(library: str = "numpy") -> dict[str, str]:
+    """Return the versions of what results depend on, with arrays of a library."""
+    packages = (*PACKAGES, "torch") if library.startswith("torch") else PACKAGES
+    found = {name: importlib.metadata.version(name) for name in packages}
     return {"python": platform.python_version(), "system": platform.platform(), **found}
 
 

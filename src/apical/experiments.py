@@ -49,7 +49,7 @@ def run(
         Asked after every block; True stops the run behind a checkpoint.
     building
         Options of `simulate` that say where compiled programs are, and what they are for:
-        ``capability``, ``programs``, ``prebuilt``.
+        ``capability``, ``programs``, ``prebuilt``; or whose arrays to work with: ``library``.
 
     Raises
     ------
@@ -59,13 +59,15 @@ def run(
         If `stop` asked for it.
     """
     prepared = prepare(experiment, building)
+    library = {k: v for k, v in (building or {}).items() if k == "library"}
     config = {
         "name": out.resolve().name,
         **asdict(prepared.experiment),
         "model_sha256": prepared.model.sha256,
         "data_sha256": fingerprint(prepared.data),
         "scorecard": [asdict(finding) for finding in prepared.scorecard.findings],
-        "versions": versions(),
+        "versions": versions(**library),
+        **library,
     }
     simulator = prepared.simulator()  # what cannot be simulated leaves no directory behind
     measuring = _measuring(prepared)
@@ -77,12 +79,16 @@ def resume(
     out: Path, *, progress: bool = True, draw: bool = True,
     stop: Callable[[], bool] = lambda: False, building: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Go on with a run that was cut off; parameters and errors as in `run`."""
+    """Go on with a run that was cut off; parameters and errors as in `run`.
+
+    It works with the arrays that it began with, unless `building` names others.
+    """
     with RunDirectory.reopen(out) as directory:
         if (out / SUMMARY).exists():
             return read_json(out / SUMMARY)
-        experiment = read_experiment(out)
-        prepared = prepare(experiment, building)
+        experiment, config = read_experiment(out), directory.config
+        library = {"library": str(config["library"])} if "library" in config else {}
+        prepared = prepare(experiment, library | dict(building or {}))
         check_same(directory.path, directory.config, prepared)
         simulator, measuring = prepared.simulator(), _measuring(prepared)
         return _carry_on(directory, prepared, simulator, measuring, progress, draw, stop)
@@ -176,7 +182,7 @@ def _summary(
         "compile_seconds": round(simulator.compile_seconds, 3),
         "ms_per_trial": round(1e3 * seconds / learned, 4) if learned else None,
         "peak_memory_mb": round(peak_memory_mb(), 1),
-        "versions": versions(),
+        "versions": versions(str(prepared.building.get("library", ""))),
     }
 
 

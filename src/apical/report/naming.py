@@ -71,6 +71,7 @@ def command(run: TrainedRun) -> str:
     given |= {"device": experiment.device, "seed": experiment.seed}
     if experiment.device == "array":
         given["batch"] = experiment.batch
+        given |= {k: v for k, v in run.config.items() if k == "library"}
     for name, value in given.items():
         flag = f"--{name.replace('_', '-')}"
         words += [flag] if name in _FLAGS and value else [flag, str(value)]
