@@ -2,6 +2,9 @@
 
 import json
 import re
+import subprocess
+import sys
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +14,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from apical import Block, bench, bench_worker, datasets, models, simulate
+from apical import Block, bench, bench_worker, cli_bench, datasets, models, simulate
 from apical.bench import NAMES, Row, apart, cases, chosen, measure_all, no_gpu
 from apical.bench_worker import SHARED, Case, measure
 from apical.cli import commands
+from apical.devices import DEVICES
 from apical.devices.diagnosis import Diagnosis, Examination, examine
 from apical.devices.lacks import Lack
-from apical.devices.surroundings import Answer, Gpu
+from apical.devices.surroundings import Answer, Gpu, card_memory
 from apical.errors import DataError, DeviceError, RunError
+from apical.memory import peak_memory_mb
 
 SMALL = Case("rate", "array:numpy", "array", hidden=5, batch=2, trials=40, dataset="digits")
 GPU = Gpu("Card", "9.0", 81559, "580")
@@ -60,19 +65,20 @@ def test_what_can_be_used_is_measured_and_the_rest_is_said() -> None:
     ],
 )
 def test_devices_by_name(asked: list[str], names: list[str]) -> None:
-    assert chosen(machine({"genn": "no Brian2GeNN"}), asked) == (names, {})
+    assert chosen(machine(), asked) == (names, {})
 
 
 def test_devices_that_cannot_be_measured() -> None:
     with pytest.raises(DeviceError, match=r"no device 'warp' to measure; there are array:numpy, "):
         chosen(machine(), ["warp"])
-    with pytest.raises(DeviceError, match="can be used here: genn: no Brian2GeNN"):
-        chosen(machine(BARE), ["genn"])
+    with pytest.raises(DeviceError, match="can be used here: cuda_standalone: no Brian2CUDA"):
+        chosen(machine(BARE), ["cuda_standalone"])
 
 
 def test_the_names_are_those_of_the_devices_of_a_machine() -> None:
     found = examine(quick=True).devices
-    assert {f"{d.device}:{d.form}".rstrip(":") for d in found} == set(NAMES)
+    assert {f"{d.device}:{d.form}".rstrip(":") for d in found} >= set(NAMES)
+    assert {device for device, _ in NAMES.values()} == set(DEVICES), "a new one is measured too"
 
 
 def test_cases() -> None:
@@ -84,6 +90,10 @@ def test_cases() -> None:
         ("rate", "array:numpy", 2000, 1), ("rate", "array:numpy", 2000, 32),
     }  # fmt: skip
     assert {(c.trials, c.dataset) for c in found} == {(500, "digits")}
+    beside = [(c.name, c.batch) for c in found if (c.network, c.hidden) == ("rate", 200)]
+    assert beside == [("array:numpy", 1), ("runtime:numpy", 1), ("array:numpy", 32)]
+    only = cases(["array:numpy", "runtime:numpy"], (5,), (32,), 500, "digits")
+    assert [(c.network, c.batch) for c in only] == [("spiking", 1), ("rate", 1), ("rate", 32)]
 
 
 @pytest.mark.parametrize(
@@ -126,6 +136,49 @@ def test_slow_devices_are_timed_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (found.trials, len(found.trials_per_second)) == (2 * SHARED, 1)
 
 
+def nvidia_smi(folder: Path, monkeypatch: pytest.MonkeyPatch, says: str) -> Path:
+    """Put an nvidia-smi on the PATH, and return the file that holds what it says."""
+    said, program = folder / "said", folder / "nvidia-smi"
+    said.write_text(says)
+    program.write_text(f"#!/bin/sh\nexec /bin/cat {said}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}")
+    return said
+
+
+def test_the_memory_of_a_card_is_what_more_is_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = nvidia_smi(tmp_path, monkeypatch, "1000\n20\n")
+
+    def run() -> None:
+        said.write_text("1700\n20\n")
+        time.sleep(0.2)
+        said.write_text("1000\n20\n")
+
+    of_program = replace(SMALL, name="cuda_standalone", device="cuda_standalone")
+    assert bench_worker._card_mb(of_program, run) == pytest.approx(700 * 2**20 / 1e6)
+    assert bench_worker._card_mb(SMALL, run) is None
+
+
+@pytest.mark.parametrize("says", ["[N/A]", "", "No devices were found"])
+def test_a_driver_that_does_not_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str
+) -> None:
+    nvidia_smi(tmp_path, monkeypatch, says)
+    assert card_memory() is None
+    assert bench_worker._most_more(lambda: None) is None
+    monkeypatch.setenv("PATH", "")
+    assert card_memory() is None
+
+
+def test_peak_memory_is_that_of_the_largest_process() -> None:
+    before = peak_memory_mb()
+    size = int((before + 100) * 1e6)
+    subprocess.run([sys.executable, "-S", "-c", f"bytearray({size}).count(1)"], check=True)
+    assert before + 100 < peak_memory_mb() < before + 200
+
+
 # ---- all of them --------------------------------------------------------------------------------
 def weights(path: Path, before: Any, after: Any) -> Path:
     np.savez(path, **{"w.before": np.array(before), "w.after": np.array(after)})
@@ -145,12 +198,12 @@ def test_measurements_are_compared_and_a_failure_is_one_line() -> None:
     told: list[Any] = []
     wrong = replace(SMALL, dataset="nothing")
     other = replace(SMALL, name="array:other")
-    rows = measure_all([wrong, SMALL, other], lambda *said: told.append(said))
+    rows = list(measure_all([wrong, SMALL, other], lambda *said: told.append(said)))
     assert rows[0].measured is None
     assert "nothing" in rows[0].problem and "\n" not in rows[0].problem
     assert rows[1].measured and rows[1].difference is None
     assert (rows[2].reference, rows[2].difference) == ("array:numpy", 0.0)
-    assert told[1] == (1, "rate 5, array:numpy") and told[-1] == (3, "")
+    assert told[1] == (1, "rate 5, array:numpy in batches of 2") and told[-1] == (3, "")
 
 
 def test_what_was_compiled_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +219,7 @@ def test_what_was_compiled_is_measured_again(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_measurement_that_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "ask", lambda *_: Answer("", "python died of SIGKILL"))
-    assert measure_all([SMALL]) == [Row(SMALL, None, "python died of SIGKILL")]
+    assert list(measure_all([SMALL])) == [Row(SMALL, None, "python died of SIGKILL")]
 
 
 # ---- the command --------------------------------------------------------------------------------
@@ -196,6 +249,63 @@ def test_a_failed_measurement_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "failed" in said.output and "SIGKILL" in said.output
     assert not (tmp_path / "bench.png").exists()
     assert json.loads((tmp_path / "bench.json").read_text())["rows"][0]["measured"] is None
+
+
+def answers(**changes: Any) -> Answer:
+    said = {"trials_per_second": [9.0, 8.0], "trials": 10, "memory_mb": 100.0, "card_mb": None}
+    return Answer(json.dumps(said | {"compile_seconds": 0.0} | changes))
+
+
+def saved(path: Path, value: float) -> None:
+    weights(path, [0.0], [value])
+
+
+def test_ctrl_c_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def ask(command: list[str], _: float) -> Answer:
+        asked.append(command)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        saved(Path(command[-1]), 1.0)
+        return answers()
+
+    monkeypatch.setattr(bench, "ask", ask)
+    said = run("--device", "array:numpy", "--hidden", "4,5", "--batch", "2", "--out", f"{tmp_path}")
+    assert said.return_value == 130
+    assert "Stopped: 1 of 2 measurements were made." in said.output
+    kept = json.loads((tmp_path / "bench.json").read_text())
+    assert [row["case"]["hidden"] for row in kept["rows"]] == [4]
+    assert kept["left_out"] == {"array:numpy, 1 measurements": "stopped"}
+    assert (tmp_path / "bench.png").exists()
+
+
+def test_a_table_with_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli_bench, "examine", lambda quick: machine(gpus=(GPU,)))
+
+    def ask(command: list[str], _: float) -> Answer:
+        case = json.loads(command[-2])
+        if case["batch"] == 256:
+            return Answer("", "python ended with exit code 2: apical: Device 'array' has no memory")
+        saved(Path(command[-1]), 1.0 if case["name"] == "array:numpy" else 1.5)
+        return answers(card_mb=1234.0 if "cuda" in case["name"] else None)
+
+    monkeypatch.setattr(bench, "ask", ask)
+    words = [
+        "--device",
+        "array:numpy",
+        "--device",
+        "array:torch:cuda",
+        "--device",
+        "cuda_standalone",
+    ]
+    said = run(*words, "--hidden", "4", "--batch", "1,256", "--out", f"{tmp_path}")
+    assert said.return_value == 1
+    rows = [line.split() for line in said.output.splitlines()]
+    assert ["array:numpy", "4", "1", "8", "100"] in rows
+    assert ["array:torch:cuda", "4", "1", "8", "100", "1,234", "5.0e-01"] in rows
+    assert sum(row[:1] == ["cuda_standalone"] for row in rows) == 2, "spiking too"
+    assert any(row[:4] == ["array:numpy", "4", "256", "failed"] and "memory" in row for row in rows)
 
 
 @pytest.mark.parametrize("wrong", ["0", "x", "", "10,-1", "1.5"])

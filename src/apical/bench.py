@@ -6,18 +6,18 @@ The same networks learn the same trials on every device, one measurement after t
 import json
 import os
 import platform
-import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from apical import __version__, plotting
+from apical import __version__
 from apical.bench_worker import MODELS, SHARED, Case, Measured
+from apical.devices import DEVICES
 from apical.devices.diagnosis import Examination
 from apical.devices.surroundings import ask
 from apical.errors import DeviceError, RunError
@@ -26,18 +26,18 @@ from apical.folders import write_whole
 PATIENCE = 900.0
 """How long one measurement may take [s]."""
 
-TABLE, FIGURE = "bench.json", "bench.png"
+TABLE = "bench.json"
 
-NAMES: dict[str, tuple[str, dict[str, str]]] = {
+_FORMS: dict[str, tuple[str, dict[str, str]]] = {
     "array:numpy": ("array", {}),
     "array:torch": ("array", {"library": "torch"}),
     "array:torch:cuda": ("array", {"library": "torch:cuda"}),
     "runtime:numpy": ("runtime", {}),
     "runtime:cython": ("runtime", {"codegen": "cython"}),
-    "cpp_standalone": ("cpp_standalone", {}),
-    "cuda_standalone": ("cuda_standalone", {}),
-    "genn": ("genn", {}),
 }
+_ONE_FORM = [name for name in DEVICES if name not in {device for device, _ in _FORMS.values()}]
+
+NAMES = _FORMS | {name: (name, dict[str, str]()) for name in _ONE_FORM}
 """Devices as they are asked for -> device and options of `apical.simulate`."""
 
 ASKED_FOR = {"runtime:cython": "it compiles for a minute, ask for it by --device runtime:cython"}
@@ -111,6 +111,8 @@ def cases(
 ) -> list[Case]:
     """Return what to measure: networks of rates on every device, spiking ones where they run.
 
+    What learns the same trials in batches of one size is beside each other.
+
     Parameters
     ----------
     names
@@ -125,20 +127,22 @@ def cases(
     found = []
     for network in MODELS:
         for size in hidden:
-            for name in names:
-                device, options = NAMES[name]
-                if device == "array" and network == "spiking":
-                    continue
-                for n in batch if device == "array" else (1,):
-                    found.append(Case(network, name, device, size, n, trials, dataset, options))
+            for n in sorted({1, *batch}):
+                for name in names:
+                    device, options = NAMES[name]
+                    if (n in batch and network == "rate") if device == "array" else n == 1:
+                        case = Case(network, name, device, size, n, trials, dataset, options)
+                        found.append(case)
     return found
 
 
 def measure_all(
     these: Sequence[Case],
     doing: Callable[[int, str], None] = lambda k, what: None,
-) -> list[Row]:
+) -> Iterator[Row]:
     """Measure one case after the other, each in a process of its own, and compare what they learn.
+
+    Rows are yielded as they are there, so that what was measured is not lost with what was not.
 
     Parameters
     ----------
@@ -148,11 +152,11 @@ def measure_all(
     doing
         Is told how many are finished, and what is measured now.
     """
-    rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="apical-") as folder:
         first: dict[tuple[str, int, int], tuple[str, Path]] = {}
         for k, case in enumerate(these):
-            doing(k, f"{case.network} {case.hidden}, {case.name}")
+            many = f" in batches of {case.batch}" if case.batch > 1 else ""
+            doing(k, f"{case.network} {case.hidden:,}, {case.name}{many}")
             file = Path(folder, f"{k}.npz")
             row = _measured(case, file)
             same = case.network, case.hidden, case.batch
@@ -162,9 +166,8 @@ def measure_all(
                 file.unlink()
             elif row.measured:
                 first[same] = case.name, file
-            rows.append(row)
+            yield row
         doing(len(these), "")
-    return rows
 
 
 def _measured(case: Case, file: Path) -> Row:
@@ -213,7 +216,7 @@ def apart(reference: Path, file: Path) -> float:
 def write(
     folder: Path, rows: Sequence[Row], left_out: dict[str, str], examination: Examination
 ) -> None:
-    """Write ``bench.json`` and ``bench.png`` into a folder, over those of an earlier time.
+    """Write ``bench.json`` into a folder, over that of an earlier time.
 
     Parameters
     ----------
@@ -225,41 +228,12 @@ def write(
     about: dict[str, Any] = {
         "apical": __version__, "python": platform.python_version(),
         "machine": platform.machine(), "processors": os.cpu_count(),
+        "load": os.getloadavg() if hasattr(os, "getloadavg") else None,
         "packages": dict(examination.packages),
         "gpus": [vars(card) for card in examination.gpus],
         "shared_batches": SHARED, "left_out": left_out, "rows": [asdict(row) for row in rows],
     }  # fmt: skip
     write_whole(folder / TABLE, f"{json.dumps(about, indent=2)}\n".encode())
-    drawn = {network: _series(rows, network) for network in MODELS}
-    drawn = {network: series for network, series in drawn.items() if series}
-    if not drawn:
-        return
-    panels = plotting.panels(len(drawn), width=4.6, height=4.2)
-    sizes = sorted({row.case.hidden for row in rows})
-    for ax, (network, series) in zip(panels, drawn.items(), strict=True):
-        plotting.curves(
-            series, "hidden neurons", "trials a second", title=f"{network} network",
-            log_x=True, log_y=True, ax=ax,
-        )  # fmt: skip
-        for line in ax.lines:
-            line.set_marker("o")
-        ax.set_xticks(sizes, labels=[f"{size:,}" for size in sizes])
-        ax.xaxis.set_minor_formatter(lambda x, position: "")
-        ax.legend(
-            fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, frameon=False
-        )
-    plotting.save(panels, folder / FIGURE)
-
-
-def _series(rows: Sequence[Row], network: str) -> dict[str, tuple[list[int], list[float]]]:
-    series: dict[str, tuple[list[int], list[float]]] = {}
-    for row in rows:
-        if row.case.network == network and row.measured:
-            many = f", batch {row.case.batch}" if row.case.device == "array" else ""
-            at, speeds = series.setdefault(f"{row.case.name}{many}", ([], []))
-            at.append(row.case.hidden)
-            speeds.append(statistics.median(row.measured.trials_per_second))
-    return series
 
 
 def no_gpu(examination: Examination, names: Collection[str]) -> str:

@@ -5,18 +5,22 @@ dies takes no other with it.
 """
 
 import json
-import resource
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
 
 from apical import datasets, models
 from apical.devices import Block, Simulator, simulate
+from apical.devices.surroundings import card_memory
 from apical.errors import ending_in_one_line
+from apical.memory import peak_memory_mb
+from apical.presenting import stimuli
 
 MODELS = {"spiking": "spiking_dfa", "rate": "rate_dfa"}
 """The networks, and the models that describe them."""
@@ -69,7 +73,8 @@ class Measured:
     memory_mb
         Peak memory of the largest process, this one or the compiled program [MB].
     card_mb
-        Peak memory of arrays on a graphics card [MB]; None without one.
+        Peak memory on a graphics card [MB], None without one: of tensors, as PyTorch counts them;
+        of a program, by how much more of the card was in use than before, as its driver tells.
     compile_seconds
         Time spent compiling [s]; 0 where the program was there from before.
     """
@@ -100,8 +105,8 @@ def measure(case: Case, weights: Path) -> Measured:
     learned = [p.name for p in network.projections if p.rule]
 
     def block(n: int) -> Block:
-        values, labels = data.train.block(np.arange(n) % len(data.train))
-        return Block(values, labels, np.ones(()))
+        index = np.arange(n) % len(data.train)
+        return Block(stimuli(simulator, data.train, index), data.train.labels[index], np.ones(()))
 
     kept = {f"{name}.before": simulator.weights(name) for name in learned}
     simulator.run(block(SHARED * case.batch))
@@ -117,7 +122,8 @@ def measure(case: Case, weights: Path) -> Measured:
     while len(times) < REPEATS and sum(times) < REPEATS * SECONDS:
         times.append(_seconds(simulator, timed))
     speeds = tuple(len(timed) / t for t in times)
-    return Measured(speeds, len(timed), _peak_mb(), _card_mb(case), simulator.compile_seconds)
+    card = _card_mb(case, lambda: simulator.run(timed))
+    return Measured(speeds, len(timed), peak_memory_mb(), card, simulator.compile_seconds)
 
 
 def _seconds(simulator: Simulator, block: Block) -> float:
@@ -126,28 +132,31 @@ def _seconds(simulator: Simulator, block: Block) -> float:
     return time.perf_counter() - started
 
 
-def _peak_mb() -> float:
-    """Return the peak memory of the largest process [MB].
+def _card_mb(case: Case, run: Callable[[], object]) -> float | None:
+    """Return the peak memory on a graphics card; a program has to run once more for it."""
+    if case.options.get("library", "").startswith("torch:cuda"):
+        from apical.devices.arrays.torch_library import peak_of_card
 
-    What `getrusage` says of this process begins with the size of the one that started it, so its
-    own peak is read where Linux keeps it.
-    """
-    kilobyte = 1 if sys.platform == "darwin" else 1024
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * kilobyte
+        return peak_of_card() / 1e6
+    return _most_more(run) if case.device == "cuda_standalone" else None
+
+
+def _most_more(run: Callable[[], object]) -> float | None:
+    """Return by how much more memory of a card is in use than before, at most, while it runs."""
+    before, seen, over = card_memory(), list[float](), Event()
+
+    def look() -> None:
+        while not over.is_set():
+            seen.append(card_memory() or 0.0)
+
+    thread = Thread(target=look)
+    thread.start()
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        own = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024
-    except (OSError, StopIteration):
-        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilobyte
-    return max(own, children) / 1e6
-
-
-def _card_mb(case: Case) -> float | None:
-    if not case.options.get("library", "").startswith("torch:cuda"):
-        return None
-    from apical.devices.arrays.torch_library import peak_of_card
-
-    return peak_of_card() / 1e6
+        run()
+    finally:
+        over.set()
+        thread.join()
+    return None if before is None else max([*seen, before]) - before
 
 
 def main() -> None:

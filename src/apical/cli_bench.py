@@ -1,15 +1,21 @@
 """The command that measures the devices of a machine: `apical bench`."""
 
 import statistics
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from pathlib import Path
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from apical import datasets
-from apical.bench import FIGURE, TABLE, Row, cases, chosen, measure_all, no_gpu, write
+from apical.bench import TABLE, Row, cases, chosen, measure_all, no_gpu, write
+from apical.bench_drawing import FIGURE, draw
+from apical.bench_worker import MODELS, Case
 from apical.devices.diagnosis import examine
 from apical.progress import BenchProgress
 
@@ -30,9 +36,9 @@ def _numbers(context: click.Context, parameter: click.Parameter, text: str) -> t
 @click.option("--device", "devices", multiple=True,
               help="Device to measure, for instance cpp_standalone, array or array:torch:cuda; may "
               "be given again. All that can be used by default.")  # fmt: skip
-@click.option("--hidden", default="200,2000", show_default=True, callback=_numbers,
+@click.option("--hidden", default="200,2000,20000", show_default=True, callback=_numbers,
               help="Numbers of hidden neurons, joined by commas.")  # fmt: skip
-@click.option("--batch", default="1,100", show_default=True, callback=_numbers,
+@click.option("--batch", default="1,32,256", show_default=True, callback=_numbers,
               help="Trials that learn together on device array, joined by commas.")  # fmt: skip
 @click.option("--trials", type=click.IntRange(1), default=5000, show_default=True,
               help="The most trials of a timed block; each takes up to 0.7 s.")  # fmt: skip
@@ -48,13 +54,14 @@ def bench_command(
 
     A spiking network and one of rates learn the same trials on every device: trials a second,
     peak memory, and how far weights are apart after the same trials. What cannot be used here is
-    left out, and said. On two free processors it takes a minute or two, most of it compiling, which
-    is done once. The exit code is 1 if a measurement failed.
+    left out, and said. On two free processors it takes a few minutes; Ctrl-C ends it, and keeps
+    what was measured. The exit code is 1 if a measurement failed.
 
     \b
     Examples:
       apical bench
-      apical bench --device array --hidden 200,2000,20000 --batch 32,256
+      apical bench --hidden 200,2000 --batch 100
+      apical bench --device array --dataset mnist --batch 32,256
       apical bench --device cpp_standalone --device runtime:cython --hidden 500
     """
     examination = examine(quick=True)
@@ -63,19 +70,48 @@ def bench_command(
     these = cases(names, hidden, batch, trials, dataset)
     folder = out or _free()
     folder.mkdir(parents=True, exist_ok=True)  # where it cannot be made, that too is said now
+    rows: list[Row] = []
     with BenchProgress(len(these), shown=not quiet) as bar:
-        rows = measure_all(these, bar.update)
-    write(folder, rows, left_out, examination)
-    console = Console(highlight=False)
-    console.print(_table(rows))
-    for name, why in left_out.items():
-        first = why.partition("; ")[0]
-        console.print(f"Left out: {name}: {first}.", soft_wrap=True, markup=False)
-    if left_out:
-        console.print("'apical doctor' says more of what was left out.")
+        try:
+            for row in measure_all(these, bar.update):
+                rows.append(row)
+        except KeyboardInterrupt:
+            bar.describe("stopped")
+    write(folder, rows, left_out | _not_reached(these[len(rows) :]), examination)
+    is_drawn, console = draw(rows, folder), Console(highlight=False)
+    for network in MODELS:
+        if of_it := [row for row in rows if row.case.network == network]:
+            console.print(_table(network, of_it))
+    for line in _lines(len(rows), len(these), left_out):
+        console.print(line, soft_wrap=True, markup=False)
     console.print(no_gpu(examination, names), soft_wrap=True, markup=False)
-    console.print(f"Table: {folder / TABLE}\nFigure: {folder / FIGURE}", soft_wrap=True)
-    return int(any(row.problem for row in rows))
+    files = (f"Table: {folder / TABLE}", *[f"Figure: {folder / FIGURE}"] * is_drawn)
+    console.print("\n".join(files), soft_wrap=True, markup=False)
+    return 130 if len(rows) < len(these) else int(any(row.problem for row in rows))
+
+
+def _lines(n_done: int, n_wanted: int, left_out: Mapping[str, str]) -> Iterator[str]:
+    """Yield what there is to say of the tables."""
+    if n_done:
+        yield EXPLAINED
+    if n_done < n_wanted:
+        yield f"Stopped: {n_done} of {n_wanted} measurements were made."
+    for name, why in left_out.items():
+        yield f"Left out: {name}: {why.partition('; ')[0]}."
+    if left_out:
+        yield "'apical doctor' says more of what was left out."
+
+
+def _not_reached(these: list[Case]) -> dict[str, str]:
+    """Return what Ctrl-C kept from being measured."""
+    counts = Counter(case.name for case in these)
+    return {f"{name}, {n} measurements": "stopped" for name, n in counts.items()}
+
+
+EXPLAINED = (
+    "trials/s: median of up to three blocks, learning included. differ: how far weights are apart\n"
+    "from those of the first device that learned the same trials, at most, by the largest change."
+)
 
 
 def _free() -> Path:
@@ -83,27 +119,28 @@ def _free() -> Path:
     return next(folder for folder in folders if not folder.exists())
 
 
-def _table(rows: list[Row]) -> Table:
-    table = Table(title="Learning", title_justify="left")
-    for column in ("network", "device"):
-        table.add_column(column, no_wrap=True)
-    for column in ("hidden", "batch", "trials/s", "memory", "compiling", "weights differ by"):
-        table.add_column(column, justify="right", overflow="fold")
-    for row in rows:
+def _table(network: str, rows: list[Row]) -> Table:
+    cards = any(row.measured and row.measured.card_mb is not None for row in rows)
+    table = Table(title=TITLES[network], title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
+    table.add_column("device", no_wrap=True)
+    for column in ("hidden", "batch", "trials/s", "host MB", *["GPU MB"] * cards, "compiling"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("differ", justify="right", overflow="fold")
+    for row, after in zip_longest(rows, rows[1:]):
         case, found = row.case, row.measured
-        start = (case.network, escape(case.name), f"{case.hidden:,}", f"{case.batch:,}")
+        cells = [escape(case.name), f"{case.hidden:,}", f"{case.batch:,}"]
         if found is None:
-            table.add_row(*start, "[red]failed[/]", "", "", escape(row.problem))
-            continue
-        card = "" if found.card_mb is None else f", {found.card_mb:,.0f} MB on the card"
-        differ = "" if row.difference is None else f"{row.difference:.1e} ({row.reference})"
-        table.add_row(
-            *start, f"{statistics.median(found.trials_per_second):,.0f}",
-            f"{found.memory_mb:,.0f} MB{card}",
-            f"{found.compile_seconds:.1f} s" if found.compile_seconds else "", escape(differ),
-        )  # fmt: skip
-    table.caption = (
-        "trials/s: median of up to three blocks, learning included. weights differ by: the largest "
-        "difference after the same trials, by the largest change (against which device)."
-    )
+            cells += ["[red]failed[/]", *[""] * (2 + cards), escape(row.problem)]
+        else:
+            card = "" if found.card_mb is None else f"{found.card_mb:,.0f}"
+            cells += [
+                f"{statistics.median(found.trials_per_second):,.0f}", f"{found.memory_mb:,.0f}",
+                *[card] * cards,
+                f"{found.compile_seconds:.1f} s" if found.compile_seconds else "",
+                "" if row.difference is None else f"{row.difference:.1e}",
+            ]  # fmt: skip
+        table.add_row(*cells, end_section=bool(after and after.case.hidden != case.hidden))
     return table
+
+
+TITLES = {"spiking": "A spiking network learns", "rate": "A network of rates learns"}

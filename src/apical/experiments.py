@@ -1,7 +1,5 @@
 """From a configuration to a finished run directory, in one go or in several."""
 
-import resource
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -20,6 +18,7 @@ from apical.configuration import (
 from apical.devices import Simulator
 from apical.errors import DeviceError
 from apical.measuring import Measuring, chosen
+from apical.memory import peak_memory_mb
 from apical.progress import TrainingProgress
 from apical.runs import SUMMARY, Checkpoint, RunDirectory, read_json
 from apical.training import Evaluation, Plan, evaluate, steps
@@ -184,10 +183,3 @@ def _summary(
         "peak_memory_mb": round(peak_memory_mb(), 1),
         "versions": versions(str(prepared.building.get("library", ""))),
     }
-
-
-def peak_memory_mb() -> float:
-    """Return the largest memory of this process plus that of its largest child so far [MB]."""
-    kilobyte = 1 if sys.platform == "darwin" else 1024
-    users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return sum(resource.getrusage(who).ru_maxrss for who in users) * kilobyte / 1e6

@@ -186,6 +186,17 @@ def _gpu(row: dict[str, str]) -> Gpu:
     )
 
 
+def card_memory() -> float | None:
+    """Return how much memory of all graphics cards is in use [MB]; None if nobody tells."""
+    path = shutil.which("nvidia-smi")
+    command = [path or "", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
+    answer = ask(command) if path else Answer("", "no driver")
+    used = [line.strip() for line in answer.text.splitlines()]
+    if answer.problem or not used or not all(line.isdigit() for line in used):
+        return None
+    return sum(map(int, used)) * 2**20 / 1e6
+
+
 def toolkit() -> Toolkit | None:
     """Return the CUDA toolkit that Brian2CUDA would use; None if there is none."""
     nvcc = _nvcc()
