@@ -1,6 +1,7 @@
 """Relays: spikes that pass on what dendrites heard, by neurons or along the forward axons."""
 
 import re
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,11 +14,13 @@ from apical import (
     Error,
     FeedbackPathway,
     Given,
+    LearningRule,
     Network,
     Normal,
     Projection,
     Rate,
     Relay,
+    Trace,
     feedback,
     recording,
     simulate,
@@ -197,6 +200,24 @@ def test_forward_relays_of_dendrites_that_hold_nothing() -> None:
     own, deltas, teach = changed(deep(feedback.indirect, when="feedback"))
     arrived = following(heard(deltas.reshape(-1, 8))) @ own
     np.testing.assert_allclose(teach.reshape(-1, 6), arrived, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["heard", "held", "owed", "count"])
+def test_a_synapse_may_call_what_it_keeps_like_what_a_relaying_neuron_does(name: str) -> None:
+    def learned(called: str) -> dict[str, np.ndarray]:
+        rule = LearningRule("own", f"0.1*{called}", traces={called: Trace("x_pre*teach_post", 10)})
+        net = deep(feedback.indirect)
+        for k, projection in enumerate(net.projections):
+            if projection.rule:
+                net.projections[k] = replace(projection, rule=rule)
+        simulator = simulate(net.rewired(feedback.indirect), "runtime", dtype="float64")
+        simulator.run(trials(3, learning=1.0))
+        return {p.name: simulator.weights(p) for p in net.plastic}
+
+    mine, other = learned(name), learned("another")
+    for projection, weights in mine.items():
+        np.testing.assert_array_equal(weights, other[projection])
+    assert len(mine) == 3
 
 
 def test_spikes_do_not_teach_and_relayed_events_do_not_drive() -> None:

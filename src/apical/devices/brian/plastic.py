@@ -9,10 +9,15 @@ from apical import traces
 from apical.dynamics import NOISE, UpdateDynamics
 from apical.expressions import substituted
 from apical.projections import Projection
+from apical.relays import Relay
 
 POLARITY, EXISTS = "{}_polarity", "exists"
 """Names of what never changes: the signs of the neurons that send a projection, by its name; and
 whether a synapse exists."""
+
+
+ADDED = frozenset({"count", "owed", "held"})
+"""What groups of spiking neurons may have beside their model: what is counted, or passed on."""
 
 
 def timing(projection: Projection) -> str:
@@ -69,8 +74,11 @@ def _called(projection: Projection) -> dict[str, str]:
     if rule.dynamics:
         own |= {*rule.dynamics.parameters, *rule.dynamics.state}
     taken = set[str]()
-    for model in (projection.pre.model, projection.post.model):
+    for population in (projection.pre, projection.post):
+        model = population.model
         taken |= {*Equations(model.equations).names, *model.parameters, *model.summed}
+        taken |= ADDED if population.is_spiking else set()
+        taken |= {"heard"} if isinstance(population, Relay) else set()
     return {name: f"{name}_syn" for name in sorted(own & taken)}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import brian2 as b2
 import numpy as np
 
+from apical.expressions import substituted
 from apical.network import Network
 from apical.populations import Population
 from apical.projections import Projection
@@ -69,7 +70,7 @@ def passes_on(network: Network, population: Population) -> bool:
 def equations(population: Population) -> str:
     """Return the variables of a neuron whose axon carries what its dendrite heard."""
     heard, _ = what_came(population)
-    return "owed : 1\nheard = delta : 1" + "\nheld : 1" * ("held" in heard)
+    return "owed : 1" + "\nheld : 1" * ("held" in heard)
 
 
 def parameters(population: Population) -> dict[str, tuple[float, str]]:
@@ -85,7 +86,9 @@ def at_reset(population: Population) -> str:
 def each_step(population: Population) -> str:
     """Return statements that add what came in a time step to what is owed."""
     heard, _ = what_came(population)
-    return f"owed += {heard}" + "\nheld = heard" * ("held" in heard)
+    return f"owed += {substituted(heard, {'heard': 'delta'})}" + "\nheld = delta" * (
+        "held" in heard
+    )
 
 
 def paid(group: Any) -> None:
