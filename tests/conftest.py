@@ -6,6 +6,9 @@ from collections.abc import Iterator
 import matplotlib
 import pytest
 
+SAYS = os.environ.pop("APICAL_SAYS", "")
+"""What the Makefile has to say in the summary: what came of tests in another environment."""
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -18,3 +21,8 @@ def _session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         if "APICAL_CACHE_DIR" not in os.environ:
             patch.setenv("APICAL_CACHE_DIR", str(folder / "apical-cache"))
         yield
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if SAYS:
+        terminalreporter.write_line(SAYS)

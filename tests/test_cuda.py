@@ -16,22 +16,31 @@ import numpy as np
 import pytest
 import rate_networks
 from click.testing import CliRunner
-from cuda_programs import code_objects, for_cpu, kernel, written
-from networks import small, trials
+from cuda_programs import (
+    acting,
+    assert_lean,
+    assert_single,
+    code_objects,
+    for_cpu,
+    generate,
+    kernel,
+    needs_brian2cuda,
+)
+from every_kind import OPTIONS, spiking
+from networks import small
 from test_devices import NETWORKS
 from test_doctor import H100, NVCC_13, has, make_toolkit, tool, tools
 
-from apical import LIF, Block, Network, Stimulus, feedback, rules, simulate
+from apical import LIF, Block, LearningRule, Network, Stimulus, feedback, simulate
 from apical.cli import commands
-from apical.devices import lacks, surroundings
+from apical.devices import surroundings
 from apical.devices.brian import cuda_compiling
 from apical.devices.brian.cuda import CudaSimulator, in_order
 from apical.devices.brian.cuda_compiling import MANIFEST, Target
 from apical.encoding import Regular
 from apical.errors import ApicalError, DeviceError, WiringError
+from apical.populations import INFINITE
 
-LACKS = [lack.what for lack in lacks.lacks_of_brian2cuda()]
-needs_brian2cuda = pytest.mark.skipif(bool(LACKS), reason="; ".join(LACKS))
 NVCC = f"case $1 in --list-gpu-code) echo sm_75; echo sm_90;; *) {NVCC_13};; esac"
 
 assert tools  # a fixture
@@ -195,16 +204,9 @@ def test_spikes_of_a_time_step_are_in_order() -> None:
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a program in single precision, of a network that has most of it all."""
-    net = small("spike", onset=5.0, release=0.7, neuron={"refractory": 2.0}, bounds=(-0.6, 0.6))
+    neuron = {"refractory": 2.0, "tau_x": INFINITE}
+    net = small("spike", onset=5.0, release=0.7, neuron=neuron, bounds=(-0.6, 0.6))
     return generate(net, tmp_path_factory.mktemp("cuda"), record=["output"])
-
-
-def generate(network: Network, folder: Path, **options: Any) -> Path:
-    """Return the folder of the program of a network, which no toolkit has compiled."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cuda_compiling, "check_toolkit", lambda capability: None)
-        simulator = simulate(network, "cuda_standalone", capability="9.0", **options)
-        return written(simulator, folder / "program")
 
 
 @needs_brian2cuda
@@ -225,32 +227,13 @@ def test_spikes_are_delivered_by_atomics_and_weights_written_by_one_thread(gener
 def test_one_launch_for_each_object_and_step_and_nothing_copied_to_the_host(
     generated: Path,
 ) -> None:
-    main = (generated / "main.cu").read_text()
-    acting = set(re.findall(r"network\.add\(&step_clock, _run_(\w+)_codeobject\)", main))
-    assert len(acting) == 4 * 3 + 6 + 2 + 1, "groups, deliveries, rules, a monitor of spikes"
-    for name, source in code_objects(generated).items():
-        if name not in acting or name == "output_spikes":
-            continue
-        host = source[source.index("\nvoid _run_") :]
-        assert host.count("<<<") == 1, name
-        assert "cudaMemcpy" not in host and "cudaDeviceSynchronize" not in host, name
-        assert host.count("cudaMemset") == name.endswith("_thresholder"), name
+    assert len(acting(generated)) == 4 * 3 + 6 + 2 + 1, "groups, deliveries, rules, a monitor"
+    assert_lean(generated)
 
 
 @needs_brian2cuda
 def test_arithmetic_is_in_single_precision(generated: Path) -> None:
-    number = re.compile(r"(?<![\w.])\d+\.\d*(?!\d*f)\b")
-    for name, source in code_objects(generated).items():
-        if "create_generator" in name:
-            continue
-        statements = kernel(source)
-        doubles = {line.strip() for line in statements.splitlines() if "double" in line}
-        # times are double, as on every device
-        assert all(
-            re.search(r"_clock_d?t\b|lastspike|_(spikes|counter|source)_t\b| t =", d)
-            for d in doubles
-        )
-        assert not number.search(statements), name
+    assert_single(generated)
     look_up = code_objects(generated)["stimulus_to_hidden_0_learning"]
     assert "static inline float learning_table(const double t)" in look_up
     assert "ldexp((double)5764607523034235ll, -57)" in look_up, "0.04 s, to the last digit"
@@ -289,9 +272,8 @@ def test_the_same_network_gives_the_same_program_whatever_its_numbers(
     generated: Path, tmp_path: Path
 ) -> None:
     options: Any = {"release": 0.7, "bounds": (-0.5, 0.6)}
-    net = small(
-        "spike", Regular(100.0), 3, onset=5.0, eta=1.0, **options, neuron={"refractory": 3.0}
-    )
+    neuron = {"refractory": 3.0, "tau_x": INFINITE}
+    net = small("spike", Regular(100.0), 3, onset=5.0, eta=1.0, **options, neuron=neuron)
     again = generate(net, tmp_path, record=["output"])
     assert cuda_compiling.known_by(again) == cuda_compiling.known_by(generated)
 
@@ -301,6 +283,22 @@ ALL: dict[str, Any] = {name: lambda o=o: small(**o) for name, o in NETWORKS.item
     for wiring in (feedback.direct, feedback.layerwise, feedback.indirect)
 }
 """Encoders, timings and wirings, as in the contract of all devices."""
+
+MORE: dict[str, Any] = {
+    "stdp": lambda: spiking("none", "lif", "regular", "stdp"),
+    "e-prop": lambda: spiking("direct", "alif", "regular", "e_prop"),
+    "superspike": lambda: spiking("forward", "lif", "replayed", "superspike"),
+    **{name: OPTIONS[name] for name in ("a sum", "long delays", "labels that spike")},
+}
+"""What else has templates, or objects in a time step, of its own."""
+
+
+def shown(net: Network, n: int, k: int) -> Block:
+    """Return trials with learning that suit a network, and its labels if it takes any."""
+    rng = np.random.default_rng(k)
+    values = rng.random((n, net.stimulus.n_values))
+    labels = rng.integers(0, 3, n)
+    return Block(values, labels if net.feedback else None, np.ones(n), k)
 
 
 @needs_brian2cuda
@@ -313,8 +311,11 @@ def test_everything_that_cpp_runs_is_generated(name: str, dtype: Any, tmp_path: 
 
 @needs_brian2cuda
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", ["regular-trial", "regular-feedback", "indirect-trial",
-                                  "latency-spike", "rates-direct", "rates-indirect"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    ["regular-trial", "regular-feedback", "indirect-trial", "latency-spike", "rates-direct",
+     "rates-indirect", *MORE],
+)  # fmt: skip
 def test_the_generated_program_computes_what_brian2_does(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -322,20 +323,21 @@ def test_the_generated_program_computes_what_brian2_does(
     monkeypatch.setenv("ASAN_OPTIONS", "detect_leaks=0")  # memory that lives as long as a program
     monkeypatch.setattr(cuda_compiling, "check_toolkit", lambda capability: None)
     monkeypatch.setattr(cuda_compiling, "compile_cuda", for_cpu)
-    net = ALL[name]()
-    spiking = [p.name for p in net.populations if p.is_spiking]
-    options: Any = {"dtype": "float64", "record": spiking, "capacity": 5}
+    net = (ALL | MORE)[name]()
+    spikes = [p.name for p in net.populations if p.is_spiking]
+    options: Any = {"dtype": "float64", "record": spikes, "capacity": 5}
     gpu = simulate(net, "cuda_standalone", capability="9.0", programs=tmp_path, **options)
     reference = simulate(net, "runtime", **options)
     for k in range(2):
-        block: Any = {"learning": 1.0, "seed": k, "index": k}
-        block = trials(12, **block) if spiking else rate_networks.trials(7, **block)
+        block = shown(net, 12 if spikes else 7, k)
         ours, theirs = gpu.run(block), reference.run(block)
         for population, counts in theirs.counts.items():
             np.testing.assert_allclose(ours.counts[population], counts, rtol=1e-9)
-        for population, spikes in theirs.spikes.items():
-            np.testing.assert_array_equal(ours.spikes[population], in_order(*spikes))
-    assert any(np.any(result) for result in theirs.counts.values())
+        for population, trains in theirs.spikes.items():
+            np.testing.assert_array_equal(ours.spikes[population], in_order(*trains))
+    assert any(map(np.any, theirs.counts.values())) or any(
+        len(t) for t, _ in theirs.spikes.values()
+    )
     for variable, values in reference.state.items():
         np.testing.assert_allclose(gpu.state[variable], values, rtol=1e-9, atol=1e-12)
     gpu.load({net.plastic[0].name: np.zeros(net.plastic[0].shape)})
@@ -380,7 +382,8 @@ def test_the_smallest_network_compiles_and_stops_at_the_missing_driver(tmp_path:
         pytest.skip(str(error))
     net = Network(seed=0, trial=20.0)
     x = net.add(Stimulus("x", 2, Regular(200.0)))
-    net.connect(x, net.add(LIF("y", 2)), rule=rules.three_factor(0.1))
+    hebb = LearningRule("hebb", "1e-3 * x_pre * x_post")
+    net.connect(x, net.add(LIF("y", 2)), rule=hebb)
     simulator: Any = simulate(net, "cuda_standalone", capability="9.0", programs=tmp_path)
     home = simulator.build()
     assert subprocess.run(["file", home / "main"], capture_output=True, check=False).returncode == 0
