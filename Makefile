@@ -1,5 +1,6 @@
 # make demo: install, and train a spiking network on real digits.
-# make test: install, check style and types, run the tests.
+# make test: install, check style and types, run the tests; programs for GPUs are generated in an
+#   environment of Python 3.12, where there is one.
 # make test-all: the same with every combination of devices, encoders, timings and wirings, and
 #   the devices again on every other version of Brian2 that an interpreter here can have.
 # make test-cuda: programs for NVIDIA GPUs, in an environment of their own; needs no GPU.
@@ -13,12 +14,16 @@ PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 # Brian2 2.9 wants Python 3.11, Brian2CUDA 3.12, Brian2 2.11 3.13: each has an environment.
 FOUND = $(firstword $(foreach p,python$(1) $(wildcard $(HOME)/.pyenv/versions/$(1).*/bin/python),\
-	$(if $(shell $(p) -c "" 2>&1 || echo no),,$(p))))
+	$(if $(shell $(p) -c "import ensurepip, venv" 2>&1 || echo no),,$(p))))
 OTHERS = $(foreach v,3.11 3.12 3.13,$(if $(call FOUND,$(v)),$(v)))
-DEVICES := tests/test_cuda.py tests/test_devices.py tests/test_rate_devices.py
+CUDA := tests/test_cuda.py tests/test_cuda_generation.py
+DEVICES := $(CUDA) tests/test_devices.py tests/test_rate_devices.py
 BARE := pytest pytest-xdist hypothesis
+SOURCES := $(shell find src tests models -type f -not -name '*.pyc')
+BESIDE = OPENBLAS_NUM_THREADS=1 .venv-$(1)/bin/python -m pytest -n auto --dist worksteal
+SAID := $(VENV)/.generated
 
-.PHONY: demo test test-all test-cuda test-fast lint clean help
+.PHONY: demo test test-all test-cuda test-fast generation lint clean help
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -37,8 +42,23 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Programs for GPUs first, so that what came of them stands in the summary of the others.
 test: lint
-	$(PYTEST) --dist worksteal --durations 25
+	@$(MAKE) --no-print-directory generation; failed=$$?; \
+	APICAL_SAYS="$$(cat $(SAID))" $(PYTEST) --dist worksteal --durations 25 && exit $$failed
+
+generation: $(STAMP)
+ifeq ($(call FOUND,3.12),)
+	@echo "Programs for GPUs: not generated, since there is no Python 3.12 here." | tee $(SAID)
+else
+	@echo "Programs for GPUs: no environment of Python 3.12 could be made." > $(SAID)
+	@$(MAKE) --no-print-directory .venv-3.12/.installed
+	@echo "Programs for GPUs: their tests FAILED, see above." > $(SAID)
+	$(call BESIDE,3.12) -m "not slow and not thorough" --show-capture no \
+		-W ignore::SyntaxWarning $(CUDA) > $(SAID).log 2>&1; \
+	failed=$$?; cat $(SAID).log; test $$failed = 0
+	@echo "Programs for GPUs, generated on Python 3.12: $$(tail -n 1 $(SAID).log)" > $(SAID)
+endif
 
 test-all: lint
 	$(PYTEST) --dist worksteal --durations 10 -m ""
@@ -46,16 +66,20 @@ test-all: lint
 
 test-cuda:
 	@rm -f .venv-3.12/.tested
-	$(MAKE) --no-print-directory .venv-3.12/.tested DEVICES=tests/test_cuda.py
+	$(MAKE) --no-print-directory .venv-3.12/.tested DEVICES="$(CUDA)"
 
-# The devices in the environment of another interpreter; without xdist's -n they run one by one.
-.venv-%/.tested: pyproject.toml
+# Nothing is compiled to byte code but what is imported: half the time.
+.venv-%/.installed: pyproject.toml
 	@test -n "$(call FOUND,$*)" || { echo "No python$* here; install it and try again." >&2; exit 2; }
 	$(call FOUND,$*) -m venv .venv-$*
-	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check \
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
 		--editable '.$(if $(filter 3.12,$*),[cuda])' $(BARE)
+	touch $@
+
+# The devices in the environment of another interpreter; without xdist's -n they run one by one.
+.venv-%/.tested: .venv-%/.installed $(SOURCES)
 	.venv-$*/bin/python -c "import brian2, sys; print('Brian2', brian2.__version__, 'on Python', sys.version.split()[0])"
-	OPENBLAS_NUM_THREADS=1 .venv-$*/bin/python -m pytest -n auto --dist worksteal -m "" $(DEVICES)
+	$(call BESIDE,$*) -m "" -rs $(DEVICES)
 	touch $@
 
 test-fast: lint
