@@ -4,6 +4,8 @@
 # make test-all: the same with every combination of devices, encoders, timings and wirings, and
 #   the devices again on every other version of Brian2 that an interpreter here can have.
 # make test-cuda: programs for NVIDIA GPUs, in an environment of their own; needs no GPU.
+# make test-genn: device genn, and Brian2 2.5.4, in an environment of their own; what runs needs
+#   GENN_PATH, the folder of GeNN's source.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,7 +25,7 @@ SOURCES := $(shell find src tests models -type f -not -name '*.pyc')
 BESIDE = OPENBLAS_NUM_THREADS=1 .venv-$(1)/bin/python -m pytest -n auto --dist worksteal
 SAID := $(VENV)/.generated
 
-.PHONY: demo test test-all test-cuda test-fast generation lint clean help
+.PHONY: demo test test-all test-cuda test-genn test-fast generation lint clean help
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -63,10 +65,21 @@ endif
 test-all: lint
 	$(PYTEST) --dist worksteal --durations 10 -m ""
 	@$(foreach v,$(OTHERS),$(MAKE) --no-print-directory .venv-$(v)/.tested &&) true
+	@$(if $(call FOUND,3.11),$(MAKE) --no-print-directory test-genn)
 
 test-cuda:
 	@rm -f .venv-3.12/.tested
 	$(MAKE) --no-print-directory .venv-3.12/.tested DEVICES="$(CUDA)"
+
+test-genn: .venv-genn/.installed
+	$(call BESIDE,genn) -m "" -rs tests/test_genn.py tests/test_devices.py tests/test_rate_devices.py
+
+.venv-genn/.installed: pyproject.toml
+	@test -n "$(call FOUND,3.11)" || { echo "No python3.11 here; install it and try again." >&2; exit 2; }
+	$(call FOUND,3.11) -m venv .venv-genn
+	.venv-genn/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
+		--editable '.[genn]' $(BARE)
+	touch $@
 
 # Nothing is compiled to byte code but what is imported: half the time.
 .venv-%/.installed: pyproject.toml
@@ -86,4 +99,4 @@ test-fast: lint
 	$(PYTEST) -m "not slow and not thorough"
 
 clean:
-	rm -rf $(VENV) .venv-3.* runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-3.* .venv-genn runs .pytest_cache .mypy_cache .ruff_cache

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import matplotlib
 import pytest
 
+from apical.errors import DeviceError
+
 SAYS = os.environ.pop("APICAL_SAYS", "")
 """What the Makefile has to say in the summary: what came of tests in another environment."""
 
@@ -21,6 +23,17 @@ def _session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         if "APICAL_CACHE_DIR" not in os.environ:
             patch.setenv("APICAL_CACHE_DIR", str(folder / "apical-cache"))
         yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """Skip, on a Brian2 that runs no program twice, the tests in which one is to run."""
+    try:
+        yield
+    except DeviceError as error:
+        if "needs Brian2 2.6 or newer" not in str(error):
+            raise
+        pytest.skip(str(error))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

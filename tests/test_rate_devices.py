@@ -447,6 +447,7 @@ def test_error_neurons_must_be_of_the_kind_of_the_output() -> None:
 def test_backpropagation_and_softmax_are_for_arrays(device: str) -> None:
     with pytest.raises(LocalityError, match="'second_to_output' read backwards"):
         build(rates().rewired(feedback.transposed), device)
+    build(rates(), device)  # it is not the device that is missing
     net = Network()
     pre = net.add(Stimulus("x", 2, Graded()))
     net.connect(pre, net.add(Rate("y", 2, "softmax", gain="one")))

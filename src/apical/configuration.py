@@ -13,6 +13,7 @@ import numpy as np
 from apical import datasets, models, seeds
 from apical.datasets import Dataset
 from apical.devices import Simulator, simulate
+from apical.devices.surroundings import installed
 from apical.errors import RunError, WiringError
 from apical.hypotheses.naming import applied
 from apical.network import Network
@@ -21,6 +22,7 @@ from apical.runs import CONFIG, read_json
 from apical.training import Every
 
 PACKAGES = ("apical", "brian2", "numpy", "scikit-learn")
+BACK_ENDS = ("brian2cuda", "brian2genn")
 
 
 @dataclass(frozen=True)
@@ -243,7 +245,8 @@ def check_settings(out: Path, experiment: Experiment) -> None:
 
 def versions(library: str = "numpy") -> dict[str, str]:
     """Return the versions of what results depend on, with arrays of a library."""
-    packages = (*PACKAGES, "torch") if library.startswith("torch") else PACKAGES
+    packages = [*PACKAGES, *["torch"] * library.startswith("torch")]
+    packages += [name for name in BACK_ENDS if installed(name)]
     found = {name: importlib.metadata.version(name) for name in packages}
     return {"python": platform.python_version(), "system": platform.platform(), **found}
 
