@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import brian2 as b2
 import numpy as np
 import pytest
 import rate_networks
@@ -32,7 +33,7 @@ from apical import (
 )
 from apical.devices import check_simulation, lacks
 from apical.encoding import Escape, Latency, Poisson, Regular, Replayed
-from apical.errors import DeviceError
+from apical.errors import DeviceError, RunError
 
 LACKS = [lack.what for lack in lacks.lacks_of_brian2genn()]
 LACKS += list(filter(None, [lacks.source_of_genn()[2]]))
@@ -212,3 +213,47 @@ def test_what_brian2genn_itself_refuses_is_one_line() -> None:
     y = net.add(Neurons("output", N_CLASSES, model, takes={"drive": "v"}, offers=("v",)))
     net.connect(x, y, weights=Normal(0.5), rule=LearningRule("own", "eta * v_post", {"eta": 1e-3}))
     assert run(net, "genn").run(trials(3)).counts["output"].shape == (3, N_CLASSES)
+
+
+@needs_genn
+def test_brian_objects_can_be_added() -> None:
+    simulators, probes = [], []
+    for device in ("genn", "runtime"):
+        simulator = run(small(), device)
+        simulators.append(simulator)
+        hidden = simulator.brian["hidden_0"]
+        probe = b2.StateMonitor(hidden, ["v"], record=[0, 3]), b2.PopulationRateMonitor(hidden)
+        simulator.add(*probe)
+        probes.append(probe)
+    for index in range(2):
+        for simulator in simulators:
+            simulator.run(trials(10, seed=index, index=index))
+        (one, rate), (other, expected) = probes
+        now = slice(-400, None)  # in this process monitors go on from block to block
+        np.testing.assert_allclose(one.v[:], other.v[:, now], atol=1e-9)
+        np.testing.assert_allclose(rate.rate_[:], expected.rate_[now])
+
+
+@needs_genn
+def test_a_run_that_is_cut_off_goes_on_from_its_last_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    genn = run(small(), "genn")
+    genn.run(trials(10, learning=1.0))
+    before = genn.state
+    (genn._scratch / "in.hidden_0.v").unlink()
+    monkeypatch.setattr("apical.devices.brian.genn.write_over", lambda file, values: file)
+    with pytest.raises(RunError, match="exit code 3: in.hidden_0.v does not hold 8 values"):
+        genn.run(trials(10, learning=1.0, index=1))
+    assert_same(before, genn.state)
+    monkeypatch.undo()
+    other = run(small(), "genn")
+    other.state = before
+    for simulator in (genn, other):
+        simulator.run(trials(10, learning=1.0, index=1))
+    assert_same(genn.state, other.state)
+
+
+@needs_genn
+def test_folders_with_blanks_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APICAL_CACHE_DIR", str(tmp_path / "with blanks"))
+    with pytest.raises(DeviceError, match="name has blanks; set APICAL_CACHE_DIR to another"):
+        run(small(), "genn").build()

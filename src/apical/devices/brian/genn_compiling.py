@@ -1,5 +1,6 @@
 """Compile a program around GeNN's model, with the source of GeNN that GENN_PATH leads to."""
 
+import os
 from pathlib import Path
 
 from filelock import FileLock
@@ -16,8 +17,9 @@ from apical.devices.brian.compiling import (
 )
 from apical.devices.lacks import GENN_SOURCE, lacks_of_brian2genn, source_of_genn
 from apical.errors import DeviceError
-from apical.folders import cache_folder
 
+GENERATOR = "src/genn/generator"
+"""Where GeNN builds its generator, with the model in it, beneath its source."""
 MODEL = "magicnetwork_model"
 """What Brian2GeNN calls every model."""
 
@@ -37,11 +39,16 @@ def check_source() -> Path:
     Raises
     ------
     DeviceError
-        If there is none, or not of version 4.
+        If there is none, it is not of version 4, or GeNN cannot build in it.
     """
     folder, _, problem = source_of_genn()
     if problem:
         raise DeviceError(f"Device 'genn' cannot compile: {problem}. {GENN_SOURCE}")
+    if not os.access(folder / GENERATOR, os.W_OK):
+        raise DeviceError(
+            f"Device 'genn' cannot compile: GeNN builds in its own folder, {folder / GENERATOR}, "
+            "which cannot be written; set GENN_PATH to a copy that can."
+        )
     return folder
 
 
@@ -71,6 +78,12 @@ def compile_genn(project: Path, source: Path, jobs: int) -> tuple[Path, bool]:
         If there is no compiler, or it or GeNN fails.
     """
     path = compiler()
+    for folder in (project.parent, source):
+        if any(sign.isspace() for sign in str(folder)):
+            raise DeviceError(
+                f"GeNN cannot build in {str(folder)!r}, whose name has blanks; set "
+                f"{'GENN_PATH' if folder == source else 'APICAL_CACHE_DIR'} to another folder."
+            )
     version = (source / "version.txt").read_text().strip()
     how = ("genn", version, compilers.target(path), *FLAGS)
     known_by = f"genn-{fingerprint(project, how, ('*.cpp', '*.h'))}"
@@ -81,8 +94,7 @@ def compile_genn(project: Path, source: Path, jobs: int) -> tuple[Path, bool]:
 def _compile(project: Path, source: Path, compiler_path: str, jobs: int) -> None:
     include = f"{project}:{project / 'brianlib' / 'randomkit'}"
     generate = [str(source / "bin" / "genn-buildmodel.sh"), "-c", "-i", include, f"{MODEL}.cpp"]
-    # GeNN builds its generator, with the model in it, in its own folder: one at a time.
-    with FileLock(cache_folder() / ".genn.lock"):
+    with FileLock(source / GENERATOR / ".apical.lock"):  # one at a time
         call(generate, project)
     code, objects = project / f"{MODEL}_CODE", sorted(project.glob("code_objects/*_codeobject.cpp"))
     (project / "all_code.cc").write_text(as_one(objects))

@@ -129,8 +129,14 @@ class GennDevice(GeNNDevice):
             said=relaying.SAID,
             counting=build.COUNTING,
             counted_from=self.counted_from,
-            monitors=[sm.codeobject_name for sm in self.spike_monitor_models]
-            + [sm.codeobject_name for sm in self.state_monitor_models if sm.when == "end"],
+            monitors=[
+                monitor.codeobject_name
+                for monitor in (
+                    *self.spike_monitor_models,
+                    *self.rate_monitor_models,
+                    *(sm for sm in self.state_monitor_models if sm.when == "end"),
+                )
+            ],
         )
         writer.write("main.cpp", program)
 
