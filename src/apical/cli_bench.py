@@ -133,8 +133,9 @@ def _table(network: str, rows: list[Row]) -> Table:
             cells += ["[red]failed[/]", *[""] * (2 + cards), escape(row.problem)]
         else:
             card = "" if found.card_mb is None else f"{found.card_mb:,.0f}"
+            speed = statistics.median(found.trials_per_second)
             cells += [
-                f"{statistics.median(found.trials_per_second):,.0f}", f"{found.memory_mb:,.0f}",
+                f"{speed:,.0f}" if speed >= 10 else f"{speed:.2g}", f"{found.memory_mb:,.0f}",
                 *[card] * cards,
                 f"{found.compile_seconds:.1f} s" if found.compile_seconds else "",
                 "" if row.difference is None else f"{row.difference:.1e}",
