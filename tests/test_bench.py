@@ -82,7 +82,10 @@ def test_the_names_are_those_of_the_devices_of_a_machine() -> None:
 
 
 def test_cases() -> None:
-    found = cases(["array:numpy", "runtime:numpy"], (200, 2000), (1, 32), 500, "digits")
+    two = "array:numpy", "runtime:numpy"
+    found, refused = cases(two, (200, 2000), (1, 32), 500, "digits")
+    assert list(refused) == ["array:numpy, spiking network"]
+    assert "settles rate networks" in refused["array:numpy, spiking network"]
     assert {(c.network, c.name, c.hidden, c.batch) for c in found} == {
         ("spiking", "runtime:numpy", 200, 1), ("spiking", "runtime:numpy", 2000, 1),
         ("rate", "runtime:numpy", 200, 1), ("rate", "runtime:numpy", 2000, 1),
@@ -92,7 +95,7 @@ def test_cases() -> None:
     assert {(c.trials, c.dataset) for c in found} == {(500, "digits")}
     beside = [(c.name, c.batch) for c in found if (c.network, c.hidden) == ("rate", 200)]
     assert beside == [("array:numpy", 1), ("runtime:numpy", 1), ("array:numpy", 32)]
-    only = cases(["array:numpy", "runtime:numpy"], (5,), (32,), 500, "digits")
+    only, _ = cases(two, (5,), (32,), 500, "digits")
     assert [(c.network, c.batch) for c in only] == [("spiking", 1), ("rate", 1), ("rate", 32)]
 
 
@@ -276,7 +279,7 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest.Monk
     assert "Stopped: 1 of 2 measurements were made." in said.output
     kept = json.loads((tmp_path / "bench.json").read_text())
     assert [row["case"]["hidden"] for row in kept["rows"]] == [4]
-    assert kept["left_out"] == {"array:numpy, 1 measurements": "stopped"}
+    assert kept["left_out"]["array:numpy, 1 measurements"] == "stopped"
     assert (tmp_path / "bench.png").exists()
 
 
@@ -291,19 +294,13 @@ def test_a_table_with_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         return answers(card_mb=1234.0 if "cuda" in case["name"] else None)
 
     monkeypatch.setattr(bench, "ask", ask)
-    words = [
-        "--device",
-        "array:numpy",
-        "--device",
-        "array:torch:cuda",
-        "--device",
-        "cuda_standalone",
-    ]
+    named = ("array:numpy", "array:torch:cuda", "cuda_standalone")
+    words = [word for name in named for word in ("--device", name)]
     said = run(*words, "--hidden", "4", "--batch", "1,256", "--out", f"{tmp_path}")
     assert said.return_value == 1
     rows = [line.split() for line in said.output.splitlines()]
-    assert ["array:numpy", "4", "1", "8", "100"] in rows
-    assert ["array:torch:cuda", "4", "1", "8", "100", "1,234", "5.0e-01"] in rows
+    assert ["array:numpy", "4", "1", "8.5", "100"] in rows
+    assert ["array:torch:cuda", "4", "1", "8.5", "100", "1,234", "5.0e-01"] in rows
     assert sum(row[:1] == ["cuda_standalone"] for row in rows) == 2, "spiking too"
     assert any(row[:4] == ["array:numpy", "4", "256", "failed"] and "memory" in row for row in rows)
 

@@ -10,14 +10,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from apical import __version__
+from apical import __version__, datasets, models
 from apical.bench_worker import MODELS, SHARED, Case, Measured
-from apical.devices import DEVICES
+from apical.devices import DEVICES, check_simulation
 from apical.devices.diagnosis import Examination
 from apical.devices.surroundings import ask
 from apical.errors import DeviceError, RunError
@@ -108,8 +109,8 @@ def chosen(
 
 def cases(
     names: Iterable[str], hidden: Sequence[int], batch: Sequence[int], trials: int, dataset: str
-) -> list[Case]:
-    """Return what to measure: networks of rates on every device, spiking ones where they run.
+) -> tuple[list[Case], dict[str, str]]:
+    """Return what to measure, and which networks some devices refuse, with the reason.
 
     What learns the same trials in batches of one size is beside each other.
 
@@ -124,16 +125,21 @@ def cases(
     dataset
         What is learned.
     """
-    found = []
-    for network in MODELS:
-        for size in hidden:
-            for n in sorted({1, *batch}):
-                for name in names:
-                    device, options = NAMES[name]
-                    if (n in batch and network == "rate") if device == "array" else n == 1:
-                        case = Case(network, name, device, size, n, trials, dataset, options)
-                        found.append(case)
-    return found
+    data, found, refused = datasets.load(dataset), list[Case](), dict[str, str]()
+    for network, model in MODELS.items():
+        described, able = models.load(model).describe(data, 0, {}), []
+        for name in names:
+            try:
+                check_simulation(described, NAMES[name][0])
+                able.append(name)
+            except DeviceError as error:
+                refused[f"{name}, {network} network"] = str(error)
+        for size, n in product(hidden, sorted({1, *batch})):
+            for name in able:
+                device, options = NAMES[name]
+                if n in batch if device == "array" else n == 1:
+                    found.append(Case(network, name, device, size, n, trials, dataset, options))
+    return found, refused
 
 
 def measure_all(

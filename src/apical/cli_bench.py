@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from apical import datasets
 from apical.bench import TABLE, Row, cases, chosen, measure_all, no_gpu, write
 from apical.bench_drawing import FIGURE, draw
 from apical.bench_worker import MODELS, Case
@@ -66,8 +65,7 @@ def bench_command(
     """
     examination = examine(quick=True)
     names, left_out = chosen(examination, devices)
-    datasets.load(dataset)  # if it cannot be had, that is said once, and now
-    these = cases(names, hidden, batch, trials, dataset)
+    these, refused = cases(names, hidden, batch, trials, dataset)
     folder = out or _free()
     folder.mkdir(parents=True, exist_ok=True)  # where it cannot be made, that too is said now
     rows: list[Row] = []
@@ -77,12 +75,13 @@ def bench_command(
                 rows.append(row)
         except KeyboardInterrupt:
             bar.describe("stopped")
-    write(folder, rows, left_out | _not_reached(these[len(rows) :]), examination)
+    not_done = left_out | refused | _not_reached(these[len(rows) :])
+    write(folder, rows, not_done, examination)
     is_drawn, console = draw(rows, folder), Console(highlight=False)
     for network in MODELS:
         if of_it := [row for row in rows if row.case.network == network]:
             console.print(_table(network, of_it))
-    for line in _lines(len(rows), len(these), left_out):
+    for line in _lines(len(rows), len(these), left_out, refused):
         console.print(line, soft_wrap=True, markup=False)
     console.print(no_gpu(examination, names), soft_wrap=True, markup=False)
     files = (f"Table: {folder / TABLE}", *[f"Figure: {folder / FIGURE}"] * is_drawn)
@@ -90,14 +89,16 @@ def bench_command(
     return 130 if len(rows) < len(these) else int(any(row.problem for row in rows))
 
 
-def _lines(n_done: int, n_wanted: int, left_out: Mapping[str, str]) -> Iterator[str]:
+def _lines(
+    n_done: int, n_wanted: int, left_out: Mapping[str, str], refused: Mapping[str, str]
+) -> Iterator[str]:
     """Yield what there is to say of the tables."""
     if n_done:
         yield EXPLAINED
     if n_done < n_wanted:
         yield f"Stopped: {n_done} of {n_wanted} measurements were made."
-    for name, why in left_out.items():
-        yield f"Left out: {name}: {why.partition('; ')[0]}."
+    for name, why in {**left_out, **refused}.items():
+        yield f"Left out: {name}: {why.partition('; ')[0].rstrip('.')}."
     if left_out:
         yield "'apical doctor' says more of what was left out."
 
