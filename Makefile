@@ -18,7 +18,7 @@ PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 FOUND = $(firstword $(foreach p,python$(1) $(wildcard $(HOME)/.pyenv/versions/$(1).*/bin/python),\
 	$(if $(shell $(p) -c "import ensurepip, venv" 2>&1 || echo no),,$(p))))
 OTHERS = $(foreach v,3.11 3.12 3.13,$(if $(call FOUND,$(v)),$(v)))
-CUDA := tests/test_cuda.py tests/test_cuda_generation.py
+CUDA := $(wildcard tests/test_cuda*.py)
 DEVICES := $(CUDA) tests/test_devices.py tests/test_rate_devices.py
 BARE := pytest pytest-xdist hypothesis
 SOURCES := $(shell find src tests models -type f -not -name '*.pyc')
@@ -81,6 +81,7 @@ test-genn: .venv-genn/.installed
 		--editable '.[genn]' $(BARE)
 	touch $@
 
+.PRECIOUS: .venv-%/.installed
 # Nothing is compiled to byte code but what is imported: half the time.
 .venv-%/.installed: pyproject.toml
 	@test -n "$(call FOUND,$*)" || { echo "No python$* here; install it and try again." >&2; exit 2; }

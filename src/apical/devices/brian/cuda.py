@@ -18,9 +18,10 @@ from apical.devices.brian import build, cuda_compiling
 from apical.devices.brian.base import precision
 from apical.devices.brian.compiling import call_apart
 from apical.devices.brian.cuda_compiling import Target
+from apical.devices.brian.cuda_failures import failure, needs
 from apical.devices.brian.standalone import StandaloneSimulator
 from apical.devices.simulator import BlockResult
-from apical.errors import DeviceError, WiringError
+from apical.errors import ApicalError, WiringError
 from apical.folders import cache_folder
 from apical.network import Network
 
@@ -80,23 +81,11 @@ class CudaSimulator(StandaloneSimulator):
 
     def _start(self, command: list[str], folder: Path) -> str:
         done = call_apart(command, self._program or folder, cuda_compiling.environment())
-        unwritten = [line for line in done.stdout.splitlines() if line.startswith("Error ")]
-        if not done.returncode and not done.stderr.strip():
-            return unwritten[0] if unwritten else ""
-        said = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()
-        first = next((line for line in said if "ERROR" in line or "rror" in line), said[-1])
-        reason = first.rpartition(" : ")[2]
-        if "cudaSetDevice" in first:
-            raise DeviceError(
-                f"Device 'cuda_standalone' found no NVIDIA GPU that it can use: {reason}. To build "
-                "for another machine: apical run ... --no-run; to run there: --prebuilt."
-            )
-        if "libcurand" in first:
-            raise DeviceError(
-                f"The program for the GPU cannot be started: {first}. Install cuRAND of the CUDA "
-                "it was built with (pip install nvidia-curand), or set LD_LIBRARY_PATH."
-            )
-        return f"exit code {done.returncode}: {first}"
+        sizes = needs(self._built, self._shapes, self._tables, self.options, self.dtype)
+        said = failure(done, sizes)
+        if isinstance(said, ApicalError):
+            raise said
+        return said
 
     def _result(self, folder: Path, n_trials: int) -> BlockResult:
         result = super()._result(folder, n_trials)
