@@ -189,6 +189,28 @@ def test_a_wheel_may_bring_what_the_toolkit_lacks(tools: Path, tmp_path: Path) -
     assert missing not in found("cuda_standalone").reason
 
 
+def test_without_a_card_programs_may_be_built_for_another_machine(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has(monkeypatch, HERE | {"brian2": "2.10.1", "brian2cuda": "1.0b1"}, "3.12.1")
+    monkeypatch.setenv("CUDA_PATH", str(make_toolkit(tmp_path / "cuda")))
+    one, command = found("cuda_standalone"), "--device cuda_standalone --no-run --capability 9.0"
+    assert not one.usable and one.all_the_same.endswith(f"elsewhere: apical run ... {command}")
+    assert f"but programs can be built here for a card elsewhere: apical run ... {command}" in (
+        " ".join(doctor("--quick").output.replace("│", " ").split())
+    )
+    tool(tools, "g++", "exit 1")
+    assert not found("cuda_standalone").all_the_same, "nvcc needs a compiler of the host"
+    tool(tools, "g++", 'echo "g++ 12.2.0"')
+    tool(tools, "nvidia-smi", f'echo "{H100}"')
+    assert found("cuda_standalone").usable and not found("cuda_standalone").all_the_same
+    (tools / "nvidia-smi").unlink()
+    (tmp_path / "cuda" / "include" / "curand.h").unlink()
+    assert not found("cuda_standalone").all_the_same, "a toolkit without cuRAND"
+    has(monkeypatch, HERE)
+    assert not found("cuda_standalone").all_the_same and not found("cpp_standalone").all_the_same
+
+
 @pytest.mark.parametrize(
     ("script", "said"),
     [
@@ -342,7 +364,8 @@ def test_compilers(tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     has(monkeypatch, HERE)
     assert found("cpp_standalone").usable
     (tools / "make").unlink()
-    assert "make is not on the PATH" in found("cuda_standalone").reason
+    assert "make is not on the PATH" in found("genn").reason
+    assert "make" not in found("cuda_standalone").reason, "nvcc is called without"
     monkeypatch.setenv("APICAL_CACHE_DIR", str(tools / "g++" / "cache"))
     remedies = [lack.remedy for lack in found("cpp_standalone").lacks]
     assert remedies == ["export APICAL_CACHE_DIR=FOLDER"]

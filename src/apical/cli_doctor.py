@@ -54,6 +54,7 @@ def _show(found: Examination) -> None:
     for d in found.devices:
         table.add_section()
         texts = [lack.what for lack in d.lacks] or [", ".join(d.found)]
+        texts += [f"but {d.all_the_same}"] if d.all_the_same else []
         table.add_row(escape(_name(d)), _state(d), escape("\n".join(texts)))
     console.print(table)
     remedies: dict[str, list[str]] = {}  # what several devices lack is said once
@@ -92,6 +93,7 @@ def _as_dict(found: Examination) -> dict[str, Any]:
             {
                 "device": d.device, "form": d.form, "usable": d.usable, "tried": d.tried,
                 "found": list(d.found), "reason": d.reason, "lacks": [vars(x) for x in d.lacks],
+                "all_the_same": d.all_the_same,
             }
             for d in found.devices
         ],

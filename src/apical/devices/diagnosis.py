@@ -57,6 +57,8 @@ class Diagnosis:
         What keeps it from being used; nothing if it can be.
     tried
         Whether it was tried, and not only looked for.
+    all_the_same
+        What can be done here although something is lacking, in one line; empty for nothing.
     """
 
     device: str
@@ -64,6 +66,7 @@ class Diagnosis:
     found: tuple[str, ...]
     lacks: tuple[Lack, ...]
     tried: bool = False
+    all_the_same: str = ""
 
     @property
     def usable(self) -> bool:
@@ -151,8 +154,8 @@ def _devices(
         *lacks_of_cache(),
     )
     yield Diagnosis("cpp_standalone", "", (*brian, *compiler), lacks), _with_brian(_compile_cpp)
-    more = (*lacks_of_compiler(cxx), *lacks_of_make(), *lacks_of_card(cards, problem))
-    yield _cuda_standalone(kit, cards, more), None
+    building = (*lacks_of_brian2cuda(), *lacks_of_toolkit(kit), *lacks_of_compiler(cxx))
+    yield _cuda_standalone(kit, cards, building, (*lacks_of_card(cards, problem),)), None
     yield _genn((*lacks_of_compiler(cxx), *lacks_of_make(), *lacks_of_cache())), _learning("genn")
 
 
@@ -175,10 +178,20 @@ def _after(diagnosis: Diagnosis, answer: Answer) -> Diagnosis:
 
 
 # ---- what each device needs ---------------------------------------------------------------------
+BUILDS = (
+    "programs can be built here for a card elsewhere: apical run ... --device cuda_standalone "
+    "--no-run --capability 9.0"
+)
+"""What can be done without a graphics card."""
+
+
 def _cuda_standalone(
-    kit: Toolkit | None, cards: tuple[Gpu, ...], more: tuple[Lack, ...]
+    kit: Toolkit | None,
+    cards: tuple[Gpu, ...],
+    building: tuple[Lack, ...],
+    running: tuple[Lack, ...],
 ) -> Diagnosis:
-    lacks = [*lacks_of_brian2cuda(), *lacks_of_toolkit(kit), *more]
+    lacks = [*building, *running]
     found = [f"CUDA {kit.version}, {kit.nvcc}"] if kit and not kit.problem else []
     for card in cards:
         found.append(f"{card.name}, compute capability {card.capability or 'not told'}")
@@ -186,7 +199,8 @@ def _cuda_standalone(
             lacks.append(Lack(f"CUDA {kit.version} compiles for compute capability 7.5 and more, "
                               f"{card.name} has {card.capability}",
                               "conda install -c nvidia cuda-toolkit=12.9"))  # fmt: skip
-    return Diagnosis("cuda_standalone", "", tuple(found), tuple(lacks))
+    builds = "" if cards or building else BUILDS
+    return Diagnosis("cuda_standalone", "", tuple(found), tuple(lacks), all_the_same=builds)
 
 
 def _genn(more: tuple[Lack, ...]) -> Diagnosis:
