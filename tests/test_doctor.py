@@ -429,7 +429,8 @@ def test_what_is_here_is_tried() -> None:
 
 
 # ---- the command --------------------------------------------------------------------------------
-def test_the_table(tools: Path) -> None:
+def test_the_table(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    has(monkeypatch, HERE)
     said = doctor("--quick")
     assert said.return_value == 0
     for words in ("cpp_standalone", "seems so", "array torch:cuda", "GENN_PATH is not set",
