@@ -92,6 +92,7 @@ FLOORS: dict[str, float] = {
     "devices.brian.variables": 7.4,
     "devices.brian.runtime": 7.5,
     "devices.brian.standalone": 7.5,
+    "devices.brian.cpp": 7.55,
     "devices.brian.cuda_compiling": 7.15,
     "devices.brian.cuda_device": 7.2,
     "devices.brian.cuda_failures": 7.4,

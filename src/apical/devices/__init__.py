@@ -131,9 +131,9 @@ def _compiled(
 ) -> Simulator:
     """Return a simulator that runs a compiled program."""
     if device == "cpp_standalone":
-        from apical.devices.brian.standalone import StandaloneSimulator
+        from apical.devices.brian.cpp import CppSimulator
 
-        return StandaloneSimulator(*how)
+        return CppSimulator(*how)
     if device == "genn":
         from apical.devices.brian.genn import GennSimulator
 

@@ -99,7 +99,7 @@ class GennSimulator(StandaloneSimulator):
     def _start(self, command: list[str], folder: Path) -> str:
         self._device.project_dir = str(folder)
         done = call_apart(command, folder)
-        complaint = done.stderr.strip()
+        complaint = done.stderr.strip() or ("Error" in done.stdout and done.stdout.strip())
         if done.returncode or complaint:
             return f"exit code {done.returncode}: {complaint or 'no message'}"
         return ""

@@ -1,4 +1,4 @@
-"""C++ standalone: a network compiled once, then fed block after block.
+"""Standalone programs: a network compiled once, then fed block after block.
 
 Each block is one run of the compiled program: state and trials go in as files, state and counts
 come out. The program is a function of its inputs, so a run that was cut off goes on with the
@@ -11,48 +11,35 @@ import shutil
 import tempfile
 import time
 import weakref
+from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import brian2 as b2
 import numpy as np
-from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 from brian2.devices.device import all_devices
 
 from apical import seeds
 from apical.devices.brian import build, tables, variables
 from apical.devices.brian.base import BrianSimulator, Names, joined, precision
-from apical.devices.brian.compiling import call_apart, compile_project, compiler, scratch
-from apical.devices.brian.dense import DenseDevice
+from apical.devices.brian.compiling import scratch
 from apical.devices.simulator import Block, BlockResult, check_block
 from apical.errors import DeviceError, RunError
 from apical.network import Network
 
 _numbers = itertools.count()
 
-# What has decayed to less than 1e-38 (in single precision) is 0: processors work it out a hundred
-# times slower, and a trace that nothing feeds decays for ever.
-_FLUSH = """#ifdef __SSE__
-        __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | 0x8040);
-        #endif"""
-
 
 class StandaloneSimulator(BrianSimulator):
-    """Runs a network as a compiled C++ program. Made by `apical.simulate`; parameters as there."""
+    """Runs a network as a compiled program, whatever writes and compiles it."""
 
     def __init__(
         self, network: Network, options: build.Options, dtype: str, profile: bool, jobs: int
     ) -> None:
         self.network = network
         self._require()
-        if not options.dense:
-            # Brian2's own loop holds clocks to be equal within 1e-14 s, which is less than the
-            # rounding of times over 64 s: trials would begin a step late.
-            longest = int(64e3 // network.trial)
-            options = replace(options, capacity=min(options.capacity, longest))
         self.options = options
         self.dtype, self.profile, self.jobs = np.dtype(dtype), profile, jobs
         self.profile_seconds: dict[str, float] = {}
@@ -77,24 +64,27 @@ class StandaloneSimulator(BrianSimulator):
         weakref.finalize(self, _remove, self._scratch)
         weakref.finalize(self, all_devices.pop, self._device_name, None)
 
-    # ---- what is the same for every language, and what is C++ ------------------------------------
-    _PREPARE: tuple[str, ...] = (
-        _FLUSH, "_random_generators[0].seed((uint64_t)_array_control_seed[0]);"
-    )  # fmt: skip
+    # ---- what the languages of programs differ in ------------------------------------------------
+    _PREPARE: tuple[str, ...] = ()
+    """Lines of C++ before the first time step."""
     _store: Path | None = None
+    """Where programs are kept; None for the cache."""
 
+    @abstractmethod
     def _require(self) -> None:
         """Raise if what the device needs is not here."""
-        compiler()
-        if not hasattr(CPPStandaloneDevice, "apply_run_args"):
-            raise DeviceError(
-                "Device 'cpp_standalone' needs Brian2 2.6 or newer, which runs a program again "
-                f"with other values; got {b2.__version__}. Use device='runtime'."
-            )
 
+    @abstractmethod
     def _new_device(self) -> Any:
         """Return the Brian2 device that generates code."""
-        return DenseDevice() if self.options.dense else CPPStandaloneDevice()
+
+    @abstractmethod
+    def _make(self, project: Path) -> tuple[Path, bool]:
+        """Compile a program, or find it; return its folder, and whether it had to be compiled."""
+
+    @abstractmethod
+    def _start(self, command: list[str], folder: Path) -> str:
+        """Run the program; return what it complains of, empty if all is well."""
 
     def _clock(self) -> b2.Clock | None:
         """Return the clock of time steps; None for one of our own."""
@@ -107,18 +97,6 @@ class StandaloneSimulator(BrianSimulator):
     def _write(self, project: Path) -> None:
         """Write the program that was described into a folder."""
         self._device.build(directory=str(project), compile=False, run=False)
-
-    def _make(self, project: Path) -> tuple[Path, bool]:
-        """Compile a program, or find it; return its folder, and whether it had to be compiled."""
-        return compile_project(project, self.jobs)
-
-    def _start(self, command: list[str], folder: Path) -> str:
-        """Run the program; return what it complains of, empty if all is well."""
-        done = call_apart(command, self._program or folder)
-        complaint = done.stderr.strip() or ("Error" in done.stdout and done.stdout.strip())
-        if done.returncode or complaint:
-            return f"exit code {done.returncode}: {complaint or 'no message'}"
-        return ""
 
     @property
     def brian(self) -> Mapping[str, Any]:

@@ -1,0 +1,60 @@
+"""C++ standalone: the program of a network, compiled by the machine's own compiler."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import brian2 as b2
+from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
+
+from apical.devices.brian import build
+from apical.devices.brian.compiling import call_apart, compile_project, compiler
+from apical.devices.brian.dense import DenseDevice
+from apical.devices.brian.standalone import StandaloneSimulator
+from apical.errors import DeviceError
+from apical.network import Network
+
+# What has decayed to less than 1e-38 (in single precision) is 0: processors work it out a hundred
+# times slower, and a trace that nothing feeds decays for ever.
+_FLUSH = """#ifdef __SSE__
+        __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | 0x8040);
+        #endif"""
+
+LONGEST = 64e3
+"""Time of a block within which Brian2's own loop counts right [ms]: it holds clocks to be equal
+within 1e-14 s, less than the rounding of times beyond; trials would begin a step late."""
+
+
+class CppSimulator(StandaloneSimulator):
+    """Runs a network as a compiled C++ program. Made by `apical.simulate`; parameters as there."""
+
+    _PREPARE = (_FLUSH, "_random_generators[0].seed((uint64_t)_array_control_seed[0]);")
+
+    def __init__(
+        self, network: Network, options: build.Options, dtype: str, profile: bool, jobs: int
+    ) -> None:
+        if not options.dense:
+            longest = int(LONGEST // network.trial)
+            options = replace(options, capacity=min(options.capacity, longest))
+        super().__init__(network, options, dtype, profile, jobs)
+
+    def _require(self) -> None:
+        compiler()
+        if not hasattr(CPPStandaloneDevice, "apply_run_args"):
+            raise DeviceError(
+                "Device 'cpp_standalone' needs Brian2 2.6 or newer, which runs a program again "
+                f"with other values; got {b2.__version__}. Use device='runtime'."
+            )
+
+    def _new_device(self) -> Any:
+        return DenseDevice() if self.options.dense else CPPStandaloneDevice()
+
+    def _make(self, project: Path) -> tuple[Path, bool]:
+        return compile_project(project, self.jobs)
+
+    def _start(self, command: list[str], folder: Path) -> str:
+        done = call_apart(command, self._program or folder)
+        complaint = done.stderr.strip() or ("Error" in done.stdout and done.stdout.strip())
+        if done.returncode or complaint:
+            return f"exit code {done.returncode}: {complaint or 'no message'}"
+        return ""
