@@ -22,7 +22,7 @@ CUDA := $(wildcard tests/test_cuda*.py)
 DEVICES := $(CUDA) tests/test_devices.py tests/test_rate_devices.py
 BARE := pytest pytest-xdist hypothesis
 SOURCES := $(shell find src tests models -type f -not -name '*.pyc')
-BESIDE = OPENBLAS_NUM_THREADS=1 .venv-$(1)/bin/python -m pytest -n auto --dist worksteal
+BESIDE = OPENBLAS_NUM_THREADS=1 .venv-$(1)/bin/python -m pytest -n auto --dist worksteal -p no:logging
 SAID := $(VENV)/.generated
 
 .PHONY: demo test test-all test-cuda test-genn test-fast generation lint clean help
@@ -46,8 +46,8 @@ lint: $(STAMP)
 
 # Programs for GPUs first, so that what came of them stands in the summary of the others.
 test: lint
-	@$(MAKE) --no-print-directory generation; failed=$$?; \
-	APICAL_SAYS="$$(cat $(SAID))" $(PYTEST) --dist worksteal --durations 25 && exit $$failed
+	@rm -f $(SAID); $(MAKE) --no-print-directory generation; failed=$$?; \
+	APICAL_SAYS="$$(cat $(SAID) 2>&1)" $(PYTEST) --dist worksteal --durations 25 && exit $$failed
 
 generation: $(STAMP)
 ifeq ($(call FOUND,3.12),)
@@ -56,7 +56,7 @@ else
 	@echo "Programs for GPUs: no environment of Python 3.12 could be made." > $(SAID)
 	@$(MAKE) --no-print-directory .venv-3.12/.installed
 	@echo "Programs for GPUs: their tests FAILED, see above." > $(SAID)
-	$(call BESIDE,3.12) -m "not slow and not thorough" --show-capture no \
+	$(call BESIDE,3.12) -m "not slow and not thorough" \
 		-W ignore::SyntaxWarning $(CUDA) > $(SAID).log 2>&1; \
 	failed=$$?; cat $(SAID).log; test $$failed = 0
 	@echo "Programs for GPUs, generated on Python 3.12: $$(tail -n 1 $(SAID).log)" > $(SAID)

@@ -19,7 +19,8 @@ from cuda_programs import (
 )
 from every_kind import OPTIONS, RATES, SPIKING, Case, covering, rates, spiking
 
-from apical import Network
+from apical import Network, datasets, models
+from apical.models import imported
 
 pytestmark = needs_brian2cuda
 
@@ -76,3 +77,18 @@ def test_sums_of_weights_are_added_up_in_order_and_only_where_a_trial_learns(
 def test_all_values_meet_in_the_cases_that_always_run() -> None:
     cases = [("a", "x"), ("a", "y"), ("b", "x"), ("b", "y")]
     assert covering(cases, 1) == [("a", "x"), ("b", "y")] and covering(cases, 2) == cases
+
+
+def test_the_estimate_counts_what_is_generated(tmp_path: Path) -> None:
+    """benchmarks/gpu_estimate.py: launches and bytes of a time step, by hand."""
+    path = Path(__file__).parents[1] / "benchmarks" / "gpu_estimate.py"
+    counting = imported(path)
+    network = models.load("spiking_dfa").describe(datasets.load("digits"), 0, {"hidden": 30})
+    spikes = {"stimulus": 3.0, "hidden": 2.0, "output": 0.5, "error": 0.25}
+    program = generate(network, tmp_path)
+    found = {k.name: k for k in counting.kernels(program, network, spikes)}
+    assert len(found) == 4 * 3 + 6 and sum(k.memsets for k in found.values()) == 4
+    assert found["stimulus_to_hidden_delivery"].bytes == 3.0 * 30 * (4 + 2 * 4)
+    assert found["error_to_hidden_delivery"].bytes == 0.25 * 30 * (4 + 2 * 4)
+    assert found["hidden_stateupdater"].bytes == 30 * 4 * (2 + 2), "v and I, read and written"
+    assert found["stimulus_stateupdater"].bytes == 64 * 4 * (2 + 1), "the rate is only read"
