@@ -245,8 +245,8 @@ def check_settings(out: Path, experiment: Experiment) -> None:
 
 def versions(library: str = "numpy") -> dict[str, str]:
     """Return the versions of what results depend on, with arrays of a library."""
-    packages = [*PACKAGES, *["torch"] * library.startswith("torch")]
-    packages += [name for name in BACK_ENDS if installed(name)]
+    more = [*BACK_ENDS, *["torch"] * library.startswith("torch")]
+    packages = [*PACKAGES, *filter(installed, more)]
     found = {name: importlib.metadata.version(name) for name in packages}
     return {"python": platform.python_version(), "system": platform.platform(), **found}
 
