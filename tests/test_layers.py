@@ -94,7 +94,7 @@ FLOORS: dict[str, float] = {
     "devices.brian.standalone": 7.5,
     "devices.brian.cpp": 7.55,
     "devices.brian.cuda_compiling": 7.15,
-    "devices.brian.cuda_device": 7.2,
+    "devices.brian.cuda_device": 7.25,
     "devices.brian.cuda_failures": 7.4,
     "devices.brian.cuda": 7.55,
     "devices.brian.genn_compiling": 7.15,

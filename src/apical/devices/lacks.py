@@ -13,6 +13,7 @@ from pathlib import Path
 
 from apical import compilers
 from apical.devices.surroundings import Answer, Gpu, Toolkit, ask, has_nvcc, installed, numbers
+from apical.errors import DeviceError
 from apical.folders import cache_folder
 
 OLDEST, BEYOND = (2, 5, 4), (2, 12)
@@ -39,6 +40,15 @@ class Lack:
 
     what: str
     remedy: str = ""
+
+
+def check_environment(device: str, lacks: Iterator[Lack]) -> None:
+    """Raise for the first thing that keeps a device's back end from being imported."""
+    for lack in lacks:
+        raise DeviceError(
+            f"Device {device!r} needs an environment of its own: {lack.what}."
+            + (f" Make one: {lack.remedy}" if lack.remedy else "")
+        )
 
 
 def lacks_of_torch() -> Iterator[Lack]:

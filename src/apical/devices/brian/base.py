@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import brian2 as b2
@@ -85,25 +85,26 @@ class Names:
 
 
 @contextmanager
-def precision(dtype: np.dtype) -> Iterator[None]:
+def preferences(wanted: Mapping[str, Any]) -> Iterator[None]:
+    """Set preferences of Brian2, by name, and put back what they were."""
+    before = {name: b2.prefs[name] for name in wanted}
+    try:
+        for name, value in wanted.items():
+            b2.prefs[name] = value
+        yield
+    finally:
+        for name, value in before.items():
+            b2.prefs[name] = value
+
+
+def precision(dtype: np.dtype) -> AbstractContextManager[None]:
     """Make Brian2 use a floating-point type while objects and code are made."""
-    before = b2.prefs.core.default_float_dtype
-    b2.prefs.core.default_float_dtype = dtype.type
-    try:
-        yield
-    finally:
-        b2.prefs.core.default_float_dtype = before
+    return preferences({"core.default_float_dtype": dtype.type})
 
 
-@contextmanager
-def code_generation(target: str) -> Iterator[None]:
+def code_generation(target: str) -> AbstractContextManager[None]:
     """Make Brian2 generate code of one kind, ``"numpy"`` or ``"cython"``."""
-    before = b2.prefs.codegen.target
-    b2.prefs.codegen.target = target
-    try:
-        yield
-    finally:
-        b2.prefs.codegen.target = before
+    return preferences({"codegen.target": target})
 
 
 def joined(results: Sequence[BlockResult], trial: float, parts: Sequence[Block]) -> BlockResult:

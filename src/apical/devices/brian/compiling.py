@@ -226,6 +226,12 @@ def call_apart(
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
+def complaint(done: subprocess.CompletedProcess[str]) -> str:
+    """Return what a program of Brian2's complained of, with its exit code; empty if all is well."""
+    said = done.stderr.strip() or ("Error" in done.stdout and done.stdout.strip())
+    return f"exit code {done.returncode}: {said or 'no message'}" if done.returncode or said else ""
+
+
 def call(command: list[str], project: Path) -> None:
     """Run a compiler in the folder of a program; what it complains of is kept beside it."""
     done = call_apart(command, project)

@@ -8,7 +8,7 @@ import brian2 as b2
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
 from apical.devices.brian import build
-from apical.devices.brian.compiling import call_apart, compile_project, compiler
+from apical.devices.brian.compiling import call_apart, compile_project, compiler, complaint
 from apical.devices.brian.dense import DenseDevice
 from apical.devices.brian.standalone import StandaloneSimulator
 from apical.errors import DeviceError
@@ -53,8 +53,4 @@ class CppSimulator(StandaloneSimulator):
         return compile_project(project, self.jobs)
 
     def _start(self, command: list[str], folder: Path) -> str:
-        done = call_apart(command, self._program or folder)
-        complaint = done.stderr.strip() or ("Error" in done.stdout and done.stdout.strip())
-        if done.returncode or complaint:
-            return f"exit code {done.returncode}: {complaint or 'no message'}"
-        return ""
+        return complaint(call_apart(command, self._program or folder))

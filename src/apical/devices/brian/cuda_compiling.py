@@ -13,7 +13,7 @@ from pathlib import Path
 
 from apical import compilers
 from apical.devices.brian.compiling import as_one, call_all, fingerprint, kept
-from apical.devices.lacks import lacks_of_brian2cuda, lacks_of_toolkit
+from apical.devices.lacks import check_environment, lacks_of_brian2cuda, lacks_of_toolkit
 from apical.devices.surroundings import (
     Toolkit,
     ask,
@@ -69,11 +69,7 @@ class Target:
 
 def check_brian2cuda() -> None:
     """Raise if Brian2CUDA is not here, or not with the versions that it needs."""
-    for lack in lacks_of_brian2cuda():
-        raise DeviceError(
-            f"Device 'cuda_standalone' needs an environment of its own: {lack.what}."
-            + (f" Make one: {lack.remedy}" if lack.remedy else "")
-        )
+    check_environment("cuda_standalone", lacks_of_brian2cuda())
 
 
 def capability_for(target: Target) -> str:

@@ -20,6 +20,7 @@ from brian2.utils.filetools import copy_directory
 from brian2cuda.cuda_generator import CUDACodeGenerator
 from brian2cuda.device import CUDAStandaloneDevice
 
+from apical.devices.brian import base
 from apical.errors import DeviceError
 
 # It tells of every setting, on every build.
@@ -105,16 +106,12 @@ def preferences() -> Iterator[None]:
         "codegen.cpp.extra_link_args": [],
         "core.stop_on_keyboard_interrupt": False,
     }
-    before = {name: b2.prefs[name] for name in wanted}
     # made once in a process, for the precision of whoever is first
     CUDACodeGenerator.universal_support_code = None
     try:
-        for name, value in wanted.items():
-            b2.prefs[name] = value
-        yield
+        with base.preferences(wanted):
+            yield
     finally:
-        for name, value in before.items():
-            b2.prefs[name] = value
         CUDACodeGenerator.universal_support_code = None
 
 

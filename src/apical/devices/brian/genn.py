@@ -16,8 +16,8 @@ import brian2 as b2
 import numpy as np
 
 from apical.devices.brian import build, genn_compiling, variables
-from apical.devices.brian.base import precision
-from apical.devices.brian.compiling import call_apart
+from apical.devices.brian.base import precision, preferences
+from apical.devices.brian.compiling import call_apart, complaint
 from apical.devices.brian.standalone import StandaloneSimulator, leave_clocks, write_over
 from apical.devices.simulator import BlockResult
 from apical.network import Network
@@ -88,21 +88,18 @@ class GennSimulator(StandaloneSimulator):
             write_over(folder / f"in.{name}", values)
         for name in filter(self._uses, self._tables):
             write_over(folder / "static_arrays" / f"{name}_table_values", self._tables[name])
-        steps = n_trials * round(self.network.trial / self.options.dt)
-        return [f"{self._program}/main", str(steps), str(seed)]
+        return [f"{self._program}/main", str(self._steps(n_trials)), str(seed)]
+
+    def _steps(self, n_trials: int) -> int:
+        return n_trials * round(self.network.trial / self.options.dt)
 
     def _lasts(self, n_trials: int) -> float:
         """Return how long trials last: GeNN counts steps, and multiplies them in its precision."""
-        steps = n_trials * round(self.network.trial / self.options.dt)
-        return steps * float(self.dtype.type(self.options.dt * 1e-3))
+        return self._steps(n_trials) * float(self.dtype.type(self.options.dt * 1e-3))
 
     def _start(self, command: list[str], folder: Path) -> str:
         self._device.project_dir = str(folder)
-        done = call_apart(command, folder)
-        complaint = done.stderr.strip() or ("Error" in done.stdout and done.stdout.strip())
-        if done.returncode or complaint:
-            return f"exit code {done.returncode}: {complaint or 'no message'}"
-        return ""
+        return complaint(call_apart(command, folder))
 
     def _result(self, folder: Path, n_trials: int) -> BlockResult:
         result, dt = super()._result(folder, n_trials), self.options.dt * 1e-3
@@ -124,12 +121,5 @@ def _settings(dtype: np.dtype) -> Iterator[None]:
         "core.network.default_schedule": genn_device.SCHEDULE,
         "devices.genn.connectivity": "DENSE",
     }
-    before = {name: b2.prefs[name] for name in wanted}
-    try:
-        for name, value in wanted.items():
-            b2.prefs[name] = value
-        with precision(dtype):
-            yield
-    finally:
-        for name, value in before.items():
-            b2.prefs[name] = value
+    with preferences(wanted), precision(dtype):
+        yield

@@ -15,7 +15,7 @@ from apical.devices.brian.compiling import (
     fingerprint,
     kept,
 )
-from apical.devices.lacks import GENN_SOURCE, lacks_of_brian2genn, source_of_genn
+from apical.devices.lacks import GENN_SOURCE, check_environment, lacks_of_brian2genn, source_of_genn
 from apical.errors import DeviceError
 
 GENERATOR = "src/genn/generator"
@@ -26,11 +26,7 @@ MODEL = "magicnetwork_model"
 
 def check_brian2genn() -> None:
     """Raise if Brian2GeNN is not here, or not with the versions that it needs."""
-    for lack in lacks_of_brian2genn():
-        raise DeviceError(
-            f"Device 'genn' needs an environment of its own: {lack.what}."
-            + (f" Make one: {lack.remedy}" if lack.remedy else "")
-        )
+    check_environment("genn", lacks_of_brian2genn())
 
 
 def check_source() -> Path:
