@@ -7,9 +7,40 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from apical.places import caller
+
 
 class ApicalError(Exception):
-    """Base class: catch it to catch every error that `apical` raises on purpose."""
+    """Base class: catch it to catch every error that `apical` raises on purpose.
+
+    Parameters
+    ----------
+    message
+        Which object, what it needs, what it got, what to do.
+    object
+        What it is about, for instance ``"LIF 'hidden'"``; empty where it is about nothing with a
+        name.
+    parameter
+        Which of its parameters, for instance ``"tau_m"``.
+    place
+        ``file:line`` in the user's code; by default that of the innermost call from there.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        object: str = "",
+        parameter: str = "",
+        place: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.object, self.parameter = object, parameter
+        self.place = caller() if place is None else place
+
+
+class ParameterError(ApicalError, ValueError):
+    """A parameter has a value, a type or a unit that it cannot have."""
 
 
 class LocalityError(ApicalError, ValueError):
@@ -18,6 +49,10 @@ class LocalityError(ApicalError, ValueError):
 
 class WiringError(ApicalError, ValueError):
     """A population, projection or feedback pathway does not fit the network."""
+
+
+class ScriptError(ApicalError, ValueError):
+    """A model script is missing, cannot be imported, or does not build a network."""
 
 
 class DataError(ApicalError, ValueError):

@@ -2,22 +2,31 @@
 
 import os
 import sys
+import sysconfig
 from pathlib import Path
 
 OWN = "apical"
 
+_LIBRARIES = tuple(
+    f"{folder}{os.sep}"
+    for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")
+    for folder in {sysconfig.get_path(name), os.path.realpath(sysconfig.get_path(name))}
+)
+"""Folders of code that is nobody's script: the standard library, packages, and commands."""
+
 
 def caller() -> str:
-    """Return ``file:line`` of the innermost call that came from outside this package.
+    """Return ``file:line`` of the innermost call that came from a user's code.
 
-    The file is relative to the working directory where it lies below it. Empty where nothing
-    outside called.
+    That is neither this package nor an installed one. The file is relative to the working
+    directory where it lies below it. Empty where no such code called, as under the command.
     """
     frame = sys._getframe(1)
     while frame is not None:
-        name = str(frame.f_globals.get("__name__", ""))
-        if name != OWN and not name.startswith(f"{OWN}."):
-            return f"{shown(frame.f_code.co_filename)}:{frame.f_lineno}"
+        name, file = str(frame.f_globals.get("__name__", "")), frame.f_code.co_filename
+        own = name == OWN or name.startswith(f"{OWN}.")
+        if not own and not file.startswith((*_LIBRARIES, "<frozen")):
+            return f"{shown(file)}:{frame.f_lineno}"
         if frame.f_back is None:
             break
         frame = frame.f_back

@@ -134,7 +134,7 @@ def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.n
     noises = moments(network.noise.times(trial, stop) if network.noise else ())
     counts = []
     for start, end in pairwise(sorted({0, *acts, *noises, len(block)})):
-        part = block.part(slice(start, end), block.index + start * _APART)
+        part = block.part(slice(start, end))
         if start in acts:
             _act(simulator, acts[start])
         if start in noises:
@@ -143,10 +143,6 @@ def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.n
     if len(counts) == 1:
         return counts[0]
     return {name: np.concatenate([part[name] for part in counts]) for name in counts[0]}
-
-
-_APART = 2**32
-"""Random numbers of the parts of a block are those of blocks that far away."""
 
 
 def _act(simulator: Simulator, trial: int) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,8 +30,7 @@ class Block:
         Factor on every learning rate in each trial [dimensionless], shape (n_trials,), or one
         number for all; 0, the default, switches learning off.
     index
-        Number of the block in its run, which selects the stream of the simulator's own random
-        numbers.
+        Number of the stream of the simulator's own random numbers, for instance the epoch.
     targets
         What the output should be, shape (n_trials, n_outputs), where that is not one class; then
         without `labels`. Where it should be a train of spikes (`Error` with frames), the number of
@@ -40,6 +39,15 @@ class Block:
         Name of a population that fires noise of its own in these trials, which are then such of a
         noise phase: the stimulus is silent whatever `values` are, nothing is shown, and of all
         rules those that act at ``"noise"`` of this population learn; empty for none.
+    first
+        Place of its first trial in the stream that `index` selects: what a trial draws follows
+        from the seed of the network, that stream and its place, however trials are cut into blocks.
+    phase
+        What the trials are for: ``"train"``, ``"evaluate"``, ``"record"``, ``"noise"``; by default
+        the first where anything learns, and the second elsewhere. It changes nothing but what
+        is said of recorded samples.
+    epoch
+        Epoch that the trials belong to, for the same purpose; -1 where there is none.
     """
 
     values: np.ndarray | Rows
@@ -48,6 +56,9 @@ class Block:
     index: int = 0
     targets: np.ndarray | None = None
     fires: str = ""
+    first: int = 0
+    phase: str = ""
+    epoch: int = -1
 
     def __post_init__(self) -> None:
         n = len(self.values)
@@ -71,6 +82,8 @@ class Block:
                 f"shape {learning.shape}."
             )
         object.__setattr__(self, "learning", np.broadcast_to(learning, (n,)))
+        usual = "noise" if self.fires else "train" if learning.any() else "evaluate"
+        object.__setattr__(self, "phase", self.phase or usual)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -85,20 +98,20 @@ class Block:
             return self.targets
         return np.eye(n_outputs)[self.labels]
 
-    def part(self, trials: slice, index: int) -> "Block":
-        """Return some of its trials as a block of that index."""
-        return Block(
-            self.values[trials],
-            None if self.labels is None else self.labels[trials],
-            self.learning[trials],
-            index,
-            None if self.targets is None else self.targets[trials],
-            self.fires,
+    def part(self, trials: slice) -> "Block":
+        """Return some of its trials as a block of the same stream."""
+        return replace(
+            self,
+            values=self.values[trials],
+            labels=None if self.labels is None else self.labels[trials],
+            learning=self.learning[trials],
+            targets=None if self.targets is None else self.targets[trials],
+            first=self.first + trials.start,
         )
 
     def parts(self, size: int) -> list["Block"]:
         """Return the block as consecutive blocks of at most `size` trials."""
-        return [self.part(trials, self.index) for trials in self.slices(size)]
+        return [self.part(trials) for trials in self.slices(size)]
 
 
 @dataclass(frozen=True)
