@@ -36,14 +36,12 @@ from apical.rules import e_prop
 ETA = 1e-9
 """Small enough for the network to stay as it is; what a synapse learns is divided by it."""
 N_IN, N_HIDDEN, FRAMES = 6, 8, 3
-TAU_X = 1 / (1 - np.exp(-1 / 20))
-"""The trace of a stimulus is integrated by Euler steps: this decays in 1 ms as one of 20 ms."""
 
 
 def network(seed: int = 0, adaptation: float = 0.3, trial: float = 60.0, **options: Any) -> Network:
     """Describe stimulus 6 -> ALIF hidden 8, half of them adapting, onto itself -> LIF output 2."""
     net = Network(seed=seed, trial=trial, settle=trial - 20)
-    x = net.add(Stimulus("stimulus", N_IN, Poisson(200.0), tau_x=TAU_X, frames=FRAMES))
+    x = net.add(Stimulus("stimulus", N_IN, Poisson(200.0), tau_x=20.0, frames=FRAMES))
     neuron = {"tau_s": 0.0, "tau_x": 20.0, "tau_teach": 0.0}
     h = net.add(ALIF("hidden", N_HIDDEN, adaptation=adaptation, tau_a=50.0, adapting=0.5, **neuron))
     y = net.add(LIF("output", 2, bias=1.5, gain="1", **neuron))

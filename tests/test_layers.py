@@ -62,6 +62,7 @@ FLOORS: dict[str, float] = {
     "models": 6,
     "plausibility": 6,
     "devices.simulator": 7.0,
+    "devices.timing": 7.0,
     "devices.arrays": 7.0,
     "devices.arrays.library": 7.05,
     "devices.arrays.programs": 7.1,

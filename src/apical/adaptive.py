@@ -53,7 +53,7 @@ class ALIF(LIF):
     @property
     def model(self) -> NeuronModel:
         plain = super().model
-        height = plain.threshold.removeprefix("v > ")
+        _, height = self._scales
         added: Mapping[str, tuple[float, str]] = {
             "tau_a": (self.tau_a, "ms"),
             "adaptation": (self.adaptation, "1"),
@@ -67,6 +67,5 @@ beta = adaptation*int(i >= steady) : 1
 theta = {height} + beta*a : 1""",
             threshold="v > theta",
             reset=f"{plain.reset}\na += 1",
-            at_reset=f"{plain.at_reset}\na = 0",
             parameters={**plain.parameters, **added},
         )

@@ -39,7 +39,10 @@ silent, and 1 in a trial that does not learn."""
 
 @dataclass(frozen=True)
 class SpikeModel:
-    """How an input neuron turns its rate into spikes, in Brian2's grammar."""
+    """How an input neuron turns its rate into spikes, in Brian2's grammar.
+
+    Fields are those of `apical.NeuronModel`.
+    """
 
     equations: str
     threshold: str
@@ -48,6 +51,12 @@ class SpikeModel:
     initial: Mapping[str, float | Draw] = field(default_factory=dict)
     parameters: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     refractory: str = ""
+    at_reset: str = ""
+    lasting: tuple[str, ...] = ()
+
+
+_INTERVAL = "interval = -log(1 - rand())"
+"""Draws how much rate is integrated up to the next spike: exponential, with mean 1."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +90,16 @@ class Regular(Encoder):
         doi:10.1038/nrn3136); 0 leaves them as they are.
     unreliable
         Probability that a neuron is silent in a trial of learning [dimensionless], as in `Graded`.
+    free_running
+        Whether phases run on from trial to trial, so that a stimulus brings other spike times when
+        it is shown again; False: where the network resets its state, every trial begins at the
+        phases that were drawn for the neurons, and its spikes do not depend on the trials before.
     """
 
     rate: float = 100.0
     total: float = 0.0
     unreliable: float = 0.0
+    free_running: bool = True
 
     def __post_init__(self) -> None:
         _check_rate(self, self.rate, self.total)
@@ -98,8 +112,9 @@ class Regular(Encoder):
             equations="dphase/dt = rate : 1\nrate : Hz",
             threshold="phase >= 1",
             reset="phase -= 1",
-            at_trial="rate = stimulus(t, i)" + f"*({AWAKE})" * bool(self.unreliable),
+            at_trial="rate = stimulus(t, i)" + (f"*({AWAKE})" if self.unreliable else ""),
             initial={"phase": "uniform"},
+            lasting=("phase",) if self.free_running else (),
             parameters={"unreliable": (self.unreliable, "1")} if self.unreliable else {},
         )
 
@@ -121,10 +136,15 @@ class Poisson(Encoder):
         Rate that the value 1 stands for [Hz].
     total
         As in `Regular`.
+    free_running
+        Whether intervals run on from trial to trial; False: where the network resets its state,
+        they are drawn anew, so that spikes depend on nothing but the stimulus and the trial's own
+        random numbers.
     """
 
     rate: float = 100.0
     total: float = 0.0
+    free_running: bool = True
 
     def __post_init__(self) -> None:
         _check_rate(self, self.rate, self.total)
@@ -134,9 +154,11 @@ class Poisson(Encoder):
         return SpikeModel(
             equations="dphase/dt = rate : 1\nrate : Hz\ninterval : 1",
             threshold="phase >= interval",
-            reset="phase -= interval\ninterval = -log(1 - rand())",
+            reset=f"phase -= interval\n{_INTERVAL}",
             at_trial="rate = stimulus(t, i)",
+            at_reset="" if self.free_running else _INTERVAL,
             initial={"phase": 0.0, "interval": "exponential"},
+            lasting=("phase", "interval") if self.free_running else (),
         )
 
     def drive(self, values: np.ndarray) -> np.ndarray:
@@ -159,13 +181,16 @@ class Escape(Encoder):
     threshold
         Value whose escape rate is `rate` [unit of the value].
     refractory
-        Time of rest after a spike [ms].
+        Time of rest after a spike [ms], a multiple of the time step.
+    free_running
+        As in `Poisson`, the time of rest included.
     """
 
     rate: float = 100.0
     gain: float = 10.0
     threshold: float = 0.63
     refractory: float = 4.0
+    free_running: bool = True
 
     def __post_init__(self) -> None:
         if not (self.rate > 0 and self.refractory > 0):
@@ -179,10 +204,12 @@ class Escape(Encoder):
         return SpikeModel(
             equations="dphase/dt = rate : 1 (unless refractory)\nrate : Hz\ninterval : 1",
             threshold="phase >= interval",
-            reset="phase = 0\ninterval = -log(1 - rand())",
+            reset=f"phase = 0\n{_INTERVAL}",
             at_trial="rate = stimulus(t, i)",
             refractory="refractory_time",
+            at_reset="" if self.free_running else _INTERVAL,
             initial={"phase": 0.0, "interval": "exponential"},
+            lasting=("phase", "interval", "lastspike") if self.free_running else (),
             parameters={"refractory_time": (self.refractory, "ms")},
         )
 
@@ -283,7 +310,7 @@ class Graded(Encoder):
             equations="dx/dt = (shown - x)/tau : 1\nshown : 1",
             threshold="",
             reset="",
-            at_trial="shown = stimulus(t, i)/Hz" + f"*({AWAKE})" * bool(self.unreliable),
+            at_trial="shown = stimulus(t, i)/Hz" + (f"*({AWAKE})" if self.unreliable else ""),
             parameters=parameters,
         )
 

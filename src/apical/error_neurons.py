@@ -1,7 +1,7 @@
 """Error neurons compare what a read-out does with what it should; a target says only that."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import exp
 from typing import Literal
 
@@ -151,64 +151,84 @@ class Error(Population):
 
     @property
     def model(self) -> NeuronModel:
-        model = self._of_class
-        if self.frames == 1:
-            return model
-        # what is due acts a step later, as a spike of the output does
-        return replace(
-            model,
-            equations=model.equations.replace("-side*target*shown", "0*Hz") + "\ndue : 1",
-            at_trial="",
-            at_frame="due = label(t, i % half)",
-            at_reset=f"{model.at_reset}\nshown = 0\ndue = 0",
-            at_step="v -= side*shown\nshown = due\ndue = 0",
+        label = self._of_class if self.frames == 1 else _OF_TRAIN
+        drift = ["-target*shown"] if label.drives else []
+        drift += ["-v/tau"] if self.tau != INFINITE else []
+        v = f"dv/dt = {' + '.join(drift)} : 1" if drift else "v : 1"
+        return NeuronModel(
+            equations="\n".join([v, "side = 1 - 2*int(i >= half) : 1", "x : 1", *label.equations]),
+            threshold="v > fires_at" if self.fires_at != self.theta else "v > theta",
+            reset="v -= theta\nx += 1",
+            at_trial=label.at_trial,
+            at_frame=label.at_frame,
+            at_step="\n".join([*label.at_step, *(["v = v*int(v > 0)"] if self.rectified else [])]),
+            parameters=self._parameters,
         )
 
     @property
-    def _of_class(self) -> NeuronModel:
-        """Equations where the target is a class."""
-        leaks, delays = self.tau != INFINITE, self.tau_label > 0
-        drift = "0*Hz" if self.label_spikes else "-side*target*shown"
-        each_step = list[str]()
-        label = """shown : 1"""
-        if delays:
-            label = """dshown/dt = (halfway - shown)/tau_label : 1
-dhalfway/dt = (given - halfway)/tau_label : 1
-given : 1"""
-        at_trial = f"{'given' if delays else 'shown'} = label(t, i % half)"
-        if self.wait:
-            label += "\ndue : 1\nwaited : second"
-            at_trial = "due = label(t, i % half)\nwaited = 0*second"
-            each_step += [
-                "waited += dt",
-                f"{'given' if delays else 'shown'} = due*{_LABELLED}",
-                f"v = v*{_LABELLED}",
+    def _parameters(self) -> dict[str, tuple[float, str]]:
+        found: dict[str, tuple[float, str]] = {
+            "half": (self.n_classes, "integer"),
+            "target": (self.target, "Hz"),
+            "theta": (self.stands_for, "1"),
+        }
+        if self.fires_at != self.theta:
+            found["fires_at"] = (self.fires_at, "1")
+        times = {"tau": self.tau, "tau_label": self.tau_label, "wait": self.wait}
+        return found | {k: (v, "ms") for k, v in times.items() if v not in (0, INFINITE)}
+
+    @property
+    def _of_class(self) -> "_Label":
+        """How a class is told: as a current, delayed or not, or as a train of spikes."""
+        told = "given" if self.tau_label else "shown"
+        equations = [f"{told} : 1"]
+        if self.tau_label:
+            equations += [
+                "dshown/dt = (halfway - shown)/tau_label : 1",
+                "dhalfway/dt = (given - halfway)/tau_label : 1",
             ]
+        at_trial, at_step = f"{told} = {_CLASS}", list[str]()
+        if self.wait:
+            equations += ["due : 1", "waited : second"]
+            at_trial = f"due = {_CLASS}\nwaited = 0*second"
+            at_step += ["waited += dt", f"{told} = due*{_LABELLED}", f"v = v*{_LABELLED}"]
         if self.label_spikes:
-            label += "\nphase : 1"
-            count = "phase += target*shown*dt\nv -= side*int(phase >= 1)\nphase -= int(phase >= 1)"
-            each_step.append(count)
-        return NeuronModel(
-            equations=f"""dv/dt = {drift}{" - v/tau" if leaks else ""} : 1
-side = 1 - 2*int(i >= half) : 1
-x : 1
-{label}""",
-            threshold="v > fires_at" if self.fires_at != self.theta else "v > theta",
-            reset="v -= theta\nx += 1",
-            at_trial=at_trial,
-            at_reset="v = 0\nx = 0" + ("\nshown = 0\nhalfway = 0" if delays else ""),
-            at_step="\n".join(each_step + ["v = v*int(v > 0)"] * self.rectified),
-            parameters={
-                "half": (self.n_classes, "integer"),
-                "target": (self.target, "Hz"),
-                "theta": (self.stands_for, "1"),
-                **({"fires_at": (self.fires_at, "1")} if self.fires_at != self.theta else {}),
-                **({"tau": (self.tau, "ms")} if leaks else {}),
-                **({"tau_label": (self.tau_label, "ms")} if delays else {}),
-                **({"wait": (self.wait, "ms")} if self.wait else {}),
-            },
-            method="euler",
-        )
+            equations.append("phase : 1")
+            at_step += [
+                "phase += target*side*shown*dt",
+                "v -= side*int(phase >= 1)",
+                "phase -= int(phase >= 1)",
+            ]
+        return _Label(tuple(equations), at_trial, "", tuple(at_step), not self.label_spikes)
+
+
+@dataclass(frozen=True)
+class _Label:
+    """Equations and statements by which error neurons are told what the output should be.
+
+    The label ``shown`` has the sign of the half that hears it.
+
+    Parameters
+    ----------
+    equations, at_trial, at_frame, at_step
+        As in `NeuronModel`.
+    drives
+        Whether the label is a current; otherwise it comes as spikes, among the statements.
+    """
+
+    equations: tuple[str, ...]
+    at_trial: str
+    at_frame: str
+    at_step: tuple[str, ...]
+    drives: bool
+
+
+_CLASS = "side*label(t, i % half)"
+
+# what is due acts a step later, as a spike of the output does
+_OF_TRAIN = _Label(
+    ("shown : 1", "due : 1"), "", f"due = {_CLASS}", ("v -= shown", "shown = due", "due = 0"), False
+)
 
 
 @dataclass(frozen=True)
@@ -286,7 +306,6 @@ class RateError(Population):
         return NeuronModel(
             "\n".join(lines),
             at_trial="shown = label(t, i)",
-            at_reset=f"{y} = 0",
             parameters={
                 "tau": (self.tau, "ms"),
                 **{name: (value, "1") for name, value in self.numbers.items()},
@@ -328,7 +347,6 @@ class RateTarget(Population):
         return NeuronModel(
             "dx/dt = (shown - x)/tau : 1\nshown : 1",
             at_trial="shown = label(t, i)",
-            at_reset="x = 0",
             parameters={"tau": (self.tau, "ms")},
             method="exponential_euler",
         )

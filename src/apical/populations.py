@@ -32,18 +32,23 @@ class NeuronModel:
         Statements run at the start of every frame of the stimulus, after those; they may call
         ``stimulus(t, i)``.
     at_reset
-        Statements that bring the neuron back to rest, run before `at_trial` in a network that
-        resets its state between trials.
+        Statements run before `at_trial` in a network that resets its state between trials, after
+        every variable that changes was put back to where it started (`initial`).
     at_step
         Statements run at the start of every time step.
     initial
         Value of each variable that does not start at 0: a number, or a named draw for
-        each neuron.
+        each neuron. A reset goes back to it, to the same draw.
+    lasting
+        Variables that a reset leaves as they are: they run on from trial to trial. Where there is
+        refractoriness, ``"lastspike"`` may be among them.
     parameters
         Value and unit of each shared constant, for instance ``{"tau_m": (20.0, "ms")}``; units
         are ``"ms"``, ``"Hz"``, ``"1"`` and ``"integer"``. They need no line in `equations`.
     method
-        Brian2's name of the integration method.
+        Brian2's name of the integration method. With ``"exact"`` linear equations follow their
+        closed form, perfect integrators and equal time constants included (Rotter & Diesmann 1999,
+        doi:10.1007/s004220050570, eq. 7).
     summed
         Variables that are, at every moment, the sum of what arrives: of each presynaptic signal
         times its weight. They need no line in `equations`.
@@ -61,6 +66,7 @@ class NeuronModel:
     parameters: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     method: str = "exact"
     summed: tuple[str, ...] = ()
+    lasting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -202,11 +208,7 @@ class Stimulus(Population):
         once, often = (spikes.at_trial, "") if self.frames == 1 else ("", spikes.at_trial)
         if not spikes.threshold:  # the activity itself is what synapses see
             return NeuronModel(
-                spikes.equations,
-                at_trial=once,
-                at_frame=often,
-                at_reset="x = 0",
-                parameters=spikes.parameters,
+                spikes.equations, at_trial=once, at_frame=often, parameters=spikes.parameters
             )
         trace, parameters = _trace("x", self.tau_x)
         return NeuronModel(
@@ -216,11 +218,11 @@ class Stimulus(Population):
             refractory=spikes.refractory,
             at_trial=once,
             at_frame=often,
-            at_reset="x = 0",
+            at_reset=spikes.at_reset,
             at_step=_forget(self.x_floor),
             initial=dict(spikes.initial),
             parameters={**parameters, **_floor(self.x_floor), **spikes.parameters},
-            method="euler",
+            lasting=spikes.lasting,
         )
 
 
@@ -298,11 +300,6 @@ class LIF(Population):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._positive(tau_m=self.tau_m, tau_x=self.tau_x)
-        if self.tau_m == self.tau_s:
-            raise WiringError(
-                f"LIF {self.name!r}: tau_m and tau_s must differ, got {self.tau_m} ms for both; "
-                "the exact solution divides by their difference. Change one by 1 %."
-            )
         hypotheses = self.tau_m_cv, self.threshold_cv, self.stray_rate
         if not all(0 <= value < INFINITE for value in hypotheses):
             raise WiringError(
@@ -319,46 +316,50 @@ class LIF(Population):
 
     @property
     def model(self) -> NeuronModel:
-        held = " (unless refractory)" if self.refractory else ""
-        noise = self.noise_rate > 0
-        shaken = {"noise_rate": (self.noise_rate, "Hz"), "noise_kick": (self.noise_kick, "1")}
-        current = "I + " * bool(self.tau_s) + "bias" + " + noise" * noise + " - v" * self.leak
-        synaptic = "\ndI/dt = -I/tau_s : 1" * bool(self.tau_s)
-        each_step = ["teach = 0"] * (not self.tau_teach)
         tau, height = self._scales
-        each_step += [f"noise = noise_kick*poisson(noise_rate*dt)*{tau}/dt"] * noise
-        stray, stray_parameters = _stray(self.stray_rate, self.stray_kick)
+        terms = ["I"] if self.tau_s else []
+        terms += ["bias", "noise"] if self.noise_rate else ["bias"]
+        terms += ["-v"] if self.leak else []
+        held = " (unless refractory)" if self.refractory else ""
         trace, trace_parameters = _trace("x", self.tau_x)
         dendrite, dendrite_parameters = _trace("teach", self.tau_teach)
+        stray, stray_parameters = _stray(self.stray_rate, self.stray_kick)
+        lines = [f"dv/dt = ({' + '.join(terms)})/{tau} : 1{held}"]
+        lines += ["dI/dt = -I/tau_s : 1"] if self.tau_s else []
+        lines += [trace, dendrite, f"gain = {self.gain} : 1", "delta = gain*teach : 1"]
+        lines += ["noise : 1"] if self.noise_rate else []
+        lines += [f"{name} : 1" for name in self._spread]
+        each_step = [_forget(self.x_floor)] if self.x_floor else []
+        each_step += [] if self.tau_teach else ["teach = 0"]
+        if self.noise_rate:  # what a spike adds is spread over the time step
+            each_step.append(f"noise = noise_kick*poisson(noise_rate*dt)*{tau}/dt")
         return NeuronModel(
-            equations=f"""dv/dt = ({current})/{tau} : 1{held}{synaptic}
-{trace}
-{dendrite}
-gain = {self.gain} : 1
-delta = gain*teach : 1"""
-            + "\nnoise : 1" * noise
-            + "".join(f"\n{name} : 1" for name in self._spread),
+            equations="\n".join(lines),
             threshold=f"v > {height}",
             reset=(f"v -= {height}" if self.reset == "subtract" else "v = 0") + "\nx += 1",
             refractory="refractory_time" if self.refractory else "",
-            at_reset=f"v = {self.v_start}\n{'I = 0' if self.tau_s else ''}\nx = 0\nteach = 0",
-            at_step=_forget(self.x_floor) + "\n".join(each_step + stray),
+            at_step="\n".join(each_step + stray),
             initial={"v": self.v_start, **self._spread},
             parameters={
-                "tau_m": (self.tau_m, "ms"),
-                **({"tau_s": (self.tau_s, "ms")} if self.tau_s else {}),
-                "bias": (self.bias, "1"),
-                **({"refractory_time": (self.refractory, "ms")} if self.refractory else {}),
-                **(shaken if noise else {}),
+                **self._parameters,
                 **stray_parameters,
                 **trace_parameters,
                 **_floor(self.x_floor),
                 **dendrite_parameters,
             },
-            # without the leak the linear system is singular, and has no solution Brian2 can write;
-            # nor has it one for every tau_m, if some may be that of the current
-            method="exact" if self.leak and not self.tau_m_cv else "exponential_euler",
         )
+
+    @property
+    def _parameters(self) -> dict[str, tuple[float, str]]:
+        """Value and unit of the constants of the membrane."""
+        found = {"tau_m": (self.tau_m, "ms"), "bias": (self.bias, "1")}
+        if self.tau_s:
+            found["tau_s"] = (self.tau_s, "ms")
+        if self.refractory:
+            found["refractory_time"] = (self.refractory, "ms")
+        if self.noise_rate:
+            found |= {"noise_rate": (self.noise_rate, "Hz"), "noise_kick": (self.noise_kick, "1")}
+        return found
 
     @property
     def _spread(self) -> dict[str, LogNormal]:
@@ -381,7 +382,7 @@ def _trace(name: str, tau: float) -> tuple[str, dict[str, tuple[float, str]]]:
 
 
 def _forget(x_floor: float) -> str:
-    return "x = x*int(x > x_floor)\n" if x_floor else ""
+    return "x = x*int(x > x_floor)" if x_floor else ""
 
 
 def _floor(x_floor: float) -> dict[str, tuple[float, str]]:

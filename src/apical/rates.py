@@ -233,7 +233,6 @@ class Rate(Population):
                 [f"awake = {AWAKE}"] * bool(self.unreliable)
                 + ["stray = teach_noise*randn()*int(learning(t) > 0)"] * bool(self.teach_noise)
             ),
-            at_reset="y = 0",
             initial={"awake": 1.0} if self.unreliable else {},
             parameters={
                 "tau": (self.tau, "ms"),

@@ -70,7 +70,6 @@ class Relay(Population):
             equations="owed : 1\nx : 1\nside = 1 - 2*int(i >= half) : 1" + "\nheld : 1" * holds,
             threshold="owed > 0.5*theta",
             reset="owed -= theta\nx += 1",
-            at_reset="owed = 0\nx = 0" + "\nheld = 0" * holds,
             # what the two owe is opposite: where one has just spiked, the other is as far below
             at_step=f"owed += theta*int(owed < -0.5*theta)\nowed -= side*({heard})"
             + "\nheld = heard" * holds,
@@ -100,4 +99,5 @@ def what_came(population: Population) -> tuple[str, dict[str, tuple[float, str]]
         return "heard - held", {}
     if tau == 0:
         return "heard", {}
-    return "heard*dt/tau_heard", {"tau_heard": (tau, "ms")}
+    # the share that decays in a step: what is left of an event adds up to the event, at any step
+    return "heard*(1 - exp(-dt/tau_heard))", {"tau_heard": (tau, "ms")}

@@ -10,7 +10,8 @@ from apical.devices.genn_limits import check_genn
 from apical.devices.simulator import Block as Block
 from apical.devices.simulator import BlockResult as BlockResult
 from apical.devices.simulator import Simulator as Simulator
-from apical.errors import DeviceError, WiringError
+from apical.devices.timing import check_times
+from apical.errors import DeviceError, ParameterError, WiringError
 from apical.network import Network
 from apical.plausibility import check
 
@@ -110,7 +111,7 @@ def simulate(
         check(network, transport=True)
         return ArraySimulator(network, load_library(library, dtype), batch, record, traces)
     check(network)
-    _check_brian(network, device)
+    _check_brian(network, device, dt)
     from apical.devices.brian.build import Options
 
     options = Options(dt, capacity, tuple(record), dense and device != "runtime", tuple(traces))
@@ -157,7 +158,7 @@ def check_simulation(
 
         check_network(network)
     else:
-        _check_brian(network, device)
+        _check_brian(network, device, dt)
 
 
 _OPTIONS: dict[str, tuple[str, ...]] = {
@@ -200,18 +201,12 @@ def _check_options(
         raise DeviceError(f"capacity must be at least 1 trial, got {capacity!r}.")
     if batch < 1:
         raise DeviceError(f"batch must be at least 1 trial, got {batch!r}.")
-    frame = network.trial / network.stimulus.frames
-    for what, duration in (("trial", network.trial), ("frame of the stimulus", frame)):
-        steps = duration / dt if dt > 0 else 0.5
-        if abs(steps - round(steps)) > 1e-9:
-            raise DeviceError(
-                f"A {what} of {duration:g} ms is not a whole number of steps of dt={dt!r} ms; "
-                "choose a dt that divides it."
-            )
+    if not dt > 0:
+        raise ParameterError(f"dt must be above 0 ms, got {dt!r}.", parameter="dt")
 
 
-def _check_brian(network: Network, device: str) -> None:
-    """Raise if a device of Brian2's cannot run a network."""
+def _check_brian(network: Network, device: str, dt: float) -> None:
+    """Raise if a device of Brian2's cannot run a network in time steps of `dt` [ms]."""
     if device == "genn":
         check_genn(network)
     if network.noise or network.noisy:
@@ -220,6 +215,7 @@ def _check_brian(network: Network, device: str) -> None:
             f"Device {device!r} knows no noise phases, but {who} are to fire noise of their own "
             "between trials of learning; use device='array'."
         )
+    check_times(network, dt)
 
 
 def _check_recorded(network: Network, record: Collection[str], traces: Collection[str]) -> None:

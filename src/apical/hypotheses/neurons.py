@@ -12,9 +12,8 @@ def heterogeneity(network: Network, *, membrane: float = 0.0, threshold: float =
     """Let membrane time constants and thresholds differ between the neurons of a population.
 
     Both are log-normal, with the mean that there was, and drawn once from the seed of the network.
-    Factors that are there already are multiplied. Membranes of different time constants are
-    integrated by exponential Euler, in which a synaptic current moves them one step later. Neurons
-    that are quick and easily excited answer more strongly, and may need a smaller learning rate.
+    Factors that are there already are multiplied. Neurons that are quick and easily excited answer
+    more strongly, and may need a smaller learning rate.
 
     Parameters
     ----------

@@ -7,9 +7,10 @@ from typing import Any
 import brian2 as b2
 import numpy as np
 
-from apical import traces
-from apical.devices.brian import delaying, dense, graded, normalising, plastic, relaying
+from apical import times, traces
+from apical.devices.brian import delaying, dense, graded, normalising, plastic, relaying, starting
 from apical.devices.brian.integration import TIME_STEP, WithTimeStep
+from apical.devices.brian.propagators import UNITS, Propagators, solved
 from apical.devices.brian.tables import empty, timed_arrays
 from apical.error_neurons import Error
 from apical.network import Network
@@ -19,7 +20,6 @@ from apical.relays import Relay
 from apical.settling_time import check_settles
 
 DIMENSIONS = {"ms": "second", "Hz": "Hz", "1": "1", "integer": "integer"}
-SCALES = {"ms": 1e-3, "Hz": 1.0, "1": 1.0, "integer": 1}
 
 # Order of what happens before a time step, in Brian2's slot 'start'. Hearing precedes forgetting.
 LEARN, COUNT, BEGIN, FRAME, HEAR, STEP = range(6)
@@ -86,6 +86,10 @@ class Built:
         Monitor of spikes, by recorded population.
     traces
         Monitor of signals in every time step, by recorded population that has any of them.
+    propagators
+        How the neurons of a population go through a time step, where their equations are linear.
+    starts
+        How the neurons of a population are brought back to where they started.
     """
 
     network: Network
@@ -97,6 +101,8 @@ class Built:
     counters: dict[str, b2.StateMonitor] = field(default_factory=dict)
     spikes: dict[str, b2.SpikeMonitor] = field(default_factory=dict)
     traces: dict[str, b2.StateMonitor] = field(default_factory=dict)
+    propagators: dict[str, Propagators] = field(default_factory=dict)
+    starts: dict[str, starting.Start] = field(default_factory=dict)
 
 
 class Builder:
@@ -135,6 +141,8 @@ class Builder:
         axons = self.axons[population.name]
         parameters = {TIME_STEP: (self.options.dt, "ms"), **model.parameters, **axons.parameters}
         lines = [model.equations, *graded.equations(self.network, population), *axons.equations]
+        method, start = self._method(population), self._start(population)
+        lines += [*start.equations, *(method.equations if isinstance(method, Propagators) else ())]
         sends = [p for p in self.network.projections if p.pre is population]
         lines += [line for line in map(plastic.of_sender, sends) if line]
         told = [f"{COUNTING} : 1 (shared)"] * (not self.options.links)
@@ -155,7 +163,7 @@ class Builder:
             threshold=model.threshold or None,
             reset="\n".join(reset) if model.threshold else None,
             refractory=model.refractory or False,
-            method=WithTimeStep(model.method),
+            method=method,
             events=self._events(population),
             clock=self.step,
             name=population.name,
@@ -166,12 +174,35 @@ class Builder:
         self._constants(population.name, parameters)
         self._record(population, group, counted)
 
+    def _method(self, population: Population) -> Propagators | WithTimeStep:
+        """Return how the equations of a population are integrated."""
+        model = population.model
+        drawn = {k for k, value in model.initial.items() if not isinstance(value, int | float)}
+        if model.method == "exact":
+            fixed = frozenset(drawn - {*starting.changing(population)})
+            found = solved(model.equations, frozenset(model.parameters), fixed)
+            if found is not None:
+                self.built.propagators[population.name] = found
+                return found
+        return WithTimeStep(model.method)
+
+    def _start(self, population: Population) -> starting.Start:
+        """Return how a population is brought back to where it started, if the network resets."""
+        if not self.network.reset:
+            return starting.Start()
+        found = self.built.starts[population.name] = starting.start(population)
+        for name, value in found.numbers.items():
+            self.built.constants[f"{population.name}.{name}"] = value
+        return found
+
     def _regularly(self, population: Population, group: b2.NeuronGroup, first: list[str]) -> None:
         """Let a group do what it does at the start of each trial, and of each time step."""
         model, relays = population.model, relaying.passes_on(self.network, population)
-        begin = [model.at_reset] * self.network.reset + [model.at_trial] + first
-        begin += [relaying.at_reset(population)] * (relays and self.network.reset)
-        begin += self.axons[population.name].at_reset * self.network.reset
+        begin = [model.at_trial, *first]
+        if self.network.reset:
+            begin = [self.built.starts[population.name].statements, model.at_reset, *begin]
+            begin += [relaying.at_reset(population)] if relays else []
+            begin += self.axons[population.name].at_reset
         code = "\n".join(part for part in begin if part)
         if code:
             group.run_regularly(code, clock=self.trial, when="start", order=BEGIN)
@@ -235,7 +266,10 @@ class Builder:
 
     def _after(self, onset: float) -> str:
         """Return what is 0 until the time `onset` [ms] of a trial, and 1 from then on."""
-        steps, before = (round(x / self.options.dt) for x in (self.network.trial, onset))
+        steps, before = (
+            times.steps(ms, self.options.dt, what)
+            for ms, what in ((self.network.trial, "a trial"), (onset, "an onset"))
+        )
         if not self.options.links:
             return COUNTING
         return f"int(t_in_timesteps % {steps} >= {before})" if before else "1"
@@ -243,7 +277,7 @@ class Builder:
     def _constants(self, owner: str, parameters: Mapping[str, tuple[float, str]]) -> None:
         for name, (value, unit) in parameters.items():
             # as Python's own number, which programs are told in digits
-            self.built.constants[f"{owner}.{name}"] = np.multiply(value, SCALES[unit]).item()
+            self.built.constants[f"{owner}.{name}"] = np.multiply(value, UNITS[unit]).item()
 
     def _synapses(self, projection: Projection, order: int) -> None:
         parameters, sums = plastic.parameters(projection, self.options.dt), graded.sums(projection)
@@ -392,6 +426,16 @@ def only_closing(built: Built) -> None:
         item.active = False
     for item in built.closing:  # afterwards, since what others contain is put to rest with them
         item.active = True
+
+
+def closing_time(built: Built, dt: float) -> b2.Quantity:
+    """Return how long a run must be for the closing objects to act once.
+
+    Brian2 holds times to be equal within 1e-4 of the period of a clock, here a trial: a run of one
+    time step would be none where a trial has 10,000 of them.
+    """
+    steps = 1 + int(2e-4 * built.network.trial / dt)
+    return steps * dt * b2.ms
 
 
 def all_active(built: Built) -> None:

@@ -8,7 +8,7 @@ like any other, and synapses need no queue.
 
 from dataclasses import dataclass
 
-from apical.errors import WiringError
+from apical import times
 from apical.network import Network
 from apical.populations import Population
 from apical.projections import Projection
@@ -90,13 +90,9 @@ def steps_of(projection: Projection, dt: float) -> int:
 
     Raises
     ------
-    WiringError
-        If its delay is less than half a time step, and not 0.
+    ParameterError
+        If its delay is not a multiple of the time step.
     """
-    steps = round(projection.delay / dt)
-    if projection.delay and not steps:
-        raise WiringError(
-            f"Projection {projection.name!r} has a delay of {projection.delay:g} ms, which time "
-            f"steps of {dt:g} ms cannot tell from none; choose a smaller dt, or delay=0."
-        )
-    return steps
+    return times.steps(
+        projection.delay, dt, f"the delay of projection {projection.name!r}", "delay"
+    )

@@ -30,7 +30,8 @@ class RuntimeSimulator(BrianSimulator):
             self._built = build.Builder(network, options).build()
         for name, value in self._built.constants.items():
             variables.view(self._built, name)[:] = value
-        for name, values in variables.fixed(self._built).items():
+        fixed = variables.fixed(self._built) | variables.started(self._built)
+        for name, values in fixed.items():
             variables.view(self._built, name)[:] = values.ravel()
         self._shapes = variables.state_shapes(self._built)
         self.state = variables.initial_state(self._built)
@@ -66,19 +67,32 @@ class RuntimeSimulator(BrianSimulator):
         for item in self._built.objects.values():
             item.namespace.update({k: v for k, v in arrays.items() if k in item.namespace})
         network.t_ = 0.0
+        self._propagate()
         try:
             with precision(self.dtype), code_generation(self.codegen), warnings.catch_warnings():
                 # Brian2 compares single-precision states with a bound they cannot hold
                 warnings.filterwarnings("ignore", "overflow encountered in cast", RuntimeWarning)
                 network.run(n * self.network.trial * b2.ms)
                 build.only_closing(self._built)
-                network.run(self.options.dt * b2.ms)
+                network.run(build.closing_time(self._built, self.options.dt))
         finally:
             build.all_active(self._built)
         state = {k: self._get(k) for k in self._shapes if k.endswith(".lastspike")}
         variables.shift_spike_times(state, -n * self.network.trial * 1e-3)
         self.state = state
         return self._result(n)
+
+    def _propagate(self) -> None:
+        """Work out how neurons go through a time step, from what their constants are now."""
+        built = self._built
+        each = variables.propagate(
+            built, self.options.dt, lambda name: np.array(variables.view(built, name)[:])
+        )
+        for population, propagators in built.propagators.items():
+            for entry in propagators.entries:
+                name = f"{population}.{entry.name}"
+                value = each[name] if propagators.by_neuron else built.constants[name]
+                variables.view(built, name)[:] = value
 
     def _result(self, n_trials: int) -> BlockResult:
         """Return what the monitors hold, and empty them: they would grow from block to block."""

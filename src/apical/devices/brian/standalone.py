@@ -52,13 +52,15 @@ class StandaloneSimulator(BrianSimulator):
         self._names = Names()
         with self._names, self._settings():
             self._built = build.Builder(network, self.options, self._clock()).build()
+        fixed = variables.fixed(self._built) | variables.started(self._built)
         self._fixed = {
             name: np.ascontiguousarray(values, variables.view(self._built, name).variable.dtype)
-            for name, values in variables.fixed(self._built).items()
+            for name, values in fixed.items()
         }
         self._shapes = variables.state_shapes(self._built)
         self._state: dict[str, np.ndarray] = {}
         self.state = variables.initial_state(self._built)
+        self._propagate()
         self._tables = tables.empty(network, options.capacity, self.dtype)
         self._scratch = Path(tempfile.mkdtemp(prefix="apical-", dir=_fast_folder()))
         weakref.finalize(self, _remove, self._scratch)
@@ -184,13 +186,14 @@ class StandaloneSimulator(BrianSimulator):
             )
         lines[:] = [line.replace(fixed, free) for line in lines]
         build.only_closing(self._built)
-        network.run(self.options.dt * b2.ms, profile=self.profile)
+        network.run(build.closing_time(self._built, self.options.dt), profile=self.profile)
         leave_clocks(device)
         build.all_active(self._built)
 
     def _run(self, block: Block, part: int) -> BlockResult:
         folder, n = self._scratch, len(block)
         tables.fill(self._tables, self.network, block)
+        self._propagate()
         seed = seeds.simulator_seed(self.network.seed, block.index, part)
         try:
             command = self._hand_over(folder, n, seed)
@@ -208,6 +211,15 @@ class StandaloneSimulator(BrianSimulator):
         variables.shift_spike_times(after, -self._lasts(n))
         self._state = after  # all of it, or nothing
         return result
+
+    def _propagate(self) -> None:
+        """Work out how neurons go through a time step, from what their constants are now."""
+        known = self._built.constants | self._state
+        for name, values in variables.propagate(
+            self._built, self.options.dt, known.__getitem__
+        ).items():
+            dtype = variables.view(self._built, name).variable.dtype
+            self._fixed[name] = np.ascontiguousarray(values, dtype)
 
     def _hand_over(self, folder: Path, n_trials: int, seed: int) -> list[str]:
         """Write what a block takes into a folder; return the command that runs it."""

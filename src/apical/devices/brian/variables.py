@@ -1,5 +1,6 @@
 """The state of a simulator: what the next block depends on, and where it starts."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,45 @@ def fixed(built: Built) -> dict[str, np.ndarray]:
             found[f"{projection.pre.name}.{name}"] = signs
         if plastic.of_synapse(projection) and exists is not None:
             found[f"{projection.name}.{plastic.EXISTS}"] = exists
+    return found
+
+
+def started(built: Built) -> dict[str, np.ndarray]:
+    """Return where neurons start that are brought back to it, if it differs between them."""
+    first, found = initial_state(built), dict[str, np.ndarray]()
+    for population, start in built.starts.items():
+        for name, variable in start.drawn.items():
+            found[f"{population}.{name}"] = first[f"{population}.{variable}"]
+    return found
+
+
+def propagate(built: Built, dt: float, read: Callable[[str], Any]) -> dict[str, np.ndarray]:
+    """Work out the propagators from constants as they are now.
+
+    Those that all neurons share are put among ``built.constants``.
+
+    Parameters
+    ----------
+    built
+        A network.
+    dt
+        Time step [ms].
+    read
+        Returns the value of ``<object>.<variable>`` in base units.
+
+    Returns
+    -------
+    dict
+        Those that differ between neurons: ``<object>.<variable>`` -> shape (n,).
+    """
+    found = {}
+    for population, propagators in built.propagators.items():
+        numbers = {name: read(f"{population}.{name}") for name in propagators.numbers}
+        for name, value in propagators.values(numbers, dt).items():
+            if propagators.by_neuron:
+                found[f"{population}.{name}"] = value
+            else:
+                built.constants[f"{population}.{name}"] = float(value)
     return found
 
 

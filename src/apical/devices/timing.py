@@ -1,0 +1,66 @@
+"""Every time of a network that must be a whole number of time steps."""
+
+import re
+from collections.abc import Iterator
+
+from apical import times
+from apical.network import Network
+from apical.populations import Population
+
+_WRITTEN = re.compile(r"\s*(\d+\.?\d*(?:e[-+]?\d+)?)\s*\*\s*(ms|second)\s*")
+"""A time in the text of a model: ``"5*ms"``."""
+
+LIVED = ("wait",)
+"""Parameters of models, besides that of refractoriness, that are counted in time steps."""
+
+
+def check_times(network: Network, dt: float) -> None:
+    """Raise if a time of a network is not a whole number of time steps.
+
+    These are the durations of a trial and of its frames, the time until spikes count, delays,
+    onsets of rules, refractory periods and the time until labels come. Rounded, each would be
+    another time than was asked for.
+
+    Parameters
+    ----------
+    network
+        A description.
+    dt
+        Time step [ms].
+
+    Raises
+    ------
+    ParameterError
+        At the first of them; the message names the two nearest multiples.
+    """
+    for what, parameter, duration in _times(network):
+        times.steps(duration, dt, what, parameter)
+
+
+def _times(network: Network) -> Iterator[tuple[str, str, float]]:
+    """Yield what lasts for some time, the parameter that says so, and the time [ms]."""
+    yield "a trial", "trial", network.trial
+    for what, frames in (("stimulus", network.stimulus.frames), ("target", network.target_frames)):
+        if frames > 1:
+            yield f"a frame of the {what}", "frames", network.trial / frames
+    yield "the time until spikes count", "settle", network.settle
+    for population in network.populations:
+        yield from _of_neurons(population)
+    for projection in network.projections:
+        yield f"the delay of projection {projection.name!r}", "delay", projection.delay
+        if projection.rule is not None:
+            what = f"the onset of rule {projection.rule.name!r} on projection {projection.name!r}"
+            yield what, "onset", projection.rule.onset
+
+
+def _of_neurons(population: Population) -> Iterator[tuple[str, str, float]]:
+    model, owner = population.model, f"{type(population).__name__} {population.name!r}"
+    held = model.parameters.get(model.refractory)
+    if held is not None and held[1] == "ms":
+        yield f"the refractory period of {owner}", "refractory", held[0]
+    elif (written := _WRITTEN.fullmatch(model.refractory)) is not None:
+        milliseconds = float(written[1]) * (1 if written[2] == "ms" else 1e3)
+        yield f"the refractory period of {owner}", "refractory", milliseconds
+    for name in LIVED:
+        if name in model.parameters:
+            yield f"the {name} of {owner}", name, model.parameters[name][0]
