@@ -24,7 +24,14 @@ from apical import (
 )
 from apical.devices.simulator import BlockResult
 from apical.encoding import Escape, Latency, Poisson, Regular
-from apical.errors import ApicalError, DataError, DeviceError, LocalityError, WiringError
+from apical.errors import (
+    ApicalError,
+    DataError,
+    DeviceError,
+    LocalityError,
+    ParameterError,
+    WiringError,
+)
 
 # Every device, and every option that changes how it computes. The first is the reference.
 DEVICES: dict[str, dict[str, Any]] = {
@@ -445,21 +452,27 @@ class ByHand:
         drive = TARGET / 1000 * np.array([1.0, 1.0, -1.0, -1.0])
         label = np.tile(np.arange(2) == LABEL, 2).astype(float)
         if self.when == "trial":
-            self.v += dt * (self.i + BIAS) / TAU_M
+            self.v += (self.i * TAU_S * (1 - np.exp(-dt / TAU_S)) + BIAS * dt) / TAU_M
         else:
             late = TAU_S / (TAU_S - TAU_M) * self.i  # what the current adds as it decays
             self.v = (
                 BIAS + (self.v - BIAS - late) * np.exp(-dt / TAU_M) + late * np.exp(-dt / TAU_S)
             )
-            self.x_in -= dt * self.x_in / TAU_X
+            self.x_in *= np.exp(-dt / TAU_X)
             self.x *= np.exp(-dt / TAU_X)
         self.i *= np.exp(-dt / TAU_S)
         if self.when == "spike":
             self.teach *= np.exp(-dt / TAU_TEACH)
         if self.when == "feedback":
-            self.error += dt * (-drive * self.shown - self.error / TAU_ERROR)
-            self.shown += dt * (self.halfway - self.shown) / TAU_LABEL
-            self.halfway += dt * (label - self.halfway) / TAU_LABEL
+            # label, shown and error are two low-passes and a leaky integral in a row
+            a, c = 1 / TAU_LABEL, 1 / TAU_ERROR
+            kept, left, k = np.exp(-a * dt), np.exp(-c * dt), c - a
+            first, second = self.halfway - label, self.shown - label
+            ramp = left * (dt * np.exp(k * dt) / k - (np.exp(k * dt) - 1) / k**2)
+            integral = label * (1 - left) / c + second * (kept - left) / k + a * first * ramp
+            self.error = self.error * left - drive * integral
+            self.shown = label + (second + a * dt * first) * kept
+            self.halfway = label + first * kept
         else:
             self.error -= dt * drive * label
 
@@ -523,9 +536,9 @@ def test_the_change_after_a_trial_is_a_product_of_spike_counts() -> None:
         ({"device": "tpu"}, DeviceError, "device must be one of cpp_standalone, .*got 'tpu'"),
         ({"dtype": "float16"}, DeviceError, "dtype must be 'float32' or 'float64', got 'float16'"),
         ({"capacity": 0}, DeviceError, "capacity must be at least 1 trial, got 0"),
-        ({"dt": 0.3}, DeviceError, "A trial of 40 ms is not a whole number of steps of dt=0.3 ms"),
-        ({"dt": 0.0}, DeviceError, "not a whole number of steps of dt=0.0"),
-        ({"dt": -1.0}, DeviceError, "not a whole number of steps of dt=-1.0"),
+        ({"dt": 0.3}, ParameterError, "A trial must be a multiple of the time step dt=0.3 ms"),
+        ({"dt": 0.0}, ParameterError, "dt must be above 0 ms, got 0.0"),
+        ({"dt": -1.0}, ParameterError, "dt must be above 0 ms, got -1.0"),
         ({"record": ["soma"]}, WiringError, "record names 'soma', but the network has stimulus, "),
     ],
 )

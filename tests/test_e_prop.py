@@ -28,7 +28,13 @@ from apical import (
     tasks,
 )
 from apical.encoding import Poisson, Regular
-from apical.errors import DataError, DeviceError, LocalityError, WiringError
+from apical.errors import (
+    DataError,
+    DeviceError,
+    LocalityError,
+    ParameterError,
+    WiringError,
+)
 from apical.measures.updates import rule_of
 from apical.perturbation import disturb
 from apical.rules import e_prop
@@ -299,7 +305,7 @@ def test_a_stimulus_shows_its_frames_one_after_the_other() -> None:
     assert (counts[shown == 0] == 0).all()
     with pytest.raises(WiringError, match="2 neurons and 4 frames, but the block's trials have 2"):
         simulator.run(Block(frames))
-    with pytest.raises(DeviceError, match="A frame of the stimulus of 13.3333 ms"):
+    with pytest.raises(ParameterError, match="A frame of the stimulus must be a multiple"):
         simulate(net.altered(population=lambda p: replace(p, frames=3) if p is x else p), "runtime")
     with pytest.raises(WiringError, match="at least 1 frame"):
         Stimulus("stimulus", 2, frames=0)

@@ -317,14 +317,14 @@ class LIF(Population):
     @property
     def model(self) -> NeuronModel:
         tau, height = self._scales
-        terms = ["I"] if self.tau_s else []
-        terms += ["bias", "noise"] if self.noise_rate else ["bias"]
-        terms += ["-v"] if self.leak else []
+        current = "I + bias" if self.tau_s else "bias"
+        current += " + noise" if self.noise_rate else ""
+        current += " - v" if self.leak else ""
         held = " (unless refractory)" if self.refractory else ""
         trace, trace_parameters = _trace("x", self.tau_x)
         dendrite, dendrite_parameters = _trace("teach", self.tau_teach)
         stray, stray_parameters = _stray(self.stray_rate, self.stray_kick)
-        lines = [f"dv/dt = ({' + '.join(terms)})/{tau} : 1{held}"]
+        lines = [f"dv/dt = ({current})/{tau} : 1{held}"]
         lines += ["dI/dt = -I/tau_s : 1"] if self.tau_s else []
         lines += [trace, dendrite, f"gain = {self.gain} : 1", "delta = gain*teach : 1"]
         lines += ["noise : 1"] if self.noise_rate else []
