@@ -16,6 +16,7 @@ from typing import Any
 import brian2 as b2
 import numpy as np
 import sympy
+from brian2.core.namespace import DEFAULT_UNITS
 from brian2.equations.equations import DIFFERENTIAL_EQUATION
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
 from brian2.stateupdaters.base import StateUpdateMethod
@@ -25,6 +26,10 @@ from apical.devices.brian.integration import TIME_STEP
 
 UNITS = {"ms": 1e-3, "Hz": 1.0, "1": 1.0, "integer": 1}
 """Base units in the units that parameters come in."""
+
+
+_UNITS = {name: float(unit) for name, unit in DEFAULT_UNITS.items()}
+"""Units that equations may name, in base units."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +62,17 @@ class Propagators(StateUpdateMethod):
         Statements of a step.
     entries
         The numbers that they read, besides the variables.
-    numbers
-        Names of the constants that A is made of.
+    symbols
+        Names that A is made of: constants, and units.
     rates
-        Returns the entries of A [Hz], row by row, given these constants.
+        Returns the entries of A [Hz], row by row, given the values of these.
     by_neuron
         Whether constants differ between neurons, and so do propagators.
     """
 
     code: str
     entries: tuple[Entry, ...]
-    numbers: tuple[str, ...]
+    symbols: tuple[str, ...]
     rates: Callable[..., list[Any]] = field(repr=False)
     by_neuron: bool = False
 
@@ -76,6 +81,11 @@ class Propagators(StateUpdateMethod):
     ) -> str:
         """Return the statements of one step."""
         return self.code
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Names of the constants that A is made of."""
+        return tuple(name for name in self.symbols if name not in _UNITS)
 
     @property
     def equations(self) -> list[str]:
@@ -98,7 +108,8 @@ class Propagators(StateUpdateMethod):
         dict
             Name of the entry -> its number, or one for each neuron, shape (n,).
         """
-        flat = self.rates(*(np.asarray(constants[name], float) for name in self.numbers))
+        known = {**_UNITS, **constants}
+        flat = self.rates(*(np.asarray(known[name], float) for name in self.symbols))
         n = round(len(flat) ** 0.5)
         a = np.stack(np.broadcast_arrays(*map(np.asarray, flat)), axis=-1).astype(float)
         a = a.reshape(*a.shape[:-1], n, n)
@@ -136,7 +147,7 @@ def solved(equations: str, constants: frozenset[str], by_neuron: frozenset[str])
         return None
     names, a, b = found
     symbols = sorted({str(symbol) for symbol in a.free_symbols})
-    if not set(symbols) <= constants | by_neuron or "t" in map(str, b.free_symbols):
+    if not set(symbols) <= constants | by_neuron | _UNITS.keys() or "t" in map(str, b.free_symbols):
         return None
     if any(part.has(sympy.core.function.AppliedUndef) for part in (*a, *b)):
         return None
