@@ -16,8 +16,10 @@ ROUNDING = 1e-10
 
 def size_of(values: ArrayLike) -> float:
     """Return the largest number regardless of sign; NaN do not count, and of nothing it is 0."""
-    array = np.abs(np.asarray(values, float))
-    return float(np.max(array, initial=0.0, where=~np.isnan(array)))
+    array = np.asarray(values)
+    if array.dtype.kind != "f":  # the smallest of whole numbers has no opposite
+        array = array.astype(float)
+    return float(np.fmax.reduce(np.abs(array), axis=None, initial=0.0))
 
 
 def is_nothing(values: ArrayLike, size: ArrayLike) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from apical.extras import library
 from apical.measures.statistic import Statistic, single
 from apical.records import Records, Spikes
 from apical.relays import Relay
-from apical.rounding import ROUNDING, is_flat, is_nothing, size_of
+from apical.rounding import exceeds, is_flat, is_nothing, size_of
 
 LEAST_INTERVALS = 10
 """Intervals (or pairs of them) below which a neuron's irregularity is not worked out: that of a few
@@ -281,9 +281,13 @@ def population_sparseness(responses: np.ndarray) -> Statistic:
     return Statistic(values, "1", "trial", _TREVES, why)
 
 
-def falls_below_zero(responses: np.ndarray) -> bool:
-    """Say whether responses, of any shape, are negative by more than rounding."""
-    return bool(-np.min(responses, initial=0) > ROUNDING * size_of(responses))
+def falls_below_zero(responses: np.ndarray, size: float | None = None) -> bool:
+    """Say whether responses, of any shape, are negative by more than rounding.
+
+    `size` is that of the numbers that they were worked out from, by default their own.
+    """
+    size = size_of(responses) if size is None else size
+    return bool(exceeds(0, np.min(responses, initial=0), size))
 
 
 def _sparseness(responses: np.ndarray, size: float) -> np.ndarray:
@@ -292,7 +296,7 @@ def _sparseness(responses: np.ndarray, size: float) -> np.ndarray:
     `size` is that of the responses that these are means of.
     """
     n = responses.shape[1]
-    if falls_below_zero(responses):
+    if falls_below_zero(responses, size):
         raise DataError("Sparseness needs responses from 0 on, got negative ones; leave it out.")
     values = np.full(len(responses), np.nan)
     if n > 1 and size:
