@@ -106,11 +106,16 @@ class Intervals:
 
 
 def intervals(spikes: Spikes) -> Intervals:
-    """Return the intervals between the spikes of each neuron within each trial."""
+    """Return the intervals between the spikes of each neuron within each trial.
+
+    Spikes of one neuron at the same time, within rounding, are one: a neuron cannot spike twice at
+    once, but sorted recordings and steps of time let it.
+    """
     order = np.lexsort((spikes.time, spikes.trial, spikes.unit))
     unit, trial = spikes.unit[order], spikes.trial[order]
     same = (unit[1:] == unit[:-1]) & (trial[1:] == trial[:-1])
     gaps = np.diff(spikes.time[order].astype(float))
+    same &= ~is_nothing(gaps, size_of(spikes.time))
     return Intervals(unit[1:][same], trial[1:][same], gaps[same])
 
 
