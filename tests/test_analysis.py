@@ -228,7 +228,7 @@ def test_a_recording_is_compared(tmp_path: Path) -> None:
     found = analyze(made, recording=path)
     nothing_is_missing_without_a_word(found)
     rows = found.recording
-    assert rows is not None and len(rows) == 12
+    assert rows is not None and len(rows) == 18
     same = rows[(rows.population == "h") & (rows.measure == "rate_ks")].iloc[0]
     assert same.value == 0 and same.recorded == "V1" and same.n_recording == 10
     alike = rows[(rows.population == "h") & (rows.measure == "cka")].iloc[0]

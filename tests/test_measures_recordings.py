@@ -278,7 +278,7 @@ def test_every_population_meets_every_area(tmp_path: Path) -> None:
     graded = records({}, made.labels, signals={"x": made.rates("h")})
     both = replace(made, units={**made.units, **graded.units}, signals=graded.signals)
     lines = compare(both, recording)
-    assert [(a.population, a.recorded) for a in lines[::4]] == [
+    assert [(a.population, a.recorded) for a in lines[::6]] == [
         ("h", "V1"), ("h", "V2"), ("x", "V1"), ("x", "V2"),
     ]  # fmt: skip
     assert lines[0].n == (40, 30) and lines[2].n == (8, 8)

@@ -13,6 +13,10 @@ from apical.errors import DeviceError
 from apical.network import Network
 from apical.populations import Population
 from apical.rates import Rate
+from apical.rounding import or_nothing, size_of
+
+ALONE = 8
+"""Trials of a block that are looked at one by one, to tell an update from what cancels."""
 
 
 def angles_to_backpropagation(simulator: Simulator, block: Block) -> dict[str, float]:
@@ -32,7 +36,8 @@ def angles_to_backpropagation(simulator: Simulator, block: Block) -> dict[str, f
     -------
     dict
         Name of each plastic projection that does not end on the output -> angle [degrees]; NaN
-        where one of the two updates is zero. Onto the output all wirings ask for the same.
+        where one of the two updates is zero, or what single trials ask for cancels within rounding.
+        Onto the output all wirings ask for the same.
 
     Raises
     ------
@@ -67,12 +72,24 @@ def _updates(
 ) -> dict[str, np.ndarray]:
     twin = ArraySimulator(network, NumpyLibrary("float64"), len(block), ())
     twin.load({p.name: weights[p.name] for p in network.plastic})
-    return twin.updates(block)
+    apart = range(0, len(block), -(-len(block) // ALONE))
+    alone = [twin.updates(block.part(slice(k, k + 1))) for k in apart]
+    return {
+        name: or_nothing(update, max(size_of(one[name]) for one in alone))
+        for name, update in twin.updates(block).items()
+    }
 
 
 def angle(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the angle between two arrays of one shape, taken as vectors [degrees]."""
-    norms = np.linalg.norm(a) * np.linalg.norm(b)
-    if not norms:
+    """Return the angle between two arrays of one shape, taken as vectors [degrees].
+
+    NaN where one of them is 0. Exact for the smallest angles too, by the half of it in a rhombus
+    (Kahan 2006, "How futile are mindless assessments of roundoff", section 12).
+    """
+    sizes = size_of(a), size_of(b)
+    if not all(sizes):
         return float("nan")
-    return float(np.degrees(np.arccos(np.clip(np.sum(a * b) / norms, -1, 1))))
+    one, other = (np.asarray(x, np.float64) / size for x, size in zip((a, b), sizes, strict=True))
+    one, other = one / np.linalg.norm(one), other / np.linalg.norm(other)
+    half = np.arctan2(np.linalg.norm(one - other), np.linalg.norm(one + other))
+    return float(np.degrees(2 * half))

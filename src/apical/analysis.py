@@ -10,12 +10,11 @@ import numpy as np
 from apical.error_neurons import Error, RateError, RateTarget
 from apical.errors import DataError
 from apical.measures.agreement import Agreement, compare
+from apical.measures.kernels import cka, cka_by_chance, cka_debiased
 from apical.measures.recordings import load_recording
 from apical.measures.representation import (
     LARGEST_RDM,
     Dissimilarities,
-    cka,
-    cka_by_chance,
     dissimilarities,
     participation_ratio,
     rdm_similarity,
@@ -23,6 +22,7 @@ from apical.measures.representation import (
     responses,
 )
 from apical.measures.spike_statistics import (
+    falls_below_zero,
     input_balance,
     intervals,
     lifetime_sparseness,
@@ -41,6 +41,15 @@ ENOUGH_INTERVALS = 5
 """Mean intervals in a trial from which on the CV of intervals is hardly too low (Nawrot et al.
 2008, doi:10.1016/j.jneumeth.2007.10.013)."""
 
+_NO_RSA = "fewer than 3 classes that both tell apart from silence, or all are as unlike as any"
+WHY = {
+    "rsa": _NO_RSA,
+    "rsa_rho_a": _NO_RSA,
+    "cka": "the responses of one never change",
+    "cka_debiased": "the responses of one never change, or there are fewer than 4 trials",
+}
+"""Measures of likeness, and what is missing where one is not defined."""
+
 
 @dataclass(frozen=True)
 class Analysis:
@@ -56,8 +65,8 @@ class Analysis:
         A row for each neuron: its population, number, sign, and its value of each measure that is
         worked out for each neuron.
     similarity
-        A row for each pair of populations: ``rsa``, ``cka``, ``cka_by_chance``, as in
-        `apical.measures.representation.Similarity`.
+        A row for each pair of populations: ``rsa``, ``cka``, ``cka_by_chance``, ``rsa_rho_a``,
+        ``cka_debiased``, as in `apical.measures.representation.Similarity`.
     recording
         A row for each `apical.measures.agreement.Agreement` with a recording; None without one.
     notes
@@ -66,8 +75,9 @@ class Analysis:
         Those that were analysed, in the order of the matrices.
     rdms
         Dissimilarities of the mean responses to classes, by population.
-    cka, rsa
-        Likeness of each two populations, shape (n_populations, n_populations) [dimensionless].
+    likeness
+        Of each two populations: ``rsa``, ``rsa_rho_a``, ``cka``, ``cka_debiased`` -> shape
+        (n_populations, n_populations) [dimensionless].
     rates
         Mean rate of each neuron [Hz], shape (n,), by population that spikes.
     cvs
@@ -81,10 +91,19 @@ class Analysis:
     notes: tuple[str, ...]
     populations: tuple[str, ...]
     rdms: Mapping[str, Dissimilarities]
-    cka: np.ndarray
-    rsa: np.ndarray
+    likeness: Mapping[str, np.ndarray]
     rates: Mapping[str, np.ndarray]
     cvs: Mapping[str, np.ndarray]
+
+    @property
+    def cka(self) -> np.ndarray:
+        """Linear centred kernel alignment of each two populations."""
+        return self.likeness["cka"]
+
+    @property
+    def rsa(self) -> np.ndarray:
+        """Spearman's correlation of the dissimilarities of each two populations."""
+        return self.likeness["rsa"]
 
     def write(self, folder: str | Path) -> list[Path]:
         """Write the tables as CSV files into a folder, and return the files.
@@ -159,7 +178,7 @@ def analyze(
                 )
             found[name]["input_excitation_inhibition"] = received
     rdms, too_many = _rdms(records, patterns)
-    rsa, alike, table = _similarity(patterns, rdms)
+    likeness, table = _similarity(patterns, rdms)
     kept = [name for name in patterns if name in records.spikes]
     lines = None
     if recording is not None:
@@ -177,8 +196,7 @@ def analyze(
         (*notes, *too_many),
         tuple(patterns),
         rdms,
-        alike,
-        rsa,
+        likeness,
         {name: found[name]["rate"].values for name in kept},
         {name: found[name]["cv"].defined for name in kept},
     )
@@ -237,7 +255,7 @@ def _of_activity(records: Records, patterns: np.ndarray) -> dict[str, Statistic]
         "activity": Statistic(mean, "1", "neuron", "mean over trials"),
         "activity_sd": Statistic(spread, "1", "neuron", "standard deviation over trials", why),
     }
-    if patterns.min() >= 0:
+    if not falls_below_zero(patterns):
         found["lifetime_sparseness"] = lifetime_sparseness(patterns, records.samples)
         found["population_sparseness"] = population_sparseness(patterns)
     return found
@@ -254,7 +272,8 @@ def _notes(records: Records, name: str) -> list[str]:
 
 def _notes_on_firing(records: Records, name: str) -> list[str]:
     if name not in records.spikes:
-        signed = "" if records.rates(name).min() >= 0 else ", as is sparseness: some are below 0"
+        below = falls_below_zero(records.rates(name))
+        signed = ", as is sparseness: some are below 0" if below else ""
         return [f"{name}: has activities, not spikes; spike statistics are left out{signed}."]
     gaps = intervals(records.spikes[name]).length
     rate = records.rates(name).mean()
@@ -292,31 +311,28 @@ def _rdms(
 
 def _similarity(
     patterns: Mapping[str, np.ndarray], rdms: Mapping[str, Dissimilarities]
-) -> tuple[np.ndarray, np.ndarray, "pandas.DataFrame"]:
-    """Return the matrices of RSA and CKA, and both as a table of the pairs above the diagonal."""
+) -> tuple[dict[str, np.ndarray], "pandas.DataFrame"]:
+    """Return the matrices of RSA and CKA, and all as a table of the pairs above the diagonal."""
     import pandas
 
-    names, n = list(patterns), len(patterns)
-    rsa, alike, rows = np.full((n, n), np.nan), np.full((n, n), np.nan), []
+    names, n, rows = list(patterns), len(patterns), []
+    found = {measure: np.full((n, n), np.nan) for measure in WHY}
     for i, a in enumerate(names):
         for j, b in enumerate(names[i:], i):
+            pair = {"cka": cka(patterns[a], patterns[b])}
+            pair["cka_debiased"] = cka_debiased(patterns[a], patterns[b])
             if rdms:
-                rsa[i, j] = rsa[j, i] = rdm_similarity(rdms[a], rdms[b])
-            alike[i, j] = alike[j, i] = cka(patterns[a], patterns[b])
+                pair["rsa"] = rdm_similarity(rdms[a], rdms[b])
+                pair["rsa_rho_a"] = rdm_similarity(rdms[a], rdms[b], "rho-a")
+            for measure, value in pair.items():
+                found[measure][i, j] = found[measure][j, i] = value
             if i < j:
-                chance = cka_by_chance(patterns[a], patterns[b])
-                rows.append((a, b, rsa[i, j], alike[i, j], chance, _why(rsa[i, j], alike[i, j])))
-    columns = ["population_a", "population_b", "rsa", "cka", "cka_by_chance", "why"]
-    return rsa, alike, pandas.DataFrame(rows, columns=columns)
-
-
-def _why(rsa: float, alike: float) -> str:
-    said = []
-    if not np.isfinite(rsa):
-        said.append("rsa: fewer than 3 classes that both tell apart from silence")
-    if not np.isfinite(alike):
-        said.append("cka: the responses of one never change")
-    return "; ".join(said)
+                pair["cka_by_chance"] = cka_by_chance(patterns[a], patterns[b])
+                why = "; ".join(f"{m}: {w}" for m, w in WHY.items() if np.isnan(found[m][i, j]))
+                rows.append({"population_a": a, "population_b": b, **pair, "why": why})
+    columns = ["rsa", "cka", "cka_by_chance", "rsa_rho_a", "cka_debiased"]
+    columns = ["population_a", "population_b", *columns, "why"]
+    return found, pandas.DataFrame(rows, columns=columns)
 
 
 def _neurons(

@@ -16,6 +16,14 @@ from apical.records import Records
 from apical.run_learning import LearningAnalysis, analyze_learning
 from apical.trained import TrainedRun
 
+LIKENESS = {
+    "cka": "linear CKA [dimensionless]",
+    "cka_debiased": "debiased linear CKA [dimensionless]",
+    "rsa": "correlation of dissimilarities [dimensionless]",
+    "rsa_rho_a": "correlation of dissimilarities, rho_a [dimensionless]",
+}
+"""Measures of likeness that have a figure, and what its numbers are."""
+
 
 @dataclass(frozen=True)
 class RunAnalysis:
@@ -29,7 +37,7 @@ class RunAnalysis:
         What was learned, and what it costs.
     against
         Likeness of each population to that of other records of the same samples: population,
-        ``rsa``, ``cka``, ``cka_by_chance``; None without any.
+        ``rsa``, ``cka``, ``cka_by_chance``, ``rsa_rho_a``, ``cka_debiased``; None without any.
     figures
         Name -> what `apical.plotting` drew, and what it shows.
     """
@@ -147,10 +155,8 @@ def figures(analysis: Analysis) -> dict[str, tuple[Any, str]]:
         drawn["dissimilarity"] = panels, "How far apart the mean responses to two classes are."
     names = list(analysis.populations)
     if len(names) > 1:
-        for name, matrix, measure in (
-            ("cka", analysis.cka, "linear CKA [dimensionless]"),
-            ("rsa", analysis.rsa, "correlation of dissimilarities [dimensionless]"),
-        ):
+        for name, measure in LIKENESS.items():
+            matrix = analysis.likeness[name]
             if np.isfinite(matrix).all():
                 axes = plotting.similarity(matrix, names, measure=measure)
                 drawn[name] = axes, f"How alike populations represent the trials: {measure}."

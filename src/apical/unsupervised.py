@@ -14,6 +14,7 @@ from apical.devices.simulator import Block, Simulator
 from apical.errors import DataError
 from apical.presenting import learned, presented, shown
 from apical.progress import TrainingProgress
+from apical.rounding import is_nothing, place_of_largest, size_of
 
 NOBODY = -1
 """Class of a neuron that never fired."""
@@ -45,7 +46,8 @@ class Assignment:
         members = self.classes[:, np.newaxis] == np.arange(self.n_classes)
         sizes = members.sum(axis=0)
         rates = np.asarray(counts, np.float64) @ members / np.maximum(sizes, 1)
-        return np.where(sizes > 0, rates, -1.0).argmax(axis=1)
+        rates /= size_of(rates) or 1
+        return place_of_largest(np.where(sizes > 0, rates, -1.0), axis=1)
 
     def accuracy(self, counts: np.ndarray, labels: np.ndarray) -> float:
         """Return the share of trials whose decision is their label."""
@@ -81,7 +83,8 @@ def assigned(counts: np.ndarray, labels: np.ndarray, n_classes: int) -> Assignme
         )
     shown = labels[:, np.newaxis] == np.arange(n_classes)
     rates = shown.T.astype(np.float64) @ counts / np.maximum(shown.sum(axis=0), 1)[:, np.newaxis]
-    classes = np.where(counts.any(axis=0), rates.argmax(axis=0), NOBODY)
+    fired = ~is_nothing(counts, size_of(counts)).all(axis=0)
+    classes = np.where(fired, place_of_largest(rates, axis=0), NOBODY)
     return Assignment(classes, n_classes)
 
 

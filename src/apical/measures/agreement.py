@@ -1,32 +1,43 @@
 """How a network agrees with a recording: firing, and geometry of what classes evoke."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from apical.errors import DataError
 from apical.extras import library
+from apical.measures.kernels import cka, cka_debiased
 from apical.measures.recordings import Recording
 from apical.measures.representation import (
-    cka,
+    Correlation,
     class_means,
     rdm,
     rdm_similarity,
     responding,
     responses,
+    scaled_ranks,
 )
 from apical.measures.spike_statistics import cv, intervals, rate
 from apical.measures.statistic import Statistic
 from apical.records import Records
+from apical.rounding import exceeds, is_flat, size_of, tied
 
 SPLITS = 20
 """Random divisions of the trials of a recording into halves."""
 SHUFFLES = 100
 """Random orders of the classes from which agreement by chance is taken."""
+FILES = 1e-5
+"""Rates, or CVs, that differ by less than this share of the largest are the same: files keep times
+in units and precisions of their own."""
 _SOURCES = {
     "rsa": "rsatoolbox; Nili et al. 2014, doi:10.1371/journal.pcbi.1003553",
+    "rsa_rho_a": "rsatoolbox; Schuett et al. 2023, doi:10.7554/eLife.82566",
     "cka": "Kornblith et al. 2019, arXiv:1905.00414",
+    "cka_debiased": "Song et al. 2007, doi:10.1145/1273496.1273600; arXiv:2405.01012",
 }
+_CORRELATIONS: dict[str, Correlation] = {"rsa": "spearman", "rsa_rho_a": "rho-a"}
+_ALIGNMENTS = {"cka": cka, "cka_debiased": cka_debiased}
 
 
 @dataclass(frozen=True)
@@ -41,7 +52,8 @@ class Agreement:
         Population of the recording, ``""`` if it names none.
     measure
         ``"rate_ks"``, ``"cv_ks"``: distance of the distributions over neurons, from 0 (the same) to
-        1. ``"rsa"``, ``"cka"``: likeness of mean responses to classes, up to 1.
+        1. ``"rsa"``, ``"rsa_rho_a"``, ``"cka"``, ``"cka_debiased"``: likeness of mean responses to
+        classes, up to 1.
     value
         The number [dimensionless].
     p
@@ -51,7 +63,7 @@ class Agreement:
     ceiling
         Of a likeness: what a perfect model can be expected to have, from and to.
     n
-        Neurons of the network and of the recording (KS), or classes (rsa, cka, twice).
+        Neurons of the network and of the recording (KS), or classes (likeness, twice).
     why
         What is missing where there is no number.
     source
@@ -75,11 +87,12 @@ def compare(records: Records, recording: Recording, *, seed: int = 0) -> list[Ag
 
     Distributions over neurons of mean rates [Hz] and of the CV of intervals are compared by their
     Kolmogorov-Smirnov distance (`scipy.stats.ks_2samp`). The geometry of mean responses to the
-    classes that both have is compared by RSA (correlation distance, Spearman) and linear CKA with
-    the halves of the recorded trials, averaged over `SPLITS` random divisions. The noise ceiling
-    is that of Nili et al. 2014 (doi:10.1371/journal.pcbi.1003553) with halves for subjects: from
-    one half with the other to each half with both. Means of few classes in many neurons are alike
-    by chance, CKA above all: `Agreement.chance` says how much.
+    classes that both have is compared by RSA (correlation distance; Spearman, and rho_a, which
+    breaks ties at random) and linear CKA, plain and debiased, with the halves of the recorded
+    trials, averaged over `SPLITS` random divisions. The noise ceiling of each is that of Nili et
+    al. 2014 (doi:10.1371/journal.pcbi.1003553) with halves for subjects: from one half with the
+    other to each half with both. Means of few classes in many neurons are alike by chance, plain
+    CKA above all: `Agreement.chance` says how much.
 
     Parameters
     ----------
@@ -142,8 +155,9 @@ def _distance(
         why = f"of the {'recording' if n[0] else 'network'}, no neuron has one: "
         why += (theirs if n[0] else ours).why or "there is no neuron"
     else:
-        # the rounding of times in a file is no distance
-        value, p = map(float, ks_2samp(ours.defined.round(5), theirs.defined.round(5)))
+        both = np.concatenate([ours.defined, theirs.defined])
+        both = tied(both, FILES * size_of(both))
+        value, p = map(float, ks_2samp(both[: n[0]], both[n[0] :]))
     return Agreement(
         name, str(part.populations[0]), measure, value, p, np.nan, (np.nan, np.nan), n, why,
         "scipy.stats.ks_2samp",
@@ -157,7 +171,8 @@ def _of_geometry(
     if part.labels is None:
         return _undefined(name, part, 0, "the recording has no labels of trials")
     kinds, times = np.unique(part.labels, return_counts=True)
-    ours, means = class_means(responses(records, name), records.labels)
+    patterns = responses(records, name)
+    ours, means = class_means(patterns, records.labels)
     where = {str(kind): k for k, kind in enumerate(ours)}
     kinds = np.array([k for k, n in zip(kinds, times, strict=True) if n > 1 and k in where])
     if len(kinds) < 3:
@@ -167,20 +182,24 @@ def _of_geometry(
     rates = part.counts / (part.durations[:, None] * 1e-3)
     halves = _halves(rates, part.labels, kinds, rng)
     orders = [rng.permutation(len(kinds)) for _ in range(SHUFFLES)]
+    sizes = size_of(patterns), size_of(rates)
     return [
-        _rsa(name, part, model, halves, orders),
-        _cka(name, part, model, halves, orders),
+        *_rsa(name, part, model, halves, orders, sizes),
+        *(_cka(name, part, model, halves, orders, measure) for measure in _ALIGNMENTS),
     ]
 
 
-def _undefined(name: str, part: Recording, n: int, why: str) -> list[Agreement]:
+def _undefined(
+    name: str, part: Recording, n: int, why: str, measures: Iterable[str] = _SOURCES
+) -> list[Agreement]:
     nan = np.nan
     return [
         Agreement(
-            name, str(part.populations[0]), key, nan, nan, nan, (nan, nan), (n, n), why, source
+            name, str(part.populations[0]), key, nan, nan, nan, (nan, nan), (n, n), why,
+            _SOURCES[key],
         )
-        for key, source in _SOURCES.items()
-    ]
+        for key in measures
+    ]  # fmt: skip
 
 
 def _halves(
@@ -197,61 +216,74 @@ def _halves(
 
 
 def _rsa(
-    name: str, part: Recording, model: np.ndarray, halves: np.ndarray, orders: list[np.ndarray]
-) -> Agreement:
-    """Compare dissimilarity matrices, of the classes for which all are defined."""
-    varied = np.ptp(model, axis=1) > 0
-    varied &= (np.ptp(halves, axis=3) > 0).all(axis=(0, 1))
+    name: str, part: Recording, model: np.ndarray, halves: np.ndarray, orders: list[np.ndarray],
+    sizes: tuple[float, float],
+) -> list[Agreement]:  # fmt: skip
+    """Compare dissimilarity matrices, of the classes for which all are defined.
+
+    `sizes` are those of the responses that the means are of: the network's, and the recorded.
+    """
+    varied = ~is_flat(model, 1, sizes[0]) & ~is_flat(halves, 3, sizes[1]).any(axis=(0, 1))
     n = int(varied.sum())
     if n < 3:
         why = "fewer than 3 classes whose mean responses differ between neurons"
-        return _undefined(name, part, n, why)[0]
+        return _undefined(name, part, n, why, _CORRELATIONS)
     names = np.arange(n)
-    ours = rdm(model[varied], names)
-    theirs = [[rdm(half[varied], names) for half in split] for split in halves]
-    flat = [r for split in theirs for r in split]
-    value = float(np.mean([rdm_similarity(ours, r) for r in flat]))
-    if not np.isfinite(value):
-        return _undefined(name, part, n, "dissimilarities are all alike")[0]
+    ours = rdm(model[varied], names, size=sizes[0])
+    theirs = [[rdm(half[varied], names, size=sizes[1]) for half in split] for split in halves]
+    upper, lines = np.triu_indices(n, 1), list[Agreement]()
+    for measure, correlation in _CORRELATIONS.items():
+        flat = [r for split in theirs for r in split]
+        value = float(np.mean([rdm_similarity(ours, r, correlation) for r in flat]))
+        if not np.isfinite(value):
+            lines += _undefined(name, part, n, "dissimilarities are all alike", [measure])
+            continue
+        ranked = [
+            np.stack([scaled_ranks(r.vector, r.rounding, correlation) for r in split])
+            for split in theirs
+        ]
+        target = np.mean(ranked, axis=(0, 1))
+        mine = np.zeros((n, n))
+        mine[upper] = scaled_ranks(ours.vector, ours.rounding, correlation)
+        mine += mine.T
+        shuffled = (mine[np.ix_(order, order)][upper] for order in (o[o < n] for o in orders))
+        by_chance = [float(np.mean(vector * target)) for vector in shuffled]
+        ceiling = _ceiling(ranked, correlation)
+        lines.append(_likeness(name, part, measure, value, by_chance, ceiling, n))
+    return lines
+
+
+def _ceiling(ranked: list[np.ndarray], correlation: Correlation) -> np.ndarray:
+    """Return the ends of the noise ceiling from ranks of halves, shape (2, n_pairs) each."""
     toolbox = library("rsatoolbox", "analysis")
-    ceilings = [
-        toolbox.inference.boot_noise_ceiling(
-            toolbox.rdm.RDMs(np.stack([r.vector for r in split])), method="spearman"
-        )
-        for split in theirs
+    found = [
+        toolbox.inference.boot_noise_ceiling(toolbox.rdm.RDMs(split), method=correlation)
+        for split in ranked
     ]
-    target = np.mean([_ranks(r.vector) for r in flat], axis=0)
-    upper = np.triu_indices(n, 1)
-    shuffled = (ours.matrix[np.ix_(order, order)][upper] for order in (o[o < n] for o in orders))
-    by_chance = [float(np.mean(_ranks(vector) * target)) for vector in shuffled]
-    return _likeness(name, part, "rsa", value, by_chance, np.mean(ceilings, axis=0), n)
-
-
-def _ranks(vector: np.ndarray) -> np.ndarray:
-    """Return ranks with mean 0 and variance 1: their mean product is Spearman's correlation."""
-    from scipy.stats import rankdata
-
-    ranks = rankdata(vector)
-    return (ranks - ranks.mean()) / (ranks.std() or 1)
+    return np.asarray(np.mean(found, axis=0))
 
 
 def _cka(
-    name: str, part: Recording, model: np.ndarray, halves: np.ndarray, orders: list[np.ndarray]
-) -> Agreement:
-    """Compare the alignment with halves of the recording."""
+    name: str, part: Recording, model: np.ndarray, halves: np.ndarray, orders: list[np.ndarray],
+    measure: str,
+) -> Agreement:  # fmt: skip
+    """Compare an alignment with halves of the recording."""
+    align = _ALIGNMENTS[measure]
     flat = halves.reshape(-1, *halves.shape[2:])
 
     def with_halves(patterns: np.ndarray) -> float:
-        return float(np.mean([cka(patterns, half) for half in flat]))
+        return float(np.mean([align(patterns, half) for half in flat]))
 
     value = with_halves(model)
     if not np.isfinite(value):
         why = "the mean responses of one of the two do not differ between classes"
-        return _undefined(name, part, len(model), why)[1]
-    low = np.mean([cka(*split) for split in halves])
-    high = np.mean([cka(half, split.mean(axis=0)) for split in halves for half in split])
+        if measure == "cka_debiased":
+            why += ", or all by as much, or there are fewer than 4 classes"
+        return _undefined(name, part, len(model), why, [measure])[0]
+    low = np.mean([align(*split) for split in halves])
+    high = np.mean([align(half, split.mean(axis=0)) for split in halves for half in split])
     by_chance = [with_halves(model[order]) for order in orders]
-    return _likeness(name, part, "cka", value, by_chance, np.array([low, high]), len(model))
+    return _likeness(name, part, measure, value, by_chance, np.array([low, high]), len(model))
 
 
 def _likeness(
@@ -263,7 +295,7 @@ def _likeness(
     ceiling: np.ndarray,
     n: int,
 ) -> Agreement:
-    p = (1 + np.sum(np.array(by_chance) >= value - 1e-12)) / (1 + len(by_chance))
+    p = (1 + np.sum(~exceeds(value, by_chance, 1.0))) / (1 + len(by_chance))
     return Agreement(
         name, str(part.populations[0]), measure, value, float(p), float(np.mean(by_chance)),
         (float(ceiling[0]), float(ceiling[1])), (n, n), "", _SOURCES[measure],

@@ -4,6 +4,7 @@ Definitions are those of NeuroBench (Yik et al. 2025, arXiv:2304.04640; as its h
 out, github.com/NeuroBench/neurobench): an operation is one weight meeting one presynaptic signal in
 one time step; it is effective if neither is 0, an accumulate (AC) where all signals of the
 population are -1, 0 or 1, as spikes are, else a multiply-accumulate (MAC). Biases are not counted.
+What is 0 is the number 0 alone, as in NeuroBench: a machine that leaves out zeros leaves out those.
 NeuroBench knows inference alone; what learning adds is counted apart, in the same way.
 """
 
@@ -22,6 +23,7 @@ from apical.projections import Projection
 from apical.rates import Bias
 from apical.records import Records
 from apical.relays import Relay
+from apical.rounding import is_nothing, size_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -297,7 +299,8 @@ def _steps(records: Records, population: Population, signal: str) -> int:
 def _is_binary(records: Records, population: Population, signal: str) -> bool:
     if population.is_spiking:
         return True
-    return bool(np.isin(_signal(records, population, signal), (-1, 0, 1)).all())
+    values = _signal(records, population, signal)
+    return size_of(values) < 1.5 and bool(is_nothing(values - np.rint(values), 1).all())
 
 
 def _signal(records: Records, population: Population, signal: str) -> np.ndarray:

@@ -21,6 +21,7 @@ from apical.projections import Projection
 from apical.rates import Bias, Rate
 from apical.records import Records
 from apical.relays import Relay
+from apical.rounding import exceeds, is_nothing, or_nothing, size_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,9 +151,9 @@ def feedback_measures(network: Network, weights: Weights) -> "pd.DataFrame":
             continue
         sent = np.asarray(weights[p.name], dtype=float)
         if isinstance(p.pre, Relay):  # a spike of either half says the opposite of the other's
-            sent = (sent[source.size :] - sent[: source.size]) / 2
+            sent = or_nothing(sent[source.size :] - sent[: source.size], size_of(sent)) / 2
         if isinstance(p.pre, ErrorNeurons):
-            sent = np.linalg.pinv(_taught_by(network, weights, p.pre)) @ sent
+            sent = _product_of(np.linalg.pinv(_taught_by(network, weights, p.pre)), sent)
         above = _product(network, weights, p.post, source)
         if above is None:
             continue
@@ -194,11 +195,16 @@ def _product(
             rest = _product(network, weights, p.post, to, (*path, low))
             if rest is None:
                 continue
-            w = w @ rest
+            w = _product_of(w, rest)
         elif not isinstance(to, Teachers) and p.post is not to:
             continue
-        total = w if total is None else total + w
+        total = w if total is None else or_nothing(total + w, size_of(total) + size_of(w))
     return total
+
+
+def _product_of(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return a matrix product, 0 where all of it cancels within rounding."""
+    return or_nothing(a @ b, float(np.max(np.abs(a) @ np.abs(b), initial=0)))
 
 
 def weight_measures(
@@ -219,8 +225,9 @@ def weight_measures(
     -------
     DataFrame
         A row for each projection, all numbers [dimensionless]: ``norm`` (Frobenius), ``mean``,
-        ``sd``, quantiles ``q05`` to ``q95``, ``zeros`` (share of weights that are 0), ``at_bounds``
-        (share at one of its bounds, NaN without any); with `before` also ``speed``, the norm of
+        ``sd``, quantiles ``q05`` to ``q95``, ``zeros`` (share of weights that are 0 beside the
+        largest), ``at_bounds`` (share at one of its bounds in the precision of the weights, NaN
+        without any); with `before` also ``speed``, the norm of
         the change divided by the norm before, NaN where that is 0.
     """
     import pandas as pd
@@ -234,15 +241,21 @@ def weight_measures(
             "projection": name, "pre": p.pre.name, "post": p.post.name, "norm": norm,
             "mean": float(w.mean()), "sd": float(w.std()),
             **{f"q{100 * q:02.0f}": float(np.quantile(w, q)) for q in QUANTILES},
-            "zeros": float(np.mean(w == 0)),
-            "at_bounds": float(np.isin(w, np.asarray(p.limits, w.dtype)).mean())
-            if p.limits else float("nan"),
+            "zeros": float(np.mean(is_nothing(w, size_of(w)))),
+            "at_bounds": _at_bounds(np.asarray(weights[name]), p.limits),
         }  # fmt: skip
         if before is not None:
             earlier = np.asarray(before[name], dtype=float)
             row["speed"] = _share(float(np.linalg.norm(w - earlier)), np.linalg.norm(earlier))
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _at_bounds(w: np.ndarray, limits: tuple[float, float] | None) -> float:
+    if limits is None:
+        return float("nan")
+    apart = np.subtract.outer(w, np.asarray(limits, w.dtype))
+    return float(is_nothing(apart, size_of(w)).any(axis=-1).mean())
 
 
 def sign_measures(network: Network, weights: Weights) -> "pd.DataFrame":
@@ -277,7 +290,7 @@ def sign_measures(network: Network, weights: Weights) -> "pd.DataFrame":
         up, down = np.maximum(w, 0).sum(axis=1), np.maximum(-w, 0).sum(axis=1)
         rows.append({
             "population": population.name, "n": population.size,
-            "mixed": float(np.mean((up > 0) & (down > 0))),
+            "mixed": float(np.mean(exceeds(np.minimum(up, down), 0, size_of(w)))),
             "minority": _share(np.minimum(up, down).sum(), (up + down).sum()),
         })  # fmt: skip
     return pd.DataFrame(rows, columns=["population", "n", "mixed", "minority"])
@@ -302,9 +315,9 @@ class Ceiling:
     def reached(self, done: np.ndarray) -> np.ndarray:
         """Return where what units did is near an end, same shape as `done`."""
         if np.isnan(self.low):  # spikes: silence is no end of this kind
-            return done >= NEAR * self.high
+            return ~exceeds(NEAR * self.high, done, self.high)
         middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2
-        return np.abs(done - middle) > NEAR * half
+        return exceeds(np.abs(done - middle), NEAR * half, half)
 
 
 def ceiling(population: Population, records: Records) -> Ceiling | None:
@@ -349,8 +362,9 @@ def unit_measures(network: Network, records: Records) -> "pd.DataFrame":
     -------
     DataFrame
         A row for each recorded population but error neurons and biases: ``n``, ``trials``,
-        ``dead`` (share of units without a spike, or of activity 0, in all trials), ``saturated``
-        (share that meet ``criterion``; NaN where the activity has no end).
+        ``dead`` (share of units without a spike, or of activity 0 beside the largest of the
+        population, in all trials), ``saturated`` (share that meet ``criterion``; NaN where the
+        activity has no end).
     """
     import pandas as pd
 
@@ -364,7 +378,7 @@ def unit_measures(network: Network, records: Records) -> "pd.DataFrame":
         often = np.mean(end.reached(done), axis=0) > MOSTLY if end else None
         rows.append({
             "population": name, "n": population.size, "trials": len(records),
-            "dead": float(np.mean((done == 0).all(axis=0))),
+            "dead": float(np.mean(is_nothing(done, size_of(done)).all(axis=0))),
             "saturated": float("nan") if often is None else float(np.mean(often)),
             "criterion": end.criterion if end else "",
         })  # fmt: skip

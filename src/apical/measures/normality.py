@@ -6,6 +6,7 @@ import numpy as np
 from scipy import stats
 
 from apical.errors import DataError
+from apical.rounding import is_flat
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def normal_fit(values: np.ndarray) -> NormalFit:
     Parameters
     ----------
     values
-        Two numbers or more that are not all alike, of any shape.
+        Two numbers or more that are not all alike within rounding, of any shape.
 
     Raises
     ------
@@ -51,7 +52,7 @@ def normal_fit(values: np.ndarray) -> NormalFit:
     """
     numbers = np.asarray(values, np.float64).ravel()
     std = float(numbers.std()) if numbers.size else 0.0
-    if numbers.size < 2 or not np.isfinite(std) or std == 0:
+    if numbers.size < 2 or not np.isfinite(std) or is_flat(numbers):
         raise DataError(
             f"A normal fit needs two finite numbers or more that are not all alike, got "
             f"{numbers.size} of standard deviation {std:g}."

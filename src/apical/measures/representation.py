@@ -11,12 +11,12 @@ import numpy as np
 
 from apical.errors import DataError
 from apical.extras import library
+from apical.measures.kernels import centred, cka, cka_by_chance, cka_debiased, overlap
 from apical.records import Records
+from apical.rounding import ROUNDING, is_flat, is_nothing, ranks, size_of
 
 LARGEST_RDM = 2000
 """Patterns in a dissimilarity matrix at most; time and memory go with their square."""
-SHUFFLES = 10
-"""Random orders of the stimuli from which the alignment by chance is taken."""
 
 
 def responses(records: Records, population: str) -> np.ndarray:
@@ -42,7 +42,8 @@ def class_means(patterns: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, n
     classes, index = np.unique(labels, return_inverse=True)
     total = np.zeros((len(classes), patterns.shape[1]))
     np.add.at(total, index, patterns)
-    return classes, total / np.bincount(index)[:, None]
+    means = total / np.bincount(index)[:, None]
+    return classes, np.where(is_nothing(means, size_of(patterns)), 0, means)
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,14 @@ class Dissimilarities:
         What the patterns are of: classes, or numbers of samples, shape (n,).
     measure
         ``"correlation"`` or ``"euclidean"``, as in `rsatoolbox.rdm.calc_rdm`.
+    rounding
+        What rounding of the responses can do to an entry: entries that are closer are a tie.
     """
 
     matrix: np.ndarray
     patterns: np.ndarray
     measure: str
+    rounding: float = 0.0
 
     @property
     def defined(self) -> np.ndarray:
@@ -98,8 +102,8 @@ def dissimilarities(
         ``"classes"``: mean responses; ``"trials"``: single trials, `LARGEST_RDM` at most.
     measure
         ``"correlation"``: 1 minus the correlation over neurons, which a pattern that is the same in
-        all neurons, as silence is, does not have. ``"euclidean"``: the squared distance by the
-        number of neurons.
+        all neurons within rounding, as silence is, does not have. ``"euclidean"``: the squared
+        distance by the number of neurons.
 
     Raises
     ------
@@ -107,6 +111,7 @@ def dissimilarities(
         As in `responses`; if there are too many patterns, or rsatoolbox is not installed.
     """
     patterns, names = responses(records, population), records.samples
+    size = size_of(patterns)
     if of == "classes":
         names, patterns = class_means(patterns, records.labels)
     if len(patterns) > LARGEST_RDM:
@@ -114,33 +119,75 @@ def dissimilarities(
             f"A dissimilarity matrix of {len(patterns)} {of} of {population!r} is too large; "
             f"{LARGEST_RDM} are possible: record fewer trials, or take the means of classes."
         )
-    return rdm(patterns, names, measure)
+    return rdm(patterns, names, measure, size)
 
 
 def rdm(
-    patterns: np.ndarray, names: np.ndarray, measure: Measure = "correlation"
+    patterns: np.ndarray,
+    names: np.ndarray,
+    measure: Measure = "correlation",
+    size: float | None = None,
 ) -> Dissimilarities:
-    """Return the dissimilarities of patterns, shape (n_patterns, n_neurons), called by `names`."""
+    """Return the dissimilarities of patterns.
+
+    Parameters
+    ----------
+    patterns
+        Responses, shape (n_patterns, n_neurons).
+    names
+        What the patterns are called, shape (n_patterns,).
+    measure
+        As in `dissimilarities`.
+    size
+        The largest of the numbers that the patterns were worked out from, which says what of them
+        is rounding; by default that of the patterns.
+    """
     matrix = np.full((len(patterns), len(patterns)), np.nan)
+    size = size_of(patterns) if size is None else size
     has = np.ones(len(patterns), bool)
     if measure == "correlation":
-        has = np.ptp(patterns, axis=1) > 0 if patterns.shape[1] else ~has
-    n = int(has.sum())
+        has = ~is_flat(patterns, 1, size)
+        about = patterns - patterns.mean(axis=1, keepdims=True) if has.any() else patterns
+    else:  # of what all patterns share only rounding is left, and it is their larger part
+        about = patterns - patterns.mean(axis=0) if has.any() else patterns
+    n, rounding = int(has.sum()), 0.0
     if n > 1:
         toolbox = library("rsatoolbox", "analysis")
-        found = toolbox.rdm.calc_rdm(toolbox.data.Dataset(patterns[has]), method=measure)
-        # rounding can leave the distance of equal patterns below 0
-        matrix[np.ix_(has, has)] = np.maximum(found.get_matrices()[0], 0)
+        found = toolbox.rdm.calc_rdm(toolbox.data.Dataset(about[has]), method=measure)
+        found = found.get_matrices()[0]
+        # the first order of what a change of all numbers by their rounding does
+        moved = ROUNDING * size
+        if measure == "correlation":
+            rounding = 2 * moved / float(np.sqrt(np.mean(about[has] ** 2)))
+        else:
+            rounding = moved * (moved + 2 * float(np.sqrt(size_of(found))))
+        found[found <= rounding] = 0  # patterns that are the same
+        matrix[np.ix_(has, has)] = found
     elif n:
         matrix[np.ix_(has, has)] = 0
-    return Dissimilarities(matrix, names, measure)
+    return Dissimilarities(matrix, names, measure, rounding)
 
 
-def rdm_similarity(a: Dissimilarities, b: Dissimilarities) -> float:
-    """Return Spearman's correlation of two dissimilarity matrices; NaN if there is none.
+Correlation = Literal["spearman", "rho-a"]
 
-    Patterns that one of them lacks are left out of both; at least 3 are needed. Worked out by
-    rsatoolbox (Nili et al. 2014, doi:10.1371/journal.pcbi.1003553).
+
+def rdm_similarity(
+    a: Dissimilarities, b: Dissimilarities, correlation: Correlation = "spearman"
+) -> float:
+    """Return the rank correlation of two dissimilarity matrices; NaN if there is none.
+
+    Patterns that one of them lacks are left out of both; at least 3 are needed. There is none
+    where the dissimilarities of one are all alike. What is equal within rounding is a tie.
+
+    Parameters
+    ----------
+    a, b
+        Of the same patterns.
+    correlation
+        ``"spearman"``: that of ranks, ties with their mean rank (Nili et al. 2014,
+        doi:10.1371/journal.pcbi.1003553). ``"rho-a"``: what it is on average if ties are broken at
+        random, which is the smaller the more ties there are, so that a model gains nothing by
+        them (Schuett et al. 2023, doi:10.7554/eLife.82566); the same without ties.
 
     Raises
     ------
@@ -156,54 +203,34 @@ def rdm_similarity(a: Dissimilarities, b: Dissimilarities) -> float:
     if both.sum() < 3:
         return float("nan")
     upper = np.triu_indices(int(both.sum()), 1)
-    vectors = [r.matrix[np.ix_(both, both)][upper] for r in (a, b)]
-    if any(np.ptp(vector) == 0 for vector in vectors):
-        return float("nan")
-    compare = library("rsatoolbox.rdm", "analysis").compare
-    return float(compare(vectors[0], vectors[1], method="spearman")[0, 0])
+    one, other = (
+        scaled_ranks(r.matrix[np.ix_(both, both)][upper], r.rounding, correlation) for r in (a, b)
+    )
+    return float(np.clip(np.mean(one * other), -1, 1))
 
 
-def cka(x: np.ndarray, y: np.ndarray) -> float:
-    """Return the linear centred kernel alignment of two sets of responses [dimensionless].
-
-    With centred Gram matrices K = X X' and L = Y Y': sum(K * L) / (|K| |L|), 1 where the responses
-    are the same up to rotation and scale, NaN where one never changes (Kornblith et al. 2019,
-    arXiv:1905.00414, section 3). It is biased upwards where neurons outnumber stimuli (Murphy et
-    al. 2024, arXiv:2405.01012): compare it with what shuffled stimuli give.
+def scaled_ranks(
+    vector: np.ndarray, rounding: float, correlation: Correlation = "spearman"
+) -> np.ndarray:
+    """Return ranks of which the mean product is the correlation of two vectors, shape (n,).
 
     Parameters
     ----------
-    x, y
-        Responses to the same stimuli in the same order, shapes (n_stimuli, n_x) and
-        (n_stimuli, n_y).
-
-    Raises
-    ------
-    DataError
-        If the numbers of stimuli differ.
+    vector
+        Dissimilarities, shape (n,).
+    rounding
+        As in `Dissimilarities`.
+    correlation
+        As in `rdm_similarity`; NaN where all are alike.
     """
-    if len(x) != len(y):
-        raise DataError(
-            f"CKA compares responses to the same stimuli, got {len(x)} and {len(y)} of them."
-        )
-    x, y = (_centred(part) for part in (x, y))
-    norm = _overlap(x, x) * _overlap(y, y)
-    return float(_overlap(x, y) / np.sqrt(norm)) if norm > 0 else float("nan")
-
-
-def cka_by_chance(x: np.ndarray, y: np.ndarray, *, seed: int = 0) -> float:
-    """Return the mean `cka` of responses whose stimuli are shuffled [dimensionless].
-
-    What an alignment must be above to mean anything. Parameters as in `cka`; `seed` is that of the
-    `SHUFFLES` random orders.
-    """
-    rng = np.random.default_rng(seed)
-    x, y = _centred(x), _centred(y)
-    norm = _overlap(x, x) * _overlap(y, y)
-    if not norm > 0:
-        return float("nan")
-    shuffled = [_overlap(x[rng.permutation(len(x))], y) for _ in range(SHUFFLES)]
-    return float(np.mean(shuffled) / np.sqrt(norm))
+    found = ranks(vector, max(rounding, ROUNDING * size_of(vector)))
+    found -= (len(found) + 1) / 2
+    spread = float(np.sqrt(np.mean(found**2)))
+    if not spread:
+        return np.full(len(found), np.nan)
+    # without ties it is this, whatever the order
+    most = float(np.sqrt((len(found) ** 2 - 1) / 12))
+    return found / (most if correlation == "rho-a" else spread)
 
 
 @dataclass(frozen=True)
@@ -218,11 +245,17 @@ class Similarity:
         Linear centred kernel alignment over trials [dimensionless].
     cka_by_chance
         The same with shuffled trials [dimensionless].
+    rsa_rho_a
+        As `rsa`, ties broken at random (`rdm_similarity`) [dimensionless].
+    cka_debiased
+        As `cka`, 0 on average for independent responses (`cka_debiased`) [dimensionless].
     """
 
     rsa: float
     cka: float
     cka_by_chance: float
+    rsa_rho_a: float
+    cka_debiased: float
 
 
 def similarity(
@@ -246,11 +279,12 @@ def similarity(
     """
     check_same_stimuli(a, b)
     x, y = responses(a, population_a), responses(b, population_b)
-    rdms = (
-        dissimilarities(records, population, measure=measure)
-        for records, population in ((a, population_a), (b, population_b))
-    )
-    return Similarity(rdm_similarity(*rdms), cka(x, y), cka_by_chance(x, y))
+    one = dissimilarities(a, population_a, measure=measure)
+    other = dissimilarities(b, population_b, measure=measure)
+    return Similarity(
+        rdm_similarity(one, other), cka(x, y), cka_by_chance(x, y),
+        rdm_similarity(one, other, "rho-a"), cka_debiased(x, y),
+    )  # fmt: skip
 
 
 def similarities(a: Records, b: Records, measure: Measure = "correlation") -> dict[str, Similarity]:
@@ -285,22 +319,6 @@ def check_same_stimuli(a: Records, b: Records) -> None:
             )
 
 
-def _centred(x: np.ndarray) -> np.ndarray:
-    x = np.asarray(x, dtype=float)
-    if not len(x):
-        return x
-    x = np.where(np.ptp(x, axis=0) > 0, x - x.mean(axis=0), 0)  # a constant leaves no rounding
-    largest = np.abs(x).max(initial=0)
-    return x / largest if largest else x
-
-
-def _overlap(x: np.ndarray, y: np.ndarray) -> float:
-    """Return sum(XX' * YY') by the smaller product: it is |X'Y|**2 as well."""
-    if x.shape[1] * y.shape[1] > len(x) ** 2:
-        return float(np.sum((x @ x.T) * (y @ y.T)))
-    return float(np.sum((x.T @ y) ** 2))
-
-
 def participation_ratio(patterns: np.ndarray) -> float:
     """Return the dimensionality of responses [dimensionless]; NaN if they never change.
 
@@ -313,6 +331,6 @@ def participation_ratio(patterns: np.ndarray) -> float:
     patterns
         Responses, shape (n_trials, n).
     """
-    x = _centred(patterns)
-    square = _overlap(x, x)
+    x = centred(patterns)
+    square = overlap(x, x)
     return float(np.sum(x**2) ** 2 / square) if square > 0 else float("nan")

@@ -10,6 +10,7 @@ from apical.devices.simulator import Block, Simulator, left_as_it_was
 from apical.errors import DataError
 from apical.measures.statistic import Statistic
 from apical.rates import Rate
+from apical.rounding import exceeds
 
 STEEPEST = {"logistic": 0.25, "tanh": 1.0}
 """Activations that level off at both ends, and their largest slope [dimensionless]."""
@@ -84,7 +85,8 @@ def saturated(gain: np.ndarray, activation: str) -> Statistic:
         raise DataError(
             f"Saturation is of {', '.join(STEEPEST)}, got {activation!r}; use dead for others."
         )
-    share = np.mean(_checked(gain) < SHARE * STEEPEST[activation], axis=0)
+    end = SHARE * STEEPEST[activation]
+    share = np.mean(exceeds(end, _checked(gain), end), axis=0)
     return Statistic(share, "1", "neuron", "Glorot & Bengio 2010, section 3")
 
 
@@ -107,7 +109,7 @@ def dead(gain: np.ndarray) -> Statistic:
     DataError
         If there is no trial.
     """
-    silent = (np.abs(_checked(gain)) <= LEAST).all(axis=0)
+    silent = ~exceeds(np.abs(_checked(gain)), LEAST, LEAST).any(axis=0)
     source = "Lu, Shin, Su & Karniadakis 2020, doi:10.4208/cicp.OA-2020-0165"
     return Statistic(silent.astype(float), "1", "neuron", source)
 

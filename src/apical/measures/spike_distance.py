@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from apical.errors import DataError
+from apical.rounding import is_nothing
 
 
 def van_rossum(
@@ -48,4 +49,5 @@ def van_rossum(
         overlap /= tau_decay - tau_rise
     else:
         overlap /= tau_decay
-    return max(0.0, float(signs @ overlap @ signs))  # of equal trains rounding leaves 1e-16
+    apart = float(signs @ overlap @ signs)
+    return 0.0 if is_nothing(apart, len(times)) else apart  # of equal trains rounding leaves 1e-16

@@ -15,6 +15,7 @@ from apical.extras import library
 from apical.measures.statistic import Statistic, single
 from apical.records import Records, Spikes
 from apical.relays import Relay
+from apical.rounding import exceeds, is_flat, is_nothing, size_of
 
 LEAST_INTERVALS = 10
 """Intervals (or pairs of them) below which a neuron's irregularity is not worked out: that of a few
@@ -105,11 +106,16 @@ class Intervals:
 
 
 def intervals(spikes: Spikes) -> Intervals:
-    """Return the intervals between the spikes of each neuron within each trial."""
+    """Return the intervals between the spikes of each neuron within each trial.
+
+    Spikes of one neuron at the same time, within rounding, are one: a neuron cannot spike twice at
+    once, but sorted recordings and steps of time let it.
+    """
     order = np.lexsort((spikes.time, spikes.trial, spikes.unit))
     unit, trial = spikes.unit[order], spikes.trial[order]
     same = (unit[1:] == unit[:-1]) & (trial[1:] == trial[:-1])
     gaps = np.diff(spikes.time[order].astype(float))
+    same &= ~is_nothing(gaps, size_of(spikes.time))
     return Intervals(unit[1:][same], trial[1:][same], gaps[same])
 
 
@@ -194,10 +200,10 @@ def fano(counts: np.ndarray, labels: np.ndarray | None = None) -> Statistic:
     kinds = np.zeros(len(counts), int) if labels is None else labels
     parts = [counts[kinds == kind] for kind in np.unique(kinds)]
     parts = [part for part in parts if len(part) > 1]
-    factors = np.full((len(parts), counts.shape[1]), np.nan)
+    factors, size = np.full((len(parts), counts.shape[1]), np.nan), size_of(counts)
     for row, part in zip(factors, parts, strict=True):
         mean = part.mean(axis=0)
-        np.divide(part.var(axis=0, ddof=1), mean, out=row, where=mean > 0)
+        np.divide(part.var(axis=0, ddof=1), mean, out=row, where=~is_nothing(mean, size))
     n = np.isfinite(factors).sum(axis=0)
     values = np.divide(np.nansum(factors, 0), n, out=np.full(len(n), np.nan), where=n > 0)
     why = "silent" if parts else "there are no two trials" + " of one class" * (labels is not None)
@@ -229,17 +235,16 @@ def correlation(counts: np.ndarray, labels: np.ndarray | None = None) -> Statist
         note = f"pairs of {LARGEST} neurons drawn from {counts.shape[1]}"
         chosen = np.random.default_rng(0).choice(counts.shape[1], LARGEST, replace=False)
         counts = counts[:, np.sort(chosen)]
-    n = counts.shape[1]
+    n, size = counts.shape[1], size_of(counts)
     kinds = np.zeros(len(counts), int) if labels is None else labels
     total, weight = np.zeros((n, n)), np.zeros((n, n))
     for kind in np.unique(kinds):
         part = counts[kinds == kind].astype(float)
         if len(part) < 3:
             continue
-        part -= part.mean(axis=0)
-        norm = np.linalg.norm(part, axis=0)
-        varies = norm > 0
-        part[:, varies] /= norm[varies]
+        varies = ~is_flat(part, 0, size)
+        part = np.where(varies, part - part.mean(axis=0), 0)
+        part[:, varies] /= np.linalg.norm(part[:, varies], axis=0)
         total += len(part) * (part.T @ part)
         weight += len(part) * np.outer(varies, varies)
     upper = np.triu_indices(n, 1)
@@ -267,7 +272,7 @@ def lifetime_sparseness(responses: np.ndarray, samples: np.ndarray) -> Statistic
     _, index, times = np.unique(samples, return_inverse=True, return_counts=True)
     means = np.zeros((len(times), responses.shape[1]))
     np.add.at(means, index, responses)
-    values = _sparseness((means / times[:, None]).T)
+    values = _sparseness((means / times[:, None]).T, size_of(responses))
     return Statistic(values, "1", "neuron", _TREVES, "silent, or fewer than 2 stimuli")
 
 
@@ -277,18 +282,32 @@ def population_sparseness(responses: np.ndarray) -> Statistic:
     As `lifetime_sparseness`, of the neurons' responses in a trial, shape (n_trials, n).
     """
     why = "no neuron responds, or there are fewer than 2"
-    return Statistic(_sparseness(responses.astype(float)), "1", "trial", _TREVES, why)
+    values = _sparseness(responses.astype(float), size_of(responses))
+    return Statistic(values, "1", "trial", _TREVES, why)
 
 
-def _sparseness(responses: np.ndarray) -> np.ndarray:
-    """Return the sparseness of each row, NaN where it is empty, all 0, or has one entry."""
+def falls_below_zero(responses: np.ndarray, size: float | None = None) -> bool:
+    """Say whether responses, of any shape, are negative by more than rounding.
+
+    `size` is that of the numbers that they were worked out from, by default their own.
+    """
+    size = size_of(responses) if size is None else size
+    return bool(exceeds(0, np.min(responses, initial=0), size))
+
+
+def _sparseness(responses: np.ndarray, size: float) -> np.ndarray:
+    """Return the sparseness of each row, NaN where it is empty, all 0, or has one entry.
+
+    `size` is that of the responses that these are means of.
+    """
     n = responses.shape[1]
-    if np.any(responses < 0):
+    if falls_below_zero(responses, size):
         raise DataError("Sparseness needs responses from 0 on, got negative ones; leave it out.")
     values = np.full(len(responses), np.nan)
-    if n > 1:
-        square = np.mean(responses**2, axis=1)
-        even = np.divide(responses.mean(axis=1) ** 2, square, out=values, where=square > 0)
+    if n > 1 and size:
+        there = np.where(is_nothing(responses, size), 0, responses / size)  # none can underflow
+        square = np.mean(there**2, axis=1)
+        even = np.divide(there.mean(axis=1) ** 2, square, out=values, where=square > 0)
         values = (1 - even) / (1 - 1 / n)
     return np.clip(values, 0, 1)  # rounding
 
@@ -305,7 +324,8 @@ def excitation_inhibition(counts: np.ndarray, signs: np.ndarray) -> Statistic:
     """
     up, down = (float(counts[:, signs == s].sum()) for s in (1, -1))
     n_up, n_down = (int(np.sum(signs == s)) for s in (1, -1))
-    value = (up / n_up) / (down / n_down) if n_up and down else np.nan
+    spoke = n_up and n_down and not is_nothing(down, size_of(counts))
+    value = (up / n_up) / (down / n_down) if spoke else np.nan
     why = "no inhibitory neuron spikes" if n_up and n_down else "neurons of both signs are needed"
     return single(value, "1", "mean rate of excitatory by that of inhibitory neurons", why)
 
@@ -330,7 +350,9 @@ def input_balance(records: Records, weights: Mapping[str, np.ndarray]) -> Statis
     n_post = {values.shape[1:] for values in weights.values()}
     up, down = (np.zeros(next(iter(n_post), ())) for _ in range(2))
     for pre, values in weights.items():
-        sent = records.rates(pre).mean(axis=0, dtype=float)
+        rates = records.rates(pre)
+        sent = rates.mean(axis=0, dtype=float)
+        sent[is_nothing(sent, size_of(rates))] = 0
         if values.shape[:1] != sent.shape or values.ndim != 2 or len(n_post) > 1:
             raise DataError(
                 f"The weights of a projection of {pre!r} need the shape ({len(sent)}, n_post), the "
@@ -339,6 +361,6 @@ def input_balance(records: Records, weights: Mapping[str, np.ndarray]) -> Statis
         for part, total in ((1, up), (-1, down)):
             total += np.maximum(part * sent, 0) @ np.maximum(values, 0)
             total += np.maximum(-part * sent, 0) @ np.maximum(-values, 0)
-    ratio = np.divide(up, down, out=np.full(len(up), np.nan), where=down > 0)
+    ratio = np.divide(up, down, out=np.full(len(up), np.nan), where=~is_nothing(down, up + down))
     source = "sum of positive rates times weights by that of negative ones"
     return Statistic(ratio, "1", "neuron", source, "it receives no inhibition")

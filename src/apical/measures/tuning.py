@@ -7,6 +7,7 @@ import numpy as np
 from apical.measures.representation import class_means, responses
 from apical.measures.statistic import Statistic
 from apical.records import Records
+from apical.rounding import ROUNDING, exceeds, is_flat, is_nothing, on_grid, ranks, size_of
 
 FOLDS = 5
 """Parts of the trials, each of which is held out once from a read-out."""
@@ -44,7 +45,8 @@ def readout_accuracy(records: Records, population: str, *, seed: int = 0) -> Sta
     _, index, times = np.unique(labels, return_inverse=True, return_counts=True)
     used = times[index] > 1 if len(labels) else np.zeros(0, bool)
     if np.sum(times > 1) > 1 and patterns.shape[1]:
-        said, parts, mixed = _told(patterns[used], labels[used], records.samples[used], seed)
+        grid = on_grid(patterns)[used]  # constant responses have no spread to be scaled up
+        said, parts, mixed = _told(grid, labels[used], records.samples[used], seed)
         told[used] = said == labels[used]
         note = f"{parts} parts; share of the largest class: {times.max() / used.sum():.3g}" + mixed
     why = "fewer than 2 trials of the class, or fewer than 2 such classes"
@@ -101,7 +103,8 @@ def tuning(records: Records, population: str) -> dict[str, Statistic]:
         between classes by that within (scikit-learn `f_classif`); 1 on average by chance.
         ``mutual_information`` of response and class [bit] (scikit-learn `mutual_info_classif`);
         that of spike counts is too high by about (values - 1) * (classes - 1) / (2 ln 2 n_trials)
-        (Panzeri & Treves 1996, doi:10.1088/0954-898X_7_1_006). One for each neuron.
+        (Panzeri & Treves 1996, doi:10.1088/0954-898X_7_1_006); that of activities is worked out
+        from their ranks, which hold the same information. One for each neuron.
 
     Raises
     ------
@@ -110,18 +113,22 @@ def tuning(records: Records, population: str) -> dict[str, Statistic]:
     """
     patterns, labels = responses(records, population), records.labels
     classes, means = class_means(patterns, labels)
-    n, enough = patterns.shape[1], len(classes) > 1
-    changes = np.ptp(patterns, axis=0) > 0 if len(labels) else np.zeros(n, bool)
+    n, enough, size = patterns.shape[1], len(classes) > 1, size_of(patterns)
+    changes = ~is_flat(patterns, 0, size)
     anova, information = np.full(n, np.nan), np.full(n, np.nan)
     if enough and changes.any():
         spiking = population in records.spikes
         values = records.counts(population) if spiking else patterns
         if len(labels) > len(classes):  # otherwise nothing varies within a class
-            anova[changes] = _anova(patterns[:, changes], labels)
+            within = patterns - means[np.searchsorted(classes, labels)]
+            spread = changes & ~is_nothing(np.abs(within).max(axis=0), size)
+            anova[spread] = _anova(patterns[:, spread], labels)
+            if not spiking:
+                values = np.apply_along_axis(ranks, 0, values, ROUNDING * size)
             information[changes] = _information(values[:, changes], labels, spiking)
     why = "never changes, at least within a class" if enough else "fewer than 2 classes"
     return {
-        "selectivity": _selectivity(means),
+        "selectivity": _selectivity(means, size),
         "anova_f": Statistic(anova, "1", "neuron", "scikit-learn f_classif", why),
         "mutual_information": Statistic(
             information, "bit", "neuron", "scikit-learn mutual_info_classif", why,
@@ -130,22 +137,28 @@ def tuning(records: Records, population: str) -> dict[str, Statistic]:
     }  # fmt: skip
 
 
-def _selectivity(means: np.ndarray) -> Statistic:
-    """Return the class selectivity of each neuron from its class means, shape (n_classes, n)."""
+def _selectivity(means: np.ndarray, size: float) -> Statistic:
+    """Return the class selectivity of each neuron from its class means, shape (n_classes, n).
+
+    `size` is that of the responses that they are means of.
+    """
     values = np.full(means.shape[1], np.nan)
     source = "Morcos et al. 2018, arXiv:1803.06959"
     if len(means) < 2:
         return Statistic(values, "1", "neuron", source, "fewer than 2 classes")
     best = means.max(axis=0)
     others = (means.sum(axis=0) - best) / (len(means) - 1)
-    fits = (means.min(axis=0) >= 0) & (best > 0)
+    fits = ~exceeds(0, means.min(axis=0), size) & exceeds(best, 0, size)
     np.divide(best - others, best + others, out=values, where=fits)
-    return Statistic(values, "1", "neuron", source, "silent, or active below 0")
+    return Statistic(np.clip(values, 0, 1), "1", "neuron", source, "silent, or active below 0")
 
 
 def _anova(patterns: np.ndarray, labels: np.ndarray) -> np.ndarray:
     from sklearn.feature_selection import f_classif
 
+    if not patterns.shape[1]:
+        return np.zeros(0)
+    patterns = patterns - patterns.mean(axis=0)  # differences of squares lose what a mean adds
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = f_classif(patterns, labels)[0]

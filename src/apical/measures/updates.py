@@ -19,6 +19,7 @@ from apical.populations import Population
 from apical.projections import Projection
 from apical.rates import Bias
 from apical.records import Records
+from apical.rounding import or_nothing, size_of
 from apical.rules import LearningRule
 from apical.terms import Term, compiled, terms
 
@@ -125,6 +126,7 @@ def update(
 ) -> np.ndarray:
     """Return what a rule asks of its weights, the mean over trials, shape (n_pre, n_post).
 
+    0 where what single moments ask for cancels within rounding.
     Dynamics of the update (momentum, Adam), bounds and the learning factor of a trial are left
     out. Exact for rules that act when a trial ends. For those that act within a trial, `gain` is
     that after the time step, so after a spike of the same step, and weights are held.
@@ -148,13 +150,18 @@ def update(
     DeviceError
         If the rule is no sum of matrix products.
     """
-    total = np.zeros(projection.shape)
+    total, size = np.zeros(projection.shape), 0.0
     for term, pre, post in products(projection, records, teach):
         acts = post.any(axis=1)
-        asked = pre[acts].T @ post[acts]
+        sent, heard = pre[acts].astype(np.float64), post[acts].astype(np.float64)
         weigh = compiled(term.synapse, _FUNCTIONS)
-        total += weigh({**rule_of(projection).parameters, "w": w}) * asked
-    return total / len(records)
+        factor = weigh({**rule_of(projection).parameters, "w": w})
+        total += factor * (sent.T @ heard)
+        # no sum of what single moments ask for is larger than this
+        size += size_of(factor) * float(
+            np.abs(sent).max(axis=1, initial=0) @ np.abs(heard).max(axis=1, initial=0)
+        )
+    return or_nothing(total, size) / len(records)
 
 
 def products(

@@ -11,6 +11,7 @@ from apical.plausibility.findings import Finding
 from apical.populations import Population
 from apical.projections import Projection, ReadBackwards, SignsOf
 from apical.relays import Relay
+from apical.rounding import is_flat
 
 SURPRISE = 5.0
 """Correlation, as Fisher's z in units of its standard error (Fisher 1921, Metron 1:3), that
@@ -153,9 +154,11 @@ def _routes(network: Network, start: Population, end: Population) -> list[list[P
 
 def correlation(a: np.ndarray, b: np.ndarray) -> tuple[float, int]:
     """Return Pearson's correlation of two arrays of one shape, 0 where one is constant; and n."""
+    if is_flat(a) or is_flat(b):
+        return 0.0, a.size
     a, b = a.ravel() - a.mean(), b.ravel() - b.mean()
     norms = np.linalg.norm(a) * np.linalg.norm(b)
-    return (float(a @ b / norms) if norms else 0.0), a.size
+    return float(a @ b / norms), a.size
 
 
 def is_surprising(r: float, n: int) -> bool:

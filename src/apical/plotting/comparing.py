@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from apical.plotting.checks import checked, refuse, with_gaps
 from apical.plotting.lines import Band, curves
 from apical.plotting.style import GREY, NotebookFigure, color, styled
+from apical.rounding import is_nothing
 
 MOST_PANELS = 4
 
@@ -73,7 +74,8 @@ def _errors(ax: Axes, wiring: str, metrics: Mapping[str, NDArray[np.floating]], 
         ax.plot(epochs, tested.T, color=color, linewidth=0.6, alpha=0.35)
     if "train_accuracy" in metrics:
         trained = 100 * (1 - metrics["train_accuracy"].mean(axis=0))
-        trained[trained <= 0] = np.nan  # no error has no place on a logarithmic axis
+        # no error has no place on a logarithmic axis
+        trained[is_nothing(trained, 100)] = np.nan
         ax.plot(epochs, trained, ":", color=color)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from apical.plotting.checks import checked, refuse, with_gaps
 from apical.plotting.lines import panels
 from apical.plotting.style import color, new_axes, styled
+from apical.rounding import is_flat, is_nothing, size_of, tied
 
 
 @styled
@@ -33,6 +34,8 @@ def firing_rates(
     given = {k: checked(f"rates[{k!r}]", v, "rates >= 0 Hz", do, above) for k, v in rates.items()}
     if not given or not all(len(values) for values in given.values()):
         refuse("rates", "populations with neurons", f"{list(given)}", "leave out the empty ones")
+    size = max(size_of(values) for values in given.values())
+    given = {name: np.where(is_nothing(v, size), 0, v) for name, v in given.items()}
     firing = np.concatenate([values[values > 0] for values in given.values()])
     firing = firing if firing.size else np.ones(1)
     few, many = np.quantile(firing, (0.05, 0.95))
@@ -129,7 +132,9 @@ def recording_comparison(
     for panel, quantity in zip(axes, model, strict=True):
         pair = {name: given[quantity] for name, given in zip(names, both, strict=True)}
         distributions(pair, quantity, ax=panel)
-        apart = ks_2samp(*(_defined(quantity, numbers)[0] for numbers in pair.values())).statistic
+        one, other = (_defined(quantity, numbers)[0] for numbers in pair.values())
+        joined = tied(np.concatenate([one, other]))
+        apart = ks_2samp(joined[: len(one)], joined[len(one) :]).statistic
         panel.legend(title=f"KS distance {apart:.2f}", fontsize=8, title_fontsize=8)
     return axes
 
@@ -154,5 +159,5 @@ def _span(given: Mapping[str, tuple[NDArray[Any], int]]) -> tuple[float, float]:
     """Return where the axis of values begins and ends."""
     every = np.concatenate([found for found, _ in given.values()])
     low, high = float(every.min()), float(every.max())
-    room = 0.04 * (high - low) or 0.5
+    room = 0.5 if is_flat([low, high]) else 0.04 * (high - low)
     return (0.0 if low >= 0 and low - room <= 0.2 * high else low - room), high + room

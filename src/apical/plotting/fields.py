@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from apical.plotting.checks import checked, refuse
 from apical.plotting.style import color_bar, diverging, new_axes, styled
+from apical.rounding import tied
 
 
 @styled
@@ -50,7 +51,7 @@ def receptive_fields(
         image = ax.imshow(w, aspect="auto", origin="lower", **diverging(w))
         ax.set(xlabel="postsynaptic neuron [index]", ylabel="presynaptic neuron [index]")
     else:
-        order = np.argsort(-np.linalg.norm(w, axis=0), kind="stable")
+        order = np.argsort(tied(-np.linalg.norm(w, axis=0)), kind="stable")
         order = (order if rng is None else rng.permutation(w.shape[1]))[:n]
         image = _mosaic(ax, w[:, order].T.reshape(-1, *shape))
         which = "of largest weight norm" if rng is None else "drawn at random"

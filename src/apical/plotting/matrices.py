@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from apical.plotting.checks import indices, refuse, with_gaps
 from apical.plotting.style import color_bar, new_axes, styled
+from apical.rounding import is_flat
 
 
 @styled
@@ -96,7 +97,7 @@ def dissimilarity(
     ax = new_axes(ax, (4.8, 4.0))
     low, high = np.nanquantile(d, (0.01, 0.99))
     look: dict[str, Any] = {"cmap": "viridis", "interpolation": "nearest"}
-    look |= {"vmin": low, "vmax": high if high > low else low + 1}
+    look |= {"vmin": low, "vmax": low + 1 if is_flat([low, high]) else high}
     if labels is None:
         image = ax.imshow(d, **look)
         ax.set(xlabel=f"{of} [index]", ylabel=f"{of} [index]")

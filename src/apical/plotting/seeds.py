@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from apical.plotting.checks import checked, refuse
 from apical.plotting.style import GREY, color, new_axes, styled
+from apical.rounding import is_flat
 
 
 @styled
@@ -39,7 +40,8 @@ def every_seed(
     values = {name: scale * checked(f"groups[{name!r}]", list(of.values()), "finite numbers",
                                     "leave out runs that are not finished")
               for name, of in groups.items()}  # fmt: skip
-    room = 0.015 * (np.ptp(np.concatenate(list(values.values()))) or 1.0)
+    every = np.concatenate(list(values.values()))
+    room = 0.015 * (1.0 if is_flat(every) else float(np.ptp(every)))
     for name, place in places.items():
         lanes: list[float] = []
         for x in np.sort(

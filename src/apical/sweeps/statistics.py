@@ -11,6 +11,7 @@ from scipy import special, stats
 
 from apical.errors import DesignError
 from apical.extras import library
+from apical.rounding import ROUNDING, is_flat, is_nothing, size_of
 from apical.sweeps.design import Level
 
 CONFIDENCE = 0.95
@@ -80,10 +81,14 @@ def comparisons(
         differences = (values - others[0]).dropna().to_numpy()
         if not len(differences):
             continue
+        # equal within rounding is no difference
+        both = max(size_of(values), size_of(others[0]))
+        differences = np.where(is_nothing(differences, both), 0, differences)
         low, high = interval(differences)
         row = {"n": len(differences), "difference": float(differences.mean()), "low": low}
-        row |= {"high": high, "p_t": t_test(differences)}
-        row |= {"p_permutation": permutation_test(differences), "effect": effect_size(differences)}
+        row |= {"high": high, "p_t": t_test(differences, both)}
+        row |= {"p_permutation": permutation_test(differences, both)}
+        row |= {"effect": effect_size(differences, both)}
         rows.append({**levels, **row})
     columns = ["n", "difference", "low", "high", "p_t", "p_permutation", "p_holm", "effect"]
     frame = pd.DataFrame(rows, columns=[*factors, *columns])
@@ -113,42 +118,47 @@ def interval(values: ArrayLike) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
-def t_test(differences: ArrayLike) -> float:
+def t_test(differences: ArrayLike, size: float | None = None) -> float:
     """Return the two-sided p of Student's t test of paired differences.
 
     NaN for one difference, or where all are the same but not 0, whose spread is not known; 1 where
-    all are 0.
+    all are 0. Both are meant within rounding.
 
     Parameters
     ----------
     differences
         One for each seed, shape (n_seeds,).
+    size
+        The largest of the numbers whose differences they are, which says what of them is rounding;
+        by default that of the differences.
     """
-    array = np.asarray(differences, float)
-    if not array.any():
+    array, size = _sized(differences, size)
+    if is_nothing(array, size).all():
         return 1.0 if len(array) > 1 else math.nan
-    if len(array) < 2 or _constant(array):
+    if len(array) < 2 or is_flat(array, size=size):
         return math.nan
     return float(stats.ttest_1samp(array, 0.0).pvalue)
 
 
-def permutation_test(differences: ArrayLike) -> float:
+def permutation_test(differences: ArrayLike, size: float | None = None) -> float:
     """Return the two-sided p of the mean among all choices of signs (Fisher 1935).
 
     It needs no normal distribution, but of n differences no p is below 2 / 2**n: 0.0625 for five
     seeds. All choices are tried up to 13 differences, 9,999 random ones beyond
-    (`scipy.stats.permutation_test`). NaN for one difference.
+    (`scipy.stats.permutation_test`). Means that are equal within rounding are so. NaN for one
+    difference.
 
     Parameters
     ----------
-    differences
-        One for each seed, shape (n_seeds,).
+    differences, size
+        As in `t_test`.
     """
-    array = np.asarray(differences, float)
+    array, size = _sized(differences, size)
     if len(array) < 2:
         return math.nan
+    grid = ROUNDING * (size or 1.0)
     found = stats.permutation_test(
-        (array,), lambda x, axis: np.mean(x, axis=axis), permutation_type="samples",
+        (array,), lambda x, axis: np.rint(np.mean(x, axis=axis) / grid), permutation_type="samples",
         vectorized=True, n_resamples=RESAMPLES, random_state=np.random.default_rng(0),
     )  # fmt: skip
     return float(found.pvalue)
@@ -173,32 +183,34 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
     return corrected
 
 
-def effect_size(differences: ArrayLike) -> float:
+def effect_size(differences: ArrayLike, size: float | None = None) -> float:
     """Return how large paired differences are against their spread: Cohen's d_z, corrected.
 
     d_z = mean / standard deviation (Cohen 1988, p. 48; Lakens 2013, doi:10.3389/fpsyg.2013.00863,
     eq. 6), times J = Gamma(m/2) / (sqrt(m/2) Gamma((m-1)/2)), m = n - 1, which takes out the bias
     of small samples (Hedges 1981, doi:10.3102/10769986006002107, eq. 6e). [dimensionless] NaN for
-    fewer than three differences, or without spread; 0 where all are 0.
+    fewer than three differences, or without spread; 0 where all are 0. Both are meant within
+    rounding.
 
     Parameters
     ----------
-    differences
-        One for each seed, shape (n_seeds,).
+    differences, size
+        As in `t_test`.
     """
-    array = np.asarray(differences, float)
+    array, size = _sized(differences, size)
     m = len(array) - 1
-    if m >= 1 and not array.any():
+    if m >= 1 and is_nothing(array, size).all():
         return 0.0
-    if m < 2 or _constant(array):
+    if m < 2 or is_flat(array, size=size):
         return math.nan
     correction = math.exp(special.gammaln(m / 2) - special.gammaln((m - 1) / 2)) / math.sqrt(m / 2)
     return float(correction * array.mean() / array.std(ddof=1))
 
 
-def _constant(array: NDArray[np.float64]) -> bool:
-    """Say whether values differ by no more than rounding."""
-    return bool(np.ptp(array) <= 1e-12 * np.abs(array).max())
+def _sized(values: ArrayLike, size: float | None) -> tuple[NDArray[np.float64], float]:
+    """Return values as an array, and the size of the numbers that they were worked out from."""
+    array = np.asarray(values, float)
+    return array, size_of(array) if size is None else size
 
 
 def _groups(

@@ -1,0 +1,107 @@
+"""Centred kernel alignment: how alike the Gram matrices of two sets of responses are."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from apical.errors import DataError
+from apical.rounding import is_flat, is_nothing, size_of
+
+SHUFFLES = 10
+"""Random orders of the stimuli from which the alignment by chance is taken."""
+
+
+def cka(x: np.ndarray, y: np.ndarray) -> float:
+    """Return the linear centred kernel alignment of two sets of responses [dimensionless].
+
+    With centred Gram matrices K = X X' and L = Y Y': sum(K * L) / (|K| |L|), 1 where the responses
+    are the same up to rotation and scale, NaN where one never changes (Kornblith et al. 2019,
+    arXiv:1905.00414, section 3). It is biased upwards where neurons outnumber stimuli (Murphy et
+    al. 2024, arXiv:2405.01012): compare it with what shuffled stimuli give, or see `cka_debiased`.
+
+    Parameters
+    ----------
+    x, y
+        Responses to the same stimuli in the same order, shapes (n_stimuli, n_x) and
+        (n_stimuli, n_y).
+
+    Raises
+    ------
+    DataError
+        If the numbers of stimuli differ.
+    """
+    return _aligned(x, y, overlap, 1)
+
+
+def cka_debiased(x: np.ndarray, y: np.ndarray) -> float:
+    """Return the debiased linear centred kernel alignment of two sets of responses [dimensionless].
+
+    As `cka`, with the estimator of the Hilbert-Schmidt independence criterion that has no bias
+    (Song et al. 2007, doi:10.1145/1273496.1273600, eq. 4) in place of sum(K * L): a mean over
+    four stimuli that differ, so that no stimulus is compared with itself. 0 on average for
+    independent responses, however many neurons there are, and so below 0 at times; 1 where they
+    are the same up to rotation and scale (Nguyen et al. 2021, arXiv:2010.15327; Murphy et al. 2024,
+    arXiv:2405.01012). NaN for fewer than 4 stimuli, and where one never changes, or all stimuli
+    are as unlike as any.
+
+    Parameters and errors as in `cka`.
+    """
+    return _aligned(x, y, _unbiased_overlap, 4)
+
+
+def _aligned(
+    x: np.ndarray, y: np.ndarray, product: Callable[[np.ndarray, np.ndarray], float], fewest: int
+) -> float:
+    if len(x) != len(y):
+        raise DataError(
+            f"CKA compares responses to the same stimuli, got {len(x)} and {len(y)} of them."
+        )
+    if len(x) < fewest:
+        return float("nan")
+    x, y = centred(x), centred(y)
+    norm = product(x, x) * product(y, y)
+    return float(np.clip(product(x, y) / np.sqrt(norm), -1, 1)) if norm > 0 else float("nan")
+
+
+def cka_by_chance(x: np.ndarray, y: np.ndarray, *, seed: int = 0) -> float:
+    """Return the mean `cka` of responses whose stimuli are shuffled [dimensionless].
+
+    What an alignment must be above to mean anything. Parameters as in `cka`; `seed` is that of the
+    `SHUFFLES` random orders.
+    """
+    rng = np.random.default_rng(seed)
+    x, y = centred(x), centred(y)
+    norm = overlap(x, x) * overlap(y, y)
+    if not norm > 0:
+        return float("nan")
+    shuffled = [overlap(x[rng.permutation(len(x))], y) for _ in range(SHUFFLES)]
+    return float(np.mean(shuffled) / np.sqrt(norm))
+
+
+def centred(x: np.ndarray) -> np.ndarray:
+    """Return responses less their mean over stimuli, the largest 1; 0 where nothing changes."""
+    x = np.asarray(x, dtype=float)
+    if not len(x):
+        return x
+    # a constant leaves no rounding
+    x = np.where(is_flat(x, 0), 0, x - x.mean(axis=0))
+    return x / (size_of(x) or 1)
+
+
+def overlap(x: np.ndarray, y: np.ndarray) -> float:
+    """Return sum(XX' * YY') by the smaller product: it is |X'Y|**2 as well."""
+    if x.shape[1] * y.shape[1] > len(x) ** 2:
+        return float(np.sum((x @ x.T) * (y @ y.T)))
+    return float(np.sum((x.T @ y) ** 2))
+
+
+def _unbiased_overlap(x: np.ndarray, y: np.ndarray) -> float:
+    """Return n * (n - 3) times the unbiased estimate; rows of both have the mean 0.
+
+    The sums of K and L without their diagonals are then known from these diagonals.
+    """
+    n, whole = len(x), overlap(x, y)
+    of_x, of_y = (np.sum(part**2, axis=1) for part in (x, y))
+    same = float(of_x @ of_y)
+    found = whole - (1 + 2 / (n - 2)) * same + of_x.sum() * of_y.sum() / ((n - 1) * (n - 2))
+    return 0.0 if is_nothing(found, whole + same) else float(found)
