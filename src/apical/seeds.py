@@ -8,12 +8,15 @@ import hashlib
 import numpy as np
 
 
-def _entropy(seed: int, purpose: str, name: str, index: int) -> int:
-    text = "\x1f".join((str(seed), purpose, name, str(index)))
+def _entropy(seed: int, purpose: str, name: str, index: int, place: int = 0) -> int:
+    places = [str(place)] if place else []
+    text = "\x1f".join((str(seed), purpose, name, str(index), *places))
     return int.from_bytes(hashlib.sha256(text.encode()).digest(), "little")
 
 
-def stream(seed: int, purpose: str, name: str = "", index: int = 0) -> np.random.Generator:
+def stream(
+    seed: int, purpose: str, name: str = "", index: int = 0, place: int = 0
+) -> np.random.Generator:
     """Return the random generator of one purpose.
 
     Parameters
@@ -26,8 +29,10 @@ def stream(seed: int, purpose: str, name: str = "", index: int = 0) -> np.random
         For whom, for instance the name of a projection.
     index
         Which of a series, for instance the epoch.
+    place
+        Where in that, for instance the place of a batch's first trial.
     """
-    return np.random.default_rng(_entropy(seed, purpose, name, index))
+    return np.random.default_rng(_entropy(seed, purpose, name, index, place))
 
 
 def simulator_seed(seed: int, index: int, place: int = 0) -> int:
@@ -55,6 +60,7 @@ PRESENTATIONS = (
     "raster",  # one sample for a figure, before and after learning
     "slopes",  # of units
     "angles",  # to backpropagation
+    "pretraining",  # epochs of all levels that were learned
     "rebuilding",  # by the autoencoder of a level
 )
 """What trials are for that are no training, and what their number says.

@@ -52,9 +52,7 @@ class RuntimeSimulator(BrianSimulator):
         """Present a block of trials, from the present state on; Brian2's time starts at 0."""
         check_block(self.network, block)
         parts = block.parts(self.options.capacity)
-        return joined(
-            [self._run(part) for part in parts], self.network.trial, parts
-        )
+        return joined([self._run(part) for part in parts], self.network.trial, parts)
 
     def _run(self, block: Block) -> BlockResult:
         network, n = self._built.brian_network, len(block)

@@ -132,9 +132,7 @@ class StandaloneSimulator(BrianSimulator):
         check_block(self.network, block)
         self.build()
         parts = block.parts(self.options.capacity)
-        return joined(
-            [self._run(part) for part in parts], self.network.trial, parts
-        )
+        return joined([self._run(part) for part in parts], self.network.trial, parts)
 
     def build(self) -> Path:
         """Compile the program without running it; return the folder that it is in."""
