@@ -43,7 +43,7 @@ def test_dynamics_go_by_what_the_rule_asks_of_a_spiking_synapse(kind: str) -> No
     trials = networks.trials(4, learning=1.0)
     asked: dict[str, list[np.ndarray]] = {p.name: [] for p in dynamic.network.plastic}
     for k in range(len(trials)):
-        block: Block = replace(trials.part(slice(k, k + 1)), index=k, first=0)
+        block: Block = trials.part(slice(k, k + 1))
         before = {name: dynamic.weights(name) for name in asked}
         plain.load(before)
         plain.run(block)

@@ -52,7 +52,8 @@ class FakeSimulator:
 
     def run(self, block: Block) -> BlockResult:
         self.blocks.append(block)
-        rng = np.random.default_rng(seeds.simulator_seed(self.network.seed, block.index))
+        drawn = seeds.simulator_seed(self.network.seed, block.index, block.first)
+        rng = np.random.default_rng(drawn)
         phase = self._state["stimulus.phase"] + block.values.sum(axis=0)
         self._state["stimulus.phase"] = phase % 1
         if block.labels is not None:
@@ -156,11 +157,12 @@ def test_learning_factor_falls_linearly(
     assert factor == pytest.approx(np.linspace(1, final_rate, n + 1)[:-1])
 
 
-def test_every_block_has_an_index_of_its_own(simulator: FakeSimulator, data: Dataset) -> None:
+def test_every_block_has_a_place_of_its_own(simulator: FakeSimulator, data: Dataset) -> None:
     list(steps(simulator, data, Plan(epochs=3, block=5)))
-    index = [block.index for block in simulator.blocks]
-    assert len(set(index)) == len(index)
-    assert [b.index for b in learned(simulator)] == list(range(15))
+    places = [(b.index, b.first + k) for b in simulator.blocks for k in range(len(b))]
+    assert len(set(places)) == len(places)
+    learnt = [(b.index, b.first) for b in learned(simulator)]
+    assert learnt == [(epoch, first) for epoch in range(3) for first in range(0, 23, 5)]
 
 
 def test_steps_say_how_far_the_training_is(simulator: FakeSimulator, data: Dataset) -> None:

@@ -21,7 +21,7 @@ from apical.measuring import Measuring, chosen
 from apical.memory import peak_memory_mb
 from apical.progress import TrainingProgress
 from apical.runs import SUMMARY, Checkpoint, RunDirectory, read_json
-from apical.training import Evaluation, Plan, evaluate, steps
+from apical.training import Evaluation, Plan, evaluated, steps
 
 
 class Stopped(Exception):
@@ -149,7 +149,7 @@ def _carry_on(
             if stop() and step.position.epoch < plan.epochs:
                 raise Stopped
         bar.describe("evaluating")
-        final = evaluate(simulator, data.test, index=-(1 + plan.epochs))
+        final = evaluated(simulator, data.test, plan.epochs)
     weights = {p.name: simulator.weights(p) for p in prepared.network.projections}
     if draw:
         from apical import figures  # matplotlib, which nothing else here needs

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from apical import plotting
+from apical import plotting, seeds
 from apical.datasets import Dataset
 from apical.devices import Block, BlockResult, simulate
 from apical.encoding import decisions
@@ -94,4 +94,4 @@ def _replay(
     values, labels = data.test.block([sample])
     simulator = simulate(network, "runtime", record=[p.name for p in network.populations])
     simulator.state = state
-    return simulator.run(Block(values, labels))
+    return simulator.run(Block(values, labels, index=seeds.presentation("raster"), phase="record"))

@@ -1,5 +1,7 @@
 """What a network's descent goes down: the loss of trials, with learning off."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.special import xlogy
 
@@ -39,7 +41,8 @@ def losses(simulator: Simulator, block: Block) -> np.ndarray:
     if target is None:
         raise DataError("A loss needs a block with labels or targets, got neither; give one.")
     with left_as_it_was(simulator):
-        found = simulator.run(Block(block.values, index=block.index)).counts[output.name]
+        silent = replace(block, labels=None, targets=None, learning=np.zeros(()), phase="evaluate")
+        found = simulator.run(silent).counts[output.name]
     y = np.asarray(found, np.float64)
     if is_squared:
         return np.asarray(((target - y) ** 2).sum(axis=1) / 2)

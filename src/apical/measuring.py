@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from apical import seeds
 from apical.alignment import angles_to_backpropagation
 from apical.configuration import Prepared
 from apical.devices import Block, Simulator
@@ -141,10 +142,11 @@ class Measuring:
         """
         network = self._prepared.network
         weights = {p.name: simulator.weights(p) for p in network.projections}
-        records = self._record(simulator) if self._looking else None
+        records = self._record(simulator, position) if self._looking else None
         found: dict[str, float] = {}
         if "training" in self.names:
-            trained = evaluate(simulator, self._prepared.data.train, index=-(1 + position.epoch))
+            index = seeds.presentation("training samples", position.trial)
+            trained = evaluate(simulator, self._prepared.data.train, index)
             found["train_accuracy"] = trained.accuracy
         if "angles" in self.names:
             found |= self._angles(simulator, weights, records)
@@ -156,12 +158,12 @@ class Measuring:
             found |= self._activity(simulator, weights, records)
         return found
 
-    def _record(self, simulator: Simulator) -> Records | None:
+    def _record(self, simulator: Simulator, position: Position) -> Records | None:
         if self._looking is None:
             return None
         self._looking.state = simulator.state
         test, dt = self._prepared.data.test, self._prepared.experiment.dt
-        return record(self._looking, test, np.arange(self.n_trials), dt=dt)
+        return record(self._looking, test, np.arange(self.n_trials), dt=dt, stream=position.trial)
 
     def _angles(
         self, simulator: Simulator, weights: learning.Weights, records: Records | None
@@ -170,7 +172,8 @@ class Measuring:
             angles = learning.update_angles(self._prepared.network, weights, records)
         else:
             values, labels = self._prepared.data.test.block(slice(0, PROBE))
-            angles = angles_to_backpropagation(simulator, Block(values, labels))
+            block = Block(values, labels, index=seeds.presentation("angles"))
+            angles = angles_to_backpropagation(simulator, block)
         return {f"angle_{name}": angle for name, angle in angles.items()}
 
     def _activity(

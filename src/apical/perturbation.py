@@ -82,13 +82,14 @@ def disturb(
         )
     device = "runtime" if network.is_spiking else "array"
     simulator = _made(network, device, make)
-    block = Block(values, labels, np.ones(()))
+    whole, frame = (seeds.presentation("disturbance", k) for k in range(2))
+    block = Block(values, labels, np.ones(()), whole)
     start = simulator.state
     faults = [*_rests(simulator, block), *_labels(simulator, start, block)]
     faults += [*_followers(simulator, start)]
     simulator.state = start
     faults += [*_unruled(simulator, block)]
-    last = Block(values[-1:, -network.stimulus.size :], labels[-1:], np.ones(()))  # its last frame
+    last = Block(values[-1:, -network.stimulus.size :], labels[-1:], np.ones(()), frame)
     bench = Bench.of(network, simulator, last, make)
     found, n = bench.faults(each, seeds.stream(network.seed, "disturbances"))
     return _scorecard(network, [*faults, *found], n, len(block))

@@ -8,6 +8,7 @@ import numpy as np
 from apical import seeds
 from apical.datasets import Rows, Samples
 from apical.devices.simulator import Block, BlockResult, Simulator, left_as_it_was
+from apical.errors import ParameterError
 from apical.network import Network
 
 
@@ -69,12 +70,12 @@ def shown(simulator: Simulator, samples: Samples, index: int) -> Iterator[BlockR
     samples
         What to show.
     index
-        Selects the simulator's random numbers, as in `Block`.
+        Stream of the simulator's random numbers, as in `Block`; `apical.seeds.presentation`.
     """
     with left_as_it_was(simulator):
         for start in range(0, len(samples), _SHOWN_AT_ONCE):
             values = stimuli(simulator, samples, slice(start, start + _SHOWN_AT_ONCE))
-            yield simulator.run(Block(values, index=index - start))
+            yield simulator.run(Block(values, index=index, first=start, phase="evaluate"))
 
 
 _SHOWN_AT_ONCE = 5000
@@ -87,10 +88,39 @@ def stimuli(simulator: Simulator, samples: Samples, index: slice | np.ndarray) -
     return samples.block(index)[0]
 
 
+def block_size(simulator: Simulator, wanted: int, n_train: int) -> int:
+    """Return the trials of a block: whole batches, so that only an epoch's last can be smaller.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device.
+    wanted
+        Trials of a block, as asked for.
+    n_train
+        Trials of an epoch.
+
+    Raises
+    ------
+    ParameterError
+        If there are fewer of them than learn together.
+    """
+    batch = simulator.batch
+    if batch > n_train:
+        raise ParameterError(
+            f"{batch} trials are to learn together, but there are {n_train} training samples; "
+            "lower batch.",
+            parameter="batch",
+        )
+    return max(batch, wanted - wanted % batch)
+
+
 def presented(
     simulator: Simulator, samples: Samples, epochs: int, epoch: int, part: slice
-) -> tuple[np.ndarray | Rows, np.ndarray]:
-    """Return the stimuli of a part of an epoch, as they are seen, and their labels.
+) -> Block:
+    """Return a part of an epoch as trials with labels and learning rates as they are.
+
+    What they draw at random follows from the epoch and their places in it.
 
     Parameters
     ----------
@@ -104,7 +134,11 @@ def presented(
     network = simulator.network
     drawn = order(network, samples, epochs, epoch)
     values = stimuli(simulator, samples, drawn[part])
-    return seen(network, values, len(drawn), epoch, part.start), samples.labels[drawn[part]]
+    values = seen(network, values, len(drawn), epoch, part.start)
+    return Block(
+        values, samples.labels[drawn[part]], np.ones(()), epoch, first=part.start, phase="train",
+        epoch=epoch,
+    )  # fmt: skip
 
 
 def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.ndarray]:
@@ -138,7 +172,7 @@ def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.n
         if start in acts:
             _act(simulator, acts[start])
         if start in noises:
-            _fire(simulator, noises[start], part.learning[0])
+            _fire(simulator, noises[start], part.learning[0], part.epoch)
         counts.append(simulator.run(part).counts)
     if len(counts) == 1:
         return counts[0]
@@ -163,10 +197,11 @@ def _act(simulator: Simulator, trial: int) -> None:
     simulator.load(changed)
 
 
-def _fire(simulator: Simulator, trial: int, learning: np.ndarray) -> None:
+def _fire(simulator: Simulator, trial: int, learning: np.ndarray, epoch: int) -> None:
     """Run the noise phase that comes when so many trials were learned, at that learning factor."""
     network = simulator.network
     assert network.noise
     silent = np.zeros((network.noise.trials, network.stimulus.size))
+    index = seeds.presentation("noise phase", trial)
     for population in network.noisy:
-        simulator.run(Block(silent, None, learning, trial, fires=population.name))
+        simulator.run(Block(silent, None, learning, index, fires=population.name, epoch=epoch))

@@ -16,6 +16,7 @@ from apical.devices.simulator import Block, Simulator
 from apical.errors import WiringError
 from apical.network import Network
 from apical.populations import Population
+from apical.presenting import block_size
 from apical.progress import TrainingProgress
 
 Describe = Callable[[int, int], Network]
@@ -100,9 +101,10 @@ def pretrained(
             shown = network.output.name, hidden.name
             simulator = simulate(network, "array", batch=plan.batch, record=shown)
             for epoch in range(plan.epochs):
-                _learn(simulator, values, plan, epoch)
+                _learn(simulator, values, plan, level, epoch)
                 bar.update((level * plan.epochs + epoch + 1) * len(values), None)
-            seen = simulator.run(Block(values)).counts
+            index = seeds.presentation("rebuilding", level)
+            seen = simulator.run(Block(values, index=index)).counts
             error = np.mean((seen[network.output.name] - values) ** 2, dtype=np.float64)
             learned = [p for p in network.plastic if p.post is hidden]
             found.append(Level({p.name: simulator.weights(p) for p in learned}, float(error)))
@@ -110,17 +112,19 @@ def pretrained(
     return found
 
 
-def _learn(simulator: Simulator, values: np.ndarray, plan: Plan, epoch: int) -> None:
+def _learn(simulator: Simulator, values: np.ndarray, plan: Plan, level: int, epoch: int) -> None:
     """Let an autoencoder learn from all samples, a large block at a time."""
     seed = simulator.network.seed
-    order = seeds.stream(seed, "order", index=epoch).permutation(len(values))
-    rng = seeds.stream(seed, "hidden values", index=epoch)
-    size = _AT_ONCE - _AT_ONCE % plan.batch or plan.batch
-    for k, start in enumerate(range(0, len(order), size)):
+    index = seeds.presentation("pretraining", level * plan.epochs + epoch)
+    order = seeds.stream(seed, "order", index=index).permutation(len(values))
+    rng = seeds.stream(seed, "hidden values", index=index)
+    size = block_size(simulator, _AT_ONCE, len(values))
+    for start in range(0, len(order), size):
         whole = values[order[start : start + size]]
         seen = np.where(rng.random(whole.shape, np.float32) < plan.hidden_share, 0, whole)
-        index = epoch * -(-len(order) // size) + k
-        simulator.run(Block(seen, targets=whole, learning=np.ones(()), index=index))
+        simulator.run(
+            Block(seen, None, np.ones(()), index, whole, first=start, phase="train", epoch=epoch)
+        )
 
 
 _AT_ONCE = 10_000

@@ -1,15 +1,17 @@
 """Recording: a network is shown samples with learning off, and what it does is kept."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from apical import seeds
 from apical.datasets import Samples
 from apical.devices.simulator import Block, BlockResult, Simulator, left_as_it_was
 from apical.encoding import decisions
 from apical.error_neurons import Error
-from apical.errors import DataError
+from apical.errors import DataError, ParameterError
 from apical.network import Network
 from apical.populations import Population
 from apical.records import Records, Spikes, Units
@@ -26,11 +28,13 @@ def record(
     *,
     dt: float = 1.0,
     about: Mapping[str, Any] | None = None,
+    stream: int = 0,
 ) -> Records:
     """Show samples with learning off, and return what the network did.
 
     Error neurons are shown the labels, so that dendrites see what they see while the network
-    learns. Decisions are those of a second presentation of the same trials without labels.
+    learns. Decisions are those of another presentation of the same trials without labels, from the
+    same state on and with the same random numbers.
 
     Parameters
     ----------
@@ -45,9 +49,15 @@ def record(
         Time step of the simulator [ms].
     about
         Plain data on where the network comes from.
+    stream
+        Number of the recording, from 0: what trial k draws at random follows from the seed of the
+        network, this number and k, whichever sample it shows. So each show of a sample has noise
+        of its own, and two recordings of one number have the same.
 
     Raises
     ------
+    ParameterError
+        If `stream` is below 0.
     DataError
         If there is nothing to show, or the simulator records nothing.
     """
@@ -57,12 +67,19 @@ def record(
             f"There are {len(samples)} samples to record, numbered from 0, but the indices asked "
             f"for are {chosen.tolist()[:5]}...; name at least one of those."
         )
+    if stream < 0:
+        raise ParameterError(
+            f"A recording needs stream >= 0, its number, got {stream!r}; count from 0.",
+            parameter="stream",
+        )
     network = simulator.network
-    parts = [chosen[k : k + AT_ONCE] for k in range(0, len(chosen), AT_ONCE)]
-    with left_as_it_was(simulator):
-        shown = [_show(simulator, samples, part) for part in parts]
     values, labels = samples.block(chosen)
-    looked = [result for result, _ in shown]
+    shown = Block(values, labels, index=seeds.presentation("recording", stream), phase="record")
+    parts = shown.parts(AT_ONCE)
+    with left_as_it_was(simulator):
+        decided = [_decided(simulator, part) for part in parts]
+    with left_as_it_was(simulator):
+        looked = [simulator.run(part) for part in parts]
     names = _recorded(network, looked[0])
     return Records(
         network.trial,
@@ -71,7 +88,7 @@ def record(
         samples=chosen,
         values=values,
         labels=labels,
-        decisions=np.concatenate([decided for _, decided in shown]),
+        decisions=np.concatenate(decided),
         spikes=_spikes(looked, [len(part) for part in parts], network.trial, dt),
         signals={
             name: np.concatenate([result.traces[name] for result in looked])
@@ -81,13 +98,10 @@ def record(
     )
 
 
-def _show(simulator: Simulator, samples: Samples, part: np.ndarray) -> tuple[BlockResult, Any]:
-    """Return what the network did, and what it decides where labels are withheld."""
-    values, labels = samples.block(part)
-    index, output = -1 - int(part[0]), simulator.network.output
-    with left_as_it_was(simulator):
-        decided = decisions(simulator.run(Block(values, index=index)).counts[output.name])
-    return simulator.run(Block(values, labels, index=index)), decided
+def _decided(simulator: Simulator, part: Block) -> np.ndarray:
+    """Return what the network decides where labels are withheld."""
+    counts = simulator.run(replace(part, labels=None)).counts
+    return decisions(counts[simulator.network.output.name])
 
 
 def _recorded(network: Network, result: BlockResult) -> list[str]:

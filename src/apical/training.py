@@ -6,16 +6,17 @@ of that trial say nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
+from apical import seeds
 from apical.datasets import Dataset, Samples
-from apical.devices.simulator import Block, Simulator
+from apical.devices.simulator import Simulator
 from apical.encoding import decisions
 from apical.errors import RunError, WiringError
-from apical.presenting import learned, presented, shown
+from apical.presenting import block_size, learned, presented, shown
 from apical.progress import TrainingProgress
 
 LARGEST_WEIGHT = 1e3
@@ -31,7 +32,7 @@ class Plan:
     epochs
         How often every training sample is shown.
     block
-        Trials between two checkpoints.
+        Trials between two checkpoints; weights are the same bits however many.
     final_rate
         Factor on all learning rates at the end of training [dimensionless]; it falls linearly
         from 1 over all trials.
@@ -116,7 +117,7 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
     samples
         What to show.
     index
-        Selects the simulator's random numbers, as in `Block`.
+        Stream of the simulator's random numbers, as in `Block`; `apical.seeds.presentation`.
     """
     network = simulator.network
     decided, totals = [], dict[str, np.ndarray]()
@@ -128,6 +129,11 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
         name: total / (len(samples) * network.counted_seconds) for name, total in totals.items()
     }
     return Evaluation(samples.labels, np.concatenate(decided), rates)
+
+
+def evaluated(simulator: Simulator, samples: Samples, epochs: int) -> Evaluation:
+    """Evaluate on samples when so many epochs were learned, as `evaluate` does."""
+    return evaluate(simulator, samples, seeds.presentation("evaluation", epochs))
 
 
 Every = Literal["epoch", "block"]
@@ -164,11 +170,11 @@ def steps(
     ------
     RunError
         If weights diverge. The state before that block can be saved and used.
-    WiringError
+    ParameterError
         If there are fewer training samples than learn together.
     """
     position = start or Position()
-    size = _block(simulator, plan, len(data.train))
+    size = block_size(simulator, plan.block, len(data.train))
     if start is None:
         metrics = _test(simulator, data, 0)
         if measure:
@@ -178,16 +184,15 @@ def steps(
     per_epoch = -(-len(data.train) // size)
     while position.epoch < plan.epochs:
         part = slice(position.block * size, (position.block + 1) * size)
-        values, labels = presented(simulator, data.train, plan.epochs, position.epoch, part)
-        done = position.trial + np.arange(len(values))
+        block = presented(simulator, data.train, plan.epochs, position.epoch, part)
+        done = position.trial + np.arange(len(block))
         factor = 1 - (1 - plan.final_rate) * done / total
-        number = position.epoch * per_epoch + position.block
         ends = position.block + 1 == per_epoch
         before = _plastic(simulator) if measure and (ends or every == "block") else None
-        counts = learned(simulator, Block(values, labels, factor, number), position.trial)
+        counts = learned(simulator, replace(block, learning=factor), position.trial)
         _check_weights(simulator, position)
         metrics = _rates(simulator, counts)
-        position = Position(position.epoch, position.block + 1, position.trial + len(values))
+        position = Position(position.epoch, position.block + 1, position.trial + len(block))
         if ends:
             position = Position(position.epoch + 1, 0, position.trial)
             metrics |= _test(simulator, data, position.epoch)
@@ -221,19 +226,8 @@ def train(
     return taken
 
 
-def _block(simulator: Simulator, plan: Plan, n_train: int) -> int:
-    """Return the trials of a block: whole batches, so that only an epoch's last can be smaller."""
-    batch = simulator.batch
-    if batch > n_train:
-        raise WiringError(
-            f"{batch} trials are to learn together, but there are {n_train} training samples; "
-            "lower batch."
-        )
-    return max(batch, plan.block - plan.block % batch)
-
-
 def _test(simulator: Simulator, data: Dataset, epoch: int) -> dict[str, float]:
-    return {"test_accuracy": evaluate(simulator, data.test, index=-(1 + epoch)).accuracy}
+    return {"test_accuracy": evaluated(simulator, data.test, epoch).accuracy}
 
 
 def _plastic(simulator: Simulator) -> dict[str, np.ndarray]:

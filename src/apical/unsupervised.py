@@ -5,14 +5,15 @@ it answers to most, on samples with known labels and learning off; a decision is
 neurons fire most.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from apical import seeds
 from apical.datasets import Samples
-from apical.devices.simulator import Block, Simulator
+from apical.devices.simulator import Simulator
 from apical.errors import DataError
-from apical.presenting import learned, presented, shown
+from apical.presenting import block_size, learned, presented, shown
 from apical.progress import TrainingProgress
 from apical.rounding import is_nothing, place_of_largest, size_of
 
@@ -88,7 +89,9 @@ def assigned(counts: np.ndarray, labels: np.ndarray, n_classes: int) -> Assignme
     return Assignment(classes, n_classes)
 
 
-def responses(simulator: Simulator, samples: Samples, index: int = -1) -> np.ndarray:
+def responses(
+    simulator: Simulator, samples: Samples, index: int = seeds.presentation("responses")
+) -> np.ndarray:
     """Show samples with learning off, and leave the simulator as it was.
 
     Parameters
@@ -98,7 +101,7 @@ def responses(simulator: Simulator, samples: Samples, index: int = -1) -> np.nda
     samples
         What to show.
     index
-        Selects the simulator's random numbers, as in `Block`.
+        Stream of the simulator's random numbers, as in `Block`; another one for other samples.
 
     Returns
     -------
@@ -128,13 +131,11 @@ def learn(
     progress
         Whether to show a progress bar, in a terminal or a notebook.
     """
-    n, per_epoch = len(samples), -(-len(samples) // block)
+    n, size = len(samples), block_size(simulator, block, len(samples))
     with TrainingProgress(epochs * n, shown=progress) as bar:
         for epoch in range(epochs):
-            for k in range(per_epoch):
-                part = slice(k * block, (k + 1) * block)
-                values, _ = presented(simulator, samples, epochs, epoch, part)
-                done = epoch * n + k * block
-                index = epoch * per_epoch + k
-                learned(simulator, Block(values, None, np.ones(()), index), done)
-                bar.update(done + len(values), None)
+            for start in range(0, n, size):
+                part = slice(start, start + size)
+                trials = replace(presented(simulator, samples, epochs, epoch, part), labels=None)
+                learned(simulator, trials, epoch * n + start)
+                bar.update(epoch * n + start + len(trials), None)

@@ -6,6 +6,7 @@ and a factor of everything that it learns.
 
 import numpy as np
 
+from apical import seeds
 from apical.devices.simulator import Block, Simulator, left_as_it_was
 from apical.errors import DataError
 from apical.measures.statistic import Statistic
@@ -44,7 +45,7 @@ def slopes(simulator: Simulator, values: np.ndarray) -> dict[str, np.ndarray]:
         If nothing of the kind is recorded.
     """
     with left_as_it_was(simulator):
-        traces = simulator.run(Block(values)).traces
+        traces = simulator.run(Block(values, index=seeds.presentation("slopes"))).traces
     kinds = {p.name: p for p in simulator.network.populations if isinstance(p, Rate)}
     found = {
         name: traces[f"{name}.gain"][:, -1]

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from apical import seeds
 from apical.devices.arrays import shortage
+from apical.devices.arrays.chance import Streams
 from apical.devices.arrays.holding import Holder
 from apical.devices.arrays.learning import Learner, Learning, Pairs
 from apical.devices.arrays.library import Call, Elsewhere, Library, Workspace
@@ -58,20 +58,21 @@ class ArraySimulator:
             for p in network.projections
             if not isinstance(p.weights, ReadBackwards)
         }
-        room = Workspace(library)
-        learners = [Learner(p, p.rule, library, room) for p in network.plastic if p.rule]
+        room, self._streams = Workspace(library), Streams(network.seed)
+        common = library, room, self._streams
+        learners = [Learner(p, p.rule, *common) for p in network.plastic if p.rule]
         self._learners = [item for item in learners if item.when == "trial"]
         self._from_noise = {
             p.name: [i for i in learners if i.when == "noise" and i.projection.post is p]
             for p in network.noisy
         }
         self._holders = {
-            p.name: Holder(network, p, library, room) for p in network.plastic if p.restrained
+            p.name: Holder(network, p, *common) for p in network.plastic if p.restrained
         }
         self._explorers = [item for item in self._learners if item.projection.explores]
         self._reward = next((p for p in network.populations if isinstance(p, Reward)), None)
         self._dynamics = {item.projection.name: item.initial_state() for item in learners}
-        self._settling = Settling(network, library, self._weights)
+        self._settling = Settling(network, library, self._weights, self._streams)
         self._plans: dict[tuple[int, bool, bool, bool], _Plan] = {}
         self._noise_plans: dict[tuple[int, str], _Plan] = {}
 
@@ -129,13 +130,8 @@ class ArraySimulator:
         learning factors.
         """
         check_block(self.network, block)
-        for holder in self._holders.values():
-            holder.begin(block.index)
-        for learner in self._learners:
-            learner.begin(self.network.seed, block.index)
         if block.fires:
             return self._fire(block)
-        rng = np.random.default_rng(seeds.simulator_seed(self.network.seed, block.index))
         counts, traces = (Kept(self.library, len(block)) for _ in range(2))
         stimuli, shown = self._shown(block)
         learns = bool(block.learning.any())
@@ -145,11 +141,12 @@ class ArraySimulator:
                 "that learn together, which needs 2 or more, got batch=1; raise batch."
             )
         for chunk in block.slices(self.batch if learns else AT_REST):
+            self._streams.begin(block.index, block.first + chunk.start)
             factor = float(block.learning[chunk].mean())
             target = shown if factor or self._traces else None
             if target is None and self._records_error:  # as in Brian2: target 0 is minus activity
                 target = self._supply.nothing
-            plan = self._explored(chunk, stimuli, target, rng if factor else None)
+            plan = self._explored(chunk, stimuli, target, learns=bool(factor))
             for population in self._recorded:
                 values = plan.batch.signals[population.name, "x"]
                 counts.keep(population.name, chunk, values, population.size)
@@ -174,11 +171,10 @@ class ArraySimulator:
 
         Returns what those recorded populations did that had to be worked out.
         """
-        rng = seeds.stream(self.network.seed, "noise", block.fires, block.index)
         counts = Kept(self.library, len(block))
         for chunk in block.slices(self.batch):
             plan = self._noise_plan(block.fires, chunk.stop - chunk.start)
-            self._settling.chance.rng = rng
+            self._streams.begin(block.index, block.first + chunk.start)
             _call(plan.batch.calls)
             for population in self._recorded:
                 values = plan.batch.signals.get((population.name, "x"))
@@ -220,7 +216,7 @@ class ArraySimulator:
             Name of the projection -> shape (n_pre, n_post).
         """
         check_block(self.network, block)
-        plan = self._settle(slice(0, len(block)), *self._shown(block), None, measured=True)
+        plan = self._settle(slice(0, len(block)), *self._shown(block), measured=True)
         found = {}
         for item, brought in zip(self._learners, self._teach(plan), strict=True):
             name, update = item.projection.name, self.library.empty(item.shape)
@@ -229,22 +225,20 @@ class ArraySimulator:
         return found
 
     def _settle(
-        self, chunk: slice, stimuli: Bring, shown: Bring | None, rng: np.random.Generator | None,
-        *, measured: bool = False,
+        self, chunk: slice, stimuli: Bring, shown: Bring | None, *, learns: bool = False,
+        measured: bool = False,
     ) -> "_Plan":  # fmt: skip
         """Bring a batch of trials to rest, and return how that was done."""
-        measured = measured or rng is not None
-        key = chunk.stop - chunk.start, shown is not None, rng is not None, measured
+        measured = measured or learns
+        key = chunk.stop - chunk.start, shown is not None, learns, measured
         plan = self._plans.get(key)
         if plan is None:
             while len(self._plans) >= PLANS:
                 del self._plans[next(iter(self._plans))]
-            n_trials, taught, learns, _ = key
             batch = self._settling.forward(
-                n_trials, taught=taught, learns=learns, measured=measured
+                key[0], taught=shown is not None, learns=learns, measured=measured
             )
             plan = self._plans[key] = _Plan(batch, self._learners)
-        self._settling.chance.rng = rng
         stimuli(chunk, plan.batch.values)
         if shown is not None:
             shown(chunk, plan.batch.shown)
@@ -252,16 +246,16 @@ class ArraySimulator:
         return plan
 
     def _explored(
-        self, chunk: slice, stimuli: Bring, shown: Bring | None, rng: np.random.Generator | None
+        self, chunk: slice, stimuli: Bring, shown: Bring | None, *, learns: bool
     ) -> "_Plan":
         """Bring a batch to rest; where it learns by a reward, without noise and then with it."""
-        if self._reward is None or rng is None:
-            return self._settle(chunk, stimuli, shown, rng)
-        quiet = self._settle(chunk, stimuli, shown, None)
+        if self._reward is None or not learns:
+            return self._settle(chunk, stimuli, shown, learns=learns)
+        quiet = self._settle(chunk, stimuli, shown)
         self._settling.remember(quiet.batch, self._reward)
         for item in self._explorers:
             item.perturb(self._weights[item.projection.name])
-        plan = self._settle(chunk, stimuli, shown, rng)
+        plan = self._settle(chunk, stimuli, shown, learns=True)
         for item in self._explorers:
             item.restore(self._weights[item.projection.name])
         return plan

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from apical import seeds
+from apical.devices.arrays.chance import Streams
 from apical.devices.arrays.learning import strips
 from apical.devices.arrays.library import Call, Library, Workspace
 from apical.network import Network
@@ -25,21 +25,20 @@ class Holder:
         Whose arrays.
     room
         Arrays for what is worked out on the way.
+    streams
+        Where random numbers are drawn from.
     """
 
     def __init__(
-        self, network: Network, projection: Projection, library: Library, room: Workspace
-    ) -> None:
+        self, network: Network, projection: Projection, library: Library, room: Workspace,
+        streams: Streams,
+    ) -> None:  # fmt: skip
         self._projection, self._library, self._room = projection, library, room
-        self._seed, self._rng = network.seed, np.random.default_rng(0)
+        self._draws = streams.named("levels", projection.name)
         self._planned: dict[int, list[Call]] = {}
         signs, exists = network.polarity(projection), network.existing(projection)
         self._signs = None if signs is None else library.array(signs[:, np.newaxis])
         self._exists = None if exists is None else library.array(exists)
-
-    def begin(self, index: int) -> None:
-        """Begin with the random numbers of a block."""
-        self._rng = seeds.stream(self._seed, "levels", self._projection.name, index)
 
     def calls(self, w: Any, n_trials: int) -> list[Call]:
         """Return the calls that hold the weights `w`, the same array every time.
@@ -73,7 +72,7 @@ class Holder:
         operations, shape = self._library.operations, tuple(w.shape)
         number, draws = self._library.number, self._room("draws", shape)
         whole = self._room("whole steps", shape)
-        yield lambda: self._library.put(self._rng.random(shape, np.float32), draws)
+        yield lambda: self._library.put(self._draws().random(shape, np.float32), draws)
         yield partial(operations[ast.Mult], w, number(1 / step), out=w)
         yield partial(operations["floor"], w, out=whole)
         yield partial(operations[ast.Sub], w, whole, out=w)

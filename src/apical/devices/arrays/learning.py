@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from apical import seeds
+from apical.devices.arrays.chance import Streams
 from apical.devices.arrays.library import Call, Library, Workspace
 from apical.devices.arrays.programs import Factor, Formula
 from apical.devices.arrays.stepping import Plan, Stepping
@@ -57,11 +57,14 @@ class Learner:
         Whose arrays.
     room
         Arrays for what is worked out on the way.
+    streams
+        Where random numbers are drawn from.
     """
 
     def __init__(
-        self, projection: Projection, rule: LearningRule, library: Library, room: Workspace
-    ) -> None:
+        self, projection: Projection, rule: LearningRule, library: Library, room: Workspace,
+        streams: Streams,
+    ) -> None:  # fmt: skip
         self.projection, self._rule, self._library, self._room = projection, rule, library, room
         found = terms(rule.update)
         outers = [Outer(t, rule.parameters, library, room) for t in found if t.is_outer]
@@ -80,7 +83,8 @@ class Learner:
         self._stepping = Stepping(dynamics, library, room)
         text = dynamics.spread
         self._wide = Formula(parse(text), library, room, dynamics.parameters) if text else None
-        self._rng = self._explores = np.random.default_rng(0)
+        self._noise = streams.named("update", projection.name)
+        self._explores = streams.named("explore", projection.name)
         self._held: dict[str, Any] = {}
         if projection.explores:
             self._held[ELIGIBILITY] = library.full(0.0, projection.shape)
@@ -91,18 +95,11 @@ class Learner:
         """When the rule acts."""
         return self._rule.when
 
-    def begin(self, seed: int, index: int) -> None:
-        """Begin with the random numbers of a block, from the seed of the network."""
-        if self._dynamics.draws:
-            self._rng = seeds.stream(seed, "update", self.projection.name, index)
-        if self._held:
-            self._explores = seeds.stream(seed, "explore", self.projection.name, index)
-
     def perturb(self, w: Any) -> None:
         """Add noise to the weights `w`, in place; `restore` takes it out again."""
         operations, size = self._library.operations, self.projection.explores
         noise, number = self._held[ELIGIBILITY], self._library.number
-        drawn = self._explores.standard_normal(self.shape, np.float32)
+        drawn = self._explores().standard_normal(self.shape, np.float32)
         operations[ast.UAdd](w, out=self._before)
         self._library.put(size * drawn, noise)
         operations[ast.Add](w, noise, out=w)
@@ -241,7 +238,7 @@ class Learner:
 
     def _draw(self, out: Any) -> None:
         """Draw standard normal numbers."""
-        self._library.put(self._rng.standard_normal(tuple(out.shape), np.float32), out)
+        self._library.put(self._noise().standard_normal(tuple(out.shape), np.float32), out)
 
 
 class Outer:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from apical.devices.arrays.chance import Chance
+from apical.devices.arrays.chance import Chance, Streams
 from apical.devices.arrays.library import Call, Library, Workspace
 from apical.devices.arrays.normalising import Normal, Normaliser
 from apical.devices.arrays.programs import Factor, Formula
@@ -69,16 +69,20 @@ class Settling:
         Whose arrays.
     weights
         Weights by name of projection; their content is changed by others, and read here.
+    streams
+        Where random numbers are drawn from.
     """
 
-    def __init__(self, network: Network, library: Library, weights: Mapping[str, Any]) -> None:
+    def __init__(
+        self, network: Network, library: Library, weights: Mapping[str, Any], streams: Streams
+    ) -> None:
         self.library, self._weights, self._room = library, weights, Workspace(library)
         self._operations = library.operations
         self._magnitudes = {
             p.name: network.magnitudes(p)
             for p in network.projections if isinstance(p.weights, SignsOf)
         }  # fmt: skip
-        self.chance = Chance(library, self._room)
+        self._chance = Chance(library, self._room, streams)
         self._forward = [p for p in forward_order(network) if not isinstance(p, Bias)]
         self._feedback = feedback_order(network)
         # Biases come first: a product that is added to an array costs no more than one put there.
@@ -143,8 +147,9 @@ class Settling:
             Populations to plan, besides those between; the others do not matter.
         """
         batch = Batch(n_trials, learns=False, measured=False)
-        place, shape = (fires.name, "fired"), (n_trials, fires.size)
-        batch.signals[fires.name, "x"] = self.chance.normal(batch.calls, place, shape, fires.noise)
+        shape = n_trials, fires.size
+        fired = self._chance.normal(batch.calls, fires.name, "noise", shape, fires.noise)
+        batch.signals[fires.name, "x"] = fired
         between = self._upstream(heard, fires)
         for population in self._forward:
             if isinstance(population, Rate) and population.name in between:
@@ -322,7 +327,7 @@ class Settling:
     def _explore(self, batch: Batch, population: Rate, drive: Any) -> None:
         """Plan noise that every neuron adds to its drive, and what it knows of that."""
         shape, name, size = tuple(drive.shape), population.name, population.explores
-        known = self.chance.normal(batch.calls, (name, ELIGIBILITY), shape, 1 / size)
+        known = self._chance.normal(batch.calls, name, ELIGIBILITY, shape, 1 / size)
         noise, variance = self._room((name, "explored"), shape), self.library.number(size * size)
         batch.calls.append(partial(self._operations[ast.Mult], known, variance, out=noise))
         batch.calls.append(self._put(noise, drive, True))
@@ -347,7 +352,7 @@ class Settling:
         if not unreliable or not batch.learns:
             return y
         shape, name = tuple(y.shape), population.name
-        awake = self.chance.awake(batch.calls, (name, "awake"), shape, unreliable)
+        awake = self._chance.awake(batch.calls, name, "awake", shape, unreliable)
         batch.signals[name, "awake"], batch.signals[name, "y"] = awake, y
         return self._formed(batch, (name, "x"), "awake*y", {"awake": awake, "y": y})
 
@@ -363,8 +368,8 @@ class Settling:
 
     def _blur(self, batch: Batch, population: Rate, heard: Any) -> None:
         """Plan noise that every dendrite adds to what it heard."""
-        place, shape = (population.name, "stray"), tuple(heard.shape)
-        stray = self.chance.normal(batch.calls, place, shape, population.teach_noise)
+        shape, size = tuple(heard.shape), population.teach_noise
+        stray = self._chance.normal(batch.calls, population.name, "stray", shape, size)
         batch.calls.append(self._put(stray, heard, True))
 
     def _sum(self, batch: Batch, population: Population, target: str, empty: float = 0) -> Any:

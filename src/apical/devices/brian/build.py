@@ -22,7 +22,7 @@ from apical.settling_time import check_settles
 DIMENSIONS = {"ms": "second", "Hz": "Hz", "1": "1", "integer": "integer"}
 
 # Order of what happens before a time step, in Brian2's slot 'start'. Hearing precedes forgetting.
-LEARN, COUNT, BEGIN, FRAME, HEAR, STEP = range(6)
+LEARN, COUNT, DRAW, BEGIN, FRAME, HEAR, STEP = range(7)
 
 # Rules that act within a trial do so when all spikes of the step were delivered; traces of synapses
 # follow their neurons when these were integrated, so that a slope is that at which spikes are made.

@@ -1,5 +1,6 @@
 """C++ standalone: the program of a network, compiled by the machine's own compiler."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,12 @@ from typing import Any
 import brian2 as b2
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
-from apical.devices.brian import build
+from apical import seeds
+from apical.devices.brian import build, chance
 from apical.devices.brian.compiling import call_apart, compile_project, compiler, complaint
 from apical.devices.brian.dense import DenseDevice
 from apical.devices.brian.standalone import StandaloneSimulator
+from apical.devices.simulator import Block
 from apical.errors import DeviceError
 from apical.network import Network
 
@@ -37,6 +40,16 @@ class CppSimulator(StandaloneSimulator):
             longest = int(LONGEST // network.trial)
             options = replace(options, capacity=min(options.capacity, longest))
         super().__init__(network, options, dtype, profile, jobs)
+        self._seedings = chance.add_to(self._built)
+        self._place: b2.NeuronGroup | None = None
+
+    def _describe_runs(self) -> None:
+        super()._describe_runs()
+        self._place = chance.program(self._device, self._seedings)
+
+    def _seed(self, block: Block) -> Mapping[str, int]:
+        seed = {"control.seed": seeds.simulator_seed(self.network.seed, block.index)}
+        return seed | ({"place.first": int(block.first)} if self._place else {})
 
     def _require(self) -> None:
         compiler()

@@ -6,7 +6,7 @@ each structure, and a block is one run of it. What GeNN cannot do is refused by 
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,11 @@ from apical.relays import Relay
 
 
 class GennSimulator(StandaloneSimulator):
-    """Runs a network as a program around GeNN's model. Made by `apical.simulate`."""
+    """Runs a network as a program around GeNN's model. Made by `apical.simulate`.
+
+    GeNN seeds the generators of its model when a program begins. What networks draw at random
+    follows from the stream and the place of a block, and from where blocks are cut.
+    """
 
     def __init__(
         self, network: Network, options: build.Options, dtype: str, profile: bool, jobs: int
@@ -79,7 +83,7 @@ class GennSimulator(StandaloneSimulator):
     def _make(self, project: Path) -> tuple[Path, bool]:
         return genn_compiling.compile_genn(project, self._source, self.jobs)
 
-    def _hand_over(self, folder: Path, n_trials: int, seed: int) -> list[str]:
+    def _hand_over(self, folder: Path, n_trials: int, seed: Mapping[str, int]) -> list[str]:
         constants = {
             name: np.array(value, self._device.inputs[name].dtype)
             for name, value in self._built.constants.items()
@@ -88,7 +92,7 @@ class GennSimulator(StandaloneSimulator):
             write_over(folder / f"in.{name}", values)
         for name in filter(self._uses, self._tables):
             write_over(folder / "static_arrays" / f"{name}_table_values", self._tables[name])
-        return [f"{self._program}/main", str(self._steps(n_trials)), str(seed)]
+        return [f"{self._program}/main", str(self._steps(n_trials)), str(seed["control.seed"])]
 
     def _steps(self, n_trials: int) -> int:
         return n_trials * round(self.network.trial / self.options.dt)

@@ -7,8 +7,7 @@ from typing import Any
 import brian2 as b2
 import numpy as np
 
-from apical import seeds
-from apical.devices.brian import build, tables, variables
+from apical.devices.brian import build, chance, tables, variables
 from apical.devices.brian.base import (
     BrianSimulator,
     code_generation,
@@ -28,6 +27,7 @@ class RuntimeSimulator(BrianSimulator):
         b2.set_device("runtime")
         with precision(self.dtype), code_generation(codegen):
             self._built = build.Builder(network, options).build()
+        self._seedings = chance.add_to(self._built)
         for name, value in self._built.constants.items():
             variables.view(self._built, name)[:] = value
         fixed = variables.fixed(self._built) | variables.started(self._built)
@@ -53,14 +53,12 @@ class RuntimeSimulator(BrianSimulator):
         """Present a block of trials, from the present state on; Brian2's time starts at 0."""
         check_block(self.network, block)
         parts = block.parts(self.options.capacity)
-        return joined(
-            [self._run(part, k) for k, part in enumerate(parts)], self.network.trial, parts
-        )
+        return joined([self._run(part) for part in parts], self.network.trial, parts)
 
-    def _run(self, block: Block, part: int) -> BlockResult:
+    def _run(self, block: Block) -> BlockResult:
         network, n = self._built.brian_network, len(block)
         b2.set_device("runtime")
-        b2.seed(seeds.simulator_seed(self.network.seed, block.index, part))
+        chance.tell(self._seedings, self.network.seed, block)
         values = tables.empty(self.network, n)
         tables.fill(values, self.network, block)
         arrays = tables.timed_arrays(self.network, values)

@@ -134,9 +134,7 @@ class StandaloneSimulator(BrianSimulator):
         check_block(self.network, block)
         self.build()
         parts = block.parts(self.options.capacity)
-        return joined(
-            [self._run(part, k) for k, part in enumerate(parts)], self.network.trial, parts
-        )
+        return joined([self._run(part) for part in parts], self.network.trial, parts)
 
     def build(self) -> Path:
         """Compile the program without running it; return the folder that it is in."""
@@ -190,13 +188,12 @@ class StandaloneSimulator(BrianSimulator):
         leave_clocks(device)
         build.all_active(self._built)
 
-    def _run(self, block: Block, part: int) -> BlockResult:
+    def _run(self, block: Block) -> BlockResult:
         folder, n = self._scratch, len(block)
         tables.fill(self._tables, self.network, block)
         self._propagate()
-        seed = seeds.simulator_seed(self.network.seed, block.index, part)
         try:
-            command = self._hand_over(folder, n, seed)
+            command = self._hand_over(folder, n, self._seed(block))
         except OSError as error:
             raise RunError(
                 f"The block could not be written to {folder}: {error.strerror}. Free some space, "
@@ -221,12 +218,20 @@ class StandaloneSimulator(BrianSimulator):
             dtype = variables.view(self._built, name).variable.dtype
             self._fixed[name] = np.ascontiguousarray(values, dtype)
 
-    def _hand_over(self, folder: Path, n_trials: int, seed: int) -> list[str]:
+    def _seed(self, block: Block) -> Mapping[str, int]:
+        """Return what a program is told of its random numbers, by the name of the variable.
+
+        Here one seed for the whole block: its trials draw from it one after the other, so how
+        they are cut makes a difference, but no two blocks of a stream draw the same.
+        """
+        seed = seeds.simulator_seed(self.network.seed, block.index, block.first)
+        return {"control.seed": seed}
+
+    def _hand_over(self, folder: Path, n_trials: int, seed: Mapping[str, int]) -> list[str]:
         """Write what a block takes into a folder; return the command that runs it."""
-        arguments = {
-            "control.duration": repr(self._lasts(n_trials)),
-            "control.seed": str(seed),
-        } | {name: repr(value) for name, value in self._built.constants.items()}
+        arguments = {"control.duration": repr(self._lasts(n_trials))}
+        numbers = {**seed, **self._built.constants}
+        arguments |= {name: repr(value) for name, value in numbers.items()}
         used = {f"{k}_table.values": v for k, v in self._tables.items() if self._uses(k)}
         for name, values in (used | self._fixed | self._state).items():
             arguments[name] = str(write_over(folder / f"in.{name}", values))
