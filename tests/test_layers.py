@@ -51,6 +51,8 @@ FLOORS: dict[str, float] = {
     "conductances": 2.5,
     "weights": 2.5,
     "projections": 3,
+    "drawing": 3.5,
+    "graph": 3.5,
     "feedback": 4,
     "interventions": 4,
     "phases": 4,

@@ -141,12 +141,12 @@ def of_synapses(
 def of_pairs(
     network: Network, base: Outcome, state: Mapping[str, np.ndarray], rng: np.random.Generator
 ) -> Iterator[Disturbance]:
-    """Yield a disturbance of two synapses onto one neuron, for every forward projection.
+    """Yield a disturbance of two synapses onto one neuron, for every projection that drives.
 
     What one of them brings more, the other brings less: no activity changes. Who learns otherwise
     reads the weights.
     """
-    for p in network.forward:
+    for p in network.driving:
         name, sent = f"{p.name}.w", base.signals.get(f"{p.pre.name}.{p.carries['drive']}")
         if name not in state or sent is None or p.limits is not None:
             continue
@@ -285,7 +285,7 @@ def _aspect(network: Network, here: Population, disturbance: Disturbance) -> Asp
     if here.name == disturbance.population:
         return "global quantities"
     downstream = any(
-        p.pre is here and p.post.name == disturbance.population for p in network.forward
+        p.pre is here and p.post.name == disturbance.population for p in network.driving
     )
     if downstream:
         return "weight transport" if disturbance.projection else "one-way"

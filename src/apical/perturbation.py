@@ -139,7 +139,7 @@ def _labels(simulator: Simulator, start: Mapping[str, np.ndarray], block: Block)
 
 def _followers(simulator: Simulator, start: Mapping[str, np.ndarray]) -> Iterator[Fault]:
     """Yield projections whose weights are those of others."""
-    for source in simulator.network.forward:
+    for source in simulator.network.driving:
         name = f"{source.name}.w"
         if name not in start:
             continue

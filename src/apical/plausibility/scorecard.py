@@ -34,6 +34,7 @@ def audit(
     WiringError
         If it has no forward projection, or learns without a feedback pathway that its rules read.
     """
+    network = network.in_order()
     _ = network.stimulus, network.output
     _check_taught(network)
     weights = Weights(network)
