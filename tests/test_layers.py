@@ -75,6 +75,7 @@ FLOORS: dict[str, float] = {
     "devices.arrays.stepping": 7.15,
     "devices.arrays.learning": 7.2,
     "devices.arrays.normalising": 7.15,
+    "devices.arrays.crossing": 7.15,
     "devices.arrays.settling": 7.2,
     "devices.arrays.holding": 7.25,
     "devices.arrays.shortage": 7.2,

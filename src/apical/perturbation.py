@@ -145,7 +145,10 @@ def _followers(simulator: Simulator, start: Mapping[str, np.ndarray]) -> Iterato
             continue
         simulator.state = dict(start)
         before = _weights(simulator)
-        simulator.state = {name: start[name] + 0.5}
+        moved = simulator.network.held(source, start[name] + 0.5)
+        if np.array_equal(moved, start[name]):
+            moved = simulator.network.held(source, start[name] - 0.5)
+        simulator.state = {name: moved}
         for other, after in _weights(simulator).items():
             if other != source.name and not np.array_equal(before[other], after):
                 reason = f"its weights change when those of {source.name!r} do"
