@@ -6,6 +6,7 @@ from dataclasses import replace
 from apical.errors import LocalityError, WiringError
 from apical.network import Network
 from apical.plausibility import learning, neurons, pathways, whole
+from apical.plausibility.description import description
 from apical.plausibility.findings import ASPECTS, NETWORK, Finding, Scorecard
 from apical.plausibility.pathways import Weights
 from apical.plausibility.whole import Training
@@ -46,6 +47,7 @@ def audit(
         *whole.global_quantities(network, Training(batch, final_rate)),
         *whole.precision(network, dtype),
         *whole.delays(network),
+        *description(network, weights),
     ]
     said = {finding.aspect for finding in found}
     found += [Finding(NETWORK, a, "local", whole.NOTHING[a]) for a in ASPECTS if a not in said]
