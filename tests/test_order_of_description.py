@@ -258,7 +258,7 @@ def test_a_name_is_held_to() -> None:
     assert named("h").output.name == "h" and named(None).output.name == "y"
     assert named("h").altered().output.name == "h"
     assert replace(named("h"), output="y").named == "y"
-    for wrong, why in (("z", "is not there"), ("x", "it is a Stimulus")):
+    for wrong, why in (("z", "that is not there"), ("x", "that is of kind Stimulus")):
         with pytest.raises(WiringError, match=f"output='{wrong}', but {why}; .* are 'h', 'y'"):
             _ = named(wrong).output
     with pytest.raises(ParameterError, match="needs output, the name .* got 3"):

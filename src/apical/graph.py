@@ -6,6 +6,7 @@ were described.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from operator import is_
 from typing import Protocol, overload
 
 from apical.error_neurons import ErrorNeurons, Teachers
@@ -59,6 +60,16 @@ class Graph:
         ways = [self._way(first) for first in (self._from_stimulus, self._to_output)]
         self._onward, self._on_the_way = max(ways, key=lambda way: len(way[1]))
 
+    def is_of(
+        self, populations: Sequence[Population], projections: Sequence[Projection],
+        named: str | None,
+    ) -> bool:  # fmt: skip
+        """Say whether it is the graph of these very objects."""
+        return named == self._named and all(
+            len(here) == len(there) and all(map(is_, here, there))
+            for here, there in ((self._all, populations), (self._joined, projections))
+        )
+
     # ---- who decides -----------------------------------------------------------------------------
     @property
     def output(self) -> Population:
@@ -90,9 +101,9 @@ class Graph:
         found = next((p for p in self._all if p.name == name), None)
         if found is None or isinstance(found, Stimulus | Bias | Teachers | Relay | Reward):
             known = ", ".join(repr(p.name) for p in self._all if _may_decide(p)) or "none"
-            what = "is not there" if found is None else f"is a {type(found).__name__}"
+            what = "is not there" if found is None else f"is of kind {type(found).__name__}"
             raise WiringError(
-                f"Network has output={name!r}, but {what if found else 'it ' + what}; the "
+                f"Network has output={name!r}, but that {what}; the "
                 f"populations that may decide are {known}.",
                 object=f"population {name!r}", parameter="output",
             )  # fmt: skip
@@ -110,7 +121,8 @@ class Graph:
 
         They are the last that hear the stimulus. Of a circle of several, those come first that
         learn what drives them: who hears others by fixed synapses alone and answers them is an
-        interneuron. Of these, those come last that are farthest from the stimulus.
+        interneuron. Of these, those come last that pass on nothing by synapses that learn or, where
+        all do, that are farthest from the stimulus.
         """
         left = {p.pre.name for p in self._moving if self._circle[p.pre.name] !=
                 self._circle[p.post.name]}  # fmt: skip
@@ -126,12 +138,13 @@ class Graph:
             if len(members) == 1 or not chosen:
                 yield from members
                 continue
-            among = {p.name for p in chosen}
-            passed_on = {
-                p.pre.name for p in self._moving
-                if {p.pre.name, p.post.name} <= among
-                and self._from[p.post.name] > self._from[p.pre.name]
+            inside = [p for p in self._moving if {p.pre.name, p.post.name} <= {
+                one.name for one in chosen} and p.pre is not p.post]  # fmt: skip
+            learned = {p.pre.name for p in inside if p.rule is not None}
+            farther = {
+                p.pre.name for p in inside if self._from[p.post.name] > self._from[p.pre.name]
             }  # fmt: skip
+            passed_on = learned if len(learned) < len(chosen) else farther
             yield from (p for p in chosen if p.name not in passed_on)
 
     # ---- what is on the way ----------------------------------------------------------------------
@@ -160,7 +173,17 @@ class Graph:
 
     @cached_property
     def forward(self) -> tuple[Projection, ...]:
-        """Driving projections on the way to the output, each after those that drive its source."""
+        """Driving projections on the way to the output, each after those that drive its source.
+
+        Raises
+        ------
+        WiringError
+            If several populations may be that output.
+        """
+        if not any(p.is_forward for p in self._moving):
+            return ()
+        if self._output is None:
+            self._found()  # says why
         onward = set(self._onward)
         return tuple(
             p for p in self.projections

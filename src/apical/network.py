@@ -69,7 +69,7 @@ class Network:
     feedback: FeedbackPathway | None = field(default=None, init=False)
     places: dict[str, str] = field(default_factory=dict, init=False, repr=False)
     named: str | None = field(default=None, init=False)
-    _known: tuple[str | None, list[Any], Graph] | None = field(default=None, init=False)
+    _known: Graph | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         if not (self.trial > 0 and 0 <= self.settle < self.trial):
@@ -237,12 +237,10 @@ class Network:
     @property
     def graph(self) -> Graph:
         """Who drives whom, at present."""
-        parts = [*self.populations, *self.projections]
         known = self._known
-        if known is None or known[0] != self.named or not _are_same(known[1], parts):
-            graph = Graph(self.populations, self.projections, self.named)
-            known = self._known = self.named, parts, graph
-        return known[2]
+        if known is None or not known.is_of(self.populations, self.projections, self.named):
+            known = self._known = Graph(self.populations, self.projections, self.named)
+        return known
 
     @property
     def forward(self) -> list[Projection]:
@@ -277,9 +275,16 @@ class Network:
         what devices build, so that no result depends on the order of a description.
         """
         other = replace(self, output=self.named)
-        other.places, other.feedback = dict(self.places), self.feedback
+        other.places = dict(self.places)
         other.populations = list(self.graph.populations)
         other.projections = list(self.graph.projections)
+        if self.feedback is not None:
+            place = {p.name: k for k, p in enumerate(other.projections)}
+            taught, relays = (
+                tuple(sorted(those, key=lambda p: place[p.name]))
+                for those in (self.feedback.projections, self.feedback.relays)
+            )
+            other.feedback = replace(self.feedback, projections=taught, relays=relays)
         return other
 
     def projection(self, name: str) -> Projection:
@@ -379,11 +384,6 @@ class Network:
                 f"A network needs exactly one {kind.__name__} population, got {len(found)}."
             )
         return found[0]
-
-
-def _are_same(a: list[Any], b: list[Any]) -> bool:
-    """Say whether two lists hold the very same objects."""
-    return len(a) == len(b) and all(one is other for one, other in zip(a, b, strict=True))
 
 
 def _following(source: WeightSource, joined: dict[str, Projection]) -> WeightSource:

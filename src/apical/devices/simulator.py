@@ -255,7 +255,7 @@ def check_weights(
             )  # fmt: skip
         at = None if np.isfinite(weights).all() else np.argwhere(~np.isfinite(weights))[0]
         wrong = drawing.broken(p, network.seed, weights) if at is None else None
-        circle = p.pre is p.post or isinstance(p.pre, Relay)
+        circle = "teach" in p.carries and (p.pre is p.post or isinstance(p.pre, Relay))
         if at is None and wrong is None and not circle:
             continue
         if np.array_equal(weights, now(p.name), equal_nan=True):

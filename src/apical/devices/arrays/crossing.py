@@ -54,7 +54,8 @@ class Crossing:
         }  # fmt: skip
         is_new = found != self._one_to_one
         if is_new:
-            self._one_to_one, self.onto = found, self._carried()
+            self._one_to_one = found
+            self.onto = self._carried()
         return is_new
 
     def _carried(self) -> dict[tuple[str, str], list[tuple[Population, str, Carry]]]:
