@@ -130,7 +130,7 @@ def recorded(net: Network, block: Block) -> tuple[Any, dict[str, np.ndarray], np
 
 def test_eligibility_is_that_of_the_published_definition() -> None:
     net = network()
-    w_in, w_rec, _ = (net.initial_weights(p) for p in net.forward)
+    w_in, w_rec, _ = (net.initial_weights(p) for p in net.driving)
     simulator, spikes, _ = recorded(net, stimuli(learning=0.0))
     by_hand = Recurrent(w_in, w_rec, spikes["stimulus"], 0.3)
     np.testing.assert_array_equal(by_hand.z, spikes["hidden"])
@@ -150,7 +150,7 @@ def test_eligibility_is_that_of_the_published_definition() -> None:
 def test_what_synapses_learn_is_a_gradient_through_time(adaptation: float) -> None:
     """Forwards through time by each synapse for itself; here backwards through time, by hand."""
     net = network(adaptation=adaptation)
-    before = {p.name: net.initial_weights(p) for p in net.forward}
+    before = {p.name: net.initial_weights(p) for p in net.driving}
     simulator, spikes, teach = recorded(net, stimuli())
     assert np.abs(teach).max() > 0
     w_in, w_rec = before["stimulus_to_hidden"], before["hidden_to_hidden"]

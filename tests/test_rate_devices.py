@@ -435,6 +435,7 @@ def test_what_does_not_fit_together_is_refused(network: Network, message: str) -
 
 def test_error_neurons_must_be_of_the_kind_of_the_output() -> None:
     net = joined(RATES, MORE)
+    net.output = MORE
     error = net.add(Error("error", 4))
     net.teach(feedback.direct(error, net.forward))
     with pytest.raises(

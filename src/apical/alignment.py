@@ -9,9 +9,11 @@ from apical import feedback
 from apical.devices import Block, Simulator
 from apical.devices.arrays.engine import ArraySimulator
 from apical.devices.arrays.numpy_library import NumpyLibrary
+from apical.error_neurons import ErrorNeurons
 from apical.errors import DeviceError
 from apical.network import Network
 from apical.populations import Population
+from apical.projections import ReadBackwards
 from apical.rates import Rate
 from apical.rounding import or_nothing, size_of
 
@@ -50,9 +52,16 @@ def angles_to_backpropagation(simulator: Simulator, block: Block) -> dict[str, f
         raise DeviceError(
             f"Angles to backpropagation need a network of rates, but {spiking[0]!r} spikes."
         )
-    weights = {p.name: simulator.weights(p) for p in network.plastic}
+    weights = {
+        p.name: simulator.weights(p)
+        for p in network.projections if not isinstance(p.weights, ReadBackwards)
+    }  # fmt: skip
     exact = network.rewired(feedback.transposed).altered(population=_summing)
-    here, there = (_updates(net, block, weights) for net in (network, exact))
+    # what is exact is told the error that there is, whatever has become of these synapses
+    back = {p.name for p in exact.feedback.projections} if exact.feedback else set()
+    told = {p.name for p in exact.projections if isinstance(p.post, ErrorNeurons)}
+    true = {name: w for name, w in weights.items() if name not in back | told}
+    here, there = _updates(network, block, weights), _updates(exact, block, true)
     return {
         p.name: angle(here[p.name], there[p.name])
         for p in exact.plastic  # not feedback that is plastic
@@ -70,8 +79,9 @@ def _summing(population: Population) -> Population:
 def _updates(
     network: Network, block: Block, weights: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    twin = ArraySimulator(network, NumpyLibrary("float64"), len(block), ())
-    twin.load({p.name: weights[p.name] for p in network.plastic})
+    twin = ArraySimulator(network.in_order(), NumpyLibrary("float64"), len(block), ())
+    known = {p.name for p in network.projections}
+    twin.load({name: w for name, w in weights.items() if name in known})
     apart = range(0, len(block), -(-len(block) // ALONE))
     alone = [twin.updates(block.part(slice(k, k + 1))) for k in apart]
     return {

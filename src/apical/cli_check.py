@@ -15,7 +15,10 @@ from apical.errors import LocalityError
 from apical.perturbation import disturb
 from apical.plausibility import ASPECTS, Scorecard
 
-COLOURS = {"local": "green", "broadcast": "yellow", "idealised": "cyan", "not local": "bold red"}
+COLOURS = {
+    "local": "green", "broadcast": "yellow", "idealised": "cyan", "doubtful": "bold magenta",
+    "not local": "bold red",
+}  # fmt: skip
 
 
 @click.command("check", cls=ModelCommand, no_args_is_help=True)
@@ -49,6 +52,7 @@ def check_command(
       local      known at the synapse
       broadcast  needs a signal that reaches every synapse alike
       idealised  known where it is used, but no neuron is known to do it
+      doubtful   described in a way that is probably not meant
       not local  needs what no synapse can know
 
     \b
@@ -102,5 +106,5 @@ def _show(card: Scorecard, title: str) -> None:
     )
     verdict = "[green]local[/]" if card.is_local else "[bold red]not local[/]"
     console.print(f"{verdict}: {counted}.", soft_wrap=True)
-    for f in card.faults:  # once more, where the eye ends
+    for f in (*card.about_level("doubtful"), *card.faults):  # once more, where the eye ends
         console.print(f"  {f.aspect}: {f.subject}: {f.reason}", soft_wrap=True, markup=False)

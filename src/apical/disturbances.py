@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from apical.error_neurons import RateError
 from apical.network import Network
 from apical.plausibility import Aspect
 from apical.populations import LIF, Population
@@ -133,7 +132,10 @@ def of_synapses(
         wanted = rng.random(p.shape) + (state[name] != 0) + 2 * sends[:, np.newaxis]
         for flat in np.argsort(-wanted, axis=None)[:each]:
             i, j = (int(k) for k in np.unravel_index(flat, p.shape))
-            changes = {name: ((i, j), _step(p, float(state[name][i, j])))}
+            step = _step(network, p, state[name], (i, j))
+            if not step:
+                continue
+            changes = {name: ((i, j), step)}
             what = f"synapse {i} -> {j} of {p.name}"
             yield Disturbance(what, p.post.name, j, p.name, ((i, j),), changes)
 
@@ -141,12 +143,12 @@ def of_synapses(
 def of_pairs(
     network: Network, base: Outcome, state: Mapping[str, np.ndarray], rng: np.random.Generator
 ) -> Iterator[Disturbance]:
-    """Yield a disturbance of two synapses onto one neuron, for every forward projection.
+    """Yield a disturbance of two synapses onto one neuron, for every projection that drives.
 
     What one of them brings more, the other brings less: no activity changes. Who learns otherwise
     reads the weights.
     """
-    for p in network.forward:
+    for p in network.driving:
         name, sent = f"{p.name}.w", base.signals.get(f"{p.pre.name}.{p.carries['drive']}")
         if name not in state or sent is None or p.limits is not None:
             continue
@@ -157,17 +159,32 @@ def of_pairs(
         (i, k), j = (int(n) for n in active), int(rng.integers(p.post.size))
         size = 0.5 / max(abs(x[i]), abs(x[k]))
         changes = {name: (((i, k), (j, j)), size * np.array([x[k], -x[i]]))}
+        moved = np.array(state[name])
+        moved[(i, k), (j, j)] += changes[name][1]
+        if p.restrained and not np.array_equal(moved, network.held(p, moved)):
+            continue
         what = f"weights of {p.name} that balance each other ({i} and {k} -> {j})"
         pairs = ((i, j), (k, j))
         yield Disturbance(what, p.post.name, j, p.name, pairs, changes, silent=True)
 
 
-def _step(projection: Projection, weight: float) -> float:
-    """Return a change of a weight that stays within its bounds."""
-    if projection.limits is None:
-        return 0.5
-    low, high = projection.limits
-    return (high - weight) / 2 if high - weight > weight - low else (low - weight) / 2
+def _step(
+    network: Network, projection: Projection, weights: np.ndarray, at: tuple[int, int]
+) -> float:  # fmt: skip
+    """Return a change of a weight that leaves it what it is held to be; 0 if it may not change."""
+    weight, step = float(weights[at]), 0.5
+    if projection.limits is not None:
+        low, high = projection.limits
+        step = (high - weight) / 2 if high - weight > weight - low else (low - weight) / 2
+    if not projection.restrained:
+        return step
+    for change in (step, -step):
+        moved = np.array(weights)
+        moved[at] += change
+        found = float(network.held(projection, moved)[at]) - weight
+        if found:
+            return found
+    return 0.0
 
 
 def isolated(
@@ -176,8 +193,7 @@ def isolated(
     """Return a state in which no synapse leaves the neuron of a disturbance."""
     found = {name: np.array(values) for name, values in state.items()}
     for p in network.projections:
-        judges = isinstance(p.post, RateError)  # settled arrays read no weights there
-        if p.pre.name == disturbance.population and f"{p.name}.w" in found and not judges:
+        if p.pre.name == disturbance.population and f"{p.name}.w" in found:
             found[f"{p.name}.w"][disturbance.neuron] = 0
     return found
 
@@ -285,7 +301,7 @@ def _aspect(network: Network, here: Population, disturbance: Disturbance) -> Asp
     if here.name == disturbance.population:
         return "global quantities"
     downstream = any(
-        p.pre is here and p.post.name == disturbance.population for p in network.forward
+        p.pre is here and p.post.name == disturbance.population for p in network.driving
     )
     if downstream:
         return "weight transport" if disturbance.projection else "one-way"

@@ -13,6 +13,7 @@ from apical import seeds
 from apical.devices.simulator import Block, Simulator
 from apical.errors import DesignError
 from apical.losses import loss
+from apical.network import Network
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def evolve(
         simulator.load(chosen[0])
         yield Generation(number, np.array(judged)[order], chosen[0], trials)
         mothers = rng.integers(parents, size=size - 1)
-        people = [chosen[0], *(_mutated(chosen[k], sigma, rng) for k in mothers)]
+        people = [chosen[0], *(_mutated(network, chosen[k], sigma, rng) for k in mothers)]
 
 
 def _judged(simulator: Simulator, weights: Mapping[str, np.ndarray], block: Block) -> float:
@@ -91,9 +92,11 @@ def _judged(simulator: Simulator, weights: Mapping[str, np.ndarray], block: Bloc
 
 
 def _mutated(
-    weights: Mapping[str, np.ndarray], sigma: float, rng: np.random.Generator
+    network: Network, weights: Mapping[str, np.ndarray], sigma: float, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    return {
+    """Return weights with noise, as near as what they are held to allows."""
+    noisy = {
         name: w + np.float32(sigma) * rng.standard_normal(w.shape, np.float32)
         for name, w in weights.items()
     }
+    return {name: network.held(network.projection(name), w) for name, w in noisy.items()}

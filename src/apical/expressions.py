@@ -5,7 +5,7 @@ postsynaptic one; any other name lives in the synapse.
 """
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from functools import lru_cache
 
 from apical.errors import LocalityError
@@ -162,21 +162,28 @@ def vanishes_with(text: str, name: str) -> bool:
 
     A simulator may then skip the synapses of neurons whose `name` is zero.
     """
-    return _vanishes(parse(text), name)
+    return vanishes_where(text, (name,))
 
 
-def _vanishes(node: ast.expr, name: str) -> bool:
+def vanishes_where(text: str, zeros: Container[str]) -> bool:
+    """Say whether an expression is zero for certain where all these names are zero."""
+    return _vanishes(parse(text), zeros)
+
+
+def _vanishes(node: ast.expr, zeros: Container[str]) -> bool:
     match node:
         case ast.Name(id=found):
-            return found == name
+            return found in zeros
+        case ast.Constant(value=value):
+            return value == 0
         case ast.UnaryOp(operand=operand):
-            return not isinstance(node.op, ast.Not) and _vanishes(operand, name)
+            return not isinstance(node.op, ast.Not) and _vanishes(operand, zeros)
         case ast.BinOp(left=left, op=ast.Mult(), right=right):
-            return _vanishes(left, name) or _vanishes(right, name)
+            return _vanishes(left, zeros) or _vanishes(right, zeros)
         case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
-            return _vanishes(left, name) and _vanishes(right, name)
+            return _vanishes(left, zeros) and _vanishes(right, zeros)
         case ast.BinOp(left=left, op=ast.Div()):
-            return _vanishes(left, name)
+            return _vanishes(left, zeros)
         case ast.Call(func=ast.Name(id=function), args=[argument]):
-            return function in _VANISH_WITH_ARGUMENT and _vanishes(argument, name)
+            return function in _VANISH_WITH_ARGUMENT and _vanishes(argument, zeros)
     return False

@@ -214,12 +214,12 @@ def transposed(error: ErrorNeurons, forward: Sequence[Projection]) -> FeedbackPa
     ----------
     Rumelhart, Hinton & Williams 1986, doi:10.1038/323533a0.
     """
-    _, last = _taught(error, forward)
+    hidden, last = _taught(error, forward)
     return FeedbackPathway(
         "BP",
         (
             _to_output(error, last),
-            *(_delta(p.post, p.pre, TransposeOf(p)) for p in forward[1:]),
+            *(_delta(p.post, p.pre, TransposeOf(p)) for p in forward if p.pre in hidden),
         ),
         source="Rumelhart, Hinton & Williams 1986, doi:10.1038/323533a0",
     )

@@ -41,7 +41,7 @@ def draw(
     RunError
         If a figure cannot be written.
     """
-    first = network.forward[0]
+    first = next(p for p in network.forward if p.pre is network.stimulus)
     fields = plotting.receptive_fields(after[f"{first.name}.w"], data.shape)
     drawn: dict[str, Any] = {
         "learning_curve": _learning_curve(directory, data),

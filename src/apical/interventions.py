@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from apical import seeds
+from apical.drawing import begun
 from apical.errors import WiringError
 from apical.populations import Population
 from apical.projections import Projection
@@ -74,7 +75,7 @@ class Redraw(Intervention):
     ) -> np.ndarray:
         # the first of the series is how the network began
         rng = seeds.stream(seed, "weights", projection.name, trial // self.every)
-        return projection.weights.draw(*projection.shape, rng)
+        return begun(projection, seed, projection.weights.draw(*projection.shape, rng))
 
 
 @dataclass(frozen=True)

@@ -113,15 +113,17 @@ def surface(
     block
         Trials with labels or targets over which the loss is the mean.
     plane
-        Of weights of the network; all others stay as they are.
+        Of weights of the network; all others stay as they are. Those that it may not have, since
+        they are held to bounds, signs, gaps or levels, are taken as the nearest that it may.
     a, b
         Coordinates along the two axes.
     """
-    found = np.empty((len(b), len(a)))
+    found, net = np.empty((len(b), len(a))), simulator.network
     with left_as_it_was(simulator):
         for row, y in enumerate(b):
             for column, x in enumerate(a):
-                simulator.load(plane.at(x, y))
+                moved = plane.at(x, y).items()
+                simulator.load({n: net.held(net.projection(n), w) for n, w in moved})
                 found[row, column] = loss(simulator, block)
     return found
 

@@ -6,15 +6,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from apical import restraints, seeds
+from apical import drawing
 from apical.error_neurons import Error, ErrorNeurons, RateError, RateTarget
 from apical.errors import WiringError
 from apical.feedback import FeedbackPathway
+from apical.graph import Graph, Output
 from apical.interventions import Intervention
 from apical.phases import NoisePhase
 from apical.places import caller
 from apical.populations import Population, Stimulus
-from apical.projections import Projection, ReadBackwards, SignsOf
+from apical.projections import Projection, ReadBackwards
 from apical.relays import Relay
 from apical.rewards import Reward
 from apical.weights import Given, Identity, WeightSource
@@ -27,7 +28,7 @@ def _as_it_is(part: T) -> T:
     return part
 
 
-@dataclass
+@dataclass(eq=False)
 class Network:
     """What is simulated; it knows nothing of the simulator.
 
@@ -48,6 +49,11 @@ class Network:
         What is done to feedback while the network learns, in this order.
     noise
         When populations fire noise of their own, between trials of learning; None for never.
+    output
+        Name of the population whose activity is the decision. By default it is the one that the
+        error neurons judge or, without any, the one at the end of what the stimulus drives; read
+        as ``network.output`` it is that population. Lateral and recurrent projections never
+        change it.
     """
 
     seed: int = 0
@@ -57,10 +63,13 @@ class Network:
     tasks: int = 1
     interventions: tuple[Intervention, ...] = ()
     noise: NoisePhase | None = None
+    output: Output = Output()  # noqa: RUF009 - a descriptor
     populations: list[Population] = field(default_factory=list, init=False)
     projections: list[Projection] = field(default_factory=list, init=False)
     feedback: FeedbackPathway | None = field(default=None, init=False)
-    places: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    places: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+    named: str | None = field(default=None, init=False)
+    _known: Graph | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         if not (self.trial > 0 and 0 <= self.settle < self.trial):
@@ -71,6 +80,10 @@ class Network:
         if self.tasks < 1:
             raise WiringError(f"Network needs tasks, 1 or more, got tasks={self.tasks!r}.")
         self.places[""] = caller()
+
+    def __repr__(self) -> str:
+        names = ", ".join(repr(p.name) for p in self.populations)
+        return f"Network(seed={self.seed!r}, trial={self.trial!r}, populations=[{names}])"
 
     def add(self, population: P) -> P:
         """Add a population and return it."""
@@ -140,7 +153,7 @@ class Network:
             )
         old = {p.name for p in self.feedback.projections}
         relays = {p.name: p for p in self.feedback.relays}
-        other = replace(self)
+        other = replace(self, output=self.output.name)
         own = Relay | RateTarget
         heard = [p.pre for p in self.feedback.projections if isinstance(p.pre, own)]
         other.populations = [p for p in self.populations if p not in heard]
@@ -173,7 +186,7 @@ class Network:
         **changes
             Other values of the network's own parameters, for instance ``reset=False``.
         """
-        other = replace(self, **changes)
+        other = replace(self, **{"output": self.named, **changes})
         other.places = dict(self.places)
         known: dict[str, Population] = {}
         for old in self.populations:
@@ -181,7 +194,8 @@ class Network:
             known[old.name] = population(heard)
         other.populations = list(known.values())
         joined: dict[str, Projection] = {}
-        for synapses in self.projections:
+        read_last = sorted(self.projections, key=lambda p: isinstance(p.weights, ReadBackwards))
+        for synapses in read_last:
             follows = replace(
                 synapses,
                 pre=known[synapses.pre.name],
@@ -189,7 +203,7 @@ class Network:
                 weights=_following(synapses.weights, joined),
             )
             joined[synapses.name] = projection(follows)
-        other.projections = list(joined.values())
+        other.projections = [joined[p.name] for p in self.projections]
         if self.feedback is not None:
             other.feedback = replace(
                 self.feedback,
@@ -221,27 +235,57 @@ class Network:
         return self._only(Stimulus)
 
     @property
-    def output(self) -> Population:
-        """The population whose spikes are the decision: the end of the forward projections."""
-        if not self.forward:
-            raise WiringError("The network has no forward projection, so nothing decides.")
-        return self.forward[-1].post
+    def graph(self) -> Graph:
+        """Who drives whom, at present."""
+        known = self._known
+        if known is None or not known.is_of(self.populations, self.projections, self.named):
+            known = self._known = Graph(self.populations, self.projections, self.named)
+        return known
 
     @property
     def forward(self) -> list[Projection]:
-        """Forward projections, in the order they were made."""
-        return [p for p in self.projections if p.is_forward]
+        """Driving projections on the way to the output, each after those that drive its source."""
+        return list(self.graph.forward)
+
+    @property
+    def lateral(self) -> list[Projection]:
+        """All others that move activity: lateral, recurrent, inhibiting, or to a side branch."""
+        return list(self.graph.lateral)
+
+    @property
+    def driving(self) -> list[Projection]:
+        """Forward projections and all others that drive their target, but error neurons."""
+        return [p for p in self.graph.projections if p.is_forward]
 
     @property
     def plastic(self) -> list[Projection]:
         """Projections that learn."""
-        return [p for p in self.projections if p.rule is not None]
+        return [p for p in self.graph.projections if p.rule is not None]
 
     @property
     def noisy(self) -> list[Population]:
         """Populations whose synapses learn from noise that they fire of their own, in turn."""
         learn = [p.post for p in self.plastic if p.rule and p.rule.when == "noise"]
         return list(dict.fromkeys(learn))
+
+    def in_order(self) -> "Network":
+        """Return the same network as if it had been described in the one order of its graph.
+
+        Populations come after those that drive them, then by name, and so do projections. It is
+        what devices build, so that no result depends on the order of a description.
+        """
+        other = replace(self, output=self.named)
+        other.places = dict(self.places)
+        other.populations = list(self.graph.populations)
+        other.projections = list(self.graph.projections)
+        if self.feedback is not None:
+            place = {p.name: k for k, p in enumerate(other.projections)}
+            taught, relays = (
+                tuple(sorted(those, key=lambda p: place[p.name]))
+                for those in (self.feedback.projections, self.feedback.relays)
+            )
+            other.feedback = replace(self.feedback, projections=taught, relays=relays)
+        return other
 
     def projection(self, name: str) -> Projection:
         """Return the projection of a name."""
@@ -258,55 +302,32 @@ class Network:
     def initial_weights(self, projection: Projection) -> np.ndarray:
         """Draw W, shape (n_pre, n_post), from the stream named after the projection.
 
-        Signs of neurons, synapses that do not exist and levels hold from the start.
+        What weights are held to (signs, gaps, bounds, levels) holds from the start.
         """
-        source = projection.weights
-        if isinstance(source, ReadBackwards):
-            forward = self.initial_weights(source.projection)
-            return source.made(forward, self.magnitudes(projection))
-        rng = seeds.stream(self.seed, "weights", projection.name)
-        weights, signs = source.draw(*projection.shape, rng), self.polarity(projection)
-        if signs is not None:
-            weights = restraints.balanced(weights, signs)
-        exists = self.existing(projection)
-        if exists is not None:
-            weights = weights * exists
-        if projection.restrained and projection.limits:
-            weights = np.clip(weights, *projection.limits)
-        if projection.levels:
-            draws = seeds.stream(self.seed, "initial levels", projection.name)
-            weights = projection.levels.rounded(weights, draws.random(projection.shape))
-        return weights
+        return drawing.initial_weights(projection, self.seed)
 
     def magnitudes(self, projection: Projection) -> np.ndarray:
         """Return absolute weights that stay while their signs follow others, shape (n_pre, n_post).
 
-        They are drawn from the stream named after the projection; 1 where it reads all backwards.
+        1 where it reads all backwards.
         """
-        if not isinstance(projection.weights, SignsOf):
-            return np.ones((1, 1))
-        rng = seeds.stream(self.seed, "weights", projection.name)
-        return projection.weights.draw(*projection.shape, rng)
+        return drawing.magnitudes(projection, self.seed)
 
     def polarity(self, projection: Projection) -> np.ndarray | None:
-        """Return the signs of presynaptic neurons, 1 or -1, shape (n_pre,), if they are held.
-
-        They are drawn from a stream named after the population.
-        """
-        if projection.inhibitory is None:
-            return None
-        rng = seeds.stream(self.seed, "polarity", projection.pre.name)
-        return restraints.polarity(projection.pre.size, projection.inhibitory, rng)
+        """Return the signs of presynaptic neurons, 1 or -1, shape (n_pre,), if they are held."""
+        return drawing.polarity(projection, self.seed)
 
     def existing(self, projection: Projection) -> np.ndarray | None:
-        """Return which synapses exist, shape (n_pre, n_post) of bool; None where all do.
+        """Return which synapses exist, shape (n_pre, n_post) of bool; None where all do."""
+        return drawing.existing(projection, self.seed)
 
-        They are drawn from a stream named after the projection.
+    def held(self, projection: Projection, weights: np.ndarray) -> np.ndarray:
+        """Return the weights nearest to these, shape (n_pre, n_post), that a projection may have.
+
+        What weights are held to are the signs of neurons, gaps, levels and, where they learn,
+        bounds.
         """
-        if not projection.missing:
-            return None
-        rng = seeds.stream(self.seed, "missing", projection.name)
-        return rng.random(projection.shape) >= projection.missing
+        return drawing.held(projection, self.seed, np.asarray(weights))
 
     def _drive(self, error: Error) -> None:
         n = error.n_classes

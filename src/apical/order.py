@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from graphlib import CycleError, TopologicalSorter
 
+import numpy as np
+
 from apical.errors import WiringError
 from apical.network import Network
 from apical.populations import Population
@@ -63,7 +65,28 @@ def _check_self(network: Network, projection: Projection) -> None:
             f"Feedback {projection.name!r} runs within {projection.post.name!r}, whose dendrites "
             "hear other populations in two phases; take it out, or let them sum (plateau=None)."
         )
-    reached = network.initial_weights(projection) != 0
+    check_circle(projection, network.initial_weights(projection))
+
+
+def check_circle(projection: Projection, weights: np.ndarray) -> None:
+    """Raise if feedback from a population to itself runs in a circle by its weights.
+
+    Parameters
+    ----------
+    projection
+        Any; what is no feedback within a population passes.
+    weights
+        Shape (n_pre, n_post) [dimensionless].
+
+    Raises
+    ------
+    WiringError
+        If a neuron both hears and teaches its own population.
+    """
+    inside = _relayed(projection) is projection.post and _is_relay(projection)
+    if not inside or "teach" not in projection.carries:
+        return
+    reached = weights != 0
     if isinstance(projection.pre, Relay):
         reached = reached[: projection.post.size]  # its halves reach the same neurons
     if (reached.any(axis=0) & reached.any(axis=1)).any():

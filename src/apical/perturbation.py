@@ -140,13 +140,16 @@ def _labels(simulator: Simulator, start: Mapping[str, np.ndarray], block: Block)
 
 def _followers(simulator: Simulator, start: Mapping[str, np.ndarray]) -> Iterator[Fault]:
     """Yield projections whose weights are those of others."""
-    for source in simulator.network.forward:
+    for source in simulator.network.driving:
         name = f"{source.name}.w"
         if name not in start:
             continue
         simulator.state = dict(start)
         before = _weights(simulator)
-        simulator.state = {name: start[name] + 0.5}
+        moved = simulator.network.held(source, start[name] + 0.5)
+        if np.array_equal(moved, start[name]):
+            moved = simulator.network.held(source, start[name] - 0.5)
+        simulator.state = {name: moved}
         for other, after in _weights(simulator).items():
             if other != source.name and not np.array_equal(before[other], after):
                 reason = f"its weights change when those of {source.name!r} do"

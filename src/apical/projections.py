@@ -214,7 +214,10 @@ class Projection:
 
     @property
     def is_forward(self) -> bool:
-        """Whether it drives its target on the way from stimulus to output."""
+        """Whether it drives its target as the stimulus does, error neurons and biases apart.
+
+        Whether it is on the way to the output, or lateral, the network knows (`Network.forward`).
+        """
         return "drive" in self.carries and not (
             isinstance(self.post, ErrorNeurons | Reward) or isinstance(self.pre, Bias)
         )

@@ -122,10 +122,10 @@ def units(simulator: Simulator, network: Network, name: str) -> Units:
 
 
 def _signs(simulator: Simulator, network: Network, population: Population) -> np.ndarray:
-    """Return what each neuron does to those it reaches by forward synapses, or its error's sign."""
+    """Return what each neuron does to those it drives, or its error's sign."""
     if isinstance(population, Error | Relay):
         return np.repeat(np.array([1, -1], np.int8), population.size // 2)
-    sent = [simulator.weights(p) for p in network.forward if p.pre is population]
+    sent = [simulator.weights(p) for p in network.driving if p.pre is population]
     if not sent:
         return np.zeros(population.size, np.int8)
     w = np.concatenate(sent, axis=1)

@@ -157,6 +157,8 @@ class TrainedRun:
 def _kind(network: Network, projection: Any) -> str:
     if network.feedback and projection.name in {p.name for p in network.feedback.projections}:
         return "feedback"
+    if projection.name in {p.name for p in network.lateral}:
+        return "lateral"
     return "forward" if projection.is_forward else "error"
 
 

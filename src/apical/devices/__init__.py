@@ -102,6 +102,7 @@ def simulate(
         "programs": programs, "prebuilt": prebuilt,
     }  # fmt: skip
     _check_device(device, given)
+    network = network.in_order()
     _check_options(network, dt, dtype, codegen, capacity, batch)
     _check_recorded(network, record, traces)
     if device == "array":

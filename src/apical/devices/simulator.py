@@ -1,18 +1,21 @@
 """What every simulator offers, and what goes in and comes out of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 
+from apical import drawing
 from apical.datasets import Rows
 from apical.error_neurons import Teachers
-from apical.errors import DataError, WiringError
+from apical.errors import DataError, ParameterError, WiringError
 from apical.network import Network
-from apical.projections import Projection
+from apical.order import check_circle
+from apical.projections import Projection, ReadBackwards
 from apical.rates import Rate
+from apical.relays import Relay
 
 
 @dataclass(frozen=True)
@@ -192,6 +195,94 @@ def check_state(state: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int,
                 f"State {name!r} must have shape {shapes[name]}, got {np.shape(values)}; the saved "
                 "state is of another network."
             )
+
+
+def of_projections(
+    network: Network, weights: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Return weights, by name of projection, as the part of a state that they are.
+
+    Raises
+    ------
+    WiringError
+        If there is no such projection.
+    ParameterError
+        If one has no weights of its own, but reads those of another.
+    """
+    for name in weights:
+        source = network.projection(name).weights
+        if isinstance(source, ReadBackwards):
+            raise ParameterError(
+                f"Projection {name!r} has no weights of its own: it reads {source.what} of "
+                f"{source.projection.name!r} backwards; load those instead.",
+                object=f"projection {name!r}", parameter="weights",
+            )  # fmt: skip
+    return {f"{name}.w": w for name, w in weights.items()}
+
+
+def check_weights(
+    network: Network, state: Mapping[str, np.ndarray], now: Callable[[str], np.ndarray]
+) -> None:
+    """Raise if a state has weights that a projection cannot have.
+
+    Parameters
+    ----------
+    network
+        Whose.
+    state
+        Arrays of the right shapes, by name; those of weights are ``<projection>.w``.
+    now
+        Returns the weights that a projection has at present. They may be had again, whatever they
+        are, so that a state that was taken can be brought back.
+
+    Raises
+    ------
+    ParameterError
+        If weights are no finite numbers, or break what they are held to: the signs of neurons,
+        gaps, levels and, where they learn, bounds.
+    WiringError
+        If feedback within a population would run in a circle.
+    """
+    for p in network.projections:
+        if f"{p.name}.w" not in state:
+            continue
+        weights = np.asarray(state[f"{p.name}.w"])
+        about = {"object": f"projection {p.name!r}", "parameter": "weights"}
+        if weights.dtype.kind not in "biuf":
+            raise ParameterError(
+                f"Weights of projection {p.name!r} must be real numbers, got an array of "
+                f"{weights.dtype}; give floats.", **about,
+            )  # fmt: skip
+        at = None if np.isfinite(weights).all() else np.argwhere(~np.isfinite(weights))[0]
+        wrong = drawing.broken(p, network.seed, weights) if at is None else None
+        circle = "teach" in p.carries and (p.pre is p.post or isinstance(p.pre, Relay))
+        if at is None and wrong is None and not circle:
+            continue
+        if np.array_equal(weights, now(p.name), equal_nan=True):
+            continue
+        if at is not None:
+            raise ParameterError(
+                f"Weights of projection {p.name!r} must be finite, got {weights[tuple(at)]} from "
+                f"neuron {at[0]} to {at[1]}; load numbers.", **about,
+            )  # fmt: skip
+        if wrong is not None:
+            raise ParameterError(
+                f"Weights of projection {p.name!r} are held to {_restraints(p)}, but that from "
+                f"neuron {wrong[0]} to {wrong[1]} is to be {weights[wrong]:g}; load weights that "
+                "keep to it, such as network.held(projection, weights).", **about,
+            )  # fmt: skip
+        check_circle(p, weights)
+
+
+def _restraints(projection: Projection) -> str:
+    """Say what the weights of a projection are held to."""
+    found = {
+        "the signs of their neurons": projection.inhibitory is not None,
+        "gaps": bool(projection.missing),
+        f"bounds {projection.limits}": projection.rule is not None and bool(projection.limits),
+        "levels": projection.levels is not None,
+    }
+    return ", ".join(what for what, is_so in found.items() if is_so)
 
 
 def check_block(network: Network, block: Block) -> None:

@@ -1,4 +1,8 @@
-"""Hypotheses about forward synapses: signs, how many there are, how finely they are graded."""
+"""Hypotheses about the synapses of activity: signs, how many there are, how finely graded.
+
+What is said of forward synapses holds for all that drive their target, lateral and recurrent ones
+too: an axon does not know where a population stands.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -46,7 +50,7 @@ def dale(network: Network, *, inhibitory: float = 0.2) -> Network:
             "Hypothesis 'dale' needs a share of inhibitory neurons from 0 to 1, got "
             f"{inhibitory!r}."
         )
-    return with_projections(network, network.forward, lambda p: replace(p, inhibitory=inhibitory))
+    return with_projections(network, network.driving, lambda p: replace(p, inhibitory=inhibitory))
 
 
 def missing_synapses(network: Network, *, share: float) -> Network:
@@ -166,12 +170,13 @@ def failing_synapses(network: Network, *, release: float) -> Network:
 
 
 def _forward(network: Network, hypothesis: str) -> list[Projection]:
-    if not network.forward:
+    """Return the synapses by which neurons drive others: forward ones, and lateral ones alike."""
+    if not network.driving:
         raise WiringError(
             f"Hypothesis {hypothesis!r} changes forward projections, of which the network has "
             "none; connect populations first."
         )
-    return network.forward
+    return network.driving
 
 
 def _refuse(

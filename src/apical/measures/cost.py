@@ -73,7 +73,7 @@ def _serves_learning(projection: Projection) -> bool:
 
 
 def connection_sparsity(network: Network, weights: Weights) -> float:
-    """Return NeuroBench's ConnectionSparsity, the share of forward weights that are 0.
+    """Return NeuroBench's ConnectionSparsity, the share of weights that drive that are 0.
 
     Parameters
     ----------
@@ -82,15 +82,15 @@ def connection_sparsity(network: Network, weights: Weights) -> float:
     weights
         W by name of projection, shape (n_pre, n_post).
     """
-    zeros = sum(int(np.count_nonzero(np.asarray(weights[p.name]) == 0)) for p in network.forward)
-    return zeros / sum(int(np.prod(p.shape)) for p in network.forward)
+    zeros = sum(int(np.count_nonzero(np.asarray(weights[p.name]) == 0)) for p in network.driving)
+    return zeros / sum(int(np.prod(p.shape)) for p in network.driving)
 
 
 def activation_sparsity(network: Network, records: Records) -> dict[str, float]:
     """Return NeuroBench's ActivationSparsity: the share of activities that are 0.
 
-    Over all trials, all time steps and all neurons that forward projections reach; what the
-    stimulus and error neurons do does not count.
+    Over all trials, all time steps and all neurons that are driven, by forward or by lateral
+    projections; what the stimulus and error neurons do does not count.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def activation_sparsity(network: Network, records: Records) -> dict[str, float]:
     dict
         ``ActivationSparsity``, and ``ActivationSparsity_<population>`` for each of them.
     """
-    reached = list(dict.fromkeys(p.post for p in network.forward))
+    reached = list(dict.fromkeys(p.post for p in network.driving))
     active = [float(_active(records, p, "x").sum()) for p in reached]
     places = [len(records) * _steps(records, p, "x") * p.size for p in reached]
     each = {

@@ -210,7 +210,7 @@ def _product_of(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def weight_measures(
     network: Network, weights: Weights, before: Weights | None = None
 ) -> "pd.DataFrame":
-    """Return how the weights of each plastic or forward projection are distributed.
+    """Return how the weights of each projection that learns or drives are distributed.
 
     Parameters
     ----------
@@ -232,7 +232,7 @@ def weight_measures(
     """
     import pandas as pd
 
-    chosen = {p.name: p for p in [*network.forward, *network.plastic]}
+    chosen = {p.name: p for p in [*network.driving, *network.plastic]}
     rows = []
     for name, p in chosen.items():
         w = np.asarray(weights[name], dtype=float)
@@ -271,7 +271,7 @@ def sign_measures(network: Network, weights: Weights) -> "pd.DataFrame":
     Returns
     -------
     DataFrame
-        A row for each population that sends forward synapses, over all of these: ``mixed``, the
+        A row for each population that drives others, over all synapses that do: ``mixed``, the
         share of its neurons with weights of both signs, and ``minority``, the share of the summed
         size of all weights that has the rarer sign of its neuron [dimensionless]: 0 under
         Dale's law, at most 0.5.
@@ -284,8 +284,8 @@ def sign_measures(network: Network, weights: Weights) -> "pd.DataFrame":
     import pandas as pd
 
     rows = []
-    for population in dict.fromkeys(p.pre for p in network.forward):
-        sent = [np.asarray(weights[p.name], float) for p in network.forward if p.pre is population]
+    for population in dict.fromkeys(p.pre for p in network.driving):
+        sent = [np.asarray(weights[p.name], float) for p in network.driving if p.pre is population]
         w = np.concatenate(sent, axis=1)
         up, down = np.maximum(w, 0).sum(axis=1), np.maximum(-w, 0).sum(axis=1)
         rows.append({

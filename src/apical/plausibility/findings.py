@@ -4,12 +4,13 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-Level = Literal["local", "broadcast", "idealised", "not local"]
+Level = Literal["local", "broadcast", "idealised", "doubtful", "not local"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 
 Aspect = Literal[
     "locality", "one-way", "weight transport", "feedback", "signed error", "phases",
     "global quantities", "spike derivative", "Dale's law", "update locking", "precision", "delays",
+    "description",
 ]  # fmt: skip
 ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
 """What is judged, in the order of the scorecard."""
@@ -31,6 +32,7 @@ class Finding:
     level
         ``"local"``: known at the synapse. ``"broadcast"``: needs a signal that reaches every
         synapse alike. ``"idealised"``: known where it is used, but no neuron is known to do it.
+        ``"doubtful"``: described in a way that is probably not meant, plausible or not.
         ``"not local"``: needs what no synapse can know.
     reason
         Why, in words.
@@ -59,7 +61,11 @@ class Scorecard:
     @property
     def faults(self) -> tuple[Finding, ...]:
         """Lines that say ``"not local"``."""
-        return tuple(f for f in self.findings if f.level == "not local")
+        return self.about_level("not local")
+
+    def about_level(self, level: Level) -> tuple[Finding, ...]:
+        """Return the lines of one level, for instance ``"doubtful"``."""
+        return tuple(f for f in self.findings if f.level == level)
 
     @property
     def counts(self) -> dict[str, int]:

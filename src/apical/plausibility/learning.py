@@ -88,7 +88,7 @@ def _reached(network: Network, after: Population) -> list[str]:
     frontier = [after]
     while frontier:
         here = frontier.pop(0)
-        for p in network.forward:
+        for p in network.driving:
             if p.pre is here and p.post.name not in reached:
                 reached.append(p.post.name)
                 frontier.append(p.post)

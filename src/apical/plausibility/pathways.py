@@ -125,7 +125,7 @@ def _backwards(
     network: Network, feedback: Projection, weights: WeightsOf
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield what backpropagation would read backwards, and what it is called."""
-    for forward in network.forward:
+    for forward in network.driving:
         yield repr(forward.name), weights(forward).T
     judged = isinstance(feedback.pre, Teachers)
     pre = feedback.pre.of if isinstance(feedback.pre, Relay) else feedback.pre
@@ -137,8 +137,8 @@ def _backwards(
 
 
 def _routes(network: Network, start: Population, end: Population) -> list[list[Projection]]:
-    """Return the ways along forward projections from one population to another."""
-    found, open_ones = list[list[Projection]](), [[p] for p in network.forward if p.pre is start]
+    """Return the ways along projections that drive, from one population to another."""
+    found, open_ones = list[list[Projection]](), [[p] for p in network.driving if p.pre is start]
     while open_ones and len(found) < ROUTES:
         route = open_ones.pop()
         if route[-1].post is end:
@@ -146,7 +146,7 @@ def _routes(network: Network, start: Population, end: Population) -> list[list[P
             continue
         seen = {p.pre.name for p in route}
         open_ones += [
-            [*route, p] for p in network.forward
+            [*route, p] for p in network.driving
             if p.pre is route[-1].post and p.post.name not in seen
         ]  # fmt: skip
     return found

@@ -6,6 +6,7 @@ from dataclasses import replace
 from apical.errors import LocalityError, WiringError
 from apical.network import Network
 from apical.plausibility import learning, neurons, pathways, whole
+from apical.plausibility.description import description
 from apical.plausibility.findings import ASPECTS, NETWORK, Finding, Scorecard
 from apical.plausibility.pathways import Weights
 from apical.plausibility.whole import Training
@@ -34,6 +35,7 @@ def audit(
     WiringError
         If it has no forward projection, or learns without a feedback pathway that its rules read.
     """
+    network = network.in_order()
     _ = network.stimulus, network.output
     _check_taught(network)
     weights = Weights(network)
@@ -45,6 +47,7 @@ def audit(
         *whole.global_quantities(network, Training(batch, final_rate)),
         *whole.precision(network, dtype),
         *whole.delays(network),
+        *description(network, weights),
     ]
     said = {finding.aspect for finding in found}
     found += [Finding(NETWORK, a, "local", whole.NOTHING[a]) for a in ASPECTS if a not in said]

@@ -24,6 +24,7 @@ NOTHING: Mapping[Aspect, str] = {
     "update locking": "nothing learns",
     "precision": "it has no weights",
     "delays": "it has no synapses",
+    "description": "all is joined, no time looks like seconds, and every rule can act",
 }
 """What is said of an aspect where there is nothing to judge."""
 

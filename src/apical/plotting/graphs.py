@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import numpy as np
@@ -102,17 +101,12 @@ def _columns(network: Network) -> list[list[str]]:
     """Return the names of populations by distance from the stimulus, the error last."""
     judges = {p.name for p in network.populations if isinstance(p, Teachers)}
     before: dict[str, set[str]] = {
-        p.name: set() for p in network.populations if not isinstance(p, Bias)
+        p.name: set() for p in network.graph.populations if not isinstance(p, Bias)
     }
-    for projection in network.forward:
-        if projection.pre is not projection.post:
-            before[projection.post.name].add(projection.pre.name)
-    try:
-        order = list(TopologicalSorter(before).static_order())
-    except CycleError:  # what runs back against the order of description is drawn as such
-        order = list(before)
+    for projection in network.driving:
+        before[projection.post.name].add(projection.pre.name)
     depth: dict[str, int] = {}
-    for name in order:
+    for name in before:  # each comes after those that drive it, but for what leads back
         depth[name] = max((depth[pre] + 1 for pre in before[name] if pre in depth), default=0)
     rewards = {p.name for p in network.populations if isinstance(p, Reward)}
     last = max((k for name, k in depth.items() if name not in judges | rewards), default=-1)

@@ -13,7 +13,14 @@ from apical.devices.arrays.learning import Learner, Learning, Pairs
 from apical.devices.arrays.library import Call, Elsewhere, Library, Workspace
 from apical.devices.arrays.settling import Batch, Settling
 from apical.devices.arrays.supplying import Bring, Kept, Supply
-from apical.devices.simulator import Block, BlockResult, check_block, check_state
+from apical.devices.simulator import (
+    Block,
+    BlockResult,
+    check_block,
+    check_state,
+    check_weights,
+    of_projections,
+)
 from apical.error_neurons import RateError, RateTarget
 from apical.errors import DeviceError
 from apical.network import Network
@@ -106,8 +113,15 @@ class ArraySimulator:
     def state(self, state: Mapping[str, np.ndarray]) -> None:
         variables = self._variables()
         check_state(state, {name: tuple(array.shape) for name, array in variables.items()})
+        check_weights(self.network, state, self._loaded)
         for name, values in state.items():
             variables[name][...] = self.library.array(values)
+        if self._settling.look_again():  # what is planned takes signals across otherwise
+            self._plans.clear()
+            self._noise_plans.clear()
+
+    def _loaded(self, projection: str) -> np.ndarray:
+        return self.library.back(self._weights[projection])
 
     def weights(self, projection: Projection | str) -> np.ndarray:
         """Return W of a projection, shape (n_pre, n_post) [dimensionless]."""
@@ -120,7 +134,7 @@ class ArraySimulator:
 
     def load(self, weights: Mapping[str, np.ndarray]) -> None:
         """Take over weights: projection name -> W, shape (n_pre, n_post)."""
-        self.state = {f"{self.network.projection(name).name}.w": w for name, w in weights.items()}
+        self.state = of_projections(self.network, weights)
 
     @shortage.said
     def run(self, block: Block) -> BlockResult:

@@ -1,13 +1,12 @@
 """One batch of trials, settled: where every signal is, and the calls that bring it there."""
 
 import ast
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from apical.devices.arrays.chance import Chance, Streams
+from apical.devices.arrays.crossing import Crossing
 from apical.devices.arrays.library import Call, Library, Workspace
 from apical.devices.arrays.normalising import Normal, Normaliser
 from apical.devices.arrays.programs import Factor, Formula
@@ -17,14 +16,8 @@ from apical.expressions import parse, substituted
 from apical.network import Network
 from apical.order import feedback_order, forward_order
 from apical.populations import Population, Stimulus
-from apical.projections import Projection, ReadBackwards, SignsOf
 from apical.rates import ELIGIBILITY, NUDGED, Bias, Rate
 from apical.rewards import Reward
-from apical.weights import Identity
-
-Carry = Callable[[Any, Any, bool], Call]
-"""Returns what puts a signal, shape (n_trials, n_pre), into an input, shape (n_trials, n_post), or
-adds it."""
 
 DELTA = "gain * teach"
 """The signal ``delta``, named as the factor of a rule that is the same."""
@@ -76,30 +69,20 @@ class Settling:
     def __init__(
         self, network: Network, library: Library, weights: Mapping[str, Any], streams: Streams
     ) -> None:
-        self.library, self._weights, self._room = library, weights, Workspace(library)
+        self.library, self._room = library, Workspace(library)
         self._operations = library.operations
-        self._magnitudes = {
-            p.name: network.magnitudes(p)
-            for p in network.projections if isinstance(p.weights, SignsOf)
-        }  # fmt: skip
         self._chance = Chance(library, self._room, streams)
         self._forward = [p for p in forward_order(network) if not isinstance(p, Bias)]
         self._feedback = feedback_order(network)
-        # Biases come first: a product that is added to an array costs no more than one put there.
-        projections = sorted(network.projections, key=lambda p: not isinstance(p.pre, Bias))
-        self._onto = {
-            (population.name, target): [
-                (p.pre, p.carries[target], self._carry(p))
-                for p in projections
-                if p.post is population and target in p.carries
-            ]
-            for population in network.populations
-            for target in ("drive", "teach", "before", "scale", "shift")
-        }
+        self._crossing = Crossing(network, library, weights)
         self.normalisers = {
             p.name: Normaliser(p.name, p.norm, p.size, library, self._room)
             for p in network.populations if isinstance(p, Rate) and p.norm
         }  # fmt: skip
+
+    def look_again(self) -> bool:
+        """See how signals cross the weights that there are; return whether to plan anew."""
+        return self._crossing.look_again()
 
     def forward(self, n_trials: int, *, taught: bool, learns: bool, measured: bool) -> Batch:
         """Plan the activity of every population.
@@ -167,7 +150,7 @@ class Settling:
                 batch.signals[name, "teach"] = heard
             if batch.learns and isinstance(population, Rate) and population.teach_noise:
                 self._blur(batch, population, heard)
-            for pre, carried, carry in self._onto[name, "teach"]:
+            for pre, carried, carry in self._crossing.onto[name, "teach"]:
                 if pre is population:
                     batch.calls.append(carry(self.signal(batch, pre, carried), heard, True))
                     batch.signals.pop((name, DELTA), None)  # it was of a part
@@ -228,43 +211,6 @@ class Settling:
             found = whole
         batch.signals[key] = found
         return found
-
-    def _carry(self, projection: Projection) -> Carry:
-        """Return how signals cross a projection."""
-        source, product = projection.weights, self.library.product
-        if isinstance(source, ReadBackwards):
-            back = self._weights[source.projection.name]
-            if isinstance(source, SignsOf):
-                return self._concordant(back, self._magnitudes[projection.name])
-            return lambda x, total, add: product(x, back, total, add=add, transposed=True)
-        w = self._weights[projection.name]
-        if isinstance(projection.pre, Bias):
-            return lambda x, total, add: self._put(w, total, add)
-        if isinstance(source, Identity) and projection.rule is None and source.weight == 1:
-            return lambda x, total, add: self._put(x, total, add)
-        return lambda x, total, add: product(x, w, total, add=add)
-
-    def _concordant(self, forward: Any, magnitudes: np.ndarray) -> Carry:
-        """Return how signals cross magnitudes with the signs that forward weights have by then."""
-        alike = self.library.array(np.ascontiguousarray(magnitudes.T))
-        signed = self.library.empty(tuple(forward.shape))
-
-        def carry(x: Any, total: Any, add: bool) -> Call:
-            product = self.library.product(x, signed, total, add=add, transposed=True)
-
-            def call() -> None:
-                self._operations["sign"](forward, out=signed)
-                self._operations[ast.Mult](signed, alike, out=signed)
-                product()
-
-            return call
-
-        return carry
-
-    def _put(self, sent: Any, total: Any, add: bool) -> Call:
-        if add:
-            return partial(self._operations[ast.Add], total, sent, out=total)
-        return partial(self._operations[ast.UAdd], sent, out=total)
 
     def _formed(
         self, batch: Batch, place: tuple[str, str], text: str, values: Mapping[str, Any]
@@ -330,7 +276,7 @@ class Settling:
         known = self._chance.normal(batch.calls, name, ELIGIBILITY, shape, 1 / size)
         noise, variance = self._room((name, "explored"), shape), self.library.number(size * size)
         batch.calls.append(partial(self._operations[ast.Mult], known, variance, out=noise))
-        batch.calls.append(self._put(noise, drive, True))
+        batch.calls.append(self._crossing.put(noise, drive, True))
         batch.signals[name, ELIGIBILITY] = known
 
     def _rewarded(self, batch: Batch, reward: Reward) -> Any:
@@ -345,7 +291,7 @@ class Settling:
     def remember(self, batch: Batch, reward: Reward) -> None:
         """Keep the loss of trials without noise for the same trials with noise."""
         before = self._room((reward.name, "before"), (batch.n_trials, 1))
-        self._put(batch.loss, before, False)()
+        self._crossing.put(batch.loss, before, False)()
 
     def _kept(self, batch: Batch, population: Population, y: Any, unreliable: float) -> Any:
         """Plan activities `y` of which some are silent at times, and return where they are."""
@@ -363,26 +309,26 @@ class Settling:
             population = open_ones.pop()
             if population.name not in {fires.name, *found}:
                 found.add(population.name)
-                open_ones += [pre for pre, _, _ in self._onto[population.name, "drive"]]
+                open_ones += [pre for pre, _, _ in self._crossing.onto[population.name, "drive"]]
         return found
 
     def _blur(self, batch: Batch, population: Rate, heard: Any) -> None:
         """Plan noise that every dendrite adds to what it heard."""
         shape, size = tuple(heard.shape), population.teach_noise
         stray = self._chance.normal(batch.calls, population.name, "stray", shape, size)
-        batch.calls.append(self._put(stray, heard, True))
+        batch.calls.append(self._crossing.put(stray, heard, True))
 
     def _sum(self, batch: Batch, population: Population, target: str, empty: float = 0) -> Any:
         """Plan what arrives at an input, from all but the population itself; `empty` if nothing."""
         name, is_empty = population.name, True
         total = self._room((name, target), (batch.n_trials, population.size))
-        for pre, carried, carry in self._onto[name, target]:
+        for pre, carried, carry in self._crossing.onto[name, target]:
             if pre is not population:
                 x = self.signal(batch, pre, carried)
                 batch.calls.append(carry(x, total, not is_empty))
                 is_empty = False
         if is_empty:
-            batch.calls.append(self._put(self.library.number(empty), total, False))
+            batch.calls.append(self._crossing.put(self.library.number(empty), total, False))
         return total
 
 

@@ -10,7 +10,13 @@ import numpy as np
 from brian2.core.names import Nameable
 from brian2.core.tracking import InstanceTrackerSet
 
-from apical.devices.simulator import Block, BlockResult, check_state
+from apical.devices.simulator import (
+    Block,
+    BlockResult,
+    check_state,
+    check_weights,
+    of_projections,
+)
 from apical.network import Network
 from apical.projections import Projection
 
@@ -48,6 +54,7 @@ class BrianSimulator(ABC):
     @state.setter
     def state(self, state: Mapping[str, np.ndarray]) -> None:
         check_state(state, self._shapes)
+        check_weights(self.network, state, lambda name: self._get(f"{name}.w"))
         for name, values in state.items():
             self._set(name, values)
 
@@ -62,7 +69,7 @@ class BrianSimulator(ABC):
 
     def load(self, weights: Mapping[str, np.ndarray]) -> None:
         """Take over weights: projection name -> W, shape (n_pre, n_post)."""
-        self.state = {f"{self.network.projection(name).name}.w": w for name, w in weights.items()}
+        self.state = of_projections(self.network, weights)
 
 
 class Names:

@@ -34,7 +34,8 @@ class RuntimeSimulator(BrianSimulator):
         for name, values in fixed.items():
             variables.view(self._built, name)[:] = values.ravel()
         self._shapes = variables.state_shapes(self._built)
-        self.state = variables.initial_state(self._built)
+        for name, values in variables.initial_state(self._built).items():
+            self._set(name, values)
 
     @property
     def brian(self) -> Mapping[str, Any]:

@@ -59,7 +59,8 @@ class StandaloneSimulator(BrianSimulator):
         }
         self._shapes = variables.state_shapes(self._built)
         self._state: dict[str, np.ndarray] = {}
-        self.state = variables.initial_state(self._built)
+        for name, values in variables.initial_state(self._built).items():
+            self._set(name, values)
         self._propagate()
         self._tables = tables.empty(network, options.capacity, self.dtype)
         self._scratch = Path(tempfile.mkdtemp(prefix="apical-", dir=_fast_folder()))

@@ -1,0 +1,175 @@
+"""What a description says and probably does not mean: nothing of it is an error for certain."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from apical.error_neurons import Teachers
+from apical.expressions import vanishes_where
+from apical.network import Network
+from apical.plausibility.findings import NETWORK, Finding
+from apical.plausibility.pathways import Weights
+from apical.populations import LIF, Neurons, Population, Stimulus
+from apical.projections import Projection, ReadBackwards
+from apical.rates import Bias, Rate
+from apical.relays import Relay
+from apical.rules import LearningRule
+
+SHORTEST = 0.25
+"""Time constant of neurons and synapses [ms] under which seconds were probably meant."""
+SHORTEST_DELAY, SHORTEST_TRIAL = 0.05, 1.0
+"""The same of axons, and of a trial [ms]."""
+
+_IN_TIME = re.compile(r"tau(_(?!.*cv$).*)?|refractory|wait|onset")
+"""Names of parameters that are times."""
+
+
+def description(network: Network, weights: Weights) -> Iterator[Finding]:
+    """Yield what in a description looks as if it were not meant.
+
+    Parameters
+    ----------
+    network
+        What to look at.
+    weights
+        Its initial weights.
+    """
+    for population in network.populations:
+        yield from _joined(network, population)
+        yield from _seconds(population.name, _times(population), SHORTEST)
+        yield from _unwritten(population)
+    for projection in network.projections:
+        yield from _seconds(projection.name, {"delay": projection.delay}, SHORTEST_DELAY)
+        if projection.rule is not None:
+            yield from _seconds(projection.name, _times_of_rule(projection.rule), SHORTEST)
+            yield from _never(network, projection, projection.rule, weights)
+    yield from _seconds(NETWORK, {"trial": network.trial}, SHORTEST_TRIAL)
+
+
+def _doubtful(subject: str, reason: str) -> Finding:
+    return Finding(subject, "description", "doubtful", reason)
+
+
+def _joined(network: Network, population: Population) -> Iterator[Finding]:
+    """Yield whether nobody drives a population, or nobody hears it."""
+    others = [p for p in network.projections if p.pre is not p.post]
+    driven = any(p.post is population and set(p.carries) - {"teach", "before"} for p in others)
+    heard = any(p.pre is population for p in others)
+    heard |= any(isinstance(p, Relay) and p.of is population for p in network.populations)
+    heard |= population is network.output
+    hears = bool(set(population.inputs) - {"teach", "before"}) and not isinstance(
+        population, Stimulus | Bias | Relay
+    )
+    alone = getattr(population, "bias", 0) or getattr(population, "noise_rate", 0)
+    if not heard and not any(population in (p.pre, p.post) for p in others):
+        yield _doubtful(population.name, "no projection joins it to any other population")
+        return
+    if hears and not driven and not alone:
+        told = ", though it is shown what the output should be"
+        reason = "no projection drives it" + told * isinstance(population, Teachers)
+        yield _doubtful(population.name, f"{reason}, so it hears nothing of any stimulus")
+    if not heard:
+        yield _doubtful(
+            population.name, "no projection leaves it, and it is not the output: nobody hears it"
+        )
+
+
+def _times(population: Population) -> Mapping[str, Any]:
+    """Return the parameters of a population that are times [ms], by name."""
+    owners: list[Any] = [population]
+    if isinstance(population, Stimulus):
+        owners.append(population.encoder)
+    found = {f.name: getattr(owner, f.name) for owner in owners for f in fields(owner)}
+    found = {name: value for name, value in found.items() if _IN_TIME.fullmatch(name)}
+    if isinstance(population, Neurons):
+        in_ms = population.model.parameters.items()
+        found |= {name: value for name, (value, unit) in in_ms if unit == "ms"}
+    return found
+
+
+def _times_of_rule(rule: LearningRule) -> Mapping[str, Any]:
+    found = {name: v for name, v in rule.parameters.items() if _IN_TIME.fullmatch(name)}
+    found |= {f"tau of {name}": trace.tau for name, trace in rule.traces.items()}
+    return {"onset": rule.onset, **found}
+
+
+def _seconds(subject: str, times: Mapping[str, Any], shortest: float) -> Iterator[Finding]:
+    """Yield times that are so short that seconds were probably meant."""
+    for name, value in times.items():
+        if isinstance(value, int | float) and 0 < value < shortest:
+            reason = (
+                f"{name}={value:g} is in milliseconds; if {value:g} seconds were meant, write "
+                f"{name}={1000 * value:g}"
+            )
+            yield _doubtful(subject, reason)
+
+
+def _unwritten(population: Population) -> Iterator[Finding]:
+    """Yield the signals that neurons of one's own offer and never change."""
+    if not isinstance(population, Neurons):
+        return
+    model = population.model
+    follow = {*population.inputs.values(), *model.summed}
+    code = "\n".join((model.reset, model.at_trial, model.at_frame, model.at_reset, model.at_step))
+    for signal in population.signals:
+        name = re.escape(signal)
+        defined = re.search(rf"^\s*(d{name}\s*/\s*dt|{name})\s*=", model.equations, re.M)
+        written = re.search(rf"(^|[;\n])\s*{name}\s*([-+*/%]|\*\*|//)?=(?!=)", code)
+        if not (defined or written or signal in follow):
+            reason = (
+                f"it offers {signal!r}, but neither equations nor statements ever change that; "
+                f"write it, for instance at a spike (reset='{signal} += 1')"
+            )
+            yield _doubtful(population.name, reason)
+
+
+def _never(
+    network: Network, projection: Projection, rule: LearningRule, weights: Weights
+) -> Iterator[Finding]:
+    """Yield why a rule can never change a weight, if that is so."""
+    zeros = {name: f"{name} is 0" for name, value in rule.parameters.items() if value == 0}
+    for end, population in (("pre", projection.pre), ("post", projection.post)):
+        if not _is_taught(network, population, weights):
+            why = f"no feedback arrives at {population.name}"
+            zeros |= {f"teach_{end}": why, f"delta_{end}": why}
+        gain = _gain(population)
+        if gain and vanishes_where(gain, ()):
+            why = f"gain of {population.name} is {gain}"
+            zeros |= {f"gain_{end}": why, f"delta_{end}": why}
+    dynamics = rule.dynamics
+    still = vanishes_where(rule.update, zeros)
+    if dynamics is not None:
+        texts = [text for _, text in dynamics.steps]
+        still &= not (dynamics.draws or any(re.search(r"\bw\b", text) for text in texts))
+        none = {name: f"{name} is 0" for name, value in dynamics.parameters.items() if value == 0}
+        if vanishes_where(dynamics.change, none):
+            still, zeros = True, none
+    if still:
+        read = rule.update if dynamics is None else f"{rule.update} {dynamics.change}"
+        causes = [why for name, why in zeros.items() if re.search(rf"\b{name}\b", read)]
+        reason = f"rule {rule.name!r} ({rule.update}) can never change a weight: "
+        yield _doubtful(projection.name, reason + ", ".join(dict.fromkeys(causes)))
+
+
+def _is_taught(network: Network, population: Population, weights: Weights) -> bool:
+    """Say whether a teaching signal can ever reach a population."""
+    if "teach" not in population.inputs:
+        return "teach" in population.signals  # of one's own making
+    return any(
+        isinstance(p.weights, ReadBackwards) or p.rule is not None or weights(p).any()
+        for p in network.projections
+        if p.post is population and "teach" in p.carries
+    )
+
+
+def _gain(population: Population) -> str:
+    """Return the text of a neuron's gain; nothing where it has none."""
+    if isinstance(population, Rate):
+        return "1" if population.gain == "one" else population.curve.slope
+    if isinstance(population, LIF):
+        return population.gain
+    if not isinstance(population, Neurons):
+        return ""
+    found = re.search(r"^\s*gain\s*=\s*(.+?)\s*:", population.model.equations, re.M)
+    return found[1] if found else ""
