@@ -55,7 +55,7 @@ def network(
     rise: float = 0.05 / 13, inhibition: float = 17.0, tau_m: float = 100.0,
 ) -> Network:  # fmt: skip
     """Describe excitatory neurons that learn, each with one neuron that inhibits all others."""
-    net = Network(seed=seed, trial=trial)
+    net = Network(seed=seed, trial=trial, output="excitatory")
     x = net.add(Stimulus("stimulus", n_inputs, Poisson(rate), tau_x=20.0))
     e = net.add(ConductanceLIF("excitatory", neurons, tau_m=tau_m, rise=rise, fades=fades))
     i = net.add(

@@ -167,18 +167,21 @@ def test_loaded_weights_act_in_programs_as_in_process(name: str, dense: bool) ->
     net, rng = SPIKING[name](), np.random.default_rng(3)
     n = net.stimulus.n_values
     block = Block(rng.random((2, n)), np.array([0, 1]), np.ones(()))
-    slow = simulate(net, "runtime", dtype="float64")
-    fast = simulate(net, "cpp_standalone", dtype="float64", dense=dense, capacity=2)
-    start = slow.state, fast.state
-    for k, p in enumerate(own(net)):
-        slow.state, fast.state = start
-        weights = drawn(net, p, rng)
-        found = []
-        for simulator in (slow, fast):
-            put(simulator, ("load", "state")[k % 2], p.name, weights)
-            found.append(learned(simulator, block))
-        for key in found[0]:
-            assert np.allclose(found[0][key], found[1][key], atol=1e-12), (p.name, key)
+    weights = {p.name: drawn(net, p, rng) for p in own(net)}
+
+    def found(device: str, **options: Any) -> dict[str, dict[str, np.ndarray]]:
+        simulator = simulate(net, device, dtype="float64", **options)
+        start, all_of_them = simulator.state, {}
+        for k, (name, w) in enumerate(weights.items()):
+            simulator.state = start
+            put(simulator, ("load", "state")[k % 2], name, w)
+            all_of_them[name] = learned(simulator, block)
+        return all_of_them
+
+    slow, fast = found("runtime"), found("cpp_standalone", dense=dense, capacity=2)
+    for name in weights:
+        for key in slow[name]:
+            assert np.allclose(slow[name][key], fast[name][key], atol=1e-12), (name, key)
 
 
 # ---- what cannot be had --------------------------------------------------------------------------
