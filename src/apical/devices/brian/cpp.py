@@ -9,7 +9,7 @@ from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
 from apical.devices.brian import build
 from apical.devices.brian.compiling import call_apart, compile_project, compiler, complaint
-from apical.devices.brian.dense import DenseDevice
+from apical.devices.brian.dense import DenseDevice, PlainDevice
 from apical.devices.brian.standalone import StandaloneSimulator
 from apical.errors import DeviceError
 from apical.network import Network
@@ -47,7 +47,7 @@ class CppSimulator(StandaloneSimulator):
             )
 
     def _new_device(self) -> Any:
-        return DenseDevice() if self.options.dense else CPPStandaloneDevice()
+        return DenseDevice() if self.options.dense else PlainDevice()
 
     def _make(self, project: Path) -> tuple[Path, bool]:
         return compile_project(project, self.jobs)

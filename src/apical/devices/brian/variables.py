@@ -3,10 +3,11 @@
 from typing import Any
 
 import numpy as np
+from brian2.core.variables import ArrayVariable
 
 from apical import seeds
 from apical.devices.brian import graded, plastic, relaying
-from apical.devices.brian.build import Built
+from apical.devices.brian.build import COUNTING, Built
 from apical.encoding import LogNormal
 from apical.relays import Relay
 
@@ -71,10 +72,27 @@ def fixed(built: Built) -> dict[str, np.ndarray]:
     return found
 
 
-def view(built: Built, name: str) -> Any:
-    """Return the Brian2 view, without units, of ``<object>.<variable>``."""
-    owner, _, variable = name.partition(".")
-    return getattr(built.objects[owner], f"{variable}_")
+def settable(built: Built) -> dict[str, np.ndarray]:
+    """Return what models leave to be set and is no state: ``<object>.<variable>`` -> zeros."""
+    found = dict[str, np.ndarray]()
+    for population in built.network.populations:
+        group = built.objects[population.name]
+        for name, equation in group.equations.items():
+            held = {"constant", "shared"} & {*equation.flags} and "linked" not in equation.flags
+            if equation.type == "parameter" and held and name != COUNTING:
+                found[f"{population.name}.{name}"] = np.zeros(group.variables[name].size)
+    return found
+
+
+def beginning(built: Built) -> dict[str, Any]:
+    """Return all that the first block begins with: ``<object>.<variable>`` -> values."""
+    return settable(built) | built.constants | fixed(built) | initial_state(built)
+
+
+def variable(built: Built, name: str) -> ArrayVariable:
+    """Return the Brian2 variable ``<object>.<variable>``."""
+    owner, _, own_name = name.partition(".")
+    return built.objects[owner].variables[own_name]
 
 
 def shift_spike_times(state: dict[str, np.ndarray], seconds: float) -> None:
