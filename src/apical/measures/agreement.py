@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from apical.errors import DataError
-from apical.extras import library
+from apical.extras import library, undisturbed
 from apical.measures.recordings import Recording
 from apical.measures.representation import (
     cka,
@@ -132,7 +132,8 @@ def _of_firing(records: Records, name: str, part: Recording) -> list[Agreement]:
 def _distance(
     name: str, part: Recording, measure: str, ours: Statistic | None, theirs: Statistic
 ) -> Agreement:
-    from scipy.stats import ks_2samp
+    with undisturbed():
+        from scipy.stats import ks_2samp
 
     n = (0 if ours is None else len(ours.defined), len(theirs.defined))
     value, p, why = np.nan, np.nan, ""
@@ -229,7 +230,8 @@ def _rsa(
 
 def _ranks(vector: np.ndarray) -> np.ndarray:
     """Return ranks with mean 0 and variance 1: their mean product is Spearman's correlation."""
-    from scipy.stats import rankdata
+    with undisturbed():
+        from scipy.stats import rankdata
 
     ranks = rankdata(vector)
     return (ranks - ranks.mean()) / (ranks.std() or 1)

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from apical.errors import DataError
+from apical.extras import undisturbed
+
+with undisturbed():
+    from scipy import stats
 
 
 @dataclass(frozen=True)

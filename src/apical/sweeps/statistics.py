@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
 
 from apical.errors import DesignError
-from apical.extras import library
+from apical.extras import library, undisturbed
 from apical.sweeps.design import Level
+
+with undisturbed():
+    from scipy import special, stats
 
 CONFIDENCE = 0.95
 RESAMPLES = 9999

@@ -6,6 +6,8 @@ import sys
 import threading
 import warnings
 
+from apical.extras import undisturbed
+
 
 def _import_brian2() -> None:
     """Import Brian2, and keep from this process what it would change here.
@@ -38,4 +40,5 @@ def _import_brian2() -> None:
 
 
 if "brian2" not in sys.modules:
-    _import_brian2()
+    with undisturbed():
+        _import_brian2()

@@ -101,10 +101,10 @@ def _check(newcomers: Collection[Any], residents: Collection[Any], *, compiled: 
 def _change_clock(item: Any, clock: b2.Clock) -> None:
     """Let an object follow a clock of the simulator's instead of one that the user goes on with."""
     before, item._clock = item.clock, clock
-    variables = getattr(item, "variables", None)
-    for name, variable in () if variables is None else list(variables.items()):
+    own: Any = getattr(item, "variables", {})
+    for name, variable in list(own.items()):
         if getattr(variable, "owner", None) is not None and variable.owner.id == before.id:
-            variables._variables[name] = clock.variables[variable.name]
+            own._variables[name] = clock.variables[variable.name]
 
 
 def _move(variable: ArrayVariable, device: Any, owner: str, *, compiled: bool) -> None:

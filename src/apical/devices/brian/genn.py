@@ -15,7 +15,7 @@ from typing import Any
 import brian2 as b2
 import numpy as np
 
-from apical.devices.brian import build, genn_compiling, variables
+from apical.devices.brian import build, genn_compiling
 from apical.devices.brian.base import precision
 from apical.devices.brian.compiling import call_apart, complaint
 from apical.devices.brian.standalone import StandaloneSimulator, leave_clocks, write_over

@@ -33,7 +33,7 @@ class Holding:
         """Return the values of an array, themselves and not a copy where they are held."""
         held = self.held.get(var)
         if held is None:
-            return super().get_value(var, access_data)  # type: ignore[misc,no-any-return]
+            return super().get_value(var, access_data)  # type: ignore[misc]
         return held() if callable(held) else held
 
 
@@ -113,6 +113,8 @@ class _Live:
     add_to_magic_network = False  # run() in a user's script is for the user's objects
     _home: Home | None = None
     name: str
+    equations: Any
+    variables: Any
 
     def state(self, name: str, use_units: bool = True, level: int = 0) -> Any:
         """Return a variable of the group."""
@@ -122,7 +124,7 @@ class _Live:
         return LiveView(self._home, view, self)
 
     def __setattr__(self, key: str, value: Any, level: int = 0) -> None:
-        variable = None if self._home is None else self.variables.get(key.removesuffix("_"))  # type: ignore[attr-defined]
+        variable = None if self._home is None else self.variables.get(key.removesuffix("_"))
         if self._home is None or not isinstance(variable, ArrayVariable | Subexpression):
             super().__setattr__(key, value, *([level + 1] if level else []))
             return

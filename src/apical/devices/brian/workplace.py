@@ -1,4 +1,4 @@
-"""Where a simulator works with Brian2, so that whoever else uses Brian2 in this process sees none of it.
+"""Where a simulator works with Brian2, so that nobody else in this process sees any of it.
 
 Brian2 keeps the active device, the names and instances of all objects, its preferences, what it has
 logged and NumPy's random numbers in the process. A simulator has its own of each, which are in
@@ -58,13 +58,14 @@ def preferences(wanted: Mapping[str, Any]) -> Iterator[None]:
 @contextmanager
 def random_numbers() -> Iterator[None]:
     """Let NumPy's global generator be seeded and drawn from, and put back the one there was."""
-    generator, state = np.random.get_bit_generator(), np.random.get_state(legacy=False)
-    np.random.set_bit_generator(np.random.MT19937())
+    numbers: Any = np.random  # Brian2 draws from the global generator, and seeds it
+    generator, state = numbers.get_bit_generator(), numbers.get_state(legacy=False)
+    numbers.set_bit_generator(np.random.MT19937())
     try:
         yield
     finally:
-        np.random.set_bit_generator(generator)
-        np.random.set_state(state)
+        numbers.set_bit_generator(generator)
+        numbers.set_state(state)
 
 
 def active(device: Any) -> AbstractContextManager[None]:
