@@ -1,5 +1,6 @@
 """The `apical` command."""
 
+import atexit
 import importlib
 import signal
 import sys
@@ -31,8 +32,12 @@ def main() -> None:
 
 def run_model(path: str) -> None:
     """Run a model script with the arguments of the command line, as ``apical run PATH`` does."""
+    before = sys.argv[:]
     sys.argv[:1] = ["apical", "run", path]
-    main()
+    try:
+        main()
+    finally:
+        sys.argv[:] = before
 
 
 def _exit_with(command: click.Command) -> None:
@@ -44,8 +49,14 @@ def _exit_with(command: click.Command) -> None:
         sys.exit(2)
     except (click.exceptions.Abort, KeyboardInterrupt):
         sys.exit(130)
-    finally:  # from here on one more Ctrl-C would only turn the exit code into a death by signal
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    finally:  # when the interpreter ends; whoever called this may well go on
+        atexit.unregister(_deaf)
+        atexit.register(_deaf)
+
+
+def _deaf() -> None:
+    """Ignore Ctrl-C, which would only turn the exit code into a death by signal."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 ELSEWHERE = {

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from apical.errors import DataError
+from apical.extras import quietly_import
 from apical.idx import read_idx
 from apical.sources import DIGITS, PUBLISHED, idx_files, single_file
 from apical.sources import Source as Source
@@ -337,6 +338,7 @@ def load(name: str | Path, data_dir: str | Path | None = None) -> Dataset:
 
 def _load_digits() -> Dataset:
     # Imported here: scikit-learn takes longer to import than every other data set to load.
+    quietly_import("sklearn.model_selection")
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 

@@ -1,10 +1,39 @@
-"""Libraries that are not installed with this package, loaded where they are asked for."""
+"""Libraries loaded so that nobody notices, and those that are not installed with this package."""
 
 import importlib
+import os
+import random
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from apical.errors import DataError
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Import libraries without what some do to a process when they are imported.
+
+    They switch warnings on or off, of all others too, set environment variables, and draw from the
+    random numbers of whoever imports them.
+    """
+    numbers, environment = random.getstate(), dict(os.environ)
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        random.setstate(numbers)
+        for name in set(os.environ) - set(environment):
+            del os.environ[name]
+        os.environ.update(environment)
+
+
+def quietly_import(*modules: str) -> None:
+    """Import modules, so that to import them again changes nothing."""
+    with undisturbed():
+        for module in modules:
+            importlib.import_module(module)
 
 
 def library(module: str, extra: str) -> Any:
@@ -23,7 +52,7 @@ def library(module: str, extra: str) -> Any:
         If the library, or one that it needs, is not installed.
     """
     try:
-        with warnings.catch_warnings():  # some libraries switch warnings on, of all others too
+        with undisturbed():
             return importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = error.name or module

@@ -3,12 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import xlogy
 
 from apical.devices.simulator import Block, Simulator, left_as_it_was
 from apical.errors import DataError, WiringError
+from apical.extras import undisturbed
 from apical.network import Network
 from apical.rates import Rate
+
+with undisturbed():
+    from scipy.special import xlogy
 
 CROSS_ENTROPY = ("logistic", "softmax")
 """Read-outs whose slope cancels that of the cross-entropy."""

@@ -8,10 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
-from scipy.special import expit, xlogy
 
 from apical.errors import DataError
+from apical.extras import undisturbed
+
+with undisturbed():
+    from scipy import optimize
+    from scipy.special import expit, xlogy
 
 Function = Callable[[np.ndarray], np.ndarray]
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from importlib.metadata import distribution
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress
-
 from apical.errors import DataError
+from apical.extras import undisturbed
 from apical.folders import cache_folder
 
-with warnings.catch_warnings():  # in notebooks tqdm warns, of progress bars that are not used
-    warnings.simplefilter("ignore")
+with undisturbed():
+    warnings.simplefilter("ignore")  # in notebooks tqdm warns, of progress bars that are not used
     import pooch
+    from rich.console import Console
+    from rich.progress import Progress
 
 STEMS = (
     "train-images-idx3-ubyte",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from apical.errors import DataError
-from apical.extras import library
+from apical.extras import library, undisturbed
 from apical.measures.kernels import cka, cka_debiased
 from apical.measures.recordings import Recording
 from apical.measures.representation import (
@@ -145,7 +145,8 @@ def _of_firing(records: Records, name: str, part: Recording) -> list[Agreement]:
 def _distance(
     name: str, part: Recording, measure: str, ours: Statistic | None, theirs: Statistic
 ) -> Agreement:
-    from scipy.stats import ks_2samp
+    with undisturbed():
+        from scipy.stats import ks_2samp
 
     n = (0 if ours is None else len(ours.defined), len(theirs.defined))
     value, p, why = np.nan, np.nan, ""

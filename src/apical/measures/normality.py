@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from apical.errors import DataError
+from apical.extras import undisturbed
 from apical.rounding import is_flat
+
+with undisturbed():
+    from scipy import stats
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 
+from apical.extras import quietly_import
 from apical.measures.representation import class_means, responses
 from apical.measures.statistic import Statistic
 from apical.records import Records
@@ -58,6 +59,7 @@ def _told(
     patterns: np.ndarray, labels: np.ndarray, samples: np.ndarray, seed: int
 ) -> tuple[np.ndarray, int, str]:
     """Return the class told of each trial, the number of parts, and what is not as it should be."""
+    quietly_import("sklearn.model_selection")
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
@@ -154,6 +156,7 @@ def _selectivity(means: np.ndarray, size: float) -> Statistic:
 
 
 def _anova(patterns: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    quietly_import("sklearn.model_selection")
     from sklearn.feature_selection import f_classif
 
     if not patterns.shape[1]:
@@ -166,6 +169,7 @@ def _anova(patterns: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _information(values: np.ndarray, labels: np.ndarray, discrete: bool) -> np.ndarray:
+    quietly_import("sklearn.model_selection")
     from sklearn.feature_selection import mutual_info_classif
 
     found = mutual_info_classif(values, labels, discrete_features=discrete, random_state=0)

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
+from apical.extras import undisturbed
 from apical.plotting.checks import checked, refuse, with_gaps
 from apical.plotting.lines import panels
 from apical.plotting.style import color, new_axes, styled
@@ -119,7 +120,8 @@ def recording_comparison(
     names
         What the two are called.
     """
-    from scipy.stats import ks_2samp
+    with undisturbed():
+        from scipy.stats import ks_2samp
 
     if not model or set(model) != set(recording):
         refuse("recording", f"what model has {list(model)}", f"{list(recording)}", "give the same")

@@ -5,11 +5,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
-from scipy import stats
 
+from apical.extras import undisturbed
 from apical.measures.normality import normal_fit
 from apical.plotting.checks import checked, refuse
 from apical.plotting.style import GREY, NotebookFigure, color, styled
+
+with undisturbed():
+    from scipy import stats
 
 MOST = 400
 """Quantiles that a QQ plot shows."""

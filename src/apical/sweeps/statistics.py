@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
 
 from apical.errors import DesignError
-from apical.extras import library
+from apical.extras import library, undisturbed
 from apical.rounding import ROUNDING, is_flat, is_nothing, size_of
 from apical.sweeps.design import Level
+
+with undisturbed():
+    from scipy import special, stats
 
 CONFIDENCE = 0.95
 RESAMPLES = 9999

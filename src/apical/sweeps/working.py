@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import scipy.linalg  # noqa: F401  # loads the BLAS whose threads are limited below
-from threadpoolctl import threadpool_limits
 
 from apical.configuration import Experiment, check_settings
 from apical.errors import InUseError
 from apical.experiments import Stopped, resume, run
+from apical.extras import undisturbed
 from apical.runs import CONFIG
+
+with undisturbed():
+    from threadpoolctl import threadpool_limits
 
 _one_at_a_time = threading.Lock()  # Brian2 keeps what it describes in the process
 

@@ -4,24 +4,41 @@ import logging
 import signal
 import sys
 import threading
+import warnings
 
-# At import Brian2 puts in a hook that asks to report every uncaught error as a bug of Brian2, a
-# handler that lets Ctrl-C cut a run short without a word, and a log file of everything it does,
-# which prints tracebacks by the thousand once the disk is full. All three are taken out.
-_hook, _handler = sys.excepthook, signal.getsignal(signal.SIGINT)
-_loud = logging.raiseExceptions
-_set = signal.signal
-if threading.current_thread() is not threading.main_thread():
-    signal.signal = lambda signum, handler: None  # type: ignore # only the main thread may set one
-logging.raiseExceptions = False
-import brian2  # noqa: E402, F401
-from brian2.utils.logger import BrianLogger  # noqa: E402
+from apical.extras import undisturbed
 
-logging.raiseExceptions, signal.signal = _loud, _set
-sys.excepthook = _hook
-if threading.current_thread() is threading.main_thread():
-    signal.signal(signal.SIGINT, _handler)
-if BrianLogger.file_handler is not None:
-    logging.getLogger("brian2").removeHandler(BrianLogger.file_handler)
-# Brian2 warns of objects that were never run; a simulator may well be made and not run.
-BrianLogger.suppress_name("unused_brian_object")
+
+def _import_brian2() -> None:
+    """Import Brian2, and keep from this process what it would change here.
+
+    At import Brian2 puts in a hook that asks to report every uncaught error as a bug of Brian2, a
+    handler that lets Ctrl-C cut a run short without a word, a way of its own to show warnings, and
+    a log file of everything it does. Whoever imported it before has them, and keeps them.
+    """
+    main_thread = threading.current_thread() is threading.main_thread()
+    hook, handler, set_handler = sys.excepthook, signal.getsignal(signal.SIGINT), signal.signal
+    loud, showwarning = logging.raiseExceptions, warnings.showwarning
+    warned = logging.getLogger("py.warnings")
+    handlers = warned.handlers[:]
+    if not main_thread:  # only the main thread may set one
+        signal.signal = lambda signum, handler: None  # type: ignore
+    logging.raiseExceptions = False
+    try:
+        import brian2  # noqa: F401
+        from brian2.utils.logger import BrianLogger
+
+        if BrianLogger.file_handler is not None:
+            logging.getLogger("brian2").removeHandler(BrianLogger.file_handler)
+    finally:
+        logging.raiseExceptions, signal.signal = loud, set_handler
+        sys.excepthook, warned.handlers[:] = hook, handlers
+        if warnings.showwarning is not showwarning:
+            logging.captureWarnings(False)
+        if main_thread:
+            signal.signal(signal.SIGINT, handler)
+
+
+if "brian2" not in sys.modules:
+    with undisturbed():
+        _import_brian2()

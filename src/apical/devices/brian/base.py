@@ -1,50 +1,185 @@
-"""What every Brian2 simulator shares: its network, its options, its weights."""
+"""What every Brian2 simulator shares: its place, its objects, its weights, what monitors hold."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from types import MappingProxyType
 from typing import Any
 
-import brian2 as b2
 import numpy as np
-from brian2.core.names import Nameable
-from brian2.core.tracking import InstanceTrackerSet
+import pandas as pd
+from brian2.core.variables import ArrayVariable
 
+from apical.devices.brian import build, live, plastic, variables
+from apical.devices.brian.adoption import adopt, arrays
+from apical.devices.brian.monitors import KINDS, Diary
+from apical.devices.brian.workplace import Workplace, preferences
 from apical.devices.simulator import (
     Block,
     BlockResult,
+    check_block,
     check_state,
     check_weights,
     of_projections,
 )
+from apical.errors import DeviceError
 from apical.network import Network
 from apical.projections import Projection
 
 
 class BrianSimulator(ABC):
-    """A network that Brian2 runs, block after block."""
+    """A network that Brian2 runs, block after block.
+
+    Whatever it does, Brian2 and NumPy's random numbers are left as they were.
+    """
 
     network: Network
+    options: build.Options
     compile_seconds: float = 0.0
     batch: int = 1
+    _compiled: bool
+    _built: build.Built
     _shapes: Mapping[str, tuple[int, ...]]
+    _variables: dict[str, ArrayVariable]
+
+    def _settle(self, device: Any, clock: Any = None) -> None:
+        """Make the Brian2 objects, on a device that nobody else uses.
+
+        Parameters
+        ----------
+        device
+            The device.
+        clock
+            Gives the clock of time steps; None for one of our own.
+        """
+        draws = any(map(plastic.draws, self.network.projections))
+        # of random numbers Brian2 warns that their order matters; here it is that of synapses
+        quiet = ["brian2.codegen.generators.base"] * draws
+        self._device = device
+        self._place = Workplace(device, self._settings, [*quiet, *self._QUIET])
+        with self._place():
+            step = clock() if clock else None
+            self._built = build.Builder(self.network, self.options, step).build()
+            self._place.network_id = self._built.brian_network.id
+        self._shapes = variables.state_shapes(self._built)
+        start = variables.beginning(self._built)
+        self._variables = {name: variables.variable(self._built, name) for name in start}
+        for name, values in start.items():
+            self._begin(name, values)
+        self._propagate()
+        self._time_steps = live.time_steps(self._built.brian_network)
+        made = {f"{k}.{e.name}" for k, p in self._built.propagators.items() for e in p.entries}
+        inputs = {v for name, v in self._variables.items() if name not in made}
+        home = live.Home(self._place, inputs, self._is_built)
+        live.settle(self._built.objects, home)
+        self._home, self._diary = home, Diary(self.network.trial)
+
+    _QUIET: tuple[str, ...] = ()
+    """Loggers that tell more than anybody wants to know."""
+
+    @abstractmethod
+    def _settings(self) -> AbstractContextManager[None]:
+        """Return the settings of Brian2 under which objects and code are made."""
+
+    @abstractmethod
+    def _begin(self, name: str, values: np.ndarray) -> None:
+        """Give a variable the values that it begins with."""
+
+    @abstractmethod
+    def _record(self, monitor: Any) -> Any:
+        """Return what is to be known of a monitor."""
+
+    def _is_built(self) -> bool:
+        """Say whether a program was made, which no object can be added to."""
+        return False
 
     @property
-    @abstractmethod
     def brian(self) -> Mapping[str, Any]:
-        """The live Brian2 objects, by the names of populations and projections."""
+        """The live Brian2 objects, by the names of populations and projections.
 
-    @abstractmethod
+        Variables and constants can be read and set, on every device, and act from the next block
+        on. What a device cannot take over raises a `DeviceError`.
+        """
+        return MappingProxyType(self._built.objects)
+
     def add(self, *brian_objects: Any) -> None:
-        """Add Brian2 objects of one's own, for instance a StateMonitor, before the first run."""
+        """Add Brian2 objects of one's own, for instance a StateMonitor, before the first run.
 
-    @abstractmethod
+        Times of monitors run on over all blocks; what they hold grows until `forget` drops it.
+
+        Raises
+        ------
+        DeviceError
+            If a program was compiled already, or cannot do what the objects do.
+        """
+        if self._is_built():
+            names = ", ".join(repr(item.name) for item in brian_objects)
+            raise DeviceError(
+                f"{names} cannot be added: make Brian2 objects after simulate() and before the "
+                "first run.",
+            )
+        with self._place():
+            members = adopt(
+                brian_objects, self._device, self._built.brian_network, compiled=self._compiled
+            )
+        for item in members:
+            if isinstance(item, KINDS):
+                self._diary.records.append(self._record(item))
+            else:
+                own = {f"{item.name}.{v.name}": v for v in arrays(item) if not v.read_only}
+                self._variables |= own
+                self._home.inputs.update(own.values())
+        self._time_steps = live.time_steps(self._built.brian_network)
+
+    def moments(self, monitor: Any) -> pd.DataFrame:
+        """Return when the samples of a monitor were taken, and in which trial.
+
+        Parameters
+        ----------
+        monitor
+            A monitor that was added.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each sample, in the order of ``monitor.t``: ``time`` from the beginning of
+            the first trial that this simulator showed [ms]; ``trial`` and ``block``, counted from
+            there; ``epoch`` and ``phase`` of the block (`Block`).
+
+        Raises
+        ------
+        DeviceError
+            If the monitor was not added.
+        """
+        return self._diary.moments(monitor)
+
+    def forget(self, monitor: Any) -> None:
+        """Drop what a monitor holds; its time runs on.
+
+        Raises
+        ------
+        DeviceError
+            If the monitor was not added.
+        """
+        self._diary.of(monitor).forget()
+
     def _get(self, name: str) -> np.ndarray:
         """Return a copy of one variable of the state."""
+        return np.array(self._variables[name].get_value()).reshape(self._shapes[name])
 
-    @abstractmethod
     def _set(self, name: str, values: np.ndarray) -> None:
-        """Take over one variable of the state, of the right shape."""
+        """Take over one variable, of the right size."""
+        self._variables[name].get_value()[:] = np.asarray(values).ravel()
+
+    def _propagate(self) -> None:
+        """Work out how neurons go through a time step, from what their constants are now."""
+        for population, propagators in self._built.propagators.items():
+            constants = {
+                name: self._variables[f"{population}.{name}"].get_value()
+                for name in propagators.numbers
+            }
+            for name, values in propagators.values(constants, self.options.dt).items():
+                self._set(f"{population}.{name}", values)
 
     @property
     def state(self) -> dict[str, np.ndarray]:
@@ -58,9 +193,40 @@ class BrianSimulator(ABC):
         for name, values in state.items():
             self._set(name, values)
 
-    @abstractmethod
     def run(self, block: Block) -> BlockResult:
-        """Present a block of trials, from the present state on."""
+        """Present a block of trials, from the present state on.
+
+        A block longer than the capacity is run in parts; nothing else depends on it.
+
+        Raises
+        ------
+        DeviceError
+            If a Brian2 object was changed in a way that the device cannot take over.
+        """
+        check_block(self.network, block)
+        self._check_unchanged()
+        self._propagate()
+        parts, results = block.parts(self.options.capacity), []
+        for part in parts:
+            results.append(self._run(part))
+            self._diary.shown(part)
+        self._diary.blocks += 1
+        return joined(results, self.network.trial, parts)
+
+    @abstractmethod
+    def _run(self, block: Block) -> BlockResult:
+        """Present a part of a block."""
+
+    def _check_unchanged(self) -> None:
+        """Raise if something was changed that would not act, or not as one thinks."""
+        for owner, what in live.changes(
+            self._time_steps, live.time_steps(self._built.brian_network)
+        ):
+            raise DeviceError(
+                f"{owner!r} was given {what} after it was made, which a simulator cannot take "
+                "over; change the description of the network, or dt of simulate().",
+                object=owner,
+            )
 
     def weights(self, projection: Projection | str) -> np.ndarray:
         """Return W of a projection, shape (n_pre, n_post) [dimensionless]."""
@@ -72,46 +238,9 @@ class BrianSimulator(ABC):
         self.state = of_projections(self.network, weights)
 
 
-class Names:
-    """Names of Brian2 objects of one simulator, as if no other existed in this process.
-
-    Brian2 numbers the names it makes up through all living objects. The same network would then
-    give another program whenever another simulator is alive, and be compiled again.
-    """
-
-    def __init__(self) -> None:
-        self._own = InstanceTrackerSet()
-        self._all = InstanceTrackerSet()
-
-    def __enter__(self) -> None:
-        known = Nameable.__instancefollower__.instance_sets
-        self._all, known[Nameable] = known[Nameable], self._own
-
-    def __exit__(self, *exception: object) -> None:
-        Nameable.__instancefollower__.instance_sets[Nameable] = self._all
-
-
-@contextmanager
-def preferences(wanted: Mapping[str, Any]) -> Iterator[None]:
-    """Set preferences of Brian2, by name, and put back what they were."""
-    before = {name: b2.prefs[name] for name in wanted}
-    try:
-        for name, value in wanted.items():
-            b2.prefs[name] = value
-        yield
-    finally:
-        for name, value in before.items():
-            b2.prefs[name] = value
-
-
 def precision(dtype: np.dtype) -> AbstractContextManager[None]:
     """Make Brian2 use a floating-point type while objects and code are made."""
     return preferences({"core.default_float_dtype": dtype.type})
-
-
-def code_generation(target: str) -> AbstractContextManager[None]:
-    """Make Brian2 generate code of one kind, ``"numpy"`` or ``"cython"``."""
-    return preferences({"codegen.target": target})
 
 
 def joined(results: Sequence[BlockResult], trial: float, parts: Sequence[Block]) -> BlockResult:

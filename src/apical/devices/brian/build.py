@@ -1,6 +1,7 @@
 """From a description to Brian2 objects, the same for every Brian2 device."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +9,16 @@ import brian2 as b2
 import numpy as np
 
 from apical import times, traces
-from apical.devices.brian import delaying, dense, graded, normalising, plastic, relaying, starting
+from apical.devices.brian import (
+    delaying,
+    dense,
+    graded,
+    live,
+    normalising,
+    plastic,
+    relaying,
+    starting,
+)
 from apical.devices.brian.integration import TIME_STEP, WithTimeStep
 from apical.devices.brian.propagators import UNITS, Propagators, solved
 from apical.devices.brian.tables import empty, timed_arrays
@@ -157,7 +167,7 @@ class Builder:
         ]
         reset = [model.reset] + [f"count += {self._after(self.network.settle)}"] * counted
         reset += axons.at_spike
-        group = b2.NeuronGroup(
+        group = live.NeuronGroup(
             population.size,
             "\n".join(lines),
             threshold=model.threshold or None,
@@ -283,12 +293,9 @@ class Builder:
         parameters, sums = plastic.parameters(projection, self.options.dt), graded.sums(projection)
         variables = ["w : 1", *(f"{name} : 1" for name in plastic.state(projection))]
         variables += plastic.of_synapse(projection) + ["sent : 1"] * (projection.release < 1)
-        if plastic.draws(projection):
-            # of random numbers Brian2 warns that their order matters; here it is that of synapses
-            b2.BrianLogger.suppress_hierarchy("brian2.codegen.generators.base")
         if not self.options.dense:
             variables += [f"{s}_post = w*{x}_pre : 1 (summed)" for s, (_, x) in sums.items()]
-        synapses = b2.Synapses(
+        synapses = live.Synapses(
             self.built.objects[projection.pre.name],
             self.built.objects[projection.post.name],
             "\n".join(variables + [f"{name} : 1 (shared, constant)" for name in parameters]),
@@ -420,12 +427,18 @@ def counted(monitor: b2.StateMonitor) -> str:
     return str(monitor.record_variables[0])
 
 
-def only_closing(built: Built) -> None:
-    """Let only the closing objects act from now on."""
-    for item in built.brian_network.sorted_objects:
-        item.active = False
-    for item in built.closing:  # afterwards, since what others contain is put to rest with them
-        item.active = True
+@contextmanager
+def only_closing(built: Built) -> Iterator[None]:
+    """Let only the closing objects act, of those that are active."""
+    items = built.brian_network.sorted_objects
+    before = [item.active for item in items]
+    try:
+        for item, was in zip(items, before, strict=True):
+            item._active = was and any(item is one for one in built.closing)
+        yield
+    finally:  # one by one: what is set of an object Brian2 sets of all that it contains
+        for item, was in zip(items, before, strict=True):
+            item._active = was
 
 
 def closing_time(built: Built, dt: float) -> b2.Quantity:
@@ -436,9 +449,3 @@ def closing_time(built: Built, dt: float) -> b2.Quantity:
     """
     steps = 1 + int(2e-4 * built.network.trial / dt)
     return steps * dt * b2.ms
-
-
-def all_active(built: Built) -> None:
-    """Let every object act again."""
-    for item in built.brian_network.sorted_objects:
-        item.active = True

@@ -11,7 +11,7 @@ from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 from apical import seeds
 from apical.devices.brian import build, chance
 from apical.devices.brian.compiling import call_apart, compile_project, compiler, complaint
-from apical.devices.brian.dense import DenseDevice
+from apical.devices.brian.dense import DenseDevice, PlainDevice
 from apical.devices.brian.standalone import StandaloneSimulator
 from apical.devices.simulator import Block
 from apical.errors import DeviceError
@@ -40,16 +40,17 @@ class CppSimulator(StandaloneSimulator):
             longest = int(LONGEST // network.trial)
             options = replace(options, capacity=min(options.capacity, longest))
         super().__init__(network, options, dtype, profile, jobs)
-        self._seedings = chance.add_to(self._built)
-        self._place: b2.NeuronGroup | None = None
+        with self._place():
+            self._seedings = chance.add_to(self._built)
+        self._first: b2.NeuronGroup | None = None
 
     def _describe_runs(self) -> None:
         super()._describe_runs()
-        self._place = chance.program(self._device, self._seedings)
+        self._first = chance.program(self._device, self._seedings)
 
     def _seed(self, block: Block) -> Mapping[str, int]:
         seed = {"control.seed": seeds.simulator_seed(self.network.seed, block.index)}
-        return seed | ({"place.first": int(block.first)} if self._place else {})
+        return seed | ({"place.first": int(block.first)} if self._first else {})
 
     def _require(self) -> None:
         compiler()
@@ -60,7 +61,7 @@ class CppSimulator(StandaloneSimulator):
             )
 
     def _new_device(self) -> Any:
-        return DenseDevice() if self.options.dense else CPPStandaloneDevice()
+        return DenseDevice() if self.options.dense else PlainDevice()
 
     def _make(self, project: Path) -> tuple[Path, bool]:
         return compile_project(project, self.jobs)

@@ -41,6 +41,8 @@ class CudaSimulator(StandaloneSimulator):
         "random_number_buffer.set_seed((unsigned long long)_array_control_seed[0]);",
     )  # fmt: skip
 
+    _QUIET, _ORDERED = ("brian2cuda",), False
+
     def __init__(
         self, network: Network, options: build.Options, dtype: str, profile: bool, jobs: int,
         target: Target,

@@ -13,18 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import brian2 as b2
 import brian2cuda
 import brian2cuda.codeobject as codeobjects
 from brian2.utils.filetools import copy_directory
 from brian2cuda.cuda_generator import CUDACodeGenerator
 from brian2cuda.device import CUDAStandaloneDevice
 
-from apical.devices.brian import base
+from apical.devices.brian import workplace
+from apical.devices.brian.live import Holding
 from apical.errors import DeviceError
-
-# It tells of every setting, on every build.
-b2.BrianLogger.suppress_hierarchy("brian2cuda")
 
 _templater = codeobjects.CUDAStandaloneCodeObject.templater.derive("apical.devices.brian")
 
@@ -41,7 +38,7 @@ class CudaAtomicsCodeObject(codeobjects.CUDAStandaloneAtomicsCodeObject):
     templater = _templater
 
 
-class CudaDevice(CUDAStandaloneDevice):
+class CudaDevice(Holding, CUDAStandaloneDevice):
     """CUDA standalone device that takes our templates wherever we have one."""
 
     def code_object_class(
@@ -109,7 +106,7 @@ def preferences() -> Iterator[None]:
     # made once in a process, for the precision of whoever is first
     CUDACodeGenerator.universal_support_code = None
     try:
-        with base.preferences(wanted):
+        with workplace.preferences(wanted):
             yield
     finally:
         CUDACodeGenerator.universal_support_code = None

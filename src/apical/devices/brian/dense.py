@@ -15,6 +15,7 @@ from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 from brian2.groups.group import CodeRunner
 
+from apical.devices.brian.live import Holding
 from apical.expressions import vanishes_with
 from apical.projections import Projection
 
@@ -37,7 +38,11 @@ class DenseCodeObject(CPPStandaloneCodeObject):
     )
 
 
-class DenseDevice(CPPStandaloneDevice):
+class PlainDevice(Holding, CPPStandaloneDevice):
+    """C++ standalone device with Brian2's own templates."""
+
+
+class DenseDevice(PlainDevice):
     """C++ standalone device that takes our templates wherever we have one."""
 
     def code_object_class(

@@ -15,10 +15,11 @@ from typing import Any
 import brian2 as b2
 import numpy as np
 
-from apical.devices.brian import build, genn_compiling, variables
-from apical.devices.brian.base import precision, preferences
+from apical.devices.brian import build, genn_compiling
+from apical.devices.brian.base import precision
 from apical.devices.brian.compiling import call_apart, complaint
 from apical.devices.brian.standalone import StandaloneSimulator, leave_clocks, write_over
+from apical.devices.brian.workplace import preferences
 from apical.devices.simulator import BlockResult
 from apical.network import Network
 from apical.relays import Relay
@@ -30,6 +31,8 @@ class GennSimulator(StandaloneSimulator):
     GeNN seeds the generators of its model when a program begins. What networks draw at random
     follows from the stream and the place of a block, and from where blocks are cut.
     """
+
+    _QUIET = ("brian2.devices.genn",)
 
     def __init__(
         self, network: Network, options: build.Options, dtype: str, profile: bool, jobs: int
@@ -68,8 +71,7 @@ class GennSimulator(StandaloneSimulator):
         device.closing = frozenset(item.name for item in built.closing)
         relays = [p for p in self.network.populations if isinstance(p, Relay)]
         device.hearing = {p.name: (p.of.name, build.HEAR) for p in relays}
-        names = [*built.constants, *self._fixed, *self._shapes]
-        device.inputs = {name: variables.view(built, name).variable for name in names}
+        device.inputs = self._variables
         device.counted_from = tuple(
             round(time / self.options.dt) for time in (self.network.settle, self.network.trial)
         )
@@ -84,12 +86,8 @@ class GennSimulator(StandaloneSimulator):
         return genn_compiling.compile_genn(project, self._source, self.jobs)
 
     def _hand_over(self, folder: Path, n_trials: int, seed: Mapping[str, int]) -> list[str]:
-        constants = {
-            name: np.array(value, self._device.inputs[name].dtype)
-            for name, value in self._built.constants.items()
-        }
-        for name, values in (constants | self._fixed | self._state).items():
-            write_over(folder / f"in.{name}", values)
+        for name, variable in self._variables.items():
+            write_over(folder / f"in.{name}", variable.get_value())
         for name in filter(self._uses, self._tables):
             write_over(folder / "static_arrays" / f"{name}_table_values", self._tables[name])
         return [f"{self._program}/main", str(self._steps(n_trials)), str(seed["control.seed"])]
@@ -105,10 +103,14 @@ class GennSimulator(StandaloneSimulator):
         self._device.project_dir = str(folder)
         return complaint(call_apart(command, folder))
 
+    def _times(self, times: np.ndarray) -> np.ndarray:
+        dt = self.options.dt * 1e-3
+        return np.rint(times / dt) * dt
+
     def _result(self, folder: Path, n_trials: int) -> BlockResult:
-        result, dt = super()._result(folder, n_trials), self.options.dt * 1e-3
+        result = super()._result(folder, n_trials)
         spikes = {
-            name: (np.rint(times * 1e-3 / dt) * dt * 1e3, neurons)
+            name: (self._times(times * 1e-3) * 1e3, neurons)
             for name, (times, neurons) in result.spikes.items()
         }
         return BlockResult(result.counts, spikes, result.traces)

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import brian2 as b2
-
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of pkg_resources, which Brian2GeNN imports
     import brian2genn
@@ -25,10 +23,8 @@ from brian2genn.codeobject import GeNNUserCodeObject
 from brian2genn.device import GeNNDevice
 
 from apical.devices.brian import build, relaying
+from apical.devices.brian.live import Holding
 from apical.errors import DeviceError
-
-# It tells of every setting, on every build.
-b2.BrianLogger.suppress_hierarchy("brian2.devices.genn")
 
 SCHEDULE = ["start", "synapses", "groups", "thresholds", "resets", "end"]
 """The order of a time step that Brian2GeNN writes for; our program has its own."""
@@ -66,7 +62,7 @@ class Act:
     size: int = 0
 
 
-class GennDevice(GeNNDevice):
+class GennDevice(Holding, GeNNDevice):
     """Brian2GeNN's device with a program that runs block after block."""
 
     def __init__(self) -> None:

@@ -1,97 +1,68 @@
 """Brian2 in process, with generated numpy or Cython code: for notebooks and for looking inside."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import brian2 as b2
 import numpy as np
+from brian2.devices.device import RuntimeDevice
 
 from apical.devices.brian import build, chance, tables, variables
-from apical.devices.brian.base import (
-    BrianSimulator,
-    code_generation,
-    joined,
-    precision,
-)
-from apical.devices.simulator import Block, BlockResult, check_block
+from apical.devices.brian.base import BrianSimulator, precision
+from apical.devices.brian.monitors import InProcess
+from apical.devices.brian.workplace import preferences
+from apical.devices.simulator import Block, BlockResult
 from apical.network import Network
 
 
 class RuntimeSimulator(BrianSimulator):
     """Runs a network in this process. Made by `apical.simulate`; parameters as there."""
 
+    _compiled = False
+
     def __init__(self, network: Network, options: build.Options, dtype: str, codegen: str) -> None:
         self.network, self.options = network, options
         self.dtype, self.codegen = np.dtype(dtype), codegen
-        b2.set_device("runtime")
-        with precision(self.dtype), code_generation(codegen):
-            self._built = build.Builder(network, options).build()
-        self._seedings = chance.add_to(self._built)
-        for name, value in self._built.constants.items():
-            variables.view(self._built, name)[:] = value
-        fixed = variables.fixed(self._built) | variables.started(self._built)
-        for name, values in fixed.items():
-            variables.view(self._built, name)[:] = values.ravel()
-        self._shapes = variables.state_shapes(self._built)
-        for name, values in variables.initial_state(self._built).items():
-            self._set(name, values)
+        self._settle(RuntimeDevice())
+        with self._place():
+            self._seedings = chance.add_to(self._built)
 
-    @property
-    def brian(self) -> Mapping[str, Any]:
-        return self._built.objects
+    @contextmanager
+    def _settings(self) -> Iterator[None]:
+        with precision(self.dtype), preferences({"codegen.target": self.codegen}):
+            yield
 
-    def add(self, *brian_objects: Any) -> None:
-        self._built.brian_network.add(*brian_objects)
+    def _begin(self, name: str, values: np.ndarray) -> None:
+        self._set(name, values)
 
-    def _get(self, name: str) -> np.ndarray:
-        return np.array(variables.view(self._built, name)[:]).reshape(self._shapes[name])
-
-    def _set(self, name: str, values: np.ndarray) -> None:
-        variables.view(self._built, name)[:] = np.asarray(values).ravel()
-
-    def run(self, block: Block) -> BlockResult:
-        """Present a block of trials, from the present state on; Brian2's time starts at 0."""
-        check_block(self.network, block)
-        parts = block.parts(self.options.capacity)
-        return joined([self._run(part) for part in parts], self.network.trial, parts)
+    def _record(self, monitor: Any) -> InProcess:
+        return InProcess(monitor)
 
     def _run(self, block: Block) -> BlockResult:
+        """Run a part of a block; Brian2's time starts at 0."""
         network, n = self._built.brian_network, len(block)
-        b2.set_device("runtime")
-        chance.tell(self._seedings, self.network.seed, block)
         values = tables.empty(self.network, n)
         tables.fill(values, self.network, block)
-        arrays = tables.timed_arrays(self.network, values)
-        for item in self._built.objects.values():
-            item.namespace.update({k: v for k, v in arrays.items() if k in item.namespace})
-        network.t_ = 0.0
-        self._propagate()
-        try:
-            with precision(self.dtype), code_generation(self.codegen), warnings.catch_warnings():
-                # Brian2 compares single-precision states with a bound they cannot hold
-                warnings.filterwarnings("ignore", "overflow encountered in cast", RuntimeWarning)
-                network.run(n * self.network.trial * b2.ms)
-                build.only_closing(self._built)
+        with self._place(), ExitStack() as stack:
+            chance.tell(self._seedings, self.network.seed, block)
+            arrays = tables.timed_arrays(self.network, values)
+            for item in self._built.objects.values():
+                item.namespace.update({k: v for k, v in arrays.items() if k in item.namespace})
+            for record in self._diary.records:
+                stack.enter_context(record.part(self._diary.start))
+            network.t_ = 0.0
+            stack.enter_context(warnings.catch_warnings())
+            # Brian2 compares single-precision states with a bound they cannot hold
+            warnings.filterwarnings("ignore", "overflow encountered in cast", RuntimeWarning)
+            network.run(n * self.network.trial * b2.ms)
+            with build.only_closing(self._built):
                 network.run(build.closing_time(self._built, self.options.dt))
-        finally:
-            build.all_active(self._built)
         state = {k: self._get(k) for k in self._shapes if k.endswith(".lastspike")}
         variables.shift_spike_times(state, -n * self.network.trial * 1e-3)
         self.state = state
         return self._result(n)
-
-    def _propagate(self) -> None:
-        """Work out how neurons go through a time step, from what their constants are now."""
-        built = self._built
-        each = variables.propagate(
-            built, self.options.dt, lambda name: np.array(variables.view(built, name)[:])
-        )
-        for population, propagators in built.propagators.items():
-            for entry in propagators.entries:
-                name = f"{population}.{entry.name}"
-                value = each[name] if propagators.by_neuron else built.constants[name]
-                variables.view(built, name)[:] = value
 
     def _result(self, n_trials: int) -> BlockResult:
         """Return what the monitors hold, and empty them: they would grow from block to block."""

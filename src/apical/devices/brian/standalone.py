@@ -5,7 +5,6 @@ come out. The program is a function of its inputs, so a run that was cut off goe
 same bits from any saved state.
 """
 
-import itertools
 import os
 import shutil
 import tempfile
@@ -14,26 +13,27 @@ import weakref
 from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import brian2 as b2
 import numpy as np
-from brian2.devices.device import all_devices
 
 from apical import seeds
-from apical.devices.brian import build, tables, variables
-from apical.devices.brian.base import BrianSimulator, Names, joined, precision
+from apical.devices.brian import build, live, tables, variables
+from apical.devices.brian.base import BrianSimulator, precision
 from apical.devices.brian.compiling import scratch
+from apical.devices.brian.monitors import Compiled
 from apical.devices.simulator import Block, BlockResult, check_block
 from apical.errors import DeviceError, RunError
 from apical.network import Network
 
-_numbers = itertools.count()
-
 
 class StandaloneSimulator(BrianSimulator):
     """Runs a network as a compiled program, whatever writes and compiles it."""
+
+    _compiled = True
 
     def __init__(
         self, network: Network, options: build.Options, dtype: str, profile: bool, jobs: int
@@ -44,34 +44,21 @@ class StandaloneSimulator(BrianSimulator):
         self.dtype, self.profile, self.jobs = np.dtype(dtype), profile, jobs
         self.profile_seconds: dict[str, float] = {}
         self._program: Path | None = None
-        # A Brian2 device of its own, so that simulators do not share generated code.
-        self._device = self._new_device()
-        self._device_name = f"apical_{next(_numbers)}"
-        all_devices[self._device_name] = self._device
-        b2.set_device(self._device_name, build_on_run=False)
-        self._names = Names()
-        with self._names, self._settings():
-            self._built = build.Builder(network, self.options, self._clock()).build()
-        fixed = variables.fixed(self._built) | variables.started(self._built)
-        self._fixed = {
-            name: np.ascontiguousarray(values, variables.view(self._built, name).variable.dtype)
-            for name, values in fixed.items()
-        }
-        self._shapes = variables.state_shapes(self._built)
-        self._state: dict[str, np.ndarray] = {}
-        for name, values in variables.initial_state(self._built).items():
-            self._set(name, values)
-        self._propagate()
+        self._description: Mapping[tuple[str, str], Any] = {}
+        self._settle(self._new_device(), self._clock)
+        for projection in network.projections:
+            self._number(self._built.objects[projection.name], *projection.shape)
         self._tables = tables.empty(network, options.capacity, self.dtype)
         self._scratch = Path(tempfile.mkdtemp(prefix="apical-", dir=_fast_folder()))
         weakref.finalize(self, _remove, self._scratch)
-        weakref.finalize(self, all_devices.pop, self._device_name, None)
 
     # ---- what the languages of programs differ in ------------------------------------------------
     _PREPARE: tuple[str, ...] = ()
     """Lines of C++ before the first time step."""
     _store: Path | None = None
     """Where programs are kept; None for the cache."""
+    _ORDERED = True
+    """Whether programs write the events of a time step by neuron."""
 
     @abstractmethod
     def _require(self) -> None:
@@ -101,55 +88,60 @@ class StandaloneSimulator(BrianSimulator):
         """Write the program that was described into a folder."""
         self._device.build(directory=str(project), compile=False, run=False)
 
-    @property
-    def brian(self) -> Mapping[str, Any]:
-        return self._built.objects
+    def _is_built(self) -> bool:
+        return self._program is not None
 
-    def add(self, *brian_objects: Any) -> None:
-        for item in brian_objects:
-            if self._program is not None or (
-                any(
-                    getattr(variable, "device", self._device) is not self._device
-                    for variable in getattr(item, "variables", {}).values()
-                )
-            ):
-                raise DeviceError(
-                    f"{item.name!r} cannot be added: make Brian2 objects after simulate() and "
-                    "before the first run, and before another network is simulated."
-                )
-        self._built.brian_network.add(*brian_objects)
+    def _begin(self, name: str, values: Any) -> None:
+        variable = self._variables[name]
+        self._device.held[variable] = np.array(values, variable.dtype).ravel()
 
-    def _get(self, name: str) -> np.ndarray:
-        return self._state[name].copy()
+    def _number(self, synapses: Any, n_pre: int, n_post: int) -> None:
+        """Let synapses be told by their neurons before a program has numbered them."""
+        held = self._device.held
+        held[synapses.variables["N"]] = np.array([n_pre * n_post], np.int32)
+        neurons = {
+            "_synaptic_pre": lambda: np.repeat(np.arange(n_pre, dtype=np.int32), n_post),
+            "_synaptic_post": lambda: np.tile(np.arange(n_post, dtype=np.int32), n_pre),
+        }
+        held |= {synapses.variables[name]: values for name, values in neurons.items()}
 
-    def _set(self, name: str, values: np.ndarray) -> None:
-        dtype = variables.view(self._built, name).variable.dtype
-        self._state[name] = np.array(values, dtype=dtype, order="C")
+    def _record(self, monitor: Any) -> Compiled:
+        return Compiled(monitor, self._device, ordered=self._ORDERED)
 
     def run(self, block: Block) -> BlockResult:
         """Present a block of trials, from the present state on.
 
-        A block longer than the program's capacity is run in parts; Brian2 monitors added by
-        hand then hold the last part.
+        A block longer than the program's capacity is run in parts.
+
+        Raises
+        ------
+        DeviceError
+            If a Brian2 object was changed in a way that the program cannot take over.
         """
         check_block(self.network, block)
         self.build()
-        parts = block.parts(self.options.capacity)
-        return joined([self._run(part) for part in parts], self.network.trial, parts)
+        return super().run(block)
+
+    def _check_unchanged(self) -> None:
+        super()._check_unchanged()
+        now = live.description(self._built.brian_network)
+        for owner, what in live.changes(self._description, now) if self._is_built() else ():
+            raise live.too_late(owner, what)
 
     def build(self) -> Path:
         """Compile the program without running it; return the folder that it is in."""
         if self._program is None:
+            self._check_unchanged()
             self._program = self._compile()
         return self._program
 
     def _compile(self) -> Path:
         started = time.perf_counter()
-        b2.set_device(self._device_name, build_on_run=False)
         project = scratch("new", self._store)
-        with self._names, self._settings():
+        with self._place():
             self._describe_runs()
             self._write(project)
+        self._description = live.description(self._built.brian_network)
         for table in filter(self._uses, self._tables):
             # Every block brings its own values; the zeros written here need not be read first.
             os.truncate(project / "static_arrays" / f"{table}_table_values", 0)
@@ -184,15 +176,13 @@ class StandaloneSimulator(BrianSimulator):
                 "not know; use device='runtime', or a Brian2 that README.md names."
             )
         lines[:] = [line.replace(fixed, free) for line in lines]
-        build.only_closing(self._built)
-        network.run(build.closing_time(self._built, self.options.dt), profile=self.profile)
+        with build.only_closing(self._built):
+            network.run(build.closing_time(self._built, self.options.dt), profile=self.profile)
         leave_clocks(device)
-        build.all_active(self._built)
 
     def _run(self, block: Block) -> BlockResult:
         folder, n = self._scratch, len(block)
         tables.fill(self._tables, self.network, block)
-        self._propagate()
         try:
             command = self._hand_over(folder, n, self._seed(block))
         except OSError as error:
@@ -201,23 +191,27 @@ class StandaloneSimulator(BrianSimulator):
                 "or set TMPDIR to another disk, and resume."
             ) from None
         self._call(folder, command)
-        after = {
-            name: self._read(folder, variables.view(self._built, name).variable, name)
-            for name in self._shapes
-        }
+        after = {name: self._read(folder, name) for name in self._changing()}
+        found = [
+            (record, record.read(partial(self._recorded, folder), self._times))
+            for record in self._diary.records
+        ]
         result = self._result(folder, n)
         variables.shift_spike_times(after, -self._lasts(n))
-        self._state = after  # all of it, or nothing
+        for name, values in after.items():  # all of it, or nothing
+            self._device.held[self._variables[name]] = values
+        for record, added in found:
+            record.take(added, self._diary.start)
         return result
 
-    def _propagate(self) -> None:
-        """Work out how neurons go through a time step, from what their constants are now."""
-        known = self._built.constants | self._state
-        for name, values in variables.propagate(
-            self._built, self.options.dt, known.__getitem__
-        ).items():
-            dtype = variables.view(self._built, name).variable.dtype
-            self._fixed[name] = np.ascontiguousarray(values, dtype)
+    def _changing(self) -> list[str]:
+        """Return the variables that a block may change."""
+        fixed = variables.fixed(self._built)
+        return [k for k, v in self._variables.items() if not v.constant and k not in fixed]
+
+    def _times(self, times: np.ndarray) -> np.ndarray:
+        """Return times that a program recorded [s], as they are meant."""
+        return times
 
     def _seed(self, block: Block) -> Mapping[str, int]:
         """Return what a program is told of its random numbers, by the name of the variable.
@@ -231,10 +225,15 @@ class StandaloneSimulator(BrianSimulator):
     def _hand_over(self, folder: Path, n_trials: int, seed: Mapping[str, int]) -> list[str]:
         """Write what a block takes into a folder; return the command that runs it."""
         arguments = {"control.duration": repr(self._lasts(n_trials))}
-        numbers = {**seed, **self._built.constants}
-        arguments |= {name: repr(value) for name, value in numbers.items()}
-        used = {f"{k}_table.values": v for k, v in self._tables.items() if self._uses(k)}
-        for name, values in (used | self._fixed | self._state).items():
+        arguments |= {name: str(value) for name, value in seed.items()}
+        files = {f"{k}_table.values": v for k, v in self._tables.items() if self._uses(k)}
+        for name, variable in self._variables.items():
+            values = variable.get_value()
+            if variable.scalar and np.isfinite(values).all():
+                arguments[name] = repr(values.item())
+            else:
+                files[name] = values
+        for name, values in files.items():
             arguments[name] = str(write_over(folder / f"in.{name}", values))
         command = ["./main", "--results_dir", f"{folder}/"]
         return command + [f"{name}={value}" for name, value in arguments.items()]
@@ -254,18 +253,22 @@ class StandaloneSimulator(BrianSimulator):
                 f"The compiled network stopped with {complaint}. Nothing of this block was kept."
             )
         self._device.results_dir, self._device.has_been_run = f"{folder}/", True
-        stale = {*self._built.constants, *self._fixed, *self._state}
-        stale |= {f"{clock.name}.t" for clock in self._device.clocks}
+        stale = {f"{clock.name}.t" for clock in self._device.clocks}
         for variable in self._device.array_cache:
             if f"{getattr(variable.owner, 'name', '')}.{variable.name}" in stale:
                 self._device.array_cache[variable] = None
 
-    def _read(self, folder: Path, variable: Any, name: str) -> np.ndarray:
-        shape = self._shapes[name]
+    def _read(self, folder: Path, name: str) -> np.ndarray:
+        """Return what a program left of a variable."""
+        variable = self._variables[name]
         values = self._values(folder, variable, name)
-        if values.size != np.prod(shape):
+        if values.size != variable.get_value().size:
             raise _cut_short(name, folder)
-        return values.reshape(shape)
+        return values
+
+    def _recorded(self, folder: Path, variable: Any) -> np.ndarray:
+        """Return what a program left of a variable of a monitor."""
+        return self._values(folder, variable, f"{variable.owner.name}.{variable.name}")
 
     def _values(self, folder: Path, variable: Any, name: str) -> np.ndarray:
         try:
@@ -277,20 +280,20 @@ class StandaloneSimulator(BrianSimulator):
         counts, traces = {}, {}
         for name, monitor in self._built.counters.items():
             shape = n_trials + 1, self.brian[name].N
-            rows = self._recorded(folder, name, monitor, build.counted(monitor), shape)
+            rows = self._written(folder, name, monitor, build.counted(monitor), shape)
             counts[name] = rows[1:]  # the first row is before the first trial
         steps = round(self.network.trial / self.options.dt)
         for name, monitor in self._built.traces.items():
             size = self.brian[name].N
             for signal in monitor.record_variables:
-                traces[f"{name}.{signal}"] = self._recorded(
+                traces[f"{name}.{signal}"] = self._written(
                     folder, name, monitor, signal, (n_trials, steps, size)
                 )
         if self.profile:
             self._add_profile(folder)
         return BlockResult(counts, variables.recorded_spikes(self._built), traces)
 
-    def _recorded(
+    def _written(
         self, folder: Path, name: str, monitor: Any, variable: str, shape: tuple[int, ...]
     ) -> np.ndarray:
         """Return what a monitor of a population wrote of one variable."""

@@ -1,13 +1,13 @@
 """The state of a simulator: what the next block depends on, and where it starts."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from brian2.core.variables import ArrayVariable
 
 from apical import seeds
 from apical.devices.brian import graded, plastic, relaying
-from apical.devices.brian.build import Built
+from apical.devices.brian.build import COUNTING, Built
 from apical.encoding import LogNormal
 from apical.relays import Relay
 
@@ -81,40 +81,28 @@ def started(built: Built) -> dict[str, np.ndarray]:
     return found
 
 
-def propagate(built: Built, dt: float, read: Callable[[str], Any]) -> dict[str, np.ndarray]:
-    """Work out the propagators from constants as they are now.
-
-    Those that all neurons share are put among ``built.constants``.
-
-    Parameters
-    ----------
-    built
-        A network.
-    dt
-        Time step [ms].
-    read
-        Returns the value of ``<object>.<variable>`` in base units.
-
-    Returns
-    -------
-    dict
-        Those that differ between neurons: ``<object>.<variable>`` -> shape (n,).
-    """
-    found = {}
-    for population, propagators in built.propagators.items():
-        numbers = {name: read(f"{population}.{name}") for name in propagators.numbers}
-        for name, value in propagators.values(numbers, dt).items():
-            if propagators.by_neuron:
-                found[f"{population}.{name}"] = value
-            else:
-                built.constants[f"{population}.{name}"] = float(value)
+def settable(built: Built) -> dict[str, np.ndarray]:
+    """Return what models leave to be set and is no state: ``<object>.<variable>`` -> zeros."""
+    found = dict[str, np.ndarray]()
+    for population in built.network.populations:
+        group = built.objects[population.name]
+        for name, equation in group.equations.items():
+            held = {"constant", "shared"} & {*equation.flags} and "linked" not in equation.flags
+            if equation.type == "parameter" and held and name != COUNTING:
+                found[f"{population.name}.{name}"] = np.zeros(group.variables[name].size)
     return found
 
 
-def view(built: Built, name: str) -> Any:
-    """Return the Brian2 view, without units, of ``<object>.<variable>``."""
-    owner, _, variable = name.partition(".")
-    return getattr(built.objects[owner], f"{variable}_")
+def beginning(built: Built) -> dict[str, Any]:
+    """Return all that the first block begins with: ``<object>.<variable>`` -> values."""
+    first = built.constants | fixed(built) | started(built)
+    return settable(built) | first | initial_state(built)
+
+
+def variable(built: Built, name: str) -> ArrayVariable:
+    """Return the Brian2 variable ``<object>.<variable>``."""
+    owner, _, own_name = name.partition(".")
+    return built.objects[owner].variables[own_name]
 
 
 def shift_spike_times(state: dict[str, np.ndarray], seconds: float) -> None:

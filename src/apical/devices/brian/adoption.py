@@ -1,0 +1,133 @@
+"""Brian2 objects of a user's own, made under whatever device was active, taken into a simulator."""
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+import brian2 as b2
+import numpy as np
+from brian2.core.variables import ArrayVariable, DynamicArrayVariable
+
+from apical.errors import DeviceError
+
+
+def family(items: Iterable[Any]) -> Iterator[Any]:
+    """Give Brian2 objects and all that they contain."""
+    for item in items:
+        yield item
+        yield from family(item.contained_objects)
+
+
+def arrays(item: Any) -> list[ArrayVariable]:
+    """Return the arrays that belong to a Brian2 object, and not to one that it looks at."""
+    found = getattr(item, "variables", {}).values()
+    return [v for v in found if isinstance(v, ArrayVariable) and v.owner.id == item.id]
+
+
+def adopt(
+    items: Collection[Any], device: Any, network: b2.Network, *, compiled: bool
+) -> list[Any]:  # fmt: skip
+    """Take Brian2 objects into a network; their arrays move to its device.
+
+    Parameters
+    ----------
+    items
+        The objects.
+    device, network
+        Those of the simulator, which has the former active.
+    compiled
+        Whether the device compiles programs.
+
+    Returns
+    -------
+    list
+        The objects and all that they contain.
+
+    Raises
+    ------
+    DeviceError
+        If they look at objects of another simulator, have names that are taken, or run functions
+        of Python's that no program can.
+    """
+    newcomers, residents = list(family(items)), list(network.sorted_objects)
+    residents += {item.clock for item in residents}
+    _check(newcomers, residents, compiled=compiled)
+    at_home = {item.id for item in residents}
+    clocks: dict[Any, b2.Clock] = {}
+    for item in newcomers:
+        if item.clock.id not in at_home and item.clock not in clocks:
+            clocks[item.clock] = b2.Clock(dt=item.clock.dt, name=f"{item.name}_own_clock")
+        if item.clock in clocks:
+            _change_clock(item, clocks[item.clock])
+        for variable in arrays(item):
+            if variable.device is not device:
+                _move(variable, device, item.name, compiled=compiled)
+        if hasattr(item, "variables"):
+            item.variables.device = device
+        object.__setattr__(item, "add_to_magic_network", False)
+    network.add(*items)
+    return newcomers
+
+
+def _check(newcomers: Collection[Any], residents: Collection[Any], *, compiled: bool) -> None:
+    known = {item.id for item in [*newcomers, *residents, *(n.clock for n in newcomers)]}
+    names = {item.name for item in residents}
+    for item in newcomers:
+        strangers = [
+            variable.owner.name
+            for variable in getattr(item, "variables", {}).values()
+            if isinstance(variable, ArrayVariable) and variable.owner.id not in known
+        ]
+        if strangers:
+            raise DeviceError(
+                f"{item.name!r} cannot be added: make Brian2 objects after simulate() and before "
+                f"the first run, of objects of the same simulator; it looks at {strangers[0]!r}, "
+                "which is not one.",
+                object=item.name,
+            )
+        if item.name in names:
+            raise DeviceError(
+                f"{item.name!r} cannot be added: the simulator has an object of that name; give "
+                "it another name.",
+                object=item.name,
+            )
+        if compiled and isinstance(item, b2.NetworkOperation):
+            raise DeviceError(
+                f"{item.name!r} cannot be added: it runs a function of Python's, which a compiled "
+                "program cannot; use device='runtime'.",
+                object=item.name,
+            )
+
+
+def _change_clock(item: Any, clock: b2.Clock) -> None:
+    """Let an object follow a clock of the simulator's instead of one that the user goes on with."""
+    before, item._clock = item.clock, clock
+    own: Any = getattr(item, "variables", {})
+    for name, variable in list(own.items()):
+        if getattr(variable, "owner", None) is not None and variable.owner.id == before.id:
+            own._variables[name] = clock.variables[variable.name]
+
+
+def _move(variable: ArrayVariable, device: Any, owner: str, *, compiled: bool) -> None:
+    """Move an array to another device, with the values that it has."""
+    try:
+        values = np.array(variable.get_value())
+    except NotImplementedError:
+        raise DeviceError(
+            f"{owner!r} cannot be added: {variable.name!r} is made by a program that has not run; "
+            "make the object with device 'runtime' active.",
+            object=owner,
+        ) from None
+    variable.device = device
+    device.add_array(variable)
+    if not compiled:
+        device.get_value(variable)[...] = values
+        return
+    dynamic = isinstance(variable, DynamicArrayVariable)
+    if dynamic and values.size:
+        device.resize(variable, values.size)
+    if values.size or not dynamic:
+        device.init_with_zeros(variable, variable.dtype)
+    if values.any():
+        device.fill_with_array(variable, values)
+    if dynamic or not variable.read_only:
+        device.held[variable] = values

@@ -1,0 +1,148 @@
+"""Where a simulator works with Brian2, so that nobody else in this process sees any of it.
+
+Brian2 keeps the active device, the names and instances of all objects, its preferences, what it has
+logged and NumPy's random numbers in the process. A simulator has its own of each, which are in
+place while it works, and everything is put back afterwards, whatever happens in between.
+"""
+
+import importlib
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
+
+import brian2 as b2
+import numpy as np
+from brian2.core.base import BrianObject
+from brian2.core.tracking import InstanceTrackerSet, Trackable
+from brian2.utils.logger import BrianLogger, HierarchyFilter
+
+_devices = importlib.import_module("brian2.devices.device")  # of that name there is a proxy too
+
+USUAL = {
+    "core.network.default_schedule": [
+        "start", "groups", "thresholds", "synapses", "resets", "end"
+    ],
+    "core.stop_on_keyboard_interrupt": False,  # Ctrl-C is for whoever runs blocks to answer
+    "devices.cpp_standalone.openmp_threads": 0,
+    "legacy.refractory_timing": False,
+}  # fmt: skip
+"""Preferences that results would hang on, or with which a run would end early."""
+
+
+@contextmanager
+def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Give an attribute another value, and put back what it was."""
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+@contextmanager
+def preferences(wanted: Mapping[str, Any]) -> Iterator[None]:
+    """Set preferences of Brian2, by name, and put back what they were."""
+    before = {name: b2.prefs[name] for name in wanted}
+    try:
+        for name, value in wanted.items():
+            b2.prefs[name] = value
+        yield
+    finally:
+        for name, value in before.items():
+            b2.prefs[name] = value
+
+
+@contextmanager
+def random_numbers() -> Iterator[None]:
+    """Let NumPy's global generator be seeded and drawn from, and put back the one there was."""
+    numbers: Any = np.random  # Brian2 draws from the global generator, and seeds it
+    generator, state = numbers.get_bit_generator(), numbers.get_state(legacy=False)
+    numbers.set_bit_generator(np.random.MT19937())
+    try:
+        yield
+    finally:
+        numbers.set_bit_generator(generator)
+        numbers.set_state(state)
+
+
+def active(device: Any) -> AbstractContextManager[None]:
+    """Make a device the active one, and nothing else: to set one changes both it and the last."""
+    return replaced(_devices, "active_device", device)
+
+
+class Workplace:
+    """Brian2 as one simulator has it. Calling it gives a context in which the simulator works.
+
+    Parameters
+    ----------
+    device
+        The Brian2 device of the simulator, which nobody else uses.
+    settings
+        Gives the preferences under which objects and code are made.
+    quiet
+        Loggers of Brian2 whose warnings are for those who write equations, not for users of ours.
+
+    Notes
+    -----
+    Brian2 numbers the names it makes up through all living objects. The same network would then
+    give another program whenever another simulator is alive, and be compiled again; here names are
+    made up as if no other object existed.
+    """
+
+    def __init__(
+        self, device: Any, settings: Callable[[], AbstractContextManager[None]],
+        quiet: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        self.device = device
+        self.network_id: object = self  # of a network that never came to be, to begin with
+        self._settings = settings
+        self._quiet = [HierarchyFilter(name) for name in quiet]
+        self._instances: dict[type, InstanceTrackerSet] = defaultdict(InstanceTrackerSet)
+        self._said: set[tuple[Any, ...]] = set()
+        with self():
+            device.activate(build_on_run=False)
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            enter = stack.enter_context
+            enter(active(self.device))
+            enter(replaced(Trackable.__instancefollower__, "instance_sets", self._instances))
+            enter(replaced(BrianLogger, "_log_messages", self._said))
+            enter(replaced(b2.Network, "_globally_running", False))
+            enter(replaced(b2.Network, "_globally_stopped", False))
+            enter(random_numbers())
+            enter(preferences({k: v for k, v in USUAL.items() if k in b2.prefs}))
+            enter(self._settings())
+            enter(_quietly(self._quiet))
+            stack.callback(self._claim)
+            yield
+
+    def _claim(self) -> None:
+        """Say of all objects made here that they were used.
+
+        Brian2 warns of those that were never run; a simulator may well be made and not run.
+        """
+        for reference in list(self._instances[BrianObject]):
+            item = reference()
+            if item is not None and getattr(item, "_network", self) is None:
+                item._network = self.network_id
+
+
+@contextmanager
+def _quietly(filters: Sequence[HierarchyFilter]) -> Iterator[None]:
+    """Keep some warnings from the console, and everything from Brian2's log file.
+
+    The file would hold everything that it does, and prints tracebacks by the thousand once the
+    disk is full.
+    """
+    logger, console = logging.getLogger("brian2"), BrianLogger.console_handler
+    unfiled = [handler for handler in logger.handlers if handler is not BrianLogger.file_handler]
+    with ExitStack() as stack:
+        stack.enter_context(replaced(logger, "handlers", unfiled))
+        if console is not None:
+            stack.enter_context(replaced(console, "filters", [*console.filters, *filters]))
+        yield
