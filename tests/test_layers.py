@@ -19,6 +19,8 @@ FLOORS: dict[str, float] = {
     "errors": 0.1,
     "folders": 0,
     "times": 0.2,
+    "parameters": 0.3,
+    "checking": 0.4,
     "extras": 0.5,
     "compilers": 0,
     "memory": 0,

@@ -7,6 +7,7 @@ settled activity.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from apical.checking import check_fields
 from apical.errors import LocalityError
 from apical.expressions import names
 
@@ -36,6 +37,7 @@ class Activation:
     slope: str = ""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for what, text, known in (
             ("response", self.response, {"drive"}),
             ("slope", self.slope or "1", {"drive", "x"}),

@@ -3,11 +3,19 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from apical.errors import WiringError
+from apical.checking import check_fields, checked
+from apical.parameters import (
+    Constants,
+    Duration,
+    FrequencyAboveZero,
+    Matrix,
+    NonNegative,
+    ShareBelowOne,
+)
 
 
 @dataclass(frozen=True)
@@ -20,7 +28,10 @@ class LogNormal:
         Coefficient of variation: standard deviation over mean [dimensionless].
     """
 
-    cv: float
+    cv: NonNegative
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """Return `n` numbers, shape (n,)."""
@@ -46,13 +57,21 @@ class SpikeModel:
     reset: str
     at_trial: str
     initial: Mapping[str, float | Draw] = field(default_factory=dict)
-    parameters: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    parameters: Annotated[Mapping[str, tuple[float, str]], Constants()] = field(
+        default_factory=dict
+    )
     refractory: str = ""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True)
 class Encoder(ABC):
     """How values in [0, 1] become spikes."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @property
     @abstractmethod
@@ -83,14 +102,9 @@ class Regular(Encoder):
         Probability that a neuron is silent in a trial of learning [dimensionless], as in `Graded`.
     """
 
-    rate: float = 100.0
-    total: float = 0.0
-    unreliable: float = 0.0
-
-    def __post_init__(self) -> None:
-        _check_rate(self, self.rate, self.total)
-        if not 0 <= self.unreliable < 1:
-            raise WiringError(f"Regular needs 0 <= unreliable < 1, got {self.unreliable!r}.")
+    rate: FrequencyAboveZero = 100.0
+    total: NonNegative = 0.0
+    unreliable: ShareBelowOne = 0.0
 
     @property
     def spikes(self) -> SpikeModel:
@@ -123,11 +137,8 @@ class Poisson(Encoder):
         As in `Regular`.
     """
 
-    rate: float = 100.0
-    total: float = 0.0
-
-    def __post_init__(self) -> None:
-        _check_rate(self, self.rate, self.total)
+    rate: FrequencyAboveZero = 100.0
+    total: NonNegative = 0.0
 
     @property
     def spikes(self) -> SpikeModel:
@@ -162,17 +173,10 @@ class Escape(Encoder):
         Time of rest after a spike [ms].
     """
 
-    rate: float = 100.0
+    rate: FrequencyAboveZero = 100.0
     gain: float = 10.0
     threshold: float = 0.63
-    refractory: float = 4.0
-
-    def __post_init__(self) -> None:
-        if not (self.rate > 0 and self.refractory > 0):
-            raise WiringError(
-                f"Escape needs rate > 0 Hz and refractory > 0 ms, got rate={self.rate!r}, "
-                f"refractory={self.refractory!r}."
-            )
+    refractory: Duration = 4.0
 
     @property
     def spikes(self) -> SpikeModel:
@@ -205,11 +209,7 @@ class Latency(Encoder):
         Latest time of a spike [ms].
     """
 
-    window: float = 50.0
-
-    def __post_init__(self) -> None:
-        if not self.window > 0:
-            raise WiringError(f"Latency needs window > 0 ms, got window={self.window!r}.")
+    window: Duration = 50.0
 
     @property
     def spikes(self) -> SpikeModel:
@@ -264,15 +264,8 @@ class Graded(Encoder):
         (dropout, Srivastava et al. 2014, section 10).
     """
 
-    tau: float = 5.0
-    unreliable: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not self.tau > 0 or not 0 <= self.unreliable < 1:
-            raise WiringError(
-                f"Graded needs tau > 0 ms and 0 <= unreliable < 1, got tau={self.tau!r}, "
-                f"unreliable={self.unreliable!r}."
-            )
+    tau: Duration = 5.0
+    unreliable: ShareBelowOne = 0.0
 
     @property
     def spikes(self) -> SpikeModel:
@@ -291,14 +284,6 @@ class Graded(Encoder):
         return np.asarray(values)
 
 
-def _check_rate(encoder: Encoder, rate: float, total: float) -> None:
-    if not rate > 0 or total < 0:
-        raise WiringError(
-            f"{type(encoder).__name__} needs rate > 0 Hz and total >= 0, got rate={rate!r}, "
-            f"total={total!r}."
-        )
-
-
 def _rates(values: np.ndarray, rate: float, total: float) -> np.ndarray:
     """Return rates [Hz] of values, each trial scaled to the sum `total` unless that is 0."""
     if not total:
@@ -308,7 +293,8 @@ def _rates(values: np.ndarray, rate: float, total: float) -> np.ndarray:
     return np.multiply(values, factors, dtype=np.float64)
 
 
-def decisions(counts: np.ndarray) -> np.ndarray:
+@checked()
+def decisions(counts: Matrix) -> np.ndarray:
     """Return the class with the most spikes, shape (n_trials,); the first among equals.
 
     Parameters

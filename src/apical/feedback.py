@@ -5,12 +5,14 @@ The learning rule is the same under every pathway; only the wiring differs.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
+from apical.checking import check_fields, checked
 from apical.error_neurons import Error, ErrorNeurons, RateTarget
 from apical.errors import WiringError
+from apical.parameters import Array, ShareAboveZero
 from apical.populations import Population
 from apical.projections import Projection, TransposeOf
 from apical.relays import Relay
@@ -26,6 +28,8 @@ from apical.weights import (
     WeightSource,
     ZeroSum,
 )
+
+Mask = Annotated[np.ndarray, Array((1,), kinds="b")]
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class FeedbackPathway:
     relays: tuple[Projection, ...] = ()
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for projection in self.projections:
             if "teach" not in projection.carries:
                 raise WiringError(
@@ -65,6 +70,7 @@ class FeedbackPathway:
                 )
 
 
+@checked()
 def direct(
     error: ErrorNeurons, forward: Sequence[Projection], weights: WeightSource | None = None
 ) -> FeedbackPathway:
@@ -96,6 +102,7 @@ def direct(
     )
 
 
+@checked()
 def layerwise(
     error: ErrorNeurons, forward: Sequence[Projection], weights: WeightSource | None = None
 ) -> FeedbackPathway:
@@ -133,12 +140,13 @@ def layerwise(
     )
 
 
+@checked()
 def indirect(
     error: ErrorNeurons,
     forward: Sequence[Projection],
     weights: WeightSource | None = None,
     *,
-    hears: Mapping[Population, float | np.ndarray] | Sequence[Population] | None = None,
+    hears: Mapping[Population, ShareAboveZero | Mask] | Sequence[Population] | None = None,
     relay: Literal["forward", "random"] = "forward",
 ) -> FeedbackPathway:
     """Indirect feedback alignment: some neurons hear the error, the others hear those.
@@ -200,6 +208,7 @@ def indirect(
     )
 
 
+@checked()
 def transposed(error: ErrorNeurons, forward: Sequence[Projection]) -> FeedbackPathway:
     """Backpropagation: each population hears the next through the transpose of the weights to it.
 
@@ -225,6 +234,7 @@ def transposed(error: ErrorNeurons, forward: Sequence[Projection]) -> FeedbackPa
     )
 
 
+@checked()
 def broadcast(reward: Reward, forward: Sequence[Projection]) -> FeedbackPathway:
     """Reinforcement: one number, by how much a trial went better, reaches every neuron alike.
 
@@ -256,6 +266,7 @@ def broadcast(reward: Reward, forward: Sequence[Projection]) -> FeedbackPathway:
     )
 
 
+@checked()
 def target_projection(
     error: ErrorNeurons, forward: Sequence[Projection], weights: WeightSource | None = None
 ) -> FeedbackPathway:

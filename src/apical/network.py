@@ -7,10 +7,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from apical import restraints, seeds
+from apical.checking import check_fields, checked
 from apical.error_neurons import Error, ErrorNeurons, RateError, RateTarget
-from apical.errors import WiringError
+from apical.errors import ParameterError, WiringError
 from apical.feedback import FeedbackPathway
 from apical.interventions import Intervention
+from apical.parameters import Count, CountOrZero, Duration, Time
 from apical.phases import NoisePhase
 from apical.places import caller
 from apical.populations import Population, Stimulus
@@ -50,11 +52,11 @@ class Network:
         When populations fire noise of their own, between trials of learning; None for never.
     """
 
-    seed: int = 0
-    trial: float = 100.0
+    seed: CountOrZero = 0
+    trial: Duration = 100.0
     reset: bool = True
-    settle: float = 0.0
-    tasks: int = 1
+    settle: Time = 0.0
+    tasks: Count = 1
     interventions: tuple[Intervention, ...] = ()
     noise: NoisePhase | None = None
     populations: list[Population] = field(default_factory=list, init=False)
@@ -63,15 +65,16 @@ class Network:
     places: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not (self.trial > 0 and 0 <= self.settle < self.trial):
-            raise WiringError(
-                "Network needs trial > 0 ms and 0 <= settle < trial, got "
-                f"trial={self.trial!r}, settle={self.settle!r}."
+        check_fields(self)
+        if self.settle >= self.trial:
+            raise ParameterError(
+                f"Network needs settle < trial, got trial={self.trial!r}, settle={self.settle!r}.",
+                object="Network",
+                parameter="settle",
             )
-        if self.tasks < 1:
-            raise WiringError(f"Network needs tasks, 1 or more, got tasks={self.tasks!r}.")
         self.places[""] = caller()
 
+    @checked("Network")
     def add(self, population: P) -> P:
         """Add a population and return it."""
         if population.name in {known.name for known in self.populations}:
@@ -82,10 +85,12 @@ class Network:
         self.places[population.name] = caller()
         return population
 
+    @checked("Network")
     def connect(self, pre: Population, post: Population, **options: Any) -> Projection:
         """Join two populations by a `Projection` with the given options, and return it."""
         return self._join(Projection(pre, post, **options))
 
+    @checked("Network")
     def teach(self, pathway: FeedbackPathway) -> FeedbackPathway:
         """Attach the feedback pathway, and drive the error neurons by the population they judge.
 

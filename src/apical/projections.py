@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from apical.checking import check_fields, described
 from apical.error_neurons import ErrorNeurons
-from apical.errors import WiringError
+from apical.errors import ParameterError, WiringError
 from apical.expressions import names, place
+from apical.parameters import NonNegative, Positive, Share, ShareAboveZero, ShareBelowOne, Time
 from apical.populations import Population
 from apical.rates import Bias, Rate
 from apical.restraints import Levels
@@ -74,15 +76,16 @@ class Projection:
     carries: Mapping[str, str] = field(default_factory=lambda: {"drive": "x"})
     bounds: tuple[float, float] | None = None
     name: str = ""
-    release: float = 1.0
-    delay: float = 0.0
-    inhibitory: float | None = None
-    missing: float = 0.0
+    release: ShareAboveZero = 1.0
+    delay: Time = 0.0
+    inhibitory: Share | None = None
+    missing: ShareBelowOne = 0.0
     levels: Levels | None = None
-    explores: float = 0.0
-    total: float | None = None
+    explores: NonNegative = 0.0
+    total: Positive | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         object.__setattr__(self, "name", self.name or f"{self.pre.name}_to_{self.post.name}")
         for target, signal in self.carries.items():
             if signal not in self.pre.signals or target not in self.post.inputs:
@@ -99,14 +102,11 @@ class Projection:
                 "added to them; only a Bias may."
             )
         if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
-            raise WiringError(
+            raise ParameterError(
                 f"Projection {self.name!r}: bounds must be (smallest, largest), got "
-                f"{self.bounds!r}."
-            )
-        if not 0 < self.release <= 1:
-            raise WiringError(
-                f"Projection {self.name!r}: release must be a probability above 0, got "
-                f"{self.release!r}."
+                f"{self.bounds!r}.",
+                object=described(self),
+                parameter="bounds",
             )
         self._check_restraints()
         self._check_exploring()
@@ -118,24 +118,18 @@ class Projection:
     def _check_delay(self) -> None:
         at_spikes = self.rule is not None and self.rule.when == "spike"
         only_spikes = self.pre.is_spiking and "delta" not in self.carries.values()
-        if not 0 <= self.delay < float("inf") or at_spikes or not only_spikes:
+        if at_spikes or not only_spikes:
             raise WiringError(
                 f"Projection {self.name!r} has delay={self.delay!r}: only spikes may be delayed, "
-                "by 0 ms or more, where no rule acts at them; take the delay out, or let the rule "
-                "act at feedback or when a trial ends."
+                "where no rule acts at them; take the delay out, or let the rule act at feedback "
+                "or when a trial ends."
             )
 
     def _check_restraints(self) -> None:
-        if self.total is not None and (not self.total > 0 or self.rule is None or self.restrained):
+        if self.total is not None and (self.rule is None or self.restrained):
             raise WiringError(
                 f"Projection {self.name!r} has total={self.total!r}: only weights that learn, and "
-                "have no signs, gaps or levels that are held, may be scaled to a sum above 0."
-            )
-        shares = self.inhibitory or 0.0, self.missing
-        if not (0 <= shares[0] <= 1 and 0 <= shares[1] < 1):
-            raise WiringError(
-                f"Projection {self.name!r} needs shares of inhibitory neurons from 0 to 1 and of "
-                f"missing synapses below 1, got {self.inhibitory!r} and {self.missing!r}."
+                "have no signs, gaps or levels that are held, may be scaled to a sum."
             )
         if isinstance(self.weights, ReadBackwards) and (self.rule or self.restrained):
             raise WiringError(
@@ -158,7 +152,7 @@ class Projection:
 
     def _check_exploring(self) -> None:
         reads = self.rule is not None and ELIGIBILITY in names(self.rule.update)
-        if not 0 <= self.explores < float("inf") or bool(self.explores) is not reads:
+        if bool(self.explores) is not reads:
             raise WiringError(
                 f"Projection {self.name!r} needs explores above 0 and a rule that reads "
                 f"{ELIGIBILITY!r}, both or none of them, got explores={self.explores!r} and "

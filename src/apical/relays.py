@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from apical.errors import WiringError
+from apical.parameters import Positive
 from apical.populations import INFINITE, LIF, NeuronModel, Population
 
 
@@ -37,11 +38,10 @@ class Relay(Population):
     """
 
     of: Population
-    theta: float = 1.0
+    theta: Positive = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._positive(theta=self.theta)
         if not isinstance(self.of, LIF):
             raise WiringError(
                 f"Relay {self.name!r} relays the dendrites of LIF neurons, which say how long they "

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from math import isfinite
-from numbers import Real
-from typing import Literal, get_args
+from typing import Literal
 
+from apical.checking import check_fields, checked, described
 from apical.dynamics import NOISE, UpdateDynamics
-from apical.errors import LocalityError
+from apical.errors import LocalityError, ParameterError
 from apical.expressions import FUNCTIONS, names, place
+from apical.parameters import Duration, NonNegative, Time
 from apical.traces import PER_STEP, Trace, kept
 
 When = Literal["trial", "feedback", "spike", "post", "noise"]
@@ -78,6 +78,8 @@ class LearningRule:
     ------
     LocalityError
         If `update` or a trace reads a name that the synapse cannot know, or is not an expression.
+    ParameterError
+        If a number is none, or a name is taken.
     """
 
     name: str
@@ -85,28 +87,21 @@ class LearningRule:
     parameters: Mapping[str, float] = field(default_factory=dict)
     when: When = "trial"
     source: str = ""
-    onset: float = 0.0
+    onset: Time = 0.0
     dynamics: UpdateDynamics | None = None
     traces: Mapping[str, Trace] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.when not in get_args(When):
-            raise LocalityError(
-                f"LearningRule {self.name!r}: when must be one of {', '.join(get_args(When))}, "
-                f"got {self.when!r}."
+        check_fields(self)
+        if self.onset and self.when in ("trial", "noise"):
+            raise ParameterError(
+                f"LearningRule {self.name!r} needs onset=0 where it acts when a trial ends, got "
+                f"onset={self.onset!r}.",
+                object=described(self),
+                parameter="onset",
             )
-        if self.onset < 0 or (self.onset and self.when in ("trial", "noise")):
-            raise LocalityError(
-                f"LearningRule {self.name!r} needs onset >= 0 ms, and 0 where it acts when a trial "
-                f"ends, got onset={self.onset!r}."
-            )
-        for key, value in self.parameters.items():
+        for key in self.parameters:
             self._check_name(key, "a parameter")
-            if not isinstance(value, Real) or isinstance(value, bool) or not isfinite(value):
-                raise LocalityError(
-                    f"LearningRule {self.name!r}: parameter {key!r} must be one finite number, got "
-                    f"{value!r}; an array would tell a synapse about other synapses."
-                )
         for key in self.traces:
             self._check_name(key, "a trace")
         self._check_twice("its traces", [*self.traces, *map(kept, self.traces)], self.parameters)
@@ -125,18 +120,22 @@ class LearningRule:
 
     def _check_name(self, key: str, what: str) -> None:
         if not key.isidentifier() or key in RESERVED or place(key) != "synapse":
-            raise LocalityError(
+            raise ParameterError(
                 f"LearningRule {self.name!r}: {key!r} cannot name {what}; choose an "
                 f"identifier that does not end in '_pre' or '_post' and is none of "
-                f"{', '.join(sorted(RESERVED))}."
+                f"{', '.join(sorted(RESERVED))}.",
+                object=described(self),
+                parameter=key,
             )
 
     def _check_twice(self, what: str, used: Iterable[str], others: Iterable[str]) -> None:
         twice = sorted({*used} & {*others})
         if twice:
-            raise LocalityError(
+            raise ParameterError(
                 f"LearningRule {self.name!r} and {what} both use "
-                f"{', '.join(map(repr, twice))}; rename one."
+                f"{', '.join(map(repr, twice))}; rename one.",
+                object=described(self),
+                parameter=twice[0],
             )
         if self.when == "noise":
             self._check_noise()
@@ -153,9 +152,11 @@ class LearningRule:
 
     def _check_dynamics(self, dynamics: UpdateDynamics) -> None:
         if self.when != "trial":
-            raise LocalityError(
+            raise ParameterError(
                 f"LearningRule {self.name!r}: dynamics {dynamics.name!r} need when='trial', got "
-                f"{self.when!r}."
+                f"{self.when!r}.",
+                object=described(self),
+                parameter="when",
             )
         own = [*self.parameters, *self.traces, *map(kept, self.traces), *RESERVED]
         used = [*dynamics.state, *dynamics.parameters, "update"]
@@ -177,6 +178,7 @@ THREE_FACTOR_SOURCE = (
 )
 
 
+@checked()
 def three_factor(
     eta: float = 1.0,
     when: Literal["trial", "feedback"] = "trial",
@@ -214,6 +216,7 @@ def three_factor(
 BATCH_NORM_SOURCE = "Ioffe & Szegedy 2015, arXiv:1502.03167, section 3"
 
 
+@checked()
 def norm_scale(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> LearningRule:
     """Learn what normalised drives are multiplied by: synapses from a `Bias` onto ``scale``.
 
@@ -228,6 +231,7 @@ def norm_scale(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> L
     )  # fmt: skip
 
 
+@checked()
 def norm_shift(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> LearningRule:
     """Learn what is added to normalised drives: synapses from a `Bias` onto ``shift``.
 
@@ -242,7 +246,8 @@ def norm_shift(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> L
     )  # fmt: skip
 
 
-def three_factor_at_spikes(eta: float, onset: float = 0.0) -> LearningRule:
+@checked()
+def three_factor_at_spikes(eta: float, onset: Time = 0.0) -> LearningRule:
     """The three-factor rule where the presynaptic factor is the spike itself.
 
     At each presynaptic spike the weight changes by ``eta * gain_post * teach_post``: the form
@@ -265,6 +270,7 @@ def three_factor_at_spikes(eta: float, onset: float = 0.0) -> LearningRule:
     )
 
 
+@checked()
 def node_perturbation(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> LearningRule:
     """Presynaptic activity x what the postsynaptic neuron knows of its noise x the reward.
 
@@ -295,6 +301,7 @@ def node_perturbation(eta: float = 1.0, *, dynamics: UpdateDynamics | None = Non
     )
 
 
+@checked()
 def weight_perturbation(
     eta: float = 1.0, *, dynamics: UpdateDynamics | None = None
 ) -> LearningRule:
@@ -324,6 +331,7 @@ def weight_perturbation(
     )
 
 
+@checked()
 def stdp(eta: float, *, target: float = 0.4, largest: float = 1.0) -> LearningRule:
     """Spike-timing dependent plasticity that needs no feedback: at each postsynaptic spike.
 
@@ -353,12 +361,13 @@ def stdp(eta: float, *, target: float = 0.4, largest: float = 1.0) -> LearningRu
     )
 
 
+@checked()
 def e_prop(
     eta: float,
     *,
-    tau: float = 20.0,
-    tau_a: float | None = None,
-    homeostasis: float = 0.0,
+    tau: Duration = 20.0,
+    tau_a: Duration | None = None,
+    homeostasis: NonNegative = 0.0,
     usual: float = 0.0,
 ) -> LearningRule:
     """Eligibility propagation: what a synapse did to its neuron lately, times what it hears now.
