@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from apical.errors import DataError
+from apical.errors import DataError, ParameterError
 from apical.idx import read_idx
 from apical.sources import DIGITS, PUBLISHED, idx_files, single_file
 from apical.sources import Source as Source
@@ -197,9 +197,11 @@ class Dataset:
         """Return the number of training samples, some of which can be held out."""
         n = len(self.train)
         if not 1 <= validation < n:
-            raise DataError(
+            raise ParameterError(
                 f"{self.name}: validation samples asked for: {validation}; there are {n} training "
-                f"samples; ask for 1 to {n - 1}."
+                f"samples; ask for 1 to {n - 1}.",
+                object=self.name,
+                parameter="validation",
             )
         return n
 
@@ -212,8 +214,10 @@ def _first(samples: Samples, n: int | None, where: str) -> Samples:
     if n is None:
         return samples
     if not 1 <= n <= len(samples):
-        raise DataError(
-            f"{where} samples asked for: {n}; there are {len(samples)}; ask for 1 to that."
+        raise ParameterError(
+            f"{where} samples asked for: {n}; there are {len(samples)}; ask for 1 to that.",
+            object=where,
+            parameter="n",
         )
     return samples.part(slice(n))
 
@@ -297,9 +301,10 @@ def blobs(
     noise of 0.2 either way), so that a linear readout separates the classes.
     """
     if not (2 <= n_classes <= min(n_inputs, n_train) and n_test >= 1):
-        raise DataError(
+        raise ParameterError(
             "blobs: needs 2 <= n_classes <= n_inputs and n_train, and n_test >= 1, got "
-            f"{n_classes=}, {n_inputs=}, {n_train=}, {n_test=}."
+            f"{n_classes=}, {n_inputs=}, {n_train=}, {n_test=}.",
+            object="datasets.blobs",
         )
     arrays: list[NDArray[Any]] = []
     for n in (n_train, n_test):

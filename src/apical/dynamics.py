@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from apical.checking import check_fields, checked, described
-from apical.errors import LocalityError, ParameterError
+from apical.errors import LocalityError, ParameterError, concerning
 from apical.expressions import names, substituted
 from apical.parameters import NonNegative, Positive, ShareBelowOne
 
@@ -66,7 +66,11 @@ class UpdateDynamics:
     spread: str = ""
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        with concerning(described(self)):
+            check_fields(self)
+            self._check()
+
+    def _check(self) -> None:
         own = {*self.state, *self.parameters}
         if self.spread and SPREAD in own:
             raise ParameterError(
@@ -85,7 +89,8 @@ class UpdateDynamics:
                 wrong = ", ".join(map(repr, strangers)) or repr(variable)
                 raise LocalityError(
                     f"UpdateDynamics {self.name!r} uses {wrong}, which is neither its state nor a "
-                    f"parameter; it knows {', '.join(sorted(known))}."
+                    f"parameter; it knows {', '.join(sorted(known))}.",
+                    object=f"UpdateDynamics {self.name!r}",
                 )
 
     @property

@@ -85,6 +85,23 @@ class ClaimError(ApicalError, AssertionError):
 
 
 @contextmanager
+def concerning(object: str, parameter: str = "") -> Iterator[None]:
+    """Say of errors from inside what they are about, where they do not say it themselves.
+
+    Parameters
+    ----------
+    object, parameter
+        As in `ApicalError`.
+    """
+    try:
+        yield
+    except ApicalError as error:
+        if not error.object:
+            error.object, error.parameter = object, error.parameter or parameter
+        raise
+
+
+@contextmanager
 def ending_in_one_line() -> Iterator[None]:
     """Let a command end with exit code 2 and one line, where an error is ours or the system's."""
     try:

@@ -11,7 +11,7 @@ import numpy as np
 
 from apical.checking import check_fields, checked
 from apical.error_neurons import Error, ErrorNeurons, RateTarget
-from apical.errors import WiringError
+from apical.errors import ParameterError, WiringError
 from apical.parameters import Array, ShareAboveZero
 from apical.populations import Population
 from apical.projections import Projection, TransposeOf
@@ -66,7 +66,8 @@ class FeedbackPathway:
             if "teach" not in projection.carries:
                 raise WiringError(
                     f"FeedbackPathway {self.name!r} must end on 'teach' inputs, but "
-                    f"{projection.name!r} reaches {', '.join(projection.carries)}."
+                    f"{projection.name!r} reaches {', '.join(projection.carries)}.",
+                    object=f"FeedbackPathway {self.name!r}",
                 )
 
 
@@ -177,13 +178,15 @@ def indirect(
     """
     hidden, last = _taught(error, forward)
     direct_ones = (
-        dict(hears) if isinstance(hears, Mapping) else dict.fromkeys(hears or hidden[:1], 1)
+        dict(hears) if isinstance(hears, Mapping) else dict.fromkeys(hears or hidden[:1], 1.0)
     )
     strangers = [p.name for p in direct_ones if p not in hidden]
-    if strangers or relay not in ("forward", "random"):
-        raise WiringError(
-            f"Indirect feedback needs hears among {', '.join(p.name for p in hidden)} and relay "
-            f"'forward' or 'random', got {', '.join(strangers) or 'hears that are'} and {relay!r}."
+    if strangers:
+        raise ParameterError(
+            f"Indirect feedback needs hears among {', '.join(p.name for p in hidden)}, got "
+            f"{', '.join(strangers)}.",
+            object="feedback.indirect",
+            parameter="hears",
         )
     projections, relays = [_to_output(error, last)], []
     for number, population in enumerate(hidden):
@@ -253,8 +256,7 @@ def broadcast(reward: Reward, forward: Sequence[Projection]) -> FeedbackPathway:
     ----------
     Williams 1992, doi:10.1007/BF00992696.
     """
-    if not forward:
-        raise WiringError("Feedback needs the forward projections it teaches, got none.")
+    _needed(forward)
     taught = (projection.post for projection in forward)
     return FeedbackPathway(
         "reward",
@@ -321,17 +323,24 @@ WIRINGS: Mapping[str, Callable[..., FeedbackPathway]] = {
 """The four wirings of one rule, by the names that commands know."""
 
 
+def _needed(forward: Sequence[Projection]) -> None:
+    if not forward:
+        raise WiringError(
+            "Feedback needs the forward projections it teaches, got none.", object="feedback"
+        )
+
+
 def _taught(
     error: ErrorNeurons, forward: Sequence[Projection]
 ) -> tuple[list[Population], Population]:
     """Return the hidden populations, each once, and the last one of forward projections."""
-    if not forward:
-        raise WiringError("Feedback needs the forward projections it teaches, got none.")
+    _needed(forward)
     last = forward[-1].post
     if last.size != error.n_classes:
         raise WiringError(
             f"Error {error.name!r} has {error.n_classes} classes, but the last population "
-            f"{last.name!r} has {last.size} neurons; they must match."
+            f"{last.name!r} has {last.size} neurons; they must match.",
+            object=f"Error {error.name!r}",
         )
     return list(dict.fromkeys(p.post for p in forward if p.post is not last)), last
 
@@ -376,15 +385,16 @@ def _name(pre: Population, post: Population) -> str:
 
 def _mask(population: Population, share: float | np.ndarray) -> np.ndarray:
     """Return which neurons hear the error directly, shape (n,) of bool."""
-    if np.ndim(share) == 0 and 0 < float(share) <= 1:
-        return np.arange(population.size) < round(float(share) * population.size)
-    mask = np.asarray(share)
-    if mask.shape != (population.size,) or mask.dtype != bool or not mask.any():
-        raise WiringError(
+    if isinstance(share, float):
+        return np.arange(population.size) < round(share * population.size)
+    if share.shape != (population.size,) or not share.any():
+        raise ParameterError(
             f"hears must give population {population.name!r} a share in (0, 1], or a mask of "
-            f"{population.size} bools with at least one True, got {share!r}."
+            f"{population.size} bools with at least one True, got {share!r}.",
+            object="feedback.indirect",
+            parameter="hears",
         )
-    return mask
+    return share
 
 
 def _partly(

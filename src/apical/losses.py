@@ -69,5 +69,6 @@ def _is_squared(network: Network) -> bool:
         return False
     raise WiringError(
         f"Output {output.name!r} has gain='one', whose loss is known for "
-        f"{', '.join(CROSS_ENTROPY)} and linear only, got {output.curve.name!r}; use gain='slope'."
+        f"{', '.join(CROSS_ENTROPY)} and linear only, got {output.curve.name!r}; use gain='slope'.",
+        object=f"Output {output.name!r}",
     )

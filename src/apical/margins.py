@@ -11,7 +11,7 @@ import numpy as np
 from scipy import optimize
 from scipy.special import expit, xlogy
 
-from apical.errors import DataError
+from apical.errors import DataError, ParameterError
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -136,7 +136,11 @@ def least_errors(x: np.ndarray, y: np.ndarray) -> float:
         Labels, -1 or 1, shape (n,).
     """
     if x.ndim != 2 or x.shape[1] != 2:
-        raise DataError(f"Least errors need points of shape (n, 2), got {x.shape}.")
+        raise ParameterError(
+            f"Least errors need points of shape (n, 2), got {x.shape}.",
+            object="margins.least_errors",
+            parameter="x",
+        )
     _signed(x, y)
     first, second = np.triu_indices(len(x), 1)
     apart = x[first] - x[second]
@@ -153,9 +157,11 @@ def least_errors(x: np.ndarray, y: np.ndarray) -> float:
 def _signed(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return inputs and a 1 for the bias, times the label: their product with w is the margin."""
     if x.ndim != 2 or y.shape != (len(x),) or not np.isin(y, (-1, 1)).all():
-        raise DataError(
+        raise ParameterError(
             f"Margins need inputs of shape (n, n_inputs) and n labels of -1 or 1, got {x.shape} "
-            f"and {y.shape} with {', '.join(map(str, np.unique(y)[:4]))}."
+            f"and {y.shape} with {', '.join(map(str, np.unique(y)[:4]))}.",
+            object="margins",
+            parameter="x",
         )
     return np.asarray(y[:, np.newaxis] * np.hstack([x, np.ones((len(x), 1))]), np.float64)
 
@@ -164,6 +170,7 @@ def _found(loss: MarginLoss, run: optimize.OptimizeResult, w: np.ndarray | None)
     if not run.success or w is None:
         raise DataError(
             f"The {loss.name} loss found no minimum ({run.message}); classes that a line separates "
-            "have none."
+            "have none.",
+            object=f"The {loss.name}",
         )
     return np.asarray(w)

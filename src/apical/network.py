@@ -9,7 +9,7 @@ import numpy as np
 from apical import restraints, seeds
 from apical.checking import check_fields, checked
 from apical.error_neurons import Error, ErrorNeurons, RateError, RateTarget
-from apical.errors import ParameterError, WiringError
+from apical.errors import ApicalError, ParameterError, WiringError
 from apical.feedback import FeedbackPathway
 from apical.interventions import Intervention
 from apical.parameters import Count, CountOrZero, Duration, Time
@@ -79,7 +79,8 @@ class Network:
         """Add a population and return it."""
         if population.name in {known.name for known in self.populations}:
             raise WiringError(
-                f"The network already has a population {population.name!r}; choose another name."
+                f"The network already has a population {population.name!r}; choose another name.",
+                object="Network",
             )
         self.populations.append(population)
         self.places[population.name] = caller()
@@ -101,7 +102,8 @@ class Network:
         if self.feedback is not None:
             raise WiringError(
                 f"The network already has the feedback pathway {self.feedback.name!r}; "
-                "describe a second network to compare another."
+                "describe a second network to compare another.",
+                object="Network",
             )
         populations, projections = list(self.populations), list(self.projections)
         try:
@@ -120,7 +122,7 @@ class Network:
                 self.projections[self.projections.index(known)] = replace(known, carries=carries)
             for projection in pathway.projections:
                 self._join(projection)
-        except WiringError:
+        except ApicalError:
             self.populations[:], self.projections[:] = populations, projections
             raise
         self.feedback = pathway
@@ -137,11 +139,14 @@ class Network:
             Passed on to it.
         """
         if self.feedback is None:
-            raise WiringError("The network has no feedback pathway to replace; use teach first.")
+            raise WiringError(
+                "The network has no feedback pathway to replace; use teach first.", object="Network"
+            )
         if any(isinstance(p, Reward) for p in self.populations):
             raise WiringError(
                 "The network learns by a reward, and its rules read noise, not an error; describe "
-                "a second network to compare another wiring."
+                "a second network to compare another wiring.",
+                object="Network",
             )
         old = {p.name for p in self.feedback.projections}
         relays = {p.name: p for p in self.feedback.relays}
@@ -229,7 +234,9 @@ class Network:
     def output(self) -> Population:
         """The population whose spikes are the decision: the end of the forward projections."""
         if not self.forward:
-            raise WiringError("The network has no forward projection, so nothing decides.")
+            raise WiringError(
+                "The network has no forward projection, so nothing decides.", object="Network"
+            )
         return self.forward[-1].post
 
     @property
@@ -254,7 +261,9 @@ class Network:
             if projection.name == name:
                 return projection
         known = ", ".join(p.name for p in self.projections) or "none"
-        raise WiringError(f"The network has no projection {name!r}; it has {known}.")
+        raise WiringError(
+            f"The network has no projection {name!r}; it has {known}.", object="Network"
+        )
 
     def place(self, name: str) -> str:
         """Return ``file:line`` where a population or projection, or else the network, was made."""
@@ -318,7 +327,8 @@ class Network:
         if error.frames > 1 and error.frames != self.stimulus.frames:
             raise WiringError(
                 f"Error {error.name!r} is told trains of {error.frames} frames, but stimulus "
-                f"{self.stimulus.name!r} shows {self.stimulus.frames}; give both the same number."
+                f"{self.stimulus.name!r} shows {self.stimulus.frames}; give both the same number.",
+                object=f"Error {error.name!r}",
             )
         together = np.eye(n)
         self.connect(
@@ -335,7 +345,8 @@ class Network:
         if error.keeps != "square":
             raise WiringError(
                 f"Reward {reward.name!r} hears the loss from RateError {error.name!r}, which needs "
-                f"keeps='square', got {error.keeps!r}."
+                f"keeps='square', got {error.keeps!r}.",
+                object=f"Reward {reward.name!r}",
             )
         self.connect(self.output, error, weights=Identity())
         ones = Given(np.ones((error.size, 1)))
@@ -346,16 +357,20 @@ class Network:
             if end not in self.populations:
                 raise WiringError(
                     f"Projection {projection.name!r} joins {end.name!r}, which the network does "
-                    "not have; add it first."
+                    "not have; add it first.",
+                    object=f"Projection {projection.name!r}",
                 )
         if projection.rule is not None and projection.rule.onset >= self.trial:
-            raise WiringError(
+            raise ParameterError(
                 f"Projection {projection.name!r} would never learn: its rule acts from "
-                f"{projection.rule.onset} ms on, but a trial lasts {self.trial} ms."
+                f"{projection.rule.onset} ms on, but a trial lasts {self.trial} ms.",
+                object=f"Projection {projection.name!r}",
+                parameter="onset",
             )
         if projection.name in {known.name for known in self.projections}:
             raise WiringError(
-                f"The network already has a projection {projection.name!r}; give this one a name."
+                f"The network already has a projection {projection.name!r}; give this one a name.",
+                object="Network",
             )
         self.projections.append(projection)
         self.places[projection.name] = caller()
@@ -365,7 +380,8 @@ class Network:
         found = [p for p in self.populations if isinstance(p, kind)]
         if len(found) != 1:
             raise WiringError(
-                f"A network needs exactly one {kind.__name__} population, got {len(found)}."
+                f"A network needs exactly one {kind.__name__} population, got {len(found)}.",
+                object="Network",
             )
         return found[0]
 

@@ -198,23 +198,29 @@ class Rate(Population):
         """What the neurons do while the feedback they heard drives them besides."""
         return f"x + {self.nudge!r}*teach"
 
-    @property
-    def model(self) -> NeuronModel:
+    def _refuse_brian(self) -> None:
         if self.is_softmax:
             raise DeviceError(
                 f"Rate {self.name!r} has a softmax, which divides by the sum over the population; "
-                "only device 'array' runs it. Use 'logistic' in Brian2."
+                "only device 'array' runs it. Use 'logistic' in Brian2.",
+                object=f"Rate {self.name!r}",
             )
         if self.explores:
             raise DeviceError(
                 f"Rate {self.name!r} explores: each trial is shown without noise and with it, "
-                "which only device 'array' does. Use that, or explores=0."
+                "which only device 'array' does. Use that, or explores=0.",
+                object=f"Rate {self.name!r}",
             )
         if self.norm:
             raise DeviceError(
                 f"Rate {self.name!r} has batch normalisation, which takes mean and variance over "
-                "trials that learn together; only device 'array' runs it. Leave out norm in Brian2."
+                "trials that learn together; only device 'array' runs it. Use that, or norm=None.",
+                object=f"Rate {self.name!r}",
             )
+
+    @property
+    def model(self) -> NeuronModel:
+        self._refuse_brian()
         summed = tuple(self.inputs.values())
         gain = "1" if self.gain == "one" else substituted(self.curve.slope, {"x": "y"})
         lines = [f"dy/dt = ({self.curve.response} - y)/tau : 1"]

@@ -9,7 +9,7 @@ from apical.datasets import Samples
 from apical.devices.simulator import Block, BlockResult, Simulator, left_as_it_was
 from apical.encoding import decisions
 from apical.error_neurons import Error
-from apical.errors import DataError
+from apical.errors import ParameterError
 from apical.network import Network
 from apical.populations import Population
 from apical.records import Records, Spikes, Units
@@ -53,9 +53,11 @@ def record(
     """
     chosen = np.asarray(indices)
     if not len(chosen) or chosen.min() < 0 or chosen.max() >= len(samples):
-        raise DataError(
+        raise ParameterError(
             f"There are {len(samples)} samples to record, numbered from 0, but the indices asked "
-            f"for are {chosen.tolist()[:5]}...; name at least one of those."
+            f"for are {chosen.tolist()[:5]}...; name at least one of those.",
+            object="recording.record",
+            parameter="indices",
         )
     network = simulator.network
     parts = [chosen[k : k + AT_ONCE] for k in range(0, len(chosen), AT_ONCE)]
@@ -94,9 +96,11 @@ def _recorded(network: Network, result: BlockResult) -> list[str]:
     traced = {name.partition(".")[0] for name in result.traces}
     names = [p.name for p in network.populations if p.name in traced or p.name in result.spikes]
     if not names:
-        raise DataError(
+        raise ParameterError(
             "The simulator records nothing; name populations with simulate(..., record=[...], "
-            "traces=[...])."
+            "traces=[...]).",
+            object="recording.record",
+            parameter="simulator",
         )
     return names
 

@@ -45,13 +45,15 @@ class Relay(Population):
         if not isinstance(self.of, LIF):
             raise WiringError(
                 f"Relay {self.name!r} relays the dendrites of LIF neurons, which say how long they "
-                f"hold what arrives; {self.of.name!r} is {type(self.of).__name__}."
+                f"hold what arrives; {self.of.name!r} is {type(self.of).__name__}.",
+                object=f"Relay {self.name!r}",
             )
         if self.size != 2 * self.of.size:
             raise WiringError(
                 f"Relay {self.name!r} has a positive and a negative neuron for each of the "
                 f"{self.of.size} neurons of {self.of.name!r}, so its size must be "
-                f"{2 * self.of.size}, got {self.size}."
+                f"{2 * self.of.size}, got {self.size}.",
+                object=f"Relay {self.name!r}",
             )
 
     @property

@@ -52,5 +52,6 @@ class Reward(Population):
     def model(self) -> NoReturn:
         raise DeviceError(
             f"Reward {self.name!r} compares two presentations of each trial, which only device "
-            "'array' makes; use that."
+            "'array' makes; use that.",
+            object=f"Reward {self.name!r}",
         )

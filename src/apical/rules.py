@@ -6,7 +6,7 @@ from typing import Literal
 
 from apical.checking import check_fields, checked, described
 from apical.dynamics import NOISE, UpdateDynamics
-from apical.errors import LocalityError, ParameterError
+from apical.errors import LocalityError, ParameterError, concerning
 from apical.expressions import FUNCTIONS, names, place
 from apical.parameters import Duration, NonNegative, Time
 from apical.traces import PER_STEP, Trace, kept
@@ -92,12 +92,15 @@ class LearningRule:
     traces: Mapping[str, Trace] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        with concerning(described(self)):
+            check_fields(self)
+            self._check()
+
+    def _check(self) -> None:
         if self.onset and self.when in ("trial", "noise"):
             raise ParameterError(
                 f"LearningRule {self.name!r} needs onset=0 where it acts when a trial ends, got "
                 f"onset={self.onset!r}.",
-                object=described(self),
                 parameter="onset",
             )
         for key in self.parameters:
@@ -115,7 +118,7 @@ class LearningRule:
             raise LocalityError(
                 f"LearningRule {self.name!r} reads {', '.join(map(repr, strangers))}, which a "
                 "synapse cannot know. End a name in '_pre' or '_post' to read a signal of one of "
-                "its two neurons, or give a number in `parameters`, or a trace."
+                "its two neurons, or give a number in `parameters`, or a trace.",
             )
 
     def _check_name(self, key: str, what: str) -> None:
@@ -124,7 +127,6 @@ class LearningRule:
                 f"LearningRule {self.name!r}: {key!r} cannot name {what}; choose an "
                 f"identifier that does not end in '_pre' or '_post' and is none of "
                 f"{', '.join(sorted(RESERVED))}.",
-                object=described(self),
                 parameter=key,
             )
 
@@ -134,7 +136,6 @@ class LearningRule:
             raise ParameterError(
                 f"LearningRule {self.name!r} and {what} both use "
                 f"{', '.join(map(repr, twice))}; rename one.",
-                object=described(self),
                 parameter=twice[0],
             )
         if self.when == "noise":
@@ -147,7 +148,7 @@ class LearningRule:
             raise LocalityError(
                 f"LearningRule {self.name!r} acts while neurons fire noise and no error is there, "
                 "so it may read 'x_pre', 'drive_pre' and 'x_post', got "
-                f"{', '.join(map(repr, others))}."
+                f"{', '.join(map(repr, others))}.",
             )
 
     def _check_dynamics(self, dynamics: UpdateDynamics) -> None:
@@ -155,7 +156,6 @@ class LearningRule:
             raise ParameterError(
                 f"LearningRule {self.name!r}: dynamics {dynamics.name!r} need when='trial', got "
                 f"{self.when!r}.",
-                object=described(self),
                 parameter="when",
             )
         own = [*self.parameters, *self.traces, *map(kept, self.traces), *RESERVED]

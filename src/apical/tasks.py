@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apical.datasets import Dataset
-from apical.errors import DataError
+from apical.errors import ParameterError
 
 Made = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -47,9 +47,11 @@ def evidence_accumulation(
         What draws the cues.
     """
     if cues < 1 or cues % 2 == 0 or delay < 0 or each < 1 or not 0 <= minority < 0.5:
-        raise DataError(
+        raise ParameterError(
             "evidence_accumulation needs an odd number of cues, delay >= 0, each >= 1 and "
-            f"0 <= minority < 0.5, got {cues=}, {delay=}, {each=}, {minority=}."
+            f"0 <= minority < 0.5, got {cues=}, {delay=}, {each=}, {minority=}.",
+            object="tasks.evidence_accumulation",
+            parameter="cues",
         )
 
     def made(n: int) -> Made:
@@ -94,9 +96,11 @@ def store_recall(
         What draws symbols and times.
     """
     if classes < 2 or length < 2 or each < 1:
-        raise DataError(
+        raise ParameterError(
             "store_recall needs 2 classes, 2 frames of symbols and 1 input in each group, or "
-            f"more, got {classes=}, {length=}, {each=}."
+            f"more, got {classes=}, {length=}, {each=}.",
+            object="tasks.store_recall",
+            parameter="classes",
         )
 
     def made(n: int) -> Made:
@@ -151,9 +155,11 @@ def spike_pattern(
     """
     free = frames - onset - (spikes - 1) * (apart - 1)
     if min(n_inputs, n_outputs, spikes, apart) < 1 or onset < 0 or free < spikes:
-        raise DataError(
+        raise ParameterError(
             f"spike_pattern cannot put {spikes} spikes, {apart} frames apart, into the frames from "
-            f"{onset} to {frames} of {n_outputs} outputs; ask for fewer spikes or more frames."
+            f"{onset} to {frames} of {n_outputs} outputs; ask for fewer spikes or more frames.",
+            object="tasks.spike_pattern",
+            parameter="spikes",
         )
     shown = (rng.random((frames, n_inputs)) < rate).astype(np.float32)
     target = np.zeros((frames, n_outputs), np.float32)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import exp
 
 from apical.checking import check_fields, checked
+from apical.errors import concerning
 from apical.expressions import names, place, substituted
 from apical.parameters import Constant, Duration
 
@@ -44,7 +45,8 @@ class Trace:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        names(self.source)
+        with concerning(f"Trace {self.source!r}", "source"):
+            names(self.source)
 
     @property
     def signals(self) -> frozenset[str]:

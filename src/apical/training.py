@@ -14,7 +14,7 @@ import numpy as np
 from apical.datasets import Dataset, Samples
 from apical.devices.simulator import Block, Simulator
 from apical.encoding import decisions
-from apical.errors import RunError, WiringError
+from apical.errors import ParameterError, RunError, WiringError
 from apical.presenting import learned, presented, shown
 from apical.progress import TrainingProgress
 
@@ -225,9 +225,11 @@ def _block(simulator: Simulator, plan: Plan, n_train: int) -> int:
     """Return the trials of a block: whole batches, so that only an epoch's last can be smaller."""
     batch = simulator.batch
     if batch > n_train:
-        raise WiringError(
+        raise ParameterError(
             f"{batch} trials are to learn together, but there are {n_train} training samples; "
-            "lower batch."
+            "lower batch.",
+            object="simulate",
+            parameter="batch",
         )
     return max(batch, plan.block - plan.block % batch)
 
@@ -257,5 +259,6 @@ def _check_weights(simulator: Simulator, position: Position) -> None:
             raise RunError(
                 f"The weights of projection {projection.name!r} diverged in block "
                 f"{position.block} of epoch {position.epoch} (largest allowed: "
-                f"{LARGEST_WEIGHT:g}). Lower the learning rate; the last checkpoint is good."
+                f"{LARGEST_WEIGHT:g}). Lower the learning rate; the last checkpoint is good.",
+                object=f"Projection {projection.name!r}",
             )

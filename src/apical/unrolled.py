@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from apical.errors import DataError
+from apical.errors import DataError, ParameterError
 
 Floats = NDArray[np.float64]
 Response = Literal["linear", "tanh", "logistic"]
@@ -63,7 +63,11 @@ def states(
     """
     w, x = _square(weights), np.asarray(inputs, np.float64)
     if x.ndim != 2 or x.shape[1] != len(w):
-        raise DataError(f"{len(w)} neurons need inputs (n_steps, {len(w)}), got shape {x.shape}.")
+        raise ParameterError(
+            f"{len(w)} neurons need inputs (n_steps, {len(w)}), got shape {x.shape}.",
+            object="unrolled.states",
+            parameter="inputs",
+        )
     respond, _ = _RESPONSES[response]
     found = np.empty((len(x) + 1, len(w)))
     found[0] = start
@@ -149,5 +153,9 @@ def clipped(gradient: ArrayLike, threshold: float) -> Floats:
 def _square(weights: ArrayLike) -> Floats:
     given = np.asarray(weights, np.float64)
     if given.ndim != 2 or given.shape[0] != given.shape[1]:
-        raise DataError(f"Recurrent weights must have shape (n, n), got {given.shape}.")
+        raise ParameterError(
+            f"Recurrent weights must have shape (n, n), got {given.shape}.",
+            object="unrolled",
+            parameter="weights",
+        )
     return given

@@ -11,7 +11,7 @@ import numpy as np
 
 from apical.datasets import Samples
 from apical.devices.simulator import Block, Simulator
-from apical.errors import DataError
+from apical.errors import ParameterError
 from apical.presenting import learned, presented, shown
 from apical.progress import TrainingProgress
 
@@ -75,9 +75,11 @@ def assigned(counts: np.ndarray, labels: np.ndarray, n_classes: int) -> Assignme
     """
     counts, labels = np.asarray(counts, np.float64), np.asarray(labels)
     if counts.ndim != 2 or labels.shape != (len(counts),):
-        raise DataError(
+        raise ParameterError(
             "Neurons are assigned by counts of shape (n_trials, n) and labels of shape "
-            f"(n_trials,), got {counts.shape} and {labels.shape}."
+            f"(n_trials,), got {counts.shape} and {labels.shape}.",
+            object="unsupervised.assigned",
+            parameter="counts",
         )
     shown = labels[:, np.newaxis] == np.arange(n_classes)
     rates = shown.T.astype(np.float64) @ counts / np.maximum(shown.sum(axis=0), 1)[:, np.newaxis]

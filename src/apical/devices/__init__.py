@@ -10,7 +10,7 @@ from apical.devices.genn_limits import check_genn
 from apical.devices.simulator import Block as Block
 from apical.devices.simulator import BlockResult as BlockResult
 from apical.devices.simulator import Simulator as Simulator
-from apical.errors import DeviceError, WiringError
+from apical.errors import DeviceError, ParameterError
 from apical.network import Network
 from apical.plausibility import check
 
@@ -178,14 +178,19 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
 
 def _check_device(device: str, given: Mapping[str, object]) -> None:
     if device not in DEVICES:
-        raise DeviceError(f"device must be one of {', '.join(DEVICES)}, got {device!r}.")
+        raise ParameterError(
+            f"device must be one of {', '.join(DEVICES)}, got {device!r}.",
+            object="simulate",
+            parameter="device",
+        )
     defaults = inspect.signature(simulate).parameters
     for option, devices in _OPTIONS.items():
         if given[option] != defaults[option].default and device not in devices:
             raise DeviceError(
                 f"Device {device!r} has no option {option!r}, got {given[option]!r}; only "
                 f"{' and '.join(map(repr, devices))} {'has' if len(devices) == 1 else 'have'} it. "
-                "Leave it out."
+                "Leave it out.",
+                object=f"Device {device!r}",
             )
 
 
@@ -193,13 +198,27 @@ def _check_options(
     network: Network, dt: float, dtype: str, codegen: str, capacity: int, batch: int
 ) -> None:  # fmt: skip
     if dtype not in ("float32", "float64"):
-        raise DeviceError(f"dtype must be 'float32' or 'float64', got {dtype!r}.")
+        raise ParameterError(
+            f"dtype must be 'float32' or 'float64', got {dtype!r}.",
+            object="simulate",
+            parameter="dtype",
+        )
     if codegen not in ("numpy", "cython"):
-        raise DeviceError(f"codegen must be 'numpy' or 'cython', got {codegen!r}.")
+        raise ParameterError(
+            f"codegen must be 'numpy' or 'cython', got {codegen!r}.",
+            object="simulate",
+            parameter="codegen",
+        )
     if capacity < 1:
-        raise DeviceError(f"capacity must be at least 1 trial, got {capacity!r}.")
+        raise ParameterError(
+            f"capacity must be at least 1 trial, got {capacity!r}.",
+            object="simulate",
+            parameter="capacity",
+        )
     if batch < 1:
-        raise DeviceError(f"batch must be at least 1 trial, got {batch!r}.")
+        raise ParameterError(
+            f"batch must be at least 1 trial, got {batch!r}.", object="simulate", parameter="batch"
+        )
     frame = network.trial / network.stimulus.frames
     for what, duration in (("trial", network.trial), ("frame of the stimulus", frame)):
         steps = duration / dt if dt > 0 else 0.5
@@ -218,7 +237,8 @@ def _check_brian(network: Network, device: str) -> None:
         who = ", ".join(repr(p.name) for p in network.noisy) or "populations"
         raise DeviceError(
             f"Device {device!r} knows no noise phases, but {who} are to fire noise of their own "
-            "between trials of learning; use device='array'."
+            "between trials of learning; use device='array'.",
+            object=f"Device {device!r}",
         )
 
 
@@ -226,15 +246,19 @@ def _check_recorded(network: Network, record: Collection[str], traces: Collectio
     known = [population.name for population in network.populations]
     strangers = sorted(set(record) - set(known))
     if strangers:
-        raise WiringError(
+        raise ParameterError(
             f"record names {', '.join(map(repr, strangers))}, but the network has "
-            f"{', '.join(known)}."
+            f"{', '.join(known)}.",
+            object="simulate",
+            parameter="record",
         )
     offered = {p.name: p.signals for p in network.populations if p.name in record}
     for signal in traces:
         if not any(signal in signals for signals in offered.values()):
             offers = "; ".join(f"{name}: {', '.join(has)}" for name, has in offered.items())
-            raise WiringError(
+            raise ParameterError(
                 f"traces names {signal!r}, which no recorded population offers ({offers or 'none'} "
-                "recorded); name one of those, or record more populations."
+                "recorded); name one of those, or record more populations.",
+                object="simulate",
+                parameter="traces",
             )

@@ -232,7 +232,8 @@ def _neighbours(network: Network, hypothesis: str) -> dict[str, Projection]:
     if any(isinstance(known, Redraw) for known in network.interventions):
         raise WiringError(
             f"Hypothesis {hypothesis!r} needs feedback that nobody redraws, but the network is "
-            "under 'redrawn_feedback'; apply one of the two."
+            "under 'redrawn_feedback'; apply one of the two.",
+            object=f"Hypothesis {hypothesis!r}",
         )
     found = {}
     for p in feedback_onto_hidden(network, hypothesis):
@@ -241,14 +242,16 @@ def _neighbours(network: Network, hypothesis: str) -> dict[str, Projection]:
             raise WiringError(
                 f"Hypothesis {hypothesis!r} needs feedback between neighbours, of graded neurons, "
                 f"with a forward projection beside it, but {p.name!r} runs from {p.pre.name!r} to "
-                f"{p.post.name!r}; use a network of rates under feedback.layerwise (FA)."
+                f"{p.post.name!r}; use a network of rates under feedback.layerwise (FA).",
+                object=f"Hypothesis {hypothesis!r}",
             )
         why = "learns" if p.rule else "is read backwards" if _is_read(p) else ""
         few = isinstance(p.weights, FewInputs) and p.weights.inputs < p.shape[0]
         if why or few or isinstance(p.weights, Masked):
             raise WiringError(
                 f"Hypothesis {hypothesis!r} needs fixed feedback, from every neuron to every "
-                f"one, but {p.name!r} {why or 'is sparse'} already; apply it to one without."
+                f"one, but {p.name!r} {why or 'is sparse'} already; apply it to one without.",
+                object=f"Hypothesis {hypothesis!r}",
             )
         found[p.name] = beside[0]
     return found
@@ -264,7 +267,8 @@ def _forgetful(p: Projection, decay: float) -> LearningRule:
         raise WiringError(
             f"Hypothesis 'kolen_pollack' needs forward projections that learn, by a rule without a "
             f"number {FORGETS!r}, but {p.name!r} has {p.rule.name if p.rule else 'none'!r}; give "
-            "it one."
+            "it one.",
+            object="Hypothesis 'kolen_pollack'",
         )
     return replace(
         p.rule,

@@ -39,7 +39,8 @@ def redrawn_feedback(network: Network, *, every: CountOrZero = 100) -> Network:
             raise WiringError(
                 "Hypothesis 'redrawn_feedback' draws fixed random synapses anew, but "
                 f"{projection.name!r} {'learns' if projection.rule else 'reads forward weights'}; "
-                "use it with fixed feedback, for instance feedback.direct."
+                "use it with fixed feedback, for instance feedback.direct.",
+                object="Hypothesis 'redrawn_feedback'",
             )
     if any(isinstance(known, Redraw) for known in network.interventions):
         raise WiringError("Feedback is redrawn already; apply 'redrawn_feedback' once.")
@@ -79,7 +80,8 @@ def lost_error_neurons(network: Network, *, share: Share = 0.1, after: CountOrZe
     if network.feedback is None or not errors:
         raise WiringError(
             "Hypothesis 'lost_error_neurons' needs error neurons that teach, of which the network "
-            "has none; give it a pathway of apical.feedback."
+            "has none; give it a pathway of apical.feedback.",
+            object="Hypothesis 'lost_error_neurons'",
         )
     loss = Loss(errors[0].name, share, after)
     if any(isinstance(known, Loss) for known in network.interventions):

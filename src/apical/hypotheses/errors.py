@@ -66,7 +66,8 @@ def noisy_feedback(network: Network, *, std: NonNegative, kick: Positive = 1.0) 
             return _straying(population, std, kick, network.trial)
         raise WiringError(
             f"Hypothesis 'noisy_feedback' needs dendrites of Rate or LIF neurons, but "
-            f"{population.name!r} is {type(population).__name__}; add noise to its own equations."
+            f"{population.name!r} is {type(population).__name__}; add noise to its own equations.",
+            object="Hypothesis 'noisy_feedback'",
         )
 
     return network.altered(population=noisy) if std else network
@@ -75,9 +76,11 @@ def noisy_feedback(network: Network, *, std: NonNegative, kick: Positive = 1.0) 
 def _straying(population: LIF, std: float, kick: float, trial: float) -> LIF:
     rate, before = std**2 / (2 * kick**2 * trial * 1e-3), population.stray_rate
     if before and population.stray_kick != kick:
-        raise WiringError(
+        raise ParameterError(
             f"Hypothesis 'noisy_feedback': stray events of {population.name!r} have the size "
-            f"{population.stray_kick!r} already, so kick must be that, got {kick!r}."
+            f"{population.stray_kick!r} already, so kick must be that, got {kick!r}.",
+            object="Hypothesis 'noisy_feedback'",
+            parameter="kick",
         )
     return replace(population, stray_rate=before + rate, stray_kick=kick)
 
@@ -114,7 +117,8 @@ def partial_feedback(network: Network, *, share: ShareAboveZero) -> Network:
         raise WiringError(
             "Hypothesis 'partial_feedback' needs feedback through synapses of its own, but "
             f"{shared[0].name!r} brings it through forward ones, or such as learn; use "
-            "feedback.direct, layerwise, or indirect with relay='random'."
+            "feedback.direct, layerwise, or indirect with relay='random'.",
+            object="Hypothesis 'partial_feedback'",
         )
     if share == 1:
         return network
@@ -215,7 +219,8 @@ def quantised_error(network: Network, *, levels: Count | None) -> Network:
     if judge.levels is not None:
         raise WiringError(
             f"Hypothesis 'quantised_error': the error of {judge.name!r} has {judge.levels} levels "
-            f"already, got {levels!r}; quantise it once."
+            f"already, got {levels!r}; quantise it once.",
+            object="Hypothesis 'quantised_error'",
         )
     least = 2 if isinstance(judge, RateError) else 3
     even = isinstance(judge, Error) and levels % 2 == 0
@@ -266,7 +271,8 @@ def unsigned_error(network: Network, *, keeps: Half | None = "size") -> Network:
         raise WiringError(
             f"Hypothesis 'unsigned_error' needs synapses from {judge.name!r} to hidden "
             f"populations, but {chosen[0].name!r} comes from {chosen[0].pre.name!r}; use "
-            "feedback.direct or feedback.indirect."
+            "feedback.direct or feedback.indirect.",
+            object="Hypothesis 'unsigned_error'",
         )
     if keeps is None:
         return network
@@ -289,14 +295,16 @@ def _one_sided(source: WeightSource, keeps: Half) -> WeightSource:
         return replace(source, source=_one_sided(source.source, keeps))
     raise WiringError(
         "Hypothesis 'unsigned_error' needs weights of opposite sign for the two halves of the "
-        f"error neurons (apical.weights.Opposed), got {type(source).__name__}."
+        f"error neurons (apical.weights.Opposed), got {type(source).__name__}.",
+        object="Hypothesis 'unsigned_error'",
     )
 
 
 def _kept_already(known: Kept, keeps: Half) -> WiringError:
     return WiringError(
         f"Hypothesis 'unsigned_error': only the {known} of the error is kept already, got "
-        f"{keeps!r}; apply it once."
+        f"{keeps!r}; apply it once.",
+        object="Hypothesis 'unsigned_error'",
     )
 
 
@@ -329,7 +337,8 @@ def _judge(network: Network, hypothesis: str) -> ErrorNeurons:
     if not found:
         raise WiringError(
             f"Hypothesis {hypothesis!r} changes error neurons, of which the network has none; add "
-            "an Error or a RateError and teach it a pathway of apical.feedback."
+            "an Error or a RateError and teach it a pathway of apical.feedback.",
+            object=f"Hypothesis {hypothesis!r}",
         )
     return found[0]
 

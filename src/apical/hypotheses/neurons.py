@@ -41,7 +41,8 @@ def heterogeneity(
     if not any(isinstance(p, LIF) for p in network.populations):
         raise WiringError(
             "Hypothesis 'heterogeneity' varies membranes and thresholds of LIF neurons, of which "
-            "the network has none: neurons of rates have neither; describe it with LIF populations."
+            "the network has none: neurons of rates have neither; describe it with LIF.",
+            object="Hypothesis 'heterogeneity'",
         )
 
     def varied(population: Population) -> Population:

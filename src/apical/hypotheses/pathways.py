@@ -37,7 +37,8 @@ def sparse_feedback(network: Network, *, wires: Count = 1) -> Network:
             raise WiringError(
                 "Hypothesis 'sparse_feedback' needs feedback that is drawn and fixed, or cut wires "
                 f"grow again, but {projection.name!r} learns or reads forward weights; apply it to "
-                "a network without."
+                "a network without.",
+                object="Hypothesis 'sparse_feedback'",
             )
         n_pre = projection.shape[0] // (2 if isinstance(projection.weights, Opposed) else 1)
         if wires > n_pre:

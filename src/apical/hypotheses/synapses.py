@@ -110,7 +110,8 @@ def weights_of_bits(network: Network, *, bits: int | None, largest: Positive = 1
     if not chosen:
         raise WiringError(
             "Hypothesis 'weights_of_bits' grades weights that learn, but no projection has a rule; "
-            "give one."
+            "give one.",
+            object="Hypothesis 'weights_of_bits'",
         )
     _refuse("weights_of_bits", chosen, "has levels", lambda p: p.levels is not None)
     levels = Levels(bits, largest)
@@ -144,7 +145,8 @@ def failing_synapses(network: Network, *, release: ShareAboveZero) -> Network:
             raise WiringError(
                 f"Hypothesis 'failing_synapses' needs spikes that can fail, but {p.pre.name!r}, "
                 f"which sends {p.name!r}, is graded; use a network that spikes, or neurons that "
-                "are unreliable (Rate)."
+                "are unreliable (Rate).",
+                object="Hypothesis 'failing_synapses'",
             )
     if release == 1:
         return network.altered()
@@ -161,7 +163,8 @@ def _forward(network: Network, hypothesis: str) -> list[Projection]:
     if not network.forward:
         raise WiringError(
             f"Hypothesis {hypothesis!r} changes forward projections, of which the network has "
-            "none; connect populations first."
+            "none; connect populations first.",
+            object=f"Hypothesis {hypothesis!r}",
         )
     return network.forward
 
@@ -174,5 +177,6 @@ def _refuse(
     if found:
         raise WiringError(
             f"Hypothesis {hypothesis!r} does not fit projection {found[0]!r}, which {has} already; "
-            "apply it once, to a network without."
+            "apply it once, to a network without.",
+            object=f"Hypothesis {hypothesis!r}",
         )

@@ -51,13 +51,15 @@ def delayed_feedback(network: Network, *, delay: Time) -> Network:
     if graded:
         raise WiringError(
             f"Hypothesis 'delayed_feedback' delays spikes, but {graded[0].pre.name!r} sends none: "
-            "rates are learned from when they have settled, however late; use LIF and Error."
+            "rates are learned from when they have settled, however late; use LIF and Error.",
+            object="Hypothesis 'delayed_feedback'",
         )
     if network.feedback and network.feedback.relays:
         raise WiringError(
             "Hypothesis 'delayed_feedback' needs feedback by synapses of its own, but that along "
             f"{network.feedback.relays[0].name!r} is as late as activity is; use "
-            "feedback.indirect(..., relay='random')."
+            "feedback.indirect(..., relay='random').",
+            object="Hypothesis 'delayed_feedback'",
         )
     longest = max(p.delay for p in chosen) + delay
     if longest >= network.trial:
@@ -158,17 +160,20 @@ def _check_online(projection: Projection) -> None:
     if not (projection.pre.is_spiking and projection.post.is_spiking):
         raise WiringError(
             f"Hypothesis 'online' needs populations that spike, but {projection.name!r} joins "
-            "graded ones, which know no moment at which feedback arrives; use LIF and Error."
+            "graded ones, which know no moment at which feedback arrives; use LIF and Error.",
+            object="Hypothesis 'online'",
         )
     if rule and rule.when == "trial" and rule.dynamics:
         raise WiringError(
             f"Hypothesis 'online': rule {rule.name!r} on projection {projection.name!r} has "
-            f"dynamics {rule.dynamics.name!r}, which need the end of a trial; use dynamics=None."
+            f"dynamics {rule.dynamics.name!r}, which need the end of a trial; use dynamics=None.",
+            object="Hypothesis 'online'",
         )
     if rule and rule.when == "trial" and rule.traces:
         raise WiringError(
             f"Hypothesis 'online': rule {rule.name!r} on projection {projection.name!r} reads "
-            f"{', '.join(rule.traces)} when a trial ends; write the rule with when='feedback'."
+            f"{', '.join(rule.traces)} when a trial ends; write the rule with when='feedback'.",
+            object="Hypothesis 'online'",
         )
 
 
@@ -231,14 +236,16 @@ def delayed_label(network: Network, *, delay: Time, trace: Time | None = None) -
     if not errors:
         raise WiringError(
             "Hypothesis 'delayed_label' needs spiking error neurons (Error), of which the network "
-            "has none: rates are learned from when they have settled, however late the label."
+            "has none: rates are learned from when they have settled, however late the label.",
+            object="Hypothesis 'delayed_label'",
         )
     waiting = [p for p in network.plastic if p.rule and p.rule.when == "trial"]
     if waiting:
         raise WiringError(
             f"Hypothesis 'delayed_label': {waiting[0].name!r} learns when a trial ends and counts "
             "spikes until then, so it waits for the label anyway; apply 'online' first, or let its "
-            "rule act at feedback."
+            "rule act at feedback.",
+            object="Hypothesis 'delayed_label'",
         )
     wait = errors[0].wait + delay
     _check_time(network, "delayed_label", wait)

@@ -7,7 +7,7 @@ and a factor of everything that it learns.
 import numpy as np
 
 from apical.devices.simulator import Block, Simulator, left_as_it_was
-from apical.errors import DataError
+from apical.errors import DataError, ParameterError
 from apical.measures.statistic import Statistic
 from apical.rates import Rate
 
@@ -81,8 +81,10 @@ def saturated(gain: np.ndarray, activation: str) -> Statistic:
         If the activation does not level off, or there is no trial.
     """
     if activation not in STEEPEST:
-        raise DataError(
-            f"Saturation is of {', '.join(STEEPEST)}, got {activation!r}; use dead for others."
+        raise ParameterError(
+            f"Saturation is of {', '.join(STEEPEST)}, got {activation!r}; use dead for others.",
+            object="saturation.saturated",
+            parameter="activation",
         )
     share = np.mean(_checked(gain) < SHARE * STEEPEST[activation], axis=0)
     return Statistic(share, "1", "neuron", "Glorot & Bengio 2010, section 3")

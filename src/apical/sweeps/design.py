@@ -153,7 +153,7 @@ def read_design(path: Path) -> Design:
     try:
         return _design(given)
     except DesignError as error:
-        raise DesignError(f"{path}: {error.message}") from None
+        raise DesignError(f"{path}: {error.message}", object=str(path)) from None
 
 
 def _design(given: Mapping[str, Any]) -> Design:
@@ -328,4 +328,4 @@ def _id(levels: Mapping[str, Level], seed: int) -> str:
 
 
 def _refuse(where: str, needs: str, got: object, do: str = "change the design") -> NoReturn:
-    raise DesignError(f"{where}: needs {needs}, got {got!r}; {do}.")
+    raise DesignError(f"{where}: needs {needs}, got {got!r}; {do}.", object=str(where))

@@ -8,7 +8,7 @@ like any other, and synapses need no queue.
 
 from dataclasses import dataclass
 
-from apical.errors import WiringError
+from apical.errors import ParameterError
 from apical.network import Network
 from apical.populations import Population
 from apical.projections import Projection
@@ -95,8 +95,10 @@ def steps_of(projection: Projection, dt: float) -> int:
     """
     steps = round(projection.delay / dt)
     if projection.delay and not steps:
-        raise WiringError(
+        raise ParameterError(
             f"Projection {projection.name!r} has a delay of {projection.delay:g} ms, which time "
-            f"steps of {dt:g} ms cannot tell from none; choose a smaller dt, or delay=0."
+            f"steps of {dt:g} ms cannot tell from none; choose a smaller dt, or delay=0.",
+            object=f"Projection {projection.name!r}",
+            parameter="delay",
         )
     return steps
