@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from apical import feedback
+from apical.checking import checked
 from apical.devices import Block, Simulator
 from apical.devices.arrays.engine import ArraySimulator
 from apical.devices.arrays.numpy_library import NumpyLibrary
@@ -15,6 +16,7 @@ from apical.populations import Population
 from apical.rates import Rate
 
 
+@checked()
 def angles_to_backpropagation(simulator: Simulator, block: Block) -> dict[str, float]:
     """Return the angle between the network's update and that of backpropagation.
 
@@ -70,6 +72,7 @@ def _updates(
     return twin.updates(block)
 
 
+@checked()
 def angle(a: np.ndarray, b: np.ndarray) -> float:
     """Return the angle between two arrays of one shape, taken as vectors [degrees]."""
     norms = np.linalg.norm(a) * np.linalg.norm(b)

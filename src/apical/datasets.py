@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from apical.checking import checked
 from apical.errors import DataError, ParameterError
 from apical.idx import read_idx
 from apical.sources import DIGITS, PUBLISHED, idx_files, single_file
@@ -287,6 +288,7 @@ def _count_classes(name: str, train: Samples, test: Samples) -> int:
     return n_classes
 
 
+@checked()
 def blobs(
     n_train: int = 200,
     n_test: int = 100,
@@ -315,6 +317,7 @@ def blobs(
     return Dataset.from_arrays("blobs", *arrays, licence="public domain", source="synthetic")
 
 
+@checked()
 def load(name: str | Path, data_dir: str | Path | None = None) -> Dataset:
     """Load a data set: ``digits``, ``mnist``, ``fashion_mnist``, ``kmnist``, or an .npz file.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from apical.checking import check_fields, checked
 from apical.devices.simulator import Block, Simulator, left_as_it_was
 from apical.errors import ParameterError
 from apical.losses import loss
@@ -28,6 +29,9 @@ class Plane:
     centre: Weights
     first: Weights
     second: Weights
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def at(self, a: float, b: float) -> dict[str, np.ndarray]:
         """Return the weights at a point of the plane."""
@@ -56,6 +60,7 @@ class Plane:
         return np.stack([_flat({n: point[n] for n in self.centre}) - centre for point in points])
 
 
+@checked()
 def random_plane(centre: Weights, rng: np.random.Generator) -> Plane:
     """Return a plane along two random directions, normalised filter by filter.
 
@@ -79,6 +84,7 @@ def random_plane(centre: Weights, rng: np.random.Generator) -> Plane:
     return Plane(centre, first, second)
 
 
+@checked()
 def principal_plane(centre: Weights, points: Sequence[Weights]) -> Plane:
     """Return the plane through `centre` in which points lie best: their first two components.
 
@@ -107,6 +113,7 @@ def principal_plane(centre: Weights, points: Sequence[Weights]) -> Plane:
     return Plane(centre, _shaped(axes[0], centre), _shaped(axes[1], centre))
 
 
+@checked()
 def surface(
     simulator: Simulator, block: Block, plane: Plane, a: Sequence[float], b: Sequence[float]
 ) -> np.ndarray:

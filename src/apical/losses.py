@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.special import xlogy
 
+from apical.checking import checked
 from apical.devices.simulator import Block, Simulator, left_as_it_was
 from apical.errors import DataError, WiringError
 from apical.network import Network
@@ -12,6 +13,7 @@ CROSS_ENTROPY = ("logistic", "softmax")
 """Read-outs whose slope cancels that of the cross-entropy."""
 
 
+@checked()
 def losses(simulator: Simulator, block: Block) -> np.ndarray:
     """Return the loss of every trial of a block with learning off, shape (n_trials,).
 
@@ -50,6 +52,7 @@ def losses(simulator: Simulator, block: Block) -> np.ndarray:
     return np.asarray(surprise.sum(axis=1))
 
 
+@checked()
 def loss(simulator: Simulator, block: Block) -> float:
     """Return the mean of `losses`."""
     return float(losses(simulator, block).mean())

@@ -11,7 +11,9 @@ import numpy as np
 from scipy import optimize
 from scipy.special import expit, xlogy
 
+from apical.checking import check_fields, checked
 from apical.errors import DataError, ParameterError
+from apical.parameters import Matrix, Vector
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -41,7 +43,11 @@ class MarginLoss:
     psi: Function
     is_convex: bool = True
 
+    def __post_init__(self) -> None:
+        check_fields(self)
 
+
+@checked()
 def zero_one(margins: np.ndarray) -> np.ndarray:
     """Return the 0-1 loss of each margin; a margin of 0 is wrong."""
     return (np.asarray(margins) <= 0).astype(float)
@@ -78,6 +84,7 @@ doi:10.1198/016214505000000907, section 2), by name. That of a convex loss is it
 the least ``(1 + t)/2*value(m) + (1 - t)/2*value(-m)`` over all margins m."""
 
 
+@checked()
 def minimised(loss: MarginLoss, x: np.ndarray, y: np.ndarray, starts: int = 20) -> np.ndarray:
     """Return the linear classifier of least mean loss, shape (n_inputs + 1,), the bias last.
 
@@ -122,7 +129,8 @@ def minimised(loss: MarginLoss, x: np.ndarray, y: np.ndarray, starts: int = 20) 
     return _found(loss, best, best.x)
 
 
-def least_errors(x: np.ndarray, y: np.ndarray) -> float:
+@checked()
+def least_errors(x: Matrix, y: Vector) -> float:
     """Return the least 0-1 risk of any linear classifier of points in a plane, found exactly.
 
     In which order a line sweeps over the points changes only at directions that are normal to the

@@ -154,10 +154,13 @@ class Array(Marker):
         Numbers of dimensions that it may have; empty for one or more.
     kinds
         NumPy's letters for what its elements may be; real numbers and bools by default.
+    finite
+        Whether all of them must be finite numbers.
     """
 
     dims: tuple[int, ...] = ()
     kinds: str = "biuf"
+    finite: bool = False
 
     def plain(self, value: Any) -> np.ndarray:
         """Return the array; ValueError if it is none."""
@@ -167,12 +170,15 @@ class Array(Marker):
         fits = array.ndim in self.dims if self.dims else array.ndim > 0
         if array.dtype.kind not in self.kinds or not fits:
             raise ValueError
+        if self.finite and not np.isfinite(array).all():
+            raise ValueError
         return array
 
     @property
     def text(self) -> str:
         """What is asked for, in words."""
-        of = "real numbers" if self.kinds == "biuf" else f"dtype kind {' or '.join(self.kinds)}"
+        of = _ELEMENTS.get(self.kinds, "numbers or text")
+        of = f"finite {of}" if self.finite else of
         dims = " or ".join(map(str, self.dims)) or "1 or more"
         return f"an array of {of} with {dims} dimensions"
 
@@ -231,6 +237,8 @@ class Constants(Marker):
         )
 
 
+_ELEMENTS = {"biuf": "real numbers", "iu": "whole numbers", "b": "bools"}
+
 Positive = Annotated[float, Number(above=0)]
 """A finite number above 0 [dimensionless]."""
 NonNegative = Annotated[float, Number(least=0)]
@@ -263,3 +271,5 @@ Vector = Annotated[np.ndarray, Array((1,))]
 """An array with 1 dimension."""
 Matrix = Annotated[np.ndarray, Array((2,))]
 """An array with 2 dimensions."""
+Labels = Annotated[np.ndarray, Array((1,), kinds="iu")]
+"""An array of whole numbers with 1 dimension."""

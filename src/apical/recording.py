@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from apical.checking import checked
 from apical.datasets import Samples
 from apical.devices.simulator import Block, BlockResult, Simulator, left_as_it_was
 from apical.encoding import decisions
@@ -19,6 +20,7 @@ AT_ONCE = 250
 """Trials shown in one block."""
 
 
+@checked()
 def record(
     simulator: Simulator,
     samples: Samples,
@@ -105,6 +107,7 @@ def _recorded(network: Network, result: BlockResult) -> list[str]:
     return names
 
 
+@checked()
 def units(simulator: Simulator, network: Network, name: str) -> Units:
     """Return what the neurons of a population are."""
     population = next(p for p in network.populations if p.name == name)

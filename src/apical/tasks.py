@@ -9,12 +9,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from apical.checking import checked
 from apical.datasets import Dataset
 from apical.errors import ParameterError
 
 Made = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
+@checked()
 def evidence_accumulation(
     n_train: int = 2000, n_test: int = 500, *, cues: int = 7, delay: int = 21, each: int = 10,
     minority: float = 0.3, noise: float = 0.25, rng: np.random.Generator,
@@ -68,6 +70,7 @@ def evidence_accumulation(
     return _dataset("evidence_accumulation", made, n_train, n_test)
 
 
+@checked()
 def store_recall(
     n_train: int = 2000, n_test: int = 500, *, classes: int = 2, length: int = 6, each: int = 10,
     noise: float = 0.25, rng: np.random.Generator,
@@ -117,6 +120,7 @@ def store_recall(
     return _dataset("store_recall", made, n_train, n_test)
 
 
+@checked()
 def spike_pattern(
     n_inputs: int, n_outputs: int, frames: int, *, rate: float = 0.01, spikes: int = 5,
     onset: int = 0, apart: int = 1, rng: np.random.Generator,

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from apical.checking import checked
 from apical.errors import DataError, ParameterError
 
 Floats = NDArray[np.float64]
@@ -23,6 +24,7 @@ _RESPONSES: dict[str, tuple[Callable[[Floats], Floats], Callable[[Floats], Float
 """What a neuron makes of its drive, and the slope of that as a function of the activity."""
 
 
+@checked()
 def with_radius(weights: ArrayLike, radius: float) -> Floats:
     """Return weights scaled to a spectral radius: the largest absolute value of an eigenvalue.
 
@@ -45,6 +47,7 @@ def with_radius(weights: ArrayLike, radius: float) -> Floats:
     return given * (radius / largest)
 
 
+@checked()
 def states(
     weights: ArrayLike, inputs: ArrayLike, response: Response = "tanh", start: ArrayLike = 0.0
 ) -> Floats:
@@ -76,6 +79,7 @@ def states(
     return found
 
 
+@checked()
 def gradients(
     weights: ArrayLike, activity: Floats, last: ArrayLike, response: Response = "tanh"
 ) -> Floats:
@@ -109,6 +113,7 @@ def gradients(
     return found
 
 
+@checked()
 def linear_norms(weights: ArrayLike, last: ArrayLike, lags: ArrayLike) -> Floats:
     """Return the norm of the gradient of a linear network, so many steps back, in closed form.
 
@@ -131,6 +136,7 @@ def linear_norms(weights: ArrayLike, last: ArrayLike, lags: ArrayLike) -> Floats
     return norms
 
 
+@checked()
 def clipped(gradient: ArrayLike, threshold: float) -> Floats:
     """Return a gradient that keeps its direction, and is no longer than a threshold.
 

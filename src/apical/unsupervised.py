@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from apical.checking import check_fields, checked
 from apical.datasets import Samples
 from apical.devices.simulator import Block, Simulator
 from apical.errors import ParameterError
@@ -34,6 +35,9 @@ class Assignment:
     classes: np.ndarray
     n_classes: int
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     def decisions(self, counts: np.ndarray) -> np.ndarray:
         """Return the class whose neurons fire most on average, shape (n_trials,).
 
@@ -52,6 +56,7 @@ class Assignment:
         return float(np.mean(self.decisions(counts) == np.asarray(labels)))
 
 
+@checked()
 def assigned(counts: np.ndarray, labels: np.ndarray, n_classes: int) -> Assignment:
     """Give each neuron the class that it answers to most.
 
@@ -87,6 +92,7 @@ def assigned(counts: np.ndarray, labels: np.ndarray, n_classes: int) -> Assignme
     return Assignment(classes, n_classes)
 
 
+@checked()
 def responses(simulator: Simulator, samples: Samples, index: int = -1) -> np.ndarray:
     """Show samples with learning off, and leave the simulator as it was.
 
@@ -108,6 +114,7 @@ def responses(simulator: Simulator, samples: Samples, index: int = -1) -> np.nda
     return np.concatenate([r.counts[output] for r in shown(simulator, samples, index)])
 
 
+@checked()
 def learn(
     simulator: Simulator, samples: Samples, epochs: int = 1, *, block: int = 5000,
     progress: bool = True,

@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 
 from apical.checking import check_fields
 from apical.errors import WiringError
-from apical.parameters import Count, Matrix, NonNegative, Vector
+from apical.parameters import Array, Count, NonNegative, Vector
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,7 @@ class ZeroSum(WeightSource):
 class Given(WeightSource):
     """Weights given as an array, shape (n_pre, n_post) [dimensionless]."""
 
-    weights: Matrix
+    weights: Annotated[np.ndarray, Array((2,), finite=True)]
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         weights = np.array(self.weights, dtype=np.float64)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from apical.checking import checked
 from apical.devices.genn_limits import check_genn
 from apical.devices.simulator import Block as Block
 from apical.devices.simulator import BlockResult as BlockResult
@@ -17,6 +18,7 @@ from apical.plausibility import check
 DEVICES = ("cpp_standalone", "runtime", "array", "cuda_standalone", "genn")
 
 
+@checked()
 def simulate(
     network: Network,
     device: str = "cpp_standalone",

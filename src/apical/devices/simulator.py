@@ -3,14 +3,16 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 
+from apical.checking import check_fields
 from apical.datasets import Rows
 from apical.error_neurons import Teachers
 from apical.errors import DataError, ParameterError
 from apical.network import Network
+from apical.parameters import Array, CountOrZero
 from apical.projections import Projection
 from apical.rates import Rate
 
@@ -51,16 +53,19 @@ class Block:
     """
 
     values: np.ndarray | Rows
-    labels: np.ndarray | None = None
-    learning: np.ndarray = field(default_factory=lambda: np.zeros(()))
+    labels: Annotated[np.ndarray, Array(kinds="iu")] | None = None
+    learning: Annotated[np.ndarray, Array((0, 1, 2), finite=True)] = field(
+        default_factory=lambda: np.zeros(())
+    )
     index: int = 0
     targets: np.ndarray | None = None
     fires: str = ""
-    first: int = 0
+    first: CountOrZero = 0
     phase: str = ""
     epoch: int = -1
 
     def __post_init__(self) -> None:
+        check_fields(self)
         n = len(self.values)
         if self.targets is not None and (
             self.labels is not None or self.targets.ndim != 2 or len(self.targets) != n
