@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from apical import feedback
-from apical.checking import checked
+from apical.checking import checked, require
 from apical.devices import Block, Simulator
 from apical.devices.arrays.engine import ArraySimulator
 from apical.devices.arrays.numpy_library import NumpyLibrary
@@ -75,6 +75,7 @@ def _updates(
 @checked()
 def angle(a: np.ndarray, b: np.ndarray) -> float:
     """Return the angle between two arrays of one shape, taken as vectors [degrees]."""
+    require(np.shape(a) == np.shape(b), "alignment.angle", "b", f"of shape {a.shape}", f"{b.shape}")
     norms = np.linalg.norm(a) * np.linalg.norm(b)
     if not norms:
         return float("nan")

@@ -131,6 +131,31 @@ def fitting(value: Any, annotation: Any, object: str, parameter: str) -> Any:
     )
 
 
+def require(holds: bool, object: str, parameter: str, wanted: str, got: str) -> None:
+    """Raise unless what a parameter must be besides its annotation holds.
+
+    Parameters
+    ----------
+    holds
+        Whether it does.
+    object, parameter
+        As in `fitting`.
+    wanted, got
+        What it must be, for instance of which shape, and what it is, for the message.
+
+    Raises
+    ------
+    ParameterError
+        If it does not hold.
+    """
+    if not holds:
+        raise ParameterError(
+            f"{object}: {parameter} must be {wanted}, got {got}.",
+            object=object,
+            parameter=parameter,
+        )
+
+
 def shown(value: object) -> str:
     """Return what a value looks like, on one line that is not too long."""
     line = " ".join(repr(value).split())

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from apical.checking import checked
 from apical.errors import DataError, ParameterError
 from apical.idx import read_idx
+from apical.parameters import Count
 from apical.sources import DIGITS, PUBLISHED, idx_files, single_file
 from apical.sources import Source as Source
 from apical.sources import available as available
@@ -290,10 +291,10 @@ def _count_classes(name: str, train: Samples, test: Samples) -> int:
 
 @checked()
 def blobs(
-    n_train: int = 200,
-    n_test: int = 100,
-    n_inputs: int = 20,
-    n_classes: int = 4,
+    n_train: Count = 200,
+    n_test: Count = 100,
+    n_inputs: Count = 20,
+    n_classes: Count = 4,
     *,
     rng: np.random.Generator,
 ) -> Dataset:
@@ -302,10 +303,10 @@ def blobs(
     Input i is near 0.8 for the class i modulo n_classes and near 0.2 for the others (uniform
     noise of 0.2 either way), so that a linear readout separates the classes.
     """
-    if not (2 <= n_classes <= min(n_inputs, n_train) and n_test >= 1):
+    if not 2 <= n_classes <= min(n_inputs, n_train):
         raise ParameterError(
-            "blobs: needs 2 <= n_classes <= n_inputs and n_train, and n_test >= 1, got "
-            f"{n_classes=}, {n_inputs=}, {n_train=}, {n_test=}.",
+            "blobs: needs 2 <= n_classes <= n_inputs and n_train, got "
+            f"{n_classes=}, {n_inputs=}, {n_train=}.",
             object="datasets.blobs",
         )
     arrays: list[NDArray[Any]] = []

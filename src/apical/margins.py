@@ -13,7 +13,7 @@ from scipy.special import expit, xlogy
 
 from apical.checking import check_fields, checked
 from apical.errors import DataError, ParameterError
-from apical.parameters import Matrix, Vector
+from apical.parameters import Count, Matrix, Vector
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -85,7 +85,7 @@ the least ``(1 + t)/2*value(m) + (1 - t)/2*value(-m)`` over all margins m."""
 
 
 @checked()
-def minimised(loss: MarginLoss, x: np.ndarray, y: np.ndarray, starts: int = 20) -> np.ndarray:
+def minimised(loss: MarginLoss, x: Matrix, y: Vector, starts: Count = 20) -> np.ndarray:
     """Return the linear classifier of least mean loss, shape (n_inputs + 1,), the bias last.
 
     The hinge is a linear programme; the others go down from 0, and what is not convex from random

@@ -12,7 +12,7 @@ from apical.error_neurons import Error, ErrorNeurons, RateError, RateTarget
 from apical.errors import ApicalError, ParameterError, WiringError
 from apical.feedback import FeedbackPathway
 from apical.interventions import Intervention
-from apical.parameters import Count, CountOrZero, Duration, Time
+from apical.parameters import Count, Duration, Seed, Time
 from apical.phases import NoisePhase
 from apical.places import caller
 from apical.populations import Population, Stimulus
@@ -52,7 +52,7 @@ class Network:
         When populations fire noise of their own, between trials of learning; None for never.
     """
 
-    seed: CountOrZero = 0
+    seed: Seed = 0
     trial: Duration = 100.0
     reset: bool = True
     settle: Time = 0.0

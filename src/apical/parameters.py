@@ -126,7 +126,9 @@ class Number(Marker):
     def text(self) -> str:
         """What is asked for, in words."""
         signs = {">": self.above, ">=": self.least, "<": self.below, "<=": self.most}
-        bounds = " and ".join(f"{s} {bound:g}" for s, bound in signs.items() if bound is not None)
+        bounds = " and ".join(
+            f"{s} {bound:.12g}" for s, bound in signs.items() if bound is not None
+        )
         kind = "whole number" if self.whole else "number" if self.infinite else "finite number"
         unit = "" if self.whole else f" [{'dimensionless' if self.unit == '1' else self.unit}]"
         return f"one {kind}{unit}{f' {bounds}' if bounds else ''}"
@@ -261,12 +263,14 @@ Frequency = Annotated[float, Number("Hz", least=0)]
 """A finite rate of 0 or more [Hz]."""
 FrequencyAboveZero = Annotated[float, Number("Hz", above=0)]
 """A finite rate above 0 [Hz]."""
-Count = Annotated[int, Number(whole=True, least=1)]
+MOST = 2**31 - 1
+"""The largest number that simulators can count to."""
+Count = Annotated[int, Number(whole=True, least=1, most=MOST)]
 """A whole number, 1 or more."""
-CountOrZero = Annotated[int, Number(whole=True, least=0)]
+CountOrZero = Annotated[int, Number(whole=True, least=0, most=MOST)]
 """A whole number, 0 or more."""
-Size = Annotated[int, Number(whole=True, least=1, most=2**31 - 1)]
-"""A number of neurons, 1 or more, and no more than simulators can count."""
+Seed = Annotated[int, Number(whole=True, least=0)]
+"""A seed of random streams, 0 or more."""
 Vector = Annotated[np.ndarray, Array((1,))]
 """An array with 1 dimension."""
 Matrix = Annotated[np.ndarray, Array((2,))]

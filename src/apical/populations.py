@@ -20,7 +20,6 @@ from apical.parameters import (
     Duration,
     Frequency,
     NonNegative,
-    Size,
     Time,
 )
 
@@ -86,7 +85,7 @@ class Population(ABC):
     """`size` neurons of one model."""
 
     name: str
-    size: Size
+    size: Count
 
     def __post_init__(self) -> None:
         check_fields(self)

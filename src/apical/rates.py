@@ -10,13 +10,13 @@ from apical.encoding import AWAKE
 from apical.errors import DeviceError, ParameterError
 from apical.expressions import substituted
 from apical.parameters import (
+    Count,
     Duration,
     NonNegative,
     Positive,
     Share,
     ShareAboveZero,
     ShareBelowOne,
-    Size,
 )
 from apical.populations import NeuronModel, Population
 from apical.rules import ELIGIBILITY
@@ -254,7 +254,7 @@ class Rate(Population):
 class Bias(Population):
     """One neuron that is always active, so that its synapses are the biases of others."""
 
-    size: Size = 1
+    size: Count = 1
 
     @property
     def inputs(self) -> Mapping[str, str]:

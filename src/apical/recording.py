@@ -1,7 +1,7 @@
 """Recording: a network is shown samples with learning off, and what it does is kept."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from apical.encoding import decisions
 from apical.error_neurons import Error
 from apical.errors import ParameterError
 from apical.network import Network
+from apical.parameters import Array, Duration
 from apical.populations import Population
 from apical.records import Records, Spikes, Units
 from apical.relays import Relay
@@ -24,9 +25,9 @@ AT_ONCE = 250
 def record(
     simulator: Simulator,
     samples: Samples,
-    indices: Sequence[int] | np.ndarray,
+    indices: Annotated[Sequence[int] | np.ndarray, Array((1,), kinds="iu")],
     *,
-    dt: float = 1.0,
+    dt: Duration = 1.0,
     about: Mapping[str, Any] | None = None,
 ) -> Records:
     """Show samples with learning off, and return what the network did.
@@ -110,7 +111,14 @@ def _recorded(network: Network, result: BlockResult) -> list[str]:
 @checked()
 def units(simulator: Simulator, network: Network, name: str) -> Units:
     """Return what the neurons of a population are."""
-    population = next(p for p in network.populations if p.name == name)
+    population = next((p for p in network.populations if p.name == name), None)
+    if population is None:
+        known = ", ".join(p.name for p in network.populations)
+        raise ParameterError(
+            f"The network has no population {name!r}; it has {known}.",
+            object="recording.units",
+            parameter="name",
+        )
     return Units(type(population).__name__, _signs(simulator, network, population))
 
 

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from apical.checking import described
 from apical.errors import DeviceError, ParameterError
-from apical.parameters import Size
+from apical.parameters import Count
 from apical.populations import Population
 
 
@@ -25,7 +25,7 @@ class Reward(Population):
     doi:10.1103/PhysRevLett.97.048104.
     """
 
-    size: Size = 1
+    size: Count = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()

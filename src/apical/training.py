@@ -238,7 +238,7 @@ def _block(simulator: Simulator, plan: Plan, n_train: int) -> int:
         raise ParameterError(
             f"{batch} trials are to learn together, but there are {n_train} training samples; "
             "lower batch.",
-            object="simulate",
+            object="devices.simulate",
             parameter="batch",
         )
     return max(batch, plan.block - plan.block % batch)

@@ -5,15 +5,20 @@ through the weights read backwards: nothing here is local, and no device runs it
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from apical.checking import checked
+from apical.checking import checked, require
 from apical.errors import DataError, ParameterError
+from apical.parameters import Array, NonNegative
 
 Floats = NDArray[np.float64]
+Numbers = Annotated[ArrayLike, Array(finite=True)]
+Start = Annotated[ArrayLike, Array((0, 1), finite=True)]
+Line = Annotated[ArrayLike, Array((1,), finite=True)]
+Activity = Annotated[Floats, Array((2,), finite=True)]
 Response = Literal["linear", "tanh", "logistic"]
 
 _RESPONSES: dict[str, tuple[Callable[[Floats], Floats], Callable[[Floats], Floats]]] = {
@@ -25,7 +30,7 @@ _RESPONSES: dict[str, tuple[Callable[[Floats], Floats], Callable[[Floats], Float
 
 
 @checked()
-def with_radius(weights: ArrayLike, radius: float) -> Floats:
+def with_radius(weights: Numbers, radius: NonNegative) -> Floats:
     """Return weights scaled to a spectral radius: the largest absolute value of an eigenvalue.
 
     Parameters
@@ -49,7 +54,7 @@ def with_radius(weights: ArrayLike, radius: float) -> Floats:
 
 @checked()
 def states(
-    weights: ArrayLike, inputs: ArrayLike, response: Response = "tanh", start: ArrayLike = 0.0
+    weights: Numbers, inputs: Numbers, response: Response = "tanh", start: Start = 0.0
 ) -> Floats:
     """Return the activity at every time, shape (n_steps + 1, n), the start first.
 
@@ -71,6 +76,7 @@ def states(
             object="unrolled.states",
             parameter="inputs",
         )
+    _same(len(w), start, "unrolled.states", "start")
     respond, _ = _RESPONSES[response]
     found = np.empty((len(x) + 1, len(w)))
     found[0] = start
@@ -81,7 +87,7 @@ def states(
 
 @checked()
 def gradients(
-    weights: ArrayLike, activity: Floats, last: ArrayLike, response: Response = "tanh"
+    weights: Numbers, activity: Activity, last: Line, response: Response = "tanh"
 ) -> Floats:
     """Return the gradient of a cost of the last activity, by the activity at every time.
 
@@ -106,6 +112,11 @@ def gradients(
     Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, eq. 5.
     """
     w, (_, slope) = _square(weights), _RESPONSES[response]
+    require(
+        activity.shape[1] == len(w), "unrolled.gradients", "activity",
+        f"of {len(w)} neurons", f"shape {activity.shape}",
+    )  # fmt: skip
+    _same(len(w), last, "unrolled.gradients", "last")
     found = np.empty_like(activity)
     found[-1] = last
     for t in range(len(activity) - 1, 0, -1):
@@ -114,7 +125,7 @@ def gradients(
 
 
 @checked()
-def linear_norms(weights: ArrayLike, last: ArrayLike, lags: ArrayLike) -> Floats:
+def linear_norms(weights: Numbers, last: Line, lags: Line) -> Floats:
     """Return the norm of the gradient of a linear network, so many steps back, in closed form.
 
     ``|V L^k V^-1 last|``, where L holds the eigenvalues of W and V its eigenvectors: with k it
@@ -130,6 +141,7 @@ def linear_norms(weights: ArrayLike, last: ArrayLike, lags: ArrayLike) -> Floats
         Numbers of steps, whole or not, shape (n_lags,).
     """
     values, vectors = np.linalg.eig(_square(weights))
+    _same(len(values), last, "unrolled.linear_norms", "last")
     parts = np.linalg.solve(vectors, np.asarray(last, complex))
     powers = values[np.newaxis] ** np.asarray(lags, complex)[:, np.newaxis]
     norms: Floats = np.linalg.norm((powers * parts) @ vectors.T, axis=1)
@@ -137,7 +149,7 @@ def linear_norms(weights: ArrayLike, last: ArrayLike, lags: ArrayLike) -> Floats
 
 
 @checked()
-def clipped(gradient: ArrayLike, threshold: float) -> Floats:
+def clipped(gradient: Numbers, threshold: NonNegative) -> Floats:
     """Return a gradient that keeps its direction, and is no longer than a threshold.
 
     Parameters
@@ -154,6 +166,11 @@ def clipped(gradient: ArrayLike, threshold: float) -> Floats:
     given = np.asarray(gradient, np.float64)
     norm = float(np.linalg.norm(given))
     return given * (threshold / norm) if norm > threshold else given
+
+
+def _same(n: int, given: ArrayLike, object: str, parameter: str) -> None:
+    shape = np.shape(given)
+    require(shape in ((), (n,)), object, parameter, f"of shape ({n},)", f"shape {shape}")
 
 
 def _square(weights: ArrayLike) -> Floats:

@@ -13,6 +13,7 @@ from apical.checking import check_fields, checked
 from apical.datasets import Samples
 from apical.devices.simulator import Block, Simulator
 from apical.errors import ParameterError
+from apical.parameters import Count, CountOrZero, Labels, Matrix
 from apical.presenting import learned, presented, shown
 from apical.progress import TrainingProgress
 
@@ -32,8 +33,8 @@ class Assignment:
         Number of classes.
     """
 
-    classes: np.ndarray
-    n_classes: int
+    classes: Labels
+    n_classes: Count
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -57,7 +58,7 @@ class Assignment:
 
 
 @checked()
-def assigned(counts: np.ndarray, labels: np.ndarray, n_classes: int) -> Assignment:
+def assigned(counts: Matrix, labels: Labels, n_classes: Count) -> Assignment:
     """Give each neuron the class that it answers to most.
 
     Parameters
@@ -116,7 +117,7 @@ def responses(simulator: Simulator, samples: Samples, index: int = -1) -> np.nda
 
 @checked()
 def learn(
-    simulator: Simulator, samples: Samples, epochs: int = 1, *, block: int = 5000,
+    simulator: Simulator, samples: Samples, epochs: CountOrZero = 1, *, block: Count = 5000,
     progress: bool = True,
 ) -> None:  # fmt: skip
     """Let a network learn from samples without their labels, in an order drawn from its seed.

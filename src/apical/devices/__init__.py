@@ -13,6 +13,7 @@ from apical.devices.simulator import BlockResult as BlockResult
 from apical.devices.simulator import Simulator as Simulator
 from apical.errors import DeviceError, ParameterError
 from apical.network import Network
+from apical.parameters import Count, Duration
 from apical.plausibility import check
 
 DEVICES = ("cpp_standalone", "runtime", "array", "cuda_standalone", "genn")
@@ -23,16 +24,16 @@ def simulate(
     network: Network,
     device: str = "cpp_standalone",
     *,
-    dt: float = 1.0,
+    dt: Duration = 1.0,
     dtype: Literal["float32", "float64"] = "float32",
     record: Collection[str] = (),
     traces: Collection[str] = (),
     codegen: Literal["numpy", "cython"] = "numpy",
-    capacity: int = 5000,
+    capacity: Count = 5000,
     dense: bool = True,
     profile: bool = False,
-    jobs: int | None = None,
-    batch: int = 1,
+    jobs: Count | None = None,
+    batch: Count = 1,
     library: str = "numpy",
     capability: str | None = None,
     programs: str | os.PathLike[str] | None = None,
@@ -103,7 +104,7 @@ def simulate(
         "programs": programs, "prebuilt": prebuilt,
     }  # fmt: skip
     _check_device(device, given)
-    _check_options(network, dt, dtype, codegen, capacity, batch)
+    _check_options(network, dt)
     _check_recorded(network, record, traces)
     if device == "array":
         from apical.devices.arrays.engine import ArraySimulator
@@ -146,13 +147,19 @@ def _compiled(
     return CudaSimulator(*how, target=Target(capability, folder, prebuilt))
 
 
+@checked()
 def check_simulation(
-    network: Network, device: str, *, dt: float = 1.0, dtype: str = "float32", batch: int = 1
+    network: Network,
+    device: str,
+    *,
+    dt: Duration = 1.0,
+    dtype: Literal["float32", "float64"] = "float32",
+    batch: Count = 1,
 ) -> None:
     """Raise what `simulate` would, as far as can be told without building anything."""
     given = {name: inspect.signature(simulate).parameters[name].default for name in _OPTIONS}
     _check_device(device, given | {"dt": dt, "batch": batch})
-    _check_options(network, dt, dtype, "numpy", 1, batch)
+    _check_options(network, dt)
     check(network, transport=device == "array")
     if device == "array":
         from apical.devices.arrays.engine import check_network
@@ -182,7 +189,7 @@ def _check_device(device: str, given: Mapping[str, object]) -> None:
     if device not in DEVICES:
         raise ParameterError(
             f"device must be one of {', '.join(DEVICES)}, got {device!r}.",
-            object="simulate",
+            object="devices.simulate",
             parameter="device",
         )
     defaults = inspect.signature(simulate).parameters
@@ -196,34 +203,10 @@ def _check_device(device: str, given: Mapping[str, object]) -> None:
             )
 
 
-def _check_options(
-    network: Network, dt: float, dtype: str, codegen: str, capacity: int, batch: int
-) -> None:  # fmt: skip
-    if dtype not in ("float32", "float64"):
-        raise ParameterError(
-            f"dtype must be 'float32' or 'float64', got {dtype!r}.",
-            object="simulate",
-            parameter="dtype",
-        )
-    if codegen not in ("numpy", "cython"):
-        raise ParameterError(
-            f"codegen must be 'numpy' or 'cython', got {codegen!r}.",
-            object="simulate",
-            parameter="codegen",
-        )
-    if capacity < 1:
-        raise ParameterError(
-            f"capacity must be at least 1 trial, got {capacity!r}.",
-            object="simulate",
-            parameter="capacity",
-        )
-    if batch < 1:
-        raise ParameterError(
-            f"batch must be at least 1 trial, got {batch!r}.", object="simulate", parameter="batch"
-        )
+def _check_options(network: Network, dt: float) -> None:
     frame = network.trial / network.stimulus.frames
     for what, duration in (("trial", network.trial), ("frame of the stimulus", frame)):
-        steps = duration / dt if dt > 0 else 0.5
+        steps = duration / dt
         if abs(steps - round(steps)) > 1e-9:
             raise DeviceError(
                 f"A {what} of {duration:g} ms is not a whole number of steps of dt={dt!r} ms; "
@@ -251,7 +234,7 @@ def _check_recorded(network: Network, record: Collection[str], traces: Collectio
         raise ParameterError(
             f"record names {', '.join(map(repr, strangers))}, but the network has "
             f"{', '.join(known)}.",
-            object="simulate",
+            object="devices.simulate",
             parameter="record",
         )
     offered = {p.name: p.signals for p in network.populations if p.name in record}
@@ -261,6 +244,6 @@ def _check_recorded(network: Network, record: Collection[str], traces: Collectio
             raise ParameterError(
                 f"traces names {signal!r}, which no recorded population offers ({offers or 'none'} "
                 "recorded); name one of those, or record more populations.",
-                object="simulate",
+                object="devices.simulate",
                 parameter="traces",
             )

@@ -27,7 +27,7 @@ def load_library(name: str, dtype: str) -> Library:
         raise ParameterError(
             "library must be 'numpy', 'torch' or 'torch:' and a device of PyTorch, as in "
             f"'torch:cuda', got {name!r}.",
-            object="simulate",
+            object="devices.simulate",
             parameter="library",
         )
     try:

@@ -98,7 +98,7 @@ def capability_for(target: Target) -> str:
         raise ParameterError(
             "A compute capability is two numbers, as in 8.6 or 9.0 "
             f"(developer.nvidia.com/cuda-gpus), got {target.capability!r}.",
-            object="simulate",
+            object="devices.simulate",
             parameter="capability",
         )
     return target.capability
