@@ -33,7 +33,7 @@ from apical import (
 )
 from apical.populations import LIF, Population
 
-MODULES = [
+MODULES = (
     "encoding",
     "weights",
     "rules",
@@ -59,7 +59,7 @@ MODULES = [
     "losses",
     "margins",
     "unrolled",
-]
+)
 
 
 def modules() -> list[str]:
@@ -123,6 +123,14 @@ def simulator() -> Simulator:
 @cache
 def recorder() -> Simulator:
     return simulate(rates(), "array", record=["output"], traces=["x"])
+
+
+@cache
+def alone() -> Simulator:
+    net = Network(trial=20.0)
+    pre, post = net.add(Stimulus("stimulus", 6)), net.add(LIF("hidden", 4))
+    net.connect(pre, post, rule=rules.stdp(0.01))
+    return simulate(net, "runtime")
 
 
 def block() -> Block:
@@ -205,6 +213,7 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     ),
     "populations.NeuronModel": lambda: {"equations": "x : 1"},
     "gaze.Gaze": lambda: {},
+    "hypotheses.during.class_incremental": lambda: {"tasks": 2},
     "interventions.Loss": lambda: {"error": "error"},
     "weights.Given": lambda: {"weights": np.ones((6, 4))},
     "restraints.balanced": lambda: {"weights": np.ones((2, 3)), "signs": np.array([1.0, -1.0])},
@@ -218,7 +227,7 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "pretraining.Level": lambda: {"weights": {}, "error": 0.1},
     "training.Step": lambda: {"position": training.Position(), "metrics": {}},
     "unsupervised.Assignment": lambda: {"classes": np.array([0, 1, 2])},
-    "unsupervised.learn": lambda: {"samples": data().train},
+    "unsupervised.learn": lambda: {"simulator": alone(), "samples": data().train},
     "datasets.Samples": lambda: {"values": data().test.values, "labels": data().test.labels},
     "datasets.Rows": lambda: {"index": np.array([0, 1])},
     "datasets.Dataset": lambda: {"train": data().train, "test": data().test, "shape": (6,)},

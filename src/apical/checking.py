@@ -46,6 +46,8 @@ def marked(annotation: Any) -> Any:
         return Annotated[Any, own[0]] if own else marked(inner[0])
     if origin in (Union, UnionType):
         return Union[tuple(map(marked, inner))]  # noqa: UP007 - there is no other way, of a tuple
+    if origin in (list, Sequence) and inner[0] in (int, float):
+        return Annotated[Any, Array((1,))] | Sequence[marked(inner[0])]  # type: ignore[misc]
     if origin in (tuple, dict, Mapping, list, Sequence):
         kept = {dict: Mapping, list: Sequence}.get(origin, origin)
         return kept[tuple(part if part is ... else marked(part) for part in inner)]

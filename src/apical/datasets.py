@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from apical.checking import checked
+from apical.checking import check_fields, checked
 from apical.errors import DataError, ParameterError
 from apical.idx import read_idx
-from apical.parameters import Count
+from apical.parameters import Count, Positive
 from apical.sources import DIGITS, PUBLISHED, idx_files, single_file
 from apical.sources import Source as Source
 from apical.sources import available as available
@@ -45,9 +45,10 @@ class Samples:
 
     values: NDArray[Any]
     labels: NDArray[np.int64]
-    scale: float = 1.0
+    scale: Positive = 1.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         dtypes_fit = self.values.dtype in (np.uint8, np.float32) and self.labels.dtype == np.int64
         if not dtypes_fit or self.values.ndim != 2 or self.labels.shape != self.values.shape[:1]:
             raise DataError(
@@ -93,6 +94,9 @@ class Rows:
     samples: Samples
     index: NDArray[np.intp]
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     @property
     def shape(self) -> tuple[int, int]:
         """Shape of the stimuli, (n, n_inputs)."""
@@ -128,10 +132,13 @@ class Dataset:
     name: str
     train: Samples
     test: Samples
-    n_classes: int
-    shape: tuple[int, ...]
+    n_classes: Count
+    shape: tuple[Count, ...]
     licence: str = "unknown"
     source: str = "arrays"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @classmethod
     def from_arrays(

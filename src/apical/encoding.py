@@ -35,7 +35,7 @@ class LogNormal:
 
     def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """Return `n` numbers, shape (n,)."""
-        variance = np.log1p(self.cv**2)
+        variance = np.log1p(self.cv * self.cv)
         return np.exp(np.sqrt(variance) * rng.standard_normal(n) - variance / 2)
 
 

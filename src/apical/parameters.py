@@ -6,7 +6,7 @@ a quantity of Brian2 gives the same float. What does not fit is one `ParameterEr
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from math import inf, isclose, isnan, nextafter
 from numbers import Integral, Real
@@ -211,6 +211,26 @@ class Kind(Marker):
 
 
 @dataclass(frozen=True, repr=False)
+class Texts(Marker):
+    """Marks names: any collection of texts that is not itself one text."""
+
+    def plain(self, value: Any) -> tuple[str, ...]:
+        """Return the names; ValueError if they are none."""
+        if isinstance(value, str) or not isinstance(value, Collection):
+            raise ValueError
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            raise ValueError
+        if not all(isinstance(name, str) for name in value):
+            raise ValueError
+        return tuple(value)
+
+    @property
+    def text(self) -> str:
+        """What is asked for, in words."""
+        return "a collection of names"
+
+
+@dataclass(frozen=True, repr=False)
 class Constants(Marker):
     """Marks the shared constants of a neuron model: numbers and their units, or quantities."""
 
@@ -275,5 +295,7 @@ Vector = Annotated[np.ndarray, Array((1,))]
 """An array with 1 dimension."""
 Matrix = Annotated[np.ndarray, Array((2,))]
 """An array with 2 dimensions."""
+Names = Annotated[Collection[str], Texts()]
+"""Names of populations or signals."""
 Labels = Annotated[np.ndarray, Array((1,), kinds="iu")]
 """An array of whole numbers with 1 dimension."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
-from apical.checking import check_fields, checked
+from apical.checking import check_fields, checked, require
 from apical.errors import ParameterError
 from apical.parameters import CountOrZero, Matrix, Number, Positive, Share, Vector
 
@@ -105,6 +105,10 @@ def balanced(weights: Matrix, signs: Vector) -> np.ndarray:
     signs
         1 or -1 for each presynaptic neuron, shape (n_pre,).
     """
+    require(
+        len(signs) == len(weights), "restraints.balanced", "signs",
+        f"of shape ({len(weights)},)", f"shape {signs.shape}",
+    )  # fmt: skip
     n_excite, n_inhibit = (int((signs == sign).sum()) for sign in (1, -1))
     size = np.ones(len(signs))
     if n_excite and n_inhibit:

@@ -13,7 +13,7 @@ from apical.devices.simulator import BlockResult as BlockResult
 from apical.devices.simulator import Simulator as Simulator
 from apical.errors import DeviceError, ParameterError
 from apical.network import Network
-from apical.parameters import Count, Duration
+from apical.parameters import Count, Duration, Names
 from apical.plausibility import check
 
 DEVICES = ("cpp_standalone", "runtime", "array", "cuda_standalone", "genn")
@@ -26,8 +26,8 @@ def simulate(
     *,
     dt: Duration = 1.0,
     dtype: Literal["float32", "float64"] = "float32",
-    record: Collection[str] = (),
-    traces: Collection[str] = (),
+    record: Names = (),
+    traces: Names = (),
     codegen: Literal["numpy", "cython"] = "numpy",
     capacity: Count = 5000,
     dense: bool = True,

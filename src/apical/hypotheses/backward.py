@@ -178,7 +178,7 @@ def weight_mirror(
     activities. There feedback grows without decay.
     """
     beside = _neighbours(network, "weight_mirror")
-    lost = rate * noise**2 if decay is None else decay
+    lost = rate * (noise * noise) if decay is None else decay
     if lost >= 1:
         raise ParameterError(
             "Hypothesis 'weight_mirror' needs rate * noise**2 < 1 where no decay is given, got "

@@ -74,7 +74,8 @@ def noisy_feedback(network: Network, *, std: NonNegative, kick: Positive = 1.0) 
 
 
 def _straying(population: LIF, std: float, kick: float, trial: float) -> LIF:
-    rate, before = std**2 / (2 * kick**2 * trial * 1e-3), population.stray_rate
+    ratio, before = std / kick, population.stray_rate
+    rate = ratio * ratio / (2 * trial * 1e-3)
     if before and population.stray_kick != kick:
         raise ParameterError(
             f"Hypothesis 'noisy_feedback': stray events of {population.name!r} have the size "

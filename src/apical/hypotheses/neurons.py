@@ -59,4 +59,4 @@ def heterogeneity(
 
 def _together(one: float, other: float) -> float:
     """Return the coefficient of variation of a product of two independent factors."""
-    return sqrt((1 + one**2) * (1 + other**2) - 1) if one and other else one or other
+    return sqrt((1 + one * one) * (1 + other * other) - 1) if one and other else one or other
