@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from apical.errors import LocalityError
+from apical.errors import LocalityError, ParameterError
 from apical.expressions import FUNCTIONS, names, parse, place, vanishes_with
 
 NAMES = ("x_pre", "gain_post", "teach_post", "w", "eta")
@@ -202,7 +202,7 @@ def test_place(name: str, where: str) -> None:
     ],
 )
 def test_what_is_no_arithmetic_is_refused(text: str, message: str) -> None:
-    with pytest.raises(LocalityError, match=message):
+    with pytest.raises(ParameterError, match=message):
         parse(text)
 
 

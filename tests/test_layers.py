@@ -83,6 +83,7 @@ FLOORS: dict[str, float] = {
     "devices.brian": 7.0,
     "devices.brian.compiling": 7.1,
     "devices.brian.tables": 7.1,
+    "devices.brian.reading": 7.1,
     "devices.brian.base": 7.2,
     "devices.brian.delaying": 7.2,
     "devices.brian.dense": 7.2,

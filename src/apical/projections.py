@@ -85,8 +85,9 @@ class Projection:
     total: Positive | None = None
 
     def __post_init__(self) -> None:
+        if not self.name and isinstance(self.pre, Population) and isinstance(self.post, Population):
+            object.__setattr__(self, "name", f"{self.pre.name}_to_{self.post.name}")
         check_fields(self)
-        object.__setattr__(self, "name", self.name or f"{self.pre.name}_to_{self.post.name}")
         for target, signal in self.carries.items():
             if signal not in self.pre.signals or target not in self.post.inputs:
                 raise WiringError(

@@ -8,7 +8,7 @@ import brian2 as b2
 import numpy as np
 
 from apical import traces
-from apical.devices.brian import delaying, dense, graded, normalising, plastic, relaying
+from apical.devices.brian import delaying, dense, graded, normalising, plastic, reading, relaying
 from apical.devices.brian.integration import TIME_STEP, WithTimeStep
 from apical.devices.brian.tables import empty, timed_arrays
 from apical.error_neurons import Error
@@ -122,7 +122,9 @@ class Builder:
         """Return every population and projection as Brian2 objects, in one Brian2 network."""
         built = self.built
         for population in self.network.populations:
-            self._group(population)
+            with reading.equations_of(population):
+                self._group(population)
+                reading.check_names(population, built.objects[population.name])
         for order, projection in enumerate(self.network.projections):
             self._synapses(projection, order)
         built.brian_network.add(*built.objects.values(), *built.closing)

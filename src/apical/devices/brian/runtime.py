@@ -8,7 +8,7 @@ import brian2 as b2
 import numpy as np
 
 from apical import seeds
-from apical.devices.brian import build, tables, variables
+from apical.devices.brian import build, reading, tables, variables
 from apical.devices.brian.base import (
     BrianSimulator,
     code_generation,
@@ -70,7 +70,8 @@ class RuntimeSimulator(BrianSimulator):
             with precision(self.dtype), code_generation(self.codegen), warnings.catch_warnings():
                 # Brian2 compares single-precision states with a bound they cannot hold
                 warnings.filterwarnings("ignore", "overflow encountered in cast", RuntimeWarning)
-                network.run(n * self.network.trial * b2.ms)
+                with reading.prepared(self.network):
+                    network.run(n * self.network.trial * b2.ms)
                 build.only_closing(self._built)
                 network.run(self.options.dt * b2.ms)
         finally:

@@ -22,7 +22,7 @@ import numpy as np
 from brian2.devices.device import all_devices
 
 from apical import seeds
-from apical.devices.brian import build, tables, variables
+from apical.devices.brian import build, reading, tables, variables
 from apical.devices.brian.base import BrianSimulator, Names, joined, precision
 from apical.devices.brian.compiling import scratch
 from apical.devices.simulator import Block, BlockResult, check_block
@@ -172,7 +172,8 @@ class StandaloneSimulator(BrianSimulator):
         for line in self._PREPARE:
             device.insert_code("main", line)
         longest = self.options.capacity * self.network.trial * b2.ms
-        network.run(longest, profile=self.profile)
+        with reading.prepared(self.network):
+            network.run(longest, profile=self.profile)
         # Brian2 writes the duration into the program; here it is a variable of each block.
         lines = [item[1] for kind, item in device.main_queue if kind == "run_network"][-1]
         fixed = f"{network.name}.run({float(longest)!r},"
