@@ -199,7 +199,9 @@ OF_PARAMETER: Mapping[str, Callable[[], Any]] = {
 """A value for each parameter without a default, by its name."""
 
 OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
-    "rules.LearningRule": lambda: {"update": "eta*x_pre*teach_post", "parameters": {"eta": 0.1}},
+    "rules.LearningRule": lambda: dict(
+        update="eta*x_pre*teach_post", parameters={"eta": 0.1}, when="spike"
+    ),
     "activations.Activation": lambda: {"response": "drive"},
     "dynamics.UpdateDynamics": lambda: {
         "state": {"m": 0.0},
@@ -222,7 +224,9 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "feedback.broadcast": lambda: {"reward": Reward("reward"), "forward": rates().forward},
     "plateaus.two_phases": lambda: _two_phases(),
     "relays.Relay": lambda: {"of": LIF("h", 2)},
-    "projections.Projection": lambda: {"pre": Stimulus("stimulus", 6), "post": LIF("h", 4)},
+    "projections.Projection": lambda: dict(
+        pre=Stimulus("stimulus", 6), post=LIF("h", 4), rule=rules.stdp(0.1)
+    ),
     "pretraining.pretrained": lambda: {"levels": 1, "describe": lambda level, n: _autoencoder(n)},
     "pretraining.Level": lambda: {"weights": {}, "error": 0.1},
     "training.Step": lambda: {"position": training.Position(), "metrics": {}},

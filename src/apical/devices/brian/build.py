@@ -122,9 +122,7 @@ class Builder:
         """Return every population and projection as Brian2 objects, in one Brian2 network."""
         built = self.built
         for population in self.network.populations:
-            with reading.equations_of(population):
-                self._group(population)
-                reading.check_names(population, built.objects[population.name])
+            reading.made(population, self._group, built.objects)
         for order, projection in enumerate(self.network.projections):
             self._synapses(projection, order)
         built.brian_network.add(*built.objects.values(), *built.closing)

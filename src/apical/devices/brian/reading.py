@@ -1,8 +1,8 @@
 """What Brian2 cannot read in a description is one line of ours, about the part it stands in."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import brian2 as b2
 from brian2.core.base import BrianObjectException
@@ -14,6 +14,7 @@ from apical.checking import described
 from apical.errors import ParameterError
 from apical.network import Network
 from apical.populations import Neurons, Population
+from apical.projections import Projection
 
 UNREADABLE = (
     AttributeError, DimensionMismatchError, EquationError, KeyError, NotImplementedError,
@@ -22,17 +23,28 @@ UNREADABLE = (
 """What Brian2 raises where equations, statements or units are wrong."""
 
 
-@contextmanager
-def equations_of(population: Population) -> Iterator[None]:
-    """Say of what population Brian2 cannot read the equations, while its objects are made.
+def made(
+    population: Population, make: Callable[[Population], None], objects: Mapping[str, Any]
+) -> None:
+    """Let Brian2's objects of a population be made.
+
+    Parameters
+    ----------
+    population
+        Whose they are.
+    make
+        Makes them.
+    objects
+        Where its group is then found by its name.
 
     Raises
     ------
     ParameterError
-        In place of what Brian2 raises.
+        In place of what Brian2 raises where it cannot read the equations.
     """
     try:
-        yield
+        make(population)
+        check_names(population, objects[population.name])
     except ParameterError:
         raise
     except UNREADABLE as error:
@@ -53,7 +65,7 @@ def prepared(network: Network) -> Iterator[None]:
     except BrianObjectException as error:
         if not isinstance(error.__cause__, UNREADABLE):
             raise
-        parts = [*network.populations, *network.projections]
+        parts: list[Population | Projection] = [*network.populations, *network.projections]
         found = [part for part in parts if error._brian_objname.startswith(part.name)]
         owner = described(max(found, key=lambda part: len(part.name))) if found else "Network"
         _refuse(owner, error.__cause__)
@@ -88,8 +100,8 @@ def check_names(population: Population, group: b2.NeuronGroup) -> None:
 def _refuse(owner: str, error: BaseException) -> NoReturn:
     said = " ".join(str(error.args[0] if error.args else error).split()).rstrip(".")
     raise ParameterError(
-        f"{owner}: Brian2 cannot read its equations or statements: {said[:300]}; see its equations, "
-        "units, threshold, reset and what it does at trials and steps.",
+        f"{owner}: Brian2 cannot read its equations or statements: {said[:300]}; see names, "
+        "units, threshold, reset, and what is done at trials and steps.",
         object=owner,
         parameter="equations",
     ) from error
