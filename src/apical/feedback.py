@@ -5,14 +5,14 @@ The learning rule is the same under every pathway; only the wiring differs.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 
-from apical.checking import check_fields, checked
+from apical.checking import check_fields, checked, require, shown
 from apical.error_neurons import Error, ErrorNeurons, RateTarget
-from apical.errors import ParameterError, WiringError
-from apical.parameters import Array, ShareAboveZero
+from apical.errors import WiringError
+from apical.parameters import Mask, ShareAboveZero
 from apical.populations import Population
 from apical.projections import Projection, TransposeOf
 from apical.relays import Relay
@@ -28,8 +28,6 @@ from apical.weights import (
     WeightSource,
     ZeroSum,
 )
-
-Mask = Annotated[np.ndarray, Array((1,), kinds="b")]
 
 
 @dataclass(frozen=True)
@@ -181,13 +179,8 @@ def indirect(
         dict(hears) if isinstance(hears, Mapping) else dict.fromkeys(hears or hidden[:1], 1.0)
     )
     strangers = [p.name for p in direct_ones if p not in hidden]
-    if strangers:
-        raise ParameterError(
-            f"Indirect feedback needs hears among {', '.join(p.name for p in hidden)}, got "
-            f"{', '.join(strangers)}.",
-            object="feedback.indirect",
-            parameter="hears",
-        )
+    known = f"among {', '.join(p.name for p in hidden)}"
+    require(not strangers, "feedback.indirect", "hears", known, ", ".join(strangers))
     projections, relays = [_to_output(error, last)], []
     for number, population in enumerate(hidden):
         if population in direct_ones:
@@ -324,10 +317,8 @@ WIRINGS: Mapping[str, Callable[..., FeedbackPathway]] = {
 
 
 def _needed(forward: Sequence[Projection]) -> None:
-    if not forward:
-        raise WiringError(
-            "Feedback needs the forward projections it teaches, got none.", object="feedback"
-        )
+    wanted = "the forward projections that it teaches"
+    require(len(forward) > 0, "feedback", "forward", wanted, "none")
 
 
 def _taught(
@@ -387,13 +378,9 @@ def _mask(population: Population, share: float | np.ndarray) -> np.ndarray:
     """Return which neurons hear the error directly, shape (n,) of bool."""
     if isinstance(share, float):
         return np.arange(population.size) < round(share * population.size)
-    if share.shape != (population.size,) or not share.any():
-        raise ParameterError(
-            f"hears must give population {population.name!r} a share in (0, 1], or a mask of "
-            f"{population.size} bools with at least one True, got {share!r}.",
-            object="feedback.indirect",
-            parameter="hears",
-        )
+    fits = share.shape == (population.size,) and bool(share.any())
+    wanted = f"a share or a mask of {population.size} bools, one True, for {population.name!r}"
+    require(fits, "feedback.indirect", "hears", wanted, shown(share))
     return share
 
 

@@ -295,6 +295,8 @@ Vector = Annotated[np.ndarray, Array((1,))]
 """An array with 1 dimension."""
 Matrix = Annotated[np.ndarray, Array((2,))]
 """An array with 2 dimensions."""
+Mask = Annotated[np.ndarray, Array((1,), kinds="b")]
+"""An array of bools with 1 dimension."""
 Names = Annotated[Collection[str], Texts()]
 """Names of populations or signals."""
 Labels = Annotated[np.ndarray, Array((1,), kinds="iu")]

@@ -99,14 +99,11 @@ class LearningRule:
     def _check(self) -> None:
         if self.onset and self.when in ("trial", "noise"):
             raise ParameterError(
-                f"LearningRule {self.name!r} needs onset=0 where it acts when a trial ends, got "
-                f"onset={self.onset!r}.",
+                f"{described(self)} needs onset=0 where it acts at a trial's end, got {self.onset!r}.",
                 parameter="onset",
             )
-        for key in self.parameters:
-            self._check_name(key, "a parameter")
-        for key in self.traces:
-            self._check_name(key, "a trace")
+        self._check_names(self.parameters, "a parameter")
+        self._check_names(self.traces, "a trace")
         self._check_twice("its traces", [*self.traces, *map(kept, self.traces)], self.parameters)
         if self.dynamics is not None:
             self._check_dynamics(self.dynamics)
@@ -121,21 +118,20 @@ class LearningRule:
                 "its two neurons, or give a number in `parameters`, or a trace.",
             )
 
-    def _check_name(self, key: str, what: str) -> None:
-        if not key.isidentifier() or key in RESERVED or place(key) != "synapse":
-            raise ParameterError(
-                f"LearningRule {self.name!r}: {key!r} cannot name {what}; choose an "
-                f"identifier that does not end in '_pre' or '_post' and is none of "
-                f"{', '.join(sorted(RESERVED))}.",
-                parameter=key,
-            )
+    def _check_names(self, keys: Iterable[str], what: str) -> None:
+        for key in keys:
+            if not key.isidentifier() or key in RESERVED or place(key) != "synapse":
+                raise ParameterError(
+                    f"{described(self)}: {key!r} cannot name {what}; choose an identifier that does "
+                    f"not end in '_pre' or '_post' and is none of {', '.join(sorted(RESERVED))}.",
+                    parameter=key,
+                )
 
     def _check_twice(self, what: str, used: Iterable[str], others: Iterable[str]) -> None:
         twice = sorted({*used} & {*others})
         if twice:
             raise ParameterError(
-                f"LearningRule {self.name!r} and {what} both use "
-                f"{', '.join(map(repr, twice))}; rename one.",
+                f"{described(self)} and {what} both use {', '.join(map(repr, twice))}; rename one.",
                 parameter=twice[0],
             )
         if self.when == "noise":
@@ -213,6 +209,7 @@ def three_factor(
     )
 
 
+WERFEL = "Werfel, Xie & Seung 2005, doi:10.1162/089976605774320539"
 BATCH_NORM_SOURCE = "Ioffe & Szegedy 2015, arXiv:1502.03167, section 3"
 
 
@@ -295,8 +292,7 @@ def node_perturbation(eta: float = 1.0, *, dynamics: UpdateDynamics | None = Non
         "node_perturbation",
         "eta * x_pre * eligibility_post * teach_post",
         {"eta": eta},
-        source="Williams 1992, doi:10.1007/BF00992696, section 6; Werfel, Xie & Seung 2005, "
-        "doi:10.1162/089976605774320539",
+        source=f"Williams 1992, doi:10.1007/BF00992696, section 6; {WERFEL}",
         dynamics=dynamics,
     )
 
@@ -325,8 +321,7 @@ def weight_perturbation(
         "weight_perturbation",
         "eta * eligibility * teach_post",
         {"eta": eta},
-        source="Jabri & Flower 1992, doi:10.1109/72.105429; Werfel, Xie & Seung 2005, "
-        "doi:10.1162/089976605774320539",
+        source=f"Jabri & Flower 1992, doi:10.1109/72.105429; {WERFEL}",
         dynamics=dynamics,
     )
 
