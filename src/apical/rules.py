@@ -1,10 +1,10 @@
 """Learning rules: one update string each, in Brian2's grammar, checked where it is written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Literal
 
-from apical.checking import check_fields, checked, described
+from apical.checking import check_fields, checked, described, shown
 from apical.dynamics import NOISE, UpdateDynamics
 from apical.errors import LocalityError, ParameterError, concerning
 from apical.expressions import FUNCTIONS, names, place
@@ -18,26 +18,11 @@ ELIGIBILITY = "eligibility"
 
 RESERVED = frozenset(
     {
-        "w",
-        "w_min",
-        "w_max",
-        "w_step",
-        "w_total",
-        "exists",
-        "release",
-        "sent",
-        "i",
-        "j",
-        "t",
-        "dt",
-        "learning",
-        "learned",
-        NOISE,
-        ELIGIBILITY,
-        PER_STEP,
+        "w", "w_min", "w_max", "w_step", "w_total", "exists", "release", "sent", "i", "j", "t", "dt",
+        "learning", "learned", NOISE, ELIGIBILITY, PER_STEP, "N", "N_pre", "N_post", "lastupdate",
+        "delay", "rand", "randn", "poisson", *FUNCTIONS,
     }
-    | {"N", "N_pre", "N_post", "lastupdate", "delay", "rand", "randn", "poisson", *FUNCTIONS}
-)
+)  # fmt: skip
 """Names that mean something at a synapse already."""
 
 
@@ -93,13 +78,24 @@ class LearningRule:
 
     def __post_init__(self) -> None:
         with concerning(described(self)):
+            self._check_arrays()
             check_fields(self)
             self._check()
+
+    def _check_arrays(self) -> None:
+        given = self.parameters if isinstance(self.parameters, Mapping) else {}
+        for key, value in given.items():
+            if isinstance(value, Sized) and not isinstance(value, str):
+                raise LocalityError(
+                    f"{described(self)}: parameter {key!r} must be one finite number, got "
+                    f"{shown(value)}; an array would tell a synapse about other synapses.",
+                    parameter=key,
+                )
 
     def _check(self) -> None:
         if self.onset and self.when in ("trial", "noise"):
             raise ParameterError(
-                f"{described(self)} needs onset=0 where it acts at a trial's end, got {self.onset!r}.",
+                f"{described(self)} acts at a trial's end and needs onset=0, got {self.onset!r}.",
                 parameter="onset",
             )
         self._check_names(self.parameters, "a parameter")
@@ -122,8 +118,8 @@ class LearningRule:
         for key in keys:
             if not key.isidentifier() or key in RESERVED or place(key) != "synapse":
                 raise ParameterError(
-                    f"{described(self)}: {key!r} cannot name {what}; choose an identifier that does "
-                    f"not end in '_pre' or '_post' and is none of {', '.join(sorted(RESERVED))}.",
+                    f"{described(self)}: {key!r} cannot name {what}; choose an identifier not "
+                    f"ending in '_pre' or '_post' that is none of {', '.join(sorted(RESERVED))}.",
                     parameter=key,
                 )
 
@@ -142,16 +138,14 @@ class LearningRule:
         others = sorted(self._reads - known)
         if others:
             raise LocalityError(
-                f"LearningRule {self.name!r} acts while neurons fire noise and no error is there, "
-                "so it may read 'x_pre', 'drive_pre' and 'x_post', got "
-                f"{', '.join(map(repr, others))}.",
+                f"{described(self)} acts while neurons fire noise and no error is there, so it may "
+                f"read 'x_pre', 'drive_pre' and 'x_post', got {', '.join(map(repr, others))}."
             )
 
     def _check_dynamics(self, dynamics: UpdateDynamics) -> None:
         if self.when != "trial":
             raise ParameterError(
-                f"LearningRule {self.name!r}: dynamics {dynamics.name!r} need when='trial', got "
-                f"{self.when!r}.",
+                f"{described(self)}: {described(dynamics)} need when='trial', got {self.when!r}.",
                 parameter="when",
             )
         own = [*self.parameters, *self.traces, *map(kept, self.traces), *RESERVED]
