@@ -179,7 +179,7 @@ def test_the_scorecard_says_what_is_done_to_feedback() -> None:
         ("redrawn_feedback + redrawn_feedback", "once"),
         (
             "lost_error_neurons(share=2)",
-            "share must be one finite number [dimensionless] >= 0 and <= 1",
+            "share must be one finite number [dimensionless] >= 0",
         ),
         ("lost_error_neurons + lost_error_neurons", "once"),
         ("class_incremental(tasks=4)", "tasks from 1 to 3"),

@@ -72,7 +72,7 @@ def compare(
 
     Raises
     ------
-    WiringError
+    ParameterError, ScriptError
         If the model cannot be wired in these ways.
     """
     check_wirings(models.load(experiment.model), wirings)

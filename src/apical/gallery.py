@@ -66,7 +66,7 @@ def load(path: Path) -> Exhibit:
 
     Raises
     ------
-    WiringError
+    ScriptError
         If its ``EXHIBIT`` is missing, or is none.
     """
     exhibit = getattr(models.imported(path.resolve()), "EXHIBIT", None)
@@ -138,7 +138,7 @@ def entry(name: str, folder: Path | None = None) -> Entry:
 
     Raises
     ------
-    WiringError
+    ScriptError
         If no such script takes part.
     """
     known = scripts()

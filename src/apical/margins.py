@@ -104,7 +104,7 @@ def minimised(loss: MarginLoss, x: Matrix, y: Vector, starts: Count = 20) -> np.
 
     Raises
     ------
-    DataError
+    DataError, ParameterError
         If labels are not -1 and 1, or a minimum is not found, as where classes can be separated.
     """
     signed = _signed(x, y)

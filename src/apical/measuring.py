@@ -53,7 +53,7 @@ def chosen(names: Sequence[str], network: Network, *, closely: bool = False) -> 
 
     Raises
     ------
-    WiringError
+    ParameterError
         If something is asked for that is not known.
     """
     strangers = [name for name in names if name not in MEASURES]

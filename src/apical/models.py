@@ -135,7 +135,7 @@ def load(name: str) -> Model:
 
     Raises
     ------
-    WiringError
+    ScriptError
         If there is no such script, or it has no fitting function ``build``.
     """
     path = Path(name)
@@ -172,7 +172,7 @@ def imported(path: Path) -> ModuleType:
 
     Raises
     ------
-    WiringError
+    ScriptError
         If it is no Python script.
     """
     name = f"apical_model_{path.stem}"

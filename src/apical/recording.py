@@ -51,7 +51,7 @@ def record(
 
     Raises
     ------
-    DataError
+    ParameterError
         If there is nothing to show, or the simulator records nothing.
     """
     chosen = np.asarray(indices)

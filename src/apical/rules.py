@@ -18,9 +18,9 @@ ELIGIBILITY = "eligibility"
 
 RESERVED = frozenset(
     {
-        "w", "w_min", "w_max", "w_step", "w_total", "exists", "release", "sent", "i", "j", "t", "dt",
-        "learning", "learned", NOISE, ELIGIBILITY, PER_STEP, "N", "N_pre", "N_post", "lastupdate",
-        "delay", "rand", "randn", "poisson", *FUNCTIONS,
+        "w", "w_min", "w_max", "w_step", "w_total", "exists", "release", "sent", "i", "j", "t",
+        "dt", "learning", "learned", NOISE, ELIGIBILITY, PER_STEP, "N", "N_pre", "N_post",
+        "lastupdate", "delay", "rand", "randn", "poisson", *FUNCTIONS,
     }
 )  # fmt: skip
 """Names that mean something at a synapse already."""

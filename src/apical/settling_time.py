@@ -82,7 +82,7 @@ def check_settles(network: Network, dt: float) -> None:
 
     Raises
     ------
-    WiringError
+    ParameterError
         If more than `LARGEST` of a change of the stimulus is missing when a trial ends; the
         message says how long one must last.
     """

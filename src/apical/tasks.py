@@ -150,7 +150,7 @@ def spike_pattern(
 
     Raises
     ------
-    DataError
+    ParameterError
         If so many spikes do not fit in.
     """
     free = frames - onset - (spikes - 1) * (apart - 1)

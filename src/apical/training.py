@@ -173,7 +173,7 @@ def steps(
     ------
     RunError
         If weights diverge. The state before that block can be saved and used.
-    WiringError
+    ParameterError
         If there are fewer training samples than learn together.
     """
     position = start or Position()

@@ -42,7 +42,7 @@ def with_radius(weights: Numbers, radius: NonNegative) -> Floats:
 
     Raises
     ------
-    DataError
+    DataError, ParameterError
         If the weights are not square, or all their eigenvalues are 0.
     """
     given = _square(weights)

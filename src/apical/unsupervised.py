@@ -72,7 +72,7 @@ def assigned(counts: Matrix, labels: Labels, n_classes: Count) -> Assignment:
 
     Raises
     ------
-    DataError
+    ParameterError
         If there is not one label for each trial.
 
     References

@@ -35,7 +35,7 @@ def applied(network: Network, text: str) -> Network:
 
     Raises
     ------
-    WiringError
+    ParameterError
         If the text names what does not exist, or cannot be read.
     """
     for name, arguments in _calls(text):

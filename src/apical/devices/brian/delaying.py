@@ -90,7 +90,7 @@ def steps_of(projection: Projection, dt: float) -> int:
 
     Raises
     ------
-    WiringError
+    ParameterError
         If its delay is less than half a time step, and not 0.
     """
     steps = round(projection.delay / dt)
