@@ -29,7 +29,14 @@ from apical import (
 from apical.activations import ACTIVATIONS, Activation
 from apical.devices import Simulator
 from apical.encoding import Graded
-from apical.errors import ApicalError, DeviceError, LocalityError, WiringError
+from apical.errors import (
+    ApicalError,
+    DataError,
+    DeviceError,
+    LocalityError,
+    ParameterError,
+    WiringError,
+)
 from apical.rules import LearningRule
 
 READOUTS = {
@@ -341,12 +348,12 @@ def test_an_activation_knows_its_own_neuron_only() -> None:
 
 
 def test_unknown_activation() -> None:
-    with refuse(WiringError, "'h': activation must be", "tanh", "'selu'"):
+    with refuse(ParameterError, "'h': activation must be", "tanh", "'selu'"):
         Rate("h", 3, "selu")
 
 
 def test_softmax_has_no_slope_of_one_neuron() -> None:
-    with refuse(WiringError, "'h'", "gain='one'"):
+    with refuse(ParameterError, "'h'", "gain='one'"):
         Rate("h", 3, "softmax")
 
 
@@ -379,24 +386,24 @@ def test_options_that_a_device_does_not_have(device: str, option: str, value: An
 
 
 def test_a_batch_of_nothing() -> None:
-    with refuse(DeviceError, "batch must be at least 1", "got 0"):
+    with refuse(ParameterError, "batch must be one whole number >= 1", "got 0"):
         simulate(rates(), "array", batch=0)
 
 
 def test_a_batch_larger_than_the_data() -> None:
     data = datasets.load("digits").subset(20, 20)
     simulator = array(rates(sizes=(64, 5, 10)), batch=64)
-    with refuse(WiringError, "64 trials", "20 training samples"):
+    with refuse(ParameterError, "64 trials", "20 training samples"):
         train(simulator, data, epochs=1, progress=False)
 
 
 def test_a_block_of_another_shape() -> None:
-    with refuse(WiringError, "'stimulus' has 6 neurons", "have 5 values"):
+    with refuse(DataError, "'stimulus' has 6 neurons", "have 5 values"):
         array(rates()).run(Block(np.ones((2, 5))))
 
 
 def test_targets_of_another_shape() -> None:
-    with refuse(WiringError, "'output' has 3 neurons", "targets have 2 values"):
+    with refuse(DataError, "'output' has 3 neurons", "targets have 2 values"):
         array(rates()).run(Block(np.ones((2, 6)), targets=np.ones((2, 2))))
 
 

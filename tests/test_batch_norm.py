@@ -28,7 +28,7 @@ from apical import (
     simulate,
 )
 from apical.encoding import Graded
-from apical.errors import ApicalError, DeviceError, LocalityError, WiringError
+from apical.errors import ApicalError, DeviceError, LocalityError, ParameterError, WiringError
 from apical.plausibility.scorecard import audit
 from apical.rules import LearningRule
 
@@ -226,12 +226,12 @@ def misled() -> None:
 @pytest.mark.parametrize(
     ("wrong", "kind", "said"),
     [
-        (lambda: BatchNorm(share=0.0), WiringError, "0 < share <= 1"),
-        (lambda: BatchNorm(eps=0.0), WiringError, "eps > 0"),
+        (lambda: BatchNorm(share=0.0), ParameterError, "share must be .* > 0 and <= 1"),
+        (lambda: BatchNorm(eps=0.0), ParameterError, "eps must be .* > 0"),
         (lambda: array(normed()).run(trials(4, learning=np.ones(4))), DeviceError, "raise batch"),
         (gained, DeviceError, "reads gain_post of 'hidden_1'"),
         (misled, WiringError, "only a Bias may"),
-        (lambda: array(normed(norm=None), record=["hidden_1"], traces=["normal"]), WiringError,
+        (lambda: array(normed(norm=None), record=["hidden_1"], traces=["normal"]), ParameterError,
          "names 'normal', which no recorded"),
     ],
 )  # fmt: skip

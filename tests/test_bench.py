@@ -22,7 +22,7 @@ from apical.devices import DEVICES
 from apical.devices.diagnosis import Diagnosis, Examination, examine
 from apical.devices.lacks import Lack
 from apical.devices.surroundings import Answer, Gpu, card_memory
-from apical.errors import DataError, DeviceError, RunError
+from apical.errors import DataError, DeviceError, ParameterError, RunError
 from apical.memory import peak_memory_mb
 
 SMALL = Case("rate", "array:numpy", "array", hidden=5, batch=2, trials=40, dataset="digits")
@@ -69,7 +69,9 @@ def test_devices_by_name(asked: list[str], names: list[str]) -> None:
 
 
 def test_devices_that_cannot_be_measured() -> None:
-    with pytest.raises(DeviceError, match=r"no device 'warp' to measure; there are array:numpy, "):
+    with pytest.raises(
+        ParameterError, match=r"no device 'warp' to measure; there are array:numpy, "
+    ):
         chosen(machine(), ["warp"])
     with pytest.raises(DeviceError, match="can be used here: cuda_standalone: no Brian2CUDA"):
         chosen(machine(BARE), ["cuda_standalone"])
@@ -316,5 +318,5 @@ def test_what_cannot_be_had_is_refused_before_anything_is_measured(
     monkeypatch.setattr(bench, "ask", lambda *_: pytest.fail("it was measured"))
     (tmp_path / "file").touch()
     assert isinstance(run("--out", str(tmp_path / "file" / "b")).exception, OSError)
-    assert isinstance(run("--device", "warp").exception, DeviceError)
+    assert isinstance(run("--device", "warp").exception, ParameterError)
     assert isinstance(run("--dataset", "nothing").exception, DataError)

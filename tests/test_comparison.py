@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from apical import cli, plotting
 from apical.comparison import FIGURE, TABLE, compare
 from apical.configuration import Experiment
-from apical.errors import DataError, WiringError
+from apical.errors import DataError, ParameterError, RunError, ScriptError
 
 MODEL = str(Path(__file__).parents[1] / "models" / "Nokland_2016_mnist.py")
 SMALL = {"hidden": 12, "layers": 1, "rate": 3e-3}
@@ -47,19 +47,21 @@ def test_runs_that_are_there_are_used_again(tmp_path: Path) -> None:
 
 def test_runs_with_other_settings_are_not_used(tmp_path: Path) -> None:
     compare(experiment(), ["fa"], [0], tmp_path, progress=False)
-    with pytest.raises(WiringError, match="fa/seed0 holds a run with other settings; give another"):
+    with pytest.raises(RunError, match="fa/seed0 holds a run with other settings; give another"):
         compare(experiment(epochs=3), ["fa"], [0], tmp_path, progress=False)
 
 
 @pytest.mark.parametrize("wirings", [[], ["bp", "bp"], ["bp", "cp"]])
 def test_wirings_that_are_none(tmp_path: Path, wirings: list[str]) -> None:
-    with pytest.raises(WiringError, match="knows the wirings bp, fa, dfa, ifa; name some of them"):
+    with pytest.raises(
+        ParameterError, match="knows the wirings bp, fa, dfa, ifa; name some of them"
+    ):
         compare(experiment(), wirings, [0], tmp_path, progress=False)
 
 
 def test_a_model_without_wirings_cannot_be_compared(tmp_path: Path) -> None:
     other = Experiment(str(Path(MODEL).with_name("spiking_dfa.py")))
-    with pytest.raises(WiringError, match="has no option 'wiring'"):
+    with pytest.raises(ScriptError, match="has no option 'wiring'"):
         compare(other, ["bp"], [0], tmp_path, progress=False)
 
 

@@ -38,7 +38,7 @@ from apical.devices.brian import cuda_compiling
 from apical.devices.brian.cuda import CudaSimulator, in_order
 from apical.devices.brian.cuda_compiling import MANIFEST, Target
 from apical.encoding import Regular
-from apical.errors import ApicalError, DeviceError, WiringError
+from apical.errors import ApicalError, DeviceError, ParameterError
 from apical.populations import INFINITE
 
 NVCC = f"case $1 in --list-gpu-code) echo sm_75; echo sm_90;; *) {NVCC_13};; esac"
@@ -74,7 +74,7 @@ def test_without_a_card_a_capability_must_be_named(tools: Path) -> None:
     with pytest.raises(DeviceError, match="does not tell the compute capability of Card"):
         cuda_compiling.capability_for(Target())
     for wrong in ("9", "sm_90", "9.0a", ""):
-        with pytest.raises(DeviceError, match=f"as in 8.6 or 9.0 .*, got '{wrong}'"):
+        with pytest.raises(ParameterError, match=f"as in 8.6 or 9.0 .*, got '{wrong}'"):
             cuda_compiling.capability_for(Target(wrong))
 
 
@@ -131,7 +131,7 @@ def test_names_that_are_taken_for_numbers_are_refused(monkeypatch: pytest.Monkey
     net = Network(seed=0, trial=40.0)
     x = net.add(Stimulus("x12e3", 2, Regular(200.0)))
     net.connect(x, net.add(LIF("y_1", 2)))
-    with pytest.raises(WiringError, match="'x12e3' has in it what Brian2CUDA takes for a number"):
+    with pytest.raises(DeviceError, match="'x12e3' has in it what Brian2CUDA takes for a number"):
         CudaSimulator._require(made_of(net))
 
 

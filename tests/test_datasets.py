@@ -22,7 +22,7 @@ from hypothesis.extra import numpy as hnp
 
 from apical import sources
 from apical.datasets import Dataset, Samples, available, blobs, fetch, load, path
-from apical.errors import DataError
+from apical.errors import DataError, ParameterError
 from apical.idx import read_idx
 
 STEMS = sources.STEMS
@@ -147,7 +147,9 @@ def test_subset_takes_the_first_samples_without_copying() -> None:
 
 @pytest.mark.parametrize("asked", [(201, None), (None, 101), (0, None), (None, -1)])
 def test_subset_refuses_what_is_not_there(asked: tuple[int | None, int | None]) -> None:
-    with pytest.raises(DataError, match="blobs: (train|test) samples asked for: .*; there are"):
+    with pytest.raises(
+        ParameterError, match="blobs: (train|test) samples asked for: .*; there are"
+    ):
         blobs(rng=np.random.default_rng(1)).subset(*asked)
 
 
@@ -176,9 +178,9 @@ def test_the_last_training_samples_are_held_out() -> None:
 def test_split_leaves_something_on_both_sides(validation: int) -> None:
     data = blobs(rng=np.random.default_rng(1))
     told = "blobs: validation .* 200 training samples; ask for 1 to"
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(ParameterError, match=told):
         data.split(validation, np.random.default_rng(2))
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(ParameterError, match=told):
         data.held_out(validation)
 
 
@@ -197,7 +199,7 @@ def test_blobs_are_linearly_separable_balanced_and_reproducible() -> None:
     "wrong", [{"n_classes": 1}, {"n_classes": 21}, {"n_train": 3}, {"n_test": 0}]
 )
 def test_blobs_refuse_what_cannot_be_made(wrong: dict[str, int]) -> None:
-    with pytest.raises(DataError, match="blobs: needs 2 <= n_classes"):
+    with pytest.raises(ParameterError, match="blobs: needs 2 <= n_classes|n_test must be"):
         blobs(**wrong, rng=np.random.default_rng(0))
 
 

@@ -533,13 +533,21 @@ def test_the_change_after_a_trial_is_a_product_of_spike_counts() -> None:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"device": "tpu"}, DeviceError, "device must be one of cpp_standalone, .*got 'tpu'"),
-        ({"dtype": "float16"}, DeviceError, "dtype must be 'float32' or 'float64', got 'float16'"),
-        ({"capacity": 0}, DeviceError, "capacity must be at least 1 trial, got 0"),
+        ({"device": "tpu"}, ParameterError, "device must be one of cpp_standalone, .*got 'tpu'"),
+        (
+            {"dtype": "float16"},
+            ParameterError,
+            "dtype must be one of 'float32', 'float64', got 'float16'",
+        ),
+        ({"capacity": 0}, ParameterError, "capacity must be one whole number >= 1 .*, got 0"),
         ({"dt": 0.3}, ParameterError, "A trial must be a multiple of the time step dt=0.3 ms"),
-        ({"dt": 0.0}, ParameterError, "dt must be above 0 ms, got 0.0"),
-        ({"dt": -1.0}, ParameterError, "dt must be above 0 ms, got -1.0"),
-        ({"record": ["soma"]}, WiringError, "record names 'soma', but the network has stimulus, "),
+        ({"dt": 0.0}, ParameterError, "dt must be one finite number .ms. > 0, got 0.0"),
+        ({"dt": -1.0}, ParameterError, "dt must be one finite number .ms. > 0, got -1.0"),
+        (
+            {"record": ["soma"]},
+            ParameterError,
+            "record names 'soma', but the network has stimulus, ",
+        ),
     ],
 )
 def test_options_are_checked(options: Any, error: type[ApicalError], message: str) -> None:
@@ -612,23 +620,23 @@ def test_blocks_are_cut_in_order() -> None:
 @every_device
 def test_blocks_must_fit_the_network(device: str) -> None:
     simulator = plain(device)
-    with pytest.raises(WiringError, match="'stimulus' has 12 neurons, but .* have 5 values"):
+    with pytest.raises(DataError, match="'stimulus' has 12 neurons, but .* have 5 values"):
         simulator.run(Block(np.zeros((2, 5)), np.zeros(2, dtype=int)))
     for label in (-1, N_CLASSES):
-        with pytest.raises(WiringError, match="'output' has 3 neurons, but the block's labels go"):
+        with pytest.raises(DataError, match="'output' has 3 neurons, but the block's labels go"):
             simulator.run(Block(np.zeros((1, N_INPUTS)), np.array([label])))
-    with pytest.raises(WiringError, match="asks to learn but has no labels"):
+    with pytest.raises(DataError, match="asks to learn but has no labels"):
         simulator.run(Block(np.zeros((1, N_INPUTS)), learning=1.0))
 
 
 @every_device
 def test_states_must_fit_the_network(device: str) -> None:
     simulator: Simulator = plain(device)
-    with pytest.raises(WiringError, match=r"'hidden_0.v' must have shape \(8,\), got \(7,\)"):
+    with pytest.raises(DataError, match=r"'hidden_0.v' must have shape \(8,\), got \(7,\)"):
         simulator.state = {"hidden_0.v": np.zeros(7)}
-    with pytest.raises(WiringError, match="no state 'hidden_1.v'; the saved state is of another"):
+    with pytest.raises(DataError, match="no state 'hidden_1.v'; the saved state is of another"):
         simulator.state = {"hidden_1.v": np.zeros(8)}
-    with pytest.raises(WiringError, match=r"'stimulus_to_hidden_0.w' must have shape \(12, 8\)"):
+    with pytest.raises(DataError, match=r"'stimulus_to_hidden_0.w' must have shape \(12, 8\)"):
         simulator.load({"stimulus_to_hidden_0": np.zeros((8, 12))})
     with pytest.raises(WiringError, match="no projection 'a_to_b'"):
         simulator.load({"a_to_b": np.zeros((8, 12))})

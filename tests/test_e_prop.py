@@ -28,13 +28,7 @@ from apical import (
     tasks,
 )
 from apical.encoding import Poisson, Regular
-from apical.errors import (
-    DataError,
-    DeviceError,
-    LocalityError,
-    ParameterError,
-    WiringError,
-)
+from apical.errors import DataError, DeviceError, LocalityError, ParameterError, WiringError
 from apical.measures.updates import rule_of
 from apical.perturbation import disturb
 from apical.rules import e_prop
@@ -241,13 +235,13 @@ def test_disturbances_reach_only_what_they_touch() -> None:
     ],
 )  # fmt: skip
 def test_traces_are_local_and_have_names_of_their_own(wrong: dict[str, Any], said: str) -> None:
-    with pytest.raises(LocalityError, match=said):
+    with pytest.raises((LocalityError, ParameterError), match=said):
         LearningRule("any", "eta*e*teach_post", **{"parameters": {"eta": 1.0}, **wrong})
 
 
 def test_a_trace_forgets_in_some_time() -> None:
     for tau in (0.0, -1.0, float("nan")):
-        with pytest.raises(LocalityError, match="needs tau > 0 ms"):
+        with pytest.raises(ParameterError, match="must be one number .ms. > 0"):
             Trace("x_pre", tau)
 
 
@@ -303,11 +297,11 @@ def test_a_stimulus_shows_its_frames_one_after_the_other() -> None:
     shown = np.concatenate([frames, frames[::-1]])
     assert np.abs(counts - 5 * shown).max() <= 1
     assert (counts[shown == 0] == 0).all()
-    with pytest.raises(WiringError, match="2 neurons and 4 frames, but the block's trials have 2"):
+    with pytest.raises(DataError, match="2 neurons and 4 frames, but the block's trials have 2"):
         simulator.run(Block(frames))
     with pytest.raises(ParameterError, match="A frame of the stimulus must be a multiple"):
         simulate(net.altered(population=lambda p: replace(p, frames=3) if p is x else p), "runtime")
-    with pytest.raises(WiringError, match="at least 1 frame"):
+    with pytest.raises(ParameterError, match="frames must be one whole number >= 1"):
         Stimulus("stimulus", 2, frames=0)
 
 
@@ -322,7 +316,7 @@ def test_adaptive_neurons_spike_ever_more_slowly() -> None:
     steady, slower = (np.diff(times[neurons == k]) for k in (0, 1))
     assert np.ptp(steady[2:]) < 1.5 and steady[-1] < slower[-1] and slower[0] < slower[-1]
     for wrong in ({"adaptation": -1.0}, {"adapting": 2.0}):
-        with pytest.raises(WiringError, match="needs adaptation >= 0 and a share"):
+        with pytest.raises(ParameterError, match="(adaptation|adapting) must be one"):
             ALIF("output", 2, **wrong)
 
 
@@ -340,7 +334,7 @@ def test_evidence_is_the_side_with_more_cues() -> None:
     assert (shown[:, 42:, 2] == 1).all() and (shown[:, :, 3] == 0.25).all()
     minority = np.minimum(cues[:, :, 0].sum(1), cues[:, :, 1].sum(1))
     assert 1.5 < minority.mean() < 2.1  # 7 * 0.3, and less where most went the other way
-    with pytest.raises(DataError, match="odd number of cues"):
+    with pytest.raises(ParameterError, match="odd number of cues|must be one"):
         tasks.evidence_accumulation(cues=4, rng=np.random.default_rng(0))
 
 
@@ -354,7 +348,7 @@ def test_what_was_stored_is_asked_for() -> None:
     np.testing.assert_array_equal(shown[np.arange(200), store, :3].argmax(1), labels)
     assert (shown[:, 5, :3] == 0).all() and (shown[:, :5, 4] == 0).all()
     assert (shown[:, 5, 4] == 1).all()
-    with pytest.raises(DataError, match="store_recall needs 2 classes"):
+    with pytest.raises(ParameterError, match="store_recall: .* must be one"):
         tasks.store_recall(classes=1, rng=np.random.default_rng(0))
 
 

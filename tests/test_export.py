@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from export_cases import ABOUT, random_records, rate_records, some_metrics, spikes_of
 
-from apical.errors import DataError, RunError
+from apical.errors import DataError, ParameterError, RunError
 from apical.export import FORMATS, about, export, tables
 from apical.records import Records
 
@@ -80,15 +80,15 @@ def test_what_cannot_be_written_to_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="cannot be written"):
         export(rate_records(), "csv", tmp_path / "file" / "below")
-    with pytest.raises(DataError, match="names no file"):
+    with pytest.raises(ParameterError, match="names no file"):
         export(rate_records(), "csv", "/")
 
 
 def test_formats_and_names_are_checked(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no format 'mat'; choose one of nwb, nix, sonata"):
+    with pytest.raises(ParameterError, match="no format 'mat'; choose one of nwb, nix, sonata"):
         export(rate_records(), "mat", tmp_path / "it.mat")
     for form in ("nwb", "nix"):
-        with pytest.raises(DataError, match=rf"format {form} ends in '.{form}', but got"):
+        with pytest.raises(ParameterError, match=rf"format {form} ends in '.{form}', but got"):
             export(rate_records(), form, tmp_path / "it.h5")
     with pytest.raises(DataError, match="has no column 'epoch'; it needs run, seed, epoch"):
         export(rate_records(), "csv", tmp_path / "it", metrics=some_metrics().drop(columns="epoch"))

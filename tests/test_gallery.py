@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from test_rate_models import script
 
 from apical import Block, cli, datasets, gallery, simulate, studies
-from apical.errors import ClaimError, DataError, WiringError
+from apical.errors import ClaimError, DataError, ParameterError, ScriptError
 
 ROOT = Path(__file__).parents[1]
 NIELSEN = "Nielsen_2015_vanishing"
@@ -167,7 +167,7 @@ def test_what_cannot_be_shown_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str, said: str
 ) -> None:
     made(tmp_path, monkeypatch, text)
-    with pytest.raises(WiringError, match=said):
+    with pytest.raises(ScriptError, match=said):
         gallery.entry(name)
 
 
@@ -201,7 +201,7 @@ def test_readme_shows_every_script_as_it_says() -> None:
 @pytest.mark.parametrize("text", ["", "0,a", "-1", "0,nan", "0,inf"])
 def test_sizes_that_are_none_are_refused(text: str) -> None:
     assert studies.sizes("0,0.03,1e-1") == [0.0, 0.03, 0.1]
-    with pytest.raises(DataError, match="Sizes must be numbers of 0 or more"):
+    with pytest.raises(ParameterError, match="Sizes must be numbers of 0 or more"):
         studies.sizes(text)
 
 

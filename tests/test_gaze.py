@@ -10,7 +10,7 @@ from rate_networks import rates
 from apical import Stimulus, models, simulate, unsupervised
 from apical.datasets import Dataset
 from apical.devices.simulator import BlockResult
-from apical.errors import WiringError
+from apical.errors import ParameterError, WiringError
 from apical.gaze import Gaze
 from apical.network import Network
 from apical.training import Plan, evaluate, steps
@@ -88,7 +88,7 @@ def test_a_gaze_fits_the_stimulus() -> None:
     with pytest.raises(WiringError, match=r"12 neurons.*9 pixels"):
         watching(Gaze((3, 3)))
     for shape, reach in (((12,), 1), (SHAPE, 3), (SHAPE, -1)):
-        with pytest.raises(WiringError, match="reach"):
+        with pytest.raises(ParameterError, match="reach"):
             Gaze(shape, reach)
 
 

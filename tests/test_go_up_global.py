@@ -6,7 +6,7 @@ from rate_networks import rates, trials
 
 from apical import Block, Given, check, dynamics, feedback, rules, seeds, simulate
 from apical.dynamics import UpdateDynamics
-from apical.errors import LocalityError
+from apical.errors import LocalityError, ParameterError
 from apical.perturbation import disturb
 from apical.plausibility import audit
 
@@ -110,7 +110,7 @@ def test_other_faults_are_not_let_pass_with_it() -> None:
 def test_what_is_wrong_with_a_spread_is_said() -> None:
     with pytest.raises(LocalityError, match="uses 'x_pre'"):
         UpdateDynamics("d", {}, (), "update", spread="x_pre")
-    with pytest.raises(LocalityError, match="rename the latter"):
+    with pytest.raises(ParameterError, match="rename the latter"):
         UpdateDynamics("d", {"spread": 0.0}, (), "update", spread="w")
     with pytest.raises(LocalityError, match="uses 'spread'"):
         UpdateDynamics("d", {}, (), "update*spread")

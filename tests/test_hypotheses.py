@@ -6,7 +6,7 @@ from networks import small
 from rate_networks import rates
 
 from apical import Network, feedback, hypotheses
-from apical.errors import WiringError
+from apical.errors import ParameterError, WiringError
 from apical.plausibility import audit
 
 
@@ -66,7 +66,7 @@ def test_sparse_feedback_leaves_so_many_wires(wires: int, spiking: bool) -> None
 
 
 def test_sparse_feedback_says_what_does_not_fit() -> None:
-    with pytest.raises(WiringError, match="wires from 1 to 3"):
+    with pytest.raises(ParameterError, match="wires from 1 to 3"):
         hypotheses.sparse_feedback(small(), wires=4)
     with pytest.raises(WiringError, match="none; give it"):
         hypotheses.sparse_feedback(Network().altered(), wires=1)

@@ -13,7 +13,7 @@ from rate_networks import rates
 from apical import Network, cli, feedback, hypotheses, simulate
 from apical.configuration import Experiment
 from apical.datasets import Dataset
-from apical.errors import WiringError
+from apical.errors import ParameterError, WiringError
 from apical.experiments import Stopped, resume, run
 from apical.hypotheses.naming import KNOWN, applied
 from apical.plausibility import audit
@@ -173,17 +173,20 @@ def test_the_scorecard_says_what_is_done_to_feedback() -> None:
         ("sparse_feedback(wires=__import__('os'))", "must read as 'one"),
         ("sparse_feedback +", "must read as 'one"),
         ("sparse_feedback * redrawn_feedback", "must read as 'one"),
-        ("sparse_feedback(wires='two')", "cannot take {'wires': 'two'}"),
+        ("sparse_feedback(wires='two')", "wires must be one whole number >= 1"),
         ("sparse_feedback(wires=9)", "wires from 1 to 3"),
-        ("redrawn_feedback(every=-1)", "1 trial or more"),
+        ("redrawn_feedback(every=-1)", "every must be one whole number >= 0"),
         ("redrawn_feedback + redrawn_feedback", "once"),
-        ("lost_error_neurons(share=2)", "share from 0 to 1"),
+        (
+            "lost_error_neurons(share=2)",
+            "share must be one finite number [dimensionless] >= 0",
+        ),
         ("lost_error_neurons + lost_error_neurons", "once"),
         ("class_incremental(tasks=4)", "tasks from 1 to 3"),
     ],
 )
 def test_what_cannot_be_is_one_clear_line(text: str, message: str) -> None:
-    with pytest.raises(WiringError) as error:
+    with pytest.raises((WiringError, ParameterError)) as error:
         applied(small(), text)
     assert message in str(error.value) and "\n" not in str(error.value)
 

@@ -12,7 +12,7 @@ from scipy.special import expit, logsumexp
 from test_rate_models import script
 
 from apical import Block, feedback, landscapes, plotting, rules, simulate
-from apical.errors import DataError, DesignError, WiringError
+from apical.errors import DataError, ParameterError, WiringError
 from apical.evolution import evolve
 from apical.losses import loss, losses
 
@@ -112,9 +112,9 @@ def test_principal_plane_holds_a_path_that_is_plane_and_most_of_one_that_is_not(
     plane = landscapes.principal_plane(CENTRE, bent)
     assert plane.explained(bent) == pytest.approx(13 / 14)
     assert np.abs(plane.coordinates(bent)) == pytest.approx(np.array([[3, 0], [0, 2], [0, 0]]))
-    with pytest.raises(DataError, match="two points or more"):
+    with pytest.raises(ParameterError, match="two points or more"):
         landscapes.principal_plane(CENTRE, bent[:1])
-    with pytest.raises(DataError, match="needs points that have these weights"):
+    with pytest.raises(ParameterError, match="needs points that have these weights"):
         plane.explained([{"w": CENTRE["w"]}])
 
 
@@ -163,7 +163,7 @@ def test_evolution_without_selection_learns_nothing() -> None:
 
 
 def test_evolution_that_cannot_be_is_refused() -> None:
-    with pytest.raises(DesignError, match="1 <= parents < size"):
+    with pytest.raises(ParameterError, match="1 <= parents < size"):
         next(evolve(simulate(rates(), "array"), [trials()], size=10, parents=10))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from apical.errors import DataError
+from apical.errors import ParameterError
 from apical.margins import SURROGATES, least_errors, minimised, zero_one
 
 GRID = np.concatenate([np.linspace(-12, 12, 4801), [-300.0, 300.0]])
@@ -76,7 +76,7 @@ def test_least_errors_are_those_of_a_search(seed: int) -> None:
 
 def test_what_cannot_be_minimised_is_said() -> None:
     x, y = points()
-    with pytest.raises(DataError, match="labels of -1 or 1"):
+    with pytest.raises(ParameterError, match="labels of -1 or 1"):
         minimised(SURROGATES["hinge"], x, (y + 1) // 2)
-    with pytest.raises(DataError, match="shape"):
+    with pytest.raises(ParameterError, match="shape"):
         least_errors(np.ones((3, 3)), np.ones(3))

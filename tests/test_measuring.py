@@ -15,7 +15,7 @@ from apical.comparison import compare
 from apical.configuration import Experiment, prepare, read_experiment
 from apical.datasets import blobs
 from apical.devices import Block
-from apical.errors import WiringError
+from apical.errors import ParameterError
 from apical.experiments import Stopped, resume, run
 from apical.measuring import MEASURES, Measuring, chosen
 from apical.runs import CONFIG, METRICS
@@ -162,7 +162,7 @@ def test_few_trials_are_recorded_where_memory_is_short(
 
 def test_what_cannot_be_measured_leaves_no_directory_behind(tmp_path: Path, data: str) -> None:
     out = tmp_path / "run"
-    with pytest.raises(WiringError, match="measure knows training, angles.*got 'wings'"):
+    with pytest.raises(ParameterError, match="measure knows training, angles.*got 'wings'"):
         quietly(experiment(data, "rates", "array", measure=["wings"]), out)
     assert not out.exists()
 
@@ -179,7 +179,7 @@ def test_runs_of_earlier_versions_measured_nothing_more(tmp_path: Path, data: st
 
 @pytest.mark.parametrize("wrong", [{"measure": "angles"}, {"measure_every": "day"}])
 def test_experiments_say_what_they_take(data: str, wrong: dict[str, Any]) -> None:
-    with pytest.raises(WiringError, match="measure, a list of names, and measure_every, one of"):
+    with pytest.raises(ParameterError, match="measure, a list of names, and measure_every, one of"):
         experiment(data, "rates", "array", **wrong)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from apical import models
 from apical.datasets import blobs
-from apical.errors import WiringError
+from apical.errors import ScriptError
 from apical.models import Option
 
 SHIPPED = Path(__file__).parents[1] / "models"
@@ -57,7 +57,7 @@ def test_studies_are_listed_and_refused_with_the_command_that_runs_them(here: Pa
     study = script(here / "models", "data, seed", name="study.py")
     study.write_text('"""Compare."""\n\ndef main(): ...\n')
     assert models.available()["study"][1] == "Compare. (study: python models/study.py)"
-    with pytest.raises(WiringError, match="is a study.* run 'python models/study.py --help'"):
+    with pytest.raises(ScriptError, match="is a study.* run 'python models/study.py --help'"):
         models.load("study")
 
 
@@ -68,7 +68,7 @@ def test_a_model_may_have_a_main_too(here: Path) -> None:
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_every_shipped_study_is_refused_as_a_model(path: Path) -> None:
-    with pytest.raises(WiringError, match="is a study"):
+    with pytest.raises(ScriptError, match="is a study"):
         models.load(str(path))
 
 
@@ -85,7 +85,7 @@ def test_a_broken_script_in_the_models_folder_hides_no_other(here: Path) -> None
     (here / "models" / "broken.py").write_text("def (")
     assert "mine" in models.available()
     assert models.load("mine").name == "mine"
-    with pytest.raises(WiringError, match="broken.py does not parse"):
+    with pytest.raises(ScriptError, match="broken.py does not parse"):
         models.load("broken")
 
 
@@ -123,7 +123,7 @@ def test_options_may_be_annotated_as_strings(here: Path) -> None:
 @pytest.mark.parametrize("option", ["n=3", "n: int", "n: list = ()", "n: dict[str, int] = {}"])
 def test_option_that_a_command_line_cannot_give(here: Path, option: str) -> None:
     path = script(here, f"data, seed, *, {option}")
-    with pytest.raises(WiringError, match="option 'n' of build needs a default and a type"):
+    with pytest.raises(ScriptError, match="option 'n' of build needs a default and a type"):
         models.load(str(path))
 
 
@@ -144,36 +144,36 @@ def test_script_may_define_dataclasses(here: Path) -> None:
 
 
 def test_unknown_model_lists_the_known(here: Path) -> None:
-    with pytest.raises(WiringError, match="no model 'nothing'; known models are .*spiking_dfa"):
+    with pytest.raises(ScriptError, match="no model 'nothing'; known models are .*spiking_dfa"):
         models.load("nothing")
 
 
 @pytest.mark.parametrize("name", ["spiking_dfa.txt", "missing/other.py", "."])
 def test_path_of_no_script(here: Path, name: str) -> None:
-    with pytest.raises(WiringError, match="There is no model"):
+    with pytest.raises(ScriptError, match="There is no model"):
         models.load(name)
 
 
 def test_path_of_a_missing_script_is_not_taken_for_another_of_its_name(here: Path) -> None:
-    with pytest.raises(WiringError, match="There is no model"):
+    with pytest.raises(ScriptError, match="There is no model"):
         models.load("my/changed/spiking_dfa.py")
 
 
 def test_script_without_python_ending(here: Path) -> None:
     (here / "model.txt").write_text("def build(data, seed): ...")
-    with pytest.raises(WiringError, match="must end in '.py'"):
+    with pytest.raises(ScriptError, match="must end in '.py'"):
         models.load("model.txt")
 
 
 @pytest.mark.parametrize("text", ["", "build = 3", "def built(data, seed): ..."])
 def test_script_without_build(here: Path, text: str) -> None:
     (here / "model.py").write_text(text)
-    with pytest.raises(WiringError, match=r"model.py must define build\(data, seed"):
+    with pytest.raises(ScriptError, match=r"model.py must define build\(data, seed"):
         models.load("model.py")
 
 
 @pytest.mark.parametrize("content", [b"def build(", b"x = '\xff'", b"x = 1\0"], ids=repr)
 def test_script_that_does_not_parse(here: Path, content: bytes) -> None:
     (here / "model.py").write_bytes(content)
-    with pytest.raises(WiringError, match="model.py does not parse"):
+    with pytest.raises(ScriptError, match="model.py does not parse"):
         models.load("model.py")

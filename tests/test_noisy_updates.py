@@ -9,7 +9,7 @@ from test_rate_devices import trials as for_brian
 
 from apical import Block, Network, dynamics, rules
 from apical.dynamics import UpdateDynamics
-from apical.errors import LocalityError
+from apical.errors import LocalityError, ParameterError
 
 ALPHA, SIGMA = 0.1, 0.3
 SIZES = 60, 50, 40, 3
@@ -101,9 +101,9 @@ def test_one_number_is_drawn_for_an_update_wherever_it_is_read() -> None:
 def test_what_a_synapse_cannot_know_is_refused() -> None:
     with pytest.raises(LocalityError, match="'std'"):
         UpdateDynamics("go_up", {}, (), "alpha*(update + std*xi)", {"alpha": 0.1})
-    with pytest.raises(LocalityError, match="'xi' cannot name a parameter"):
+    with pytest.raises(ParameterError, match="'xi' cannot name a parameter"):
         rules.LearningRule("r", "xi*x_pre", {"xi": 1.0})
     with pytest.raises(LocalityError, match="'xi', which a synapse cannot know"):
         rules.LearningRule("r", "xi*x_pre")
-    with pytest.raises(LocalityError, match="both use 'xi'"):
+    with pytest.raises(ParameterError, match="both use 'xi'"):
         rules.three_factor(dynamics=UpdateDynamics("d", {"xi": 0.0}, (), "update"))

@@ -10,7 +10,7 @@ from rate_networks import rates, trials
 
 from apical import Block, LearningRule, Network, Rate, check, feedback, seeds, simulate
 from apical.devices import check_simulation
-from apical.errors import ApicalError, DeviceError, LocalityError, WiringError
+from apical.errors import ApicalError, DeviceError, LocalityError, ParameterError, WiringError
 from apical.perturbation import disturb
 from apical.phases import NoisePhase
 
@@ -119,13 +119,16 @@ def test_a_network_is_told_when_to_fire_and_the_scorecard_says_so() -> None:
     assert {f.subject for f in check(unheard).about("phases")} == {"network"}
 
 
+KINDS = (WiringError, DeviceError, LocalityError, ParameterError)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: NoisePhase(every=0, trials=1), "1 trial of learning or more"),
-        (lambda: NoisePhase(every=1, trials=0), "1 or more of noise"),
-        (lambda: Rate("a", 3, noise=-1.0), "noise >= 0"),
-        (lambda: Rate("a", 3, noise=float("nan")), "noise >= 0"),
+        (lambda: NoisePhase(every=0, trials=1), "every must be one whole number >= 1"),
+        (lambda: NoisePhase(every=1, trials=0), "trials must be one whole number >= 1"),
+        (lambda: Rate("a", 3, noise=-1.0), "noise must be one finite number"),
+        (lambda: Rate("a", 3, noise=float("nan")), "noise must be one finite number"),
         (lambda: simulate(noisy(), "runtime"), "'runtime' knows no noise phases, but 'hidden_1'"),
         (lambda: check_simulation(noisy(), "cpp_standalone"), "use device='array'"),
         (lambda: simulate(layerwise(), "array").run(noise("hidden_1")), "that can are none"),
@@ -134,13 +137,13 @@ def test_a_network_is_told_when_to_fire_and_the_scorecard_says_so() -> None:
          "leave labels and targets out"),
         (lambda: LearningRule("r", "x_pre * teach_post", when="noise"), "got 'teach_post'"),
         (lambda: LearningRule("r", "x_pre * eligibility", when="noise"), "got 'eligibility'"),
-        (lambda: LearningRule("r", "x_pre", when="noise", onset=1.0), "0 where it acts when"),
+        (lambda: LearningRule("r", "x_pre", when="noise", onset=1.0), "onset=0 where it acts when"),
         (lambda: rates(rule=LearningRule("r", "x_pre * x_post", when="noise")),
          "'hidden_1' fires noise of its own, which it never does"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_one_clear_line(make: Callable[[], Any], message: str) -> None:
-    with pytest.raises((WiringError, DeviceError, LocalityError), match=message) as error:
+    with pytest.raises(KINDS, match=message) as error:
         make()
     assert isinstance(error.value, ApicalError) and "\n" not in str(error.value)
 

@@ -21,7 +21,7 @@ from apical import (
 )
 from apical.activations import Activation
 from apical.alignment import angles_to_backpropagation
-from apical.errors import LocalityError, WiringError
+from apical.errors import LocalityError, ParameterError, WiringError
 from apical.perturbation import disturb
 from apical.plausibility import audit, check
 from apical.projections import Projection
@@ -160,7 +160,7 @@ def test_what_phases_need_is_named() -> None:
     with pytest.raises(WiringError, match="output that is a Rate with nudge above 0"):
         rates(plateaus.two_phases)
     for bad in ({"plateau": "softmax"}, {"nudge": 1.5}, {"nudge": -0.1}, {"nudge": float("nan")}):
-        with pytest.raises(WiringError, match="nudge from 0 to 1"):
+        with pytest.raises(ParameterError, match="a plateau that is None|nudge must be one"):
             Rate("r", 2, **bad)  # type: ignore[arg-type]
     net = dendrites()
     hidden = net.projection(HIDDEN[0]).post

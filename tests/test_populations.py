@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from apical import LIF, Error, NeuronModel, Neurons, Stimulus
 from apical.encoding import Encoder, Escape, Latency, Poisson, Regular, decisions
-from apical.errors import WiringError
+from apical.errors import ParameterError
 from apical.populations import Population
 
 INFINITE = float("inf")
@@ -80,42 +80,42 @@ def test_neurons_of_ones_own() -> None:
 
 def test_error_neurons_come_in_pairs() -> None:
     assert Error("error", 6).n_classes == 3
-    with pytest.raises(WiringError, match="size must be even, .* size=5"):
+    with pytest.raises(ParameterError, match="size must be even, .* size=5"):
         Error("error", 5)
 
 
 @pytest.mark.parametrize("name", ["Hidden", "2nd", "a b", "", "läyer-1"])
 def test_names_are_lower_case_identifiers(name: str) -> None:
-    with pytest.raises(WiringError, match="must be a lower-case identifier"):
+    with pytest.raises(ParameterError, match="must be a lower-case identifier"):
         LIF(name, 1)
 
 
 @pytest.mark.parametrize("size", [0, -1, 2.0])
 def test_sizes_are_positive_whole_numbers(size: Any) -> None:
-    with pytest.raises(WiringError, match="'lif' needs at least 1 neuron, got size="):
+    with pytest.raises(ParameterError, match="'lif': size must be one whole number >= 1"):
         LIF("lif", size)
 
 
 @pytest.mark.parametrize(
     ("kind", "wrong", "message"),
     [
-        (LIF, {"tau_m": 0.0}, "tau_m must be positive, got 0.0"),
-        (LIF, {"tau_s": -1.0}, "needs tau_s.* >= 0.*got -1.0"),
-        (LIF, {"tau_x": 0.0}, "tau_x must be positive"),
-        (LIF, {"tau_m": float("nan")}, "tau_m must be positive, got nan"),
-        (LIF, {"refractory": -1.0}, "refractory and tau_teach >= 0"),
-        (LIF, {"noise_rate": -1.0}, "noise_rate, refractory and tau_teach >= 0"),
-        (LIF, {"tau_teach": -1.0}, "refractory and tau_teach >= 0"),
-        (LIF, {"reset": "none"}, "reset 'subtract' or 'rest'"),
-        (Stimulus, {"tau_x": 0.0}, "tau_x must be positive"),
-        (Error, {"target": 0.0}, "target must be positive"),
-        (Error, {"theta": 0.0}, "theta must be positive"),
-        (Error, {"tau": -5.0}, "tau must be positive"),
-        (Error, {"tau_label": -1.0}, "tau_label must not be negative"),
+        (LIF, {"tau_m": 0.0}, "tau_m must be one finite number .ms. > 0, got 0.0"),
+        (LIF, {"tau_s": -1.0}, "tau_s must be one finite number .ms. >= 0, got -1.0"),
+        (LIF, {"tau_x": 0.0}, "tau_x must be one number .ms. > 0, got 0.0"),
+        (LIF, {"tau_m": float("nan")}, "tau_m must be one finite number .ms. > 0, got nan"),
+        (LIF, {"refractory": -1.0}, "refractory must be one finite number .ms. >= 0"),
+        (LIF, {"noise_rate": -1.0}, "noise_rate must be one finite number .Hz. >= 0"),
+        (LIF, {"tau_teach": -1.0}, "tau_teach must be one number .ms. >= 0"),
+        (LIF, {"reset": "none"}, "reset must be one of 'subtract', 'rest'"),
+        (Stimulus, {"tau_x": 0.0}, "tau_x must be one number .ms. > 0, got 0.0"),
+        (Error, {"target": 0.0}, "target must be one finite number .Hz. > 0"),
+        (Error, {"theta": 0.0}, "theta must be one finite number .dimensionless. > 0"),
+        (Error, {"tau": -5.0}, "tau must be one number .ms. > 0"),
+        (Error, {"tau_label": -1.0}, "tau_label must be one finite number .ms. >= 0"),
     ],
 )
 def test_wrong_parameters_are_named(kind: Any, wrong: Mapping[str, Any], message: str) -> None:
-    with pytest.raises(WiringError, match=f"{kind.__name__} 'one'.*{message}"):
+    with pytest.raises(ParameterError, match=f"{kind.__name__} 'one'.*{message}"):
         kind("one", 2, **wrong)
 
 
@@ -221,13 +221,13 @@ def test_total_makes_every_stimulus_as_strong(
 @pytest.mark.parametrize("kind", [Regular, Poisson])
 @pytest.mark.parametrize("wrong", [{"rate": 0.0}, {"rate": -1.0}, {"total": -1.0}])
 def test_rates_and_totals_are_checked(kind: Any, wrong: dict[str, float]) -> None:
-    with pytest.raises(WiringError, match=f"{kind.__name__} needs rate > 0 Hz and total >= 0"):
+    with pytest.raises(ParameterError, match=f"{kind.__name__}: (rate|total) must be one"):
         kind(**wrong)
 
 
 @pytest.mark.parametrize("wrong", [{"rate": 0.0}, {"refractory": 0.0}])
 def test_escape_rates_are_checked(wrong: dict[str, float]) -> None:
-    with pytest.raises(WiringError, match="Escape needs rate > 0 Hz and refractory > 0 ms, got"):
+    with pytest.raises(ParameterError, match="Escape: (rate|refractory) must be one finite number"):
         Escape(**wrong)
 
 
@@ -237,7 +237,7 @@ def test_escape_rates_grow_exponentially_and_zero_is_silent() -> None:
 
 
 def test_windows_are_checked() -> None:
-    with pytest.raises(WiringError, match="Latency needs window > 0 ms, got window=0"):
+    with pytest.raises(ParameterError, match="Latency: window must be one .*> 0, got 0"):
         Latency(0)
 
 

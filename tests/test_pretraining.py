@@ -18,7 +18,7 @@ from apical import (
     rules,
 )
 from apical.encoding import Graded
-from apical.errors import WiringError
+from apical.errors import ParameterError, WiringError
 
 
 def autoencoder(n: int, hidden: int, activation: str = "linear", seed: int = 0) -> Network:
@@ -96,7 +96,7 @@ def test_same_seed_same_bits() -> None:
 
 @pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch": 0}, {"hidden_share": 1.0}])
 def test_impossible_plans_are_refused(wrong: dict) -> None:
-    with pytest.raises(WiringError, match=next(iter(wrong))):
+    with pytest.raises(ParameterError, match=next(iter(wrong))):
         pretraining.Plan(**wrong)
 
 

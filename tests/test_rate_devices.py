@@ -36,7 +36,7 @@ from apical import (
 from apical.activations import ACTIVATIONS
 from apical.devices.brian.build import Builder, Options
 from apical.encoding import Graded
-from apical.errors import DeviceError, LocalityError, WiringError
+from apical.errors import DeviceError, LocalityError, ParameterError, WiringError
 from apical.populations import Population
 from apical.projections import Projection
 from apical.settling_time import slowest_chain, unsettled, unsettled_in_steps
@@ -353,7 +353,7 @@ def test_the_slowest_way_counts() -> None:
 
 @pytest.mark.parametrize("device", ["runtime", "cpp_standalone"])
 def test_a_trial_too_short_to_settle_is_refused_with_the_one_that_would_do(device: str) -> None:
-    with pytest.raises(WiringError) as refused:
+    with pytest.raises(ParameterError) as refused:
         build(rates(trial=50.0), device)
     message = (
         r"A trial of 50 ms is too short .* settle: 0.043 of a change of the stimulus .* low-passes "
@@ -363,7 +363,7 @@ def test_a_trial_too_short_to_settle_is_refused_with_the_one_that_would_do(devic
     assert found, refused.value
     enough = float(found[1])
     build(rates(trial=enough), "runtime")
-    with pytest.raises(WiringError, match=f"at least {enough:g} ms"):
+    with pytest.raises(ParameterError, match=f"at least {enough:g} ms"):
         build(rates(trial=enough - 1), "runtime")
     build(rates(trial=50.0), "array")
 

@@ -13,7 +13,7 @@ from apical.cli import commands
 from apical.configuration import Experiment
 from apical.datasets import blobs
 from apical.encoding import Latency, decisions
-from apical.errors import DataError, RunError, WiringError
+from apical.errors import ParameterError, RunError
 from apical.experiments import run
 from apical.recording import record
 from apical.trained import open_run, read_records, write_records
@@ -93,12 +93,12 @@ def test_rates_are_recorded_at_rest() -> None:
 
 @pytest.mark.parametrize("indices", [[], [20], [-1]])
 def test_samples_that_are_not_there_are_refused(indices) -> None:
-    with pytest.raises(DataError, match="There are 20 samples to record"):
+    with pytest.raises(ParameterError, match="There are 20 samples to record"):
         recorded(networks.small(), indices)
 
 
 def test_a_simulator_that_records_nothing_is_refused() -> None:
-    with pytest.raises(DataError, match="The simulator records nothing; name populations"):
+    with pytest.raises(ParameterError, match="The simulator records nothing; name populations"):
         record(simulate(networks.small(), "runtime"), SAMPLES, [0])
 
 
@@ -159,9 +159,9 @@ def test_bad_runs_are_named(finished: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"trials": 10_000}, DataError, "has 360 test samples, so 1 to 360"),
-        ({"populations": ["hiden"]}, WiringError, "record names 'hiden'"),
-        ({"signals": ["v"]}, WiringError, "traces names 'v'"),
+        ({"trials": 10_000}, ParameterError, "has 360 test samples, so 1 to 360"),
+        ({"populations": ["hiden"]}, ParameterError, "record names 'hiden'"),
+        ({"signals": ["v"]}, ParameterError, "traces names 'v'"),
     ],
 )
 def test_bad_wishes_are_named(finished: Path, options, error, message: str) -> None:

@@ -27,7 +27,7 @@ from apical import (
 )
 from apical.datasets import Samples
 from apical.devices.simulator import BlockResult
-from apical.errors import DataError, LocalityError, WiringError
+from apical.errors import DataError, LocalityError, ParameterError, WiringError
 from apical.measures.cost import cost, synaptic_operations
 from apical.measures.learning import feedback_measures
 from apical.measures.updates import update_signals
@@ -37,7 +37,9 @@ STEPS = 40  # of a trial
 
 
 def refuse(*words: str) -> Any:
-    return pytest.raises(WiringError, match=".*".join(re.escape(word) for word in words))
+    return pytest.raises(
+        (ParameterError, WiringError), match=".*".join(re.escape(word) for word in words)
+    )
 
 
 def random_indirect(error: Any, forward: Any, **options: Any) -> FeedbackPathway:
@@ -317,7 +319,7 @@ def test_relays_fit_what_they_relay() -> None:
         Relay("r", 3, of=LIF("h", 3))
     with refuse("relays the dendrites of LIF neurons", "'h' is Rate"):
         Relay("r", 6, of=Rate("h", 3))
-    with refuse("Relay 'r': theta must be positive, got 0"):
+    with refuse("Relay 'r': theta must be", "> 0, got 0"):
         Relay("r", 6, of=LIF("h", 3), theta=0)
 
 

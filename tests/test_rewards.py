@@ -26,7 +26,7 @@ from apical import (
     simulate,
 )
 from apical.encoding import Graded
-from apical.errors import DeviceError, LocalityError, WiringError
+from apical.errors import DeviceError, ParameterError, WiringError
 from apical.perturbation import disturb
 
 SIZES = 5, 4, 3
@@ -203,7 +203,7 @@ def test_it_is_drawn_right_of_the_error(tmp_path: Path) -> None:
 
 
 def wrong(what: Callable[[], object], said: str) -> None:
-    with pytest.raises((WiringError, DeviceError, LocalityError), match=said):
+    with pytest.raises((WiringError, DeviceError, ParameterError), match=said):
         what()
 
 

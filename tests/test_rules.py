@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apical import rules
-from apical.errors import LocalityError
+from apical.errors import LocalityError, ParameterError
 from apical.expressions import place
 from apical.rules import RESERVED, LearningRule
 
@@ -30,6 +30,7 @@ FORMS = st.sampled_from(
 )
 
 
+@settings(deadline=None)  # the first time, pydantic is imported
 @given(
     IDENTIFIERS.filter(lambda name: place(name) == "synapse" and name not in ("w", "eta")), FORMS
 )
@@ -53,7 +54,7 @@ def test_parameters_are_taken(name: str, form: str) -> None:
 
 @pytest.mark.parametrize("name", [*sorted(RESERVED), "x_pre", "two words", "1st"])
 def test_parameters_have_names_of_their_own(name: str) -> None:
-    with pytest.raises(LocalityError, match=f"'any': {name!r} cannot name a parameter"):
+    with pytest.raises(ParameterError, match=f"'any': {name!r} cannot name a parameter"):
         LearningRule("any", "eta * x_pre", {"eta": 1.0, name: 0.5})
 
 
@@ -62,10 +63,17 @@ def test_all_strangers_are_named() -> None:
         LearningRule("backprop", "eta * x_pre * w_next * delta", {"eta": 1.0})
 
 
-@pytest.mark.parametrize("value", [np.ones(3), [1.0], "1", None, True, 1j, float("inf")])
-def test_a_parameter_is_one_number(value: object) -> None:
+@pytest.mark.parametrize("value", [np.ones(3), [1.0]])
+def test_a_parameter_is_no_array(value: object) -> None:
     message = f"parameter 'eta' must be one finite number, got {value!r}; an array would tell"
     with pytest.raises(LocalityError, match=re.escape(message)):
+        LearningRule("any", "eta * x_pre", {"eta": value})
+
+
+@pytest.mark.parametrize("value", ["1", None, True, 1j, float("inf")])
+def test_a_parameter_is_one_number(value: object) -> None:
+    message = f"parameters['eta'] must be one finite number [dimensionless], got {value!r}."
+    with pytest.raises(ParameterError, match=re.escape(message)):
         LearningRule("any", "eta * x_pre", {"eta": value})
 
 
@@ -75,19 +83,19 @@ def test_numbers_of_every_kind_are_parameters(value: float) -> None:
 
 
 def test_timing_is_one_of_five() -> None:
-    known = "when must be one of trial, feedback, spike, post, noise, got 'no'"
-    with pytest.raises(LocalityError, match=known):
+    known = "when must be one of 'trial', 'feedback', 'spike', 'post', 'noise', got 'no'"
+    with pytest.raises(ParameterError, match=known):
         LearningRule("any", "x_pre", when="no")
 
 
 @pytest.mark.parametrize(("when", "onset"), [("spike", -1.0), ("trial", 5.0)])
 def test_onsets_are_checked(when: Any, onset: float) -> None:
-    with pytest.raises(LocalityError, match=f"needs onset >= 0 ms, .* got onset={onset}"):
+    with pytest.raises(ParameterError, match=f"onset.* got (onset=)?{onset}"):
         LearningRule("any", "x_pre", when=when, onset=onset)
 
 
 def test_what_is_no_expression_is_refused() -> None:
-    with pytest.raises(LocalityError, match="not one expression"):
+    with pytest.raises(ParameterError, match="not one expression"):
         LearningRule("any", "w += x_pre")
 
 

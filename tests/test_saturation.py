@@ -22,7 +22,7 @@ from apical import (
 )
 from apical.dynamics import UpdateDynamics
 from apical.encoding import Graded
-from apical.errors import DataError, LocalityError
+from apical.errors import DataError, ParameterError
 from apical.measures import saturation
 from apical.weights import Given
 
@@ -81,7 +81,7 @@ def test_what_cannot_be_judged_is_named() -> None:
     simulator = simulate(rates(), "array", record=["hidden_1"])
     with pytest.raises(DataError, match="traces=\\['gain'\\]"):
         saturation.slopes(simulator, trials(4).values)
-    with pytest.raises(DataError, match="'relu'"):
+    with pytest.raises(ParameterError, match="'relu'"):
         saturation.saturated(np.ones((2, 2)), "relu")
     with pytest.raises(DataError, match="1 trial or more"):
         saturation.dead(np.ones((0, 2)))
@@ -150,9 +150,9 @@ def test_clipped_updates_are_no_larger_than_the_limit() -> None:
 
 
 def test_clips_that_make_no_sense_are_refused() -> None:
-    with pytest.raises(LocalityError, match="limit > 0"):
+    with pytest.raises(ParameterError, match="limit must be one finite number .dimensionless. > 0"):
         dynamics.clipped(0.0)
-    with pytest.raises(LocalityError, match="clip once"):
+    with pytest.raises(ParameterError, match="clip once"):
         dynamics.clipped(0.1, dynamics.clipped(0.1))
 
 

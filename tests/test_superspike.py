@@ -21,7 +21,7 @@ from apical import (
     tasks,
 )
 from apical.encoding import Replayed
-from apical.errors import DataError, WiringError
+from apical.errors import DataError, ParameterError, WiringError
 from apical.measures.spike_distance import van_rossum
 
 STEPS, N_IN, N_HIDDEN, N_OUT = 60, 20, 5, 2
@@ -158,7 +158,7 @@ def test_distance_is_the_integral_of_filtered_trains() -> None:
         )
     assert van_rossum(one, one[::-1]) == pytest.approx(0, abs=1e-12)
     assert van_rossum([], [5.0]) == pytest.approx(1) and van_rossum([], []) == 0
-    with pytest.raises(DataError, match="tau_rise < tau_decay"):
+    with pytest.raises(ParameterError, match="tau_rise < tau_decay"):
         van_rossum(one, other, tau_rise=10.0)
 
 
@@ -171,7 +171,7 @@ def test_targets_have_as_many_spikes_as_asked_for_and_keep_apart() -> None:
     times = np.array([np.flatnonzero(train) for train in target.T])
     assert times.shape == (30, 5) and times.min() >= 20 and np.diff(times).min() >= 10
     tasks.spike_pattern(1, 1, 60, spikes=5, onset=19, apart=10, rng=rng)  # just fits
-    with pytest.raises(DataError, match="cannot put 5 spikes, 10 frames apart"):
+    with pytest.raises(ParameterError, match="cannot put 5 spikes, 10 frames apart"):
         tasks.spike_pattern(1, 1, 60, spikes=5, onset=20, apart=10, rng=rng)
 
 
@@ -180,13 +180,13 @@ def test_what_does_not_fit_together_is_refused() -> None:
         WiringError, match="told trains of 30 frames, but stimulus 'stimulus' shows 60"
     ):
         network(error=Error("error", 2 * N_OUT, frames=30))
-    with pytest.raises(WiringError, match="leave rectified.*got frames=2"):
+    with pytest.raises(ParameterError, match="leave rectified.*got frames=2"):
         Error("error", 4, frames=2, rectified=True)
-    with pytest.raises(WiringError, match="frames, 1 or more.*got frames=0"):
+    with pytest.raises(ParameterError, match="frames must be one whole number >= 1 .*got 0"):
         Error("error", 4, frames=0)
     simulator = simulate(network(), "runtime")
     block, _, _ = pattern()
-    with pytest.raises(WiringError, match="its target 60 frames, but the block's targets have 2"):
+    with pytest.raises(DataError, match="its target 60 frames, but the block's targets have 2"):
         simulator.run(replace(block, targets=np.zeros((1, N_OUT))))
-    with pytest.raises(WiringError, match="trains of 60 frames, but the block has labels"):
+    with pytest.raises(DataError, match="trains of 60 frames, but the block has labels"):
         simulator.run(replace(block, targets=None, labels=np.zeros(1, int)))

@@ -10,7 +10,7 @@ from rate_networks import rates, trials
 
 from apical import Block, Given, Network, RateTarget, feedback, plotting, rules, simulate
 from apical.alignment import angles_to_backpropagation
-from apical.errors import WiringError
+from apical.errors import ParameterError, WiringError
 from apical.measures.learning import feedback_measures
 from apical.perturbation import disturb
 from apical.plausibility import audit, check
@@ -121,5 +121,5 @@ def test_a_target_is_drawn_beside_the_error() -> None:
 def test_spiking_networks_are_refused() -> None:
     with pytest.raises(WiringError, match="needs a RateError, but 'error' spikes"):
         small(wiring=feedback.target_projection)
-    with pytest.raises(WiringError, match="tau must be positive"):
+    with pytest.raises(ParameterError, match="tau must be one finite number .ms. > 0"):
         RateTarget("target", 3, tau=0)

@@ -15,7 +15,7 @@ from apical import Block, Network, dynamics, feedback, rules, simulate
 from apical.activations import ACTIVATIONS
 from apical.cli import commands
 from apical.devices import Simulator
-from apical.errors import DeviceError
+from apical.errors import DeviceError, ParameterError
 from apical.feedback import WIRINGS
 from apical.report import naming
 from apical.rules import LearningRule
@@ -188,7 +188,9 @@ def test_pytorch_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("name", ["jax", "numpy:cpu", "Torch", ""])
 def test_a_library_that_is_not_known_is_named(name: str) -> None:
-    with pytest.raises(DeviceError, match=f"library must be 'numpy', 'torch' or .* got {name!r}"):
+    with pytest.raises(
+        ParameterError, match=f"library must be 'numpy', 'torch' or .* got {name!r}"
+    ):
         simulate(rates(), "array", library=name)
 
 

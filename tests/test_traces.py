@@ -6,7 +6,7 @@ import pytest
 import rate_networks
 
 from apical import Network, feedback, simulate
-from apical.errors import WiringError
+from apical.errors import ParameterError
 
 SPIKING = {"record": ["hidden_0", "output", "error"], "traces": ["v", "teach"]}
 
@@ -72,7 +72,9 @@ def test_settled_rates_are_those_at_the_end_of_a_long_trial(wiring) -> None:
 
 
 def test_signals_that_nobody_offers_are_named() -> None:
-    with pytest.raises(WiringError, match=r"traces names 'voltage', which no recorded .*output: x"):
+    with pytest.raises(
+        ParameterError, match=r"traces names 'voltage', which no recorded .*output: x"
+    ):
         simulate(networks.small(), "runtime", record=["output"], traces=["voltage"])
-    with pytest.raises(WiringError, match=r"\(none recorded\)"):
+    with pytest.raises(ParameterError, match=r"\(none recorded\)"):
         simulate(networks.small(), "runtime", traces=["v"])

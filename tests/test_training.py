@@ -10,7 +10,7 @@ import pytest
 from apical import seeds
 from apical.datasets import Dataset, blobs
 from apical.devices import Block, BlockResult
-from apical.errors import RunError, WiringError
+from apical.errors import ParameterError, RunError
 from apical.network import Network
 from apical.projections import Projection
 from apical.training import (
@@ -345,7 +345,7 @@ def test_train_returns_all_steps(simulator: FakeSimulator, data: Dataset) -> Non
     ],
 )
 def test_plan_refuses_what_makes_no_sense(wrong: dict[str, Any]) -> None:
-    with pytest.raises(WiringError, match=f"{next(iter(wrong))}="):
+    with pytest.raises(ParameterError, match=f"{next(iter(wrong))} must be"):
         Plan(**wrong)
 
 

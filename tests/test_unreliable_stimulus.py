@@ -7,7 +7,7 @@ from networks import N_INPUTS, small
 from apical import Block, models, simulate
 from apical.datasets import Dataset
 from apical.encoding import Regular
-from apical.errors import WiringError
+from apical.errors import ParameterError
 
 
 def test_unreliable_inputs_are_silent_where_they_learn() -> None:
@@ -27,7 +27,7 @@ def test_unreliable_inputs_are_silent_where_they_learn() -> None:
 
 def test_how_often_is_a_probability_below_one() -> None:
     for wrong in (-0.1, 1.0):
-        with pytest.raises(WiringError, match="unreliable"):
+        with pytest.raises(ParameterError, match="unreliable"):
             Regular(unreliable=wrong)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from apical import unrolled
-from apical.errors import DataError
+from apical.errors import DataError, ParameterError
 
 N, STEPS = 4, 6
 RNG = np.random.default_rng(0)
@@ -42,9 +42,9 @@ def test_clipping_keeps_the_direction() -> None:
 
 
 def test_what_does_not_fit_is_named() -> None:
-    with pytest.raises(DataError, match="shape .n, n., got .3, 2."):
+    with pytest.raises(ParameterError, match="shape .n, n., got .3, 2."):
         unrolled.states(np.zeros((3, 2)), INPUTS)
-    with pytest.raises(DataError, match="3 neurons need inputs"):
+    with pytest.raises(ParameterError, match="3 neurons need inputs"):
         unrolled.states(np.zeros((3, 3)), INPUTS)
     with pytest.raises(DataError, match="eigenvalues are all 0"):
         unrolled.with_radius(np.eye(3, k=1), 1.0)

@@ -22,7 +22,7 @@ from apical import (
 from apical import unsupervised as u
 from apical.datasets import Samples
 from apical.encoding import Graded, Regular
-from apical.errors import DataError, DeviceError, WiringError
+from apical.errors import DataError, DeviceError, ParameterError, WiringError
 from apical.measures.updates import update
 from apical.plausibility import check
 from apical.rates import Rate
@@ -171,13 +171,13 @@ def test_neurons_stand_for_the_class_they_answer_to_most() -> None:
         0,
     ]
     assert found.accuracy(counts, np.array([0, 0, 1, 1])) == 1.0
-    with pytest.raises(DataError, match="labels of shape"):
+    with pytest.raises(ParameterError, match="labels of shape"):
         u.assigned(counts, np.zeros(3), 4)
 
 
 def test_labels_are_needed_only_where_somebody_is_shown_them() -> None:
     block = replace(trials(2), labels=None, learning=np.ones(()))
-    with pytest.raises(WiringError, match="no labels or targets"):
+    with pytest.raises(DataError, match="no labels or targets"):
         simulate(small(), "runtime").run(block)
 
 
@@ -201,9 +201,9 @@ def test_rules_at_postsynaptic_spikes_need_some() -> None:
 
 @pytest.mark.parametrize("options", [{"rise": -1.0}, {"fades": 2.0}, {"v_reset": 1.0}])
 def test_neurons_that_cannot_be_are_refused(options: dict[str, float]) -> None:
-    with pytest.raises(WiringError, match="needs rise and refractory"):
+    with pytest.raises(ParameterError, match="(rise|refractory|fades|v_reset) must be one"):
         ConductanceLIF("e", 2, **options)
-    with pytest.raises(WiringError, match="tau_excite must be positive"):
+    with pytest.raises(ParameterError, match="tau_excite must be one finite number .ms. > 0"):
         ConductanceLIF("e", 2, tau_excite=0.0)
 
 

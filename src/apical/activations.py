@@ -7,7 +7,8 @@ settled activity.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from apical.errors import LocalityError
+from apical.checking import check_fields, described
+from apical.errors import LocalityError, concerning
 from apical.expressions import names
 
 
@@ -36,6 +37,11 @@ class Activation:
     slope: str = ""
 
     def __post_init__(self) -> None:
+        with concerning(described(self)):
+            check_fields(self)
+            self._check()
+
+    def _check(self) -> None:
         for what, text, known in (
             ("response", self.response, {"drive"}),
             ("slope", self.slope or "1", {"drive", "x"}),
@@ -44,7 +50,7 @@ class Activation:
             if strangers:
                 raise LocalityError(
                     f"Activation {self.name!r}: {what} reads {', '.join(map(repr, strangers))}, "
-                    f"but may read only {', '.join(sorted(known))}."
+                    f"but may read only {', '.join(sorted(known))}.",
                 )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from apical.errors import WiringError
+from apical.parameters import Duration, NonNegative, Share
 from apical.populations import LIF, NeuronModel
 
 SLOPE = "0.3*clip(1 - abs(v - theta), 0, 1)"
@@ -33,22 +33,13 @@ class ALIF(LIF):
     """
 
     gain: str = SLOPE
-    tau_a: float = 2000.0
-    adaptation: float = 0.03
-    adapting: float = 1.0
+    tau_a: Duration = 2000.0
+    adaptation: NonNegative = 0.03
+    adapting: Share = 1.0
 
     @property
     def signals(self) -> tuple[str, ...]:
         return (*super().signals, "a", "beta")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._positive(tau_a=self.tau_a)
-        if self.adaptation < 0 or not 0 <= self.adapting <= 1:
-            raise WiringError(
-                f"ALIF {self.name!r} needs adaptation >= 0 and a share adapting from 0 to 1, got "
-                f"{self.adaptation!r} and {self.adapting!r}."
-            )
 
     @property
     def model(self) -> NeuronModel:

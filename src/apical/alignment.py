@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from apical import feedback
+from apical.checking import checked, require
 from apical.devices import Block, Simulator
 from apical.devices.arrays.engine import ArraySimulator
 from apical.devices.arrays.numpy_library import NumpyLibrary
@@ -21,6 +22,7 @@ ALONE = 8
 """Trials of a block that are looked at one by one, to tell an update from what cancels."""
 
 
+@checked()
 def angles_to_backpropagation(simulator: Simulator, block: Block) -> dict[str, float]:
     """Return the angle between the network's update and that of backpropagation.
 
@@ -90,12 +92,20 @@ def _updates(
     }
 
 
+@checked()
 def angle(a: np.ndarray, b: np.ndarray) -> float:
     """Return the angle between two arrays of one shape, taken as vectors [degrees].
 
     NaN where one of them is 0. Exact for the smallest angles too, by the half of it in a rhombus
     (Kahan 2006, "How futile are mindless assessments of roundoff", section 12).
     """
+    require(
+        np.shape(a) == np.shape(b),
+        "alignment.angle",
+        "b",
+        f"of shape {np.shape(a)}",
+        f"{np.shape(b)}",
+    )
     sizes = size_of(a), size_of(b)
     if not all(sizes):
         return float("nan")

@@ -216,7 +216,7 @@ def _patterns(records: Records) -> tuple[dict[str, np.ndarray], list[str]]:
             try:
                 found[name] = responses(records, name)
             except DataError as error:
-                notes.append(f"{name}: is left out. {error}")
+                notes.append(f"{name}: is left out. {error.message}")
     if not found:
         said = " ".join(notes) or "They hold no populations."
         raise DataError(f"These records hold nothing to analyse. {said}")

@@ -21,7 +21,7 @@ from apical.bench_worker import MODELS, SHARED, Case, Measured
 from apical.devices import DEVICES, check_simulation
 from apical.devices.diagnosis import Examination
 from apical.devices.surroundings import ask
-from apical.errors import DeviceError, RunError
+from apical.errors import DeviceError, ParameterError, RunError
 from apical.folders import write_whole
 
 PATIENCE = 900.0
@@ -93,8 +93,10 @@ def chosen(
     for word in asked:
         those = [n for n in NAMES if n == word or n.startswith(f"{word}:")]
         if not those:
-            raise DeviceError(
-                f"There is no device {word!r} to measure; there are {', '.join(NAMES)}."
+            raise ParameterError(
+                f"There is no device {word!r} to measure; there are {', '.join(NAMES)}.",
+                object="bench",
+                parameter="devices",
             )
         wanted += [n for n in those if n == word or n not in ASKED_FOR]
     usable = [n for n in NAMES if n in wanted and not reasons[n]]

@@ -70,7 +70,7 @@ def check_command(
             with Console(stderr=True).status("disturbing neurons and synapses"):
                 found = disturb(prepared.network, values, labels)
         except LocalityError as error:  # no device runs it; the scorecard says so too
-            click.echo(f"Not disturbed: {error}", err=True)
+            click.echo(f"Not disturbed: {error.message}", err=True)
     if as_json:
         e = prepared.experiment
         about = {"model": loaded.name, "options": dict(e.options), "hypothesis": e.hypothesis,

@@ -9,7 +9,7 @@ import click
 from apical import models
 from apical.configuration import Experiment
 from apical.devices import DEVICES
-from apical.errors import WiringError
+from apical.errors import ScriptError
 from apical.measuring import MEASURES
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -60,9 +60,10 @@ class ModelCommand(click.Command):
     def _checked(self, model: models.Model) -> models.Model:
         taken = {option.name for option in model.options} & {p.name for p in self.params}
         if taken:
-            raise WiringError(
+            raise ScriptError(
                 f"Model {model.path}: build has the option {min(taken)!r}, which is one of "
-                f"'apical {self.name}' itself; give it another name."
+                f"'apical {self.name}' itself; give it another name.",
+                object=f"Model {model.path}",
             )
         return model
 

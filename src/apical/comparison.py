@@ -10,7 +10,7 @@ import numpy as np
 
 from apical import models, plotting, studies
 from apical.configuration import Experiment, check_settings
-from apical.errors import WiringError
+from apical.errors import ParameterError, ScriptError
 from apical.experiments import resume, run
 from apical.feedback import WIRINGS
 from apical.runs import CONFIG, METRICS
@@ -72,7 +72,7 @@ def compare(
 
     Raises
     ------
-    WiringError
+    ParameterError, ScriptError
         If the model cannot be wired in these ways.
     """
     check_wirings(models.load(experiment.model), wirings)
@@ -98,15 +98,18 @@ def check_wirings(model: models.Model, wirings: Sequence[str]) -> None:
     """Raise if a model does not offer these wirings."""
     known = next((option for option in model.options if option.name == "wiring"), None)
     if known is None:
-        raise WiringError(
+        raise ScriptError(
             f"Model {model.path} has no option 'wiring', so its wirings cannot be compared; give "
-            f"build the keyword wiring: Literal[{', '.join(map(repr, WIRINGS))}]."
+            f"build the keyword wiring: Literal[{', '.join(map(repr, WIRINGS))}].",
+            object=f"Model {model.path}",
         )
     strangers = [w for w in wirings if w not in known.choices]
     if strangers or not wirings or len(set(wirings)) < len(wirings):
-        raise WiringError(
+        raise ParameterError(
             f"Model {model.path} knows the wirings {', '.join(known.choices)}; name some of them, "
-            f"each once, got {', '.join(wirings) or 'none'}."
+            f"each once, got {', '.join(wirings) or 'none'}.",
+            object=f"Model {model.path}",
+            parameter="wirings",
         )
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
-from apical.errors import WiringError
+from apical.parameters import Constant, Duration, NonNegative, Number, Share, Time
 from apical.populations import INFINITE, NeuronModel, Population
 
 
@@ -44,31 +45,16 @@ class ConductanceLIF(Population):
     Diehl & Cook 2015, doi:10.3389/fncom.2015.00099, section 2.1 and 2.4.
     """
 
-    tau_m: float = 100.0
-    tau_excite: float = 1.0
-    tau_inhibit: float = 2.0
+    tau_m: Duration = 100.0
+    tau_excite: Duration = 1.0
+    tau_inhibit: Duration = 2.0
     e_excite: float = 5.0
     e_inhibit: float = -35 / 13
-    v_reset: float = 0.0
-    refractory: float = 5.0
-    rise: float = 0.0
-    fades: float = 0.0
-    tau_x: float = INFINITE
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._positive(
-            tau_m=self.tau_m,
-            tau_excite=self.tau_excite,
-            tau_inhibit=self.tau_inhibit,
-            tau_x=self.tau_x,
-        )
-        if min(self.rise, self.refractory) < 0 or not 0 <= self.fades <= 1 or self.v_reset >= 1:
-            raise WiringError(
-                f"ConductanceLIF {self.name!r} needs rise and refractory >= 0, fades from 0 to 1 "
-                f"and v_reset < 1, got {self.rise!r}, {self.refractory!r}, {self.fades!r} and "
-                f"{self.v_reset!r}."
-            )
+    v_reset: Annotated[float, Number(below=1)] = 0.0
+    refractory: Time = 5.0
+    rise: NonNegative = 0.0
+    fades: Share = 0.0
+    tau_x: Constant = INFINITE
 
     @property
     def inputs(self) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ from apical import datasets, models, seeds
 from apical.datasets import Dataset
 from apical.devices import Simulator, simulate
 from apical.devices.surroundings import installed
-from apical.errors import RunError, WiringError
+from apical.errors import ParameterError, RunError
 from apical.hypotheses.naming import applied
 from apical.network import Network
 from apical.plausibility import Scorecard, audit
@@ -85,9 +85,11 @@ class Experiment:
     def __post_init__(self) -> None:
         named = not isinstance(self.measure, str) and all(isinstance(m, str) for m in self.measure)
         if not named or self.measure_every not in get_args(Every):
-            raise WiringError(
+            raise ParameterError(
                 f"An experiment needs measure, a list of names, and measure_every, one of "
-                f"{', '.join(get_args(Every))}; got {self.measure!r} and {self.measure_every!r}."
+                f"{', '.join(get_args(Every))}; got {self.measure!r} and {self.measure_every!r}.",
+                object="Experiment",
+                parameter="measure",
             )
         object.__setattr__(self, "measure", tuple(self.measure))  # a list in a file
 
@@ -229,7 +231,8 @@ def check_same(path: Path, config: Mapping[str, Any], prepared: Prepared) -> Non
         if config[name] != now:
             raise RunError(
                 f"Run {path} cannot go on: {thing} changed since it began. Restore it, or start a "
-                "new run."
+                "new run.",
+                object=f"Run {path}",
             )
 
 
@@ -238,8 +241,9 @@ def check_settings(out: Path, experiment: Experiment) -> None:
     found = read_experiment(out)
     device, batch = experiment.device or found.device, experiment.batch or found.batch
     if replace(experiment, device=device, batch=batch) != found:
-        raise WiringError(
-            f"{out} holds a run with other settings; give another --out, or remove it."
+        raise RunError(
+            f"{out} holds a run with other settings; give another --out, or remove it.",
+            object=str(out),
         )
 
 

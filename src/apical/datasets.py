@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from apical.errors import DataError
+from apical.checking import check_fields, checked
+from apical.errors import DataError, ParameterError
 from apical.extras import quietly_import
 from apical.idx import read_idx
+from apical.parameters import Count, Positive
 from apical.sources import DIGITS, PUBLISHED, idx_files, single_file
 from apical.sources import Source as Source
 from apical.sources import available as available
@@ -44,9 +46,10 @@ class Samples:
 
     values: NDArray[Any]
     labels: NDArray[np.int64]
-    scale: float = 1.0
+    scale: Positive = 1.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         dtypes_fit = self.values.dtype in (np.uint8, np.float32) and self.labels.dtype == np.int64
         if not dtypes_fit or self.values.ndim != 2 or self.labels.shape != self.values.shape[:1]:
             raise DataError(
@@ -92,6 +95,9 @@ class Rows:
     samples: Samples
     index: NDArray[np.intp]
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     @property
     def shape(self) -> tuple[int, int]:
         """Shape of the stimuli, (n, n_inputs)."""
@@ -127,10 +133,13 @@ class Dataset:
     name: str
     train: Samples
     test: Samples
-    n_classes: int
-    shape: tuple[int, ...]
+    n_classes: Count
+    shape: tuple[Count, ...]
     licence: str = "unknown"
     source: str = "arrays"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @classmethod
     def from_arrays(
@@ -198,9 +207,11 @@ class Dataset:
         """Return the number of training samples, some of which can be held out."""
         n = len(self.train)
         if not 1 <= validation < n:
-            raise DataError(
+            raise ParameterError(
                 f"{self.name}: validation samples asked for: {validation}; there are {n} training "
-                f"samples; ask for 1 to {n - 1}."
+                f"samples; ask for 1 to {n - 1}.",
+                object=self.name,
+                parameter="validation",
             )
         return n
 
@@ -213,8 +224,10 @@ def _first(samples: Samples, n: int | None, where: str) -> Samples:
     if n is None:
         return samples
     if not 1 <= n <= len(samples):
-        raise DataError(
-            f"{where} samples asked for: {n}; there are {len(samples)}; ask for 1 to that."
+        raise ParameterError(
+            f"{where} samples asked for: {n}; there are {len(samples)}; ask for 1 to that.",
+            object=where,
+            parameter="n",
         )
     return samples.part(slice(n))
 
@@ -284,11 +297,12 @@ def _count_classes(name: str, train: Samples, test: Samples) -> int:
     return n_classes
 
 
+@checked()
 def blobs(
-    n_train: int = 200,
-    n_test: int = 100,
-    n_inputs: int = 20,
-    n_classes: int = 4,
+    n_train: Count = 200,
+    n_test: Count = 100,
+    n_inputs: Count = 20,
+    n_classes: Count = 4,
     *,
     rng: np.random.Generator,
 ) -> Dataset:
@@ -297,10 +311,11 @@ def blobs(
     Input i is near 0.8 for the class i modulo n_classes and near 0.2 for the others (uniform
     noise of 0.2 either way), so that a linear readout separates the classes.
     """
-    if not (2 <= n_classes <= min(n_inputs, n_train) and n_test >= 1):
-        raise DataError(
-            "blobs: needs 2 <= n_classes <= n_inputs and n_train, and n_test >= 1, got "
-            f"{n_classes=}, {n_inputs=}, {n_train=}, {n_test=}."
+    if not 2 <= n_classes <= min(n_inputs, n_train):
+        raise ParameterError(
+            "blobs: needs 2 <= n_classes <= n_inputs and n_train, got "
+            f"{n_classes=}, {n_inputs=}, {n_train=}.",
+            object="datasets.blobs",
         )
     arrays: list[NDArray[Any]] = []
     for n in (n_train, n_test):
@@ -311,6 +326,7 @@ def blobs(
     return Dataset.from_arrays("blobs", *arrays, licence="public domain", source="synthetic")
 
 
+@checked()
 def load(name: str | Path, data_dir: str | Path | None = None) -> Dataset:
     """Load a data set: ``digits``, ``mnist``, ``fashion_mnist``, ``kmnist``, or an .npz file.
 

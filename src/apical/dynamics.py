@@ -7,8 +7,10 @@ local under them.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from apical.errors import LocalityError
+from apical.checking import check_fields, checked, described
+from apical.errors import LocalityError, ParameterError, concerning
 from apical.expressions import names, substituted
+from apical.parameters import NonNegative, Positive, ShareBelowOne
 
 NOISE = "xi"
 """What a synapse draws anew at every update: a standard normal number of its own."""
@@ -64,11 +66,18 @@ class UpdateDynamics:
     spread: str = ""
 
     def __post_init__(self) -> None:
+        with concerning(described(self)):
+            check_fields(self)
+            self._check()
+
+    def _check(self) -> None:
         own = {*self.state, *self.parameters}
         if self.spread and SPREAD in own:
-            raise LocalityError(
+            raise ParameterError(
                 f"UpdateDynamics {self.name!r} has a standard deviation to be read as {SPREAD!r}, "
-                "and a variable or parameter of that name; rename the latter."
+                "and a variable or parameter of that name; rename the latter.",
+                object=described(self),
+                parameter=SPREAD,
             )
         known: set[str] = {*READS, *own, *([SPREAD] if self.spread else [])}
         texts = [(text, known, name) for name, text in (*self.steps, ("", self.change))]
@@ -80,7 +89,8 @@ class UpdateDynamics:
                 wrong = ", ".join(map(repr, strangers)) or repr(variable)
                 raise LocalityError(
                     f"UpdateDynamics {self.name!r} uses {wrong}, which is neither its state nor a "
-                    f"parameter; it knows {', '.join(sorted(known))}."
+                    f"parameter; it knows {', '.join(sorted(known))}.",
+                    object=f"UpdateDynamics {self.name!r}",
                 )
 
     @property
@@ -90,7 +100,8 @@ class UpdateDynamics:
         return any(NOISE in names(text) for text in texts)
 
 
-def momentum(mu: float = 0.9, rising: float = 0.0) -> UpdateDynamics:
+@checked()
+def momentum(mu: ShareBelowOne = 0.9, rising: NonNegative = 0.0) -> UpdateDynamics:
     """Updates that carry on in their direction.
 
     Parameters
@@ -118,7 +129,8 @@ def momentum(mu: float = 0.9, rising: float = 0.0) -> UpdateDynamics:
     )
 
 
-def nesterov(mu: float = 0.9, rising: float = 0.0) -> UpdateDynamics:
+@checked()
+def nesterov(mu: ShareBelowOne = 0.9, rising: NonNegative = 0.0) -> UpdateDynamics:
     """Momentum whose update is asked for where it will have carried the weight.
 
     The weight that neurons see is the one looked ahead to, ``theta + mu*m``, so that the rule needs
@@ -156,7 +168,10 @@ def _share_kept(
     return share, {"mu": mu, "rising": rising}, {"count": 0.0}, count
 
 
-def rmsprop(rate: float = 1e-3, rho: float = 0.99, eps: float = 1e-8) -> UpdateDynamics:
+@checked()
+def rmsprop(
+    rate: float = 1e-3, rho: ShareBelowOne = 0.99, eps: NonNegative = 1e-8
+) -> UpdateDynamics:
     """Updates divided by the running root of their mean square.
 
     Parameters
@@ -182,7 +197,10 @@ def rmsprop(rate: float = 1e-3, rho: float = 0.99, eps: float = 1e-8) -> UpdateD
     )
 
 
-def leaky_maximum(rate: float = 1e-3, keep: float = 0.99, eps: float = 1e-12) -> UpdateDynamics:
+@checked()
+def leaky_maximum(
+    rate: float = 1e-3, keep: ShareBelowOne = 0.99, eps: NonNegative = 1e-12
+) -> UpdateDynamics:
     """Updates divided by the largest that there was lately.
 
     Parameters
@@ -209,8 +227,12 @@ def leaky_maximum(rate: float = 1e-3, keep: float = 0.99, eps: float = 1e-12) ->
     )
 
 
+@checked()
 def adam(
-    rate: float = 1e-3, beta_1: float = 0.9, beta_2: float = 0.999, eps: float = 1e-8
+    rate: float = 1e-3,
+    beta_1: ShareBelowOne = 0.9,
+    beta_2: ShareBelowOne = 0.999,
+    eps: NonNegative = 1e-8,
 ) -> UpdateDynamics:
     """Updates with momentum, divided by the root of their mean square, both without bias.
 
@@ -244,7 +266,8 @@ def adam(
     )
 
 
-def go_up(alpha: float, sigma: float) -> UpdateDynamics:
+@checked()
+def go_up(alpha: float, sigma: NonNegative) -> UpdateDynamics:
     """Updates as an Ornstein-Uhlenbeck process, with noise of a fixed size: GO-UP, made local.
 
     As written down (`go_up_global`), the size of the noise is a standard deviation over a whole
@@ -273,6 +296,7 @@ def go_up(alpha: float, sigma: float) -> UpdateDynamics:
     )
 
 
+@checked()
 def go_up_global(alpha: float) -> UpdateDynamics:
     """Updates as an Ornstein-Uhlenbeck process, with noise as large as weights are: GO-UP.
 
@@ -306,7 +330,8 @@ def go_up_global(alpha: float) -> UpdateDynamics:
     )
 
 
-def clipped(limit: float, after: UpdateDynamics | None = None) -> UpdateDynamics:
+@checked()
+def clipped(limit: Positive, after: UpdateDynamics | None = None) -> UpdateDynamics:
     """Updates of at most a given size, each synapse on its own.
 
     Clipping the norm of a whole gradient (Pascanu et al., algorithm 1) needs a number that all
@@ -324,12 +349,12 @@ def clipped(limit: float, after: UpdateDynamics | None = None) -> UpdateDynamics
     Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, section 3.2, who cite element-wise clipping by
     Mikolov 2012.
     """
-    if not limit > 0:
-        raise LocalityError(f"clipped needs limit > 0, got {limit!r}; give the largest update.")
     if after and LIMIT in after.parameters:
-        raise LocalityError(
+        raise ParameterError(
             f"UpdateDynamics {after.name!r} clips already, got another limit of {limit!r}; clip "
-            "once."
+            "once.",
+            object=described(after),
+            parameter="limit",
         )
     cut = {"update": f"clip(update, -{LIMIT}, {LIMIT})"}
     after = after or UpdateDynamics("plain", {}, (), "update")

@@ -3,11 +3,19 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from apical.errors import WiringError
+from apical.checking import check_fields, checked
+from apical.parameters import (
+    Constants,
+    Duration,
+    FrequencyAboveZero,
+    Matrix,
+    NonNegative,
+    ShareBelowOne,
+)
 
 
 @dataclass(frozen=True)
@@ -20,11 +28,14 @@ class LogNormal:
         Coefficient of variation: standard deviation over mean [dimensionless].
     """
 
-    cv: float
+    cv: NonNegative
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """Return `n` numbers, shape (n,)."""
-        variance = np.log1p(self.cv**2)
+        variance = np.log1p(self.cv * self.cv)
         return np.exp(np.sqrt(variance) * rng.standard_normal(n) - variance / 2)
 
 
@@ -49,10 +60,15 @@ class SpikeModel:
     reset: str
     at_trial: str
     initial: Mapping[str, float | Draw] = field(default_factory=dict)
-    parameters: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    parameters: Annotated[Mapping[str, tuple[float, str]], Constants()] = field(
+        default_factory=dict
+    )
     refractory: str = ""
     at_reset: str = ""
     lasting: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 _INTERVAL = "interval = -log(1 - rand())"
@@ -62,6 +78,9 @@ _INTERVAL = "interval = -log(1 - rand())"
 @dataclass(frozen=True)
 class Encoder(ABC):
     """How values in [0, 1] become spikes."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @property
     @abstractmethod
@@ -96,15 +115,10 @@ class Regular(Encoder):
         phases that were drawn for the neurons, and its spikes do not depend on the trials before.
     """
 
-    rate: float = 100.0
-    total: float = 0.0
-    unreliable: float = 0.0
+    rate: FrequencyAboveZero = 100.0
+    total: NonNegative = 0.0
+    unreliable: ShareBelowOne = 0.0
     free_running: bool = True
-
-    def __post_init__(self) -> None:
-        _check_rate(self, self.rate, self.total)
-        if not 0 <= self.unreliable < 1:
-            raise WiringError(f"Regular needs 0 <= unreliable < 1, got {self.unreliable!r}.")
 
     @property
     def spikes(self) -> SpikeModel:
@@ -142,12 +156,9 @@ class Poisson(Encoder):
         random numbers.
     """
 
-    rate: float = 100.0
-    total: float = 0.0
+    rate: FrequencyAboveZero = 100.0
+    total: NonNegative = 0.0
     free_running: bool = True
-
-    def __post_init__(self) -> None:
-        _check_rate(self, self.rate, self.total)
 
     @property
     def spikes(self) -> SpikeModel:
@@ -186,18 +197,11 @@ class Escape(Encoder):
         As in `Poisson`, the time of rest included.
     """
 
-    rate: float = 100.0
+    rate: FrequencyAboveZero = 100.0
     gain: float = 10.0
     threshold: float = 0.63
-    refractory: float = 4.0
+    refractory: Duration = 4.0
     free_running: bool = True
-
-    def __post_init__(self) -> None:
-        if not (self.rate > 0 and self.refractory > 0):
-            raise WiringError(
-                f"Escape needs rate > 0 Hz and refractory > 0 ms, got rate={self.rate!r}, "
-                f"refractory={self.refractory!r}."
-            )
 
     @property
     def spikes(self) -> SpikeModel:
@@ -232,11 +236,7 @@ class Latency(Encoder):
         Latest time of a spike [ms].
     """
 
-    window: float = 50.0
-
-    def __post_init__(self) -> None:
-        if not self.window > 0:
-            raise WiringError(f"Latency needs window > 0 ms, got window={self.window!r}.")
+    window: Duration = 50.0
 
     @property
     def spikes(self) -> SpikeModel:
@@ -291,15 +291,8 @@ class Graded(Encoder):
         (dropout, Srivastava et al. 2014, section 10).
     """
 
-    tau: float = 5.0
-    unreliable: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not self.tau > 0 or not 0 <= self.unreliable < 1:
-            raise WiringError(
-                f"Graded needs tau > 0 ms and 0 <= unreliable < 1, got tau={self.tau!r}, "
-                f"unreliable={self.unreliable!r}."
-            )
+    tau: Duration = 5.0
+    unreliable: ShareBelowOne = 0.0
 
     @property
     def spikes(self) -> SpikeModel:
@@ -318,14 +311,6 @@ class Graded(Encoder):
         return np.asarray(values)
 
 
-def _check_rate(encoder: Encoder, rate: float, total: float) -> None:
-    if not rate > 0 or total < 0:
-        raise WiringError(
-            f"{type(encoder).__name__} needs rate > 0 Hz and total >= 0, got rate={rate!r}, "
-            f"total={total!r}."
-        )
-
-
 def _rates(values: np.ndarray, rate: float, total: float) -> np.ndarray:
     """Return rates [Hz] of values, each trial scaled to the sum `total` unless that is 0."""
     if not total:
@@ -335,7 +320,8 @@ def _rates(values: np.ndarray, rate: float, total: float) -> np.ndarray:
     return np.multiply(values, factors, dtype=np.float64)
 
 
-def decisions(counts: np.ndarray) -> np.ndarray:
+@checked()
+def decisions(counts: Matrix) -> np.ndarray:
     """Return the class with the most spikes, shape (n_trials,); the first among equals.
 
     Parameters

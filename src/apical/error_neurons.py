@@ -3,9 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import exp
-from typing import Literal
+from typing import Annotated, Literal
 
-from apical.errors import WiringError
+from apical.checking import described
+from apical.errors import ParameterError
+from apical.parameters import (
+    Constant,
+    Count,
+    Duration,
+    FrequencyAboveZero,
+    NonNegative,
+    Number,
+    Positive,
+    ShareBelowOne,
+    Time,
+)
 from apical.populations import INFINITE, NeuronModel, Population
 
 Half = Literal["size", "surplus", "lack"]
@@ -24,6 +36,9 @@ Kept = Half | Literal["square"]
 TOLD: Mapping[str, str] = {**HALVES, "square": "x*x/2"}
 """The same as expressions of an error ``x``; the squares of all classes add up to the loss."""
 
+
+MOST_LEVELS = 2**24
+"""More levels than single precision holds make no difference."""
 
 _LABELLED = "int(waited > wait + 0.5*dt)"
 """Whether the label has come; half a step away from any rounding of the time."""
@@ -77,40 +92,42 @@ class Error(Population):
         spike that comes in the step of its target is none.
     """
 
-    target: float = 100.0
-    theta: float = 1.0
-    tau: float = INFINITE
-    tau_label: float = 0.0
+    target: FrequencyAboveZero = 100.0
+    theta: Positive = 1.0
+    tau: Constant = INFINITE
+    tau_label: Time = 0.0
     label_spikes: bool = False
     rectified: bool = False
-    threshold: float = 0.0
-    levels: int | None = None
-    whole: float = 1.0
-    wait: float = 0.0
-    frames: int = 1
+    threshold: ShareBelowOne = 0.0
+    levels: Annotated[int, Number(whole=True, least=3, most=MOST_LEVELS)] | None = None
+    whole: Positive = 1.0
+    wait: Time = 0.0
+    frames: Count = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._positive(target=self.target, theta=self.theta, tau=self.tau, whole=self.whole)
-        odd = self.levels is None or (self.levels >= 3 and self.levels % 2 == 1)
-        if not 0 <= self.threshold < 1 or not odd:
-            raise WiringError(
-                f"Error {self.name!r} needs 0 <= threshold < 1 and levels that are odd and at "
-                "least 3, as many of either sign and silence, or None; got "
-                f"threshold={self.threshold!r}, levels={self.levels!r}."
+        if self.levels is not None and self.levels % 2 == 0:
+            raise ParameterError(
+                f"{described(self)} needs levels that are odd and at least 3, as many of either "
+                f"sign and silence, or None; got levels={self.levels!r}.",
+                object=described(self),
+                parameter="levels",
             )
-        if min(self.tau_label, self.wait) < 0 or self.size % 2:
-            raise WiringError(
-                f"Error {self.name!r} has a positive and a negative neuron for each class, so its "
-                "size must be even, and its tau_label must not be negative, nor its wait; got "
-                f"size={self.size}, tau_label={self.tau_label!r}, wait={self.wait!r}."
+        if self.size % 2:
+            raise ParameterError(
+                f"{described(self)} has a positive and a negative neuron for each class, so its "
+                f"size must be even, got size={self.size}.",
+                object=described(self),
+                parameter="size",
             )
         other = self.rectified or self.label_spikes or self.tau_label or self.wait
-        if not isinstance(self.frames, int) or self.frames < 1 or (self.frames > 1 and other):
-            raise WiringError(
-                f"Error {self.name!r} compares spikes with trains of frames, 1 or more, as they "
-                "come: with more than 1 leave rectified, label_spikes, tau_label and wait out; got "
-                f"frames={self.frames!r}."
+        if self.frames > 1 and other:
+            raise ParameterError(
+                f"{described(self)} compares spikes with trains of frames as they come: with more "
+                "than 1 leave rectified, label_spikes, tau_label and wait out; got "
+                f"frames={self.frames!r}.",
+                object=described(self),
+                parameter="frames",
             )
 
     @property
@@ -250,24 +267,19 @@ class RateError(Population):
         What of the error is offered as the signal ``told``; None: there is no such signal.
     """
 
-    tau: float = 5.0
-    threshold: float = 0.0
-    levels: int | None = None
+    tau: Duration = 5.0
+    threshold: NonNegative = 0.0
+    levels: Annotated[int, Number(whole=True, least=2, most=MOST_LEVELS)] | None = None
     keeps: Kept | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._positive(tau=self.tau)
-        if self.threshold < 0 or (self.levels is not None and self.levels < 2):
-            raise WiringError(
-                f"RateError {self.name!r} needs threshold >= 0 and levels >= 2 or None, got "
-                f"threshold={self.threshold!r}, levels={self.levels!r}."
-            )
-        if self.keeps not in (None, *TOLD) or (self.keeps == "size" and self.levels == 2):
-            raise WiringError(
-                f"RateError {self.name!r} keeps {', '.join(map(repr, TOLD))} or None of its "
-                f"error, and the size only where it varies, got keeps={self.keeps!r} with "
-                f"levels={self.levels!r}; give it 3 levels or more."
+        if self.keeps == "size" and self.levels == 2:
+            raise ParameterError(
+                f"{described(self)} keeps the size of its error only where it varies, got "
+                f"keeps={self.keeps!r} with levels={self.levels!r}; give it 3 levels or more.",
+                object=described(self),
+                parameter="levels",
             )
 
     @property
@@ -328,11 +340,7 @@ class RateTarget(Population):
         Time constant [ms].
     """
 
-    tau: float = 5.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._positive(tau=self.tau)
+    tau: Duration = 5.0
 
     @property
     def inputs(self) -> Mapping[str, str]:

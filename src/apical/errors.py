@@ -23,7 +23,8 @@ class ApicalError(Exception):
     parameter
         Which of its parameters, for instance ``"tau_m"``.
     place
-        ``file:line`` in the user's code; by default that of the innermost call from there.
+        ``file:line`` in the user's code; by default that of the innermost call from there. The
+        text of the error ends in it; `message` is the text without.
     """
 
     def __init__(
@@ -35,8 +36,12 @@ class ApicalError(Exception):
         place: str | None = None,
     ) -> None:
         super().__init__(message)
+        self.message = message
         self.object, self.parameter = object, parameter
         self.place = caller() if place is None else place
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.place})" if self.message and self.place else self.message
 
 
 class ParameterError(ApicalError, ValueError):
@@ -77,6 +82,23 @@ class DesignError(ApicalError, ValueError):
 
 class ClaimError(ApicalError, AssertionError):
     """A study does not find what it claims."""
+
+
+@contextmanager
+def concerning(object: str, parameter: str = "") -> Iterator[None]:
+    """Say of errors from inside what they are about, where they do not say it themselves.
+
+    Parameters
+    ----------
+    object, parameter
+        As in `ApicalError`.
+    """
+    try:
+        yield
+    except ApicalError as error:
+        if not error.object:
+            error.object, error.parameter = object, error.parameter or parameter
+        raise
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 
 from apical import seeds
 from apical.devices.simulator import Block, Simulator
-from apical.errors import DesignError
+from apical.errors import ParameterError
 from apical.losses import loss
 from apical.network import Network
 
@@ -67,9 +67,11 @@ def evolve(
     Such et al. 2017, arXiv:1712.06567, section 3.1 and algorithm 1.
     """
     if not (1 <= parents < size and sigma > 0):
-        raise DesignError(
+        raise ParameterError(
             f"Evolution needs 1 <= parents < size and sigma > 0, got parents={parents!r}, "
-            f"size={size!r}, sigma={sigma!r}."
+            f"size={size!r}, sigma={sigma!r}.",
+            object="evolution",
+            parameter="parents",
         )
     network = simulator.network
     rng, trials = seeds.stream(network.seed, "evolution"), 0

@@ -112,7 +112,8 @@ def build(experiment: Experiment, building: Mapping[str, Any] | None = None) -> 
     if not all(hasattr(simulator, "build") for simulator in simulators):
         raise DeviceError(
             f"Device {prepared.experiment.device!r} compiles nothing before it runs; build for "
-            "'cpp_standalone' or 'cuda_standalone'."
+            "'cpp_standalone' or 'cuda_standalone'.",
+            object=f"Device {prepared.experiment.device!r}",
         )
     return [simulator.build() for simulator in simulators]
 

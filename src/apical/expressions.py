@@ -8,7 +8,7 @@ import ast
 from collections.abc import Container, Mapping
 from functools import lru_cache
 
-from apical.errors import LocalityError
+from apical.errors import LocalityError, ParameterError
 
 FUNCTIONS = frozenset({"abs", "ceil", "clip", "exp", "floor", "int", "log", "sign", "sqrt", "tanh"})
 """Functions of one synapse's values that an update may call."""
@@ -57,7 +57,7 @@ def parse(text: str) -> ast.expr:
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError as error:
-        raise LocalityError(
+        raise ParameterError(
             f"{text!r} is not one expression in Brian2's grammar ({error.msg}); "
             "write the change of w, for instance 'eta * x_pre * gain_post * teach_post'."
         ) from None
@@ -68,7 +68,7 @@ def parse(text: str) -> ast.expr:
                 "numbers, names and function calls."
             )
         if isinstance(node, ast.Constant) and type(node.value) not in (int, float):
-            raise LocalityError(f"{text!r} holds {node.value!r}; only numbers are allowed.")
+            raise ParameterError(f"{text!r} holds {node.value!r}; only numbers are allowed.")
         if isinstance(node, ast.Call) and (
             not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS or node.keywords
         ):
@@ -77,7 +77,7 @@ def parse(text: str) -> ast.expr:
                 f"allowed functions are {', '.join(sorted(FUNCTIONS))}."
             )
     if _is_condition(tree.body, text):
-        raise LocalityError(
+        raise ParameterError(
             f"{text!r} is a condition, not a number; write int({ast.unparse(tree.body)})."
         )
     return tree.body
@@ -88,7 +88,7 @@ def _is_condition(node: ast.expr, text: str) -> bool:
     match node:
         case ast.Compare(left=left, comparators=others):
             if len(others) > 1:
-                raise LocalityError(
+                raise ParameterError(
                     f"{text!r} compares three things at once in {ast.unparse(node)!r}; join two "
                     "comparisons by 'and'."
                 )
@@ -107,7 +107,7 @@ def _is_condition(node: ast.expr, text: str) -> bool:
         case ast.Call(func=ast.Name(id=function), args=arguments):
             number = 3 if function == "clip" else 1
             if len(arguments) != number:
-                raise LocalityError(
+                raise ParameterError(
                     f"{text!r} gives {function} {len(arguments)} arguments; it takes {number}."
                 )
             if function == "int":
@@ -120,7 +120,7 @@ def _is_condition(node: ast.expr, text: str) -> bool:
 def _expect(condition: bool, parts: list[ast.expr], text: str) -> None:
     for part in parts:
         if _is_condition(part, text) is not condition:
-            raise LocalityError(
+            raise ParameterError(
                 f"{text!r} uses {ast.unparse(part)!r} as a "
                 + ("condition; compare it with a number." if condition else
                    f"number; write int({ast.unparse(part)}).")

@@ -9,8 +9,10 @@ from typing import Literal
 
 import numpy as np
 
+from apical.checking import check_fields, checked, require, shown
 from apical.error_neurons import Error, ErrorNeurons, RateTarget
 from apical.errors import WiringError
+from apical.parameters import Mask, ShareAboveZero
 from apical.populations import Population
 from apical.projections import Projection, TransposeOf
 from apical.relays import Relay
@@ -57,14 +59,17 @@ class FeedbackPathway:
     relays: tuple[Projection, ...] = ()
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for projection in self.projections:
             if "teach" not in projection.carries:
                 raise WiringError(
                     f"FeedbackPathway {self.name!r} must end on 'teach' inputs, but "
-                    f"{projection.name!r} reaches {', '.join(projection.carries)}."
+                    f"{projection.name!r} reaches {', '.join(projection.carries)}.",
+                    object=f"FeedbackPathway {self.name!r}",
                 )
 
 
+@checked()
 def direct(
     error: ErrorNeurons, forward: Sequence[Projection], weights: WeightSource | None = None
 ) -> FeedbackPathway:
@@ -96,6 +101,7 @@ def direct(
     )
 
 
+@checked()
 def layerwise(
     error: ErrorNeurons, forward: Sequence[Projection], weights: WeightSource | None = None
 ) -> FeedbackPathway:
@@ -133,12 +139,13 @@ def layerwise(
     )
 
 
+@checked()
 def indirect(
     error: ErrorNeurons,
     forward: Sequence[Projection],
     weights: WeightSource | None = None,
     *,
-    hears: Mapping[Population, float | np.ndarray] | Sequence[Population] | None = None,
+    hears: Mapping[Population, ShareAboveZero | Mask] | Sequence[Population] | None = None,
     relay: Literal["forward", "random"] = "forward",
 ) -> FeedbackPathway:
     """Indirect feedback alignment: some neurons hear the error, the others hear those.
@@ -169,14 +176,11 @@ def indirect(
     """
     hidden, last = _taught(error, forward)
     direct_ones = (
-        dict(hears) if isinstance(hears, Mapping) else dict.fromkeys(hears or hidden[:1], 1)
+        dict(hears) if isinstance(hears, Mapping) else dict.fromkeys(hears or hidden[:1], 1.0)
     )
     strangers = [p.name for p in direct_ones if p not in hidden]
-    if strangers or relay not in ("forward", "random"):
-        raise WiringError(
-            f"Indirect feedback needs hears among {', '.join(p.name for p in hidden)} and relay "
-            f"'forward' or 'random', got {', '.join(strangers) or 'hears that are'} and {relay!r}."
-        )
+    known = f"among {', '.join(p.name for p in hidden)}"
+    require(not strangers, "feedback.indirect", "hears", known, ", ".join(strangers))
     projections, relays = [_to_output(error, last)], []
     for number, population in enumerate(hidden):
         if population in direct_ones:
@@ -200,6 +204,7 @@ def indirect(
     )
 
 
+@checked()
 def transposed(error: ErrorNeurons, forward: Sequence[Projection]) -> FeedbackPathway:
     """Backpropagation: each population hears the next through the transpose of the weights to it.
 
@@ -225,6 +230,7 @@ def transposed(error: ErrorNeurons, forward: Sequence[Projection]) -> FeedbackPa
     )
 
 
+@checked()
 def broadcast(reward: Reward, forward: Sequence[Projection]) -> FeedbackPathway:
     """Reinforcement: one number, by how much a trial went better, reaches every neuron alike.
 
@@ -243,8 +249,7 @@ def broadcast(reward: Reward, forward: Sequence[Projection]) -> FeedbackPathway:
     ----------
     Williams 1992, doi:10.1007/BF00992696.
     """
-    if not forward:
-        raise WiringError("Feedback needs the forward projections it teaches, got none.")
+    _needed(forward)
     taught = (projection.post for projection in forward)
     return FeedbackPathway(
         "reward",
@@ -256,6 +261,7 @@ def broadcast(reward: Reward, forward: Sequence[Projection]) -> FeedbackPathway:
     )
 
 
+@checked()
 def target_projection(
     error: ErrorNeurons, forward: Sequence[Projection], weights: WeightSource | None = None
 ) -> FeedbackPathway:
@@ -310,17 +316,22 @@ WIRINGS: Mapping[str, Callable[..., FeedbackPathway]] = {
 """The four wirings of one rule, by the names that commands know."""
 
 
+def _needed(forward: Sequence[Projection]) -> None:
+    wanted = "the forward projections that it teaches"
+    require(len(forward) > 0, "feedback", "forward", wanted, "none")
+
+
 def _taught(
     error: ErrorNeurons, forward: Sequence[Projection]
 ) -> tuple[list[Population], Population]:
     """Return the hidden populations, each once, and the last one of forward projections."""
-    if not forward:
-        raise WiringError("Feedback needs the forward projections it teaches, got none.")
+    _needed(forward)
     last = forward[-1].post
     if last.size != error.n_classes:
         raise WiringError(
             f"Error {error.name!r} has {error.n_classes} classes, but the last population "
-            f"{last.name!r} has {last.size} neurons; they must match."
+            f"{last.name!r} has {last.size} neurons; they must match.",
+            object=f"Error {error.name!r}",
         )
     return list(dict.fromkeys(p.post for p in forward if p.post is not last)), last
 
@@ -365,15 +376,12 @@ def _name(pre: Population, post: Population) -> str:
 
 def _mask(population: Population, share: float | np.ndarray) -> np.ndarray:
     """Return which neurons hear the error directly, shape (n,) of bool."""
-    if np.ndim(share) == 0 and 0 < float(share) <= 1:
-        return np.arange(population.size) < round(float(share) * population.size)
-    mask = np.asarray(share)
-    if mask.shape != (population.size,) or mask.dtype != bool or not mask.any():
-        raise WiringError(
-            f"hears must give population {population.name!r} a share in (0, 1], or a mask of "
-            f"{population.size} bools with at least one True, got {share!r}."
-        )
-    return mask
+    if isinstance(share, float):
+        return np.arange(population.size) < round(share * population.size)
+    fits = share.shape == (population.size,) and bool(share.any())
+    wanted = f"a share or a mask of {population.size} bools, one True, for {population.name!r}"
+    require(fits, "feedback.indirect", "hears", wanted, shown(share))
+    return share
 
 
 def _partly(

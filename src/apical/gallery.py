@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apical import models
-from apical.errors import ClaimError, DataError, WiringError
+from apical.errors import ClaimError, DataError, ScriptError
 
 MARKS = "<!-- gallery -->", "<!-- /gallery -->"
 """Lines of a Markdown file between which its table stands."""
@@ -66,14 +66,15 @@ def load(path: Path) -> Exhibit:
 
     Raises
     ------
-    WiringError
+    ScriptError
         If its ``EXHIBIT`` is missing, or is none.
     """
     exhibit = getattr(models.imported(path.resolve()), "EXHIBIT", None)
     if not isinstance(exhibit, Exhibit):
-        raise WiringError(
+        raise ScriptError(
             f"Script {path} needs EXHIBIT = gallery.Exhibit(...) to take part in the gallery, got "
-            f"{type(exhibit).__name__}."
+            f"{type(exhibit).__name__}.",
+            object=f"Script {path}",
         )
     return exhibit
 
@@ -137,13 +138,14 @@ def entry(name: str, folder: Path | None = None) -> Entry:
 
     Raises
     ------
-    WiringError
+    ScriptError
         If no such script takes part.
     """
     known = scripts()
     if name not in known:
-        raise WiringError(
-            f"The gallery has no script {name!r}; it has {', '.join(known) or 'none'}."
+        raise ScriptError(
+            f"The gallery has no script {name!r}; it has {', '.join(known) or 'none'}.",
+            object=f"Script {name!r}",
         )
     began, path = time.perf_counter(), known[name]
     exhibit = load(path)

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apical.errors import WiringError
+from apical.checking import check_fields
+from apical.errors import ParameterError
+from apical.parameters import Count, CountOrZero
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Gaze:
 
     Raises
     ------
-    WiringError
+    ParameterError
         If there is no image of that shape, or the shift would leave nothing of it.
 
     References
@@ -34,15 +36,18 @@ class Gaze:
     Platt 2003, doi:10.1109/ICDAR.2003.1227801: learning from shifted images.
     """
 
-    shape: tuple[int, ...]
-    reach: int = 1
+    shape: tuple[Count, ...]
+    reach: CountOrZero = 1
 
     def __post_init__(self) -> None:
-        shape = tuple(self.shape)
-        if len(shape) != 2 or not 0 <= self.reach < min(shape):
-            raise WiringError(
+        check_fields(self)
+        shape = self.shape
+        if len(shape) != 2 or self.reach >= min(shape):
+            raise ParameterError(
                 "Gaze needs the (height, width) of an image, and a reach of 0 or more that is "
-                f"below both, got shape={shape} and reach={self.reach!r}."
+                f"below both, got shape={shape} and reach={self.reach!r}.",
+                object="Gaze",
+                parameter="shape" if len(shape) != 2 else "reach",
             )
 
     @property

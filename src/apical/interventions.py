@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from apical import seeds
+from apical.checking import check_fields
 from apical.drawing import begun
-from apical.errors import WiringError
+from apical.parameters import Count, CountOrZero, Share
 from apical.populations import Population
 from apical.projections import Projection
 
@@ -20,6 +21,9 @@ class Intervention(ABC):
     What it does follows from the seed, the trial and the weights alone, and doing it twice is doing
     it once: a training that was cut off goes on with the same bits.
     """
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @property
     @abstractmethod
@@ -51,14 +55,7 @@ class Redraw(Intervention):
         Trials between two draws.
     """
 
-    every: int
-
-    def __post_init__(self) -> None:
-        if self.every < 1:
-            raise WiringError(
-                f"Redrawn feedback needs every, 1 trial or more between two draws, got "
-                f"{self.every!r}."
-            )
+    every: Count
 
     @property
     def reason(self) -> str:
@@ -93,15 +90,8 @@ class Loss(Intervention):
     """
 
     error: str
-    share: float
-    after: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.share <= 1 or self.after < 0:
-            raise WiringError(
-                f"The loss of error neurons of {self.error!r} needs a share from 0 to 1 and "
-                f"after >= 0 trials, got {self.share!r} and {self.after!r}."
-            )
+    share: Share
+    after: CountOrZero = 0
 
     @property
     def reason(self) -> str:

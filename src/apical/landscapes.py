@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from apical.checking import check_fields, checked
 from apical.devices.simulator import Block, Simulator, left_as_it_was
-from apical.errors import DataError
+from apical.errors import ParameterError
 from apical.losses import loss
 
 Weights = Mapping[str, np.ndarray]
@@ -29,6 +30,9 @@ class Plane:
     first: Weights
     second: Weights
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     def at(self, a: float, b: float) -> dict[str, np.ndarray]:
         """Return the weights at a point of the plane."""
         return {n: w + a * self.first[n] + b * self.second[n] for n, w in self.centre.items()}
@@ -46,14 +50,17 @@ class Plane:
 
     def _away(self, points: Sequence[Weights]) -> np.ndarray:
         if not points or any(set(point) != set(self.centre) for point in points):
-            raise DataError(
+            raise ParameterError(
                 f"A plane of {', '.join(self.centre)} needs points that have these weights, one or "
-                "more; give for instance {p.name: simulator.weights(p) for p in network.plastic}."
+                "more; give for instance {p.name: simulator.weights(p) for p in network.plastic}.",
+                object="landscapes.principal_plane",
+                parameter="points",
             )
         centre = _flat(self.centre)
         return np.stack([_flat({n: point[n] for n in self.centre}) - centre for point in points])
 
 
+@checked()
 def random_plane(centre: Weights, rng: np.random.Generator) -> Plane:
     """Return a plane along two random directions, normalised filter by filter.
 
@@ -77,6 +84,7 @@ def random_plane(centre: Weights, rng: np.random.Generator) -> Plane:
     return Plane(centre, first, second)
 
 
+@checked()
 def principal_plane(centre: Weights, points: Sequence[Weights]) -> Plane:
     """Return the plane through `centre` in which points lie best: their first two components.
 
@@ -95,12 +103,17 @@ def principal_plane(centre: Weights, points: Sequence[Weights]) -> Plane:
     Li, Xu, Taylor, Studer & Goldstein 2018, arXiv:1712.09913, section 7.
     """
     if len(points) < 2:
-        raise DataError(f"Two components need two points or more, got {len(points)}; give more.")
+        raise ParameterError(
+            f"Two components need two points or more, got {len(points)}; give more.",
+            object="landscapes.principal_plane",
+            parameter="points",
+        )
     away = Plane(centre, centre, centre)._away(points)
     axes = np.linalg.svd(away, full_matrices=False)[2][:2]
     return Plane(centre, _shaped(axes[0], centre), _shaped(axes[1], centre))
 
 
+@checked()
 def surface(
     simulator: Simulator, block: Block, plane: Plane, a: Sequence[float], b: Sequence[float]
 ) -> np.ndarray:

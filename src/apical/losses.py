@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from apical.checking import checked
 from apical.devices.simulator import Block, Simulator, left_as_it_was
 from apical.errors import DataError, WiringError
 from apical.extras import undisturbed
@@ -17,6 +18,7 @@ CROSS_ENTROPY = ("logistic", "softmax")
 """Read-outs whose slope cancels that of the cross-entropy."""
 
 
+@checked()
 def losses(simulator: Simulator, block: Block) -> np.ndarray:
     """Return the loss of every trial of a block with learning off, shape (n_trials,).
 
@@ -56,6 +58,7 @@ def losses(simulator: Simulator, block: Block) -> np.ndarray:
     return np.asarray(surprise.sum(axis=1))
 
 
+@checked()
 def loss(simulator: Simulator, block: Block) -> float:
     """Return the mean of `losses`."""
     return float(losses(simulator, block).mean())
@@ -75,5 +78,6 @@ def _is_squared(network: Network) -> bool:
         return False
     raise WiringError(
         f"Output {output.name!r} has gain='one', whose loss is known for "
-        f"{', '.join(CROSS_ENTROPY)} and linear only, got {output.curve.name!r}; use gain='slope'."
+        f"{', '.join(CROSS_ENTROPY)} and linear only, got {output.curve.name!r}; use gain='slope'.",
+        object=f"Output {output.name!r}",
     )

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apical.errors import DataError
+from apical.checking import check_fields, checked
+from apical.errors import DataError, ParameterError
 from apical.extras import undisturbed
+from apical.parameters import Count, Matrix, Vector
 
 with undisturbed():
     from scipy import optimize
@@ -44,7 +46,11 @@ class MarginLoss:
     psi: Function
     is_convex: bool = True
 
+    def __post_init__(self) -> None:
+        check_fields(self)
 
+
+@checked()
 def zero_one(margins: np.ndarray) -> np.ndarray:
     """Return the 0-1 loss of each margin; a margin of 0 is wrong."""
     return (np.asarray(margins) <= 0).astype(float)
@@ -81,7 +87,8 @@ doi:10.1198/016214505000000907, section 2), by name. That of a convex loss is it
 the least ``(1 + t)/2*value(m) + (1 - t)/2*value(-m)`` over all margins m."""
 
 
-def minimised(loss: MarginLoss, x: np.ndarray, y: np.ndarray, starts: int = 20) -> np.ndarray:
+@checked()
+def minimised(loss: MarginLoss, x: Matrix, y: Vector, starts: Count = 20) -> np.ndarray:
     """Return the linear classifier of least mean loss, shape (n_inputs + 1,), the bias last.
 
     The hinge is a linear programme; the others go down from 0, and what is not convex from random
@@ -100,7 +107,7 @@ def minimised(loss: MarginLoss, x: np.ndarray, y: np.ndarray, starts: int = 20) 
 
     Raises
     ------
-    DataError
+    DataError, ParameterError
         If labels are not -1 and 1, or a minimum is not found, as where classes can be separated.
     """
     signed = _signed(x, y)
@@ -125,7 +132,8 @@ def minimised(loss: MarginLoss, x: np.ndarray, y: np.ndarray, starts: int = 20) 
     return _found(loss, best, best.x)
 
 
-def least_errors(x: np.ndarray, y: np.ndarray) -> float:
+@checked()
+def least_errors(x: Matrix, y: Vector) -> float:
     """Return the least 0-1 risk of any linear classifier of points in a plane, found exactly.
 
     In which order a line sweeps over the points changes only at directions that are normal to the
@@ -139,7 +147,11 @@ def least_errors(x: np.ndarray, y: np.ndarray) -> float:
         Labels, -1 or 1, shape (n,).
     """
     if x.ndim != 2 or x.shape[1] != 2:
-        raise DataError(f"Least errors need points of shape (n, 2), got {x.shape}.")
+        raise ParameterError(
+            f"Least errors need points of shape (n, 2), got {x.shape}.",
+            object="margins.least_errors",
+            parameter="x",
+        )
     _signed(x, y)
     first, second = np.triu_indices(len(x), 1)
     apart = x[first] - x[second]
@@ -156,9 +168,11 @@ def least_errors(x: np.ndarray, y: np.ndarray) -> float:
 def _signed(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return inputs and a 1 for the bias, times the label: their product with w is the margin."""
     if x.ndim != 2 or y.shape != (len(x),) or not np.isin(y, (-1, 1)).all():
-        raise DataError(
+        raise ParameterError(
             f"Margins need inputs of shape (n, n_inputs) and n labels of -1 or 1, got {x.shape} "
-            f"and {y.shape} with {', '.join(map(str, np.unique(y)[:4]))}."
+            f"and {y.shape} with {', '.join(map(str, np.unique(y)[:4]))}.",
+            object="margins",
+            parameter="x",
         )
     return np.asarray(y[:, np.newaxis] * np.hstack([x, np.ones((len(x), 1))]), np.float64)
 
@@ -167,6 +181,7 @@ def _found(loss: MarginLoss, run: optimize.OptimizeResult, w: np.ndarray | None)
     if not run.success or w is None:
         raise DataError(
             f"The {loss.name} loss found no minimum ({run.message}); classes that a line separates "
-            "have none."
+            "have none.",
+            object=f"The {loss.name}",
         )
     return np.asarray(w)

@@ -9,7 +9,7 @@ from apical.alignment import angles_to_backpropagation
 from apical.configuration import Prepared
 from apical.devices import Block, Simulator
 from apical.devices.arrays.engine import check_network
-from apical.errors import WiringError
+from apical.errors import ParameterError
 from apical.measures import cost, learning
 from apical.measures.updates import update_signals
 from apical.network import Network
@@ -54,14 +54,16 @@ def chosen(names: Sequence[str], network: Network, *, closely: bool = False) -> 
 
     Raises
     ------
-    WiringError
+    ParameterError
         If something is asked for that is not known.
     """
     strangers = [name for name in names if name not in MEASURES]
     if strangers:
-        raise WiringError(
+        raise ParameterError(
             f"measure knows {', '.join(MEASURES)}, got {', '.join(map(repr, strangers))}; name "
-            "some of those."
+            "some of those.",
+            object="Measuring",
+            parameter="measure",
         )
     wanted = set(names)
     if closely:

@@ -13,7 +13,7 @@ from types import ModuleType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from apical.datasets import Dataset
-from apical.errors import WiringError
+from apical.errors import ParameterError, ScriptError
 from apical.network import Network
 
 BuildFunction = Callable[..., Network]
@@ -75,14 +75,17 @@ class Model:
         known = {option.name for option in self.options}
         strangers = sorted(set(options) - known)
         if strangers:
-            raise WiringError(
+            raise ParameterError(
                 f"Model {self.path} has no option {strangers[0]!r}; it has "
-                f"{', '.join(sorted(known)) or 'none'}."
+                f"{', '.join(sorted(known)) or 'none'}.",
+                object=f"Model {self.path}",
+                parameter=strangers[0],
             )
         network = self.build(data, seed, **options)
         if not isinstance(network, Network):
-            raise WiringError(
-                f"Model {self.path}: build must return a Network, got {type(network).__name__}."
+            raise ScriptError(
+                f"Model {self.path}: build must return a Network, got {type(network).__name__}.",
+                object=f"Model {self.path}",
             )
         return network
 
@@ -132,14 +135,14 @@ def load(name: str) -> Model:
 
     Raises
     ------
-    WiringError
+    ScriptError
         If there is no such script, or it has no fitting function ``build``.
     """
     path = Path(name)
     if not path.is_file():
         known = available()
         if path.stem not in known or name not in (path.stem, f"{path.stem}.py"):
-            raise WiringError(
+            raise ScriptError(
                 f"There is no model {name!r}; known models are {', '.join(known) or 'none'}. "
                 "Give one of them, or the path of a script."
             )
@@ -149,16 +152,17 @@ def load(name: str) -> Model:
     except (SyntaxError, ValueError):
         study = False  # importing says what is wrong
     if study:
-        raise WiringError(
+        raise ScriptError(
             f"{path} is a study: it compares networks by a command of its own and is no model to "
             f"train; run 'python {path} --help'."
         )
     module = imported(path.resolve())
     build = getattr(module, "build", None)
     if not callable(build):
-        raise WiringError(
+        raise ScriptError(
             f"Model {path} must define build(data, seed, *, option=default, ...) that returns a "
-            "Network; it does not."
+            "Network; it does not.",
+            object=f"Model {path}",
         )
     return Model(path.resolve(), inspect.getdoc(module) or "", build, _options(path, build))
 
@@ -168,19 +172,24 @@ def imported(path: Path) -> ModuleType:
 
     Raises
     ------
-    WiringError
+    ScriptError
         If it is no Python script.
     """
     name = f"apical_model_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise WiringError(f"Model {path} is not a Python script; its name must end in '.py'.")
+        raise ScriptError(
+            f"Model {path} is not a Python script; its name must end in '.py'.",
+            object=f"Model {path}",
+        )
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except SyntaxError as error:
-        raise WiringError(f"Model {path} does not parse: {error}.") from None
+        raise ScriptError(
+            f"Model {path} does not parse: {error}.", object=f"Model {path}"
+        ) from None
     return module
 
 
@@ -198,9 +207,10 @@ def _options(path: Path, build: BuildFunction) -> tuple[Option, ...]:
         else:
             kind = union[0] if get_origin(annotation) in (Union, UnionType) else annotation
         if kind not in (int, float, str, bool) or parameter.default is inspect.Parameter.empty:
-            raise WiringError(
+            raise ScriptError(
                 f"Model {path}: option {parameter.name!r} of build needs a default and a type "
-                "among int, float, str, bool and Literal."
+                "among int, float, str, bool and Literal.",
+                object=f"Model {path}",
             )
         name = parameter.name
         options.append(Option(name, kind, choices, parameter.default, helps.get(name, "")))

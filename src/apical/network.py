@@ -7,11 +7,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 from apical import drawing
+from apical.checking import check_fields, checked
 from apical.error_neurons import Error, ErrorNeurons, RateError, RateTarget
-from apical.errors import WiringError
+from apical.errors import ApicalError, ParameterError, WiringError
 from apical.feedback import FeedbackPathway
 from apical.graph import Graph, Output
 from apical.interventions import Intervention
+from apical.parameters import Count, Duration, Seed, Time
 from apical.phases import NoisePhase
 from apical.places import caller
 from apical.populations import Population, Stimulus
@@ -56,11 +58,11 @@ class Network:
         change it.
     """
 
-    seed: int = 0
-    trial: float = 100.0
+    seed: Seed = 0
+    trial: Duration = 100.0
     reset: bool = True
-    settle: float = 0.0
-    tasks: int = 1
+    settle: Time = 0.0
+    tasks: Count = 1
     interventions: tuple[Intervention, ...] = ()
     noise: NoisePhase | None = None
     output: Output = Output()  # noqa: RUF009 - a descriptor
@@ -72,33 +74,37 @@ class Network:
     _known: Graph | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        if not (self.trial > 0 and 0 <= self.settle < self.trial):
-            raise WiringError(
-                "Network needs trial > 0 ms and 0 <= settle < trial, got "
-                f"trial={self.trial!r}, settle={self.settle!r}."
+        check_fields(self)
+        if self.settle >= self.trial:
+            raise ParameterError(
+                f"Network needs settle < trial, got trial={self.trial!r}, settle={self.settle!r}.",
+                object="Network",
+                parameter="settle",
             )
-        if self.tasks < 1:
-            raise WiringError(f"Network needs tasks, 1 or more, got tasks={self.tasks!r}.")
         self.places[""] = caller()
 
     def __repr__(self) -> str:
         names = ", ".join(repr(p.name) for p in self.populations)
         return f"Network(seed={self.seed!r}, trial={self.trial!r}, populations=[{names}])"
 
+    @checked("Network")
     def add(self, population: P) -> P:
         """Add a population and return it."""
         if population.name in {known.name for known in self.populations}:
             raise WiringError(
-                f"The network already has a population {population.name!r}; choose another name."
+                f"The network already has a population {population.name!r}; choose another name.",
+                object="Network",
             )
         self.populations.append(population)
         self.places[population.name] = caller()
         return population
 
+    @checked("Network")
     def connect(self, pre: Population, post: Population, **options: Any) -> Projection:
         """Join two populations by a `Projection` with the given options, and return it."""
         return self._join(Projection(pre, post, **options))
 
+    @checked("Network")
     def teach(self, pathway: FeedbackPathway) -> FeedbackPathway:
         """Attach the feedback pathway, and drive the error neurons by the population they judge.
 
@@ -109,7 +115,8 @@ class Network:
         if self.feedback is not None:
             raise WiringError(
                 f"The network already has the feedback pathway {self.feedback.name!r}; "
-                "describe a second network to compare another."
+                "describe a second network to compare another.",
+                object="Network",
             )
         populations, projections = list(self.populations), list(self.projections)
         try:
@@ -128,7 +135,7 @@ class Network:
                 self.projections[self.projections.index(known)] = replace(known, carries=carries)
             for projection in pathway.projections:
                 self._join(projection)
-        except WiringError:
+        except ApicalError:
             self.populations[:], self.projections[:] = populations, projections
             raise
         self.feedback = pathway
@@ -145,11 +152,14 @@ class Network:
             Passed on to it.
         """
         if self.feedback is None:
-            raise WiringError("The network has no feedback pathway to replace; use teach first.")
+            raise WiringError(
+                "The network has no feedback pathway to replace; use teach first.", object="Network"
+            )
         if any(isinstance(p, Reward) for p in self.populations):
             raise WiringError(
                 "The network learns by a reward, and its rules read noise, not an error; describe "
-                "a second network to compare another wiring."
+                "a second network to compare another wiring.",
+                object="Network",
             )
         old = {p.name for p in self.feedback.projections}
         relays = {p.name: p for p in self.feedback.relays}
@@ -293,7 +303,9 @@ class Network:
             if projection.name == name:
                 return projection
         known = ", ".join(p.name for p in self.projections) or "none"
-        raise WiringError(f"The network has no projection {name!r}; it has {known}.")
+        raise WiringError(
+            f"The network has no projection {name!r}; it has {known}.", object="Network"
+        )
 
     def place(self, name: str) -> str:
         """Return ``file:line`` where a population or projection, or else the network, was made."""
@@ -334,7 +346,8 @@ class Network:
         if error.frames > 1 and error.frames != self.stimulus.frames:
             raise WiringError(
                 f"Error {error.name!r} is told trains of {error.frames} frames, but stimulus "
-                f"{self.stimulus.name!r} shows {self.stimulus.frames}; give both the same number."
+                f"{self.stimulus.name!r} shows {self.stimulus.frames}; give both the same number.",
+                object=f"Error {error.name!r}",
             )
         together = np.eye(n)
         self.connect(
@@ -351,7 +364,8 @@ class Network:
         if error.keeps != "square":
             raise WiringError(
                 f"Reward {reward.name!r} hears the loss from RateError {error.name!r}, which needs "
-                f"keeps='square', got {error.keeps!r}."
+                f"keeps='square', got {error.keeps!r}.",
+                object=f"Reward {reward.name!r}",
             )
         self.connect(self.output, error, weights=Identity())
         ones = Given(np.ones((error.size, 1)))
@@ -362,16 +376,20 @@ class Network:
             if end not in self.populations:
                 raise WiringError(
                     f"Projection {projection.name!r} joins {end.name!r}, which the network does "
-                    "not have; add it first."
+                    "not have; add it first.",
+                    object=f"Projection {projection.name!r}",
                 )
         if projection.rule is not None and projection.rule.onset >= self.trial:
-            raise WiringError(
+            raise ParameterError(
                 f"Projection {projection.name!r} would never learn: its rule acts from "
-                f"{projection.rule.onset} ms on, but a trial lasts {self.trial} ms."
+                f"{projection.rule.onset} ms on, but a trial lasts {self.trial} ms.",
+                object=f"Projection {projection.name!r}",
+                parameter="onset",
             )
         if projection.name in {known.name for known in self.projections}:
             raise WiringError(
-                f"The network already has a projection {projection.name!r}; give this one a name."
+                f"The network already has a projection {projection.name!r}; give this one a name.",
+                object="Network",
             )
         self.projections.append(projection)
         self.places[projection.name] = caller()
@@ -381,7 +399,8 @@ class Network:
         found = [p for p in self.populations if isinstance(p, kind)]
         if len(found) != 1:
             raise WiringError(
-                f"A network needs exactly one {kind.__name__} population, got {len(found)}."
+                f"A network needs exactly one {kind.__name__} population, got {len(found)}.",
+                object="Network",
             )
         return found[0]
 

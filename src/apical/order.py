@@ -41,7 +41,8 @@ def feedback_order(network: Network) -> list[Population]:
         if _is_relay(projection) and _relayed(projection) not in heard:
             raise WiringError(
                 f"Projection {projection.name!r} relays what {_relayed(projection).name!r} hears, "
-                f"but {_relayed(projection).name!r} hears nothing; let it hear the error first."
+                f"but {_relayed(projection).name!r} hears nothing; let it hear the error first.",
+                object=f"Projection {projection.name!r}",
             )
         if _relayed(projection) is projection.post:
             _check_self(network, projection)
@@ -63,7 +64,8 @@ def _check_self(network: Network, projection: Projection) -> None:
     if isinstance(projection.post, Rate) and projection.post.plateau:
         raise WiringError(
             f"Feedback {projection.name!r} runs within {projection.post.name!r}, whose dendrites "
-            "hear other populations in two phases; take it out, or let them sum (plateau=None)."
+            "hear other populations in two phases; take it out, or let them sum (plateau=None).",
+            object=f"Feedback {projection.name!r}",
         )
     check_circle(projection, network.initial_weights(projection))
 
@@ -93,7 +95,8 @@ def check_circle(projection: Projection, weights: np.ndarray) -> None:
         raise WiringError(
             f"Feedback {projection.name!r} runs in a circle: some neurons of "
             f"{projection.post.name!r} both hear and teach neurons of their own population. Mask "
-            "its weights (apical.weights.Masked)."
+            "its weights (apical.weights.Masked).",
+            object=f"Feedback {projection.name!r}",
         )
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from apical.errors import WiringError
+from apical.checking import check_fields
+from apical.parameters import Count
 
 
 @dataclass(frozen=True)
@@ -22,19 +23,15 @@ class NoisePhase:
 
     Raises
     ------
-    WiringError
+    ParameterError
         If one of them is less than 1.
     """
 
-    every: int
-    trials: int
+    every: Count
+    trials: Count
 
     def __post_init__(self) -> None:
-        if self.every < 1 or self.trials < 1:
-            raise WiringError(
-                "A noise phase needs every, 1 trial of learning or more between two, and trials, "
-                f"1 or more of noise, got {self.every!r} and {self.trials!r}."
-            )
+        check_fields(self)
 
     def times(self, start: int, stop: int) -> Iterable[int]:
         """Return the trials of learning before which it comes, from `start` up to below `stop`."""

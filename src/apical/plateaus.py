@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from apical import feedback
+from apical.checking import checked
 from apical.error_neurons import RateError
 from apical.errors import WiringError
 from apical.feedback import FeedbackPathway
@@ -11,6 +12,7 @@ from apical.rates import NUDGED, Rate
 from apical.weights import WeightSource
 
 
+@checked()
 def two_phases(
     error: RateError, forward: Sequence[Projection], weights: WeightSource | None = None
 ) -> FeedbackPathway:

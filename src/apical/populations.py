@@ -6,11 +6,22 @@ Membranes are dimensionless, in units of the distance from rest to threshold.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
+from apical.checking import check_fields, described
 from apical.encoding import Draw, Encoder, LogNormal, Regular
-from apical.errors import WiringError
+from apical.errors import ParameterError, WiringError
 from apical.gaze import Gaze
+from apical.parameters import (
+    Constant,
+    ConstantOrZero,
+    Constants,
+    Count,
+    Duration,
+    Frequency,
+    NonNegative,
+    Time,
+)
 
 INFINITE = float("inf")
 
@@ -44,7 +55,8 @@ class NeuronModel:
         refractoriness, ``"lastspike"`` may be among them.
     parameters
         Value and unit of each shared constant, for instance ``{"tau_m": (20.0, "ms")}``; units
-        are ``"ms"``, ``"Hz"``, ``"1"`` and ``"integer"``. They need no line in `equations`.
+        are ``"ms"``, ``"Hz"``, ``"1"`` and ``"integer"``. A quantity of Brian2 stands for both.
+        They need no line in `equations`.
     method
         Brian2's name of the integration method. With ``"exact"`` linear equations follow their
         closed form, perfect integrators and equal time constants included (Rotter & Diesmann 1999,
@@ -63,10 +75,15 @@ class NeuronModel:
     at_reset: str = ""
     at_step: str = ""
     initial: Mapping[str, float | Draw] = field(default_factory=dict)
-    parameters: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    parameters: Annotated[Mapping[str, tuple[float, str]], Constants()] = field(
+        default_factory=dict
+    )
     method: str = "exact"
     summed: tuple[str, ...] = ()
     lasting: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -74,18 +91,17 @@ class Population(ABC):
     """`size` neurons of one model."""
 
     name: str
-    size: int
+    size: Count
 
     def __post_init__(self) -> None:
+        check_fields(self)
         # lower case: array arguments of compiled CUDA programs lose their capitals
         if not (self.name.isidentifier() and self.name == self.name.lower()):
-            raise WiringError(
+            raise ParameterError(
                 f"A population's name must be a lower-case identifier, got {self.name!r}; "
-                "use for instance 'hidden_1'."
-            )
-        if not isinstance(self.size, int) or self.size < 1:
-            raise WiringError(
-                f"Population {self.name!r} needs at least 1 neuron, got size={self.size!r}."
+                "use for instance 'hidden_1'.",
+                object=type(self).__name__,
+                parameter="name",
             )
 
     @property
@@ -108,13 +124,6 @@ class Population(ABC):
         """Whether it sends spikes; otherwise its signals are graded."""
         return bool(self.model.threshold)
 
-    def _positive(self, **values: float) -> None:
-        for key, value in values.items():
-            if not value > 0:
-                raise WiringError(
-                    f"{type(self).__name__} {self.name!r}: {key} must be positive, got {value!r}."
-                )
-
 
 @dataclass(frozen=True)
 class Neurons(Population):
@@ -131,7 +140,7 @@ class Neurons(Population):
         Signals: variables that synapses may read.
     """
 
-    neuron: NeuronModel = NeuronModel("v : 1")
+    neuron: NeuronModel = field(default_factory=lambda: NeuronModel("v : 1"))
     takes: Mapping[str, str] = field(default_factory=dict)
     offers: tuple[str, ...] = ("x",)
 
@@ -171,10 +180,10 @@ class Stimulus(Population):
     """
 
     encoder: Encoder = field(default_factory=Regular)
-    tau_x: float = INFINITE
-    x_floor: float = 0.0
+    tau_x: Constant = INFINITE
+    x_floor: NonNegative = 0.0
     gaze: Gaze | None = None
-    frames: int = 1
+    frames: Count = 1
 
     @property
     def inputs(self) -> Mapping[str, str]:
@@ -186,15 +195,12 @@ class Stimulus(Population):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._positive(tau_x=self.tau_x)
         if self.gaze and self.gaze.n_inputs != self.size:
             raise WiringError(
                 f"Stimulus {self.name!r} has {self.size} neurons, but its gaze looks at images of "
-                f"{self.gaze.n_inputs} pixels, {self.gaze.shape}; give Gaze(shape=data.shape)."
-            )
-        if not isinstance(self.frames, int) or self.frames < 1:
-            raise WiringError(
-                f"Stimulus {self.name!r} shows at least 1 frame, got frames={self.frames!r}."
+                f"{self.gaze.n_inputs} pixels, {self.gaze.shape}; give Gaze(shape=data.shape).",
+                object=described(self),
+                parameter="gaze",
             )
 
     @property
@@ -271,23 +277,23 @@ class LIF(Population):
         log-normal factors of mean 1, drawn once.
     """
 
-    tau_m: float = 20.0
-    tau_s: float = 5.0
+    tau_m: Duration = 20.0
+    tau_s: Time = 5.0
     leak: bool = True
     bias: float = 0.0
-    noise_rate: float = 0.0
+    noise_rate: Frequency = 0.0
     noise_kick: float = 0.0
-    refractory: float = 0.0
+    refractory: Time = 0.0
     reset: Literal["subtract", "rest"] = "subtract"
     v_start: float = 0.0
-    tau_x: float = INFINITE
-    x_floor: float = 0.0
-    tau_teach: float = INFINITE
+    tau_x: Constant = INFINITE
+    x_floor: NonNegative = 0.0
+    tau_teach: ConstantOrZero = INFINITE
     gain: str = "int(x > 0)"
-    stray_rate: float = 0.0
+    stray_rate: Frequency = 0.0
     stray_kick: float = 1.0
-    tau_m_cv: float = 0.0
-    threshold_cv: float = 0.0
+    tau_m_cv: NonNegative = 0.0
+    threshold_cv: NonNegative = 0.0
 
     @property
     def inputs(self) -> Mapping[str, str]:
@@ -296,23 +302,6 @@ class LIF(Population):
     @property
     def signals(self) -> tuple[str, ...]:
         return ("x", "gain", "teach", "delta", "v", *["I"] * bool(self.tau_s))
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._positive(tau_m=self.tau_m, tau_x=self.tau_x)
-        hypotheses = self.tau_m_cv, self.threshold_cv, self.stray_rate
-        if not all(0 <= value < INFINITE for value in hypotheses):
-            raise WiringError(
-                f"LIF {self.name!r} needs tau_m_cv, threshold_cv and stray_rate >= 0, got "
-                f"{', '.join(map(repr, hypotheses))}."
-            )
-        least = min(self.tau_s, self.refractory, self.tau_teach, self.noise_rate)
-        if least < 0 or self.reset not in ("subtract", "rest"):
-            raise WiringError(
-                f"LIF {self.name!r} needs tau_s, noise_rate, refractory and tau_teach >= 0 and "
-                f"reset 'subtract' or 'rest', got {self.tau_s!r}, {self.noise_rate!r}, "
-                f"{self.refractory!r}, {self.tau_teach!r} and {self.reset!r}."
-            )
 
     @property
     def model(self) -> NeuronModel:

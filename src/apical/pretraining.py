@@ -11,10 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from apical import seeds
+from apical.checking import check_fields, checked
 from apical.devices import simulate
 from apical.devices.simulator import Block, Simulator
 from apical.errors import WiringError
 from apical.network import Network
+from apical.parameters import Count, Matrix, ShareBelowOne
 from apical.populations import Population
 from apical.presenting import block_size
 from apical.progress import TrainingProgress
@@ -38,16 +40,12 @@ class Plan:
         whole sample is to be rebuilt [dimensionless].
     """
 
-    epochs: int = 10
-    batch: int = 64
-    hidden_share: float = 0.0
+    epochs: Count = 10
+    batch: Count = 64
+    hidden_share: ShareBelowOne = 0.0
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 1 or not 0 <= self.hidden_share < 1:
-            raise WiringError(
-                "Pretraining needs epochs >= 1, batch >= 1 and 0 <= hidden_share < 1, got "
-                f"epochs={self.epochs}, batch={self.batch}, hidden_share={self.hidden_share}."
-            )
+        check_fields(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +63,13 @@ class Level:
     weights: Mapping[str, np.ndarray]
     error: float
 
+    def __post_init__(self) -> None:
+        check_fields(self)
 
+
+@checked()
 def pretrained(
-    values: np.ndarray, levels: int, describe: Describe, plan: Plan | None = None,
+    values: Matrix, levels: Count, describe: Describe, plan: Plan | None = None,
     *, progress: bool = True,
 ) -> list[Level]:  # fmt: skip
     """Train one autoencoder on top of the other, and return what each of them learned.

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from apical.checking import check_fields, described
 from apical.error_neurons import ErrorNeurons
-from apical.errors import WiringError
+from apical.errors import ParameterError, WiringError
 from apical.expressions import names, place
+from apical.parameters import NonNegative, Positive, Share, ShareAboveZero, ShareBelowOne, Time
 from apical.populations import Population
 from apical.rates import Bias, Rate
 from apical.restraints import Levels
@@ -74,39 +76,40 @@ class Projection:
     carries: Mapping[str, str] = field(default_factory=lambda: {"drive": "x"})
     bounds: tuple[float, float] | None = None
     name: str = ""
-    release: float = 1.0
-    delay: float = 0.0
-    inhibitory: float | None = None
-    missing: float = 0.0
+    release: ShareAboveZero = 1.0
+    delay: Time = 0.0
+    inhibitory: Share | None = None
+    missing: ShareBelowOne = 0.0
     levels: Levels | None = None
-    explores: float = 0.0
-    total: float | None = None
+    explores: NonNegative = 0.0
+    total: Positive | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.name or f"{self.pre.name}_to_{self.post.name}")
+        if not self.name and isinstance(self.pre, Population) and isinstance(self.post, Population):
+            object.__setattr__(self, "name", f"{self.pre.name}_to_{self.post.name}")
+        check_fields(self)
         for target, signal in self.carries.items():
             if signal not in self.pre.signals or target not in self.post.inputs:
                 raise WiringError(
                     f"Projection {self.name!r} carries {signal!r} to {target!r}, but "
                     f"{_offer(self.pre)} and {self.post.name!r} takes "
-                    f"{', '.join(self.post.inputs) or 'no input'}."
+                    f"{', '.join(self.post.inputs) or 'no input'}.",
+                    object=f"Projection {self.name!r}",
                 )
         of_norm = {"scale", "shift"} & set(self.carries) if isinstance(self.post, Rate) else set()
         if of_norm and not isinstance(self.pre, Bias):
             raise WiringError(
                 f"Projection {self.name!r} reaches {', '.join(sorted(of_norm))} of "
                 f"{self.post.name!r}, what its normalised drives are multiplied by and what is "
-                "added to them; only a Bias may."
+                "added to them; only a Bias may.",
+                object=f"Projection {self.name!r}",
             )
         if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
-            raise WiringError(
+            raise ParameterError(
                 f"Projection {self.name!r}: bounds must be (smallest, largest), got "
-                f"{self.bounds!r}."
-            )
-        if not 0 < self.release <= 1:
-            raise WiringError(
-                f"Projection {self.name!r}: release must be a probability above 0, got "
-                f"{self.release!r}."
+                f"{self.bounds!r}.",
+                object=described(self),
+                parameter="bounds",
             )
         self._check_restraints()
         self._check_exploring()
@@ -118,68 +121,73 @@ class Projection:
     def _check_delay(self) -> None:
         at_spikes = self.rule is not None and self.rule.when == "spike"
         only_spikes = self.pre.is_spiking and "delta" not in self.carries.values()
-        if not 0 <= self.delay < float("inf") or at_spikes or not only_spikes:
+        if at_spikes or not only_spikes:
             raise WiringError(
                 f"Projection {self.name!r} has delay={self.delay!r}: only spikes may be delayed, "
-                "by 0 ms or more, where no rule acts at them; take the delay out, or let the rule "
-                "act at feedback or when a trial ends."
+                "where no rule acts at them; take the delay out, or let the rule act at feedback "
+                "or when a trial ends.",
+                object=f"Projection {self.name!r}",
             )
 
     def _check_restraints(self) -> None:
-        if self.total is not None and (not self.total > 0 or self.rule is None or self.restrained):
+        if self.total is not None and (self.rule is None or self.restrained):
             raise WiringError(
                 f"Projection {self.name!r} has total={self.total!r}: only weights that learn, and "
-                "have no signs, gaps or levels that are held, may be scaled to a sum above 0."
-            )
-        shares = self.inhibitory or 0.0, self.missing
-        if not (0 <= shares[0] <= 1 and 0 <= shares[1] < 1):
-            raise WiringError(
-                f"Projection {self.name!r} needs shares of inhibitory neurons from 0 to 1 and of "
-                f"missing synapses below 1, got {self.inhibitory!r} and {self.missing!r}."
+                "have no signs, gaps or levels that are held, may be scaled to a sum.",
+                object=f"Projection {self.name!r}",
             )
         if isinstance(self.weights, ReadBackwards) and (self.rule or self.restrained):
             raise WiringError(
                 f"The weights of projection {self.name!r} are those of another, read backwards, "
-                "and have no rule, signs, gaps or levels of their own; leave these out."
+                "and have no rule, signs, gaps or levels of their own; leave these out.",
+                object=f"Projection {self.name!r}",
             )
         if self.bounds is None:
             return
         if self.inhibitory is not None and not self.bounds[0] < 0 < self.bounds[1]:
-            raise WiringError(
+            raise ParameterError(
                 f"Projection {self.name!r} has neurons that excite and neurons that inhibit, but "
-                f"bounds {self.bounds!r}; let these have 0 between them."
+                f"bounds {self.bounds!r}; let these have 0 between them.",
+                object=f"Projection {self.name!r}",
+                parameter="bounds",
             )
         step = self.levels.step if self.levels else 0.0
         if step and (any(bound % step for bound in self.bounds) or self.limits is None):
-            raise WiringError(
+            raise ParameterError(
                 f"Projection {self.name!r} has weights in steps of {step}, but bounds "
-                f"{self.bounds!r}; let these be multiples of that, and have levels between them."
+                f"{self.bounds!r}; let these be multiples of that, and have levels between them.",
+                object=f"Projection {self.name!r}",
+                parameter="bounds",
             )
 
     def _check_exploring(self) -> None:
         reads = self.rule is not None and ELIGIBILITY in names(self.rule.update)
-        if not 0 <= self.explores < float("inf") or bool(self.explores) is not reads:
+        if bool(self.explores) is not reads:
             raise WiringError(
                 f"Projection {self.name!r} needs explores above 0 and a rule that reads "
                 f"{ELIGIBILITY!r}, both or none of them, got explores={self.explores!r} and "
-                f"{self.rule.update if self.rule else 'no rule'!r}."
+                f"{self.rule.update if self.rule else 'no rule'!r}.",
+                object=f"Projection {self.name!r}",
             )
 
     def _check_rule(self, rule: LearningRule) -> None:
         if rule.when == "feedback" and "teach" not in self.post.inputs:
             raise WiringError(
                 f"Rule {rule.name!r} on projection {self.name!r} waits for feedback, but "
-                f"{self.post.name!r} has no input 'teach'; choose another timing of the rule."
+                f"{self.post.name!r} has no input 'teach'; choose another timing of the rule.",
+                object=f"Rule {rule.name!r}",
             )
         if rule.when == "noise" and not (isinstance(self.post, Rate) and self.post.noise):
             raise WiringError(
                 f"Rule {rule.name!r} on projection {self.name!r} acts when {self.post.name!r} "
-                "fires noise of its own, which it never does; let it be a Rate with noise above 0."
+                "fires noise of its own, which it never does; let it be a Rate with noise above 0.",
+                object=f"Rule {rule.name!r}",
             )
         if rule.when == "post" and not self.post.is_spiking:
             raise WiringError(
                 f"Rule {rule.name!r} on projection {self.name!r} waits for postsynaptic spikes, "
-                f"but {self.post.name!r} does not spike; choose another timing of the rule."
+                f"but {self.post.name!r} does not spike; choose another timing of the rule.",
+                object=f"Rule {rule.name!r}",
             )
         for name in sorted(rule.signals):
             end = place(name)
@@ -187,7 +195,8 @@ class Projection:
             if name.removesuffix(f"_{end}") not in neuron.signals:
                 raise WiringError(
                     f"Rule {rule.name!r} on projection {self.name!r} reads {name!r}, but "
-                    f"{_offer(neuron)}."
+                    f"{_offer(neuron)}.",
+                    object=f"Rule {rule.name!r}",
                 )
 
     def __repr__(self) -> str:
@@ -266,7 +275,8 @@ class TransposeOf(ReadBackwards):
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         raise WiringError(
             f"The weights of {self.projection.name!r} read backwards are not drawn; ask the "
-            "network, or the simulator, for them."
+            "network, or the simulator, for them.",
+            object=f"Projection {self.projection.name!r}",
         )
 
     def made(self, forward: np.ndarray, magnitudes: np.ndarray) -> np.ndarray:

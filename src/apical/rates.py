@@ -5,10 +5,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 from apical.activations import ACTIVATIONS, SOFTMAX, Activation
+from apical.checking import check_fields, described
 from apical.encoding import AWAKE
-from apical.errors import DeviceError, WiringError
+from apical.errors import DeviceError, ParameterError
 from apical.expressions import substituted
-from apical.populations import INFINITE, NeuronModel, Population
+from apical.parameters import (
+    Count,
+    Duration,
+    NonNegative,
+    Positive,
+    Share,
+    ShareAboveZero,
+    ShareBelowOne,
+)
+from apical.populations import NeuronModel, Population
 from apical.rules import ELIGIBILITY
 
 NUDGED = "nudged"
@@ -40,15 +50,11 @@ class BatchNorm:
     Ioffe & Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2; moving averages: section 3.1.
     """
 
-    share: float = 0.1
-    eps: float = 1e-5
+    share: ShareAboveZero = 0.1
+    eps: Positive = 1e-5
 
     def __post_init__(self) -> None:
-        if not (0 < self.share <= 1 and self.eps > 0):
-            raise WiringError(
-                f"BatchNorm needs 0 < share <= 1 and eps > 0, got share={self.share!r} and "
-                f"eps={self.eps!r}."
-            )
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -103,51 +109,44 @@ class Rate(Population):
 
     activation: str | Activation = "tanh"
     gain: Literal["slope", "one"] = "slope"
-    tau: float = 5.0
-    unreliable: float = 0.0
-    teach_noise: float = 0.0
-    explores: float = 0.0
-    noise: float = 0.0
+    tau: Duration = 5.0
+    unreliable: ShareBelowOne = 0.0
+    teach_noise: NonNegative = 0.0
+    explores: NonNegative = 0.0
+    noise: NonNegative = 0.0
     norm: BatchNorm | None = None
     plateau: str | Activation | None = None
-    nudge: float = 0.0
+    nudge: Share = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._positive(tau=self.tau)
         if isinstance(self.activation, str) and self.activation not in {*ACTIVATIONS, SOFTMAX}:
-            raise WiringError(
-                f"Rate {self.name!r}: activation must be an Activation or one of "
-                f"{', '.join([*ACTIVATIONS, SOFTMAX])}, got {self.activation!r}."
+            raise ParameterError(
+                f"{described(self)}: activation must be an Activation or one of "
+                f"{', '.join([*ACTIVATIONS, SOFTMAX])}, got {self.activation!r}.",
+                object=described(self),
+                parameter="activation",
             )
-        if not 0 <= self.explores < float("inf") or (self.explores and self.unreliable):
-            raise WiringError(
-                f"Rate {self.name!r} needs explores, 0 or more, and not unreliable neurons "
-                f"besides, got explores={self.explores!r} and unreliable={self.unreliable!r}."
-            )
-        silent = not 0 <= self.unreliable < 1
-        noises = self.teach_noise, self.noise
-        if (
-            self.gain not in ("slope", "one")
-            or silent
-            or not all(0 <= s < INFINITE for s in noises)
-        ):
-            raise WiringError(
-                f"Rate {self.name!r} needs gain 'slope' or 'one', 0 <= unreliable < 1, "
-                f"teach_noise >= 0 and noise >= 0, got {self.gain!r}, {self.unreliable!r}, "
-                f"{self.teach_noise!r} and {self.noise!r}."
+        if self.explores and self.unreliable:
+            raise ParameterError(
+                f"{described(self)} needs neurons that explore or such as are unreliable, not "
+                f"both, got explores={self.explores!r} and unreliable={self.unreliable!r}.",
+                object=described(self),
+                parameter="explores",
             )
         if self.is_softmax and self.gain != "one":
-            raise WiringError(
-                f"Rate {self.name!r}: softmax has no slope of one neuron alone; give gain='one', "
-                "which is right under cross-entropy."
+            raise ParameterError(
+                f"{described(self)}: softmax has no slope of one neuron alone; give gain='one', "
+                "which is right under cross-entropy.",
+                object=described(self),
+                parameter="gain",
             )
-        known = self.plateau is None or isinstance(self.plateau, Activation)
-        if not (known or self.plateau in ACTIVATIONS) or not 0 <= self.nudge <= 1:
-            raise WiringError(
-                f"Rate {self.name!r} needs a plateau that is None, an Activation or one of "
-                f"{', '.join(ACTIVATIONS)}, and nudge from 0 to 1, got {self.plateau!r} and "
-                f"{self.nudge!r}."
+        if isinstance(self.plateau, str) and self.plateau not in ACTIVATIONS:
+            raise ParameterError(
+                f"{described(self)} needs a plateau that is None, an Activation or one of "
+                f"{', '.join(ACTIVATIONS)}, got {self.plateau!r}.",
+                object=described(self),
+                parameter="plateau",
             )
 
     @property
@@ -199,23 +198,29 @@ class Rate(Population):
         """What the neurons do while the feedback they heard drives them besides."""
         return f"x + {self.nudge!r}*teach"
 
-    @property
-    def model(self) -> NeuronModel:
+    def _refuse_brian(self) -> None:
         if self.is_softmax:
             raise DeviceError(
                 f"Rate {self.name!r} has a softmax, which divides by the sum over the population; "
-                "only device 'array' runs it. Use 'logistic' in Brian2."
+                "only device 'array' runs it. Use 'logistic' in Brian2.",
+                object=f"Rate {self.name!r}",
             )
         if self.explores:
             raise DeviceError(
                 f"Rate {self.name!r} explores: each trial is shown without noise and with it, "
-                "which only device 'array' does. Use that, or explores=0."
+                "which only device 'array' does. Use that, or explores=0.",
+                object=f"Rate {self.name!r}",
             )
         if self.norm:
             raise DeviceError(
                 f"Rate {self.name!r} has batch normalisation, which takes mean and variance over "
-                "trials that learn together; only device 'array' runs it. Leave out norm in Brian2."
+                "trials that learn together; only device 'array' runs it. Use that, or norm=None.",
+                object=f"Rate {self.name!r}",
             )
+
+    @property
+    def model(self) -> NeuronModel:
+        self._refuse_brian()
         summed = tuple(self.inputs.values())
         gain = "1" if self.gain == "one" else substituted(self.curve.slope, {"x": "y"})
         lines = [f"dy/dt = ({self.curve.response} - y)/tau : 1"]
@@ -248,7 +253,7 @@ class Rate(Population):
 class Bias(Population):
     """One neuron that is always active, so that its synapses are the biases of others."""
 
-    size: int = 1
+    size: Count = 1
 
     @property
     def inputs(self) -> Mapping[str, str]:

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from apical import seeds
+from apical.checking import checked
 from apical.datasets import Samples
 from apical.devices.simulator import Block, BlockResult, Simulator, left_as_it_was
 from apical.encoding import decisions
 from apical.error_neurons import Error
-from apical.errors import DataError, ParameterError
+from apical.errors import ParameterError
 from apical.network import Network
+from apical.parameters import Array, Duration
 from apical.populations import Population
 from apical.records import Records, Spikes, Units
 from apical.relays import Relay
@@ -21,12 +23,13 @@ AT_ONCE = 250
 """Trials shown in one block."""
 
 
+@checked()
 def record(
     simulator: Simulator,
     samples: Samples,
-    indices: Sequence[int] | np.ndarray,
+    indices: Annotated[Sequence[int] | np.ndarray, Array((1,), kinds="iu")],
     *,
-    dt: float = 1.0,
+    dt: Duration = 1.0,
     about: Mapping[str, Any] | None = None,
     stream: int = 0,
 ) -> Records:
@@ -57,15 +60,17 @@ def record(
     Raises
     ------
     ParameterError
-        If `stream` is below 0.
+        If there is nothing to show, or `stream` is below 0.
     DataError
-        If there is nothing to show, or the simulator records nothing.
+        If the simulator records nothing.
     """
     chosen = np.asarray(indices)
     if not len(chosen) or chosen.min() < 0 or chosen.max() >= len(samples):
-        raise DataError(
+        raise ParameterError(
             f"There are {len(samples)} samples to record, numbered from 0, but the indices asked "
-            f"for are {chosen.tolist()[:5]}...; name at least one of those."
+            f"for are {chosen.tolist()[:5]}...; name at least one of those.",
+            object="recording.record",
+            parameter="indices",
         )
     if stream < 0:
         raise ParameterError(
@@ -108,16 +113,26 @@ def _recorded(network: Network, result: BlockResult) -> list[str]:
     traced = {name.partition(".")[0] for name in result.traces}
     names = [p.name for p in network.populations if p.name in traced or p.name in result.spikes]
     if not names:
-        raise DataError(
+        raise ParameterError(
             "The simulator records nothing; name populations with simulate(..., record=[...], "
-            "traces=[...])."
+            "traces=[...]).",
+            object="recording.record",
+            parameter="simulator",
         )
     return names
 
 
+@checked()
 def units(simulator: Simulator, network: Network, name: str) -> Units:
     """Return what the neurons of a population are."""
-    population = next(p for p in network.populations if p.name == name)
+    population = next((p for p in network.populations if p.name == name), None)
+    if population is None:
+        known = ", ".join(p.name for p in network.populations)
+        raise ParameterError(
+            f"The network has no population {name!r}; it has {known}.",
+            object="recording.units",
+            parameter="name",
+        )
     return Units(type(population).__name__, _signs(simulator, network, population))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from apical.errors import WiringError
+from apical.parameters import Positive
 from apical.populations import INFINITE, LIF, NeuronModel, Population
 
 
@@ -37,21 +38,22 @@ class Relay(Population):
     """
 
     of: Population
-    theta: float = 1.0
+    theta: Positive = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._positive(theta=self.theta)
         if not isinstance(self.of, LIF):
             raise WiringError(
                 f"Relay {self.name!r} relays the dendrites of LIF neurons, which say how long they "
-                f"hold what arrives; {self.of.name!r} is {type(self.of).__name__}."
+                f"hold what arrives; {self.of.name!r} is {type(self.of).__name__}.",
+                object=f"Relay {self.name!r}",
             )
         if self.size != 2 * self.of.size:
             raise WiringError(
                 f"Relay {self.name!r} has a positive and a negative neuron for each of the "
                 f"{self.of.size} neurons of {self.of.name!r}, so its size must be "
-                f"{2 * self.of.size}, got {self.size}."
+                f"{2 * self.of.size}, got {self.size}.",
+                object=f"Relay {self.name!r}",
             )
 
     @property

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from math import frexp
+from typing import Annotated
 
 import numpy as np
 
-from apical.errors import WiringError
+from apical.checking import check_fields, checked, require
+from apical.errors import ParameterError
+from apical.parameters import CountOrZero, Matrix, Number, Positive, Share, Vector
 
 LEAST_BITS, MOST_BITS = 2, 24
 """Fewest levels that have both signs; more than single precision holds make no difference."""
@@ -30,20 +33,21 @@ class Levels:
 
     Raises
     ------
-    WiringError
+    ParameterError
         If there are no such levels.
     """
 
-    bits: int
-    largest: float = 1.0
+    bits: Annotated[int, Number(whole=True, least=LEAST_BITS, most=MOST_BITS)]
+    largest: Positive = 1.0
 
     def __post_init__(self) -> None:
-        whole = isinstance(self.bits, int) and LEAST_BITS <= self.bits <= MOST_BITS
-        if not whole or not self.largest > 0 or frexp(self.largest)[0] != 0.5:
-            raise WiringError(
-                f"Levels need whole bits from {LEAST_BITS} to {MOST_BITS} and a power of 2 as the "
-                f"largest weight (such as 0.5, 1 or 4), got bits={self.bits!r}, "
-                f"largest={self.largest!r}."
+        check_fields(self)
+        if frexp(self.largest)[0] != 0.5:
+            raise ParameterError(
+                "Levels need a power of 2 as the largest weight (such as 0.5, 1 or 4), got "
+                f"largest={self.largest!r}.",
+                object="Levels",
+                parameter="largest",
             )
 
     @property
@@ -71,7 +75,8 @@ class Levels:
         return self.step * (whole + np.ceil(scaled - whole - draws))
 
 
-def polarity(n: int, inhibitory: float, rng: np.random.Generator) -> np.ndarray:
+@checked()
+def polarity(n: CountOrZero, inhibitory: Share, rng: np.random.Generator) -> np.ndarray:
     """Return the sign of each neuron's synapses, 1 or -1, shape (n,).
 
     Parameters
@@ -86,7 +91,8 @@ def polarity(n: int, inhibitory: float, rng: np.random.Generator) -> np.ndarray:
     return np.where(rng.permutation(n) < round(inhibitory * n), -1.0, 1.0)
 
 
-def balanced(weights: np.ndarray, signs: np.ndarray) -> np.ndarray:
+@checked()
+def balanced(weights: Matrix, signs: Vector) -> np.ndarray:
     """Return absolute weights with the signs of neurons, excitation and inhibition in balance.
 
     Where neurons of both kinds are, weights of the fewer are larger, so that the two sum to 0 on
@@ -99,6 +105,10 @@ def balanced(weights: np.ndarray, signs: np.ndarray) -> np.ndarray:
     signs
         1 or -1 for each presynaptic neuron, shape (n_pre,).
     """
+    require(
+        len(signs) == len(weights), "restraints.balanced", "signs",
+        f"of shape ({len(weights)},)", f"shape {signs.shape}",
+    )  # fmt: skip
     n_excite, n_inhibit = (int((signs == sign).sum()) for sign in (1, -1))
     size = np.ones(len(signs))
     if n_excite and n_inhibit:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
-from apical.errors import DeviceError, WiringError
+from apical.checking import described
+from apical.errors import DeviceError, ParameterError
+from apical.parameters import Count
 from apical.populations import Population
 
 
@@ -23,12 +25,16 @@ class Reward(Population):
     doi:10.1103/PhysRevLett.97.048104.
     """
 
-    size: int = 1
+    size: Count = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.size != 1:
-            raise WiringError(f"Reward {self.name!r} is one neuron, got size={self.size}.")
+            raise ParameterError(
+                f"{described(self)} is one neuron, got size={self.size}.",
+                object=described(self),
+                parameter="size",
+            )
 
     @property
     def is_spiking(self) -> bool:
@@ -46,5 +52,6 @@ class Reward(Population):
     def model(self) -> NoReturn:
         raise DeviceError(
             f"Reward {self.name!r} compares two presentations of each trial, which only device "
-            "'array' makes; use that."
+            "'array' makes; use that.",
+            object=f"Reward {self.name!r}",
         )

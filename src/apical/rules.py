@@ -1,14 +1,14 @@
 """Learning rules: one update string each, in Brian2's grammar, checked where it is written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass, field
-from math import isfinite
-from numbers import Real
-from typing import Literal, get_args
+from typing import Literal
 
+from apical.checking import check_fields, checked, described, shown
 from apical.dynamics import NOISE, UpdateDynamics
-from apical.errors import LocalityError
+from apical.errors import LocalityError, ParameterError, concerning
 from apical.expressions import FUNCTIONS, names, place
+from apical.parameters import Duration, NonNegative, Time
 from apical.traces import PER_STEP, Trace, kept
 
 When = Literal["trial", "feedback", "spike", "post", "noise"]
@@ -18,26 +18,11 @@ ELIGIBILITY = "eligibility"
 
 RESERVED = frozenset(
     {
-        "w",
-        "w_min",
-        "w_max",
-        "w_step",
-        "w_total",
-        "exists",
-        "release",
-        "sent",
-        "i",
-        "j",
-        "t",
-        "dt",
-        "learning",
-        "learned",
-        NOISE,
-        ELIGIBILITY,
-        PER_STEP,
+        "w", "w_min", "w_max", "w_step", "w_total", "exists", "release", "sent", "i", "j", "t",
+        "dt", "learning", "learned", NOISE, ELIGIBILITY, PER_STEP, "N", "N_pre", "N_post",
+        "lastupdate", "delay", "rand", "randn", "poisson", *FUNCTIONS,
     }
-    | {"N", "N_pre", "N_post", "lastupdate", "delay", "rand", "randn", "poisson", *FUNCTIONS}
-)
+)  # fmt: skip
 """Names that mean something at a synapse already."""
 
 
@@ -78,6 +63,8 @@ class LearningRule:
     ------
     LocalityError
         If `update` or a trace reads a name that the synapse cannot know, or is not an expression.
+    ParameterError
+        If a number is none, or a name is taken.
     """
 
     name: str
@@ -85,30 +72,34 @@ class LearningRule:
     parameters: Mapping[str, float] = field(default_factory=dict)
     when: When = "trial"
     source: str = ""
-    onset: float = 0.0
+    onset: Time = 0.0
     dynamics: UpdateDynamics | None = None
     traces: Mapping[str, Trace] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.when not in get_args(When):
-            raise LocalityError(
-                f"LearningRule {self.name!r}: when must be one of {', '.join(get_args(When))}, "
-                f"got {self.when!r}."
-            )
-        if self.onset < 0 or (self.onset and self.when in ("trial", "noise")):
-            raise LocalityError(
-                f"LearningRule {self.name!r} needs onset >= 0 ms, and 0 where it acts when a trial "
-                f"ends, got onset={self.onset!r}."
-            )
-        for key, value in self.parameters.items():
-            self._check_name(key, "a parameter")
-            if not isinstance(value, Real) or isinstance(value, bool) or not isfinite(value):
+        with concerning(described(self)):
+            self._check_arrays()
+            check_fields(self)
+            self._check()
+
+    def _check_arrays(self) -> None:
+        given = self.parameters if isinstance(self.parameters, Mapping) else {}
+        for key, value in given.items():
+            if isinstance(value, Sized) and not isinstance(value, str):
                 raise LocalityError(
-                    f"LearningRule {self.name!r}: parameter {key!r} must be one finite number, got "
-                    f"{value!r}; an array would tell a synapse about other synapses."
+                    f"{described(self)}: parameter {key!r} must be one finite number, got "
+                    f"{shown(value)}; an array would tell a synapse about other synapses.",
+                    parameter=key,
                 )
-        for key in self.traces:
-            self._check_name(key, "a trace")
+
+    def _check(self) -> None:
+        if self.onset and self.when in ("trial", "noise"):
+            raise ParameterError(
+                f"{described(self)} acts at a trial's end and needs onset=0, got {self.onset!r}.",
+                parameter="onset",
+            )
+        self._check_names(self.parameters, "a parameter")
+        self._check_names(self.traces, "a trace")
         self._check_twice("its traces", [*self.traces, *map(kept, self.traces)], self.parameters)
         if self.dynamics is not None:
             self._check_dynamics(self.dynamics)
@@ -120,23 +111,24 @@ class LearningRule:
             raise LocalityError(
                 f"LearningRule {self.name!r} reads {', '.join(map(repr, strangers))}, which a "
                 "synapse cannot know. End a name in '_pre' or '_post' to read a signal of one of "
-                "its two neurons, or give a number in `parameters`, or a trace."
+                "its two neurons, or give a number in `parameters`, or a trace.",
             )
 
-    def _check_name(self, key: str, what: str) -> None:
-        if not key.isidentifier() or key in RESERVED or place(key) != "synapse":
-            raise LocalityError(
-                f"LearningRule {self.name!r}: {key!r} cannot name {what}; choose an "
-                f"identifier that does not end in '_pre' or '_post' and is none of "
-                f"{', '.join(sorted(RESERVED))}."
-            )
+    def _check_names(self, keys: Iterable[str], what: str) -> None:
+        for key in keys:
+            if not key.isidentifier() or key in RESERVED or place(key) != "synapse":
+                raise ParameterError(
+                    f"{described(self)}: {key!r} cannot name {what}; choose an identifier not "
+                    f"ending in '_pre' or '_post' that is none of {', '.join(sorted(RESERVED))}.",
+                    parameter=key,
+                )
 
     def _check_twice(self, what: str, used: Iterable[str], others: Iterable[str]) -> None:
         twice = sorted({*used} & {*others})
         if twice:
-            raise LocalityError(
-                f"LearningRule {self.name!r} and {what} both use "
-                f"{', '.join(map(repr, twice))}; rename one."
+            raise ParameterError(
+                f"{described(self)} and {what} both use {', '.join(map(repr, twice))}; rename one.",
+                parameter=twice[0],
             )
         if self.when == "noise":
             self._check_noise()
@@ -146,16 +138,15 @@ class LearningRule:
         others = sorted(self._reads - known)
         if others:
             raise LocalityError(
-                f"LearningRule {self.name!r} acts while neurons fire noise and no error is there, "
-                "so it may read 'x_pre', 'drive_pre' and 'x_post', got "
-                f"{', '.join(map(repr, others))}."
+                f"{described(self)} acts while neurons fire noise and no error is there, so it may "
+                f"read 'x_pre', 'drive_pre' and 'x_post', got {', '.join(map(repr, others))}."
             )
 
     def _check_dynamics(self, dynamics: UpdateDynamics) -> None:
         if self.when != "trial":
-            raise LocalityError(
-                f"LearningRule {self.name!r}: dynamics {dynamics.name!r} need when='trial', got "
-                f"{self.when!r}."
+            raise ParameterError(
+                f"{described(self)}: {described(dynamics)} need when='trial', got {self.when!r}.",
+                parameter="when",
             )
         own = [*self.parameters, *self.traces, *map(kept, self.traces), *RESERVED]
         used = [*dynamics.state, *dynamics.parameters, "update"]
@@ -177,6 +168,7 @@ THREE_FACTOR_SOURCE = (
 )
 
 
+@checked()
 def three_factor(
     eta: float = 1.0,
     when: Literal["trial", "feedback"] = "trial",
@@ -211,9 +203,11 @@ def three_factor(
     )
 
 
+WERFEL = "Werfel, Xie & Seung 2005, doi:10.1162/089976605774320539"
 BATCH_NORM_SOURCE = "Ioffe & Szegedy 2015, arXiv:1502.03167, section 3"
 
 
+@checked()
 def norm_scale(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> LearningRule:
     """Learn what normalised drives are multiplied by: synapses from a `Bias` onto ``scale``.
 
@@ -228,6 +222,7 @@ def norm_scale(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> L
     )  # fmt: skip
 
 
+@checked()
 def norm_shift(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> LearningRule:
     """Learn what is added to normalised drives: synapses from a `Bias` onto ``shift``.
 
@@ -242,7 +237,8 @@ def norm_shift(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> L
     )  # fmt: skip
 
 
-def three_factor_at_spikes(eta: float, onset: float = 0.0) -> LearningRule:
+@checked()
+def three_factor_at_spikes(eta: float, onset: Time = 0.0) -> LearningRule:
     """The three-factor rule where the presynaptic factor is the spike itself.
 
     At each presynaptic spike the weight changes by ``eta * gain_post * teach_post``: the form
@@ -265,6 +261,7 @@ def three_factor_at_spikes(eta: float, onset: float = 0.0) -> LearningRule:
     )
 
 
+@checked()
 def node_perturbation(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> LearningRule:
     """Presynaptic activity x what the postsynaptic neuron knows of its noise x the reward.
 
@@ -289,12 +286,12 @@ def node_perturbation(eta: float = 1.0, *, dynamics: UpdateDynamics | None = Non
         "node_perturbation",
         "eta * x_pre * eligibility_post * teach_post",
         {"eta": eta},
-        source="Williams 1992, doi:10.1007/BF00992696, section 6; Werfel, Xie & Seung 2005, "
-        "doi:10.1162/089976605774320539",
+        source=f"Williams 1992, doi:10.1007/BF00992696, section 6; {WERFEL}",
         dynamics=dynamics,
     )
 
 
+@checked()
 def weight_perturbation(
     eta: float = 1.0, *, dynamics: UpdateDynamics | None = None
 ) -> LearningRule:
@@ -318,12 +315,12 @@ def weight_perturbation(
         "weight_perturbation",
         "eta * eligibility * teach_post",
         {"eta": eta},
-        source="Jabri & Flower 1992, doi:10.1109/72.105429; Werfel, Xie & Seung 2005, "
-        "doi:10.1162/089976605774320539",
+        source=f"Jabri & Flower 1992, doi:10.1109/72.105429; {WERFEL}",
         dynamics=dynamics,
     )
 
 
+@checked()
 def stdp(eta: float, *, target: float = 0.4, largest: float = 1.0) -> LearningRule:
     """Spike-timing dependent plasticity that needs no feedback: at each postsynaptic spike.
 
@@ -353,12 +350,13 @@ def stdp(eta: float, *, target: float = 0.4, largest: float = 1.0) -> LearningRu
     )
 
 
+@checked()
 def e_prop(
     eta: float,
     *,
-    tau: float = 20.0,
-    tau_a: float | None = None,
-    homeostasis: float = 0.0,
+    tau: Duration = 20.0,
+    tau_a: Duration | None = None,
+    homeostasis: NonNegative = 0.0,
     usual: float = 0.0,
 ) -> LearningRule:
     """Eligibility propagation: what a synapse did to its neuron lately, times what it hears now.

@@ -68,7 +68,7 @@ def analyze_learning(run: TrainedRun, records: Records) -> LearningAnalysis:
         try:
             tables[name] = make()
         except ApicalError as error:
-            notes.append(f"{name}: left out. {error}")
+            notes.append(f"{name}: left out. {error.message}")
     return LearningAnalysis(tables, tuple(notes))
 
 

@@ -69,19 +69,24 @@ class RunDirectory:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunError(f"Run directory {path} cannot be made: {error}.") from None
+            raise RunError(
+                f"Run directory {path} cannot be made: {error}.", object=f"Run directory {path}"
+            ) from None
         with _locked(path):
             if (path / CONFIG).exists():
                 raise RunError(
                     f"Run directory {path} already holds a run. Continue it with "
-                    f"'apical run --resume {path}', or give another --out."
+                    f"'apical run --resume {path}', or give another --out.",
+                    object=f"Run directory {path}",
                 )
             # a run killed while it was being created leaves these, and nothing of worth
             leftovers = {_LOCK, METRICS, f".{METRICS}.part", f".{CONFIG}.part"}
             others = [entry.name for entry in path.iterdir() if entry.name not in leftovers]
             if others:
                 raise RunError(
-                    f"Run directory {path} is not empty (it has {others[0]!r}); give another --out."
+                    f"Run directory {path} is not empty (it has {others[0]!r}); "
+                    "give another --out.",
+                    object=f"Run directory {path}",
                 )
             run = cls(path, config)
             run.write(METRICS, lambda file: file.write(_HEADER))
@@ -225,10 +230,14 @@ def _locked(path: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise InUseError(
-            f"Run directory {path} is in use by a live run; wait for it, or give another --out."
+            f"Run directory {path} is in use by a live run; wait for it, or give another --out.",
+            object=f"Run directory {path}",
         ) from None
     except OSError as error:
-        raise RunError(f"Run directory {path} cannot be written: {error.strerror}.") from None
+        raise RunError(
+            f"Run directory {path} cannot be written: {error.strerror}.",
+            object=f"Run directory {path}",
+        ) from None
     try:
         yield
     finally:

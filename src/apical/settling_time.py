@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 from scipy.linalg import expm
 
-from apical.errors import WiringError
+from apical.errors import ParameterError
 from apical.network import Network
 from apical.order import feedback_order, forward_order
 from apical.populations import Population, Stimulus
@@ -82,7 +82,7 @@ def check_settles(network: Network, dt: float) -> None:
 
     Raises
     ------
-    WiringError
+    ParameterError
         If more than `LARGEST` of a change of the stimulus is missing when a trial ends; the
         message says how long one must last.
     """
@@ -95,11 +95,13 @@ def check_settles(network: Network, dt: float) -> None:
     if left <= LARGEST:
         return
     enough = next(k for k, part in enumerate(unsettled_in_steps(chain, dt), 1) if part <= LARGEST)
-    raise WiringError(
+    raise ParameterError(
         f"A trial of {network.trial:g} ms is too short for this network of rates to settle: "
         f"{left:.2g} of a change of the stimulus is still on its way when it ends, through "
         f"low-passes of {said(chain)} in a row. Let it last at least {(enough + 1) * dt:g} ms, or "
-        "use device='array', where there is no time."
+        "use device='array', where there is no time.",
+        object="Network",
+        parameter="trial",
     )
 
 

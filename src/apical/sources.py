@@ -149,7 +149,8 @@ def idx_files(name: str, data_dir: str | Path | None = None) -> list[Path]:
     if missing and (data_dir is not None or len(missing) < len(STEMS)):
         raise DataError(
             f"{name}: {folder} lacks {', '.join(missing)} (.gz or not); put them there, or run "
-            f"`apical data get {name} --data-dir DIR`."
+            f"`apical data get {name} --data-dir DIR`.",
+            object=str(name),
         )
     folder = fetch(name) if missing else folder
     return [_idx_file(folder, stem) for stem in STEMS]
@@ -164,7 +165,9 @@ def single_file(name: str | Path) -> Path:
     if file.is_file():
         return file
     if file.suffix == ".npz":
-        raise DataError(f"{file}: no such file; give the path of an existing .npz file.")
+        raise DataError(
+            f"{file}: no such file; give the path of an existing .npz file.", object=str(file)
+        )
     known = ", ".join((DIGITS.name, *PUBLISHED))
     raise DataError(f"unknown data set {str(name)!r}; choose {known}, or the path of an .npz file.")
 
@@ -181,7 +184,10 @@ def _own_folder(name: str, data_dir: str | Path | None) -> tuple[Path, Sequence[
     root = Path(given).expanduser()
     if not root.is_dir():
         what = "data_dir" if data_dir is not None else _DATA_DIR
-        raise DataError(f"{name}: {what} is {root}, which is no folder; make it or name another.")
+        raise DataError(
+            f"{name}: {what} is {root}, which is no folder; make it or name another.",
+            object=str(name),
+        )
     for folder in (root / name, root):
         missing = _missing(folder)
         if len(missing) < len(STEMS) and (folder != root or not _is_another(root, name)):
@@ -234,7 +240,9 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"{folder}: cannot be made ({error}); name another folder.") from error
+        raise DataError(
+            f"{folder}: cannot be made ({error}); name another folder.", object=str(folder)
+        ) from error
 
 
 def _download(url: str, sha256: str, folder: Path) -> None:
@@ -256,10 +264,12 @@ def _download(url: str, sha256: str, folder: Path) -> None:
         except OSError as error:  # requests raises its own OSErrors
             raise DataError(
                 f"{name}: cannot be downloaded from {url} to {folder} ({error}); check the "
-                f"network, or {elsewhere}."
+                f"network, or {elsewhere}.",
+                object=str(name),
             ) from error
         except ValueError as error:
             raise DataError(
                 f"{name}: SHA-256 of what {url} sent is not {sha256}; nothing was kept. Try "
-                f"again later, or {elsewhere}."
+                f"again later, or {elsewhere}.",
+                object=str(name),
             ) from error

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from apical.errors import DataError, ending_in_one_line
+from apical.errors import DataError, ParameterError, ending_in_one_line
 
 
 def run(command: Callable[[], Any]) -> None:
@@ -25,8 +25,10 @@ def numbers(text: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
-        raise DataError(
-            f"Seeds must be whole numbers joined by commas, got {text!r}; give for instance 0,1,2."
+        raise ParameterError(
+            f"Seeds must be whole numbers joined by commas, got {text!r}; give for instance 0,1,2.",
+            object="studies",
+            parameter="seeds",
         ) from None
 
 
@@ -38,9 +40,11 @@ def sizes(text: str) -> list[float]:
             return found
         raise ValueError("negative, infinite, or no number")
     except ValueError:
-        raise DataError(
+        raise ParameterError(
             f"Sizes must be numbers of 0 or more joined by commas, got {text!r}; give for instance "
-            "0,0.03,0.1."
+            "0,0.03,0.1.",
+            object="studies",
+            parameter="sizes",
         ) from None
 
 
@@ -61,7 +65,7 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
         Column -> value; all with the columns of the first.
     """
     if not rows:
-        raise DataError(f"Table {path} needs one row or more, got none.")
+        raise DataError(f"Table {path} needs one row or more, got none.", object=f"Table {path}")
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()

@@ -3,14 +3,17 @@
 Zenke & Ganguli 2018, doi:10.1162/neco_a_01086.
 """
 
+from apical.checking import checked
 from apical.dynamics import UpdateDynamics
+from apical.parameters import Duration, NonNegative
 from apical.rules import LearningRule
 from apical.traces import INFINITE, Trace
 
 SOURCE = "Zenke & Ganguli 2018, doi:10.1162/neco_a_01086, and its published code"
 
 
-def slope(beta: float = 10.0) -> str:
+@checked()
+def slope(beta: NonNegative = 10.0) -> str:
     """Return the slope of a fast sigmoid around the threshold, as the `gain` of a LIF population.
 
     ``1/(1 + beta*abs(v - 1))**2``, the surrogate for the derivative of a spike by the membrane.
@@ -24,11 +27,12 @@ def slope(beta: float = 10.0) -> str:
     return f"1/((1 + {beta!r}*abs(v - 1))*(1 + {beta!r}*abs(v - 1)))"
 
 
+@checked()
 def rule(
     eta: float = 1.0,
     *,
-    tau_m: float = 10.0,
-    tau_s: float = 5.0,
+    tau_m: Duration = 10.0,
+    tau_s: Duration = 5.0,
     dynamics: UpdateDynamics | None = None,
 ) -> LearningRule:
     """Return the rule: at a trial's end, what eligibility and filtered error had in common.

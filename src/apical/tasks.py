@@ -5,19 +5,25 @@ with as many frames shows them one after the other. A value of 1 is the highest 
 """
 
 from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
+from apical.checking import checked
 from apical.datasets import Dataset
-from apical.errors import DataError
+from apical.errors import ParameterError
+from apical.parameters import MOST, Count, CountOrZero, NonNegative, Number, Share
 
+Classes = Annotated[int, Number(whole=True, least=2, most=MOST)]
 Made = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
+@checked()
 def evidence_accumulation(
-    n_train: int = 2000, n_test: int = 500, *, cues: int = 7, delay: int = 21, each: int = 10,
-    minority: float = 0.3, noise: float = 0.25, rng: np.random.Generator,
+    n_train: Count = 2000, n_test: Count = 500, *, cues: Count = 7, delay: CountOrZero = 21,
+    each: Count = 10, minority: Annotated[float, Number(least=0, below=0.5)] = 0.3,
+    noise: NonNegative = 0.25, rng: np.random.Generator,
 ) -> Dataset:  # fmt: skip
     """Return the task of a mouse that counts cues on its left and right, and then turns.
 
@@ -46,10 +52,11 @@ def evidence_accumulation(
     rng
         What draws the cues.
     """
-    if cues < 1 or cues % 2 == 0 or delay < 0 or each < 1 or not 0 <= minority < 0.5:
-        raise DataError(
-            "evidence_accumulation needs an odd number of cues, delay >= 0, each >= 1 and "
-            f"0 <= minority < 0.5, got {cues=}, {delay=}, {each=}, {minority=}."
+    if cues % 2 == 0:
+        raise ParameterError(
+            f"evidence_accumulation needs an odd number of cues, got {cues=}.",
+            object="tasks.evidence_accumulation",
+            parameter="cues",
         )
 
     def made(n: int) -> Made:
@@ -66,9 +73,10 @@ def evidence_accumulation(
     return _dataset("evidence_accumulation", made, n_train, n_test)
 
 
+@checked()
 def store_recall(
-    n_train: int = 2000, n_test: int = 500, *, classes: int = 2, length: int = 6, each: int = 10,
-    noise: float = 0.25, rng: np.random.Generator,
+    n_train: Count = 2000, n_test: Count = 500, *, classes: Classes = 2, length: Classes = 6,
+    each: Count = 10, noise: NonNegative = 0.25, rng: np.random.Generator,
 ) -> Dataset:  # fmt: skip
     """Return the task to keep a symbol in mind while others are shown, until it is asked for.
 
@@ -93,11 +101,6 @@ def store_recall(
     rng
         What draws symbols and times.
     """
-    if classes < 2 or length < 2 or each < 1:
-        raise DataError(
-            "store_recall needs 2 classes, 2 frames of symbols and 1 input in each group, or "
-            f"more, got {classes=}, {length=}, {each=}."
-        )
 
     def made(n: int) -> Made:
         symbols = rng.integers(0, classes, (n, length))
@@ -113,9 +116,10 @@ def store_recall(
     return _dataset("store_recall", made, n_train, n_test)
 
 
+@checked()
 def spike_pattern(
-    n_inputs: int, n_outputs: int, frames: int, *, rate: float = 0.01, spikes: int = 5,
-    onset: int = 0, apart: int = 1, rng: np.random.Generator,
+    n_inputs: Count, n_outputs: Count, frames: Count, *, rate: Share = 0.01, spikes: Count = 5,
+    onset: CountOrZero = 0, apart: Count = 1, rng: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # fmt: skip
     """Return one pattern of input spikes, and the output spikes that it should evoke.
 
@@ -146,14 +150,16 @@ def spike_pattern(
 
     Raises
     ------
-    DataError
+    ParameterError
         If so many spikes do not fit in.
     """
     free = frames - onset - (spikes - 1) * (apart - 1)
-    if min(n_inputs, n_outputs, spikes, apart) < 1 or onset < 0 or free < spikes:
-        raise DataError(
+    if free < spikes:
+        raise ParameterError(
             f"spike_pattern cannot put {spikes} spikes, {apart} frames apart, into the frames from "
-            f"{onset} to {frames} of {n_outputs} outputs; ask for fewer spikes or more frames."
+            f"{onset} to {frames} of {n_outputs} outputs; ask for fewer spikes or more frames.",
+            object="tasks.spike_pattern",
+            parameter="spikes",
         )
     shown = (rng.random((frames, n_inputs)) < rate).astype(np.float32)
     target = np.zeros((frames, n_outputs), np.float32)

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import exp
 
-from apical.errors import LocalityError
+from apical.checking import check_fields, checked
+from apical.errors import concerning
 from apical.expressions import names, place, substituted
+from apical.parameters import Constant, Duration
 
 INFINITE = float("inf")
 
@@ -33,18 +35,18 @@ class Trace:
     Raises
     ------
     LocalityError
-        If `source` is not an expression, or `tau` is not positive.
+        If `source` is not an expression.
+    ParameterError
+        If `tau` is not positive.
     """
 
     source: str
-    tau: float = INFINITE
+    tau: Constant = INFINITE
 
     def __post_init__(self) -> None:
-        names(self.source)
-        if not self.tau > 0:
-            raise LocalityError(
-                f"A trace of {self.source!r} needs tau > 0 ms, got tau={self.tau!r}."
-            )
+        check_fields(self)
+        with concerning(f"Trace {self.source!r}", "source"):
+            names(self.source)
 
     @property
     def signals(self) -> frozenset[str]:
@@ -56,12 +58,14 @@ PER_STEP = "per_step"
 """Name of the number of milliseconds in a time step, where there are traces."""
 
 
+@checked()
 def kept(name: str) -> str:
     """Return the name of the share of a trace that is kept in a time step."""
     return f"kept_{name}"
 
 
-def numbers(traces: Mapping[str, Trace], dt: float) -> dict[str, float]:
+@checked()
+def numbers(traces: Mapping[str, Trace], dt: Duration) -> dict[str, float]:
     """Return what the statements of a step read besides the rule's parameters [dimensionless].
 
     Parameters
@@ -75,6 +79,7 @@ def numbers(traces: Mapping[str, Trace], dt: float) -> dict[str, float]:
     return {PER_STEP: dt, **shares} if traces else {}
 
 
+@checked()
 def each_step(traces: Mapping[str, Trace]) -> str:
     """Return the statements of a time step, in Brian2's grammar."""
     decayed = {name: f"_old_{name}" for name in traces}
@@ -85,6 +90,7 @@ def each_step(traces: Mapping[str, Trace]) -> str:
     return "\n".join(lines)
 
 
+@checked()
 def at_trial(traces: Mapping[str, Trace], reset: bool) -> str:
     """Return the statements by which traces begin a trial.
 

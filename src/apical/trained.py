@@ -13,7 +13,7 @@ import pandas as pd
 from apical.configuration import Prepared, check_same, prepare, read_experiment
 from apical.datasets import Dataset
 from apical.devices import Simulator
-from apical.errors import DataError, RunError
+from apical.errors import ParameterError, RunError
 from apical.network import Network
 from apical.rates import Bias
 from apical.recording import record
@@ -109,9 +109,11 @@ class TrainedRun:
             If the network has no such populations or signals.
         """
         if not 1 <= trials <= len(self.data.test):
-            raise DataError(
+            raise ParameterError(
                 f"Run {self.path} has {len(self.data.test)} test samples, so 1 to "
-                f"{len(self.data.test)} trials can be recorded, got {trials}."
+                f"{len(self.data.test)} trials can be recorded, got {trials}.",
+                object=f"Run {self.path}",
+                parameter="trials",
             )
         every = [p.name for p in self.network.populations if not isinstance(p, Bias)]
         if signals is None:
@@ -176,7 +178,8 @@ def open_run(path: Path) -> TrainedRun:
     if not (path / SUMMARY).exists() or not (path / WEIGHTS).exists():
         missing = WEIGHTS if not (path / WEIGHTS).exists() else SUMMARY
         raise RunError(
-            f"Run {path} has no {missing}: it is not finished. 'apical run --resume {path}' first."
+            f"Run {path} has no {missing}: it is not finished. 'apical run --resume {path}' first.",
+            object=f"Run {path}",
         )
     prepared = prepare(read_experiment(path))
     check_same(path, config, prepared)

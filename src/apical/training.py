@@ -12,10 +12,12 @@ from typing import Literal
 import numpy as np
 
 from apical import seeds
+from apical.checking import check_fields, checked
 from apical.datasets import Dataset, Samples
 from apical.devices.simulator import Simulator
 from apical.encoding import decisions
-from apical.errors import RunError, WiringError
+from apical.errors import RunError
+from apical.parameters import Count, CountOrZero, Share, Vector
 from apical.presenting import block_size, learned, presented, shown
 from apical.progress import TrainingProgress
 
@@ -38,16 +40,12 @@ class Plan:
         from 1 over all trials.
     """
 
-    epochs: int = 10
-    block: int = 5000
-    final_rate: float = 0.05
+    epochs: CountOrZero = 10
+    block: Count = 5000
+    final_rate: Share = 0.05
 
     def __post_init__(self) -> None:
-        if self.epochs < 0 or self.block < 1 or not 0 <= self.final_rate <= 1:
-            raise WiringError(
-                "A training plan needs epochs >= 0, block >= 1 and 0 <= final_rate <= 1, got "
-                f"epochs={self.epochs}, block={self.block}, final_rate={self.final_rate}."
-            )
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -64,9 +62,12 @@ class Position:
         Trials learned in all.
     """
 
-    epoch: int = 0
-    block: int = 0
-    trial: int = 0
+    epoch: CountOrZero = 0
+    block: CountOrZero = 0
+    trial: CountOrZero = 0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,9 @@ class Step:
     position: Position
     metrics: Mapping[str, float]
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -97,9 +101,12 @@ class Evaluation:
         Mean firing rate of each neuron over all samples [Hz], by population that spikes.
     """
 
-    labels: np.ndarray
-    decided: np.ndarray
+    labels: Vector
+    decided: Vector
     rates: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @property
     def accuracy(self) -> float:
@@ -107,6 +114,7 @@ class Evaluation:
         return float(np.mean(self.labels == self.decided))
 
 
+@checked()
 def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluation:
     """Show samples with learning off and without their labels, and leave the simulator as it was.
 
@@ -142,6 +150,7 @@ Measure = Callable[[Simulator, Position, Mapping[str, np.ndarray]], Mapping[str,
 and the plastic weights before the last block, by name of projection."""
 
 
+@checked()
 def steps(
     simulator: Simulator, data: Dataset, plan: Plan, start: Position | None = None,
     *, measure: Measure | None = None, every: Every = "epoch",
@@ -201,9 +210,10 @@ def steps(
         yield Step(position, metrics)
 
 
+@checked()
 def train(
-    simulator: Simulator, data: Dataset, epochs: int = 10, *, block: int = 5000,
-    final_rate: float = 0.05, progress: bool = True,
+    simulator: Simulator, data: Dataset, epochs: CountOrZero = 10, *, block: Count = 5000,
+    final_rate: Share = 0.05, progress: bool = True,
 ) -> list[Step]:  # fmt: skip
     """Train a network and return what was measured, step by step.
 
@@ -251,5 +261,6 @@ def _check_weights(simulator: Simulator, position: Position) -> None:
             raise RunError(
                 f"The weights of projection {projection.name!r} diverged in block "
                 f"{position.block} of epoch {position.epoch} (largest allowed: "
-                f"{LARGEST_WEIGHT:g}). Lower the learning rate; the last checkpoint is good."
+                f"{LARGEST_WEIGHT:g}). Lower the learning rate; the last checkpoint is good.",
+                object=f"Projection {projection.name!r}",
             )

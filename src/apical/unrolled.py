@@ -5,14 +5,20 @@ through the weights read backwards: nothing here is local, and no device runs it
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from apical.errors import DataError
+from apical.checking import checked, require
+from apical.errors import DataError, ParameterError
+from apical.parameters import Array, NonNegative
 
 Floats = NDArray[np.float64]
+Numbers = Annotated[ArrayLike, Array(finite=True)]
+Start = Annotated[ArrayLike, Array((0, 1), finite=True)]
+Line = Annotated[ArrayLike, Array((1,), finite=True)]
+Activity = Annotated[Floats, Array((2,), finite=True)]
 Response = Literal["linear", "tanh", "logistic"]
 
 _RESPONSES: dict[str, tuple[Callable[[Floats], Floats], Callable[[Floats], Floats]]] = {
@@ -23,7 +29,8 @@ _RESPONSES: dict[str, tuple[Callable[[Floats], Floats], Callable[[Floats], Float
 """What a neuron makes of its drive, and the slope of that as a function of the activity."""
 
 
-def with_radius(weights: ArrayLike, radius: float) -> Floats:
+@checked()
+def with_radius(weights: Numbers, radius: NonNegative) -> Floats:
     """Return weights scaled to a spectral radius: the largest absolute value of an eigenvalue.
 
     Parameters
@@ -35,7 +42,7 @@ def with_radius(weights: ArrayLike, radius: float) -> Floats:
 
     Raises
     ------
-    DataError
+    DataError, ParameterError
         If the weights are not square, or all their eigenvalues are 0.
     """
     given = _square(weights)
@@ -45,8 +52,9 @@ def with_radius(weights: ArrayLike, radius: float) -> Floats:
     return given * (radius / largest)
 
 
+@checked()
 def states(
-    weights: ArrayLike, inputs: ArrayLike, response: Response = "tanh", start: ArrayLike = 0.0
+    weights: Numbers, inputs: Numbers, response: Response = "tanh", start: Start = 0.0
 ) -> Floats:
     """Return the activity at every time, shape (n_steps + 1, n), the start first.
 
@@ -63,7 +71,12 @@ def states(
     """
     w, x = _square(weights), np.asarray(inputs, np.float64)
     if x.ndim != 2 or x.shape[1] != len(w):
-        raise DataError(f"{len(w)} neurons need inputs (n_steps, {len(w)}), got shape {x.shape}.")
+        raise ParameterError(
+            f"{len(w)} neurons need inputs (n_steps, {len(w)}), got shape {x.shape}.",
+            object="unrolled.states",
+            parameter="inputs",
+        )
+    _same(len(w), start, "unrolled.states", "start")
     respond, _ = _RESPONSES[response]
     found = np.empty((len(x) + 1, len(w)))
     found[0] = start
@@ -72,8 +85,9 @@ def states(
     return found
 
 
+@checked()
 def gradients(
-    weights: ArrayLike, activity: Floats, last: ArrayLike, response: Response = "tanh"
+    weights: Numbers, activity: Activity, last: Line, response: Response = "tanh"
 ) -> Floats:
     """Return the gradient of a cost of the last activity, by the activity at every time.
 
@@ -98,6 +112,11 @@ def gradients(
     Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, eq. 5.
     """
     w, (_, slope) = _square(weights), _RESPONSES[response]
+    require(
+        activity.shape[1] == len(w), "unrolled.gradients", "activity",
+        f"of {len(w)} neurons", f"shape {activity.shape}",
+    )  # fmt: skip
+    _same(len(w), last, "unrolled.gradients", "last")
     found = np.empty_like(activity)
     found[-1] = last
     for t in range(len(activity) - 1, 0, -1):
@@ -105,7 +124,8 @@ def gradients(
     return found
 
 
-def linear_norms(weights: ArrayLike, last: ArrayLike, lags: ArrayLike) -> Floats:
+@checked()
+def linear_norms(weights: Numbers, last: Line, lags: Line) -> Floats:
     """Return the norm of the gradient of a linear network, so many steps back, in closed form.
 
     ``|V L^k V^-1 last|``, where L holds the eigenvalues of W and V its eigenvectors: with k it
@@ -121,13 +141,15 @@ def linear_norms(weights: ArrayLike, last: ArrayLike, lags: ArrayLike) -> Floats
         Numbers of steps, whole or not, shape (n_lags,).
     """
     values, vectors = np.linalg.eig(_square(weights))
+    _same(len(values), last, "unrolled.linear_norms", "last")
     parts = np.linalg.solve(vectors, np.asarray(last, complex))
     powers = values[np.newaxis] ** np.asarray(lags, complex)[:, np.newaxis]
     norms: Floats = np.linalg.norm((powers * parts) @ vectors.T, axis=1)
     return norms
 
 
-def clipped(gradient: ArrayLike, threshold: float) -> Floats:
+@checked()
+def clipped(gradient: Numbers, threshold: NonNegative) -> Floats:
     """Return a gradient that keeps its direction, and is no longer than a threshold.
 
     Parameters
@@ -146,8 +168,17 @@ def clipped(gradient: ArrayLike, threshold: float) -> Floats:
     return given * (threshold / norm) if norm > threshold else given
 
 
+def _same(n: int, given: ArrayLike, object: str, parameter: str) -> None:
+    shape = np.shape(given)
+    require(shape in ((), (n,)), object, parameter, f"of shape ({n},)", f"shape {shape}")
+
+
 def _square(weights: ArrayLike) -> Floats:
     given = np.asarray(weights, np.float64)
     if given.ndim != 2 or given.shape[0] != given.shape[1]:
-        raise DataError(f"Recurrent weights must have shape (n, n), got {given.shape}.")
+        raise ParameterError(
+            f"Recurrent weights must have shape (n, n), got {given.shape}.",
+            object="unrolled",
+            parameter="weights",
+        )
     return given

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from apical import seeds
+from apical.checking import check_fields, checked
 from apical.datasets import Samples
 from apical.devices.simulator import Simulator
-from apical.errors import DataError
+from apical.errors import ParameterError
+from apical.parameters import Count, CountOrZero, Labels, Matrix
 from apical.presenting import block_size, learned, presented, shown
 from apical.progress import TrainingProgress
 from apical.rounding import is_nothing, place_of_largest, size_of
@@ -33,8 +35,11 @@ class Assignment:
         Number of classes.
     """
 
-    classes: np.ndarray
-    n_classes: int
+    classes: Labels
+    n_classes: Count
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def decisions(self, counts: np.ndarray) -> np.ndarray:
         """Return the class whose neurons fire most on average, shape (n_trials,).
@@ -55,7 +60,8 @@ class Assignment:
         return float(np.mean(self.decisions(counts) == np.asarray(labels)))
 
 
-def assigned(counts: np.ndarray, labels: np.ndarray, n_classes: int) -> Assignment:
+@checked()
+def assigned(counts: Matrix, labels: Labels, n_classes: Count) -> Assignment:
     """Give each neuron the class that it answers to most.
 
     Parameters
@@ -69,7 +75,7 @@ def assigned(counts: np.ndarray, labels: np.ndarray, n_classes: int) -> Assignme
 
     Raises
     ------
-    DataError
+    ParameterError
         If there is not one label for each trial.
 
     References
@@ -78,9 +84,11 @@ def assigned(counts: np.ndarray, labels: np.ndarray, n_classes: int) -> Assignme
     """
     counts, labels = np.asarray(counts, np.float64), np.asarray(labels)
     if counts.ndim != 2 or labels.shape != (len(counts),):
-        raise DataError(
+        raise ParameterError(
             "Neurons are assigned by counts of shape (n_trials, n) and labels of shape "
-            f"(n_trials,), got {counts.shape} and {labels.shape}."
+            f"(n_trials,), got {counts.shape} and {labels.shape}.",
+            object="unsupervised.assigned",
+            parameter="counts",
         )
     shown = labels[:, np.newaxis] == np.arange(n_classes)
     rates = shown.T.astype(np.float64) @ counts / np.maximum(shown.sum(axis=0), 1)[:, np.newaxis]
@@ -89,6 +97,7 @@ def assigned(counts: np.ndarray, labels: np.ndarray, n_classes: int) -> Assignme
     return Assignment(classes, n_classes)
 
 
+@checked()
 def responses(
     simulator: Simulator, samples: Samples, index: int = seeds.presentation("responses")
 ) -> np.ndarray:
@@ -112,8 +121,9 @@ def responses(
     return np.concatenate([r.counts[output] for r in shown(simulator, samples, index)])
 
 
+@checked()
 def learn(
-    simulator: Simulator, samples: Samples, epochs: int = 1, *, block: int = 5000,
+    simulator: Simulator, samples: Samples, epochs: CountOrZero = 1, *, block: Count = 5000,
     progress: bool = True,
 ) -> None:  # fmt: skip
     """Let a network learn from samples without their labels, in an order drawn from its seed.

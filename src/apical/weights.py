@@ -2,15 +2,21 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 
+from apical.checking import check_fields
 from apical.errors import WiringError
+from apical.parameters import Array, Count, NonNegative, Vector
 
 
 @dataclass(frozen=True)
 class WeightSource(ABC):
     """Where the initial weights of a projection come from."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @abstractmethod
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
@@ -27,7 +33,7 @@ class Normal(WeightSource):
         Standard deviation [dimensionless].
     """
 
-    std: float = 1.0
+    std: NonNegative = 1.0
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         return rng.normal(0.0, self.std, (n_pre, n_post))
@@ -45,7 +51,7 @@ class Uniform(WeightSource):
         Whether they are from ``[0, limit)`` instead.
     """
 
-    limit: float = 1.0
+    limit: NonNegative = 1.0
     positive: bool = False
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
@@ -65,7 +71,7 @@ class FanIn(WeightSource):
         deviation. ``FanIn(2**0.5, uniform=False)`` is He et al. 2015, arXiv:1502.01852, eq. 10.
     """
 
-    scale: float = 1.0
+    scale: NonNegative = 1.0
     uniform: bool = True
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
@@ -86,7 +92,7 @@ class FanOut(WeightSource):
         As in `FanIn`.
     """
 
-    scale: float = 1.0
+    scale: NonNegative = 1.0
     uniform: bool = True
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
@@ -118,7 +124,7 @@ class FewInputs(WeightSource):
     """
 
     source: WeightSource
-    inputs: int
+    inputs: Count
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         weights = self.source.draw(n_pre, n_post, rng)  # first, so that these are as they were
@@ -145,8 +151,8 @@ class Masked(WeightSource):
     """
 
     source: WeightSource
-    pre: np.ndarray | None = None
-    post: np.ndarray | None = None
+    pre: Vector | None = None
+    post: Vector | None = None
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         rows = np.ones(n_pre, bool) if self.pre is None else np.asarray(self.pre, bool)
@@ -207,7 +213,7 @@ class ZeroSum(WeightSource):
 class Given(WeightSource):
     """Weights given as an array, shape (n_pre, n_post) [dimensionless]."""
 
-    weights: np.ndarray
+    weights: Annotated[np.ndarray, Array((2,), finite=True)]
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         weights = np.array(self.weights, dtype=np.float64)

@@ -6,32 +6,35 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from apical.checking import checked
 from apical.devices.genn_limits import check_genn
 from apical.devices.simulator import Block as Block
 from apical.devices.simulator import BlockResult as BlockResult
 from apical.devices.simulator import Simulator as Simulator
 from apical.devices.timing import check_times
-from apical.errors import DeviceError, ParameterError, WiringError
+from apical.errors import DeviceError, ParameterError
 from apical.network import Network
+from apical.parameters import Count, Duration, Names
 from apical.plausibility import check
 
 DEVICES = ("cpp_standalone", "runtime", "array", "cuda_standalone", "genn")
 
 
+@checked()
 def simulate(
     network: Network,
     device: str = "cpp_standalone",
     *,
-    dt: float = 1.0,
+    dt: Duration = 1.0,
     dtype: Literal["float32", "float64"] = "float32",
-    record: Collection[str] = (),
-    traces: Collection[str] = (),
+    record: Names = (),
+    traces: Names = (),
     codegen: Literal["numpy", "cython"] = "numpy",
-    capacity: int = 5000,
+    capacity: Count = 5000,
     dense: bool = True,
     profile: bool = False,
-    jobs: int | None = None,
-    batch: int = 1,
+    jobs: Count | None = None,
+    batch: Count = 1,
     library: str = "numpy",
     capability: str | None = None,
     programs: str | os.PathLike[str] | None = None,
@@ -103,7 +106,6 @@ def simulate(
     }  # fmt: skip
     _check_device(device, given)
     network = network.in_order()
-    _check_options(network, dt, dtype, codegen, capacity, batch)
     _check_recorded(network, record, traces)
     if device == "array":
         from apical.devices.arrays.engine import ArraySimulator
@@ -146,13 +148,18 @@ def _compiled(
     return CudaSimulator(*how, target=Target(capability, folder, prebuilt))
 
 
+@checked()
 def check_simulation(
-    network: Network, device: str, *, dt: float = 1.0, dtype: str = "float32", batch: int = 1
+    network: Network,
+    device: str,
+    *,
+    dt: Duration = 1.0,
+    dtype: Literal["float32", "float64"] = "float32",
+    batch: Count = 1,
 ) -> None:
     """Raise what `simulate` would, as far as can be told without building anything."""
     given = {name: inspect.signature(simulate).parameters[name].default for name in _OPTIONS}
     _check_device(device, given | {"dt": dt, "batch": batch})
-    _check_options(network, dt, dtype, "numpy", 1, batch)
     check(network, transport=device == "array")
     if device == "array":
         from apical.devices.arrays.engine import check_network
@@ -180,30 +187,20 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
 
 def _check_device(device: str, given: Mapping[str, object]) -> None:
     if device not in DEVICES:
-        raise DeviceError(f"device must be one of {', '.join(DEVICES)}, got {device!r}.")
+        raise ParameterError(
+            f"device must be one of {', '.join(DEVICES)}, got {device!r}.",
+            object="devices.simulate",
+            parameter="device",
+        )
     defaults = inspect.signature(simulate).parameters
     for option, devices in _OPTIONS.items():
         if given[option] != defaults[option].default and device not in devices:
             raise DeviceError(
                 f"Device {device!r} has no option {option!r}, got {given[option]!r}; only "
                 f"{' and '.join(map(repr, devices))} {'has' if len(devices) == 1 else 'have'} it. "
-                "Leave it out."
+                "Leave it out.",
+                object=f"Device {device!r}",
             )
-
-
-def _check_options(
-    network: Network, dt: float, dtype: str, codegen: str, capacity: int, batch: int
-) -> None:  # fmt: skip
-    if dtype not in ("float32", "float64"):
-        raise DeviceError(f"dtype must be 'float32' or 'float64', got {dtype!r}.")
-    if codegen not in ("numpy", "cython"):
-        raise DeviceError(f"codegen must be 'numpy' or 'cython', got {codegen!r}.")
-    if capacity < 1:
-        raise DeviceError(f"capacity must be at least 1 trial, got {capacity!r}.")
-    if batch < 1:
-        raise DeviceError(f"batch must be at least 1 trial, got {batch!r}.")
-    if not dt > 0:
-        raise ParameterError(f"dt must be above 0 ms, got {dt!r}.", parameter="dt")
 
 
 def _check_brian(network: Network, device: str, dt: float) -> None:
@@ -214,7 +211,8 @@ def _check_brian(network: Network, device: str, dt: float) -> None:
         who = ", ".join(repr(p.name) for p in network.noisy) or "populations"
         raise DeviceError(
             f"Device {device!r} knows no noise phases, but {who} are to fire noise of their own "
-            "between trials of learning; use device='array'."
+            "between trials of learning; use device='array'.",
+            object=f"Device {device!r}",
         )
     check_times(network, dt)
 
@@ -223,15 +221,19 @@ def _check_recorded(network: Network, record: Collection[str], traces: Collectio
     known = [population.name for population in network.populations]
     strangers = sorted(set(record) - set(known))
     if strangers:
-        raise WiringError(
+        raise ParameterError(
             f"record names {', '.join(map(repr, strangers))}, but the network has "
-            f"{', '.join(known)}."
+            f"{', '.join(known)}.",
+            object="devices.simulate",
+            parameter="record",
         )
     offered = {p.name: p.signals for p in network.populations if p.name in record}
     for signal in traces:
         if not any(signal in signals for signals in offered.values()):
             offers = "; ".join(f"{name}: {', '.join(has)}" for name, has in offered.items())
-            raise WiringError(
+            raise ParameterError(
                 f"traces names {signal!r}, which no recorded population offers ({offers or 'none'} "
-                "recorded); name one of those, or record more populations."
+                "recorded); name one of those, or record more populations.",
+                object="devices.simulate",
+                parameter="traces",
             )

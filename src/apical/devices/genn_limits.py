@@ -23,7 +23,9 @@ def check_genn(network: Network) -> None:
         Which names the part that it cannot run, and what can.
     """
     for problem in _refused(network):
-        raise DeviceError(f"Device 'genn' cannot run this network: {problem}")
+        raise DeviceError(
+            f"Device 'genn' cannot run this network: {problem}", object="Device 'genn'"
+        )
 
 
 def _refused(network: Network) -> Iterator[str]:

@@ -47,7 +47,8 @@ def check_environment(device: str, lacks: Iterator[Lack]) -> None:
     for lack in lacks:
         raise DeviceError(
             f"Device {device!r} needs an environment of its own: {lack.what}."
-            + (f" Make one: {lack.remedy}" if lack.remedy else "")
+            + (f" Make one: {lack.remedy}" if lack.remedy else ""),
+            object=f"Device {device!r}",
         )
 
 

@@ -3,16 +3,18 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 
 from apical import drawing
+from apical.checking import check_fields
 from apical.datasets import Rows
 from apical.error_neurons import Teachers
-from apical.errors import DataError, ParameterError, WiringError
+from apical.errors import DataError, ParameterError
 from apical.network import Network
 from apical.order import check_circle
+from apical.parameters import Array, CountOrZero
 from apical.projections import Projection, ReadBackwards
 from apical.rates import Rate
 from apical.relays import Relay
@@ -54,16 +56,19 @@ class Block:
     """
 
     values: np.ndarray | Rows
-    labels: np.ndarray | None = None
-    learning: np.ndarray = field(default_factory=lambda: np.zeros(()))
+    labels: Annotated[np.ndarray, Array(kinds="iu")] | None = None
+    learning: Annotated[np.ndarray, Array((0, 1, 2), finite=True)] = field(
+        default_factory=lambda: np.zeros(())
+    )
     index: int = 0
     targets: np.ndarray | None = None
     fires: str = ""
-    first: int = 0
+    first: CountOrZero = 0
     phase: str = ""
     epoch: int = -1
 
     def __post_init__(self) -> None:
+        check_fields(self)
         n = len(self.values)
         if self.targets is not None and (
             self.labels is not None or self.targets.ndim != 2 or len(self.targets) != n
@@ -187,13 +192,15 @@ def check_state(state: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int,
     """Raise if an array of a state does not fit the network."""
     for name, values in state.items():
         if name not in shapes:
-            raise WiringError(
-                f"The network has no state {name!r}; the saved state is of another network."
+            raise DataError(
+                f"The network has no state {name!r}; the saved state is of another network.",
+                object=f"State {name!r}",
             )
         if np.shape(values) != shapes[name]:
-            raise WiringError(
+            raise DataError(
                 f"State {name!r} must have shape {shapes[name]}, got {np.shape(values)}; the saved "
-                "state is of another network."
+                "state is of another network.",
+                object=f"State {name!r}",
             )
 
 
@@ -290,9 +297,11 @@ def check_block(network: Network, block: Block) -> None:
     shown, n_classes = network.stimulus, network.output.size
     if block.values.shape[1] != shown.n_values:
         frames = f" and {shown.frames} frames" * (shown.frames > 1)
-        raise WiringError(
+        raise DataError(
             f"Stimulus {shown.name!r} has {shown.size} neurons{frames}, but the block's trials "
-            f"have {block.values.shape[1]} values; they must match."
+            f"have {block.values.shape[1]} values; they must match.",
+            object=f"Stimulus {shown.name!r}",
+            parameter="values",
         )
     if block.fires:
         _check_noise(network, block)
@@ -300,26 +309,34 @@ def check_block(network: Network, block: Block) -> None:
     told = network.target_frames
     if block.targets is not None and block.targets.shape[1] != told * n_classes:
         of_frames = f" and its target {told} frames" * (told > 1)
-        raise WiringError(
+        raise DataError(
             f"Output {network.output.name!r} has {n_classes} neurons{of_frames}, but the block's "
-            f"targets have {block.targets.shape[1]} values; they must match."
+            f"targets have {block.targets.shape[1]} values; they must match.",
+            object=f"Output {network.output.name!r}",
+            parameter="targets",
         )
     if block.labels is not None and told > 1:
-        raise WiringError(
+        raise DataError(
             f"Output {network.output.name!r} is told trains of {told} frames, but the block has "
-            "labels; give targets instead."
+            "labels; give targets instead.",
+            object=f"Output {network.output.name!r}",
+            parameter="labels",
         )
     if block.labels is None:
         taught = any(isinstance(population, Teachers) for population in network.populations)
         if taught and block.targets is None and np.any(block.learning):
-            raise WiringError(
+            raise DataError(
                 "The block asks to learn but has no labels or targets to show; give them, or "
-                "learning=0."
+                "learning=0.",
+                object="Block",
+                parameter="labels",
             )
     elif block.labels.min() < 0 or block.labels.max() >= n_classes:
-        raise WiringError(
+        raise DataError(
             f"Output {network.output.name!r} has {n_classes} neurons, but the block's labels go "
-            f"from {block.labels.min()} to {block.labels.max()}."
+            f"from {block.labels.min()} to {block.labels.max()}.",
+            object=f"Output {network.output.name!r}",
+            parameter="labels",
         )
 
 
@@ -327,12 +344,16 @@ def _check_noise(network: Network, block: Block) -> None:
     """Raise if a block of a noise phase does not fit the network."""
     able = [p.name for p in network.populations if isinstance(p, Rate) and p.noise]
     if block.fires not in able:
-        raise WiringError(
+        raise ParameterError(
             f"The block lets {block.fires!r} fire noise of its own, but the populations of the "
-            f"network that can are {', '.join(able) or 'none'}; give it noise above 0 (Rate)."
+            f"network that can are {', '.join(able) or 'none'}; give it noise above 0 (Rate).",
+            object="Block",
+            parameter="fires",
         )
     if block.labels is not None or block.targets is not None:
-        raise WiringError(
+        raise ParameterError(
             f"The block lets {block.fires!r} fire noise of its own, so nothing is shown; leave "
-            "labels and targets out."
+            "labels and targets out.",
+            object="Block",
+            parameter="fires",
         )

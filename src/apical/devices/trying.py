@@ -58,7 +58,8 @@ def learn(device: str, **options: Any) -> None:
     wanted = RATE * hidden.T @ error
     if not np.allclose(change, wanted, rtol=0.02):  # in Brian2 a trial ends a little unsettled
         raise DeviceError(
-            f"Device {device!r} ran, but learned {change.ravel()} instead of {wanted.ravel()}."
+            f"Device {device!r} ran, but learned {change.ravel()} instead of {wanted.ravel()}.",
+            object=f"Device {device!r}",
         )
 
 
@@ -93,7 +94,10 @@ def learn_by_spikes(device: str, **options: Any) -> None:
         simulator.run(block)
     found, wanted = (s.weights("hidden_to_output").ravel() for s in (one, other))
     if not np.allclose(found, wanted, rtol=1e-4):
-        raise DeviceError(f"Device {device!r} ran, but learned {found} instead of {wanted}.")
+        raise DeviceError(
+            f"Device {device!r} ran, but learned {found} instead of {wanted}.",
+            object=f"Device {device!r}",
+        )
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas
 
-from apical.errors import DataError, RunError
+from apical.errors import DataError, ParameterError, RunError
 from apical.export import nix, nwb, session, sonata, tables
 from apical.export.names import ABOUT, FORMATS
 from apical.records import Records
@@ -61,11 +61,19 @@ def export(
         If there is something at the path already, or it cannot be written.
     """
     if format not in FORMATS:
-        raise DataError(f"There is no format {format!r}; choose one of {', '.join(FORMATS)}.")
+        raise ParameterError(
+            f"There is no format {format!r}; choose one of {', '.join(FORMATS)}.",
+            object="export",
+            parameter="format",
+        )
     target = Path(path)
     suffix = _SUFFIXES.get(format)
     if suffix and target.suffix != suffix:
-        raise DataError(f"A file of format {format} ends in {suffix!r}, but got {str(target)!r}.")
+        raise ParameterError(
+            f"A file of format {format} ends in {suffix!r}, but got {str(target)!r}.",
+            object="export",
+            parameter="target",
+        )
     session.check(records)
     _check_metrics(metrics)
     with _whole(target, overwrite, folder=suffix is None) as part:
@@ -131,7 +139,11 @@ def _put(part: Path, target: Path) -> None:
 
 def _check_target(target: Path, overwrite: bool, folder: bool) -> None:
     if not target.name:
-        raise DataError(f"{str(target)!r} names no file or folder to write.")
+        raise ParameterError(
+            f"{str(target)!r} names no file or folder to write.",
+            object="export",
+            parameter="target",
+        )
     if not (target.exists() or target.is_symlink()):
         return
     if not overwrite:

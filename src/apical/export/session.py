@@ -74,7 +74,10 @@ def check(records: Records) -> None:
 def _check_signal(records: Records, name: str, values: np.ndarray) -> None:
     population, _ = split(name)
     if population not in records.units:
-        raise DataError(f"Signal {name!r} of these records is of no population that they name.")
+        raise DataError(
+            f"Signal {name!r} of these records is of no population that they name.",
+            object=f"Signal {name!r}",
+        )
     n, units = len(records), len(records.units[population])
     points = round(records.duration / records.dt)
     if not np.isclose(points * records.dt, records.duration):
@@ -84,7 +87,8 @@ def _check_signal(records: Records, name: str, values: np.ndarray) -> None:
         raise DataError(
             f"Signal {name!r} of these records has shape {values.shape}; with {n} trials of "
             f"{records.duration:g} ms in steps of {records.dt:g} ms and {units} units it needs "
-            f"(trial, time, unit) = ({n}, {points} or 1, {units})."
+            f"(trial, time, unit) = ({n}, {points} or 1, {units}).",
+            object=f"Signal {name!r}",
         )
 
 

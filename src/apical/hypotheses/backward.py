@@ -5,15 +5,17 @@ runs the other way.
 """
 
 from dataclasses import replace
-from typing import Literal
+from typing import Annotated, Literal
 
-from apical.errors import WiringError
+from apical.checking import checked
+from apical.errors import ParameterError, WiringError
 from apical.expressions import place, substituted
 from apical.hypotheses.changes import feedback_onto_hidden
 from apical.interventions import Redraw
 from apical.network import Network
+from apical.parameters import Count, CountOrZero, NonNegative, Number, Positive, ShareBelowOne
 from apical.phases import NoisePhase
-from apical.populations import INFINITE, Population
+from apical.populations import Population
 from apical.projections import Projection, ReadBackwards, SignsOf
 from apical.rates import Rate
 from apical.rules import LearningRule
@@ -28,6 +30,7 @@ KOLEN_POLLACK = (
 )
 
 
+@checked("Hypothesis")
 def sign_concordant(network: Network) -> Network:
     """Give feedback the signs of forward weights at every moment, with magnitudes that stay.
 
@@ -51,6 +54,7 @@ def sign_concordant(network: Network) -> Network:
     return _with_signs(network, "sign_concordant", alike=False)
 
 
+@checked("Hypothesis")
 def sign_only(network: Network) -> Network:
     """Give feedback the signs of forward weights at every moment, and all the same magnitude.
 
@@ -75,7 +79,10 @@ def sign_only(network: Network) -> Network:
     return _with_signs(network, "sign_only", alike=True)
 
 
-def kolen_pollack(network: Network, *, decay: float = 1e-3) -> Network:
+@checked("Hypothesis")
+def kolen_pollack(
+    network: Network, *, decay: Annotated[float, Number(above=0, below=1)] = 1e-3
+) -> Network:
     """Let feedback synapses learn by the rule of the forward synapses beside them.
 
     Both see the same two neurons, one from either end, so the rule of the forward synapse with
@@ -102,11 +109,6 @@ def kolen_pollack(network: Network, *, decay: float = 1e-3) -> Network:
     Kolen & Pollack 1994, doi:10.1109/ICNN.1994.374486; Akrout et al. 2019, arXiv:1904.05391,
     eq. 16-18.
     """
-    if not 0 < decay < 1:
-        raise WiringError(
-            "Hypothesis 'kolen_pollack' needs a decay between 0 and 1, without which feedback "
-            f"never forgets where it began, got {decay!r}."
-        )
     beside = _neighbours(network, "kolen_pollack")
     ahead = {p.name: _forgetful(p, decay) for p in beside.values()}
 
@@ -121,9 +123,11 @@ def kolen_pollack(network: Network, *, decay: float = 1e-3) -> Network:
     return network.altered(projection=plastic)
 
 
+@checked("Hypothesis")
 def weight_mirror(
-    network: Network, *, rate: float = 0.01, decay: float | None = None, noise: float = 1.0,
-    every: int = 100, trials: int = 100, reads: Literal["x", "drive"] = "x",
+    network: Network, *, rate: NonNegative = 0.01, decay: ShareBelowOne | None = None,
+    noise: Positive = 1.0, every: Count = 100, trials: CountOrZero = 100,
+    reads: Literal["x", "drive"] = "x",
 ) -> Network:  # fmt: skip
     """Let feedback synapses learn forward weights from noise, in phases without a stimulus.
 
@@ -174,12 +178,13 @@ def weight_mirror(
     activities. There feedback grows without decay.
     """
     beside = _neighbours(network, "weight_mirror")
-    lost = rate * noise**2 if decay is None else decay
-    numbers = 0 <= rate < INFINITE and 0 <= lost < 1 and 0 < noise < INFINITE and trials >= 0
-    if not numbers or reads not in ("x", "drive"):
-        raise WiringError(
-            "Hypothesis 'weight_mirror' needs rate >= 0, 0 <= decay < 1, noise > 0, trials >= 0 "
-            f"and reads 'x' or 'drive', got {rate!r}, {lost!r}, {noise!r}, {trials!r}, {reads!r}."
+    lost = rate * (noise * noise) if decay is None else decay
+    if lost >= 1:
+        raise ParameterError(
+            "Hypothesis 'weight_mirror' needs rate * noise**2 < 1 where no decay is given, got "
+            f"rate={rate!r} and noise={noise!r}.",
+            object="Hypothesis 'weight_mirror'",
+            parameter="rate",
         )
     phase = NoisePhase(every, max(trials, 1))
     if not (rate and trials):
@@ -227,7 +232,8 @@ def _neighbours(network: Network, hypothesis: str) -> dict[str, Projection]:
     if any(isinstance(known, Redraw) for known in network.interventions):
         raise WiringError(
             f"Hypothesis {hypothesis!r} needs feedback that nobody redraws, but the network is "
-            "under 'redrawn_feedback'; apply one of the two."
+            "under 'redrawn_feedback'; apply one of the two.",
+            object=f"Hypothesis {hypothesis!r}",
         )
     found = {}
     for p in feedback_onto_hidden(network, hypothesis):
@@ -236,14 +242,16 @@ def _neighbours(network: Network, hypothesis: str) -> dict[str, Projection]:
             raise WiringError(
                 f"Hypothesis {hypothesis!r} needs feedback between neighbours, of graded neurons, "
                 f"with a forward projection beside it, but {p.name!r} runs from {p.pre.name!r} to "
-                f"{p.post.name!r}; use a network of rates under feedback.layerwise (FA)."
+                f"{p.post.name!r}; use a network of rates under feedback.layerwise (FA).",
+                object=f"Hypothesis {hypothesis!r}",
             )
         why = "learns" if p.rule else "is read backwards" if _is_read(p) else ""
         few = isinstance(p.weights, FewInputs) and p.weights.inputs < p.shape[0]
         if why or few or isinstance(p.weights, Masked):
             raise WiringError(
                 f"Hypothesis {hypothesis!r} needs fixed feedback, from every neuron to every "
-                f"one, but {p.name!r} {why or 'is sparse'} already; apply it to one without."
+                f"one, but {p.name!r} {why or 'is sparse'} already; apply it to one without.",
+                object=f"Hypothesis {hypothesis!r}",
             )
         found[p.name] = beside[0]
     return found
@@ -259,7 +267,8 @@ def _forgetful(p: Projection, decay: float) -> LearningRule:
         raise WiringError(
             f"Hypothesis 'kolen_pollack' needs forward projections that learn, by a rule without a "
             f"number {FORGETS!r}, but {p.name!r} has {p.rule.name if p.rule else 'none'!r}; give "
-            "it one."
+            "it one.",
+            object="Hypothesis 'kolen_pollack'",
         )
     return replace(
         p.rule,

@@ -29,7 +29,8 @@ def feedback_onto_hidden(network: Network, hypothesis: str) -> tuple[Projection,
     if not onto:
         raise WiringError(
             f"Hypothesis {hypothesis!r} changes feedback onto hidden populations, of which the "
-            "network has none; give it a hidden population and a pathway of apical.feedback."
+            "network has none; give it a hidden population and a pathway of apical.feedback.",
+            object=f"Hypothesis {hypothesis!r}",
         )
     return onto
 

@@ -1,14 +1,17 @@
 """Hypotheses about what happens while a network learns."""
 
+from apical.checking import checked
 from apical.error_neurons import ErrorNeurons
-from apical.errors import WiringError
+from apical.errors import ParameterError, WiringError
 from apical.hypotheses.changes import feedback_onto_hidden
 from apical.interventions import Loss, Redraw
 from apical.network import Network
+from apical.parameters import Count, CountOrZero, Share
 from apical.projections import ReadBackwards
 
 
-def redrawn_feedback(network: Network, *, every: int = 100) -> Network:
+@checked("Hypothesis")
+def redrawn_feedback(network: Network, *, every: CountOrZero = 100) -> Network:
     """Draw the feedback onto hidden populations anew, again and again, while the network learns.
 
     Forward weights cannot align with feedback that does not stay: this must destroy what random
@@ -36,7 +39,8 @@ def redrawn_feedback(network: Network, *, every: int = 100) -> Network:
             raise WiringError(
                 "Hypothesis 'redrawn_feedback' draws fixed random synapses anew, but "
                 f"{projection.name!r} {'learns' if projection.rule else 'reads forward weights'}; "
-                "use it with fixed feedback, for instance feedback.direct."
+                "use it with fixed feedback, for instance feedback.direct.",
+                object="Hypothesis 'redrawn_feedback'",
             )
     if any(isinstance(known, Redraw) for known in network.interventions):
         raise WiringError("Feedback is redrawn already; apply 'redrawn_feedback' once.")
@@ -46,7 +50,8 @@ def redrawn_feedback(network: Network, *, every: int = 100) -> Network:
     return network.altered(interventions=(Redraw(every), *network.interventions))
 
 
-def lost_error_neurons(network: Network, *, share: float = 0.1, after: int = 0) -> Network:
+@checked("Hypothesis")
+def lost_error_neurons(network: Network, *, share: Share = 0.1, after: CountOrZero = 0) -> Network:
     """Let some error neurons fall silent while the network learns.
 
     They send nothing any more to any population, the output included.
@@ -75,7 +80,8 @@ def lost_error_neurons(network: Network, *, share: float = 0.1, after: int = 0) 
     if network.feedback is None or not errors:
         raise WiringError(
             "Hypothesis 'lost_error_neurons' needs error neurons that teach, of which the network "
-            "has none; give it a pathway of apical.feedback."
+            "has none; give it a pathway of apical.feedback.",
+            object="Hypothesis 'lost_error_neurons'",
         )
     loss = Loss(errors[0].name, share, after)
     if any(isinstance(known, Loss) for known in network.interventions):
@@ -85,7 +91,8 @@ def lost_error_neurons(network: Network, *, share: float = 0.1, after: int = 0) 
     return network.altered(interventions=(*network.interventions, loss))
 
 
-def class_incremental(network: Network, *, tasks: int = 5) -> Network:
+@checked("Hypothesis")
+def class_incremental(network: Network, *, tasks: Count = 5) -> Network:
     """Show the classes in groups, one after the other, each for all epochs; test on all.
 
     What was learned first is what may be forgotten: accuracy is measured on all classes after
@@ -108,9 +115,11 @@ def class_incremental(network: Network, *, tasks: int = 5) -> Network:
     van de Ven & Tolias 2019, arXiv:1904.07734, section 2 (class-incremental learning); McCloskey &
     Cohen 1989, doi:10.1016/S0079-7421(08)60536-8.
     """
-    if not 1 <= tasks <= network.output.size:
-        raise WiringError(
+    if tasks > network.output.size:
+        raise ParameterError(
             f"Hypothesis 'class_incremental' needs tasks from 1 to {network.output.size}, the "
-            f"classes of {network.output.name!r}, got {tasks!r}."
+            f"classes of {network.output.name!r}, got {tasks!r}.",
+            object="Hypothesis 'class_incremental'",
+            parameter="tasks",
         )
     return network.altered(tasks=tasks)

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import hypot, isfinite
+from math import hypot
 
 import numpy as np
 
 from apical import seeds
-from apical.error_neurons import HALVES, Error, ErrorNeurons, Half, Kept, RateError
-from apical.errors import WiringError
+from apical.checking import checked
+from apical.error_neurons import Error, ErrorNeurons, Half, Kept, RateError
+from apical.errors import ParameterError, WiringError
 from apical.hypotheses.changes import (
     feedback_onto_hidden,
     hidden_hearers,
@@ -18,13 +19,15 @@ from apical.hypotheses.changes import (
     with_weights,
 )
 from apical.network import Network
+from apical.parameters import Count, NonNegative, Positive, ShareAboveZero, ShareBelowOne
 from apical.populations import LIF, Population
 from apical.projections import ReadBackwards
 from apical.rates import Rate
 from apical.weights import Masked, Opposed, WeightSource
 
 
-def noisy_feedback(network: Network, *, std: float, kick: float = 1.0) -> Network:
+@checked("Hypothesis")
+def noisy_feedback(network: Network, *, std: NonNegative, kick: Positive = 1.0) -> Network:
     """Let the dendrite of each hidden neuron add noise of its own to the feedback.
 
     Rates: a normal number for each neuron and each trial of learning. Spikes: two Poisson trains of
@@ -52,10 +55,6 @@ def noisy_feedback(network: Network, *, std: float, kick: float = 1.0) -> Networ
     ----------
     Faisal, Selen & Wolpert 2008, doi:10.1038/nrn2258: noise in synapses and dendrites.
     """
-    if not (isfinite(std) and std >= 0 and isfinite(kick) and kick > 0):
-        raise WiringError(
-            f"Hypothesis 'noisy_feedback' needs std >= 0 and kick > 0, got {std!r} and {kick!r}."
-        )
     names = {p.name for p in hidden_hearers(network, "noisy_feedback")}
 
     def noisy(population: Population) -> Population:
@@ -67,23 +66,28 @@ def noisy_feedback(network: Network, *, std: float, kick: float = 1.0) -> Networ
             return _straying(population, std, kick, network.trial)
         raise WiringError(
             f"Hypothesis 'noisy_feedback' needs dendrites of Rate or LIF neurons, but "
-            f"{population.name!r} is {type(population).__name__}; add noise to its own equations."
+            f"{population.name!r} is {type(population).__name__}; add noise to its own equations.",
+            object="Hypothesis 'noisy_feedback'",
         )
 
     return network.altered(population=noisy) if std else network
 
 
 def _straying(population: LIF, std: float, kick: float, trial: float) -> LIF:
-    rate, before = std**2 / (2 * kick**2 * trial * 1e-3), population.stray_rate
+    ratio, before = std / kick, population.stray_rate
+    rate = ratio * ratio / (2 * trial * 1e-3)
     if before and population.stray_kick != kick:
-        raise WiringError(
+        raise ParameterError(
             f"Hypothesis 'noisy_feedback': stray events of {population.name!r} have the size "
-            f"{population.stray_kick!r} already, so kick must be that, got {kick!r}."
+            f"{population.stray_kick!r} already, so kick must be that, got {kick!r}.",
+            object="Hypothesis 'noisy_feedback'",
+            parameter="kick",
         )
     return replace(population, stray_rate=before + rate, stray_kick=kick)
 
 
-def partial_feedback(network: Network, *, share: float) -> Network:
+@checked("Hypothesis")
+def partial_feedback(network: Network, *, share: ShareAboveZero) -> Network:
     """Let feedback reach only some of the neurons of each hidden population.
 
     Which ones is drawn once for each population, from the seed of the network; those of a smaller
@@ -107,8 +111,6 @@ def partial_feedback(network: Network, *, share: float) -> Network:
     Nokland 2016, arXiv:1609.01596, fig. 1d, where a part of the network hears the error and
     nothing relays it to the others.
     """
-    if not 0 < share <= 1:
-        raise WiringError(f"Hypothesis 'partial_feedback' needs a share in (0, 1], got {share!r}.")
     chosen = feedback_onto_hidden(network, "partial_feedback")
     shared = [p for p in chosen if isinstance(p.weights, ReadBackwards) or p.rule is not None]
     shared += network.feedback.relays if network.feedback else ()
@@ -116,7 +118,8 @@ def partial_feedback(network: Network, *, share: float) -> Network:
         raise WiringError(
             "Hypothesis 'partial_feedback' needs feedback through synapses of its own, but "
             f"{shared[0].name!r} brings it through forward ones, or such as learn; use "
-            "feedback.direct, layerwise, or indirect with relay='random'."
+            "feedback.direct, layerwise, or indirect with relay='random'.",
+            object="Hypothesis 'partial_feedback'",
         )
     if share == 1:
         return network
@@ -137,7 +140,8 @@ def _masking(mask: np.ndarray) -> Callable[[WeightSource], WeightSource]:
     return lambda source: on_wires(source, lambda wires: Masked(wires, post=mask))
 
 
-def thresholded_error(network: Network, *, threshold: float) -> Network:
+@checked("Hypothesis")
+def thresholded_error(network: Network, *, threshold: ShareBelowOne) -> Network:
     """Let error neurons say nothing of small errors, and so much less of large ones.
 
     Rates: ``x = sign(e) * max(|e| - threshold, 0)``. Spikes: an error neuron spikes when its
@@ -165,10 +169,12 @@ def thresholded_error(network: Network, *, threshold: float) -> Network:
     """
     judge = _judge(network, "thresholded_error")
     total = threshold + judge.threshold
-    if not (threshold >= 0 and total < 1):
-        raise WiringError(
+    if total >= 1:
+        raise ParameterError(
             "Hypothesis 'thresholded_error' needs a threshold in [0, 1), together with that of "
-            f"{judge.name!r}, {judge.threshold!r}; got {threshold!r}."
+            f"{judge.name!r}, {judge.threshold!r}; got {threshold!r}.",
+            object="Hypothesis 'thresholded_error'",
+            parameter="threshold",
         )
     if not threshold:
         return network
@@ -178,7 +184,8 @@ def thresholded_error(network: Network, *, threshold: float) -> Network:
     return with_error(network, lambda e: replace(e, threshold=total, whole=whole))
 
 
-def quantised_error(network: Network, *, levels: int | None) -> Network:
+@checked("Hypothesis")
+def quantised_error(network: Network, *, levels: Count | None) -> Network:
     """Let error neurons tell only so many sizes of error apart.
 
     Rates: the activity is rounded to the nearest of `levels` values, evenly spaced from -1 to 1.
@@ -213,15 +220,18 @@ def quantised_error(network: Network, *, levels: int | None) -> Network:
     if judge.levels is not None:
         raise WiringError(
             f"Hypothesis 'quantised_error': the error of {judge.name!r} has {judge.levels} levels "
-            f"already, got {levels!r}; quantise it once."
+            f"already, got {levels!r}; quantise it once.",
+            object="Hypothesis 'quantised_error'",
         )
     least = 2 if isinstance(judge, RateError) else 3
     even = isinstance(judge, Error) and levels % 2 == 0
-    if not isinstance(levels, int) or levels < least or even:
+    if levels < least or even:
         odd = " and odd, as silence of both neurons is one of them" if least == 3 else ""
-        raise WiringError(
+        raise ParameterError(
             f"Hypothesis 'quantised_error' needs levels of at least {least}{odd}, or None, for "
-            f"{judge.name!r}, got {levels!r}."
+            f"{judge.name!r}, got {levels!r}.",
+            object="Hypothesis 'quantised_error'",
+            parameter="levels",
         )
     if isinstance(judge, RateError):
         return _with_rate_error(network, levels=levels)
@@ -229,6 +239,7 @@ def quantised_error(network: Network, *, levels: int | None) -> Network:
     return with_error(network, lambda e: replace(e, levels=levels, whole=whole))
 
 
+@checked("Hypothesis")
 def unsigned_error(network: Network, *, keeps: Half | None = "size") -> Network:
     """Let hidden populations hear only the size of the error, or one of its two signs.
 
@@ -254,11 +265,6 @@ def unsigned_error(network: Network, *, keeps: Half | None = "size") -> Network:
     Mrsic-Flogel 2018, doi:10.1016/j.neuron.2018.10.003, neurons of little spontaneous activity
     that can report errors of one sign.
     """
-    if keeps not in (None, *HALVES):
-        raise WiringError(
-            f"Hypothesis 'unsigned_error' keeps {', '.join(map(repr, HALVES))} or None of the "
-            f"error, got {keeps!r}."
-        )
     judge = _judge(network, "unsigned_error")
     chosen = feedback_onto_hidden(network, "unsigned_error")
     heard = tuple(p for p in chosen if p.pre is judge)
@@ -266,7 +272,8 @@ def unsigned_error(network: Network, *, keeps: Half | None = "size") -> Network:
         raise WiringError(
             f"Hypothesis 'unsigned_error' needs synapses from {judge.name!r} to hidden "
             f"populations, but {chosen[0].name!r} comes from {chosen[0].pre.name!r}; use "
-            "feedback.direct or feedback.indirect."
+            "feedback.direct or feedback.indirect.",
+            object="Hypothesis 'unsigned_error'",
         )
     if keeps is None:
         return network
@@ -289,14 +296,16 @@ def _one_sided(source: WeightSource, keeps: Half) -> WeightSource:
         return replace(source, source=_one_sided(source.source, keeps))
     raise WiringError(
         "Hypothesis 'unsigned_error' needs weights of opposite sign for the two halves of the "
-        f"error neurons (apical.weights.Opposed), got {type(source).__name__}."
+        f"error neurons (apical.weights.Opposed), got {type(source).__name__}.",
+        object="Hypothesis 'unsigned_error'",
     )
 
 
 def _kept_already(known: Kept, keeps: Half) -> WiringError:
     return WiringError(
         f"Hypothesis 'unsigned_error': only the {known} of the error is kept already, got "
-        f"{keeps!r}; apply it once."
+        f"{keeps!r}; apply it once.",
+        object="Hypothesis 'unsigned_error'",
     )
 
 
@@ -329,7 +338,8 @@ def _judge(network: Network, hypothesis: str) -> ErrorNeurons:
     if not found:
         raise WiringError(
             f"Hypothesis {hypothesis!r} changes error neurons, of which the network has none; add "
-            "an Error or a RateError and teach it a pathway of apical.feedback."
+            "an Error or a RateError and teach it a pathway of apical.feedback.",
+            object=f"Hypothesis {hypothesis!r}",
         )
     return found[0]
 

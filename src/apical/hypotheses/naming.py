@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from apical import hypotheses
-from apical.errors import WiringError
+from apical.errors import ParameterError, WiringError
 from apical.network import Network
 
 Hypothesis = Callable[..., Network]
@@ -35,26 +35,32 @@ def applied(network: Network, text: str) -> Network:
 
     Raises
     ------
-    WiringError
+    ParameterError
         If the text names what does not exist, or cannot be read.
     """
     for name, arguments in _calls(text):
         if name not in KNOWN:
-            raise WiringError(
+            raise ParameterError(
                 f"There is no hypothesis {name!r}; known are {', '.join(KNOWN)}. "
-                "'apical hypotheses' says what they do."
+                "'apical hypotheses' says what they do.",
+                object=f"Hypothesis {name!r}",
             )
         offered = list(inspect.signature(KNOWN[name]).parameters)[1:]
         strangers = [key for key in arguments if key not in offered]
         if strangers:
-            raise WiringError(
+            raise ParameterError(
                 f"Hypothesis {name!r} has no option {strangers[0]!r}; it has "
-                f"{', '.join(offered) or 'none'}."
+                f"{', '.join(offered) or 'none'}.",
+                object=f"Hypothesis {name!r}",
+                parameter=strangers[0],
             )
         try:
             network = KNOWN[name](network, **arguments)
         except TypeError as error:
-            raise WiringError(f"Hypothesis {name!r} cannot take {arguments!r}: {error}.") from None
+            raise ParameterError(
+                f"Hypothesis {name!r} cannot take {arguments!r}: {error}.",
+                object=f"Hypothesis {name!r}",
+            ) from None
     return network
 
 

@@ -3,12 +3,17 @@
 from dataclasses import replace
 from math import sqrt
 
+from apical.checking import checked
 from apical.errors import WiringError
 from apical.network import Network
-from apical.populations import INFINITE, LIF, Population
+from apical.parameters import NonNegative
+from apical.populations import LIF, Population
 
 
-def heterogeneity(network: Network, *, membrane: float = 0.0, threshold: float = 0.0) -> Network:
+@checked("Hypothesis")
+def heterogeneity(
+    network: Network, *, membrane: NonNegative = 0.0, threshold: NonNegative = 0.0
+) -> Network:
     """Let membrane time constants and thresholds differ between the neurons of a population.
 
     Both are log-normal, with the mean that there was, and drawn once from the seed of the network.
@@ -32,15 +37,11 @@ def heterogeneity(network: Network, *, membrane: float = 0.0, threshold: float =
     ----------
     Perez-Nieves et al. 2021, doi:10.1038/s41467-021-26022-3: heterogeneous time constants.
     """
-    if not (0 <= membrane < INFINITE and 0 <= threshold < INFINITE):
-        raise WiringError(
-            "Hypothesis 'heterogeneity' needs coefficients of variation of 0 or more, got "
-            f"membrane={membrane!r}, threshold={threshold!r}."
-        )
     if not any(isinstance(p, LIF) for p in network.populations):
         raise WiringError(
             "Hypothesis 'heterogeneity' varies membranes and thresholds of LIF neurons, of which "
-            "the network has none: neurons of rates have neither; describe it with LIF populations."
+            "the network has none: neurons of rates have neither; describe it with LIF.",
+            object="Hypothesis 'heterogeneity'",
         )
 
     def varied(population: Population) -> Population:
@@ -57,4 +58,4 @@ def heterogeneity(network: Network, *, membrane: float = 0.0, threshold: float =
 
 def _together(one: float, other: float) -> float:
     """Return the coefficient of variation of a product of two independent factors."""
-    return sqrt((1 + one**2) * (1 + other**2) - 1) if one and other else one or other
+    return sqrt((1 + one * one) * (1 + other * other) - 1) if one and other else one or other

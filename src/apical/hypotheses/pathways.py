@@ -1,13 +1,16 @@
 """Hypotheses about the synapses that bring the error back."""
 
-from apical.errors import WiringError
+from apical.checking import checked
+from apical.errors import ParameterError, WiringError
 from apical.hypotheses.changes import feedback_onto_hidden, on_wires, with_weights
 from apical.network import Network
+from apical.parameters import Count
 from apical.projections import ReadBackwards
 from apical.weights import FewInputs, Opposed, WeightSource
 
 
-def sparse_feedback(network: Network, *, wires: int = 1) -> Network:
+@checked("Hypothesis")
+def sparse_feedback(network: Network, *, wires: Count = 1) -> Network:
     """Leave each hidden neuron a few wires from what it hears the error from.
 
     Parameters
@@ -34,13 +37,16 @@ def sparse_feedback(network: Network, *, wires: int = 1) -> Network:
             raise WiringError(
                 "Hypothesis 'sparse_feedback' needs feedback that is drawn and fixed, or cut wires "
                 f"grow again, but {projection.name!r} learns or reads forward weights; apply it to "
-                "a network without."
+                "a network without.",
+                object="Hypothesis 'sparse_feedback'",
             )
         n_pre = projection.shape[0] // (2 if isinstance(projection.weights, Opposed) else 1)
-        if not 1 <= wires <= n_pre:
-            raise WiringError(
+        if wires > n_pre:
+            raise ParameterError(
                 f"Hypothesis 'sparse_feedback' needs wires from 1 to {n_pre}, the sources of "
-                f"{projection.name!r}, got {wires!r}."
+                f"{projection.name!r}, got {wires!r}.",
+                object="Hypothesis 'sparse_feedback'",
+                parameter="wires",
             )
 
     def sparse(source: WeightSource) -> WeightSource:

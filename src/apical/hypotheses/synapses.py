@@ -7,14 +7,17 @@ too: an axon does not know where a population stands.
 from collections.abc import Callable
 from dataclasses import replace
 
+from apical.checking import checked
 from apical.errors import WiringError
 from apical.hypotheses.changes import with_projections
 from apical.network import Network
+from apical.parameters import Positive, Share, ShareAboveZero, ShareBelowOne
 from apical.projections import Projection
 from apical.restraints import Levels
 
 
-def dale(network: Network, *, inhibitory: float = 0.2) -> Network:
+@checked("Hypothesis")
+def dale(network: Network, *, inhibitory: Share = 0.2) -> Network:
     """Let each neuron either excite or inhibit all its forward targets (Dale's law).
 
     Who inhibits is drawn for each population. Initial weights are absolute values of those that
@@ -45,15 +48,11 @@ def dale(network: Network, *, inhibitory: float = 0.2) -> Network:
     why learning is impaired without more.
     """
     _refuse("dale", _forward(network, "dale"), "holds signs", lambda p: p.inhibitory is not None)
-    if not 0 <= inhibitory <= 1:
-        raise WiringError(
-            "Hypothesis 'dale' needs a share of inhibitory neurons from 0 to 1, got "
-            f"{inhibitory!r}."
-        )
     return with_projections(network, network.driving, lambda p: replace(p, inhibitory=inhibitory))
 
 
-def missing_synapses(network: Network, *, share: float) -> Network:
+@checked("Hypothesis")
+def missing_synapses(network: Network, *, share: ShareBelowOne) -> Network:
     """Leave out forward synapses: their weights are 0 and stay so.
 
     Which ones is drawn for each projection. The others keep their weights. Biases stay.
@@ -76,17 +75,14 @@ def missing_synapses(network: Network, *, share: float) -> Network:
     neurons in layer 5, 11.6 % are connected, a share of 0.884 missing.
     """
     chosen = _forward(network, "missing_synapses")
-    if not 0 <= share < 1:
-        raise WiringError(
-            f"Hypothesis 'missing_synapses' needs a share from 0 to below 1, got {share!r}."
-        )
     if share == 0:
         return network.altered()
     _refuse("missing_synapses", chosen, "lacks synapses", lambda p: bool(p.missing))
     return with_projections(network, chosen, lambda p: replace(p, missing=share))
 
 
-def weights_of_bits(network: Network, *, bits: int | None, largest: float = 1.0) -> Network:
+@checked("Hypothesis")
+def weights_of_bits(network: Network, *, bits: int | None, largest: Positive = 1.0) -> Network:
     """Grade the weights that learn in so many sizes, from the start and after every update.
 
     A weight between two sizes becomes either by chance, so that it stays the same on average
@@ -118,14 +114,16 @@ def weights_of_bits(network: Network, *, bits: int | None, largest: float = 1.0)
     if not chosen:
         raise WiringError(
             "Hypothesis 'weights_of_bits' grades weights that learn, but no projection has a rule; "
-            "give one."
+            "give one.",
+            object="Hypothesis 'weights_of_bits'",
         )
     _refuse("weights_of_bits", chosen, "has levels", lambda p: p.levels is not None)
     levels = Levels(bits, largest)
     return with_projections(network, chosen, lambda p: replace(p, levels=levels))
 
 
-def failing_synapses(network: Network, *, release: float) -> Network:
+@checked("Hypothesis")
+def failing_synapses(network: Network, *, release: ShareAboveZero) -> Network:
     """Let each forward synapse fail to pass on a spike, by chance.
 
     Parameters
@@ -146,17 +144,13 @@ def failing_synapses(network: Network, *, release: float) -> Network:
     Neftci et al. 2016, doi:10.3389/fnins.2016.00241, "blank-out" noise.
     """
     chosen = _forward(network, "failing_synapses")
-    if not 0 < release <= 1:
-        raise WiringError(
-            "Hypothesis 'failing_synapses' needs a probability of release above 0, got "
-            f"{release!r}."
-        )
     for p in chosen:
         if not p.pre.is_spiking:
             raise WiringError(
                 f"Hypothesis 'failing_synapses' needs spikes that can fail, but {p.pre.name!r}, "
                 f"which sends {p.name!r}, is graded; use a network that spikes, or neurons that "
-                "are unreliable (Rate)."
+                "are unreliable (Rate).",
+                object="Hypothesis 'failing_synapses'",
             )
     if release == 1:
         return network.altered()
@@ -174,7 +168,8 @@ def _forward(network: Network, hypothesis: str) -> list[Projection]:
     if not network.driving:
         raise WiringError(
             f"Hypothesis {hypothesis!r} changes forward projections, of which the network has "
-            "none; connect populations first."
+            "none; connect populations first.",
+            object=f"Hypothesis {hypothesis!r}",
         )
     return network.driving
 
@@ -187,5 +182,6 @@ def _refuse(
     if found:
         raise WiringError(
             f"Hypothesis {hypothesis!r} does not fit projection {found[0]!r}, which {has} already; "
-            "apply it once, to a network without."
+            "apply it once, to a network without.",
+            object=f"Hypothesis {hypothesis!r}",
         )

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from apical.checking import checked
 from apical.error_neurons import Error
-from apical.errors import WiringError
+from apical.errors import ParameterError, WiringError
 from apical.hypotheses.changes import feedback_onto_hidden, with_error, with_projections
 from apical.network import Network
+from apical.parameters import Duration, NonNegative, Time
 from apical.populations import INFINITE, LIF, Population, Stimulus
 from apical.projections import Projection
 from apical.rules import LearningRule
@@ -17,7 +19,8 @@ LEAK = 0.5
 neuron: Gerstner et al. 2014, doi:10.1017/CBO9781107447615, section 1.3)."""
 
 
-def delayed_feedback(network: Network, *, delay: float) -> Network:
+@checked("Hypothesis")
+def delayed_feedback(network: Network, *, delay: Time) -> Network:
     """Let feedback be under way for some time before it reaches hidden populations.
 
     Delays that are there already are added to. Each relay of a pathway takes as long. Where neurons
@@ -48,19 +51,23 @@ def delayed_feedback(network: Network, *, delay: float) -> Network:
     if graded:
         raise WiringError(
             f"Hypothesis 'delayed_feedback' delays spikes, but {graded[0].pre.name!r} sends none: "
-            "rates are learned from when they have settled, however late; use LIF and Error."
+            "rates are learned from when they have settled, however late; use LIF and Error.",
+            object="Hypothesis 'delayed_feedback'",
         )
     if network.feedback and network.feedback.relays:
         raise WiringError(
             "Hypothesis 'delayed_feedback' needs feedback by synapses of its own, but that along "
             f"{network.feedback.relays[0].name!r} is as late as activity is; use "
-            "feedback.indirect(..., relay='random')."
+            "feedback.indirect(..., relay='random').",
+            object="Hypothesis 'delayed_feedback'",
         )
     longest = max(p.delay for p in chosen) + delay
     if longest >= network.trial:
-        raise WiringError(
+        raise ParameterError(
             f"Hypothesis 'delayed_feedback' would have feedback arrive after {longest:g} ms, but a "
-            f"trial lasts {network.trial:g} ms; choose a shorter delay or a longer trial."
+            f"trial lasts {network.trial:g} ms; choose a shorter delay or a longer trial.",
+            object="Hypothesis 'delayed_feedback'",
+            parameter="delay",
         )
     if not delay:
         return network
@@ -68,20 +75,23 @@ def delayed_feedback(network: Network, *, delay: float) -> Network:
 
 
 def _check_time(network: Network, hypothesis: str, delay: float) -> None:
-    if not 0 <= delay < network.trial:
-        raise WiringError(
+    if delay >= network.trial:
+        raise ParameterError(
             f"Hypothesis {hypothesis!r} needs 0 <= delay < {network.trial:g} ms, the duration of "
-            f"a trial, got {delay!r}."
+            f"a trial, got {delay!r}.",
+            object=f"Hypothesis {hypothesis!r}",
+            parameter="delay",
         )
 
 
+@checked("Hypothesis")
 def online(
     network: Network,
     *,
-    tau_x: float = 30.0,
-    x_floor: float = 0.05,
-    tau_error: float = 50.0,
-    tau_label: float = 10.0,
+    tau_x: Duration = 30.0,
+    x_floor: NonNegative = 0.05,
+    tau_error: Duration = 50.0,
+    tau_label: Time = 10.0,
 ) -> Network:
     """Let a network learn while it runs: no reset, no pause, no signal that a trial ends.
 
@@ -119,12 +129,6 @@ def online(
     ----------
     Neftci et al. 2017, doi:10.3389/fnins.2017.00324: event-driven learning without phases.
     """
-    lasting, brief = (tau_x, tau_error), (x_floor, tau_label)
-    if not (all(0 < t < INFINITE for t in lasting) and all(0 <= t < INFINITE for t in brief)):
-        raise WiringError(
-            "Hypothesis 'online' needs finite tau_x > 0, x_floor >= 0, tau_error > 0 and "
-            f"tau_label >= 0, got {tau_x!r}, {x_floor!r}, {tau_error!r} and {tau_label!r}."
-        )
     for projection in network.plastic:
         _check_online(projection)
 
@@ -156,17 +160,20 @@ def _check_online(projection: Projection) -> None:
     if not (projection.pre.is_spiking and projection.post.is_spiking):
         raise WiringError(
             f"Hypothesis 'online' needs populations that spike, but {projection.name!r} joins "
-            "graded ones, which know no moment at which feedback arrives; use LIF and Error."
+            "graded ones, which know no moment at which feedback arrives; use LIF and Error.",
+            object="Hypothesis 'online'",
         )
     if rule and rule.when == "trial" and rule.dynamics:
         raise WiringError(
             f"Hypothesis 'online': rule {rule.name!r} on projection {projection.name!r} has "
-            f"dynamics {rule.dynamics.name!r}, which need the end of a trial; use dynamics=None."
+            f"dynamics {rule.dynamics.name!r}, which need the end of a trial; use dynamics=None.",
+            object="Hypothesis 'online'",
         )
     if rule and rule.when == "trial" and rule.traces:
         raise WiringError(
             f"Hypothesis 'online': rule {rule.name!r} on projection {projection.name!r} reads "
-            f"{', '.join(rule.traces)} when a trial ends; write the rule with when='feedback'."
+            f"{', '.join(rule.traces)} when a trial ends; write the rule with when='feedback'.",
+            object="Hypothesis 'online'",
         )
 
 
@@ -196,7 +203,8 @@ def _whole(error: Error, trial: float) -> float:
     return error.whole_of(trial) if error.levels or error.threshold else error.whole
 
 
-def delayed_label(network: Network, *, delay: float, trace: float | None = None) -> Network:
+@checked("Hypothesis")
+def delayed_label(network: Network, *, delay: Time, trace: Time | None = None) -> Network:
     """Let the label come some time after the stimulus, to neurons that remember it.
 
     The stimulus stays. Until the label comes, error neurons are silent. Traces of presynaptic
@@ -228,24 +236,22 @@ def delayed_label(network: Network, *, delay: float, trace: float | None = None)
     if not errors:
         raise WiringError(
             "Hypothesis 'delayed_label' needs spiking error neurons (Error), of which the network "
-            "has none: rates are learned from when they have settled, however late the label."
+            "has none: rates are learned from when they have settled, however late the label.",
+            object="Hypothesis 'delayed_label'",
         )
     waiting = [p for p in network.plastic if p.rule and p.rule.when == "trial"]
     if waiting:
         raise WiringError(
             f"Hypothesis 'delayed_label': {waiting[0].name!r} learns when a trial ends and counts "
             "spikes until then, so it waits for the label anyway; apply 'online' first, or let its "
-            "rule act at feedback."
+            "rule act at feedback.",
+            object="Hypothesis 'delayed_label'",
         )
     wait = errors[0].wait + delay
     _check_time(network, "delayed_label", wait)
     if not delay:
         return network
     least = wait if trace is None else trace
-    if not 0 <= least < INFINITE:
-        raise WiringError(
-            f"Hypothesis 'delayed_label' needs a finite trace >= 0 ms, got {trace!r}."
-        )
 
     def late(error: Error) -> Error:
         found = replace(error, wait=wait)

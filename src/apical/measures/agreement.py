@@ -114,7 +114,8 @@ def compare(records: Records, recording: Recording, *, seed: int = 0) -> list[Ag
             raise DataError(
                 f"Recording {recording.path} has trials of other classes ({_some(found)}) than "
                 f"the network ({_some(known)}); name its classes as the data set does, or name "
-                "another column of labels."
+                "another column of labels.",
+                object=f"Recording {recording.path}",
             )
     lines = []
     for name in responding(records):

@@ -173,7 +173,8 @@ def _taught_by(network: Network, weights: Weights, error: Population) -> np.ndar
             return np.asarray(weights[p.name], dtype=float)
     raise WiringError(
         f"Error neurons {error.name!r} do not teach the output {network.output.name!r}, so what "
-        "their spikes mean for each class is not known; join them by a feedback projection."
+        "their spikes mean for each class is not known; join them by a feedback projection.",
+        object=f"Error neurons {error.name!r}",
     )
 
 

@@ -90,19 +90,31 @@ def load_recording(path: str | Path, label: str | None = None) -> Recording:
     if path.suffix not in readers:
         raise DataError(
             f"Recording {path} must be an NWB file (.nwb) or a NIX file (.nix); convert it, for "
-            "instance with NeuroConv."
+            "instance with NeuroConv.",
+            object=f"Recording {path}",
         )
     if not path.is_file():
-        raise DataError(f"Recording {path} is not there; check the path.")
+        raise DataError(
+            f"Recording {path} is not there; check the path.", object=f"Recording {path}"
+        )
     form, read = readers[path.suffix]
     with _reading(path, form):
         units, windows, columns = read(path)
     if not len(windows):
-        raise DataError(f"Recording {path} has no trials; a table of trials is needed.")
+        raise DataError(
+            f"Recording {path} has no trials; a table of trials is needed.",
+            object=f"Recording {path}",
+        )
     if not units:
-        raise DataError(f"Recording {path} has no units with spike times; sorted units are needed.")
+        raise DataError(
+            f"Recording {path} has no units with spike times; sorted units are needed.",
+            object=f"Recording {path}",
+        )
     if not np.isfinite(windows).all() or np.any(windows[:, 1] <= windows[:, 0]):
-        raise DataError(f"Recording {path}: every trial must stop after it starts; some do not.")
+        raise DataError(
+            f"Recording {path}: every trial must stop after it starts; some do not.",
+            object=f"Recording {path}",
+        )
     return Recording(
         path,
         _cut([unit.times for unit in units], windows),
@@ -135,7 +147,9 @@ def _reading(path: Path, form: str) -> Iterator[None]:
         raise
     except Exception as error:  # readers of HDF5 raise nearly anything
         said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        raise DataError(f"Recording {path} cannot be read as {form}: {said}.") from None
+        raise DataError(
+            f"Recording {path} cannot be read as {form}: {said}.", object=f"Recording {path}"
+        ) from None
 
 
 def _read_nwb(path: Path) -> _Content:
@@ -231,7 +245,8 @@ def _labels(path: Path, columns: Mapping[str, np.ndarray], name: str | None) -> 
     if name is not None and name not in columns:
         known = ", ".join(sorted(columns)) or "none"
         raise DataError(
-            f"Recording {path} has no column {name!r} of its trials; it has {known}: name one."
+            f"Recording {path} has no column {name!r} of its trials; it has {known}: name one.",
+            object=f"Recording {path}",
         )
     found = name or next((key for key in LABELS if key in columns), None)
     return None if found is None else np.array([_text(value) for value in columns[found]])

@@ -8,7 +8,7 @@ import numpy as np
 
 from apical import seeds
 from apical.devices.simulator import Block, Simulator, left_as_it_was
-from apical.errors import DataError
+from apical.errors import DataError, ParameterError
 from apical.measures.statistic import Statistic
 from apical.rates import Rate
 from apical.rounding import exceeds
@@ -83,8 +83,10 @@ def saturated(gain: np.ndarray, activation: str) -> Statistic:
         If the activation does not level off, or there is no trial.
     """
     if activation not in STEEPEST:
-        raise DataError(
-            f"Saturation is of {', '.join(STEEPEST)}, got {activation!r}; use dead for others."
+        raise ParameterError(
+            f"Saturation is of {', '.join(STEEPEST)}, got {activation!r}; use dead for others.",
+            object="saturation.saturated",
+            parameter="activation",
         )
     end = SHARE * STEEPEST[activation]
     share = np.mean(exceeds(end, _checked(gain), end), axis=0)

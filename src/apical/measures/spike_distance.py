@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from apical.errors import DataError
+from apical.errors import ParameterError
 from apical.rounding import is_nothing
 
 
@@ -35,9 +35,11 @@ def van_rossum(
     doi:10.1162/neco_a_01086.
     """
     if not 0 <= tau_rise < tau_decay:
-        raise DataError(
+        raise ParameterError(
             "van_rossum needs 0 <= tau_rise < tau_decay [ms], got "
-            f"tau_rise={tau_rise!r}, tau_decay={tau_decay!r}."
+            f"tau_rise={tau_rise!r}, tau_decay={tau_decay!r}.",
+            object="spike_distance.van_rossum",
+            parameter="tau_rise",
         )
     times = np.concatenate([np.ravel(one), np.ravel(other)]).astype(np.float64)
     signs = np.repeat([1.0, -1.0], [np.size(one), np.size(other)])

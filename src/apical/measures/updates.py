@@ -102,13 +102,15 @@ def rule_of(projection: Projection) -> LearningRule:
     if projection.rule is None:
         raise WiringError(
             f"Projection {projection.name!r} has no learning rule, so nothing is asked of its "
-            "weights; name a plastic one."
+            "weights; name a plastic one.",
+            object=f"Projection {projection.name!r}",
         )
     if projection.rule.traces:
         raise WiringError(
             f"Rule {projection.rule.name!r} of projection {projection.name!r} reads "
             f"{', '.join(projection.rule.traces)}, which synapses keep and records of neurons do "
-            "not hold; read them from simulator.state instead."
+            "not hold; read them from simulator.state instead.",
+            object=f"Rule {projection.rule.name!r}",
         )
     return projection.rule
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from apical.checking import checked
 from apical.errors import LocalityError, WiringError
 from apical.network import Network
 from apical.plausibility import learning, neurons, pathways, whole
@@ -55,6 +56,7 @@ def audit(
     return Scorecard(tuple(sorted(placed, key=lambda f: ASPECTS.index(f.aspect))))
 
 
+@checked()
 def check(network: Network, *, transport: bool = False) -> Scorecard:
     """Audit a network and return its scorecard.
 

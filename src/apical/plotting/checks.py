@@ -75,4 +75,4 @@ def one_trial(records: Records, trial: int) -> int:
 
 def refuse(where: str, needs: str, got: str, do: str) -> NoReturn:
     """Raise a `DataError` about one argument: what it needs, what it got, what to do."""
-    raise DataError(f"{where}: needs {needs}, got {got}; {do}.")
+    raise DataError(f"{where}: needs {needs}, got {got}; {do}.", object=str(where))

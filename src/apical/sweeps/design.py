@@ -153,7 +153,7 @@ def read_design(path: Path) -> Design:
     try:
         return _design(given)
     except DesignError as error:
-        raise DesignError(f"{path}: {error}") from None
+        raise DesignError(f"{path}: {error.message}", object=str(path)) from None
 
 
 def _design(given: Mapping[str, Any]) -> Design:
@@ -210,9 +210,11 @@ def check(design: Design) -> dict[str, str]:
             check_simulation(network, str(e.device), dt=e.dt, dtype=e.dtype, batch=e.batch or 1)
             chosen(e.measure, network, closely=e.closely)
         except Exception as error:  # also what the script of a model raises
-            what = "" if isinstance(error, ApicalError) else f"{type(error).__name__}: "
+            what, place = f"{type(error).__name__}: {error}", None
+            if isinstance(error, ApicalError):
+                what, place = error.message, error.place
             named = ", ".join(f"{name} = {level}" for name, level in levels.items())
-            raise DesignError(f"A run with {named} cannot be: {what}{error}") from None
+            raise DesignError(f"A run with {named} cannot be: {what}", place=place) from None
     return sums
 
 
@@ -326,4 +328,4 @@ def _id(levels: Mapping[str, Level], seed: int) -> str:
 
 
 def _refuse(where: str, needs: str, got: object, do: str = "change the design") -> NoReturn:
-    raise DesignError(f"{where}: needs {needs}, got {got!r}; {do}.")
+    raise DesignError(f"{where}: needs {needs}, got {got!r}; {do}.", object=str(where))

@@ -71,17 +71,24 @@ class SweepDirectory:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunError(f"Sweep directory {path} cannot be made: {error.strerror}.") from None
+            raise RunError(
+                f"Sweep directory {path} cannot be made: {error.strerror}.",
+                object=f"Sweep directory {path}",
+            ) from None
         lock = FileLock(path / _LOCK)
         try:
             lock.acquire(timeout=0)
         except Timeout:
             raise InUseError(
                 f"Sweep directory {path} is in use by a live sweep; wait for it, or give another "
-                "--out."
+                "--out.",
+                object=f"Sweep directory {path}",
             ) from None
         except OSError as error:
-            raise RunError(f"Sweep directory {path} cannot be written: {error.strerror}.") from None
+            raise RunError(
+                f"Sweep directory {path} cannot be written: {error.strerror}.",
+                object=f"Sweep directory {path}",
+            ) from None
         try:
             directory = cls(path, design)
             directory._begin(sums)
@@ -99,7 +106,8 @@ class SweepDirectory:
             if others:
                 raise RunError(
                     f"Sweep directory {self.path} is not empty (it has {min(others)!r}) and holds "
-                    "no sweep; give another --out."
+                    "no sweep; give another --out.",
+                    object=f"Sweep directory {self.path}",
                 )
             known = {}
         failed = self._failed()
@@ -249,7 +257,8 @@ def _check_same(path: Path, known: Mapping[str, Any], about: Mapping[str, Any]) 
             if about["sums"].get(name, value) != value:
                 raise RunError(
                     f"Sweep {path} cannot go on: {name} changed since it began. Restore it, or "
-                    "give another --out."
+                    "give another --out.",
+                    object=f"Sweep {path}",
                 )
         gone = [f"{name} = {level}" for name, levels in known["factors"].items()
                 for level in levels if level not in about["factors"].get(name, [])]  # fmt: skip
@@ -263,5 +272,6 @@ def _check_same(path: Path, known: Mapping[str, Any], about: Mapping[str, Any]) 
         why = f"it has {gone[0]}, which is gone" if gone else f"{other[0]!r} differs"
         raise RunError(
             f"Sweep directory {path} holds another sweep ({why}); levels and seeds may only be "
-            "added: give another --out."
+            "added: give another --out.",
+            object=f"Sweep directory {path}",
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from apical.errors import RunError
+from apical.errors import ParameterError, RunError
 from apical.experiments import Stopped
 from apical.extras import library
 from apical.progress import SweepProgress
@@ -72,7 +72,9 @@ def sweep(
     _libraries()
     out, sums = Path(out).resolve(), check(design)
     if scheduler is None and workers is not None and workers < 1:
-        raise RunError(f"A sweep needs 1 worker or more, got {workers}.")
+        raise ParameterError(
+            f"A sweep needs 1 worker or more, got {workers}.", object="sweep", parameter="workers"
+        )
     with ExitStack() as stack:
         client = stack.enter_context(_connected(scheduler)) if scheduler is not None else None
         directory = stack.enter_context(SweepDirectory.open(out, design, sums))

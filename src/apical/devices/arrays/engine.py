@@ -87,7 +87,8 @@ class ArraySimulator:
     def brian(self) -> Mapping[str, Any]:
         """There are no Brian2 objects."""
         raise DeviceError(
-            "Device 'array' has no Brian2 objects; use device='runtime' or 'cpp_standalone'."
+            "Device 'array' has no Brian2 objects; use device='runtime' or 'cpp_standalone'.",
+            object="Device 'array'",
         )
 
     @property
@@ -152,7 +153,8 @@ class ArraySimulator:
         if learns and self.batch == 1 and self._settling.normalisers:
             raise DeviceError(
                 f"Rate {next(iter(self._settling.normalisers))!r} is normalised over the trials "
-                "that learn together, which needs 2 or more, got batch=1; raise batch."
+                "that learn together, which needs 2 or more, got batch=1; raise batch.",
+                object=f"Rate {next(iter(self._settling.normalisers))!r}",
             )
         for chunk in block.slices(self.batch if learns else AT_REST):
             self._streams.begin(block.index, block.first + chunk.start)
@@ -342,13 +344,15 @@ def check_network(network: Network) -> None:
             raise DeviceError(
                 f"Device 'array' settles rate networks, but {population.name!r} {why} "
                 f"({type(population).__name__}); use device='cpp_standalone' or 'runtime', or "
-                "apical.Rate, RateError and Stimulus(encoder=Graded())."
+                "apical.Rate, RateError and Stimulus(encoder=Graded()).",
+                object="Device 'array'",
             )
     _check_exploring(network)
     if network.stimulus.frames > 1:
         raise DeviceError(
             f"Device 'array' knows no time within a trial, but {network.stimulus.name!r} shows "
-            f"{network.stimulus.frames} frames; use device='cpp_standalone' or 'runtime'."
+            f"{network.stimulus.frames} frames; use device='cpp_standalone' or 'runtime'.",
+            object="Device 'array'",
         )
     for projection in network.projections:
         when = projection.rule.when if projection.rule else "trial"
@@ -358,7 +362,8 @@ def check_network(network: Network) -> None:
             what = "release < 1" if projection.release < 1 else what
             raise DeviceError(
                 f"Device 'array' knows the end of a trial only, but {projection.name!r} has "
-                f"{what}; use device='cpp_standalone' or 'runtime'."
+                f"{what}; use device='cpp_standalone' or 'runtime'.",
+                object="Device 'array'",
             )
 
 

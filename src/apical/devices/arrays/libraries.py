@@ -2,7 +2,7 @@
 
 from apical.devices.arrays.library import Library
 from apical.devices.arrays.numpy_library import NumpyLibrary
-from apical.errors import DeviceError
+from apical.errors import DeviceError, ParameterError
 
 
 def load_library(name: str, dtype: str) -> Library:
@@ -24,9 +24,11 @@ def load_library(name: str, dtype: str) -> Library:
     if name == "numpy":
         return NumpyLibrary(dtype)
     if kind != "torch":
-        raise DeviceError(
+        raise ParameterError(
             "library must be 'numpy', 'torch' or 'torch:' and a device of PyTorch, as in "
-            f"'torch:cuda', got {name!r}."
+            f"'torch:cuda', got {name!r}.",
+            object="devices.simulate",
+            parameter="library",
         )
     try:
         from apical.devices.arrays.torch_library import TorchLibrary

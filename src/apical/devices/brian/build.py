@@ -16,6 +16,7 @@ from apical.devices.brian import (
     live,
     normalising,
     plastic,
+    reading,
     relaying,
     starting,
 )
@@ -138,7 +139,7 @@ class Builder:
         """Return every population and projection as Brian2 objects, in one Brian2 network."""
         built = self.built
         for population in self.network.populations:
-            self._group(population)
+            reading.made(population, self._group, built.objects)
         for order, projection in enumerate(self.network.projections):
             self._synapses(projection, order)
         built.brian_network.add(*built.objects.values(), *built.closing)

@@ -50,7 +50,8 @@ def compiler() -> str:
         raise DeviceError(
             f"Device 'cpp_standalone' needs a C++ compiler, and {compilers.name()!r} is not on "
             "the PATH. Install g++ (Debian, Ubuntu: apt install g++; conda: conda install gxx), "
-            "set CXX, or use device='runtime'."
+            "set CXX, or use device='runtime'.",
+            object="Device 'cpp_standalone'",
         )
     return found
 

@@ -57,7 +57,8 @@ class CppSimulator(StandaloneSimulator):
         if not hasattr(CPPStandaloneDevice, "apply_run_args"):
             raise DeviceError(
                 "Device 'cpp_standalone' needs Brian2 2.6 or newer, which runs a program again "
-                f"with other values; got {b2.__version__}. Use device='runtime'."
+                f"with other values; got {b2.__version__}. Use device='runtime'.",
+                object="Device 'cpp_standalone'",
             )
 
     def _new_device(self) -> Any:

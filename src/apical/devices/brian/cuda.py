@@ -21,7 +21,7 @@ from apical.devices.brian.cuda_compiling import Target
 from apical.devices.brian.cuda_failures import failure, needs
 from apical.devices.brian.standalone import StandaloneSimulator
 from apical.devices.simulator import BlockResult
-from apical.errors import ApicalError, WiringError
+from apical.errors import ApicalError, DeviceError
 from apical.folders import cache_folder
 from apical.network import Network
 
@@ -123,7 +123,9 @@ def _check_names(network: Network) -> None:
     numeral = re.compile(r"\d\d+[eE]\d")
     names = [p.name for p in network.populations] + [p.name for p in network.projections]
     for name in filter(numeral.search, names):
-        raise WiringError(
+        raise DeviceError(
             f"{name!r} has in it what Brian2CUDA takes for a number, {numeral.findall(name)[0]!r}; "
-            "choose another name for device 'cuda_standalone'."
+            "choose another name for device 'cuda_standalone'.",
+            object=repr(name),
+            parameter="name",
         )

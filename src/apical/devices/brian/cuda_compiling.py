@@ -23,7 +23,7 @@ from apical.devices.surroundings import (
     numbers,
     toolkit,
 )
-from apical.errors import DeviceError
+from apical.errors import DeviceError, ParameterError
 from apical.folders import write_whole
 
 FLAGS = (
@@ -85,7 +85,8 @@ def capability_for(target: Target) -> str:
         if not cards:
             raise DeviceError(
                 f"Device 'cuda_standalone' found no NVIDIA GPU: {problem}. To build for another "
-                "machine, name its compute capability: apical run ... --no-run --capability 9.0."
+                "machine, name its compute capability: apical run ... --no-run --capability 9.0.",
+                object="Device 'cuda_standalone'",
             )
         if not cards[0].capability:
             raise DeviceError(
@@ -94,9 +95,11 @@ def capability_for(target: Target) -> str:
             )
         return cards[0].capability
     if not re.fullmatch(r"\d{1,2}\.\d", target.capability):
-        raise DeviceError(
+        raise ParameterError(
             "A compute capability is two numbers, as in 8.6 or 9.0 "
-            f"(developer.nvidia.com/cuda-gpus), got {target.capability!r}."
+            f"(developer.nvidia.com/cuda-gpus), got {target.capability!r}.",
+            object="devices.simulate",
+            parameter="capability",
         )
     return target.capability
 
@@ -111,14 +114,18 @@ def check_toolkit(capability: str) -> Toolkit:
     """
     kit = toolkit()
     for lack in lacks_of_toolkit(kit):
-        raise DeviceError(f"Device 'cuda_standalone' cannot compile: {lack.what}. {lack.remedy}")
+        raise DeviceError(
+            f"Device 'cuda_standalone' cannot compile: {lack.what}. {lack.remedy}",
+            object="Device 'cuda_standalone'",
+        )
     assert kit is not None
     known = re.findall(r"sm_(\d+)(\d)\b", ask([str(kit.nvcc), "--list-gpu-code"]).text)
     able = [f"{major}.{minor}" for major, minor in known]
     if able and capability not in able:
         raise DeviceError(
             f"CUDA {kit.version} does not compile for compute capability {capability}, but for "
-            f"{', '.join(able)}; choose one of these, or another toolkit by CUDA_PATH."
+            f"{', '.join(able)}; choose one of these, or another toolkit by CUDA_PATH.",
+            object=f"CUDA {kit.version}",
         )
     return kit
 

@@ -94,7 +94,8 @@ def failure(done: CompletedProcess[str], needs: Needs) -> ApicalError | str:
     if "cudaSetDevice" in first:
         return DeviceError(
             f"Device 'cuda_standalone' found no NVIDIA GPU that it can use: {reason}. To build "
-            "for another machine: apical run ... --no-run; to run there: --prebuilt."
+            "for another machine: apical run ... --no-run; to run there: --prebuilt.",
+            object="Device 'cuda_standalone'",
         )
     if "libcurand" in first:
         return DeviceError(

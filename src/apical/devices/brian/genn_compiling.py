@@ -39,11 +39,14 @@ def check_source() -> Path:
     """
     folder, _, problem = source_of_genn()
     if problem:
-        raise DeviceError(f"Device 'genn' cannot compile: {problem}. {GENN_SOURCE}")
+        raise DeviceError(
+            f"Device 'genn' cannot compile: {problem}. {GENN_SOURCE}", object="Device 'genn'"
+        )
     if not os.access(folder / GENERATOR, os.W_OK):
         raise DeviceError(
             f"Device 'genn' cannot compile: GeNN builds in its own folder, {folder / GENERATOR}, "
-            "which cannot be written; set GENN_PATH to a copy that can."
+            "which cannot be written; set GENN_PATH to a copy that can.",
+            object="Device 'genn'",
         )
     return folder
 

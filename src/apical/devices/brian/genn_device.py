@@ -223,4 +223,6 @@ def refusing() -> Iterator[None]:
     try:
         yield
     except NotImplementedError as error:
-        raise DeviceError(f"Device 'genn' cannot run this network: {error}") from None
+        raise DeviceError(
+            f"Device 'genn' cannot run this network: {error}", object="Device 'genn'"
+        ) from None

@@ -88,20 +88,23 @@ def _check_carried(projection: Projection, target: str, signal: str) -> None:
     if sent != taken:
         raise WiringError(
             f"Projection {projection.name!r}: {pre.name!r} sends {sent}, but input {target!r} of "
-            f"{post.name!r} takes {taken}; join LIF to LIF and Error, Rate to Rate and RateError."
+            f"{post.name!r} takes {taken}; join LIF to LIF and Error, Rate to Rate and RateError.",
+            object=f"Projection {projection.name!r}",
         )
     beside = signal == "delta" and projection.carries.get("drive") == "x"
     if beside and pre.is_spiking and projection.release < 1:
         raise WiringError(
             f"Projection {projection.name!r} carries what {pre.name!r} heard beside its spikes, "
             f"with release={projection.release!r}; such events always cross, so use release=1, or "
-            "feedback.indirect(..., relay='random')."
+            "feedback.indirect(..., relay='random').",
+            object=f"Projection {projection.name!r}",
         )
     if pre.is_spiking and signal != "x" and not beside:
         raise WiringError(
             f"Projection {projection.name!r} carries {signal!r} of {pre.name!r}, but only the "
             "spikes of a spiking population, 'x', cross a synapse, with 'delta' beside them along "
-            "a forward one; carry 'x', or let a Relay pass it on."
+            "a forward one; carry 'x', or let a Relay pass it on.",
+            object=f"Projection {projection.name!r}",
         )
 
 
@@ -110,11 +113,13 @@ def _check_timing(projection: Projection) -> None:
         raise WiringError(
             f"Projection {projection.name!r} has release={projection.release!r}, but "
             f"{projection.pre.name!r} sends no spikes that could fail; use release=1, or neurons "
-            "that are unreliable."
+            "that are unreliable.",
+            object=f"Projection {projection.name!r}",
         )
     if projection.rule is not None and projection.rule.when != "trial":
         raise WiringError(
             f"Rule {projection.rule.name!r} on projection {projection.name!r} acts at "
             f"{projection.rule.when!r}, but {projection.pre.name!r} is graded and knows no such "
-            "moment; choose when='trial'."
+            "moment; choose when='trial'.",
+            object=f"Rule {projection.rule.name!r}",
         )

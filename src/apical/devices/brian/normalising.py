@@ -63,7 +63,8 @@ def normaliser(
     if not isinstance(b2.get_device(), RuntimeDevice):
         raise DeviceError(
             f"Projection {projection.name!r} normalises its weights, which device 'cpp_standalone' "
-            "does by a template of its own; leave dense=True."
+            "does by a template of its own; leave dense=True.",
+            object=f"Projection {projection.name!r}",
         )
 
     def normalise() -> None:

@@ -9,7 +9,7 @@ import brian2 as b2
 import numpy as np
 from brian2.devices.device import RuntimeDevice
 
-from apical.devices.brian import build, chance, tables, variables
+from apical.devices.brian import build, chance, reading, tables, variables
 from apical.devices.brian.base import BrianSimulator, precision
 from apical.devices.brian.monitors import InProcess
 from apical.devices.brian.workplace import preferences
@@ -56,7 +56,8 @@ class RuntimeSimulator(BrianSimulator):
             stack.enter_context(warnings.catch_warnings())
             # Brian2 compares single-precision states with a bound they cannot hold
             warnings.filterwarnings("ignore", "overflow encountered in cast", RuntimeWarning)
-            network.run(n * self.network.trial * b2.ms)
+            with reading.prepared(self.network):
+                network.run(n * self.network.trial * b2.ms)
             with build.only_closing(self._built):
                 network.run(build.closing_time(self._built, self.options.dt))
         state = {k: self._get(k) for k in self._shapes if k.endswith(".lastspike")}

@@ -21,7 +21,7 @@ import brian2 as b2
 import numpy as np
 
 from apical import seeds
-from apical.devices.brian import build, live, tables, variables
+from apical.devices.brian import build, live, reading, tables, variables
 from apical.devices.brian.base import BrianSimulator, precision
 from apical.devices.brian.compiling import scratch
 from apical.devices.brian.monitors import Compiled
@@ -165,7 +165,8 @@ class StandaloneSimulator(BrianSimulator):
         for line in self._PREPARE:
             device.insert_code("main", line)
         longest = self.options.capacity * self.network.trial * b2.ms
-        network.run(longest, profile=self.profile)
+        with reading.prepared(self.network):
+            network.run(longest, profile=self.profile)
         # Brian2 writes the duration into the program; here it is a variable of each block.
         lines = [item[1] for kind, item in device.main_queue if kind == "run_network"][-1]
         fixed = f"{network.name}.run({float(longest)!r},"

@@ -1,0 +1,107 @@
+"""What Brian2 cannot read in a description is one line of ours, about the part it stands in."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import brian2 as b2
+from brian2.core.base import BrianObjectException
+from brian2.equations.equations import EquationError
+from brian2.stateupdaters.base import UnsupportedEquationsException
+from brian2.units.fundamentalunits import DimensionMismatchError
+
+from apical.checking import described
+from apical.errors import ParameterError
+from apical.network import Network
+from apical.populations import Neurons, Population
+from apical.projections import Projection
+
+UNREADABLE = (
+    AttributeError, DimensionMismatchError, EquationError, KeyError, NotImplementedError,
+    SyntaxError, TypeError, UnsupportedEquationsException, ValueError,
+)  # fmt: skip
+"""What Brian2 raises where equations, statements or units are wrong."""
+
+
+def made(
+    population: Population, make: Callable[[Population], None], objects: Mapping[str, Any]
+) -> None:
+    """Let Brian2's objects of a population be made.
+
+    Parameters
+    ----------
+    population
+        Whose they are.
+    make
+        Makes them.
+    objects
+        Where its group is then found by its name.
+
+    Raises
+    ------
+    ParameterError
+        In place of what Brian2 raises where it cannot read the equations.
+    """
+    try:
+        make(population)
+        check_names(population, objects[population.name])
+    except ParameterError:
+        raise
+    except UNREADABLE as error:
+        _refuse(described(population), error)
+
+
+@contextmanager
+def prepared(network: Network) -> Iterator[None]:
+    """Say of which population or projection it is, while Brian2 makes code of all objects.
+
+    Raises
+    ------
+    ParameterError
+        In place of what Brian2 raises.
+    """
+    try:
+        yield
+    except BrianObjectException as error:
+        if not isinstance(error.__cause__, UNREADABLE):
+            raise
+        parts: list[Population | Projection] = [*network.populations, *network.projections]
+        found = [part for part in parts if error._brian_objname.startswith(part.name)]
+        owner = described(max(found, key=lambda part: len(part.name))) if found else "Network"
+        _refuse(owner, error.__cause__)
+
+
+def check_names(population: Population, group: b2.NeuronGroup) -> None:
+    """Raise if neurons of a model of one's own have not the variables that they are said to have.
+
+    Raises
+    ------
+    ParameterError
+        If one that starts at a value, is offered or takes what arrives is missing.
+    """
+    if not isinstance(population, Neurons):
+        return
+    named = {
+        "initial": population.model.initial,
+        "takes": population.inputs.values(),
+        "offers": population.signals,
+    }
+    for parameter, names in named.items():
+        for name in names:
+            if name not in group.variables:
+                raise ParameterError(
+                    f"{described(population)}: {parameter} names {name!r}, which its equations do "
+                    "not have; write it there, or leave it out.",
+                    object=described(population),
+                    parameter=parameter,
+                )
+
+
+def _refuse(owner: str, error: BaseException) -> NoReturn:
+    said = " ".join(str(error.args[0] if error.args else error).split()).rstrip(".")
+    raise ParameterError(
+        f"{owner}: Brian2 cannot read its equations or statements: {said[:300]}; see names, "
+        "units, threshold, reset, and what is done at trials and steps.",
+        object=owner,
+        parameter="equations",
+    ) from error
