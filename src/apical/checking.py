@@ -191,10 +191,13 @@ def check_fields(owner: Any) -> None:
     """
     hints = _hints(cast(Any, type(owner)))
     for field in fields(owner):
-        value = getattr(owner, field.name, None)
-        if not field.init or value is field.default:
+        hint = hints.get(field.name, Any)
+        if not field.init or hasattr(hint, "__set__"):  # a descriptor checks what it is given
             continue
-        found = fitting(value, hints.get(field.name, Any), described(owner), field.name)
+        value = getattr(owner, field.name, None)
+        if value is field.default:
+            continue
+        found = fitting(value, hint, described(owner), field.name)
         if found is not value:
             object.__setattr__(owner, field.name, found)
 

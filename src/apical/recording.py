@@ -79,8 +79,8 @@ def record(
         )
     network = simulator.network
     values, labels = samples.block(chosen)
-    shown = Block(values, labels, index=seeds.presentation("recording", stream), phase="record")
-    parts = shown.parts(AT_ONCE)
+    index = seeds.presentation("recording", stream)
+    parts = Block(values, labels, index=index, phase="record").parts(AT_ONCE)
     with left_as_it_was(simulator):
         decided = [_decided(simulator, part) for part in parts]
     with left_as_it_was(simulator):
