@@ -283,7 +283,7 @@ CASES = [
         id=f"{kind.__name__}-{parameter}-{value}",
         # simulated by Brian2: some seconds each
         marks=[] if kind is Rate or value == 1e30 else [pytest.mark.thorough],
-    )  # fmt: skip
+    )
     for kind in (Network, LIF, Stimulus, Error, Rate, apical.Projection, Regular)
     for parameter, value in accepted(kind)
 ]
