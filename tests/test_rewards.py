@@ -226,7 +226,7 @@ def test_what_does_not_fit_is_named() -> None:
         "reads 'eligibility_post'",
     )
     wrong(lambda: LearningRule("r", "eligibility", {"eligibility": 1.0}), "cannot name a parameter")
-    wrong(lambda: feedback.broadcast(Reward("reward"), []), "needs the forward projections")
+    wrong(lambda: feedback.broadcast(Reward("reward"), []), "forward projections that it teaches")
     half = Network()
     half.add(x), half.add(h)
     half.connect(x, h, rule=rules.three_factor())
