@@ -231,7 +231,7 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "pretraining.Level": lambda: {"weights": {}, "error": 0.1},
     "training.Step": lambda: {"position": training.Position(), "metrics": {}},
     "unsupervised.Assignment": lambda: {"classes": np.array([0, 1, 2])},
-    "unsupervised.learn": lambda: {"simulator": alone(), "samples": data().train},
+    "unsupervised.learn": lambda: {"simulator": alone(), "samples": data().train.part(slice(3))},
     "datasets.Samples": lambda: {"values": data().test.values, "labels": data().test.labels},
     "datasets.Rows": lambda: {"index": np.array([0, 1])},
     "datasets.Dataset": lambda: {"train": data().train, "test": data().test, "shape": (6,)},

@@ -31,7 +31,7 @@ def test_what_is_there_is_replaced_only_on_request(form: str, tmp_path: Path) ->
     path = place(tmp_path / "new", form)
     assert export(rate_records(), form, str(path)) == path
     before = content(path)
-    with pytest.raises(RunError, match=r"exists already; .* overwrite it\.$"):
+    with pytest.raises(RunError, match=r"exists already; .* overwrite it\."):
         export(rate_records(), form, path)
     assert content(path) == before
     export(rate_records(2), form, path, overwrite=True)
@@ -53,7 +53,7 @@ def test_an_export_that_fails_leaves_what_was_there(
     monkeypatch.setattr("apical.export.tables.trials", fail)  # SONATA, Parquet, CSV: half-way
     monkeypatch.setattr("apical.export.nwb._trials", fail)
     monkeypatch.setattr("apical.export.nix._add_signals", fail)
-    with pytest.raises(RunError, match=r"cannot be written: No space left on device\.$"):
+    with pytest.raises(RunError, match=r"cannot be written: No space left on device\."):
         export(rate_records(2), form, path, overwrite=True)
     assert content(path) == before
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
@@ -106,7 +106,7 @@ def test_a_missing_library_is_one_line(
     form: str, module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(DataError, match=rf"needs {module}, .*: pip install 'apical\[{form}\]'\.$"):
+    with pytest.raises(DataError, match=rf"needs {module}, .*: pip install 'apical\[{form}\]'\."):
         export(rate_records(), form, place(tmp_path, form))
     assert not list(tmp_path.iterdir())
 

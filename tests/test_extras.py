@@ -16,7 +16,7 @@ def test_a_library_that_is_there_is_returned() -> None:
 
 def test_a_missing_library_is_one_line_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynwb", None)  # as if it were not installed
-    with pytest.raises(DataError, match=r"^This needs pynwb, .*: pip install 'apical\[nwb\]'\.$"):
+    with pytest.raises(DataError, match=r"^This needs pynwb, .*: pip install 'apical\[nwb\]'\."):
         library("pynwb", "nwb")
     with pytest.raises(DataError, match=r"needs no_such_library.*apical\[analysis\]"):
         library("no_such_library.inner", "analysis")

@@ -75,7 +75,9 @@ def test_a_pathway_that_drives_is_refused() -> None:
 
 
 def test_direct_feedback_needs_something_to_teach() -> None:
-    with pytest.raises(WiringError, match="needs the forward projections it teaches, got none"):
+    with pytest.raises(
+        WiringError, match="forward projections that it teaches it teaches, got none"
+    ):
         feedback.direct(Error("e", 4), [])
 
 

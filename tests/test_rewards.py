@@ -26,7 +26,7 @@ from apical import (
     simulate,
 )
 from apical.encoding import Graded
-from apical.errors import DeviceError, ParameterError, WiringError
+from apical.errors import DeviceError, LocalityError, ParameterError, WiringError
 from apical.perturbation import disturb
 
 SIZES = 5, 4, 3
@@ -202,8 +202,11 @@ def test_it_is_drawn_right_of_the_error(tmp_path: Path) -> None:
     assert at["output"] < at["error"] < at["reward"]
 
 
+KINDS = (WiringError, DeviceError, LocalityError, ParameterError)
+
+
 def wrong(what: Callable[[], object], said: str) -> None:
-    with pytest.raises((WiringError, DeviceError, ParameterError), match=said):
+    with pytest.raises(KINDS, match=said):
         what()
 
 
@@ -212,7 +215,7 @@ def test_what_does_not_fit_is_named() -> None:
     wrong(lambda: disturb(net, np.zeros((1, 5)), np.zeros(1, int)), "'reward' tells all synapses")
     wrong(lambda: net.rewired(feedback.direct), "learns by a reward")
     wrong(lambda: Reward("reward", 2), "is one neuron, got size=2")
-    wrong(lambda: Rate("h", 2, explores=-1.0), "needs explores, 0 or more")
+    wrong(lambda: Rate("h", 2, explores=-1.0), "explores must be one finite number")
     wrong(lambda: Rate("h", 2, explores=0.1, unreliable=0.1), "unreliable")
     x, h = Stimulus("x", 2, Graded()), Rate("h", 2, "tanh")
     rule = rules.weight_perturbation()
@@ -223,7 +226,7 @@ def test_what_does_not_fit_is_named() -> None:
         "reads 'eligibility_post'",
     )
     wrong(lambda: LearningRule("r", "eligibility", {"eligibility": 1.0}), "cannot name a parameter")
-    wrong(lambda: feedback.broadcast(Reward("reward"), []), "needs the forward projections")
+    wrong(lambda: feedback.broadcast(Reward("reward"), []), "forward projections that it teaches")
     half = Network()
     half.add(x), half.add(h)
     half.connect(x, h, rule=rules.three_factor())

@@ -54,7 +54,7 @@ def test_parameters_are_taken(name: str, form: str) -> None:
 
 @pytest.mark.parametrize("name", [*sorted(RESERVED), "x_pre", "two words", "1st"])
 def test_parameters_have_names_of_their_own(name: str) -> None:
-    with pytest.raises(ParameterError, match=f"'any': {name!r} cannot name a parameter"):
+    with pytest.raises(LocalityError, match=f"'any': {name!r} cannot name a parameter"):
         LearningRule("any", "eta * x_pre", {"eta": 1.0, name: 0.5})
 
 

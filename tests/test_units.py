@@ -276,7 +276,14 @@ def _with(part: Any, parameter: str, value: Any, here: bool) -> Any:
 
 
 CASES = [
-    pytest.param(kind, parameter, value, id=f"{kind.__name__}-{parameter}-{value}")
+    pytest.param(
+        kind,
+        parameter,
+        value,
+        id=f"{kind.__name__}-{parameter}-{value}",
+        # simulated by Brian2: some seconds each
+        marks=[] if kind is Rate or value == 1e30 else [pytest.mark.thorough],
+    )
     for kind in (Network, LIF, Stimulus, Error, Rate, apical.Projection, Regular)
     for parameter, value in accepted(kind)
 ]

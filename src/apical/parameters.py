@@ -170,7 +170,7 @@ class Array(Marker):
             raise ValueError
         array = np.asarray(value)
         fits = array.ndim in self.dims if self.dims else array.ndim > 0
-        if array.dtype.kind not in self.kinds or not fits:
+        if (array.size and array.dtype.kind not in self.kinds) or not fits:
             raise ValueError
         if self.finite and not np.isfinite(array).all():
             raise ValueError

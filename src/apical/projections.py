@@ -85,7 +85,8 @@ class Projection:
     total: Positive | None = None
 
     def __post_init__(self) -> None:
-        if not self.name and isinstance(self.pre, Population) and isinstance(self.post, Population):
+        ends = isinstance(self.pre, Population) and isinstance(self.post, Population)
+        if ends and isinstance(self.name, str) and not self.name:
             object.__setattr__(self, "name", f"{self.pre.name}_to_{self.post.name}")
         check_fields(self)
         for target, signal in self.carries.items():

@@ -117,7 +117,7 @@ class LearningRule:
     def _check_names(self, keys: Iterable[str], what: str) -> None:
         for key in keys:
             if not key.isidentifier() or key in RESERVED or place(key) != "synapse":
-                raise ParameterError(
+                raise LocalityError(
                     f"{described(self)}: {key!r} cannot name {what}; choose an identifier not "
                     f"ending in '_pre' or '_post' that is none of {', '.join(sorted(RESERVED))}.",
                     parameter=key,
