@@ -589,16 +589,16 @@ def test_a_compiler_that_fails_is_reported(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    ("values", "labels"),
+    ("values", "labels", "match"),
     [
-        (np.zeros(3), np.zeros(3, dtype=int)),
-        (np.zeros((3, 2)), np.zeros(2, dtype=int)),
-        (np.zeros((3, 2)), np.zeros((3, 1), dtype=int)),
-        (np.zeros((0, 2)), np.zeros(0, dtype=int)),
+        (np.zeros(3), np.zeros(3, dtype=int), "A block needs values of shape"),
+        (np.zeros((3, 2)), np.zeros(2, dtype=int), "labels of a block: needs one label for each"),
+        (np.zeros((3, 2)), np.zeros((2, 1), dtype=int), "one label for each of 3 .* got .2, 1"),
+        (np.zeros((0, 2)), np.zeros(0, dtype=int), "A block needs values of shape"),
     ],
 )
-def test_blocks_have_one_shape(values: np.ndarray, labels: np.ndarray) -> None:
-    with pytest.raises(DataError, match="A block needs values of shape"):
+def test_blocks_have_one_shape(values: np.ndarray, labels: np.ndarray, match: str) -> None:
+    with pytest.raises(DataError, match=match):
         Block(values, labels)
 
 

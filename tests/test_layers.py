@@ -27,6 +27,8 @@ FLOORS: dict[str, float] = {
     "places": 0,
     "seeds": 0,
     "rounding": 0,
+    "converting": 0.5,
+    "samples": 0.6,
     "datasets": 1,
     "gaze": 1,
     "encoding": 1,

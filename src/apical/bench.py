@@ -110,8 +110,9 @@ def chosen(
 
 
 def cases(
-    names: Iterable[str], hidden: Sequence[int], batch: Sequence[int], trials: int, dataset: str
-) -> tuple[list[Case], dict[str, str]]:
+    names: Iterable[str], hidden: Sequence[int], batch: Sequence[int], trials: int, dataset: str,
+    scale: float | None = None,
+) -> tuple[list[Case], dict[str, str]]:  # fmt: skip
     """Return what to measure, and which networks some devices refuse, with the reason.
 
     What learns the same trials in batches of one size is beside each other.
@@ -124,10 +125,11 @@ def cases(
         Numbers of hidden neurons, and of trials that learn together; Brian2 takes one at a time.
     trials
         The most trials of a timed block.
-    dataset
-        What is learned.
+    dataset, scale
+        What is learned, and its stored value that stands for 1, as in `apical.datasets.load`.
     """
-    data, found, refused = datasets.load(dataset), list[Case](), dict[str, str]()
+    data, found, refused = datasets.load(dataset, scale=scale), list[Case](), dict[str, str]()
+    known = dataset, data.train.scale
     for network, model in MODELS.items():
         described, able = models.load(model).describe(data, 0, {}), []
         for name in names:
@@ -140,7 +142,8 @@ def cases(
             for name in able:
                 device, options = NAMES[name]
                 if n in batch if device == "array" else n == 1:
-                    found.append(Case(network, name, device, size, n, trials, dataset, options))
+                    case = Case(network, name, device, size, n, trials, *known, options)
+                    found.append(case)
     return found, refused
 
 

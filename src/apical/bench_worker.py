@@ -46,8 +46,8 @@ class Case:
         Number of hidden neurons, and of trials that learn together.
     trials
         The most trials of a timed block.
-    dataset
-        What is learned.
+    dataset, scale
+        What is learned, and its stored value that stands for 1; None for what it is known to be.
     """
 
     network: str
@@ -57,6 +57,7 @@ class Case:
     batch: int
     trials: int
     dataset: str
+    scale: float | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -97,7 +98,7 @@ def measure(case: Case, weights: Path) -> Measured:
         Where to write the learned weights before (``<projection>.before``) and after
         (``<projection>.after``) the first `SHARED` batches, as an ``.npz`` file.
     """
-    data = datasets.load(case.dataset)
+    data = datasets.load(case.dataset, scale=case.scale)
     model = models.load(MODELS[case.network])
     network = model.describe(data, 0, {"hidden": case.hidden})
     options = case.options | ({"batch": case.batch} if case.device == "array" else {})

@@ -15,6 +15,7 @@ from rich.table import Table
 from apical.bench import TABLE, Row, cases, chosen, measure_all, no_gpu, write
 from apical.bench_drawing import FIGURE, draw
 from apical.bench_worker import MODELS, Case
+from apical.cli_model import scale_option
 from apical.devices.diagnosis import examine
 from apical.progress import BenchProgress
 
@@ -42,12 +43,13 @@ def _numbers(context: click.Context, parameter: click.Parameter, text: str) -> t
 @click.option("--trials", type=click.IntRange(1), default=5000, show_default=True,
               help="The most trials of a timed block; each takes up to 0.7 s.")  # fmt: skip
 @click.option("--dataset", default="digits", show_default=True, help="What the networks learn.")
+@scale_option
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False),
               help=f"Folder for {TABLE} and {FIGURE}; runs/bench... by default.")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def bench_command(
     devices: tuple[str, ...], hidden: tuple[int, ...], batch: tuple[int, ...], trials: int,
-    dataset: str, out: Path | None, quiet: bool,
+    dataset: str, scale: float | None, out: Path | None, quiet: bool,
 ) -> int:  # fmt: skip
     """Measure how fast networks learn on the devices of this machine, and whether they agree.
 
@@ -65,7 +67,7 @@ def bench_command(
     """
     examination = examine(quick=True)
     names, left_out = chosen(examination, devices)
-    these, refused = cases(names, hidden, batch, trials, dataset)
+    these, refused = cases(names, hidden, batch, trials, dataset, scale)
     folder = out or _free()
     folder.mkdir(parents=True, exist_ok=True)  # where it cannot be made, that too is said now
     rows: list[Row] = []

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from apical import models
-from apical.cli_model import ModelCommand, experiment_of, hypothesis_option
+from apical.cli_model import ModelCommand, experiment_of, hypothesis_option, scale_option
 from apical.configuration import prepare
 from apical.errors import LocalityError
 from apical.perturbation import disturb
@@ -30,6 +30,7 @@ COLOURS = {
 @click.option("--dataset", default="digits", show_default=True,
               help="Data set that the network is described for, or an .npz file.")  # fmt: skip
 @click.option("--data-dir", type=click.Path(), help="Folder with the data set's IDX files.")
+@scale_option
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--batch", type=click.IntRange(1),
               help="Trials that learn together; as in 'apical run'.")  # fmt: skip

@@ -93,6 +93,12 @@ hypothesis_option = click.option(
     "hypotheses' lists them.",
 )  # fmt: skip
 
+scale_option = click.option(
+    "--scale", type=click.FloatRange(0, min_open=True),
+    help="Stored value that stands for 1; by default that of the data set where it is known, or "
+    "what its values look like, which is then said.",
+)  # fmt: skip
+
 # fmt: off
 _TRAINING = [
     hypothesis_option,
@@ -100,6 +106,7 @@ _TRAINING = [
                   help="Data set (see 'apical data list'), or an .npz file with x_train, y_train, "
                   "x_test, y_test."),
     click.option("--data-dir", type=click.Path(), help="Folder with the data set's IDX files."),
+    scale_option,
     click.option("--train-trials", type=click.IntRange(1),
                   help="Train on the first N samples only."),
     click.option("--test-trials", type=click.IntRange(1), help="Test on the first N samples only."),

@@ -42,6 +42,9 @@ class Experiment:
         Name of the data set, or path of an npz file.
     data_dir
         Where its files are; None for the usual places.
+    scale
+        Stored value that stands for 1; None for what `apical.datasets.load` finds, which is what
+        the configuration of a run then says.
     train_trials, test_trials
         Number of samples to use; None for all.
     validation
@@ -67,6 +70,7 @@ class Experiment:
     hypothesis: str = ""
     dataset: str = "digits"
     data_dir: str | None = None
+    scale: float | None = None
     train_trials: int | None = None
     test_trials: int | None = None
     validation: int = 0
@@ -145,6 +149,7 @@ def prepare(experiment: Experiment, building: Mapping[str, Any] | None = None) -
     """
     model, data = models.load(experiment.model), load_data(experiment)
     network = describe(experiment, model, data)
+    experiment = replace(experiment, scale=data.train.scale)
     return Prepared(settled(experiment, network), model, data, network, building or {})
 
 
@@ -156,7 +161,7 @@ def describe(experiment: Experiment, model: models.Model, data: Dataset) -> Netw
 
 def load_data(experiment: Experiment) -> Dataset:
     """Return the samples that an experiment trains and tests on."""
-    data = datasets.load(experiment.dataset, experiment.data_dir)
+    data = datasets.load(experiment.dataset, experiment.data_dir, experiment.scale)
     if experiment.validation:
         rng = seeds.stream(0, "validation")  # the same samples for every seed
         data = data.split(experiment.validation, rng)
@@ -189,6 +194,8 @@ def read_experiment(out: Path) -> Experiment:
         if not isinstance(config[name], kinds) or wrong_bool:
             raise RunError(f"{path} is damaged: {name!r} is {config[name]!r}.")
         found[name] = config[name]
+    if "scale" not in config:
+        found["scale"] = datasets.former_scale(found["dataset"])
     return Experiment(**{k: v for k, v in found.items() if k in Experiment.__dataclass_fields__})
 
 
@@ -199,6 +206,7 @@ _FIELDS: dict[str, Any] = {
     "hypothesis": str,
     "dataset": str,
     "data_dir": str | None,
+    "scale": int | float | None,
     "train_trials": int | None,
     "test_trials": int | None,
     "validation": int,
@@ -218,8 +226,8 @@ _FIELDS: dict[str, Any] = {
 }
 """What a configuration must hold, and of which type."""
 
-LATER = ("measure", "measure_every", "hypothesis")
-"""What runs of earlier versions do not say, and did as is the default."""
+LATER = ("measure", "measure_every", "hypothesis", "scale")
+"""What runs of earlier versions do not say, and did as by default, or as `former_scale` says."""
 
 
 def check_same(path: Path, config: Mapping[str, Any], prepared: Prepared) -> None:
@@ -240,7 +248,8 @@ def check_settings(out: Path, experiment: Experiment) -> None:
     """Raise if the run of a directory is a run of something else."""
     found = read_experiment(out)
     device, batch = experiment.device or found.device, experiment.batch or found.batch
-    if replace(experiment, device=device, batch=batch) != found:
+    scale = found.scale if experiment.scale is None else experiment.scale
+    if replace(experiment, device=device, batch=batch, scale=scale) != found:
         raise RunError(
             f"{out} holds a run with other settings; give another --out, or remove it.",
             object=str(out),

@@ -11,116 +11,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from apical import converting
 from apical.checking import check_fields, checked
 from apical.errors import DataError, ParameterError
 from apical.extras import quietly_import
 from apical.idx import read_idx
 from apical.parameters import Count, Positive
+from apical.samples import Part
+from apical.samples import Rows as Rows
+from apical.samples import Samples as Samples
 from apical.sources import DIGITS, PUBLISHED, idx_files, single_file
 from apical.sources import Source as Source
 from apical.sources import available as available
 from apical.sources import fetch as fetch
 from apical.sources import path as path
 
-Part = slice | NDArray[Any]
-"""Some samples: their numbers, or True for each that is wanted."""
+DIGITS_SCALE = 16.0
+"""Pixels of ``digits`` are whole numbers from 0 to 16."""
 
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-
-
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """Samples as they are stored.
-
-    Parameters
-    ----------
-    values
-        Stored values, shape (n, n_inputs), uint8 or float32 in [0, scale].
-    labels
-        Class of each sample, shape (n,), int64.
-    scale
-        Stored value that stands for 1.
-    """
-
-    values: NDArray[Any]
-    labels: NDArray[np.int64]
-    scale: Positive = 1.0
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        dtypes_fit = self.values.dtype in (np.uint8, np.float32) and self.labels.dtype == np.int64
-        if not dtypes_fit or self.values.ndim != 2 or self.labels.shape != self.values.shape[:1]:
-            raise DataError(
-                "Samples need values (n, n_inputs) of uint8 or float32 and labels (n,) of int64, "
-                f"got {self.values.shape} of {self.values.dtype} and {self.labels.shape} of "
-                f"{self.labels.dtype}; Dataset.from_arrays converts what can be converted."
-            )
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def block(self, index: slice | ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return stimuli in [0, 1], shape (n_index, n_inputs), and labels, shape (n_index,)."""
-        if not isinstance(index, slice):
-            index = np.atleast_1d(np.asarray(index))
-            index = index if index.size else index.astype(np.intp)  # [] would be read as floats
-        scale = np.float32(self.scale)
-        return np.divide(self.values[index], scale, dtype=np.float32), self.labels[index]
-
-    def rows(self, index: slice | NDArray[np.intp]) -> "Rows":
-        """Return stimuli as `block` does, but worked out where they are read."""
-        return Rows(self, np.arange(len(self))[index])
-
-    def part(self, index: Part) -> "Samples":
-        """Return some of the samples, by their numbers, or True for each that is wanted."""
-        return Samples(self.values[index], self.labels[index], self.scale)
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Stimuli that are rows of samples: an array as far as its size, slices and content go.
-
-    A device that keeps the samples where it computes only has to be told which they are.
-
-    Parameters
-    ----------
-    samples
-        Whose rows.
-    index
-        Which, numbered from 0, shape (n,).
-    """
-
-    samples: Samples
-    index: NDArray[np.intp]
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Shape of the stimuli, (n, n_inputs)."""
-        return len(self.index), self.samples.values.shape[1]
-
-    @property
-    def ndim(self) -> int:
-        """Number of dimensions: 2."""
-        return 2
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def __getitem__(self, part: slice) -> "Rows":
-        return Rows(self.samples, self.index[part])
-
-    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> NDArray[Any]:
-        values, _ = self.samples.block(self.index)
-        return values if dtype is None else values.astype(dtype, copy=False)
-
-    def reshape(self, *shape: int) -> NDArray[np.float32]:
-        """Return the stimuli as an array of that shape."""
-        return np.asarray(self).reshape(*shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,25 +64,63 @@ class Dataset:
         scale: float | None = None,
         licence: str = "unknown",
         source: str = "arrays",
+        copy: bool = True,
     ) -> "Dataset":
         """Check four arrays and make a data set of them.
 
-        Values, shape (n, ...), are flattened and divided by `scale`. Without one it is 255 for
-        uint8 and, for every other type, 1 if no training value exceeds 1, else the largest
-        training value. Labels, shape (n,), are whole numbers from 0 to n_classes - 1, and every
-        class has training samples.
+        What counts are the numbers: any type and order in memory that holds the same numbers gives
+        the same data set.
+
+        Parameters
+        ----------
+        name
+            What the data set is called.
+        x_train, x_test
+            Finite values from 0 on, shape (n, ...): arrays or lists of bool, integers or floats,
+            or what NumPy makes such of. Samples are flattened, and divided by `scale`.
+        y_train, y_test
+            Whole numbers from 0 to n_classes - 1 of any type, shape (n,) or (n, 1), or one-hot rows
+            of shape (n, n_classes); every class has training samples.
+        scale
+            Stored value that stands for 1. Without one it is made out from the numbers: 1 if no
+            training value exceeds 1; 255 for whole numbers of which the largest of both parts is
+            from 128 to 255, as those of 8-bit images are; otherwise the largest training value.
+            Test values up to twice the scale are shown as they are.
+        licence, source
+            Where it is from.
+        copy
+            Whether arrays that could be used as they are (uint8 and float32 in C order) are copied,
+            so that nothing changes when they do; False for files in memory and what is large.
+
+        Raises
+        ------
+        DataError
+            If the arrays do not fit, or hold what is no such number.
+        ParameterError
+            If `scale` is no number above 0.
+
+        Warns
+        -----
+        ScaleWarning
+            If the scale was made out and is not 1.
         """
-        train, shape = _values(x_train, f"{name}: x_train")
-        test, test_shape = _values(x_test, f"{name}: x_test")
-        if shape != test_shape or train.dtype != test.dtype:
+        train, shape = converting.values(x_train, f"{name}: x_train")
+        test, test_shape = converting.values(x_test, f"{name}: x_test")
+        if shape != test_shape:
             raise DataError(
-                f"{name}: x_train holds {train.dtype} samples of shape {shape}, x_test "
-                f"{test.dtype} samples of shape {test_shape}; store both alike."
+                f"{name}: x_train holds samples of shape {shape}, x_test samples of shape "
+                f"{test_shape}; store both alike."
             )
-        scale = _scale(scale, train, test, name)
+        train, test = converting.alike((train, test))
+        if copy:
+            train, test = (
+                stored.copy() if np.may_share_memory(stored, np.asarray(given)) else stored
+                for stored, given in ((train, x_train), (test, x_test))
+            )
+        scale = converting.scale_of(scale, train, test, name)
         parts = (
-            Samples(train, _labels(y_train, len(train), f"{name}: y_train"), scale),
-            Samples(test, _labels(y_test, len(test), f"{name}: y_test"), scale),
+            Samples(train, _classes(y_train, len(train), f"{name}: y_train"), scale),
+            Samples(test, _classes(y_test, len(test), f"{name}: y_test"), scale),
         )
         return cls(name, *parts, _count_classes(name, *parts), shape, licence, source)
 
@@ -232,54 +181,13 @@ def _first(samples: Samples, n: int | None, where: str) -> Samples:
     return samples.part(slice(n))
 
 
-def _values(array: ArrayLike, where: str) -> tuple[NDArray[Any], tuple[int, ...]]:
-    """Check stored values; return them flattened, uint8 or float32, and the shape of a sample."""
-    given = np.asarray(array)
-    if given.dtype.kind not in "biuf":
-        raise DataError(f"{where}: needs real numbers, got {given.dtype}; store plain arrays.")
-    if given.ndim < 2 or not given.size:
-        raise DataError(f"{where}: needs a non-empty array (n, ...), got shape {given.shape}.")
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite: refused below
-        kept = given if given.dtype == np.uint8 else given.astype(np.float32, copy=False)
-    low, high = float(kept.min()), float(kept.max())  # a NaN anywhere makes both NaN
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise DataError(f"{where}: holds NaN or infinite values; remove or replace them.")
-    if low < 0:
-        raise DataError(f"{where}: values start at {low:g}; rates need >= 0, so shift them.")
-    return np.ascontiguousarray(kept.reshape(len(kept), -1)), given.shape[1:]
-
-
-def _scale(given: float | None, train: NDArray[Any], test: NDArray[Any], name: str) -> float:
-    """Return the stored value that stands for 1, and check that none exceeds it."""
-    largest, largest_test = float(train.max()), float(test.max())
-    usual = 255.0 if train.dtype == np.uint8 else max(1.0, largest)
-    scale = usual if given is None else given
-    if not max(largest, largest_test) <= scale:
+def _classes(array: ArrayLike, n: int, where: str) -> NDArray[np.int64]:
+    found = converting.labels(array, n, where)
+    if found.min() < 0:
         raise DataError(
-            f"{name}: values reach {largest:g} in x_train and {largest_test:g} in x_test, "
-            f"above the scale {scale:g}; scale both parts alike or clip x_test."
+            f"{where}: labels must be 0 to n_classes - 1, got {found.min()} to {found.max()}."
         )
-    return scale
-
-
-def _labels(array: ArrayLike, n: int, where: str) -> NDArray[np.int64]:
-    """Check the labels of `n` samples; whole numbers stored as floats are taken as such."""
-    given = np.asarray(array)
-    if given.shape != (n,):
-        raise DataError(
-            f"{where}: needs one label for each of {n} samples, shape ({n},), got {given.shape}; "
-            "turn one-hot rows into numbers with argmax(axis=1)."
-        )
-    whole = given.dtype.kind in "iu" or (
-        given.dtype.kind == "f" and bool(np.all(np.isfinite(given) & (given == np.floor(given))))
-    )
-    if not whole:
-        raise DataError(f"{where}: labels must be whole numbers from 0, got {given.dtype} values.")
-    if given.min() < 0 or given.max() >= 2**31:
-        raise DataError(
-            f"{where}: labels must be 0 to n_classes - 1, got {given.min()} to {given.max()}."
-        )
-    return given.astype(np.int64, copy=False)
+    return found
 
 
 def _count_classes(name: str, train: Samples, test: Samples) -> int:
@@ -287,6 +195,11 @@ def _count_classes(name: str, train: Samples, test: Samples) -> int:
     n_classes = int(max(present[-1], test.labels.max())) + 1
     if len(present) == 1:
         raise DataError(f"{name}: all training labels are {present[0]}; needs two classes or more.")
+    if len(present) != n_classes and len(present) == n_classes - present[0]:
+        raise DataError(
+            f"{name}: labels start at {present[0]}, so class 0 has no training sample; number the "
+            f"classes from 0: subtract {present[0]} from the labels of both parts."
+        )
     if len(present) != n_classes:
         gaps = np.flatnonzero(present != np.arange(len(present)))
         absent = int(gaps[0]) if gaps.size else len(present)
@@ -327,32 +240,49 @@ def blobs(
 
 
 @checked()
-def load(name: str | Path, data_dir: str | Path | None = None) -> Dataset:
+def load(
+    name: str | Path, data_dir: str | Path | None = None, scale: Positive | None = None
+) -> Dataset:
     """Load a data set: ``digits``, ``mnist``, ``fashion_mnist``, ``kmnist``, or an .npz file.
 
     Parameters
     ----------
     name
-        Name, or path of an .npz file with x_train, y_train, x_test and y_test
+        Name, or path of an .npz file with x_train, y_train, x_test and y_test, and perhaps scale
         (see `Dataset.from_arrays` for what they may hold).
     data_dir
         Folder that must hold the IDX files, in a folder of the data set's name or directly.
         Without it the folder APICAL_DATA_DIR is tried, then the cache, then the network.
+    scale
+        Stored value that stands for 1; by default that of the data set where it is known: 16 for
+        ``digits``, 255 for images, ``scale`` of an .npz file; else as in `Dataset.from_arrays`.
     """
     if str(name) == DIGITS.name:
-        return _load_digits()
+        return _load_digits(DIGITS_SCALE if scale is None else scale)
     source = PUBLISHED.get(str(name))
     if source is None:
-        return _load_npz(single_file(name))
+        return _load_npz(single_file(name), scale)
     files = idx_files(source.name, data_dir)
     arrays = [read_idx(file, n_dims) for file, n_dims in zip(files, (3, 1, 3, 1), strict=True)]
-    where = str(files[0].parent)
     return Dataset.from_arrays(
-        source.name, *arrays, scale=255.0, licence=source.licence, source=where
-    )
+        source.name, *arrays, scale=255.0 if scale is None else scale, licence=source.licence,
+        source=str(files[0].parent), copy=False,
+    )  # fmt: skip
 
 
-def _load_digits() -> Dataset:
+def former_scale(name: str) -> float | None:
+    """Return the scale of a data set in runs whose configuration says none; None for that of now.
+
+    They divided bytes by 255, whatever these held.
+    """
+    if not name.endswith(".npz") or not zipfile.is_zipfile(name):
+        return None
+    with np.load(name, allow_pickle=False) as archive:
+        stored = archive["x_train"].dtype if "x_train" in archive.files else None
+    return 255.0 if stored == np.uint8 else None
+
+
+def _load_digits(scale: float) -> Dataset:
     # Imported here: scikit-learn takes longer to import than every other data set to load.
     quietly_import("sklearn.model_selection")
     from sklearn.datasets import load_digits
@@ -368,17 +298,19 @@ def _load_digits() -> Dataset:
     )
     arrays = (x_train, y_train, x_test, y_test)
     return Dataset.from_arrays(
-        DIGITS.name, *arrays, scale=16.0, licence=DIGITS.licence, source=DIGITS.url
+        DIGITS.name, *arrays, scale=scale, licence=DIGITS.licence, source=DIGITS.url
     )
 
 
-def _load_npz(file: Path) -> Dataset:
+def _load_npz(file: Path, scale: float | None) -> Dataset:
     if not zipfile.is_zipfile(file):
         raise DataError(f"{file}: not an .npz file (or cut short); write it with numpy.savez.")
     try:
         with np.load(file, allow_pickle=False) as archive:
             missing = [name for name in _ARRAYS if name not in archive.files]
             arrays = [archive[name] for name in _ARRAYS] if not missing else []
+            if scale is None and "scale" in archive.files:
+                scale = archive["scale"].item()
     except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
             f"{file}: cannot be read ({error}); write plain arrays again with numpy.savez."
@@ -388,4 +320,4 @@ def _load_npz(file: Path) -> Dataset:
             f"{file}: lacks {', '.join(missing)}, holds {', '.join(archive.files) or 'nothing'}; "
             f"needs {', '.join(_ARRAYS)}."
         )
-    return Dataset.from_arrays(str(file), *arrays, source=str(file))
+    return Dataset.from_arrays(str(file), *arrays, scale=scale, source=str(file), copy=False)

@@ -4,8 +4,10 @@ A message says which object, what it needs, what it got and what to do, on one l
 """
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from apical.places import caller
 
@@ -84,6 +86,32 @@ class ClaimError(ApicalError, AssertionError):
     """A study does not find what it claims."""
 
 
+class ApicalWarning(UserWarning):
+    """Base class of everything that this package warns of on purpose."""
+
+
+class ScaleWarning(ApicalWarning):
+    """Stored values were divided by a number that was made out from them alone."""
+
+
+@contextmanager
+def _warning_in_one_line() -> Iterator[None]:
+    """Let what this package warns of be one line, without where in it that is."""
+    usual = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **options: Any) -> None:
+        if issubclass(category, ApicalWarning):
+            print(f"apical: {message}", file=sys.stderr)
+        else:
+            usual(message, category, *where, **options)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = usual
+
+
 @contextmanager
 def concerning(object: str, parameter: str = "") -> Iterator[None]:
     """Say of errors from inside what they are about, where they do not say it themselves.
@@ -105,7 +133,8 @@ def concerning(object: str, parameter: str = "") -> Iterator[None]:
 def ending_in_one_line() -> Iterator[None]:
     """Let a command end with exit code 2 and one line, where an error is ours or the system's."""
     try:
-        yield
+        with _warning_in_one_line():
+            yield
     except ApicalError as error:
         print(f"apical: {error}", file=sys.stderr)
         sys.exit(2)

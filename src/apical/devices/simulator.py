@@ -7,8 +7,7 @@ from typing import Annotated, Any, Protocol
 
 import numpy as np
 
-from apical import drawing
-from apical.checking import check_fields
+from apical import converting, drawing
 from apical.datasets import Rows
 from apical.error_neurons import Teachers
 from apical.errors import DataError, ParameterError
@@ -27,10 +26,13 @@ class Block:
     Parameters
     ----------
     values
-        Stimuli in [0, 1], shape (n_trials, n_inputs); where a trial shows several frames, theirs in
-        a row. To a simulator that ``takes_rows``, also `apical.datasets.Rows`.
+        Stimuli, shape (n_trials, n_inputs), finite numbers of any type; where a trial shows several
+        frames, theirs in a row. What input neurons that spike are shown is >= 0, and 1 stands for
+        the rate of their encoder; `Graded` ones take any number. To a simulator that
+        ``takes_rows``, also `apical.datasets.Rows`.
     labels
-        Classes that the error neurons are shown, shape (n_trials,); None shows none.
+        Classes that the error neurons are shown, whole numbers from 0, shape (n_trials,), or what
+        `apical.datasets.Dataset.from_arrays` takes for such; None shows none.
     learning
         Factor on every learning rate in each trial [dimensionless], shape (n_trials,), or one
         number for all; 0, the default, switches learning off.
@@ -53,6 +55,11 @@ class Block:
         is said of recorded samples.
     epoch
         Epoch that the trials belong to, for the same purpose; -1 where there is none.
+
+    Raises
+    ------
+    DataError
+        If arrays do not fit each other, or hold what is no such number.
     """
 
     values: np.ndarray | Rows
@@ -68,22 +75,25 @@ class Block:
     epoch: int = -1
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        if not isinstance(self.values, Rows):
+            object.__setattr__(self, "values", converting.numbers(self.values, "values of a block"))
+        if self.values.ndim != 2 or not len(self.values):
+            raise DataError(
+                f"A block needs values of shape (n_trials, n_inputs), got {self.values.shape}."
+            )
         n = len(self.values)
-        if self.targets is not None and (
-            self.labels is not None or self.targets.ndim != 2 or len(self.targets) != n
-        ):
-            raise DataError(
-                f"A block of {n} trials takes targets of shape ({n}, n_outputs) instead of "
-                f"labels, got targets of shape {self.targets.shape}."
-            )
-        labels = None if self.labels is None else self.labels.shape
-        if self.values.ndim != 2 or labels not in (None, (n,)) or n == 0:
-            raise DataError(
-                "A block needs values of shape (n_trials, n_inputs) and labels of shape "
-                f"(n_trials,) or None, got {self.values.shape} and {labels}."
-            )
-        learning = np.asarray(self.learning, dtype=np.float64)
+        if self.targets is not None:
+            targets = converting.numbers(self.targets, "targets of a block")
+            object.__setattr__(self, "targets", targets)
+            if self.labels is not None or targets.ndim != 2 or len(targets) != n:
+                raise DataError(
+                    f"A block of {n} trials takes targets of shape ({n}, n_outputs) instead of "
+                    f"labels, got targets of shape {targets.shape}."
+                )
+        if self.labels is not None:
+            labels = converting.labels(self.labels, n, "labels of a block")
+            object.__setattr__(self, "labels", labels)
+        learning = converting.numbers(self.learning, "learning of a block").astype(np.float64)
         if learning.shape not in ((), (n,)):
             raise DataError(
                 f"A block of {n} trials needs one learning factor, or one for each trial, got "
@@ -92,6 +102,7 @@ class Block:
         object.__setattr__(self, "learning", np.broadcast_to(learning, (n,)))
         usual = "noise" if self.fires else "train" if learning.any() else "evaluate"
         object.__setattr__(self, "phase", self.phase or usual)
+        check_fields(self)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -300,6 +311,13 @@ def check_block(network: Network, block: Block) -> None:
         raise DataError(
             f"Stimulus {shown.name!r} has {shown.size} neurons{frames}, but the block's trials "
             f"have {block.values.shape[1]} values; they must match.",
+            object=f"Stimulus {shown.name!r}",
+            parameter="values",
+        )
+    if shown.is_spiking and not isinstance(block.values, Rows) and block.values.min() < 0:
+        raise DataError(
+            f"Stimulus {shown.name!r} spikes, so it takes values >= 0, but the block's start at "
+            f"{block.values.min():g}; shift them, or use encoder=Graded().",
             object=f"Stimulus {shown.name!r}",
             parameter="values",
         )

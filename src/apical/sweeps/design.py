@@ -197,7 +197,7 @@ def check(design: Design) -> dict[str, str]:
             e = experiment
             _check_range(e)
             model = models.load(e.model)
-            parts = (e.dataset, e.data_dir, e.validation, e.train_trials, e.test_trials)
+            parts = (e.dataset, e.data_dir, e.scale, e.validation, e.train_trials, e.test_trials)
             key = f"data {json.dumps(parts)}"
             if key not in sums:
                 data = load_data(experiment)

@@ -95,7 +95,7 @@ def program(device: Any, seedings: Sequence[Seeding]) -> Any:
         Holds the place of the first trial of a block; None where nothing is drawn.
     """
     runs = [args for kind, args in device.main_queue if kind == "run_network"]
-    calls = {line.rpartition("_run_")[2] for _, lines in runs for line in lines}
+    calls = {line.partition(", _run_")[2] for _, lines in runs for line in lines}
     acting = [item for item in device.code_objects.values() if f"{item.name});" in calls]
     draws = any(_GENERATORS in str(item.code) for item in acting)
     for network, lines in runs:
