@@ -1,6 +1,7 @@
 """Rounding learns nothing: updates that cancel have no angle, equal accuracies no difference."""
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import networks
@@ -144,14 +145,15 @@ def test_accuracies_equal_within_rounding_do_not_differ() -> None:
 
 @pytest.mark.parametrize("size", [1e-12, 1.0, 1e12])
 def test_signs_that_give_the_same_mean_are_a_tie(size: float) -> None:
-    """Of 8 choices of signs of 0.1, 0.2 and 0.3, the mean of all is among the largest two."""
-    by_signs = np.array([[a, b, c] for a in (-1, 1) for b in (-1, 1) for c in (-1, 1)])
-    for given in ([0.1, 0.2, -0.3], [0.1, 0.2, 0.3], [-0.3, 0.2, 0.1], [0.1, -0.2, -0.3]):
-        tenths = np.rint(10 * np.array(given)).astype(int)
-        means = by_signs @ tenths  # whole numbers: ties are exact
-        less, more = np.mean(means <= tenths.sum()), np.mean(means >= tenths.sum())
+    """0.1 + 0.2 - 0.3 + 0.4 is as much as -0.1 - 0.2 + 0.3 + 0.4, whatever their last bits."""
+    signs = np.array([*product((-1, 1), repeat=4)])
+    rng = np.random.default_rng(0)
+    for tenths in ([1, 2, -3, 4], [1, 2, 3, 4], [-1, -2, 3, 4], [1, 1, -2, 4]):
+        means = signs @ tenths  # whole numbers: ties are exact
+        less, more = np.mean(means <= np.sum(tenths)), np.mean(means >= np.sum(tenths))
+        given = size * np.array(tenths) / 10 * (1 + 1e-13 * rng.uniform(-1, 1, 4))
         expected = min(1.0, 2 * min(less, more))
-        assert statistics.permutation_test(size * np.array(given)) == pytest.approx(expected)
+        assert statistics.permutation_test(given) == pytest.approx(expected)
 
 
 def test_constant_weights_correlate_with_nothing() -> None:
