@@ -333,9 +333,9 @@ def test_commands_say_a_guess_in_one_line_and_take_the_scale(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     file = stored(tmp_path, 16 * BINARY)
-    for given in ([], ["--scale", "32"]):
+    for option in ([], ["--scale", "32"]):
         with pytest.raises(SystemExit) as ended:
-            main(["check", "rate_dfa", "--dataset", file, *given])
+            main(["check", "rate_dfa", "--dataset", file, *option])
         assert ended.value.code in (None, 0, 1)
         said = capfd.readouterr().err.splitlines()
         assert [line.startswith("apical: ") and "(--scale 16)" in line for line in said] == (

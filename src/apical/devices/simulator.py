@@ -8,6 +8,7 @@ from typing import Annotated, Any, Protocol
 import numpy as np
 
 from apical import converting, drawing
+from apical.checking import check_fields
 from apical.datasets import Rows
 from apical.error_neurons import Teachers
 from apical.errors import DataError, ParameterError
