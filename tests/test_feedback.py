@@ -10,7 +10,7 @@ from networks import N_CLASSES, small
 from rate_networks import rates
 
 from apical import LIF, Error, Given, Normal, Projection, Stimulus, Uniform, feedback
-from apical.errors import WiringError
+from apical.errors import ParameterError, WiringError
 from apical.feedback import FeedbackPathway
 
 TEACH = {"teach": "x"}
@@ -75,9 +75,7 @@ def test_a_pathway_that_drives_is_refused() -> None:
 
 
 def test_direct_feedback_needs_something_to_teach() -> None:
-    with pytest.raises(
-        WiringError, match="forward projections that it teaches it teaches, got none"
-    ):
+    with pytest.raises(ParameterError, match="forward projections that it teaches, got none"):
         feedback.direct(Error("e", 4), [])
 
 

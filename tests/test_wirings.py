@@ -9,14 +9,15 @@ from rate_networks import rates, trials
 
 from apical import FeedbackPathway, Normal, Projection, Zero, feedback, simulate
 from apical.alignment import angle, angles_to_backpropagation
-from apical.errors import DeviceError, WiringError
+from apical.errors import DeviceError, ParameterError, WiringError
 from apical.order import feedback_order, forward_order
 from apical.plausibility import audit
 from apical.weights import FanIn, FanOut, Glorot, Masked
 
 
 def refuse(*words: str) -> Any:
-    return pytest.raises(WiringError, match=".*".join(re.escape(word) for word in words))
+    kinds = (ParameterError, WiringError)
+    return pytest.raises(kinds, match=".*".join(re.escape(word) for word in words))
 
 
 @pytest.mark.parametrize("wiring", feedback.WIRINGS)
@@ -129,12 +130,12 @@ def test_indirect_feedback_that_does_not_reach_the_first_population() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 1.5, np.ones(3, bool), np.zeros(5, bool), np.ones(5)])
 def test_shares_that_are_none(share: Any) -> None:
-    with refuse("hears must give population 'hidden_1' a share in (0, 1], or a mask of 5"):
+    with refuse("hears must be a"):
         rates(lambda e, f: feedback.indirect(e, f, hears={f[0].post: share}))
 
 
 def test_unknown_relay() -> None:
-    with refuse("relay 'forward' or 'random'", "'sideways'"):
+    with refuse("relay must be one of 'forward', 'random'", "'sideways'"):
         rates(feedback.indirect, relay="sideways")
 
 
