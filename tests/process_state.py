@@ -14,12 +14,13 @@ import numpy as np
 
 def snapshot() -> dict[str, Any]:
     """Return the state of this process, of Brian2 and of matplotlib, as far as they are loaded."""
-    legacy: Any = np.random.get_state(legacy=False)
+    numbers: Any = np.random
+    legacy = numbers.get_state(legacy=False)
     state = {
         "random": random.getstate(),
         "np.random": (legacy["bit_generator"], legacy["state"]["key"].tobytes(),
                       legacy["state"]["pos"], legacy["has_gauss"], legacy["gauss"]),
-        "np.random generator": id(np.random.get_bit_generator()),
+        "np.random generator": id(numbers.get_bit_generator()),
         "np.seterr": np.geterr(),
         "np.printoptions": np.get_printoptions(),
         "environment": sorted(os.environ.items()),
@@ -84,15 +85,16 @@ def _brian2() -> dict[str, Any]:
 
     devices = importlib.import_module("brian2.devices.device")
     device = b2.get_device()
-    sets = Trackable.__instancefollower__.instance_sets
+    sets, runtime = Trackable.__instancefollower__.instance_sets, b2.all_devices["runtime"]
+    parts = ("main_queue", "arrays", "code_objects", "static_arrays", "clocks")
     return {
         "device": id(device),
         "device options": (device.build_on_run, device.build_options),
         "devices before": [(id(d), *rest) for d, *rest in devices.previous_devices],
         "all devices": {name: id(d) for name, d in b2.all_devices.items()},
         "dt": float(b2.defaultclock.dt),
-        "device.seed": {k: repr(v) for k, v in vars(b2.all_devices["runtime"]).items() if "buffer" in k},
-        "program": [repr(getattr(device, name, None)) for name in ("main_queue", "arrays", "code_objects")],
+        "device.seed": [repr(v) for k, v in vars(runtime).items() if "buffer" in k],
+        "program": [repr(getattr(device, name, None)) for name in parts],
         "preferences": {name: repr(b2.prefs[name]) for name in b2.prefs},
         "magic": (b2.magic_network.id, len(b2.magic_network.objects), float(b2.magic_network.t)),
         "scope": BrianObject._scope_current_key,

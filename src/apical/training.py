@@ -184,7 +184,8 @@ def steps(
         number = position.epoch * per_epoch + position.block
         ends = position.block + 1 == per_epoch
         before = _plastic(simulator) if measure and (ends or every == "block") else None
-        counts = learned(simulator, Block(values, labels, factor, number), position.trial)
+        block = Block(values, labels, factor, number, epoch=position.epoch)
+        counts = learned(simulator, block, position.trial)
         _check_weights(simulator, position)
         metrics = _rates(simulator, counts)
         position = Position(position.epoch, position.block + 1, position.trial + len(values))
