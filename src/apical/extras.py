@@ -13,9 +13,9 @@ from apical.errors import DataError
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Import libraries without what some do to a process when they are imported.
+    """Keep from a process what libraries do to it, above all when they are imported.
 
-    They switch warnings on or off, of all others too, set environment variables, and draw from the
+    Some switch warnings on or off, of all others too, set environment variables, and draw from the
     random numbers of whoever imports them.
     """
     numbers, environment = random.getstate(), dict(os.environ)

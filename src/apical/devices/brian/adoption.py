@@ -109,8 +109,9 @@ def _change_clock(item: Any, clock: b2.Clock) -> None:
 
 def _move(variable: ArrayVariable, device: Any, owner: str, *, compiled: bool) -> None:
     """Move an array to another device, with the values that it has."""
+    empty = isinstance(variable, DynamicArrayVariable) and not np.prod(variable.size)
     try:
-        values = np.array(variable.get_value())
+        values = np.zeros(variable.size) if empty else np.array(variable.get_value())
     except NotImplementedError:
         raise DeviceError(
             f"{owner!r} cannot be added: {variable.name!r} is made by a program that has not run; "
@@ -125,9 +126,9 @@ def _move(variable: ArrayVariable, device: Any, owner: str, *, compiled: bool) -
     dynamic = isinstance(variable, DynamicArrayVariable)
     if dynamic and values.size:
         device.resize(variable, values.size)
-    if values.size or not dynamic:
+    if not empty:
         device.init_with_zeros(variable, variable.dtype)
     if values.any():
         device.fill_with_array(variable, values)
     if dynamic or not variable.read_only:
-        device.held[variable] = values
+        device.held[variable] = values.astype(variable.dtype)

@@ -18,6 +18,8 @@ from brian2.core.base import BrianObject
 from brian2.core.tracking import InstanceTrackerSet, Trackable
 from brian2.utils.logger import BrianLogger, HierarchyFilter
 
+from apical.extras import undisturbed
+
 _devices = importlib.import_module("brian2.devices.device")  # of that name there is a proxy too
 
 USUAL = {
@@ -114,6 +116,7 @@ class Workplace:
             enter(replaced(BrianLogger, "_log_messages", self._said))
             enter(replaced(b2.Network, "_globally_running", False))
             enter(replaced(b2.Network, "_globally_stopped", False))
+            enter(undisturbed())  # by what Cython sets, and what is imported for the first time
             enter(random_numbers())
             enter(preferences({k: v for k, v in USUAL.items() if k in b2.prefs}))
             enter(self._settings())
