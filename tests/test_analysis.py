@@ -55,7 +55,8 @@ def nothing_is_missing_without_a_word(found: Analysis) -> None:
         if row.n:
             assert values.mean() == pytest.approx(row.value)
     similar = found.similarity
-    assert (similar[similar[["rsa", "cka"]].isna().any(axis=1)].why != "").all()
+    likeness = ["rsa", "rsa_rho_a", "cka", "cka_debiased"]
+    assert (similar[similar[likeness].isna().any(axis=1)].why != "").all()
     if found.recording is not None:
         assert (found.recording[found.recording.value.isna()].why != "").all()
 
@@ -80,12 +81,15 @@ def test_arrays_of_figures_are_there() -> None:
     assert set(found.rates) == set(found.cvs) == {"x", "h"}
     assert found.rates["h"].shape == (10,) and np.isfinite(found.cvs["h"]).all()
     assert set(found.rdms) == {"x", "h", "y"} and found.rdms["h"].matrix.shape == (4, 4)
-    for matrix in (found.cka, found.rsa):
+    assert set(found.likeness) == {"rsa", "rsa_rho_a", "cka", "cka_debiased"}
+    for matrix in found.likeness.values():
         np.testing.assert_allclose(np.diag(matrix), 1)
         np.testing.assert_allclose(matrix, matrix.T)
     pair = found.similarity.iloc[0]
     assert (pair.population_a, pair.population_b) == ("x", "h")
     assert pair.cka == found.cka[0, 1] and pair.rsa == found.rsa[0, 1]
+    assert all(pair[name] == matrix[0, 1] for name, matrix in found.likeness.items())
+    assert pair.cka_debiased < pair.cka
     assert 0 < pair.cka_by_chance < pair.cka
 
 

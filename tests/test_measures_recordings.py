@@ -58,6 +58,7 @@ def train(times: list[float], stop: float, **about: Any) -> neo.SpikeTrain:
     return neo.SpikeTrain(times, units="s", t_stop=stop, **about)
 
 
+LIKENESS = ("rsa", "rsa_rho_a", "cka", "cka_debiased")
 TRIALS = [(0.0, 0.5), (1.0, 1.5), (2.0, 3.0)]
 TRAINS = [np.array([0.1, 0.2, 0.7, 1.0, 2.5]), np.array([]), np.array([0.1, 1.4999, 1.5, 9.0])]
 
@@ -220,7 +221,7 @@ def test_a_network_agrees_with_itself() -> None:
     lines = by_measure(compare(made, as_recording(made, "h")))
     assert lines["rate_ks"].value == 0 and lines["rate_ks"].p == 1
     assert lines["cv_ks"].value == 0
-    for name in ("rsa", "cka"):
+    for name in LIKENESS:
         low, high = lines[name].ceiling
         assert lines[name].value == pytest.approx(high, abs=0.01)  # it holds their own noise
         assert low < high <= 1 and lines[name].p < 0.02
@@ -231,7 +232,7 @@ def test_a_perfect_model_is_within_the_noise_ceiling() -> None:
     """The same tuning with noise of its own, over many trials, as no model can do better."""
     model = two_of_a_kind(2, other=1, n_trials=800)
     lines = by_measure(compare(model, as_recording(two_of_a_kind(1, n_trials=48), "h")))
-    for name in ("rsa", "cka"):
+    for name in LIKENESS:
         low, high = lines[name].ceiling
         assert low - 0.01 < lines[name].value < high + 0.01, name
     assert lines["rate_ks"].p > 0.01
@@ -239,7 +240,7 @@ def test_a_perfect_model_is_within_the_noise_ceiling() -> None:
 
 def test_another_code_is_no_better_than_chance() -> None:
     lines = by_measure(compare(two_of_a_kind(1), as_recording(two_of_a_kind(2), "h")))
-    for name in ("rsa", "cka"):
+    for name in LIKENESS:
         assert lines[name].p > 0.02, name
         assert lines[name].value < lines[name].ceiling[0] - 0.1
         assert lines[name].value < lines[name].chance + 0.2
@@ -267,7 +268,7 @@ def test_the_ranks_of_chance_are_those_of_the_value(monkeypatch: pytest.MonkeyPa
     ]
     monkeypatch.setattr(np.random, "default_rng", Still)
     lines = by_measure(compare(made[0], as_recording(made[1], "h")))
-    for name in ("rsa", "cka"):
+    for name in LIKENESS:
         assert lines[name].chance == pytest.approx(lines[name].value) and lines[name].p == 1
 
 
@@ -308,7 +309,7 @@ def test_classes_recorded_once_cannot_be_halved() -> None:
     once = made.labels.tolist()
     once[8:] = [k if k else 1 for k in once[8:]]
     lines = by_measure(compare(made, as_recording(made, "h", [str(k) for k in once])))
-    for name in ("rsa", "cka"):
+    for name in LIKENESS:
         assert lines[name].n == (7, 7) and np.isfinite(lines[name].value)
 
 
@@ -320,5 +321,5 @@ def test_silence_is_said() -> None:
         by_measure(compare(made, as_recording(silent, "h"))),
     ):
         assert lines["rate_ks"].value > 0.9
-        for name in ("cv_ks", "rsa", "cka"):
+        for name in ("cv_ks", *LIKENESS):
             assert np.isnan(lines[name].value) and lines[name].why, name

@@ -37,6 +37,7 @@ def test_tables_and_figures_are_written(spiking: TrainedRun, records, tmp_path: 
     analysis = analyze_run(spiking, records)
     files = {file.name for file in analysis.write(tmp_path / "new" / "folder")}
     assert {"measures.csv", "neurons.csv", "similarity.csv", "rates.png", "cka.png"} <= files
+    assert {"cka_debiased.png", "rsa.png", "rsa_rho_a.png"} <= files
     measures = pd.read_csv(tmp_path / "new" / "folder" / "measures.csv")
     assert set(measures["population"]) == {"stimulus", "hidden", "output", "error"}
     rate = measures[(measures["population"] == "hidden") & (measures["measure"] == "rate")]
@@ -56,7 +57,8 @@ def test_the_overview_counts_what_is_undefined(spiking: TrainedRun, records) -> 
 def test_a_run_is_like_itself(spiking: TrainedRun, records) -> None:
     likeness = analyze_run(spiking, records, against=records).against
     assert likeness is not None
-    np.testing.assert_allclose(likeness[["rsa", "cka"]], 1)
+    np.testing.assert_allclose(likeness[["rsa", "cka", "cka_debiased"]], 1)
+    assert (likeness["rsa_rho_a"] <= 1).all()  # less where dissimilarities are tied
 
 
 def test_records_of_other_samples_are_refused(spiking: TrainedRun, records) -> None:
