@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import brian2 as b2
-from brian2.devices.device import runtime_device
 
 from apical import seeds
 from apical.devices.brian.build import DRAW, LEARN, Built
@@ -62,7 +61,7 @@ class Seeding(b2.BrianObject):
     def run(self) -> None:
         """Seed the generators of Brian2 in process."""
         place = self.first + int(self.clock.variables["timestep"].get_value().item())
-        runtime_device.seed(seeds.trial_seed(self.key, 2 * place + self.more))
+        b2.seed(seeds.trial_seed(self.key, 2 * place + self.more))
 
 
 def add_to(built: Built) -> list[Seeding]:
