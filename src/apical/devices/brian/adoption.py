@@ -17,10 +17,12 @@ def family(items: Iterable[Any]) -> Iterator[Any]:
         yield from family(item.contained_objects)
 
 
-def arrays(item: Any) -> list[ArrayVariable]:
-    """Return the arrays that belong to a Brian2 object, and not to one that it looks at."""
-    found = getattr(item, "variables", {}).values()
-    return [v for v in found if isinstance(v, ArrayVariable) and v.owner.id == item.id]
+def arrays(*items: Any) -> list[ArrayVariable]:
+    """Return the arrays that belong to Brian2 objects, and not to others that they look at."""
+    known = {item.id for item in items}
+    found = (v for item in items for v in getattr(item, "variables", {}).values())
+    own = [v for v in found if isinstance(v, ArrayVariable) and v.owner.id in known]
+    return list(dict.fromkeys(own))
 
 
 def adopt(
@@ -58,12 +60,12 @@ def adopt(
             clocks[item.clock] = b2.Clock(dt=item.clock.dt, name=f"{item.name}_own_clock")
         if item.clock in clocks:
             _change_clock(item, clocks[item.clock])
-        for variable in arrays(item):
-            if variable.device is not device:
-                _move(variable, device, item.name, compiled=compiled)
         if hasattr(item, "variables"):
             item.variables.device = device
         object.__setattr__(item, "add_to_magic_network", False)
+    for variable in arrays(*newcomers):
+        if variable.device is not device:
+            _move(variable, device, compiled=compiled)
     network.add(*items)
     return newcomers
 
@@ -107,12 +109,13 @@ def _change_clock(item: Any, clock: b2.Clock) -> None:
             own._variables[name] = clock.variables[variable.name]
 
 
-def _move(variable: ArrayVariable, device: Any, owner: str, *, compiled: bool) -> None:
+def _move(variable: ArrayVariable, device: Any, *, compiled: bool) -> None:
     """Move an array to another device, with the values that it has."""
     empty = isinstance(variable, DynamicArrayVariable) and not np.prod(variable.size)
     try:
         values = np.zeros(variable.size) if empty else np.array(variable.get_value())
     except NotImplementedError:
+        owner = variable.owner.name
         raise DeviceError(
             f"{owner!r} cannot be added: {variable.name!r} is made by a program that has not run; "
             "make the object with device 'runtime' active.",

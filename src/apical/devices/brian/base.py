@@ -122,13 +122,11 @@ class BrianSimulator(ABC):
             members = adopt(
                 brian_objects, self._device, self._built.brian_network, compiled=self._compiled
             )
-        for item in members:
-            if isinstance(item, KINDS):
-                self._diary.records.append(self._record(item))
-            else:
-                own = {f"{item.name}.{v.name}": v for v in arrays(item) if not v.read_only}
-                self._variables |= own
-                self._home.inputs.update(own.values())
+        self._diary.records += [self._record(item) for item in members if isinstance(item, KINDS)]
+        others = [item for item in members if not isinstance(item, KINDS)]
+        own = {f"{v.owner.name}.{v.name}": v for v in arrays(*others) if not v.read_only}
+        self._variables |= own
+        self._home.inputs.update(own.values())
         self._time_steps = live.time_steps(self._built.brian_network)
 
     def moments(self, monitor: Any) -> pd.DataFrame:
@@ -219,9 +217,9 @@ class BrianSimulator(ABC):
 
     def _check_unchanged(self) -> None:
         """Raise if something was changed that would not act, or not as one thinks."""
-        for owner, what in live.changes(
-            self._time_steps, live.time_steps(self._built.brian_network)
-        ):
+        now = live.time_steps(self._built.brian_network)
+        known = {key: value for key, value in now.items() if key in self._time_steps}
+        for owner, what in live.changes(self._time_steps, known):
             raise DeviceError(
                 f"{owner!r} was given {what} after it was made, which a simulator cannot take "
                 "over; change the description of the network, or dt of simulate().",

@@ -170,7 +170,7 @@ def description(network: b2.Network) -> dict[tuple[str, str], Any]:
     found: dict[tuple[str, str], Any] = {}
     for item in network.sorted_objects:
         found |= {
-            (item.name, what): getattr(item, name)
+            (item.name, what): _kept(getattr(item, name))
             for what, name in {
                 "another 'active'": "active",
                 "another slot": "when",
@@ -183,10 +183,10 @@ def description(network: b2.Network) -> dict[tuple[str, str], Any]:
             if hasattr(type(item), name) or name in vars(item)
         }
         found |= {
-            (item.name, f"another {key!r} in its namespace"): value
+            (item.name, f"another {key!r} in its namespace"): _kept(value)
             for key, value in (item.namespace or {}).items()
         }
-        found[item.name, "another place"] = True
+        found[item.name, "a place in the network"] = True
     return found | time_steps(network)
 
 
@@ -207,6 +207,11 @@ def changes(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> Iterator[tup
         one, other = before.get(key, missing), after.get(key, missing)
         if one is not other and not _same(one, other):
             yield key
+
+
+def _kept(value: Any) -> Any:
+    """Return what stays as it is when somebody goes on to change a value."""
+    return value.copy() if isinstance(value, dict | np.ndarray) else value
 
 
 def _same(one: Any, other: Any) -> bool:
