@@ -222,7 +222,7 @@ def test_config_holds_everything_to_repeat_the_run(
     config = json.loads((whole / CONFIG).read_text())
     fields = {name: config[name] for name in Experiment.__dataclass_fields__}
     again = Experiment(**fields)
-    assert again == replace(experiment, device="cpp_standalone", batch=1)
+    assert again == replace(experiment, device="cpp_standalone", batch=1, scale=1.0)
     assert config["name"] == "run"
     assert config["model_sha256"] == models.load(str(MODEL)).sha256
     assert len(config["data_sha256"]) == 64

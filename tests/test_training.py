@@ -279,13 +279,13 @@ def test_evaluation_that_fails_leaves_the_state(
         np.testing.assert_array_equal(simulator.state[name], values)
 
 
-def test_large_test_sets_are_shown_in_parts_with_indices_of_their_own(
+def test_large_test_sets_are_shown_in_parts_with_places_of_their_own(
     simulator: FakeSimulator, data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("apical.presenting._SHOWN_AT_ONCE", 4)
     evaluation = evaluate(simulator, data.test, index=-2)
     assert [len(block) for block in simulator.blocks] == [4, 4, 3]
-    assert len({block.index for block in simulator.blocks}) == 3
+    assert [(b.index, b.first) for b in simulator.blocks] == [(-2, 0), (-2, 4), (-2, 8)]
     assert all(block.index < 0 for block in simulator.blocks), "a block of training has its numbers"
     assert len(evaluation.decided) == 11
 
@@ -315,7 +315,7 @@ def test_diverging_weights_stop_the_training_and_are_named(
 
     def diverge(block: Block) -> BlockResult:
         result = run(block)
-        if block.index == 4:
+        if (block.index, block.first) == (1, 10):
             weights = simulator.weights(projection).copy()
             weights[1, 1] = weight
             simulator.load({projection.name: weights})

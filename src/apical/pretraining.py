@@ -103,10 +103,9 @@ def pretrained(
             shown = network.output.name, hidden.name
             simulator = simulate(network, "array", batch=plan.batch, record=shown)
             for epoch in range(plan.epochs):
-                _learn(simulator, values, plan, level, epoch)
+                _learn(simulator, values, plan, epoch)
                 bar.update((level * plan.epochs + epoch + 1) * len(values), None)
-            index = seeds.presentation("rebuilding", level)
-            seen = simulator.run(Block(values, index=index)).counts
+            seen = simulator.run(Block(values, index=seeds.presentation("rebuilding"))).counts
             error = np.mean((seen[network.output.name] - values) ** 2, dtype=np.float64)
             learned = [p for p in network.plastic if p.post is hidden]
             found.append(Level({p.name: simulator.weights(p) for p in learned}, float(error)))
@@ -114,12 +113,11 @@ def pretrained(
     return found
 
 
-def _learn(simulator: Simulator, values: np.ndarray, plan: Plan, level: int, epoch: int) -> None:
+def _learn(simulator: Simulator, values: np.ndarray, plan: Plan, epoch: int) -> None:
     """Let an autoencoder learn from all samples, a large block at a time."""
-    seed = simulator.network.seed
-    index = seeds.presentation("pretraining", level * plan.epochs + epoch)
-    order = seeds.stream(seed, "order", index=index).permutation(len(values))
-    rng = seeds.stream(seed, "hidden values", index=index)
+    seed, index = simulator.network.seed, seeds.presentation("pretraining", epoch)
+    order = seeds.stream(seed, "order", index=epoch).permutation(len(values))
+    rng = seeds.stream(seed, "hidden values", index=epoch)
     size = block_size(simulator, _AT_ONCE, len(values))
     for start in range(0, len(order), size):
         whole = values[order[start : start + size]]

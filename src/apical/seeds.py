@@ -60,7 +60,7 @@ PRESENTATIONS = (
     "raster",  # one sample for a figure, before and after learning
     "slopes",  # of units
     "angles",  # to backpropagation
-    "pretraining",  # epochs of all levels that were learned
+    "pretraining",  # epochs that a level learned; each is a network of its own
     "rebuilding",  # by the autoencoder of a level
 )
 """What trials are for that are no training, and what their number says.
