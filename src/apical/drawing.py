@@ -12,7 +12,7 @@ ROUNDING = 1e-6
 def initial_weights(projection: Projection, seed: int) -> np.ndarray:
     """Draw W, shape (n_pre, n_post), from the stream named after the projection.
 
-    What weights are held to (signs, gaps, bounds, levels) holds from the start.
+    Signs of neurons, synapses that do not exist and levels hold from the start.
     """
     source = projection.weights
     if isinstance(source, ReadBackwards):
@@ -36,7 +36,7 @@ def begun(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
         weights = restraints.balanced(weights, signs)
     if exists is not None:
         weights = weights * exists
-    if projection.limits and (projection.restrained or projection.rule is not None):
+    if projection.restrained and projection.limits:
         weights = np.clip(weights, *projection.limits)
     if projection.levels:
         draws = seeds.stream(seed, "initial levels", projection.name)
@@ -46,6 +46,9 @@ def begun(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
 
 def held(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
     """Return the nearest weights that a projection may have; the same where it may have these.
+
+    They have the signs of their neurons, no synapses that do not exist, and the sizes of levels.
+    Bounds alone are no matter of what may be there, but of what updates may do.
 
     Parameters
     ----------
@@ -59,8 +62,7 @@ def held(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
         weights = np.where(weights * signs[:, np.newaxis] > 0, weights, 0)
     if exists is not None:
         weights = weights * exists
-    # weights that are scaled to a sum are so after they were held to bounds
-    if projection.limits and projection.rule is not None and projection.total is None:
+    if projection.restrained and projection.limits:
         weights = np.clip(weights, *projection.limits)
     if projection.levels:
         weights = projection.levels.rounded(weights, np.full(weights.shape, 0.5))
@@ -75,7 +77,7 @@ def broken(projection: Projection, seed: int, weights: np.ndarray) -> tuple[int,
     projection, seed, weights
         As in `held`.
     """
-    if not (projection.restrained or projection.limits):
+    if not projection.restrained:
         return None
     away = np.abs(held(projection, seed, weights) - weights)
     wrong = away > ROUNDING * np.maximum(1, np.abs(weights))

@@ -127,7 +127,7 @@ def surface(
         Trials with labels or targets over which the loss is the mean.
     plane
         Of weights of the network; all others stay as they are. Those that it may not have, since
-        they are held to bounds, signs, gaps or levels, are taken as the nearest that it may.
+        they are held to signs, gaps or levels, are taken as the nearest that it may.
     a, b
         Coordinates along the two axes.
     """

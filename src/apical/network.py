@@ -314,7 +314,7 @@ class Network:
     def initial_weights(self, projection: Projection) -> np.ndarray:
         """Draw W, shape (n_pre, n_post), from the stream named after the projection.
 
-        What weights are held to (signs, gaps, bounds, levels) holds from the start.
+        Signs of neurons, synapses that do not exist and levels hold from the start.
         """
         return drawing.initial_weights(projection, self.seed)
 
@@ -336,8 +336,7 @@ class Network:
     def held(self, projection: Projection, weights: np.ndarray) -> np.ndarray:
         """Return the weights nearest to these, shape (n_pre, n_post), that a projection may have.
 
-        What weights are held to are the signs of neurons, gaps, levels and, where they learn,
-        bounds.
+        They have the signs of their neurons, no synapses that do not exist, and sizes of levels.
         """
         return drawing.held(projection, self.seed, np.asarray(weights))
 

@@ -35,6 +35,7 @@ class Projection:
         Which signal of `pre` reaches which input of `post`, for instance ``{"drive": "x"}``.
     bounds
         Smallest and largest weight [dimensionless], held after every update; None for none.
+        Weights beyond them, drawn or loaded, act as they are until an update reaches them.
     release
         Probability that a spike crosses a synapse [dimensionless], drawn for each spike and each
         synapse ("blank-out" noise, Neftci et al. 2016, doi:10.3389/fnins.2016.00241). A rule that

@@ -258,7 +258,7 @@ def check_weights(
     ------
     ParameterError
         If weights are no finite numbers, or break what they are held to: the signs of neurons,
-        gaps, levels and, where they learn, bounds.
+        gaps and levels. Weights beyond bounds act as they are until an update holds them.
     WiringError
         If feedback within a population would run in a circle.
     """
@@ -298,8 +298,8 @@ def _restraints(projection: Projection) -> str:
     found = {
         "the signs of their neurons": projection.inhibitory is not None,
         "gaps": bool(projection.missing),
-        f"bounds {projection.limits}": projection.rule is not None and bool(projection.limits),
         "levels": projection.levels is not None,
+        f"bounds {projection.limits}": projection.limits is not None,
     }
     return ", ".join(what for what, is_so in found.items() if is_so)
 

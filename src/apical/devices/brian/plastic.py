@@ -86,10 +86,10 @@ def statements(projection: Projection, factor: str) -> str:
     """Return what changes the weight; `factor` is an expression for that on the learning rate."""
     rule, called = projection.rule, _called(projection)
     if rule is None:
-        return _held(projection, "0")
+        return _held(projection, "0", "0")
     update = substituted(rule.update, called) if called else rule.update
     if rule.dynamics is None:
-        return _held(projection, f"{factor}*({update})")
+        return _held(projection, f"{factor}*({update})", factor)
     return _with_dynamics(projection, update, rule.dynamics, factor)
 
 
@@ -108,21 +108,24 @@ def _with_dynamics(
         lines.append(f"_next_{name} = {substituted(text, known)}")
         known[name] = f"_next_{name}"
     change = substituted(dynamics.change, known)
-    lines.append(_held(projection, f"{factor}*({change})"))
-    lines.append(f"_learns = int({factor} != 0)")
+    lines.append(_held(projection, f"{factor}*({change})", factor))
+    lines += [f"_learns = int({factor} != 0)"] * (projection.limits is None)
     for name, _ in dynamics.steps:
         mine = called.get(name, name)
         lines.append(f"{mine} = _learns*_next_{name} + (1 - _learns)*{mine}")
     return "\n".join(lines)
 
 
-def _held(projection: Projection, change: str) -> str:
+def _held(projection: Projection, change: str, factor: str) -> str:
     """Return the statements that add a change, and hold the weight to what it is held to.
 
-    Each leaves a weight alone that is where it should be.
+    Each leaves a weight alone that is where it should be; bounds also where nothing is learned,
+    wherever a weight is.
     """
-    within = f"clip(w + {change}, w_min, w_max)" if projection.limits else f"w + {change}"
-    lines = [f"w = {within}"]
+    lines = [f"w = w + {change}"]
+    if projection.limits:
+        within = f"clip(w + {change}, w_min, w_max)"
+        lines = [f"_learns = int({factor} != 0)", f"w = _learns*{within} + (1 - _learns)*w"]
     if projection.inhibitory is not None:
         lines.append(f"w = w*int(w*{POLARITY.format(projection.name)}_pre > 0)")
     if projection.missing:
