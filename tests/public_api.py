@@ -2,16 +2,22 @@
 
 import importlib
 import inspect
+import math
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+import made_records
 import networks
 import numpy as np
+import pandas as pd
 import rate_networks
 
 import apical
+import apical.plotting
 from apical import (
     Block,
     Error,
@@ -31,7 +37,14 @@ from apical import (
     simulate,
     training,
 )
+from apical.analysis import analyze
+from apical.export import export
+from apical.measures import spike_statistics, updates
+from apical.measures.recordings import Recording
+from apical.measures.representation import Dissimilarities
 from apical.populations import LIF, Population
+from apical.projections import Projection
+from apical.records import Records, Spikes, Units
 
 MODULES = (
     "encoding",
@@ -59,7 +72,28 @@ MODULES = (
     "losses",
     "margins",
     "unrolled",
+    "records",
+    "measures.agreement",
+    "measures.cost",
+    "measures.kernels",
+    "measures.learning",
+    "measures.normality",
+    "measures.recordings",
+    "measures.representation",
+    "measures.saturation",
+    "measures.spike_distance",
+    "measures.spike_statistics",
+    "measures.statistic",
+    "measures.tuning",
+    "measures.updates",
+    "sweeps.statistics",
+    "analysis",
+    "plotting",
+    "export",
 )
+
+GATHERS = ("apical", "apical.hypotheses", "apical.plotting")
+"""Modules whose names come from others."""
 
 
 def modules() -> list[str]:
@@ -74,7 +108,7 @@ def callables() -> Mapping[str, Callable[..., Any]]:
     for module in map(importlib.import_module, modules()):
         for name, value in vars(module).items():
             own = getattr(value, "__module__", "") == module.__name__
-            gathers = module.__name__ in ("apical", "apical.hypotheses")
+            gathers = module.__name__ in GATHERS
             if name.startswith("_") or not (own or gathers) or not _is_called(value):
                 continue
             found[f"{value.__module__.removeprefix('apical.')}.{value.__name__}"] = value
@@ -145,6 +179,88 @@ def _weights() -> dict[str, np.ndarray]:
     return {p.name: simulator().weights(p) for p in rates().plastic}
 
 
+@cache
+def recorded() -> Records:
+    """Return records of a network of rates, with the signals that its learning can be told from."""
+    net = rates()
+    names = [p.name for p in net.populations]
+    recording = simulate(net, "array", record=names, traces=list(updates.update_signals(net)))
+    block, samples = Block(np.full((6, 6), 0.5), np.arange(6) % 3), np.arange(6)
+    result = recording.run(block)
+    return Records(
+        net.trial, 1.0,
+        {p.name: Units(type(p).__name__, np.zeros(p.size, int)) for p in net.populations},
+        samples, block.values, block.labels, np.zeros(6, int),
+        signals=result.traces,
+    )  # fmt: skip
+
+
+@cache
+def fired() -> Records:
+    """Return records of spikes."""
+    labels, rates = made_records.tuned(6, 4, 2, 200.0)
+    spikes = made_records.poisson(rates, 100.0)
+    signals = {"graded": np.random.default_rng(0).uniform(size=(6, 5))}
+    return made_records.records({"hidden": (spikes, 4)}, labels, signals=signals)
+
+
+def _plastic() -> Projection:
+    return next(p for p in rates().plastic if p.rule and not p.rule.traces)
+
+
+def _shown() -> Recording:
+    known = fired()
+    return Recording(
+        Path("a.nwb"), known.spikes["hidden"], np.full(4, "v1"), np.full(6, 100.0),
+        known.labels.astype(str),
+    )  # fmt: skip
+
+
+def _analysis() -> dict[str, Any]:
+    known = analyze(fired())
+    return {f.name: getattr(known, f.name) for f in fields(known)}
+
+
+def _runs() -> pd.DataFrame:
+    rows = [(seed, rate, "done", 0.1 * seed + rate) for seed in range(3) for rate in (0.1, 0.2)]
+    return pd.DataFrame(rows, columns=["seed", "eta", "status", "test_accuracy"])
+
+
+def _gaps() -> spike_statistics.Intervals:
+    return spike_statistics.intervals(fired().spikes["hidden"])
+
+
+def _rdm() -> Dissimilarities:
+    return Dissimilarities(_square(), np.arange(3), "correlation")
+
+
+@cache
+def _sloping() -> Simulator:
+    return simulate(rates(), "array", record=["output"], traces=["gain"])
+
+
+def _traced() -> Records:
+    known = fired()
+    return replace(known, signals={"hidden.v": np.zeros((6, 100, 4))})
+
+
+def _axes() -> Any:
+    return apical.plotting.panels(2)
+
+
+def _raster() -> dict[str, Any]:
+    return dict(spikes={"a": ([1.0, 2.0], [0, 2])}, sizes={"a": 3}, duration_ms=10.0)
+
+
+@cache
+def nwb_file() -> Path:
+    return export(fired(), "nwb", Path(tempfile.mkdtemp()) / "made.nwb")
+
+
+def _square() -> np.ndarray:
+    return np.array([[0.0, 0.4, 0.7], [0.4, 0.0, 0.5], [0.7, 0.5, 0.0]])
+
+
 NETWORKS = (spiking, streaming, rates)
 """Networks to put under a hypothesis; the first that it fits is taken."""
 
@@ -195,6 +311,16 @@ OF_PARAMETER: Mapping[str, Callable[[], Any]] = {
     "a": lambda: np.array([0.0, 1.0]),
     "b": lambda: np.array([0.5, 1.0]),
     "plan": lambda: training.Plan(1, 10),
+    "records": recorded,
+    "population": lambda: "hidden",
+    "weights": _weights,
+    "patterns": lambda: X,
+    "responses": lambda: np.ones((5, 6)),
+    "projection": _plastic,
+    "differences": lambda: np.array([0.1, 0.2, 0.4]),
+    "p": lambda: np.array([0.1, 0.02]),
+    "xlabel": lambda: "x",
+    "ylabel": lambda: "y",
 }
 """A value for each parameter without a default, by its name."""
 
@@ -255,6 +381,138 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "simulator.Block": lambda: {},
     "devices.simulate": lambda: {"device": "array"},
     "traces.kept": lambda: {},
+    "records.Spikes": lambda: {f.name: np.array([0, 1]) for f in fields(Spikes)},
+    "records.Units": lambda: {"kind": "LIF", "signs": np.zeros(3, int)},
+    "records.Records": lambda: {f.name: getattr(fired(), f.name) for f in fields(Records)},
+    "records.check_inside": lambda: dict(
+        spikes=fired().spikes["hidden"], owner="Records", trials=6, units=4
+    ),
+    "measures.agreement.Agreement": lambda: dict(
+        population="hidden",
+        recorded="v1",
+        measure="cka",
+        value=0.5,
+        p=0.1,
+        chance=math.nan,
+        ceiling=(0.1, math.nan),
+        n=(3, 4),
+        why="",
+        source="here",
+    ),
+    "measures.agreement.compare": lambda: {"recording": _shown(), "records": fired()},
+    "measures.cost.footprint": lambda: {"network": rates(), "state": simulator().state},
+    "measures.cost.cost": lambda: {"network": rates(), "state": simulator().state},
+    "measures.cost.Updates": lambda: dict(projection="a", effective=1.0, dense=2.0),
+    "measures.kernels.cka": lambda: {"y": X},
+    "measures.kernels.cka_debiased": lambda: {"y": X},
+    "measures.kernels.cka_by_chance": lambda: {"y": X},
+    "measures.kernels.overlap": lambda: {"y": X},
+    "measures.learning.compared": lambda: {"network": spiking()},
+    "measures.learning.Ceiling": lambda: dict(low=math.nan, high=1.0, criterion="most"),
+    "measures.learning.ceiling": lambda: {"population": rates().output},
+    "measures.normality.normal_fit": lambda: {"values": X},
+    "measures.normality.NormalFit": lambda: dict(mean=0.0, std=1.0, distance=0.1, chance=0.2),
+    "measures.recordings.Recording": lambda: {
+        f.name: getattr(_shown(), f.name) for f in fields(Recording)
+    },
+    "measures.recordings.load_recording": lambda: {"path": nwb_file()},
+    "measures.representation.responses": lambda: {"records": fired()},
+    "measures.representation.class_means": lambda: {"patterns": X, "labels": np.arange(3)},
+    "measures.representation.Dissimilarities": lambda: dict(
+        matrix=_square(), patterns=np.arange(3), measure="correlation"
+    ),
+    "measures.representation.rdm": lambda: {"patterns": X, "names": np.arange(3)},
+    "measures.representation.rdm_similarity": lambda: dict(a=_rdm(), b=_rdm()),
+    "measures.representation.scaled_ranks": lambda: {"vector": Y, "rounding": 0.0},
+    "measures.representation.Similarity": lambda: dict(
+        rsa=0.1, cka=math.nan, cka_by_chance=0.1, rsa_rho_a=0.1, cka_debiased=0.2
+    ),
+    "measures.representation.similarity": lambda: dict(
+        a=fired(), b=fired(), population_a="hidden", population_b="graded"
+    ),
+    "measures.representation.similarities": lambda: dict(a=fired(), b=fired()),
+    "measures.representation.check_same_stimuli": lambda: dict(a=fired(), b=fired()),
+    "measures.representation.participation_ratio": lambda: {"patterns": X},
+    "measures.saturation.slopes": lambda: dict(simulator=_sloping(), values=block().values),
+    "measures.saturation.saturated": lambda: {"gain": X, "activation": "tanh"},
+    "measures.saturation.dead": lambda: {"gain": X},
+    "measures.spike_distance.van_rossum": lambda: dict(one=[1.0, 5.0], other=[2.0]),
+    "measures.spike_statistics.intervals": lambda: {"spikes": fired().spikes["hidden"]},
+    "measures.spike_statistics.rate": lambda: {"duration": 100.0},
+    "measures.spike_statistics.Intervals": lambda: dict(
+        unit=np.array([0, 1]), trial=np.array([0, 0]), length=np.array([1.0, 2.0])
+    ),
+    "measures.spike_statistics.cv": lambda: {"gaps": _gaps(), "n": 4},
+    "measures.spike_statistics.cv2": lambda: {"gaps": _gaps(), "n": 4},
+    "measures.spike_statistics.lv": lambda: {"gaps": _gaps(), "n": 4},
+    "measures.spike_statistics.excitation_inhibition": lambda: {"signs": np.array([1, -1] * 3)},
+    "measures.spike_statistics.lifetime_sparseness": lambda: {"samples": np.arange(5)},
+    "measures.spike_statistics.input_balance": lambda: {
+        "records": fired(),
+        "weights": {"hidden": np.ones((4, 2))},
+    },
+    "measures.spike_statistics.spike_statistics": lambda: {"records": fired()},
+    "measures.statistic.Statistic": lambda: dict(values=Y, unit="1", each="neuron", source="here"),
+    "measures.statistic.single": lambda: dict(value=math.nan, unit="1", source="here"),
+    "measures.tuning.readout_accuracy": lambda: {"records": fired()},
+    "measures.tuning.tuning": lambda: {"records": fired()},
+    "measures.updates.Moments": lambda: {"rule": _plastic().rule},
+    "measures.updates.update": lambda: {"w": _weights()[_plastic().name]},
+    "measures.updates.backpropagated": lambda: dict(
+        network=rates(),
+        moments=updates.Moments(recorded(), _plastic().rule),
+        population=_plastic().post,
+    ),
+    "sweeps.statistics.summary": lambda: {"results": _runs(), "factors": ["eta"]},
+    "sweeps.statistics.comparisons": lambda: dict(
+        results=_runs(), factors=["eta"], baseline={"eta": 0.1}
+    ),
+    "sweeps.statistics.interval": lambda: {"values": Y},
+    "analysis.analyze": lambda: {"records": fired()},
+    "analysis.Analysis": _analysis,
+    "export.export": lambda: {
+        "records": fired(),
+        "format": "csv",
+        "path": "out",
+        "overwrite": True,
+    },
+    "plotting.comparing.comparison": lambda: {
+        "curves": {"a": {"test_accuracy": np.full((2, 3), 0.5), "angle_b": np.full((2, 3), 45.0)}}
+    },
+    "plotting.comparing.angles": lambda: {"by_projection": {"a": [10.0, 20.0]}},
+    "plotting.ecdfs.firing_rates": lambda: {"rates": {"a": [1.0, 2.0]}},
+    "plotting.ecdfs.distributions": lambda: {"values": {"a": [1.0, 2.0]}},
+    "plotting.ecdfs.recording_comparison": lambda: dict(
+        model={"rate": [1.0, 2.0]}, recording={"rate": [1.0, 3.0]}
+    ),
+    "plotting.fields.receptive_fields": lambda: {"weights": np.ones((6, 4)), "shape": (2, 3)},
+    "plotting.graphs.network_graph": lambda: {"network": rates()},
+    "plotting.landscapes.landscape": lambda: {"loss": np.array([[1.0, 2.0], [3.0, 4.0]])},
+    "plotting.learning.learning_curve": lambda: {"trials": [0, 5], "accuracy": [0.1, 0.5]},
+    "plotting.learning.learning_curves": lambda: {"runs": {"a": [[0.1, 0.5], [0.2, 0.4]]}},
+    "plotting.lines.panels": lambda: {"n": 2},
+    "plotting.lines.curves": lambda: {"series": {"a": ([0, 1], [1.0, 2.0])}},
+    "plotting.matrices.confusion_matrix": lambda: {"decisions": np.arange(5) % 3},
+    "plotting.matrices.dissimilarity": lambda: {"rdm": _square()},
+    "plotting.matrices.similarity": lambda: {"matrix": _square(), "names": ["a", "b", "c"]},
+    "plotting.membranes.traces": lambda: dict(
+        records=_traced(), population="hidden", signals=["v"]
+    ),
+    "plotting.normality.normality": lambda: {"samples": {"a": [1.0, 2.0, 4.0]}},
+    "plotting.rasters.raster": lambda: _raster(),
+    "plotting.rasters.raster_of": lambda: {"records": fired(), "trial": 1},
+    "plotting.rasters.raster_pair": lambda: dict(
+        before=_raster()["spikes"],
+        after=_raster()["spikes"],
+        sizes={"a": 3},
+        duration_ms=10.0,
+        label=1,
+        decision_before=0,
+        decision_after="one",
+    ),
+    "plotting.seeds.every_seed": lambda: {"groups": {"a": {0: 0.5, 1: 0.4}}},
+    "plotting.style.save": lambda: {"ax": _axes(), "path": "figure.png"},
+    "plotting.style.as_png": lambda: {"ax": _axes(), "dpi": 50.0},
 }
 """What else a call needs, or needs in place of that."""
 

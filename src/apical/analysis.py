@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from apical.checking import check_fields, checked
 from apical.error_neurons import Error, RateError, RateTarget
 from apical.errors import DataError
 from apical.measures.agreement import Agreement, compare
@@ -95,6 +96,9 @@ class Analysis:
     rates: Mapping[str, np.ndarray]
     cvs: Mapping[str, np.ndarray]
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     @property
     def cka(self) -> np.ndarray:
         """Linear centred kernel alignment of each two populations."""
@@ -134,6 +138,7 @@ class Analysis:
         return files
 
 
+@checked()
 def analyze(
     records: Records,
     *,

@@ -137,7 +137,7 @@ def cases(
                 check_simulation(described, NAMES[name][0])
                 able.append(name)
             except DeviceError as error:
-                refused[f"{name}, {network} network"] = str(error)
+                refused[f"{name}, {network} network"] = error.message
         for size, n in product(hidden, sorted({1, *batch})):
             for name in able:
                 device, options = NAMES[name]

@@ -91,6 +91,8 @@ class Number(Marker):
         Whether it may be infinite.
     whole
         Whether it is an int.
+    missing
+        Whether it may be NaN, which stands for a number that there is not.
     """
 
     unit: str = "1"
@@ -100,6 +102,7 @@ class Number(Marker):
     most: float | None = None
     infinite: bool = False
     whole: bool = False
+    missing: bool = False
 
     def plain(self, value: Any) -> float | int:
         """Return a plain float or int of a number or quantity, in the unit; ValueError if none."""
@@ -111,7 +114,7 @@ class Number(Marker):
             raise ValueError
         try:
             number = in_unit(float(value), UNITS[self.unit][1]) if quantity else value
-            if isnan(number):
+            if isnan(number) and not self.missing:
                 raise ValueError
             return self._whole(number, quantity) if self.whole else float(number)
         except OverflowError:
@@ -130,6 +133,7 @@ class Number(Marker):
             f"{s} {bound:.12g}" for s, bound in signs.items() if bound is not None
         )
         kind = "whole number" if self.whole else "number" if self.infinite else "finite number"
+        kind = f"{kind} or NaN" if self.missing else kind
         unit = "" if self.whole else f" [{'dimensionless' if self.unit == '1' else self.unit}]"
         return f"one {kind}{unit}{f' {bounds}' if bounds else ''}"
 
@@ -141,7 +145,7 @@ class Number(Marker):
         inner = (
             core_schema.int_schema(**given)
             if self.whole
-            else core_schema.float_schema(**given, allow_inf_nan=self.infinite)
+            else core_schema.float_schema(**given, allow_inf_nan=self.infinite or self.missing)
         )
         return core_schema.no_info_before_validator_function(self.plain, inner)
 
@@ -265,6 +269,8 @@ Positive = Annotated[float, Number(above=0)]
 """A finite number above 0 [dimensionless]."""
 NonNegative = Annotated[float, Number(least=0)]
 """A finite number of 0 or more [dimensionless]."""
+Measured = Annotated[float, Number(infinite=True, missing=True)]
+"""What was measured [dimensionless]; NaN where there is no number."""
 Share = Annotated[float, Number(least=0, most=1)]
 """A number from 0 to 1 [dimensionless]."""
 ShareAboveZero = Annotated[float, Number(above=0, most=1)]
@@ -299,5 +305,7 @@ Mask = Annotated[np.ndarray, Array((1,), kinds="b")]
 """An array of bools with 1 dimension."""
 Names = Annotated[Collection[str], Texts()]
 """Names of populations or signals."""
+Kinds = Annotated[np.ndarray, Array((1,), kinds="biufU")]
+"""What trials or patterns are of: an array of numbers or names with 1 dimension."""
 Labels = Annotated[np.ndarray, Array((1,), kinds="iu")]
 """An array of whole numbers with 1 dimension."""

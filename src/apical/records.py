@@ -3,14 +3,18 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from apical.checking import check_fields, checked, require
 from apical.errors import DataError
+from apical.parameters import Array, CountOrZero, Duration, Kinds, Labels, Matrix, Vector
 
 VERSION = 1
 """Version of the arrays that `Records.to_arrays` makes."""
+Signal = Annotated[np.ndarray, Array((3,))]
+"""A signal over time, shape (trial, time, unit)."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +31,14 @@ class Spikes:
         Index of the neuron, from 0, shape (n_spikes,).
     """
 
-    trial: np.ndarray
-    time: np.ndarray
-    unit: np.ndarray
+    trial: Labels
+    time: Vector
+    unit: Labels
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        sizes = {len(self.trial), len(self.time), len(self.unit)}
+        require(len(sizes) == 1, "Spikes", "time", "as long as trial and unit", f"lengths {sizes}")
 
     def __len__(self) -> int:
         return len(self.time)
@@ -54,7 +63,10 @@ class Units:
     """
 
     kind: str
-    signs: np.ndarray
+    signs: Vector
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def __len__(self) -> int:
         return len(self.signs)
@@ -89,16 +101,42 @@ class Records:
         versions, rules with their sources, projections.
     """
 
-    duration: float
-    dt: float
+    duration: Duration
+    dt: Duration
     units: Mapping[str, Units]
-    samples: np.ndarray
-    values: np.ndarray
-    labels: np.ndarray
-    decisions: np.ndarray
+    samples: Kinds
+    values: Matrix
+    labels: Kinds
+    decisions: Kinds
     spikes: Mapping[str, Spikes] = field(default_factory=dict)
-    signals: Mapping[str, np.ndarray] = field(default_factory=dict)
+    signals: Mapping[str, Signal] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        for name in _PER_TRIAL:
+            found = len(getattr(self, name))
+            require(
+                found == len(self), "Records", name, f"one for each of {len(self)} labels",
+                str(found),
+            )  # fmt: skip
+        for name, spikes in self.spikes.items():
+            self._check_population("spikes", name, name)
+            check_inside(spikes, f"Records of {name!r}", len(self), len(self.units[name]))
+        for name, values in self.signals.items():
+            population = name.rpartition(".")[0]
+            self._check_population("signals", name, population)
+            n = len(self), len(self.units[population])
+            require(
+                values.shape[::2] == n, "Records", f"signals[{name!r}]",
+                f"of shape (trial, time, unit) = ({n[0]}, ..., {n[1]})", f"shape {values.shape}",
+            )  # fmt: skip
+
+    def _check_population(self, parameter: str, name: str, population: str) -> None:
+        require(
+            population in self.units, "Records", parameter,
+            f"of the populations {', '.join(self.units) or 'in units'}", repr(name),
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -214,7 +252,35 @@ class Records:
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, DataError):
                 raise
-            raise DataError(f"The file holds no records: {error} is missing or damaged.") from None
+            said = getattr(error, "message", f"{error} is missing or damaged.")
+            raise DataError(f"The file holds no records: {said}") from None
+
+
+@checked()
+def check_inside(spikes: Spikes, owner: str, trials: CountOrZero, units: CountOrZero) -> None:
+    """Raise if spikes are of trials or neurons that there are not.
+
+    Parameters
+    ----------
+    spikes
+        Of one population.
+    owner
+        What holds them, for messages.
+    trials, units
+        How many there are.
+
+    Raises
+    ------
+    ParameterError
+        If one is not.
+    """
+    for name, values, n in (("trial", spikes.trial, trials), ("unit", spikes.unit, units)):
+        if len(values):
+            low, high = int(values.min()), int(values.max())
+            require(
+                low >= 0 and high < n, owner, f"spikes.{name}",
+                f"whole numbers from 0 to {n - 1}", f"{low} to {high}",
+            )  # fmt: skip
 
 
 _PER_TRIAL = ("samples", "values", "labels", "decisions")

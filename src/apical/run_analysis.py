@@ -10,6 +10,7 @@ import pandas as pd
 
 from apical import plotting
 from apical.analysis import Analysis, analyze
+from apical.checking import check_fields, checked
 from apical.errors import RunError
 from apical.measures.representation import similarities
 from apical.records import Records
@@ -46,6 +47,9 @@ class RunAnalysis:
     learning: LearningAnalysis
     against: pd.DataFrame | None
     figures: Mapping[str, tuple[Any, str]]
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @property
     def overview(self) -> pd.DataFrame:
@@ -100,6 +104,7 @@ def _mean(value: float | None, sd: float | None, undefined: int) -> str:
     return f"{value:.3g}{spread}" + f" ({undefined} undefined)" * (undefined > 0)
 
 
+@checked()
 def analyze_run(
     run: TrainedRun,
     records: Records,
@@ -135,6 +140,7 @@ def analyze_run(
     return RunAnalysis(activity, analyze_learning(run, records), likeness, figures(activity))
 
 
+@checked()
 def figures(analysis: Analysis) -> dict[str, tuple[Any, str]]:
     """Return the figures of an analysis: name -> Axes, and what they show."""
     drawn: dict[str, tuple[Any, str]] = {}

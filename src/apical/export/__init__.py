@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas
 
+from apical.checking import checked
 from apical.errors import DataError, ParameterError, RunError
 from apical.export import nix, nwb, session, sonata, tables
 from apical.export.names import ABOUT, FORMATS
@@ -21,6 +22,7 @@ _SUFFIXES = {"nwb": ".nwb", "nix": ".nix"}
 """Formats of one file; all others are folders."""
 
 
+@checked()
 def export(
     records: Records, format: str, path: str | Path, *,
     metrics: pandas.DataFrame | None = None, overwrite: bool = False,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from apical.checking import check_fields, checked
 from apical.errors import DataError
 from apical.extras import library, undisturbed
 from apical.measures.kernels import cka, cka_debiased
@@ -20,6 +21,7 @@ from apical.measures.representation import (
 )
 from apical.measures.spike_statistics import cv, intervals, rate
 from apical.measures.statistic import Statistic
+from apical.parameters import CountOrZero, Measured, Seed
 from apical.records import Records
 from apical.rounding import exceeds, is_flat, size_of, tied
 
@@ -73,16 +75,20 @@ class Agreement:
     population: str
     recorded: str
     measure: str
-    value: float
-    p: float
-    chance: float
-    ceiling: tuple[float, float]
-    n: tuple[int, int]
+    value: Measured
+    p: Measured
+    chance: Measured
+    ceiling: tuple[Measured, Measured]
+    n: tuple[CountOrZero, CountOrZero]
     why: str
     source: str
 
+    def __post_init__(self) -> None:
+        check_fields(self)
 
-def compare(records: Records, recording: Recording, *, seed: int = 0) -> list[Agreement]:
+
+@checked()
+def compare(records: Records, recording: Recording, *, seed: Seed = 0) -> list[Agreement]:
     """Return how every population of a network agrees with every population of a recording.
 
     Distributions over neurons of mean rates [Hz] and of the CV of intervals are compared by their

@@ -10,14 +10,16 @@ NeuroBench knows inference alone; what learning adds is counted apart, in the sa
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from apical.checking import check_fields, checked
 from apical.error_neurons import ErrorNeurons, Teachers
 from apical.errors import DataError
-from apical.measures.updates import Moments, products, rule_of
+from apical.measures.updates import Moments, products, rule_of, weights_of
 from apical.network import Network
+from apical.parameters import Matrix, NonNegative
 from apical.populations import Population
 from apical.projections import Projection
 from apical.rates import Bias
@@ -28,11 +30,12 @@ from apical.rounding import is_nothing, size_of
 if TYPE_CHECKING:
     import pandas as pd
 
-Weights = Mapping[str, np.ndarray]
+Weights = Mapping[str, Matrix]
 Phase = Literal["inference", "learning"]
 
 
-def footprint(network: Network, state: Mapping[str, np.ndarray]) -> dict[str, int]:
+@checked()
+def footprint(network: Network, state: Mapping[str, Any]) -> dict[str, int]:
     """Return the memory that a network takes [bytes].
 
     Parameters
@@ -72,6 +75,7 @@ def _serves_learning(projection: Projection) -> bool:
     return to_error or "drive" not in projection.carries
 
 
+@checked()
 def connection_sparsity(network: Network, weights: Weights) -> float:
     """Return NeuroBench's ConnectionSparsity, the share of weights that drive that are 0.
 
@@ -82,10 +86,11 @@ def connection_sparsity(network: Network, weights: Weights) -> float:
     weights
         W by name of projection, shape (n_pre, n_post).
     """
-    zeros = sum(int(np.count_nonzero(np.asarray(weights[p.name]) == 0)) for p in network.driving)
+    zeros = sum(int(np.count_nonzero(weights_of(p, weights) == 0)) for p in network.driving)
     return zeros / sum(int(np.prod(p.shape)) for p in network.driving)
 
 
+@checked()
 def activation_sparsity(network: Network, records: Records) -> dict[str, float]:
     """Return NeuroBench's ActivationSparsity: the share of activities that are 0.
 
@@ -114,6 +119,7 @@ def activation_sparsity(network: Network, records: Records) -> dict[str, float]:
     return {"ActivationSparsity": 1 - sum(active) / sum(places), **each}
 
 
+@checked()
 def synaptic_operations(network: Network, weights: Weights, records: Records) -> "pd.DataFrame":
     """Return what crosses the synapses of each projection in a trial.
 
@@ -144,7 +150,7 @@ def synaptic_operations(network: Network, weights: Weights, records: Records) ->
             if isinstance(p.pre, Bias):
                 continue
             active = _active(records, p.pre, signal) / len(records)
-            reached = np.count_nonzero(np.asarray(weights[p.name]), axis=1)
+            reached = np.count_nonzero(weights_of(p, weights), axis=1)
             learns = target != "drive" or isinstance(p.post, ErrorNeurons)
             rows.append({
                 "projection": p.name, "signal": signal,
@@ -174,10 +180,14 @@ class Updates:
     """
 
     projection: str
-    effective: float
-    dense: float
+    effective: NonNegative
+    dense: NonNegative
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
+@checked()
 def weight_updates(network: Network, records: Records) -> list[Updates]:
     """Return how many weights learning changes in a trial, for each projection that then learns.
 
@@ -215,8 +225,9 @@ def _updates(projection: Projection, records: Records) -> Updates:
     return Updates(projection.name, min(effective, dense) / n, dense / n)
 
 
+@checked()
 def cost(
-    network: Network, weights: Weights, records: Records, state: Mapping[str, np.ndarray]
+    network: Network, weights: Weights, records: Records, state: Mapping[str, Any]
 ) -> dict[str, float]:
     """Return what a network costs, in NeuroBench's names.
 

@@ -4,14 +4,17 @@ from collections.abc import Callable
 
 import numpy as np
 
+from apical.checking import checked
 from apical.errors import DataError
+from apical.parameters import Matrix, Seed
 from apical.rounding import is_flat, is_nothing, size_of
 
 SHUFFLES = 10
 """Random orders of the stimuli from which the alignment by chance is taken."""
 
 
-def cka(x: np.ndarray, y: np.ndarray) -> float:
+@checked()
+def cka(x: Matrix, y: Matrix) -> float:
     """Return the linear centred kernel alignment of two sets of responses [dimensionless].
 
     With centred Gram matrices K = X X' and L = Y Y': sum(K * L) / (|K| |L|), 1 where the responses
@@ -33,7 +36,8 @@ def cka(x: np.ndarray, y: np.ndarray) -> float:
     return _aligned(x, y, overlap, 1)
 
 
-def cka_debiased(x: np.ndarray, y: np.ndarray) -> float:
+@checked()
+def cka_debiased(x: Matrix, y: Matrix) -> float:
     """Return the debiased linear centred kernel alignment of two sets of responses [dimensionless].
 
     As `cka`, with the estimator of the Hilbert-Schmidt independence criterion that has no bias
@@ -49,13 +53,17 @@ def cka_debiased(x: np.ndarray, y: np.ndarray) -> float:
     return _aligned(x, y, _unbiased_overlap, 4)
 
 
-def _aligned(
-    x: np.ndarray, y: np.ndarray, product: Callable[[np.ndarray, np.ndarray], float], fewest: int
-) -> float:
+def _check_stimuli(x: np.ndarray, y: np.ndarray) -> None:
     if len(x) != len(y):
         raise DataError(
             f"CKA compares responses to the same stimuli, got {len(x)} and {len(y)} of them."
         )
+
+
+def _aligned(
+    x: np.ndarray, y: np.ndarray, product: Callable[[np.ndarray, np.ndarray], float], fewest: int
+) -> float:
+    _check_stimuli(x, y)
     if len(x) < fewest:
         return float("nan")
     x, y = centred(x), centred(y)
@@ -63,12 +71,14 @@ def _aligned(
     return float(np.clip(product(x, y) / np.sqrt(norm), -1, 1)) if norm > 0 else float("nan")
 
 
-def cka_by_chance(x: np.ndarray, y: np.ndarray, *, seed: int = 0) -> float:
+@checked()
+def cka_by_chance(x: Matrix, y: Matrix, *, seed: Seed = 0) -> float:
     """Return the mean `cka` of responses whose stimuli are shuffled [dimensionless].
 
     What an alignment must be above to mean anything. Parameters as in `cka`; `seed` is that of the
     `SHUFFLES` random orders.
     """
+    _check_stimuli(x, y)
     rng = np.random.default_rng(seed)
     x, y = centred(x), centred(y)
     norm = overlap(x, x) * overlap(y, y)
@@ -78,6 +88,7 @@ def cka_by_chance(x: np.ndarray, y: np.ndarray, *, seed: int = 0) -> float:
     return float(np.mean(shuffled) / np.sqrt(norm))
 
 
+@checked()
 def centred(x: np.ndarray) -> np.ndarray:
     """Return responses less their mean over stimuli, the largest 1; 0 where nothing changes."""
     x = np.asarray(x, dtype=float)
@@ -88,8 +99,10 @@ def centred(x: np.ndarray) -> np.ndarray:
     return x / (size_of(x) or 1)
 
 
-def overlap(x: np.ndarray, y: np.ndarray) -> float:
+@checked()
+def overlap(x: Matrix, y: Matrix) -> float:
     """Return sum(XX' * YY') by the smaller product: it is |X'Y|**2 as well."""
+    _check_stimuli(x, y)
     if x.shape[1] * y.shape[1] > len(x) ** 2:
         return float(np.sum((x @ x.T) * (y @ y.T)))
     return float(np.sum((x.T @ y) ** 2))

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from apical.alignment import angle
+from apical.checking import check_fields, checked
 from apical.encoding import Escape
 from apical.error_neurons import ErrorNeurons, Teachers
 from apical.errors import WiringError
-from apical.measures.updates import Moments, backpropagated, rule_of, update
+from apical.measures.updates import Moments, backpropagated, rule_of, update, weights_of
 from apical.network import Network
+from apical.parameters import Matrix, Measured
 from apical.populations import Population, Stimulus
 from apical.projections import Projection
 from apical.rates import Bias, Rate
@@ -26,7 +28,7 @@ from apical.rounding import exceeds, is_nothing, or_nothing, size_of
 if TYPE_CHECKING:
     import pandas as pd
 
-Weights = Mapping[str, np.ndarray]
+Weights = Mapping[str, Matrix]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 RANGES = {"tanh": (-1.0, 1.0), "logistic": (0.0, 1.0), "softmax": (0.0, 1.0)}
@@ -35,6 +37,7 @@ NEAR, MOSTLY = 0.99, 0.99
 """A unit is saturated that is this near to its end, in more than this share of trials."""
 
 
+@checked()
 def update_angles(network: Network, weights: Weights, records: Records) -> dict[str, float]:
     """Return the angle between what a spiking network learns and what backpropagation would.
 
@@ -88,12 +91,14 @@ def update_angles(network: Network, weights: Weights, records: Records) -> dict[
     for p in compared(network):
         moments = Moments(records, rule_of(p))
         teach = backpropagated(network, weights, moments, p.post)
-        here = update(p, weights[p.name], records)
-        there = update(p, weights[p.name], records, teach)
+        w = weights_of(p, weights)
+        here = update(p, w, records)
+        there = update(p, w, records, teach)
         found[p.name] = angle(here, there)
     return found
 
 
+@checked()
 def compared(network: Network) -> list[Projection]:
     """Return the plastic projections below the output, or raise if they cannot be compared."""
     if network.feedback is None:
@@ -114,6 +119,7 @@ def compared(network: Network) -> list[Projection]:
     return chosen
 
 
+@checked()
 def feedback_measures(network: Network, weights: Weights) -> "pd.DataFrame":
     """Return how the feedback onto hidden populations lies to the forward weights above them.
 
@@ -149,7 +155,7 @@ def feedback_measures(network: Network, weights: Weights) -> "pd.DataFrame":
         source = p.pre.of if isinstance(p.pre, Relay) else p.pre
         if p.post is network.output or p.post is source:
             continue
-        sent = np.asarray(weights[p.name], dtype=float)
+        sent = np.asarray(weights_of(p, weights), dtype=float)
         if isinstance(p.pre, Relay):  # a spike of either half says the opposite of the other's
             sent = or_nothing(sent[source.size :] - sent[: source.size], size_of(sent)) / 2
         if isinstance(p.pre, ErrorNeurons):
@@ -170,7 +176,7 @@ def _taught_by(network: Network, weights: Weights, error: Population) -> np.ndar
     pathway = network.feedback
     for p in pathway.projections if pathway else ():
         if p.pre is error and p.post is network.output:
-            return np.asarray(weights[p.name], dtype=float)
+            return np.asarray(weights_of(p, weights), dtype=float)
     raise WiringError(
         f"Error neurons {error.name!r} do not teach the output {network.output.name!r}, so what "
         "their spikes mean for each class is not known; join them by a feedback projection.",
@@ -191,7 +197,7 @@ def _product(
     for p in network.forward:
         if p.pre is not low or p.post in (low, *path):
             continue
-        w = np.asarray(weights[p.name], dtype=float)
+        w = np.asarray(weights_of(p, weights), dtype=float)
         if isinstance(to, Teachers) and p.post is not network.output:
             rest = _product(network, weights, p.post, to, (*path, low))
             if rest is None:
@@ -208,6 +214,7 @@ def _product_of(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return or_nothing(a @ b, float(np.max(np.abs(a) @ np.abs(b), initial=0)))
 
 
+@checked()
 def weight_measures(
     network: Network, weights: Weights, before: Weights | None = None
 ) -> "pd.DataFrame":
@@ -236,17 +243,17 @@ def weight_measures(
     chosen = {p.name: p for p in [*network.driving, *network.plastic]}
     rows = []
     for name, p in chosen.items():
-        w = np.asarray(weights[name], dtype=float)
+        w = np.asarray(weights_of(p, weights), dtype=float)
         norm = float(np.linalg.norm(w))
         row = {
             "projection": name, "pre": p.pre.name, "post": p.post.name, "norm": norm,
             "mean": float(w.mean()), "sd": float(w.std()),
             **{f"q{100 * q:02.0f}": float(np.quantile(w, q)) for q in QUANTILES},
             "zeros": float(np.mean(is_nothing(w, size_of(w)))),
-            "at_bounds": _at_bounds(np.asarray(weights[name]), p.limits),
+            "at_bounds": _at_bounds(weights[name], p.limits),
         }  # fmt: skip
         if before is not None:
-            earlier = np.asarray(before[name], dtype=float)
+            earlier = np.asarray(weights_of(p, before), dtype=float)
             row["speed"] = _share(float(np.linalg.norm(w - earlier)), np.linalg.norm(earlier))
         rows.append(row)
     return pd.DataFrame(rows)
@@ -259,6 +266,7 @@ def _at_bounds(w: np.ndarray, limits: tuple[float, float] | None) -> float:
     return float(is_nothing(apart, size_of(w)).any(axis=-1).mean())
 
 
+@checked()
 def sign_measures(network: Network, weights: Weights) -> "pd.DataFrame":
     """Return how far neurons are from Dale's law, by which all synapses of one have one sign.
 
@@ -286,7 +294,11 @@ def sign_measures(network: Network, weights: Weights) -> "pd.DataFrame":
 
     rows = []
     for population in dict.fromkeys(p.pre for p in network.driving):
-        sent = [np.asarray(weights[p.name], float) for p in network.driving if p.pre is population]
+        sent = [
+            np.asarray(weights_of(p, weights), float)
+            for p in network.driving
+            if p.pre is population
+        ]
         w = np.concatenate(sent, axis=1)
         up, down = np.maximum(w, 0).sum(axis=1), np.maximum(-w, 0).sum(axis=1)
         rows.append({
@@ -309,9 +321,12 @@ class Ceiling:
         In words, when it counts as saturated.
     """
 
-    low: float
-    high: float
+    low: Measured
+    high: Measured
     criterion: str
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def reached(self, done: np.ndarray) -> np.ndarray:
         """Return where what units did is near an end, same shape as `done`."""
@@ -321,6 +336,7 @@ class Ceiling:
         return exceeds(np.abs(done - middle), NEAR * half, half)
 
 
+@checked()
 def ceiling(population: Population, records: Records) -> Ceiling | None:
     """Return where units of a population can do no more; None where there is no such place.
 
@@ -348,6 +364,7 @@ def ceiling(population: Population, records: Records) -> Ceiling | None:
     return None
 
 
+@checked()
 def unit_measures(network: Network, records: Records) -> "pd.DataFrame":
     """Return how many units of each population do nothing, or can do no more.
 

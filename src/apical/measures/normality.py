@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from apical.checking import check_fields, checked
 from apical.errors import DataError
 from apical.extras import undisturbed
+from apical.parameters import NonNegative, Share
 from apical.rounding import is_flat
 
 with undisturbed():
@@ -29,11 +31,15 @@ class NormalFit:
     """
 
     mean: float
-    std: float
-    distance: float
-    chance: float
+    std: NonNegative
+    distance: Share
+    chance: NonNegative
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
+@checked()
 def normal_fit(values: np.ndarray) -> NormalFit:
     """Fit a normal distribution to numbers by their mean and standard deviation.
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from apical.checking import check_fields, checked, require
 from apical.errors import DataError
 from apical.extras import library
-from apical.records import Spikes
+from apical.parameters import Kinds, Vector
+from apical.records import Spikes, check_inside
 
 LABELS = ("label", "stimulus", "condition")
 """Where the class of a trial is looked for, in this order."""
@@ -41,9 +43,18 @@ class Recording:
 
     path: Path
     spikes: Spikes
-    populations: np.ndarray
-    durations: np.ndarray
-    labels: np.ndarray | None
+    populations: Kinds
+    durations: Vector
+    labels: Kinds | None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        n, trials = len(self.populations), len(self.durations)
+        check_inside(self.spikes, "Recording", trials, n)
+        require(
+            self.labels is None or len(self.labels) == trials, "Recording", "labels",
+            f"one for each of {trials} trials", f"{0 if self.labels is None else len(self.labels)}",
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.durations)
@@ -65,6 +76,7 @@ class Recording:
         return Recording(self.path, left, self.populations[chosen], self.durations, self.labels)
 
 
+@checked()
 def load_recording(path: str | Path, label: str | None = None) -> Recording:
     """Return the spikes of a file, cut into trials.
 

@@ -9,9 +9,11 @@ from typing import Literal
 
 import numpy as np
 
+from apical.checking import check_fields, checked, require
 from apical.errors import DataError
 from apical.extras import library
 from apical.measures.kernels import centred, cka, cka_by_chance, cka_debiased, overlap
+from apical.parameters import Kinds, Matrix, Measured, NonNegative, Vector
 from apical.records import Records
 from apical.rounding import ROUNDING, is_flat, is_nothing, ranks, size_of
 
@@ -19,6 +21,7 @@ LARGEST_RDM = 2000
 """Patterns in a dissimilarity matrix at most; time and memory go with their square."""
 
 
+@checked()
 def responses(records: Records, population: str) -> np.ndarray:
     """Return the response of each neuron in each trial, shape (n_trials, n), float64.
 
@@ -37,8 +40,13 @@ def responses(records: Records, population: str) -> np.ndarray:
     return found
 
 
-def class_means(patterns: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+@checked()
+def class_means(patterns: Matrix, labels: Kinds) -> tuple[np.ndarray, np.ndarray]:
     """Return the classes, sorted, and the mean response to each, shape (n_classes, n)."""
+    require(
+        len(labels) == len(patterns), "representation.class_means", "labels",
+        f"one for each of {len(patterns)} patterns", f"{len(labels)}",
+    )  # fmt: skip
     classes, index = np.unique(labels, return_inverse=True)
     total = np.zeros((len(classes), patterns.shape[1]))
     np.add.at(total, index, patterns)
@@ -62,10 +70,18 @@ class Dissimilarities:
         What rounding of the responses can do to an entry: entries that are closer are a tie.
     """
 
-    matrix: np.ndarray
-    patterns: np.ndarray
+    matrix: Matrix
+    patterns: Kinds
     measure: str
-    rounding: float = 0.0
+    rounding: NonNegative = 0.0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        n = len(self.patterns)
+        require(
+            self.matrix.shape == (n, n), "Dissimilarities", "matrix",
+            f"of shape ({n}, {n}), one for each two patterns", f"shape {self.matrix.shape}",
+        )  # fmt: skip
 
     @property
     def defined(self) -> np.ndarray:
@@ -81,6 +97,7 @@ class Dissimilarities:
 Measure = Literal["correlation", "euclidean"]
 
 
+@checked()
 def dissimilarities(
     records: Records,
     population: str,
@@ -122,11 +139,12 @@ def dissimilarities(
     return rdm(patterns, names, measure, size)
 
 
+@checked()
 def rdm(
-    patterns: np.ndarray,
-    names: np.ndarray,
+    patterns: Matrix,
+    names: Kinds,
     measure: Measure = "correlation",
-    size: float | None = None,
+    size: NonNegative | None = None,
 ) -> Dissimilarities:
     """Return the dissimilarities of patterns.
 
@@ -142,6 +160,10 @@ def rdm(
         The largest of the numbers that the patterns were worked out from, which says what of them
         is rounding; by default that of the patterns.
     """
+    require(
+        len(names) == len(patterns), "representation.rdm", "names",
+        f"one for each of {len(patterns)} patterns", f"{len(names)}",
+    )  # fmt: skip
     matrix = np.full((len(patterns), len(patterns)), np.nan)
     size = size_of(patterns) if size is None else size
     has = np.ones(len(patterns), bool)
@@ -171,6 +193,7 @@ def rdm(
 Correlation = Literal["spearman", "rho-a"]
 
 
+@checked()
 def rdm_similarity(
     a: Dissimilarities, b: Dissimilarities, correlation: Correlation = "spearman"
 ) -> float:
@@ -209,8 +232,9 @@ def rdm_similarity(
     return float(np.clip(np.mean(one * other), -1, 1))
 
 
+@checked()
 def scaled_ranks(
-    vector: np.ndarray, rounding: float, correlation: Correlation = "spearman"
+    vector: Vector, rounding: NonNegative, correlation: Correlation = "spearman"
 ) -> np.ndarray:
     """Return ranks of which the mean product is the correlation of two vectors, shape (n,).
 
@@ -251,13 +275,17 @@ class Similarity:
         As `cka`, 0 on average for independent responses (`cka_debiased`) [dimensionless].
     """
 
-    rsa: float
-    cka: float
-    cka_by_chance: float
-    rsa_rho_a: float
-    cka_debiased: float
+    rsa: Measured
+    cka: Measured
+    cka_by_chance: Measured
+    rsa_rho_a: Measured
+    cka_debiased: Measured
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
+@checked()
 def similarity(
     a: Records, population_a: str, b: Records, population_b: str, measure: Measure = "correlation"
 ) -> Similarity:
@@ -287,6 +315,7 @@ def similarity(
     )  # fmt: skip
 
 
+@checked()
 def similarities(a: Records, b: Records, measure: Measure = "correlation") -> dict[str, Similarity]:
     """Return the `similarity` of every population that two records share, by its name.
 
@@ -304,11 +333,13 @@ def similarities(a: Records, b: Records, measure: Measure = "correlation") -> di
     return {name: similarity(a, name, b, name, measure) for name in shared}
 
 
+@checked()
 def responding(records: Records) -> list[str]:
     """Return the populations of which spikes or activities were recorded."""
     return [p for p in records.units if p in records.spikes or f"{p}.x" in records.signals]
 
 
+@checked()
 def check_same_stimuli(a: Records, b: Records) -> None:
     """Raise if the trials of two records did not have the same stimuli in the same order."""
     for name in ("samples", "labels", "values"):
@@ -319,7 +350,8 @@ def check_same_stimuli(a: Records, b: Records) -> None:
             )
 
 
-def participation_ratio(patterns: np.ndarray) -> float:
+@checked()
+def participation_ratio(patterns: Matrix) -> float:
     """Return the dimensionality of responses [dimensionless]; NaN if they never change.
 
     With the eigenvalues v of their covariance: sum(v)**2 / sum(v**2), from 1 (all along one line)

@@ -7,9 +7,11 @@ and a factor of everything that it learns.
 import numpy as np
 
 from apical import seeds
+from apical.checking import checked
 from apical.devices.simulator import Block, Simulator, left_as_it_was
 from apical.errors import DataError, ParameterError
 from apical.measures.statistic import Statistic
+from apical.parameters import Matrix
 from apical.rates import Rate
 from apical.rounding import exceeds
 
@@ -23,7 +25,8 @@ LEAST = 1e-3
 """A unit is dead whose slope is nowhere larger than this [dimensionless]."""
 
 
-def slopes(simulator: Simulator, values: np.ndarray) -> dict[str, np.ndarray]:
+@checked()
+def slopes(simulator: Simulator, values: Matrix) -> dict[str, np.ndarray]:
     """Return the slope of what each unit makes of each stimulus, learning off.
 
     Parameters
@@ -60,7 +63,8 @@ def slopes(simulator: Simulator, values: np.ndarray) -> dict[str, np.ndarray]:
     return found
 
 
-def saturated(gain: np.ndarray, activation: str) -> Statistic:
+@checked()
+def saturated(gain: Matrix, activation: str) -> Statistic:
     """Return in how many trials each unit is saturated: its slope is small beside the largest.
 
     Parameters
@@ -93,7 +97,8 @@ def saturated(gain: np.ndarray, activation: str) -> Statistic:
     return Statistic(share, "1", "neuron", "Glorot & Bengio 2010, section 3")
 
 
-def dead(gain: np.ndarray) -> Statistic:
+@checked()
+def dead(gain: Matrix) -> Statistic:
     """Return which units are dead: no slope in any trial, so that nothing teaches them.
 
     Parameters
@@ -118,7 +123,7 @@ def dead(gain: np.ndarray) -> Statistic:
 
 
 def _checked(gain: np.ndarray) -> np.ndarray:
-    if gain.ndim != 2 or not gain.size:
+    if not gain.size:
         raise DataError(
             f"Slopes must have shape (n_trials, n), with 1 trial or more, got {gain.shape}; record "
             "them with apical.measures.saturation.slopes."

@@ -1,14 +1,22 @@
 """How far two spike trains are apart."""
 
+from typing import Annotated
+
 import numpy as np
 from numpy.typing import ArrayLike
 
+from apical.checking import checked
 from apical.errors import ParameterError
+from apical.parameters import Array, Duration, Time
 from apical.rounding import is_nothing
 
+Times = Annotated[ArrayLike, Array((1,), finite=True)]
+"""Finite times, with 1 dimension."""
 
+
+@checked()
 def van_rossum(
-    one: ArrayLike, other: ArrayLike, *, tau_rise: float = 5.0, tau_decay: float = 10.0
+    one: Times, other: Times, *, tau_rise: Time = 5.0, tau_decay: Duration = 10.0
 ) -> float:
     """Return the squared van Rossum distance of two spike trains [dimensionless].
 
@@ -26,7 +34,7 @@ def van_rossum(
 
     Raises
     ------
-    DataError
+    ParameterError
         If not ``0 <= tau_rise < tau_decay``.
 
     References

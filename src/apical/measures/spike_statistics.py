@@ -6,13 +6,16 @@ variability of a silent neuron, is NaN in `Statistic.values`, is counted and has
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from apical.checking import check_fields, checked, require, shown
 from apical.error_neurons import Error
 from apical.errors import DataError
 from apical.extras import library
 from apical.measures.statistic import Statistic, single
+from apical.parameters import CountOrZero, Duration, Kinds, Labels, Matrix, NonNegative, Vector
 from apical.records import Records, Spikes
 from apical.relays import Relay
 from apical.rounding import exceeds, is_flat, is_nothing, size_of
@@ -26,6 +29,21 @@ _VINJE = "Vinje & Gallant 2000, doi:10.1126/science.287.5456.1273"
 _TREVES = f"Treves & Rolls 1991, doi:10.1088/0954-898X_2_4_004, scaled as in {_VINJE}"
 
 
+def _one_each(function: str, name: str, values: Any, n: int, each: str) -> None:
+    """Refuse an array that has not one value for each trial or neuron; one number is for all."""
+    shape = np.shape(values)
+    require(
+        shape in ((), (n,)), f"spike_statistics.{function}", name,
+        f"of shape ({n},), one for each {each}", f"shape {shape}",
+    )  # fmt: skip
+
+
+def _check_neurons(gaps: "Intervals", n: int) -> None:
+    last = int(gaps.unit[-1]) if len(gaps.unit) else -1
+    require(last < n, "Intervals", "n", f"above {last}, the last neuron of the intervals", str(n))
+
+
+@checked()
 def spike_statistics(records: Records, population: str) -> dict[str, Statistic]:
     """Return every statistic of a population that spikes, by name.
 
@@ -72,7 +90,8 @@ def spike_statistics(records: Records, population: str) -> dict[str, Statistic]:
     return found
 
 
-def rate(counts: np.ndarray, duration: float | np.ndarray) -> Statistic:
+@checked()
+def rate(counts: Matrix, duration: Duration | Vector) -> Statistic:
     """Return the mean firing rate of each neuron [Hz].
 
     Parameters
@@ -82,6 +101,11 @@ def rate(counts: np.ndarray, duration: float | np.ndarray) -> Statistic:
     duration
         Length of the trials, or of each trial, shape (n_trials,) [ms].
     """
+    _one_each("rate", "duration", duration, len(counts), "trial")
+    require(
+        bool(np.all(np.asarray(duration) > 0)), "spike_statistics.rate", "duration", "above 0 ms",
+        shown(duration),
+    )  # fmt: skip
     seconds = float(np.sum(np.broadcast_to(duration, len(counts)))) * 1e-3
     values = counts.sum(axis=0) / seconds if seconds else np.full(counts.shape[1], np.nan)
     return Statistic(values, "Hz", "neuron", "spikes by time, all trials", "there is no trial")
@@ -100,11 +124,19 @@ class Intervals:
         (n_intervals,).
     """
 
-    unit: np.ndarray
-    trial: np.ndarray
-    length: np.ndarray
+    unit: Labels
+    trial: Labels
+    length: Vector
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        sizes = {len(self.unit), len(self.trial), len(self.length)}
+        require(len(sizes) == 1, "Intervals", "length", "as long as unit and trial", str(sizes))
+        ordered = len(self.unit) == 0 or (self.unit[0] >= 0 and np.all(np.diff(self.unit) >= 0))
+        require(bool(ordered), "Intervals", "unit", "0 or more, in rising order", shown(self.unit))
 
 
+@checked()
 def intervals(spikes: Spikes) -> Intervals:
     """Return the intervals between the spikes of each neuron within each trial.
 
@@ -119,7 +151,8 @@ def intervals(spikes: Spikes) -> Intervals:
     return Intervals(unit[1:][same], trial[1:][same], gaps[same])
 
 
-def cv(gaps: Intervals, n: int) -> Statistic:
+@checked()
+def cv(gaps: Intervals, n: CountOrZero) -> Statistic:
     """Return the coefficient of variation of each neuron's intervals [dimensionless].
 
     1 for a Poisson process, 0 for a regular train (`elephant.statistics.cv`). Intervals longer than
@@ -133,6 +166,7 @@ def cv(gaps: Intervals, n: int) -> Statistic:
     n
         Number of neurons.
     """
+    _check_neurons(gaps, n)
     measure = library("elephant.statistics", "analysis").cv
     values = np.full(n, np.nan)
     edges = np.searchsorted(gaps.unit, np.arange(n + 1))
@@ -143,7 +177,8 @@ def cv(gaps: Intervals, n: int) -> Statistic:
     return Statistic(values, "1", "neuron", "elephant.statistics.cv", why, note)
 
 
-def cv2(gaps: Intervals, n: int) -> Statistic:
+@checked()
+def cv2(gaps: Intervals, n: CountOrZero) -> Statistic:
     """Return CV2 of each neuron, the irregularity of neighbouring intervals [dimensionless].
 
     1 for a Poisson process, 0 for a regular train (Holt et al. 1996, doi:10.1152/jn.1996.75.5.1806;
@@ -154,7 +189,8 @@ def cv2(gaps: Intervals, n: int) -> Statistic:
     return _local(library("elephant.statistics", "analysis").cv2, gaps, n, source)
 
 
-def lv(gaps: Intervals, n: int) -> Statistic:
+@checked()
+def lv(gaps: Intervals, n: CountOrZero) -> Statistic:
     """Return LV of each neuron, the local variation of neighbouring intervals [dimensionless].
 
     1 for a Poisson process, 0 for a regular train (Shinomoto et al. 2003,
@@ -169,6 +205,7 @@ def _local(
     measure: Callable[[np.ndarray], float], gaps: Intervals, n: int, source: str
 ) -> Statistic:
     """Average a measure of neighbouring intervals over trials, by the pairs that each trial has."""
+    _check_neurons(gaps, n)
     new = (np.diff(gaps.unit, prepend=-1) != 0) | (np.diff(gaps.trial, prepend=-1) != 0)
     edges = np.append(np.flatnonzero(new), len(gaps.unit))
     pairs, total = np.zeros(n), np.zeros(n)
@@ -182,7 +219,8 @@ def _local(
     return Statistic(values, "1", "neuron", source, why)
 
 
-def fano(counts: np.ndarray, labels: np.ndarray | None = None) -> Statistic:
+@checked()
+def fano(counts: Matrix, labels: Kinds | None = None) -> Statistic:
     """Return the Fano factor of each neuron: variance by mean of its counts [dimensionless].
 
     The variance is the unbiased one, so that Poisson counts give 1 on average however few the
@@ -197,6 +235,7 @@ def fano(counts: np.ndarray, labels: np.ndarray | None = None) -> Statistic:
         Class of each trial, shape (n_trials,): the factor is worked out within each class, and
         averaged over the classes in which the neuron spikes. None: over all trials alike.
     """
+    _one_each("fano", "labels", labels, len(counts), "trial")
     kinds = np.zeros(len(counts), int) if labels is None else labels
     parts = [counts[kinds == kind] for kind in np.unique(kinds)]
     parts = [part for part in parts if len(part) > 1]
@@ -211,7 +250,8 @@ def fano(counts: np.ndarray, labels: np.ndarray | None = None) -> Statistic:
     return Statistic(values, "1", "neuron", source, why)
 
 
-def correlation(counts: np.ndarray, labels: np.ndarray | None = None) -> Statistic:
+@checked()
+def correlation(counts: Matrix, labels: Kinds | None = None) -> Statistic:
     """Return the correlation of the spike counts of each pair of neurons [dimensionless].
 
     Parameters
@@ -230,6 +270,7 @@ def correlation(counts: np.ndarray, labels: np.ndarray | None = None) -> Statist
     Statistic
         Of the pairs (0, 1), (0, 2), ..., (1, 2), ..., shape (n * (n - 1) / 2,).
     """
+    _one_each("correlation", "labels", labels, len(counts), "trial")
     note = ""
     if counts.shape[1] > LARGEST:
         note = f"pairs of {LARGEST} neurons drawn from {counts.shape[1]}"
@@ -255,7 +296,8 @@ def correlation(counts: np.ndarray, labels: np.ndarray | None = None) -> Statist
     return Statistic(np.clip(values, -1, 1), "1", "pair", source, why, note)
 
 
-def lifetime_sparseness(responses: np.ndarray, samples: np.ndarray) -> Statistic:
+@checked()
+def lifetime_sparseness(responses: Matrix, samples: Kinds) -> Statistic:
     """Return how few stimuli each neuron responds to: 0 all alike, 1 one only [dimensionless].
 
     With the mean response r_k to stimulus k of n: (1 - mean(r)**2 / mean(r**2)) / (1 - 1 / n)
@@ -269,6 +311,7 @@ def lifetime_sparseness(responses: np.ndarray, samples: np.ndarray) -> Statistic
     samples
         Which stimulus each trial had, shape (n_trials,).
     """
+    _one_each("lifetime_sparseness", "samples", samples, len(responses), "trial")
     _, index, times = np.unique(samples, return_inverse=True, return_counts=True)
     means = np.zeros((len(times), responses.shape[1]))
     np.add.at(means, index, responses)
@@ -276,7 +319,8 @@ def lifetime_sparseness(responses: np.ndarray, samples: np.ndarray) -> Statistic
     return Statistic(values, "1", "neuron", _TREVES, "silent, or fewer than 2 stimuli")
 
 
-def population_sparseness(responses: np.ndarray) -> Statistic:
+@checked()
+def population_sparseness(responses: Matrix) -> Statistic:
     """Return how few neurons respond in each trial: 0 all alike, 1 one only [dimensionless].
 
     As `lifetime_sparseness`, of the neurons' responses in a trial, shape (n_trials, n).
@@ -286,7 +330,8 @@ def population_sparseness(responses: np.ndarray) -> Statistic:
     return Statistic(values, "1", "trial", _TREVES, why)
 
 
-def falls_below_zero(responses: np.ndarray, size: float | None = None) -> bool:
+@checked()
+def falls_below_zero(responses: np.ndarray, size: NonNegative | None = None) -> bool:
     """Say whether responses, of any shape, are negative by more than rounding.
 
     `size` is that of the numbers that they were worked out from, by default their own.
@@ -312,7 +357,8 @@ def _sparseness(responses: np.ndarray, size: float) -> np.ndarray:
     return np.clip(values, 0, 1)  # rounding
 
 
-def excitation_inhibition(counts: np.ndarray, signs: np.ndarray) -> Statistic:
+@checked()
+def excitation_inhibition(counts: Matrix, signs: Vector) -> Statistic:
     """Return the mean count of excitatory neurons by that of inhibitory ones [dimensionless].
 
     Parameters
@@ -322,6 +368,7 @@ def excitation_inhibition(counts: np.ndarray, signs: np.ndarray) -> Statistic:
     signs
         1 of a neuron that excites, -1 of one that inhibits, 0 of others, shape (n,).
     """
+    _one_each("excitation_inhibition", "signs", signs, counts.shape[1], "neuron")
     up, down = (float(counts[:, signs == s].sum()) for s in (1, -1))
     n_up, n_down = (int(np.sum(signs == s)) for s in (1, -1))
     spoke = n_up and n_down and not is_nothing(down, size_of(counts))
@@ -330,7 +377,8 @@ def excitation_inhibition(counts: np.ndarray, signs: np.ndarray) -> Statistic:
     return single(value, "1", "mean rate of excitatory by that of inhibitory neurons", why)
 
 
-def input_balance(records: Records, weights: Mapping[str, np.ndarray]) -> Statistic:
+@checked()
+def input_balance(records: Records, weights: Mapping[str, Matrix]) -> Statistic:
     """Return the excitation by the inhibition that each neuron receives [dimensionless].
 
     The sum of all positive products of a mean response and a weight by that of the negative ones.
@@ -347,6 +395,10 @@ def input_balance(records: Records, weights: Mapping[str, np.ndarray]) -> Statis
     DataError
         If the weights are not those of projections from these populations onto one.
     """
+    require(
+        len(weights) > 0, "spike_statistics.input_balance", "weights",
+        "those of one projection or more", "none",
+    )  # fmt: skip
     n_post = {values.shape[1:] for values in weights.values()}
     up, down = (np.zeros(next(iter(n_post), ())) for _ in range(2))
     for pre, values in weights.items():

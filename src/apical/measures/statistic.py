@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from apical.checking import check_fields, checked
+from apical.parameters import Measured, Vector
+
 
 @dataclass(frozen=True)
 class Statistic:
@@ -26,12 +29,15 @@ class Statistic:
         What a reader of the numbers must know, for instance a known bias.
     """
 
-    values: np.ndarray
+    values: Vector
     unit: str
     each: str
     source: str
     why: str = ""
     note: str = ""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @property
     def defined(self) -> np.ndarray:
@@ -57,6 +63,7 @@ class Statistic:
         }  # fmt: skip
 
 
-def single(value: float, unit: str, source: str, why: str = "", note: str = "") -> Statistic:
+@checked()
+def single(value: Measured, unit: str, source: str, why: str = "", note: str = "") -> Statistic:
     """Return the one number of a population."""
     return Statistic(np.array([value], dtype=float), unit, "population", source, why, note)

@@ -4,9 +4,11 @@ import warnings
 
 import numpy as np
 
+from apical.checking import checked
 from apical.extras import quietly_import
 from apical.measures.representation import class_means, responses
 from apical.measures.statistic import Statistic
+from apical.parameters import Seed
 from apical.records import Records
 from apical.rounding import ROUNDING, exceeds, is_flat, is_nothing, on_grid, ranks, size_of
 
@@ -14,7 +16,8 @@ FOLDS = 5
 """Parts of the trials, each of which is held out once from a read-out."""
 
 
-def readout_accuracy(records: Records, population: str, *, seed: int = 0) -> Statistic:
+@checked()
+def readout_accuracy(records: Records, population: str, *, seed: Seed = 0) -> Statistic:
     """Return how well a linear read-out of a population tells the class [dimensionless].
 
     Multinomial logistic regression on standardised responses (scikit-learn, its defaults), each
@@ -87,6 +90,7 @@ def _fewest(labels: np.ndarray, groups: np.ndarray) -> int:
     return min(len(np.unique(groups[labels == kind])) for kind in np.unique(labels))
 
 
+@checked()
 def tuning(records: Records, population: str) -> dict[str, Statistic]:
     """Return how the response of each neuron depends on the class.
 

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from apical.checking import check_fields, checked, require
 from apical.devices.arrays.numpy_library import NumpyLibrary
 from apical.errors import DataError, WiringError
 from apical.expressions import names_in
 from apical.network import Network
+from apical.parameters import Matrix
 from apical.populations import Population
 from apical.projections import Projection
 from apical.rates import Bias
@@ -42,6 +44,9 @@ class Moments:
     records: Records
     rule: LearningRule
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     @property
     def n(self) -> int:
         """Number of moments."""
@@ -68,6 +73,13 @@ class Moments:
                 f"These records lack the signal {full!r}, which is needed to work out what "
                 f"{self.rule.name!r} asks for; record it, as update_signals(network) says."
             )
+        if self.records.signals[full].shape[2] != population.size:
+            raise DataError(
+                f"The signal {full!r} of these records is of {self.records.signals[full].shape[2]} "
+                f"neurons, but {population.name!r} has {population.size}; give records of this "
+                "network.",
+                object=f"Signal {full!r}",
+            )
         values = self._taken(self.records.signals[full])
         if name == "x" and self.rule.when != "trial" and population.is_spiking:
             return values - self.spikes(population)
@@ -91,6 +103,27 @@ class Moments:
         return values[:, first:].reshape(-1, values.shape[2])
 
 
+@checked()
+def weights_of(projection: Projection, weights: Mapping[str, Matrix]) -> np.ndarray:
+    """Return the weights of a projection, shape (n_pre, n_post).
+
+    Raises
+    ------
+    DataError
+        If there are none, or they have another shape.
+    """
+    found = weights.get(projection.name)
+    if found is None or found.shape != projection.shape:
+        raise DataError(
+            f"Weights of projection {projection.name!r} must have shape {projection.shape}, got "
+            f"{'none' if found is None else f'shape {found.shape}'}; give those of this network.",
+            object=f"Projection {projection.name!r}",
+            parameter="weights",
+        )
+    return found
+
+
+@checked()
 def rule_of(projection: Projection) -> LearningRule:
     """Return the rule of a projection.
 
@@ -115,6 +148,7 @@ def rule_of(projection: Projection) -> LearningRule:
     return projection.rule
 
 
+@checked()
 def update_signals(network: Network) -> tuple[str, ...]:
     """Return the signals to record so that `update` can be worked out, and backpropagation's."""
     read = {name.rpartition("_")[0] for p in network.plastic if p.rule for name in p.rule.signals}
@@ -123,8 +157,9 @@ def update_signals(network: Network) -> tuple[str, ...]:
     return tuple(sorted((read | carried | {"x", "gain", "teach"}) & offered))
 
 
+@checked()
 def update(
-    projection: Projection, w: np.ndarray, records: Records, teach: np.ndarray | None = None
+    projection: Projection, w: Matrix, records: Records, teach: Matrix | None = None
 ) -> np.ndarray:
     """Return what a rule asks of its weights, the mean over trials, shape (n_pre, n_post).
 
@@ -152,6 +187,7 @@ def update(
     DeviceError
         If the rule is no sum of matrix products.
     """
+    weights_of(projection, {projection.name: w})
     total, size = np.zeros(projection.shape), 0.0
     for term, pre, post in products(projection, records, teach):
         acts = post.any(axis=1)
@@ -166,8 +202,9 @@ def update(
     return or_nothing(total, size) / len(records)
 
 
+@checked()
 def products(
-    projection: Projection, records: Records, teach: np.ndarray | None = None
+    projection: Projection, records: Records, teach: Matrix | None = None
 ) -> Iterator[tuple[Term, np.ndarray, np.ndarray]]:
     """Yield each product that a rule is the sum of, and what the two neurons bring to it.
 
@@ -182,8 +219,19 @@ def products(
         The term, and two arrays, shape (n_moments, n_pre) and (n_moments, n_post). They are 0
         where the rule does not act: without a spike, or without feedback, if it waits for those.
     """
-    rule = rule_of(projection)
-    moments = Moments(records, rule)
+    moments = Moments(records, rule_of(projection))
+    wanted = (moments.n, projection.post.size)
+    require(
+        teach is None or teach.shape == wanted, f"Projection {projection.name!r}", "teach",
+        f"of shape {wanted}, a row for each moment", "" if teach is None else f"{teach.shape}",
+    )  # fmt: skip
+    return _products(projection, moments, teach)
+
+
+def _products(
+    projection: Projection, moments: Moments, teach: np.ndarray | None
+) -> Iterator[tuple[Term, np.ndarray, np.ndarray]]:
+    rule = moments.rule
     arrived = _Arrived(moments, projection.post, teach)
     for term in terms(rule.update):
         pre = _factor(term.pre, "_pre", rule, lambda name: moments.signal(projection.pre, name))
@@ -199,8 +247,9 @@ def products(
         yield term, pre, post
 
 
+@checked()
 def backpropagated(
-    network: Network, weights: Mapping[str, np.ndarray], moments: Moments, population: Population
+    network: Network, weights: Mapping[str, Matrix], moments: Moments, population: Population
 ) -> np.ndarray:
     """Return what would arrive at a population if feedback were the forward weights read backwards.
 
@@ -240,7 +289,7 @@ def _below(
             teach = moments.signal(p.post, "teach")
         else:
             teach = _below(network, weights, moments, p.post, (*path, population))
-        w = np.asarray(weights[p.name], np.float32)
+        w = np.asarray(weights_of(p, weights), np.float32)
         total += (moments.signal(p.post, "gain") * teach) @ w.T
     return total
 

@@ -1,12 +1,65 @@
 """Checks of what a figure is given."""
 
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, NoReturn
 
 import numpy as np
+from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 from apical.errors import DataError
+from apical.parameters import Array, Marker, Number, unit_of
 from apical.records import Records
+
+
+@dataclass(frozen=True, repr=False)
+class _Numbers(Marker):
+    """Marks numbers that the functions below check, which say more of what is needed."""
+
+    def plain(self, value: Any) -> Any:
+        """Return what was given; ValueError if it has a unit."""
+        if unit_of(value) != "1":
+            raise ValueError
+        return value
+
+    @property
+    def text(self) -> str:
+        """What is asked for, in words."""
+        return "plain numbers without a unit"
+
+
+@dataclass(frozen=True, repr=False)
+class _Panels(Marker):
+    """Marks Axes, or any array or sequence of them."""
+
+    def plain(self, value: Any) -> NDArray[Any]:
+        """Return the Axes, shape (n,); ValueError if there is anything else."""
+        given = np.array(value, dtype=object).ravel()
+        if not given.size or not all(isinstance(ax, Axes) for ax in given):
+            raise ValueError
+        return given
+
+    @property
+    def text(self) -> str:
+        """What is asked for, in words."""
+        return "Axes of matplotlib, one or more"
+
+
+Numbers = Annotated[ArrayLike, _Numbers()]
+"""Numbers to draw."""
+Panels = Annotated[Axes | Sequence[Axes] | NDArray[Any], _Panels()]
+"""Axes to draw into, or to save."""
+Inches = Annotated[float, Number(above=0, most=100)]
+"""A length [inches]."""
+Dots = Annotated[float, Number(least=1, most=2400)]
+"""Dots per inch."""
+PanelCount = Annotated[int, Number(whole=True, most=100)]
+"""How many panels a figure has."""
+Sizes = Annotated[Sequence[int], Array((1,), kinds="iu")]
+"""Whole numbers with 1 dimension."""
+MOST_CLASSES = 2000
+"""Classes that a matrix can show."""
 
 
 def percent(where: str, values: ArrayLike, n_points: int) -> NDArray[Any]:

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from apical.plotting.checks import checked, refuse, with_gaps
+from apical.parameters import Matrix
+from apical.plotting.checks import Numbers, checked, refuse, with_gaps
 from apical.plotting.lines import Band, curves
 from apical.plotting.style import GREY, NotebookFigure, color, styled
 from apical.rounding import is_nothing
@@ -16,7 +17,7 @@ MOST_PANELS = 4
 
 
 @styled
-def comparison(curves: Mapping[str, Mapping[str, NDArray[np.floating]]]) -> Sequence[Axes]:
+def comparison(curves: Mapping[str, Mapping[str, Matrix]]) -> Sequence[Axes]:
     """Draw error [%] and angle to backpropagation [degrees] over epochs, for several wirings.
 
     Parameters
@@ -33,6 +34,10 @@ def comparison(curves: Mapping[str, Mapping[str, NDArray[np.floating]]]) -> Sequ
     """
     if not curves:
         refuse("curves", "one wiring or more", "none", "compare at least one")
+    for wiring, metrics in curves.items():
+        if not metrics.get("test_accuracy", np.zeros((0, 0))).size:
+            got, do = ", ".join(metrics) or "none", "measure it after every epoch"
+            refuse(f"curves[{wiring!r}]", "the metric 'test_accuracy'", got, do)
     projections = _projections(curves)
     figure = NotebookFigure(figsize=(4.2 + 1.7 * len(projections), 3.2), layout="constrained")
     widths = [2.4] + [1.0] * len(projections)
@@ -90,9 +95,9 @@ def _angles(ax: Axes, wiring: str, values: NDArray[np.floating] | None, color: s
 
 @styled
 def angles(
-    by_projection: Mapping[str, ArrayLike],
+    by_projection: Mapping[str, Numbers],
     *,
-    x: ArrayLike | None = None,
+    x: Numbers | None = None,
     xlabel: str = "epochs",
     band: Band = "",
     ax: Axes | None = None,

@@ -1,6 +1,6 @@
 """Distributions: the share of neurons at or below a value, which needs no bins, or histograms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 from apical.extras import undisturbed
-from apical.plotting.checks import checked, refuse, with_gaps
+from apical.plotting.checks import Numbers, Panels, checked, refuse, with_gaps
 from apical.plotting.lines import panels
 from apical.plotting.style import color, new_axes, styled
 from apical.rounding import is_flat, is_nothing, size_of, tied
@@ -16,7 +16,7 @@ from apical.rounding import is_flat, is_nothing, size_of, tied
 
 @styled
 def firing_rates(
-    rates: Mapping[str, ArrayLike], *, log: bool | None = None, ax: Axes | None = None
+    rates: Mapping[str, Numbers], *, log: bool | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw, for each population, the share of neurons that fire at most at a rate.
 
@@ -54,7 +54,7 @@ def firing_rates(
 
 @styled
 def distributions(
-    values: Mapping[str, ArrayLike],
+    values: Mapping[str, Numbers],
     xlabel: str,
     *,
     kind: Literal["ecdf", "histogram"] = "ecdf",
@@ -99,11 +99,11 @@ def distributions(
 
 @styled
 def recording_comparison(
-    model: Mapping[str, ArrayLike],
-    recording: Mapping[str, ArrayLike],
+    model: Mapping[str, Numbers],
+    recording: Mapping[str, Numbers],
     *,
     names: tuple[str, str] = ("model", "recording"),
-    ax: Sequence[Axes] | None = None,
+    ax: Panels | None = None,
 ) -> NDArray[Any]:
     """Draw distributions of a model and of a recording on each other, a panel for each quantity.
 

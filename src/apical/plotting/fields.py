@@ -1,24 +1,24 @@
 """Receptive fields: weights into single neurons as images."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
 from matplotlib.patches import Rectangle
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from apical.plotting.checks import checked, refuse
+from apical.parameters import Count
+from apical.plotting.checks import Numbers, Sizes, checked, refuse
 from apical.plotting.style import color_bar, diverging, new_axes, styled
 from apical.rounding import tied
 
 
 @styled
 def receptive_fields(
-    weights: ArrayLike,
-    shape: Sequence[int],
-    n: int = 36,
+    weights: Numbers,
+    shape: Sizes,
+    n: Count = 36,
     rng: np.random.Generator | None = None,
     *,
     unit: str = "threshold",
@@ -41,7 +41,7 @@ def receptive_fields(
     unit
         Unit of the weights.
     """
-    shape, needs = tuple(shape), "numbers of shape (n_pre, n_post)"
+    shape, needs = tuple(np.asarray(shape).tolist()), "numbers of shape (n_pre, n_post)"
     w = checked("weights", weights, needs, "pass one projection", ndim=2).astype(float)
     if np.prod(shape) != len(w) or not w.size or n < 1:
         got, do = f"shape {shape} for weights {w.shape}, n={n}", "take the shape of the data set"

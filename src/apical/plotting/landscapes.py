@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import ArrayLike
 
-from apical.plotting.checks import checked, refuse
+from apical.plotting.checks import Numbers, checked, refuse
 from apical.plotting.style import color, new_axes, styled
 
 LEVELS = 18
@@ -14,10 +13,10 @@ LEVELS = 18
 
 @styled
 def landscape(
-    a: ArrayLike,
-    b: ArrayLike,
-    loss: ArrayLike,
-    paths: Mapping[str, ArrayLike] | None = None,
+    a: Numbers,
+    b: Numbers,
+    loss: Numbers,
+    paths: Mapping[str, Numbers] | None = None,
     *,
     xlabel: str = "first direction",
     ylabel: str = "second direction",

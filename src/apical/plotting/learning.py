@@ -1,6 +1,6 @@
 """Learning curves: what is measured of a network while it learns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,20 +8,21 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from apical.plotting.checks import checked, percent, refuse
+from apical.parameters import Share
+from apical.plotting.checks import Numbers, checked, percent, refuse
 from apical.plotting.lines import Band, curves
 from apical.plotting.style import GREY, inches, new_axes, styled
 
 
 @styled
 def learning_curve(
-    trials: ArrayLike,
-    accuracy: ArrayLike,
+    trials: Numbers,
+    accuracy: Numbers,
     *,
-    train: ArrayLike | None = None,
+    train: Numbers | None = None,
     name: str = "test data",
-    chance: float | None = None,
-    published: Mapping[str, float] | None = None,
+    chance: Share | None = None,
+    published: Mapping[str, Share] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw test accuracy [%] against trials learned; call again with ``ax=`` to compare.
@@ -100,12 +101,12 @@ def _name_lines(ax: Axes) -> None:
 
 @styled
 def learning_curves(
-    runs: Mapping[str, pd.DataFrame | Sequence[ArrayLike]],
+    runs: Mapping[str, pd.DataFrame | Numbers],
     *,
     metric: str = "test_accuracy",
     x: str = "epoch",
     band: Band = "interval",
-    chance: float | None = None,
+    chance: Share | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw what several kinds of runs reach while they learn, with the spread over seeds.
@@ -144,7 +145,7 @@ _XLABELS = {"epoch": "epochs", "block": "blocks", "trial": "trials learned"}
 
 
 def measured(
-    where: str, runs: pd.DataFrame | Sequence[ArrayLike], metric: str, x: str
+    where: str, runs: pd.DataFrame | ArrayLike, metric: str, x: str
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return where one metric was measured, shape (n_points,), and values (n_runs, n_points)."""
     if not isinstance(runs, pd.DataFrame):

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from apical.plotting.checks import checked, refuse
+from apical.parameters import CountOrZero
+from apical.plotting.checks import Inches, Numbers, PanelCount, checked, refuse
 from apical.plotting.style import GREY, NotebookFigure, color, new_axes, styled
 
 _DASHES = ((1, 2), (5, 3), (7, 2, 1, 2))
@@ -23,7 +24,7 @@ Band = Literal["", "range", "interval"]
 
 
 @styled
-def panels(n: int, *, width: float = 4.0, height: float = 3.2) -> NDArray[Any]:
+def panels(n: PanelCount, *, width: Inches = 4.0, height: Inches = 3.2) -> NDArray[Any]:
     """Return the Axes of a new figure, one beside the other, shape (n,).
 
     Parameters
@@ -41,7 +42,7 @@ def panels(n: int, *, width: float = 4.0, height: float = 3.2) -> NDArray[Any]:
 
 @styled
 def curves(
-    series: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    series: Mapping[str, tuple[Numbers, Numbers]],
     xlabel: str,
     ylabel: str,
     *,
@@ -49,7 +50,7 @@ def curves(
     title: str = "",
     log_x: bool = False,
     log_y: bool = False,
-    first_color: int = 0,
+    first_color: CountOrZero = 0,
     band: Band = "",
     ax: Axes | None = None,
 ) -> Axes:

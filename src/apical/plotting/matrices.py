@@ -8,15 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from numpy.typing import ArrayLike, NDArray
 
-from apical.plotting.checks import indices, refuse, with_gaps
+from apical.plotting.checks import MOST_CLASSES, Numbers, indices, refuse, with_gaps
 from apical.plotting.style import color_bar, new_axes, styled
 from apical.rounding import is_flat
 
 
 @styled
 def confusion_matrix(
-    labels: ArrayLike,
-    decisions: ArrayLike,
+    labels: Numbers,
+    decisions: Numbers,
     class_names: Sequence[str] | None = None,
     *,
     ax: Axes | None = None,
@@ -30,7 +30,7 @@ def confusion_matrix(
     class_names
         Names of the classes, shape (n_classes,); None shows numbers.
     """
-    most = np.inf if class_names is None else len(class_names)
+    most = MOST_CLASSES if class_names is None else len(class_names)
     true = indices("labels", labels, most, "number and name all classes")
     decided = indices("decisions", decisions, most, "number and name all classes")
     if len(true) != len(decided) or not len(true):
@@ -58,8 +58,8 @@ def confusion_matrix(
 
 @styled
 def dissimilarity(
-    rdm: ArrayLike,
-    labels: ArrayLike | None = None,
+    rdm: Numbers,
+    labels: Numbers | None = None,
     *,
     class_names: Sequence[str] | None = None,
     measure: str = "1 - correlation",
@@ -116,7 +116,7 @@ def _symmetric(matrix: NDArray[Any]) -> bool:
 
 
 def _classes(labels: ArrayLike, n: int, class_names: Sequence[str] | None) -> NDArray[np.int64]:
-    most = np.inf if class_names is None else len(class_names)
+    most = MOST_CLASSES if class_names is None else len(class_names)
     classes = indices("labels", labels, most, "number and name all classes")
     if len(classes) != n:
         refuse("labels", f"one for each of {n} rows", f"{len(classes)}", "pass those of the rows")
@@ -139,7 +139,7 @@ def _mark_classes(ax: Axes, classes: NDArray[Any], class_names: Sequence[str] | 
 
 @styled
 def similarity(
-    matrix: ArrayLike,
+    matrix: Numbers,
     names: Sequence[str],
     others: Sequence[str] | None = None,
     *,

@@ -1,13 +1,13 @@
 """Traces: membranes, dendrites and other signals of some neurons over one trial."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from apical.plotting.checks import indices, one_trial, refuse
+from apical.parameters import CountOrZero, Names
+from apical.plotting.checks import Panels, Sizes, indices, one_trial, refuse
 from apical.plotting.style import GREY, NotebookFigure, color, styled
 from apical.populations import LIF
 from apical.records import Records
@@ -24,11 +24,11 @@ _ROW = 0.075
 def traces(
     records: Records,
     population: str,
-    signals: Sequence[str] = ("v", "teach"),
-    units: Sequence[int] | None = None,
-    trial: int = 0,
+    signals: Names = ("v", "teach"),
+    units: Sizes | None = None,
+    trial: CountOrZero = 0,
     *,
-    ax: Sequence[Axes] | None = None,
+    ax: Panels | None = None,
 ) -> NDArray[Any]:
     """Draw signals of some neurons over one trial, a panel for each; return all Axes.
 
@@ -88,7 +88,7 @@ def traces(
 
 
 def _chosen(
-    records: Records, population: str, units: Sequence[int] | None, trial: int
+    records: Records, population: str, units: Sizes | None, trial: int
 ) -> NDArray[np.int64]:
     """Return the neurons to draw, checked."""
     n = len(records.units[population])

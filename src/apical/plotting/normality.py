@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import ArrayLike
 
 from apical.extras import undisturbed
 from apical.measures.normality import normal_fit
-from apical.plotting.checks import checked, refuse
+from apical.plotting.checks import Numbers, checked, refuse
 from apical.plotting.style import GREY, NotebookFigure, color, styled
 
 with undisturbed():
@@ -19,7 +18,7 @@ MOST = 400
 
 
 @styled
-def normality(samples: Mapping[str, ArrayLike], *, unit: str = "value") -> Sequence[Axes]:
+def normality(samples: Mapping[str, Numbers], *, unit: str = "value") -> Sequence[Axes]:
     """Draw samples beside the normal distributions that are fitted to them.
 
     Above, histograms of the numbers less their mean, over their standard deviation, with the

@@ -1,24 +1,25 @@
 """Rasters: the spikes of a trial, a band for each population."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from apical.plotting.checks import checked, indices, one_trial, refuse
+from apical.parameters import Count, CountOrZero, Duration, Names
+from apical.plotting.checks import Numbers, Panels, checked, indices, one_trial, refuse
 from apical.plotting.style import GREY, NotebookFigure, color, inches, new_axes, styled
 from apical.records import Records
 
-_Spikes = Mapping[str, tuple[ArrayLike, ArrayLike]]
+_Spikes = Mapping[str, tuple[Numbers, Numbers]]
 
 
 @styled
 def raster(
     spikes: _Spikes,
-    sizes: Mapping[str, int],
-    duration_ms: float,
+    sizes: Mapping[str, Count],
+    duration_ms: Duration,
     *,
     title: str = "",
     ax: Axes | None = None,
@@ -83,8 +84,8 @@ def _band(
 @styled
 def raster_of(
     records: Records,
-    trial: int,
-    populations: Sequence[str] | None = None,
+    trial: CountOrZero,
+    populations: Names | None = None,
     *,
     title: str | None = None,
     ax: Axes | None = None,
@@ -127,13 +128,13 @@ def raster_of(
 def raster_pair(
     before: _Spikes,
     after: _Spikes,
-    sizes: Mapping[str, int],
-    duration_ms: float,
+    sizes: Mapping[str, Count],
+    duration_ms: Duration,
     label: int | str,
     decision_before: int | str,
     decision_after: int | str,
     *,
-    ax: Sequence[Axes] | None = None,
+    ax: Panels | None = None,
 ) -> NDArray[Any]:
     """Draw the same trial before and after learning, side by side; return both Axes.
 

@@ -1,12 +1,11 @@
 """Every seed of every kind of run: nothing is hidden behind a mean."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import ArrayLike
 
-from apical.plotting.checks import checked, refuse
+from apical.plotting.checks import Numbers, checked, refuse
 from apical.plotting.style import GREY, color, new_axes, styled
 from apical.rounding import is_flat
 
@@ -16,7 +15,7 @@ def every_seed(
     groups: Mapping[str, Mapping[int, float]],
     metric: str = "test_accuracy",
     *,
-    intervals: Sequence[ArrayLike] | None = None,
+    intervals: Numbers | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw what every run reached, a row for each group.
@@ -35,6 +34,14 @@ def every_seed(
     if not groups or not all(groups.values()):
         refuse("groups", "one group or more, each with a seed", "none", "finish some runs first")
     scale, named = (100.0, True) if metric.endswith("accuracy") else (1.0, False)
+    needs, do = f"mean and ends of {len(groups)} groups, shape (n, 3)", "give three for each"
+    bars = (
+        np.zeros((0, 3))
+        if intervals is None
+        else checked("intervals", intervals, needs, do, ndim=2)
+    )
+    if intervals is not None and bars.shape != (len(groups), 3):
+        refuse("intervals", needs, f"shape {bars.shape}", do)
     ax = new_axes(ax, (6.0, 1.2 + 0.42 * len(groups)))
     places = {name: float(k) for k, name in enumerate(groups)}
     values = {name: scale * checked(f"groups[{name!r}]", list(of.values()), "finite numbers",
@@ -50,8 +57,8 @@ def every_seed(
             lane = next((k for k, last in enumerate(lanes) if x - last > room), len(lanes))
             lanes[lane : lane + 1] = [x]
             ax.plot([x], [place + 0.1 * lane], "o", color=color(0), alpha=0.8, zorder=2)
-    for name, given in zip(groups, intervals if intervals is not None else (), strict=False):
-        mean, low, high = (scale * float(x) for x in np.asarray(given, float))
+    for name, given in zip(groups, bars, strict=False):
+        mean, low, high = (scale * float(x) for x in given)
         y = places[name] - 0.22
         ax.plot([low, high], [y, y], color=color(1), zorder=3)
         ax.plot([mean], [y], "D", color=color(1), zorder=3)
@@ -61,6 +68,6 @@ def every_seed(
     ax.tick_params(axis="y", length=0)
     n = {len(of) for of in groups.values()}
     seeds = f"{min(n)}" if len(n) == 1 else f"{min(n)} to {max(n)}"
-    bars = "\ndiamond and bar: mean and 95 % interval" if intervals is not None else ""
-    ax.set_title(f"every point is a run, {seeds} seeds in a row{bars}", fontsize=8, color=GREY)
+    said = "\ndiamond and bar: mean and 95 % interval" if intervals is not None else ""
+    ax.set_title(f"every point is a run, {seeds} seeds in a row{said}", fontsize=8, color=GREY)
     return ax

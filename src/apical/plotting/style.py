@@ -4,7 +4,7 @@ import functools
 import io
 import os
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -15,7 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from apical.plotting.checks import refuse
+from apical.checking import checked
+from apical.plotting.checks import Dots, Panels, refuse
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Colours that stay apart in every common form of colour blindness (Okabe & Ito 2008)."""
@@ -45,7 +46,11 @@ class NotebookFigure(Figure):
 
 
 def styled(draw: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Run a function under `STYLE`; the settings of the caller are back when it returns."""
+    """Check what a function is given, and run it under `STYLE`.
+
+    The settings of the caller are back when it returns.
+    """
+    draw = checked()(draw)
 
     @functools.wraps(draw)
     def styled(*args: _P.args, **kwargs: _P.kwargs) -> _R:
@@ -56,7 +61,7 @@ def styled(draw: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 @styled
-def save(ax: Axes | Sequence[Axes] | NDArray[Any], path: str | os.PathLike[str]) -> Path:
+def save(ax: Panels, path: str | os.PathLike[str]) -> Path:
     """Write the figure of Axes as a PNG of 150 dots per inch, whole or not at all.
 
     The same data give the same bytes: the file names no time and no software.
@@ -74,7 +79,7 @@ def save(ax: Axes | Sequence[Axes] | NDArray[Any], path: str | os.PathLike[str])
 
 
 @styled
-def as_png(ax: Axes | Sequence[Axes] | NDArray[Any], dpi: float) -> bytes:
+def as_png(ax: Panels, dpi: Dots) -> bytes:
     """Return the figure of Axes as the bytes of a PNG file; the same data give the same bytes.
 
     Parameters

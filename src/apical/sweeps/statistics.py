@@ -1,15 +1,17 @@
 """What the runs of a sweep say: means, intervals, differences from the baseline, effect sizes."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from apical.checking import checked
 from apical.errors import DesignError
 from apical.extras import library, undisturbed
+from apical.parameters import Array, Names, NonNegative
 from apical.rounding import ROUNDING, is_flat, is_nothing, size_of
 from apical.sweeps.design import Level
 
@@ -18,11 +20,12 @@ with undisturbed():
 
 CONFIDENCE = 0.95
 RESAMPLES = 9999
+Values = Annotated[ArrayLike, Array((1,))]
+"""Numbers with 1 dimension."""
 
 
-def summary(
-    results: pd.DataFrame, factors: Sequence[str], metric: str = "test_accuracy"
-) -> pd.DataFrame:
+@checked()
+def summary(results: pd.DataFrame, factors: Names, metric: str = "test_accuracy") -> pd.DataFrame:
     """Return mean and spread of a metric for each combination of levels.
 
     Parameters
@@ -50,8 +53,9 @@ def summary(
     return pd.DataFrame(rows)
 
 
+@checked()
 def comparisons(
-    results: pd.DataFrame, factors: Sequence[str], baseline: Mapping[str, Level],
+    results: pd.DataFrame, factors: Names, baseline: Mapping[str, Level],
     metric: str = "test_accuracy",
 ) -> pd.DataFrame:  # fmt: skip
     """Return the difference of each combination of levels from its baseline, seed by seed.
@@ -98,7 +102,8 @@ def comparisons(
     return frame
 
 
-def interval(values: ArrayLike) -> tuple[float, float]:
+@checked()
+def interval(values: Values) -> tuple[float, float]:
     """Return a 95 % interval of the mean; NaN for one value.
 
     Percentile bootstrap of 9,999 samples (Efron & Tibshirani 1993, doi:10.1201/9780429246593,
@@ -120,7 +125,8 @@ def interval(values: ArrayLike) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
-def t_test(differences: ArrayLike, size: float | None = None) -> float:
+@checked()
+def t_test(differences: Values, size: NonNegative | None = None) -> float:
     """Return the two-sided p of Student's t test of paired differences.
 
     NaN for one difference, or where all are the same but not 0, whose spread is not known; 1 where
@@ -142,7 +148,8 @@ def t_test(differences: ArrayLike, size: float | None = None) -> float:
     return float(stats.ttest_1samp(array, 0.0).pvalue)
 
 
-def permutation_test(differences: ArrayLike, size: float | None = None) -> float:
+@checked()
+def permutation_test(differences: Values, size: NonNegative | None = None) -> float:
     """Return the two-sided p of the mean among all choices of signs (Fisher 1935).
 
     It needs no normal distribution, but of n differences no p is below 2 / 2**n: 0.0625 for five
@@ -166,7 +173,8 @@ def permutation_test(differences: ArrayLike, size: float | None = None) -> float
     return float(found.pvalue)
 
 
-def holm(p: ArrayLike) -> NDArray[np.float64]:
+@checked()
+def holm(p: Values) -> NDArray[np.float64]:
     """Return p corrected so that one false finding among all has probability 0.05 at 0.05.
 
     Step-down method of Holm (1979, Scandinavian Journal of Statistics 6, 65-70), which holds for
@@ -185,7 +193,8 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
     return corrected
 
 
-def effect_size(differences: ArrayLike, size: float | None = None) -> float:
+@checked()
+def effect_size(differences: Values, size: NonNegative | None = None) -> float:
     """Return how large paired differences are against their spread: Cohen's d_z, corrected.
 
     d_z = mean / standard deviation (Cohen 1988, p. 48; Lakens 2013, doi:10.3389/fpsyg.2013.00863,
@@ -216,9 +225,16 @@ def _sized(values: ArrayLike, size: float | None) -> tuple[NDArray[np.float64], 
 
 
 def _groups(
-    results: pd.DataFrame, factors: Sequence[str], metric: str
+    results: pd.DataFrame, factors: Names, metric: str
 ) -> list[tuple[dict[str, Any], pd.DataFrame]]:
     """Return combinations of levels in the order of the table, and their finished runs."""
+    missing = [name for name in ("status", "seed", *factors) if name not in results.columns]
+    if missing or not factors:
+        known = ", ".join(map(str, results.columns)) or "none"
+        raise DesignError(
+            f"factors must name one column or more of the results, which also need status and "
+            f"seed; got {', '.join(factors) or 'none'} of the columns {known}."
+        )
     done = results[results["status"] == "done"]
     fixed = {"run", "status", "error", "seed", *factors}
     known = [name for name in results.columns

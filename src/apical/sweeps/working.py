@@ -9,7 +9,7 @@ from typing import Any
 import scipy.linalg  # noqa: F401  # loads the BLAS whose threads are limited below
 
 from apical.configuration import Experiment, check_settings
-from apical.errors import InUseError
+from apical.errors import ApicalError, InUseError
 from apical.experiments import Stopped, resume, run
 from apical.extras import undisturbed
 from apical.runs import CONFIG
@@ -45,8 +45,9 @@ def work(experiment: Experiment, folder: str, session: str, token: str) -> dict[
         except Stopped:
             return {"status": "stopped", "error": ""}
         except Exception as error:  # whatever goes wrong in a run is that run's result
-            text = " ".join(str(error).split()) or "no message"
-            ours = type(error).__module__.startswith("apical.")
+            ours = isinstance(error, ApicalError)
+            said = error.message if isinstance(error, ApicalError) else str(error)
+            text = " ".join(said.split()) or "no message"
             return {
                 "status": "failed",
                 "error": text if ours else f"{type(error).__name__}: {text}",

@@ -15,7 +15,7 @@ from typing import Any
 import brian2 as b2
 import numpy as np
 
-from apical.devices.brian import build, genn_compiling
+from apical.devices.brian import build, genn_compiling, reading
 from apical.devices.brian.base import precision
 from apical.devices.brian.compiling import call_apart, complaint
 from apical.devices.brian.standalone import StandaloneSimulator, leave_clocks, write_over
@@ -75,7 +75,7 @@ class GennSimulator(StandaloneSimulator):
         device.counted_from = tuple(
             round(time / self.options.dt) for time in (self.network.settle, self.network.trial)
         )
-        with saying_nothing(), refusing():
+        with saying_nothing(), refusing(), reading.prepared(self.network):
             built.brian_network.run(self.options.capacity * self.network.trial * b2.ms)
         leave_clocks(device)
 
