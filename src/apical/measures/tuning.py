@@ -10,10 +10,12 @@ from apical.measures.representation import class_means, responses
 from apical.measures.statistic import Statistic
 from apical.parameters import Seed
 from apical.records import Records
-from apical.rounding import ROUNDING, exceeds, is_flat, is_nothing, on_grid, ranks, size_of
+from apical.rounding import ROUNDING, exceeds, is_flat, is_nothing, on_grid, size_of
 
 FOLDS = 5
 """Parts of the trials, each of which is held out once from a read-out."""
+NEIGHBOURS = 3
+"""Nearest trials of a class, from whose distance an information is taken."""
 
 
 @checked()
@@ -107,10 +109,12 @@ def tuning(records: Records, population: str) -> dict[str, Statistic]:
         ``selectivity``: (largest class mean - mean of the others) / their sum, from 0 to 1 (Morcos
         et al. 2018, arXiv:1803.06959), of responses from 0 on. ``anova_f``: variance
         between classes by that within (scikit-learn `f_classif`); 1 on average by chance.
-        ``mutual_information`` of response and class [bit] (scikit-learn `mutual_info_classif`);
+        ``mutual_information`` of response and class [bit];
         that of spike counts is too high by about (values - 1) * (classes - 1) / (2 ln 2 n_trials)
-        (Panzeri & Treves 1996, doi:10.1088/0954-898X_7_1_006); that of activities is worked out
-        from their ranks, which hold the same information. One for each neuron.
+        (Panzeri & Treves 1996, doi:10.1088/0954-898X_7_1_006); that of activities is taken from
+        nearest neighbours (Ross 2014, doi:10.1371/journal.pone.0087357), of which those that are
+        equally far within rounding all count, where scikit-learn breaks ties by random numbers.
+        One for each neuron.
 
     Raises
     ------
@@ -129,16 +133,21 @@ def tuning(records: Records, population: str) -> dict[str, Statistic]:
             within = patterns - means[np.searchsorted(classes, labels)]
             spread = changes & ~is_nothing(np.abs(within).max(axis=0), size)
             anova[spread] = _anova(patterns[:, spread], labels)
-            if not spiking:
-                values = np.apply_along_axis(ranks, 0, values, ROUNDING * size)
-            information[changes] = _information(values[:, changes], labels, spiking)
+            if spiking:
+                information[changes] = _of_counts(values[:, changes], labels)
+            else:
+                within = ROUNDING * size
+                information[changes] = [
+                    _of_neighbours(x, labels, within) for x in values.T[changes]
+                ]
     why = "never changes, at least within a class" if enough else "fewer than 2 classes"
     return {
         "selectivity": _selectivity(means, size),
         "anova_f": Statistic(anova, "1", "neuron", "scikit-learn f_classif", why),
         "mutual_information": Statistic(
-            information, "bit", "neuron", "scikit-learn mutual_info_classif", why,
-            "too high where trials are few",
+            information, "bit", "neuron",
+            "mutual_info_classif of scikit-learn; of activities Ross 2014, "
+            "doi:10.1371/journal.pone.0087357", why, "too high where trials are few",
         ),
     }  # fmt: skip
 
@@ -172,9 +181,42 @@ def _anova(patterns: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(found), found, np.nan)
 
 
-def _information(values: np.ndarray, labels: np.ndarray, discrete: bool) -> np.ndarray:
+def _of_counts(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     quietly_import("sklearn.model_selection")
     from sklearn.feature_selection import mutual_info_classif
 
-    found = mutual_info_classif(values, labels, discrete_features=discrete, random_state=0)
-    return found / np.log(2)
+    return mutual_info_classif(values, labels, discrete_features=True, random_state=0) / np.log(2)
+
+
+def _of_neighbours(values: np.ndarray, labels: np.ndarray, within: float) -> float:
+    """Return the information of an activity on the class [bit], from nearest neighbours.
+
+    Ross 2014, eq. 2, with as many neighbours of the class as lie within the distance of the
+    `NEIGHBOURS`-th; without ties these are `NEIGHBOURS`. Classes of a single trial are left out.
+
+    Parameters
+    ----------
+    values, labels
+        Shape (n_trials,) each.
+    within
+        Distances that differ by no more are equal.
+    """
+    from scipy.special import digamma
+
+    kinds, times = np.unique(labels, return_counts=True)
+    parts = [np.sort(values[labels == kind]) for kind in kinds[times > 1]]
+    if not parts:
+        return 0.0
+    everybody, total = np.sort(np.concatenate(parts)), 0.0
+    for part in parts:
+        n, k = len(part), min(NEIGHBOURS, len(part) - 1)
+        wide = np.pad(part, k, constant_values=(-np.inf, np.inf))
+        spans = [np.maximum(part - wide[a : a + n], wide[a + k : a + k + n] - part)
+                 for a in range(k + 1)]  # fmt: skip
+        edges = part + np.multiply.outer([-1, 1], np.min(spans, axis=0) + within)
+        mine, near = (
+            np.searchsorted(among, edges[1], "right") - np.searchsorted(among, edges[0]) - 1
+            for among in (part, everybody)
+        )
+        total += np.sum(digamma(mine) - digamma(near)) - n * digamma(n)
+    return max(float(digamma(len(everybody)) + total / len(everybody)), 0.0) / float(np.log(2))
