@@ -230,10 +230,10 @@ def _groups(
     """Return combinations of levels in the order of the table, and their finished runs."""
     missing = [name for name in ("status", "seed", *factors) if name not in results.columns]
     if missing or not factors:
-        known = ", ".join(map(str, results.columns)) or "none"
+        columns = ", ".join(map(str, results.columns)) or "none"
         raise DesignError(
             f"factors must name one column or more of the results, which also need status and "
-            f"seed; got {', '.join(factors) or 'none'} of the columns {known}."
+            f"seed; got {', '.join(factors) or 'none'} of the columns {columns}."
         )
     done = results[results["status"] == "done"]
     fixed = {"run", "status", "error", "seed", *factors}
