@@ -236,7 +236,7 @@ def _rdm() -> Dissimilarities:
 
 @cache
 def _sloping() -> Simulator:
-    return simulate(rates(), "array", record=["output"], traces=["gain"])
+    return simulate(rates(), "array", record=["hidden_1"], traces=["gain"])
 
 
 def _traced() -> Records:
@@ -259,6 +259,10 @@ def nwb_file() -> Path:
 
 def _square() -> np.ndarray:
     return np.array([[0.0, 0.4, 0.7], [0.4, 0.0, 0.5], [0.7, 0.5, 0.0]])
+
+
+def _all_weights() -> dict[str, np.ndarray]:
+    return {p.name: simulator().weights(p) for p in rates().projections}
 
 
 NETWORKS = (spiking, streaming, rates)
@@ -313,7 +317,7 @@ OF_PARAMETER: Mapping[str, Callable[[], Any]] = {
     "plan": lambda: training.Plan(1, 10),
     "records": recorded,
     "population": lambda: "hidden",
-    "weights": _weights,
+    "weights": _all_weights,
     "patterns": lambda: X,
     "responses": lambda: np.ones((5, 6)),
     "projection": _plastic,
@@ -417,6 +421,7 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     },
     "measures.recordings.load_recording": lambda: {"path": nwb_file()},
     "measures.representation.responses": lambda: {"records": fired()},
+    "measures.representation.dissimilarities": lambda: {"records": fired()},
     "measures.representation.class_means": lambda: {"patterns": X, "labels": np.arange(3)},
     "measures.representation.Dissimilarities": lambda: dict(
         matrix=_square(), patterns=np.arange(3), measure="correlation"

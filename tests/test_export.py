@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from export_cases import ABOUT, random_records, rate_records, some_metrics, spikes_of
 
-from apical.errors import DataError, ParameterError, RunError
+from apical.errors import ApicalError, DataError, ParameterError, RunError
 from apical.export import FORMATS, about, export, tables
 from apical.records import Records
 
@@ -125,19 +125,34 @@ def changed(**values: Any) -> Records:
     ("records", "said"),
     [
         (lambda: rate_records(0), "hold no trials"),
-        (lambda: changed(samples=np.arange(2)), "3 labels but 2 samples"),
-        (lambda: changed(spikes={"nobody": spikes_of([0], [0], [0])}), "'nobody', but not what"),
-        (lambda: changed(spikes={"hidden": spikes_of([3], [1], [0])}), "of trial 3 is outside"),
-        (lambda: changed(spikes={"hidden": spikes_of([0], [1], [5])}), "unit 5 at 1 ms .* 5 units"),
+        (lambda: changed(samples=np.arange(2)), "samples must be one for each of 3 labels, got 2"),
+        (
+            lambda: changed(spikes={"nobody": spikes_of([0], [0], [0])}),
+            "must be of the populations .* got 'nobody'",
+        ),
+        (
+            lambda: changed(spikes={"hidden": spikes_of([3], [1], [0])}),
+            "trial must be whole numbers from 0 to 2, got 3",
+        ),
+        (
+            lambda: changed(spikes={"hidden": spikes_of([0], [1], [5])}),
+            "unit must be whole numbers from 0 to 4, got 5",
+        ),
         (lambda: changed(spikes={"hidden": spikes_of([0], [5.5], [0])}), "at 5.5 ms .* is outside"),
         (lambda: changed(spikes={"hidden": spikes_of([0], [np.nan], [0])}), "at nan ms .* outside"),
         (lambda: changed(signals={"hidden.v": np.zeros((3, 9, 5))}), r"needs .* \(3, 10 or 1, 5\)"),
-        (lambda: changed(signals={"hidden.v": np.zeros((3, 10, 4))}), r"needs .*10 or 1, 5\)"),
-        (lambda: changed(signals={"x": np.zeros((3, 1, 4))}), "'x' .* is of no population"),
+        (
+            lambda: changed(signals={"hidden.v": np.zeros((3, 10, 4))}),
+            r"\(3, ..., 5\), got shape \(3, 10, 4\)",
+        ),
+        (
+            lambda: changed(signals={"x": np.zeros((3, 1, 4))}),
+            "must be of the populations .* got 'x'",
+        ),
     ],
 )
 def test_records_that_are_not_whole_are_refused(records: Any, said: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(ApicalError, match=said):
         export(records(), "csv", tmp_path / "it")
 
 

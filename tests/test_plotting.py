@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from numpy.testing import assert_allclose, assert_array_equal
 
 from apical import plotting
-from apical.errors import DataError
+from apical.errors import ApicalError
 
 SIZES = {"stimulus": 784, "hidden": 500, "output": 10}
 SPIKES = {
@@ -400,7 +400,7 @@ def spikes_of_a(times: object, neurons: object) -> Callable[[], object]:
         ),
         (
             lambda: plotting.raster_pair(SPIKES, SPIKES, SIZES, 100, 1, 1, 1, ax=[]),
-            "ax: needs two Axes, got 0",
+            r"ax must be Axes of matplotlib.* got \[\]",
         ),
         (lambda: plotting.confusion_matrix([0, 1], [0]), "decisions: .* got 1 for 2 labels"),
         (lambda: plotting.confusion_matrix([], []), "decisions: needs one for each"),
@@ -425,6 +425,6 @@ def spikes_of_a(times: object, neurons: object) -> Callable[[], object]:
     ],
 )
 def test_errors_say_what_is_needed_and_what_came(call: Callable[[], object], says: str) -> None:
-    with pytest.raises(DataError, match=says) as raised:
+    with pytest.raises(ApicalError, match=says) as raised:
         call()
     assert "\n" not in str(raised.value)

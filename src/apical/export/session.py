@@ -59,12 +59,6 @@ def check(records: Records) -> None:
     n = len(records)
     if not n:
         raise DataError("These records hold no trials, so there is nothing to export; record some.")
-    for name in ("samples", "values", "decisions"):
-        if len(getattr(records, name)) != n:
-            raise DataError(
-                f"These records hold {n} labels but {len(getattr(records, name))} {name}; "
-                "they need one each a trial."
-            )
     for name, spikes in records.spikes.items():
         _check_spikes(records, name, spikes)
     for name, values in records.signals.items():
@@ -73,11 +67,6 @@ def check(records: Records) -> None:
 
 def _check_signal(records: Records, name: str, values: np.ndarray) -> None:
     population, _ = split(name)
-    if population not in records.units:
-        raise DataError(
-            f"Signal {name!r} of these records is of no population that they name.",
-            object=f"Signal {name!r}",
-        )
     n, units = len(records), len(records.units[population])
     points = round(records.duration / records.dt)
     if not np.isclose(points * records.dt, records.duration):
@@ -93,10 +82,6 @@ def _check_signal(records: Records, name: str, values: np.ndarray) -> None:
 
 
 def _check_spikes(records: Records, name: str, spikes: Spikes) -> None:
-    if name not in records.units:
-        raise DataError(f"These records hold spikes of {name!r}, but not what its units are.")
-    if not len(spikes.trial) == len(spikes.time) == len(spikes.unit):
-        raise DataError(f"Spikes of {name!r} need as many trials and units as times.")
     last = (-1, 0.0)
     for part in portions(len(spikes)):
         trial, time, unit = spikes.trial[part], spikes.time[part], spikes.unit[part]

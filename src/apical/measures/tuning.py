@@ -1,6 +1,7 @@
 """What a population tells of the class: a linear read-out of all, the tuning of each neuron."""
 
 import warnings
+from typing import Annotated
 
 import numpy as np
 
@@ -8,10 +9,12 @@ from apical.checking import checked
 from apical.extras import quietly_import
 from apical.measures.representation import class_means, responses
 from apical.measures.statistic import Statistic
-from apical.parameters import Seed
+from apical.parameters import Number
 from apical.records import Records
 from apical.rounding import ROUNDING, exceeds, is_flat, is_nothing, on_grid, size_of
 
+LegacySeed = Annotated[int, Number(whole=True, least=0, most=2**32 - 1)]
+"""A seed that scikit-learn takes."""
 FOLDS = 5
 """Parts of the trials, each of which is held out once from a read-out."""
 NEIGHBOURS = 3
@@ -19,7 +22,7 @@ NEIGHBOURS = 3
 
 
 @checked()
-def readout_accuracy(records: Records, population: str, *, seed: Seed = 0) -> Statistic:
+def readout_accuracy(records: Records, population: str, *, seed: LegacySeed = 0) -> Statistic:
     """Return how well a linear read-out of a population tells the class [dimensionless].
 
     Multinomial logistic regression on standardised responses (scikit-learn, its defaults), each

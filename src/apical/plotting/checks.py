@@ -52,7 +52,7 @@ Panels = Annotated[Axes | Sequence[Axes] | NDArray[Any], _Panels()]
 """Axes to draw into, or to save."""
 Inches = Annotated[float, Number(above=0, most=100)]
 """A length [inches]."""
-Dots = Annotated[float, Number(least=1, most=2400)]
+Dots = Annotated[float, Number(least=10, most=2400)]
 """Dots per inch."""
 PanelCount = Annotated[int, Number(whole=True, most=100)]
 """How many panels a figure has."""

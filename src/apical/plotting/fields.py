@@ -8,7 +8,6 @@ from matplotlib.collections import PatchCollection
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from apical.parameters import Count
 from apical.plotting.checks import Numbers, Sizes, checked, refuse
 from apical.plotting.style import color_bar, diverging, new_axes, styled
 from apical.rounding import tied
@@ -18,7 +17,7 @@ from apical.rounding import tied
 def receptive_fields(
     weights: Numbers,
     shape: Sizes,
-    n: Count = 36,
+    n: int = 36,
     rng: np.random.Generator | None = None,
     *,
     unit: str = "threshold",

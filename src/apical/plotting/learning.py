@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from apical.parameters import Share
 from apical.plotting.checks import Numbers, checked, percent, refuse
 from apical.plotting.lines import Band, curves
 from apical.plotting.style import GREY, inches, new_axes, styled
@@ -21,8 +20,8 @@ def learning_curve(
     *,
     train: Numbers | None = None,
     name: str = "test data",
-    chance: Share | None = None,
-    published: Mapping[str, Share] | None = None,
+    chance: float | None = None,
+    published: Mapping[str, float] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw test accuracy [%] against trials learned; call again with ``ax=`` to compare.
@@ -106,7 +105,7 @@ def learning_curves(
     metric: str = "test_accuracy",
     x: str = "epoch",
     band: Band = "interval",
-    chance: Share | None = None,
+    chance: float | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw what several kinds of runs reach while they learn, with the spread over seeds.

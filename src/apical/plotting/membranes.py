@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from apical.parameters import CountOrZero, Names
-from apical.plotting.checks import Panels, Sizes, indices, one_trial, refuse
+from apical.parameters import Names
+from apical.plotting.checks import Numbers, Panels, indices, one_trial, refuse
 from apical.plotting.style import GREY, NotebookFigure, color, styled
 from apical.populations import LIF
 from apical.records import Records
@@ -24,9 +24,9 @@ _ROW = 0.075
 def traces(
     records: Records,
     population: str,
-    signals: Names = ("v", "teach"),
-    units: Sizes | None = None,
-    trial: CountOrZero = 0,
+    signals: Names | str = ("v", "teach"),
+    units: Numbers | None = None,
+    trial: int = 0,
     *,
     ax: Panels | None = None,
 ) -> NDArray[Any]:
@@ -88,7 +88,7 @@ def traces(
 
 
 def _chosen(
-    records: Records, population: str, units: Sizes | None, trial: int
+    records: Records, population: str, units: Numbers | None, trial: int
 ) -> NDArray[np.int64]:
     """Return the neurons to draw, checked."""
     n = len(records.units[population])
@@ -97,7 +97,7 @@ def _chosen(
         if population in records.spikes:
             fired = records.counts(population)[trial]
         return np.sort(np.argsort(-fired, kind="stable")[:3])
-    chosen = indices("units", list(units), n, f"{population!r} has {n} neurons")
+    chosen = indices("units", units, n, f"{population!r} has {n} neurons")
     if not 1 <= len(chosen) <= 7 or len(set(chosen.tolist())) < len(chosen):
         refuse("units", "1 to 7 different neurons", f"{chosen.tolist()}", "draw the others apart")
     return chosen

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from apical.parameters import Count, CountOrZero, Duration, Names
+from apical.parameters import Names
 from apical.plotting.checks import Numbers, Panels, checked, indices, one_trial, refuse
 from apical.plotting.style import GREY, NotebookFigure, color, inches, new_axes, styled
 from apical.records import Records
@@ -18,8 +18,8 @@ _Spikes = Mapping[str, tuple[Numbers, Numbers]]
 @styled
 def raster(
     spikes: _Spikes,
-    sizes: Mapping[str, Count],
-    duration_ms: Duration,
+    sizes: Mapping[str, int],
+    duration_ms: float,
     *,
     title: str = "",
     ax: Axes | None = None,
@@ -84,7 +84,7 @@ def _band(
 @styled
 def raster_of(
     records: Records,
-    trial: CountOrZero,
+    trial: int,
     populations: Names | None = None,
     *,
     title: str | None = None,
@@ -128,8 +128,8 @@ def raster_of(
 def raster_pair(
     before: _Spikes,
     after: _Spikes,
-    sizes: Mapping[str, Count],
-    duration_ms: Duration,
+    sizes: Mapping[str, int],
+    duration_ms: float,
     label: int | str,
     decision_before: int | str,
     decision_after: int | str,
