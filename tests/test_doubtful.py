@@ -209,3 +209,39 @@ def test_the_command_says_it_where_the_eye_ends(tmp_path: Path) -> None:
     found = CliRunner().invoke(commands, ["check", str(script)])
     assert found.exit_code == 0 and "1 doubtful" in found.output.replace("\n", " ")
     assert "description: y: tau_m=0.02 is in milliseconds" in found.output.splitlines()[-1]
+
+
+def test_populations_that_only_hear_each_other_are_doubted() -> None:
+    net = small()
+    more = [net.add(LIF(name, 2)) for name in ("a", "b")]
+    net.connect(*more), net.connect(*more[::-1])
+    assert set(doubts(net)) == {"a", "b"}
+    assert "no path joins it to the stimulus or the output" in doubts(net)["a"]
+    net.connect(more[1], net.output)
+    assert not doubts(net)
+
+
+@pytest.mark.parametrize(
+    ("slope", "options", "doubted"),
+    [
+        ("-x/tau", {}, True),
+        ("-x / tau * (1 + v)", {}, True),
+        ("-x/tau", {"initial": {"x": 1.0}}, False),
+        ("-x/tau", {"reset": "v = 0; x += 1"}, False),
+        ("(v - x)/tau", {}, False),
+        ("(v**2 - x)/tau", {}, False),
+    ],
+)
+def test_a_signal_that_only_decays_is_never_written(
+    slope: str, options: dict[str, Any], doubted: bool
+) -> None:
+    """The line that is forgotten: what a spike does to the trace."""
+    net = small()
+    model = NeuronModel(
+        f"dv/dt = -v/tau : 1\ndx/dt = {slope} : 1",
+        **{"threshold": "v > 1", "reset": "v = 0", "parameters": {"tau": (9.0, "ms")}, **options},
+    )
+    own = net.add(Neurons("own", 2, model, takes={"drive": "v"}, offers=("x",)))
+    net.connect(net.stimulus, own), net.connect(own, net.output)
+    found = doubts(net)
+    assert ("it offers 'x'" in found.get("own", "")) == doubted

@@ -27,6 +27,7 @@ from apical import (
     rules,
     simulate,
 )
+from apical.datasets import Dataset
 from apical.encoding import Regular
 from apical.errors import ParameterError
 from apical.parameters import Number
@@ -317,3 +318,51 @@ def test_a_bad_number_in_a_rule_is_a_bad_number() -> None:
         rules.LearningRule("mine", "eta*x_pre", {"eta": "fast"})  # type: ignore[dict-item]
     assert caught.value.object == "LearningRule 'mine'"
     assert caught.value.parameter == "parameters['eta']"
+
+
+def test_arrays_of_another_dimension_are_refused() -> None:
+    """Volts were read as numbers: stimuli in mV were a thousandth of what was written."""
+    values, labels = np.eye(4), np.arange(4) % 2
+    for wrong, parameter in (
+        (lambda: apical.Block(values * mV), "values of a block"),
+        (lambda: apical.Block(values, targets=values * ms), "targets of a block"),
+        (lambda: apical.Block(values, labels, learning=5 * ms), "learning of a block"),
+        (lambda: apical.Block(values, labels * Hz), "labels of a block"),
+        (lambda: Dataset.from_arrays("d", values * mV, labels, values, labels), "d: x_train"),
+    ):
+        with pytest.raises(ApicalError, match=f"{parameter}: needs plain numbers, got .*unit") as c:
+            wrong()
+        assert c.value.object == parameter and "\n" not in str(c.value)
+    same = apical.Block(Quantity(values), labels, learning=Quantity(1))
+    np.testing.assert_array_equal(same.values, values)
+
+
+@pytest.mark.parametrize("device", ["runtime", "array"])
+def test_a_simulator_takes_nothing_strange(device: str) -> None:
+    net = public_api.rate_networks.rates()
+    simulator = simulate(net, device)
+    calls = [simulator.run, simulator.load, lambda x: setattr(simulator, "state", x)]
+    if device == "runtime":
+        calls.append(simulator.add)
+    for call in calls:
+        for value in (None, "x", 3, 5 * mV, np.ones((2, 6))):
+            with pytest.raises(ParameterError) as caught:
+                call(value)
+            assert caught.value.object == "Simulator" and "\n" not in str(caught.value)
+    with pytest.raises(ApicalError, match="no projection None"):
+        simulator.weights(None)  # type: ignore[arg-type]
+
+
+def test_a_refractory_time_of_own_neurons_may_be_a_quantity() -> None:
+    for time, expected in ((2 * ms, "2.0*ms"), (0.0005 * second, "0.5*ms")):
+        assert NeuronModel("v : 1", refractory=time).refractory == expected  # type: ignore[arg-type]
+    values = np.ones((1, 4))
+    counts = [
+        simulate(own("dv/dt = -v/tau : 1 (unless refractory)\nx : 1", refractory=time), "runtime")
+        .run(apical.Block(values)).counts["own"]
+        for time in (2 * ms, "2*ms")
+    ]  # fmt: skip
+    np.testing.assert_array_equal(*counts)
+    for wrong in (2 * Hz, -2 * ms, math.inf * ms, np.array([1, 2]) * ms):
+        with pytest.raises(ParameterError, match=r"NeuronModel: refractory must be .* \[ms\] >= 0"):
+            NeuronModel("v : 1", refractory=wrong)

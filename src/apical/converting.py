@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from apical.checking import shown
 from apical.errors import DataError, ParameterError, ScaleWarning
+from apical.parameters import unit_of
 from apical.places import OWN
 
 BRIGHTER = 2.0
@@ -47,18 +49,25 @@ def values(array: ArrayLike, where: str) -> tuple[NDArray[Any], tuple[int, ...]]
     """
     given = _plain(array, where)
     if given.dtype.kind not in "biuf":
-        raise DataError(f"{where}: needs real numbers, got {given.dtype}; {_instead(given)}.")
+        raise DataError(
+            f"{where}: needs real numbers, got {given.dtype}; {_instead(given)}.", object=where
+        )
     if given.ndim < 2 or not given.size:
-        raise DataError(f"{where}: needs a non-empty array (n, ...), got shape {given.shape}.")
+        raise DataError(
+            f"{where}: needs a non-empty array (n, ...), got shape {given.shape}.", object=where
+        )
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite: refused below
         kept = given if given.dtype == np.uint8 else given.astype(np.float32, copy=False)
     low, high = float(kept.min()), float(kept.max())  # a NaN anywhere makes both NaN
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise DataError(f"{where}: holds NaN or infinite values; remove or replace them.")
+        raise DataError(
+            f"{where}: holds NaN or infinite values; remove or replace them.", object=where
+        )
     if low < 0:
         raise DataError(
             f"{where}: values start at {low:g}; rates need >= 0, so shift them: subtract the "
-            "smallest training value of each input from both parts."
+            "smallest training value of each input from both parts.",
+            object=where,
         )
     return np.ascontiguousarray(kept.reshape(len(kept), -1)), given.shape[1:]
 
@@ -73,10 +82,14 @@ def numbers(array: ArrayLike, where: str) -> NDArray[Any]:
     """
     given = _plain(array, where)
     if given.dtype.kind not in "biuf":
-        raise DataError(f"{where}: needs real numbers, got {given.dtype}; {_instead(given)}.")
+        raise DataError(
+            f"{where}: needs real numbers, got {given.dtype}; {_instead(given)}.", object=where
+        )
     ends = (given.min(), given.max()) if given.dtype.kind == "f" and given.size else ()
     if not all(map(math.isfinite, ends)):
-        raise DataError(f"{where}: holds NaN or infinite values; remove or replace them.")
+        raise DataError(
+            f"{where}: holds NaN or infinite values; remove or replace them.", object=where
+        )
     return given
 
 
@@ -201,7 +214,8 @@ def labels(array: ArrayLike, n: int, where: str) -> NDArray[np.int64]:
         given = given[:, 0]
     if given.shape != (n,):
         raise DataError(
-            f"{where}: needs one label for each of {n} samples, shape ({n},), got {given.shape}."
+            f"{where}: needs one label for each of {n} samples, shape ({n},), got {given.shape}.",
+            object=where,
         )
     whole = given.dtype.kind in "biu" or (
         given.dtype.kind == "f" and bool(np.all(np.isfinite(given) & (given == np.floor(given))))
@@ -209,10 +223,13 @@ def labels(array: ArrayLike, n: int, where: str) -> NDArray[np.int64]:
     if not whole:
         raise DataError(
             f"{where}: labels must be whole numbers from 0, got {given.dtype} values; number them: "
-            "numpy.unique(y, return_inverse=True)."
+            "numpy.unique(y, return_inverse=True).",
+            object=where,
         )
     if n and given.max() >= 2**31:
-        raise DataError(f"{where}: labels must be 0 to n_classes - 1, got {given.max()}.")
+        raise DataError(
+            f"{where}: labels must be 0 to n_classes - 1, got {given.max()}.", object=where
+        )
     return given.astype(np.int64)
 
 
@@ -224,22 +241,29 @@ def _from_rows(rows: NDArray[Any], where: str) -> NDArray[Any]:
     if not hard:
         raise DataError(
             f"{where}: labels in rows must be 1 for one class and 0 for all others, got others of "
-            f"shape {rows.shape}; a sample has one class, so take argmax(axis=1) if that is meant."
+            f"shape {rows.shape}; a sample has one class, so take argmax(axis=1) if that is meant.",
+            object=where,
         )
     return rows.argmax(axis=1)
 
 
 def _plain(array: ArrayLike, where: str) -> NDArray[Any]:
     """Return an array that NumPy makes of anything, without what it would leave out in silence."""
+    if unit_of(array) != "1":
+        raise DataError(
+            f"{where}: needs plain numbers, got {shown(array)}; divide it by its unit.",
+            object=where,
+        )
     try:
         given: NDArray[Any] = np.asarray(array)
     except (ValueError, TypeError) as error:
         said = str(error).splitlines()[0].rstrip(".")
-        raise DataError(f"{where}: is no array of numbers: {said}.") from None
+        raise DataError(f"{where}: is no array of numbers: {said}.", object=where) from None
     if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
         raise DataError(
             f"{where}: {np.ma.count_masked(array)} values are masked; leave their samples out, or "
-            "fill them: .filled(0)."
+            "fill them: .filled(0).",
+            object=where,
         )
     return given
 

@@ -270,6 +270,7 @@ def load(
     )  # fmt: skip
 
 
+@checked()
 def former_scale(name: str) -> float | None:
     """Return the scale of a data set in runs whose configuration says none; None for that of now.
 

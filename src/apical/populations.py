@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from apical.checking import check_fields, described
+from apical.checking import check_fields, described, fitting
 from apical.encoding import Draw, Encoder, LogNormal, Regular
 from apical.errors import ParameterError, WiringError
 from apical.gaze import Gaze
@@ -21,6 +21,7 @@ from apical.parameters import (
     Frequency,
     NonNegative,
     Time,
+    powers,
 )
 
 INFINITE = float("inf")
@@ -35,7 +36,7 @@ class NeuronModel:
     equations
         Differential equations, variables and subexpressions, with units.
     threshold, reset, refractory
-        As in Brian2; empty where the model has none.
+        As in Brian2; empty where the model has none. A refractory time may be a quantity.
     at_trial
         Statements run at the start of every trial; they may call ``stimulus(t, i)`` [Hz] and
         ``label(t, k)`` [dimensionless, 0 or 1].
@@ -83,6 +84,9 @@ class NeuronModel:
     lasting: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if powers(self.refractory) is not None:  # a quantity, as Brian2 takes it
+            time = fitting(self.refractory, Time, "NeuronModel", "refractory")
+            object.__setattr__(self, "refractory", f"{time!r}*ms")
         check_fields(self)
 
 

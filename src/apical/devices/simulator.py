@@ -8,7 +8,7 @@ from typing import Annotated, Any, Protocol
 import numpy as np
 
 from apical import converting, drawing
-from apical.checking import check_fields
+from apical.checking import check_fields, fitting
 from apical.datasets import Rows
 from apical.error_neurons import Teachers
 from apical.errors import DataError, ParameterError
@@ -80,8 +80,9 @@ class Block:
             object.__setattr__(self, "values", converting.numbers(self.values, "values of a block"))
         if self.values.ndim != 2 or not len(self.values):
             raise DataError(
-                f"A block needs values of shape (n_trials, n_inputs), got {self.values.shape}."
-            )
+                f"A block needs values of shape (n_trials, n_inputs), got {self.values.shape}.",
+                object="Block", parameter="values",
+            )  # fmt: skip
         n = len(self.values)
         if self.targets is not None:
             targets = converting.numbers(self.targets, "targets of a block")
@@ -89,8 +90,9 @@ class Block:
             if self.labels is not None or targets.ndim != 2 or len(targets) != n:
                 raise DataError(
                     f"A block of {n} trials takes targets of shape ({n}, n_outputs) instead of "
-                    f"labels, got targets of shape {targets.shape}."
-                )
+                    f"labels, got targets of shape {targets.shape}.",
+                    object="Block", parameter="targets",
+                )  # fmt: skip
         if self.labels is not None:
             labels = converting.labels(self.labels, n, "labels of a block")
             object.__setattr__(self, "labels", labels)
@@ -98,12 +100,13 @@ class Block:
         if learning.shape not in ((), (n,)):
             raise DataError(
                 f"A block of {n} trials needs one learning factor, or one for each trial, got "
-                f"shape {learning.shape}."
-            )
+                f"shape {learning.shape}.",
+                object="Block", parameter="learning",
+            )  # fmt: skip
         object.__setattr__(self, "learning", np.broadcast_to(learning, (n,)))
+        check_fields(self)
         usual = "noise" if self.fires else "train" if learning.any() else "evaluate"
         object.__setattr__(self, "phase", self.phase or usual)
-        check_fields(self)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -202,7 +205,7 @@ def left_as_it_was(simulator: Simulator) -> Iterator[None]:
 
 def check_state(state: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Raise if an array of a state does not fit the network."""
-    for name, values in state.items():
+    for name, values in fitting(state, Mapping[str, Any], "Simulator", "state").items():
         if name not in shapes:
             raise DataError(
                 f"The network has no state {name!r}; the saved state is of another network.",
@@ -228,7 +231,7 @@ def of_projections(
     ParameterError
         If one has no weights of its own, but reads those of another.
     """
-    for name in weights:
+    for name in fitting(weights, Mapping[str, Any], "Simulator", "weights"):
         source = network.projection(name).weights
         if isinstance(source, ReadBackwards):
             raise ParameterError(
@@ -306,7 +309,8 @@ def _restraints(projection: Projection) -> str:
 
 def check_block(network: Network, block: Block) -> None:
     """Raise if a block does not fit the network."""
-    shown, n_classes = network.stimulus, network.output.size
+    fitting(block, Block, "Simulator", "block")
+    shown = network.stimulus
     if block.values.shape[1] != shown.n_values:
         frames = f" and {shown.frames} frames" * (shown.frames > 1)
         raise DataError(
@@ -324,8 +328,13 @@ def check_block(network: Network, block: Block) -> None:
         )
     if block.fires:
         _check_noise(network, block)
-        return
-    told = network.target_frames
+    else:
+        _check_told(network, block)
+
+
+def _check_told(network: Network, block: Block) -> None:
+    """Raise if labels or targets of a block do not fit the output."""
+    told, n_classes = network.target_frames, network.output.size
     if block.targets is not None and block.targets.shape[1] != told * n_classes:
         of_frames = f" and its target {told} frames" * (told > 1)
         raise DataError(
@@ -338,9 +347,8 @@ def check_block(network: Network, block: Block) -> None:
         raise DataError(
             f"Output {network.output.name!r} is told trains of {told} frames, but the block has "
             "labels; give targets instead.",
-            object=f"Output {network.output.name!r}",
-            parameter="labels",
-        )
+            object=f"Output {network.output.name!r}", parameter="labels",
+        )  # fmt: skip
     if block.labels is None:
         taught = any(isinstance(population, Teachers) for population in network.populations)
         if taught and block.targets is None and np.any(block.learning):

@@ -6,7 +6,8 @@ from dataclasses import fields
 from typing import Any
 
 from apical.error_neurons import Teachers
-from apical.expressions import vanishes_where
+from apical.errors import ApicalError
+from apical.expressions import vanishes_where, vanishes_with
 from apical.network import Network
 from apical.plausibility.findings import NETWORK, Finding
 from apical.plausibility.pathways import Weights
@@ -37,6 +38,8 @@ def description(network: Network, weights: Weights) -> Iterator[Finding]:
     """
     for population in network.populations:
         yield from _joined(network, population)
+    yield from _islands(network)
+    for population in network.populations:
         yield from _seconds(population.name, _times(population), SHORTEST)
         yield from _unwritten(population)
     for projection in network.projections:
@@ -73,6 +76,24 @@ def _joined(network: Network, population: Population) -> Iterator[Finding]:
         yield _doubtful(
             population.name, "no projection leaves it, and it is not the output: nobody hears it"
         )
+
+
+def _islands(network: Network) -> Iterator[Finding]:
+    """Yield populations that are joined among themselves, but neither to stimulus nor output."""
+    found, grown = {network.stimulus, network.output}, True
+    while grown:
+        more = {q for p in network.projections for q in (p.pre, p.post)
+                if p.pre in found or p.post in found} - found  # fmt: skip
+        more |= {p.of for p in found if isinstance(p, Relay)} - found
+        found, grown = found | more, bool(more)
+    for population in network.populations:
+        joined = any(
+            population in (p.pre, p.post) and p.pre is not p.post for p in network.projections
+        )
+        if joined and population not in found:
+            yield _doubtful(
+                population.name, "no path joins it to the stimulus or the output, in no direction"
+            )
 
 
 def _times(population: Population) -> Mapping[str, Any]:
@@ -114,7 +135,12 @@ def _unwritten(population: Population) -> Iterator[Finding]:
     code = "\n".join((model.reset, model.at_trial, model.at_frame, model.at_reset, model.at_step))
     for signal in population.signals:
         name = re.escape(signal)
-        defined = re.search(rf"^\s*(d{name}\s*/\s*dt|{name})\s*=", model.equations, re.M)
+        defined = re.search(
+            rf"^\s*(?P<slope>d{name}\s*/\s*dt|{name})\s*=\s*(?P<by>[^:#]+):", model.equations, re.M
+        )
+        starts = model.initial.get(signal, 0) != 0
+        if defined and defined["slope"] != signal and not starts:  # what only decays stays 0
+            defined = None if _stays_0(defined["by"], signal) else defined
         written = re.search(rf"(^|[;\n])\s*{name}\s*([-+*/%]|\*\*|//)?=(?!=)", code)
         if not (defined or written or signal in follow):
             reason = (
@@ -122,6 +148,14 @@ def _unwritten(population: Population) -> Iterator[Finding]:
                 f"write it, for instance at a spike (reset='{signal} += 1')"
             )
             yield _doubtful(population.name, reason)
+
+
+def _stays_0(slope: str, name: str) -> bool:
+    """Say whether a variable that is 0 stays so, by the slope that it has."""
+    try:
+        return vanishes_with(slope, name)
+    except ApicalError:  # more of Brian2's grammar than rules may have
+        return False
 
 
 def _never(

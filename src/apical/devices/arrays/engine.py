@@ -126,7 +126,7 @@ class ArraySimulator:
 
     def weights(self, projection: Projection | str) -> np.ndarray:
         """Return W of a projection, shape (n_pre, n_post) [dimensionless]."""
-        name = projection if isinstance(projection, str) else projection.name
+        name = projection.name if isinstance(projection, Projection) else projection
         known = self.network.projection(name)
         if isinstance(known.weights, ReadBackwards):
             forward = self.weights(known.weights.projection)

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from brian2.core.base import BrianObject
 from brian2.core.variables import ArrayVariable
 
+from apical.checking import fitting
 from apical.devices.brian import build, live, plastic, variables
 from apical.devices.brian.adoption import adopt, arrays
 from apical.devices.brian.monitors import KINDS, Diary
@@ -111,7 +113,11 @@ class BrianSimulator(ABC):
         ------
         DeviceError
             If a program was compiled already, or cannot do what the objects do.
+        ParameterError
+            If something is no Brian2 object.
         """
+        for item in brian_objects:
+            fitting(item, BrianObject, "Simulator", "brian_objects")
         if self._is_built():
             names = ", ".join(repr(item.name) for item in brian_objects)
             raise DeviceError(
@@ -228,7 +234,7 @@ class BrianSimulator(ABC):
 
     def weights(self, projection: Projection | str) -> np.ndarray:
         """Return W of a projection, shape (n_pre, n_post) [dimensionless]."""
-        name = projection if isinstance(projection, str) else projection.name
+        name = projection.name if isinstance(projection, Projection) else projection
         return self._get(f"{self.network.projection(name).name}.w")
 
     def load(self, weights: Mapping[str, np.ndarray]) -> None:
