@@ -212,3 +212,20 @@ def test_own_neurons_begin_where_they_began() -> None:
     np.testing.assert_array_equal(trials[1], trials[0])
     np.testing.assert_array_equal(trials[2], trials[0])
     np.testing.assert_array_equal(simulator.state["hidden_0.b"], 1.5)  # which nothing changes
+
+
+@pytest.mark.parametrize(
+    "reset",
+    ["v = 0; x += 1; u += 0.2", "v = 0\nx += 1;u = u + 0.2", "x+=1; v=0; k %= 3; u += 0.1*k"],
+)
+def test_statements_in_one_line_are_reset_as_in_several(reset: str) -> None:
+    model = NeuronModel(
+        "dv/dt = (1.5 - v - u)/(20*ms) : 1\nx : 1\nu : 1\nk : 1",
+        threshold="v > 1", reset=reset, initial={"k": 5.0},
+    )  # fmt: skip
+    net = Network(trial=100.0, reset=True)
+    x = net.add(Stimulus("stimulus", 3, STILL["regular"]))
+    net.connect(x, net.add(Neurons("hidden", 4, model, takes={"drive": "v"}, offers=("x", "v"))))
+    counts = simulate(net, "runtime").run(Block(np.full((3, 3), 0.5))).counts["hidden"]
+    assert counts[0].min() > 0
+    np.testing.assert_array_equal(counts, counts[[0, 0, 0]])

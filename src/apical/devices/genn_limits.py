@@ -43,7 +43,7 @@ def _of_population(population: Population) -> Iterator[str]:
             "for networks of rates."
         )
     for variable in population.inputs.values():
-        if re.search(rf"^\s*{variable}\s*=(?!=)", model.reset, re.MULTILINE):
+        if re.search(rf"(?:^|;)\s*{variable}\s*=(?!=)", model.reset, re.MULTILINE):
             yield (
                 f"a spike of {name!r} sets {variable!r}, to which synapses add in the same step, "
                 "and GeNN resets before it delivers; use reset='subtract' or tau_s > 0 (LIF), or "

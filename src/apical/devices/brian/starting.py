@@ -10,7 +10,8 @@ from brian2.units.fundamentalunits import DIMENSIONLESS
 from apical.populations import Population
 
 FIXED = {"constant", "shared", "linked"}
-_ASSIGNED = re.compile(r"^\s*(\w+)\s*[-+*/]?=(?!=)", re.MULTILINE)
+_ASSIGNED = re.compile(r"(?:^|;)\s*(\w+)\s*(?:[-+*/%]|\*\*|//)?=(?!=)", re.MULTILINE)
+"""What a statement assigns to; Brian2 takes several in a line, with ``;`` between them."""
 
 
 @dataclass(frozen=True)
