@@ -33,6 +33,7 @@ from apical import (
     feedback,
     landscapes,
     margins,
+    pretraining,
     rules,
     simulate,
     training,
@@ -357,8 +358,13 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "projections.Projection": lambda: dict(
         pre=Stimulus("stimulus", 6), post=LIF("h", 4), rule=rules.stdp(0.1)
     ),
-    "pretraining.pretrained": lambda: {"levels": 1, "describe": lambda level, n: _autoencoder(n)},
+    "pretraining.pretrained": lambda: {
+        "levels": 1,
+        "describe": lambda level, n: _autoencoder(n),
+        "plan": pretraining.Plan(epochs=1, batch=2),
+    },
     "pretraining.Level": lambda: {"weights": {}, "error": 0.1},
+    "training.evaluated": lambda: {"epochs": 1},
     "training.Step": lambda: {"position": training.Position(), "metrics": {}},
     "unsupervised.Assignment": lambda: {"classes": np.array([0, 1, 2])},
     "unsupervised.learn": lambda: {"simulator": alone(), "samples": data().train.part(slice(3))},

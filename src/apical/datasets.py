@@ -49,6 +49,12 @@ class Dataset:
     licence: str = "unknown"
     source: str = "arrays"
 
+    def __repr__(self) -> str:
+        return (
+            f"Dataset({self.name!r}, train={self.train!r}, test={self.test!r}, "
+            f"n_classes={self.n_classes}, shape={self.shape})"
+        )
+
     def __post_init__(self) -> None:
         check_fields(self)
 

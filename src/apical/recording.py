@@ -14,7 +14,7 @@ from apical.encoding import decisions
 from apical.error_neurons import Error
 from apical.errors import ParameterError
 from apical.network import Network
-from apical.parameters import Array, Duration
+from apical.parameters import Array, CountOrZero, Duration
 from apical.populations import Population
 from apical.records import Records, Spikes, Units
 from apical.relays import Relay
@@ -29,9 +29,9 @@ def record(
     samples: Samples,
     indices: Annotated[Sequence[int] | np.ndarray, Array((1,), kinds="iu")],
     *,
-    dt: Duration = 1.0,
+    dt: Duration | None = None,
     about: Mapping[str, Any] | None = None,
-    stream: int = 0,
+    stream: CountOrZero = 0,
 ) -> Records:
     """Show samples with learning off, and return what the network did.
 
@@ -49,7 +49,7 @@ def record(
     indices
         Which of the samples to show, shape (n_trials,).
     dt
-        Time step of the simulator [ms].
+        Time step of the simulator [ms]: by default its own; 1 where there is no time (``array``).
     about
         Plain data on where the network comes from.
     stream
@@ -60,7 +60,7 @@ def record(
     Raises
     ------
     ParameterError
-        If there is nothing to show, or `stream` is below 0.
+        If there is nothing to show, `stream` is below 0, or `dt` is not that of the simulator.
     DataError
         If the simulator records nothing.
     """
@@ -72,11 +72,7 @@ def record(
             object="recording.record",
             parameter="indices",
         )
-    if stream < 0:
-        raise ParameterError(
-            f"A recording needs stream >= 0, its number, got {stream!r}; count from 0.",
-            parameter="stream",
-        )
+    step = _time_step(simulator, dt)
     network = simulator.network
     values, labels = samples.block(chosen)
     index = seeds.presentation("recording", stream)
@@ -88,19 +84,31 @@ def record(
     names = _recorded(network, looked[0])
     return Records(
         network.trial,
-        dt,
+        step,
         {name: units(simulator, network, name) for name in names},
         samples=chosen,
         values=values,
         labels=labels,
         decisions=np.concatenate(decided),
-        spikes=_spikes(looked, [len(part) for part in parts], network.trial, dt),
+        spikes=_spikes(looked, [len(part) for part in parts], network.trial, step),
         signals={
             name: np.concatenate([result.traces[name] for result in looked])
             for name in looked[0].traces
         },
         about=dict(about or {}),
     )
+
+
+def _time_step(simulator: Simulator, asked: float | None) -> float:
+    """Return the time step of a simulator [ms], which is the one that was asked for, if any."""
+    own = simulator.dt
+    if None not in (own, asked) and asked != own:
+        raise ParameterError(
+            f"The simulator goes in time steps of {own:g} ms, but dt={asked!r}; leave dt out.",
+            object="recording.record",
+            parameter="dt",
+        )
+    return own or asked or 1.0
 
 
 def _decided(simulator: Simulator, part: Block) -> np.ndarray:

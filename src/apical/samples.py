@@ -40,7 +40,6 @@ class Samples:
     scale: Positive = 1.0
 
     def __post_init__(self) -> None:
-        check_fields(self)
         known = ((self.values, (np.uint8, np.float32), 2), (self.labels, (np.int64,), 1))
         fit = [
             isinstance(array, np.ndarray)
@@ -58,6 +57,7 @@ class Samples:
                 "Samples need values (n, n_inputs) of uint8 or float32 and labels (n,) of int64, "
                 f"got {told}; Dataset.from_arrays converts what can be converted."
             )
+        check_fields(self)
         self._check_numbers()
 
     def _check_numbers(self) -> None:
@@ -75,6 +75,10 @@ class Samples:
                 f"Samples need labels 0 to n_classes - 1, got {self.labels.min()}; number classes "
                 "from 0."
             )
+
+    def __repr__(self) -> str:
+        n, n_inputs = self.values.shape
+        return f"Samples({n} x {n_inputs} of {self.values.dtype}, scale={self.scale:g})"
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -139,7 +139,8 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
     return Evaluation(samples.labels, np.concatenate(decided), rates)
 
 
-def evaluated(simulator: Simulator, samples: Samples, epochs: int) -> Evaluation:
+@checked()
+def evaluated(simulator: Simulator, samples: Samples, epochs: CountOrZero) -> Evaluation:
     """Evaluate on samples when so many epochs were learned, as `evaluate` does."""
     return evaluate(simulator, samples, seeds.presentation("evaluation", epochs))
 

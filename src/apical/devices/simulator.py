@@ -165,6 +165,10 @@ class Simulator(Protocol):
     network: Network
 
     @property
+    def dt(self) -> float | None:
+        """Time step [ms]; None where there is no time."""
+
+    @property
     def batch(self) -> int:
         """Number of trials that learn together."""
 

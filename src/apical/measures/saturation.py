@@ -128,4 +128,6 @@ def _checked(gain: np.ndarray) -> np.ndarray:
             f"Slopes must have shape (n_trials, n), with 1 trial or more, got {gain.shape}; record "
             "them with apical.measures.saturation.slopes."
         )
+    if not np.isfinite(gain).all():
+        raise DataError("Slopes must be finite; record trials in which the network is stable.")
     return gain

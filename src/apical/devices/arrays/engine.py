@@ -84,6 +84,10 @@ class ArraySimulator:
         self._noise_plans: dict[tuple[int, str], _Plan] = {}
 
     @property
+    def dt(self) -> None:
+        """There is no time."""
+
+    @property
     def brian(self) -> Mapping[str, Any]:
         """There are no Brian2 objects."""
         raise DeviceError(

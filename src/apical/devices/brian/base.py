@@ -1,9 +1,8 @@
 """What every Brian2 simulator shares: its place, its objects, its weights, what monitors hold."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,9 +23,40 @@ from apical.devices.simulator import (
     check_weights,
     of_projections,
 )
-from apical.errors import DeviceError
+from apical.errors import DeviceError, ParameterError
 from apical.network import Network
 from apical.projections import Projection
+
+
+class Objects(Mapping[str, Any]):
+    """Brian2 objects by the names of populations and projections; a wrong name says the right ones.
+
+    Parameters
+    ----------
+    objects
+        The objects.
+    """
+
+    def __init__(self, objects: Mapping[str, Any]) -> None:
+        self._objects = objects
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._objects:
+            raise ParameterError(
+                f"The simulator has no Brian2 object {name!r}; it has {', '.join(self._objects)}.",
+                object="Simulator.brian",
+                parameter="name",
+            )
+        return self._objects[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._objects
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._objects)
+
+    def __len__(self) -> int:
+        return len(self._objects)
 
 
 class BrianSimulator(ABC):
@@ -96,13 +126,18 @@ class BrianSimulator(ABC):
         return False
 
     @property
+    def dt(self) -> float:
+        """Time step [ms]."""
+        return self.options.dt
+
+    @property
     def brian(self) -> Mapping[str, Any]:
         """The live Brian2 objects, by the names of populations and projections.
 
         Variables and constants can be read and set, on every device, and act from the next block
         on. What a device cannot take over raises a `DeviceError`.
         """
-        return MappingProxyType(self._built.objects)
+        return Objects(self._built.objects)
 
     def add(self, *brian_objects: Any) -> None:
         """Add Brian2 objects of one's own, for instance a StateMonitor, before the first run.
