@@ -181,7 +181,7 @@ def test_command(finished: Path, capsys: pytest.CaptureFixture[str], tmp_path: P
 def test_the_time_step_is_that_of_the_simulator() -> None:
     """One that was given wrong would put spikes into other trials, in silence."""
     simulator = simulate(networks.small(), "runtime", dt=0.5, record=["output"])
-    data = datasets.blobs(6, 4, networks.N_INPUTS, networks.N_CLASSES, rng=np.random.default_rng(0))
+    data = blobs(6, 4, networks.N_INPUTS, networks.N_CLASSES, rng=np.random.default_rng(0))
     assert record(simulator, data.test, [0, 1]).dt == 0.5
     with pytest.raises(ParameterError, match=r"time steps of 0.5 ms, but dt=1.0; leave dt out"):
         record(simulator, data.test, [0, 1], dt=1.0)
