@@ -180,9 +180,9 @@ def test_nothing_to_analyse_is_one_line() -> None:
     with pytest.raises(DataError, match="nothing to analyse. They hold no populations"):
         analyze(replace(made, units={}, spikes={}, signals={}))
     none = np.zeros(0, int)
-    empty = replace(made, samples=none, labels=none, decisions=none, values=np.zeros((0, 4)))
+    nothing = {"samples": none, "labels": none, "decisions": none, "values": np.zeros((0, 4))}
     with pytest.raises(DataError, match="hold no trial; record one or more"):
-        analyze(replace(empty, spikes={"x": NOTHING}, signals={}))
+        analyze(replace(made, **nothing, spikes={"x": NOTHING}, signals={}))
 
 
 def test_weights_tell_what_neurons_receive() -> None:

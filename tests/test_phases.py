@@ -137,7 +137,7 @@ KINDS = (WiringError, DeviceError, LocalityError, ParameterError)
          "leave labels and targets out"),
         (lambda: LearningRule("r", "x_pre * teach_post", when="noise"), "got 'teach_post'"),
         (lambda: LearningRule("r", "x_pre * eligibility", when="noise"), "got 'eligibility'"),
-        (lambda: LearningRule("r", "x_pre", when="noise", onset=1.0), "onset=0 where it acts when"),
+        (lambda: LearningRule("r", "x_pre", when="noise", onset=1.0), "needs onset=0, got 1.0"),
         (lambda: rates(rule=LearningRule("r", "x_pre * x_post", when="noise")),
          "'hidden_1' fires noise of its own, which it never does"),
     ],

@@ -17,7 +17,7 @@ from apical.datasets import Dataset, Samples
 from apical.devices.simulator import Simulator
 from apical.encoding import decisions
 from apical.errors import RunError
-from apical.parameters import Count, CountOrZero, Share, Vector
+from apical.parameters import Count, CountOrZero, Measured, Share, Vector
 from apical.presenting import block_size, learned, presented, shown
 from apical.progress import TrainingProgress
 
@@ -83,7 +83,7 @@ class Step:
     """
 
     position: Position
-    metrics: Mapping[str, float]
+    metrics: Mapping[str, Measured]
 
     def __post_init__(self) -> None:
         check_fields(self)

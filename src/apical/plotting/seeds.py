@@ -50,13 +50,7 @@ def every_seed(
     every = np.concatenate(list(values.values()))
     room = 0.015 * (1.0 if is_flat(every) else float(np.ptp(every)))
     for name, place in places.items():
-        lanes: list[float] = []
-        for x in np.sort(
-            values[name]
-        ):  # points that would hide each other are drawn one below the other
-            lane = next((k for k, last in enumerate(lanes) if x - last > room), len(lanes))
-            lanes[lane : lane + 1] = [x]
-            ax.plot([x], [place + 0.1 * lane], "o", color=color(0), alpha=0.8, zorder=2)
+        _points(ax, np.sort(values[name]), place, room)
     for name, given in zip(groups, bars, strict=False):
         mean, low, high = (scale * float(x) for x in given)
         y = places[name] - 0.22
@@ -71,3 +65,12 @@ def every_seed(
     said = "\ndiamond and bar: mean and 95 % interval" if intervals is not None else ""
     ax.set_title(f"every point is a run, {seeds} seeds in a row{said}", fontsize=8, color=GREY)
     return ax
+
+
+def _points(ax: Axes, values: np.ndarray, place: float, room: float) -> None:
+    """Draw sorted values; those that would hide each other are drawn one below the other."""
+    lanes: list[float] = []
+    for x in values:
+        lane = next((k for k, last in enumerate(lanes) if x - last > room), len(lanes))
+        lanes[lane : lane + 1] = [x]
+        ax.plot([x], [place + 0.1 * lane], "o", color=color(0), alpha=0.8, zorder=2)
