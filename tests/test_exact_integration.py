@@ -490,3 +490,39 @@ def test_equations_that_have_no_closed_form_are_left_to_brian2() -> None:
                             method=method, initial={"v": 0.5})  # fmt: skip
         net = _one(Neurons("hidden", 2, model, takes={"drive": "v"}))
         assert simulate(net, "runtime").run(Block(np.zeros((1, 3)))).counts["hidden"].shape
+
+
+@pytest.mark.parametrize(
+    ("written", "parameters", "lines", "initial"),
+    [
+        ("2900*us", {}, "", {}),
+        ("(2*ms + 0.9*ms)", {}, "", {}),
+        ("2*rest", {"rest": (1.45, "ms")}, "", {}),
+        ("rest", {}, "\nrest = 2.9*ms : second", {}),
+        ("rest", {}, "\nrest : second", {"rest": 0.0029}),
+        ("2.9*ms*stretch", {}, "\nstretch : 1", {"stretch": "uniform"}),
+    ],
+)
+def test_refractory_periods_are_whole_steps_however_they_are_written(
+    written: str, parameters: Any, lines: str, initial: Any
+) -> None:
+    model = NeuronModel(
+        "dv/dt = -v/(20*ms) : 1 (unless refractory)\nx : 1" + lines, threshold="v > 1",
+        reset="v = 0", refractory=written, parameters=parameters, initial=initial,
+    )  # fmt: skip
+    net = _one(Neurons("hidden", 2, model, takes={"drive": "v"}))
+    with pytest.raises(ParameterError, match=r"refractory period.*multiple of the time step"):
+        simulate(net, "runtime", dt=1.0)
+    if "uniform" not in initial.values():
+        simulate(net, "runtime", dt=0.1)
+
+
+def test_a_refractory_period_that_is_set_is_whole_steps_too() -> None:
+    simulator = simulate(small(neuron={"refractory": 2.0}), "runtime")
+    block = Block(np.ones((1, 12)))
+    simulator.run(block)
+    simulator.brian["hidden_0"].refractory_time_ = 3e-3
+    simulator.run(block)
+    simulator.brian["hidden_0"].refractory_time_ = 2.9e-3
+    with pytest.raises(ParameterError, match="2.9"):
+        simulator.run(block)

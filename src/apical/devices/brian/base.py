@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from brian2.core.variables import ArrayVariable
 
-from apical.devices.brian import build, live, plastic, variables
+from apical.devices.brian import build, live, plastic, refractory, variables
 from apical.devices.brian.adoption import adopt, arrays
 from apical.devices.brian.monitors import KINDS, Diary
 from apical.devices.brian.workplace import Workplace, preferences
@@ -39,6 +39,7 @@ class BrianSimulator(ABC):
     batch: int = 1
     _compiled: bool
     _built: build.Built
+    _periods: Mapping[str, refractory.Period]
     _shapes: Mapping[str, tuple[int, ...]]
     _variables: dict[str, ArrayVariable]
 
@@ -67,6 +68,12 @@ class BrianSimulator(ABC):
         for name, values in start.items():
             self._begin(name, values)
         self._propagate()
+        found = {
+            p.name: refractory.period(p, self._built.objects[p.name])
+            for p in self.network.populations
+        }
+        self._periods = {name: period for name, period in found.items() if period}
+        self._check_periods()
         self._time_steps = live.time_steps(self._built.brian_network)
         made = {f"{k}.{e.name}" for k, p in self._built.propagators.items() for e in p.entries}
         inputs = {v for name, v in self._variables.items() if name not in made}
@@ -181,6 +188,12 @@ class BrianSimulator(ABC):
             for name, values in propagators.values(constants, self.options.dt).items():
                 self._set(f"{population}.{name}", values)
 
+    def _check_periods(self) -> None:
+        """Raise if a refractory period is no whole number of time steps, as constants are now."""
+        for population, period in self._periods.items():
+            known = {n: self._variables[f"{population}.{n}"].get_value() for n in period.names}
+            period.check(known, self.options.dt)
+
     @property
     def state(self) -> dict[str, np.ndarray]:
         """Every variable that the next block depends on, weights included, by name."""
@@ -202,9 +215,12 @@ class BrianSimulator(ABC):
         ------
         DeviceError
             If a Brian2 object was changed in a way that the device cannot take over.
+        ParameterError
+            If constants were set to what neurons cannot have.
         """
         check_block(self.network, block)
         self._check_unchanged()
+        self._check_periods()
         self._propagate()
         parts, results = block.parts(self.options.capacity), []
         for part in parts:
