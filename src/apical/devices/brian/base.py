@@ -22,7 +22,7 @@ from apical.devices.simulator import (
     check_weights,
     of_projections,
 )
-from apical.errors import DeviceError
+from apical.errors import DeviceError, ParameterError
 from apical.network import Network
 from apical.projections import Projection
 
@@ -188,6 +188,18 @@ class BrianSimulator(ABC):
             for name, values in propagators.values(constants, self.options.dt).items():
                 self._set(f"{population}.{name}", values)
 
+    def _check_propagators(self) -> None:
+        """Raise if neurons have time constants with which they cannot go through a time step."""
+        for population, propagators in self._built.propagators.items():
+            for entry in propagators.entries:
+                if not np.isfinite(self._variables[f"{population}.{entry.name}"].get_value()).all():
+                    names = ", ".join(propagators.numbers)
+                    raise ParameterError(
+                        f"Population {population!r} cannot go through a time step with the values "
+                        f"that {names} have now; give time constants above 0.",
+                        object=f"population {population!r}", parameter=names,
+                    )  # fmt: skip
+
     def _check_periods(self) -> None:
         """Raise if a refractory period is no whole number of time steps, as constants are now."""
         for population, period in self._periods.items():
@@ -222,6 +234,7 @@ class BrianSimulator(ABC):
         self._check_unchanged()
         self._check_periods()
         self._propagate()
+        self._check_propagators()
         parts, results = block.parts(self.options.capacity), []
         for part in parts:
             results.append(self._run(part))
