@@ -490,3 +490,71 @@ def test_equations_that_have_no_closed_form_are_left_to_brian2() -> None:
                             method=method, initial={"v": 0.5})  # fmt: skip
         net = _one(Neurons("hidden", 2, model, takes={"drive": "v"}))
         assert simulate(net, "runtime").run(Block(np.zeros((1, 3)))).counts["hidden"].shape
+
+
+@pytest.mark.parametrize(
+    ("written", "parameters", "lines", "initial"),
+    [
+        ("2900*us", {}, "", {}),
+        ("(2*ms + 0.9*ms)", {}, "", {}),
+        ("2*rest", {"rest": (1.45, "ms")}, "", {}),
+        ("rest", {}, "\nrest = 2.9*ms : second", {}),
+        ("rest", {}, "\nrest : second", {"rest": 0.0029}),
+        ("2.9*ms*stretch", {}, "\nstretch : 1", {"stretch": "uniform"}),
+    ],
+)
+def test_refractory_periods_are_whole_steps_however_they_are_written(
+    written: str, parameters: Any, lines: str, initial: Any
+) -> None:
+    model = NeuronModel(
+        "dv/dt = -v/(20*ms) : 1 (unless refractory)\nx : 1" + lines, threshold="v > 1",
+        reset="v = 0", refractory=written, parameters=parameters, initial=initial,
+    )  # fmt: skip
+    net = _one(Neurons("hidden", 2, model, takes={"drive": "v"}))
+    with pytest.raises(ParameterError, match=r"refractory period.*multiple of the time step"):
+        simulate(net, "runtime", dt=1.0)
+    if "uniform" not in initial.values():
+        simulate(net, "runtime", dt=0.1)
+
+
+def test_a_refractory_period_that_is_set_is_whole_steps_too() -> None:
+    simulator = simulate(small(neuron={"refractory": 2.0}), "runtime")
+    block = Block(np.ones((1, 12)))
+    simulator.run(block)
+    simulator.brian["hidden_0"].refractory_time_ = 3e-3
+    simulator.run(block)
+    simulator.brian["hidden_0"].refractory_time_ = 2.9e-3
+    with pytest.raises(ParameterError, match="2.9"):
+        simulator.run(block)
+
+
+@pytest.mark.parametrize("initial", [{"tau": 0.005}, {}])
+def test_equal_time_constants_of_neurons_follow_the_closed_form(initial: Any) -> None:
+    """Each neuron has its own, given as a number or set before the first block."""
+    model = NeuronModel(
+        "dv/dt = (I - v)/tau : 1\ndI/dt = -I/(5*ms) : 1\nx : 1\ntau : second (constant)",
+        threshold="v > 1", reset="v = 0", initial=initial,
+    )  # fmt: skip
+    net = Network(trial=TRIAL)
+    x = net.add(Stimulus("stimulus", 1, Replayed(), frames=int(TRIAL)))
+    h = net.add(Neurons("n", 2, model, takes={"drive": "I"}, offers=("x", "v")))
+    net.connect(x, h, weights=Given(np.full((1, 2), WEIGHT)))
+    simulator = simulate(net, "runtime", dt=1.0, dtype="float64", record=["n"], traces=["v"])
+    simulator.brian["n"].tau_[1] = 0.020
+    if not initial:
+        simulator.brian["n"].tau_[0] = 0.005
+    values = np.zeros((1, int(TRIAL)))
+    values[0, int(SPIKE)] = 1
+    v = simulator.run(Block(values)).traces["n.v"][0, int(SPIKE) :]
+    since = np.arange(len(v)) * 1.0
+    for neuron, tau in enumerate((5.0, 20.0)):
+        np.testing.assert_allclose(
+            v[:, neuron], WEIGHT * alpha(tau, 5)(since), rtol=FINE, atol=1e-12
+        )
+
+
+def test_time_constants_that_are_set_to_0_are_refused() -> None:
+    simulator = simulate(small(neuron={"leak": True}), "runtime")
+    simulator.brian["hidden_0"].tau_m_ = 0
+    with pytest.raises(ParameterError, match="tau_m"):
+        simulator.run(Block(np.ones((1, 12))))

@@ -20,6 +20,7 @@ from apical import (
     Neurons,
     Normal,
     Stimulus,
+    Zero,
     datasets,
     feedback,
     hypotheses,
@@ -225,7 +226,8 @@ def test_statements_in_one_line_are_reset_as_in_several(reset: str) -> None:
     )  # fmt: skip
     net = Network(trial=100.0, reset=True)
     x = net.add(Stimulus("stimulus", 3, STILL["regular"]))
-    net.connect(x, net.add(Neurons("hidden", 4, model, takes={"drive": "v"}, offers=("x", "v"))))
+    h = net.add(Neurons("hidden", 4, model, takes={"drive": "v"}, offers=("x", "v")))
+    net.connect(x, h, weights=Zero())
     counts = simulate(net, "runtime").run(Block(np.full((3, 3), 0.5))).counts["hidden"]
     assert counts[0].min() > 0
     np.testing.assert_array_equal(counts, counts[[0, 0, 0]])

@@ -11,7 +11,7 @@ from brian2.core.base import BrianObject
 from brian2.core.variables import ArrayVariable
 
 from apical.checking import fitting
-from apical.devices.brian import build, live, plastic, variables
+from apical.devices.brian import build, live, plastic, refractory, variables
 from apical.devices.brian.adoption import adopt, arrays
 from apical.devices.brian.monitors import KINDS, Diary
 from apical.devices.brian.workplace import Workplace, preferences
@@ -71,6 +71,7 @@ class BrianSimulator(ABC):
     batch: int = 1
     _compiled: bool
     _built: build.Built
+    _periods: Mapping[str, refractory.Period]
     _shapes: Mapping[str, tuple[int, ...]]
     _variables: dict[str, ArrayVariable]
 
@@ -99,6 +100,12 @@ class BrianSimulator(ABC):
         for name, values in start.items():
             self._begin(name, values)
         self._propagate()
+        found = {
+            p.name: refractory.period(p, self._built.objects[p.name])
+            for p in self.network.populations
+        }
+        self._periods = {name: period for name, period in found.items() if period}
+        self._check_periods()
         self._time_steps = live.time_steps(self._built.brian_network)
         made = {f"{k}.{e.name}" for k, p in self._built.propagators.items() for e in p.entries}
         inputs = {v for name, v in self._variables.items() if name not in made}
@@ -220,6 +227,24 @@ class BrianSimulator(ABC):
             for name, values in propagators.values(constants, self.options.dt).items():
                 self._set(f"{population}.{name}", values)
 
+    def _check_propagators(self) -> None:
+        """Raise if neurons have time constants with which they cannot go through a time step."""
+        for population, propagators in self._built.propagators.items():
+            for entry in propagators.entries:
+                if not np.isfinite(self._variables[f"{population}.{entry.name}"].get_value()).all():
+                    names = ", ".join(propagators.numbers)
+                    raise ParameterError(
+                        f"Population {population!r} cannot go through a time step with the values "
+                        f"that {names} have now; give time constants above 0.",
+                        object=f"population {population!r}", parameter=names,
+                    )  # fmt: skip
+
+    def _check_periods(self) -> None:
+        """Raise if a refractory period is no whole number of time steps, as constants are now."""
+        for population, period in self._periods.items():
+            known = {n: self._variables[f"{population}.{n}"].get_value() for n in period.names}
+            period.check(known, self.options.dt)
+
     @property
     def state(self) -> dict[str, np.ndarray]:
         """Every variable that the next block depends on, weights included, by name."""
@@ -241,10 +266,14 @@ class BrianSimulator(ABC):
         ------
         DeviceError
             If a Brian2 object was changed in a way that the device cannot take over.
+        ParameterError
+            If constants were set to what neurons cannot have.
         """
         check_block(self.network, block)
         self._check_unchanged()
+        self._check_periods()
         self._propagate()
+        self._check_propagators()
         parts, results = block.parts(self.options.capacity), []
         for part in parts:
             results.append(self._run(part))

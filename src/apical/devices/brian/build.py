@@ -188,9 +188,8 @@ class Builder:
     def _method(self, population: Population) -> Propagators | WithTimeStep:
         """Return how the equations of a population are integrated."""
         model = population.model
-        drawn = {k for k, value in model.initial.items() if not isinstance(value, int | float)}
         if model.method == "exact":
-            fixed = frozenset(drawn - {*starting.changing(population)})
+            fixed = frozenset(starting.fixed(population))
             found = solved(model.equations, frozenset(model.parameters), fixed)
             if found is not None:
                 self.built.propagators[population.name] = found

@@ -109,7 +109,9 @@ class Propagators(StateUpdateMethod):
             Name of the entry -> its number, or one for each neuron, shape (n,).
         """
         known = {**_UNITS, **constants}
-        flat = self.rates(*(np.asarray(known[name], float) for name in self.symbols))
+        # constants may not be set yet: `BrianSimulator.run` checks
+        with np.errstate(divide="ignore", invalid="ignore"):
+            flat = self.rates(*(np.asarray(known[name], float) for name in self.symbols))
         n = round(len(flat) ** 0.5)
         a = np.stack(np.broadcast_arrays(*map(np.asarray, flat)), axis=-1).astype(float)
         a = a.reshape(*a.shape[:-1], n, n)

@@ -76,3 +76,15 @@ def changing(population: Population) -> dict[str, b2.Equations]:
             or (equation.type == PARAMETER and name in written and not FIXED & {*equation.flags})
         )
     }
+
+
+def fixed(population: Population) -> set[str]:
+    """Return the names of what differs between neurons and does not change in a run."""
+    model = population.model
+    named = {
+        name
+        for name, equation in b2.Equations(model.equations).items()
+        if equation.type == PARAMETER and not {"shared", "linked"} & {*equation.flags}
+        and (name in model.initial or "constant" in equation.flags)
+    }  # fmt: skip
+    return named - {*changing(population)}
