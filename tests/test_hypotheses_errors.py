@@ -368,7 +368,7 @@ def test_several_delays_on_one_axon_and_finer_steps() -> None:
         )
         steps = round(delay / 0.5)
         np.testing.assert_array_equal(after[steps:], before[: len(before) - steps])
-    with pytest.raises(ParameterError, match="cannot tell from none"):
+    with pytest.raises(ParameterError, match="must be a multiple of the time step"):
         made(late.altered(projection=lambda p: replace(p, delay=p.delay and 0.2)))
 
 

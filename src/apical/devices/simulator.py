@@ -63,7 +63,7 @@ class Block:
         If arrays do not fit each other, or hold what is no such number.
     """
 
-    values: np.ndarray | Rows
+    values: Rows | np.ndarray
     labels: Annotated[np.ndarray, Array(kinds="iu")] | None = None
     learning: Annotated[np.ndarray, Array((0, 1, 2), finite=True)] = field(
         default_factory=lambda: np.zeros(())
