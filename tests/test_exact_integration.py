@@ -308,7 +308,7 @@ NEARLY: dict[str, tuple[dict[str, Any], Callable[[], Network], str]] = {
     "noisy_feedback": ({"std": TINY}, spiking, "runtime"),
     "online": ({}, spiking, ""),  # has no neutral value
     "partial_feedback": ({"share": 1 - TINY}, spiking, "runtime"),
-    "quantised_error": ({"levels": 2**24 + 1}, graded, "array"),
+    "quantised_error": ({"levels": 2**24 - 1}, graded, "array"),
     "redrawn_feedback": ({"every": 10**9}, spiking, "runtime"),
     "sign_concordant": ({}, graded, ""),  # has no neutral value
     "sign_only": ({}, graded, ""),  # has no neutral value

@@ -20,7 +20,7 @@ from apical.cli import main
 from apical.configuration import Experiment, check_settings, fingerprint, read_experiment
 from apical.datasets import Dataset, Samples, load
 from apical.encoding import Latency, Poisson
-from apical.errors import DataError, ParameterError, RunError, ScaleWarning, WiringError
+from apical.errors import DataError, ParameterError, RunError, ScaleWarning
 from apical.experiments import resume, run
 
 RNG = np.random.default_rng(0)
@@ -356,7 +356,7 @@ def test_a_run_keeps_its_scale(tmp_path: Path) -> None:
         found = read_experiment(out)
         check_settings(out, replace(found, scale=None))
         resume(out, progress=False, draw=False)
-    with pytest.raises(WiringError, match="other settings"):
+    with pytest.raises(RunError, match="other settings"):
         check_settings(out, replace(found, scale=32.0))
 
 

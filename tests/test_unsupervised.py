@@ -62,8 +62,11 @@ def by_hand(net: Network, values: np.ndarray, phase: np.ndarray) -> dict[str, np
         v, excited, inhibited = np.zeros((3, 2, 3))
         x = np.zeros(5)
         for _ in range(round(TRIAL / DT)):
-            leak = 1 + excited + inhibited
-            steady = (excited * reversal + inhibited * (-35 / 13)) / leak
+            # conductances act with their mean over the step
+            opened = excited * (1 - np.exp(-DT)) / DT
+            closed = inhibited * (1 - np.exp(-DT / 2)) / (DT / 2)
+            leak = 1 + opened + closed
+            steady = (opened * reversal + closed * (-35 / 13)) / leak
             v = steady + (v - steady) * np.exp(-leak * DT / tau)
             excited, inhibited = excited * np.exp(-DT), inhibited * np.exp(-DT / 2)
             phase, x = phase + trial * 400.0 * DT * 1e-3, x - x * DT / 10.0
@@ -171,7 +174,7 @@ def test_neurons_stand_for_the_class_they_answer_to_most() -> None:
         0,
     ]
     assert found.accuracy(counts, np.array([0, 0, 1, 1])) == 1.0
-    with pytest.raises(ParameterError, match="labels of shape"):
+    with pytest.raises(ParameterError, match="labels must be"):
         u.assigned(counts, np.zeros(3), 4)
 
 

@@ -40,7 +40,7 @@ def steps(duration: float, dt: float, what: str, parameter: str = "") -> int:
     below, above = floor(exact) * dt, (floor(exact) + 1) * dt
     raise ParameterError(
         f"{what[0].upper()}{what[1:]} must be a multiple of the time step dt={dt:g} ms, got "
-        f"{duration:.9g} ms; the nearest are {below:.9g} and {above:.9g} ms. Choose one of them, "
+        f"{duration:.7g} ms; the nearest are {below:.9g} and {above:.9g} ms. Choose one of them, "
         "or another dt.",
         object=what,
         parameter=parameter,
