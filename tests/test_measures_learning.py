@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import rate_networks
 
-from apical import Block, Network, Simulator, datasets, feedback, models, simulate
+from apical import Block, Network, Simulator, datasets, feedback, models, seeds, simulate
 from apical.alignment import angle, angles_to_backpropagation
 from apical.datasets import blobs
 from apical.encoding import Escape
@@ -66,7 +66,7 @@ def test_what_a_rule_asks_for_is_what_the_simulator_does(
     records = record(simulator, SAMPLES, np.arange(n))
     before = weights_of(simulator)
     values, labels = SAMPLES.block(np.arange(n))
-    simulator.run(Block(values, labels, np.full(n, rate), index=-1))
+    simulator.run(Block(values, labels, np.full(n, rate), index=seeds.presentation("recording", 0)))
     for p in network.plastic:
         done = (simulator.weights(p) - before[p.name]) / rate / n
         asked = update(p, before[p.name], records)

@@ -69,7 +69,7 @@ def by_hand(net: Network, values: np.ndarray, phase: np.ndarray) -> dict[str, np
             steady = (opened * reversal + closed * (-35 / 13)) / leak
             v = steady + (v - steady) * np.exp(-leak * DT / tau)
             excited, inhibited = excited * np.exp(-DT), inhibited * np.exp(-DT / 2)
-            phase, x = phase + trial * 400.0 * DT * 1e-3, x - x * DT / 10.0
+            phase, x = phase + trial * 400.0 * DT * 1e-3, x * np.exp(-DT / 10.0)
             fired = phase >= 1
             spikes = v > 1 + np.stack([theta, np.zeros(3)])
             excited += np.stack([fired @ w, 8.0 * spikes[0]])

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from apical.checking import checked, require
 from apical.errors import DataError, ParameterError
-from apical.parameters import Array, NonNegative
+from apical.parameters import Array, Number
 
 Floats = NDArray[np.float64]
 Numbers = Annotated[ArrayLike, Array(finite=True)]
@@ -149,7 +149,9 @@ def linear_norms(weights: Numbers, last: Line, lags: Line) -> Floats:
 
 
 @checked()
-def clipped(gradient: Numbers, threshold: NonNegative) -> Floats:
+def clipped(
+    gradient: Numbers, threshold: Annotated[float, Number(least=0, infinite=True)]
+) -> Floats:
     """Return a gradient that keeps its direction, and is no longer than a threshold.
 
     Parameters
