@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from apical.checking import checked, require
 from apical.errors import DataError, ParameterError
-from apical.parameters import Array, Number
+from apical.parameters import Array, NonNegative, Number
 
 Floats = NDArray[np.float64]
 Numbers = Annotated[ArrayLike, Array(finite=True)]
