@@ -1,5 +1,6 @@
 """Everything global that a public call could change behind the back of whoever called it."""
 
+import gc
 import importlib
 import logging
 import os
@@ -14,6 +15,7 @@ import numpy as np
 
 def snapshot() -> dict[str, Any]:
     """Return the state of this process, of Brian2 and of matplotlib, as far as they are loaded."""
+    gc.collect()  # what other tests left is nobody's state
     numbers: Any = np.random
     legacy = numbers.get_state(legacy=False)
     state = {

@@ -93,7 +93,7 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
 }
 FUNCTIONS = ("train", "evaluate", "record", "left_as_it_was")
 DATA_OF_SIMULATORS = {
-    "batch", "compile_seconds", "dtype", "codegen", "network", "options", "profile", "jobs",
+    "batch", "compile_seconds", "dt", "dtype", "codegen", "network", "options", "profile", "jobs",
     "profile_seconds",
 }  # fmt: skip
 
