@@ -80,7 +80,7 @@ def plain(made: Any) -> Any:
     """Return what a description holds, for comparison."""
     if isinstance(made, Network):  # networks are the same where their parts are
         parts = {k: v for k, v in vars(made).items() if k not in ("places", "_known")}
-        return {k: repr(v) if k == "projections" else plain(v) for k, v in parts.items()}
+        return {k: plain(v) for k, v in parts.items()}
     if is_dataclass(made) and not isinstance(made, type):
         return [type(made), *(plain(getattr(made, f.name)) for f in fields(made) if f.compare)]
     if isinstance(made, dict):
