@@ -94,7 +94,7 @@ FLOORS: dict[str, float] = {
     "devices.brian.monitors": 7.15,
     "devices.brian.propagators": 7.25,
     "devices.brian.starting": 7.1,
-    "devices.brian.refractory": 7.2,
+    "devices.brian.refractory": 7.26,
     "devices.brian.chance": 7.35,
     "devices.brian.compiling": 7.1,
     "devices.brian.tables": 7.1,

@@ -31,13 +31,10 @@ def begun(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
     weights
         Shape (n_pre, n_post) [dimensionless].
     """
-    signs, exists = polarity(projection, seed), existing(projection, seed)
+    signs = polarity(projection, seed)
     if signs is not None:
         weights = restraints.balanced(weights, signs)
-    if exists is not None:
-        weights = weights * exists
-    if projection.restrained and projection.limits:
-        weights = np.clip(weights, *projection.limits)
+    weights = _within(projection, seed, weights)
     if projection.levels:
         draws = seeds.stream(seed, "initial levels", projection.name)
         weights = projection.levels.rounded(weights, draws.random(projection.shape))
@@ -57,15 +54,22 @@ def held(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
     weights
         Shape (n_pre, n_post) [dimensionless].
     """
-    signs, exists = polarity(projection, seed), existing(projection, seed)
+    signs = polarity(projection, seed)
     if signs is not None:
         weights = np.where(weights * signs[:, np.newaxis] > 0, weights, 0)
+    weights = _within(projection, seed, weights)
+    if projection.levels:
+        weights = projection.levels.rounded(weights, np.full(weights.shape, 0.5))
+    return weights
+
+
+def _within(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
+    """Return weights without synapses that do not exist, and within the limits that are held."""
+    exists = existing(projection, seed)
     if exists is not None:
         weights = weights * exists
     if projection.restrained and projection.limits:
         weights = np.clip(weights, *projection.limits)
-    if projection.levels:
-        weights = projection.levels.rounded(weights, np.full(weights.shape, 0.5))
     return weights
 
 

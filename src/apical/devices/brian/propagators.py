@@ -28,7 +28,7 @@ UNITS = {"ms": 1e-3, "Hz": 1.0, "1": 1.0, "integer": 1}
 """Base units in the units that parameters come in."""
 
 
-_UNITS = {name: float(unit) for name, unit in DEFAULT_UNITS.items()}
+BASE_UNITS = {name: float(unit) for name, unit in DEFAULT_UNITS.items()}
 """Units that equations may name, in base units."""
 
 
@@ -85,7 +85,7 @@ class Propagators(StateUpdateMethod):
     @property
     def numbers(self) -> tuple[str, ...]:
         """Names of the constants that A is made of."""
-        return tuple(name for name in self.symbols if name not in _UNITS)
+        return tuple(name for name in self.symbols if name not in BASE_UNITS)
 
     @property
     def equations(self) -> list[str]:
@@ -108,7 +108,7 @@ class Propagators(StateUpdateMethod):
         dict
             Name of the entry -> its number, or one for each neuron, shape (n,).
         """
-        known = {**_UNITS, **constants}
+        known = {**BASE_UNITS, **constants}
         # constants may not be set yet: `BrianSimulator.run` checks
         with np.errstate(divide="ignore", invalid="ignore"):
             flat = self.rates(*(np.asarray(known[name], float) for name in self.symbols))
@@ -149,7 +149,8 @@ def solved(equations: str, constants: frozenset[str], by_neuron: frozenset[str])
         return None
     names, a, b = found
     symbols = sorted({str(symbol) for symbol in a.free_symbols})
-    if not set(symbols) <= constants | by_neuron | _UNITS.keys() or "t" in map(str, b.free_symbols):
+    known = constants | by_neuron | BASE_UNITS.keys()
+    if not set(symbols) <= known or "t" in map(str, b.free_symbols):
         return None
     if any(part.has(sympy.core.function.AppliedUndef) for part in (*a, *b)):
         return None

@@ -7,15 +7,14 @@ from typing import Any
 import brian2 as b2
 import numpy as np
 import sympy
-from brian2.core.namespace import DEFAULT_UNITS
 from brian2.parsing.sympytools import str_to_sympy
 
 from apical import times
 from apical.checking import described
 from apical.devices.brian import starting
+from apical.devices.brian.propagators import BASE_UNITS
 from apical.populations import Population
 
-_UNITS = {name: float(unit) for name, unit in DEFAULT_UNITS.items()}
 _PERIOD = "refractory_period_"
 
 
@@ -60,12 +59,12 @@ def period(population: Population, group: b2.NeuronGroup) -> Period | None:
     parsed = group.equations + b2.Equations(f"{_PERIOD} = {text} : second")
     found = dict(parsed.get_substituted_expressions(include_subexpressions=True))
     written = str_to_sympy(found[_PERIOD].code)
-    names = sorted({str(symbol) for symbol in written.free_symbols} - _UNITS.keys())
+    names = sorted({str(symbol) for symbol in written.free_symbols} - BASE_UNITS.keys())
     changing = starting.changing(population)
     still = all(n in group.equations.parameter_names and n not in changing for n in names)
     unknown = written.atoms(sympy.core.function.AppliedUndef, sympy.core.relational.Relational)
     if not still or unknown or isinstance(written, sympy.logic.boolalg.BooleanFunction):
         return None
-    number = written.subs({sympy.Symbol(n, real=True): v for n, v in _UNITS.items()})
+    number = written.subs({sympy.Symbol(n, real=True): v for n, v in BASE_UNITS.items()})
     symbols = [sympy.Symbol(name, real=True) for name in names]
     return Period(described(population), tuple(names), sympy.lambdify(symbols, number, "numpy"))
