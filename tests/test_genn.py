@@ -4,6 +4,7 @@ What runs needs Brian2GeNN, in an environment of its own, and the source of GeNN
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,10 @@ GENN = {"brian2": "2.5.4", "numpy": "1.26.4", "setuptools": "65.5.0", "brian2gen
 
 # ---- what is refused ----------------------------------------------------------------------------
 def with_rule(**changes: Any) -> Network:
-    net = small()
-    pre, post = net.populations[:2]
-    net.projections.clear()
-    net.connect(pre, post, weights=Normal(0.5), **changes)
-    return net
+    changes = {"weights": Normal(0.5)} | changes
+    return small().altered(
+        projection=lambda p: replace(p, **changes) if p.name == "stimulus_to_hidden_0" else p
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ ALPHA = 0.1
 RULE = rules.three_factor(dynamics=dynamics.go_up_global(ALPHA))
 
 
-def drawn(net, projection, n):  # type: ignore[no-untyped-def]
-    """Return the numbers that the synapses of a projection draw in block 0, one set an update."""
-    rng = seeds.stream(net.seed, "update", projection.name, 0)
-    return [rng.standard_normal(projection.shape, np.float32) for _ in range(n)]
+def drawn(net, projection, places):  # type: ignore[no-untyped-def]
+    """Return the numbers that synapses draw for the batches that begin at `places` of stream 0."""
+    streams = [seeds.stream(net.seed, "update", projection.name, 0, place) for place in places]
+    return [rng.standard_normal(projection.shape, np.float32) for rng in streams]
 
 
 @pytest.mark.parametrize("wiring", [feedback.transposed, feedback.direct, feedback.indirect])
@@ -27,7 +27,7 @@ def test_updates_are_those_of_the_note(wiring) -> None:  # type: ignore[no-untyp
     simulator = simulate(net, "array", batch=4, dtype="float64")
     block = trials(8, learning=np.full(8, 1.0))
     theta = {p.name: simulator.weights(p) for p in net.plastic}
-    xi = {p.name: drawn(net, p, 2) for p in net.plastic}
+    xi = {p.name: drawn(net, p, (0, 4)) for p in net.plastic}
     for k, part in enumerate(block.parts(4)):
         simulator.load(theta)
         g = {name: -update for name, update in simulator.updates(part).items()}

@@ -481,7 +481,7 @@ def test_compiled_programs_do_the_same_and_hold_no_numbers() -> None:
         np.testing.assert_allclose(found, expected)
     for name, values in dense.state.items():
         np.testing.assert_allclose(looked.state[name], values, rtol=1e-6, atol=1e-9, err_msg=name)
-    other = simulate(late_and_varied(small(eta=0.05), 1.5), device="cpp_standalone", **options)
+    other = simulate(late_and_varied(small(eta=0.05), 2.0), device="cpp_standalone", **options)
     other.run(trials(network, 5))
     assert other.compile_seconds == 0
     assert not np.array_equal(other.state["error.line_0"], dense.state["error.line_0"])

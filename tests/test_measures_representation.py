@@ -177,12 +177,12 @@ def test_records_of_unequal_stimuli_are_refused() -> None:
 
 def test_similarities_are_of_the_populations_that_both_have() -> None:
     made = two_layers()
-    only_a = replace(made, units={"a": made.units["a"]})
+    only_a = replace(made, units={"a": made.units["a"]}, signals={}, spikes={"a": made.spikes["a"]})
     found = similarities(made, only_a)
     assert list(found) == ["a"] and found["a"].cka == pytest.approx(1)
     assert found["a"].rsa == pytest.approx(1)
     with pytest.raises(DataError, match="share no population: a, b and none"):
-        similarities(made, replace(made, units={}))
+        similarities(made, replace(made, units={}, signals={}, spikes={}))
 
 
 def test_too_many_patterns_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

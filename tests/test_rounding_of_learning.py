@@ -37,7 +37,7 @@ def test_the_angle_of_parallel_vectors_is_0_to_the_last_digits() -> None:
 
 def test_updates_that_cancel_ask_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three trials of one stimulus, whose errors are 0.1, 0.2 and -0.3, which is no sum of 0."""
-    network = networks.small()
+    plastic = networks.small().plastic[0]
     errors = np.array([0.1, 0.2, -0.3])
 
     def signal(_: Moments, population: Any, name: str) -> np.ndarray:
@@ -46,8 +46,7 @@ def test_updates_that_cancel_ask_for_nothing(monkeypatch: pytest.MonkeyPatch) ->
         return np.full((3, population.size), 0.7)
 
     monkeypatch.setattr(Moments, "signal", signal)
-    records = replace(records_of(), labels=np.zeros(3, int))
-    plastic = network.plastic[0]
+    records = records_of(signals={"hidden_0.x": np.zeros((3, 1, plastic.post.size))})
     w = np.zeros(plastic.shape)
     assert not update(plastic, w, records).any()
     errors[2] = -0.2

@@ -5,6 +5,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def unlike(seed: int, shake: Shake) -> Dissimilarities:
 def recording(seed: int, shake: Shake) -> Recording:
     found, names = spikes(seed, shake), np.full(6, "V1")
     durations = shake(np.full(24, 10.0))
-    return Recording(None, found, names, durations, LABELS.astype(str))  # type: ignore[arg-type]
+    return Recording(Path("none.nwb"), found, names, durations, LABELS.astype(str))
 
 
 def whole(shape: tuple[int, ...]) -> Callable[[int, Shake], np.ndarray]:

@@ -205,7 +205,11 @@ class Kind(Marker):
         if not getattr(self.of, "_is_protocol", False):
             return isinstance(value, self.of)
         methods = (name for name, member in vars(self.of).items() if inspect.isfunction(member))
-        return all(hasattr(type(value), name) for name in methods if not name.startswith("_"))
+        asked = [name for name in methods if not name.startswith("_")]
+        # of the object, not of its class: what wraps another may hand its methods through
+        return not inspect.isclass(value) and all(
+            callable(getattr(value, name, None)) for name in asked
+        )
 
     @property
     def text(self) -> str:

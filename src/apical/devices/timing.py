@@ -4,11 +4,15 @@ import re
 from collections.abc import Iterator
 
 from apical import times
+from apical.errors import ParameterError
 from apical.network import Network
 from apical.populations import Population
 
 _WRITTEN = re.compile(r"\s*(\d+\.?\d*(?:e[-+]?\d+)?)\s*\*\s*(ms|second)\s*")
 """A time in the text of a model: ``"5*ms"``."""
+
+LONGEST_DELAY = 10_000
+"""Time steps for which spikes may be under way: every neuron keeps one digit for each of them."""
 
 LIVED = ("wait",)
 """Parameters of models, besides that of refractoriness, that are counted in time steps."""
@@ -31,10 +35,18 @@ def check_times(network: Network, dt: float) -> None:
     Raises
     ------
     ParameterError
-        At the first of them; the message names the two nearest multiples.
+        At the first of them; the message names the two nearest multiples; at a delay of more
+        than `LONGEST_DELAY` time steps.
     """
     for what, parameter, duration in _times(network):
-        times.steps(duration, dt, what, parameter)
+        found = times.steps(duration, dt, what, parameter)
+        if parameter == "delay" and found > LONGEST_DELAY:
+            raise ParameterError(
+                f"{what[0].upper()}{what[1:]} must be at most {LONGEST_DELAY:,} time steps, which "
+                f"are {LONGEST_DELAY * dt:g} ms at dt={dt:g} ms, got {duration:g} ms.",
+                object=what,
+                parameter=parameter,
+            )
 
 
 def _times(network: Network) -> Iterator[tuple[str, str, float]]:
