@@ -18,8 +18,8 @@ PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 FOUND = $(firstword $(foreach p,python$(1) $(wildcard $(HOME)/.pyenv/versions/$(1).*/bin/python),\
 	$(if $(shell $(p) -c "import ensurepip, venv" 2>&1 || echo no),,$(p))))
 OTHERS = $(foreach v,3.11 3.12 3.13,$(if $(call FOUND,$(v)),$(v)))
-CUDA := $(wildcard tests/test_cuda*.py)
-DEVICES := $(CUDA) tests/test_devices.py tests/test_rate_devices.py
+CUDA := $(wildcard tests/devices/test_cuda*.py)
+DEVICES := $(CUDA) tests/devices/test_devices.py tests/devices/test_rate_devices.py
 BARE := pytest pytest-xdist hypothesis
 SOURCES := $(shell find src tests models -type f -not -name '*.pyc')
 BESIDE = OPENBLAS_NUM_THREADS=1 .venv-$(1)/bin/python -m pytest -n auto --dist worksteal -p no:logging
@@ -72,7 +72,7 @@ test-cuda:
 	$(MAKE) --no-print-directory .venv-3.12/.tested DEVICES="$(CUDA)"
 
 test-genn: .venv-genn/.installed
-	$(call BESIDE,genn) -m "" -rs tests/test_genn.py tests/test_devices.py tests/test_rate_devices.py
+	$(call BESIDE,genn) -m "" -rs tests/devices/test_genn.py tests/devices/test_devices.py tests/devices/test_rate_devices.py
 
 .venv-genn/.installed: pyproject.toml
 	@test -n "$(call FOUND,3.11)" || { echo "No python3.11 here; install it and try again." >&2; exit 2; }

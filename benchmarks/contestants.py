@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from apical import Block, Dataset, Network, Normal, datasets, models, seeds, simulate
+from apical import Block, Dataset, Network, Normal, datasets, simulate
+from apical._base import seeds
 from apical.errors import ApicalError
-from apical.populations import Population
+from apical.neurons.base import Population
+from apical.scripts import models
 
 HERE = Path(__file__).parent
 BLOCK = 5000

@@ -24,7 +24,7 @@ from report import console, machine
 from rich.table import Table
 
 from apical.export import FORMATS, export
-from apical.records import Records, Spikes, Units
+from apical.records.arrays import Records, Spikes, Units
 
 SIZES = {"stimulus": 784, "hidden": 500, "output": 10}
 SHARES = {"stimulus": 0.6, "hidden": 0.39, "output": 0.01}

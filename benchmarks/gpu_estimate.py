@@ -29,8 +29,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from apical import Block, Network, datasets, models, simulate
+from apical import Block, Network, datasets, simulate
 from apical.devices.brian import cuda_compiling
+from apical.scripts import models
 
 RESULTS = Path(__file__).with_name("results") / "gpu_estimate.json"
 LAUNCH = (3e-6, 5e-6)

@@ -16,10 +16,11 @@ import numpy as np
 from threadpoolctl import threadpool_info
 from worker import serve
 
-from apical import Block, Network, datasets, evaluate, models, rules, simulate
+from apical import Block, Network, datasets, evaluate, rules, simulate
 from apical.devices import Simulator
 from apical.devices.arrays.learning import STRIP
 from apical.devices.arrays.numpy_library import NumpyLibrary
+from apical.scripts import models
 
 MODEL = str(Path(__file__).parent.parent / "models" / "Nokland_2016_mnist.py")
 PLAIN_RATE = 0.1

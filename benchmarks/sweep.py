@@ -3,7 +3,7 @@
     python benchmarks/sweep.py            # some five minutes; --quick: seconds
 
 Runs of a network of rates on digits, of some 10 s each, are done one after the other in one process
-by `apical.experiments.run`, then by `apical sweep` with one worker and with two. BLAS has one
+by `apical.runs.run.run`, then by `apical sweep` with one worker and with two. BLAS has one
 thread throughout.
 
 - overhead: what one worker takes longer, from the first run to the last, than one process.
@@ -31,7 +31,7 @@ import pandas as pd
 from report import console, machine
 from rich.table import Table
 
-from apical.experiments import run
+from apical.runs.run import run
 from apical.sweeps import read_design
 
 HERE = Path(__file__).parent

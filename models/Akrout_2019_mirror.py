@@ -28,6 +28,8 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.alignment import angle
+from apical.encoding import Graded
 
 from apical import (
     Bias,
@@ -48,8 +50,6 @@ from apical import (
     simulate,
     studies,
 )
-from apical.alignment import angle
-from apical.encoding import Graded
 from apical.hypotheses.naming import applied
 from apical.training import Plan, steps
 

@@ -24,9 +24,9 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.margins import SURROGATES, least_errors, minimised, zero_one
 
 from apical import cli_study, gallery, plotting, seeds, studies
-from apical.margins import SURROGATES, least_errors, minimised, zero_one
 
 EACH, OUTLIERS = 100, 20
 """Points of a class, and how many of the second are outliers."""

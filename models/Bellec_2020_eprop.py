@@ -34,6 +34,7 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.encoding import Poisson
 
 from apical import (
     ALIF,
@@ -54,7 +55,6 @@ from apical import (
     studies,
     tasks,
 )
-from apical.encoding import Poisson
 from apical.training import Plan, steps
 
 TAU, TAU_A = 20.0, 2000.0

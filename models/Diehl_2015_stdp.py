@@ -27,6 +27,8 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.datasets import Samples
+from apical.encoding import Poisson
 
 from apical import (
     ConductanceLIF,
@@ -45,8 +47,6 @@ from apical import (
     studies,
     unsupervised,
 )
-from apical.datasets import Samples
-from apical.encoding import Poisson
 
 
 def network(

@@ -22,6 +22,7 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.encoding import Graded
 
 from apical import (
     Bias,
@@ -43,7 +44,6 @@ from apical import (
     studies,
     train,
 )
-from apical.encoding import Graded
 
 WIRINGS = {
     "bp": feedback.transposed,

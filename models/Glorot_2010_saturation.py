@@ -36,6 +36,7 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.encoding import Graded
 
 from apical import (
     Bias,
@@ -59,7 +60,6 @@ from apical import (
     simulate,
     studies,
 )
-from apical.encoding import Graded
 from apical.measures import saturation
 from apical.training import Plan, steps
 

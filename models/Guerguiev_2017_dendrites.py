@@ -26,6 +26,7 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.encoding import Graded
 
 from apical import (
     Bias,
@@ -48,7 +49,6 @@ from apical import (
     studies,
     train,
 )
-from apical.encoding import Graded
 
 WIRINGS = {"dendrites": "two phases", "dfa": "DFA", "bp": "BP", "fixed": "hidden synapses fixed"}
 """What is compared, and what figures call it."""

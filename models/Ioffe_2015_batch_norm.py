@@ -28,6 +28,7 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.encoding import Graded
 
 from apical import (
     BatchNorm,
@@ -50,7 +51,6 @@ from apical import (
     simulate,
     studies,
 )
-from apical.encoding import Graded
 from apical.errors import RunError
 from apical.training import Plan, steps
 

@@ -35,6 +35,8 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.dynamics import UpdateDynamics
+from apical.encoding import Graded
 
 from apical import (
     Bias,
@@ -59,8 +61,6 @@ from apical import (
     studies,
     train,
 )
-from apical.dynamics import UpdateDynamics
-from apical.encoding import Graded
 from apical.errors import RunError
 from apical.measures.normality import normal_fit
 from apical.training import Plan, Position, steps

@@ -25,6 +25,8 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.datasets import Dataset, Samples
+from apical.encoding import Graded
 
 from apical import (
     Bias,
@@ -49,8 +51,6 @@ from apical import (
     studies,
     train,
 )
-from apical.datasets import Dataset, Samples
-from apical.encoding import Graded
 
 Start = dict[str, np.ndarray]
 

@@ -24,6 +24,9 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.dynamics import UpdateDynamics
+from apical.encoding import Graded
+from apical.landscapes import Plane, Weights
 
 from apical import (
     Bias,
@@ -47,9 +50,6 @@ from apical import (
     simulate,
     studies,
 )
-from apical.dynamics import UpdateDynamics
-from apical.encoding import Graded
-from apical.landscapes import Plane, Weights
 from apical.training import Plan, steps
 
 BATCH = 100

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import click
 import numpy as np
+from apical.alignment import angles_to_backpropagation
+from apical.encoding import Graded
 
 from apical import (
     Block,
@@ -35,8 +37,6 @@ from apical import (
     simulate,
     studies,
 )
-from apical.alignment import angles_to_backpropagation
-from apical.encoding import Graded
 
 N_IN, N_HIDDEN, N_OUT = 30, 20, 10
 PROBES = 200

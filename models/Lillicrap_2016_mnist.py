@@ -22,6 +22,8 @@ not found here.
 from pathlib import Path
 from typing import Literal
 
+from apical.encoding import Graded
+
 from apical import (
     Bias,
     Dataset,
@@ -40,7 +42,6 @@ from apical import (
     simulate,
     train,
 )  # fmt: skip
-from apical.encoding import Graded
 
 
 def build(

@@ -29,6 +29,7 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.encoding import Graded
 
 from apical import (
     Bias,
@@ -50,7 +51,6 @@ from apical import (
     studies,
     train,
 )
-from apical.encoding import Graded
 from apical.errors import RunError
 from apical.measures import saturation
 

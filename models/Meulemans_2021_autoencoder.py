@@ -19,6 +19,7 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.encoding import Graded
 
 from apical import (
     Bias,
@@ -41,7 +42,6 @@ from apical import (
     simulate,
     studies,
 )
-from apical.encoding import Graded
 
 RATES = {"bp": 1.367e-3, "fa": 3.151e-4, "dfa": 3.151e-4, "ifa": 3.151e-4}
 """Learning rates of the published configurations; those of FA and IFA are those of DFA."""

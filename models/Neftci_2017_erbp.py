@@ -24,9 +24,10 @@ To reach, after some 60 epochs: 784-500-500-10 multiplicative 97.98 %, 784-200-1
 from math import sqrt
 from typing import Literal
 
-from apical import LIF, Dataset, Error, Network, Stimulus, Uniform, cli, feedback, rules
 from apical.encoding import Escape
 from apical.weights import ZeroSum
+
+from apical import LIF, Dataset, Error, Network, Stimulus, Uniform, cli, feedback, rules
 
 V_T, W_E = 0.1, 0.09  # threshold and weight of error synapses [V], the units here
 

@@ -36,6 +36,7 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.encoding import Graded
 
 from apical import (
     Bias,
@@ -59,7 +60,6 @@ from apical import (
     studies,
     train,
 )
-from apical.encoding import Graded
 
 WIRINGS = ("bp", "fa", "dfa", "ifa")
 PUBLISHED = {2: [0.07, 0.31], 3: [0.012, 0.060, 0.283], 4: [0.003, 0.017, 0.070, 0.285]}

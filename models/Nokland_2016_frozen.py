@@ -29,6 +29,8 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.datasets import Samples
+from apical.encoding import Graded
 
 from apical import (
     Bias,
@@ -51,8 +53,6 @@ from apical import (
     simulate,
     studies,
 )
-from apical.datasets import Samples
-from apical.encoding import Graded
 from apical.training import Plan, Position, steps
 
 WIRINGS = ("bp", "fa", "dfa")

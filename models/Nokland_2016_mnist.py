@@ -16,6 +16,8 @@ DFA 1.93 after 60. All rows of the table, with commits, are in BENCHMARKS.md.
 from pathlib import Path
 from typing import Literal
 
+from apical.encoding import Graded
+
 from apical import (
     Bias,
     Dataset,
@@ -36,7 +38,6 @@ from apical import (
     simulate,
     train,
 )  # fmt: skip
-from apical.encoding import Graded
 
 
 def build(

@@ -25,6 +25,7 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.encoding import Graded
 
 from apical import (
     Bias,
@@ -48,7 +49,6 @@ from apical import (
     studies,
     train,
 )
-from apical.encoding import Graded
 from apical.errors import RunError
 
 SPREAD, SIZE, LIMIT = 2.5, 50, 3e-3

@@ -22,6 +22,9 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.activations import Activation
+from apical.dynamics import UpdateDynamics
+from apical.encoding import Graded
 
 from apical import (
     Block,
@@ -39,9 +42,6 @@ from apical import (
     simulate,
     studies,
 )
-from apical.activations import Activation
-from apical.dynamics import UpdateDynamics
-from apical.encoding import Graded
 
 C, A, WIDEST = 0.02, 0.04, 6.0
 """The bowl, the wells in it, and how far out neurons start."""

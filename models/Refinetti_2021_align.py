@@ -22,6 +22,8 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.alignment import angles_to_backpropagation
+from apical.encoding import Graded
 
 from apical import (
     Bias,
@@ -44,8 +46,6 @@ from apical import (
     simulate,
     studies,
 )
-from apical.alignment import angles_to_backpropagation
-from apical.encoding import Graded
 
 BATCH = 32
 

@@ -31,6 +31,7 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.encoding import Regular
 
 from apical import (
     LIF,
@@ -51,7 +52,6 @@ from apical import (
     studies,
     train,
 )
-from apical.encoding import Regular
 
 SLOPES = {"own": "int(x > 0)", "one": "1", "fixed": "1"}
 """What hidden neurons multiply the error by: their own slope (a neuron that fires answers to its

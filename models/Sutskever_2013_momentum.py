@@ -28,6 +28,8 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.dynamics import UpdateDynamics
+from apical.encoding import Graded
 
 from apical import (
     Bias,
@@ -51,8 +53,6 @@ from apical import (
     simulate,
     studies,
 )
-from apical.dynamics import UpdateDynamics
-from apical.encoding import Graded
 
 KINDS: dict[str, Callable[..., UpdateDynamics]] = {
     "momentum": dynamics.momentum, "Nesterov": dynamics.nesterov,

@@ -31,6 +31,8 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.encoding import Graded
+from apical.evolution import evolve
 
 from apical import (
     Bias,
@@ -57,8 +59,6 @@ from apical import (
     simulate,
     studies,
 )
-from apical.encoding import Graded
-from apical.evolution import evolve
 
 M, N, SIGMA, EFOLDS = 10, 5, 1e-4, 3.0
 PREDICTED = {"descent": M + 2, "node": (M + 2) * (N + 2), "weight": (M + 2) * (M * N + 2)}

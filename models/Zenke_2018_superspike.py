@@ -31,6 +31,7 @@ from typing import Any
 
 import click
 import numpy as np
+from apical.encoding import Replayed
 
 from apical import (
     LIF,
@@ -52,7 +53,6 @@ from apical import (
     superspike,
     tasks,
 )
-from apical.encoding import Replayed
 from apical.measures.spike_distance import van_rossum
 
 TAU_M, TAU_S = 10.0, 5.0

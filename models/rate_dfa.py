@@ -15,6 +15,8 @@ With ``--batch 1`` both must reach the same accuracy within 0.5 points, and 96 %
 
 from typing import Literal
 
+from apical.encoding import Graded
+
 from apical import (
     Bias,
     Dataset,
@@ -28,7 +30,6 @@ from apical import (
     feedback,
     rules,
 )  # fmt: skip
-from apical.encoding import Graded
 
 
 def build(

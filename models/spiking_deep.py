@@ -31,6 +31,10 @@ from dataclasses import dataclass
 from math import inf, sqrt
 from typing import Literal
 
+from apical.encoding import Regular
+from apical.gaze import Gaze
+from apical.weights import WeightSource
+
 from apical import (
     LIF,
     Dataset,
@@ -44,9 +48,6 @@ from apical import (
     feedback,
     rules,
 )  # fmt: skip
-from apical.encoding import Regular
-from apical.gaze import Gaze
-from apical.weights import WeightSource
 
 
 @dataclass(frozen=True)

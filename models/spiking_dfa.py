@@ -17,8 +17,9 @@ Two forms of the same three-factor rule:
 from math import sqrt
 from typing import Literal
 
-from apical import LIF, Dataset, Error, Network, Normal, Stimulus, Zero, cli, feedback, rules
 from apical.encoding import Regular
+
+from apical import LIF, Dataset, Error, Network, Normal, Stimulus, Zero, cli, feedback, rules
 
 
 def build(

@@ -26,9 +26,9 @@ from apical import (
     feedback,
     simulate,
 )
+from apical.plasticity.rules import LearningRule
 from apical.plausibility import Aspect
-from apical.projections import Projection
-from apical.rules import LearningRule
+from apical.projections.projection import Projection
 
 
 @dataclass(frozen=True)

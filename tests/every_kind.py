@@ -24,11 +24,11 @@ from apical import (
     rules,
     superspike,
 )
-from apical.activations import ACTIVATIONS
-from apical.encoding import Encoder, Escape, Latency, Poisson, Regular, Replayed
-from apical.feedback import FeedbackPathway
-from apical.populations import Population
-from apical.restraints import Levels
+from apical.feedback.pathways import FeedbackPathway
+from apical.language.activations import ACTIVATIONS
+from apical.neurons.base import Population
+from apical.neurons.encoding import Encoder, Escape, Latency, Poisson, Regular, Replayed
+from apical.plasticity.constraints import Levels
 
 Case = tuple[str, ...]
 

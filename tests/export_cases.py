@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from apical.records import Records, Spikes, Units
+from apical.records.arrays import Records, Spikes, Units
 
 ABOUT: dict[str, Any] = {
     "run": "digits/s0",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from apical.records import Records, Spikes, Units
+from apical.records.arrays import Records, Spikes, Units
 
 
 def poisson(rates: np.ndarray, duration: float, seed: int = 0) -> Spikes:

@@ -6,10 +6,10 @@ from typing import Any, Literal
 import numpy as np
 
 from apical import LIF, Block, Error, Network, Normal, Stimulus, Uniform, feedback, rules
-from apical.encoding import Encoder, Regular
-from apical.feedback import FeedbackPathway
-from apical.projections import Projection
-from apical.rules import LearningRule
+from apical.feedback.pathways import FeedbackPathway
+from apical.neurons.encoding import Encoder, Regular
+from apical.plasticity.rules import LearningRule
+from apical.projections.projection import Projection
 
 N_INPUTS, N_CLASSES = 12, 3
 Wiring = Callable[[Error, Sequence[Projection]], FeedbackPathway]

@@ -31,49 +31,48 @@ from apical import (
     Trace,
     datasets,
     feedback,
-    landscapes,
-    margins,
-    pretraining,
     rules,
     simulate,
-    training,
 )
-from apical.analysis import analyze
 from apical.export import export
-from apical.measures import spike_statistics, updates
+from apical.measures import landscapes, spike_statistics, updates
 from apical.measures.recordings import Recording
 from apical.measures.representation import Dissimilarities
-from apical.populations import LIF, Population
-from apical.projections import Projection
-from apical.records import Records, Spikes, Units
+from apical.measures.tables import analyze
+from apical.neurons.base import LIF, Population
+from apical.projections.projection import Projection
+from apical.records.arrays import Records, Spikes, Units
+from apical.reference import margin_losses as margins
+from apical.training import loop as training
+from apical.training import pretraining
 
 MODULES = (
-    "encoding",
-    "weights",
-    "rules",
-    "dynamics",
-    "superspike",
-    "feedback",
-    "plateaus",
+    "neurons.encoding",
+    "projections.weights",
+    "plasticity.rules",
+    "plasticity.optimizers",
+    "plasticity.superspike",
+    "feedback.pathways",
+    "feedback.two_phase",
     "hypotheses",
-    "interventions",
-    "phases",
-    "gaze",
-    "tasks",
-    "datasets",
-    "traces",
-    "activations",
-    "restraints",
-    "recording",
-    "training",
-    "unsupervised",
-    "pretraining",
-    "alignment",
-    "landscapes",
-    "losses",
-    "margins",
-    "unrolled",
-    "records",
+    "network.interventions",
+    "network.noise_phase",
+    "neurons.eye_movements",
+    "data.tasks",
+    "data.datasets",
+    "plasticity.traces",
+    "language.activations",
+    "plasticity.constraints",
+    "records.recording",
+    "training.loop",
+    "training.unsupervised",
+    "training.pretraining",
+    "measures.alignment",
+    "measures.landscapes",
+    "measures.losses",
+    "reference.margin_losses",
+    "reference.bptt",
+    "records.arrays",
     "measures.agreement",
     "measures.cost",
     "measures.kernels",
@@ -88,7 +87,7 @@ MODULES = (
     "measures.tuning",
     "measures.updates",
     "sweeps.statistics",
-    "analysis",
+    "measures.tables",
     "plotting",
     "export",
 )
@@ -530,7 +529,7 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
 
 def _two_phases() -> dict[str, Any]:
     net = Network()
-    pre = net.add(Stimulus("stimulus", 6, apical.encoding.Graded()))
+    pre = net.add(Stimulus("stimulus", 6, apical.neurons.encoding.Graded()))
     hidden = net.add(Rate("hidden", 5, plateau="logistic"))
     output = net.add(Rate("output", 3, nudge=0.5))
     error = net.add(RateError("error", 3))

@@ -17,10 +17,10 @@ from apical import (
     feedback,
     rules,
 )
-from apical.encoding import Graded
-from apical.feedback import FeedbackPathway
-from apical.rules import LearningRule
-from apical.weights import WeightSource
+from apical.feedback.pathways import FeedbackPathway
+from apical.neurons.encoding import Graded
+from apical.plasticity.rules import LearningRule
+from apical.projections.weights import WeightSource
 
 Wiring = Callable[..., FeedbackPathway]
 

@@ -31,19 +31,19 @@ from apical import (
     datasets,
     dynamics,
     feedback,
-    models,
     plotting,
     rules,
     simulate,
 )  # fmt: skip
-from apical.alignment import angles_to_backpropagation
-from apical.analysis import Analysis, analyze
 from apical.devices import Block, Simulator
-from apical.encoding import Graded
+from apical.measures.alignment import angles_to_backpropagation
 from apical.measures.representation import dissimilarities
-from apical.recording import record
-from apical.records import Records
-from apical.training import Plan, evaluate, steps
+from apical.measures.tables import Analysis, analyze
+from apical.neurons.encoding import Graded
+from apical.records.arrays import Records
+from apical.records.recording import record
+from apical.scripts import models
+from apical.training.loop import Plan, evaluate, steps
 
 HERE = Path(__file__).parent
 SEEDS, TRIALS, SHOWN = 5, 200, 100

@@ -6,15 +6,15 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from apical.checking import checked
+from apical._base.checking import checked
+from apical._base.parameters import Count, Duration, Names
 from apical.devices.genn_limits import check_genn
 from apical.devices.simulator import Block as Block
 from apical.devices.simulator import BlockResult as BlockResult
 from apical.devices.simulator import Simulator as Simulator
 from apical.devices.timing import check_times
 from apical.errors import DeviceError, ParameterError
-from apical.network import Network
-from apical.parameters import Count, Duration, Names
+from apical.network.description import Network
 from apical.plausibility import check
 
 DEVICES = ("cpp_standalone", "runtime", "array", "cuda_standalone", "genn")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from apical import compilers
+from apical._base import compilers
 from apical.devices.lacks import (
     GENN_SOURCE,
     Lack,

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 
 from apical.errors import DeviceError
-from apical.network import Network
-from apical.populations import Population
-from apical.projections import Projection
+from apical.network.description import Network
+from apical.neurons.base import Population
+from apical.projections.projection import Projection
 
 
 def check_genn(network: Network) -> None:

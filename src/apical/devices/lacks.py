@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from apical import compilers
+from apical._base import compilers
+from apical._base.folders import cache_folder
 from apical.devices.surroundings import Answer, Gpu, Toolkit, ask, has_nvcc, installed, numbers
 from apical.errors import DeviceError
-from apical.folders import cache_folder
 
 OLDEST, BEYOND = (2, 5, 4), (2, 12)
 """Versions of Brian2 that this package runs on; pyproject.toml says the same."""

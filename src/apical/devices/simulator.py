@@ -7,17 +7,18 @@ from typing import Annotated, Any, Protocol
 
 import numpy as np
 
-from apical import converting, drawing
-from apical.checking import check_fields, fitting
-from apical.datasets import Rows
-from apical.error_neurons import Teachers
+from apical._base.checking import check_fields, fitting
+from apical._base.parameters import Array, CountOrZero
+from apical.data import converting
+from apical.data.datasets import Rows
 from apical.errors import DataError, ParameterError
-from apical.network import Network
-from apical.order import check_circle
-from apical.parameters import Array, CountOrZero
-from apical.projections import Projection, ReadBackwards
-from apical.rates import Rate
-from apical.relays import Relay
+from apical.network import initialization as drawing
+from apical.network.description import Network
+from apical.network.order import check_circle
+from apical.neurons.error import Teachers
+from apical.neurons.rate import Rate
+from apical.neurons.relay import Relay
+from apical.projections.projection import Projection, ReadBackwards
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class Block:
         Stimuli, shape (n_trials, n_inputs), finite numbers of any type; where a trial shows several
         frames, theirs in a row. What input neurons that spike are shown is >= 0, and 1 stands for
         the rate of their encoder; `Graded` ones take any number. To a simulator that
-        ``takes_rows``, also `apical.datasets.Rows`.
+        ``takes_rows``, also `apical.data.datasets.Rows`.
     labels
         Classes that the error neurons are shown, whole numbers from 0, shape (n_trials,), or what
-        `apical.datasets.Dataset.from_arrays` takes for such; None shows none.
+        `apical.data.datasets.Dataset.from_arrays` takes for such; None shows none.
     learning
         Factor on every learning rate in each trial [dimensionless], shape (n_trials,), or one
         number for all; 0, the default, switches learning off.

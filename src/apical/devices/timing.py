@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from apical import times
+from apical._base import times
 from apical.errors import ParameterError
-from apical.network import Network
-from apical.populations import Population
+from apical.network.description import Network
+from apical.neurons.base import Population
 
 _WRITTEN = re.compile(r"\s*(\d+\.?\d*(?:e[-+]?\d+)?)\s*\*\s*(ms|second)\s*")
 """A time in the text of a model: ``"5*ms"``."""

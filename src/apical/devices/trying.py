@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from apical import rules
 from apical.devices import Block, simulate
-from apical.encoding import Graded, Regular
-from apical.error_neurons import Error, RateError
 from apical.errors import DeviceError, ending_in_one_line
-from apical.feedback import direct
-from apical.network import Network
-from apical.populations import LIF, Stimulus
-from apical.rates import Rate
-from apical.weights import FanIn, Normal
+from apical.feedback.pathways import direct
+from apical.network.description import Network
+from apical.neurons.base import LIF, Stimulus
+from apical.neurons.encoding import Graded, Regular
+from apical.neurons.error import Error, RateError
+from apical.neurons.rate import Rate
+from apical.plasticity import rules
+from apical.projections.weights import FanIn, Normal
 
 RATE = 0.5
 """Learning rate."""

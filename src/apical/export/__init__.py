@@ -10,11 +10,11 @@ from typing import Any
 
 import pandas
 
-from apical.checking import checked
+from apical._base.checking import checked
 from apical.errors import DataError, ParameterError, RunError
 from apical.export import nix, nwb, session, sonata, tables
 from apical.export.names import ABOUT, FORMATS
-from apical.records import Records
+from apical.records.arrays import Records
 
 __all__ = ["FORMATS", "export"]
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from apical.records import Records
+from apical.records.arrays import Records
 
 SIMULATED = (
     "Simulated data: made by an artificial neural network in a computer. No animal, no electrode "

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import pandas
 
+from apical._base.extras import library
 from apical.export import about, session
 from apical.export.nix_file import LIBVER, Entity, NixFile
-from apical.extras import library
-from apical.records import Records, Spikes
+from apical.records.arrays import Records, Spikes
 
 _TRAIN, _SIGNAL = "neo.spiketrain", "neo.analogsignal"
 _LONGEST = 10_000

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from apical.extras import library
+from apical._base.extras import library
 
 LIBVER = ("v108", "latest")
 """Versions of HDF5 that read the file: groups of the first are four times as small as earlier."""

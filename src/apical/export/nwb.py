@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pandas
 
+from apical._base.extras import library
 from apical.export import about, session
-from apical.extras import library
-from apical.records import Records, Spikes
+from apical.records.arrays import Records, Spikes
 
 _COMPRESSED = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from apical.errors import DataError
-from apical.records import Records, Spikes
+from apical.records.arrays import Records, Spikes
 
 PORTION = 500_000
 """Rows that are worked on at once, so that memory does not grow with what is exported."""

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import pandas
 
+from apical._base.extras import library
 from apical.export import about, session, tables
 from apical.export.names import ABOUT
-from apical.extras import library
-from apical.records import Records
+from apical.records.arrays import Records
 
 MAGIC, VERSION = 0x0A7A, (0, 1)
 """What every HDF5 file of the format starts with."""

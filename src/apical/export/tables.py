@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas
 
+from apical._base.extras import library
 from apical.export import about, session
 from apical.export.names import ABOUT
-from apical.extras import library
-from apical.records import Records
+from apical.records.arrays import Records
 
 METRICS = ("run", "seed", "epoch", "block", "trial", "metric", "value")
 """Columns that a table of metrics must have."""

@@ -7,19 +7,19 @@ runs the other way.
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from apical.checking import checked
+from apical._base.checking import checked
+from apical._base.parameters import Count, CountOrZero, NonNegative, Number, Positive, ShareBelowOne
 from apical.errors import ParameterError, WiringError
-from apical.expressions import place, substituted
 from apical.hypotheses.changes import feedback_onto_hidden
-from apical.interventions import Redraw
-from apical.network import Network
-from apical.parameters import Count, CountOrZero, NonNegative, Number, Positive, ShareBelowOne
-from apical.phases import NoisePhase
-from apical.populations import Population
-from apical.projections import Projection, ReadBackwards, SignsOf
-from apical.rates import Rate
-from apical.rules import LearningRule
-from apical.weights import FewInputs, Masked, WeightSource
+from apical.language.expressions import place, substituted
+from apical.network.description import Network
+from apical.network.interventions import Redraw
+from apical.network.noise_phase import NoisePhase
+from apical.neurons.base import Population
+from apical.neurons.rate import Rate
+from apical.plasticity.rules import LearningRule
+from apical.projections.projection import Projection, ReadBackwards, SignsOf
+from apical.projections.weights import FewInputs, Masked, WeightSource
 
 FORGETS = "forgets"
 """Name of the share of a weight that is lost at every update."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from apical.error_neurons import Error
 from apical.errors import WiringError
-from apical.network import Network
-from apical.populations import Population
-from apical.projections import Projection
-from apical.weights import Masked, Opposed, WeightSource
+from apical.network.description import Network
+from apical.neurons.base import Population
+from apical.neurons.error import Error
+from apical.projections.projection import Projection
+from apical.projections.weights import Masked, Opposed, WeightSource
 
 
 def feedback_onto_hidden(network: Network, hypothesis: str) -> tuple[Projection, ...]:

@@ -1,13 +1,13 @@
 """Hypotheses about what happens while a network learns."""
 
-from apical.checking import checked
-from apical.error_neurons import ErrorNeurons
+from apical._base.checking import checked
+from apical._base.parameters import Count, CountOrZero, Share
 from apical.errors import ParameterError, WiringError
 from apical.hypotheses.changes import feedback_onto_hidden
-from apical.interventions import Loss, Redraw
-from apical.network import Network
-from apical.parameters import Count, CountOrZero, Share
-from apical.projections import ReadBackwards
+from apical.network.description import Network
+from apical.network.interventions import Loss, Redraw
+from apical.neurons.error import ErrorNeurons
+from apical.projections.projection import ReadBackwards
 
 
 @checked("Hypothesis")

@@ -6,9 +6,9 @@ from math import hypot
 
 import numpy as np
 
-from apical import seeds
-from apical.checking import checked
-from apical.error_neurons import Error, ErrorNeurons, Half, Kept, RateError
+from apical._base import seeds
+from apical._base.checking import checked
+from apical._base.parameters import Count, NonNegative, Positive, ShareAboveZero, ShareBelowOne
 from apical.errors import ParameterError, WiringError
 from apical.hypotheses.changes import (
     feedback_onto_hidden,
@@ -18,12 +18,12 @@ from apical.hypotheses.changes import (
     with_projections,
     with_weights,
 )
-from apical.network import Network
-from apical.parameters import Count, NonNegative, Positive, ShareAboveZero, ShareBelowOne
-from apical.populations import LIF, Population
-from apical.projections import ReadBackwards
-from apical.rates import Rate
-from apical.weights import Masked, Opposed, WeightSource
+from apical.network.description import Network
+from apical.neurons.base import LIF, Population
+from apical.neurons.error import Error, ErrorNeurons, Half, Kept, RateError
+from apical.neurons.rate import Rate
+from apical.projections.projection import ReadBackwards
+from apical.projections.weights import Masked, Opposed, WeightSource
 
 
 @checked("Hypothesis")
@@ -296,7 +296,7 @@ def _one_sided(source: WeightSource, keeps: Half) -> WeightSource:
         return replace(source, source=_one_sided(source.source, keeps))
     raise WiringError(
         "Hypothesis 'unsigned_error' needs weights of opposite sign for the two halves of the "
-        f"error neurons (apical.weights.Opposed), got {type(source).__name__}.",
+        f"error neurons (apical.projections.weights.Opposed), got {type(source).__name__}.",
         object="Hypothesis 'unsigned_error'",
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from apical import hypotheses
 from apical.errors import ParameterError, WiringError
-from apical.network import Network
+from apical.network.description import Network
 
 Hypothesis = Callable[..., Network]
 

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from math import sqrt
 
-from apical.checking import checked
+from apical._base.checking import checked
+from apical._base.parameters import NonNegative
 from apical.errors import WiringError
-from apical.network import Network
-from apical.parameters import NonNegative
-from apical.populations import LIF, Population
+from apical.network.description import Network
+from apical.neurons.base import LIF, Population
 
 
 @checked("Hypothesis")

@@ -1,12 +1,12 @@
 """Hypotheses about the synapses that bring the error back."""
 
-from apical.checking import checked
+from apical._base.checking import checked
+from apical._base.parameters import Count
 from apical.errors import ParameterError, WiringError
 from apical.hypotheses.changes import feedback_onto_hidden, on_wires, with_weights
-from apical.network import Network
-from apical.parameters import Count
-from apical.projections import ReadBackwards
-from apical.weights import FewInputs, Opposed, WeightSource
+from apical.network.description import Network
+from apical.projections.projection import ReadBackwards
+from apical.projections.weights import FewInputs, Opposed, WeightSource
 
 
 @checked("Hypothesis")

@@ -7,13 +7,13 @@ too: an axon does not know where a population stands.
 from collections.abc import Callable
 from dataclasses import replace
 
-from apical.checking import checked
+from apical._base.checking import checked
+from apical._base.parameters import Positive, Share, ShareAboveZero, ShareBelowOne
 from apical.errors import WiringError
 from apical.hypotheses.changes import with_projections
-from apical.network import Network
-from apical.parameters import Positive, Share, ShareAboveZero, ShareBelowOne
-from apical.projections import Projection
-from apical.restraints import Levels
+from apical.network.description import Network
+from apical.plasticity.constraints import Levels
+from apical.projections.projection import Projection
 
 
 @checked("Hypothesis")

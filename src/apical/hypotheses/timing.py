@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from apical.checking import checked
-from apical.error_neurons import Error
+from apical._base.checking import checked
+from apical._base.parameters import Duration, NonNegative, Time
 from apical.errors import ParameterError, WiringError
 from apical.hypotheses.changes import feedback_onto_hidden, with_error, with_projections
-from apical.network import Network
-from apical.parameters import Duration, NonNegative, Time
-from apical.populations import INFINITE, LIF, Population, Stimulus
-from apical.projections import Projection
-from apical.rules import LearningRule
+from apical.network.description import Network
+from apical.neurons.base import INFINITE, LIF, Population, Stimulus
+from apical.neurons.error import Error
+from apical.plasticity.rules import LearningRule
+from apical.projections.projection import Projection
 
 LEAK = 0.5
 """What a leak takes off the current of a neuron that fires fast [units of the threshold]: its rate,

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apical.checking import check_fields, checked
+from apical._base.checking import check_fields, checked
+from apical._base.extras import library, undisturbed
+from apical._base.parameters import CountOrZero, Measured, Seed
+from apical._base.rounding import exceeds, is_flat, size_of, tied
 from apical.errors import DataError
-from apical.extras import library, undisturbed
 from apical.measures.kernels import cka, cka_debiased
 from apical.measures.recordings import Recording
 from apical.measures.representation import (
@@ -21,9 +23,7 @@ from apical.measures.representation import (
 )
 from apical.measures.spike_statistics import cv, intervals, rate
 from apical.measures.statistic import Statistic
-from apical.parameters import CountOrZero, Measured, Seed
-from apical.records import Records
-from apical.rounding import exceeds, is_flat, size_of, tied
+from apical.records.arrays import Records
 
 SPLITS = 20
 """Random divisions of the trials of a recording into halves."""

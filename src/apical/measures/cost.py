@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from apical.checking import check_fields, checked
-from apical.error_neurons import ErrorNeurons, Teachers
+from apical._base.checking import check_fields, checked
+from apical._base.parameters import Matrix, NonNegative
+from apical._base.rounding import is_nothing, size_of
 from apical.errors import DataError
 from apical.measures.updates import Moments, products, rule_of, weights_of
-from apical.network import Network
-from apical.parameters import Matrix, NonNegative
-from apical.populations import Population
-from apical.projections import Projection
-from apical.rates import Bias
-from apical.records import Records
-from apical.relays import Relay
-from apical.rounding import is_nothing, size_of
+from apical.network.description import Network
+from apical.neurons.base import Population
+from apical.neurons.error import ErrorNeurons, Teachers
+from apical.neurons.rate import Bias
+from apical.neurons.relay import Relay
+from apical.projections.projection import Projection
+from apical.records.arrays import Records
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from apical.checking import checked
+from apical._base.checking import checked
+from apical._base.parameters import Matrix, Seed
+from apical._base.rounding import is_flat, is_nothing, size_of
 from apical.errors import DataError
-from apical.parameters import Matrix, Seed
-from apical.rounding import is_flat, is_nothing, size_of
 
 SHUFFLES = 10
 """Random orders of the stimuli from which the alignment by chance is taken."""

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from apical.alignment import angle
-from apical.checking import check_fields, checked
-from apical.encoding import Escape
-from apical.error_neurons import ErrorNeurons, Teachers
+from apical._base.checking import check_fields, checked
+from apical._base.parameters import Matrix, Measured
+from apical._base.rounding import exceeds, is_nothing, or_nothing, size_of
 from apical.errors import WiringError
+from apical.measures.alignment import angle
 from apical.measures.updates import Moments, backpropagated, rule_of, update, weights_of
-from apical.network import Network
-from apical.parameters import Matrix, Measured
-from apical.populations import Population, Stimulus
-from apical.projections import Projection
-from apical.rates import Bias, Rate
-from apical.records import Records
-from apical.relays import Relay
-from apical.rounding import exceeds, is_nothing, or_nothing, size_of
+from apical.network.description import Network
+from apical.neurons.base import Population, Stimulus
+from apical.neurons.encoding import Escape
+from apical.neurons.error import ErrorNeurons, Teachers
+from apical.neurons.rate import Bias, Rate
+from apical.neurons.relay import Relay
+from apical.projections.projection import Projection
+from apical.records.arrays import Records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def update_angles(network: Network, weights: Weights, records: Records) -> dict[
     of one moment is the fault of the activity of the same moment. Rules that act when a trial ends
     have one moment a trial, at its end, when ``x`` is the spike count; of those that act within a
     trial both updates are summed over its time steps. For networks of rates use
-    `apical.alignment.angles_to_backpropagation`, where no assumption is needed.
+    `apical.measures.alignment.angles_to_backpropagation`, where no assumption is needed.
 
     Parameters
     ----------

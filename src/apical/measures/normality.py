@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apical.checking import check_fields, checked
+from apical._base.checking import check_fields, checked
+from apical._base.extras import undisturbed
+from apical._base.parameters import NonNegative, Share
+from apical._base.rounding import is_flat
 from apical.errors import DataError
-from apical.extras import undisturbed
-from apical.parameters import NonNegative, Share
-from apical.rounding import is_flat
 
 with undisturbed():
     from scipy import stats

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from apical.checking import check_fields, checked, require
+from apical._base.checking import check_fields, checked, require
+from apical._base.extras import library
+from apical._base.parameters import Kinds, Vector
 from apical.errors import DataError
-from apical.extras import library
-from apical.parameters import Kinds, Vector
-from apical.records import Spikes, check_inside
+from apical.records.arrays import Spikes, check_inside
 
 LABELS = ("label", "stimulus", "condition")
 """Where the class of a trial is looked for, in this order."""

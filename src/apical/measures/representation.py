@@ -9,13 +9,13 @@ from typing import Literal
 
 import numpy as np
 
-from apical.checking import check_fields, checked, require
+from apical._base.checking import check_fields, checked, require
+from apical._base.extras import library
+from apical._base.parameters import Kinds, Matrix, Measured, NonNegative, Vector
+from apical._base.rounding import ROUNDING, is_flat, is_nothing, ranks, size_of
 from apical.errors import DataError
-from apical.extras import library
 from apical.measures.kernels import centred, cka, cka_by_chance, cka_debiased, overlap
-from apical.parameters import Kinds, Matrix, Measured, NonNegative, Vector
-from apical.records import Records
-from apical.rounding import ROUNDING, is_flat, is_nothing, ranks, size_of
+from apical.records.arrays import Records
 
 LARGEST_RDM = 2000
 """Patterns in a dissimilarity matrix at most; time and memory go with their square."""

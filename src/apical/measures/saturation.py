@@ -6,14 +6,14 @@ and a factor of everything that it learns.
 
 import numpy as np
 
-from apical import seeds
-from apical.checking import checked
+from apical._base import seeds
+from apical._base.checking import checked
+from apical._base.parameters import Matrix
+from apical._base.rounding import exceeds
 from apical.devices.simulator import Block, Simulator, left_as_it_was
 from apical.errors import DataError, ParameterError
 from apical.measures.statistic import Statistic
-from apical.parameters import Matrix
-from apical.rates import Rate
-from apical.rounding import exceeds
+from apical.neurons.rate import Rate
 
 STEEPEST = {"logistic": 0.25, "tanh": 1.0}
 """Activations that level off at both ends, and their largest slope [dimensionless]."""

@@ -5,10 +5,10 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import ArrayLike
 
-from apical.checking import checked
+from apical._base.checking import checked
+from apical._base.parameters import Array, Duration, Time
+from apical._base.rounding import is_nothing
 from apical.errors import ParameterError
-from apical.parameters import Array, Duration, Time
-from apical.rounding import is_nothing
 
 Times = Annotated[ArrayLike, Array((1,), finite=True)]
 """Finite times, with 1 dimension."""

@@ -10,15 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from apical.checking import check_fields, checked, require, shown
-from apical.error_neurons import Error
+from apical._base.checking import check_fields, checked, require, shown
+from apical._base.extras import library
+from apical._base.parameters import (
+    CountOrZero,
+    Duration,
+    Kinds,
+    Labels,
+    Matrix,
+    NonNegative,
+    Vector,
+)
+from apical._base.rounding import exceeds, is_flat, is_nothing, size_of
 from apical.errors import DataError
-from apical.extras import library
 from apical.measures.statistic import Statistic, single
-from apical.parameters import CountOrZero, Duration, Kinds, Labels, Matrix, NonNegative, Vector
-from apical.records import Records, Spikes
-from apical.relays import Relay
-from apical.rounding import exceeds, is_flat, is_nothing, size_of
+from apical.neurons.error import Error
+from apical.neurons.relay import Relay
+from apical.records.arrays import Records, Spikes
 
 LEAST_INTERVALS = 10
 """Intervals (or pairs of them) below which a neuron's irregularity is not worked out: that of a few

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from apical.checking import check_fields, checked
-from apical.parameters import Measured, Vector
+from apical._base.checking import check_fields, checked
+from apical._base.parameters import Measured, Vector
 
 
 @dataclass(frozen=True)

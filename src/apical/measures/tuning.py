@@ -5,13 +5,13 @@ from typing import Annotated
 
 import numpy as np
 
-from apical.checking import checked
-from apical.extras import quietly_import
+from apical._base.checking import checked
+from apical._base.extras import quietly_import
+from apical._base.parameters import Number
+from apical._base.rounding import ROUNDING, exceeds, is_flat, is_nothing, on_grid, size_of
 from apical.measures.representation import class_means, responses
 from apical.measures.statistic import Statistic
-from apical.parameters import Number
-from apical.records import Records
-from apical.rounding import ROUNDING, exceeds, is_flat, is_nothing, on_grid, size_of
+from apical.records.arrays import Records
 
 LegacySeed = Annotated[int, Number(whole=True, least=0, most=2**32 - 1)]
 """A seed that scikit-learn takes."""

@@ -11,19 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from apical.checking import check_fields, checked, require
+from apical._base.checking import check_fields, checked, require
+from apical._base.parameters import Matrix
+from apical._base.rounding import or_nothing, size_of
 from apical.devices.arrays.numpy_library import NumpyLibrary
 from apical.errors import DataError, WiringError
-from apical.expressions import names_in
-from apical.network import Network
-from apical.parameters import Matrix
-from apical.populations import Population
-from apical.projections import Projection
-from apical.rates import Bias
-from apical.records import Records
-from apical.rounding import or_nothing, size_of
-from apical.rules import LearningRule
-from apical.terms import Term, compiled, terms
+from apical.language.expressions import names_in
+from apical.language.rank_one import Term, compiled, terms
+from apical.network.description import Network
+from apical.neurons.base import Population
+from apical.neurons.rate import Bias
+from apical.plasticity.rules import LearningRule
+from apical.projections.projection import Projection
+from apical.records.arrays import Records
 
 _FUNCTIONS = NumpyLibrary.operations
 

@@ -5,17 +5,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from apical.error_neurons import Teachers
 from apical.errors import ApicalError
-from apical.expressions import vanishes_where, vanishes_with
-from apical.network import Network
+from apical.language.expressions import vanishes_where, vanishes_with
+from apical.network.description import Network
+from apical.neurons.base import LIF, Neurons, Population, Stimulus
+from apical.neurons.error import Teachers
+from apical.neurons.rate import Bias, Rate
+from apical.neurons.relay import Relay
+from apical.plasticity.rules import LearningRule
 from apical.plausibility.findings import NETWORK, Finding
 from apical.plausibility.pathways import Weights
-from apical.populations import LIF, Neurons, Population, Stimulus
-from apical.projections import Projection, ReadBackwards
-from apical.rates import Bias, Rate
-from apical.relays import Relay
-from apical.rules import LearningRule
+from apical.projections.projection import Projection, ReadBackwards
 
 SHORTEST = 0.25
 """Time constant of neurons and synapses [ms] under which seconds were probably meant."""

@@ -1,14 +1,14 @@
 """What a rule reads, and for whom it waits."""
 
-from apical.error_neurons import ErrorNeurons, RateTarget
-from apical.expressions import names, place
-from apical.network import Network
+from apical.language.expressions import names, place
+from apical.network.description import Network
+from apical.neurons.base import Population
+from apical.neurons.error import ErrorNeurons, RateTarget
+from apical.neurons.reward import Reward
+from apical.plasticity.rules import LearningRule
+from apical.plasticity.traces import INFINITE, Trace
 from apical.plausibility.findings import Finding
-from apical.populations import Population
-from apical.projections import Projection
-from apical.rewards import Reward
-from apical.rules import LearningRule
-from apical.traces import INFINITE, Trace
+from apical.projections.projection import Projection
 
 _WHEN = {
     "trial": "when a trial ends",

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from apical.error_neurons import Error, ErrorNeurons, Kept, RateError, RateTarget, Teachers
-from apical.network import Network
+from apical.network.description import Network
+from apical.neurons.base import LIF, Population, Stimulus
+from apical.neurons.error import Error, ErrorNeurons, Kept, RateError, RateTarget, Teachers
+from apical.neurons.rate import Rate
+from apical.neurons.relay import Relay
+from apical.neurons.reward import Reward
 from apical.plausibility.findings import Finding
 from apical.plausibility.pathways import Weights
-from apical.populations import LIF, Population, Stimulus
-from apical.projections import Projection, ReadBackwards
-from apical.rates import Rate
-from apical.relays import Relay
-from apical.rewards import Reward
+from apical.projections.projection import Projection, ReadBackwards
 
 
 def own_equations(population: Population) -> Iterator[Finding]:

@@ -5,13 +5,13 @@ from functools import reduce
 
 import numpy as np
 
-from apical.error_neurons import ErrorNeurons, Teachers
-from apical.network import Network
+from apical._base.rounding import is_flat
+from apical.network.description import Network
+from apical.neurons.base import Population
+from apical.neurons.error import ErrorNeurons, Teachers
+from apical.neurons.relay import Relay
 from apical.plausibility.findings import Finding
-from apical.populations import Population
-from apical.projections import Projection, ReadBackwards, SignsOf
-from apical.relays import Relay
-from apical.rounding import is_flat
+from apical.projections.projection import Projection, ReadBackwards, SignsOf
 
 SURPRISE = 5.0
 """Correlation, as Fisher's z in units of its standard error (Fisher 1921, Metron 1:3), that

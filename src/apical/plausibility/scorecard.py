@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from apical.checking import checked
+from apical._base.checking import checked
 from apical.errors import LocalityError, WiringError
-from apical.network import Network
+from apical.network.description import Network
+from apical.neurons.rate import Rate
 from apical.plausibility import learning, neurons, pathways, whole
 from apical.plausibility.description import description
 from apical.plausibility.findings import ASPECTS, NETWORK, Finding, Scorecard
 from apical.plausibility.pathways import Weights
 from apical.plausibility.whole import Training
-from apical.projections import ReadBackwards
-from apical.rates import Rate
+from apical.projections.projection import ReadBackwards
 
 
 def audit(
@@ -68,7 +68,7 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
         Whether what is declared not to be local may be used, for a comparison: feedback that is
         forward weights, or their signs, read backwards (`apical.feedback.transposed`,
         `apical.hypotheses.sign_concordant`), updates that read a standard deviation over all
-        synapses (`apical.dynamics.go_up_global`), and drives normalised over a batch
+        synapses (`apical.plasticity.optimizers.go_up_global`), and drives normalised over a batch
         (`apical.BatchNorm`).
 
     Raises

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from apical.conductances import ConductanceLIF
-from apical.error_neurons import Error, ErrorNeurons
-from apical.network import Network
+from apical.network.description import Network
+from apical.network.settling_time import LARGEST, NEGLIGIBLE, said, slowest_chain, unsettled
+from apical.neurons.conductance_lif import ConductanceLIF
+from apical.neurons.error import Error, ErrorNeurons
+from apical.neurons.rate import Rate
+from apical.neurons.reward import Reward
 from apical.plausibility.findings import NETWORK, Aspect, Finding
-from apical.rates import Rate
-from apical.rewards import Reward
-from apical.settling_time import LARGEST, NEGLIGIBLE, said, slowest_chain, unsettled
 
 NOTHING: Mapping[Aspect, str] = {
     "locality": "nothing learns",

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
+from apical._base.parameters import Array, Marker, Number, unit_of
 from apical.errors import DataError
-from apical.parameters import Array, Marker, Number, unit_of
-from apical.records import Records
+from apical.records.arrays import Records
 
 
 @dataclass(frozen=True, repr=False)

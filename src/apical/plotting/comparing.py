@@ -7,11 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from apical.parameters import Matrix
+from apical._base.parameters import Matrix
+from apical._base.rounding import is_nothing
 from apical.plotting.checks import Numbers, checked, refuse, with_gaps
 from apical.plotting.lines import Band, curves
 from apical.plotting.style import GREY, NotebookFigure, color, styled
-from apical.rounding import is_nothing
 
 MOST_PANELS = 4
 

@@ -7,11 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from apical.extras import undisturbed
+from apical._base.extras import undisturbed
+from apical._base.rounding import is_flat, is_nothing, size_of, tied
 from apical.plotting.checks import Numbers, Panels, checked, refuse, with_gaps
 from apical.plotting.lines import panels
 from apical.plotting.style import color, new_axes, styled
-from apical.rounding import is_flat, is_nothing, size_of, tied
 
 
 @styled

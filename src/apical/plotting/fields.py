@@ -8,9 +8,9 @@ from matplotlib.collections import PatchCollection
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from apical._base.rounding import tied
 from apical.plotting.checks import Numbers, Sizes, checked, refuse
 from apical.plotting.style import color_bar, diverging, new_axes, styled
-from apical.rounding import tied
 
 
 @styled

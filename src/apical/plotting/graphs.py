@@ -10,14 +10,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
-from apical.error_neurons import ErrorNeurons, Teachers
-from apical.network import Network
+from apical.network.description import Network
+from apical.neurons.base import Population
+from apical.neurons.error import ErrorNeurons, Teachers
+from apical.neurons.rate import Bias
+from apical.neurons.reward import Reward
 from apical.plotting.checks import refuse
 from apical.plotting.style import GREY, PALETTE, new_axes, styled
-from apical.populations import Population
-from apical.projections import Projection, ReadBackwards
-from apical.rates import Bias
-from apical.rewards import Reward
+from apical.projections.projection import Projection, ReadBackwards
 
 MOST_COLUMNS = 8
 """Columns of populations drawn; of a deeper network the first ones and the last three."""

@@ -39,7 +39,7 @@ def landscape(
     ax
         Axes to draw into; a new figure by default.
     """
-    do = "work it out on a grid, as apical.landscapes.surface does"
+    do = "work it out on a grid, as apical.measures.landscapes.surface does"
     x, y = (checked(name, v, "finite numbers", do) for name, v in (("a", a), ("b", b)))
     z = checked("loss", loss, "finite numbers above 0", do, (np.finfo(float).tiny, np.inf), 2)
     if z.shape != (len(y), len(x)) or min(z.shape) < 2:

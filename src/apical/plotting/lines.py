@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from apical.parameters import CountOrZero
+from apical._base.parameters import CountOrZero
 from apical.plotting.checks import Inches, Numbers, PanelCount, checked, refuse
 from apical.plotting.style import GREY, NotebookFigure, color, new_axes, styled
 

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from numpy.typing import ArrayLike, NDArray
 
+from apical._base.rounding import is_flat
 from apical.plotting.checks import MOST_CLASSES, Numbers, indices, refuse, with_gaps
 from apical.plotting.style import color_bar, new_axes, styled
-from apical.rounding import is_flat
 
 
 @styled

@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from apical.parameters import Names
+from apical._base.parameters import Names
+from apical.neurons.base import LIF
 from apical.plotting.checks import Numbers, Panels, indices, one_trial, refuse
 from apical.plotting.style import GREY, NotebookFigure, color, styled
-from apical.populations import LIF
-from apical.records import Records
+from apical.records.arrays import Records
 
 _NAMES = {
     "v": "membrane v", "I": "current I", "teach": "dendrite teach", "x": "trace x",

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from apical.extras import undisturbed
+from apical._base.extras import undisturbed
 from apical.measures.normality import normal_fit
 from apical.plotting.checks import Numbers, checked, refuse
 from apical.plotting.style import GREY, NotebookFigure, color, styled

@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from apical.parameters import Names
+from apical._base.parameters import Names
 from apical.plotting.checks import Numbers, Panels, checked, indices, one_trial, refuse
 from apical.plotting.style import GREY, NotebookFigure, color, inches, new_axes, styled
-from apical.records import Records
+from apical.records.arrays import Records
 
 _Spikes = Mapping[str, tuple[Numbers, Numbers]]
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
+from apical._base.rounding import is_flat
 from apical.plotting.checks import Numbers, checked, refuse
 from apical.plotting.style import GREY, color, new_axes, styled
-from apical.rounding import is_flat
 
 
 @styled

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import jinja2
 
-from apical.configuration import versions
 from apical.errors import RunError
 from apical.report import naming, sections
 from apical.report.parts import Section
-from apical.runs import RunDirectory
-from apical.trained import TrainedRun
+from apical.runs.directory import RunDirectory
+from apical.runs.experiment import versions
+from apical.runs.open import TrainedRun
 
 MOST_DETAILS = 4
 """Groups of runs whose networks and activity are shown; of more, the page would get too heavy."""

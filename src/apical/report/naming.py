@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from apical import models
-from apical.configuration import Experiment
-from apical.trained import TrainedRun
+from apical.runs.experiment import Experiment
+from apical.runs.open import TrainedRun
+from apical.scripts import models
 
 _FLAGS = ("closely",)
 _APART = ("model", "options", "seed", "device", "batch")

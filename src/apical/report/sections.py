@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from apical import plotting
-from apical.records import Records
+from apical.records.arrays import Records
 from apical.report import naming
 from apical.report.parts import Picture, Section, Table, drawn
-from apical.run_analysis import analyze_run
-from apical.runs import FIGURES
-from apical.trained import RECORDS, TrainedRun, read_records
+from apical.runs.analysis import analyze_run
+from apical.runs.directory import FIGURES
+from apical.runs.open import RECORDS, TrainedRun, read_records
 
 KEPT_FIGURES = {
     "confusion": "How often each class was decided as each, test samples, learning off.",

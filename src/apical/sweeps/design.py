@@ -12,12 +12,12 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
-from apical import models
-from apical.configuration import Experiment, describe, fingerprint, load_data, settled
 from apical.devices import check_simulation
 from apical.errors import ApicalError, DesignError
-from apical.measuring import chosen
-from apical.training import Plan
+from apical.runs.callbacks import chosen
+from apical.runs.experiment import Experiment, describe, fingerprint, load_data, settled
+from apical.scripts import models
+from apical.training.loop import Plan
 
 Level = str | int | float | bool
 """What a factor may be."""

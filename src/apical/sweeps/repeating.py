@@ -5,8 +5,8 @@ from numbers import Real
 
 import pandas as pd
 
+from apical._base.progress import SweepProgress
 from apical.errors import DesignError
-from apical.progress import SweepProgress
 from apical.sweeps.design import Level
 
 Measured = float | Mapping[str, float]

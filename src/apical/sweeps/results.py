@@ -18,11 +18,11 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from apical.configuration import check_settings, versions
+from apical._base.extras import library
+from apical._base.folders import write_whole
 from apical.errors import InUseError, RunError
-from apical.extras import library
-from apical.folders import write_whole
-from apical.runs import METRICS, SUMMARY, read_json
+from apical.runs.directory import METRICS, SUMMARY, read_json
+from apical.runs.experiment import check_settings, versions
 from apical.sweeps.design import COLUMNS, Design, Run
 
 SWEEP, RESULTS, RUNS = "sweep.json", "results.parquet", "runs"

@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
+from apical._base.extras import library
+from apical._base.progress import SweepProgress
 from apical.errors import ParameterError, RunError
-from apical.experiments import Stopped
-from apical.extras import library
-from apical.progress import SweepProgress
+from apical.runs.run import Stopped
 from apical.sweeps.design import Design, Run, check
 from apical.sweeps.results import RESULTS, SweepDirectory
 from apical.sweeps.working import work

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from apical.checking import checked
+from apical._base.checking import checked
+from apical._base.extras import library, undisturbed
+from apical._base.parameters import Array, Names, NonNegative
+from apical._base.rounding import ROUNDING, is_flat, is_nothing, size_of
 from apical.errors import DesignError
-from apical.extras import library, undisturbed
-from apical.parameters import Array, Names, NonNegative
-from apical.rounding import ROUNDING, is_flat, is_nothing, size_of
 from apical.sweeps.design import Level
 
 with undisturbed():

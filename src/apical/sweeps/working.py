@@ -8,11 +8,11 @@ from typing import Any
 
 import scipy.linalg  # noqa: F401  # loads the BLAS whose threads are limited below
 
-from apical.configuration import Experiment, check_settings
+from apical._base.extras import undisturbed
 from apical.errors import ApicalError, InUseError
-from apical.experiments import Stopped, resume, run
-from apical.extras import undisturbed
-from apical.runs import CONFIG
+from apical.runs.directory import CONFIG
+from apical.runs.experiment import Experiment, check_settings
+from apical.runs.run import Stopped, resume, run
 
 with undisturbed():
     from threadpoolctl import threadpool_limits

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from apical.devices.arrays.library import Call, Library
-from apical.network import Network
-from apical.populations import Population
-from apical.projections import Projection, ReadBackwards, SignsOf
-from apical.rates import Bias
+from apical.network.description import Network
+from apical.neurons.base import Population
+from apical.neurons.rate import Bias
+from apical.projections.projection import Projection, ReadBackwards, SignsOf
 
 Carry = Callable[[Any, Any, bool], Call]
 """Returns what puts a signal, shape (n_trials, n_pre), into an input, shape (n_trials, n_post), or

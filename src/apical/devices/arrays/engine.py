@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from apical.devices.arrays import shortage
-from apical.devices.arrays.chance import Streams
-from apical.devices.arrays.holding import Holder
+from apical.devices.arrays import memory_errors as shortage
+from apical.devices.arrays.constraints import Holder
 from apical.devices.arrays.learning import Learner, Learning, Pairs
 from apical.devices.arrays.library import Call, Elsewhere, Library, Workspace
-from apical.devices.arrays.settling import Batch, Settling
-from apical.devices.arrays.supplying import Bring, Kept, Supply
+from apical.devices.arrays.random import Streams
+from apical.devices.arrays.steady_state import Batch, Settling
+from apical.devices.arrays.transfer import Bring, Kept, Supply
 from apical.devices.simulator import (
     Block,
     BlockResult,
@@ -21,13 +21,13 @@ from apical.devices.simulator import (
     check_weights,
     of_projections,
 )
-from apical.error_neurons import RateError, RateTarget
 from apical.errors import DeviceError
-from apical.network import Network
-from apical.populations import Stimulus
-from apical.projections import Projection, ReadBackwards
-from apical.rates import Bias, Rate
-from apical.rewards import Reward
+from apical.network.description import Network
+from apical.neurons.base import Stimulus
+from apical.neurons.error import RateError, RateTarget
+from apical.neurons.rate import Bias, Rate
+from apical.neurons.reward import Reward
+from apical.projections.projection import Projection, ReadBackwards
 
 AT_REST = 1000
 """Trials worked out at a time where nothing learns."""

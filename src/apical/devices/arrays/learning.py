@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from apical.devices.arrays.chance import Streams
+from apical.devices.arrays.expression_program import Factor, Formula
 from apical.devices.arrays.library import Call, Library, Workspace
-from apical.devices.arrays.programs import Factor, Formula
-from apical.devices.arrays.stepping import Plan, Stepping
-from apical.dynamics import NOISE, UpdateDynamics
-from apical.expressions import names_in, parse
-from apical.projections import Projection
-from apical.rules import ELIGIBILITY, LearningRule, When
-from apical.terms import HELD, Term, compiled, terms
+from apical.devices.arrays.optimizer_step import Plan, Stepping
+from apical.devices.arrays.random import Streams
+from apical.language.expressions import names_in, parse
+from apical.language.rank_one import HELD, Term, compiled, terms
+from apical.plasticity.optimizers import NOISE, UpdateDynamics
+from apical.plasticity.rules import ELIGIBILITY, LearningRule, When
+from apical.projections.projection import Projection
 
 STRIP = 2**15
 """Weights worked on at a time, where an update needs more than a matrix product: 128 kB."""

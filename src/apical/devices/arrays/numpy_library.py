@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from scipy.linalg import blas
 
+from apical.devices.arrays.compiled_loops import Loop
+from apical.devices.arrays.expression_program import Program
 from apical.devices.arrays.library import Call, Library
-from apical.devices.arrays.loops import Loop
-from apical.devices.arrays.programs import Program
 
 Array = np.ndarray
 

@@ -6,7 +6,7 @@ import sys
 import threading
 import warnings
 
-from apical.extras import undisturbed
+from apical._base.extras import undisturbed
 
 
 def _import_brian2() -> None:

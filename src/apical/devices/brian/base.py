@@ -10,7 +10,7 @@ import pandas as pd
 from brian2.core.base import BrianObject
 from brian2.core.variables import ArrayVariable
 
-from apical.checking import fitting
+from apical._base.checking import fitting
 from apical.devices.brian import build, live, plastic, refractory, variables
 from apical.devices.brian.adoption import adopt, arrays
 from apical.devices.brian.monitors import KINDS, Diary
@@ -24,8 +24,8 @@ from apical.devices.simulator import (
     of_projections,
 )
 from apical.errors import DeviceError, ParameterError
-from apical.network import Network
-from apical.projections import Projection
+from apical.network.description import Network
+from apical.projections.projection import Projection
 
 
 class Objects(Mapping[str, Any]):

@@ -8,27 +8,30 @@ from typing import Any
 import brian2 as b2
 import numpy as np
 
-from apical import times, traces
+from apical._base import times
 from apical.devices.brian import (
     delaying,
     dense,
     graded,
     live,
-    normalising,
     plastic,
     reading,
     relaying,
     starting,
 )
+from apical.devices.brian import (
+    weight_scaling as normalising,
+)
 from apical.devices.brian.integration import TIME_STEP, WithTimeStep
 from apical.devices.brian.propagators import UNITS, Propagators, solved
 from apical.devices.brian.tables import empty, timed_arrays
-from apical.error_neurons import Error
-from apical.network import Network
-from apical.populations import Population, Stimulus
-from apical.projections import Projection
-from apical.relays import Relay
-from apical.settling_time import check_settles
+from apical.network.description import Network
+from apical.network.settling_time import check_settles
+from apical.neurons.base import Population, Stimulus
+from apical.neurons.error import Error
+from apical.neurons.relay import Relay
+from apical.plasticity import traces
+from apical.projections.projection import Projection
 
 DIMENSIONS = {"ms": "second", "Hz": "Hz", "1": "1", "integer": "integer"}
 

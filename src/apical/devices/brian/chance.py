@@ -11,7 +11,7 @@ from typing import Any
 
 import brian2 as b2
 
-from apical import seeds
+from apical._base import seeds
 from apical.devices.brian.build import DRAW, LEARN, Built
 from apical.devices.simulator import Block
 
@@ -28,7 +28,7 @@ _SEED = """{network}.add(&{clock}, +[] {{
     const uint32_t number = 2 * place + {more}u;
     _random_generators[0].seed(mixed(mixed(number) + (uint32_t)_array_control_seed[0]));
 }});"""
-"""`apical.seeds.trial_seed` in C++, called in every trial; `more` is to be read modulo 2**32."""
+"""`apical._base.seeds.trial_seed` in C++, called in every trial; `more` is read modulo 2**32."""
 
 
 class Seeding(b2.BrianObject):

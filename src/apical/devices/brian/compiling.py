@@ -14,9 +14,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from apical import compilers
+from apical._base import compilers
+from apical._base.folders import cache_folder
 from apical.errors import DeviceError
-from apical.folders import cache_folder
 
 FLAGS = (
     *compilers.FLAGS,

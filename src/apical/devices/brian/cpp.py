@@ -8,14 +8,14 @@ from typing import Any
 import brian2 as b2
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
-from apical import seeds
+from apical._base import seeds
 from apical.devices.brian import build, chance
 from apical.devices.brian.compiling import call_apart, compile_project, compiler, complaint
 from apical.devices.brian.dense import DenseDevice, PlainDevice
 from apical.devices.brian.standalone import StandaloneSimulator
 from apical.devices.simulator import Block
 from apical.errors import DeviceError
-from apical.network import Network
+from apical.network.description import Network
 
 # What has decayed to less than 1e-38 (in single precision) is 0: processors work it out a hundred
 # times slower, and a trace that nothing feeds decays for ever.

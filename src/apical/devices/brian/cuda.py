@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from apical._base.folders import cache_folder
 from apical.devices.brian import build, cuda_compiling
 from apical.devices.brian.base import precision
 from apical.devices.brian.compiling import call_apart
@@ -22,8 +23,7 @@ from apical.devices.brian.cuda_failures import failure, needs
 from apical.devices.brian.standalone import StandaloneSimulator
 from apical.devices.simulator import BlockResult
 from apical.errors import ApicalError, DeviceError
-from apical.folders import cache_folder
-from apical.network import Network
+from apical.network.description import Network
 
 COUNTED = 2**23
 """Time steps of a block that a GPU tells apart: it takes remainders in single precision."""

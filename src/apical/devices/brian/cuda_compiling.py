@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from apical import compilers
+from apical._base import compilers
+from apical._base.folders import write_whole
 from apical.devices.brian.compiling import as_one, call_all, fingerprint, kept
 from apical.devices.lacks import check_environment, lacks_of_brian2cuda, lacks_of_toolkit
 from apical.devices.surroundings import (
@@ -24,7 +25,6 @@ from apical.devices.surroundings import (
     toolkit,
 )
 from apical.errors import DeviceError, ParameterError
-from apical.folders import write_whole
 
 FLAGS = (
     # Thrust of CUDA 13 wants C++17; no -march=native: programs travel.

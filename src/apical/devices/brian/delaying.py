@@ -8,10 +8,10 @@ like any other, and synapses need no queue.
 
 from dataclasses import dataclass
 
-from apical import times
-from apical.network import Network
-from apical.populations import Population
-from apical.projections import Projection
+from apical._base import times
+from apical.network.description import Network
+from apical.neurons.base import Population
+from apical.projections.projection import Projection
 
 DIGITS = 20
 """Time steps that one number keeps. Whole numbers of one digit more are exact in single precision,

@@ -16,8 +16,8 @@ from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 from brian2.groups.group import CodeRunner
 
 from apical.devices.brian.live import Holding
-from apical.expressions import vanishes_with
-from apical.projections import Projection
+from apical.language.expressions import vanishes_with
+from apical.projections.projection import Projection
 
 
 def columns(variables: Mapping[str, Any], indices: Mapping[str, str]) -> list[ArrayVariable]:

@@ -21,8 +21,8 @@ from apical.devices.brian.compiling import call_apart, complaint
 from apical.devices.brian.standalone import StandaloneSimulator, leave_clocks, write_over
 from apical.devices.brian.workplace import preferences
 from apical.devices.simulator import BlockResult
-from apical.network import Network
-from apical.relays import Relay
+from apical.network.description import Network
+from apical.neurons.relay import Relay
 
 
 class GennSimulator(StandaloneSimulator):

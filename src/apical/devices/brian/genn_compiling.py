@@ -5,7 +5,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from apical import compilers
+from apical._base import compilers
 from apical.devices.brian.compiling import (
     FLAGS,
     as_one,

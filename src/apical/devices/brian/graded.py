@@ -5,11 +5,11 @@ into a variable of its own in the postsynaptic group, which adds them up.
 """
 
 from apical.errors import WiringError
-from apical.network import Network
-from apical.order import feedback_order
-from apical.populations import Population
-from apical.projections import Projection
-from apical.relays import Relay
+from apical.network.description import Network
+from apical.network.order import feedback_order
+from apical.neurons.base import Population
+from apical.neurons.relay import Relay
+from apical.projections.projection import Projection
 
 Sums = dict[str, tuple[str, str]]
 """Variable -> the postsynaptic neuron's summed variable that it is a part of, and what is summed:

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from brian2 import Equations
 
-from apical import traces
-from apical.dynamics import NOISE, UpdateDynamics
-from apical.expressions import substituted
-from apical.projections import Projection
-from apical.relays import Relay
+from apical.language.expressions import substituted
+from apical.neurons.relay import Relay
+from apical.plasticity import traces
+from apical.plasticity.optimizers import NOISE, UpdateDynamics
+from apical.projections.projection import Projection
 
 POLARITY, EXISTS = "{}_polarity", "exists"
 """Names of what never changes: the signs of the neurons that send a projection, by its name; and

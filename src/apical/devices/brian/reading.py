@@ -10,11 +10,11 @@ from brian2.equations.equations import EquationError
 from brian2.stateupdaters.base import UnsupportedEquationsException
 from brian2.units.fundamentalunits import DimensionMismatchError
 
-from apical.checking import described
+from apical._base.checking import described
 from apical.errors import ParameterError
-from apical.network import Network
-from apical.populations import Neurons, Population
-from apical.projections import Projection
+from apical.network.description import Network
+from apical.neurons.base import Neurons, Population
+from apical.projections.projection import Projection
 
 UNREADABLE = (
     AttributeError, DimensionMismatchError, EquationError, KeyError, NotImplementedError,

@@ -9,11 +9,11 @@ import numpy as np
 import sympy
 from brian2.parsing.sympytools import str_to_sympy
 
-from apical import times
-from apical.checking import described
+from apical._base import times
+from apical._base.checking import described
 from apical.devices.brian import starting
 from apical.devices.brian.propagators import BASE_UNITS
-from apical.populations import Population
+from apical.neurons.base import Population
 
 _PERIOD = "refractory_period_"
 

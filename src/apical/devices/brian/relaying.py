@@ -11,11 +11,11 @@ from typing import Any
 import brian2 as b2
 import numpy as np
 
-from apical.expressions import substituted
-from apical.network import Network
-from apical.populations import Population
-from apical.projections import Projection
-from apical.relays import Relay, what_came
+from apical.language.expressions import substituted
+from apical.network.description import Network
+from apical.neurons.base import Population
+from apical.neurons.relay import Relay, what_came
+from apical.projections.projection import Projection
 
 EVENTS = {"relay_up": "owed > 0.5", "relay_down": "owed < -0.5"}
 """When each kind of event happens; an event stands for 1."""

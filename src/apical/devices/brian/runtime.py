@@ -14,7 +14,7 @@ from apical.devices.brian.base import BrianSimulator, precision
 from apical.devices.brian.monitors import InProcess
 from apical.devices.brian.workplace import preferences
 from apical.devices.simulator import Block, BlockResult
-from apical.network import Network
+from apical.network.description import Network
 
 
 class RuntimeSimulator(BrianSimulator):

@@ -20,14 +20,14 @@ from typing import Any
 import brian2 as b2
 import numpy as np
 
-from apical import seeds
+from apical._base import seeds
 from apical.devices.brian import build, live, reading, tables, variables
 from apical.devices.brian.base import BrianSimulator, precision
 from apical.devices.brian.compiling import scratch
 from apical.devices.brian.monitors import Compiled
 from apical.devices.simulator import Block, BlockResult, check_block
 from apical.errors import DeviceError, RunError
-from apical.network import Network
+from apical.network.description import Network
 
 
 class StandaloneSimulator(BrianSimulator):

@@ -7,7 +7,7 @@ import brian2 as b2
 from brian2.equations.equations import DIFFERENTIAL_EQUATION, PARAMETER
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
-from apical.populations import Population
+from apical.neurons.base import Population
 
 FIXED = {"constant", "shared", "linked"}
 _ASSIGNED = re.compile(r"(?:^|;)\s*(\w+)\s*(?:[-+*/%]|\*\*|//)?=(?!=)", re.MULTILINE)

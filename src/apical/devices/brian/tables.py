@@ -8,7 +8,7 @@ import brian2 as b2
 import numpy as np
 
 from apical.devices.simulator import Block
-from apical.network import Network
+from apical.network.description import Network
 
 CHUNK = 64
 """Number of trials, or frames, encoded at a time: few enough for the processor's cache."""

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from brian2.core.variables import ArrayVariable
 
-from apical import seeds
+from apical._base import seeds
 from apical.devices.brian import graded, plastic, relaying
 from apical.devices.brian.build import COUNTING, Built
-from apical.encoding import LogNormal
-from apical.relays import Relay
+from apical.neurons.encoding import LogNormal
+from apical.neurons.relay import Relay
 
 
 def state_shapes(built: Built) -> dict[str, tuple[int, ...]]:

@@ -18,7 +18,7 @@ from brian2.core.base import BrianObject
 from brian2.core.tracking import InstanceTrackerSet, Trackable
 from brian2.utils.logger import BrianLogger, HierarchyFilter
 
-from apical.extras import undisturbed
+from apical._base.extras import undisturbed
 
 _devices = importlib.import_module("brian2.devices.device")  # of that name there is a proxy too
 

@@ -1,0 +1,115 @@
+"""Modules under the names that they had before 0.2: imports of them still work, and warn."""
+
+import importlib
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+MOVED = {
+    "activations": "language.activations",
+    "adaptive": "neurons.alif",
+    "alignment": "measures.alignment",
+    "analysis": "measures.tables",
+    "bench_drawing": "bench.figure",
+    "bench_worker": "bench.worker",
+    "checking": "_base.checking",
+    "comparison": "sweeps.wirings",
+    "compilers": "_base.compilers",
+    "conductances": "neurons.conductance_lif",
+    "configuration": "runs.experiment",
+    "converting": "data.converting",
+    "datasets": "data.datasets",
+    "disturbances": "locality_check.signals",
+    "drawing": "network.initialization",
+    "dynamics": "plasticity.optimizers",
+    "encoding": "neurons.encoding",
+    "error_neurons": "neurons.error",
+    "evolution": "training.evolution",
+    "experiments": "runs.run",
+    "expressions": "language.expressions",
+    "extras": "_base.extras",
+    "figures": "runs.figures",
+    "folders": "_base.folders",
+    "gallery": "scripts.gallery",
+    "gaze": "neurons.eye_movements",
+    "graph": "network.graph",
+    "idx": "data.idx",
+    "interventions": "network.interventions",
+    "landscapes": "measures.landscapes",
+    "losses": "measures.losses",
+    "margins": "reference.margin_losses",
+    "measuring": "runs.callbacks",
+    "memory": "_base.memory",
+    "models": "scripts.models",
+    "order": "network.order",
+    "parameters": "_base.parameters",
+    "perturbation": "locality_check.synapses",
+    "phases": "network.noise_phase",
+    "places": "errors.source_location",
+    "plateaus": "feedback.two_phase",
+    "populations": "neurons.base",
+    "presenting": "training.presentation",
+    "pretraining": "training.pretraining",
+    "progress": "_base.progress",
+    "rates": "neurons.rate",
+    "recording": "records.recording",
+    "relays": "neurons.relay",
+    "restraints": "plasticity.constraints",
+    "rewards": "neurons.reward",
+    "rounding": "_base.rounding",
+    "rules": "plasticity.rules",
+    "run_analysis": "runs.analysis",
+    "run_learning": "runs.learning",
+    "samples": "data.samples",
+    "seeds": "_base.seeds",
+    "settling_time": "network.settling_time",
+    "sources": "data.registry",
+    "studies": "scripts.studies",
+    "superspike": "plasticity.superspike",
+    "tasks": "data.tasks",
+    "terms": "language.rank_one",
+    "times": "_base.times",
+    "traces": "plasticity.traces",
+    "trained": "runs.open",
+    "unrolled": "reference.bptt",
+    "unsupervised": "training.unsupervised",
+    "weights": "projections.weights",
+}
+"""Old name below `apical` -> new name below it."""
+
+
+class _Elsewhere(MetaPathFinder, Loader):
+    """Finds a module of an old name where it is now."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return the specification of a module that has moved; None of any other."""
+        name = fullname.removeprefix("apical.")
+        return ModuleSpec(fullname, self) if name != fullname and name in MOVED else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Import the module where it is now: one object has both names."""
+        new = f"apical.{MOVED[spec.name.removeprefix('apical.')]}"
+        warnings.warn(
+            f"{spec.name} is {new} now; the old name goes away with the next release.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        module = importlib.import_module(new)
+        spec.loader_state = module.__spec__  # Python sets that of the old name, see below
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Leave the module as it is: it was executed under its new name."""
+        assert module.__spec__ is not None  # that of the old name, which Python has just set
+        module.__spec__ = module.__spec__.loader_state
+
+
+def install() -> None:
+    """Let Python look here after everywhere else, once."""
+    if not any(isinstance(finder, _Elsewhere) for finder in sys.meta_path):
+        sys.meta_path.append(_Elsewhere())

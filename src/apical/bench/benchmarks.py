@@ -1,0 +1,261 @@
+"""How fast networks learn on the devices of this machine, and whether the devices agree.
+
+The same networks learn the same trials on every device, one measurement after the other.
+"""
+
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from apical import __version__
+from apical._base.folders import write_whole
+from apical.bench.worker import MODELS, SHARED, Case, Measured
+from apical.data import datasets
+from apical.devices import DEVICES, check_simulation
+from apical.devices.diagnosis import Examination
+from apical.devices.surroundings import ask
+from apical.errors import DeviceError, ParameterError, RunError
+from apical.scripts import models
+
+PATIENCE = 900.0
+"""How long one measurement may take [s]."""
+
+TABLE = "bench.json"
+
+_FORMS: dict[str, tuple[str, dict[str, str]]] = {
+    "array:numpy": ("array", {}),
+    "array:torch": ("array", {"library": "torch"}),
+    "array:torch:cuda": ("array", {"library": "torch:cuda"}),
+    "runtime:numpy": ("runtime", {}),
+    "runtime:cython": ("runtime", {"codegen": "cython"}),
+}
+_ONE_FORM = [name for name in DEVICES if name not in {device for device, _ in _FORMS.values()}]
+
+NAMES = _FORMS | {name: (name, dict[str, str]()) for name in _ONE_FORM}
+"""Devices as they are asked for -> device and options of `apical.simulate`."""
+
+ASKED_FOR = {"runtime:cython": "it compiles for a minute, ask for it by --device runtime:cython"}
+"""Devices that are only measured if they are named, and why."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement.
+
+    Parameters
+    ----------
+    case
+        What was measured.
+    measured
+        What was found; None if it failed.
+    problem
+        Why it failed, in one line; empty if it did not.
+    reference, difference
+        The device whose weights these were held against, and how far they are apart: the largest
+        difference of a weight after the same trials from the same start, by the largest change
+        that the reference had learned [dimensionless]. None where there is nothing to compare.
+    """
+
+    case: Case
+    measured: Measured | None
+    problem: str = ""
+    reference: str | None = None
+    difference: float | None = None
+
+
+def chosen(
+    examination: Examination, asked: Collection[str] = ()
+) -> tuple[list[str], dict[str, str]]:
+    """Return the devices to measure, and those left out with the reason.
+
+    Parameters
+    ----------
+    examination
+        What was found on this machine.
+    asked
+        Names of devices: those of `NAMES`, or what is before a colon in them, for all that begin
+        so. By default every one that can be used, but for `ASKED_FOR`.
+
+    Raises
+    ------
+    DeviceError
+        If one that is asked for does not exist, or none of those can be used.
+    """
+    reasons = {f"{d.device}:{d.form}".rstrip(":"): d.reason for d in examination.devices}
+    wanted = [n for n in NAMES if n not in ASKED_FOR] if not asked else []
+    for word in asked:
+        those = [n for n in NAMES if n == word or n.startswith(f"{word}:")]
+        if not those:
+            raise ParameterError(
+                f"There is no device {word!r} to measure; there are {', '.join(NAMES)}.",
+                object="bench",
+                parameter="devices",
+            )
+        wanted += [n for n in those if n == word or n not in ASKED_FOR]
+    usable = [n for n in NAMES if n in wanted and not reasons[n]]
+    left_out = {n: reasons[n] for n in NAMES if n in wanted and reasons[n]}
+    if not usable:
+        said = "; ".join(f"{n}: {why}" for n, why in left_out.items())
+        raise DeviceError(f"None of the devices to measure can be used here: {said}.")
+    if not asked:
+        left_out |= {n: why for n, why in ASKED_FOR.items() if not reasons[n]}
+    return usable, left_out
+
+
+def cases(
+    names: Iterable[str], hidden: Sequence[int], batch: Sequence[int], trials: int, dataset: str,
+    scale: float | None = None,
+) -> tuple[list[Case], dict[str, str]]:  # fmt: skip
+    """Return what to measure, and which networks some devices refuse, with the reason.
+
+    What learns the same trials in batches of one size is beside each other.
+
+    Parameters
+    ----------
+    names
+        Devices, as in `NAMES`.
+    hidden, batch
+        Numbers of hidden neurons, and of trials that learn together; Brian2 takes one at a time.
+    trials
+        The most trials of a timed block.
+    dataset, scale
+        What is learned, and its stored value that stands for 1, as in `apical.data.datasets.load`.
+    """
+    data, found, refused = datasets.load(dataset, scale=scale), list[Case](), dict[str, str]()
+    known = dataset, data.train.scale
+    for network, model in MODELS.items():
+        described, able = models.load(model).describe(data, 0, {}), []
+        for name in names:
+            try:
+                check_simulation(described, NAMES[name][0])
+                able.append(name)
+            except DeviceError as error:
+                refused[f"{name}, {network} network"] = error.message
+        for size, n in product(hidden, sorted({1, *batch})):
+            for name in able:
+                device, options = NAMES[name]
+                if n in batch if device == "array" else n == 1:
+                    case = Case(network, name, device, size, n, trials, *known, options)
+                    found.append(case)
+    return found, refused
+
+
+def measure_all(
+    these: Sequence[Case],
+    doing: Callable[[int, str], None] = lambda k, what: None,
+) -> Iterator[Row]:
+    """Measure one case after the other, each in a process of its own, and compare what they learn.
+
+    Rows are yielded as they are there, so that what was measured is not lost with what was not.
+
+    Parameters
+    ----------
+    these
+        What to measure. The first of each network, size and batch is what others of these are
+        held against.
+    doing
+        Is told how many are finished, and what is measured now.
+    """
+    with tempfile.TemporaryDirectory(prefix="apical-") as folder:
+        first: dict[tuple[str, int, int], tuple[str, Path]] = {}
+        for k, case in enumerate(these):
+            many = f" in batches of {case.batch}" if case.batch > 1 else ""
+            doing(k, f"{case.network} {case.hidden:,}, {case.name}{many}")
+            file = Path(folder, f"{k}.npz")
+            row = _measured(case, file)
+            same = case.network, case.hidden, case.batch
+            if row.measured and same in first:
+                reference, other = first[same]
+                row = Row(case, row.measured, "", reference, apart(other, file))
+                file.unlink()
+            elif row.measured:
+                first[same] = case.name, file
+            yield row
+        doing(len(these), "")
+
+
+def _measured(case: Case, file: Path) -> Row:
+    """Measure a case; twice where it had to compile, since compilers need memory too."""
+    command = [sys.executable, "-P", "-m", "apical.bench.worker", json.dumps(asdict(case))]
+    compiled = 0.0
+    while True:
+        answer = ask([*command, str(file)], PATIENCE)
+        if answer.problem:
+            return Row(case, None, answer.problem.partition("apical: ")[2] or answer.problem)
+        said = json.loads(answer.text.splitlines()[-1])
+        again = said["compile_seconds"] > 0 and not compiled
+        compiled = compiled or said["compile_seconds"]
+        if not again:
+            speeds = tuple(said["trials_per_second"])
+            return Row(
+                case,
+                Measured(**{**said, "trials_per_second": speeds, "compile_seconds": compiled}),
+            )
+
+
+def apart(reference: Path, file: Path) -> float:
+    """Return how far two files of weights are apart, by what the first has learned.
+
+    Parameters
+    ----------
+    reference, file
+        As `apical.bench.worker.measure` writes them.
+
+    Raises
+    ------
+    RunError
+        If the reference learned nothing, so that nothing can be compared.
+    """
+    with np.load(reference) as first, np.load(file) as second:
+        names = [name.removesuffix(".after") for name in first.files if name.endswith(".after")]
+        change = max(float(np.abs(first[f"{n}.after"] - first[f"{n}.before"]).max()) for n in names)
+        difference = max(
+            float(np.abs(first[f"{n}.after"] - second[f"{n}.after"]).max()) for n in names
+        )
+    if not change > 0:
+        raise RunError("The networks of the benchmark learned nothing; nothing can be compared.")
+    return difference / change
+
+
+def write(
+    folder: Path, rows: Sequence[Row], left_out: dict[str, str], examination: Examination
+) -> None:
+    """Write ``bench.json`` into a folder, over that of an earlier time.
+
+    Parameters
+    ----------
+    folder
+        Where; it is there already.
+    rows, left_out, examination
+        What was measured, what was not and why, and on what.
+    """
+    about: dict[str, Any] = {
+        "apical": __version__, "python": platform.python_version(),
+        "machine": platform.machine(), "processors": os.cpu_count(),
+        "load": os.getloadavg() if hasattr(os, "getloadavg") else None,
+        "packages": dict(examination.packages),
+        "gpus": [vars(card) for card in examination.gpus],
+        "shared_batches": SHARED, "left_out": left_out, "rows": [asdict(row) for row in rows],
+    }  # fmt: skip
+    write_whole(folder / TABLE, f"{json.dumps(about, indent=2)}\n".encode())
+
+
+def no_gpu(examination: Examination, names: Collection[str]) -> str:
+    """Return what has to be said about graphics cards, in one line; empty if there is nothing."""
+    if "cuda_standalone" in names:
+        return ""
+    if "array:torch:cuda" in names:
+        why = next(d.reason for d in examination.devices if d.device == "cuda_standalone")
+        why = why or "cuda_standalone was not asked for"
+        return f"Spiking networks were not measured on the graphics card: {why}."
+    why = examination.gpus_problem or "no device that uses it was measured"
+    return f"Nothing was measured on a graphics card: {why}."

@@ -1,0 +1,172 @@
+"""Measure one network on one device: ``python -m apical.bench.worker CASE FILE``.
+
+Each measurement has a process of its own, for the sake of its peak memory, and so that one that
+dies takes no other with it.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import numpy as np
+
+from apical._base.memory import peak_memory_mb
+from apical.data import datasets
+from apical.devices import Block, Simulator, simulate
+from apical.devices.surroundings import card_memory
+from apical.errors import ending_in_one_line
+from apical.scripts import models
+from apical.training.presentation import stimuli
+
+MODELS = {"spiking": "spiking_dfa", "rate": "rate_dfa"}
+"""The networks, and the models that describe them."""
+
+SHARED = 10
+"""Batches that every device learns from the same start, to be held against each other."""
+
+REPEATS, SECONDS = 3, 0.7
+"""Timed blocks, fewer where `SHARED` batches take longer, and how long each should take [s]."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is measured.
+
+    Parameters
+    ----------
+    network
+        ``"spiking"`` or ``"rate"``.
+    name, device, options
+        The device as `apical bench` and as `apical.simulate` name it, and options of the latter.
+    hidden, batch
+        Number of hidden neurons, and of trials that learn together.
+    trials
+        The most trials of a timed block.
+    dataset, scale
+        What is learned, and its stored value that stands for 1; None for what it is known to be.
+    """
+
+    network: str
+    name: str
+    device: str
+    hidden: int
+    batch: int
+    trials: int
+    dataset: str
+    scale: float | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a measurement found.
+
+    Parameters
+    ----------
+    trials_per_second
+        Learning included, whole wall time, compiling not: one for each timed block.
+    trials
+        Trials of such a block.
+    memory_mb
+        Peak memory of the largest process, this one or the compiled program [MB].
+    card_mb
+        Peak memory on a graphics card [MB], None without one: of tensors, as PyTorch counts them;
+        of a program, by how much more of the card was in use than before, as its driver tells.
+    compile_seconds
+        Time spent compiling [s]; 0 where the program was there from before.
+    """
+
+    trials_per_second: tuple[float, ...]
+    trials: int
+    memory_mb: float
+    card_mb: float | None
+    compile_seconds: float
+
+
+def measure(case: Case, weights: Path) -> Measured:
+    """Let a network learn on a device, and time it.
+
+    Parameters
+    ----------
+    case
+        What to measure.
+    weights
+        Where to write the learned weights before (``<projection>.before``) and after
+        (``<projection>.after``) the first `SHARED` batches, as an ``.npz`` file.
+    """
+    data = datasets.load(case.dataset, scale=case.scale)
+    model = models.load(MODELS[case.network])
+    network = model.describe(data, 0, {"hidden": case.hidden})
+    options = case.options | ({"batch": case.batch} if case.device == "array" else {})
+    simulator = simulate(network, case.device, **options)
+    learned = [p.name for p in network.projections if p.rule]
+
+    def block(n: int) -> Block:
+        index = np.arange(n) % len(data.train)
+        return Block(stimuli(simulator, data.train, index), data.train.labels[index], np.ones(()))
+
+    kept = {f"{name}.before": simulator.weights(name) for name in learned}
+    simulator.run(block(SHARED * case.batch))
+    kept |= {f"{name}.after": simulator.weights(name) for name in learned}
+    np.savez(weights, **kept)  # type: ignore[arg-type]
+    for n in (case.batch, SHARED * case.batch):  # few trials say enough where they are slow
+        seconds = _seconds(simulator, block(n))
+        if seconds > SECONDS / 10:
+            break
+    most = max(case.trials // case.batch, 1)
+    timed = block(min(max(int(SECONDS * n / seconds / case.batch), SHARED), most) * case.batch)
+    times: list[float] = []
+    while len(times) < REPEATS and sum(times) < REPEATS * SECONDS:
+        times.append(_seconds(simulator, timed))
+    speeds = tuple(len(timed) / t for t in times)
+    card = _card_mb(case, lambda: simulator.run(timed))
+    return Measured(speeds, len(timed), peak_memory_mb(), card, simulator.compile_seconds)
+
+
+def _seconds(simulator: Simulator, block: Block) -> float:
+    started = time.perf_counter()
+    simulator.run(block)
+    return time.perf_counter() - started
+
+
+def _card_mb(case: Case, run: Callable[[], object]) -> float | None:
+    """Return the peak memory on a graphics card; a program has to run once more for it."""
+    if case.options.get("library", "").startswith("torch:cuda"):
+        from apical.devices.arrays.torch_library import peak_of_card
+
+        return peak_of_card() / 1e6
+    return _most_more(run) if case.device == "cuda_standalone" else None
+
+
+def _most_more(run: Callable[[], object]) -> float | None:
+    """Return by how much more memory of a card is in use than before, at most, while it runs."""
+    before, seen, over = card_memory(), list[float](), Event()
+
+    def look() -> None:
+        while not over.is_set():
+            seen.append(card_memory() or 0.0)
+
+    thread = Thread(target=look)
+    thread.start()
+    try:
+        run()
+    finally:
+        over.set()
+        thread.join()
+    return None if before is None else max([*seen, before]) - before
+
+
+def main() -> None:
+    """Measure what the command line names, and print it; an error that is ours is one line."""
+    with ending_in_one_line():
+        measured = measure(Case(**json.loads(sys.argv[1])), Path(sys.argv[2]))
+        print(json.dumps(asdict(measured)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,303 @@
+"""The `apical` command."""
+
+import atexit
+import importlib
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from apical import __version__
+from apical.cli.interruption import interruptible
+from apical.cli.model_options import ModelCommand, experiment_of, training_options
+from apical.cli.programs import only_compiled, program_options, taken
+from apical.data import datasets
+from apical.errors import ending_in_one_line
+from apical.runs.experiment import Experiment
+from apical.runs.run import Stopped, resume, run
+from apical.scripts import models
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def main() -> None:
+    """Run the command; every error that is ours is one line and exit code 2."""
+    _exit_with(commands)
+
+
+def run_model(path: str) -> None:
+    """Run a model script with the arguments of the command line, as ``apical run PATH`` does."""
+    before = sys.argv[:]
+    sys.argv[:1] = ["apical", "run", path]
+    try:
+        main()
+    finally:
+        sys.argv[:] = before
+
+
+def _exit_with(command: click.Command) -> None:
+    try:
+        with ending_in_one_line():
+            sys.exit(command.main(standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    finally:  # when the interpreter ends; whoever called this may well go on
+        atexit.unregister(_deaf)
+        atexit.register(_deaf)
+
+
+def _deaf() -> None:
+    """Ignore Ctrl-C, which would only turn the exit code into a death by signal."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+ELSEWHERE = {
+    "analyze": "results",
+    "bench": "bench",
+    "check": "check",
+    "compare": "compare",
+    "doctor": "doctor",
+    "export": "results",
+    "gallery": "gallery",
+    "hypotheses": "hypotheses",
+    "record": "results",
+    "report": "results",
+    "sweep": "sweep",
+}
+"""Commands, and the modules that hold them."""
+
+
+class Commands(click.Group):
+    """Commands whose modules are imported when they are asked for: most need large libraries."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted({*super().list_commands(context), *ELSEWHERE})
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Return a command, imported now if it is elsewhere."""
+        if name not in ELSEWHERE:
+            return super().get_command(context, name)
+        module = importlib.import_module(f"apical.cli.{ELSEWHERE[name]}")
+        command: click.Command = getattr(module, f"{name}_command")
+        return command
+
+
+@click.group(cls=Commands, context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="apical")
+def commands() -> None:
+    """A laboratory for learning without backpropagation.
+
+    \b
+    Start with:
+      apical models                        what can be run
+      apical run spiking_dfa --epochs 30   train a spiking network on real digits
+      apical report RUN                    look at what it does, on one page
+    """
+
+
+@commands.command("run", cls=ModelCommand, no_args_is_help=True)
+@click.argument("model", required=False)
+@training_options
+@click.option("--seed", "seeds", default="0", show_default=True,
+              help="Seed, or several (0,1,2): one run each, and their mean.")  # fmt: skip
+@click.option("--closely", is_flag=True,
+              help="Short for --measure training,angles; where neurons spike, without "
+              "angles.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), help="Run directory; runs/... by default.")
+@click.option("--resume", "resume_from", type=click.Path(path_type=Path),
+              help="Go on with the run of this directory; nothing else is needed.")  # fmt: skip
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+@click.option("--figures/--no-figures", default=True, show_default=True)
+@program_options
+@click.pass_context
+def run_command(
+    context: click.Context, model: str | None, resume_from: Path | None = None, **given: Any
+) -> int:
+    """Train the network of a MODEL script, and keep everything in a run directory.
+
+    MODEL is a name that 'apical models' lists, or the path of a script. 'apical run MODEL --help'
+    also lists the model's own options.
+
+    \b
+    Examples:
+      apical run spiking_dfa --epochs 30 --seed 0,1,2
+      apical run models/spiking_dfa.py --dataset mnist --hidden 500 --out runs/mnist
+      apical run --resume runs/mnist
+      apical run spiking_dfa --device cuda_standalone --no-run --capability 9.0 --out built
+      apical run spiking_dfa --device cuda_standalone --prebuilt built
+      apical run rate_dfa --device array --library torch:cuda
+    """
+    progress, draw = not given.pop("quiet"), given.pop("figures")
+    jobs: list[tuple[Path, Callable[..., dict[str, Any]]]] = []
+    seeds, out = _seeds(given.pop("seeds")), given.pop("out")
+    no_run, building = given["no_run"], taken(given, given.get("device"), out)
+    how: dict[str, Any] = {"progress": progress, "draw": draw, "building": building}
+    if resume_from is not None:
+        _nothing_else(context)
+        jobs = [(resume_from, partial(resume, resume_from, **how))]
+    elif model is None:
+        raise click.UsageError("Which MODEL? 'apical models' lists them.")
+    else:
+        loaded: models.Model = context.meta["model"]
+        described = experiment_of(loaded, given)
+        if no_run:
+            return only_compiled(replace(described, seed=seeds[0]), building)
+        for seed in seeds:
+            experiment = replace(described, seed=seed)
+            folder = _folder(out, loaded.name, experiment, len(seeds) > 1)
+            jobs.append((folder, partial(run, experiment, folder, **how)))
+    return _run_all(jobs)
+
+
+def _nothing_else(context: click.Context) -> None:
+    """Refuse what --resume would ignore."""
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        given = source is click.core.ParameterSource.COMMANDLINE
+        if given and name not in _WITH_RESUME:
+            raise click.UsageError(
+                f"--resume takes everything from the run directory; leave out {name!r}."
+            )
+
+
+_WITH_RESUME = ("resume_from", "quiet", "figures", "capability", "prebuilt", "library")
+
+
+def _run_all(jobs: list[tuple[Path, Callable[..., dict[str, Any]]]]) -> int:
+    console, summaries = Console(), []
+    with interruptible() as stop:
+        for folder, job in jobs:
+            try:
+                summaries.append(job(stop=stop))
+            except Stopped:
+                console.print(
+                    f"Stopped after a checkpoint. Go on with:\n  apical run --resume {folder}",
+                    soft_wrap=True, highlight=False,
+                )  # fmt: skip
+                return 130
+    console.print(_table(summaries))
+    console.print(f"Run director{'y' if len(jobs) == 1 else 'ies'}:", highlight=False)
+    for folder, _ in jobs:
+        console.print(f"  {folder}", soft_wrap=True, highlight=False)
+    console.print(
+        f"Next: look at {jobs[0][0]}/figures, or train on full MNIST:\n"
+        "  apical run spiking_dfa --dataset mnist --hidden 500 --epochs 10 --out runs/mnist",
+        soft_wrap=True, highlight=False,
+    )  # fmt: skip
+    return 0
+
+
+def _table(summaries: list[dict[str, Any]]) -> Table:
+    first = summaries[0]
+    table = Table(
+        title=f"{first['model']} on {first['dataset']} "
+        f"({first['n_train']:,} training, {first['n_test']:,} test samples)"
+    )
+    columns = ("seed", "epochs", "test accuracy", "training", "compiling", "per trial", "memory")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for s in summaries:
+        per_trial = "-" if s["ms_per_trial"] is None else f"{s['ms_per_trial']:.3f} ms"
+        table.add_row(
+            str(s["seed"]), str(s["epochs"]), f"{s['test_accuracy']:.2%}",
+            f"{s['train_seconds']:.1f} s", f"{s['compile_seconds']:.1f} s", per_trial,
+            f"{s['peak_memory_mb']:.0f} MB",
+        )  # fmt: skip
+    if len(summaries) > 1:
+        mean = sum(s["test_accuracy"] for s in summaries) / len(summaries)
+        table.add_row("mean", "", f"[bold]{mean:.2%}", "", "", "", "")
+    return table
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        seeds = [int(part) for part in text.split(",")]
+        if len(set(seeds)) == len(seeds):
+            return seeds
+        raise ValueError("a seed twice")
+    except ValueError:
+        raise click.BadParameter(
+            f"must be a number, or different numbers joined by commas, got {text!r}",
+            param_hint="--seed",
+        ) from None
+
+
+def _folder(out: Path | None, model: str, experiment: Experiment, many: bool) -> Path:
+    """Return the run's directory: the one asked for, or the first free name under ./runs."""
+    seed = f"seed{experiment.seed}"
+    if out is not None:
+        return out / seed if many else out
+    stem = f"{model}-{Path(experiment.dataset).stem}-{seed}"
+    candidates = (Path("runs") / (f"{stem}-{k}" if k else stem) for k in range(10**6))
+    return next(folder for folder in candidates if not folder.exists())
+
+
+@commands.command("models")
+def models_command() -> None:
+    """List the models that can be run."""
+    table = Table(title="Models", show_lines=False)
+    table.add_column("model", style="bold", no_wrap=True)
+    table.add_column("what it is")
+    for name, (_, doc) in models.available().items():
+        table.add_row(name, doc)
+    Console().print(table)
+    click.echo(
+        "Run one with 'apical run MODEL'; 'apical run MODEL --help' lists its options. Studies "
+        "have a command of their own."
+    )
+
+
+@commands.group("data")
+def data_commands() -> None:
+    """List, download and find data sets."""
+
+
+_data_dir = click.option("--data-dir", type=click.Path(path_type=Path), help="Folder to look in.")
+
+
+@data_commands.command("list")
+@_data_dir
+def data_list(data_dir: Path | None) -> None:
+    """List the known data sets, and where they are."""
+    table = Table(title="Data sets")
+    for column in ("name", "training", "test", "classes", "licence", "where"):
+        justify: Any = "right" if column in ("training", "test") else "left"
+        table.add_column(column, justify=justify, overflow="fold")
+    for source in datasets.available(data_dir):
+        table.add_row(
+            source.name, f"{source.n_train:,}", f"{source.n_test:,}", str(source.n_classes),
+            source.licence, source.where,
+        )  # fmt: skip
+    Console().print(table)
+
+
+@data_commands.command("get")
+@click.argument("name")
+@_data_dir
+def data_get(name: str, data_dir: Path | None) -> None:
+    """Download the data set NAME, check it, and print where it is."""
+    click.echo(datasets.fetch(name, data_dir))
+
+
+@data_commands.command("path")
+@click.argument("name")
+@_data_dir
+def data_path(name: str, data_dir: Path | None) -> int:
+    """Print where the data set NAME is, without downloading it."""
+    found = datasets.path(name, data_dir)
+    if found is None:
+        click.echo(f"apical: {name} is not here yet; 'apical data get {name}'.", err=True)
+        return 2
+    click.echo(found)
+    return 0

@@ -1,0 +1,111 @@
+"""The command that judges what a model learns from: `apical check`."""
+
+import json
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from apical.cli.model_options import ModelCommand, experiment_of, hypothesis_option, scale_option
+from apical.errors import LocalityError
+from apical.locality_check.synapses import disturb
+from apical.plausibility import ASPECTS, Scorecard
+from apical.runs.experiment import prepare
+from apical.scripts import models
+
+COLOURS = {
+    "local": "green", "broadcast": "yellow", "idealised": "cyan", "doubtful": "bold magenta",
+    "not local": "bold red",
+}  # fmt: skip
+
+
+@click.command("check", cls=ModelCommand, no_args_is_help=True)
+@click.argument("model")
+@click.option("--dynamic", is_flag=True,
+              help="Also disturb neurons and synapses, and see who learns otherwise.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print it in machine-readable form.")
+@hypothesis_option
+@click.option("--dataset", default="digits", show_default=True,
+              help="Data set that the network is described for, or an .npz file.")  # fmt: skip
+@click.option("--data-dir", type=click.Path(), help="Folder with the data set's IDX files.")
+@scale_option
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--batch", type=click.IntRange(1),
+              help="Trials that learn together; as in 'apical run'.")  # fmt: skip
+@click.option("--final-rate", type=click.FloatRange(0, 1), default=0.05, show_default=True,
+              help="Factor on learning rates at the end; as in 'apical run'.")  # fmt: skip
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32",
+              show_default=True, help="Precision; as in 'apical run'.")  # fmt: skip
+@click.pass_context
+def check_command(
+    context: click.Context, model: str, dynamic: bool, as_json: bool, **given: Any
+) -> int:
+    """Print the scorecard of the network of a MODEL script: what it must know in order to learn.
+
+    MODEL is a name that 'apical models' lists, or the path of a script. 'apical check MODEL --help'
+    also lists the model's own options. The exit code is 0 if everything that is learned from is
+    known where it is used, and 1 if not.
+
+    \b
+    Levels:
+      local      known at the synapse
+      broadcast  needs a signal that reaches every synapse alike
+      idealised  known where it is used, but no neuron is known to do it
+      doubtful   described in a way that is probably not meant
+      not local  needs what no synapse can know
+
+    \b
+    Examples:
+      apical check spiking_dfa
+      apical check rate_dfa --wiring bp --dynamic
+      apical check spiking_dfa --update online --json > scorecard.json
+    """
+    loaded: models.Model = context.meta["model"]
+    prepared = prepare(experiment_of(loaded, given))
+    card, found = prepared.scorecard, None
+    if dynamic:
+        values, labels = prepared.data.train.block(slice(0, 3))
+        try:
+            with Console(stderr=True).status("disturbing neurons and synapses"):
+                found = disturb(prepared.network, values, labels)
+        except LocalityError as error:  # no device runs it; the scorecard says so too
+            click.echo(f"Not disturbed: {error.message}", err=True)
+    if as_json:
+        e = prepared.experiment
+        about = {"model": loaded.name, "options": dict(e.options), "hypothesis": e.hypothesis,
+                 "dataset": prepared.data.name, "seed": e.seed}  # fmt: skip
+        tested = {"dynamic": found.as_dict()} if found else {}
+        click.echo(json.dumps(about | card.as_dict() | tested, indent=2))
+    else:
+        _show(card, f"{loaded.name}: what it learns from")
+        if found:
+            _show(found, f"{loaded.name}: disturbed")
+    return int(not (card.is_local and (found is None or found.is_local)))
+
+
+def _show(card: Scorecard, title: str) -> None:
+    table = Table(title=title, title_justify="left")
+    table.add_column("level", no_wrap=True)
+    table.add_column("what", overflow="fold", min_width=18)
+    table.add_column("why, and where it was described", overflow="fold")
+    for aspect in ASPECTS:
+        found = card.about(aspect)
+        if found:
+            table.add_section()
+            table.add_row("", f"[bold]{aspect}", "")
+        for f in found:
+            table.add_row(
+                f"[{COLOURS[f.level]}]{f.level}", escape(f.subject),
+                f"{escape(f.reason)}" + f" [dim]({escape(f.place)})[/]" * bool(f.place),
+            )  # fmt: skip
+    console = Console(highlight=False)
+    console.print(table)
+    counted = ", ".join(
+        f"[{COLOURS[level]}]{n} {level}[/]" for level, n in card.counts.items() if n
+    )
+    verdict = "[green]local[/]" if card.is_local else "[bold red]not local[/]"
+    console.print(f"{verdict}: {counted}.", soft_wrap=True)
+    for f in (*card.about_level("doubtful"), *card.faults):  # once more, where the eye ends
+        console.print(f"  {f.aspect}: {f.subject}: {f.reason}", soft_wrap=True, markup=False)

@@ -1,0 +1,69 @@
+"""The command that sets wirings side by side: `apical compare`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from apical.cli.interruption import interruptible
+from apical.cli.model_options import ModelCommand, experiment_of, training_options
+from apical.runs.run import Stopped
+from apical.scripts import models
+from apical.sweeps.wirings import FIGURE, TABLE, Outcome, compare, table_row
+
+
+@click.command("compare", cls=ModelCommand, no_args_is_help=True, leaves_out=("wiring",))
+@click.argument("model")
+@click.option("--wirings", default="bp,fa,dfa,ifa", show_default=True,
+              help="Wirings of the feedback, joined by commas.")  # fmt: skip
+@click.option("--seeds", "n_seeds", type=click.IntRange(1), default=3, show_default=True,
+              help="Number of seeds: 0, 1, ...")  # fmt: skip
+@training_options
+@click.option("--out", type=click.Path(path_type=Path),
+              help="Folder for all runs, the table and the figure; runs/compare-... by default. "
+              "Runs that are there already are used, or gone on with.")  # fmt: skip
+@click.option("--quiet", is_flag=True, help="No progress bars.")
+@click.pass_context
+def compare_command(context: click.Context, model: str, **given: Any) -> int:
+    """Train the network of a MODEL script under several wirings of its feedback.
+
+    One rule, other wirings: backpropagation (bp), feedback alignment (fa), direct (dfa) and
+    indirect (ifa). Prints test and training errors, and draws learning curves and the angle
+    between what each wiring learns and what backpropagation would.
+
+    \b
+    Example:
+      apical compare Nokland_2016_mnist --dataset mnist --wirings bp,dfa --seeds 5 --epochs 20
+    """
+    loaded: models.Model = context.meta["model"]
+    wirings = [wiring.strip() for wiring in given.pop("wirings").split(",")]
+    n_seeds, out, quiet = given.pop("n_seeds"), given.pop("out"), given.pop("quiet")
+    experiment = experiment_of(loaded, given, leaves_out=("wiring",))
+    folder = out or Path("runs") / f"compare-{loaded.name}-{Path(experiment.dataset).stem}"
+    with interruptible() as stop:
+        try:
+            outcomes = compare(
+                experiment, wirings, range(n_seeds), folder, progress=not quiet, stop=stop
+            )
+        except Stopped:
+            Console().print("Stopped after a checkpoint. Go on with the same command.")
+            return 130
+    Console().print(_comparison_table(outcomes, f"{loaded.name} on {experiment.dataset}"))
+    Console().print(f"Figure: {folder / FIGURE}\nTable: {folder / TABLE}", soft_wrap=True)
+    return 0
+
+
+def _comparison_table(outcomes: list[Outcome], title: str) -> Table:
+    n_seeds = len(outcomes[0].seconds)
+    table = Table(title=f"{title}: mean and standard deviation of {n_seeds} seeds")
+    for column in ("wiring", "test error", "training error", "training"):
+        table.add_column(column, justify="right")
+    for outcome in outcomes:
+        test, test_sd, train, train_sd, seconds = table_row(outcome)
+        table.add_row(
+            outcome.wiring.upper(), f"{test:.2%} +- {100 * test_sd:.2f}",
+            f"{train:.2%} +- {100 * train_sd:.2f}", f"{seconds:.1f} s",
+        )  # fmt: skip
+    return table

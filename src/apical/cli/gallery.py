@@ -1,0 +1,57 @@
+"""The command that shows what is reproduced, and checks it: `apical gallery`."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from apical.errors import ClaimError
+from apical.scripts import gallery
+
+
+@click.command("gallery")
+@click.argument("scripts", nargs=-1)
+@click.option("--quick", is_flag=True, help="Check each claim in seconds, on small data.")
+@click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False),
+              help="Also put the table into this Markdown file, between its lines "
+              f"{gallery.MARKS[0]} and {gallery.MARKS[1]}.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), default="runs/gallery", show_default=True,
+              help="Folder for the figures of the checks.")  # fmt: skip
+def gallery_command(
+    scripts: tuple[str, ...], quick: bool, markdown: Path | None, out: Path
+) -> int:  # fmt: skip
+    """List what the scripts of the gallery reproduce, beside what was published.
+
+    With --quick each SCRIPT (all by default) also checks its claim on small data: exit code 2 if
+    one does not hold. What is reached is at full size, by the commands in the script.
+
+    \b
+    Examples:
+      apical gallery
+      apical gallery --quick
+      apical gallery Lillicrap_2016_linear --quick
+    """
+    console, lines = Console(), []
+    for name in scripts or gallery.scripts():
+        with console.status(name):
+            lines.append(gallery.entry(name, out if quick else None))
+    if not lines:
+        click.echo("No script here takes part in the gallery.")
+        return 0
+    table = Table(title="Gallery", show_lines=True)
+    for column in gallery.columns(quick=quick):
+        table.add_column(column, overflow="fold", justify="right" if column == "s" else "left")
+    for line in lines:
+        table.add_row(*map(escape, gallery.cells(line)))
+    console.print(table)
+    if markdown is not None:
+        gallery.write(markdown, gallery.markdown(lines))
+    failed = [line.name for line in lines if line.finding and not line.finding.holds]
+    if failed:
+        raise ClaimError(
+            f"The quick check does not find what {', '.join(failed)} claims; see the table, and "
+            "run the script at full size."
+        )
+    return 0

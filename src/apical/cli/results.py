@@ -1,0 +1,187 @@
+"""Commands that work on finished runs: record, export, analyze, report."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from apical.records.arrays import Records
+
+FORMATS = ("nwb", "nix", "sonata", "parquet", "csv")
+
+_folder = click.Path(file_okay=False, path_type=Path)
+_file = click.Path(path_type=Path)
+
+
+def _names(context: click.Context, option: click.Parameter, value: str | None) -> Any:
+    return None if value is None else [name.strip() for name in value.split(",") if name.strip()]
+
+
+def _say(text: str) -> None:
+    Console(highlight=False).print(text, soft_wrap=True)
+
+
+@click.command("record", no_args_is_help=True)
+@click.argument("run", type=_folder)
+@click.option("--trials", type=click.IntRange(1), default=200, show_default=True,
+              help="Show the first N test samples.")  # fmt: skip
+@click.option("--populations", callback=_names, metavar="NAME,...",
+              help="Populations to record; all by default.")  # fmt: skip
+@click.option("--signals", callback=_names, metavar="NAME,...",
+              help="Signals to keep at every time step, for instance v,teach; none by default, "
+              "activity x where nothing spikes.")  # fmt: skip
+@click.option("--untrained", is_flag=True,
+              help="Replay the network as it was before learning; needs --out.")  # fmt: skip
+@click.option("--out", type=_file, help="File to write; records.npz in RUN by default.")
+def record_command(run: Path, out: Path | None, **given: Any) -> None:
+    """Replay a trained network on held-out trials, and keep what it does.
+
+    RUN is the directory of a finished run. Learning is off; decisions are made without labels.
+    Error neurons are shown the labels, so that dendrites carry what they do while learning.
+
+    \b
+    Examples:
+      apical record runs/mnist --trials 200 --populations hidden,output --signals v,teach
+      apical record runs/mnist --untrained --out before.npz
+    """
+    if given["untrained"] and out is None:
+        raise click.UsageError("--untrained needs --out: RUN keeps the records after learning.")
+    from apical.runs.open import open_run, write_records
+
+    with Console(stderr=True).status("replaying"):
+        records = open_run(run).record(**given)
+    where = write_records(out or run, records)
+    spikes = sum(len(spikes) for spikes in records.spikes.values())
+    held = [f"{spikes:,} spikes of {', '.join(records.spikes)}"] * bool(records.spikes)
+    held += [f"signals {', '.join(records.signals)}"] * bool(records.signals)
+    _say(
+        f"{len(records)} trials, {records.correct.mean():.1%} decided rightly; "
+        f"{' and '.join(held)}.\nRecords: {where}\nNext: apical analyze {run}, or "
+        f"apical export {run} --format nwb --out FILE.nwb"
+    )
+
+
+@click.command("export", no_args_is_help=True)
+@click.argument("run", type=_folder)
+@click.option("--format", "kind", type=click.Choice(FORMATS), required=True,
+              help="nwb: Neurodata Without Borders. nix: NIX, for Neo and Elephant. sonata: SONATA "
+              "spikes and nodes. parquet, csv: folders of long tables.")  # fmt: skip
+@click.option("--out", type=_file, required=True, help="File to write; a folder for tables.")
+@click.option("--records", type=_file, help="Records to export; by default those in RUN, made by "
+              "'apical record', or of 200 trials recorded now.")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace what is there.")
+def export_command(run: Path, kind: str, out: Path, records: Path | None, overwrite: bool) -> None:
+    """Write what a trained network did in a format of neurophysiology.
+
+    RUN is the directory of a finished run.
+
+    \b
+    Examples:
+      apical export runs/mnist --format nwb --out mnist.nwb
+      apical export runs/mnist --format parquet --out tables
+    """
+    from apical.export import export
+    from apical.runs.open import open_run
+
+    what, metrics = _records(run, records), open_run(run).metrics
+    with Console(stderr=True).status(f"writing {out}"):
+        where = export(what, kind, out, metrics=metrics, overwrite=overwrite)
+    _say(f"{len(what)} trials of {', '.join(what.units)}: {where}")
+
+
+@click.command("analyze", no_args_is_help=True)
+@click.argument("run", type=_folder)
+@click.option("--records", type=_file, help="Records to analyse; by default those in RUN, made by "
+              "'apical record', or of 200 trials recorded now.")  # fmt: skip
+@click.option("--compare", "recording", type=_file,
+              help="NWB or NIX file with spikes and trials to compare with.")  # fmt: skip
+@click.option("--against", type=_file,
+              help="Another run, or a file of records of the same samples: compare what "
+              "populations represent.")  # fmt: skip
+@click.option("--out", type=_file, help="Folder for tables and figures; RUN/analysis by default.")
+def analyze_command(
+    run: Path, records: Path | None, recording: Path | None, against: Path | None, out: Path | None
+) -> None:
+    """Measure what a trained network does: spikes, representations, weights, cost.
+
+    RUN is the directory of a finished run.
+
+    \b
+    Examples:
+      apical analyze runs/mnist
+      apical analyze runs/mnist --compare recording.nwb
+      apical analyze runs/dfa --against runs/bp
+    """
+    from apical.runs.analysis import analyze_run
+    from apical.runs.open import open_run
+
+    what = _records(run, records)
+    other = None
+    if against is not None:
+        other = _records(against, None) if against.is_dir() else _records(run, against)
+    with Console(stderr=True).status("analysing"):
+        analysis = analyze_run(open_run(run), what, recording=recording, against=other)
+        files = analysis.write(out or run / "analysis")
+    Console().print(_as_table(analysis.overview, f"{len(what)} trials: mean ± standard deviation"))
+    learned = analysis.learning.tables
+    for table, title in (
+        (learned.get("angles"), "Angle to the update of backpropagation [degrees]"),
+        (learned.get("cost"), "Cost, in NeuroBench's names"),
+        (analysis.activity.recording, f"Against {recording}"),
+        (analysis.against, f"Against {against}"),
+    ):
+        if table is not None:
+            Console().print(_as_table(table, title))
+    for note in analysis.notes:
+        _say(f"- {note}")
+    _say(f"{len(files)} files: {out or run / 'analysis'}")
+
+
+@click.command("report", no_args_is_help=True)
+@click.argument("runs", type=_folder, nargs=-1, required=True)
+@click.option("--out", type=_file, help="File to write; report.html in the first RUN by default.")
+@click.option("--trials", type=click.IntRange(1), default=200, show_default=True,
+              help="Test samples to replay where a RUN has no records yet.")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
+def report_command(runs: tuple[Path, ...], out: Path | None, trials: int, overwrite: bool) -> None:
+    """Write one page of HTML on one RUN, or on several side by side.
+
+    RUNS are directories of finished runs. The page needs no network and no other file. Runs that
+    differ in their seed only share a learning curve.
+
+    \b
+    Examples:
+      apical report runs/mnist
+      apical report runs/compare/*/seed* --out wirings.html
+    """
+    from apical.report import write_report
+    from apical.runs.open import open_run
+
+    path = out or runs[0] / "report.html"
+    with Console(stderr=True).status("writing the report"):
+        write_report([open_run(run) for run in runs], path, trials=trials, overwrite=overwrite)
+    _say(f"Report: {path} ({path.stat().st_size / 1e6:.1f} MB); open it in a browser.")
+
+
+def _as_table(frame: Any, title: str) -> Table:
+    table = Table(title=title)
+    for column in frame.columns:
+        table.add_column(str(column).replace("_", " "), overflow="fold")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row))
+    return table
+
+
+def _records(run: Path, file: Path | None) -> Records:
+    """Return the records that are asked for, those of the run, or new ones."""
+    from apical.runs.open import RECORDS, open_run, read_records, write_records
+
+    if file is not None or (run / RECORDS).exists():
+        return read_records(file or run)
+    trained = open_run(run)
+    with Console(stderr=True).status("replaying 200 trials"):
+        records = trained.record(min(200, len(trained.data.test)))
+    write_records(run, records)
+    return records

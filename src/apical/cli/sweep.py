@@ -1,0 +1,86 @@
+"""The command that runs factors times seeds."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from apical.cli.interruption import interruptible
+from apical.runs.run import Stopped
+from apical.sweeps.tables import Report
+
+
+@click.command("sweep", no_args_is_help=True)
+@click.argument("design", metavar="EXPERIMENT.TOML", type=click.Path(path_type=Path))
+@click.option("--workers", type=click.IntRange(1),
+              help="Processes on this machine; as many as processors by default.")  # fmt: skip
+@click.option("--scheduler", metavar="ADDRESS",
+              help="Dask scheduler to run on instead, for instance tcp://host:8786; its workers "
+              "need --nthreads 1 and the same files.")  # fmt: skip
+@click.option("--metric", default="test_accuracy", show_default=True,
+              help="Column of the results to report.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path),
+              help="Folder of the sweep; runs/NAME-OF-THE-FILE by default. What is finished there "
+              "is not run again.")  # fmt: skip
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def sweep_command(
+    design: Path, workers: int | None, scheduler: str | None, metric: str, out: Path | None,
+    quiet: bool,
+) -> int:  # fmt: skip
+    """Run every combination of factors with every seed, side by side, and compare.
+
+    The same command goes on with a sweep that was stopped, killed, or given more levels or seeds.
+    Runs that failed are tried again. Exit code 1 says that some failed.
+
+    \b
+    Example of a file:
+      seeds = 5
+      baseline = { wiring = "bp" }
+      [experiment]
+      model = "Nokland_2016_mnist"
+      epochs = 5
+      [experiment.options]
+      layers = 1
+      [factors]
+      wiring = ["bp", "fa", "dfa"]
+      hidden = [50, 100]
+    """
+    from apical.sweeps import read_design, report, sweep
+
+    if workers is not None and scheduler is not None:
+        raise click.UsageError("--workers are started on this machine; --scheduler has its own.")
+    described = read_design(design)
+    folder = out or Path("runs") / design.stem
+    with interruptible() as stop:
+        try:
+            results = sweep(
+                described, folder, workers=workers, scheduler=scheduler, progress=not quiet,
+                stop=stop,
+            )  # fmt: skip
+        except Stopped:
+            Console().print("Stopped behind checkpoints. Go on with the same command.")
+            return 130
+    failed = results[results["status"] == "failed"]
+    for row in failed.itertuples():
+        click.echo(f"apical: {row.run} failed: {row.error}", err=True)
+    if len(failed) < len(results):
+        found = report(results, tuple(described.factors), described.baseline, metric)
+        _show(found, folder, found.write(folder))
+    return 1 if len(failed) else 0
+
+
+def _show(found: Report, folder: Path, files: list[Path]) -> None:
+    console: Any = Console(highlight=False)
+    table, rows = Table(caption=found.caption), found.table
+    for column in rows.columns:
+        side: Any = "left" if column in found.factors else "right"
+        table.add_column(column, justify=side, overflow="fold")
+    for row in rows.itertuples(index=False):
+        table.add_row(*(str(cell).replace("[", r"\[") for cell in row))
+    console.print(table)
+    compiled = int((found.results.get("compile_seconds", 0) > 0).sum())
+    console.print(f"{len(found.results)} runs, {compiled} programs compiled", soft_wrap=True)
+    for file in [folder / "results.parquet", *files]:
+        console.print(f"  {file}", soft_wrap=True)

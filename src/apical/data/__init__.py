@@ -1,0 +1,5 @@
+"""Data sets and synthetic tasks, their files, and how values are scaled.
+
+Imports `_base` only. To add a data set that is downloaded, give it a row in `registry.py` with its
+address and SHA-256; to add one that is made, write a function in `tasks.py`.
+"""

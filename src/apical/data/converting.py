@@ -1,0 +1,274 @@
+"""Arrays as users have them, made into what data sets hold: the numbers count, not their type.
+
+Stimuli, labels and the scale are the same bits for any type and order in memory that holds the same
+numbers.
+"""
+
+import math
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from apical._base.checking import shown
+from apical._base.parameters import unit_of
+from apical.errors import DataError, ParameterError, ScaleWarning
+from apical.errors.source_location import OWN
+
+BRIGHTER = 2.0
+"""Test values up to so many times the scale are shown as they are; beyond, the parts differ."""
+
+_ROWS = 1024
+"""Samples that are looked at together."""
+
+
+def values(array: ArrayLike, where: str) -> tuple[NDArray[Any], tuple[int, ...]]:
+    """Check stored values.
+
+    Parameters
+    ----------
+    array
+        Any real numbers from 0 on, shape (n, ...).
+    where
+        What they are, for errors.
+
+    Returns
+    -------
+    ndarray
+        The same numbers, shape (n, n_inputs), in C order: uint8 as it is, float32 otherwise.
+    tuple
+        Shape of one sample.
+
+    Raises
+    ------
+    DataError
+        If there are none, or they are masked, no real numbers, infinite, NaN or negative.
+    """
+    given = _plain(array, where)
+    if given.dtype.kind not in "biuf":
+        raise DataError(
+            f"{where}: needs real numbers, got {given.dtype}; {_instead(given)}.", object=where
+        )
+    if given.ndim < 2 or not given.size:
+        raise DataError(
+            f"{where}: needs a non-empty array (n, ...), got shape {given.shape}.", object=where
+        )
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite: refused below
+        kept = given if given.dtype == np.uint8 else given.astype(np.float32, copy=False)
+    low, high = float(kept.min()), float(kept.max())  # a NaN anywhere makes both NaN
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise DataError(
+            f"{where}: holds NaN or infinite values; remove or replace them.", object=where
+        )
+    if low < 0:
+        raise DataError(
+            f"{where}: values start at {low:g}; rates need >= 0, so shift them: subtract the "
+            "smallest training value of each input from both parts.",
+            object=where,
+        )
+    return np.ascontiguousarray(kept.reshape(len(kept), -1)), given.shape[1:]
+
+
+def numbers(array: ArrayLike, where: str) -> NDArray[Any]:
+    """Return finite real numbers as an array, of the type that they have.
+
+    Raises
+    ------
+    DataError
+        If they are masked, no real numbers, infinite or NaN.
+    """
+    given = _plain(array, where)
+    if given.dtype.kind not in "biuf":
+        raise DataError(
+            f"{where}: needs real numbers, got {given.dtype}; {_instead(given)}.", object=where
+        )
+    ends = (given.min(), given.max()) if given.dtype.kind == "f" and given.size else ()
+    if not all(map(math.isfinite, ends)):
+        raise DataError(
+            f"{where}: holds NaN or infinite values; remove or replace them.", object=where
+        )
+    return given
+
+
+def alike(parts: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
+    """Return arrays of `values` in one type: uint8 where that holds all their numbers."""
+    small = all(part.dtype == np.uint8 or (part.max() <= 255 and is_whole(part)) for part in parts)
+    dtype = np.uint8 if small else np.float32
+    return tuple(part.astype(dtype, copy=False) for part in parts)
+
+
+def is_whole(array: NDArray[Any]) -> bool:
+    """Say whether all numbers of an array are whole."""
+    if array.dtype.kind != "f":
+        return True
+    return all(np.array_equal(part, np.trunc(part)) for part in _parts(array))
+
+
+def _parts(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    return (array[k : k + _ROWS] for k in range(0, len(array), _ROWS))
+
+
+def scale_of(given: float | None, train: NDArray[Any], test: NDArray[Any], name: str) -> float:
+    """Return the stored value that stands for 1, and check that the values fit it.
+
+    Without one it is made out from the numbers: 1 if no training value exceeds 1; 255 for whole
+    numbers of which the largest is from 128 to 255, as those of 8-bit images are; otherwise the
+    largest training value. Anything but 1 is said, since it is a guess.
+
+    Parameters
+    ----------
+    given
+        The scale where it is known; None to make it out.
+    train, test
+        Values of both parts, as `alike` returns them.
+    name
+        Name of the data set.
+
+    Raises
+    ------
+    ParameterError
+        If the scale is no number above 0.
+    DataError
+        If training values exceed the scale, or test values twice the scale.
+
+    Warns
+    -----
+    ScaleWarning
+        If it was made out and changes values.
+    """
+    largest, brightest = float(train.max()), float(test.max())
+    scale = _guessed(train, test) if given is None else check_scale(given, name)
+    if largest > scale or brightest > BRIGHTER * scale:
+        raise DataError(
+            f"{name}: values reach {largest:g} in x_train and {brightest:g} in x_test, above the "
+            f"scale {scale:g}; scale both parts alike, or say what stands for 1: scale= (--scale).",
+            parameter="scale",
+        )
+    if given is None and scale != 1:
+        kind = "as 8-bit images" if scale == 255 else "the largest training value"
+        warnings.warn(
+            f"{name}: values reach {largest:g}, and were divided by {scale:g} ({kind}), which is a "
+            f"guess; say what stands for 1: scale={scale:g} (--scale {scale:g}).",
+            ScaleWarning,
+            stacklevel=_level(),
+        )
+    return scale
+
+
+def _level() -> int:
+    """Return which caller of `scale_of`, counted from itself, is none of this package."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == OWN:
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def _guessed(train: NDArray[Any], test: NDArray[Any]) -> float:
+    largest = float(train.max())
+    if largest <= 1:
+        return 1.0
+    whole = is_whole(train) and is_whole(test)
+    return 255.0 if whole and 127 < max(largest, float(test.max())) <= 255 else largest
+
+
+def check_scale(scale: Any, name: str) -> float:
+    """Return a scale as a number, or raise if it is none above 0."""
+    try:
+        number = float(scale)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(scale, str | bool) or not 0 < number < math.inf:
+        raise ParameterError(
+            f"{name}: scale must be the stored value that stands for 1, a number above 0, got "
+            f"{scale!r}.",
+            parameter="scale",
+        )
+    return number
+
+
+def labels(array: ArrayLike, n: int, where: str) -> NDArray[np.int64]:
+    """Return the classes of `n` samples, shape (n,).
+
+    Parameters
+    ----------
+    array
+        Whole numbers from 0 of any type, shape (n,) or (n, 1); or rows that are 1 for the class and
+        0 for all others, shape (n, n_classes).
+    n
+        Number of samples.
+    where
+        What they are, for errors.
+
+    Raises
+    ------
+    DataError
+        If they are anything else.
+    """
+    given = _plain(array, where)
+    if given.ndim == 2 and len(given) == n and given.shape[1] > 1:
+        given = _from_rows(given, where)
+    elif given.shape == (n, 1):
+        given = given[:, 0]
+    if given.shape != (n,):
+        raise DataError(
+            f"{where}: needs one label for each of {n} samples, shape ({n},), got {given.shape}.",
+            object=where,
+        )
+    whole = given.dtype.kind in "biu" or (
+        given.dtype.kind == "f" and bool(np.all(np.isfinite(given) & (given == np.floor(given))))
+    )
+    if not whole:
+        raise DataError(
+            f"{where}: labels must be whole numbers from 0, got {given.dtype} values; number them: "
+            "numpy.unique(y, return_inverse=True).",
+            object=where,
+        )
+    if n and given.max() >= 2**31:
+        raise DataError(
+            f"{where}: labels must be 0 to n_classes - 1, got {given.max()}.", object=where
+        )
+    return given.astype(np.int64)
+
+
+def _from_rows(rows: NDArray[Any], where: str) -> NDArray[Any]:
+    """Return the classes that one-hot rows say."""
+    hard = rows.dtype.kind in "biuf" and bool(
+        np.all((rows == 0) | (rows == 1)) and np.all(np.count_nonzero(rows, axis=1) == 1)
+    )
+    if not hard:
+        raise DataError(
+            f"{where}: labels in rows must be 1 for one class and 0 for all others, got others of "
+            f"shape {rows.shape}; a sample has one class, so take argmax(axis=1) if that is meant.",
+            object=where,
+        )
+    return rows.argmax(axis=1)
+
+
+def _plain(array: ArrayLike, where: str) -> NDArray[Any]:
+    """Return an array that NumPy makes of anything, without what it would leave out in silence."""
+    if unit_of(array) != "1":
+        raise DataError(
+            f"{where}: needs plain numbers, got {shown(array)}; divide it by its unit.",
+            object=where,
+        )
+    try:
+        given: NDArray[Any] = np.asarray(array)
+    except (ValueError, TypeError) as error:
+        said = str(error).splitlines()[0].rstrip(".")
+        raise DataError(f"{where}: is no array of numbers: {said}.", object=where) from None
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise DataError(
+            f"{where}: {np.ma.count_masked(array)} values are masked; leave their samples out, or "
+            "fill them: .filled(0).",
+            object=where,
+        )
+    return given
+
+
+def _instead(given: NDArray[Any]) -> str:
+    if given.dtype == object:
+        return "store plain arrays, for instance numpy.array(x, float)"
+    return "store plain arrays"

@@ -1,0 +1,330 @@
+"""Data sets: labelled samples to learn from, checked, and loaded by name or file.
+
+Values stay as they are stored (a byte a pixel) and become stimuli in [0, 1] block by block.
+"""
+
+import math
+import zipfile
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from apical._base.checking import check_fields, checked
+from apical._base.extras import quietly_import
+from apical._base.parameters import Count, Positive
+from apical.data import converting
+from apical.data.idx import read_idx
+from apical.data.registry import DIGITS, PUBLISHED, idx_files, single_file
+from apical.data.registry import Source as Source
+from apical.data.registry import available as available
+from apical.data.registry import fetch as fetch
+from apical.data.registry import path as path
+from apical.data.samples import Part
+from apical.data.samples import Rows as Rows
+from apical.data.samples import Samples as Samples
+from apical.errors import DataError, ParameterError
+
+DIGITS_SCALE = 16.0
+"""Pixels of ``digits`` are whole numbers from 0 to 16."""
+
+_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Labelled samples to learn from and others to be judged on.
+
+    `shape` is that of one sample: (height, width) of images, (n_inputs,) otherwise.
+    """
+
+    name: str
+    train: Samples
+    test: Samples
+    n_classes: Count
+    shape: tuple[Count, ...]
+    licence: str = "unknown"
+    source: str = "arrays"
+
+    def __repr__(self) -> str:
+        return (
+            f"Dataset({self.name!r}, train={self.train!r}, test={self.test!r}, "
+            f"n_classes={self.n_classes}, shape={self.shape})"
+        )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        name: str,
+        x_train: ArrayLike,
+        y_train: ArrayLike,
+        x_test: ArrayLike,
+        y_test: ArrayLike,
+        *,
+        scale: float | None = None,
+        licence: str = "unknown",
+        source: str = "arrays",
+        copy: bool = True,
+    ) -> "Dataset":
+        """Check four arrays and make a data set of them.
+
+        What counts are the numbers: any type and order in memory that holds the same numbers gives
+        the same data set.
+
+        Parameters
+        ----------
+        name
+            What the data set is called.
+        x_train, x_test
+            Finite values from 0 on, shape (n, ...): arrays or lists of bool, integers or floats,
+            or what NumPy makes such of. Samples are flattened, and divided by `scale`.
+        y_train, y_test
+            Whole numbers from 0 to n_classes - 1 of any type, shape (n,) or (n, 1), or one-hot rows
+            of shape (n, n_classes); every class has training samples.
+        scale
+            Stored value that stands for 1. Without one it is made out from the numbers: 1 if no
+            training value exceeds 1; 255 for whole numbers of which the largest of both parts is
+            from 128 to 255, as those of 8-bit images are; otherwise the largest training value.
+            Test values up to twice the scale are shown as they are.
+        licence, source
+            Where it is from.
+        copy
+            Whether arrays that could be used as they are (uint8 and float32 in C order) are copied,
+            so that nothing changes when they do; False for files in memory and what is large.
+
+        Raises
+        ------
+        DataError
+            If the arrays do not fit, or hold what is no such number.
+        ParameterError
+            If `scale` is no number above 0.
+
+        Warns
+        -----
+        ScaleWarning
+            If the scale was made out and is not 1.
+        """
+        train, shape = converting.values(x_train, f"{name}: x_train")
+        test, test_shape = converting.values(x_test, f"{name}: x_test")
+        if shape != test_shape:
+            raise DataError(
+                f"{name}: x_train holds samples of shape {shape}, x_test samples of shape "
+                f"{test_shape}; store both alike."
+            )
+        train, test = converting.alike((train, test))
+        if copy:
+            train, test = (
+                stored.copy() if np.may_share_memory(stored, np.asarray(given)) else stored
+                for stored, given in ((train, x_train), (test, x_test))
+            )
+        scale = converting.scale_of(scale, train, test, name)
+        parts = (
+            Samples(train, _classes(y_train, len(train), f"{name}: y_train"), scale),
+            Samples(test, _classes(y_test, len(test), f"{name}: y_test"), scale),
+        )
+        return cls(name, *parts, _count_classes(name, *parts), shape, licence, source)
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of values of a sample."""
+        return math.prod(self.shape)
+
+    def subset(self, train: int | None = None, test: int | None = None) -> "Dataset":
+        """Return the first `train` and the first `test` samples (None: all of them)."""
+        return replace(
+            self,
+            train=_first(self.train, train, f"{self.name}: train"),
+            test=_first(self.test, test, f"{self.name}: test"),
+        )
+
+    def split(self, validation: int, rng: np.random.Generator) -> "Dataset":
+        """Hold out `validation` random training samples as the test part; the test part is gone.
+
+        The name gets the suffix ``:validation``, so that no report takes it for a test accuracy.
+        """
+        n = self._checked(validation)
+        held = np.zeros(n, dtype=bool)
+        held[rng.choice(n, validation, replace=False)] = True
+        return self._judged_on(~held, held)
+
+    def held_out(self, validation: int) -> "Dataset":
+        """Hold out the last `validation` training samples as the test part; else as `split`."""
+        first = self._checked(validation) - validation
+        return self._judged_on(slice(first), slice(first, None))
+
+    def _checked(self, validation: int) -> int:
+        """Return the number of training samples, some of which can be held out."""
+        n = len(self.train)
+        if not 1 <= validation < n:
+            raise ParameterError(
+                f"{self.name}: validation samples asked for: {validation}; there are {n} training "
+                f"samples; ask for 1 to {n - 1}.",
+                object=self.name,
+                parameter="validation",
+            )
+        return n
+
+    def _judged_on(self, learned: Part, held: Part) -> "Dataset":
+        train, test = self.train.part(learned), self.train.part(held)
+        return replace(self, name=f"{self.name}:validation", train=train, test=test)
+
+
+def _first(samples: Samples, n: int | None, where: str) -> Samples:
+    if n is None:
+        return samples
+    if not 1 <= n <= len(samples):
+        raise ParameterError(
+            f"{where} samples asked for: {n}; there are {len(samples)}; ask for 1 to that.",
+            object=where,
+            parameter="n",
+        )
+    return samples.part(slice(n))
+
+
+def _classes(array: ArrayLike, n: int, where: str) -> NDArray[np.int64]:
+    found = converting.labels(array, n, where)
+    if found.min() < 0:
+        raise DataError(
+            f"{where}: labels must be 0 to n_classes - 1, got {found.min()} to {found.max()}."
+        )
+    return found
+
+
+def _count_classes(name: str, train: Samples, test: Samples) -> int:
+    present = np.unique(train.labels)
+    n_classes = int(max(present[-1], test.labels.max())) + 1
+    if len(present) == 1:
+        raise DataError(f"{name}: all training labels are {present[0]}; needs two classes or more.")
+    if len(present) != n_classes and len(present) == n_classes - present[0]:
+        raise DataError(
+            f"{name}: labels start at {present[0]}, so class 0 has no training sample; number the "
+            f"classes from 0: subtract {present[0]} from the labels of both parts."
+        )
+    if len(present) != n_classes:
+        gaps = np.flatnonzero(present != np.arange(len(present)))
+        absent = int(gaps[0]) if gaps.size else len(present)
+        raise DataError(
+            f"{name}: labels run to {n_classes - 1} but class {absent} has no training sample; "
+            "number the classes from 0 without gaps and give each of them training samples."
+        )
+    return n_classes
+
+
+@checked()
+def blobs(
+    n_train: Count = 200,
+    n_test: Count = 100,
+    n_inputs: Count = 20,
+    n_classes: Count = 4,
+    *,
+    rng: np.random.Generator,
+) -> Dataset:
+    """Make an easy synthetic task: each class excites its own share of the inputs.
+
+    Input i is near 0.8 for the class i modulo n_classes and near 0.2 for the others (uniform
+    noise of 0.2 either way), so that a linear readout separates the classes.
+    """
+    if not 2 <= n_classes <= min(n_inputs, n_train):
+        raise ParameterError(
+            "blobs: needs 2 <= n_classes <= n_inputs and n_train, got "
+            f"{n_classes=}, {n_inputs=}, {n_train=}.",
+            object="datasets.blobs",
+        )
+    arrays: list[NDArray[Any]] = []
+    for n in (n_train, n_test):
+        labels = rng.permutation(np.arange(n) % n_classes)
+        own = labels[:, None] == np.arange(n_inputs) % n_classes
+        noise = rng.uniform(-0.2, 0.2, size=(n, n_inputs))
+        arrays += [np.where(own, 0.8, 0.2) + noise, labels]
+    return Dataset.from_arrays("blobs", *arrays, licence="public domain", source="synthetic")
+
+
+@checked()
+def load(
+    name: str | Path, data_dir: str | Path | None = None, scale: Positive | None = None
+) -> Dataset:
+    """Load a data set: ``digits``, ``mnist``, ``fashion_mnist``, ``kmnist``, or an .npz file.
+
+    Parameters
+    ----------
+    name
+        Name, or path of an .npz file with x_train, y_train, x_test and y_test, and perhaps scale
+        (see `Dataset.from_arrays` for what they may hold).
+    data_dir
+        Folder that must hold the IDX files, in a folder of the data set's name or directly.
+        Without it the folder APICAL_DATA_DIR is tried, then the cache, then the network.
+    scale
+        Stored value that stands for 1; by default that of the data set where it is known: 16 for
+        ``digits``, 255 for images, ``scale`` of an .npz file; else as in `Dataset.from_arrays`.
+    """
+    if str(name) == DIGITS.name:
+        return _load_digits(DIGITS_SCALE if scale is None else scale)
+    source = PUBLISHED.get(str(name))
+    if source is None:
+        return _load_npz(single_file(name), scale)
+    files = idx_files(source.name, data_dir)
+    arrays = [read_idx(file, n_dims) for file, n_dims in zip(files, (3, 1, 3, 1), strict=True)]
+    return Dataset.from_arrays(
+        source.name, *arrays, scale=255.0 if scale is None else scale, licence=source.licence,
+        source=str(files[0].parent), copy=False,
+    )  # fmt: skip
+
+
+@checked()
+def former_scale(name: str) -> float | None:
+    """Return the scale of a data set in runs whose configuration says none; None for that of now.
+
+    They divided bytes by 255, whatever these held.
+    """
+    if not name.endswith(".npz") or not zipfile.is_zipfile(name):
+        return None
+    with np.load(name, allow_pickle=False) as archive:
+        stored = archive["x_train"].dtype if "x_train" in archive.files else None
+    return 255.0 if stored == np.uint8 else None
+
+
+def _load_digits(scale: float) -> Dataset:
+    # Imported here: scikit-learn takes longer to import than every other data set to load.
+    quietly_import("sklearn.model_selection")
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    digits = load_digits()
+    x_train, x_test, y_train, y_test = train_test_split(
+        digits.images.astype(np.uint8),  # whole numbers from 0 to 16
+        digits.target,
+        test_size=0.2,
+        stratify=digits.target,
+        random_state=0,  # never to change: results are compared on this split
+    )
+    arrays = (x_train, y_train, x_test, y_test)
+    return Dataset.from_arrays(
+        DIGITS.name, *arrays, scale=scale, licence=DIGITS.licence, source=DIGITS.url
+    )
+
+
+def _load_npz(file: Path, scale: float | None) -> Dataset:
+    if not zipfile.is_zipfile(file):
+        raise DataError(f"{file}: not an .npz file (or cut short); write it with numpy.savez.")
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            missing = [name for name in _ARRAYS if name not in archive.files]
+            arrays = [archive[name] for name in _ARRAYS] if not missing else []
+            if scale is None and "scale" in archive.files:
+                scale = archive["scale"].item()
+    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"{file}: cannot be read ({error}); write plain arrays again with numpy.savez."
+        ) from error
+    if missing:
+        raise DataError(
+            f"{file}: lacks {', '.join(missing)}, holds {', '.join(archive.files) or 'nothing'}; "
+            f"needs {', '.join(_ARRAYS)}."
+        )
+    return Dataset.from_arrays(str(file), *arrays, scale=scale, source=str(file), copy=False)

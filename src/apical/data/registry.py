@@ -1,0 +1,275 @@
+"""The data sets known by name: what is published where, and where its files are here."""
+
+import hashlib
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import distribution
+from pathlib import Path
+
+from apical._base.extras import undisturbed
+from apical._base.folders import cache_folder
+from apical.errors import DataError
+
+with undisturbed():
+    warnings.simplefilter("ignore")  # in notebooks tqdm warns, of progress bars that are not used
+    import pooch
+    from rich.console import Console
+    from rich.progress import Progress
+
+STEMS = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+"""Names of the files of each data set that is downloaded, less ``.gz``."""
+
+_DATA_DIR = "APICAL_DATA_DIR"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set known by name: what it is and where its files are.
+
+    Sample counts are those published: files of your own may hold others.
+    """
+
+    name: str
+    licence: str
+    url: str
+    sha256: tuple[str, ...] = ()
+    n_train: int = 60_000
+    n_test: int = 10_000
+    n_classes: int = 10
+    where: str = "to be downloaded"
+
+
+DIGITS = Source(
+    "digits",
+    "see https://archive.ics.uci.edu/dataset/80",
+    "https://archive.ics.uci.edu/dataset/80",
+    n_train=1437,
+    n_test=360,
+    where="shipped with scikit-learn",
+)
+# SHA-256 of the gzip files, in the order of STEMS. Two public sources agree on all twelve:
+# tensorflow/datasets (url_checksums/*.txt) and ankane/torchvision-ruby (lib/torchvision/datasets).
+# Licences as stated by keras.io/api/datasets/mnist and, on GitHub, by the authors of the others:
+# zalandoresearch/fashion-mnist and rois-codh/kmnist.
+PUBLISHED = {
+    "mnist": Source(
+        "mnist",
+        "CC BY-SA 3.0",
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        (
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        ),
+    ),
+    "fashion_mnist": Source(
+        "fashion_mnist",
+        "MIT",
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        (
+            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        ),
+    ),
+    "kmnist": Source(
+        "kmnist",
+        "CC BY-SA 4.0",
+        "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+        (
+            "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
+            "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
+            "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
+            "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
+        ),
+    ),
+}
+
+
+def available(data_dir: str | Path | None = None) -> tuple[Source, ...]:
+    """Return the data sets known by name, and where each of them is."""
+    listed = [DIGITS]
+    given = "data_dir" if data_dir is not None else _DATA_DIR
+    for name, source in PUBLISHED.items():
+        folder = path(name, data_dir)
+        if folder is not None:
+            where = "cached" if folder == _cache(name) else f"in {given}"
+            source = replace(source, where=where)
+        listed.append(source)
+    return tuple(listed)
+
+
+def path(name: str | Path, data_dir: str | Path | None = None) -> Path | None:
+    """Return where a data set is on this machine, or None: a folder, or a file by itself."""
+    if str(name) not in PUBLISHED:
+        return single_file(name)
+    folder, missing = _own_folder(str(name), data_dir)
+    if missing and data_dir is None:
+        folder = _cache(str(name))
+        missing = _missing(folder)
+    return None if missing else folder
+
+
+def fetch(name: str | Path, data_dir: str | Path | None = None) -> Path:
+    """Make sure that a data set is on this machine and return where, as `path` does.
+
+    What is missing is downloaded, checked by SHA-256, and kept in ``data_dir/<name>`` if a
+    folder is given, else in the cache. Files of your own are never overwritten.
+    """
+    source = PUBLISHED.get(str(name))
+    if source is None:
+        return single_file(name)
+    if data_dir is not None:
+        _make_folder(Path(data_dir).expanduser())
+    folder, missing = _own_folder(source.name, data_dir)
+    if missing and data_dir is None:
+        # The sums of the whole cache are checked: what was damaged there is downloaded again.
+        folder, missing = _cache(source.name), STEMS
+    for stem, sha256 in zip(STEMS, source.sha256, strict=True):
+        if stem in missing:
+            _download(source.url + f"{stem}.gz", sha256, folder)
+    return folder
+
+
+def idx_files(name: str, data_dir: str | Path | None = None) -> list[Path]:
+    """Return the files of a published data set in the order of `STEMS`, fetched if need be.
+
+    A folder that was named, or begun, is meant: a download never replaces it silently.
+    """
+    folder, missing = _own_folder(name, data_dir)
+    if missing and (data_dir is not None or len(missing) < len(STEMS)):
+        raise DataError(
+            f"{name}: {folder} lacks {', '.join(missing)} (.gz or not); put them there, or run "
+            f"`apical data get {name} --data-dir DIR`.",
+            object=str(name),
+        )
+    folder = fetch(name) if missing else folder
+    return [_idx_file(folder, stem) for stem in STEMS]
+
+
+def single_file(name: str | Path) -> Path:
+    """Return the file of ``digits``, or the .npz file that `name` is the path of."""
+    if str(name) == DIGITS.name:
+        shipped = distribution("scikit-learn").locate_file("sklearn/datasets/data/digits.csv.gz")
+        return Path(str(shipped))
+    file = Path(name).expanduser()
+    if file.is_file():
+        return file
+    if file.suffix == ".npz":
+        raise DataError(
+            f"{file}: no such file; give the path of an existing .npz file.", object=str(file)
+        )
+    known = ", ".join((DIGITS.name, *PUBLISHED))
+    raise DataError(f"unknown data set {str(name)!r}; choose {known}, or the path of an .npz file.")
+
+
+def _cache(name: str) -> Path:
+    return cache_folder() / "data" / name
+
+
+def _own_folder(name: str, data_dir: str | Path | None) -> tuple[Path, Sequence[str]]:
+    """Return the folder of the user's own IDX files, and the files that it lacks (all: none)."""
+    given = data_dir if data_dir is not None else os.environ.get(_DATA_DIR)
+    if not given:
+        return Path(), STEMS
+    root = Path(given).expanduser()
+    if not root.is_dir():
+        what = "data_dir" if data_dir is not None else _DATA_DIR
+        raise DataError(
+            f"{name}: {what} is {root}, which is no folder; make it or name another.",
+            object=str(name),
+        )
+    for folder in (root / name, root):
+        missing = _missing(folder)
+        if len(missing) < len(STEMS) and (folder != root or not _is_another(root, name)):
+            return folder, missing
+    return root / name, STEMS
+
+
+def _is_another(folder: Path, name: str) -> bool:
+    """Say whether files that lie in `folder` itself are those of another data set than `name`.
+
+    All share their file names, so that MNIST would else pass for Fashion-MNIST unnoticed.
+    """
+    others = [source for other, source in PUBLISHED.items() if other != name]
+    sums = {
+        hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in (folder / f"{STEMS[1]}.gz", folder / f"{STEMS[3]}.gz")  # the small ones
+        if file.is_file()
+    }
+    return any(folder.name == other.name or sums & set(other.sha256) for other in others)
+
+
+def _idx_file(folder: Path, stem: str) -> Path:
+    plain = folder / stem
+    return plain if plain.is_file() else folder / f"{stem}.gz"
+
+
+def _missing(folder: Path) -> Sequence[str]:
+    return [stem for stem in STEMS if not _idx_file(folder, stem).is_file()]
+
+
+class _Bar:
+    """What pooch asks of a progress bar, drawn by rich."""
+
+    def __init__(self, progress: Progress, label: str) -> None:
+        self.total = 0
+        self._progress = progress
+        self._task = progress.add_task(label, total=None)
+
+    def update(self, n_bytes: int) -> None:
+        self._progress.update(self._task, advance=n_bytes, total=self.total or None)
+
+    def reset(self) -> None:
+        self._progress.reset(self._task)
+
+    def close(self) -> None:
+        self._progress.stop_task(self._task)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"{folder}: cannot be made ({error}); name another folder.", object=str(folder)
+        ) from error
+
+
+def _download(url: str, sha256: str, folder: Path) -> None:
+    """Download a file into `folder` unless the right one is there already."""
+    name = url.rsplit("/", 1)[-1]
+    elsewhere = f"put all four files in a folder and name it by --data-dir or {_DATA_DIR}"
+    _make_folder(folder)
+    pooch.get_logger().setLevel("WARNING")  # the bar says what is downloaded
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        downloader = pooch.HTTPDownloader(
+            progressbar=_Bar(progress, name),
+            chunk_size=1 << 16,
+            # The sums are those of the gzip files: nothing may unpack them on the way.
+            headers={"Accept-Encoding": "identity"},
+        )
+        try:
+            pooch.retrieve(url, sha256, fname=name, path=folder, downloader=downloader)
+        except OSError as error:  # requests raises its own OSErrors
+            raise DataError(
+                f"{name}: cannot be downloaded from {url} to {folder} ({error}); check the "
+                f"network, or {elsewhere}.",
+                object=str(name),
+            ) from error
+        except ValueError as error:
+            raise DataError(
+                f"{name}: SHA-256 of what {url} sent is not {sha256}; nothing was kept. Try "
+                f"again later, or {elsewhere}.",
+                object=str(name),
+            ) from error

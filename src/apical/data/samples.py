@@ -1,0 +1,146 @@
+"""Samples: stored values and their classes, which become stimuli block by block."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from apical._base.checking import check_fields
+from apical._base.parameters import Positive
+from apical.data.converting import check_scale
+from apical.errors import DataError
+
+Part = slice | NDArray[Any]
+"""Some samples: their numbers, or True for each that is wanted."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Samples as they are stored.
+
+    Parameters
+    ----------
+    values
+        Stored values from 0 on, shape (n, n_inputs), uint8 or float32; not to be changed later.
+    labels
+        Class of each sample, from 0, shape (n,), int64.
+    scale
+        Stored value that stands for 1.
+
+    Raises
+    ------
+    DataError
+        If they are anything else; `Dataset.from_arrays` converts what can be converted.
+    """
+
+    values: NDArray[Any]
+    labels: NDArray[np.int64]
+    scale: Positive = 1.0
+
+    def __post_init__(self) -> None:
+        known = ((self.values, (np.uint8, np.float32), 2), (self.labels, (np.int64,), 1))
+        fit = [
+            isinstance(array, np.ndarray)
+            and not isinstance(array, np.ma.MaskedArray)
+            and array.dtype in dtypes
+            and array.ndim == ndim
+            for array, dtypes, ndim in known
+        ]
+        if not all(fit) or len(self.values) != len(self.labels):
+            told = " and ".join(
+                f"{np.shape(array)} of {getattr(array, 'dtype', type(array).__name__)}"
+                for array, _, _ in known
+            )
+            raise DataError(
+                "Samples need values (n, n_inputs) of uint8 or float32 and labels (n,) of int64, "
+                f"got {told}; Dataset.from_arrays converts what can be converted."
+            )
+        check_fields(self)
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        check_scale(self.scale, "Samples")
+        if not len(self):
+            return
+        least, most = float(self.values.min(initial=0)), float(self.values.max(initial=0))
+        if least < 0 or not most < math.inf:  # a NaN anywhere makes both NaN
+            raise DataError(
+                f"Samples need finite values >= 0, got {least:g} to {most:g}; remove or replace "
+                "those that are not."
+            )
+        if self.labels.min() < 0:
+            raise DataError(
+                f"Samples need labels 0 to n_classes - 1, got {self.labels.min()}; number classes "
+                "from 0."
+            )
+
+    def __repr__(self) -> str:
+        n, n_inputs = self.values.shape
+        return f"Samples({n} x {n_inputs} of {self.values.dtype}, scale={self.scale:g})"
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def block(self, index: slice | ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return stimuli, shape (n_index, n_inputs), and labels, shape (n_index,).
+
+        Stimuli are values over the scale: in [0, 1], but for test samples that exceed those that
+        the scale was taken from.
+        """
+        if not isinstance(index, slice):
+            index = np.atleast_1d(np.asarray(index))
+            index = index if index.size else index.astype(np.intp)  # [] would be read as floats
+        scale = np.float32(self.scale)
+        return np.divide(self.values[index], scale, dtype=np.float32), self.labels[index]
+
+    def rows(self, index: slice | NDArray[np.intp]) -> "Rows":
+        """Return stimuli as `block` does, but worked out where they are read."""
+        return Rows(self, np.arange(len(self))[index])
+
+    def part(self, index: Part) -> "Samples":
+        """Return some of the samples, by their numbers, or True for each that is wanted."""
+        return Samples(self.values[index], self.labels[index], self.scale)
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Stimuli that are rows of samples: an array as far as its size, slices and content go.
+
+    A device that keeps the samples where it computes only has to be told which they are.
+
+    Parameters
+    ----------
+    samples
+        Whose rows.
+    index
+        Which, numbered from 0, shape (n,).
+    """
+
+    samples: Samples
+    index: NDArray[np.intp]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of the stimuli, (n, n_inputs)."""
+        return len(self.index), self.samples.values.shape[1]
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions: 2."""
+        return 2
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, part: slice) -> "Rows":
+        return Rows(self.samples, self.index[part])
+
+    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> NDArray[Any]:
+        values, _ = self.samples.block(self.index)
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+    def reshape(self, *shape: int) -> NDArray[np.float32]:
+        """Return the stimuli as an array of that shape."""
+        return np.asarray(self).reshape(*shape)

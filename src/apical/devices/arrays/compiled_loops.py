@@ -1,0 +1,146 @@
+"""Programs as one compiled loop over elements: the bits of their operations one by one, sooner.
+
+Operations on whole arrays go through memory once each; a loop goes through it once for all. Only
+operations that have one right result (IEEE 754) are put into loops, and products and sums are
+rounded one by one, so that it makes no difference to the results whether there is a compiler.
+"""
+
+import ast
+import ctypes
+import hashlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cache, cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from apical._base import compilers
+from apical._base.folders import cache_folder
+from apical.devices.arrays.expression_program import Program
+from apical.devices.arrays.library import Call
+
+FLAGS = (*compilers.FLAGS, "-shared", "-fPIC")
+OPERATIONS: Mapping[Any, str] = {
+    "abs": "std::fabs({})",
+    "sqrt": "std::sqrt({})",
+    ast.Add: "{} + {}",
+    ast.Sub: "{} - {}",
+    ast.Mult: "{} * {}",
+    ast.Div: "{} / {}",
+    ast.USub: "-{}",
+    ast.UAdd: "{}",
+}
+"""What is put into loops, in C++."""
+
+
+class Loop:
+    """Programs that are worked out one after the other for each element.
+
+    Parameters
+    ----------
+    programs
+        Name of the array that each program's result is written to, and the program.
+    dtype
+        Precision.
+    """
+
+    def __init__(self, programs: Sequence[tuple[str, Program]], dtype: np.dtype) -> None:
+        self._programs, self._dtype = programs, dtype
+        self._names = sorted({name for name, _ in programs}.union(*(p.reads for _, p in programs)))
+
+    @cached_property
+    def function(self) -> Any:
+        """The compiled loop; None where there is no compiler, or no one right result."""
+        steps = [step for _, program in self._programs for step in program.steps]
+        return _compiled(self.code) if all(what in OPERATIONS for what, _, _ in steps) else None
+
+    @property
+    def code(self) -> str:
+        """The loop in C++."""
+        real = "float" if self._dtype == np.float32 else "double"
+        head = [f"{real} *__restrict a{k} = arrays[{k}];" for k in range(len(self._names))]
+        body: list[str] = []
+        n_numbers = 0
+        for name, program in self._programs:
+            cells: dict[Any, str] = {n: f"a{k}[i]" for k, n in enumerate(self._names)}
+            for text in program.texts:
+                head.append(f"const {real} n{n_numbers} = *numbers[{n_numbers}];")
+                cells[text] = f"n{n_numbers}"
+                n_numbers += 1
+            for what, reads, target in program.steps:
+                value = OPERATIONS[what].format(*(cells[key] for key in reads))
+                cells[target] = f"r{len(body)}"
+                body.append(f"const {real} r{len(body)} = {value};")
+            result = cells[program.result]
+            body.append(f"a{self._names.index(name)}[i] = {result};")
+        lines = [
+            "#include <cmath>",
+            "#include <cstddef>",
+            f'extern "C" void loop(std::size_t n, {real} *const *arrays, '
+            f"const {real} *const *numbers) {{",
+            *(f"  {line}" for line in head),
+            "  for (std::size_t i = 0; i < n; i++) {",
+            *(f"    {line}" for line in body),
+            "  }",
+            "}",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def bound(
+        self, values: Mapping[str, np.ndarray], numbers: Sequence[Mapping[str, Any]]
+    ) -> Call | None:
+        """Return the call that works all programs out; None where nothing is compiled.
+
+        Parameters
+        ----------
+        values
+            Arrays by name, C-ordered and of one shape.
+        numbers
+            What `Program.folded` returned, for each program.
+        """
+        if self.function is None:
+            return None
+        arrays = [values[name] for name in self._names]
+        scalars = [folded[text] for folded in numbers for text in folded]
+        call = partial(self.function, arrays[0].size, _addresses(arrays), _addresses(scalars))
+        call.arrays = arrays, scalars  # type: ignore[attr-defined]  # addresses keep none alive
+        return call
+
+
+def _addresses(arrays: Sequence[np.ndarray]) -> Any:
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
+
+
+@cache
+def _compiled(code: str) -> Any:
+    """Return a compiled function, from the cache folder where it is; None without a compiler."""
+    compiler = compilers.found()
+    if compiler is None:
+        return None
+    what = "\n".join((code, *FLAGS, compilers.target(compiler)))
+    key = hashlib.sha256(what.encode()).hexdigest()[:32]
+    file = cache_folder() / "loops" / f"{key}.so"
+    try:
+        if not file.exists():
+            _compile(compiler, code, file)
+        function = ctypes.CDLL(str(file)).loop
+    except (OSError, subprocess.CalledProcessError):  # a compiler or a folder that will not do
+        return None
+    function.argtypes = [ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]
+    function.restype = None
+    return function
+
+
+def _compile(compiler: str, code: str, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".loop-", dir=file.parent) as folder:
+        made = Path(folder) / file.name
+        subprocess.run(
+            [compiler, *FLAGS, "-x", "c++", "-", "-o", str(made)],
+            input=code, text=True, check=True, capture_output=True,
+        )  # fmt: skip
+        os.replace(made, file)  # whole, or not at all, whoever else does the same

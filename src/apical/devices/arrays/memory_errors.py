@@ -1,0 +1,58 @@
+"""When there is no memory left for the arrays of a network: what it needs, and what to lower."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from apical.devices.arrays.library import Library
+from apical.devices.arrays.optimizer_step import shared
+from apical.errors import DeviceError
+from apical.network.description import Network
+from apical.projections.projection import ReadBackwards
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def said(function: F) -> F:
+    """Return a method of a simulator that says what to do where there is no memory left.
+
+    The simulator has ``network``, ``library`` and ``batch`` before anything large is made.
+    """
+
+    @wraps(function)
+    def call(self: Any, *arguments: Any, **options: Any) -> Any:
+        try:
+            return function(self, *arguments, **options)
+        except self.library.exhausted as error:
+            raise DeviceError(_text(self.network, self.library, self.batch, error)) from None
+
+    return call  # type: ignore[return-value]
+
+
+def _text(network: Network, library: Library, batch: int, error: BaseException) -> str:
+    sizes = ", ".join(f"{p.name!r} {p.size:,}" for p in network.populations)
+    mega = library.number(0).itemsize / 1e6
+    weights, activities = (
+        f"{count * mega:,.0f} MB" for count in (_per_synapse(network), batch * _neurons(network))
+    )
+    what = ". ".join(str(error).partition("\n")[0].split(". ")[:3]).rstrip(".")
+    return (
+        f"Device 'array' has no memory left ({what}). Weights and what their updates keep take "
+        f"{weights}, each signal {activities} with batch={batch}, for {sizes} neurons; lower the "
+        "number of hidden neurons or batch, or take a device with more memory."
+    )
+
+
+def _per_synapse(network: Network) -> int:
+    """Return how many numbers weights, and the dynamics of their updates, are."""
+    found = 0
+    for projection in network.projections:
+        dynamics = projection.rule.dynamics if projection.rule else None
+        kept = 0 if isinstance(projection.weights, ReadBackwards) else 1
+        kept += len(set(dynamics.state) - shared(dynamics)) if dynamics else 0
+        found += kept * projection.shape[0] * projection.shape[1]
+    return found
+
+
+def _neurons(network: Network) -> int:
+    return sum(population.size for population in network.populations)

@@ -1,0 +1,341 @@
+"""One batch of trials, settled: where every signal is, and the calls that bring it there."""
+
+import ast
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from apical.devices.arrays.batch_norm import Normal, Normaliser
+from apical.devices.arrays.crossing import Crossing
+from apical.devices.arrays.expression_program import Factor, Formula
+from apical.devices.arrays.library import Call, Library, Workspace
+from apical.devices.arrays.random import Chance, Streams
+from apical.errors import DeviceError
+from apical.language.expressions import parse, substituted
+from apical.network.description import Network
+from apical.network.order import feedback_order, forward_order
+from apical.neurons.base import Population, Stimulus
+from apical.neurons.error import TOLD, RateError, RateTarget
+from apical.neurons.rate import ELIGIBILITY, NUDGED, Bias, Rate
+from apical.neurons.reward import Reward
+
+DELTA = "gain * teach"
+"""The signal ``delta``, named as the factor of a rule that is the same."""
+
+
+class Batch:
+    """The signals of all batches of one size, and the calls that work them out, in order.
+
+    Parameters
+    ----------
+    n_trials
+        Number of trials.
+    learns
+        Whether unreliable neurons are silent at times.
+    measured
+        Whether drives are normalised by their own mean and variance, not by running ones.
+    """
+
+    def __init__(self, n_trials: int, learns: bool, measured: bool) -> None:
+        self.n_trials, self.learns, self.measured = n_trials, learns, measured
+        self.normals: dict[str, Normal] = {}
+        """Normalised drives by name of population."""
+        self.signals: dict[tuple[str, str], Any] = {}
+        """Arrays by name of population and signal, shape (n_trials, n)."""
+        self.calls: list[Call] = []
+        self.values: Any = None
+        """Where the stimuli go, shape (n_trials, n_inputs)."""
+        self.shown: Any = None
+        """Where what the error neurons are shown goes, shape (n_trials, n_outputs)."""
+        self.loss: Any = None
+        """Where the loss that a `Reward` hears is, shape (n_trials, 1)."""
+
+
+class Settling:
+    """Plans how a network comes to rest.
+
+    Parameters
+    ----------
+    network
+        Which.
+    library
+        Whose arrays.
+    weights
+        Weights by name of projection; their content is changed by others, and read here.
+    streams
+        Where random numbers are drawn from.
+    """
+
+    def __init__(
+        self, network: Network, library: Library, weights: Mapping[str, Any], streams: Streams
+    ) -> None:
+        self.library, self._room = library, Workspace(library)
+        self._operations = library.operations
+        self._chance = Chance(library, self._room, streams)
+        self._forward = [p for p in forward_order(network) if not isinstance(p, Bias)]
+        self._feedback = feedback_order(network)
+        self._crossing = Crossing(network, library, weights)
+        self.normalisers = {
+            p.name: Normaliser(p.name, p.norm, p.size, library, self._room)
+            for p in network.populations if isinstance(p, Rate) and p.norm
+        }  # fmt: skip
+
+    def look_again(self) -> bool:
+        """See how signals cross the weights that there are; return whether to plan anew."""
+        return self._crossing.look_again()
+
+    def forward(self, n_trials: int, *, taught: bool, learns: bool, measured: bool) -> Batch:
+        """Plan the activity of every population.
+
+        Parameters
+        ----------
+        n_trials
+            Number of trials in a batch.
+        taught
+            Whether error neurons are shown something; otherwise they have no activity.
+        learns, measured
+            As in `Batch`; where the network learns, running means and variances move.
+        """
+        batch = Batch(n_trials, learns, measured)
+        for population in self._forward:
+            place = population.name, "x"
+            if isinstance(population, Stimulus):
+                y = batch.values = self._room((place, "shown"), (n_trials, population.size))
+                unreliable = getattr(population.encoder, "unreliable", 0.0)
+                batch.signals[place] = self._kept(batch, population, y, unreliable)
+            elif isinstance(population, Rate):
+                y = self._respond(batch, population)
+                batch.signals[place] = self._kept(batch, population, y, population.unreliable)
+            elif isinstance(population, RateError | RateTarget) and taught:
+                told = batch.shown = self._room(("", "shown"), (n_trials, population.size))
+                if isinstance(population, RateError):
+                    drive = self._sum(batch, population, "drive")
+                    values = {"shown": told, "drive": drive}
+                    told = self._formed(batch, place, _difference(population), values)
+                batch.signals[place] = told
+            elif isinstance(population, Reward) and taught:
+                batch.signals[place] = self._rewarded(batch, population)
+        return batch
+
+    def noise(self, n_trials: int, fires: Rate, heard: Iterable[Population]) -> Batch:
+        """Plan what populations make of noise that one of them fires, while nothing is shown.
+
+        Parameters
+        ----------
+        n_trials
+            Number of trials in a batch.
+        fires
+            The population that fires noise, whatever drives it.
+        heard
+            Populations to plan, besides those between; the others do not matter.
+        """
+        batch = Batch(n_trials, learns=False, measured=False)
+        shape = n_trials, fires.size
+        fired = self._chance.normal(batch.calls, fires.name, "noise", shape, fires.noise)
+        batch.signals[fires.name, "x"] = fired
+        between = self._upstream(heard, fires)
+        for population in self._forward:
+            if isinstance(population, Rate) and population.name in between:
+                batch.signals[population.name, "x"] = self._respond(batch, population)
+        return batch
+
+    def teach(self, batch: Batch) -> None:
+        """Plan ``teach`` of every population that hears feedback."""
+        for population in self._feedback:
+            name = population.name
+            heard = batch.signals[name, "teach"] = self._sum(batch, population, "teach")
+            if isinstance(population, Rate) and population.plateau:
+                values = {"arrives": heard, "arrived": self._sum(batch, population, "before")}
+                heard = self._formed(batch, (name, "plateaus"), population.dendrite, values)
+                batch.signals[name, "teach"] = heard
+            if batch.learns and isinstance(population, Rate) and population.teach_noise:
+                self._blur(batch, population, heard)
+            for pre, carried, carry in self._crossing.onto[name, "teach"]:
+                if pre is population:
+                    batch.calls.append(carry(self.signal(batch, pre, carried), heard, True))
+                    batch.signals.pop((name, DELTA), None)  # it was of a part
+
+    def signal(self, batch: Batch, population: Population, name: str) -> Any:
+        """Return where a signal is, shape (n_trials, n), or one that broadcasts to it."""
+        name = DELTA if name == "delta" else name
+        found = batch.signals.get((population.name, name))
+        if found is not None:
+            return found
+        if isinstance(population, Bias):
+            found = self.library.full(1.0, (batch.n_trials, 1))
+        elif name == "told" and (population.name, "x") in batch.signals:
+            assert isinstance(population, RateError) and population.keeps
+            values = {"x": batch.signals[population.name, "x"]}
+            told = TOLD[population.keeps]
+            found = self._formed(batch, (population.name, name), told, values)
+        elif name == NUDGED:
+            assert isinstance(population, Rate)
+            values = {key: self.signal(batch, population, key) for key in ("x", "teach")}
+            found = self._formed(batch, (population.name, name), population.moved, values)
+        elif name in ("gain", "slope"):
+            found = self._gain(batch, population, name)
+        elif name == DELTA:
+            slope, values = self._slope(batch, population)
+            values["teach"] = self.signal(batch, population, "teach")
+            found = self._formed(batch, (population.name, name), f"({slope})*teach", values)
+            if population.name in batch.normals:
+                normaliser = self.normalisers[population.name]
+                found = normaliser.backward(batch.calls, found, batch.normals[population.name])
+        else:
+            found = self.library.full(0.0, (batch.n_trials, population.size))  # hears nothing
+        batch.signals[population.name, name] = found
+        return found
+
+    def factor(self, batch: Batch, population: Population, factor: Factor) -> Any:
+        """Return where what a population brings to a rule is, shape (n_trials, n)."""
+        known = batch.signals.get((population.name, factor.key))
+        if known is not None:
+            return known
+        if factor.key == DELTA:
+            return self.signal(batch, population, DELTA)
+        if population.name in batch.normals and "gain" in factor.signals.values():
+            raise DeviceError(
+                f"A rule reads gain_post of {population.name!r} in {factor.key!r}, but with batch "
+                "normalisation a trial's gain hangs on the other trials; write 'gain_post * "
+                "teach_post' or 'delta_post', or read slope_post."
+            )
+        shape, key = (batch.n_trials, population.size), (population.name, factor.key)
+        values = {
+            name: self.signal(batch, population, signal) for name, signal in factor.signals.items()
+        }
+        found, calls = factor.formula.bound(values, key, shape)
+        batch.calls += calls
+        if tuple(found.shape) != shape:
+            whole = self._room(key, shape)
+            batch.calls.append(partial(self._operations[ast.UAdd], found, out=whole))
+            found = whole
+        batch.signals[key] = found
+        return found
+
+    def _formed(
+        self, batch: Batch, place: tuple[str, str], text: str, values: Mapping[str, Any]
+    ) -> Any:
+        """Plan a signal that is an expression of others, and return where it is."""
+        shape = max((tuple(value.shape) for value in values.values()), key=len)
+        formula = Formula(parse(text), self.library, self._room)
+        found, calls = formula.bound(values, place, shape)
+        batch.calls += calls
+        return found
+
+    def _slope(self, batch: Batch, population: Population) -> tuple[str, dict[str, Any]]:
+        """Return the slope of an activation, 0 where a neuron is silent, and what it reads."""
+        assert isinstance(population, Rate)
+        name, signals = population.name, batch.signals
+        slope = "1" if population.gain == "one" else population.curve.slope
+        values = {"x": signals[name, "x"], "drive": signals[name, "drive"]}
+        if (name, "awake") in signals:
+            values |= {"x": signals[name, "y"], "awake": signals[name, "awake"]}
+            slope = f"awake*({slope})"
+        return slope, values
+
+    def _gain(self, batch: Batch, population: Population, name: str) -> Any:
+        """Plan the slope of a response, or that with all other trials held still: the gain."""
+        text, values = self._slope(batch, population)
+        if name == "gain" and population.name in batch.normals:
+            at = batch.normals[population.name]
+            text = f"({text})*scale/deviation"
+            values |= {"scale": at.scale, "deviation": at.deviation}
+        return self._formed(batch, (population.name, name), text, values)
+
+    def _normalise(self, batch: Batch, population: Rate, drive: Any) -> Any:
+        """Plan the normalised drive of a population, and return where it is."""
+        name = population.name
+        scale, shift = (
+            self._sum(batch, population, target, empty)
+            for target, empty in (("scale", 1), ("shift", 0))
+        )
+        at = batch.normals[name] = self.normalisers[name].forward(
+            batch.calls, drive, scale, shift, measured=batch.measured, keeps=batch.learns
+        )
+        batch.signals[name, "normal"] = at.normal
+        return at.drive
+
+    def _respond(self, batch: Batch, population: Rate) -> Any:
+        """Plan what all neurons make of their drive, and return where it is."""
+        name = population.name
+        drive = self._sum(batch, population, "drive")
+        if population.norm:
+            drive = self._normalise(batch, population, drive)
+        batch.signals[name, "drive"] = drive
+        if population.explores and batch.learns:
+            self._explore(batch, population, drive)
+        if not population.is_softmax:
+            return self._formed(batch, (name, "y"), population.curve.response, {"drive": drive})
+        y = self._room((name, "y"), tuple(drive.shape))
+        batch.calls.append(self.library.softmax(drive, y))
+        return y
+
+    def _explore(self, batch: Batch, population: Rate, drive: Any) -> None:
+        """Plan noise that every neuron adds to its drive, and what it knows of that."""
+        shape, name, size = tuple(drive.shape), population.name, population.explores
+        known = self._chance.normal(batch.calls, name, ELIGIBILITY, shape, 1 / size)
+        noise, variance = self._room((name, "explored"), shape), self.library.number(size * size)
+        batch.calls.append(partial(self._operations[ast.Mult], known, variance, out=noise))
+        batch.calls.append(self._crossing.put(noise, drive, True))
+        batch.signals[name, ELIGIBILITY] = known
+
+    def _rewarded(self, batch: Batch, reward: Reward) -> Any:
+        """Plan by how much a trial goes better than it did without noise."""
+        name, shape = reward.name, (batch.n_trials, 1)
+        batch.loss = self._sum(batch, reward, "drive")
+        if not batch.learns:
+            return self.library.full(0.0, shape)
+        values = {"drive": batch.loss, "before": self._room((name, "before"), shape)}
+        return self._formed(batch, (name, "x"), "before - drive", values)
+
+    def remember(self, batch: Batch, reward: Reward) -> None:
+        """Keep the loss of trials without noise for the same trials with noise."""
+        before = self._room((reward.name, "before"), (batch.n_trials, 1))
+        self._crossing.put(batch.loss, before, False)()
+
+    def _kept(self, batch: Batch, population: Population, y: Any, unreliable: float) -> Any:
+        """Plan activities `y` of which some are silent at times, and return where they are."""
+        if not unreliable or not batch.learns:
+            return y
+        shape, name = tuple(y.shape), population.name
+        awake = self._chance.awake(batch.calls, name, "awake", shape, unreliable)
+        batch.signals[name, "awake"], batch.signals[name, "y"] = awake, y
+        return self._formed(batch, (name, "x"), "awake*y", {"awake": awake, "y": y})
+
+    def _upstream(self, heard: Iterable[Population], fires: Population) -> set[str]:
+        """Return the names of populations and of those that drive them, up to what fires."""
+        found, open_ones = set[str](), list(heard)
+        while open_ones:
+            population = open_ones.pop()
+            if population.name not in {fires.name, *found}:
+                found.add(population.name)
+                open_ones += [pre for pre, _, _ in self._crossing.onto[population.name, "drive"]]
+        return found
+
+    def _blur(self, batch: Batch, population: Rate, heard: Any) -> None:
+        """Plan noise that every dendrite adds to what it heard."""
+        shape, size = tuple(heard.shape), population.teach_noise
+        stray = self._chance.normal(batch.calls, population.name, "stray", shape, size)
+        batch.calls.append(self._crossing.put(stray, heard, True))
+
+    def _sum(self, batch: Batch, population: Population, target: str, empty: float = 0) -> Any:
+        """Plan what arrives at an input, from all but the population itself; `empty` if nothing."""
+        name, is_empty = population.name, True
+        total = self._room((name, target), (batch.n_trials, population.size))
+        for pre, carried, carry in self._crossing.onto[name, target]:
+            if pre is not population:
+                x = self.signal(batch, pre, carried)
+                batch.calls.append(carry(x, total, not is_empty))
+                is_empty = False
+        if is_empty:
+            batch.calls.append(self._crossing.put(self.library.number(empty), total, False))
+        return total
+
+
+def _difference(error: RateError) -> str:
+    """Return the activity of error neurons as an expression of what they are shown and hear."""
+    difference = "shown - drive"
+    if not error.activity:
+        return difference
+    numbers = {name: repr(value) for name, value in error.numbers.items()}
+    return substituted(error.activity, {"y": f"({difference})", **numbers})

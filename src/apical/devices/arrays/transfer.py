@@ -1,0 +1,149 @@
+"""What goes to where the arrays are, and what comes back: before and after the trials of a block.
+
+A copy from one processor's memory to the other's lets both wait. So samples stay where the arrays
+are, if there is room, and a block only says which of them it shows; otherwise stimuli are sent in
+large parts, ahead of their use. What populations did is read when the block is over.
+"""
+
+import ast
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from apical.data.datasets import Rows, Samples
+from apical.devices.arrays.library import Elsewhere, Library
+from apical.neurons.encoding import Encoder
+
+Bring = Callable[[slice, Any], None]
+"""Puts what some trials of a block show into an array of as many rows."""
+
+PART = 2**24
+"""Numbers that are sent at a time: 64 MB in single precision."""
+
+
+class Supply:
+    """Brings what the trials of a block show.
+
+    Parameters
+    ----------
+    library
+        Whose arrays.
+    encoder
+        What stimulus neurons make of values.
+    """
+
+    def __init__(self, library: Library, encoder: Encoder) -> None:
+        self._library, self._encoder = library, encoder
+        self._held: WeakKeyDictionary[Samples, Any] = WeakKeyDictionary()
+
+    def stimuli(self, values: np.ndarray | Rows) -> Bring:
+        """Return what brings stimuli; samples that are kept stay as they were when first shown."""
+        library, drive = self._library, self._encoder.drive
+        if not isinstance(library, Elsewhere):
+            whole = np.asarray(values)
+            return lambda chunk, out: library.put(drive(whole[chunk]), out)
+        table = self._table(library, values.samples) if isinstance(values, Rows) else None
+        if table is None or not isinstance(values, Rows):
+            return _Parts(library, lambda part: drive(np.asarray(values[part])), values.shape)
+        numbers = library.numbers(values.index)
+        return lambda chunk, out: library.take(table, numbers[chunk], out)
+
+    def targets(self, shown: np.ndarray) -> Bring:
+        """Return what brings what error neurons are shown, shape (n_trials, n_outputs)."""
+        library = self._library
+        if isinstance(library, Elsewhere):
+            return _Parts(library, lambda part: shown[part], shown.shape)
+        return lambda chunk, out: library.put(shown[chunk], out)
+
+    def nothing(self, chunk: slice, out: Any) -> None:
+        """Bring 0 for every trial and neuron."""
+        self._library.operations[ast.UAdd](self._library.number(0), out=out)
+
+    def _table(self, library: Elsewhere, samples: Samples) -> Any:
+        """Return the stimuli of all samples where the arrays are; None if there is no room."""
+        table = self._held.get(samples)
+        if table is None and library.has_room(samples.values.shape):
+            whole = samples.rows(slice(None))
+            table = self._held[samples] = library.empty(whole.shape)
+            for part in _parts(whole.shape):
+                library.put(self._encoder.drive(np.asarray(whole[part])), table[part])
+        return table
+
+
+class _Parts:
+    """Rows in memory, sent a part at a time; asked for in the order in which they are.
+
+    Parameters
+    ----------
+    library
+        Whose arrays.
+    rows
+        Returns some of the rows.
+    shape
+        Of all rows.
+    """
+
+    def __init__(
+        self, library: Elsewhere, rows: Callable[[slice], np.ndarray], shape: tuple[int, ...]
+    ) -> None:
+        self._library, self._rows, self._shape = library, rows, shape
+        self._first, self._sent = 0, library.empty((0, shape[1]))
+
+    def __call__(self, chunk: slice, out: Any) -> None:
+        n_trials, width = self._shape
+        if chunk.stop > self._first + len(self._sent):
+            self._first = chunk.start
+            part = slice(chunk.start, min(max(chunk.stop, chunk.start + _rows(width)), n_trials))
+            self._sent = self._library.empty((part.stop - part.start, width))
+            self._library.put(self._rows(part), self._sent)
+        here = slice(chunk.start - self._first, chunk.stop - self._first)
+        self._library.operations[ast.UAdd](self._sent[here], out=out)
+
+
+class Kept:
+    """What populations did in the trials of a block.
+
+    Parameters
+    ----------
+    library
+        Whose arrays.
+    n_trials
+        Trials of the block.
+    """
+
+    def __init__(self, library: Library, n_trials: int) -> None:
+        self._library, self._n_trials = library, n_trials
+        self._arrays: dict[str, Any] = {}
+
+    def keep(self, name: str, chunk: slice, values: Any, size: int) -> None:
+        """Keep what was done in some trials.
+
+        Parameters
+        ----------
+        name
+            Under which.
+        chunk
+            Which trials.
+        values
+            Of a shape that broadcasts to (n_trials of these, size).
+        size
+            Number of neurons.
+        """
+        if name not in self._arrays:
+            self._arrays[name] = self._library.empty((self._n_trials, size))
+        self._library.operations[ast.UAdd](values, out=self._arrays[name][chunk])
+
+    def read(self) -> dict[str, np.ndarray]:
+        """Return everything, shape (n_trials, size), by name."""
+        return {name: self._library.back(array) for name, array in self._arrays.items()}
+
+
+def _rows(width: int) -> int:
+    return max(PART // width, 1)
+
+
+def _parts(shape: tuple[int, int]) -> list[slice]:
+    n, step = shape[0], _rows(shape[1])
+    return [slice(k, min(k + step, n)) for k in range(0, n, step)]

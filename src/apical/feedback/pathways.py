@@ -1,0 +1,398 @@
+"""Feedback pathways: how the third factor of learning reaches each population's dendrite.
+
+The learning rule is the same under every pathway; only the wiring differs.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from apical._base.checking import check_fields, checked, require, shown
+from apical._base.parameters import Mask, ShareAboveZero
+from apical.errors import WiringError
+from apical.neurons.base import Population
+from apical.neurons.error import Error, ErrorNeurons, RateTarget
+from apical.neurons.relay import Relay
+from apical.neurons.reward import Reward
+from apical.projections.projection import Projection, TransposeOf
+from apical.projections.weights import (
+    FanIn,
+    FanOut,
+    Given,
+    Identity,
+    Masked,
+    Normal,
+    Opposed,
+    WeightSource,
+    ZeroSum,
+)
+
+
+@dataclass(frozen=True)
+class FeedbackPathway:
+    """The projections that carry the third factor.
+
+    Parameters
+    ----------
+    name
+        What to call it in messages, figures and exports, for instance ``"DFA"``.
+    projections
+        Synapses onto ``teach`` inputs: fixed, as they were drawn, or plastic by a rule of their
+        own, which is local like any other.
+    source
+        Where the wiring comes from.
+    relays
+        Forward projections that also carry ``delta`` of their presynaptic neurons to ``teach`` of
+        their postsynaptic ones.
+
+    Raises
+    ------
+    WiringError
+        If a projection does not reach a ``teach`` input.
+    """
+
+    name: str
+    projections: tuple[Projection, ...]
+    source: str = ""
+    relays: tuple[Projection, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        for projection in self.projections:
+            if "teach" not in projection.carries:
+                raise WiringError(
+                    f"FeedbackPathway {self.name!r} must end on 'teach' inputs, but "
+                    f"{projection.name!r} reaches {', '.join(projection.carries)}.",
+                    object=f"FeedbackPathway {self.name!r}",
+                )
+
+
+@checked()
+def direct(
+    error: ErrorNeurons, forward: Sequence[Projection], weights: WeightSource | None = None
+) -> FeedbackPathway:
+    """Direct feedback alignment: the error reaches every population through its own synapses.
+
+    Parameters
+    ----------
+    error
+        The error neurons of the last population of `forward`.
+    forward
+        Forward projections, in order.
+    weights
+        Where the fixed weights onto hidden populations come from, shape (n_classes, n_hidden)
+        [dimensionless]; by default standard normal where error neurons spike, else uniform up to
+        ``1/sqrt(n_hidden)``. The output hears its own error with weight 1.
+
+    References
+    ----------
+    Nokland 2016, arXiv:1609.01596, fig. 1c.
+    """
+    hidden, last = _taught(error, forward)
+    return FeedbackPathway(
+        "DFA",
+        (
+            _to_output(error, last),
+            *(_from_error(error, population, weights) for population in hidden),
+        ),
+        source="Nokland 2016, arXiv:1609.01596, fig. 1c",
+    )
+
+
+@checked()
+def layerwise(
+    error: ErrorNeurons, forward: Sequence[Projection], weights: WeightSource | None = None
+) -> FeedbackPathway:
+    """Feedback alignment: each population hears the next through fixed random synapses.
+
+    Parameters
+    ----------
+    error, forward
+        As in `direct`.
+    weights
+        Where the fixed weights come from, shape (n_next, n) [dimensionless]; uniform up to
+        ``1/sqrt(n)`` by default. Where neurons spike, `Relay` populations pass on what the next
+        population heard, and the weights are normal by default: standard from the output, shifted
+        so that those onto each neuron sum to 0 (`ZeroSum`: what all classes did too much is left
+        to the output, or activity grows with every relay), and scaled by ``1/sqrt(n_next)`` from
+        the others.
+
+    References
+    ----------
+    Lillicrap et al. 2016, doi:10.1038/ncomms13276, eq. 4; Nokland 2016, arXiv:1609.01596,
+    fig. 1b.
+    """
+    hidden, last = _taught(error, forward)
+    first = weights
+    if weights is None and last.is_spiking:  # the only weight from a single class would be 0
+        first = ZeroSum(Normal(1.0)) if last.size > 1 else Normal(1.0)
+    back = [
+        _relay(pre, post, first if pre is last else weights)
+        for pre, post in zip([*hidden, last][1:], hidden, strict=True)
+    ]
+    return FeedbackPathway(
+        "FA",
+        (_to_output(error, last), *back),
+        source="Lillicrap et al. 2016, doi:10.1038/ncomms13276, eq. 4",
+    )
+
+
+@checked()
+def indirect(
+    error: ErrorNeurons,
+    forward: Sequence[Projection],
+    weights: WeightSource | None = None,
+    *,
+    hears: Mapping[Population, ShareAboveZero | Mask] | Sequence[Population] | None = None,
+    relay: Literal["forward", "random"] = "forward",
+) -> FeedbackPathway:
+    """Indirect feedback alignment: some neurons hear the error, the others hear those.
+
+    Parameters
+    ----------
+    error, forward
+        As in `direct`.
+    weights
+        Where fixed random weights come from; as in `direct` by default.
+    hears
+        Hidden populations that hear the error directly; the first by default. A mapping says
+        which of their neurons: the share of them, counted from the first, or a mask, shape (n,)
+        of bool. The rest of such a population hears those through fixed random synapses.
+    relay
+        How the other populations hear: ``"forward"``, along the forward synapses onto them,
+        ``teach = delta_before @ W``; ``"random"``, through fixed random ones beside these.
+
+    Raises
+    ------
+    WiringError
+        If a population has nobody to hear from.
+
+    References
+    ----------
+    Nokland 2016, arXiv:1609.01596, fig. 1d and section 2. Texts differ on the relay, so there
+    are both.
+    """
+    hidden, last = _taught(error, forward)
+    direct_ones = (
+        dict(hears) if isinstance(hears, Mapping) else dict.fromkeys(hears or hidden[:1], 1.0)
+    )
+    strangers = [p.name for p in direct_ones if p not in hidden]
+    known = f"among {', '.join(p.name for p in hidden)}"
+    require(not strangers, "feedback.indirect", "hears", known, ", ".join(strangers))
+    projections, relays = [_to_output(error, last)], []
+    for number, population in enumerate(hidden):
+        if population in direct_ones:
+            mask = _mask(population, direct_ones[population])
+            projections += _partly(error, population, mask, weights)
+        elif number == 0:
+            raise WiringError(
+                f"Indirect feedback: {population.name!r} hears nothing, because relays run from "
+                f"earlier populations to later ones and it is the first; add it to `hears`."
+            )
+        elif relay == "forward":
+            relays.append(_onto(population, forward))
+        else:
+            before = hidden[number - 1]
+            projections.append(_relay(before, population, weights))
+    return FeedbackPathway(
+        "IFA",
+        tuple(projections),
+        source="Nokland 2016, arXiv:1609.01596, fig. 1d",
+        relays=tuple(relays),
+    )
+
+
+@checked()
+def transposed(error: ErrorNeurons, forward: Sequence[Projection]) -> FeedbackPathway:
+    """Backpropagation: each population hears the next through the transpose of the weights to it.
+
+    Not local: a reference that only device ``array`` runs.
+
+    Parameters
+    ----------
+    error, forward
+        As in `direct`.
+
+    References
+    ----------
+    Rumelhart, Hinton & Williams 1986, doi:10.1038/323533a0.
+    """
+    hidden, last = _taught(error, forward)
+    return FeedbackPathway(
+        "BP",
+        (
+            _to_output(error, last),
+            *(_delta(p.post, p.pre, TransposeOf(p)) for p in forward if p.pre in hidden),
+        ),
+        source="Rumelhart, Hinton & Williams 1986, doi:10.1038/323533a0",
+    )
+
+
+@checked()
+def broadcast(reward: Reward, forward: Sequence[Projection]) -> FeedbackPathway:
+    """Reinforcement: one number, by how much a trial went better, reaches every neuron alike.
+
+    For rules of populations or projections that explore
+    (`apical.plasticity.rules.node_perturbation`, ``weight_perturbation``). The network's
+    `RateError`, which must have ``keeps="square"``, tells `reward` the loss.
+
+    Parameters
+    ----------
+    reward
+        Who says it.
+    forward
+        As in `direct`.
+
+    References
+    ----------
+    Williams 1992, doi:10.1007/BF00992696.
+    """
+    _needed(forward)
+    taught = (projection.post for projection in forward)
+    return FeedbackPathway(
+        "reward",
+        tuple(
+            Projection(reward, p, Given(np.ones((1, p.size))), carries={"teach": "x"})
+            for p in taught
+        ),
+        source="Williams 1992, doi:10.1007/BF00992696",
+    )
+
+
+@checked()
+def target_projection(
+    error: ErrorNeurons, forward: Sequence[Projection], weights: WeightSource | None = None
+) -> FeedbackPathway:
+    """Direct random target projection: hidden populations hear the target, not the error.
+
+    The target goes to them through fixed random synapses, and needs no answer of the network: a
+    hidden population may learn before the next one has seen the stimulus. Only the output hears
+    its own error.
+
+    Parameters
+    ----------
+    error, forward
+        As in `direct`; of rates.
+    weights
+        Where the fixed weights onto hidden populations come from, shape (n_classes, n_hidden)
+        [dimensionless]; by default uniform up to ``sqrt(6/n_hidden)``, as in the published code.
+
+    Raises
+    ------
+    WiringError
+        If neurons spike.
+
+    References
+    ----------
+    Frenkel, Lefebvre & Bol 2021, doi:10.3389/fnins.2021.629892, section 2 and
+    github.com/ChFrenkel/DirectRandomTargetProjection.
+    """
+    hidden, last = _taught(error, forward)
+    if isinstance(error, Error):
+        raise WiringError(
+            f"Target projection needs a RateError, but {error.name!r} spikes; use populations of "
+            "rates, or feedback.direct."
+        )
+    target = RateTarget("target", error.n_classes)
+    source = weights if weights is not None else FanOut(6**0.5)
+    return FeedbackPathway(
+        "DRTP",
+        (
+            _to_output(error, last),
+            *(Projection(target, p, source, carries={"teach": "x"}) for p in hidden),
+        ),
+        source="Frenkel, Lefebvre & Bol 2021, doi:10.3389/fnins.2021.629892, section 2",
+    )
+
+
+WIRINGS: Mapping[str, Callable[..., FeedbackPathway]] = {
+    "bp": transposed,
+    "fa": layerwise,
+    "dfa": direct,
+    "ifa": indirect,
+}
+"""The four wirings of one rule, by the names that commands know."""
+
+
+def _needed(forward: Sequence[Projection]) -> None:
+    wanted = "the forward projections that it teaches"
+    require(len(forward) > 0, "feedback", "forward", wanted, "none")
+
+
+def _taught(
+    error: ErrorNeurons, forward: Sequence[Projection]
+) -> tuple[list[Population], Population]:
+    """Return the hidden populations, each once, and the last one of forward projections."""
+    _needed(forward)
+    last = forward[-1].post
+    if last.size != error.n_classes:
+        raise WiringError(
+            f"Error {error.name!r} has {error.n_classes} classes, but the last population "
+            f"{last.name!r} has {last.size} neurons; they must match.",
+            object=f"Error {error.name!r}",
+        )
+    return list(dict.fromkeys(p.post for p in forward if p.post is not last)), last
+
+
+def _onto(population: Population, forward: Sequence[Projection]) -> Projection:
+    """Return the first forward projection onto a population from another one."""
+    return next(p for p in forward if p.post is population and p.pre is not population)
+
+
+def _to_output(error: ErrorNeurons, last: Population) -> Projection:
+    return Projection(error, last, _signed(error, Identity()), carries={"teach": "x"})
+
+
+def _from_error(
+    error: ErrorNeurons, population: Population, weights: WeightSource | None
+) -> Projection:
+    default = Normal(1.0) if isinstance(error, Error) else FanOut()
+    source = _signed(error, weights if weights is not None else default)
+    return Projection(error, population, source, carries={"teach": "x"})
+
+
+def _signed(error: ErrorNeurons, weights: WeightSource) -> WeightSource:
+    return Opposed(weights) if isinstance(error, Error) else weights
+
+
+def _relay(pre: Population, post: Population, weights: WeightSource | None) -> Projection:
+    """Return the synapses that pass on what `pre` heard; a spiking population needs a `Relay`."""
+    if not pre.is_spiking:
+        return _delta(pre, post, weights if weights is not None else FanOut())
+    relay = Relay(f"relay_{pre.name}", 2 * pre.size, of=pre)
+    random = Opposed(weights if weights is not None else FanIn(uniform=False))
+    return Projection(relay, post, random, carries={"teach": "x"}, name=_name(pre, post))
+
+
+def _delta(pre: Population, post: Population, weights: WeightSource) -> Projection:
+    return Projection(pre, post, weights, carries={"teach": "delta"}, name=_name(pre, post))
+
+
+def _name(pre: Population, post: Population) -> str:
+    return f"feedback_{pre.name}_to_{post.name}"
+
+
+def _mask(population: Population, share: float | np.ndarray) -> np.ndarray:
+    """Return which neurons hear the error directly, shape (n,) of bool."""
+    if isinstance(share, float):
+        return np.arange(population.size) < round(share * population.size)
+    fits = share.shape == (population.size,) and bool(share.any())
+    wanted = f"a share or a mask of {population.size} bools, one True, for {population.name!r}"
+    require(fits, "feedback.indirect", "hears", wanted, shown(share))
+    return share
+
+
+def _partly(
+    error: ErrorNeurons, population: Population, mask: np.ndarray, weights: WeightSource | None
+) -> list[Projection]:
+    """Return feedback onto the neurons of a mask, and from those onto the rest."""
+    heard = _from_error(error, population, weights)
+    if mask.all():
+        return [heard]
+    inside = Masked(weights or FanOut(), pre=mask, post=~mask)
+    return [
+        replace(heard, weights=Masked(heard.weights, post=mask)),
+        _relay(population, population, inside),
+    ]

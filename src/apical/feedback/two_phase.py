@@ -1,0 +1,72 @@
+"""Feedback to dendrites that compare the plateaus of two phases of a trial."""
+
+from collections.abc import Sequence
+
+from apical._base.checking import checked
+from apical.errors import WiringError
+from apical.feedback import pathways as feedback
+from apical.feedback.pathways import FeedbackPathway
+from apical.neurons.error import RateError
+from apical.neurons.rate import NUDGED, Rate
+from apical.projections.projection import Projection
+from apical.projections.weights import WeightSource
+
+
+@checked()
+def two_phases(
+    error: RateError, forward: Sequence[Projection], weights: WeightSource | None = None
+) -> FeedbackPathway:
+    """Hidden dendrites hear the output twice: as it is, and moved towards its target.
+
+    Fixed random synapses bring what the output does, in both phases, to the dendrites of all hidden
+    populations (`apical.Rate`, `plateau`); they learn from the second plateau less the first. No
+    error crosses these synapses: only the output hears that, as the current that moves it
+    (`nudge`). Apical dendrites do not move the activity of their neurons, so hidden activity is the
+    same in both phases.
+
+    Parameters
+    ----------
+    error
+        The error neurons of the last population of `forward`.
+    forward
+        Forward projections, in order. Hidden populations need a `plateau`, the last one a `nudge`.
+    weights
+        Where the fixed weights onto hidden populations come from, shape (n_classes, n_hidden)
+        [dimensionless]; uniform up to ``1/sqrt(n_hidden)`` by default.
+
+    Raises
+    ------
+    WiringError
+        If a population lacks what the phases need.
+
+    References
+    ----------
+    Guerguiev, Lillicrap & Richards 2017, doi:10.7554/eLife.22901: plateaus of a forward and a
+    target phase, feedback from the output to all hidden populations.
+    """
+    own, *others = feedback.direct(error, forward, weights).projections
+    output = own.post
+    if not (isinstance(error, RateError) and isinstance(output, Rate) and output.nudge):
+        raise WiringError(
+            f"Two phases need a RateError and an output that is a Rate with nudge above 0, to be "
+            f"moved in the second, got {error.name!r} ({type(error).__name__}) and {output!r}."
+        )
+    flat = [p.post.name for p in others if not (isinstance(p.post, Rate) and p.post.plateau)]
+    if flat:
+        raise WiringError(
+            f"Two phases need hidden populations that are Rates with a plateau, but "
+            f"{', '.join(map(repr, flat))} have none; give plateau='logistic'."
+        )
+    carries = {"teach": NUDGED, "before": "x"}
+    return FeedbackPathway(
+        "plateaus",
+        (
+            own,
+            *(
+                Projection(output, p.post, p.weights, carries=carries,
+                           name=f"feedback_{output.name}_to_{p.post.name}")
+                for p in others
+            ),
+        ),
+        source="Guerguiev, Lillicrap & Richards 2017, doi:10.7554/eLife.22901",
+    )  # fmt: skip

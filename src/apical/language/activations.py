@@ -1,0 +1,85 @@
+"""Activations of rate neurons: what a neuron makes of its drive, and the slope of that.
+
+All are expressions in Brian2's grammar; ``drive`` is the summed input of the neuron, ``x`` its
+settled activity.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from apical._base.checking import check_fields, described
+from apical.errors import LocalityError, concerning
+from apical.language.expressions import names
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What a rate neuron makes of its drive.
+
+    Parameters
+    ----------
+    name
+        What to call it.
+    response
+        Activity [dimensionless], in Brian2's grammar; it reads ``drive``.
+    slope
+        Derivative of `response` [dimensionless]; it may read ``drive`` and ``x``. Empty where
+        there is none; a rule that reads ``gain`` is then refused.
+
+    Raises
+    ------
+    LocalityError
+        If an expression reads anything else: a neuron knows no other neuron.
+    """
+
+    name: str
+    response: str
+    slope: str = ""
+
+    def __post_init__(self) -> None:
+        with concerning(described(self)):
+            check_fields(self)
+            self._check()
+
+    def _check(self) -> None:
+        for what, text, known in (
+            ("response", self.response, {"drive"}),
+            ("slope", self.slope or "1", {"drive", "x"}),
+        ):
+            strangers = sorted(names(text) - known)
+            if strangers:
+                raise LocalityError(
+                    f"Activation {self.name!r}: {what} reads {', '.join(map(repr, strangers))}, "
+                    f"but may read only {', '.join(sorted(known))}.",
+                )
+
+
+_LOGISTIC = "0.5 + 0.5*tanh(0.5*drive)"  # as 1/(1 + exp(-drive)), but never overflows
+# Gaussian error linear unit in its tanh form, Hendrycks & Gimpel 2016, arXiv:1606.08415, sec. 2
+_GELU_INNER = "0.7978845608028654*(drive + 0.044715*drive**3)"
+_GELU_SLOPE = "0.7978845608028654*(1 + 0.134145*drive**2)"
+
+SOFTMAX = "softmax"
+"""Name of the activation that divides by the sum over the population; it has no expression."""
+
+ACTIVATIONS: Mapping[str, Activation] = {
+    activation.name: activation
+    for activation in (
+        Activation("linear", "drive", "1"),
+        Activation("logistic", _LOGISTIC, "x*(1 - x)"),
+        Activation("tanh", "tanh(drive)", "1 - x*x"),
+        Activation("relu", "drive*int(drive > 0)", "int(drive > 0)"),
+        Activation(
+            "leaky_relu",
+            "drive*(0.01 + 0.99*int(drive > 0))",
+            "0.01 + 0.99*int(drive > 0)",
+        ),
+        Activation(
+            "gelu",
+            f"0.5*drive*(1 + tanh({_GELU_INNER}))",
+            f"0.5*(1 + tanh({_GELU_INNER})) + 0.5*drive*(1 - tanh({_GELU_INNER})**2)*{_GELU_SLOPE}",
+        ),
+        Activation("softplus", "drive*int(drive > 0) + log(1 + exp(-abs(drive)))", _LOGISTIC),
+    )
+}
+"""Activations that populations know by name."""

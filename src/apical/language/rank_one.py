@@ -1,0 +1,181 @@
+"""Updates as sums of rank-one terms, and expressions as functions of arrays.
+
+An update such as ``eta * x_pre * gain_post * teach_post - decay * w`` is a sum of products, each
+of a factor known to the presynaptic neuron, one known to the postsynaptic neuron, and one known to
+the synapse. Over a batch of trials every such product is one matrix product.
+"""
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, reduce
+from itertools import product
+from typing import Any
+
+from apical.errors import DeviceError
+from apical.language.expressions import names_in, parse, place
+
+Values = Mapping[str, Any]
+ONE = ast.Constant(1)
+HELD = frozenset({"w", "eligibility"})
+"""What is another number in every synapse."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One product ``synapse * pre * post``; each factor reads one place only.
+
+    Parameters
+    ----------
+    synapse, pre, post
+        Syntax trees; the tree of the number 1 where there is no such factor.
+    """
+
+    synapse: ast.expr
+    pre: ast.expr
+    post: ast.expr
+
+    @property
+    def is_outer(self) -> bool:
+        """Whether it reads a neuron, so that it is summed over the trials of a batch."""
+        return self.pre is not ONE or self.post is not ONE
+
+
+@lru_cache(maxsize=256)
+def terms(text: str) -> tuple[Term, ...]:
+    """Split an update into rank-one terms.
+
+    Raises
+    ------
+    DeviceError
+        If a factor mixes the two neurons, so that it is no matrix product.
+    """
+    return tuple(_term(factors) for factors in _products(parse(text), text))
+
+
+def _places(node: ast.expr) -> frozenset[str]:
+    return frozenset("w" if n in HELD else place(n) for n in names_in(node)) - {"synapse"}
+
+
+def _products(node: ast.expr, text: str) -> list[tuple[ast.expr, ...]]:
+    """Return a sum as the products it is made of, each as its factors."""
+    match node:
+        # numbers are kept out of factors: they scale a whole matrix product at no cost
+        case ast.BinOp(left=left, op=ast.Mult(), right=right) if not _places(left):
+            return _times(left, _products(right, text))
+        case ast.BinOp(left=left, op=ast.Mult(), right=right) if not _places(right):
+            return _times(right, _products(left, text))
+        case _ if len(_places(node)) <= 1:
+            return [(node,)]
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _products(left, text) + _products(right, text)
+        case ast.BinOp(left=left, op=ast.Sub(), right=right):
+            return _products(left, text) + _times(ast.Constant(-1), _products(right, text))
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return _times(ast.Constant(-1), _products(operand, text))
+        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            return _products(operand, text)
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            pairs = product(_products(left, text), _products(right, text))
+            return [a + b for a, b in pairs]
+        case ast.BinOp(left=left, op=ast.Div(), right=right) if len(_places(right)) <= 1:
+            return _times(ast.BinOp(ONE, ast.Div(), right), _products(left, text))
+        case ast.BinOp(left=base, op=ast.Pow(), right=ast.Constant(value=int(power))) if power > 0:
+            return [sum(chosen, ()) for chosen in product(_products(base, text), repeat=power)]
+    raise DeviceError(
+        f"The update {text!r} mixes the two neurons in {ast.unparse(node)!r}. That is local, but "
+        "no matrix product; simulate it in Brian2 (device='cpp_standalone' or 'runtime')."
+    )
+
+
+def _times(factor: ast.expr, products: list[tuple[ast.expr, ...]]) -> list[tuple[ast.expr, ...]]:
+    return [(factor, *rest) for rest in products]
+
+
+def _term(factors: tuple[ast.expr, ...]) -> Term:
+    found: dict[str, list[ast.expr]] = {"synapse": [], "pre": [], "post": []}
+    for factor in factors:
+        where = next(iter(_places(factor)), "synapse")
+        found["synapse" if where == "w" else where].append(factor)
+    return Term(**{where: _product(nodes) for where, nodes in found.items()})
+
+
+def _product(nodes: list[ast.expr]) -> ast.expr:
+    return reduce(lambda a, b: ast.BinOp(a, ast.Mult(), b), nodes) if nodes else ONE
+
+
+_OPERATORS: Mapping[type, Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.And: operator.and_,
+    ast.Or: operator.or_,
+}
+
+
+def parts(node: ast.expr) -> tuple[str | type, list[ast.expr]]:
+    """Return what the outermost operation of an expression is, and what it works on.
+
+    Parameters
+    ----------
+    node
+        Syntax tree of neither a name nor a number, as `apical.language.expressions.parse` returns
+        it.
+
+    Returns
+    -------
+    tuple
+        Name of a function of the grammar, ``"not"``, or the class of an operator in `ast`; and
+        one or more syntax trees.
+    """
+    match node:
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            return name, arguments
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return "not", [operand]
+        case ast.UnaryOp(op=sign, operand=operand):
+            return type(sign), [operand]
+        case ast.BinOp(left=left, op=sign, right=right):
+            return type(sign), [left, right]
+        case ast.BoolOp(op=sign, values=[first, second]):
+            return type(sign), [first, second]
+        case ast.BoolOp(op=sign, values=[first, *rest]):
+            return type(sign), [first, ast.BoolOp(sign, rest)]
+        case ast.Compare(left=left, ops=[sign], comparators=[right]):
+            return type(sign), [left, right]
+    raise DeviceError(f"{ast.unparse(node)!r} cannot be worked out on arrays.")
+
+
+def compiled(
+    node: ast.expr, functions: Mapping[Any, Callable[..., Any]]
+) -> Callable[[Values], Any]:
+    """Return a function of named values that works out an expression.
+
+    Parameters
+    ----------
+    node
+        Syntax tree, as `apical.language.expressions.parse` returns it.
+    functions
+        What the functions of the grammar do, and ``not``, by name.
+    """
+    match node:
+        case ast.Constant(value=value):
+            return lambda values: value
+        case ast.Name(id=name):
+            return operator.itemgetter(name)
+    what, nodes = parts(node)
+    function = functions[what] if isinstance(what, str) else _OPERATORS[what]
+    arguments = [compiled(argument, functions) for argument in nodes]
+    return lambda values: function(*[argument(values) for argument in arguments])

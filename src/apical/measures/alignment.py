@@ -1,0 +1,115 @@
+"""How far what a network learns points from what backpropagation would learn."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from apical._base.checking import checked, require
+from apical._base.rounding import or_nothing, size_of
+from apical.devices import Block, Simulator
+from apical.devices.arrays.engine import ArraySimulator
+from apical.devices.arrays.numpy_library import NumpyLibrary
+from apical.errors import DeviceError
+from apical.feedback import pathways as feedback
+from apical.network.description import Network
+from apical.neurons.base import Population
+from apical.neurons.error import ErrorNeurons
+from apical.neurons.rate import Rate
+from apical.projections.projection import ReadBackwards
+
+ALONE = 8
+"""Trials of a block that are looked at one by one, to tell an update from what cancels."""
+
+
+@checked()
+def angles_to_backpropagation(simulator: Simulator, block: Block) -> dict[str, float]:
+    """Return the angle between the network's update and that of backpropagation.
+
+    Both are what the rules ask for at the present weights, as the mean over the trials of a
+    block; the dynamics of updates (momentum, RMSprop, Adam) are left out.
+
+    Parameters
+    ----------
+    simulator
+        A network with a feedback pathway; of rates.
+    block
+        Trials with labels or targets.
+
+    Returns
+    -------
+    dict
+        Name of each plastic projection that does not end on the output -> angle [degrees]; NaN
+        where one of the two updates is zero, or what single trials ask for cancels within rounding.
+        Onto the output all wirings ask for the same.
+
+    Raises
+    ------
+    DeviceError
+        If the network spikes, so that there is no backpropagation to compare with.
+    """
+    network = simulator.network
+    spiking = [p.name for p in network.populations if p.is_spiking]
+    if spiking:
+        raise DeviceError(
+            f"Angles to backpropagation need a network of rates, but {spiking[0]!r} spikes."
+        )
+    weights = {
+        p.name: simulator.weights(p)
+        for p in network.projections if not isinstance(p.weights, ReadBackwards)
+    }  # fmt: skip
+    exact = network.rewired(feedback.transposed).altered(population=_summing)
+    # what is exact is told the error that there is, whatever has become of these synapses
+    back = {p.name for p in exact.feedback.projections} if exact.feedback else set()
+    told = {p.name for p in exact.projections if isinstance(p.post, ErrorNeurons)}
+    true = {name: w for name, w in weights.items() if name not in back | told}
+    here, there = _updates(network, block, weights), _updates(exact, block, true)
+    return {
+        p.name: angle(here[p.name], there[p.name])
+        for p in exact.plastic  # not feedback that is plastic
+        if p.post is not network.output
+    }
+
+
+def _summing(population: Population) -> Population:
+    """Return the same neurons with dendrites that sum, as those of backpropagation do."""
+    if isinstance(population, Rate) and population.plateau:
+        return replace(population, plateau=None)
+    return population
+
+
+def _updates(
+    network: Network, block: Block, weights: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    twin = ArraySimulator(network.in_order(), NumpyLibrary("float64"), len(block), ())
+    known = {p.name for p in network.projections}
+    twin.load({name: w for name, w in weights.items() if name in known})
+    apart = range(0, len(block), -(-len(block) // ALONE))
+    alone = [twin.updates(block.part(slice(k, k + 1))) for k in apart]
+    return {
+        name: or_nothing(update, max(size_of(one[name]) for one in alone))
+        for name, update in twin.updates(block).items()
+    }
+
+
+@checked()
+def angle(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the angle between two arrays of one shape, taken as vectors [degrees].
+
+    NaN where one of them is 0. Exact for the smallest angles too, by the half of it in a rhombus
+    (Kahan 2006, "How futile are mindless assessments of roundoff", section 12).
+    """
+    require(
+        np.shape(a) == np.shape(b),
+        "alignment.angle",
+        "b",
+        f"of shape {np.shape(a)}",
+        f"{np.shape(b)}",
+    )
+    sizes = size_of(a), size_of(b)
+    if not all(sizes):
+        return float("nan")
+    one, other = (np.asarray(x, np.float64) / size for x, size in zip((a, b), sizes, strict=True))
+    one, other = one / np.linalg.norm(one), other / np.linalg.norm(other)
+    half = np.arctan2(np.linalg.norm(one - other), np.linalg.norm(one + other))
+    return float(np.degrees(2 * half))

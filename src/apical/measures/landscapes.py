@@ -1,0 +1,159 @@
+"""Loss landscapes: the loss of a network on a plane through its weights, and paths drawn on it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from apical._base.checking import check_fields, checked
+from apical.devices.simulator import Block, Simulator, left_as_it_was
+from apical.errors import ParameterError
+from apical.measures.losses import loss
+
+Weights = Mapping[str, np.ndarray]
+"""W by name of projection, shape (n_pre, n_post)."""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A plane in the space of all weights.
+
+    Parameters
+    ----------
+    centre
+        The point (0, 0).
+    first, second
+        Steps of length 1 along the two axes, of the same projections.
+    """
+
+    centre: Weights
+    first: Weights
+    second: Weights
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def at(self, a: float, b: float) -> dict[str, np.ndarray]:
+        """Return the weights at a point of the plane."""
+        return {n: w + a * self.first[n] + b * self.second[n] for n, w in self.centre.items()}
+
+    def coordinates(self, points: Sequence[Weights]) -> np.ndarray:
+        """Return where the plane is nearest to each of some points, shape (n_points, 2)."""
+        axes = np.stack([_flat(self.first), _flat(self.second)], axis=1)
+        return np.linalg.lstsq(axes, self._away(points).T, rcond=None)[0].T
+
+    def explained(self, points: Sequence[Weights]) -> float:
+        """Return which share of the squared distances of points from the centre is in the plane."""
+        away = self._away(points)
+        axes = np.linalg.qr(np.stack([_flat(self.first), _flat(self.second)], axis=1))[0]
+        return float(((away @ axes) ** 2).sum() / (away**2).sum())
+
+    def _away(self, points: Sequence[Weights]) -> np.ndarray:
+        if not points or any(set(point) != set(self.centre) for point in points):
+            raise ParameterError(
+                f"A plane of {', '.join(self.centre)} needs points that have these weights, one or "
+                "more; give for instance {p.name: simulator.weights(p) for p in network.plastic}.",
+                object="landscapes.principal_plane",
+                parameter="points",
+            )
+        centre = _flat(self.centre)
+        return np.stack([_flat({n: point[n] for n in self.centre}) - centre for point in points])
+
+
+@checked()
+def random_plane(centre: Weights, rng: np.random.Generator) -> Plane:
+    """Return a plane along two random directions, normalised filter by filter.
+
+    A direction is normal; the weights that one neuron receives from a population are then as
+    long, together, as those that it has. Weights from a single neuron, as those of a
+    `apical.Bias`, stay as they are.
+
+    Parameters
+    ----------
+    centre
+        Weights through which the plane goes.
+    rng
+        Draws the directions.
+
+    References
+    ----------
+    Li, Xu, Taylor, Studer & Goldstein 2018, arXiv:1712.09913, section 4; that biases stay is
+    from their code.
+    """
+    first, second = ({n: _filters(w, rng) for n, w in centre.items()} for _ in range(2))
+    return Plane(centre, first, second)
+
+
+@checked()
+def principal_plane(centre: Weights, points: Sequence[Weights]) -> Plane:
+    """Return the plane through `centre` in which points lie best: their first two components.
+
+    Differences from the centre are not centred anew, so that the plane goes through it. Steps of
+    length 1 are of length 1 in the space of weights.
+
+    Parameters
+    ----------
+    centre
+        For instance the weights in the end.
+    points
+        Two or more others, for instance the weights along the way.
+
+    References
+    ----------
+    Li, Xu, Taylor, Studer & Goldstein 2018, arXiv:1712.09913, section 7.
+    """
+    if len(points) < 2:
+        raise ParameterError(
+            f"Two components need two points or more, got {len(points)}; give more.",
+            object="landscapes.principal_plane",
+            parameter="points",
+        )
+    away = Plane(centre, centre, centre)._away(points)
+    axes = np.linalg.svd(away, full_matrices=False)[2][:2]
+    return Plane(centre, _shaped(axes[0], centre), _shaped(axes[1], centre))
+
+
+@checked()
+def surface(
+    simulator: Simulator, block: Block, plane: Plane, a: Sequence[float], b: Sequence[float]
+) -> np.ndarray:
+    """Return the loss over a grid on a plane, shape (n_b, n_a); see `apical.measures.losses.loss`.
+
+    Parameters
+    ----------
+    simulator
+        A network of rates; it is left as it was.
+    block
+        Trials with labels or targets over which the loss is the mean.
+    plane
+        Of weights of the network; all others stay as they are. Those that it may not have, since
+        they are held to signs, gaps or levels, are taken as the nearest that it may.
+    a, b
+        Coordinates along the two axes.
+    """
+    found, net = np.empty((len(b), len(a))), simulator.network
+    with left_as_it_was(simulator):
+        for row, y in enumerate(b):
+            for column, x in enumerate(a):
+                moved = plane.at(x, y).items()
+                simulator.load({n: net.held(net.projection(n), w) for n, w in moved})
+                found[row, column] = loss(simulator, block)
+    return found
+
+
+def _filters(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a direction whose columns are as long as those of the weights."""
+    if len(weights) == 1:
+        return np.zeros_like(weights)
+    drawn = rng.standard_normal(weights.shape)
+    return np.asarray(drawn * np.linalg.norm(weights, axis=0) / np.linalg.norm(drawn, axis=0))
+
+
+def _flat(weights: Weights) -> np.ndarray:
+    return np.concatenate([np.ravel(w).astype(np.float64) for w in weights.values()])
+
+
+def _shaped(flat: np.ndarray, like: Weights) -> dict[str, np.ndarray]:
+    ends = np.cumsum([w.size for w in like.values()])[:-1]
+    parts = zip(like.items(), np.split(flat, ends), strict=True)
+    return {name: part.reshape(w.shape) for (name, w), part in parts}

@@ -1,0 +1,83 @@
+"""What a network's descent goes down: the loss of trials, with learning off."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from apical._base.checking import checked
+from apical._base.extras import undisturbed
+from apical.devices.simulator import Block, Simulator, left_as_it_was
+from apical.errors import DataError, WiringError
+from apical.network.description import Network
+from apical.neurons.rate import Rate
+
+with undisturbed():
+    from scipy.special import xlogy
+
+CROSS_ENTROPY = ("logistic", "softmax")
+"""Read-outs whose slope cancels that of the cross-entropy."""
+
+
+@checked()
+def losses(simulator: Simulator, block: Block) -> np.ndarray:
+    """Return the loss of every trial of a block with learning off, shape (n_trials,).
+
+    It is the one whose gradient the network follows under `apical.feedback.transposed`: half the
+    squared error, or where the read-out is logistic or a softmax and has ``gain="one"``, the
+    cross-entropy [nats]. The simulator is left as it was.
+
+    Parameters
+    ----------
+    simulator
+        A network of rates on a device.
+    block
+        Trials with labels or targets.
+
+    Raises
+    ------
+    WiringError
+        If the read-out has no such loss.
+    DataError
+        If the block says nothing of what the output should be.
+    """
+    network = simulator.network
+    output, is_squared = network.output, _is_squared(network)
+    target = block.shown(output.size)
+    if target is None:
+        raise DataError("A loss needs a block with labels or targets, got neither; give one.")
+    with left_as_it_was(simulator):
+        silent = replace(block, labels=None, targets=None, learning=np.zeros(()), phase="evaluate")
+        found = simulator.run(silent).counts[output.name]
+    y = np.asarray(found, np.float64)
+    if is_squared:
+        return np.asarray(((target - y) ** 2).sum(axis=1) / 2)
+    y = np.clip(y, np.finfo(found.dtype).tiny, 1 - np.finfo(found.dtype).epsneg)
+    surprise = -xlogy(target, y)
+    if output.activation == "logistic":  # type: ignore[attr-defined]  # of a Rate, see above
+        surprise -= xlogy(1 - target, 1 - y)
+    return np.asarray(surprise.sum(axis=1))
+
+
+@checked()
+def loss(simulator: Simulator, block: Block) -> float:
+    """Return the mean of `losses`."""
+    return float(losses(simulator, block).mean())
+
+
+def _is_squared(network: Network) -> bool:
+    """Say whether the loss is the squared error; otherwise it is the cross-entropy."""
+    output = network.output
+    if not isinstance(output, Rate):
+        raise WiringError(
+            f"A loss needs a read-out of rates, but {output.name!r} is {type(output).__name__}; "
+            "measure the accuracy instead."
+        )
+    if output.gain == "slope" or output.activation == "linear":
+        return True
+    if output.activation in CROSS_ENTROPY:
+        return False
+    raise WiringError(
+        f"Output {output.name!r} has gain='one', whose loss is known for "
+        f"{', '.join(CROSS_ENTROPY)} and linear only, got {output.curve.name!r}; use gain='slope'.",
+        object=f"Output {output.name!r}",
+    )

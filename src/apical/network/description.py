@@ -1,0 +1,416 @@
+"""A network: populations, projections and a feedback pathway, described and not yet built."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from apical._base.checking import check_fields, checked
+from apical._base.parameters import Count, Duration, Seed, Time
+from apical.errors import ApicalError, ParameterError, WiringError
+from apical.errors.source_location import caller
+from apical.feedback.pathways import FeedbackPathway
+from apical.network import initialization as drawing
+from apical.network.graph import Graph, Output
+from apical.network.interventions import Intervention
+from apical.network.noise_phase import NoisePhase
+from apical.neurons.base import Population, Stimulus
+from apical.neurons.error import Error, ErrorNeurons, RateError, RateTarget
+from apical.neurons.relay import Relay
+from apical.neurons.reward import Reward
+from apical.projections.projection import Projection, ReadBackwards
+from apical.projections.weights import Given, Identity, WeightSource
+
+P = TypeVar("P", bound=Population)
+T = TypeVar("T")
+
+
+def _as_it_is(part: T) -> T:
+    return part
+
+
+@dataclass(eq=False)
+class Network:
+    """What is simulated; it knows nothing of the simulator.
+
+    Parameters
+    ----------
+    seed
+        Seed of every named random stream: weights, feedback, initial states, order of trials.
+    trial
+        Presentation time of one stimulus [ms].
+    reset
+        Whether every neuron is brought back to rest before each trial. False lets the
+        dynamics run on without a pause.
+    settle
+        Time from the onset of a trial after which spikes count for its decision [ms].
+    tasks
+        Groups of classes that are learned one after the other; 1 mixes all.
+    interventions
+        What is done to feedback while the network learns, in this order.
+    noise
+        When populations fire noise of their own, between trials of learning; None for never.
+    output
+        Name of the population whose activity is the decision. By default it is the one that the
+        error neurons judge or, without any, the one at the end of what the stimulus drives; read
+        as ``network.output`` it is that population. Lateral and recurrent projections never
+        change it.
+    """
+
+    seed: Seed = 0
+    trial: Duration = 100.0
+    reset: bool = True
+    settle: Time = 0.0
+    tasks: Count = 1
+    interventions: tuple[Intervention, ...] = ()
+    noise: NoisePhase | None = None
+    output: Output = Output()  # noqa: RUF009 - a descriptor
+    populations: list[Population] = field(default_factory=list, init=False)
+    projections: list[Projection] = field(default_factory=list, init=False)
+    feedback: FeedbackPathway | None = field(default=None, init=False)
+    places: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+    named: str | None = field(default=None, init=False)
+    _known: Graph | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.settle >= self.trial:
+            raise ParameterError(
+                f"Network needs settle < trial, got trial={self.trial!r}, settle={self.settle!r}.",
+                object="Network",
+                parameter="settle",
+            )
+        self.places[""] = caller()
+
+    def __repr__(self) -> str:
+        names = ", ".join(repr(p.name) for p in self.populations)
+        return f"Network(seed={self.seed!r}, trial={self.trial!r}, populations=[{names}])"
+
+    @checked("Network")
+    def add(self, population: P) -> P:
+        """Add a population and return it."""
+        if population.name in {known.name for known in self.populations}:
+            raise WiringError(
+                f"The network already has a population {population.name!r}; choose another name.",
+                object="Network",
+            )
+        self.populations.append(population)
+        self.places[population.name] = caller()
+        return population
+
+    @checked("Network")
+    def connect(self, pre: Population, post: Population, **options: Any) -> Projection:
+        """Join two populations by a `Projection` with the given options, and return it."""
+        return self._join(Projection(pre, post, **options))
+
+    @checked("Network")
+    def teach(self, pathway: FeedbackPathway) -> FeedbackPathway:
+        """Attach the feedback pathway, and drive the error neurons by the population they judge.
+
+        Output spikes of class k excite the positive and inhibit the negative error neuron of
+        k; unless they are `rectified`, the two push and pull each other, so that together they
+        hold one signed error. `Relay` and `RateTarget` populations of the pathway are added.
+        """
+        if self.feedback is not None:
+            raise WiringError(
+                f"The network already has the feedback pathway {self.feedback.name!r}; "
+                "describe a second network to compare another.",
+                object="Network",
+            )
+        populations, projections = list(self.populations), list(self.projections)
+        try:
+            for pre in {p.pre: None for p in pathway.projections}:
+                if isinstance(pre, Error):
+                    self._drive(pre)
+                elif isinstance(pre, Relay | RateTarget) and pre not in self.populations:
+                    self.add(pre)
+                elif isinstance(pre, RateError):
+                    self.connect(self.output, pre, weights=Identity())
+                elif isinstance(pre, Reward):
+                    self._reward(pre)
+            for relay in pathway.relays:
+                known = self.projection(relay.name)
+                carries = {**known.carries, "teach": "delta"}
+                self.projections[self.projections.index(known)] = replace(known, carries=carries)
+            for projection in pathway.projections:
+                self._join(projection)
+        except ApicalError:
+            self.populations[:], self.projections[:] = populations, projections
+            raise
+        self.feedback = pathway
+        return pathway
+
+    def rewired(self, wiring: Callable[..., FeedbackPathway], **options: Any) -> "Network":
+        """Return the same network under another wiring of its feedback.
+
+        Parameters
+        ----------
+        wiring
+            A function of `apical.feedback`, for instance ``feedback.layerwise``.
+        **options
+            Passed on to it.
+        """
+        if self.feedback is None:
+            raise WiringError(
+                "The network has no feedback pathway to replace; use teach first.", object="Network"
+            )
+        if any(isinstance(p, Reward) for p in self.populations):
+            raise WiringError(
+                "The network learns by a reward, and its rules read noise, not an error; describe "
+                "a second network to compare another wiring.",
+                object="Network",
+            )
+        old = {p.name for p in self.feedback.projections}
+        relays = {p.name: p for p in self.feedback.relays}
+        other = replace(self, output=self.output.name)
+        own = Relay | RateTarget
+        heard = [p.pre for p in self.feedback.projections if isinstance(p.pre, own)]
+        other.populations = [p for p in self.populations if p not in heard]
+        other.places = dict(self.places)
+        errors = [p for p in self.populations if isinstance(p, ErrorNeurons)]
+        other.projections = [
+            relays.get(p.name, p)
+            for p in self.projections
+            if p.name not in old and p.post not in errors
+        ]
+        other.teach(wiring(errors[0], other.forward, **options))
+        return other
+
+    def altered(
+        self,
+        *,
+        population: Callable[[Population], Population] = _as_it_is,
+        projection: Callable[[Projection], Projection] = _as_it_is,
+        **changes: Any,
+    ) -> "Network":
+        """Return the same network with some of its parts replaced by others of the same name.
+
+        Parameters
+        ----------
+        population
+            Given each population, what stands in its place.
+        projection
+            Given each projection, between the populations that stand there now, what stands in
+            its place.
+        **changes
+            Other values of the network's own parameters, for instance ``reset=False``.
+        """
+        other = replace(self, **{"output": self.named, **changes})
+        other.places = dict(self.places)
+        known: dict[str, Population] = {}
+        for old in self.populations:
+            heard = replace(old, of=known[old.of.name]) if isinstance(old, Relay) else old
+            known[old.name] = population(heard)
+        other.populations = list(known.values())
+        joined: dict[str, Projection] = {}
+        read_last = sorted(self.projections, key=lambda p: isinstance(p.weights, ReadBackwards))
+        for synapses in read_last:
+            follows = replace(
+                synapses,
+                pre=known[synapses.pre.name],
+                post=known[synapses.post.name],
+                weights=_following(synapses.weights, joined),
+            )
+            joined[synapses.name] = projection(follows)
+        other.projections = [joined[p.name] for p in self.projections]
+        if self.feedback is not None:
+            other.feedback = replace(
+                self.feedback,
+                projections=tuple(joined[p.name] for p in self.feedback.projections),
+                relays=tuple(
+                    replace(joined[p.name], carries=p.carries) for p in self.feedback.relays
+                ),
+            )
+        return other
+
+    @property
+    def is_spiking(self) -> bool:
+        """Whether any of its populations spikes; otherwise it is a network of rates."""
+        return any(population.is_spiking for population in self.populations)
+
+    @property
+    def target_frames(self) -> int:
+        """Number of frames of a trial's target: 1 where it is a class, or one set of numbers."""
+        return max((p.frames for p in self.populations if isinstance(p, Error)), default=1)
+
+    @property
+    def counted_seconds(self) -> float:
+        """Time of each trial in which spikes count [s]."""
+        return (self.trial - self.settle) * 1e-3
+
+    @property
+    def stimulus(self) -> Stimulus:
+        """The population that shows the stimuli."""
+        return self._only(Stimulus)
+
+    @property
+    def graph(self) -> Graph:
+        """Who drives whom, at present."""
+        known = self._known
+        if known is None or not known.is_of(self.populations, self.projections, self.named):
+            known = self._known = Graph(self.populations, self.projections, self.named)
+        return known
+
+    @property
+    def forward(self) -> list[Projection]:
+        """Driving projections on the way to the output, each after those that drive its source."""
+        return list(self.graph.forward)
+
+    @property
+    def lateral(self) -> list[Projection]:
+        """All others that move activity: lateral, recurrent, inhibiting, or to a side branch."""
+        return list(self.graph.lateral)
+
+    @property
+    def driving(self) -> list[Projection]:
+        """Forward projections and all others that drive their target, but error neurons."""
+        return [p for p in self.graph.projections if p.is_forward]
+
+    @property
+    def plastic(self) -> list[Projection]:
+        """Projections that learn."""
+        return [p for p in self.graph.projections if p.rule is not None]
+
+    @property
+    def noisy(self) -> list[Population]:
+        """Populations whose synapses learn from noise that they fire of their own, in turn."""
+        learn = [p.post for p in self.plastic if p.rule and p.rule.when == "noise"]
+        return list(dict.fromkeys(learn))
+
+    def in_order(self) -> "Network":
+        """Return the same network as if it had been described in the one order of its graph.
+
+        Populations come after those that drive them, then by name, and so do projections. It is
+        what devices build, so that no result depends on the order of a description.
+        """
+        other = replace(self, output=self.named)
+        other.places = dict(self.places)
+        other.populations = list(self.graph.populations)
+        other.projections = list(self.graph.projections)
+        if self.feedback is not None:
+            place = {p.name: k for k, p in enumerate(other.projections)}
+            taught, relays = (
+                tuple(sorted(those, key=lambda p: place[p.name]))
+                for those in (self.feedback.projections, self.feedback.relays)
+            )
+            other.feedback = replace(self.feedback, projections=taught, relays=relays)
+        return other
+
+    def projection(self, name: str) -> Projection:
+        """Return the projection of a name."""
+        for projection in self.projections:
+            if projection.name == name:
+                return projection
+        known = ", ".join(p.name for p in self.projections) or "none"
+        raise WiringError(
+            f"The network has no projection {name!r}; it has {known}.", object="Network"
+        )
+
+    def place(self, name: str) -> str:
+        """Return ``file:line`` where a population or projection, or else the network, was made."""
+        return self.places.get(name) or self.places.get("", "")
+
+    def initial_weights(self, projection: Projection) -> np.ndarray:
+        """Draw W, shape (n_pre, n_post), from the stream named after the projection.
+
+        Signs of neurons, synapses that do not exist and levels hold from the start.
+        """
+        return drawing.initial_weights(projection, self.seed)
+
+    def magnitudes(self, projection: Projection) -> np.ndarray:
+        """Return absolute weights that stay while their signs follow others, shape (n_pre, n_post).
+
+        1 where it reads all backwards.
+        """
+        return drawing.magnitudes(projection, self.seed)
+
+    def polarity(self, projection: Projection) -> np.ndarray | None:
+        """Return the signs of presynaptic neurons, 1 or -1, shape (n_pre,), if they are held."""
+        return drawing.polarity(projection, self.seed)
+
+    def existing(self, projection: Projection) -> np.ndarray | None:
+        """Return which synapses exist, shape (n_pre, n_post) of bool; None where all do."""
+        return drawing.existing(projection, self.seed)
+
+    def held(self, projection: Projection, weights: np.ndarray) -> np.ndarray:
+        """Return the weights nearest to these, shape (n_pre, n_post), that a projection may have.
+
+        They have the signs of their neurons, no synapses that do not exist, and sizes of levels.
+        """
+        return drawing.held(projection, self.seed, np.asarray(weights))
+
+    def _drive(self, error: Error) -> None:
+        n = error.n_classes
+        if error.frames > 1 and error.frames != self.stimulus.frames:
+            raise WiringError(
+                f"Error {error.name!r} is told trains of {error.frames} frames, but stimulus "
+                f"{self.stimulus.name!r} shows {self.stimulus.frames}; give both the same number.",
+                object=f"Error {error.name!r}",
+            )
+        together = np.eye(n)
+        self.connect(
+            self.output, error, weights=Given(np.concatenate([together, -together], axis=1))
+        )
+        if error.rectified:
+            return
+        push_pull = error.stands_for * np.roll(np.eye(2 * n), n, axis=1)
+        self.connect(error, error, weights=Given(push_pull))
+
+    def _reward(self, reward: Reward) -> None:
+        """Let the error neurons judge the output, and tell a reward the loss."""
+        error = self._only(RateError)
+        if error.keeps != "square":
+            raise WiringError(
+                f"Reward {reward.name!r} hears the loss from RateError {error.name!r}, which needs "
+                f"keeps='square', got {error.keeps!r}.",
+                object=f"Reward {reward.name!r}",
+            )
+        self.connect(self.output, error, weights=Identity())
+        ones = Given(np.ones((error.size, 1)))
+        self.connect(error, reward, weights=ones, carries={"drive": "told"})
+
+    def _join(self, projection: Projection) -> Projection:
+        for end in (projection.pre, projection.post):
+            if end not in self.populations:
+                raise WiringError(
+                    f"Projection {projection.name!r} joins {end.name!r}, which the network does "
+                    "not have; add it first.",
+                    object=f"Projection {projection.name!r}",
+                )
+        if projection.rule is not None and projection.rule.onset >= self.trial:
+            raise ParameterError(
+                f"Projection {projection.name!r} would never learn: its rule acts from "
+                f"{projection.rule.onset} ms on, but a trial lasts {self.trial} ms.",
+                object=f"Projection {projection.name!r}",
+                parameter="onset",
+            )
+        if projection.name in {known.name for known in self.projections}:
+            raise WiringError(
+                f"The network already has a projection {projection.name!r}; give this one a name.",
+                object="Network",
+            )
+        self.projections.append(projection)
+        self.places[projection.name] = caller()
+        return projection
+
+    def _only(self, kind: type[P]) -> P:
+        found = [p for p in self.populations if isinstance(p, kind)]
+        if len(found) != 1:
+            raise WiringError(
+                f"A network needs exactly one {kind.__name__} population, got {len(found)}.",
+                object="Network",
+            )
+        return found[0]
+
+
+def _following(source: WeightSource, joined: dict[str, Projection]) -> WeightSource:
+    """Return a weight source that names the projections of another network in place of its own."""
+    changes: dict[str, Any] = {}
+    for item in fields(source):
+        value = getattr(source, item.name)
+        if isinstance(value, Projection):
+            changes[item.name] = joined[value.name]
+        elif isinstance(value, WeightSource):
+            changes[item.name] = _following(value, joined)
+    return replace(source, **changes) if changes else source

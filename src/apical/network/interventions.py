@@ -1,0 +1,113 @@
+"""What an experimenter does to feedback while a network learns."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from apical._base import seeds
+from apical._base.checking import check_fields
+from apical._base.parameters import Count, CountOrZero, Share
+from apical.network.initialization import begun
+from apical.neurons.base import Population
+from apical.projections.projection import Projection
+
+
+@dataclass(frozen=True)
+class Intervention(ABC):
+    """Something done to feedback synapses between two trials of learning.
+
+    What it does follows from the seed, the trial and the weights alone, and doing it twice is doing
+    it once: a training that was cut off goes on with the same bits.
+    """
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @property
+    @abstractmethod
+    def reason(self) -> str:
+        """What it does, for the scorecard."""
+
+    @abstractmethod
+    def times(self, start: int, stop: int) -> Iterable[int]:
+        """Return the trials before which it acts, from `start` up to, not including, `stop`."""
+
+    @abstractmethod
+    def concerns(self, projection: Projection, output: Population) -> bool:
+        """Whether it acts on a feedback projection of a network with that output."""
+
+    @abstractmethod
+    def acted(
+        self, projection: Projection, weights: np.ndarray, seed: int, trial: int
+    ) -> np.ndarray:
+        """Return the weights after it, shape (n_pre, n_post), when `trial` trials were learned."""
+
+
+@dataclass(frozen=True)
+class Redraw(Intervention):
+    """Feedback onto hidden populations is drawn anew, again and again.
+
+    Parameters
+    ----------
+    every
+        Trials between two draws.
+    """
+
+    every: Count
+
+    @property
+    def reason(self) -> str:
+        return f"drawn anew every {self.every} trials, by nobody in the network"
+
+    def times(self, start: int, stop: int) -> Iterable[int]:
+        return range(-(-start // self.every) * self.every, stop, self.every)
+
+    def concerns(self, projection: Projection, output: Population) -> bool:
+        return projection.post is not output
+
+    def acted(
+        self, projection: Projection, weights: np.ndarray, seed: int, trial: int
+    ) -> np.ndarray:
+        # the first of the series is how the network began
+        rng = seeds.stream(seed, "weights", projection.name, trial // self.every)
+        return begun(projection, seed, projection.weights.draw(*projection.shape, rng))
+
+
+@dataclass(frozen=True)
+class Loss(Intervention):
+    """Some error neurons send nothing any more.
+
+    Parameters
+    ----------
+    error
+        Name of their population.
+    share
+        Share of its neurons, drawn at random [dimensionless].
+    after
+        Trials that are learned before.
+    """
+
+    error: str
+    share: Share
+    after: CountOrZero = 0
+
+    @property
+    def reason(self) -> str:
+        return f"{self.share:.0%} of {self.error!r} fall silent for good after {self.after} trials"
+
+    def times(self, start: int, stop: int) -> Iterable[int]:
+        return [self.after] if start <= self.after < stop else []
+
+    def concerns(self, projection: Projection, output: Population) -> bool:
+        return projection.pre.name == self.error
+
+    def acted(
+        self, projection: Projection, weights: np.ndarray, seed: int, trial: int
+    ) -> np.ndarray:
+        if trial < self.after:
+            return weights
+        n = len(weights)
+        order = seeds.stream(seed, "lost", self.error).permutation(n)
+        return np.where((order < round(self.share * n))[:, np.newaxis], 0, weights)

@@ -1,0 +1,113 @@
+"""The order in which signals reach populations, forward and back."""
+
+from collections.abc import Iterable
+from graphlib import CycleError, TopologicalSorter
+
+import numpy as np
+
+from apical.errors import WiringError
+from apical.network.description import Network
+from apical.neurons.base import Population
+from apical.neurons.rate import FED_BACK, Rate
+from apical.neurons.relay import Relay
+from apical.projections.projection import Projection
+
+
+def forward_order(network: Network) -> list[Population]:
+    """Return the populations so that each comes after those that drive it.
+
+    Raises
+    ------
+    WiringError
+        If populations drive each other in a circle.
+    """
+    driving = [p for p in network.projections if "drive" in p.carries]
+    return _sorted(network, driving, "The forward projections run")
+
+
+def feedback_order(network: Network) -> list[Population]:
+    """Return the populations that hear feedback, each after those it hears from.
+
+    A population that hears from itself must do so from neurons that hear no other of it.
+
+    Raises
+    ------
+    WiringError
+        If feedback runs in a circle, or a relay comes from a population that hears nothing.
+    """
+    teaching = [p for p in network.projections if "teach" in p.carries]
+    heard = {p.post for p in teaching}
+    for projection in teaching:
+        if _is_relay(projection) and _relayed(projection) not in heard:
+            raise WiringError(
+                f"Projection {projection.name!r} relays what {_relayed(projection).name!r} hears, "
+                f"but {_relayed(projection).name!r} hears nothing; let it hear the error first.",
+                object=f"Projection {projection.name!r}",
+            )
+        if _relayed(projection) is projection.post:
+            _check_self(network, projection)
+    others = [p for p in teaching if _is_relay(p) and _relayed(p) is not p.post]
+    return [p for p in _sorted(network, others, "The feedback pathway runs") if p in heard]
+
+
+def _is_relay(projection: Projection) -> bool:
+    carried = projection.carries.get("teach")
+    return carried in FED_BACK or isinstance(projection.pre, Relay)
+
+
+def _relayed(projection: Projection) -> Population:
+    """Return the population whose dendrites a projection passes on, if it is a relay."""
+    return projection.pre.of if isinstance(projection.pre, Relay) else projection.pre
+
+
+def _check_self(network: Network, projection: Projection) -> None:
+    if isinstance(projection.post, Rate) and projection.post.plateau:
+        raise WiringError(
+            f"Feedback {projection.name!r} runs within {projection.post.name!r}, whose dendrites "
+            "hear other populations in two phases; take it out, or let them sum (plateau=None).",
+            object=f"Feedback {projection.name!r}",
+        )
+    check_circle(projection, network.initial_weights(projection))
+
+
+def check_circle(projection: Projection, weights: np.ndarray) -> None:
+    """Raise if feedback from a population to itself runs in a circle by its weights.
+
+    Parameters
+    ----------
+    projection
+        Any; what is no feedback within a population passes.
+    weights
+        Shape (n_pre, n_post) [dimensionless].
+
+    Raises
+    ------
+    WiringError
+        If a neuron both hears and teaches its own population.
+    """
+    inside = _relayed(projection) is projection.post and _is_relay(projection)
+    if not inside or "teach" not in projection.carries:
+        return
+    reached = weights != 0
+    if isinstance(projection.pre, Relay):
+        reached = reached[: projection.post.size]  # its halves reach the same neurons
+    if (reached.any(axis=0) & reached.any(axis=1)).any():
+        raise WiringError(
+            f"Feedback {projection.name!r} runs in a circle: some neurons of "
+            f"{projection.post.name!r} both hear and teach neurons of their own population. Mask "
+            "its weights (apical.projections.weights.Masked).",
+            object=f"Feedback {projection.name!r}",
+        )
+
+
+def _sorted(network: Network, projections: Iterable[Projection], what: str) -> list[Population]:
+    before: dict[str, list[str]] = {p.name: [] for p in network.populations}
+    for projection in projections:
+        before[projection.post.name].append(_relayed(projection).name)
+    try:
+        names = list(TopologicalSorter(before).static_order())
+    except CycleError as error:
+        circle = " -> ".join(error.args[1])
+        raise WiringError(f"{what} in a circle: {circle}; take one of them out.") from None
+    by_name = {p.name: p for p in network.populations}
+    return [by_name[name] for name in names]

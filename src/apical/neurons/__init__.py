@@ -1,0 +1,6 @@
+"""Populations: one file for each neuron model, and the encoders that turn stimuli into spikes.
+
+Imports `plasticity` and below. To add a neuron model, derive a frozen dataclass from `Neurons` in a
+file of its own: its equations as Brian2 text, the signals it offers. To add an encoder, derive one
+from `Encoder` in `encoding.py`.
+"""

@@ -1,0 +1,101 @@
+"""Neurons whose synapses open conductances, and whose thresholds rise with what they fire."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from apical._base.parameters import Constant, Duration, NonNegative, Number, Share, Time
+from apical.neurons.base import INFINITE, NeuronModel, Population
+
+
+@dataclass(frozen=True)
+class ConductanceLIF(Population):
+    """Leaky integrate-and-fire neurons with conductance-based synapses and homeostasis.
+
+    ``tau_m dv/dt = -v + excited*(e_excite - v) + inhibited*(e_inhibit - v)``, where spikes add
+    their weights to the conductances ``excited`` and ``inhibited``, which decay exponentially; a
+    spike at ``v > 1 + theta``. Conductances are in units of the leak, membranes in units of the
+    distance from rest to the first threshold. In trials of learning every spike raises ``theta``;
+    it is not reset. In a time step conductances decay exactly and the membrane follows exactly
+    their mean (Magnus expansion of first order; Blanes et al. 2009,
+    doi:10.1016/j.physrep.2008.11.001, section 3.5.1): the error falls with the square of the step.
+
+    Parameters
+    ----------
+    tau_m
+        Time constant of the membrane at rest [ms].
+    tau_excite, tau_inhibit
+        Time constants of the conductances [ms].
+    e_excite, e_inhibit
+        Reversal potentials [dimensionless, in units of the threshold].
+    v_reset
+        Membrane after a spike, and at the start of a trial where the network resets its state
+        [dimensionless].
+    refractory
+        Time after a spike in which the membrane is held [ms].
+    rise
+        What a spike adds to the threshold [dimensionless, in units of the first threshold].
+    fades
+        Share of that which is lost with every trial of learning [dimensionless].
+    tau_x
+        Time constant of the spike trace ``x`` [ms]; infinite counts the spikes of a trial.
+
+    References
+    ----------
+    Diehl & Cook 2015, doi:10.3389/fncom.2015.00099, section 2.1 and 2.4.
+    """
+
+    tau_m: Duration = 100.0
+    tau_excite: Duration = 1.0
+    tau_inhibit: Duration = 2.0
+    e_excite: float = 5.0
+    e_inhibit: float = -35 / 13
+    v_reset: Annotated[float, Number(below=1)] = 0.0
+    refractory: Time = 5.0
+    rise: NonNegative = 0.0
+    fades: Share = 0.0
+    tau_x: Constant = INFINITE
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        return {"drive": "excited", "inhibit": "inhibited"}
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        return ("x", "v", "theta", "excited", "inhibited")
+
+    @property
+    def model(self) -> NeuronModel:
+        held = " (unless refractory)" if self.refractory else ""
+        # conductances act with their mean over the step in which they decay
+        flows = (
+            "excited*exprel(-dt/tau_excite)*(e_excite - v) + "
+            "inhibited*exprel(-dt/tau_inhibit)*(e_inhibit - v)"
+        )
+        counts = self.tau_x == INFINITE
+        return NeuronModel(
+            equations=f"""dv/dt = (-v + {flows})/tau_m : 1{held}
+dexcited/dt = -excited/tau_excite : 1
+dinhibited/dt = -inhibited/tau_inhibit : 1
+{"x : 1" if counts else "dx/dt = -x/tau_x : 1"}
+theta : 1""",
+            threshold="v > 1 + theta",
+            reset="v = v_reset\nx += 1\ntheta += rise*int(learning(t) > 0)",
+            refractory="refractory_time" if self.refractory else "",
+            at_trial="theta = theta*(1 - fades*int(learning(t) > 0))",
+            initial={"v": self.v_reset},
+            lasting=("theta",),
+            parameters={
+                "tau_m": (self.tau_m, "ms"),
+                "tau_excite": (self.tau_excite, "ms"),
+                "tau_inhibit": (self.tau_inhibit, "ms"),
+                "e_excite": (self.e_excite, "1"),
+                "e_inhibit": (self.e_inhibit, "1"),
+                "v_reset": (self.v_reset, "1"),
+                "rise": (self.rise, "1"),
+                "fades": (self.fades, "1"),
+                **({"refractory_time": (self.refractory, "ms")} if self.refractory else {}),
+                **({} if counts else {"tau_x": (self.tau_x, "ms")}),
+            },
+            method="exponential_euler",
+        )

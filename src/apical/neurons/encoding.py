@@ -1,0 +1,332 @@
+"""Values to spikes, and spikes to decisions."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import numpy as np
+
+from apical._base.checking import check_fields, checked
+from apical._base.parameters import (
+    Constants,
+    Duration,
+    FrequencyAboveZero,
+    Matrix,
+    NonNegative,
+    ShareBelowOne,
+)
+
+
+@dataclass(frozen=True)
+class LogNormal:
+    """A draw for each neuron: log-normal with mean 1.
+
+    Parameters
+    ----------
+    cv
+        Coefficient of variation: standard deviation over mean [dimensionless].
+    """
+
+    cv: NonNegative
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """Return `n` numbers, shape (n,)."""
+        variance = np.log1p(self.cv * self.cv)
+        return np.exp(np.sqrt(variance) * rng.standard_normal(n) - variance / 2)
+
+
+Draw = Literal["uniform", "exponential"] | LogNormal
+"""Draws for each neuron: from [0, 1), exponential with mean 1, or log-normal with mean 1."""
+
+
+AWAKE = "1 + int(learning(t) > 0)*(int(rand() >= unreliable)/(1 - unreliable) - 1)"
+"""Factor on the activity of an unreliable neuron, drawn at the start of a trial: 0 where it is
+silent, and 1 in a trial that does not learn."""
+
+
+@dataclass(frozen=True)
+class SpikeModel:
+    """How an input neuron turns its rate into spikes, in Brian2's grammar.
+
+    Fields are those of `apical.NeuronModel`.
+    """
+
+    equations: str
+    threshold: str
+    reset: str
+    at_trial: str
+    initial: Mapping[str, float | Draw] = field(default_factory=dict)
+    parameters: Annotated[Mapping[str, tuple[float, str]], Constants()] = field(
+        default_factory=dict
+    )
+    refractory: str = ""
+    at_reset: str = ""
+    lasting: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+_INTERVAL = "interval = -log(1 - rand())"
+"""Draws how much rate is integrated up to the next spike: exponential, with mean 1."""
+
+
+@dataclass(frozen=True)
+class Encoder(ABC):
+    """How values in [0, 1] become spikes."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @property
+    @abstractmethod
+    def spikes(self) -> SpikeModel:
+        """Equations of one input neuron."""
+
+    @abstractmethod
+    def drive(self, values: np.ndarray) -> np.ndarray:
+        """Return what ``stimulus(t, i)`` holds [Hz], shape (n_trials, n), for values in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Regular(Encoder):
+    """Neurons that integrate their rate and fire: regular trains of random phase.
+
+    The count of a trial is within one spike of rate x time, without the noise of a Poisson
+    train and without a random number at every step.
+
+    Parameters
+    ----------
+    rate
+        Rate that the value 1 stands for [Hz].
+    total
+        Sum to which the values of a trial are scaled [dimensionless], so that every stimulus
+        brings the same number of spikes (divisive normalisation, Carandini & Heeger 2012,
+        doi:10.1038/nrn3136); 0 leaves them as they are.
+    unreliable
+        Probability that a neuron is silent in a trial of learning [dimensionless], as in `Graded`.
+    free_running
+        Whether phases run on from trial to trial, so that a stimulus brings other spike times when
+        it is shown again; False: where the network resets its state, every trial begins at the
+        phases that were drawn for the neurons, and its spikes do not depend on the trials before.
+    """
+
+    rate: FrequencyAboveZero = 100.0
+    total: NonNegative = 0.0
+    unreliable: ShareBelowOne = 0.0
+    free_running: bool = True
+
+    @property
+    def spikes(self) -> SpikeModel:
+        return SpikeModel(
+            equations="dphase/dt = rate : 1\nrate : Hz",
+            threshold="phase >= 1",
+            reset="phase -= 1",
+            at_trial="rate = stimulus(t, i)" + (f"*({AWAKE})" if self.unreliable else ""),
+            initial={"phase": "uniform"},
+            lasting=("phase",) if self.free_running else (),
+            parameters={"unreliable": (self.unreliable, "1")} if self.unreliable else {},
+        )
+
+    def drive(self, values: np.ndarray) -> np.ndarray:
+        return _rates(values, self.rate, self.total)
+
+
+@dataclass(frozen=True)
+class Poisson(Encoder):
+    """Poisson trains, by the time-rescaling theorem: one random number a spike, not a step.
+
+    A neuron integrates its rate up to an exponentially distributed interval (Brown et al.
+    2002, doi:10.1162/08997660252741149). A neuron spikes at most once a step; a second spike
+    of the same step follows at the next.
+
+    Parameters
+    ----------
+    rate
+        Rate that the value 1 stands for [Hz].
+    total
+        As in `Regular`.
+    free_running
+        Whether intervals run on from trial to trial; False: where the network resets its state,
+        they are drawn anew, so that spikes depend on nothing but the stimulus and the trial's own
+        random numbers.
+    """
+
+    rate: FrequencyAboveZero = 100.0
+    total: NonNegative = 0.0
+    free_running: bool = True
+
+    @property
+    def spikes(self) -> SpikeModel:
+        return SpikeModel(
+            equations="dphase/dt = rate : 1\nrate : Hz\ninterval : 1",
+            threshold="phase >= interval",
+            reset=f"phase -= interval\n{_INTERVAL}",
+            at_trial="rate = stimulus(t, i)",
+            at_reset="" if self.free_running else _INTERVAL,
+            initial={"phase": 0.0, "interval": "exponential"},
+            lasting=("phase", "interval") if self.free_running else (),
+        )
+
+    def drive(self, values: np.ndarray) -> np.ndarray:
+        return _rates(values, self.rate, self.total)
+
+
+@dataclass(frozen=True)
+class Escape(Encoder):
+    """Neurons that fire by escape noise, and rest after each spike; a value of 0 stays silent.
+
+    The value u fires at ``rate * exp(gain * (u - threshold))``, the exponential escape rate of
+    Gerstner & Kistler 2002 (doi:10.1017/CBO9780511815706, section 5.3), but for the time of rest.
+
+    Parameters
+    ----------
+    rate
+        Escape rate at the threshold [Hz].
+    gain
+        Steepness [1 / unit of the value].
+    threshold
+        Value whose escape rate is `rate` [unit of the value].
+    refractory
+        Time of rest after a spike [ms], a multiple of the time step.
+    free_running
+        As in `Poisson`, the time of rest included.
+    """
+
+    rate: FrequencyAboveZero = 100.0
+    gain: float = 10.0
+    threshold: float = 0.63
+    refractory: Duration = 4.0
+    free_running: bool = True
+
+    @property
+    def spikes(self) -> SpikeModel:
+        return SpikeModel(
+            equations="dphase/dt = rate : 1 (unless refractory)\nrate : Hz\ninterval : 1",
+            threshold="phase >= interval",
+            reset=f"phase = 0\n{_INTERVAL}",
+            at_trial="rate = stimulus(t, i)",
+            refractory="refractory_time",
+            at_reset="" if self.free_running else _INTERVAL,
+            initial={"phase": 0.0, "interval": "exponential"},
+            lasting=("phase", "interval", "lastspike") if self.free_running else (),
+            parameters={"refractory_time": (self.refractory, "ms")},
+        )
+
+    def drive(self, values: np.ndarray) -> np.ndarray:
+        values = np.asarray(values, dtype=np.float64)
+        return np.where(values > 0, self.rate * np.exp(self.gain * (values - self.threshold)), 0)
+
+
+@dataclass(frozen=True)
+class Latency(Encoder):
+    """One spike a trial, the sooner the larger the value; a value of 0 stays silent.
+
+    The spike of value u comes ``(1 - u) * window`` after the onset (first-spike code with a
+    linear map; Thorpe, Delorme & Van Rullen 2001, doi:10.1016/S0893-6080(01)00083-1). The
+    onset of the stimulus starts the clock of each input neuron.
+
+    Parameters
+    ----------
+    window
+        Latest time of a spike [ms].
+    """
+
+    window: Duration = 50.0
+
+    @property
+    def spikes(self) -> SpikeModel:
+        return SpikeModel(
+            equations="dphase/dt = 1/window : 1\nwait : 1",
+            threshold="phase > wait",
+            reset="wait = never",
+            at_trial="phase = 0\nwait = 1 - stimulus(t, i)/Hz + never*int(stimulus(t, i) <= 0*Hz)",
+            initial={"wait": _NEVER},
+            parameters={"window": (self.window, "ms"), "never": (_NEVER, "1")},
+        )
+
+    def drive(self, values: np.ndarray) -> np.ndarray:
+        return np.clip(np.asarray(values, dtype=np.float64), 0, 1)
+
+
+_NEVER = 1e9
+
+
+@dataclass(frozen=True)
+class Replayed(Encoder):
+    """Spike trains as they are given: one spike when a frame begins whose value is above 1/2.
+
+    With frames of one time step (`Stimulus(frames=)`) any train is shown to the step, the same
+    in every trial that shows it: frozen noise (`apical.data.tasks.spike_pattern`).
+    """
+
+    @property
+    def spikes(self) -> SpikeModel:
+        return SpikeModel(
+            equations="due : 1",
+            threshold="due > 0.5",
+            reset="due = 0",
+            at_trial="due = stimulus(t, i)/Hz",
+        )
+
+    def drive(self, values: np.ndarray) -> np.ndarray:
+        return np.asarray(values, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Graded(Encoder):
+    """Activity that is the value itself, without spikes: for networks of rates.
+
+    Parameters
+    ----------
+    tau
+        Time constant with which the activity follows the value, where there is time [ms].
+    unreliable
+        Probability that a neuron is silent in a trial of learning [dimensionless]; those that
+        are not are then stronger by ``1/(1 - unreliable)``. With learning off none is silent
+        (dropout, Srivastava et al. 2014, section 10).
+    """
+
+    tau: Duration = 5.0
+    unreliable: ShareBelowOne = 0.0
+
+    @property
+    def spikes(self) -> SpikeModel:
+        parameters = {"tau": (self.tau, "ms")}
+        if self.unreliable:
+            parameters["unreliable"] = (self.unreliable, "1")
+        return SpikeModel(
+            equations="dx/dt = (shown - x)/tau : 1\nshown : 1",
+            threshold="",
+            reset="",
+            at_trial="shown = stimulus(t, i)/Hz" + (f"*({AWAKE})" if self.unreliable else ""),
+            parameters=parameters,
+        )
+
+    def drive(self, values: np.ndarray) -> np.ndarray:
+        return np.asarray(values)
+
+
+def _rates(values: np.ndarray, rate: float, total: float) -> np.ndarray:
+    """Return rates [Hz] of values, each trial scaled to the sum `total` unless that is 0."""
+    if not total:
+        return np.multiply(values, rate, dtype=np.float64)
+    sums = values.sum(axis=1, keepdims=True, dtype=np.float64)
+    factors = np.divide(rate * total, sums, out=np.zeros_like(sums), where=sums > 0)
+    return np.multiply(values, factors, dtype=np.float64)
+
+
+@checked()
+def decisions(counts: Matrix) -> np.ndarray:
+    """Return the class with the most spikes, shape (n_trials,); the first among equals.
+
+    Parameters
+    ----------
+    counts
+        Spikes of each class in each trial, shape (n_trials, n_classes).
+    """
+    return np.asarray(counts).argmax(axis=1)

@@ -1,0 +1,367 @@
+"""Error neurons compare what a read-out does with what it should; a target says only that."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import exp
+from typing import Annotated, Literal
+
+from apical._base.checking import described
+from apical._base.parameters import (
+    Constant,
+    Count,
+    Duration,
+    FrequencyAboveZero,
+    NonNegative,
+    Number,
+    Positive,
+    ShareBelowOne,
+    Time,
+)
+from apical.errors import ParameterError
+from apical.neurons.base import INFINITE, NeuronModel, Population
+
+Half = Literal["size", "surplus", "lack"]
+"""What is left of a signed error: its size, or what its positive or its negative part says."""
+
+HALVES: Mapping[str, str] = {
+    "size": "abs(x)",
+    "surplus": "(x - abs(x))/2",
+    "lack": "(x + abs(x))/2",
+}
+"""The same as expressions of an error ``x``, which is negative where a class does too much."""
+
+Kept = Half | Literal["square"]
+"""What error neurons may tell of a signed error: a part of it, or half of its square."""
+
+TOLD: Mapping[str, str] = {**HALVES, "square": "x*x/2"}
+"""The same as expressions of an error ``x``; the squares of all classes add up to the loss."""
+
+
+MOST_LEVELS = 2**24
+"""More levels than single precision holds make no difference."""
+
+_LABELLED = "int(waited > wait + 0.5*dt)"
+"""Whether the label has come; half a step away from any rounding of the time."""
+
+
+@dataclass(frozen=True)
+class Error(Population):
+    """Spiking error neurons of a population of classes: one positive, one negative for each.
+
+    Neuron k of the first half is driven up by spikes of class k and down by the label; neuron
+    k of the second half the other way round (Neftci et al. 2017,
+    doi:10.3389/fnins.2017.00324, Methods). Their spikes say "class k fired too much" and
+    "class k fired too little". `size` is twice the number of classes.
+
+    Parameters
+    ----------
+    target
+        Rate that the label asks of its class [Hz].
+    theta
+        Threshold [dimensionless]: the surplus of spikes that makes one error spike.
+    tau
+        Time constant with which the neurons forget [ms]; infinite: never.
+    tau_label
+        Time constant of each of the two low-passes through which the label arrives [ms], so
+        that it comes as late as the output it is compared with; 0 for none.
+    label_spikes
+        True: the label comes as a regular spike train at `target`, each spike as strong as one
+        of the output; False: as a current of that strength.
+    rectified
+        True: no membrane falls below 0, and the two neurons of a class know nothing of each
+        other, as published. False: they push and pull each other (see `Network.teach`).
+    threshold
+        Error that is not worth a spike, as a share of the `whole` [dimensionless]: so much less is
+        said of every error.
+    levels
+        How many values the error of a trial may take: as many of either sign, and silence. A spike
+        then stands for ``2*whole/(levels - 1)`` instead of `theta`, and what the two neurons say
+        together is rounded, not cut off, unless they are `rectified`. None: as `theta` says.
+    whole
+        Surplus of spikes that is the whole error [dimensionless], where `threshold` or `levels` ask
+        for shares of it.
+    wait
+        Time from the onset of a trial until the label comes [ms]; until then the neurons are
+        silent, and compare nothing.
+    frames
+        1: the target is a class. More: it is a spike train for each class, given as
+        ``Block.targets`` of shape (n_trials, frames * n_classes): in each of so many frames of a
+        trial, as many as the stimulus has, a class should spike so often, at once when the frame
+        begins. Each spike too many or too few is one error spike (Zenke & Ganguli 2018,
+        doi:10.1162/neco_a_01086, error of the van Rossum distance before it is filtered); a
+        spike that comes in the step of its target is none.
+    """
+
+    target: FrequencyAboveZero = 100.0
+    theta: Positive = 1.0
+    tau: Constant = INFINITE
+    tau_label: Time = 0.0
+    label_spikes: bool = False
+    rectified: bool = False
+    threshold: ShareBelowOne = 0.0
+    levels: Annotated[int, Number(whole=True, least=3, most=MOST_LEVELS)] | None = None
+    whole: Positive = 1.0
+    wait: Time = 0.0
+    frames: Count = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.levels is not None and self.levels % 2 == 0:
+            raise ParameterError(
+                f"{described(self)} needs levels that are odd and at least 3, as many of either "
+                f"sign and silence, or None; got levels={self.levels!r}.",
+                object=described(self),
+                parameter="levels",
+            )
+        if self.size % 2:
+            raise ParameterError(
+                f"{described(self)} has a positive and a negative neuron for each class, so its "
+                f"size must be even, got size={self.size}.",
+                object=described(self),
+                parameter="size",
+            )
+        other = self.rectified or self.label_spikes or self.tau_label or self.wait
+        if self.frames > 1 and other:
+            raise ParameterError(
+                f"{described(self)} compares spikes with trains of frames as they come: with more "
+                "than 1 leave rectified, label_spikes, tau_label and wait out; got "
+                f"frames={self.frames!r}.",
+                object=described(self),
+                parameter="frames",
+            )
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes, half the number of neurons."""
+        return self.size // 2
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        return {"drive": "v"}
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        return ("x", "v")
+
+    @property
+    def stands_for(self) -> float:
+        """Surplus of spikes that a spike stands for [dimensionless]."""
+        return self.theta if self.levels is None else 2 * self.whole / (self.levels - 1)
+
+    @property
+    def fires_at(self) -> float:
+        """Membrane above which it spikes [dimensionless]."""
+        rounds = (self.levels is not None or self.frames > 1) and not self.rectified
+        return self.threshold * self.whole + (0.5 if rounds else 1.0) * self.stands_for
+
+    def whole_of(self, trial: float) -> float:
+        """Return the surplus of spikes that it holds when a trial ends in which a class was silent.
+
+        Parameters
+        ----------
+        trial
+            Presentation time of one stimulus [ms].
+        """
+        shown = trial - self.wait
+        held = shown if self.tau == INFINITE else self.tau * (1 - exp(-shown / self.tau))
+        return self.target * held * 1e-3
+
+    @property
+    def model(self) -> NeuronModel:
+        label = self._of_class if self.frames == 1 else _OF_TRAIN
+        drift = ["-target*shown"] if label.drives else []
+        drift += ["-v/tau"] if self.tau != INFINITE else []
+        v = f"dv/dt = {' + '.join(drift)} : 1" if drift else "v : 1"
+        return NeuronModel(
+            equations="\n".join([v, "side = 1 - 2*int(i >= half) : 1", "x : 1", *label.equations]),
+            threshold="v > fires_at" if self.fires_at != self.theta else "v > theta",
+            reset="v -= theta\nx += 1",
+            at_trial=label.at_trial,
+            at_frame=label.at_frame,
+            at_step="\n".join([*label.at_step, *(["v = v*int(v > 0)"] if self.rectified else [])]),
+            parameters=self._parameters,
+        )
+
+    @property
+    def _parameters(self) -> dict[str, tuple[float, str]]:
+        found: dict[str, tuple[float, str]] = {
+            "half": (self.n_classes, "integer"),
+            "target": (self.target, "Hz"),
+            "theta": (self.stands_for, "1"),
+        }
+        if self.fires_at != self.theta:
+            found["fires_at"] = (self.fires_at, "1")
+        times = {"tau": self.tau, "tau_label": self.tau_label, "wait": self.wait}
+        return found | {k: (v, "ms") for k, v in times.items() if v not in (0, INFINITE)}
+
+    @property
+    def _of_class(self) -> "_Label":
+        """How a class is told: as a current, delayed or not, or as a train of spikes."""
+        told = "given" if self.tau_label else "shown"
+        equations = [f"{told} : 1"]
+        if self.tau_label:
+            equations += [
+                "dshown/dt = (halfway - shown)/tau_label : 1",
+                "dhalfway/dt = (given - halfway)/tau_label : 1",
+            ]
+        at_trial, at_step = f"{told} = {_CLASS}", list[str]()
+        if self.wait:
+            equations += ["due : 1", "waited : second"]
+            at_trial = f"due = {_CLASS}\nwaited = 0*second"
+            at_step += ["waited += dt", f"{told} = due*{_LABELLED}", f"v = v*{_LABELLED}"]
+        if self.label_spikes:
+            equations.append("phase : 1")
+            at_step += [
+                "phase += target*side*shown*dt",
+                "v -= side*int(phase >= 1)",
+                "phase -= int(phase >= 1)",
+            ]
+        return _Label(tuple(equations), at_trial, "", tuple(at_step), not self.label_spikes)
+
+
+@dataclass(frozen=True)
+class _Label:
+    """Equations and statements by which error neurons are told what the output should be.
+
+    The label ``shown`` has the sign of the half that hears it.
+
+    Parameters
+    ----------
+    equations, at_trial, at_frame, at_step
+        As in `NeuronModel`.
+    drives
+        Whether the label is a current; otherwise it comes as spikes, among the statements.
+    """
+
+    equations: tuple[str, ...]
+    at_trial: str
+    at_frame: str
+    at_step: tuple[str, ...]
+    drives: bool
+
+
+_CLASS = "side*label(t, i % half)"
+
+# what is due acts a step later, as a spike of the output does
+_OF_TRAIN = _Label(
+    ("shown : 1", "due : 1"), "", f"due = {_CLASS}", ("v -= shown", "shown = due", "due = 0"), False
+)
+
+
+@dataclass(frozen=True)
+class RateError(Population):
+    """The error of a read-out, target minus what arrives, signed in one neuron for each class.
+
+    ``tau dx/dt = target - drive - x``.
+
+    Parameters
+    ----------
+    tau
+        Time constant [ms].
+    threshold
+        Error that is not worth a word [units of the target]: so much less is said of every error.
+    levels
+        How many values, evenly spaced from -1 to 1, the activity may take, after the threshold;
+        None: any. An odd number has 0 among them.
+    keeps
+        What of the error is offered as the signal ``told``; None: there is no such signal.
+    """
+
+    tau: Duration = 5.0
+    threshold: NonNegative = 0.0
+    levels: Annotated[int, Number(whole=True, least=2, most=MOST_LEVELS)] | None = None
+    keeps: Kept | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.keeps == "size" and self.levels == 2:
+            raise ParameterError(
+                f"{described(self)} keeps the size of its error only where it varies, got "
+                f"keeps={self.keeps!r} with levels={self.levels!r}; give it 3 levels or more.",
+                object=described(self),
+                parameter="levels",
+            )
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes, or of targets."""
+        return self.size
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        return {"drive": "drive"}
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        return ("x", "told") if self.keeps else ("x",)
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """What `activity` reads besides ``y``."""
+        found = {"threshold": self.threshold} if self.threshold else {}
+        return found | ({"levels": float(self.levels)} if self.levels else {})
+
+    @property
+    def activity(self) -> str:
+        """The activity as an expression of the error ``y``; empty where it is the error."""
+        text = "sign(y)*(abs(y) - threshold)*int(abs(y) > threshold)" if self.threshold else "y"
+        if self.levels:
+            text = f"floor((clip({text}, -1, 1) + 1)*(levels - 1)/2 + 0.5)*2/(levels - 1) - 1"
+        return text if text != "y" else ""
+
+    @property
+    def model(self) -> NeuronModel:
+        y = "y" if self.activity else "x"
+        lines = [f"d{y}/dt = (shown - drive - {y})/tau : 1", "shown : 1"]
+        lines += [f"x = {self.activity} : 1"] if self.activity else []
+        lines += [f"told = {TOLD[self.keeps]} : 1"] if self.keeps else []
+        return NeuronModel(
+            "\n".join(lines),
+            at_trial="shown = label(t, i)",
+            parameters={
+                "tau": (self.tau, "ms"),
+                **{name: (value, "1") for name, value in self.numbers.items()},
+            },
+            method="exponential_euler",
+            summed=("drive",),
+        )
+
+
+@dataclass(frozen=True)
+class RateTarget(Population):
+    """The target itself, one neuron for each class: it compares nothing, and hears nobody.
+
+    ``tau dx/dt = target - x``. What it says of a stimulus is known as soon as its label is, before
+    any population has answered (Frenkel, Lefebvre & Bol 2021, doi:10.3389/fnins.2021.629892).
+
+    Parameters
+    ----------
+    tau
+        Time constant [ms].
+    """
+
+    tau: Duration = 5.0
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        return {}
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        return ("x",)
+
+    @property
+    def model(self) -> NeuronModel:
+        return NeuronModel(
+            "dx/dt = (shown - x)/tau : 1\nshown : 1",
+            at_trial="shown = label(t, i)",
+            parameters={"tau": (self.tau, "ms")},
+            method="exponential_euler",
+        )
+
+
+ErrorNeurons = Error | RateError
+"""Populations that hold an error."""
+
+Teachers = ErrorNeurons | RateTarget
+"""Populations that are shown what the output should be."""

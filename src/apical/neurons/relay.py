@@ -1,0 +1,105 @@
+"""Relays: neurons that pass on, as spikes, what the dendrites of another population heard."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from apical._base.parameters import Positive
+from apical.errors import WiringError
+from apical.neurons.base import INFINITE, LIF, NeuronModel, Population
+
+
+@dataclass(frozen=True)
+class Relay(Population):
+    """Spiking relays of the dendrites of a population: one positive and one negative for each.
+
+    Neuron k of the first half spikes when ``delta = gain * teach`` of neuron k says that it did
+    too much (``delta < 0``), neuron k of the second half when it did too little, as in `Error`. A
+    spike stands for `theta`: what is not yet said, ``owed``, starts half-way to a threshold on
+    either side, so that spikes of the two, one minus the other, are ``delta/theta`` rounded. A
+    dendrite that holds what arrives (``tau_teach`` infinite) is said by its changes; one that
+    forgets, by its integral over time, which is the sum of what arrived. `size` is twice that of
+    the population.
+
+    A relay hears one dendrite and no other neuron. The two of a pair push and pull each other: a
+    spike of either takes back what both owe.
+
+    Parameters
+    ----------
+    of
+        The population that is relayed.
+    theta
+        What a spike stands for [dimensionless, in units of ``delta``].
+
+    References
+    ----------
+    Two populations that carry the two signs of an error are those of Neftci et al. 2017,
+    doi:10.3389/fnins.2017.00324; the way of the error through the populations is that of
+    feedback alignment, Lillicrap et al. 2016, doi:10.1038/ncomms13276, eq. 4.
+    """
+
+    of: Population
+    theta: Positive = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.of, LIF):
+            raise WiringError(
+                f"Relay {self.name!r} relays the dendrites of LIF neurons, which say how long they "
+                f"hold what arrives; {self.of.name!r} is {type(self.of).__name__}.",
+                object=f"Relay {self.name!r}",
+            )
+        if self.size != 2 * self.of.size:
+            raise WiringError(
+                f"Relay {self.name!r} has a positive and a negative neuron for each of the "
+                f"{self.of.size} neurons of {self.of.name!r}, so its size must be "
+                f"{2 * self.of.size}, got {self.size}.",
+                object=f"Relay {self.name!r}",
+            )
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        return {}
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        return ("x", "owed")
+
+    @property
+    def model(self) -> NeuronModel:
+        heard, parameters = what_came(self.of)
+        holds = "held" in heard
+        return NeuronModel(
+            equations="owed : 1\nx : 1\nside = 1 - 2*int(i >= half) : 1" + "\nheld : 1" * holds,
+            threshold="owed > 0.5*theta",
+            reset="owed -= theta\nx += 1",
+            # what the two owe is opposite: where one has just spiked, the other is as far below
+            at_step=f"owed += theta*int(owed < -0.5*theta)\nowed -= side*({heard})"
+            + "\nheld = heard" * holds,
+            parameters={
+                "half": (self.of.size, "integer"),
+                "theta": (self.theta, "1"),
+                **parameters,
+            },
+        )
+
+
+def what_came(population: Population) -> tuple[str, dict[str, tuple[float, str]]]:
+    """Return what came to a dendrite in a time step, in terms of what is ``heard`` of it.
+
+    Parameters
+    ----------
+    population
+        A population with an apical dendrite.
+
+    Returns
+    -------
+    tuple
+        An expression, which may read what was heard before, ``held``; and its parameters.
+    """
+    tau = population.tau_teach if isinstance(population, LIF) else INFINITE
+    if tau == INFINITE:
+        return "heard - held", {}
+    if tau == 0:
+        return "heard", {}
+    # the share that decays in a step: what is left of an event adds up to the event, at any step
+    return "heard*(1 - exp(-dt/tau_heard))", {"tau_heard": (tau, "ms")}

@@ -1,0 +1,57 @@
+"""A neuron that says by how much a trial goes better for the noise of those who explore."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NoReturn
+
+from apical._base.checking import described
+from apical._base.parameters import Count
+from apical.errors import DeviceError, ParameterError
+from apical.neurons.base import Population
+
+
+@dataclass(frozen=True)
+class Reward(Population):
+    """One neuron whose signal is by how much a trial goes better with noise than without.
+
+    It hears what the error neurons tell of the loss. Every trial of learning is shown twice:
+    without noise, which it remembers, and with noise; ``x`` is the loss of the first less that of
+    the second, the same number for all who hear it (`apical.feedback.broadcast`). Where nothing
+    learns nobody explores, and ``x`` is 0. For device ``array``.
+
+    References
+    ----------
+    Werfel, Xie & Seung 2005, doi:10.1162/089976605774320539; Fiete & Seung 2006,
+    doi:10.1103/PhysRevLett.97.048104.
+    """
+
+    size: Count = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.size != 1:
+            raise ParameterError(
+                f"{described(self)} is one neuron, got size={self.size}.",
+                object=described(self),
+                parameter="size",
+            )
+
+    @property
+    def is_spiking(self) -> bool:
+        return False
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        return {"drive": "drive"}
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        return ("x",)
+
+    @property
+    def model(self) -> NoReturn:
+        raise DeviceError(
+            f"Reward {self.name!r} compares two presentations of each trial, which only device "
+            "'array' makes; use that.",
+            object=f"Reward {self.name!r}",
+        )

@@ -1,0 +1,369 @@
+"""Synapse-local dynamics of the update: momentum, RMSprop, Adam, clips as equations of one synapse.
+
+Their state lives in the synapse, and they read nothing but the rule's own update, so a rule stays
+local under them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from apical._base.checking import check_fields, checked, described
+from apical._base.parameters import NonNegative, Positive, ShareBelowOne
+from apical.errors import LocalityError, ParameterError, concerning
+from apical.language.expressions import names, substituted
+
+NOISE = "xi"
+"""What a synapse draws anew at every update: a standard normal number of its own."""
+
+SPREAD = "spread"
+"""The standard deviation over all synapses of a projection, in dynamics that ask for one."""
+
+LIMIT = "clip_limit"
+"""Parameter of dynamics that clip: the largest absolute update."""
+
+READS = frozenset({"update", "w", NOISE})
+"""What dynamics may read besides their own state and parameters."""
+
+
+@dataclass(frozen=True)
+class UpdateDynamics:
+    """What a synapse makes of the updates that its rule asks for.
+
+    Parameters
+    ----------
+    name
+        What to call it in messages and exports.
+    state
+        Variables of the synapse and where they start [dimensionless].
+    steps
+        Variable and its new value for each, in order, in Brian2's grammar; ``update`` is what
+        the rule asks for, ``xi`` a standard normal number, drawn anew for each synapse and
+        update, the same wherever it is read in one update.
+    change
+        Change of the weight after these steps [dimensionless].
+    parameters
+        Value of each free number [dimensionless].
+    source
+        Where the equations come from.
+    spread
+        Expression of ``w``, ``update`` and `parameters` whose standard deviation over all synapses
+        of the projection the others may read as ``spread``. No synapse knows that: with it the
+        dynamics are not local, `apical.check` says so, and only device ``array`` runs them, as it
+        does backpropagation. Empty: there is none.
+
+    Raises
+    ------
+    LocalityError
+        If an expression reads what the synapse does not hold, and `spread` does not provide.
+    """
+
+    name: str
+    state: Mapping[str, float]
+    steps: tuple[tuple[str, str], ...]
+    change: str
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    source: str = ""
+    spread: str = ""
+
+    def __post_init__(self) -> None:
+        with concerning(described(self)):
+            check_fields(self)
+            self._check()
+
+    def _check(self) -> None:
+        own = {*self.state, *self.parameters}
+        if self.spread and SPREAD in own:
+            raise ParameterError(
+                f"UpdateDynamics {self.name!r} has a standard deviation to be read as {SPREAD!r}, "
+                "and a variable or parameter of that name; rename the latter.",
+                object=described(self),
+                parameter=SPREAD,
+            )
+        known: set[str] = {*READS, *own, *([SPREAD] if self.spread else [])}
+        texts = [(text, known, name) for name, text in (*self.steps, ("", self.change))]
+        if self.spread:
+            texts.append((self.spread, {"w", "update", *self.parameters}, ""))
+        for text, known, variable in texts:
+            strangers = sorted(names(text) - known)
+            if strangers or (variable and variable not in self.state):
+                wrong = ", ".join(map(repr, strangers)) or repr(variable)
+                raise LocalityError(
+                    f"UpdateDynamics {self.name!r} uses {wrong}, which is neither its state nor a "
+                    f"parameter; it knows {', '.join(sorted(known))}.",
+                    object=f"UpdateDynamics {self.name!r}",
+                )
+
+    @property
+    def draws(self) -> bool:
+        """Whether the synapse draws random numbers."""
+        texts = [*(text for _, text in self.steps), self.change]
+        return any(NOISE in names(text) for text in texts)
+
+
+@checked()
+def momentum(mu: ShareBelowOne = 0.9, rising: NonNegative = 0.0) -> UpdateDynamics:
+    """Updates that carry on in their direction.
+
+    Parameters
+    ----------
+    mu
+        Share of the last change that is kept [dimensionless].
+    rising
+        Updates over which that share rises from 1/2 to 3/4: at update k it is
+        ``min(1 - 1/(2*floor(k/rising) + 2), mu)`` (Sutskever et al. 2013, eq. 5, where `rising` is
+        250); 0 for `mu` from the start.
+
+    References
+    ----------
+    Polyak 1964, doi:10.1016/0041-5553(64)90137-5, eq. 9. Sutskever, Martens, Dahl & Hinton 2013,
+    On the importance of initialization and momentum in deep learning, ICML, eqs. 1, 2 and 5.
+    """
+    share, parameters, counts, count = _share_kept(mu, rising)
+    return UpdateDynamics(
+        "momentum",
+        {"m": 0.0, **counts},
+        (("m", f"{share}*m + update"), *count),
+        "m",
+        parameters,
+        source="Polyak 1964, doi:10.1016/0041-5553(64)90137-5, eq. 9",
+    )
+
+
+@checked()
+def nesterov(mu: ShareBelowOne = 0.9, rising: NonNegative = 0.0) -> UpdateDynamics:
+    """Momentum whose update is asked for where it will have carried the weight.
+
+    The weight that neurons see is the one looked ahead to, ``theta + mu*m``, so that the rule needs
+    no second pass: ``m <- mu*m + update``, and then ``w <- w + update + mu*m``.
+
+    Parameters
+    ----------
+    mu, rising
+        As in `momentum`.
+
+    References
+    ----------
+    Nesterov 1983, in the form of Sutskever, Martens, Dahl & Hinton 2013, On the importance of
+    initialization and momentum in deep learning, ICML, eqs. 3 to 5.
+    """
+    share, parameters, counts, count = _share_kept(mu, rising)
+    return UpdateDynamics(
+        "nesterov",
+        {"m": 0.0, **counts},
+        (("m", f"{share}*m + update"), *count),
+        f"update + {share}*m",
+        parameters,
+        source="Sutskever et al. 2013, ICML, eqs. 3 and 4",
+    )
+
+
+def _share_kept(
+    mu: float, rising: float
+) -> tuple[str, dict[str, float], dict[str, float], tuple[tuple[str, str], ...]]:
+    """Return the share of a change that is kept, and the parameters, state and steps of that."""
+    if not rising:
+        return "mu", {"mu": mu}, {}, ()
+    share = "clip(1 - 0.5/(floor(count/rising) + 1), 0, mu)"
+    count = (("count", "count + 1"),)
+    return share, {"mu": mu, "rising": rising}, {"count": 0.0}, count
+
+
+@checked()
+def rmsprop(
+    rate: float = 1e-3, rho: ShareBelowOne = 0.99, eps: NonNegative = 1e-8
+) -> UpdateDynamics:
+    """Updates divided by the running root of their mean square.
+
+    Parameters
+    ----------
+    rate
+        Size of a change [dimensionless]; give the rule itself ``eta=1``.
+    rho
+        Share of the mean square that is kept at every update [dimensionless].
+    eps
+        Added to the root [dimensionless].
+
+    References
+    ----------
+    Tieleman & Hinton 2012, Neural Networks for Machine Learning, lecture 6.5.
+    """
+    return UpdateDynamics(
+        "rmsprop",
+        {"v": 0.0},
+        (("v", "rho*v + (1 - rho)*update*update"),),
+        "rate*update/(sqrt(v) + eps)",
+        {"rate": rate, "rho": rho, "eps": eps},
+        source="Tieleman & Hinton 2012, lecture 6.5",
+    )
+
+
+@checked()
+def leaky_maximum(
+    rate: float = 1e-3, keep: ShareBelowOne = 0.99, eps: NonNegative = 1e-12
+) -> UpdateDynamics:
+    """Updates divided by the largest that there was lately.
+
+    Parameters
+    ----------
+    rate
+        Size of the largest change [dimensionless]; give the rule itself ``eta=1``.
+    keep
+        Share of the largest square that is kept at every update [dimensionless].
+    eps
+        Added to the root [dimensionless].
+
+    References
+    ----------
+    Zenke & Ganguli 2018, doi:10.1162/neco_a_01086 (per-parameter learning rates), and
+    github.com/fzenke/pub2018superspike.
+    """
+    return UpdateDynamics(
+        "leaky_maximum",
+        {"v": 0.0},
+        (("v", "(keep*v + update*update + abs(keep*v - update*update))/2"),),
+        "rate*update/(sqrt(v) + eps)",
+        {"rate": rate, "keep": keep, "eps": eps},
+        source="Zenke & Ganguli 2018, doi:10.1162/neco_a_01086",
+    )
+
+
+@checked()
+def adam(
+    rate: float = 1e-3,
+    beta_1: ShareBelowOne = 0.9,
+    beta_2: ShareBelowOne = 0.999,
+    eps: NonNegative = 1e-8,
+) -> UpdateDynamics:
+    """Updates with momentum, divided by the root of their mean square, both without bias.
+
+    ``p_1`` and ``p_2`` are the powers of `beta_1` and `beta_2` that the synapse has counted up.
+
+    Parameters
+    ----------
+    rate
+        Size of a change [dimensionless]; give the rule itself ``eta=1``.
+    beta_1, beta_2
+        Shares of the mean and of the mean square that are kept [dimensionless].
+    eps
+        Added to the root [dimensionless].
+
+    References
+    ----------
+    Kingma & Ba 2015, arXiv:1412.6980, algorithm 1.
+    """
+    return UpdateDynamics(
+        "adam",
+        {"m": 0.0, "v": 0.0, "p_1": 1.0, "p_2": 1.0},
+        (
+            ("m", "beta_1*m + (1 - beta_1)*update"),
+            ("v", "beta_2*v + (1 - beta_2)*update*update"),
+            ("p_1", "beta_1*p_1"),
+            ("p_2", "beta_2*p_2"),
+        ),
+        "rate*m/(1 - p_1)/(sqrt(v/(1 - p_2)) + eps)",
+        {"rate": rate, "beta_1": beta_1, "beta_2": beta_2, "eps": eps},
+        source="Kingma & Ba 2015, arXiv:1412.6980, algorithm 1",
+    )
+
+
+@checked()
+def go_up(alpha: float, sigma: NonNegative) -> UpdateDynamics:
+    """Updates as an Ornstein-Uhlenbeck process, with noise of a fixed size: GO-UP, made local.
+
+    As written down (`go_up_global`), the size of the noise is a standard deviation over a whole
+    tensor, which no synapse knows. Here `sigma` stands in its place; give each projection a rule
+    with one of its own. What is left is ``w <- w + alpha*(update + sigma*xi)``, descent with white
+    noise.
+
+    Parameters
+    ----------
+    alpha
+        Size of a step [dimensionless]; give the rule itself ``eta=1``.
+    sigma
+        Standard deviation of the noise, in units of the update [dimensionless].
+
+    References
+    ----------
+    GO-UP, a note by Ryeongwoo Jang, who asks to be contacted before academic publication.
+    """
+    return UpdateDynamics(
+        "go_up",
+        {},
+        (),
+        "alpha*(update + sigma*xi)",
+        {"alpha": alpha, "sigma": sigma},
+        source="GO-UP, a note by Ryeongwoo Jang, with noise of a fixed size",
+    )
+
+
+@checked()
+def go_up_global(alpha: float) -> UpdateDynamics:
+    """Updates as an Ornstein-Uhlenbeck process, with noise as large as weights are: GO-UP.
+
+    ``theta <- (1 - alpha)*theta + alpha*(theta - g + std(theta - g)*xi)``, where g is the gradient,
+    xi standard normal, and std the standard deviation over the whole tensor, here all synapses of
+    a projection. The pull back to 0 and what is added to it cancel, so this is
+    ``w <- w + alpha*(update + std(w + update)*xi)``: where there is no gradient, each update
+    makes the weights wider by the factor ``sqrt(1 + alpha*alpha)``, and n updates need
+    ``alpha*alpha*n/2`` to be small.
+
+    Not local: std is a number of all synapses, which no synapse knows, and no broadcast brings
+    unless somebody reads them all. Only device ``array`` runs it; `go_up` is the local form.
+
+    Parameters
+    ----------
+    alpha
+        Size of a step [dimensionless]; give the rule itself ``eta=1``.
+
+    References
+    ----------
+    GO-UP, a note by Ryeongwoo Jang, who asks to be contacted before academic publication.
+    """
+    return UpdateDynamics(
+        "go_up_global",
+        {},
+        (),
+        "alpha*(update + spread*xi)",
+        {"alpha": alpha},
+        source="GO-UP, a note by Ryeongwoo Jang",
+        spread="w + update",
+    )
+
+
+@checked()
+def clipped(limit: Positive, after: UpdateDynamics | None = None) -> UpdateDynamics:
+    """Updates of at most a given size, each synapse on its own.
+
+    Clipping the norm of a whole gradient (Pascanu et al., algorithm 1) needs a number that all
+    synapses share; this needs none.
+
+    Parameters
+    ----------
+    limit
+        Largest absolute update [dimensionless], the rule's `eta` included.
+    after
+        What the synapse makes of the clipped update; None adds it to the weight.
+
+    References
+    ----------
+    Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, section 3.2, who cite element-wise clipping by
+    Mikolov 2012.
+    """
+    if after and LIMIT in after.parameters:
+        raise ParameterError(
+            f"UpdateDynamics {after.name!r} clips already, got another limit of {limit!r}; clip "
+            "once.",
+            object=described(after),
+            parameter="limit",
+        )
+    cut = {"update": f"clip(update, -{LIMIT}, {LIMIT})"}
+    after = after or UpdateDynamics("plain", {}, (), "update")
+    return UpdateDynamics(
+        f"clipped {after.name}",
+        after.state,
+        tuple((variable, substituted(text, cut)) for variable, text in after.steps),
+        substituted(after.change, cut),
+        {**after.parameters, LIMIT: limit},
+        source="Pascanu et al. 2013, arXiv:1211.5063" + f"; {after.source}" * bool(after.source),
+        spread=substituted(after.spread, cut) if after.spread else "",
+    )

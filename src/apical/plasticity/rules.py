@@ -1,0 +1,396 @@
+"""Learning rules: one update string each, in Brian2's grammar, checked where it is written."""
+
+from collections.abc import Iterable, Mapping, Sized
+from dataclasses import dataclass, field
+from typing import Literal
+
+from apical._base.checking import check_fields, checked, described, shown
+from apical._base.parameters import Duration, NonNegative, Time
+from apical.errors import LocalityError, ParameterError, concerning
+from apical.language.expressions import FUNCTIONS, names, place
+from apical.plasticity.optimizers import NOISE, UpdateDynamics
+from apical.plasticity.traces import PER_STEP, Trace, kept
+
+When = Literal["trial", "feedback", "spike", "post", "noise"]
+
+ELIGIBILITY = "eligibility"
+"""What a neuron or a synapse that explores knows of its noise: that noise over its variance."""
+
+RESERVED = frozenset(
+    {
+        "w", "w_min", "w_max", "w_step", "w_total", "exists", "release", "sent", "i", "j", "t",
+        "dt", "learning", "learned", NOISE, ELIGIBILITY, PER_STEP, "N", "N_pre", "N_post",
+        "lastupdate", "delay", "rand", "randn", "poisson", *FUNCTIONS,
+    }
+)  # fmt: skip
+"""Names that mean something at a synapse already."""
+
+
+@dataclass(frozen=True)
+class LearningRule:
+    """A local change of the weight of one synapse.
+
+    Parameters
+    ----------
+    name
+        What to call the rule in messages and exports.
+    update
+        Change of the weight ``w`` per update [dimensionless], in Brian2's grammar. Every name
+        is ``w``, one of `parameters` or `traces`, or ends in ``_pre`` or ``_post``: a signal of
+        one of the two neurons that the synapse joins; or ``eligibility``, where the synapses
+        explore.
+    parameters
+        Value of each free number [dimensionless].
+    when
+        ``"trial"``: once, at the end of each trial. ``"feedback"``: whenever feedback arrives at
+        the postsynaptic neuron. ``"spike"``: at each presynaptic spike, which is then the
+        presynaptic factor. ``"post"``: at each postsynaptic spike. ``"noise"``: once, at the end of
+        each trial in which the postsynaptic neuron fires noise of its own
+        (`apical.network.noise_phase.NoisePhase`), and then only; such a rule reads the activities
+        of the two neurons, and what drives the presynaptic one, alone.
+    onset
+        Time of each trial before which a rule that acts at feedback or at spikes does not act
+        [ms], for instance until the network has turned from one stimulus to the next.
+    source
+        Where the rule comes from (paper, DOI, equation).
+    dynamics
+        What the synapse makes of the updates, for instance
+        `apical.plasticity.optimizers.rmsprop`; None adds them to the weight.
+    traces
+        What the synapse remembers from one time step to the next, by name: eligibility traces.
+
+    Raises
+    ------
+    LocalityError
+        If `update` or a trace reads a name that the synapse cannot know, or is not an expression.
+    ParameterError
+        If a number is none, or a name is taken.
+    """
+
+    name: str
+    update: str
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    when: When = "trial"
+    source: str = ""
+    onset: Time = 0.0
+    dynamics: UpdateDynamics | None = None
+    traces: Mapping[str, Trace] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        with concerning(described(self)):
+            self._check_arrays()
+            check_fields(self)
+            self._check()
+
+    def _check_arrays(self) -> None:
+        given = self.parameters if isinstance(self.parameters, Mapping) else {}
+        for key, value in given.items():
+            if isinstance(value, Sized) and not isinstance(value, str):
+                raise LocalityError(
+                    f"{described(self)}: parameter {key!r} must be one finite number, got "
+                    f"{shown(value)}; an array would tell a synapse about other synapses.",
+                    parameter=key,
+                )
+
+    def _check(self) -> None:
+        if self.onset and self.when in ("trial", "noise"):
+            raise ParameterError(
+                f"{described(self)} acts at a trial's end and needs onset=0, got {self.onset!r}.",
+                parameter="onset",
+            )
+        self._check_names(self.parameters, "a parameter")
+        self._check_names(self.traces, "a trace")
+        self._check_twice("its traces", [*self.traces, *map(kept, self.traces)], self.parameters)
+        if self.dynamics is not None:
+            self._check_dynamics(self.dynamics)
+        known = {"w", *self.parameters, *self.traces}
+        followed = {name for trace in self.traces.values() for name in names(trace.source)}
+        asked = (names(self.update) - {ELIGIBILITY}) | followed
+        strangers = sorted(n for n in asked if place(n) == "synapse" and n not in known)
+        if strangers:
+            raise LocalityError(
+                f"LearningRule {self.name!r} reads {', '.join(map(repr, strangers))}, which a "
+                "synapse cannot know. End a name in '_pre' or '_post' to read a signal of one of "
+                "its two neurons, or give a number in `parameters`, or a trace.",
+            )
+
+    def _check_names(self, keys: Iterable[str], what: str) -> None:
+        for key in keys:
+            if not key.isidentifier() or key in RESERVED or place(key) != "synapse":
+                raise LocalityError(
+                    f"{described(self)}: {key!r} cannot name {what}; choose an identifier not "
+                    f"ending in '_pre' or '_post' that is none of {', '.join(sorted(RESERVED))}.",
+                    parameter=key,
+                )
+
+    def _check_twice(self, what: str, used: Iterable[str], others: Iterable[str]) -> None:
+        twice = sorted({*used} & {*others})
+        if twice:
+            raise ParameterError(
+                f"{described(self)} and {what} both use {', '.join(map(repr, twice))}; rename one.",
+                parameter=twice[0],
+            )
+        if self.when == "noise":
+            self._check_noise()
+
+    def _check_noise(self) -> None:
+        known = {"w", *self.parameters, "x_pre", "drive_pre", "x_post"}
+        others = sorted(self._reads - known)
+        if others:
+            raise LocalityError(
+                f"{described(self)} acts while neurons fire noise and no error is there, so it may "
+                f"read 'x_pre', 'drive_pre' and 'x_post', got {', '.join(map(repr, others))}."
+            )
+
+    def _check_dynamics(self, dynamics: UpdateDynamics) -> None:
+        if self.when != "trial":
+            raise ParameterError(
+                f"{described(self)}: {described(dynamics)} need when='trial', got {self.when!r}.",
+                parameter="when",
+            )
+        own = [*self.parameters, *self.traces, *map(kept, self.traces), *RESERVED]
+        used = [*dynamics.state, *dynamics.parameters, "update"]
+        self._check_twice(f"its dynamics {dynamics.name!r}", used, own)
+
+    @property
+    def _reads(self) -> frozenset[str]:
+        """Every name that the update or a trace reads."""
+        return names(self.update).union(*(names(trace.source) for trace in self.traces.values()))
+
+    @property
+    def signals(self) -> frozenset[str]:
+        """Signals read, with their suffix, for instance ``{'x_pre', 'teach_post'}``."""
+        return frozenset(name for name in self._reads if place(name) != "synapse")
+
+
+THREE_FACTOR_SOURCE = (
+    "Lillicrap et al. 2016, doi:10.1038/ncomms13276, eq. 4; Nokland 2016, arXiv:1609.01596, eq. 3"
+)
+
+
+@checked()
+def three_factor(
+    eta: float = 1.0,
+    when: Literal["trial", "feedback"] = "trial",
+    *,
+    decay: float = 0.0,
+    dynamics: UpdateDynamics | None = None,
+) -> LearningRule:
+    """Presynaptic activity x postsynaptic gain x feedback that arrived.
+
+    The one rule of BP, FA, DFA and IFA; what differs is the pathway that brings ``teach``.
+
+    Parameters
+    ----------
+    eta
+        Learning rate [dimensionless].
+    when
+        At the end of each trial, or whenever feedback arrives.
+    decay
+        Share of itself that a weight loses at every update, per unit of `eta` [dimensionless].
+    dynamics
+        As in `LearningRule`.
+    """
+    return LearningRule(
+        "three_factor",
+        "eta * (x_pre * gain_post * teach_post - decay * w)"
+        if decay
+        else "eta * x_pre * gain_post * teach_post",
+        {"eta": eta, **({"decay": decay} if decay else {})},
+        when=when,
+        source=THREE_FACTOR_SOURCE,
+        dynamics=dynamics,
+    )
+
+
+WERFEL = "Werfel, Xie & Seung 2005, doi:10.1162/089976605774320539"
+BATCH_NORM_SOURCE = "Ioffe & Szegedy 2015, arXiv:1502.03167, section 3"
+
+
+@checked()
+def norm_scale(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> LearningRule:
+    """Learn what normalised drives are multiplied by: synapses from a `Bias` onto ``scale``.
+
+    Parameters
+    ----------
+    eta, dynamics
+        As in `three_factor`.
+    """
+    return LearningRule(
+        "norm_scale", "eta * x_pre * normal_post * slope_post * teach_post", {"eta": eta},
+        source=BATCH_NORM_SOURCE, dynamics=dynamics,
+    )  # fmt: skip
+
+
+@checked()
+def norm_shift(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> LearningRule:
+    """Learn what is added to normalised drives: synapses from a `Bias` onto ``shift``.
+
+    Parameters
+    ----------
+    eta, dynamics
+        As in `three_factor`.
+    """
+    return LearningRule(
+        "norm_shift", "eta * x_pre * slope_post * teach_post", {"eta": eta},
+        source=BATCH_NORM_SOURCE, dynamics=dynamics,
+    )  # fmt: skip
+
+
+@checked()
+def three_factor_at_spikes(eta: float, onset: Time = 0.0) -> LearningRule:
+    """The three-factor rule where the presynaptic factor is the spike itself.
+
+    At each presynaptic spike the weight changes by ``eta * gain_post * teach_post``: the form
+    of event-driven random backpropagation.
+
+    Parameters
+    ----------
+    eta
+        Learning rate [dimensionless].
+    onset
+        As in `LearningRule` [ms].
+    """
+    return LearningRule(
+        "three_factor_at_spikes",
+        "eta * gain_post * teach_post",
+        {"eta": eta},
+        when="spike",
+        source="Neftci et al. 2017, doi:10.3389/fnins.2017.00324, eq. 5",
+        onset=onset,
+    )
+
+
+@checked()
+def node_perturbation(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> LearningRule:
+    """Presynaptic activity x what the postsynaptic neuron knows of its noise x the reward.
+
+    For populations with ``explores``, taught by `apical.feedback.broadcast`: ``eligibility`` is the
+    noise of the neuron over its variance, ``teach`` by how much the trial went better for the noise
+    of all. No gradient is worked out, and the expected update is that of backpropagation, up to
+    terms that vanish with the noise (none in a network that is linear).
+
+    Parameters
+    ----------
+    eta
+        Learning rate [dimensionless].
+    dynamics
+        As in `LearningRule`.
+
+    References
+    ----------
+    Williams 1992, doi:10.1007/BF00992696, section 6 (the noise of the neuron over its variance is
+    its characteristic eligibility); Werfel, Xie & Seung 2005, doi:10.1162/089976605774320539.
+    """
+    return LearningRule(
+        "node_perturbation",
+        "eta * x_pre * eligibility_post * teach_post",
+        {"eta": eta},
+        source=f"Williams 1992, doi:10.1007/BF00992696, section 6; {WERFEL}",
+        dynamics=dynamics,
+    )
+
+
+@checked()
+def weight_perturbation(
+    eta: float = 1.0, *, dynamics: UpdateDynamics | None = None
+) -> LearningRule:
+    """What the synapse knows of its noise x the reward.
+
+    For projections with ``explores``, taught by `apical.feedback.broadcast`. As
+    `node_perturbation`, with noise of each synapse in place of that of each neuron. Trials that
+    learn together share the noise.
+
+    Parameters
+    ----------
+    eta, dynamics
+        As in `node_perturbation`.
+
+    References
+    ----------
+    Jabri & Flower 1992, doi:10.1109/72.105429; Werfel, Xie & Seung 2005,
+    doi:10.1162/089976605774320539.
+    """
+    return LearningRule(
+        "weight_perturbation",
+        "eta * eligibility * teach_post",
+        {"eta": eta},
+        source=f"Jabri & Flower 1992, doi:10.1109/72.105429; {WERFEL}",
+        dynamics=dynamics,
+    )
+
+
+@checked()
+def stdp(eta: float, *, target: float = 0.4, largest: float = 1.0) -> LearningRule:
+    """Spike-timing dependent plasticity that needs no feedback: at each postsynaptic spike.
+
+    Synapses whose presynaptic neuron fired lately grow, the others shrink:
+    ``dw = eta * (x_pre - target) * (largest - w)``, where ``x`` is the presynaptic trace. Give the
+    projection ``bounds=(0, largest)``.
+
+    Parameters
+    ----------
+    eta
+        Learning rate [dimensionless].
+    target
+        Trace at which a weight stays as it is [dimensionless].
+    largest
+        Weight that learning does not exceed [dimensionless].
+
+    References
+    ----------
+    Diehl & Cook 2015, doi:10.3389/fncom.2015.00099, section 2.3, with mu = 1.
+    """
+    return LearningRule(
+        "stdp",
+        "eta * (x_pre - target) * (largest - w)",
+        {"eta": eta, "target": target, "largest": largest},
+        when="post",
+        source="Diehl & Cook 2015, doi:10.3389/fncom.2015.00099, section 2.3",
+    )
+
+
+@checked()
+def e_prop(
+    eta: float,
+    *,
+    tau: Duration = 20.0,
+    tau_a: Duration | None = None,
+    homeostasis: NonNegative = 0.0,
+    usual: float = 0.0,
+) -> LearningRule:
+    """Eligibility propagation: what a synapse did to its neuron lately, times what it hears now.
+
+    The synapse keeps ``e_trace``, a low-pass of ``gain_post * x_pre``: how much its weight moved
+    the spikes of its neuron (its eligibility). Where thresholds adapt it also keeps ``slow``, how
+    much it moved the adaptation, and takes off what the threshold rose by. The weight changes
+    whenever feedback arrives. ``x_pre`` must have the time constant of the postsynaptic membrane,
+    which spikes move at once (``tau_s=0``), and the dendrite hold what arrives for one step
+    (``tau_teach=0``).
+
+    Parameters
+    ----------
+    eta
+        Learning rate [dimensionless].
+    tau
+        Time constant of the low-pass: that of the neurons that hear the postsynaptic one [ms].
+    tau_a
+        Time constant of adaptation, where the postsynaptic population is `apical.ALIF` [ms].
+    homeostasis, usual
+        How much each spike beyond the usual number in the adaptation ``a`` is held against the
+        synapses that made it [dimensionless]: firing rates are regularised, as published, but
+        at feedback and by each neuron for itself. For `apical.ALIF` only.
+    """
+    moved = "gain_post * x_pre" if tau_a is None else "gain_post * (x_pre - beta_post * slow)"
+    teach = "(teach_post - homeostasis * (a_post - usual))" if homeostasis else "teach_post"
+    return LearningRule(
+        "e_prop",
+        f"eta * e_trace * {teach}",
+        {"eta": eta, **({"homeostasis": homeostasis, "usual": usual} if homeostasis else {})},
+        when="feedback",
+        source="Bellec et al. 2020, doi:10.1038/s41467-020-17236-y, Methods",
+        traces={
+            "e_trace": Trace(moved, tau),
+            **({} if tau_a is None else {"slow": Trace(moved, tau_a)}),
+        },
+    )

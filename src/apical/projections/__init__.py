@@ -1,0 +1,10 @@
+"""One-way synapses between two populations, and where their first weights come from.
+
+Imports `neurons` and below. To add a weight distribution, derive one from `Weights` in
+`weights.py`: how it is drawn from a named random stream.
+"""
+
+from apical.projections.projection import Projection as Projection
+from apical.projections.projection import ReadBackwards as ReadBackwards
+from apical.projections.projection import SignsOf as SignsOf
+from apical.projections.projection import TransposeOf as TransposeOf

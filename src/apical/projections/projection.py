@@ -1,0 +1,326 @@
+"""Projections: one-way synapses from one population to another."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from apical._base.checking import check_fields, described
+from apical._base.parameters import (
+    NonNegative,
+    Positive,
+    Share,
+    ShareAboveZero,
+    ShareBelowOne,
+    Time,
+)
+from apical.errors import ParameterError, WiringError
+from apical.language.expressions import names, place
+from apical.neurons.base import Population
+from apical.neurons.error import ErrorNeurons
+from apical.neurons.rate import Bias, Rate
+from apical.neurons.reward import Reward
+from apical.plasticity.constraints import Levels
+from apical.plasticity.rules import ELIGIBILITY, LearningRule
+from apical.projections.weights import Normal, WeightSource
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Synapses from every neuron of `pre` to every neuron of `post`.
+
+    Parameters
+    ----------
+    pre, post
+        The populations that the synapses join.
+    weights
+        Where the initial weights come from.
+    rule
+        How the weights change; None for fixed synapses.
+    carries
+        Which signal of `pre` reaches which input of `post`, for instance ``{"drive": "x"}``.
+    bounds
+        Smallest and largest weight [dimensionless], held after every update; None for none.
+        Weights beyond them, drawn or loaded, act as they are until an update reaches them.
+    release
+        Probability that a spike crosses a synapse [dimensionless], drawn for each spike and each
+        synapse ("blank-out" noise, Neftci et al. 2016, doi:10.3389/fnins.2016.00241). A rule that
+        acts at presynaptic spikes acts at those that crossed.
+    inhibitory
+        Share of presynaptic neurons whose synapses inhibit; those of the others excite, and no
+        update changes that. None for weights of either sign. Who inhibits is drawn for the
+        population, and is the same in all its projections.
+    missing
+        Share of synapses that do not exist: their weight is 0 and stays so.
+    levels
+        The sizes that weights come in, held after every update; None for any size.
+    name
+        What to call it; ``<pre>_to_<post>`` by default.
+    delay
+        Time that spikes are under way [ms], a whole number of time steps. In a network that
+        resets its neurons between trials, spikes that are then under way are lost. A rule reads
+        the presynaptic neuron as it is, not as it was.
+    explores
+        Standard deviation of the noise that each synapse adds to its weight in trials of learning
+        [dimensionless]. Its rule may then read ``eligibility``, that noise divided by its variance
+        (`apical.plasticity.rules.weight_perturbation`). For device ``array``, with a `Reward`.
+    total
+        Sum that the absolute weights onto each postsynaptic neuron are scaled to when a trial of
+        learning begins [dimensionless]; None leaves them as they are. No synapse knows the weights
+        of the others, and the scorecard says so.
+
+    Raises
+    ------
+    WiringError
+        If a population does not offer or take what the projection or its rule names; if there is
+        a delay of what has none.
+    """
+
+    pre: Population
+    post: Population
+    weights: WeightSource = field(default_factory=Normal)
+    rule: LearningRule | None = None
+    carries: Mapping[str, str] = field(default_factory=lambda: {"drive": "x"})
+    bounds: tuple[float, float] | None = None
+    name: str = ""
+    release: ShareAboveZero = 1.0
+    delay: Time = 0.0
+    inhibitory: Share | None = None
+    missing: ShareBelowOne = 0.0
+    levels: Levels | None = None
+    explores: NonNegative = 0.0
+    total: Positive | None = None
+
+    def __post_init__(self) -> None:
+        ends = isinstance(self.pre, Population) and isinstance(self.post, Population)
+        if ends and isinstance(self.name, str) and not self.name:
+            object.__setattr__(self, "name", f"{self.pre.name}_to_{self.post.name}")
+        check_fields(self)
+        for target, signal in self.carries.items():
+            if signal not in self.pre.signals or target not in self.post.inputs:
+                raise WiringError(
+                    f"Projection {self.name!r} carries {signal!r} to {target!r}, but "
+                    f"{_offer(self.pre)} and {self.post.name!r} takes "
+                    f"{', '.join(self.post.inputs) or 'no input'}.",
+                    object=f"Projection {self.name!r}",
+                )
+        of_norm = {"scale", "shift"} & set(self.carries) if isinstance(self.post, Rate) else set()
+        if of_norm and not isinstance(self.pre, Bias):
+            raise WiringError(
+                f"Projection {self.name!r} reaches {', '.join(sorted(of_norm))} of "
+                f"{self.post.name!r}, what its normalised drives are multiplied by and what is "
+                "added to them; only a Bias may.",
+                object=f"Projection {self.name!r}",
+            )
+        if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
+            raise ParameterError(
+                f"Projection {self.name!r}: bounds must be (smallest, largest), got "
+                f"{self.bounds!r}.",
+                object=described(self),
+                parameter="bounds",
+            )
+        self._check_restraints()
+        self._check_exploring()
+        if self.delay:
+            self._check_delay()
+        if self.rule is not None:
+            self._check_rule(self.rule)
+
+    def _check_delay(self) -> None:
+        at_spikes = self.rule is not None and self.rule.when == "spike"
+        only_spikes = self.pre.is_spiking and "delta" not in self.carries.values()
+        if at_spikes or not only_spikes:
+            raise WiringError(
+                f"Projection {self.name!r} has delay={self.delay!r}: only spikes may be delayed, "
+                "where no rule acts at them; take the delay out, or let the rule act at feedback "
+                "or when a trial ends.",
+                object=f"Projection {self.name!r}",
+            )
+
+    def _check_restraints(self) -> None:
+        if self.total is not None and (self.rule is None or self.restrained):
+            raise WiringError(
+                f"Projection {self.name!r} has total={self.total!r}: only weights that learn, and "
+                "have no signs, gaps or levels that are held, may be scaled to a sum.",
+                object=f"Projection {self.name!r}",
+            )
+        if isinstance(self.weights, ReadBackwards) and (self.rule or self.restrained):
+            raise WiringError(
+                f"The weights of projection {self.name!r} are those of another, read backwards, "
+                "and have no rule, signs, gaps or levels of their own; leave these out.",
+                object=f"Projection {self.name!r}",
+            )
+        if self.bounds is None:
+            return
+        if self.inhibitory is not None and not self.bounds[0] < 0 < self.bounds[1]:
+            raise ParameterError(
+                f"Projection {self.name!r} has neurons that excite and neurons that inhibit, but "
+                f"bounds {self.bounds!r}; let these have 0 between them.",
+                object=f"Projection {self.name!r}",
+                parameter="bounds",
+            )
+        step = self.levels.step if self.levels else 0.0
+        if step and (any(bound % step for bound in self.bounds) or self.limits is None):
+            raise ParameterError(
+                f"Projection {self.name!r} has weights in steps of {step}, but bounds "
+                f"{self.bounds!r}; let these be multiples of that, and have levels between them.",
+                object=f"Projection {self.name!r}",
+                parameter="bounds",
+            )
+
+    def _check_exploring(self) -> None:
+        reads = self.rule is not None and ELIGIBILITY in names(self.rule.update)
+        if bool(self.explores) is not reads:
+            raise WiringError(
+                f"Projection {self.name!r} needs explores above 0 and a rule that reads "
+                f"{ELIGIBILITY!r}, both or none of them, got explores={self.explores!r} and "
+                f"{self.rule.update if self.rule else 'no rule'!r}.",
+                object=f"Projection {self.name!r}",
+            )
+
+    def _check_rule(self, rule: LearningRule) -> None:
+        if rule.when == "feedback" and "teach" not in self.post.inputs:
+            raise WiringError(
+                f"Rule {rule.name!r} on projection {self.name!r} waits for feedback, but "
+                f"{self.post.name!r} has no input 'teach'; choose another timing of the rule.",
+                object=f"Rule {rule.name!r}",
+            )
+        if rule.when == "noise" and not (isinstance(self.post, Rate) and self.post.noise):
+            raise WiringError(
+                f"Rule {rule.name!r} on projection {self.name!r} acts when {self.post.name!r} "
+                "fires noise of its own, which it never does; let it be a Rate with noise above 0.",
+                object=f"Rule {rule.name!r}",
+            )
+        if rule.when == "post" and not self.post.is_spiking:
+            raise WiringError(
+                f"Rule {rule.name!r} on projection {self.name!r} waits for postsynaptic spikes, "
+                f"but {self.post.name!r} does not spike; choose another timing of the rule.",
+                object=f"Rule {rule.name!r}",
+            )
+        for name in sorted(rule.signals):
+            end = place(name)
+            neuron = self.pre if end == "pre" else self.post
+            if name.removesuffix(f"_{end}") not in neuron.signals:
+                raise WiringError(
+                    f"Rule {rule.name!r} on projection {self.name!r} reads {name!r}, but "
+                    f"{_offer(neuron)}.",
+                    object=f"Rule {rule.name!r}",
+                )
+
+    def __repr__(self) -> str:
+        return f"Projection({self.pre.name!r} -> {self.post.name!r})"
+
+    @property
+    def restrained(self) -> bool:
+        """Whether signs, gaps or levels of its weights are held."""
+        return self.inhibitory is not None or bool(self.missing) or self.levels is not None
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """Smallest and largest weight that `bounds` and `levels` leave [dimensionless], if any."""
+        if self.bounds is None or self.levels is None:
+            return self.levels.bounds if self.levels else self.bounds
+        (least, largest), (low, high) = self.bounds, self.levels.bounds
+        found = max(least, low), min(largest, high)
+        return found if found[0] < found[1] else None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of presynaptic and postsynaptic neurons."""
+        return self.pre.size, self.post.size
+
+    @property
+    def is_forward(self) -> bool:
+        """Whether it drives its target as the stimulus does, error neurons and biases apart.
+
+        Whether it is on the way to the output, or lateral, the network knows (`Network.forward`).
+        """
+        return "drive" in self.carries and not (
+            isinstance(self.post, ErrorNeurons | Reward) or isinstance(self.pre, Bias)
+        )
+
+
+@dataclass(frozen=True)
+class ReadBackwards(WeightSource):
+    """Weights made, at every moment, of those of another projection: declared weight transport.
+
+    No synapse knows the weights of another, so every device but ``array`` refuses it.
+
+    Parameters
+    ----------
+    projection
+        Whose weights.
+    """
+
+    projection: Projection
+
+    @property
+    @abstractmethod
+    def what(self) -> str:
+        """What is read backwards, in words: ``"weights"`` or ``"signs"``."""
+
+    @abstractmethod
+    def made(self, forward: np.ndarray, magnitudes: np.ndarray) -> np.ndarray:
+        """Return the weights, shape (n_pre, n_post).
+
+        Parameters
+        ----------
+        forward
+            Weights of `projection` now, shape (n_post, n_pre).
+        magnitudes
+            What the network drew, shape (n_pre, n_post).
+        """
+
+
+@dataclass(frozen=True)
+class TransposeOf(ReadBackwards):
+    """The weights of another projection, at every moment, read backwards: backpropagation."""
+
+    @property
+    def what(self) -> str:
+        return "weights"
+
+    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
+        raise WiringError(
+            f"The weights of {self.projection.name!r} read backwards are not drawn; ask the "
+            "network, or the simulator, for them.",
+            object=f"Projection {self.projection.name!r}",
+        )
+
+    def made(self, forward: np.ndarray, magnitudes: np.ndarray) -> np.ndarray:
+        return forward.T
+
+
+@dataclass(frozen=True)
+class SignsOf(ReadBackwards):
+    """Magnitudes that stay, with the signs of another projection's weights, read backwards.
+
+    Sign-concordant feedback (Liao, Leibo & Poggio 2016, arXiv:1510.05067, section 3). A weight of
+    0 has no sign, and its feedback is 0.
+
+    Parameters
+    ----------
+    magnitudes
+        Where weights come from whose absolute values are taken.
+    alike
+        True: all of them are the root of their mean square instead.
+    """
+
+    magnitudes: WeightSource = field(default_factory=Normal)
+    alike: bool = False
+
+    @property
+    def what(self) -> str:
+        return "signs"
+
+    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
+        drawn = np.abs(self.magnitudes.draw(n_pre, n_post, rng))
+        return np.full_like(drawn, np.sqrt(np.mean(drawn**2))) if self.alike else drawn
+
+    def made(self, forward: np.ndarray, magnitudes: np.ndarray) -> np.ndarray:
+        return magnitudes * np.sign(forward).T
+
+
+def _offer(population: Population) -> str:
+    return f"{population.name!r} offers {', '.join(population.signals) or 'no signal'}"

@@ -1,0 +1,287 @@
+"""Records: what a network did on trials, as arrays with named axes and units."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import numpy as np
+
+from apical._base.checking import check_fields, checked, require
+from apical._base.parameters import Array, CountOrZero, Duration, Kinds, Labels, Matrix, Vector
+from apical.errors import DataError
+
+VERSION = 1
+"""Version of the arrays that `Records.to_arrays` makes."""
+Signal = Annotated[np.ndarray, Array((3,))]
+"""A signal over time, shape (trial, time, unit)."""
+
+
+@dataclass(frozen=True)
+class Spikes:
+    """Spikes of one population, in the order of trials and, within one, of time.
+
+    Parameters
+    ----------
+    trial
+        Number of the trial, from 0, shape (n_spikes,).
+    time
+        Time from the onset of the trial [ms], shape (n_spikes,).
+    unit
+        Index of the neuron, from 0, shape (n_spikes,).
+    """
+
+    trial: Labels
+    time: Vector
+    unit: Labels
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        sizes = {len(self.trial), len(self.time), len(self.unit)}
+        require(len(sizes) == 1, "Spikes", "time", "as long as trial and unit", f"lengths {sizes}")
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def of_trial(self, number: int) -> "Spikes":
+        """Return the spikes of one trial."""
+        part = slice(*np.searchsorted(self.trial, (number, number + 1)))
+        return Spikes(self.trial[part], self.time[part], self.unit[part])
+
+
+@dataclass(frozen=True)
+class Units:
+    """Neurons of one population.
+
+    Parameters
+    ----------
+    kind
+        What neurons they are, for instance ``"LIF"``.
+    signs
+        What each does to those it reaches: 1 excites, -1 inhibits, 0 either, by synapse,
+        shape (n,). Of spiking error neurons: the sign of the error that each one holds.
+    """
+
+    kind: str
+    signs: Vector
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def __len__(self) -> int:
+        return len(self.signs)
+
+
+@dataclass(frozen=True)
+class Records:
+    """What a network did on trials, learning off.
+
+    Parameters
+    ----------
+    duration
+        Length of a trial [ms].
+    dt
+        Time step [ms]. Of spikes and traces at the same step, the trace is what the spike left.
+    units
+        Neurons of each recorded population, by name.
+    samples
+        Index of each trial's sample in the data set, shape (n_trials,).
+    values
+        Stimuli in [0, 1], shape (n_trials, n_inputs).
+    labels, decisions
+        Class of each trial, and what the network decided without seeing it, shape (n_trials,).
+    spikes
+        Spikes, by population that spikes.
+    signals
+        Signals over time, ``<population>.<signal>`` -> shape (trial, time, unit)
+        [dimensionless: membranes in units of the threshold]. Graded populations on device
+        ``array`` are settled, and have one point in time, the end of the trial.
+    about
+        Where it comes from, as plain data: model, options, data set and its licence, seed,
+        versions, rules with their sources, projections.
+    """
+
+    duration: Duration
+    dt: Duration
+    units: Mapping[str, Units]
+    samples: Kinds
+    values: Matrix
+    labels: Kinds
+    decisions: Kinds
+    spikes: Mapping[str, Spikes] = field(default_factory=dict)
+    signals: Mapping[str, Signal] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        for name in _PER_TRIAL:
+            found = len(getattr(self, name))
+            require(
+                found == len(self), "Records", name, f"one for each of {len(self)} labels",
+                str(found),
+            )  # fmt: skip
+        for name, spikes in self.spikes.items():
+            self._check_population("spikes", name, name)
+            check_inside(spikes, f"Records of {name!r}", len(self), len(self.units[name]))
+        for name, values in self.signals.items():
+            population = name.rpartition(".")[0]
+            self._check_population("signals", name, population)
+            n = len(self), len(self.units[population])
+            require(
+                values.shape[::2] == n, "Records", f"signals[{name!r}]",
+                f"of shape (trial, time, unit) = ({n[0]}, ..., {n[1]})", f"shape {values.shape}",
+            )  # fmt: skip
+
+    def _check_population(self, parameter: str, name: str, population: str) -> None:
+        require(
+            population in self.units, "Records", parameter,
+            f"of the populations {', '.join(self.units) or 'in units'}", repr(name),
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Whether each decision is the label, shape (n_trials,)."""
+        return self.decisions == self.labels
+
+    def counts(self, population: str) -> np.ndarray:
+        """Return the spikes of each neuron in each trial, shape (n_trials, n).
+
+        Raises
+        ------
+        DataError
+            If the spikes of the population were not recorded.
+        """
+        spikes, n = self._spikes(population), len(self.units[population])
+        flat = spikes.trial.astype(np.int64) * n + spikes.unit
+        return np.bincount(flat, minlength=len(self) * n).reshape(len(self), n)
+
+    def rates(self, population: str) -> np.ndarray:
+        """Return what each neuron did in each trial, shape (n_trials, n).
+
+        The firing rate [Hz] where it spikes; where it is graded, its activity at the end of the
+        trial [dimensionless].
+        """
+        if population in self.spikes:
+            return self.counts(population) / (self.duration * 1e-3)
+        if f"{population}.x" in self.signals:
+            return self.signals[f"{population}.x"][:, -1]
+        return self.counts(population)  # says what is missing
+
+    def trace(self, population: str, signal: str) -> Any:
+        """Return a signal over time as an `xarray.DataArray` (trial, time, unit), time in [ms].
+
+        Raises
+        ------
+        DataError
+            If the signal was not recorded.
+        """
+        import xarray
+
+        name = f"{population}.{signal}"
+        if name not in self.signals:
+            known = ", ".join(self.signals) or "none"
+            raise DataError(
+                f"These records hold no signal {name!r}; they hold {known}. Record it with "
+                f"'apical record RUN --populations {population} --signals {signal}'."
+            )
+        values = self.signals[name]
+        return xarray.DataArray(
+            values, dims=("trial", "time", "unit"), name=name, attrs={"units": "1"},
+            coords={"time": ("time", self.times(values.shape[1]), {"units": "ms"})},
+        )  # fmt: skip
+
+    def times(self, n: int) -> np.ndarray:
+        """Return the times of the points of a signal [ms], shape (n,)."""
+        return np.arange(n) * self.dt if n > 1 else np.array([self.duration])
+
+    def _spikes(self, population: str) -> Spikes:
+        if population not in self.spikes:
+            known = ", ".join(self.spikes) or "of none"
+            raise DataError(
+                f"These records hold no spikes of {population!r}; they hold those of {known}. "
+                f"Record them with 'apical record RUN --populations {population}'."
+            )
+        return self.spikes[population]
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return everything as arrays without objects in them, for an npz file."""
+        about = {
+            "version": VERSION, "duration": self.duration, "dt": self.dt,
+            "kinds": {name: units.kind for name, units in self.units.items()},
+            "about": dict(self.about),
+        }  # fmt: skip
+        arrays = {name: getattr(self, name) for name in _PER_TRIAL}
+        arrays |= {f"signs:{name}": units.signs for name, units in self.units.items()}
+        arrays |= {f"signal:{name}": values for name, values in self.signals.items()}
+        for name, spikes in self.spikes.items():
+            for part in _PER_SPIKE:
+                arrays[f"{part}:{name}"] = getattr(spikes, part)
+        return {"records": np.array(json.dumps(about)), **arrays}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Records":
+        """Return what `to_arrays` was made of.
+
+        Raises
+        ------
+        DataError
+            If arrays are missing, or are those of another version.
+        """
+        try:
+            about = json.loads(str(arrays["records"]))
+            if about["version"] != VERSION:
+                raise DataError(
+                    f"Records of version {about['version']} cannot be read, this package writes "
+                    f"version {VERSION}; record the run again."
+                )
+            spiking = [name.partition(":")[2] for name in arrays if name.startswith("unit:")]
+            return cls(
+                about["duration"], about["dt"],
+                {name: Units(kind, arrays[f"signs:{name}"])
+                 for name, kind in about["kinds"].items()},
+                **{name: arrays[name] for name in _PER_TRIAL},
+                spikes={name: Spikes(*(arrays[f"{part}:{name}"] for part in _PER_SPIKE))
+                        for name in spiking},
+                signals={name.partition(":")[2]: values for name, values in arrays.items()
+                         if name.startswith("signal:")},
+                about=about["about"],
+            )  # fmt: skip
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, DataError):
+                raise
+            said = getattr(error, "message", f"{error} is missing or damaged.")
+            raise DataError(f"The file holds no records: {said}") from None
+
+
+@checked()
+def check_inside(spikes: Spikes, owner: str, trials: CountOrZero, units: CountOrZero) -> None:
+    """Raise if spikes are of trials or neurons that there are not.
+
+    Parameters
+    ----------
+    spikes
+        Of one population.
+    owner
+        What holds them, for messages.
+    trials, units
+        How many there are.
+
+    Raises
+    ------
+    ParameterError
+        If one is not.
+    """
+    for name, values, n in (("trial", spikes.trial, trials), ("unit", spikes.unit, units)):
+        if len(values):
+            low, high = int(values.min()), int(values.max())
+            require(
+                low >= 0 and high < n, owner, f"spikes.{name}",
+                f"whole numbers from 0 to {n - 1}", f"{low} to {high}",
+            )  # fmt: skip
+
+
+_PER_TRIAL = ("samples", "values", "labels", "decisions")
+_PER_SPIKE = ("trial", "time", "unit")

@@ -1,0 +1,174 @@
+"""Recording: a network is shown samples with learning off, and what it does is kept."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+import numpy as np
+
+from apical._base import seeds
+from apical._base.checking import checked
+from apical._base.parameters import Array, CountOrZero, Duration
+from apical.data.datasets import Samples
+from apical.devices.simulator import Block, BlockResult, Simulator, left_as_it_was
+from apical.errors import ParameterError
+from apical.network.description import Network
+from apical.neurons.base import Population
+from apical.neurons.encoding import decisions
+from apical.neurons.error import Error
+from apical.neurons.relay import Relay
+from apical.records.arrays import Records, Spikes, Units
+
+AT_ONCE = 250
+"""Trials shown in one block."""
+
+
+@checked()
+def record(
+    simulator: Simulator,
+    samples: Samples,
+    indices: Annotated[Sequence[int] | np.ndarray, Array((1,), kinds="iu")],
+    *,
+    dt: Duration | None = None,
+    about: Mapping[str, Any] | None = None,
+    stream: CountOrZero = 0,
+) -> Records:
+    """Show samples with learning off, and return what the network did.
+
+    Error neurons are shown the labels, so that dendrites see what they see while the network
+    learns. Decisions are those of another presentation of the same trials without labels, from the
+    same state on and with the same random numbers.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device, made with ``record`` (and ``traces``) for `simulate`; it is left as
+        it was.
+    samples
+        What to choose from.
+    indices
+        Which of the samples to show, shape (n_trials,).
+    dt
+        Time step of the simulator [ms]: by default its own; 1 where there is no time (``array``).
+    about
+        Plain data on where the network comes from.
+    stream
+        Number of the recording, from 0: what trial k draws at random follows from the seed of the
+        network, this number and k, whichever sample it shows. So each show of a sample has noise
+        of its own, and two recordings of one number have the same.
+
+    Raises
+    ------
+    ParameterError
+        If there is nothing to show, `stream` is below 0, or `dt` is not that of the simulator.
+    DataError
+        If the simulator records nothing.
+    """
+    chosen = np.asarray(indices)
+    if not len(chosen) or chosen.min() < 0 or chosen.max() >= len(samples):
+        raise ParameterError(
+            f"There are {len(samples)} samples to record, numbered from 0, but the indices asked "
+            f"for are {chosen.tolist()[:5]}...; name at least one of those.",
+            object="recording.record",
+            parameter="indices",
+        )
+    step = _time_step(simulator, dt)
+    network = simulator.network
+    values, labels = samples.block(chosen)
+    index = seeds.presentation("recording", stream)
+    parts = Block(values, labels, index=index, phase="record").parts(AT_ONCE)
+    with left_as_it_was(simulator):
+        decided = [_decided(simulator, part) for part in parts]
+    with left_as_it_was(simulator):
+        looked = [simulator.run(part) for part in parts]
+    names = _recorded(network, looked[0])
+    return Records(
+        network.trial,
+        step,
+        {name: units(simulator, network, name) for name in names},
+        samples=chosen,
+        values=values,
+        labels=labels,
+        decisions=np.concatenate(decided),
+        spikes=_spikes(looked, [len(part) for part in parts], network.trial, step),
+        signals={
+            name: np.concatenate([result.traces[name] for result in looked])
+            for name in looked[0].traces
+        },
+        about=dict(about or {}),
+    )
+
+
+def _time_step(simulator: Simulator, asked: float | None) -> float:
+    """Return the time step of a simulator [ms], which is the one that was asked for, if any."""
+    own = simulator.dt
+    if None not in (own, asked) and asked != own:
+        raise ParameterError(
+            f"The simulator goes in time steps of {own:g} ms, but dt={asked!r}; leave dt out.",
+            object="recording.record",
+            parameter="dt",
+        )
+    return own or asked or 1.0
+
+
+def _decided(simulator: Simulator, part: Block) -> np.ndarray:
+    """Return what the network decides where labels are withheld."""
+    counts = simulator.run(replace(part, labels=None)).counts
+    return decisions(counts[simulator.network.output.name])
+
+
+def _recorded(network: Network, result: BlockResult) -> list[str]:
+    traced = {name.partition(".")[0] for name in result.traces}
+    names = [p.name for p in network.populations if p.name in traced or p.name in result.spikes]
+    if not names:
+        raise ParameterError(
+            "The simulator records nothing; name populations with simulate(..., record=[...], "
+            "traces=[...]).",
+            object="recording.record",
+            parameter="simulator",
+        )
+    return names
+
+
+@checked()
+def units(simulator: Simulator, network: Network, name: str) -> Units:
+    """Return what the neurons of a population are."""
+    population = next((p for p in network.populations if p.name == name), None)
+    if population is None:
+        known = ", ".join(p.name for p in network.populations)
+        raise ParameterError(
+            f"The network has no population {name!r}; it has {known}.",
+            object="recording.units",
+            parameter="name",
+        )
+    return Units(type(population).__name__, _signs(simulator, network, population))
+
+
+def _signs(simulator: Simulator, network: Network, population: Population) -> np.ndarray:
+    """Return what each neuron does to those it drives, or its error's sign."""
+    if isinstance(population, Error | Relay):
+        return np.repeat(np.array([1, -1], np.int8), population.size // 2)
+    sent = [simulator.weights(p) for p in network.driving if p.pre is population]
+    if not sent:
+        return np.zeros(population.size, np.int8)
+    w = np.concatenate(sent, axis=1)
+    excites, inhibits = (w > 0).any(axis=1), (w < 0).any(axis=1)
+    return excites.astype(np.int8) * ~inhibits - inhibits.astype(np.int8) * ~excites
+
+
+def _spikes(
+    results: Sequence[BlockResult], n_trials: Sequence[int], trial: float, dt: float
+) -> dict[str, Spikes]:
+    """Return spikes by trial; times come in [ms] from the start of each block."""
+    steps, first = round(trial / dt), np.cumsum([0, *n_trials])
+    found = {}
+    for name in results[0].spikes:
+        parts = []
+        for result, start in zip(results, first, strict=False):
+            times, neurons = result.spikes[name]
+            step = np.rint(np.asarray(times) / dt).astype(np.int64)
+            order = np.lexsort((neurons, step))
+            step, unit = step[order], np.asarray(neurons)[order].astype(np.int32)
+            parts.append(((step // steps + start).astype(np.int32), (step % steps) * dt, unit))
+        found[name] = Spikes(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    return found

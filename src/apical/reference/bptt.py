@@ -1,0 +1,186 @@
+"""Recurrent networks of rates unrolled in time: backpropagation through time, as a reference.
+
+``h[t] = response(h[t-1] @ W + x[t])``. The gradient at a time is worked out from all later ones,
+through the weights read backwards: nothing here is local, and no device runs it.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from apical._base.checking import checked, require
+from apical._base.parameters import Array, NonNegative, Number
+from apical.errors import DataError, ParameterError
+
+Floats = NDArray[np.float64]
+Numbers = Annotated[ArrayLike, Array(finite=True)]
+Start = Annotated[ArrayLike, Array((0, 1), finite=True)]
+Line = Annotated[ArrayLike, Array((1,), finite=True)]
+Activity = Annotated[Floats, Array((2,), finite=True)]
+Response = Literal["linear", "tanh", "logistic"]
+
+_RESPONSES: dict[str, tuple[Callable[[Floats], Floats], Callable[[Floats], Floats]]] = {
+    "linear": (lambda drive: drive, np.ones_like),
+    "tanh": (np.tanh, lambda h: 1 - h**2),
+    "logistic": (lambda drive: 1 / (1 + np.exp(-drive)), lambda h: h * (1 - h)),
+}
+"""What a neuron makes of its drive, and the slope of that as a function of the activity."""
+
+
+@checked()
+def with_radius(weights: Numbers, radius: NonNegative) -> Floats:
+    """Return weights scaled to a spectral radius: the largest absolute value of an eigenvalue.
+
+    Parameters
+    ----------
+    weights
+        W, shape (n, n) [dimensionless].
+    radius
+        What it is to be [dimensionless].
+
+    Raises
+    ------
+    DataError, ParameterError
+        If the weights are not square, or all their eigenvalues are 0.
+    """
+    given = _square(weights)
+    largest = float(np.abs(np.linalg.eigvals(given)).max())
+    if not largest > 0:
+        raise DataError("Weights whose eigenvalues are all 0 cannot be scaled; draw others.")
+    return given * (radius / largest)
+
+
+@checked()
+def states(
+    weights: Numbers, inputs: Numbers, response: Response = "tanh", start: Start = 0.0
+) -> Floats:
+    """Return the activity at every time, shape (n_steps + 1, n), the start first.
+
+    Parameters
+    ----------
+    weights
+        W, shape (n, n), ``W[i, j]`` from neuron i to neuron j [dimensionless].
+    inputs
+        What is added to the drive of each neuron at each step, shape (n_steps, n).
+    response
+        What a neuron makes of its drive.
+    start
+        Activity before the first step, shape (n,) or one number for all.
+    """
+    w, x = _square(weights), np.asarray(inputs, np.float64)
+    if x.ndim != 2 or x.shape[1] != len(w):
+        raise ParameterError(
+            f"{len(w)} neurons need inputs (n_steps, {len(w)}), got shape {x.shape}.",
+            object="unrolled.states",
+            parameter="inputs",
+        )
+    _same(len(w), start, "unrolled.states", "start")
+    respond, _ = _RESPONSES[response]
+    found = np.empty((len(x) + 1, len(w)))
+    found[0] = start
+    for t, given in enumerate(x):
+        found[t + 1] = respond(found[t] @ w + given)
+    return found
+
+
+@checked()
+def gradients(
+    weights: Numbers, activity: Activity, last: Line, response: Response = "tanh"
+) -> Floats:
+    """Return the gradient of a cost of the last activity, by the activity at every time.
+
+    Parameters
+    ----------
+    weights
+        As in `states`.
+    activity
+        What `states` returned, shape (n_steps + 1, n).
+    last
+        Gradient by the last activity, shape (n,).
+    response
+        As in `states`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n_steps + 1, n); that by the start first.
+
+    References
+    ----------
+    Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, eq. 5.
+    """
+    w, (_, slope) = _square(weights), _RESPONSES[response]
+    require(
+        activity.shape[1] == len(w), "unrolled.gradients", "activity",
+        f"of {len(w)} neurons", f"shape {activity.shape}",
+    )  # fmt: skip
+    _same(len(w), last, "unrolled.gradients", "last")
+    found = np.empty_like(activity)
+    found[-1] = last
+    for t in range(len(activity) - 1, 0, -1):
+        found[t - 1] = (found[t] * slope(activity[t])) @ w.T
+    return found
+
+
+@checked()
+def linear_norms(weights: Numbers, last: Line, lags: Line) -> Floats:
+    """Return the norm of the gradient of a linear network, so many steps back, in closed form.
+
+    ``|V L^k V^-1 last|``, where L holds the eigenvalues of W and V its eigenvectors: with k it
+    comes to change by the spectral radius at every step.
+
+    Parameters
+    ----------
+    weights
+        W, shape (n, n); it must have n independent eigenvectors.
+    last
+        Gradient by the last activity, shape (n,).
+    lags
+        Numbers of steps, whole or not, shape (n_lags,).
+    """
+    values, vectors = np.linalg.eig(_square(weights))
+    _same(len(values), last, "unrolled.linear_norms", "last")
+    parts = np.linalg.solve(vectors, np.asarray(last, complex))
+    powers = values[np.newaxis] ** np.asarray(lags, complex)[:, np.newaxis]
+    norms: Floats = np.linalg.norm((powers * parts) @ vectors.T, axis=1)
+    return norms
+
+
+@checked()
+def clipped(
+    gradient: Numbers, threshold: Annotated[float, Number(least=0, infinite=True)]
+) -> Floats:
+    """Return a gradient that keeps its direction, and is no longer than a threshold.
+
+    Parameters
+    ----------
+    gradient
+        Any shape.
+    threshold
+        Largest norm.
+
+    References
+    ----------
+    Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, algorithm 1.
+    """
+    given = np.asarray(gradient, np.float64)
+    norm = float(np.linalg.norm(given))
+    return given * (threshold / norm) if norm > threshold else given
+
+
+def _same(n: int, given: ArrayLike, object: str, parameter: str) -> None:
+    shape = np.shape(given)
+    require(shape in ((), (n,)), object, parameter, f"of shape ({n},)", f"shape {shape}")
+
+
+def _square(weights: ArrayLike) -> Floats:
+    given = np.asarray(weights, np.float64)
+    if given.ndim != 2 or given.shape[0] != given.shape[1]:
+        raise ParameterError(
+            f"Recurrent weights must have shape (n, n), got {given.shape}.",
+            object="unrolled",
+            parameter="weights",
+        )
+    return given

@@ -1,0 +1,187 @@
+"""Losses of a margin: what a classifier of two classes pays, and the 0-1 loss they stand for.
+
+With labels y of -1 and 1 and a score f, the margin y*f is positive where the decision is right. The
+0-1 loss counts the others; a surrogate is a loss of the margin that can be minimised.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from apical._base.checking import check_fields, checked
+from apical._base.extras import undisturbed
+from apical._base.parameters import Count, Matrix, Vector
+from apical.errors import DataError, ParameterError
+
+with undisturbed():
+    from scipy import optimize
+    from scipy.special import expit, xlogy
+
+Function = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class MarginLoss:
+    """A surrogate of the 0-1 loss.
+
+    Parameters
+    ----------
+    name
+        What to call it.
+    value
+        Loss of each margin [dimensionless].
+    slope
+        Its derivative, or one of them where there are two.
+    psi
+        The transform of the loss: with all functions to choose from, ``psi(excess 0-1 risk)`` is at
+        most the excess risk under this loss; takes numbers from 0 to 1.
+    is_convex
+        Whether it has one minimum for a linear classifier.
+    """
+
+    name: str
+    value: Function
+    slope: Function
+    psi: Function
+    is_convex: bool = True
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@checked()
+def zero_one(margins: np.ndarray) -> np.ndarray:
+    """Return the 0-1 loss of each margin; a margin of 0 is wrong."""
+    return (np.asarray(margins) <= 0).astype(float)
+
+
+SURROGATES: Mapping[str, MarginLoss] = {
+    loss.name: loss
+    for loss in (
+        MarginLoss("hinge", lambda m: np.maximum(0, 1 - m), lambda m: -1.0 * (m < 1), np.abs),
+        MarginLoss(
+            "logistic",
+            lambda m: np.logaddexp(0, -m),
+            lambda m: -expit(-m),
+            lambda t: (xlogy(1 + t, 1 + t) + xlogy(1 - t, 1 - t)) / 2,
+        ),
+        MarginLoss("squared", lambda m: (1 - m) ** 2, lambda m: 2 * (m - 1), np.square),
+        MarginLoss(
+            "exponential",
+            lambda m: np.exp(np.minimum(-m, 500.0)),
+            lambda m: -np.exp(np.minimum(-m, 500.0)),
+            lambda t: 1 - np.sqrt(1 - t * t),
+        ),
+        MarginLoss(
+            "sigmoid",
+            lambda m: 1 - np.tanh(m),
+            lambda m: np.tanh(m) ** 2 - 1,
+            np.abs,
+            is_convex=False,
+        ),
+    )
+}
+"""Surrogates and their transforms (Bartlett, Jordan & McAuliffe 2006,
+doi:10.1198/016214505000000907, section 2), by name. That of a convex loss is its value at 0 less
+the least ``(1 + t)/2*value(m) + (1 - t)/2*value(-m)`` over all margins m."""
+
+
+@checked()
+def minimised(loss: MarginLoss, x: Matrix, y: Vector, starts: Count = 20) -> np.ndarray:
+    """Return the linear classifier of least mean loss, shape (n_inputs + 1,), the bias last.
+
+    The hinge is a linear programme; the others go down from 0, and what is not convex from random
+    points too, of which the best counts.
+
+    Parameters
+    ----------
+    loss
+        A surrogate.
+    x
+        Inputs, shape (n, n_inputs).
+    y
+        Labels, -1 or 1, shape (n,).
+    starts
+        Random starting points, where the loss is not convex.
+
+    Raises
+    ------
+    DataError, ParameterError
+        If labels are not -1 and 1, or a minimum is not found, as where classes can be separated.
+    """
+    signed = _signed(x, y)
+    n, size = signed.shape
+    if loss.name == "hinge":  # least sum of slacks s, where s >= 0 and s >= 1 - margin
+        found = optimize.linprog(
+            np.concatenate([np.zeros(size), np.ones(n)]),
+            A_ub=np.hstack([-signed, -np.eye(n)]), b_ub=-np.ones(n),
+            bounds=[(None, None)] * size + [(0, None)] * n,
+        )  # fmt: skip
+        return _found(loss, found, found.x[:size] if found.x is not None else None)
+
+    def risk(w: np.ndarray) -> tuple[float, np.ndarray]:
+        margins = signed @ w
+        return float(loss.value(margins).mean()), signed.T @ loss.slope(margins) / n
+
+    rng = np.random.default_rng(0)
+    points = [] if loss.is_convex else list(rng.normal(size=(starts, size)))
+    runs = [optimize.minimize(risk, w, jac=True, method="L-BFGS-B", options={"maxiter": 5000})
+            for w in (np.zeros(size), *points)]  # fmt: skip
+    best = min(runs, key=lambda run: float(run.fun))
+    return _found(loss, best, best.x)
+
+
+@checked()
+def least_errors(x: Matrix, y: Vector) -> float:
+    """Return the least 0-1 risk of any linear classifier of points in a plane, found exactly.
+
+    In which order a line sweeps over the points changes only at directions that are normal to the
+    line through two of them; between, the best place to stop is found by counting.
+
+    Parameters
+    ----------
+    x
+        Points, shape (n, 2), no three of them on a line.
+    y
+        Labels, -1 or 1, shape (n,).
+    """
+    if x.ndim != 2 or x.shape[1] != 2:
+        raise ParameterError(
+            f"Least errors need points of shape (n, 2), got {x.shape}.",
+            object="margins.least_errors",
+            parameter="x",
+        )
+    _signed(x, y)
+    first, second = np.triu_indices(len(x), 1)
+    apart = x[first] - x[second]
+    turns = np.sort(np.mod(np.arctan2(apart[:, 1], apart[:, 0]) + np.pi / 2, np.pi))
+    turns = np.concatenate([turns, turns[:1] + np.pi])
+    middle = (turns[1:] + turns[:-1]) / 2
+    order = np.argsort(np.stack([np.cos(middle), np.sin(middle)], axis=1) @ x.T, axis=1)
+    # Stopped behind k points, which are called -1 and the others 1, or the other way round.
+    swept = np.concatenate([np.zeros((len(order), 1), int), np.cumsum(y[order], axis=1)], axis=1)
+    wrong = (y < 0).sum() + swept
+    return float(min(wrong.min(), (len(y) - wrong).min()) / len(y))
+
+
+def _signed(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return inputs and a 1 for the bias, times the label: their product with w is the margin."""
+    if x.ndim != 2 or y.shape != (len(x),) or not np.isin(y, (-1, 1)).all():
+        raise ParameterError(
+            f"Margins need inputs of shape (n, n_inputs) and n labels of -1 or 1, got {x.shape} "
+            f"and {y.shape} with {', '.join(map(str, np.unique(y)[:4]))}.",
+            object="margins",
+            parameter="x",
+        )
+    return np.asarray(y[:, np.newaxis] * np.hstack([x, np.ones((len(x), 1))]), np.float64)
+
+
+def _found(loss: MarginLoss, run: optimize.OptimizeResult, w: np.ndarray | None) -> np.ndarray:
+    if not run.success or w is None:
+        raise DataError(
+            f"The {loss.name} loss found no minimum ({run.message}); classes that a line separates "
+            "have none.",
+            object=f"The {loss.name}",
+        )
+    return np.asarray(w)

@@ -1,0 +1,11 @@
+"""Run directories: the experiment, its files, running and resuming it, what is read back from it.
+
+Imports `training`, `measures` and below. To add an option of experiments, add a field to
+`Experiment`; to add a measure of a run (`--measure`), add it to `callbacks.py`.
+"""
+
+from apical.runs.directory import COLUMNS as COLUMNS
+from apical.runs.directory import Checkpoint as Checkpoint
+from apical.runs.directory import RunDirectory as RunDirectory
+from apical.runs.directory import read_arrays as read_arrays
+from apical.runs.directory import read_json as read_json

@@ -1,0 +1,169 @@
+"""The analysis of a finished run: tables and figures in a folder."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from apical import plotting
+from apical._base.checking import check_fields, checked
+from apical.errors import RunError
+from apical.measures.representation import similarities
+from apical.measures.tables import Analysis, analyze
+from apical.records.arrays import Records
+from apical.runs.learning import LearningAnalysis, analyze_learning
+from apical.runs.open import TrainedRun
+
+LIKENESS = {
+    "cka": "linear CKA [dimensionless]",
+    "cka_debiased": "debiased linear CKA [dimensionless]",
+    "rsa": "correlation of dissimilarities [dimensionless]",
+    "rsa_rho_a": "correlation of dissimilarities, rho_a [dimensionless]",
+}
+"""Measures of likeness that have a figure, and what its numbers are."""
+
+
+@dataclass(frozen=True)
+class RunAnalysis:
+    """Everything that is measured on a run.
+
+    Parameters
+    ----------
+    activity
+        What was measured on its records.
+    learning
+        What was learned, and what it costs.
+    against
+        Likeness of each population to that of other records of the same samples: population,
+        ``rsa``, ``cka``, ``cka_by_chance``, ``rsa_rho_a``, ``cka_debiased``; None without any.
+    figures
+        Name -> what `apical.plotting` drew, and what it shows.
+    """
+
+    activity: Analysis
+    learning: LearningAnalysis
+    against: pd.DataFrame | None
+    figures: Mapping[str, tuple[Any, str]]
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @property
+    def overview(self) -> pd.DataFrame:
+        """Every measure of activity as text, a row each, a column for each population."""
+        measures = self.activity.measures
+        text = [_mean(v, sd, missing) for v, sd, missing in
+                measures[["value", "sd", "undefined"]].itertuples(index=False)]  # fmt: skip
+        named = measures.assign(
+            measure=[f"{name.replace('_', ' ')}{'' if unit == '1' else f' [{unit}]'}"
+                     for name, unit in measures[["measure", "unit"]].itertuples(index=False)],
+            text=text,
+        )  # fmt: skip
+        order = named["measure"].drop_duplicates()
+        wide = named.pivot(index="measure", columns="population", values="text").fillna("")
+        return wide.loc[order, list(self.activity.populations)].reset_index()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out, and what to keep in mind, in words."""
+        return (*self.activity.notes, *self.learning.notes)
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write tables as CSV and figures as PNG files, and return them.
+
+        Raises
+        ------
+        RunError
+            If the folder cannot be written.
+        """
+        try:
+            files = self.activity.write(folder)
+            more = dict(self.learning.tables)
+            if self.against is not None:
+                more["against"] = self.against
+            for name, table in more.items():
+                files.append(folder / f"{name}.csv")
+                table.to_csv(files[-1], index=False, lineterminator="\n")
+            for name, (axes, _) in self.figures.items():
+                files.append(plotting.save(axes, folder / f"{name}.png"))
+        except OSError as error:
+            raise RunError(
+                f"{folder} cannot be written: {error.strerror}; give another --out."
+            ) from None
+        return files
+
+
+def _mean(value: float | None, sd: float | None, undefined: int) -> str:
+    """Return a mean with its spread, and how many numbers there are not."""
+    if value is None or np.isnan(value):
+        return "undefined"
+    spread = "" if sd is None or np.isnan(sd) else f" ± {sd:.2g}"
+    return f"{value:.3g}{spread}" + f" ({undefined} undefined)" * (undefined > 0)
+
+
+@checked()
+def analyze_run(
+    run: TrainedRun,
+    records: Records,
+    *,
+    recording: Path | None = None,
+    against: Records | None = None,
+) -> RunAnalysis:
+    """Measure everything that a run and its records allow.
+
+    Parameters
+    ----------
+    run
+        A finished run.
+    records
+        What it did on trials.
+    recording
+        An NWB or NIX file to compare with.
+    against
+        Records of the same samples to compare representations with: of a network under another
+        wiring, or of this one before learning.
+
+    Raises
+    ------
+    DataError
+        As in `apical.measures.tables.analyze`; if `against` is of other samples.
+    """
+    activity = analyze(records, recording=recording, weights=run.weights)
+    likeness = None
+    if against is not None:
+        found = similarities(records, against)
+        rows = [{"population": name, **asdict(s)} for name, s in found.items()]
+        likeness = pd.DataFrame(rows)
+    return RunAnalysis(activity, analyze_learning(run, records), likeness, figures(activity))
+
+
+@checked()
+def figures(analysis: Analysis) -> dict[str, tuple[Any, str]]:
+    """Return the figures of an analysis: name -> Axes, and what they show."""
+    drawn: dict[str, tuple[Any, str]] = {}
+    if analysis.rates:
+        drawn["rates"] = (plotting.firing_rates(analysis.rates), "Mean rate of each neuron.")
+    cvs = {name: values for name, values in analysis.cvs.items() if len(values)}
+    if cvs:
+        axes = plotting.distributions(cvs, "CV of intervals between spikes [dimensionless]")
+        drawn["interval_cv"] = axes, "Irregularity of firing: 0 is a clock, 1 a Poisson process."
+    shown = {
+        name: rdm for name, rdm in analysis.rdms.items()
+        if np.isfinite(rdm.vector).any() and len(rdm.matrix) > 2
+    }  # fmt: skip
+    if shown:
+        panels = plotting.panels(len(shown), width=3.6)
+        for ax, (name, rdm) in zip(panels, shown.items(), strict=True):
+            plotting.dissimilarity(rdm.matrix, of="class", title=name, ax=ax)
+        drawn["dissimilarity"] = panels, "How far apart the mean responses to two classes are."
+    names = list(analysis.populations)
+    if len(names) > 1:
+        for name, measure in LIKENESS.items():
+            matrix = analysis.likeness[name]
+            if np.isfinite(matrix).all():
+                axes = plotting.similarity(matrix, names, measure=measure)
+                drawn[name] = axes, f"How alike populations represent the trials: {measure}."
+    return drawn

@@ -1,0 +1,264 @@
+"""The directory of a run: configuration, metrics, checkpoints, results.
+
+Files are JSON, CSV and npz without pickle. Checkpoints replace each other atomically, so that a
+run that is killed at any moment goes on from the last one.
+"""
+
+import csv
+import io
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from apical.errors import InUseError, RunError
+from apical.training.loop import Position, Step
+
+CONFIG, METRICS, SUMMARY = "config.json", "metrics.csv", "summary.json"
+CHECKPOINT, WEIGHTS, FIGURES = "checkpoint.npz", "weights.npz", "figures"
+COLUMNS = ("run", "seed", "epoch", "block", "trial", "metric", "value")
+_HEADER = (",".join(COLUMNS) + "\n").encode()
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything a run needs to go on.
+
+    Parameters
+    ----------
+    position
+        How far the training is.
+    state
+        State of the simulator, by name.
+    metrics_bytes
+        Length of ``metrics.csv`` when the checkpoint was made [bytes].
+    seconds
+        Time spent training so far [s].
+    """
+
+    position: Position
+    state: Mapping[str, np.ndarray]
+    metrics_bytes: int
+    seconds: float
+
+
+class RunDirectory:
+    """One run on disk. Use `create` or `reopen`; both lock the directory while it is in use."""
+
+    def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
+        self.path, self.config = path, dict(config)
+
+    @classmethod
+    @contextmanager
+    def create(cls, path: Path, config: Mapping[str, Any]) -> Iterator["RunDirectory"]:
+        """Start a run in a new or empty directory.
+
+        Raises
+        ------
+        RunError
+            If the directory holds another run, is in use, or cannot be written.
+        """
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(
+                f"Run directory {path} cannot be made: {error}.", object=f"Run directory {path}"
+            ) from None
+        with _locked(path):
+            if (path / CONFIG).exists():
+                raise RunError(
+                    f"Run directory {path} already holds a run. Continue it with "
+                    f"'apical run --resume {path}', or give another --out.",
+                    object=f"Run directory {path}",
+                )
+            # a run killed while it was being created leaves these, and nothing of worth
+            leftovers = {_LOCK, METRICS, f".{METRICS}.part", f".{CONFIG}.part"}
+            others = [entry.name for entry in path.iterdir() if entry.name not in leftovers]
+            if others:
+                raise RunError(
+                    f"Run directory {path} is not empty (it has {others[0]!r}); "
+                    "give another --out.",
+                    object=f"Run directory {path}",
+                )
+            run = cls(path, config)
+            run.write(METRICS, lambda file: file.write(_HEADER))
+            run._write_json(CONFIG, run.config)  # last: with it, there is a run
+            yield run
+
+    @classmethod
+    @contextmanager
+    def reopen(cls, path: Path) -> Iterator["RunDirectory"]:
+        """Open the directory of a run that was started before.
+
+        Raises
+        ------
+        RunError
+            If there is no run, it is damaged, or in use.
+        """
+        if not (path / CONFIG).exists():
+            raise RunError(f"{path} holds no run: it has no {CONFIG}. Give the --out of a run.")
+        with _locked(path):
+            yield cls(path, read_json(path / CONFIG))
+
+    @property
+    def metrics_bytes(self) -> int:
+        """Length of ``metrics.csv`` [bytes]."""
+        return (self.path / METRICS).stat().st_size
+
+    def append(self, step: Step) -> None:
+        """Add what a step measured to ``metrics.csv``."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        for name, value in step.metrics.items():
+            where = step.position
+            writer.writerow(
+                [self.config["name"], self.config["seed"], where.epoch, where.block, where.trial,
+                 name, repr(float(value))]
+            )  # fmt: skip
+        try:
+            with (self.path / METRICS).open("ab") as file:
+                file.write(buffer.getvalue().encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise self._full(METRICS, error) from None
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Replace the checkpoint."""
+        about = {
+            "epoch": checkpoint.position.epoch,
+            "block": checkpoint.position.block,
+            "trial": checkpoint.position.trial,
+            "metrics_bytes": checkpoint.metrics_bytes,
+            "seconds": checkpoint.seconds,
+            "arrays": sorted(checkpoint.state),
+        }
+        self.write_arrays(CHECKPOINT, {"about": np.array(json.dumps(about)), **checkpoint.state})
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return the last checkpoint, and cut ``metrics.csv`` back to it; None before the first."""
+        path = self.path / CHECKPOINT
+        if not path.exists():
+            self._cut_metrics(len(_HEADER))
+            return None
+        arrays = read_arrays(path)
+        try:
+            about = json.loads(str(arrays.pop("about")))
+            position = Position(about["epoch"], about["block"], about["trial"])
+            if sorted(arrays) != about["arrays"]:
+                raise ValueError("arrays are missing")
+            checkpoint = Checkpoint(position, arrays, about["metrics_bytes"], about["seconds"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"{path} is damaged ({error}); start the run again elsewhere.") from None
+        self._cut_metrics(checkpoint.metrics_bytes)
+        return checkpoint
+
+    def finish(self, weights: Mapping[str, np.ndarray], summary: Mapping[str, Any]) -> None:
+        """Write the final weights and the summary."""
+        self.write_arrays(WEIGHTS, weights)
+        self._write_json(SUMMARY, summary)
+
+    def write_arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write arrays as an npz file, whole or not at all."""
+        content: dict[str, Any] = dict(arrays)
+        self.write(name, lambda file: np.savez(file, **content))
+
+    def write(self, name: str, writer: Callable[[BinaryIO], Any]) -> None:
+        """Write a file so that it is there whole or not at all."""
+        target = self.path / name
+        partial = target.with_name(f".{name}.part")
+        try:
+            with partial.open("wb") as file:
+                writer(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, target)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise self._full(name, error) from None
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        """Give a folder of the run to write into."""
+        folder = self.path / name
+        try:
+            folder.mkdir(exist_ok=True)
+            yield folder
+        except OSError as error:
+            raise self._full(name, error) from None
+
+    def _write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        text = json.dumps(content, indent=2) + "\n"
+        self.write(name, lambda file: file.write(text.encode()))
+
+    def _cut_metrics(self, length: int) -> None:
+        path = self.path / METRICS
+        if not path.exists() or path.stat().st_size < length:
+            raise RunError(
+                f"{path} is shorter than its checkpoint says ({length} bytes); the run directory "
+                "is damaged. Start the run again elsewhere."
+            )
+        os.truncate(path, length)
+
+    def _full(self, name: str, error: OSError) -> RunError:
+        saved = (
+            "The last good checkpoint is intact"
+            if (self.path / CHECKPOINT).exists()
+            else "No checkpoint had been made"
+        )
+        return RunError(
+            f"{self.path / name} could not be written: {error.strerror}. {saved}; free some space, "
+            f"then 'apical run --resume {self.path}'."
+        )
+
+
+_LOCK = ".lock"
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    lock = FileLock(path / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InUseError(
+            f"Run directory {path} is in use by a live run; wait for it, or give another --out.",
+            object=f"Run directory {path}",
+        ) from None
+    except OSError as error:
+        raise RunError(
+            f"Run directory {path} cannot be written: {error.strerror}.",
+            object=f"Run directory {path}",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return a JSON object, or say that the file is damaged."""
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {error}.") from None
+    if not isinstance(content, dict):
+        raise RunError(f"{path} is damaged: it must hold one JSON object.")
+    return content
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of an npz file, or say that it is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
+        raise RunError(f"{path} is damaged: {error}.") from None

@@ -1,0 +1,98 @@
+"""The figures of a run directory."""
+
+import csv
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from apical import plotting
+from apical._base import seeds
+from apical.data.datasets import Dataset
+from apical.devices import Block, BlockResult, simulate
+from apical.network.description import Network
+from apical.neurons.encoding import decisions
+from apical.runs.directory import FIGURES, METRICS, RunDirectory
+from apical.training.loop import Evaluation
+
+
+def draw(
+    directory: RunDirectory,
+    network: Network,
+    data: Dataset,
+    before: Mapping[str, np.ndarray],
+    after: Mapping[str, np.ndarray],
+    final: Evaluation,
+) -> None:
+    """Draw the figures of a finished training into its directory.
+
+    Parameters
+    ----------
+    directory
+        Where to.
+    network, data
+        What was trained on what.
+    before, after
+        State of the simulator before and after training.
+    final
+        Evaluation on the test samples after training.
+
+    Raises
+    ------
+    RunError
+        If a figure cannot be written.
+    """
+    first = next(p for p in network.forward if p.pre is network.stimulus)
+    fields = plotting.receptive_fields(after[f"{first.name}.w"], data.shape)
+    drawn: dict[str, Any] = {
+        "learning_curve": _learning_curve(directory, data),
+        "confusion": plotting.confusion_matrix(final.labels, final.decided),
+        "receptive_fields": fields,
+    }
+    if final.rates:
+        drawn["raster"] = _rasters(network, data, before, after, final)
+        drawn["firing_rates"] = plotting.firing_rates(final.rates)
+    with directory.writing(FIGURES) as folder:
+        for name, axes in drawn.items():
+            plotting.save(axes, folder / f"{name}.png")
+
+
+def _learning_curve(directory: RunDirectory, data: Dataset) -> Any:
+    with (directory.path / METRICS).open(newline="") as file:
+        tests = [row for row in csv.DictReader(file) if row["metric"] == "test_accuracy"]
+    return plotting.learning_curve(
+        [int(row["trial"]) for row in tests],
+        [float(row["value"]) for row in tests],
+        chance=1 / data.n_classes,
+    )
+
+
+def _rasters(
+    network: Network,
+    data: Dataset,
+    before: Mapping[str, np.ndarray],
+    after: Mapping[str, np.ndarray],
+    final: Evaluation,
+) -> Any:
+    """Show one test sample, decided rightly after learning if there is one, before and after."""
+    right = np.flatnonzero(final.labels == final.decided)
+    sample = int(right[0]) if len(right) else 0
+    results = [_replay(network, data, sample, state) for state in (before, after)]
+    decided = [int(decisions(result.counts[network.output.name])[0]) for result in results]
+    return plotting.raster_pair(
+        results[0].spikes,
+        results[1].spikes,
+        {population.name: population.size for population in network.populations},
+        network.trial,
+        int(final.labels[sample]),
+        *decided,
+    )
+
+
+def _replay(
+    network: Network, data: Dataset, sample: int, state: Mapping[str, np.ndarray]
+) -> BlockResult:
+    values, labels = data.test.block([sample])
+    simulator = simulate(network, "runtime", record=[p.name for p in network.populations])
+    simulator.state = state
+    return simulator.run(Block(values, labels, index=seeds.presentation("raster"), phase="record"))

@@ -1,0 +1,88 @@
+"""What a finished run has learned in its weights, and what it costs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from apical.errors import ApicalError
+from apical.measures.learning import (
+    feedback_measures,
+    sign_measures,
+    unit_measures,
+    weight_measures,
+)
+from apical.records.arrays import Records
+from apical.runs.callbacks import Measuring
+from apical.runs.open import TrainedRun
+from apical.training.loop import Position
+
+UNITS = {
+    "Footprint": "bytes", "learning_Footprint": "bytes", "ConnectionSparsity": "1",
+    "ActivationSparsity": "1",
+}  # fmt: skip
+"""Units of costs; all others are numbers for each trial."""
+
+
+@dataclass(frozen=True)
+class LearningAnalysis:
+    """Tables of what was learned; a table that a network does not allow is missing, and said.
+
+    Parameters
+    ----------
+    tables
+        Name -> table. ``angles``: projection, angle to backpropagation [degrees]. ``cost``:
+        measure, value, unit, in NeuroBench's names. ``weights``, ``signs``, ``feedback`` and
+        ``units``: as returned by the functions of `apical.measures.learning`; weights are compared
+        with those from before training.
+    notes
+        What is missing, and why.
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    notes: tuple[str, ...]
+
+
+def analyze_learning(run: TrainedRun, records: Records) -> LearningAnalysis:
+    """Measure weights, units, angles and cost of a finished run.
+
+    Parameters
+    ----------
+    run
+        A finished run. For angles and cost up to 200 of its test samples are replayed.
+    records
+        What it did on trials, for dead and saturated units.
+    """
+    network, weights = run.network, run.weights
+    first = {p.name: network.initial_weights(p) for p in network.projections}
+    wanted: dict[str, Callable[[], pd.DataFrame]] = {
+        "angles": lambda: _angles(run),
+        "cost": lambda: _cost(run),
+        "feedback": lambda: feedback_measures(network, weights),
+        "weights": lambda: weight_measures(network, weights, first),
+        "signs": lambda: sign_measures(network, weights),
+        "units": lambda: unit_measures(network, records),
+    }
+    tables, notes = {}, []
+    for name, make in wanted.items():
+        try:
+            tables[name] = make()
+        except ApicalError as error:
+            notes.append(f"{name}: left out. {error.message}")
+    return LearningAnalysis(tables, tuple(notes))
+
+
+def _measured(run: TrainedRun, name: str) -> dict[str, float]:
+    return Measuring(run.prepared, [name])(run.simulator(), Position(), {})
+
+
+def _angles(run: TrainedRun) -> pd.DataFrame:
+    found = _measured(run, "angles")
+    rows = [(name.removeprefix("angle_"), value) for name, value in found.items()]
+    return pd.DataFrame(rows, columns=["projection", "angle"])
+
+
+def _cost(run: TrainedRun) -> pd.DataFrame:
+    found = _measured(run, "cost")
+    rows = [(name, value, UNITS.get(name, "per trial")) for name, value in found.items()]
+    return pd.DataFrame(rows, columns=["measure", "value", "unit"])

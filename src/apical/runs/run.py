@@ -1,0 +1,186 @@
+"""From a configuration to a finished run directory, in one go or in several."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from apical._base.memory import peak_memory_mb
+from apical._base.progress import TrainingProgress
+from apical.devices import Simulator
+from apical.errors import DeviceError
+from apical.runs.callbacks import Measuring, chosen
+from apical.runs.directory import SUMMARY, Checkpoint, RunDirectory, read_json
+from apical.runs.experiment import (
+    Experiment,
+    Prepared,
+    check_same,
+    fingerprint,
+    prepare,
+    read_experiment,
+    versions,
+)
+from apical.training.loop import Evaluation, Plan, evaluated, steps
+
+
+class Stopped(Exception):
+    """The run was asked to stop, and did so after a checkpoint."""
+
+
+def run(
+    experiment: Experiment, out: Path, *, progress: bool = True, draw: bool = True,
+    stop: Callable[[], bool] = lambda: False, building: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Run an experiment in a new directory, and return its summary.
+
+    Parameters
+    ----------
+    experiment
+        What to run.
+    out
+        Directory of the run, new or empty.
+    progress
+        Whether to show a progress bar.
+    draw
+        Whether to draw figures.
+    stop
+        Asked after every block; True stops the run behind a checkpoint.
+    building
+        Options of `simulate` that say where compiled programs are, and what they are for:
+        ``capability``, ``programs``, ``prebuilt``; or whose arrays to work with: ``library``.
+
+    Raises
+    ------
+    ApicalError
+        If something is missing, does not fit, or goes wrong; the last checkpoint is good.
+    Stopped
+        If `stop` asked for it.
+    """
+    prepared = prepare(experiment, building)
+    library = {k: v for k, v in (building or {}).items() if k == "library"}
+    config = {
+        "name": out.resolve().name,
+        **asdict(prepared.experiment),
+        "model_sha256": prepared.model.sha256,
+        "data_sha256": fingerprint(prepared.data),
+        "scorecard": [asdict(finding) for finding in prepared.scorecard.findings],
+        "versions": versions(**library),
+        **library,
+    }
+    simulator = prepared.simulator()  # what cannot be simulated leaves no directory behind
+    measuring = _measuring(prepared)
+    with RunDirectory.create(out, config) as directory:
+        return _carry_on(directory, prepared, simulator, measuring, progress, draw, stop)
+
+
+def resume(
+    out: Path, *, progress: bool = True, draw: bool = True,
+    stop: Callable[[], bool] = lambda: False, building: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Go on with a run that was cut off; parameters and errors as in `run`.
+
+    It works with the arrays that it began with, unless `building` names others.
+    """
+    with RunDirectory.reopen(out) as directory:
+        if (out / SUMMARY).exists():
+            return read_json(out / SUMMARY)
+        experiment, config = read_experiment(out), directory.config
+        library = {"library": str(config["library"])} if "library" in config else {}
+        prepared = prepare(experiment, library | dict(building or {}))
+        check_same(directory.path, directory.config, prepared)
+        simulator, measuring = prepared.simulator(), _measuring(prepared)
+        return _carry_on(directory, prepared, simulator, measuring, progress, draw, stop)
+
+
+def build(experiment: Experiment, building: Mapping[str, Any] | None = None) -> list[Path]:
+    """Compile the programs that a run of an experiment needs, and run nothing.
+
+    Returns
+    -------
+    list
+        Their folders.
+
+    Raises
+    ------
+    DeviceError
+        If the device compiles nothing before it runs.
+    """
+    prepared = prepare(experiment, building)
+    measuring = _measuring(prepared)
+    simulators: list[Any] = [prepared.simulator(), *(measuring.simulators if measuring else ())]
+    if not all(hasattr(simulator, "build") for simulator in simulators):
+        raise DeviceError(
+            f"Device {prepared.experiment.device!r} compiles nothing before it runs; build for "
+            "'cpp_standalone' or 'cuda_standalone'.",
+            object=f"Device {prepared.experiment.device!r}",
+        )
+    return [simulator.build() for simulator in simulators]
+
+
+def _measuring(prepared: Prepared) -> Measuring | None:
+    e = prepared.experiment
+    names = chosen(e.measure, prepared.network, closely=e.closely)
+    return Measuring(prepared, names) if names else None
+
+
+def _carry_on(
+    directory: RunDirectory, prepared: Prepared, simulator: Simulator,
+    measuring: Measuring | None, progress: bool, draw: bool, stop: Callable[[], bool],
+) -> dict[str, Any]:  # fmt: skip
+    experiment, data = prepared.experiment, prepared.data
+    untrained = simulator.state
+    saved = checkpoint = directory.checkpoint()
+    if checkpoint:
+        simulator.state = checkpoint.state
+    plan = Plan(experiment.epochs, experiment.block, experiment.final_rate)
+    before = checkpoint.seconds if checkpoint else 0.0
+    started = time.perf_counter()
+    position = checkpoint.position if checkpoint else None
+    done = position.trial if position else 0
+    with TrainingProgress(plan.epochs * len(data.train), shown=progress, done=done) as bar:
+        every = experiment.measure_every
+        for step in steps(simulator, data, plan, position, measure=measuring, every=every):
+            directory.append(step)
+            compiling = simulator.compile_seconds + (measuring.compile_seconds if measuring else 0)
+            seconds = before + time.perf_counter() - started - compiling
+            saved = Checkpoint(step.position, simulator.state, directory.metrics_bytes, seconds)
+            directory.save(saved)
+            bar.update(step.position.trial, step.metrics.get("test_accuracy"))
+            if stop() and step.position.epoch < plan.epochs:
+                raise Stopped
+        bar.describe("evaluating")
+        final = evaluated(simulator, data.test, plan.epochs)
+    weights = {p.name: simulator.weights(p) for p in prepared.network.projections}
+    if draw:
+        from apical.runs import figures  # matplotlib, which nothing else here needs
+
+        figures.draw(directory, prepared.network, data, untrained, simulator.state, final)
+    summary = _summary(prepared, simulator, final, saved.seconds if saved else 0.0)
+    directory.finish(weights, summary)
+    return summary
+
+
+def _summary(
+    prepared: Prepared, simulator: Simulator, final: Evaluation, seconds: float
+) -> dict[str, Any]:
+    experiment, data = prepared.experiment, prepared.data
+    learned = experiment.epochs * len(data.train)
+    return {
+        "model": prepared.model.name,
+        "options": dict(experiment.options),
+        "dataset": data.name,
+        "device": experiment.device,
+        "dtype": experiment.dtype,
+        "batch": experiment.batch,
+        "seed": experiment.seed,
+        "epochs": experiment.epochs,
+        "n_train": len(data.train),
+        "n_test": len(data.test),
+        "test_accuracy": final.accuracy,
+        "train_seconds": round(seconds, 3),
+        "compile_seconds": round(simulator.compile_seconds, 3),
+        "ms_per_trial": round(1e3 * seconds / learned, 4) if learned else None,
+        "peak_memory_mb": round(peak_memory_mb(), 1),
+        "versions": versions(str(prepared.building.get("library", ""))),
+    }

@@ -1,0 +1,212 @@
+"""The gallery: studies and models that say what they reproduce, and can check it in seconds.
+
+A script of ``models/`` takes part by a module-level ``EXHIBIT``.
+"""
+
+import ast
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from apical.errors import ClaimError, DataError, ScriptError
+from apical.scripts import models
+
+MARKS = "<!-- gallery -->", "<!-- /gallery -->"
+"""Lines of a Markdown file between which its table stands."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a quick check found.
+
+    Parameters
+    ----------
+    text
+        What was measured, in a few words with numbers.
+    holds
+        Whether that is what the study claims.
+    """
+
+    text: str
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """What a script reproduces.
+
+    Parameters
+    ----------
+    claim
+        The phenomenon, in one line.
+    published
+        What was published for it, with numbers where there are any.
+    reached
+        What the script reaches at full size; its docstring names the command.
+    quick
+        Checks the phenomenon in seconds, on data that come with the package; writes figures and
+        tables, if any, below the folder it is given.
+    """
+
+    claim: str
+    published: str
+    reached: str
+    quick: Callable[[Path], Finding]
+
+
+def scripts() -> dict[str, Path]:
+    """Return the scripts that take part: name -> path. They are read, not run."""
+    known = ((name, path) for name, (path, _) in models.available().items())
+    return {name: path for name, path in known if _has_exhibit(path)}
+
+
+def load(path: Path) -> Exhibit:
+    """Return what a script reproduces.
+
+    Raises
+    ------
+    ScriptError
+        If its ``EXHIBIT`` is missing, or is none.
+    """
+    exhibit = getattr(models.imported(path.resolve()), "EXHIBIT", None)
+    if not isinstance(exhibit, Exhibit):
+        raise ScriptError(
+            f"Script {path} needs EXHIBIT = gallery.Exhibit(...) to take part in the gallery, got "
+            f"{type(exhibit).__name__}.",
+            object=f"Script {path}",
+        )
+    return exhibit
+
+
+def checked(exhibit: Exhibit, folder: Path) -> str:
+    """Check the phenomenon of a script in seconds, and return what was found.
+
+    Parameters
+    ----------
+    exhibit
+        That of the script.
+    folder
+        Where figures and tables go.
+
+    Raises
+    ------
+    ClaimError
+        If the phenomenon is not found.
+    """
+    finding = exhibit.quick(folder)
+    if not finding.holds:
+        raise ClaimError(
+            f"{exhibit.claim!r} does not hold in the quick check, which found: {finding.text}. Run "
+            "the script at full size to tell whether it holds there."
+        )
+    return finding.text
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the gallery.
+
+    Parameters
+    ----------
+    name, path
+        The script.
+    exhibit
+        What it reproduces.
+    finding
+        What its quick check found; None if that was not made.
+    seconds
+        Time that took [s], importing the script included.
+    """
+
+    name: str
+    path: Path
+    exhibit: Exhibit
+    finding: Finding | None = None
+    seconds: float = 0.0
+
+
+def entry(name: str, folder: Path | None = None) -> Entry:
+    """Return the line of one script.
+
+    Parameters
+    ----------
+    name
+        One of `scripts`.
+    folder
+        Where the figures and tables of its quick check go; None makes no check.
+
+    Raises
+    ------
+    ScriptError
+        If no such script takes part.
+    """
+    known = scripts()
+    if name not in known:
+        raise ScriptError(
+            f"The gallery has no script {name!r}; it has {', '.join(known) or 'none'}.",
+            object=f"Script {name!r}",
+        )
+    began, path = time.perf_counter(), known[name]
+    exhibit = load(path)
+    finding = exhibit.quick(folder / name) if folder is not None else None
+    return Entry(name, path, exhibit, finding, time.perf_counter() - began)
+
+
+def cells(line: Entry) -> list[str]:
+    """Return what a table says of a script: name, claim, published, reached, and the check."""
+    about = line.exhibit
+    told = [line.name, about.claim, about.published, about.reached]
+    if line.finding is None:
+        return told
+    found = line.finding.text if line.finding.holds else f"NOT FOUND: {line.finding.text}"
+    return [*told, found, f"{line.seconds:.1f}"]
+
+
+def columns(*, quick: bool) -> list[str]:
+    """Return the names of these columns."""
+    named = ["script", "claim", "published", "reached"]
+    return [*named, "quick check, small data", "s"] if quick else named
+
+
+def markdown(lines: Sequence[Entry]) -> str:
+    """Return the table of one line or more as Markdown; scripts are linked as ``models/...``."""
+    heads = columns(quick=lines[0].finding is not None)
+    rows = [_linked(cells(line)) for line in lines]
+    return "\n".join(map(_row, [heads, ["---"] * len(heads), *rows])) + "\n"
+
+
+def write(path: Path, table: str) -> None:
+    """Put a table between the `MARKS` of a Markdown file; a file that is not there is made.
+
+    Raises
+    ------
+    DataError
+        If the file is there and does not hold both marks, each once and in order.
+    """
+    text = path.read_text() if path.exists() else "\n".join(MARKS) + "\n"
+    before, mark, rest = text.partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not (mark and end) or MARKS[0] in rest or MARKS[1] in after:
+        raise DataError(
+            f"{path} needs the lines {MARKS[0]} and {MARKS[1]}, once each, to put the gallery "
+            "between them; add them, or name a file that is not there."
+        )
+    path.write_text(f"{before}{mark}\n{table}{end}{after}")
+
+
+def _linked(told: Sequence[str]) -> list[str]:
+    return [f"[{told[0]}](models/{told[0]}.py)", *told[1:]]
+
+
+def _row(parts: Iterable[str]) -> str:
+    return f"| {' | '.join(part.replace('|', '/') for part in parts)} |"
+
+
+def _has_exhibit(path: Path) -> bool:
+    try:
+        body = ast.parse(path.read_text()).body
+    except (SyntaxError, ValueError):
+        return False  # 'apical models' says what is wrong
+    targets = (t for node in body if isinstance(node, ast.Assign) for t in node.targets)
+    return any(isinstance(t, ast.Name) and t.id == "EXHIBIT" for t in targets)

@@ -1,0 +1,226 @@
+"""Model scripts: find them, load them, and read their options from the signature of `build`."""
+
+import ast
+import hashlib
+import importlib.util
+import inspect
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from apical.data.datasets import Dataset
+from apical.errors import ParameterError, ScriptError
+from apical.network.description import Network
+
+BuildFunction = Callable[..., Network]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a model.
+
+    Parameters
+    ----------
+    name
+        Keyword of ``build``.
+    kind
+        Its type: int, float, str or bool.
+    choices
+        Values allowed; empty where any is.
+    default
+        Default value.
+    help
+        What it is, from the docstring of ``build``.
+    """
+
+    name: str
+    kind: type
+    choices: tuple[str, ...]
+    default: Any
+    help: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """A script with a function ``build(data, seed, *, option=default, ...) -> Network``.
+
+    Parameters
+    ----------
+    path
+        The script.
+    doc
+        Its docstring.
+    build
+        The function.
+    options
+        Keyword-only arguments of the function.
+    """
+
+    path: Path
+    doc: str
+    build: BuildFunction
+    options: tuple[Option, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the script, without its ending."""
+        return self.path.stem
+
+    def describe(self, data: Dataset, seed: int, options: Mapping[str, Any]) -> Network:
+        """Return the network for a data set, or say what the script does wrong."""
+        known = {option.name for option in self.options}
+        strangers = sorted(set(options) - known)
+        if strangers:
+            raise ParameterError(
+                f"Model {self.path} has no option {strangers[0]!r}; it has "
+                f"{', '.join(sorted(known)) or 'none'}.",
+                object=f"Model {self.path}",
+                parameter=strangers[0],
+            )
+        network = self.build(data, seed, **options)
+        if not isinstance(network, Network):
+            raise ScriptError(
+                f"Model {self.path}: build must return a Network, got {type(network).__name__}.",
+                object=f"Model {self.path}",
+            )
+        return network
+
+    @property
+    def sha256(self) -> str:
+        """Check sum of the script."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+
+def folders() -> list[Path]:
+    """Return where models are looked for: ``./models``, and those that came with the package."""
+    package = Path(__file__).parents[1]
+    places = [Path("models"), package / "models", package.parents[1] / "models"]
+    return [place for place in places if place.is_dir()]
+
+
+def available() -> dict[str, tuple[Path, str]]:
+    """Return the known models and studies: name -> (script, first line of its docstring)."""
+    found: dict[str, tuple[Path, str]] = {}
+    for folder in folders():
+        for path in sorted(folder.glob("*.py")):
+            try:
+                doc = ast.get_docstring(ast.parse(path.read_text())) or ""
+                doc = doc.partition("\n")[0]
+                doc += f" (study: python {path})" if is_study(path) else ""
+            except (SyntaxError, ValueError) as error:
+                doc = f"(does not parse: {error})".partition("\n")[0]
+            found.setdefault(path.stem, (path, doc))
+    return found
+
+
+def is_study(path: Path) -> bool:
+    """Say whether a script is a study: it brings a command of its own, and no network to train.
+
+    Parameters
+    ----------
+    path
+        The script. It is read, not run: a study defines ``main`` and no ``build``.
+    """
+    body = ast.parse(path.read_text()).body
+    names = {node.name for node in body if isinstance(node, ast.FunctionDef)}
+    return "main" in names and "build" not in names
+
+
+def load(name: str) -> Model:
+    """Load a model by its path or its name.
+
+    Raises
+    ------
+    ScriptError
+        If there is no such script, or it has no fitting function ``build``.
+    """
+    path = Path(name)
+    if not path.is_file():
+        known = available()
+        if path.stem not in known or name not in (path.stem, f"{path.stem}.py"):
+            raise ScriptError(
+                f"There is no model {name!r}; known models are {', '.join(known) or 'none'}. "
+                "Give one of them, or the path of a script."
+            )
+        path = known[path.stem][0]
+    try:
+        study = is_study(path)
+    except (SyntaxError, ValueError):
+        study = False  # importing says what is wrong
+    if study:
+        raise ScriptError(
+            f"{path} is a study: it compares networks by a command of its own and is no model to "
+            f"train; run 'python {path} --help'."
+        )
+    module = imported(path.resolve())
+    build = getattr(module, "build", None)
+    if not callable(build):
+        raise ScriptError(
+            f"Model {path} must define build(data, seed, *, option=default, ...) that returns a "
+            "Network; it does not.",
+            object=f"Model {path}",
+        )
+    return Model(path.resolve(), inspect.getdoc(module) or "", build, _options(path, build))
+
+
+def imported(path: Path) -> ModuleType:
+    """Return a script as a module, imported anew.
+
+    Raises
+    ------
+    ScriptError
+        If it is no Python script.
+    """
+    name = f"apical_model_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ScriptError(
+            f"Model {path} is not a Python script; its name must end in '.py'.",
+            object=f"Model {path}",
+        )
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise ScriptError(
+            f"Model {path} does not parse: {error}.", object=f"Model {path}"
+        ) from None
+    return module
+
+
+def _options(path: Path, build: BuildFunction) -> tuple[Option, ...]:
+    helps = _helps(inspect.getdoc(build) or "")
+    options = []
+    for parameter in inspect.signature(build, eval_str=True).parameters.values():
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+            continue
+        annotation, choices = parameter.annotation, ()
+        # an optional value: None means that the model chooses
+        union = [kind for kind in get_args(annotation) if kind is not type(None)]
+        if get_origin(annotation) is Literal:
+            kind, choices = str, get_args(annotation)
+        else:
+            kind = union[0] if get_origin(annotation) in (Union, UnionType) else annotation
+        if kind not in (int, float, str, bool) or parameter.default is inspect.Parameter.empty:
+            raise ScriptError(
+                f"Model {path}: option {parameter.name!r} of build needs a default and a type "
+                "among int, float, str, bool and Literal.",
+                object=f"Model {path}",
+            )
+        name = parameter.name
+        options.append(Option(name, kind, choices, parameter.default, helps.get(name, "")))
+    return tuple(options)
+
+
+def _helps(doc: str) -> dict[str, str]:
+    """Return what a numpydoc docstring says of each parameter."""
+    section = doc.partition("Parameters\n----------\n")[2]
+    found = re.findall(r"^(\w[\w, ]*)\n((?:[ ]+.*\n?)+)", section, flags=re.MULTILINE)
+    return {
+        name.strip(): " ".join(text.split()) for names, text in found for name in names.split(",")
+    }

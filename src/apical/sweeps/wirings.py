@@ -1,0 +1,167 @@
+"""The same model under several wirings of its feedback, side by side."""
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from apical import plotting
+from apical.errors import ParameterError, ScriptError
+from apical.feedback.pathways import WIRINGS
+from apical.runs.directory import CONFIG, METRICS
+from apical.runs.experiment import Experiment, check_settings
+from apical.runs.run import resume, run
+from apical.scripts import models, studies
+
+TABLE, FIGURE = "comparison.csv", "comparison.png"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the runs of one wiring came to, one value for each seed.
+
+    Parameters
+    ----------
+    wiring
+        Its name, as in `apical.feedback.WIRINGS`.
+    test_error, train_error
+        Share of samples decided wrongly at the end, learning off.
+    seconds
+        Time spent training, measurements included [s].
+    curves
+        Values after every epoch, by metric, shape (n_seeds, n_epochs + 1).
+    """
+
+    wiring: str
+    test_error: np.ndarray
+    train_error: np.ndarray
+    seconds: np.ndarray
+    curves: Mapping[str, np.ndarray]
+
+
+def compare(
+    experiment: Experiment,
+    wirings: Sequence[str],
+    seeds: Sequence[int],
+    out: Path,
+    *,
+    progress: bool = True,
+    stop: Callable[[], bool] = lambda: False,
+) -> list[Outcome]:
+    """Run a model under each wiring with each seed, and write a table and a figure.
+
+    Runs that are in `out` already are used, or gone on with; so a comparison that was cut off is
+    gone on with by the same call.
+
+    Parameters
+    ----------
+    experiment
+        What to run; its model has an option ``wiring``. Its own wiring and seed do not count.
+    wirings
+        Names of `apical.feedback.WIRINGS`.
+    seeds
+        Seeds of the runs under each wiring.
+    out
+        Folder of all run directories, ``<wiring>/seed<k>``.
+    progress
+        Whether to show progress bars.
+    stop
+        As in `apical.runs.run.run`.
+
+    Raises
+    ------
+    ParameterError, ScriptError
+        If the model cannot be wired in these ways.
+    """
+    check_wirings(models.load(experiment.model), wirings)
+    outcomes = []
+    for wiring in wirings:
+        summaries, folders = [], []
+        for seed in seeds:
+            folder = out / wiring / f"seed{seed}"
+            options = {**experiment.options, "wiring": wiring}
+            one = replace(experiment, options=options, seed=seed, closely=True)
+            if (folder / CONFIG).exists():
+                summaries.append(resume(folder, progress=progress, stop=stop))
+                check_settings(folder, one)
+            else:
+                summaries.append(run(one, folder, progress=progress, stop=stop))
+            folders.append(folder)
+        outcomes.append(_outcome(wiring, summaries, folders))
+    _write(outcomes, out)
+    return outcomes
+
+
+def check_wirings(model: models.Model, wirings: Sequence[str]) -> None:
+    """Raise if a model does not offer these wirings."""
+    known = next((option for option in model.options if option.name == "wiring"), None)
+    if known is None:
+        raise ScriptError(
+            f"Model {model.path} has no option 'wiring', so its wirings cannot be compared; give "
+            f"build the keyword wiring: Literal[{', '.join(map(repr, WIRINGS))}].",
+            object=f"Model {model.path}",
+        )
+    strangers = [w for w in wirings if w not in known.choices]
+    if strangers or not wirings or len(set(wirings)) < len(wirings):
+        raise ParameterError(
+            f"Model {model.path} knows the wirings {', '.join(known.choices)}; name some of them, "
+            f"each once, got {', '.join(wirings) or 'none'}.",
+            object=f"Model {model.path}",
+            parameter="wirings",
+        )
+
+
+def _outcome(
+    wiring: str, summaries: Sequence[Mapping[str, Any]], folders: Sequence[Path]
+) -> Outcome:
+    tables = [_by_metric(folder / METRICS) for folder in folders]
+    names = [name for name in tables[0] if not name.startswith("rate_")]
+    curves = {name: np.array([table[name] for table in tables]) for name in names}
+    return Outcome(
+        wiring,
+        1 - np.array([s["test_accuracy"] for s in summaries]),
+        1 - curves["train_accuracy"][:, -1],
+        np.array([s["train_seconds"] for s in summaries]),
+        curves,
+    )
+
+
+def _by_metric(path: Path) -> dict[str, list[float]]:
+    """Return what was measured after every epoch, by metric."""
+    found: dict[str, list[float]] = {}
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["block"] == "0":  # after a block within an epoch it is not
+                found.setdefault(row["metric"], []).append(float(row["value"]))
+    return found
+
+
+def _write(outcomes: Sequence[Outcome], out: Path) -> None:
+    rows = [
+        {
+            "wiring": outcome.wiring,
+            "seeds": len(outcome.seconds),
+            **dict(zip(_COLUMNS, table_row(outcome), strict=True)),
+        }
+        for outcome in outcomes
+    ]
+    studies.write_table(out / TABLE, rows)
+    axes = plotting.comparison({o.wiring.upper(): o.curves for o in outcomes})
+    plotting.save(axes, out / FIGURE)
+
+
+_COLUMNS = (
+    "test_error_mean", "test_error_sd", "train_error_mean", "train_error_sd", "seconds_mean",
+)  # fmt: skip
+
+
+def table_row(outcome: Outcome) -> list[float]:
+    """Return mean and standard deviation of test and training error, and the mean time [s]."""
+    found = []
+    for errors in (outcome.test_error, outcome.train_error):
+        spread = errors.std(ddof=1) if len(errors) > 1 else 0.0
+        found += [float(errors.mean()), float(spread)]
+    return [*found, float(outcome.seconds.mean())]

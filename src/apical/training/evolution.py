@@ -1,0 +1,104 @@
+"""A genetic algorithm over the weights of a network: learning without any gradient or reward.
+
+Nothing here is a mechanism of one brain: individuals are whole networks, and who has offspring is
+decided by comparing them all. It is what learning mechanisms are held against.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from apical._base import seeds
+from apical.devices.simulator import Block, Simulator
+from apical.errors import ParameterError
+from apical.measures.losses import loss
+from apical.network.description import Network
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What a generation came to.
+
+    Parameters
+    ----------
+    number
+        Number of the generation, from 0.
+    losses
+        Loss of each individual, the best first, shape (size,).
+    best
+        Weights of the best, by name of projection.
+    trials
+        Trials shown so far, to all individuals together.
+    """
+
+    number: int
+    losses: np.ndarray
+    best: Mapping[str, np.ndarray]
+    trials: int
+
+
+def evolve(
+    simulator: Simulator, blocks: Iterable[Block], *, size: int = 100, parents: int = 20,
+    sigma: float = 0.02,
+) -> Iterator[Generation]:  # fmt: skip
+    """Evolve the plastic weights of a network, and yield after every generation.
+
+    The first individuals are networks of other seeds. Of each generation, the best ones are
+    parents: each individual of the next is a copy of one of them, drawn at random, with normal
+    noise on every weight, and the best lives on unchanged (truncation selection with elitism and
+    without crossover). At every yield the simulator holds the best.
+
+    Parameters
+    ----------
+    simulator
+        A network of rates; its seed draws whatever is drawn.
+    blocks
+        Trials with labels or targets on which each generation is judged; as many generations.
+    size
+        Individuals in a generation.
+    parents
+        Individuals that have offspring.
+    sigma
+        Standard deviation of the noise [dimensionless].
+
+    References
+    ----------
+    Such et al. 2017, arXiv:1712.06567, section 3.1 and algorithm 1.
+    """
+    if not (1 <= parents < size and sigma > 0):
+        raise ParameterError(
+            f"Evolution needs 1 <= parents < size and sigma > 0, got parents={parents!r}, "
+            f"size={size!r}, sigma={sigma!r}.",
+            object="evolution",
+            parameter="parents",
+        )
+    network = simulator.network
+    rng, trials = seeds.stream(network.seed, "evolution"), 0
+    kinds = (network.altered(seed=int(rng.integers(2**31))) for _ in range(size))
+    people = [{p.name: kind.initial_weights(p) for p in kind.plastic} for kind in kinds]
+    for number, block in enumerate(blocks):
+        judged = [_judged(simulator, one, block) for one in people]
+        trials += size * len(block)
+        order = np.argsort(judged, kind="stable")
+        chosen = [people[k] for k in order[:parents]]
+        simulator.load(chosen[0])
+        yield Generation(number, np.array(judged)[order], chosen[0], trials)
+        mothers = rng.integers(parents, size=size - 1)
+        people = [chosen[0], *(_mutated(network, chosen[k], sigma, rng) for k in mothers)]
+
+
+def _judged(simulator: Simulator, weights: Mapping[str, np.ndarray], block: Block) -> float:
+    simulator.load(weights)
+    return loss(simulator, block)
+
+
+def _mutated(
+    network: Network, weights: Mapping[str, np.ndarray], sigma: float, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Return weights with noise, as near as what they are held to allows."""
+    noisy = {
+        name: w + np.float32(sigma) * rng.standard_normal(w.shape, np.float32)
+        for name, w in weights.items()
+    }
+    return {name: network.held(network.projection(name), w) for name, w in noisy.items()}

@@ -1,0 +1,267 @@
+"""Training: blocks of trials with learning on, evaluation with learning off.
+
+What is called accuracy is always measured with learning off, on samples the network did not
+learn from. Within a trial of learning the weights already move toward the label, so the decisions
+of that trial say nothing.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+
+from apical._base import seeds
+from apical._base.checking import check_fields, checked
+from apical._base.parameters import Count, CountOrZero, Measured, Share, Vector
+from apical._base.progress import TrainingProgress
+from apical.data.datasets import Dataset, Samples
+from apical.devices.simulator import Simulator
+from apical.errors import RunError
+from apical.neurons.encoding import decisions
+from apical.training.presentation import block_size, learned, presented, shown
+
+LARGEST_WEIGHT = 1e3
+"""A weight of so many thresholds has diverged: one spike through it would do what 1,000 should."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to train, and in what portions.
+
+    Parameters
+    ----------
+    epochs
+        How often every training sample is shown.
+    block
+        Trials between two checkpoints; weights are the same bits however many.
+    final_rate
+        Factor on all learning rates at the end of training [dimensionless]; it falls linearly
+        from 1 over all trials.
+    """
+
+    epochs: CountOrZero = 10
+    block: Count = 5000
+    final_rate: Share = 0.05
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a training is.
+
+    Parameters
+    ----------
+    epoch
+        Epochs completed.
+    block
+        Blocks completed in the present epoch.
+    trial
+        Trials learned in all.
+    """
+
+    epoch: CountOrZero = 0
+    block: CountOrZero = 0
+    trial: CountOrZero = 0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happened since the step before.
+
+    Parameters
+    ----------
+    position
+        How far the training is now.
+    metrics
+        What was measured, by name; rates in [Hz], accuracies as fractions.
+    """
+
+    position: Position
+    metrics: Mapping[str, Measured]
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a network decides with learning off.
+
+    Parameters
+    ----------
+    labels, decided
+        Class of each sample, and the network's decision, shape (n_samples,).
+    rates
+        Mean firing rate of each neuron over all samples [Hz], by population that spikes.
+    """
+
+    labels: Vector
+    decided: Vector
+    rates: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of samples whose decision is their label."""
+        return float(np.mean(self.labels == self.decided))
+
+
+@checked()
+def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluation:
+    """Show samples with learning off and without their labels, and leave the simulator as it was.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device.
+    samples
+        What to show.
+    index
+        Stream of the simulator's random numbers, as in `Block`; `apical._base.seeds.presentation`.
+    """
+    network = simulator.network
+    decided, totals = [], dict[str, np.ndarray]()
+    for result in shown(simulator, samples, index):
+        decided.append(decisions(result.counts[network.output.name]))
+        for name, counts in result.counts.items() if network.is_spiking else ():
+            totals[name] = totals.get(name, 0) + counts.sum(axis=0, dtype=np.float64)
+    rates = {
+        name: total / (len(samples) * network.counted_seconds) for name, total in totals.items()
+    }
+    return Evaluation(samples.labels, np.concatenate(decided), rates)
+
+
+@checked()
+def evaluated(simulator: Simulator, samples: Samples, epochs: CountOrZero) -> Evaluation:
+    """Evaluate on samples when so many epochs were learned, as `evaluate` does."""
+    return evaluate(simulator, samples, seeds.presentation("evaluation", epochs))
+
+
+Every = Literal["epoch", "block"]
+Measure = Callable[[Simulator, Position, Mapping[str, np.ndarray]], Mapping[str, float]]
+"""Measures a network at its present state, which it leaves as it is: given how far the training is,
+and the plastic weights before the last block, by name of projection."""
+
+
+@checked()
+def steps(
+    simulator: Simulator, data: Dataset, plan: Plan, start: Position | None = None,
+    *, measure: Measure | None = None, every: Every = "epoch",
+) -> Iterator[Step]:  # fmt: skip
+    """Train a network, and yield after every block, and before the first.
+
+    Between two steps everything a later block depends on is in ``simulator.state`` and the
+    position: a training that goes on from both ends with the same bits.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device; its seed fixes the order of trials.
+    data
+        Training samples, and test samples to evaluate on after every epoch.
+    plan
+        How long to train.
+    start
+        Where to go on; from the beginning by default.
+    measure
+        Measures more than accuracy; what it returns is added to the metrics of a step.
+    every
+        When to measure that: before the first block, and after every epoch or after every block.
+
+    Raises
+    ------
+    RunError
+        If weights diverge. The state before that block can be saved and used.
+    ParameterError
+        If there are fewer training samples than learn together.
+    """
+    position = start or Position()
+    size = block_size(simulator, plan.block, len(data.train))
+    if start is None:
+        metrics = _test(simulator, data, 0)
+        if measure:
+            metrics |= measure(simulator, position, _plastic(simulator))
+        yield Step(position, metrics)
+    total = plan.epochs * len(data.train)
+    per_epoch = -(-len(data.train) // size)
+    while position.epoch < plan.epochs:
+        part = slice(position.block * size, (position.block + 1) * size)
+        block = presented(simulator, data.train, plan.epochs, position.epoch, part)
+        done = position.trial + np.arange(len(block))
+        factor = 1 - (1 - plan.final_rate) * done / total
+        ends = position.block + 1 == per_epoch
+        before = _plastic(simulator) if measure and (ends or every == "block") else None
+        counts = learned(simulator, replace(block, learning=factor), position.trial)
+        _check_weights(simulator, position)
+        metrics = _rates(simulator, counts)
+        position = Position(position.epoch, position.block + 1, position.trial + len(block))
+        if ends:
+            position = Position(position.epoch + 1, 0, position.trial)
+            metrics |= _test(simulator, data, position.epoch)
+        if measure and before is not None:
+            metrics |= measure(simulator, position, before)
+        yield Step(position, metrics)
+
+
+@checked()
+def train(
+    simulator: Simulator, data: Dataset, epochs: CountOrZero = 10, *, block: Count = 5000,
+    final_rate: Share = 0.05, progress: bool = True,
+) -> list[Step]:  # fmt: skip
+    """Train a network and return what was measured, step by step.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device.
+    data
+        Training and test samples.
+    epochs, block, final_rate
+        As in `Plan`.
+    progress
+        Whether to show a progress bar, in a terminal or a notebook.
+    """
+    taken = []
+    with TrainingProgress(epochs * len(data.train), shown=progress) as bar:
+        for step in steps(simulator, data, Plan(epochs, block, final_rate)):
+            bar.update(step.position.trial, step.metrics.get("test_accuracy"))
+            taken.append(step)
+    return taken
+
+
+def _test(simulator: Simulator, data: Dataset, epoch: int) -> dict[str, float]:
+    return {"test_accuracy": evaluated(simulator, data.test, epoch).accuracy}
+
+
+def _plastic(simulator: Simulator) -> dict[str, np.ndarray]:
+    return {p.name: simulator.weights(p) for p in simulator.network.plastic}
+
+
+def _rates(simulator: Simulator, counts: Mapping[str, np.ndarray]) -> dict[str, float]:
+    network = simulator.network
+    spiking = {p.name for p in network.populations if p.is_spiking}
+    return {
+        f"rate_{name}": float(np.mean(c, dtype=np.float64)) / network.counted_seconds
+        for name, c in counts.items()
+        if name in spiking
+    }
+
+
+def _check_weights(simulator: Simulator, position: Position) -> None:
+    for projection in simulator.network.plastic:
+        weights = simulator.weights(projection)
+        if not np.isfinite(weights).all() or np.abs(weights).max() > LARGEST_WEIGHT:
+            raise RunError(
+                f"The weights of projection {projection.name!r} diverged in block "
+                f"{position.block} of epoch {position.epoch} (largest allowed: "
+                f"{LARGEST_WEIGHT:g}). Lower the learning rate; the last checkpoint is good.",
+                object=f"Projection {projection.name!r}",
+            )

@@ -1,0 +1,141 @@
+"""Greedy layer-wise pretraining: each hidden population learns to rebuild what lies below it.
+
+Bengio, Lamblin, Popovici & Larochelle 2007, Greedy layer-wise training of deep networks (NIPS 19);
+with stimuli of which a part is hidden, Vincent, Larochelle, Bengio & Manzagol 2008, Extracting and
+composing robust features with denoising autoencoders, doi:10.1145/1390156.1390294.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from apical._base import seeds
+from apical._base.checking import check_fields, checked
+from apical._base.parameters import Count, Matrix, ShareBelowOne
+from apical._base.progress import TrainingProgress
+from apical.devices import simulate
+from apical.devices.simulator import Block, Simulator
+from apical.errors import WiringError
+from apical.network.description import Network
+from apical.neurons.base import Population
+from apical.training.presentation import block_size
+
+Describe = Callable[[int, int], Network]
+"""Describes the autoencoder of a level: given which level, and its number of inputs."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long every autoencoder learns, and from what.
+
+    Parameters
+    ----------
+    epochs
+        How often every sample is shown.
+    batch
+        Trials that learn together.
+    hidden_share
+        Share of the values of a sample that are set to 0, drawn anew each time it is shown; the
+        whole sample is to be rebuilt [dimensionless].
+    """
+
+    epochs: Count = 10
+    batch: Count = 64
+    hidden_share: ShareBelowOne = 0.0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """What one autoencoder learned.
+
+    Parameters
+    ----------
+    weights
+        Name of each projection onto its hidden population -> its weights, shape (n_pre, n_post).
+    error
+        Mean squared error of a rebuilt value, of whole samples, learning off.
+    """
+
+    weights: Mapping[str, np.ndarray]
+    error: float
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@checked()
+def pretrained(
+    values: Matrix, levels: Count, describe: Describe, plan: Plan | None = None,
+    *, progress: bool = True,
+) -> list[Level]:  # fmt: skip
+    """Train one autoencoder on top of the other, and return what each of them learned.
+
+    The activities of its hidden population are the samples of the next.
+
+    Parameters
+    ----------
+    values
+        Samples of the first, shape (n_samples, n_inputs); no labels are needed.
+    levels
+        How many.
+    describe
+        Returns a network of rates with one hidden population, as many outputs as inputs, and any
+        wiring; its seed draws the order of samples and what of them is hidden.
+    plan
+        How long each learns.
+    progress
+        Whether to show a progress bar, in a terminal or a notebook.
+
+    Raises
+    ------
+    WiringError
+        If a network is no such autoencoder.
+    """
+    plan, found = plan or Plan(), list[Level]()
+    with TrainingProgress(levels * plan.epochs * len(values), shown=progress) as bar:
+        for level in range(levels):
+            network = describe(level, values.shape[1])
+            hidden = _hidden(network, values.shape[1])
+            shown = network.output.name, hidden.name
+            simulator = simulate(network, "array", batch=plan.batch, record=shown)
+            for epoch in range(plan.epochs):
+                _learn(simulator, values, plan, epoch)
+                bar.update((level * plan.epochs + epoch + 1) * len(values), None)
+            seen = simulator.run(Block(values, index=seeds.presentation("rebuilding"))).counts
+            error = np.mean((seen[network.output.name] - values) ** 2, dtype=np.float64)
+            learned = [p for p in network.plastic if p.post is hidden]
+            found.append(Level({p.name: simulator.weights(p) for p in learned}, float(error)))
+            values = np.asarray(seen[hidden.name], np.float32)
+    return found
+
+
+def _learn(simulator: Simulator, values: np.ndarray, plan: Plan, epoch: int) -> None:
+    """Let an autoencoder learn from all samples, a large block at a time."""
+    seed, index = simulator.network.seed, seeds.presentation("pretraining", epoch)
+    order = seeds.stream(seed, "order", index=epoch).permutation(len(values))
+    rng = seeds.stream(seed, "hidden values", index=epoch)
+    size = block_size(simulator, _AT_ONCE, len(values))
+    for start in range(0, len(order), size):
+        whole = values[order[start : start + size]]
+        seen = np.where(rng.random(whole.shape, np.float32) < plan.hidden_share, 0, whole)
+        simulator.run(
+            Block(seen, None, np.ones(()), index, whole, first=start, phase="train", epoch=epoch)
+        )
+
+
+_AT_ONCE = 10_000
+
+
+def _hidden(network: Network, n_inputs: int) -> Population:
+    forward = network.forward
+    if len(forward) != 2 or network.output.size != n_inputs or network.is_spiking:
+        sizes = "-".join(str(p.pre.size) for p in forward) + f"-{network.output.size}"
+        raise WiringError(
+            "Pretraining needs a network of rates with one hidden population and as many outputs "
+            f"as inputs ({n_inputs}), got {sizes}; describe(level, n_inputs) returns it."
+        )
+    return forward[0].post

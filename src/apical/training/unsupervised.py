@@ -1,0 +1,151 @@
+"""Learning without a teacher, and what its neurons turn out to stand for.
+
+Labels are shown to nobody while the network learns. Afterwards every neuron is given the class that
+it answers to most, on samples with known labels and learning off; a decision is the class whose
+neurons fire most.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from apical._base import seeds
+from apical._base.checking import check_fields, checked
+from apical._base.parameters import Count, CountOrZero, Labels, Matrix
+from apical._base.progress import TrainingProgress
+from apical._base.rounding import is_nothing, place_of_largest, size_of
+from apical.data.datasets import Samples
+from apical.devices.simulator import Simulator
+from apical.errors import ParameterError
+from apical.training.presentation import block_size, learned, presented, shown
+
+NOBODY = -1
+"""Class of a neuron that never fired."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The class that each neuron stands for.
+
+    Parameters
+    ----------
+    classes
+        Class of each neuron, shape (n,); -1 for those that never fired.
+    n_classes
+        Number of classes.
+    """
+
+    classes: Labels
+    n_classes: Count
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def decisions(self, counts: np.ndarray) -> np.ndarray:
+        """Return the class whose neurons fire most on average, shape (n_trials,).
+
+        Parameters
+        ----------
+        counts
+            Spikes of each neuron in each trial, shape (n_trials, n).
+        """
+        members = self.classes[:, np.newaxis] == np.arange(self.n_classes)
+        sizes = members.sum(axis=0)
+        rates = np.asarray(counts, np.float64) @ members / np.maximum(sizes, 1)
+        rates /= size_of(rates) or 1
+        return place_of_largest(np.where(sizes > 0, rates, -1.0), axis=1)
+
+    def accuracy(self, counts: np.ndarray, labels: np.ndarray) -> float:
+        """Return the share of trials whose decision is their label."""
+        return float(np.mean(self.decisions(counts) == np.asarray(labels)))
+
+
+@checked()
+def assigned(counts: Matrix, labels: Labels, n_classes: Count) -> Assignment:
+    """Give each neuron the class that it answers to most.
+
+    Parameters
+    ----------
+    counts
+        Spikes of each neuron in each trial, shape (n_trials, n).
+    labels
+        Class of each trial, shape (n_trials,).
+    n_classes
+        Number of classes; one without a trial is given to nobody.
+
+    Raises
+    ------
+    ParameterError
+        If there is not one label for each trial.
+
+    References
+    ----------
+    Diehl & Cook 2015, doi:10.3389/fncom.2015.00099, section 2.5.
+    """
+    counts, labels = np.asarray(counts, np.float64), np.asarray(labels)
+    if counts.ndim != 2 or labels.shape != (len(counts),):
+        raise ParameterError(
+            "Neurons are assigned by counts of shape (n_trials, n) and labels of shape "
+            f"(n_trials,), got {counts.shape} and {labels.shape}.",
+            object="unsupervised.assigned",
+            parameter="counts",
+        )
+    shown = labels[:, np.newaxis] == np.arange(n_classes)
+    rates = shown.T.astype(np.float64) @ counts / np.maximum(shown.sum(axis=0), 1)[:, np.newaxis]
+    fired = ~is_nothing(counts, size_of(counts)).all(axis=0)
+    classes = np.where(fired, place_of_largest(rates, axis=0), NOBODY)
+    return Assignment(classes, n_classes)
+
+
+@checked()
+def responses(
+    simulator: Simulator, samples: Samples, index: int = seeds.presentation("responses")
+) -> np.ndarray:
+    """Show samples with learning off, and leave the simulator as it was.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device.
+    samples
+        What to show.
+    index
+        Stream of the simulator's random numbers, as in `Block`; another one for other samples.
+
+    Returns
+    -------
+    ndarray
+        Spikes of each output neuron in each trial, shape (n_samples, n).
+    """
+    output = simulator.network.output.name
+    return np.concatenate([r.counts[output] for r in shown(simulator, samples, index)])
+
+
+@checked()
+def learn(
+    simulator: Simulator, samples: Samples, epochs: CountOrZero = 1, *, block: Count = 5000,
+    progress: bool = True,
+) -> None:  # fmt: skip
+    """Let a network learn from samples without their labels, in an order drawn from its seed.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device.
+    samples
+        What to show.
+    epochs
+        How often each is shown.
+    block
+        Trials of one call of the simulator.
+    progress
+        Whether to show a progress bar, in a terminal or a notebook.
+    """
+    n, size = len(samples), block_size(simulator, block, len(samples))
+    with TrainingProgress(epochs * n, shown=progress) as bar:
+        for epoch in range(epochs):
+            for start in range(0, n, size):
+                part = slice(start, start + size)
+                trials = replace(presented(simulator, samples, epochs, epoch, part), labels=None)
+                learned(simulator, trials, epoch * n + start)
+                bar.update(epoch * n + start + len(trials), None)

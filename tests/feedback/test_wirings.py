@@ -1,0 +1,178 @@
+"""The four wirings of one rule, and the order in which feedback runs."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from rate_networks import rates, trials
+
+from apical import FeedbackPathway, Normal, Projection, Zero, feedback, simulate
+from apical.errors import DeviceError, ParameterError, WiringError
+from apical.measures.alignment import angle, angles_to_backpropagation
+from apical.network.order import feedback_order, forward_order
+from apical.plausibility import audit
+from apical.projections.weights import FanIn, FanOut, Glorot, Masked
+
+
+def refuse(*words: str) -> Any:
+    kinds = (ParameterError, WiringError)
+    return pytest.raises(kinds, match=".*".join(re.escape(word) for word in words))
+
+
+@pytest.mark.parametrize("wiring", feedback.WIRINGS)
+def test_rewiring_changes_the_feedback_alone(wiring: str) -> None:
+    net = rates(feedback.direct)
+    other = net.rewired(feedback.WIRINGS[wiring])
+    assert other.feedback.name == wiring.upper() and net.feedback.name == "DFA"
+    assert [p.name for p in other.plastic] == [p.name for p in net.plastic]
+    for projection in net.plastic:
+        np.testing.assert_array_equal(
+            net.initial_weights(projection),
+            other.initial_weights(other.projection(projection.name)),
+        )
+    there = simulate(rates(feedback.WIRINGS[wiring]), "array").updates(trials())
+    for name, update in simulate(other, "array").updates(trials()).items():
+        np.testing.assert_array_equal(update, there[name])
+
+
+def test_rewiring_takes_relays_back() -> None:
+    net = rates(feedback.indirect)
+    assert net.projection("hidden_1_to_hidden_2").carries == {"drive": "x", "teach": "delta"}
+    other = net.rewired(feedback.direct)
+    assert other.projection("hidden_1_to_hidden_2").carries == {"drive": "x"}
+
+
+def test_only_backpropagation_is_not_local() -> None:
+    for name, wiring in feedback.WIRINGS.items():
+        assert audit(rates(wiring)).is_local is (name != "bp")
+
+
+def test_backpropagation_through_weights_of_zero_is_not_local_either() -> None:
+    assert not audit(rates(feedback.transposed, weights=Zero())).is_local
+
+
+def test_the_scorecard_names_what_no_neuron_is_known_to_do() -> None:
+    found = {f.subject for f in audit(rates(feedback.indirect)).findings
+             if f.level == "idealised" and f.aspect in ("one-way", "signed error")}  # fmt: skip
+    assert found == {"error", "hidden_1_to_hidden_2"}
+
+
+def test_angle_to_itself_is_zero_and_others_learn_elsewhere() -> None:
+    back = angles_to_backpropagation(simulate(rates(feedback.transposed), "array"), trials())
+    assert set(back) == {
+        "stimulus_to_hidden_1", "bias_to_hidden_1", "hidden_1_to_hidden_2", "bias_to_hidden_2",
+    }  # fmt: skip
+    assert max(back.values()) < 1e-4
+    direct = angles_to_backpropagation(simulate(rates(feedback.direct), "array"), trials())
+    assert min(direct.values()) > 5
+
+
+def test_angle() -> None:
+    assert angle(np.array([1.0, 0.0]), np.array([1.0, 1.0])) == pytest.approx(45)
+    assert np.isnan(angle(np.zeros(2), np.ones(2)))
+
+
+def test_signals_come_in_order() -> None:
+    net = rates(feedback.layerwise)
+    forward = [p.name for p in forward_order(net)]
+    chain = ["stimulus", "hidden_1", "hidden_2", "output", "error"]
+    assert [name for name in forward if name in chain] == chain
+    assert [p.name for p in feedback_order(net)] == ["output", "hidden_2", "hidden_1"]
+
+
+def graph(*edges: tuple[str, str, str]) -> Any:
+    """Return a wiring of one's own, of edges (pre, signal, post)."""
+
+    def wiring(error: Any, forward: Any) -> FeedbackPathway:
+        known = {p.post.name: p.post for p in forward} | {"error": error}
+        projections = [
+            Projection(known[a], known[b], Normal(), carries={"teach": s}, name=f"back_{a}_{b}")
+            for a, s, b in edges
+        ]
+        return FeedbackPathway("mine", tuple(projections))
+
+    return wiring
+
+
+def test_a_graph_of_ones_own_runs() -> None:
+    edges = [("error", "x", "output"), ("error", "x", "hidden_2"), ("error", "x", "hidden_1")]
+    net = rates(graph(*edges, ("hidden_2", "delta", "hidden_1")))
+    updates = simulate(net, "array").updates(trials())
+    assert all(np.abs(update).max() > 0 for update in updates.values())
+
+
+def test_feedback_in_a_circle_is_named() -> None:
+    edges = [("error", "x", "output"), ("error", "x", "hidden_1")]
+    circle = [("hidden_1", "delta", "hidden_2"), ("hidden_2", "delta", "hidden_1")]
+    net = rates(graph(*edges, *circle))
+    with refuse("feedback pathway runs in a circle", "hidden_1", "hidden_2"):
+        simulate(net, "array")
+
+
+def test_a_population_that_teaches_all_of_itself_is_a_circle() -> None:
+    edges = [("error", "x", "output"), ("error", "x", "hidden_1")]
+    net = rates(graph(*edges, ("hidden_1", "delta", "hidden_1")))
+    with refuse("'back_hidden_1_hidden_1' runs in a circle", "Masked"):
+        simulate(net, "array")
+
+
+def test_a_relay_from_a_population_that_hears_nothing_is_named() -> None:
+    net = rates(graph(("error", "x", "output"), ("hidden_2", "delta", "hidden_1")))
+    with refuse("'back_hidden_2_hidden_1' relays", "'hidden_2' hears nothing"):
+        simulate(net, "array")
+
+
+def test_indirect_feedback_that_does_not_reach_the_first_population() -> None:
+    with refuse("'hidden_1' hears nothing", "add it to `hears`"):
+        rates(lambda e, f: feedback.indirect(e, f, hears=[f[1].post]))
+
+
+@pytest.mark.parametrize("share", [0.0, 1.5, np.ones(3, bool), np.zeros(5, bool), np.ones(5)])
+def test_shares_that_are_none(share: Any) -> None:
+    with refuse("hears must be a"):
+        rates(lambda e, f: feedback.indirect(e, f, hears={f[0].post: share}))
+
+
+def test_unknown_relay() -> None:
+    with refuse("relay must be one of 'forward', 'random'", "'sideways'"):
+        rates(feedback.indirect, relay="sideways")
+
+
+def test_direct_feedback_to_a_share_of_the_neurons() -> None:
+    net = rates(lambda e, f: feedback.indirect(e, f, hears={f[0].post: 0.4, f[1].post: 1}))
+    heard = net.initial_weights(net.projection("error_to_hidden_1"))
+    assert (heard != 0).all(axis=0).tolist() == [True, True, False, False, False]
+    inside = net.initial_weights(net.projection("feedback_hidden_1_to_hidden_1"))
+    assert not inside[2:].any() and not inside[:, :2].any() and inside[:2, 2:].all()
+
+
+@pytest.mark.parametrize(
+    ("source", "limit"),
+    [
+        (FanIn(), 1 / 400**0.5),
+        (FanIn(2.0), 2 / 400**0.5),
+        (FanOut(), 1 / 900**0.5),
+        (Glorot(), (6 / 1300) ** 0.5),
+    ],
+)
+def test_sizes_of_uniform_weights(source: Any, limit: float) -> None:
+    w = source.draw(400, 900, np.random.default_rng(0))
+    assert 0.99 * limit < np.abs(w).max() <= limit
+
+
+def test_normal_weights_scaled_by_their_inputs() -> None:
+    w = FanIn(2**0.5, uniform=False).draw(400, 900, np.random.default_rng(0))
+    assert w.std() == pytest.approx((2 / 400) ** 0.5, rel=0.01)
+
+
+def test_masks_of_another_size_are_refused() -> None:
+    with refuse("masks of 3 presynaptic and 4 postsynaptic", "(2,)"):
+        Masked(Normal(), pre=np.ones(2, bool)).draw(3, 4, np.random.default_rng(0))
+
+
+def test_angles_of_a_spiking_network_are_refused() -> None:
+    from networks import small
+
+    with pytest.raises(DeviceError, match="need a network of rates, but '.*' spikes"):
+        angles_to_backpropagation(simulate(small(), "runtime"), trials(sizes=(12, 3)))

@@ -1,0 +1,247 @@
+"""Populations and encoders: equations, what they take and offer, and what values become."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from apical import LIF, Error, NeuronModel, Neurons, Stimulus
+from apical.errors import ParameterError
+from apical.neurons.base import Population
+from apical.neurons.encoding import Encoder, Escape, Latency, Poisson, Regular, decisions
+
+INFINITE = float("inf")
+POPULATIONS = [
+    Stimulus("regular", 3),
+    Stimulus("poisson", 3, Poisson(), tau_x=20.0),
+    Stimulus("latency", 3, Latency()),
+    Stimulus("escape", 3, Escape(), tau_x=20.0, x_floor=0.1),
+    LIF("lif", 3),
+    LIF("integrator", 3, leak=False, refractory=2.0, reset="rest", v_start=0.5),
+    LIF("traces", 3, tau_x=20.0, tau_teach=30.0, gain="exp(-abs(v - 1))"),
+    LIF("momentary", 3, tau_teach=0.0),
+    LIF("noisy", 3, noise_rate=100.0, noise_kick=0.1, x_floor=0.1),
+    Error("error", 4),
+    Error("slow_error", 4, tau=50.0, tau_label=10.0),
+    Error("published", 4, label_spikes=True, rectified=True),
+]
+every_population = pytest.mark.parametrize("population", POPULATIONS, ids=lambda p: p.name)
+
+
+def variables(model: NeuronModel) -> set[str]:
+    """Return the variables that the equations of a model define."""
+    defined = re.finditer(r"^(?:d(\w+)/dt\s*=|(\w+)\s*[=:])", model.equations, re.MULTILINE)
+    return {found[1] or found[2] for found in defined}
+
+
+@every_population
+def test_what_is_taken_and_offered_is_defined(population: Population) -> None:
+    defined = variables(population.model)
+    assert set(population.signals) <= defined
+    assert set(population.inputs.values()) <= defined
+    assert set(population.model.initial) <= defined
+
+
+@every_population
+def test_parameters_have_units_and_are_used(population: Population) -> None:
+    model = population.model
+    text = "\n".join(str(part) for part in vars(model).values() if isinstance(part, str))
+    for name, (value, unit) in model.parameters.items():
+        assert unit in ("ms", "Hz", "1", "integer")
+        assert np.isfinite(value)
+        assert re.search(rf"\b{name}\b", text), f"{name} is given and never used"
+        assert name not in variables(model)
+
+
+def test_lif_says_what_it_does() -> None:
+    model = LIF("lif", 1, reset="rest", refractory=2.0, v_start=0.25, tau_x=20.0).model
+    assert "dv/dt = (I + bias - v)/tau_m : 1 (unless refractory)" in model.equations
+    assert model.reset.splitlines() == ["v = 0", "x += 1"]
+    assert model.parameters["refractory_time"] == (2.0, "ms")
+    assert model.initial["v"] == 0.25
+    assert model.method == "exact"
+    integrator = LIF("lif", 1, leak=False).model
+    assert "dv/dt = (I + bias)/tau_m : 1\n" in integrator.equations
+    assert "tau_x" not in integrator.parameters and not integrator.refractory
+
+
+def test_neurons_of_ones_own() -> None:
+    model = NeuronModel("dv/dt = I/(10*ms) : 1\nI : 1", threshold="v > 1", reset="v = 0")
+    mine = Neurons("mine", 2, model, takes={"drive": "I"}, offers=("v",))
+    assert mine.model is model
+    assert (mine.inputs, mine.signals) == ({"drive": "I"}, ("v",))
+    assert mine in {mine}
+
+
+def test_error_neurons_come_in_pairs() -> None:
+    assert Error("error", 6).n_classes == 3
+    with pytest.raises(ParameterError, match="size must be even, .* size=5"):
+        Error("error", 5)
+
+
+@pytest.mark.parametrize("name", ["Hidden", "2nd", "a b", "", "läyer-1"])
+def test_names_are_lower_case_identifiers(name: str) -> None:
+    with pytest.raises(ParameterError, match="must be a lower-case identifier"):
+        LIF(name, 1)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.0])
+def test_sizes_are_positive_whole_numbers(size: Any) -> None:
+    with pytest.raises(ParameterError, match="'lif': size must be one whole number >= 1"):
+        LIF("lif", size)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "message"),
+    [
+        (LIF, {"tau_m": 0.0}, "tau_m must be one finite number .ms. > 0, got 0.0"),
+        (LIF, {"tau_s": -1.0}, "tau_s must be one finite number .ms. >= 0, got -1.0"),
+        (LIF, {"tau_x": 0.0}, "tau_x must be one number .ms. > 0, got 0.0"),
+        (LIF, {"tau_m": float("nan")}, "tau_m must be one finite number .ms. > 0, got nan"),
+        (LIF, {"refractory": -1.0}, "refractory must be one finite number .ms. >= 0"),
+        (LIF, {"noise_rate": -1.0}, "noise_rate must be one finite number .Hz. >= 0"),
+        (LIF, {"tau_teach": -1.0}, "tau_teach must be one number .ms. >= 0"),
+        (LIF, {"reset": "none"}, "reset must be one of 'subtract', 'rest'"),
+        (Stimulus, {"tau_x": 0.0}, "tau_x must be one number .ms. > 0, got 0.0"),
+        (Error, {"target": 0.0}, "target must be one finite number .Hz. > 0"),
+        (Error, {"theta": 0.0}, "theta must be one finite number .dimensionless. > 0"),
+        (Error, {"tau": -5.0}, "tau must be one number .ms. > 0"),
+        (Error, {"tau_label": -1.0}, "tau_label must be one finite number .ms. >= 0"),
+    ],
+)
+def test_wrong_parameters_are_named(kind: Any, wrong: Mapping[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=f"{kind.__name__} 'one'.*{message}"):
+        kind("one", 2, **wrong)
+
+
+# Encoders ----------------------------------------------------------------------------------------
+
+
+def play(
+    encoder: Encoder, values: np.ndarray, steps: int, dt: float = 1e-3, rng: Any = None
+) -> np.ndarray:
+    """Return the spikes, shape (steps, n), of one trial of an encoder's own equations.
+
+    The equations are integrated by Euler's method, statement by statement, in plain numpy.
+    """
+    model, n = encoder.spikes, len(values)
+    rng = rng or np.random.default_rng(0)
+    draws = {"uniform": rng.random(n), "exponential": rng.exponential(size=n)}
+    drive = encoder.drive(values[None])[0]
+    scales = {"ms": 1e-3, "Hz": 1.0, "1": 1.0}
+    state: dict[str, Any] = {name: np.zeros(n) for name in variables(NeuronModel(model.equations))}
+    state |= {k: draws.get(v, np.full(n, v)) for k, v in model.initial.items()}  # type: ignore
+    state |= {name: value * scales[unit] for name, (value, unit) in model.parameters.items()}
+    known = {"Hz": 1.0, "t": 0.0, "i": 0, "stimulus": lambda t, i: drive, "log": np.log}
+    known |= {"int": lambda x: np.asarray(x, dtype=int), "rand": lambda: rng.random(n)}
+
+    def apply(statements: str, where: np.ndarray) -> None:
+        for statement in statements.splitlines():
+            name, sign, text = re.match(r"(\w+) ([+-]?)= (.*)", statement).groups()
+            value = eval(text, known, state)
+            change = {"+": state[name] + value, "-": state[name] - value, "": value}[sign]
+            state[name] = np.where(where, change, state[name])
+
+    apply(model.at_trial, np.ones(n, dtype=bool))
+    slopes = re.findall(r"d(\w+)/dt = (.*) : 1", model.equations)
+    spikes = np.zeros((steps, n), dtype=bool)
+    for step in range(steps):
+        for name, slope in slopes:
+            state[name] = state[name] + dt * eval(slope, known, state)
+        spikes[step] = eval(model.threshold, known, state)
+        apply(model.reset, spikes[step])
+    return spikes
+
+
+UNIT = hnp.arrays(np.float64, st.integers(1, 20), elements=st.floats(0, 1))
+
+
+@given(UNIT, st.floats(1, 1000), st.integers(1, 200))
+def test_regular_counts_are_within_a_spike_of_the_rate(
+    values: np.ndarray, rate: float, steps: int
+) -> None:
+    counts = play(Regular(rate), values, steps).sum(axis=0)
+    assert np.all(np.abs(counts - values * rate * steps * 1e-3) < 1 + 1e-9)
+
+
+def test_regular_trains_have_random_phases() -> None:
+    spikes = play(Regular(100.0), np.ones(500), 10)  # one spike each, at any of ten steps
+    assert np.all(spikes.sum(axis=0) == 1)
+    assert np.all(np.abs(spikes.sum(axis=1) - 50) < 5 * np.sqrt(50))
+
+
+def test_poisson_counts_have_the_mean_and_the_spread_of_poisson_counts() -> None:
+    n, steps = 4000, 500
+    for value, rate in ((1.0, 20.0), (0.5, 20.0), (1.0, 100.0)):
+        counts = play(Poisson(rate), np.full(n, value), steps).sum(axis=0)
+        mean = value * rate * steps * 1e-3
+        assert abs(counts.mean() - mean) < 5 * np.sqrt(mean / n)
+        assert abs(counts.var() / mean - 1) < 5 * np.sqrt((2 + 1 / mean) / n)
+
+
+def test_poisson_neurons_are_independent_and_silent_at_zero() -> None:
+    counts = play(Poisson(100.0), np.array([0.0, 1.0, 1.0]), 1000).sum(axis=0)
+    assert counts[0] == 0
+    assert counts[1] != counts[2]
+
+
+@given(UNIT, st.floats(2, 100))
+def test_latency_gives_one_spike_the_sooner_the_larger(values: np.ndarray, window: float) -> None:
+    spikes = play(Latency(window), values, 110)
+    assert np.array_equal(spikes.sum(axis=0), values > 0)
+    shown = values > 0
+    times = spikes.argmax(axis=0)[shown] + 1.0  # a step's spike comes at its end
+    late = times - (1 - values[shown]) * window
+    assert np.all((late > -1e-6) & (late < 1 + 1e-6))
+
+
+@pytest.mark.parametrize("kind", [Regular, Poisson])
+@given(
+    values=hnp.arrays(
+        np.float64, (3, 5), elements=st.floats(0, 1).filter(lambda v: v in (0, max(v, 1e-6)))
+    ),
+    rate=st.floats(1, 500),
+    total=st.floats(0.1, 100),
+)
+def test_total_makes_every_stimulus_as_strong(
+    kind: Any, values: np.ndarray, rate: float, total: float
+) -> None:
+    drive = kind(rate, total).drive(values)
+    shown = values.sum(axis=1) > 0
+    assert drive.sum(axis=1)[shown] == pytest.approx(total * rate)
+    assert not drive[~shown].any()
+    assert kind(rate).drive(values) == pytest.approx(values * rate)
+
+
+@pytest.mark.parametrize("kind", [Regular, Poisson])
+@pytest.mark.parametrize("wrong", [{"rate": 0.0}, {"rate": -1.0}, {"total": -1.0}])
+def test_rates_and_totals_are_checked(kind: Any, wrong: dict[str, float]) -> None:
+    with pytest.raises(ParameterError, match=f"{kind.__name__}: (rate|total) must be one"):
+        kind(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"rate": 0.0}, {"refractory": 0.0}])
+def test_escape_rates_are_checked(wrong: dict[str, float]) -> None:
+    with pytest.raises(ParameterError, match="Escape: (rate|refractory) must be one finite number"):
+        Escape(**wrong)
+
+
+def test_escape_rates_grow_exponentially_and_zero_is_silent() -> None:
+    drive = Escape(rate=50.0, gain=4.0, threshold=0.5).drive(np.array([[0.0, 0.5, 0.75, 1.0]]))
+    assert drive[0] == pytest.approx([0.0, 50.0, 50.0 * np.e, 50.0 * np.e**2])
+
+
+def test_windows_are_checked() -> None:
+    with pytest.raises(ParameterError, match="Latency: window must be one .*> 0, got 0"):
+        Latency(0)
+
+
+def test_the_most_spikes_decide_and_the_first_of_equals() -> None:
+    counts = np.array([[0, 3, 1], [2, 2, 0], [0, 0, 0], [0, 1, 1]])
+    assert decisions(counts).tolist() == [1, 0, 0, 1]
+    assert decisions(counts.tolist()).tolist() == [1, 0, 0, 1]

@@ -1,0 +1,186 @@
+"""What the documents promise: code runs, commands exist, links lead somewhere, models train."""
+
+import contextlib
+import csv
+import doctest
+import importlib
+import itertools
+import json
+import os
+import pkgutil
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+import click
+import pytest
+
+import apical
+from apical import check, datasets
+from apical.cli import app as cli
+from apical.hypotheses.naming import KNOWN
+from apical.scripts import models
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(ROOT.glob("*.md"))
+MODELS = [path for path in sorted((ROOT / "models").glob("*.py")) if not models.is_study(path)]
+
+
+def modules() -> list[str]:
+    """Return the names of all modules of the package."""
+    found = pkgutil.walk_packages(apical.__path__, "apical.")
+    return ["apical", *(module.name for module in found)]
+
+
+def blocks(page: Path, language: str) -> list[tuple[int, str]]:
+    """Return the fenced code blocks of a language: line number and text."""
+    text = page.read_text()
+    return [
+        (text.count("\n", 0, found.start()) + 1, found[1])
+        for found in re.finditer(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    ]
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """Yield the arguments of every `apical ...` line of a shell script."""
+    for line in text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line.removeprefix("$ "), comments=True)
+        if words and Path(words[0]).name == "apical":
+            yield words[1:]
+
+
+PYTHON = [
+    pytest.param(text, id=f"line {line}") for line, text in blocks(ROOT / "README.md", "python")
+]
+COMMANDS = [
+    pytest.param(arguments, id=" ".join(arguments))
+    for page in PAGES
+    for _, text in blocks(page, "bash")
+    for arguments in commands(text)
+]
+
+
+def parse(arguments: list[str]) -> None:
+    """Parse a command line of `apical` as the command does, but do nothing.
+
+    A resilient parser lets unknown options pass, so this one is strict.
+    """
+    command: click.Command = cli.commands
+    parent, name, rest = None, "apical", list(arguments)
+    while isinstance(command, click.Group):
+        parent = command.make_context(name, rest, parent)
+        name, command, rest = command.resolve_command(
+            parent, [*parent._protected_args, *parent.args]
+        )
+        assert command is not None
+    with contextlib.suppress(click.exceptions.Exit):  # --help, --version
+        command.make_context(name, rest, parent)
+
+
+@pytest.fixture(autouse=True)
+def _plain_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parse each line as in a process of its own: naming a model adds its options."""
+    monkeypatch.setattr(cli.run_command, "params", list(cli.run_command.params))
+    monkeypatch.setattr(cli.run_command, "help", cli.run_command.help)
+    monkeypatch.chdir(ROOT)
+
+
+def test_documents_hold_what_is_tested_here() -> None:
+    assert PYTHON and COMMANDS and MODELS
+    assert ROOT / "README.md" in PAGES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", PYTHON)
+def test_python_of_the_readme_runs(text: str, tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, timeout=900
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "Warning" not in ended.stderr, ended.stderr
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_commands_in_documents_exist(arguments: list[str], capsys: pytest.CaptureFixture) -> None:
+    parse(arguments)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "fly",
+        "data fly",
+        "run spiking_dfa --wings 2",
+        "run spiking_dfa --epochs many",
+        "run nothing",
+    ],
+)
+def test_commands_that_do_not_exist_are_noticed(line: str) -> None:
+    with pytest.raises((click.UsageError, apical.ApicalError)):
+        parse(line.split())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_in_documents_lead_somewhere(page: Path) -> None:
+    prose = re.sub(r"^```.*?^```$|`[^`\n]*`", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    targets = re.findall(r"\]\(\s*<?([^)>\s]+)", prose)
+    targets += re.findall(r"^\[[^\]]+\]:\s*<?([^>\s]+)", prose, flags=re.MULTILINE)
+    relative = [t for t in targets if not re.match(r"[a-z][a-z+.-]*:|#", t, re.IGNORECASE)]
+    missing = [t for t in relative if not (page.parent / unquote(t.partition("#")[0])).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("name", modules())
+def test_examples_in_docstrings(name: str) -> None:
+    if name.endswith("torch_library"):
+        pytest.importorskip("torch")  # an optional extra
+    for device, package in (("cuda_device", "brian2cuda"), ("genn_device", "brian2genn")):
+        if name.endswith(device):
+            pytest.importorskip(package)  # another
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_every_choice_of_a_model_is_plausible(path: Path) -> None:
+    model = models.load(str(path))
+    data = datasets.load("digits")
+    choices = [[(o.name, choice) for choice in o.choices] for o in model.options if o.choices]
+    for options in map(dict, itertools.product(*choices)):
+        card = check(model.build(data, 0, **options), transport=True)
+        assert card.is_local == (options.get("wiring") != "bp")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_every_model_trains_through_the_command(path: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    net = models.load(str(path)).build(datasets.load("digits"), 0)
+    spikes = any(population.is_spiking for population in net.populations)
+    device = "runtime" if spikes else "array"
+    short = ["--batch", "1" if spikes else "10"]
+    short += ["--train-trials", "20", "--test-trials", "20", "--epochs", "1", "--no-figures"]
+    command = [sys.executable, "-c", "from apical.cli import main; main()", "run", str(path)]
+    ended = subprocess.run(
+        [*command, *short, "--device", device, "--quiet", "--out", str(out)],
+        cwd=tmp_path, capture_output=True, text=True, timeout=600,
+        env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    summary = json.loads((out / "summary.json").read_text())
+    assert (summary["n_train"], summary["n_test"], summary["device"]) == (20, 20, device)
+    assert 0 <= summary["test_accuracy"] <= 1
+    with (out / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    learned = max(int(row["trial"]) for row in rows)
+    assert learned == 20
+    assert all(float(row["value"]) > 0 for row in rows if row["metric"].startswith("rate_"))
+
+
+def test_the_readme_names_every_hypothesis() -> None:
+    section = (ROOT / "README.md").read_text().partition("\n## Hypotheses")[2]
+    rows = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("| ")]
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(KNOWN)

@@ -1,0 +1,121 @@
+"""Notebooks: they run from the first cell to the last, and are stored with clean outputs."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+nbformat = pytest.importorskip("nbformat")
+nbclient = pytest.importorskip("nbclient")
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+ABSOLUTE = re.compile(
+    r"(?<![\w.])(?:/(?:root|home|work|tmp|Users|usr|opt|private|var)/|[A-Z]:\\\\?Users)"
+)
+LARGEST = 1_000_000
+"""Largest notebook [bytes]: it is read in a browser."""
+
+
+def read(path: Path) -> Any:
+    return nbformat.read(path, as_version=4)
+
+
+def outputs(notebook: Any) -> list[Any]:
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
+def words(output: Any) -> str:
+    """Return all text of an output: streams, tracebacks, and data that are no image."""
+    data = output.get("data", {})
+    shown = [str(value) for kind, value in data.items() if not kind.startswith("image/")]
+    parts = [output.get("text", ""), *output.get("traceback", []), str(output.get("metadata", ""))]
+    return "\n".join([*parts, *shown])
+
+
+def errors(notebook: Any) -> list[str]:
+    return [
+        f"{output.ename}: {output.evalue}"
+        for output in outputs(notebook)
+        if output.output_type == "error"
+    ]
+
+
+def test_there_are_notebooks() -> None:
+    assert NOTEBOOKS
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("/home/me/x.py:3: UserWarning", True),
+        ('File "/tmp/a.py"', True),
+        ("C:\\Users\\me", True),
+        ("bits/home/x", False),
+        ("https://example.org/home/x", False),
+        ("a/b [Hz]", False),
+    ],
+)
+def test_absolute_paths_are_told_from_other_text(text: str, found: bool) -> None:
+    assert bool(ABSOLUTE.search(text)) == found
+
+
+@every_notebook
+def test_stored_outputs_are_there_and_clean(path: Path) -> None:
+    notebook = read(path)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    # executed once, from top to bottom
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert any("image/png" in output.get("data", {}) for output in outputs(notebook))
+    assert not errors(notebook)
+    for output in outputs(notebook):
+        assert output.get("name") != "stderr", f"a warning is stored: {words(output)}"
+        assert not ABSOLUTE.search(words(output)), words(output)
+
+
+@every_notebook
+def test_stored_metadata_name_no_machine(path: Path) -> None:
+    notebook = read(path)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert set(notebook.metadata) <= {"kernelspec", "language_info"}
+    stored = [notebook.metadata, *(cell.metadata for cell in notebook.cells)]
+    assert not ABSOLUTE.search(str(stored))
+    assert path.stat().st_size < LARGEST
+
+
+LONG = ("compare_with_recordings", "delay_and_noise", "does_dales_law_hurt")
+"""Notebooks that compile spiking networks, or need a minute: for `make test-all`."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=pytest.mark.thorough if path.stem in LONG else ())
+        for path in NOTEBOOKS
+    ],
+    ids=lambda path: path.stem,
+)
+def test_notebook_runs(path: Path, tmp_path: Path) -> None:
+    notebook = read(path)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        allow_errors=True,
+        resources={"metadata": {"path": str(tmp_path)}},
+    )
+    client.execute()
+    assert not errors(notebook)
+    stored, fresh = read(path), notebook
+    kinds = [[output.output_type for output in outputs(each)] for each in (stored, fresh)]
+    assert kinds[0] == kinds[1], "the notebook now shows something else: run it, and store it"
+    assert not list(tmp_path.iterdir()), "a notebook leaves no files"

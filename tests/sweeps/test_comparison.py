@@ -1,0 +1,99 @@
+"""Comparing wirings: one table, one figure, runs that are used again."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from apical import plotting
+from apical.cli import app as cli
+from apical.errors import DataError, ParameterError, RunError, ScriptError
+from apical.runs.experiment import Experiment
+from apical.sweeps.wirings import FIGURE, TABLE, compare
+
+MODEL = str(Path(__file__).parents[2] / "models" / "Nokland_2016_mnist.py")
+SMALL = {"hidden": 12, "layers": 1, "rate": 3e-3}
+
+
+def experiment(**changes: Any) -> Experiment:
+    options = {"train_trials": 300, "test_trials": 100, "epochs": 2, "block": 200} | changes
+    return Experiment(MODEL, SMALL, **options)
+
+
+def test_a_comparison_is_a_table_and_a_figure(tmp_path: Path) -> None:
+    outcomes = compare(experiment(), ["bp", "dfa"], range(2), tmp_path, progress=False)
+    assert [outcome.wiring for outcome in outcomes] == ["bp", "dfa"]
+    for outcome in outcomes:
+        assert outcome.curves["test_accuracy"].shape == (2, 3)
+        np.testing.assert_allclose(outcome.test_error, 1 - outcome.curves["test_accuracy"][:, -1])
+    back, direct = (o.curves["angle_stimulus_to_hidden_1"][:, 1:] for o in outcomes)
+    assert back.max() < 1e-3 < 1 < direct.min()
+    assert (tmp_path / FIGURE).stat().st_size > 10_000
+    with (tmp_path / TABLE).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["wiring"] for row in rows] == ["bp", "dfa"]
+    assert float(rows[0]["test_error_mean"]) == pytest.approx(outcomes[0].test_error.mean())
+
+
+def test_runs_that_are_there_are_used_again(tmp_path: Path) -> None:
+    compare(experiment(), ["fa"], [0], tmp_path, progress=False)
+    summary = tmp_path / "fa" / "seed0" / "summary.json"
+    written = summary.stat().st_mtime_ns
+    outcomes = compare(experiment(), ["fa", "ifa"], [0], tmp_path, progress=False)
+    assert summary.stat().st_mtime_ns == written and len(outcomes) == 2
+
+
+def test_runs_with_other_settings_are_not_used(tmp_path: Path) -> None:
+    compare(experiment(), ["fa"], [0], tmp_path, progress=False)
+    with pytest.raises(RunError, match="fa/seed0 holds a run with other settings; give another"):
+        compare(experiment(epochs=3), ["fa"], [0], tmp_path, progress=False)
+
+
+@pytest.mark.parametrize("wirings", [[], ["bp", "bp"], ["bp", "cp"]])
+def test_wirings_that_are_none(tmp_path: Path, wirings: list[str]) -> None:
+    with pytest.raises(
+        ParameterError, match="knows the wirings bp, fa, dfa, ifa; name some of them"
+    ):
+        compare(experiment(), wirings, [0], tmp_path, progress=False)
+
+
+def test_a_model_without_wirings_cannot_be_compared(tmp_path: Path) -> None:
+    other = Experiment(str(Path(MODEL).with_name("spiking_dfa.py")))
+    with pytest.raises(ScriptError, match="has no option 'wiring'"):
+        compare(other, ["bp"], [0], tmp_path, progress=False)
+
+
+def call(*arguments: Any) -> Result:
+    return CliRunner().invoke(cli.commands, ["compare", *map(str, arguments)])
+
+
+def test_the_command_prints_the_table(tmp_path: Path) -> None:
+    result = call(
+        MODEL, "--wirings", "bp,ifa", "--seeds", 1, "--epochs", 1, "--train-trials", 100,
+        "--test-trials", 50, "--hidden", 8, "--layers", 2, "--quiet", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "IFA" in result.output and "training error" in result.output
+    assert (tmp_path / "out" / "ifa" / "seed0" / "summary.json").exists()
+
+
+def test_the_command_sets_the_wiring_itself() -> None:
+    lines = call(MODEL, "--help").output.splitlines()
+    assert not any(line.lstrip().startswith("--wiring ") for line in lines)
+    assert "--relay" in call(MODEL, "--help").output
+
+
+def test_figure_of_many_projections_shows_the_first_three_and_the_last() -> None:
+    curves = {"test_accuracy": np.full((1, 3), 0.9)}
+    curves |= {f"angle_h{k}_to_h{k + 1}": np.full((1, 3), 45.0) for k in range(7)}
+    axes = plotting.comparison({"DFA": curves})
+    titles = [ax.get_title(loc="left") for ax in axes]
+    assert titles[1:] == ["h0 to\nh1", "h1 to\nh2", "h2 to\nh3", "h6 to\nh7"]
+
+
+def test_figure_of_nothing_is_refused() -> None:
+    with pytest.raises(DataError, match="compare at least one"):
+        plotting.comparison({})
