@@ -47,11 +47,16 @@ def made_up(n_spikes: int, n_trials: int) -> Records:
         spikes[name] = Spikes(trial, step.astype(np.float64), unit)
     kinds = {"stimulus": "Stimulus", "hidden": "LIF", "output": "LIF"}
     return Records(
-        100.0, 1.0, {name: Units(kinds[name], np.zeros(n, np.int8)) for name, n in SIZES.items()},
-        samples=np.arange(n_trials), values=rng.random((n_trials, 784), np.float32),
-        labels=rng.integers(0, 10, n_trials), decisions=rng.integers(0, 10, n_trials),
-        spikes=spikes, about={"model": "made up", "shape": [28, 28]},
-    )  # fmt: skip
+        100.0,
+        1.0,
+        {name: Units(kinds[name], np.zeros(n, np.int8)) for name, n in SIZES.items()},
+        samples=np.arange(n_trials),
+        values=rng.random((n_trials, 784), np.float32),
+        labels=rng.integers(0, 10, n_trials),
+        decisions=rng.integers(0, 10, n_trials),
+        spikes=spikes,
+        about={"model": "made up", "shape": [28, 28]},
+    )
 
 
 def peak() -> float:
@@ -70,8 +75,13 @@ def one(form: str, n_spikes: int, n_trials: int) -> dict[str, Any]:
         seconds = time.perf_counter() - started
         files = [path] if path.is_file() else list(path.rglob("*"))
         size = sum(file.stat().st_size for file in files if file.is_file()) / 1e6
-    return {"format": form, "seconds": seconds, "records_mb": before, "peak_mb": peak(),
-            "file_mb": size}  # fmt: skip
+    return {
+        "format": form,
+        "seconds": seconds,
+        "records_mb": before,
+        "peak_mb": peak(),
+        "file_mb": size,
+    }
 
 
 @click.command()
@@ -99,9 +109,13 @@ def main(spikes: int, trials: int, quick: bool, only: str | None) -> None:
         rows.append(row)
         console.print(f"{form}: {row['seconds']:.1f} s, {row['peak_mb']:.0f} MB")
         table.add_row(
-            form, f"{row['seconds']:.1f}", f"{row['peak_mb']:.0f}", f"{row['records_mb']:.0f}",
-            f"{row['file_mb']:.0f}", "yes" if row["peak_mb"] < LIMIT else "no",
-        )  # fmt: skip
+            form,
+            f"{row['seconds']:.1f}",
+            f"{row['peak_mb']:.0f}",
+            f"{row['records_mb']:.0f}",
+            f"{row['file_mb']:.0f}",
+            "yes" if row["peak_mb"] < LIMIT else "no",
+        )
     console.print(table)
     if not quick:
         result = {"machine": machine(), "spikes": spikes, "trials": trials, "formats": rows}

@@ -166,8 +166,13 @@ def estimate(hidden: int, update: str, trials: int) -> dict[str, Any]:
 
 @click.command()
 @click.option("--hidden", default="200,500,1000,2000,5000,10000,20000", help="Numbers of neurons.")
-@click.option("--update", type=click.Choice(["trial", "online"]), multiple=True,
-              default=["trial", "online"], help="Forms of models/spiking_dfa.py.")  # fmt: skip
+@click.option(
+    "--update",
+    type=click.Choice(["trial", "online"]),
+    multiple=True,
+    default=["trial", "online"],
+    help="Forms of models/spiking_dfa.py.",
+)
 @click.option("--trials", default=200, help="Trials that the CPU is shown, at most.")
 def main(hidden: str, update: tuple[str, ...], trials: int) -> None:
     """Count, time and estimate; print a table."""
@@ -180,10 +185,13 @@ def main(hidden: str, update: tuple[str, ...], trials: int) -> None:
             rows.append(row)
             low, high = row["gpu_ms_a_trial"]
             table.add_row(
-                form, f"{size:,}", f"{row['launches']} + {row['memsets']}",
-                f"{row['bytes_in_a_step'] / 1e3:,.0f}", f"{row['cpu_ms_a_trial']:.3g}",
+                form,
+                f"{size:,}",
+                f"{row['launches']} + {row['memsets']}",
+                f"{row['bytes_in_a_step'] / 1e3:,.0f}",
+                f"{row['cpu_ms_a_trial']:.3g}",
                 f"{low:.2g} to {high:.2g}",
-            )  # fmt: skip
+            )
             RESULTS.parent.mkdir(exist_ok=True)
             RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
     Console().print(table)

@@ -114,16 +114,24 @@ def compare(
             "ms_per_batch": summary(values),
             "samples_per_second": 1e3 * setting.batch / float(np.median(values)),
         }
-        bases = {"speed_over_pytorch_bp": name_of("PyTorch", "BP", update),
-                 "speed_over_pytorch_dfa": name_of("PyTorch", "DFA", update)}  # fmt: skip
+        bases = {
+            "speed_over_pytorch_bp": name_of("PyTorch", "BP", update),
+            "speed_over_pytorch_dfa": name_of("PyTorch", "DFA", update),
+        }
         for key, base in bases.items():
             if library == "apical" and base in times:
                 row[key] = summary([b / t for b, t in zip(times[base], values, strict=True)])
         if library == "apical" and update in UPDATES:
             floor = times[name_of("apical", what, "floor")]
             row["time_over_floor"] = summary([t / f for t, f in zip(values, floor, strict=True)])
-    found = {"net": setting.net, "sizes": setting.sizes, "batch": setting.batch,
-             "threads": setting.threads, "load": round(load, 2), "contestants": rows}  # fmt: skip
+    found = {
+        "net": setting.net,
+        "sizes": setting.sizes,
+        "batch": setting.batch,
+        "threads": setting.threads,
+        "load": round(load, 2),
+        "contestants": rows,
+    }
     comparison_table(setting, found)
     return found
 
@@ -202,10 +210,13 @@ def one_epoch(size: Size, data_dir: Path | None, threads: int) -> dict[str, Any]
         with console.status(f"one epoch: turn {turn + 1} of {size.epoch_repeats}"):
             answers.append(
                 worker.ask(
-                    what="epoch", sizes=NETS["2x800"], batch=64, trials=size.epoch,
+                    what="epoch",
+                    sizes=NETS["2x800"],
+                    batch=64,
+                    trials=size.epoch,
                     data_dir=str(data_dir) if data_dir else None,
                 )
-            )  # fmt: skip
+            )
         worker.close()
     seconds = summary([answer["seconds"] for answer in answers])
     found = answers[0] | {"seconds": seconds, "threads": threads}
@@ -273,8 +284,12 @@ def measured(size: Size, file: Path, rival_python: str) -> tuple[list[Any], dict
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of MNIST's IDX files.")
 @click.option("--rival-python", default=sys.executable, help="Python that has PyTorch.")
 @click.option("--quick", is_flag=True, help="Few images, small networks: does it work?")
-@click.option("--out", type=click.Path(path_type=Path), default=Path(__file__).parent,
-              help="Folder for results/.")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path(__file__).parent,
+    help="Folder for results/.",
+)
 def main(
     trials: int, repeats: int, data_dir: Path | None, rival_python: str, quick: bool, out: Path
 ) -> None:
@@ -286,9 +301,14 @@ def main(
         size = Size(nets, (64,), (1,), 640, 2)
     results: dict[str, Any] = {
         "machine": report.machine(),
-        "settings": {"data": data.name, "trials": size.trials, "repeats": size.repeats,
-                     "quick": quick, "dtype": "float32"},
-    }  # fmt: skip
+        "settings": {
+            "data": data.name,
+            "trials": size.trials,
+            "repeats": size.repeats,
+            "quick": quick,
+            "dtype": "float32",
+        },
+    }
     for key, value in {**results["machine"], **results["settings"]}.items():
         console.print(f"[dim]{key.replace('_', ' ')}:[/] {value}", highlight=False)
     with tempfile.TemporaryDirectory(prefix="apical-benchmark-") as folder:

@@ -70,8 +70,12 @@ def comparison_table(hidden: int, rows: Mapping[str, Mapping[str, Any]], base: s
     table = Table(title=title)
     table.add_column("")
     for column in (
-        "ms a trial", "trials/s", "ratio", "spikes h, o", "compile s",
-    ):  # fmt: skip
+        "ms a trial",
+        "trials/s",
+        "ratio",
+        "spikes h, o",
+        "compile s",
+    ):
         table.add_column(column, justify="right", no_wrap=True)
     for name, row in rows.items():
         spikes = row["spikes_per_trial"]

@@ -292,12 +292,22 @@ def _numbers(context: click.Context, parameter: click.Parameter, text: str) -> t
 @click.option("--rival", type=click.Choice(["snntorch"]), help="Also time another library.")
 @click.option("--rival-python", default=sys.executable, help="Python that has that library.")
 @click.option("--quick", is_flag=True, help="Few trials, one small network: does it work?")
-@click.option("--out", type=click.Path(path_type=Path), default=Path(__file__).parent,
-              help="Folder for results/ and figures/.")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path(__file__).parent,
+    help="Folder for results/ and figures/.",
+)
 def main(
-    hidden: tuple[int, ...], trials: int, repeats: int, data_dir: Path | None, rival: str | None,
-    rival_python: str, quick: bool, out: Path,
-) -> None:  # fmt: skip
+    hidden: tuple[int, ...],
+    trials: int,
+    repeats: int,
+    data_dir: Path | None,
+    rival: str | None,
+    rival_python: str,
+    quick: bool,
+    out: Path,
+) -> None:
     """Time learning in a spiking network, side by side with the alternatives."""
     size = Size(hidden, trials, repeats)
     if quick:
@@ -311,10 +321,16 @@ def main(
         results: dict[str, Any] = {
             "machine": report.machine(),
             "settings": {
-                "data": data.name, "trials": shown.n, "repeats": size.repeats, "quick": quick,
-                "block": BLOCK, "trial_ms": 100, "dt_ms": 1, "threads": 1,
+                "data": data.name,
+                "trials": shown.n,
+                "repeats": size.repeats,
+                "quick": quick,
+                "block": BLOCK,
+                "trial_ms": 100,
+                "dt_ms": 1,
+                "threads": 1,
             },
-        }  # fmt: skip
+        }
         for key, value in {**results["machine"], **results["settings"]}.items():
             console.print(f"[dim]{key.replace('_', ' ')}:[/] {value}", highlight=False)
         results["side_by_side"] = side_by_side(shown, size, other)

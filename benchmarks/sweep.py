@@ -83,8 +83,9 @@ def called(environment: dict[str, str], *arguments: Any) -> float:
 def swept(environment: dict[str, str], design: Path, out: Path, workers: int) -> float:
     """Run the command ``apical sweep``, and return how long it took [s]."""
     command = "from apical.cli import main; main()"
-    return called(environment, "-c", command, "sweep", design, "--workers", workers,
-                  "--out", out, "--quiet")  # fmt: skip
+    return called(
+        environment, "-c", command, "sweep", design, "--workers", workers, "--out", out, "--quiet"
+    )
 
 
 def spans(runs: Path) -> tuple[float, float]:
@@ -117,11 +118,14 @@ def measured(folder: Path, seeds: int, epochs: int, rounds: int) -> dict[str, An
     swept(cold, folder / "spikes.toml", folder / "spikes", 2)
     table = pd.read_parquet(folder / "spikes" / "results.parquet")
     return {
-        "runs": len(runs), "run_seconds": sum(runs) / len(runs), "rounds": times,
+        "runs": len(runs),
+        "run_seconds": sum(runs) / len(runs),
+        "rounds": times,
         "seconds_are": "whole command, from the first run to the last, in runs",
-        "spiking_runs": len(table), "compiled": int((table["compile_seconds"] > 0).sum()),
+        "spiking_runs": len(table),
+        "compiled": int((table["compile_seconds"] > 0).sum()),
         "programs": len(list((folder / "cache" / "programs").glob("*/main"))),
-    }  # fmt: skip
+    }
 
 
 def shares(found: dict[str, Any]) -> list[float]:
@@ -135,8 +139,13 @@ def shares(found: dict[str, Any]) -> list[float]:
 @click.command()
 @click.option("--quick", is_flag=True, help="Short runs; keeps no results.")
 @click.option("--rounds", default=1, show_default=True, help="How often to measure.")
-@click.option("--only", nargs=2, type=click.Path(path_type=Path), hidden=True,
-              help="Run a design one by one in this process.")  # fmt: skip
+@click.option(
+    "--only",
+    nargs=2,
+    type=click.Path(path_type=Path),
+    hidden=True,
+    help="Run a design one by one in this process.",
+)
 def main(quick: bool, rounds: int, only: tuple[Path, Path] | None) -> None:
     """Measure sweeps beside their runs."""
     if only:
@@ -145,11 +154,21 @@ def main(quick: bool, rounds: int, only: tuple[Path, Path] | None) -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         about = machine()
-        found = measured(Path(folder), 1 if quick else 4, 2 if quick else EPOCHS,
-                         1 if quick else rounds)  # fmt: skip
+        found = measured(
+            Path(folder), 1 if quick else 4, 2 if quick else EPOCHS, 1 if quick else rounds
+        )
     table = Table(title=f"{found['runs']} runs of {found['run_seconds']:.1f} s")
-    for column in ("load", "one by one", "1 worker", "2 workers", "overhead", "between runs",
-                   "efficiency of 2", "busy", "once"):  # fmt: skip
+    for column in (
+        "load",
+        "one by one",
+        "1 worker",
+        "2 workers",
+        "overhead",
+        "between runs",
+        "efficiency of 2",
+        "busy",
+        "once",
+    ):
         table.add_column(column, justify="right")
     for r in found["rounds"]:
         *parts, once = shares(r)
@@ -157,8 +176,10 @@ def main(quick: bool, rounds: int, only: tuple[Path, Path] | None) -> None:
         percent = [f"{part:.1%}" for part in parts]
         table.add_row(f"{r['load']:.1f}", *times, *percent, f"{once:.1f} s")
     console.print(table)
-    console.print(f"{found['spiking_runs']} spiking runs: {found['compiled']} compiled, "
-                  f"{found['programs']} programs")  # fmt: skip
+    console.print(
+        f"{found['spiking_runs']} spiking runs: {found['compiled']} compiled, "
+        f"{found['programs']} programs"
+    )
     if not quick:
         out = HERE / "results" / "sweep.json"
         out.write_text(json.dumps({"machine": about, **found}, indent=1) + "\n")

@@ -38,9 +38,12 @@ class Worker:
         self._script = script
         self._process = subprocess.Popen(
             [python, str(HERE / script)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
             env=environment,
-        )  # fmt: skip
+        )
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """Send a request and return the answer; raise with its last words if the process died."""

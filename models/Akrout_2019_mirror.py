@@ -104,10 +104,12 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
 
     def series(what: str) -> dict[str, tuple[list[int], np.ndarray]]:
         return {
-            kind: (epochs, np.reshape([r[what] for r in rows if r["kind"] == kind],
-                                      (-1, len(epochs))))
+            kind: (
+                epochs,
+                np.reshape([r[what] for r in rows if r["kind"] == kind], (-1, len(epochs))),
+            )
             for kind in KINDS
-        }  # fmt: skip
+        }
 
     left, right = plotting.panels(2)
     plotting.curves(series("accuracy"), "epochs", "validation accuracy [%]", ax=left)
@@ -143,19 +145,40 @@ EXHIBIT = gallery.Exhibit(
 
 @cli_study.study(EXHIBIT, files="mirror.csv and mirror.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
-@click.option("--hidden", type=click.IntRange(1), default=200, show_default=True,
-              help="Neurons in each hidden population.")  # fmt: skip
+@click.option(
+    "--hidden",
+    type=click.IntRange(1),
+    default=200,
+    show_default=True,
+    help="Neurons in each hidden population.",
+)
 @click.option("--rate", type=float, default=0.1, show_default=True, help="Learning rate.")
-@click.option("--every", type=click.IntRange(1), default=6400, show_default=True,
-              help="Trials between noise phases.")  # fmt: skip
+@click.option(
+    "--every",
+    type=click.IntRange(1),
+    default=6400,
+    show_default=True,
+    help="Trials between noise phases.",
+)
 @click.option("--epochs", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--seed", "numbers", default="0,1,2", show_default=True, help="Seeds.")
-@click.option("--validation", type=click.IntRange(1), default=10_000, show_default=True,
-              help="Training samples, the last ones, to judge by.")  # fmt: skip
+@click.option(
+    "--validation",
+    type=click.IntRange(1),
+    default=10_000,
+    show_default=True,
+    help="Training samples, the last ones, to judge by.",
+)
 def main(
-    dataset: str, hidden: int, rate: float, every: int, epochs: int, numbers: str,
-    validation: int, out: Path,
-) -> None:  # fmt: skip
+    dataset: str,
+    hidden: int,
+    rate: float,
+    every: int,
+    epochs: int,
+    numbers: str,
+    validation: int,
+    out: Path,
+) -> None:
     chosen, out, rows = studies.numbers(numbers), studies.folder(out), []
     data = datasets.load(dataset).held_out(validation)
     for seed in chosen:

@@ -79,10 +79,15 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     plotting.curves(bounds(), *axes, first_color=1, title="all functions to choose from", ax=bound)
     distances = sorted({row["distance"] for row in rows})
     by_loss = {
-        name: (distances, np.reshape([r["error"] for r in sorted(rows, key=lambda r: r["seed"])
-                                      if r["loss"] == name], (-1, len(distances))))
+        name: (
+            distances,
+            np.reshape(
+                [r["error"] for r in sorted(rows, key=lambda r: r["seed"]) if r["loss"] == name],
+                (-1, len(distances)),
+            ),
+        )
         for name in ("0-1", *SURROGATES)
-    }  # fmt: skip
+    }
     axes = "distance of outliers [std]", "errors of the minimiser [%]"
     plotting.curves(by_loss, *axes, log_x=True, title="a line", ax=found)
     found.set_ylim(0, 90)  # room for the legend
@@ -118,8 +123,12 @@ EXHIBIT = gallery.Exhibit(
 
 
 @cli_study.study(EXHIBIT, files="errors.csv and surrogates.png")
-@click.option("--distances", default="2,4,8,16,32,64,128", show_default=True,
-              help="How far outliers lie [std].")  # fmt: skip
+@click.option(
+    "--distances",
+    default="2,4,8,16,32,64,128",
+    show_default=True,
+    help="How far outliers lie [std].",
+)
 @click.option("--seed", "numbers", default="0,1,2,3,4", show_default=True, help="Seeds, as 0,1,2.")
 def main(distances: str, numbers: str, out: Path) -> None:
     seeds_, out = studies.numbers(numbers), studies.folder(out)

@@ -75,9 +75,16 @@ def made(task: str, seed: int, n_train: int, n_test: int, **options: Any) -> Dat
 
 
 def network(
-    data: Dataset, seed: int, *, hidden: int = 100, learns: str = "all", eta: float = 1e-4,
-    eta_output: float | None = None, frame: float | None = None, rate: float = 40.0,
-) -> Network:  # fmt: skip
+    data: Dataset,
+    seed: int,
+    *,
+    hidden: int = 100,
+    learns: str = "all",
+    eta: float = 1e-4,
+    eta_output: float | None = None,
+    frame: float | None = None,
+    rate: float = 40.0,
+) -> Network:
     """Describe stimulus -> recurrent hidden -> output, taught by error neurons during recall.
 
     Parameters
@@ -148,8 +155,14 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         trials = sorted({row["trials"] for row in rows if row["task"] == task})
         series = {name: (trials, 100 * runs(rows, task, learns)) for learns, name in NAMES.items()}
         level = {"NEST, 93.8 %": 93.8} if task == "evidence_accumulation" else {}
-        plotting.curves(series, "trials learned", "test accuracy, learning off [%]",
-                        levels=level, title=task.replace("_", " "), ax=ax)  # fmt: skip
+        plotting.curves(
+            series,
+            "trials learned",
+            "test accuracy, learning off [%]",
+            levels=level,
+            title=task.replace("_", " "),
+            ax=ax,
+        )
         ax.set(ylim=(40, 101))
     plotting.save(list(axes), path)
 
@@ -177,19 +190,41 @@ EXHIBIT = gallery.Exhibit(
 
 
 @cli_study.study(EXHIBIT, files="accuracy.csv and accuracy.png", on="a small task")
-@click.option("--task", "chosen", type=click.Choice(list(FRAME)), multiple=True,
-              default=list(FRAME), show_default=True, help="May be given twice.")  # fmt: skip
+@click.option(
+    "--task",
+    "chosen",
+    type=click.Choice(list(FRAME)),
+    multiple=True,
+    default=list(FRAME),
+    show_default=True,
+    help="May be given twice.",
+)
 @click.option("--seed", "numbers", default="0,1,2", show_default=True, help="Seeds.")
 @click.option("--epochs", type=click.IntRange(1), default=8, show_default=True)
-@click.option("--trials", type=click.IntRange(2), default=1000, show_default=True,
-              help="Training trials in an epoch.")  # fmt: skip
+@click.option(
+    "--trials",
+    type=click.IntRange(2),
+    default=1000,
+    show_default=True,
+    help="Training trials in an epoch.",
+)
 @click.option("--hidden", type=click.IntRange(2), default=100, show_default=True)
-@click.option("--dt", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True,
-              help="Time step [ms].")  # fmt: skip
+@click.option(
+    "--dt",
+    type=click.FloatRange(0, min_open=True),
+    default=2.0,
+    show_default=True,
+    help="Time step [ms].",
+)
 def main(
-    chosen: Sequence[str], numbers: str, epochs: int, trials: int, hidden: int,
-    dt: float, out: Path,
-) -> None:  # fmt: skip
+    chosen: Sequence[str],
+    numbers: str,
+    epochs: int,
+    trials: int,
+    hidden: int,
+    dt: float,
+    out: Path,
+) -> None:
     rows: list[dict[str, Any]] = []
     for task in chosen:
         for seed in studies.numbers(numbers):
@@ -199,8 +234,10 @@ def main(
                 about = {"task": task, "learns": learns, "seed": seed}
                 rows += [about | row for row in learn(net, data, epochs, dt)]
                 last = rows[-1]
-                click.echo(f"{task}, {NAMES[learns]}, seed {seed}: {last['test_accuracy']:.1%} "
-                           f"after {last['trials']} trials, {last['seconds']:.0f} s")  # fmt: skip
+                click.echo(
+                    f"{task}, {NAMES[learns]}, seed {seed}: {last['test_accuracy']:.1%} "
+                    f"after {last['trials']} trials, {last['seconds']:.0f} s"
+                )
     studies.write_table(studies.folder(out) / "accuracy.csv", rows)
     draw(rows, out / "accuracy.png")
     click.echo(f"Figure and table: {out}")

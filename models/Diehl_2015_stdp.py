@@ -50,10 +50,21 @@ from apical import (
 
 
 def network(
-    n_inputs: int, neurons: int, seed: int, *, trial: float = 350.0, rate: float = 63.75,
-    total: float = 78.4, eta: float = 0.01, target: float = 0.2, fades: float = 2e-4,
-    rise: float = 0.05 / 13, inhibition: float = 17.0, tau_m: float = 100.0, step: float = 0.5,
-) -> Network:  # fmt: skip
+    n_inputs: int,
+    neurons: int,
+    seed: int,
+    *,
+    trial: float = 350.0,
+    rate: float = 63.75,
+    total: float = 78.4,
+    eta: float = 0.01,
+    target: float = 0.2,
+    fades: float = 2e-4,
+    rise: float = 0.05 / 13,
+    inhibition: float = 17.0,
+    tau_m: float = 100.0,
+    step: float = 0.5,
+) -> Network:
     """Describe excitatory neurons that learn, each with one neuron that inhibits all others.
 
     Weights are those of the published code, which holds a conductance over a time step of `step`
@@ -63,15 +74,28 @@ def network(
     x = net.add(Stimulus("stimulus", n_inputs, Poisson(rate), tau_x=20.0))
     e = net.add(ConductanceLIF("excitatory", neurons, tau_m=tau_m, rise=rise, fades=fades))
     i = net.add(
-        ConductanceLIF("inhibitory", neurons, tau_m=10.0, e_excite=3.0, e_inhibit=-1.25,
-                       v_reset=0.75, refractory=2.0)
-    )  # fmt: skip
+        ConductanceLIF(
+            "inhibitory",
+            neurons,
+            tau_m=10.0,
+            e_excite=3.0,
+            e_inhibit=-1.25,
+            v_reset=0.75,
+            refractory=2.0,
+        )
+    )
     excites, inhibits = (step / tau / -np.expm1(-step / tau) for tau in (1.0, 2.0))
     others = Given(inhibits * inhibition * (1 - np.eye(neurons)))
     net.connect(e, i, weights=Identity(excites * 10.4))
     net.connect(i, e, weights=others, carries={"inhibit": "x"})
-    net.connect(x, e, weights=Uniform(0.3, positive=True), rule=rules.stdp(eta, target=target),
-                bounds=(0.0, 1.0), total=excites * total)  # fmt: skip
+    net.connect(
+        x,
+        e,
+        weights=Uniform(0.3, positive=True),
+        rule=rules.stdp(eta, target=target),
+        bounds=(0.0, 1.0),
+        total=excites * total,
+    )
     return net
 
 
@@ -87,8 +111,20 @@ def bars(n: int, seed: int, side: int = 4) -> Samples:
 
 def compete(inhibition: float) -> tuple[float, int, np.ndarray]:
     """Show bars to eight neurons; return accuracy, how many bars have a neuron, and weights."""
-    net = network(16, 8, 0, trial=40.0, rate=300.0, total=4.0, eta=0.1, target=1.0, fades=2e-3,
-                  rise=0.1, inhibition=inhibition, tau_m=20.0)  # fmt: skip
+    net = network(
+        16,
+        8,
+        0,
+        trial=40.0,
+        rate=300.0,
+        total=4.0,
+        eta=0.1,
+        target=1.0,
+        fades=2e-3,
+        rise=0.1,
+        inhibition=inhibition,
+        tau_m=20.0,
+    )
     simulator = simulate(net, "runtime", dt=0.5)
     unsupervised.learn(simulator, bars(60, 0), progress=False)
     _, accuracy = judged(simulator, bars(16, 1), bars(16, 2), 4)

@@ -91,8 +91,9 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
             epochs = sorted({row["epoch"] for row in own})
             errors = np.reshape([row["test_error"] for row in own], (-1, len(epochs)))
             series[wiring.upper() if wiring != "shallow" else "only the output learns"] = (
-                epochs, errors
-            )  # fmt: skip
+                epochs,
+                errors,
+            )
         title = f"{layers} hidden population{'s' * (layers > 1)}"
         plotting.curves(series, "epoch", "test error [%]", log_y=True, title=title, ax=ax)
     plotting.save(axes, path)
@@ -103,8 +104,10 @@ def quick(out: Path) -> gallery.Finding:
     data, rows = datasets.load("digits"), []
     for wiring in WIRINGS:
         found = learn(data, network(data, 0, wiring, 50, 1, 1e-3), 20, 10)
-        rows += [{"wiring": wiring, "layers": 1, "epoch": epoch, "test_error": error}
-                 for epoch, error in enumerate(found)]  # fmt: skip
+        rows += [
+            {"wiring": wiring, "layers": 1, "epoch": epoch, "test_error": error}
+            for epoch, error in enumerate(found)
+        ]
     draw(rows, studies.folder(out) / "errors.png")
     last = {row["wiring"]: row["test_error"] for row in rows}
     card = check(network(data, 0, "drtp", 50, 1)).about("update locking")
@@ -124,8 +127,13 @@ EXHIBIT = gallery.Exhibit(
 
 @cli_study.study(EXHIBIT, files="errors.csv and errors.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
-@click.option("--hidden", type=click.IntRange(1), default=500, show_default=True,
-              help="Neurons in each hidden population.")  # fmt: skip
+@click.option(
+    "--hidden",
+    type=click.IntRange(1),
+    default=500,
+    show_default=True,
+    help="Neurons in each hidden population.",
+)
 @click.option("--layers", default="1,2", show_default=True, help="Numbers of hidden populations.")
 @click.option("--epochs", type=click.IntRange(1), default=30, show_default=True)
 @click.option("--seed", "numbers", default="0", show_default=True, help="Seeds, as 0,1,2.")
@@ -138,10 +146,20 @@ def main(dataset: str, hidden: int, layers: str, epochs: int, numbers: str, out:
             for seed in seeds:
                 errors = learn(data, network(data, seed, wiring, hidden, depth), epochs, 60)
                 last.append(errors[-1])
-                rows += [{"wiring": wiring, "layers": depth, "seed": seed, "epoch": epoch,
-                          "test_error": error} for epoch, error in enumerate(errors)]  # fmt: skip
-            click.echo(f"{depth} x {hidden}, {wiring}: test error {np.mean(last):.2f} %, mean of "
-                       f"{len(last)}")  # fmt: skip
+                rows += [
+                    {
+                        "wiring": wiring,
+                        "layers": depth,
+                        "seed": seed,
+                        "epoch": epoch,
+                        "test_error": error,
+                    }
+                    for epoch, error in enumerate(errors)
+                ]
+            click.echo(
+                f"{depth} x {hidden}, {wiring}: test error {np.mean(last):.2f} %, mean of "
+                f"{len(last)}"
+            )
     studies.write_table(out / "errors.csv", rows)
     draw(rows, out / "errors.png")
     click.echo(f"Figure and table: {out}")

@@ -64,9 +64,11 @@ from apical.measures import saturation
 from apical.training import Plan, steps
 
 WEIGHTS = {
-    "standard": FanIn(), "normalised": Glorot(), "normal": Normal(1.0),
+    "standard": FanIn(),
+    "normalised": Glorot(),
+    "normal": Normal(1.0),
     "He": FanIn(2**0.5, uniform=False),
-}  # fmt: skip
+}
 """Initial weights: Glorot & Bengio 2010, eqs. 1 and 16; N(0, 1); He et al. 2015, eq. 10."""
 BATCH = 10
 
@@ -223,8 +225,13 @@ EXHIBIT = gallery.Exhibit(
 
 @cli_study.study(EXHIBIT, files="layers.csv and layers.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
-@click.option("--size", type=click.IntRange(1), default=100, show_default=True,
-              help="Neurons in each hidden population.")  # fmt: skip
+@click.option(
+    "--size",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Neurons in each hidden population.",
+)
 @click.option("--epochs", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--seed", "numbers", default="0,1,2", show_default=True, help="Seeds, as 0,1,2.")
 def main(dataset: str, size: int, epochs: int, numbers: str, out: Path) -> None:

@@ -125,12 +125,22 @@ EXHIBIT = gallery.Exhibit(
 
 @cli_study.study(EXHIBIT, files="errors.csv and errors.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
-@click.option("--hidden", type=click.IntRange(1), default=500, show_default=True,
-              help="Neurons in the hidden population.")  # fmt: skip
+@click.option(
+    "--hidden",
+    type=click.IntRange(1),
+    default=500,
+    show_default=True,
+    help="Neurons in the hidden population.",
+)
 @click.option("--epochs", type=click.IntRange(1), default=10, show_default=True)
 @click.option("--seed", "numbers", default="0", show_default=True, help="Seeds, as 0,1,2.")
-@click.option("--validation", type=click.IntRange(0), default=0, show_default=True,
-              help="Judge on so many of the last training samples, not the test part.")  # fmt: skip
+@click.option(
+    "--validation",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Judge on so many of the last training samples, not the test part.",
+)
 def main(dataset: str, hidden: int, epochs: int, numbers: str, validation: int, out: Path) -> None:
     data, out = datasets.load(dataset), studies.folder(out)
     data = data.held_out(validation) if validation else data
@@ -138,8 +148,10 @@ def main(dataset: str, hidden: int, epochs: int, numbers: str, validation: int, 
     for wiring, name in WIRINGS.items():
         for seed in studies.numbers(numbers):
             found = learn(data, network(data, seed, wiring, hidden), epochs, 20)
-            rows += [{"wiring": wiring, "seed": seed, "epoch": k, "error": error}
-                     for k, error in enumerate(found)]  # fmt: skip
+            rows += [
+                {"wiring": wiring, "seed": seed, "epoch": k, "error": error}
+                for k, error in enumerate(found)
+            ]
         last = [r["error"] for r in rows if r["wiring"] == wiring and r["epoch"] == epochs]
         click.echo(f"{name}: error {np.mean(last):.2f} %, mean of {len(last)}")
     studies.write_table(out / "errors.csv", rows)

@@ -75,10 +75,22 @@ def network(data: Dataset, seed: int, wiring: str, size: int, eta: float, normed
         post = net.add(Rate(f"hidden_{k}", size, "logistic", norm=norm))
         net.connect(pre, post, weights=Normal(0.1), rule=rule)
         if normed:
-            net.connect(bias, post, weights=Given(np.ones((1, size))), rule=rules.norm_scale(eta),
-                        carries={"scale": "x"}, name=f"scale_{k}")  # fmt: skip
-            net.connect(bias, post, weights=Zero(), rule=rules.norm_shift(eta),
-                        carries={"shift": "x"}, name=f"shift_{k}")  # fmt: skip
+            net.connect(
+                bias,
+                post,
+                weights=Given(np.ones((1, size))),
+                rule=rules.norm_scale(eta),
+                carries={"scale": "x"},
+                name=f"scale_{k}",
+            )
+            net.connect(
+                bias,
+                post,
+                weights=Zero(),
+                rule=rules.norm_shift(eta),
+                carries={"shift": "x"},
+                name=f"shift_{k}",
+            )
         else:
             net.connect(bias, post, weights=Zero(), rule=rule)
         pre = post
@@ -89,9 +101,7 @@ def network(data: Dataset, seed: int, wiring: str, size: int, eta: float, normed
     return net
 
 
-def learn(
-    data: Dataset, net: Network, epochs: int, every: float = 1.0
-) -> list[dict[str, float]]:  # fmt: skip
+def learn(data: Dataset, net: Network, epochs: int, every: float = 1.0) -> list[dict[str, float]]:
     """Train, and return validation error [%] and drives of a typical neuron as often as asked for.
 
     After divergence the error is that of a guess.
@@ -110,10 +120,15 @@ def learn(
             low, middle, high = np.quantile(
                 seen.traces["hidden_3.drive"][:, 0, 0], [0.15, 0.5, 0.85]
             )
-            found.append({
-                "epoch": step.position.trial / len(data.train), "error": 100 * float(wrong.mean()),
-                "low": float(low), "middle": float(middle), "high": float(high),
-            })  # fmt: skip
+            found.append(
+                {
+                    "epoch": step.position.trial / len(data.train),
+                    "error": 100 * float(wrong.mean()),
+                    "low": float(low),
+                    "middle": float(middle),
+                    "high": float(high),
+                }
+            )
     except RunError:
         found.append({**found[-1], "error": 100 * (1 - 1 / data.n_classes)})
     return found
@@ -139,8 +154,9 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
                 [r["epoch"] for r in runs[0]],
                 [[r["error"] for r in run] for run in runs],
             )
-        plotting.curves(series, "epochs", "validation error [%]", title=wiring.upper(), log_y=True,
-                        ax=ax)  # fmt: skip
+        plotting.curves(
+            series, "epochs", "validation error [%]", title=wiring.upper(), log_y=True, ax=ax
+        )
     series = {}
     for normed, name in NAMES.items():
         own = [r for r in rows if (r["wiring"], r["normed"]) == ("bp", normed)]
@@ -150,8 +166,13 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         )
         series[name] = epochs, middle
         drives.fill_between(epochs, low, high, alpha=0.18, color=plotting.PALETTE[len(series) - 1])
-    plotting.curves(series, "epochs", "drive of a neuron of layer 3",
-                    title="BP, one seed; shaded: 15 to 85 %", ax=drives)  # fmt: skip
+    plotting.curves(
+        series,
+        "epochs",
+        "drive of a neuron of layer 3",
+        title="BP, one seed; shaded: 15 to 85 %",
+        ax=drives,
+    )
     plotting.save(axes, path)
 
 
@@ -179,8 +200,13 @@ EXHIBIT = gallery.Exhibit(
 
 @cli_study.study(EXHIBIT, files="errors.csv and errors.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
-@click.option("--size", type=click.IntRange(1), default=100, show_default=True,
-              help="Neurons in each hidden population.")  # fmt: skip
+@click.option(
+    "--size",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Neurons in each hidden population.",
+)
 @click.option("--epochs", type=click.IntRange(1), default=6, show_default=True)
 @click.option("--seed", "numbers", default="0,1,2", show_default=True, help="Seeds, as 0,1,2.")
 def main(dataset: str, size: int, epochs: int, numbers: str, out: Path) -> None:
@@ -194,8 +220,10 @@ def main(dataset: str, size: int, epochs: int, numbers: str, out: Path) -> None:
             rows += [about | {"seed": seed} | row for row in learn(data, net, epochs, 0.5)]
         own = [r for r in rows if about.items() <= r.items()]
         first, last = (np.mean([r["error"] for r in own if r["epoch"] == n]) for n in (1, epochs))
-        click.echo(f"{wiring}, {NAMES[normed]}, step {eta:g}: validation error {first:.2f} % after "
-                   f"1 epoch, {last:.2f} % after {epochs}")  # fmt: skip
+        click.echo(
+            f"{wiring}, {NAMES[normed]}, step {eta:g}: validation error {first:.2f} % after "
+            f"1 epoch, {last:.2f} % after {epochs}"
+        )
     studies.write_table(out / "errors.csv", rows)
     draw(rows, out / "errors.png")
     click.echo(f"Figure and table: {out}")

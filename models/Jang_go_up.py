@@ -249,13 +249,24 @@ EXHIBIT = gallery.Exhibit(
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--sigmas", default="0,0.01,0.03,0.1", show_default=True, help="Sizes of the noise.")
 @click.option("--alphas", default="", help="Compare GO-UP as written down at these alphas instead.")
-@click.option("--hidden", type=click.IntRange(1), default=100, show_default=True,
-              help="Neurons in each hidden population.")  # fmt: skip
+@click.option(
+    "--hidden",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Neurons in each hidden population.",
+)
 @click.option("--epochs", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--seed", "numbers", default="0", show_default=True, help="Seeds, as 0,1,2.")
 def main(
-    dataset: str, sigmas: str, alphas: str, hidden: int, epochs: int, numbers: str, out: Path,
-) -> None:  # fmt: skip
+    dataset: str,
+    sigmas: str,
+    alphas: str,
+    hidden: int,
+    epochs: int,
+    numbers: str,
+    out: Path,
+) -> None:
     data, seeds, out = datasets.load(dataset), studies.numbers(numbers), studies.folder(out)
     if alphas:
         compare(data, studies.sizes(alphas), seeds, hidden, epochs, out)

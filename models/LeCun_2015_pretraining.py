@@ -55,15 +55,24 @@ from apical import (
 Start = dict[str, np.ndarray]
 
 
-def network(sizes: list[int], seed: int, wiring: str, output: str, start: Start | None = None,
-            eta: float = 1e-3) -> Network:  # fmt: skip
+def network(
+    sizes: list[int],
+    seed: int,
+    wiring: str,
+    output: str,
+    start: Start | None = None,
+    eta: float = 1e-3,
+) -> Network:
     """Describe logistic populations; projections that `start` names begin with its weights."""
     net, rule = Network(seed=seed), rules.three_factor(dynamics=dynamics.adam(eta))
     pre, bias = net.add(Stimulus("stimulus", sizes[0], Graded())), net.add(Bias("bias"))
     for k, size in enumerate(sizes[1:], start=1):
         last = k == len(sizes) - 1
-        post = net.add(Rate("output", size, output, gain="one") if last
-                       else Rate(f"hidden_{k}", size, "logistic"))  # fmt: skip
+        post = net.add(
+            Rate("output", size, output, gain="one")
+            if last
+            else Rate(f"hidden_{k}", size, "logistic")
+        )
         for source, weights in ((pre, Glorot()), (bias, Zero())):
             known = (start or {}).get(f"{source.name}_to_{post.name}")
             net.connect(source, post, weights=weights if known is None else Given(known), rule=rule)
@@ -72,14 +81,17 @@ def network(sizes: list[int], seed: int, wiring: str, output: str, start: Start 
     return net
 
 
-def pretrained(values: np.ndarray, sizes: list[int], seed: int, wiring: str,
-               plan: pretraining.Plan) -> Start:  # fmt: skip
+def pretrained(
+    values: np.ndarray, sizes: list[int], seed: int, wiring: str, plan: pretraining.Plan
+) -> Start:
     """Return the weights of the hidden populations after each has learned to rebuild the last."""
     widths = sizes[1:-1]
     levels = pretraining.pretrained(
-        values, len(widths),
-        lambda k, n: network([n, widths[k], n], seed + 1000 * k, wiring, "logistic"), plan,
-    )  # fmt: skip
+        values,
+        len(widths),
+        lambda k, n: network([n, widths[k], n], seed + 1000 * k, wiring, "logistic"),
+        plan,
+    )
     start = {}
     for k, level in enumerate(levels, start=1):
         below = "stimulus" if k == 1 else f"hidden_{k - 1}"
@@ -91,13 +103,21 @@ def pretrained(values: np.ndarray, sizes: list[int], seed: int, wiring: str,
 def labelled(samples: Samples, n: int, seed: int) -> Samples:
     """Return `n` samples, of every class as many."""
     rng, classes = seeds.stream(seed, "labelled"), np.unique(samples.labels)
-    chosen = [rng.permutation(np.flatnonzero(samples.labels == c))[: n // len(classes)]
-              for c in classes]  # fmt: skip
+    chosen = [
+        rng.permutation(np.flatnonzero(samples.labels == c))[: n // len(classes)] for c in classes
+    ]
     return samples.part(np.concatenate(chosen)) if n < len(samples) else samples
 
 
-def error(data: Dataset, sizes: list[int], seed: int, wiring: str, eta: float, trials: int,
-          start: Start | None) -> float:  # fmt: skip
+def error(
+    data: Dataset,
+    sizes: list[int],
+    seed: int,
+    wiring: str,
+    eta: float,
+    trials: int,
+    start: Start | None,
+) -> float:
     """Return the share of test samples that are decided wrongly after so many trials."""
     net, n = network(sizes, seed, wiring, "softmax", start, eta), len(data.train)
     simulator = simulate(net, "array", batch=min(64, n // 5))
@@ -110,9 +130,17 @@ _EPOCHS = 8
 """Epochs with supervision, or more: as many as make the trials asked for."""
 
 
-def study(unlabelled: np.ndarray, data: Dataset, sizes: list[int], seed: int, wirings: list[str],
-          labels: list[int], eta: float, plan: pretraining.Plan,
-          trials: int = 40_000) -> list[dict[str, Any]]:  # fmt: skip
+def study(
+    unlabelled: np.ndarray,
+    data: Dataset,
+    sizes: list[int],
+    seed: int,
+    wirings: list[str],
+    labels: list[int],
+    eta: float,
+    plan: pretraining.Plan,
+    trials: int = 40_000,
+) -> list[dict[str, Any]]:
     """Return the error with and without pretraining, for each wiring and number of labels."""
     rows = []
     for wiring in wirings:
@@ -129,8 +157,15 @@ def study(unlabelled: np.ndarray, data: Dataset, sizes: list[int], seed: int, wi
 
 def mean(rows: list[dict[str, Any]], wiring: str, start: str, labels: int) -> float:
     """Return the mean error over seeds."""
-    return float(np.mean([r["test_error"] for r in rows if r["wiring"] == wiring
-                          and r["start"] == start and r["labels"] == labels]))  # fmt: skip
+    return float(
+        np.mean(
+            [
+                r["test_error"]
+                for r in rows
+                if r["wiring"] == wiring and r["start"] == start and r["labels"] == labels
+            ]
+        )
+    )
 
 
 def quick(out: Path) -> gallery.Finding:
@@ -139,16 +174,21 @@ def quick(out: Path) -> gallery.Finding:
     values, many = data.train.block(slice(None))[0], len(data.train)
     start = pretrained(values, sizes, 0, "bp", pretraining.Plan(60, 16, 0.3))
     gains = [
-        np.mean([error(known, sizes, seed, "bp", 1e-2, trials, None)
-                 - error(known, sizes, seed, "bp", 1e-2, trials, start)
-                 for seed in range(n_seeds)
-                 for known in [replace(data, train=labelled(data.train, n, seed))]])
+        np.mean(
+            [
+                error(known, sizes, seed, "bp", 1e-2, trials, None)
+                - error(known, sizes, seed, "bp", 1e-2, trials, start)
+                for seed in range(n_seeds)
+                for known in [replace(data, train=labelled(data.train, n, seed))]
+            ]
+        )
         for n, trials, n_seeds in ((few, 3_000, 3), (many, 30_000, 2))
-    ]  # fmt: skip
+    ]
     return gallery.Finding(
         f"pretraining spares {gains[0]:.1f} points of error with {few} labels, {gains[1]:.1f} with "
-        f"{many}", bool(gains[0] > 3 and gains[1] < gains[0] / 2),
-    )  # fmt: skip
+        f"{many}",
+        bool(gains[0] > 3 and gains[1] < gains[0] / 2),
+    )
 
 
 EXHIBIT = gallery.Exhibit(
@@ -165,16 +205,29 @@ EXHIBIT = gallery.Exhibit(
 @click.option("--hidden", default="400-400-400", show_default=True, help="Hidden populations.")
 @click.option("--wirings", default="bp,fa,dfa", show_default=True)
 @click.option("--labels", default="100,1000,50000", show_default=True, help="Numbers of labels.")
-@click.option("--epochs", type=click.IntRange(1), default=5, show_default=True,
-              help="Epochs of pretraining for each hidden population.")  # fmt: skip
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="Epochs of pretraining for each hidden population.",
+)
 @click.option("--rate", default=3e-3, show_default=True, help="Rate of supervised learning.")
 @click.option("--hidden-share", default=0.25, show_default=True, help="Share of pixels hidden.")
 @click.option("--validation", is_flag=True, help="Judge on the last 10,000 training samples.")
 @click.option("--seed", "numbers", default="0", show_default=True, help="Seeds, as 0,1,2.")
 def main(
-    dataset: str, hidden: str, wirings: str, labels: str, epochs: int,
-    rate: float, hidden_share: float, validation: bool, numbers: str, out: Path,
-) -> None:  # fmt: skip
+    dataset: str,
+    hidden: str,
+    wirings: str,
+    labels: str,
+    epochs: int,
+    rate: float,
+    hidden_share: float,
+    validation: bool,
+    numbers: str,
+    out: Path,
+) -> None:
     chosen, counts, out = studies.numbers(numbers), studies.numbers(labels), studies.folder(out)
     data = datasets.load(dataset)
     known, held = data.train.part(slice(50_000)), data.train.part(slice(50_000, None))
@@ -187,10 +240,19 @@ def main(
     studies.write_table(out / "errors.csv", rows)
     series = {
         f"{wiring.upper()}, {start}": (
-            counts, [[r["test_error"] for r in rows if r["seed"] == seed and r["start"] == start
-                      and r["wiring"] == wiring] for seed in chosen])
-        for wiring in wirings.split(",") for start in ("random", "pretrained")
-    }  # fmt: skip
+            counts,
+            [
+                [
+                    r["test_error"]
+                    for r in rows
+                    if r["seed"] == seed and r["start"] == start and r["wiring"] == wiring
+                ]
+                for seed in chosen
+            ],
+        )
+        for wiring in wirings.split(",")
+        for start in ("random", "pretrained")
+    }
     ax = plotting.curves(series, "labelled samples", "test error [%]", log_x=True, log_y=True)
     plotting.save(ax, out / "errors.png")
     click.echo(f"Figure and table: {out}")

@@ -106,15 +106,23 @@ def drawn(
 
 
 def figure(
-    data: Dataset, net: Network, planes: dict[str, Plane], paths: dict[str, list[Weights]],
-    grid: int, n: int, path: Path,
-) -> None:  # fmt: skip
+    data: Dataset,
+    net: Network,
+    planes: dict[str, Plane],
+    paths: dict[str, list[Weights]],
+    grid: int,
+    n: int,
+    path: Path,
+) -> None:
     """Draw the loss on each plane, with the paths where it is nearest to them."""
     simulator, block = simulate(net, "array"), Block(*data.train.block(slice(n)))
     axes = plotting.panels(3, width=4.6, height=3.9)
     # the random plane twice: as far as filters are long, and as far as paths go
-    views = (("random", "random direction", 1.0), ("random", "random direction", 0.0),
-             ("principal", "component", 0.0))  # fmt: skip
+    views = (
+        ("random", "random direction", 1.0),
+        ("random", "random direction", 0.0),
+        ("principal", "component", 0.0),
+    )
     for ax, (kind, what, least) in zip(axes, views, strict=True):
         on_plane = {name: planes[kind].coordinates(points) for name, points in paths.items()}
         low, high = (f(np.concatenate(list(on_plane.values())), axis=0) for f in (np.min, np.max))
@@ -157,8 +165,13 @@ EXHIBIT = gallery.Exhibit(
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--hidden", type=click.IntRange(1), default=30, show_default=True)
 @click.option("--epochs", type=click.IntRange(1), default=3, show_default=True)
-@click.option("--grid", type=click.IntRange(2), default=31, show_default=True,
-              help="Points along each side of a plane.")  # fmt: skip
+@click.option(
+    "--grid",
+    type=click.IntRange(2),
+    default=31,
+    show_default=True,
+    help="Points along each side of a plane.",
+)
 @click.option("--seed", "numbers", default="0", show_default=True, help="Seeds, as 0,1,2.")
 def main(dataset: str, hidden: int, epochs: int, grid: int, numbers: str, out: Path) -> None:
     data, out = datasets.load(dataset), studies.folder(out)
@@ -169,8 +182,9 @@ def main(dataset: str, hidden: int, epochs: int, grid: int, numbers: str, out: P
         click.echo(f"seed {seed}, share of paths in a plane [%]: {said(shares)}")
         rows += [
             {"seed": seed, "plane": kind, "path": name, "share": share}
-            for kind, found in shares.items() for name, share in found.items()
-        ]  # fmt: skip
+            for kind, found in shares.items()
+            for name, share in found.items()
+        ]
     studies.write_table(out / "shares.csv", rows)
     click.echo(f"Figure and table: {out}")
 

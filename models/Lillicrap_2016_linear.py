@@ -88,10 +88,13 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
     by_name = {w.upper(): (steps, runs(w, "loss")) for w in ("bp", "fa")}
     plotting.curves(by_name, "steps [trials]", "squared error / that at no output", ax=loss)
     plotting.curves(
-        {"FA": (steps, runs("fa", "angle"))}, "steps [trials]",
-        "angle to BP's hidden update [degrees]", levels={"35 degrees": 35.0}, first_color=1,
+        {"FA": (steps, runs("fa", "angle"))},
+        "steps [trials]",
+        "angle to BP's hidden update [degrees]",
+        levels={"35 degrees": 35.0},
+        first_color=1,
         ax=angle,
-    )  # fmt: skip
+    )
     angle.set(ylim=(0, 110), yticks=[0, 30, 60, 90])
     plotting.save([loss, angle], path)
 
@@ -114,8 +117,13 @@ EXHIBIT = gallery.Exhibit(
 
 @cli_study.study(EXHIBIT, files="angles.csv and angles.png", on="one seed")
 @click.option("--steps", type=click.IntRange(1), default=3000, show_default=True)
-@click.option("--every", type=click.IntRange(1), default=20, show_default=True,
-              help="Steps between two measurements.")  # fmt: skip
+@click.option(
+    "--every",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="Steps between two measurements.",
+)
 @click.option("--seed", "numbers", default="0,1,2,3,4", show_default=True, help="Seeds.")
 def main(steps: int, every: int, numbers: str, out: Path) -> None:
     chosen, out = studies.numbers(numbers), studies.folder(out)

@@ -41,7 +41,7 @@ from apical import (
     rules,
     simulate,
     train,
-)  # fmt: skip
+)
 
 
 def build(

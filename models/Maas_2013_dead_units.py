@@ -111,8 +111,12 @@ def born_dead(size: int, layers: int, networks: int) -> float:
 def means(rows: list[dict[str, Any]], what: str, **chosen: Any) -> np.ndarray:
     """Return the mean over seeds at each step; NaN where any of them diverged."""
     own = [r for r in rows if all(r[key] == value for key, value in chosen.items())]
-    return np.array([np.mean([r[what] for r in own if r["eta"] == eta])
-                     for eta in dict.fromkeys(r["eta"] for r in own)])  # fmt: skip
+    return np.array(
+        [
+            np.mean([r[what] for r in own if r["eta"] == eta])
+            for eta in dict.fromkeys(r["eta"] for r in own)
+        ]
+    )
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
@@ -128,8 +132,9 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
             kept = np.isfinite(runs).all(axis=1)
             if kept.any():
                 series[activation] = etas[kept], runs[kept].T
-        plotting.curves(series, "step", shown[what], title=wiring.upper(),
-                        log_y=what == "error", ax=ax)  # fmt: skip
+        plotting.curves(
+            series, "step", shown[what], title=wiring.upper(), log_y=what == "error", ax=ax
+        )
         if what == "dead":
             ax.set_ylim(-0.05, 1.05)
     plotting.save(axes, path)
@@ -168,8 +173,13 @@ EXHIBIT = gallery.Exhibit(
 
 @cli_study.study(EXHIBIT, files="units.csv and units.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
-@click.option("--size", type=click.IntRange(1), default=100, show_default=True,
-              help="Neurons in each hidden population.")  # fmt: skip
+@click.option(
+    "--size",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Neurons in each hidden population.",
+)
 @click.option("--epochs", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--seed", "numbers", default="0,1,2", show_default=True, help="Seeds, as 0,1,2.")
 def main(dataset: str, size: int, epochs: int, numbers: str, out: Path) -> None:

@@ -75,9 +75,14 @@ def loss(simulator: Simulator, values: np.ndarray) -> float:
 
 
 def learn(
-    train: np.ndarray, test: np.ndarray, seed: int, wiring: str, sizes: tuple[int, ...],
-    epochs: int, batch: int = 128,
-) -> list[dict[str, Any]]:  # fmt: skip
+    train: np.ndarray,
+    test: np.ndarray,
+    seed: int,
+    wiring: str,
+    sizes: tuple[int, ...],
+    epochs: int,
+    batch: int = 128,
+) -> list[dict[str, Any]]:
     """Train an autoencoder of the wiring, and return its loss after every epoch."""
     simulator = simulate(network(train.shape[1], seed, wiring, sizes), "array", batch=batch)
     rows = []
@@ -122,9 +127,14 @@ EXHIBIT = gallery.Exhibit(
 @click.option("--train-trials", type=click.IntRange(1), help="First N training samples only.")
 @click.option("--seed", "numbers", default="0", show_default=True, help="Seeds, as 0,1,2.")
 def main(
-    dataset: str, hidden: str, wirings: str, epochs: int, train_trials: int | None,
-    numbers: str, out: Path,
-) -> None:  # fmt: skip
+    dataset: str,
+    hidden: str,
+    wirings: str,
+    epochs: int,
+    train_trials: int | None,
+    numbers: str,
+    out: Path,
+) -> None:
     chosen, out = studies.numbers(numbers), studies.folder(out)
     data, sizes = datasets.load(dataset), tuple(int(size) for size in hidden.split("-"))
     train, test = normalised(
@@ -140,9 +150,12 @@ def main(
     studies.write_table(out / "loss.csv", rows)
     levels = {"BP, published": 0.0942, "DFA, published": 0.2995} if dataset == "mnist" else None
     ax = plotting.curves(
-        series, "epochs", "test loss [per pixel of variance 1]",
-        levels=levels, log_y=True,
-    )  # fmt: skip
+        series,
+        "epochs",
+        "test loss [per pixel of variance 1]",
+        levels=levels,
+        log_y=True,
+    )
     plotting.save(ax, out / "loss.png")
     click.echo(f"Figure and table: {out}")
 

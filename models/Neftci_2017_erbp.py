@@ -56,9 +56,18 @@ def build(
         name = "output" if k == len(sizes) else f"hidden_{k + 1}"
         b = (25.0 if name == "hidden_2" else 1.15) / V_T
         neurons = net.add(
-            LIF(name, size, tau_m=1.0, tau_s=4.0, refractory=4.0, reset="rest", tau_teach=5.0,
-                gain=f"int(I > -{b})*int(I < {b})", **noise)
-        )  # fmt: skip
+            LIF(
+                name,
+                size,
+                tau_m=1.0,
+                tau_s=4.0,
+                refractory=4.0,
+                reset="rest",
+                tau_teach=5.0,
+                gain=f"int(I > -{b})*int(I < {b})",
+                **noise,
+            )
+        )
         # the data neurons of the published code include those of the label
         n_in = last.size + n_classes if k == 0 else last.size
         weights = Uniform(sqrt(7 / (n_in + size)) / V_T)
@@ -66,9 +75,10 @@ def build(
         net.connect(last, neurons, weights=weights, rule=rule, release=release)
         last = neurons
     error = net.add(
-        Error("error", 2 * n_classes, target=250.0, theta=V_T / W_E, label_spikes=True,
-              rectified=True)
-    )  # fmt: skip
+        Error(
+            "error", 2 * n_classes, target=250.0, theta=V_T / W_E, label_spikes=True, rectified=True
+        )
+    )
     spread = sqrt(7 / (n_classes + sum(sizes))) / W_E
     net.teach(feedback.direct(error, net.forward, ZeroSum(Uniform(spread))))
     return net

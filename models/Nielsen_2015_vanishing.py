@@ -66,8 +66,14 @@ PUBLISHED = {2: [0.07, 0.31], 3: [0.012, 0.060, 0.283], 4: [0.003, 0.017, 0.070,
 """Learning speeds of hidden layers under BP: number of them -> first to last."""
 
 
-def network(sizes: list[int], seed: int, wiring: str, eta: float = 1.0, decay: float = 0.0,
-            weight: float | None = None) -> Network:  # fmt: skip
+def network(
+    sizes: list[int],
+    seed: int,
+    wiring: str,
+    eta: float = 1.0,
+    decay: float = 0.0,
+    weight: float | None = None,
+) -> Network:
     """Describe a logistic network; given a weight, all have it, and drives are 0 at inputs of 1/2.
 
     Random feedback comes from the distribution of the forward weights.
@@ -76,8 +82,11 @@ def network(sizes: list[int], seed: int, wiring: str, eta: float = 1.0, decay: f
     pre, bias = net.add(Stimulus("stimulus", sizes[0], Graded())), net.add(Bias("bias"))
     for k, size in enumerate(sizes[1:], start=1):
         last = k == len(sizes) - 1
-        post = net.add(Rate("output", size, "logistic", gain="one") if last
-                       else Rate(f"hidden_{k}", size, "logistic"))  # fmt: skip
+        post = net.add(
+            Rate("output", size, "logistic", gain="one")
+            if last
+            else Rate(f"hidden_{k}", size, "logistic")
+        )
         w = FanIn(uniform=False) if weight is None else Given(np.full((pre.size, size), weight))
         half = None if weight is None else Given(np.full((1, size), -weight * pre.size / 2))
         net.connect(pre, post, weights=w, rule=rules.three_factor(eta, decay=decay))
@@ -222,10 +231,21 @@ EXHIBIT = gallery.Exhibit(
 
 @cli_study.study(EXHIBIT, files="the table and figures", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
-@click.option("--seeds", "n_seeds", type=click.IntRange(1), default=20, show_default=True,
-              help="Number of seeds: 0, 1, ...")  # fmt: skip
-@click.option("--epochs", type=click.IntRange(0), default=0, show_default=True,
-              help="Also train for so many epochs, and tell accuracies; the book: 30.")  # fmt: skip
+@click.option(
+    "--seeds",
+    "n_seeds",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="Number of seeds: 0, 1, ...",
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Also train for so many epochs, and tell accuracies; the book: 30.",
+)
 def main(dataset: str, n_seeds: int, epochs: int, out: Path) -> None:
     data, seeds = datasets.load(dataset), list(range(n_seeds))
     rows = measure(Block(*data.train.block(slice(1000))), data.n_classes, seeds)

@@ -76,9 +76,15 @@ class Setting:
 
 
 def network(
-    data: Dataset, seed: int, wiring: str, rate: float, hidden: tuple[int, ...], *,
-    fixed: int = 0, random: int = 0,
-) -> Network:  # fmt: skip
+    data: Dataset,
+    seed: int,
+    wiring: str,
+    rate: float,
+    hidden: tuple[int, ...],
+    *,
+    fixed: int = 0,
+    random: int = 0,
+) -> Network:
     """Describe a network; the first `fixed` hidden populations do not learn.
 
     The first `random` ones start from random weights under every wiring.
@@ -204,22 +210,45 @@ EXHIBIT = gallery.Exhibit(
 
 
 @cli_study.study(EXHIBIT, files="errors.csv and errors.png", on="digits")
-@click.option("--case", "cases", type=click.Choice(list(CASES)), multiple=True,
-              default=list(CASES), show_default=True,
-              help="What to train; may be repeated.")  # fmt: skip
+@click.option(
+    "--case",
+    "cases",
+    type=click.Choice(list(CASES)),
+    multiple=True,
+    default=list(CASES),
+    show_default=True,
+    help="What to train; may be repeated.",
+)
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--train-trials", type=click.IntRange(1), help="First N training samples only.")
-@click.option("--hidden", type=click.IntRange(1), default=800, show_default=True,
-              help="Neurons in each hidden population.")  # fmt: skip
-@click.option("--frozen", type=click.IntRange(1), default=4, show_default=True,
-              help="Epochs for which the first hidden population is frozen.")  # fmt: skip
+@click.option(
+    "--hidden",
+    type=click.IntRange(1),
+    default=800,
+    show_default=True,
+    help="Neurons in each hidden population.",
+)
+@click.option(
+    "--frozen",
+    type=click.IntRange(1),
+    default=4,
+    show_default=True,
+    help="Epochs for which the first hidden population is frozen.",
+)
 @click.option("--rate", type=float, default=1e-4, show_default=True, help="Learning rate.")
 @click.option("--epochs", type=click.IntRange(2), default=12, show_default=True)
 @click.option("--seed", "numbers", default="0", show_default=True, help="Seeds, as 0,1,2.")
 def main(
-    cases: tuple[str, ...], dataset: str, train_trials: int | None, hidden: int,
-    frozen: int, rate: float, epochs: int, numbers: str, out: Path,
-) -> None:  # fmt: skip
+    cases: tuple[str, ...],
+    dataset: str,
+    train_trials: int | None,
+    hidden: int,
+    frozen: int,
+    rate: float,
+    epochs: int,
+    numbers: str,
+    out: Path,
+) -> None:
     if frozen >= epochs:
         raise click.UsageError(f"--frozen {frozen} must be less than --epochs {epochs}.")
     chosen, out = studies.numbers(numbers), studies.folder(out)

@@ -37,7 +37,7 @@ from apical import (
     rules,
     simulate,
     train,
-)  # fmt: skip
+)
 
 
 def build(

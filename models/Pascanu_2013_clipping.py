@@ -99,8 +99,9 @@ def draw(rows: list[dict[str, Any]], sizes: dict[str, np.ndarray], path: Path) -
     back, over = axes = plotting.panels(2, width=4.2)
     layers = np.arange(1, 1 + next(iter(sizes.values())).shape[1])
     series = {wiring.upper(): (layers, found) for wiring, found in sizes.items()}
-    plotting.curves(series, "hidden layer", "norm of its update before learning", log_y=True,
-                    ax=back)  # fmt: skip
+    plotting.curves(
+        series, "hidden layer", "norm of its update before learning", log_y=True, ax=back
+    )
     errors: dict[str, Any] = {}
     for wiring, clips in CASES:
         own = [r["error"] for r in rows if r["case"] == named(wiring, clips)]
@@ -136,8 +137,13 @@ EXHIBIT = gallery.Exhibit(
 
 @cli_study.study(EXHIBIT, files="errors.csv and errors.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
-@click.option("--train-trials", type=click.IntRange(60), default=12_000, show_default=True,
-              help="First N training samples; a sixth is held out.")  # fmt: skip
+@click.option(
+    "--train-trials",
+    type=click.IntRange(60),
+    default=12_000,
+    show_default=True,
+    help="First N training samples; a sixth is held out.",
+)
 @click.option("--layers", type=click.IntRange(1), default=15, show_default=True)
 @click.option("--epochs", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--seed", "numbers", default="0,1,2", show_default=True, help="Seeds, as 0,1,2.")

@@ -74,8 +74,15 @@ def measure(numbers: list[int]) -> list[dict[str, Any]]:
             for seed in numbers:
                 found, known = norms(radius, seed, response)
                 off = float(np.max(np.abs(found / known - 1))) if response == "linear" else np.nan
-                rows.append({"response": response, "radius": radius, "seed": seed,
-                             "per_step": per_step(found), "off": off})  # fmt: skip
+                rows.append(
+                    {
+                        "response": response,
+                        "radius": radius,
+                        "seed": seed,
+                        "per_step": per_step(found),
+                        "off": off,
+                    }
+                )
     return rows
 
 
@@ -84,10 +91,18 @@ def draw(numbers: list[int], path: Path) -> None:
     axes = plotting.panels(2)
     lags = np.arange(STEPS + 1)
     for ax, response in zip(axes, ("linear", "tanh"), strict=True):
-        series = {f"radius {radius}": (lags, [norms(radius, s, response)[0] for s in numbers])
-                  for radius in RADII}  # fmt: skip
-        plotting.curves(series, "steps back in time", "norm of the gradient", log_y=True,
-                        title=f"{response}{DOTS * (response == 'linear')}", ax=ax)  # fmt: skip
+        series = {
+            f"radius {radius}": (lags, [norms(radius, s, response)[0] for s in numbers])
+            for radius in RADII
+        }
+        plotting.curves(
+            series,
+            "steps back in time",
+            "norm of the gradient",
+            log_y=True,
+            title=f"{response}{DOTS * (response == 'linear')}",
+            ax=ax,
+        )
     for radius in RADII:
         axes[0].plot(lags[::10], norms(radius, numbers[0], "linear")[1][::10], "k.", markersize=3)
     axes[0].get_legend().remove()  # colours are those of the other panel
@@ -96,8 +111,10 @@ def draw(numbers: list[int], path: Path) -> None:
 
 def said(rows: list[dict[str, Any]], response: str) -> str:
     """Return the mean change at every step, for all radii."""
-    own = [[r["per_step"] for r in rows if (r["response"], r["radius"]) == (response, radius)]
-           for radius in RADII]  # fmt: skip
+    own = [
+        [r["per_step"] for r in rows if (r["response"], r["radius"]) == (response, radius)]
+        for radius in RADII
+    ]
     return ", ".join(f"{np.mean(found):.3f}" for found in own)
 
 
@@ -141,8 +158,10 @@ def main(numbers: str, out: Path) -> None:
     for w, b in WALLS:
         for name, threshold in (("plain", np.inf), ("clipped", 1.0)):
             end = descend(w, b, threshold)
-            click.echo(f"from w={w}, b={b}, {name}: error {end['error']:.2g} at w={end['w']:.1f}, "
-                       f"b={end['b']:.1f}, longest step {end['longest']:.2g}")  # fmt: skip
+            click.echo(
+                f"from w={w}, b={b}, {name}: error {end['error']:.2g} at w={end['w']:.1f}, "
+                f"b={end['b']:.1f}, longest step {end['longest']:.2g}"
+            )
     click.echo(f"Figure and table: {out}")
 
 

@@ -63,9 +63,13 @@ def scaled(rate: float, mu: float) -> UpdateDynamics:
     """Return momentum at a rate; rates of the rule and of the dynamics are the same here."""
     plain = dynamics.momentum(mu)
     return UpdateDynamics(
-        "momentum", {"m": 0.0}, (("m", "mu*m + rate*update"),), "m", {"mu": mu, "rate": rate},
+        "momentum",
+        {"m": 0.0},
+        (("m", "mu*m + rate*update"),),
+        "m",
+        {"mu": mu, "rate": rate},
         source=plain.source,
-    )  # fmt: skip
+    )
 
 
 def minima() -> np.ndarray:
@@ -146,8 +150,9 @@ EXHIBIT = gallery.Exhibit(
 @cli_study.study(EXHIBIT, files="minima.csv and minima.png")
 @click.option("--rates", default="0.01,0.03,0.1,0.3,1,2", show_default=True, help="Sizes of steps.")
 @click.option("--steps", type=click.IntRange(1), default=2000, show_default=True)
-@click.option("--neurons", type=click.IntRange(2), default=240, show_default=True,
-              help="Starting points.")  # fmt: skip
+@click.option(
+    "--neurons", type=click.IntRange(2), default=240, show_default=True, help="Starting points."
+)
 def main(rates: str, steps: int, neurons: int, out: Path) -> None:
     out, rows = studies.folder(out), []
     for method in METHODS:

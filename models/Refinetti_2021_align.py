@@ -136,17 +136,29 @@ EXHIBIT = gallery.Exhibit(
 @cli_study.study(EXHIBIT, files="align.csv and align.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--train-trials", type=click.IntRange(1), default=2000, show_default=True)
-@click.option("--hidden", type=click.IntRange(1), default=100, show_default=True,
-              help="Neurons in each hidden population.")  # fmt: skip
-@click.option("--layers", type=click.IntRange(1), default=3, show_default=True,
-              help="Hidden populations.")  # fmt: skip
+@click.option(
+    "--hidden",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Neurons in each hidden population.",
+)
+@click.option(
+    "--layers", type=click.IntRange(1), default=3, show_default=True, help="Hidden populations."
+)
 @click.option("--eta", type=float, default=0.1, show_default=True, help="Learning rate.")
 @click.option("--steps", type=click.IntRange(1), default=10_000, show_default=True)
 @click.option("--seed", "numbers", default="0,1,2", show_default=True, help="Seeds.")
 def main(
-    dataset: str, train_trials: int, hidden: int, layers: int, eta: float,
-    steps: int, numbers: str, out: Path,
-) -> None:  # fmt: skip
+    dataset: str,
+    train_trials: int,
+    hidden: int,
+    layers: int,
+    eta: float,
+    steps: int,
+    numbers: str,
+    out: Path,
+) -> None:
     chosen, out = studies.numbers(numbers), studies.folder(out)
     data = datasets.load(dataset)
     data = data.subset(min(train_trials, len(data.train)))

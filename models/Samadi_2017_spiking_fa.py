@@ -59,10 +59,20 @@ input, one that is silent does not), 1, or nothing: hidden synapses do not learn
 
 
 def network(
-    n_inputs: int, hidden: int, n_classes: int, seed: int, slope: str, *, trial: float = 100.0,
-    rate: float = 100.0, total: float = 100.0, spread: float = 0.06, target: float = 100.0,
-    eta: float = 1e-5, eta_output: float = 6e-4,
-) -> Network:  # fmt: skip
+    n_inputs: int,
+    hidden: int,
+    n_classes: int,
+    seed: int,
+    slope: str,
+    *,
+    trial: float = 100.0,
+    rate: float = 100.0,
+    total: float = 100.0,
+    spread: float = 0.06,
+    target: float = 100.0,
+    eta: float = 1e-5,
+    eta_output: float = 6e-4,
+) -> Network:
     """Describe stimulus -> hidden -> output; error neurons reach both populations directly."""
     net, neuron = Network(seed=seed, trial=trial), {"leak": False, "v_start": 0.5}
     x = net.add(Stimulus("stimulus", n_inputs, Regular(rate, total)))
@@ -84,8 +94,20 @@ def xor(n: int, seed: int) -> Block:
 
 def margin(slope: str, seed: int) -> float:
     """Learn exclusive or in 60 trials; return by how many spikes the right neuron is ahead."""
-    net = network(4, 20, 2, seed, slope, trial=40.0, rate=200.0, total=0.0, spread=1.0,
-                  target=200.0, eta=1e-2, eta_output=5e-3)  # fmt: skip
+    net = network(
+        4,
+        20,
+        2,
+        seed,
+        slope,
+        trial=40.0,
+        rate=200.0,
+        total=0.0,
+        spread=1.0,
+        target=200.0,
+        eta=1e-2,
+        eta_output=5e-3,
+    )
     simulator = simulate(net, "runtime", dt=2.0)
     simulator.run(xor(60, seed))
     shown = xor(4, seed)

@@ -55,8 +55,9 @@ from apical import (
 )
 
 KINDS: dict[str, Callable[..., UpdateDynamics]] = {
-    "momentum": dynamics.momentum, "Nesterov": dynamics.nesterov,
-}  # fmt: skip
+    "momentum": dynamics.momentum,
+    "Nesterov": dynamics.nesterov,
+}
 RATES = {0.0: [0.3, 0.1], 0.9: [0.1, 0.03, 0.01], 0.99: [0.03, 0.01, 0.003]}
 """Learning rates to choose from, by momentum, which makes steps 1/(1 - mu) times as large."""
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -65,9 +66,15 @@ BATCH = 100
 
 
 def network(
-    n: int, seed: int, sizes: tuple[int, ...], scale: float, rate: float, kind: str, mu: float,
+    n: int,
+    seed: int,
+    sizes: tuple[int, ...],
+    scale: float,
+    rate: float,
+    kind: str,
+    mu: float,
     rising: float,
-) -> Network:  # fmt: skip
+) -> Network:
     """Describe a logistic autoencoder with cross-entropy of each pixel."""
     net = Network(seed=seed)
     rule = rules.three_factor(rate, dynamics=KINDS[kind](mu, rising) if mu else None)
@@ -101,9 +108,16 @@ def learn(values: np.ndarray, net: Network, epochs: int) -> list[float]:
 
 
 def cell(
-    values: np.ndarray, seed: int, sizes: tuple[int, ...], scale: float, kind: str, mu: float,
-    rates: list[float], epochs: int, rising: float = 250.0,
-) -> dict[str, Any]:  # fmt: skip
+    values: np.ndarray,
+    seed: int,
+    sizes: tuple[int, ...],
+    scale: float,
+    kind: str,
+    mu: float,
+    rates: list[float],
+    epochs: int,
+    rising: float = 250.0,
+) -> dict[str, Any]:
     """Return the errors at the best of some learning rates."""
     found = {}
     for rate in rates:
@@ -122,14 +136,19 @@ def draw(momenta: list[dict[str, Any]], scales: list[dict[str, Any]], path: Path
         name = f"{row['kind']} {row['mu']:g}" if row["mu"] else "no momentum"
         series[name] = np.arange(len(row["errors"])), row["errors"]
     error = "squared error of an image"
-    plotting.curves(series, "epochs", error, log_y=True, title="initial weights of Martens 2010",
-                    ax=during)  # fmt: skip
-    found = {f"Nesterov {scales[0]['mu']:g}": (
-        [row["scale"] for row in scales], [row["error"] for row in scales]
-    )}  # fmt: skip
+    plotting.curves(
+        series, "epochs", error, log_y=True, title="initial weights of Martens 2010", ax=during
+    )
+    found = {
+        f"Nesterov {scales[0]['mu']:g}": (
+            [row["scale"] for row in scales],
+            [row["error"] for row in scales],
+        )
+    }
     plain = {"no momentum, scale 1": momenta[0]["error"]}
-    plotting.curves(found, "scale of initial weights", error, levels=plain, log_x=True, log_y=True,
-                    ax=end)  # fmt: skip
+    plotting.curves(
+        found, "scale of initial weights", error, levels=plain, log_x=True, log_y=True, ax=end
+    )
     end.set_xticks(list(SCALES), [f"{scale:g}" for scale in SCALES])
     end.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
     plotting.save(axes, path)
@@ -163,8 +182,13 @@ EXHIBIT = gallery.Exhibit(
 
 @cli_study.study(EXHIBIT, files="errors.csv and errors.png", on="digits")
 @click.option("--dataset", default="mnist", show_default=True)
-@click.option("--trials", type=click.IntRange(BATCH), default=5000, show_default=True,
-              help="Training samples.")  # fmt: skip
+@click.option(
+    "--trials",
+    type=click.IntRange(BATCH),
+    default=5000,
+    show_default=True,
+    help="Training samples.",
+)
 @click.option("--epochs", type=click.IntRange(1), default=100, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 def main(dataset: str, trials: int, epochs: int, seed: int, out: Path) -> None:

@@ -169,8 +169,13 @@ def cost(
 
 def draw_cost(rows: list[dict[str, Any]], path: Path) -> None:
     """Draw test error over trials shown."""
-    names = {"bp": "BP", "dfa": "DFA", "node": "node perturbation", "weight": "weight perturbation",
-             "genes": "genetic algorithm"}  # fmt: skip
+    names = {
+        "bp": "BP",
+        "dfa": "DFA",
+        "node": "node perturbation",
+        "weight": "weight perturbation",
+        "genes": "genetic algorithm",
+    }
     series = {}
     for kind in dict.fromkeys(row["kind"] for row in rows):
         own = [row for row in rows if row["kind"] == kind]
@@ -224,8 +229,14 @@ EXHIBIT = gallery.Exhibit(
 
 @cli_study.study(EXHIBIT, files="tables and figures")
 @click.option("--dataset", default="mnist", show_default=True, help="Of classifiers.")
-@click.option("--cost", "budget", type=click.IntRange(0), default=0, show_default=True,
-              help="Trials to show each classifier; 0 for perceptrons instead.")  # fmt: skip
+@click.option(
+    "--cost",
+    "budget",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Trials to show each classifier; 0 for perceptrons instead.",
+)
 @click.option("--hidden", type=click.IntRange(1), default=30, show_default=True)
 @click.option("--seeds", "n_seeds", type=click.IntRange(1), default=20, show_default=True)
 def main(dataset: str, budget: int, hidden: int, n_seeds: int, out: Path) -> None:

@@ -70,9 +70,15 @@ NAMES = {
 def pattern(seed: int, n_inputs: int, steps: int, spikes: int) -> tuple[np.ndarray, np.ndarray]:
     """Return frozen Poisson trains of 10 Hz, and one target, shapes (steps, n) in steps of 1 ms."""
     return tasks.spike_pattern(
-        n_inputs, 1, steps, rate=0.01, spikes=spikes, onset=30, apart=10,
+        n_inputs,
+        1,
+        steps,
+        rate=0.01,
+        spikes=spikes,
+        onset=30,
+        apart=10,
         rng=seeds.stream(seed, "pattern"),
-    )  # fmt: skip
+    )
 
 
 def network(
@@ -93,9 +99,14 @@ def network(
     """
     net = Network(seed=seed, trial=float(steps))
     neuron: dict[str, Any] = {
-        "tau_m": TAU_M, "tau_s": TAU_S, "tau_x": TAU_S, "tau_teach": TAU_S,
-        "refractory": 5.0, "reset": "rest", "gain": superspike.slope(),
-    }  # fmt: skip
+        "tau_m": TAU_M,
+        "tau_s": TAU_S,
+        "tau_x": TAU_S,
+        "tau_teach": TAU_S,
+        "refractory": 5.0,
+        "reset": "rest",
+        "gain": superspike.slope(),
+    }
     x = net.add(Stimulus("stimulus", n_inputs, Replayed(), tau_x=TAU_S, frames=steps))
     h = net.add(LIF("hidden", hidden, **neuron))
     y = net.add(LIF("output", 1, **neuron))
@@ -122,8 +133,11 @@ def learn(
     simulator = simulate(net, capacity=AT_ONCE, record=["hidden", "output"])
     due, began, rows = np.flatnonzero(target), time.perf_counter(), []
     one = Block(shown.reshape(1, -1), targets=target.reshape(1, -1))
-    many = Block(np.repeat(one.values, AT_ONCE, axis=0), learning=np.ones(AT_ONCE),
-                 targets=np.tile(target.reshape(1, -1), (AT_ONCE, 1)))  # fmt: skip
+    many = Block(
+        np.repeat(one.values, AT_ONCE, axis=0),
+        learning=np.ones(AT_ONCE),
+        targets=np.tile(target.reshape(1, -1), (AT_ONCE, 1)),
+    )
     for number in range(trials // AT_ONCE + 1):
         if number:
             if learns == "symmetric":
@@ -184,13 +198,21 @@ EXHIBIT = gallery.Exhibit(
 @click.option("--seed", "numbers", default="3,4,5,6,7", show_default=True, help="Seeds.")
 @click.option("--trials", type=click.IntRange(AT_ONCE), default=1000, show_default=True)
 @click.option("--hidden", type=click.IntRange(1), default=16, show_default=True)
-@click.option("--spikes", type=click.IntRange(1), default=5, show_default=True,
-              help="Spikes of the target, in 250 ms.")  # fmt: skip
-@click.option("--eta", type=click.FloatRange(0), default=3e-2, show_default=True,
-              help="Largest change of a weight in a trial.")  # fmt: skip
-def main(
-    numbers: str, trials: int, hidden: int, spikes: int, eta: float, out: Path
-) -> None:  # fmt: skip
+@click.option(
+    "--spikes",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="Spikes of the target, in 250 ms.",
+)
+@click.option(
+    "--eta",
+    type=click.FloatRange(0),
+    default=3e-2,
+    show_default=True,
+    help="Largest change of a weight in a trial.",
+)
+def main(numbers: str, trials: int, hidden: int, spikes: int, eta: float, out: Path) -> None:
     rows: list[dict[str, Any]] = []
     for seed in studies.numbers(numbers):
         shown, target = pattern(seed, 100, 250, spikes)
@@ -199,8 +221,10 @@ def main(
             found = learn(net, shown, target, trials, learns)
             rows += [{"learns": learns, "seed": seed} | row for row in found]
             last = np.mean([row["distance"] for row in found[-5:]])
-            click.echo(f"seed {seed}, {name}: {last:.3f} of silence after {trials} trials, "
-                       f"{found[-1]['seconds']:.0f} s")  # fmt: skip
+            click.echo(
+                f"seed {seed}, {name}: {last:.3f} of silence after {trials} trials, "
+                f"{found[-1]['seconds']:.0f} s"
+            )
     studies.write_table(studies.folder(out) / "distance.csv", rows)
     draw(rows, out / "distance.png")
     click.echo(f"Figure and table: {out}")

@@ -29,7 +29,7 @@ from apical import (
     cli,
     feedback,
     rules,
-)  # fmt: skip
+)
 
 
 def build(

@@ -47,7 +47,7 @@ from apical import (
     cli,
     feedback,
     rules,
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)

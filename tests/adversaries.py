@@ -123,8 +123,13 @@ def told(code: str) -> Network:
     """Return a network whose output is of equations of its own."""
     net = Network()
     x = net.add(Stimulus("stimulus", 8))
-    model = NeuronModel("dv/dt = (I - v)/tau : 1\nI : 1\nx : 1", "v > 1", "v = 0\nx += 1",
-                        at_trial=code, parameters={"tau": (20.0, "ms")})  # fmt: skip
+    model = NeuronModel(
+        "dv/dt = (I - v)/tau : 1\nI : 1\nx : 1",
+        "v > 1",
+        "v = 0\nx += 1",
+        at_trial=code,
+        parameters={"tau": (20.0, "ms")},
+    )
     y = net.add(Neurons("output", 4, model, {"drive": "I"}, ("x",)))
     net.connect(x, y, rule=LearningRule("hebb", "1e-3 * x_pre * x_post"))
     return net
@@ -132,7 +137,8 @@ def told(code: str) -> Network:
 
 STATIC: Mapping[str, Adversary] = {
     "transposed weights, copied at the start": Adversary(
-        lambda: spiking(lambda back: 3 * back, opposed=True), "error_to_hidden_0",
+        lambda: spiking(lambda back: 3 * back, opposed=True),
+        "error_to_hidden_0",
         "weight transport",
     ),
     "a noisy copy": Adversary(lambda: spiking(noisy), "error_to_hidden_0", "weight transport"),
@@ -143,7 +149,8 @@ STATIC: Mapping[str, Adversary] = {
         product_of_transposes, "error_to_hidden_1", "weight transport"
     ),
     "backpropagation": Adversary(
-        lambda: rate_networks.rates(feedback.transposed), "feedback_output_to_hidden_2",
+        lambda: rate_networks.rates(feedback.transposed),
+        "feedback_output_to_hidden_2",
         "weight transport",
     ),
     "feedback that follows forward weights": Adversary(
@@ -151,13 +158,11 @@ STATIC: Mapping[str, Adversary] = {
     ),
     "one synapse for both directions": Adversary(two_way, "output_to_hidden", "one-way"),
     "symmetric recurrent synapses": Adversary(symmetric, "hidden_to_hidden", "one-way"),
-    "the label in the output": Adversary(
-        lambda: told("v = label(t, i)"), "output", "locality"
-    ),
+    "the label in the output": Adversary(lambda: told("v = label(t, i)"), "output", "locality"),
     "the stimulus without synapses": Adversary(
         lambda: told("I = stimulus(t, i)/Hz"), "output", "locality"
     ),
-}  # fmt: skip
+}
 
 
 # In the simulation -------------------------------------------------------------------------------
@@ -229,8 +234,9 @@ class Outside(Wrapped):
         back = self.inner.weights("hidden_1_to_output").T
         result = self.inner.run(block)
         if block.learning.any():
-            error, h, x = (result.traces[f"{name}.x"][:, 0] for name in
-                           ("error", "hidden_1", "stimulus"))  # fmt: skip
+            error, h, x = (
+                result.traces[f"{name}.x"][:, 0] for name in ("error", "hidden_1", "stimulus")
+            )
             change = x.T @ ((error @ back) * (1 - h**2))
             self.inner.load({"stimulus_to_hidden_1": before + 0.1 * change})
         return result
@@ -296,10 +302,11 @@ DYNAMIC: Mapping[str, Adversary] = {
         one_hidden, "stimulus_to_hidden_1", "phases", Restless.make
     ),
     "backpropagation, running": Adversary(
-        lambda: rate_networks.rates(feedback.transposed), "feedback_output_to_hidden_2",
+        lambda: rate_networks.rates(feedback.transposed),
+        "feedback_output_to_hidden_2",
         "weight transport",
     ),
-}  # fmt: skip
+}
 SLOW: Mapping[str, Adversary] = {
     "the label in the membrane of the output": Adversary(
         lambda: networks.small("feedback"), "output", "locality", Prompted.make

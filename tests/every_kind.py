@@ -92,7 +92,7 @@ RULES: Mapping[str, tuple[Callable[[str], LearningRule], Mapping[str, Any]]] = {
         lambda _: superspike.rule(dynamics=dynamics.leaky_maximum()),
         {"tau_teach": 5.0, "gain": superspike.slope()},
     ),
-}  # fmt: skip
+}
 """For each the rule, by the population that learns, and what it needs of its neurons."""
 
 
@@ -162,15 +162,19 @@ RATES = list(product(RATE_WIRINGS, ACTIVATIONS, RATE_RULES))
 def rates(wiring: str, activation: str, rule: str) -> Network:
     """Describe stimulus 6 -> hidden 5 -> hidden 4 -> output 3, with biases."""
     return rate_networks.rates(
-        RATE_WIRINGS[wiring], activation=activation, rule=RATE_RULES[rule],
+        RATE_WIRINGS[wiring],
+        activation=activation,
+        rule=RATE_RULES[rule],
         unreliable=0.2 if activation == "tanh" else 0.0,
-    )  # fmt: skip
+    )
 
 
 def _changed(
-    error: Mapping[str, Any] | None = None, synapses: Mapping[str, Any] | None = None,
-    total: float | None = None, **neuron: Any,
-) -> Network:  # fmt: skip
+    error: Mapping[str, Any] | None = None,
+    synapses: Mapping[str, Any] | None = None,
+    total: float | None = None,
+    **neuron: Any,
+) -> Network:
     """Describe stimulus 5 -> hidden 4 -> output 3 with options of neurons and synapses."""
     net = Network(seed=0, trial=40.0, reset=False, settle=10.0)
     x = net.add(Stimulus("stimulus", 5, Regular(200.0), x_floor=neuron.get("x_floor", 0.0)))

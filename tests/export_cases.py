@@ -11,7 +11,7 @@ from apical.records.arrays import Records, Spikes, Units
 ABOUT: dict[str, Any] = {
     "run": "digits/s0",
     "model": "spiking_dfa",
-    "model_doc": "A network, with a \"quoted\" word\nand a second line.",
+    "model_doc": 'A network, with a "quoted" word\nand a second line.',
     "options": {"hidden": 4},
     "dataset": "digits",
     "licence": "CC BY 4.0",
@@ -22,7 +22,8 @@ ABOUT: dict[str, Any] = {
     "config": {"epochs": 5, "plan": {"block": 100}},
     "rules": [
         {
-            "projection": "stimulus_to_hidden", "name": "three_factor",
+            "projection": "stimulus_to_hidden",
+            "name": "three_factor",
             "update": "eta * x_pre * gain_post * teach_post",
             "source": "Nokland 2016, doi:10.48550/arXiv.1609.01596, eq. 4",
         },
@@ -35,7 +36,7 @@ ABOUT: dict[str, Any] = {
     ],
     "created": "2026-01-02T03:04:05+01:00",
     "shape": [2, 3],
-}  # fmt: skip
+}
 
 
 def spikes_of(trial: Any, time: Any, unit: Any) -> Spikes:
@@ -116,14 +117,21 @@ def small_records(draw: st.DrawFn) -> Records:
         if draw(st.booleans()):
             n = draw(st.integers(0, 6))
             spikes[name] = spikes_of(
-                rng.integers(0, n_trials, n), rng.integers(0, steps, n) * dt,
+                rng.integers(0, n_trials, n),
+                rng.integers(0, steps, n) * dt,
                 rng.integers(0, size, n),
-            )  # fmt: skip
+            )
         if name not in spikes or draw(st.booleans()):
             points = draw(st.sampled_from([1, steps]))
             signals[f"{name}.v"] = rng.normal(size=(n_trials, points, size)).astype(np.float32)
     return Records(
-        steps * dt, dt, units, samples=rng.integers(0, 5, n_trials),
-        values=rng.random((n_trials, 4)), labels=rng.integers(0, 3, n_trials),
-        decisions=rng.integers(0, 3, n_trials), spikes=spikes, signals=signals,
-    )  # fmt: skip
+        steps * dt,
+        dt,
+        units,
+        samples=rng.integers(0, 5, n_trials),
+        values=rng.random((n_trials, 4)),
+        labels=rng.integers(0, 3, n_trials),
+        decisions=rng.integers(0, 3, n_trials),
+        spikes=spikes,
+        signals=signals,
+    )

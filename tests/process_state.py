@@ -20,8 +20,13 @@ def snapshot() -> dict[str, Any]:
     legacy = numbers.get_state(legacy=False)
     state = {
         "random": random.getstate(),
-        "np.random": (legacy["bit_generator"], legacy["state"]["key"].tobytes(),
-                      legacy["state"]["pos"], legacy["has_gauss"], legacy["gauss"]),
+        "np.random": (
+            legacy["bit_generator"],
+            legacy["state"]["key"].tobytes(),
+            legacy["state"]["pos"],
+            legacy["has_gauss"],
+            legacy["gauss"],
+        ),
         "np.random generator": id(numbers.get_bit_generator()),
         "np.seterr": np.geterr(),
         "np.printoptions": np.get_printoptions(),
@@ -32,7 +37,7 @@ def snapshot() -> dict[str, Any]:
         "sys": (sys.getrecursionlimit(), list(sys.path), list(sys.argv)),
         "warnings": (list(warnings.filters), warnings.showwarning, warnings.formatwarning),
         "logging": _logging(),
-    }  # fmt: skip
+    }
     if "matplotlib" in sys.modules:
         state |= _matplotlib()
     if "brian2" in sys.modules:
@@ -62,9 +67,12 @@ def _logging() -> dict[str, Any]:
     }
     for name in ("root", "py.warnings", *(["brian2"] if "brian2" in sys.modules else [])):
         logger = logging.root if name == "root" else logging.getLogger(name)
-        found[name] = logger.level, logger.propagate, list(logger.filters), [
-            (handler, handler.level, list(handler.filters)) for handler in logger.handlers
-        ]  # fmt: skip
+        found[name] = (
+            logger.level,
+            logger.propagate,
+            list(logger.filters),
+            [(handler, handler.level, list(handler.filters)) for handler in logger.handlers],
+        )
     return found
 
 
@@ -105,4 +113,4 @@ def _brian2() -> dict[str, Any]:
         "running": (b2.Network._globally_running, b2.Network._globally_stopped),
         "said": set(BrianLogger._log_messages),
         "logger": (BrianLogger.console_handler, BrianLogger.file_handler, BrianLogger.initialized),
-    }  # fmt: skip
+    }

@@ -188,11 +188,15 @@ def recorded() -> Records:
     block, samples = Block(np.full((6, 6), 0.5), np.arange(6) % 3), np.arange(6)
     result = recording.run(block)
     return Records(
-        net.trial, 1.0,
+        net.trial,
+        1.0,
         {p.name: Units(type(p).__name__, np.zeros(p.size, int)) for p in net.populations},
-        samples, block.values, block.labels, np.zeros(6, int),
+        samples,
+        block.values,
+        block.labels,
+        np.zeros(6, int),
         signals=result.traces,
-    )  # fmt: skip
+    )
 
 
 @cache
@@ -211,9 +215,12 @@ def _plastic() -> Projection:
 def _shown() -> Recording:
     known = fired()
     return Recording(
-        Path("a.nwb"), known.spikes["hidden"], np.full(4, "v1"), np.full(6, 100.0),
+        Path("a.nwb"),
+        known.spikes["hidden"],
+        np.full(4, "v1"),
+        np.full(6, 100.0),
         known.labels.astype(str),
-    )  # fmt: skip
+    )
 
 
 def _analysis() -> dict[str, Any]:

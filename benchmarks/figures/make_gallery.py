@@ -34,7 +34,7 @@ from apical import (
     plotting,
     rules,
     simulate,
-)  # fmt: skip
+)
 from apical.devices import Block, Simulator
 from apical.measures.alignment import angles_to_backpropagation
 from apical.measures.representation import dissimilarities
@@ -111,11 +111,17 @@ def material() -> Material:
         nets = [simulate(rates(data, seed, wiring), "array", batch=16) for seed in range(SEEDS)]
         tables[wiring.upper()] = pd.concat([learned(net, data, 10) for net in nets])
     return Material(
-        data, network, {name: rates(data, 0, name) for name in feedback.WIRINGS}, table,
-        before, after, (analyze(before), analyze(after)),
+        data,
+        network,
+        {name: rates(data, 0, name) for name in feedback.WIRINGS},
+        table,
+        before,
+        after,
+        (analyze(before), analyze(after)),
         {p.name: simulator.weights(p) for p in network.plastic},
-        (final.labels, final.decided), tables,
-    )  # fmt: skip
+        (final.labels, final.decided),
+        tables,
+    )
 
 
 def by_seed(table: pd.DataFrame, metric: str) -> np.ndarray:
@@ -151,9 +157,10 @@ def figures(m: Material) -> dict[str, Callable[[], Any]]:
         for wiring, table in m.tables.items()
     }
     dfa = {
-        name.removeprefix("angle_"): values for name, values in close["DFA"].items()
+        name.removeprefix("angle_"): values
+        for name, values in close["DFA"].items()
         if name.startswith("angle_") and "bias" not in name
-    }  # fmt: skip
+    }
     distances = dissimilarities(m.after, "hidden", of="trials").matrix[:SHOWN, :SHOWN]
     return {
         "network_graph": lambda: plotting.network_graph(m.network),
@@ -162,8 +169,12 @@ def figures(m: Material) -> dict[str, Callable[[], Any]]:
         "raster_of": lambda: plotting.raster_of(m.after, trial),
         "traces": lambda: plotting.traces(m.after, "hidden", trial=trial),
         "raster_pair": lambda: plotting.raster_pair(
-            spikes_of(m.before, trial), spikes_of(m.after, trial), sizes, m.after.duration,
-            int(m.after.labels[trial]), *said,
+            spikes_of(m.before, trial),
+            spikes_of(m.after, trial),
+            sizes,
+            m.after.duration,
+            int(m.after.labels[trial]),
+            *said,
         ),
         "comparison": lambda: plotting.comparison(close),
         "learning_curves": lambda: plotting.learning_curves(m.tables),
@@ -192,7 +203,7 @@ def figures(m: Material) -> dict[str, Callable[[], Any]]:
         "curves": lambda: plotting.curves(
             {"hidden": (fired["epoch"], fired["value"])}, "epochs", "mean firing rate [Hz]"
         ),
-    }  # fmt: skip
+    }
 
 
 def sheet(images: Sequence[Image.Image]) -> Image.Image:

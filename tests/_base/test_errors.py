@@ -37,19 +37,22 @@ def names_its_object(message: ast.expr) -> bool:
         return False
     first, second = message.values[:2]
     return (
-        isinstance(first, ast.Constant) and isinstance(second, ast.FormattedValue)
-        and second.conversion == ord("r") and first.value.strip().isalpha()
+        isinstance(first, ast.Constant)
+        and isinstance(second, ast.FormattedValue)
+        and second.conversion == ord("r")
+        and first.value.strip().isalpha()
         and first.value[0].isupper()
-    )  # fmt: skip
+    )
 
 
 def test_errors_whose_message_names_an_object_carry_it() -> None:
     made = calls()
     assert len(made) > 200
     without = [
-        where for where, call in made
+        where
+        for where, call in made
         if names_its_object(call.args[0]) and "object" not in {k.arg for k in call.keywords}
-    ]  # fmt: skip
+    ]
     assert not without
 
 

@@ -100,8 +100,10 @@ def test_rsa_of_tied_patterns_is_that_of_exact_ranks() -> None:
     """Distances between binary patterns are few numbers, whatever order they are summed in."""
     rng = np.random.default_rng(3)
     for _ in range(20):
-        bits = [rng.permuted(np.repeat([[0.0, 1.0]], 9, axis=0).repeat(6, axis=1), axis=1)
-                for _ in range(2)]  # fmt: skip
+        bits = [
+            rng.permuted(np.repeat([[0.0, 1.0]], 9, axis=0).repeat(6, axis=1), axis=1)
+            for _ in range(2)
+        ]
         # with as many ones in each pattern, the distance is a ratio of whole numbers
         upper = np.triu_indices(9, 1)
         differ = [(b[:, None] != b).sum(axis=2)[upper] for b in bits]

@@ -34,10 +34,38 @@ from apical.neurons.encoding import Regular
 
 UNITS = {"ms": ms, "Hz": Hz}
 STRANGE = [
-    "20 ms", "", None, math.nan, math.inf, -math.inf, 5 * mV, 3 * ms, 3 * Hz, -1, -0.5, 0, 1e300,
-    10**30, np.array(0.5), np.array([0.1, 0.2]), np.array([[0.5]]), [0.1], [], {}, True, 1j,
-    np.float32(0.5), np.int64(2), np.bool_(True), np.nan, object(), "a b", b"x", (1, 2), {"a": 1},
-]  # fmt: skip
+    "20 ms",
+    "",
+    None,
+    math.nan,
+    math.inf,
+    -math.inf,
+    5 * mV,
+    3 * ms,
+    3 * Hz,
+    -1,
+    -0.5,
+    0,
+    1e300,
+    10**30,
+    np.array(0.5),
+    np.array([0.1, 0.2]),
+    np.array([[0.5]]),
+    [0.1],
+    [],
+    {},
+    True,
+    1j,
+    np.float32(0.5),
+    np.int64(2),
+    np.bool_(True),
+    np.nan,
+    object(),
+    "a b",
+    b"x",
+    (1, 2),
+    {"a": 1},
+]
 every_callable = pytest.mark.parametrize("name", public_api.callables())
 
 
@@ -62,8 +90,9 @@ def test_nothing_but_our_errors_comes_of_strange_values(
 
 def numbers(function: Any) -> dict[str, Number]:
     """Return the markers of the parameters of a callable that are one number."""
-    hints = get_type_hints(function.__init__ if inspect.isclass(function) else function,
-                           include_extras=True)  # fmt: skip
+    hints = get_type_hints(
+        function.__init__ if inspect.isclass(function) else function, include_extras=True
+    )
     found = {}
     for parameter in public_api.parameters(function):
         hint = hints.get(parameter.name)
@@ -96,12 +125,31 @@ def drawn(given: dict[str, Any]) -> dict[str, Any]:
 
 
 DESCRIBES = [
-    name for name in public_api.callables()
-    if not name.startswith(("datasets", "tasks", "training", "recording", "unsupervised", "margins",
-                            "pretraining", "landscapes", "alignment", "losses", "devices",
-                            "analysis", "measures", "plotting", "records", "sweeps", "export"))
+    name
+    for name in public_api.callables()
+    if not name.startswith(
+        (
+            "datasets",
+            "tasks",
+            "training",
+            "recording",
+            "unsupervised",
+            "margins",
+            "pretraining",
+            "landscapes",
+            "alignment",
+            "losses",
+            "devices",
+            "analysis",
+            "measures",
+            "plotting",
+            "records",
+            "sweeps",
+            "export",
+        )
+    )
     and numbers(public_api.callables()[name])
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("name", DESCRIBES)
@@ -142,11 +190,18 @@ def test_a_wrong_dimension_says_what_is_wanted_and_where(name: str) -> None:
 @pytest.mark.parametrize(
     ("quantity", "expected"),
     [
-        (20 * ms, 20.0), (0.3 * ms, 0.3), (0.02 * second, 20.0), (5 * usecond, 0.005),
-        (1 / (50 * Hz), 20.0), (ms, 1.0), (10 * ms + 10 * ms, 20.0), (np.float32(20), 20.0),
-        (np.array(20), 20.0), (20, 20.0),
+        (20 * ms, 20.0),
+        (0.3 * ms, 0.3),
+        (0.02 * second, 20.0),
+        (5 * usecond, 0.005),
+        (1 / (50 * Hz), 20.0),
+        (ms, 1.0),
+        (10 * ms + 10 * ms, 20.0),
+        (np.float32(20), 20.0),
+        (np.array(20), 20.0),
+        (20, 20.0),
     ],
-)  # fmt: skip
+)
 def test_a_time_is_stored_as_a_plain_number_of_milliseconds(quantity: Any, expected: float) -> None:
     found = LIF("h", 5, tau_m=quantity)
     assert found.tau_m == expected and type(found.tau_m) is float
@@ -176,8 +231,13 @@ def test_the_first_things_that_a_user_of_brian_types_work() -> None:
 def test_constants_of_own_neurons_may_be_quantities() -> None:
     constants = {"tau": 20 * ms, "rate": 5 * Hz, "n": (3, "integer"), "k": 2, "t": (4 * ms, "ms")}
     found = NeuronModel("v : 1", parameters=constants).parameters
-    assert found == {"tau": (20.0, "ms"), "rate": (5.0, "Hz"), "n": (3, "integer"), "k": (2.0, "1"),
-                     "t": (4.0, "ms")}  # fmt: skip
+    assert found == {
+        "tau": (20.0, "ms"),
+        "rate": (5.0, "Hz"),
+        "n": (3, "integer"),
+        "k": (2.0, "1"),
+        "t": (4.0, "ms"),
+    }
     for wrong in (5 * mV, (5 * Hz, "ms"), (5.0, "volt"), "20 ms", (1,), (math.nan, "ms")):
         with pytest.raises(ParameterError, match="NeuronModel: parameters"):
             NeuronModel("v : 1", parameters={"tau": wrong})  # type: ignore[dict-item]
@@ -362,9 +422,10 @@ def test_a_refractory_time_of_own_neurons_may_be_a_quantity() -> None:
     values = np.ones((1, 4))
     counts = [
         simulate(own("dv/dt = -v/tau : 1 (unless refractory)\nx : 1", refractory=time), "runtime")
-        .run(apical.Block(values)).counts["own"]
+        .run(apical.Block(values))
+        .counts["own"]
         for time in (2 * ms, "2*ms")
-    ]  # fmt: skip
+    ]
     np.testing.assert_array_equal(*counts)
     for wrong in (2 * Hz, -2 * ms, math.inf * ms, np.array([1, 2]) * ms):
         with pytest.raises(ParameterError, match=r"NeuronModel: refractory must be .* \[ms\] >= 0"):

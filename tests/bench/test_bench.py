@@ -44,9 +44,11 @@ def machine(lacks: Mapping[str, str] = {}, gpus: tuple[Gpu, ...] = ()) -> Examin
 
 
 BARE = {
-    "array:torch": "PyTorch is not installed", "array:torch:cuda": "no GPU",
-    "cuda_standalone": "no Brian2CUDA", "genn": "no Brian2GeNN",
-}  # fmt: skip
+    "array:torch": "PyTorch is not installed",
+    "array:torch:cuda": "no GPU",
+    "cuda_standalone": "no Brian2CUDA",
+    "genn": "no Brian2GeNN",
+}
 
 
 # ---- what is measured ---------------------------------------------------------------------------
@@ -93,11 +95,15 @@ def test_cases() -> None:
     assert list(refused) == ["array:numpy, spiking network"]
     assert "settles rate networks" in refused["array:numpy, spiking network"]
     assert {(c.network, c.name, c.hidden, c.batch) for c in found} == {
-        ("spiking", "runtime:numpy", 200, 1), ("spiking", "runtime:numpy", 2000, 1),
-        ("rate", "runtime:numpy", 200, 1), ("rate", "runtime:numpy", 2000, 1),
-        ("rate", "array:numpy", 200, 1), ("rate", "array:numpy", 200, 32),
-        ("rate", "array:numpy", 2000, 1), ("rate", "array:numpy", 2000, 32),
-    }  # fmt: skip
+        ("spiking", "runtime:numpy", 200, 1),
+        ("spiking", "runtime:numpy", 2000, 1),
+        ("rate", "runtime:numpy", 200, 1),
+        ("rate", "runtime:numpy", 2000, 1),
+        ("rate", "array:numpy", 200, 1),
+        ("rate", "array:numpy", 200, 32),
+        ("rate", "array:numpy", 2000, 1),
+        ("rate", "array:numpy", 2000, 32),
+    }
     assert {(c.trials, c.dataset) for c in found} == {(500, "digits")}
     beside = [(c.name, c.batch) for c in found if (c.network, c.hidden) == ("rate", 200)]
     assert beside == [("array:numpy", 1), ("runtime:numpy", 1), ("array:numpy", 32)]
@@ -218,8 +224,10 @@ def test_measurements_are_compared_and_a_failure_is_one_line() -> None:
 def test_what_was_compiled_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """The compiler's memory is not that of the program."""
     said = {"trials_per_second": [1.0], "trials": 10, "card_mb": None}
-    answers = [said | {"memory_mb": 900.0, "compile_seconds": 8.0},
-               said | {"memory_mb": 100.0, "compile_seconds": 0.0}]  # fmt: skip
+    answers = [
+        said | {"memory_mb": 900.0, "compile_seconds": 8.0},
+        said | {"memory_mb": 100.0, "compile_seconds": 0.0},
+    ]
     monkeypatch.setattr(bench, "ask", lambda *_: Answer(f"noise\n{json.dumps(answers.pop(0))}"))
     (row,) = measure_all([SMALL])
     assert row.measured and not answers

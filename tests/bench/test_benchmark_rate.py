@@ -14,8 +14,11 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "rate.py"
 def run(*arguments: object, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, str(SCRIPT), *map(str, arguments)],
-        capture_output=True, text=True, check=False, env={**os.environ, **environment},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 

@@ -25,9 +25,19 @@ from apical.runs.directory import RunDirectory
 
 ROOT = Path(__file__).parents[2]
 TINY = (
-    "--hidden", 4, "--train-trials", 24, "--test-trials", 8, "--epochs", 2, "--block", 10,
-    "--quiet", "--no-figures",
-)  # fmt: skip
+    "--hidden",
+    4,
+    "--train-trials",
+    24,
+    "--test-trials",
+    8,
+    "--epochs",
+    2,
+    "--block",
+    10,
+    "--quiet",
+    "--no-figures",
+)
 
 
 @dataclass(frozen=True)
@@ -76,9 +86,11 @@ def npz(tmp_path: Path) -> Callable[..., Path]:
     def write(**changes: Any) -> Path:
         data = blobs(24, 8, 6, 2, rng=np.random.default_rng(0))
         good = {
-            "x_train": data.train.values, "y_train": data.train.labels,
-            "x_test": data.test.values, "y_test": data.test.labels,
-        }  # fmt: skip
+            "x_train": data.train.values,
+            "y_train": data.train.labels,
+            "x_test": data.test.values,
+            "y_test": data.test.labels,
+        }
         np.savez(tmp_path / "mine.npz", **{**good, **changes})
         return tmp_path / "mine.npz"
 
@@ -119,10 +131,22 @@ def test_help_of_run_lists_what_every_model_takes(apical: Call) -> None:
     result = apical("run", "--help")
     assert result.code == 0
     for option in (
-        "--dataset", "--data-dir", "--train-trials", "--test-trials", "--validation", "--epochs",
-        "--block", "--final-rate", "--seed", "--device", "--dtype", "--out", "--resume", "--quiet",
+        "--dataset",
+        "--data-dir",
+        "--train-trials",
+        "--test-trials",
+        "--validation",
+        "--epochs",
+        "--block",
+        "--final-rate",
+        "--seed",
+        "--device",
+        "--dtype",
+        "--out",
+        "--resume",
+        "--quiet",
         "--figures",
-    ):  # fmt: skip
+    ):
         assert option in result.out
     assert "--hidden INTEGER" not in result.out
 
@@ -241,16 +265,40 @@ def test_one_seed_has_no_mean(apical: Call) -> None:
 
 def test_options_reach_the_run(apical: Call) -> None:
     apical(
-        "run", "spiking_dfa", *TINY, "--out", "there", "--eta-hidden", "1e-6", "--update", "online",
-        "--device", "runtime", "--dtype", "float64", "--final-rate", "0.5", "--seed", "4",
-        "--validation", "8",
-    )  # fmt: skip
+        "run",
+        "spiking_dfa",
+        *TINY,
+        "--out",
+        "there",
+        "--eta-hidden",
+        "1e-6",
+        "--update",
+        "online",
+        "--device",
+        "runtime",
+        "--dtype",
+        "float64",
+        "--final-rate",
+        "0.5",
+        "--seed",
+        "4",
+        "--validation",
+        "8",
+    )
     config = json.loads(Path("there/config.json").read_text())
     expected = {
-        "model": str(ROOT / "models" / "spiking_dfa.py"), "dataset": "digits", "train_trials": 24,
-        "test_trials": 8, "validation": 8, "epochs": 2, "block": 10, "final_rate": 0.5, "seed": 4,
-        "device": "runtime", "dtype": "float64",
-    }  # fmt: skip
+        "model": str(ROOT / "models" / "spiking_dfa.py"),
+        "dataset": "digits",
+        "train_trials": 24,
+        "test_trials": 8,
+        "validation": 8,
+        "epochs": 2,
+        "block": 10,
+        "final_rate": 0.5,
+        "seed": 4,
+        "device": "runtime",
+        "dtype": "float64",
+    }
     assert {name: config[name] for name in expected} == expected
     options = {"hidden": 4, "update": "online", "eta_hidden": 1e-6, "eta_output": None}
     assert config["options"] == options
@@ -468,8 +516,11 @@ def test_installed_command_fails_with_one_line_and_code_2(tmp_path: Path) -> Non
     command = Path(sys.executable).with_name("apical")
     done = subprocess.run(
         [command, "run", "spiking_dfa", "--dataset", "nothing"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     refused(Result(done.returncode, done.stdout, done.stderr), "unknown data set 'nothing'")
 
 
@@ -481,9 +532,13 @@ def test_model_run_as_a_script_equals_the_command(tmp_path: Path) -> None:
     for name, start in (("script", [sys.executable, model]), ("command", [command, "run", model])):
         (tmp_path / name).mkdir()
         done = subprocess.run(
-            [*start, *arguments], cwd=tmp_path / name, capture_output=True, text=True, check=False,
+            [*start, *arguments],
+            cwd=tmp_path / name,
+            capture_output=True,
+            text=True,
+            check=False,
             env={**os.environ, "TMPDIR": str(tmp_path)},
-        )  # fmt: skip
+        )
         assert (done.returncode, done.stderr) == (0, "")
     script, run = tmp_path / "script" / "run", tmp_path / "command" / "run"
     for name in ("metrics.csv", "config.json"):

@@ -27,8 +27,20 @@ RNG = np.random.default_rng(0)
 BINARY = RNG.integers(0, 2, (12, 6))
 BINARY[0] = 1
 LABELS = np.arange(12) % 3
-TYPES = ("bool", "int8", "uint8", "int16", ">u2", "uint32", "int64", "float16", ">f4", "float32",
-         "float64", "longdouble")  # fmt: skip
+TYPES = (
+    "bool",
+    "int8",
+    "uint8",
+    "int16",
+    ">u2",
+    "uint32",
+    "int64",
+    "float16",
+    ">f4",
+    "float32",
+    "float64",
+    "longdouble",
+)
 
 
 def made(x: Any, test: Any = None, y: Any = LABELS, **options: Any) -> Dataset:
@@ -42,8 +54,10 @@ def made(x: Any, test: Any = None, y: Any = LABELS, **options: Any) -> Dataset:
 def assert_same(one: Dataset, other: Dataset) -> None:
     assert fingerprint(one) == fingerprint(other)
     assert (one.train.scale, one.shape, one.n_classes) == (
-        other.train.scale, other.shape, other.n_classes
-    )  # fmt: skip
+        other.train.scale,
+        other.shape,
+        other.n_classes,
+    )
     for part in ("train", "test"):
         ours, theirs = (getattr(data, part).block(slice(None))[0] for data in (one, other))
         assert ours.dtype == theirs.dtype == np.float32

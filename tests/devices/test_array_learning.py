@@ -28,11 +28,19 @@ TEXTS = sorted(
     {text for a in ACTIVATIONS.values() for text in (a.response, a.slope)}
     | {text for d in DYNAMICS for text in (d.change, *(step for _, step in d.steps))}
     | {
-        "x**2", "x**3*update", "(x + 1)**2", "-(x + w)**4", "x**5", "x**0.5", "2**x",
-        "clip(x, 0.25, w)", "int(x > 0.5 and not w < 0.5 or x == w)*update",
-        "(x - w)*(x + w)/(1 + x)", "abs(-x) % 0.3",
+        "x**2",
+        "x**3*update",
+        "(x + 1)**2",
+        "-(x + w)**4",
+        "x**5",
+        "x**0.5",
+        "2**x",
+        "clip(x, 0.25, w)",
+        "int(x > 0.5 and not w < 0.5 or x == w)*update",
+        "(x - w)*(x + w)/(1 + x)",
+        "abs(-x) % 0.3",
     }
-)  # fmt: skip
+)
 # Terms of every kind: weighed by the weight, plain, and of the synapse alone.
 WEIGHTY = "eta*x_pre*gain_post*teach_post*(1 - w*w) + eta*x_pre*teach_post - decay*abs(w)*w + up"
 

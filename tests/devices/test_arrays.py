@@ -64,9 +64,12 @@ def loss(readout: str, y: np.ndarray, labels: np.ndarray) -> float:
 def test_transposed_feedback_is_the_gradient(activation: str, readout: str) -> None:
     output, gain = READOUTS[readout]
     net = rates(
-        feedback.transposed, activation=activation, output=output, gain=gain,
+        feedback.transposed,
+        activation=activation,
+        output=output,
+        gain=gain,
         rule=rules.three_factor(1.0),
-    )  # fmt: skip
+    )
     simulator, block = array(net), trials()
     rng = np.random.default_rng(1)
     biases = [p for p in net.plastic if p.pre.name == "bias"]  # off the kink of relu

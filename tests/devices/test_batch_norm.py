@@ -37,9 +37,14 @@ NORM = BatchNorm(share=0.25)
 
 
 def normed(
-    wiring: Callable[..., FeedbackPathway] = feedback.transposed, norm: BatchNorm | None = NORM,
-    *, activation: str = "tanh", eta: float = 1.0, rule: LearningRule | None = None, **options: Any,
-) -> Network:  # fmt: skip
+    wiring: Callable[..., FeedbackPathway] = feedback.transposed,
+    norm: BatchNorm | None = NORM,
+    *,
+    activation: str = "tanh",
+    eta: float = 1.0,
+    rule: LearningRule | None = None,
+    **options: Any,
+) -> Network:
     """Describe 6-5-4-3 neurons, hidden drives normalised, linear outputs with squared error."""
     net, rule = Network(seed=3), rule or rules.three_factor(eta)
     pre, bias = net.add(Stimulus("stimulus", SIZES[0], Graded())), net.add(Bias("bias"))
@@ -50,8 +55,14 @@ def normed(
         for target, of in (("scale", rules.norm_scale), ("shift", rules.norm_shift)):
             if norm:
                 drawn = Given(rng.uniform(0.5, 1.5, (1, size)) - (target == "shift"))
-                net.connect(bias, post, weights=drawn, rule=of(eta), carries={target: "x"},
-                            name=f"{target}_{k}")  # fmt: skip
+                net.connect(
+                    bias,
+                    post,
+                    weights=drawn,
+                    rule=of(eta),
+                    carries={target: "x"},
+                    name=f"{target}_{k}",
+                )
         pre = post
     output = net.add(Rate("output", SIZES[-1], "linear"))
     net.connect(pre, output, weights=FanIn(), rule=rule)
@@ -86,8 +97,9 @@ def test_backpropagation_is_the_numerical_gradient() -> None:
         for place in np.ndindex(weights.shape):
             step = np.zeros_like(weights)
             step[place] = 1e-5
-            up, down = (loss({**w, name: weights + s * step}, block.values, block.labels)
-                        for s in (1, -1))  # fmt: skip
+            up, down = (
+                loss({**w, name: weights + s * step}, block.values, block.labels) for s in (1, -1)
+            )
             numerical[place] = (down - up) / 2e-5
         np.testing.assert_allclose(asked[name], numerical, rtol=1e-6, atol=1e-9)
         assert np.abs(numerical).max() > 1e-4
@@ -231,10 +243,13 @@ def misled() -> None:
         (lambda: array(normed()).run(trials(4, learning=np.ones(4))), DeviceError, "raise batch"),
         (gained, DeviceError, "reads gain_post of 'hidden_1'"),
         (misled, WiringError, "only a Bias may"),
-        (lambda: array(normed(norm=None), record=["hidden_1"], traces=["normal"]), ParameterError,
-         "names 'normal', which no recorded"),
+        (
+            lambda: array(normed(norm=None), record=["hidden_1"], traces=["normal"]),
+            ParameterError,
+            "names 'normal', which no recorded",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_makes_no_sense_is_refused(
     wrong: Callable[[], object], kind: type[ApicalError], said: str
 ) -> None:

@@ -286,9 +286,16 @@ def test_everything_that_cpp_runs_is_generated(name: str, dtype: Any, tmp_path: 
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     "name",
-    ["regular-trial", "regular-feedback", "indirect-trial", "latency-spike", "rates-direct",
-     "rates-indirect", *MORE],
-)  # fmt: skip
+    [
+        "regular-trial",
+        "regular-feedback",
+        "indirect-trial",
+        "latency-spike",
+        "rates-direct",
+        "rates-indirect",
+        *MORE,
+    ],
+)
 def test_the_generated_program_computes_what_brian2_does(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -39,14 +39,25 @@ def ended(code: int, err: str = "", out: str = "") -> CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("code", "said", "meant"),
     [
-        (255, "ERROR: cudaSetDevice(0) failed at main.cu:89 : CUDA driver version is insufficient "
-         "for CUDA runtime version", "found no NVIDIA GPU that it can use: CUDA driver version is"),
-        (127, "./main: error while loading shared libraries: libcurand.so.10: no",
-         "cannot be started: .*libcurand.so.10.* Install cuRAND"),
-        (255, "ERROR: CUDA_CHECK_ERROR() failed at x.cu:3 : no kernel image is available for "
-         "execution on the device", "built for a newer card .* Build it with --capability"),
+        (
+            255,
+            "ERROR: cudaSetDevice(0) failed at main.cu:89 : CUDA driver version is insufficient "
+            "for CUDA runtime version",
+            "found no NVIDIA GPU that it can use: CUDA driver version is",
+        ),
+        (
+            127,
+            "./main: error while loading shared libraries: libcurand.so.10: no",
+            "cannot be started: .*libcurand.so.10.* Install cuRAND",
+        ),
+        (
+            255,
+            "ERROR: CUDA_CHECK_ERROR() failed at x.cu:3 : no kernel image is available for "
+            "execution on the device",
+            "built for a newer card .* Build it with --capability",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_program_lacks_is_one_line(code: int, said: str, meant: str) -> None:
     error = failure(ended(code, said), NEEDS)
     assert isinstance(error, DeviceError) and "\n" not in str(error)

@@ -20,9 +20,15 @@ from apical.devices.surroundings import ask, gpus, installed, toolkit
 from apical.errors import DeviceError
 
 ALL = [
-    ("array", "numpy"), ("array", "torch"), ("array", "torch:cuda"), ("runtime", "numpy"),
-    ("runtime", "cython"), ("cpp_standalone", ""), ("cuda_standalone", ""), ("genn", ""),
-]  # fmt: skip
+    ("array", "numpy"),
+    ("array", "torch"),
+    ("array", "torch:cuda"),
+    ("runtime", "numpy"),
+    ("runtime", "cython"),
+    ("cpp_standalone", ""),
+    ("cuda_standalone", ""),
+    ("genn", ""),
+]
 H100 = "NVIDIA H100 80GB HBM3, 9.0, 81559, 580.65.06"
 NVCC_13 = 'echo "Cuda compilation tools, release 13.0, V13.0.88"'
 HERE = {"brian2": "2.9.0", "numpy": "2.3.5", "cython": "3.1.0", "setuptools": "65.5.0"}
@@ -161,8 +167,9 @@ def test_a_toolkit_is_found_with_its_curand(
     kit = toolkit()
     assert kit and (kit.version, kit.problem) == ("13.0", "")
     assert (kit.header, kit.library) == (
-        folder / "include" / "curand.h", folder / "lib64" / "libcurand.so",
-    )  # fmt: skip
+        folder / "include" / "curand.h",
+        folder / "lib64" / "libcurand.so",
+    )
     # nvcc on the PATH may be a script; the toolkit is where it says
     tool(tools, "nvcc", f'[ "$1" = --dryrun ] && exec echo "#$ TOP={folder}/bin/.." >&2; {NVCC_13}')
     kit = toolkit()
@@ -171,8 +178,9 @@ def test_a_toolkit_is_found_with_its_curand(
     monkeypatch.setenv("CUDA_PATH", str(other))
     kit = toolkit()
     assert kit and (kit.nvcc, kit.library) == (
-        other / "bin" / "nvcc", other / "lib64" / "libcurand.so.10",
-    )  # fmt: skip
+        other / "bin" / "nvcc",
+        other / "lib64" / "libcurand.so.10",
+    )
     assert "libcurand" not in found("cuda_standalone").reason, "it is linked by its file"
     assert surroundings.curand_library() == other / "lib64" / "libcurand.so.10"
 
@@ -249,19 +257,34 @@ CUDA_2_10 = "Brian2CUDA 1.0b1 wants Brian2 2.10.1"
 @pytest.mark.parametrize(
     ("packages", "python", "said", "unsaid"),
     [
-        ({}, "3.11.7", [f"{CUDA_2_10}, which wants Python 3.12 or newer, got Python 3.11.7",
-                        "Brian2CUDA is not installed"], "pip install brian2cuda==1.0b1"),
+        (
+            {},
+            "3.11.7",
+            [
+                f"{CUDA_2_10}, which wants Python 3.12 or newer, got Python 3.11.7",
+                "Brian2CUDA is not installed",
+            ],
+            "pip install brian2cuda==1.0b1",
+        ),
         ({"brian2": "2.11.0"}, "3.13.0", [f"{CUDA_2_10}, got 2.11.0"], "wants Python"),
         ({"brian2": "2.10.1"}, "3.12.1", ["Brian2CUDA is not installed"], CUDA_2_10),
-        ({"brian2": "2.10.1", "brian2cuda": "1.0a7"}, "3.12.1",
-         ["Brian2CUDA 1.0b1 is wanted, got 1.0a7"], CUDA_2_10),
+        (
+            {"brian2": "2.10.1", "brian2cuda": "1.0a7"},
+            "3.12.1",
+            ["Brian2CUDA 1.0b1 is wanted, got 1.0a7"],
+            CUDA_2_10,
+        ),
         ({"brian2": "2.10.1", "brian2cuda": "1.0b1"}, "3.12.1", [], "Brian2CUDA"),
     ],
-)  # fmt: skip
+)
 def test_versions_for_brian2cuda(
-    tools: Path, monkeypatch: pytest.MonkeyPatch, packages: dict[str, str], python: str,
-    said: list[str], unsaid: str,
-) -> None:  # fmt: skip
+    tools: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    packages: dict[str, str],
+    python: str,
+    said: list[str],
+    unsaid: str,
+) -> None:
     has(monkeypatch, HERE | packages, python)
     one = found("cuda_standalone")
     assert all(words in one.reason for words in said)
@@ -382,8 +405,11 @@ def test_compilers(tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_compiler_that_only_has_a_version(tools: Path) -> None:
     tool(tools, "g++", "[ $1 = --version ] && exit 0; echo 'fatal: no headers' >&2; exit 1")
     assert diagnosis._compile_cpp().problem == "g++ ended with exit code 1: fatal: no headers"
-    tool(tools, "g++", 'while [ "$1" != -o ]; do shift; done; printf "#!/bin/sh\\necho 3" > $2; '
-         "chmod +x $2")  # fmt: skip
+    tool(
+        tools,
+        "g++",
+        'while [ "$1" != -o ]; do shift; done; printf "#!/bin/sh\\necho 3" > $2; chmod +x $2',
+    )
     assert diagnosis._compile_cpp().problem == "the program said '3' instead of '2'"
 
 
@@ -433,8 +459,14 @@ def test_the_table(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     has(monkeypatch, HERE)
     said = doctor("--quick")
     assert said.return_value == 0
-    for words in ("cpp_standalone", "seems so", "array torch:cuda", "GENN_PATH is not set",
-                  "no CUDA toolkit", "pip install"):  # fmt: skip
+    for words in (
+        "cpp_standalone",
+        "seems so",
+        "array torch:cuda",
+        "GENN_PATH is not set",
+        "no CUDA toolkit",
+        "pip install",
+    ):
         assert words in said.output
     assert said.output.count("pip install 'apical[torch]'") == 1, "once for both that lack it"
     assert f"\n    {lacks.GENN_SOURCE}\n" in said.output, "in one piece"

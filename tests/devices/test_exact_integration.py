@@ -149,8 +149,14 @@ def test_dendrites_decay_exponentially_and_relays_pass_on_what_arrived(
     e = net.add(Error("error", 2, target=15.0))
     net.teach(feedback.layerwise(e, net.forward, weights=Given(np.ones((1, 1)))))
     (relay,) = (p.name for p in net.populations if type(p).__name__ == "Relay")
-    simulator = simulate(net, "runtime", dt=dt, dtype="float64", record=["output", relay, "error"],
-                         traces=["teach", "owed"])  # fmt: skip
+    simulator = simulate(
+        net,
+        "runtime",
+        dt=dt,
+        dtype="float64",
+        record=["output", relay, "error"],
+        traces=["teach", "owed"],
+    )
     result = simulator.run(Block(np.ones((1, 1)), np.zeros(1, int)))
     teach = result.traces["output.teach"][0, :, 0]
     quiet = np.flatnonzero(np.diff(teach) <= 0)
@@ -184,9 +190,15 @@ def slope_of_error(error: Error) -> Callable[[float, np.ndarray], list[float]]:
 
 @pytest.mark.parametrize("dt", STEPS)
 @pytest.mark.parametrize(
-    "options", [{}, {"tau": 50.0}, {"tau_label": 10.0}, {"tau": 10.0, "tau_label": 10.0},
-                {"tau": 50.0, "tau_label": 0.3}]
-)  # fmt: skip
+    "options",
+    [
+        {},
+        {"tau": 50.0},
+        {"tau_label": 10.0},
+        {"tau": 10.0, "tau_label": 10.0},
+        {"tau": 50.0, "tau_label": 0.3},
+    ],
+)
 def test_error_neurons_follow_their_equations_at_every_time_step(
     options: dict[str, float], dt: float
 ) -> None:
@@ -199,8 +211,15 @@ def test_error_neurons_follow_their_equations_at_every_time_step(
     simulator = simulate(net, "runtime", dt=dt, dtype="float64", record=["error"], traces=["v"])
     v = simulator.run(Block(np.ones((1, 1)), np.zeros(1, int))).traces["error.v"][0, :, 0]
     times = (np.arange(len(v)) + 1) * dt
-    known = solve_ivp(slope_of_error(error), (0, TRIAL), np.zeros(3), t_eval=times,
-                      rtol=1e-10, atol=1e-12, method="Radau")  # fmt: skip
+    known = solve_ivp(
+        slope_of_error(error),
+        (0, TRIAL),
+        np.zeros(3),
+        t_eval=times,
+        rtol=1e-10,
+        atol=1e-12,
+        method="Radau",
+    )
     np.testing.assert_allclose(v, known.y[2], rtol=1e-6, atol=1e-8)
 
 
@@ -212,8 +231,9 @@ def test_graded_activity_is_the_closed_form_at_every_time_step(dt: float) -> Non
     net.connect(x, y, weights=Given(np.ones((1, 1))))
     target = net.add(RateTarget("told", 1, tau=6.0))
     net.connect(target, y, weights=Given(np.ones((1, 1))), carries={"teach": "x"})
-    simulator = simulate(net, "runtime", dt=dt, dtype="float64",
-                         record=["stimulus", "told"], traces=["x"])  # fmt: skip
+    simulator = simulate(
+        net, "runtime", dt=dt, dtype="float64", record=["stimulus", "told"], traces=["x"]
+    )
     traces = simulator.run(Block(np.full((1, 1), 0.5), np.zeros(1, int))).traces
     for name, level, tau in (("stimulus", 0.5, 7.0), ("told", 1.0, 6.0)):
         times = (np.arange(round(100 / dt)) + 1) * dt
@@ -361,8 +381,10 @@ OPTIONS: dict[str, tuple[Callable[[], Network], Callable[[Network], Network]]] =
     "x_floor": (lambda: spiking("feedback"), altered(x_floor=TINY)),
     "tau_s": (lambda: spiking(neuron={"tau_m": 5.0, "leak": True}), altered(tau_s=5.0 + 1e-8)),
     "error_forgets": (spiking, altered(tau=1e12, tau_label=0.0)),
-    "label_delayed": (lambda: spiking("feedback", error={"tau_label": 0.0}),
-                      altered(tau_label=1e-3)),
+    "label_delayed": (
+        lambda: spiking("feedback", error={"tau_label": 0.0}),
+        altered(tau_label=1e-3),
+    ),
     "error_threshold": (spiking, altered(threshold=TINY, tau_label=0.0)),
     "release": (spiking, joined(release=1 - TINY)),
     "missing": (spiking, joined(missing=TINY)),
@@ -370,11 +392,18 @@ OPTIONS: dict[str, tuple[Callable[[], Network], Callable[[Network], Network]]] =
     "bounds": (spiking, joined(bounds=(-1e9, 1e9))),
     "unreliable": (graded, altered(unreliable=TINY)),
     "teach_noise": (graded, altered(teach_noise=TINY)),
-    "unreliable_stimulus": (spiking, lambda net: net.altered(
-        population=lambda p: replace(p, encoder=replace(p.encoder, unreliable=TINY))
-        if isinstance(p, Stimulus) else p)),
+    "unreliable_stimulus": (
+        spiking,
+        lambda net: net.altered(
+            population=lambda p: (
+                replace(p, encoder=replace(p.encoder, unreliable=TINY))
+                if isinstance(p, Stimulus)
+                else p
+            )
+        ),
+    ),
     "settle": (spiking, lambda net: net.altered(settle=0.0)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -397,8 +426,9 @@ def test_neurons_that_hardly_adapt_are_those_that_do_not(adaptation: float) -> N
 
 def test_weights_that_hardly_decay_are_those_that_do_not() -> None:
     decays = rules.three_factor(1e-3, decay=TINY)
-    assert_near(spiking().altered(projection=lambda p: replace(p, rule=decays) if p.rule else p),
-                spiking())  # fmt: skip
+    assert_near(
+        spiking().altered(projection=lambda p: replace(p, rule=decays) if p.rule else p), spiking()
+    )
 
 
 # ---- times are whole numbers of steps ------------------------------------------------------------
@@ -425,9 +455,12 @@ TIMES: dict[str, Callable[[float], Network]] = {
 
 def _own(refractory: str, parameters: Mapping[str, tuple[float, str]] | None = None) -> Neurons:
     model = NeuronModel(
-        "dv/dt = -v/(20*ms) : 1 (unless refractory)\nx : 1", threshold="v > 1", reset="v = 0",
-        refractory=refractory, parameters=parameters or {},
-    )  # fmt: skip
+        "dv/dt = -v/(20*ms) : 1 (unless refractory)\nx : 1",
+        threshold="v > 1",
+        reset="v = 0",
+        refractory=refractory,
+        parameters=parameters or {},
+    )
     return Neurons("hidden", 2, model, takes={"drive": "v"})
 
 
@@ -448,9 +481,13 @@ def _frames(trial: float) -> Network:
 @pytest.mark.parametrize("name", TIMES)
 @pytest.mark.parametrize(
     ("time", "dt", "nearest"),
-    [(2.9, 1.0, ("2", "3")), (1.5, 1.0, ("1", "2")), (2.5, 1.0, ("2", "3")),
-     (1.04, 0.1, ("1", "1.1"))],
-)  # fmt: skip
+    [
+        (2.9, 1.0, ("2", "3")),
+        (1.5, 1.0, ("1", "2")),
+        (2.5, 1.0, ("2", "3")),
+        (1.04, 0.1, ("1", "1.1")),
+    ],
+)
 def test_times_between_steps_are_refused_with_the_two_nearest(
     name: str, time: float, dt: float, nearest: tuple[str, str]
 ) -> None:
@@ -486,8 +523,14 @@ def test_equations_that_have_no_closed_form_are_left_to_brian2() -> None:
         "dv/dt = (I - v)/(20*ms) : 1 (unless refractory)\ndI/dt = -v/(5*ms) : 1\nx : 1",
     ):
         method = "exponential_euler" if "**" not in equations else "euler"
-        model = NeuronModel(equations, threshold="v > 1", reset="v = 0", refractory="2*ms",
-                            method=method, initial={"v": 0.5})  # fmt: skip
+        model = NeuronModel(
+            equations,
+            threshold="v > 1",
+            reset="v = 0",
+            refractory="2*ms",
+            method=method,
+            initial={"v": 0.5},
+        )
         net = _one(Neurons("hidden", 2, model, takes={"drive": "v"}))
         assert simulate(net, "runtime").run(Block(np.zeros((1, 3)))).counts["hidden"].shape
 
@@ -507,9 +550,13 @@ def test_refractory_periods_are_whole_steps_however_they_are_written(
     written: str, parameters: Any, lines: str, initial: Any
 ) -> None:
     model = NeuronModel(
-        "dv/dt = -v/(20*ms) : 1 (unless refractory)\nx : 1" + lines, threshold="v > 1",
-        reset="v = 0", refractory=written, parameters=parameters, initial=initial,
-    )  # fmt: skip
+        "dv/dt = -v/(20*ms) : 1 (unless refractory)\nx : 1" + lines,
+        threshold="v > 1",
+        reset="v = 0",
+        refractory=written,
+        parameters=parameters,
+        initial=initial,
+    )
     net = _one(Neurons("hidden", 2, model, takes={"drive": "v"}))
     with pytest.raises(ParameterError, match=r"refractory period.*multiple of the time step"):
         simulate(net, "runtime", dt=1.0)
@@ -533,8 +580,10 @@ def test_equal_time_constants_of_neurons_follow_the_closed_form(initial: Any) ->
     """Each neuron has its own, given as a number or set before the first block."""
     model = NeuronModel(
         "dv/dt = (I - v)/tau : 1\ndI/dt = -I/(5*ms) : 1\nx : 1\ntau : second (constant)",
-        threshold="v > 1", reset="v = 0", initial=initial,
-    )  # fmt: skip
+        threshold="v > 1",
+        reset="v = 0",
+        initial=initial,
+    )
     net = Network(trial=TRIAL)
     x = net.add(Stimulus("stimulus", 1, Replayed(), frames=int(TRIAL)))
     h = net.add(Neurons("n", 2, model, takes={"drive": "I"}, offers=("x", "v")))

@@ -94,9 +94,17 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
 }
 FUNCTIONS = ("train", "evaluate", "record", "left_as_it_was")
 DATA_OF_SIMULATORS = {
-    "batch", "compile_seconds", "dt", "dtype", "codegen", "network", "options", "profile", "jobs",
+    "batch",
+    "compile_seconds",
+    "dt",
+    "dtype",
+    "codegen",
+    "network",
+    "options",
+    "profile",
+    "jobs",
     "profile_seconds",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("device", ["runtime", "dense", "generic"])

@@ -91,10 +91,20 @@ def set_state(s: Any) -> None:
 
 
 CHANGES = (
-    set_constant, set_time_constant, set_rate_of_learning, set_membranes, set_some_membranes,
-    set_membranes_by_text, add_to_membranes, set_weights_by_condition, set_weights_by_neurons,
-    set_weights_at_once, set_many, load_weights, set_state,
-)  # fmt: skip
+    set_constant,
+    set_time_constant,
+    set_rate_of_learning,
+    set_membranes,
+    set_some_membranes,
+    set_membranes_by_text,
+    add_to_membranes,
+    set_weights_by_condition,
+    set_weights_by_neurons,
+    set_weights_at_once,
+    set_many,
+    load_weights,
+    set_state,
+)
 
 
 def lasting() -> Network:
@@ -210,8 +220,10 @@ def test_objects_are_read_and_set_whatever_device_is_active(device: str) -> None
 def test_constants_of_each_neuron_and_shared_variables_act(device: str) -> None:
     model = NeuronModel(
         "dv/dt = (-v + k + g)/(20*ms) : 1\nk : 1 (constant)\ng : 1 (shared)",
-        threshold="v > 1", reset="v = 0", method="euler",
-    )  # fmt: skip
+        threshold="v > 1",
+        reset="v = 0",
+        method="euler",
+    )
     net = Network(trial=40.0)
     x = net.add(Stimulus("stimulus", N_INPUTS, Regular(200.0)))
     y = net.add(Neurons("output", N_CLASSES, model, takes={"drive": "v"}, offers=("v",)))

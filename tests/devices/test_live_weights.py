@@ -69,9 +69,11 @@ def by_hand(net: Network, w: Mapping[str, np.ndarray], block: Block) -> dict[str
     at_hidden = (1 - h**2) * (error @ w["error_to_hidden_1"])
     ones, found = np.ones((n, 1)), dict(w)
     for name, pre, delta in (
-        ("stimulus_to_hidden_1", x, at_hidden), ("bias_to_hidden_1", ones, at_hidden),
-        ("hidden_1_to_output", h, at_output), ("bias_to_output", ones, at_output),
-    ):  # fmt: skip
+        ("stimulus_to_hidden_1", x, at_hidden),
+        ("bias_to_hidden_1", ones, at_hidden),
+        ("hidden_1_to_output", h, at_output),
+        ("bias_to_output", ones, at_output),
+    ):
         found[name] = w[name] + 0.5 * pre.T @ delta / n
     return {**found, "counts": y}
 
@@ -264,18 +266,22 @@ def test_weights_begin_as_what_they_are_held_to() -> None:
 @pytest.mark.parametrize(
     ("kind", "device", "options"),
     [
-        ("rate", "array", {}), ("rate", "runtime", {}), ("rate", "cpp_standalone", {}),
-        ("spike", "runtime", {}), ("feedback", "runtime", {}),
+        ("rate", "array", {}),
+        ("rate", "runtime", {}),
+        ("rate", "cpp_standalone", {}),
+        ("spike", "runtime", {}),
+        ("feedback", "runtime", {}),
     ],
-)  # fmt: skip
+)
 def test_weights_beyond_bounds_act_as_they_are_until_an_update(
     kind: str, device: str, options: dict[str, Any]
 ) -> None:
     bounds = (-0.25, 0.25)
     net = (
-        settled(feedback.direct, bounds=bounds) if kind == "rate"
+        settled(feedback.direct, bounds=bounds)
+        if kind == "rate"
         else networks.small(kind, bounds=bounds, eta=1e-3)  # type: ignore[arg-type]
-    )  # fmt: skip
+    )
     simulator = simulate(net, device, dtype="float64", **options)
     rng = np.random.default_rng(4)
     block = Block(rng.random((2, net.stimulus.n_values)), np.array([0, 1]))

@@ -214,9 +214,14 @@ def test_evaluation_is_the_same_however_many_are_shown_at_once(
 
 
 RECORDED = [
-    ("trial", "runtime"), ("spike", "runtime"), ("goes on", "runtime"), ("regular", "runtime"),
-    ("trial", CPP), ("goes on", CPP), ("rates", "array"),
-]  # fmt: skip
+    ("trial", "runtime"),
+    ("spike", "runtime"),
+    ("goes on", "runtime"),
+    ("regular", "runtime"),
+    ("trial", CPP),
+    ("goes on", CPP),
+    ("rates", "array"),
+]
 
 
 @pytest.mark.parametrize(("kind", "device"), RECORDED)

@@ -295,9 +295,13 @@ def test_graded_signals_reach_neurons_of_ones_own() -> None:
     """Also such as spike: they take a sum, and give spikes."""
     net = Network(trial=40.0)
     cell = NeuronModel(
-        "dv/dt = (here - there)/(10*ms) : 1\nx : 1", "v >= 1", "v -= 1\nx += 1", at_reset="v = 0",
-        summed=("here", "there"), method="euler",
-    )  # fmt: skip
+        "dv/dt = (here - there)/(10*ms) : 1\nx : 1",
+        "v >= 1",
+        "v -= 1\nx += 1",
+        at_reset="v = 0",
+        summed=("here", "there"),
+        method="euler",
+    )
     pre = net.add(Stimulus("stimulus", 3, Graded(tau=0.01)))
     post = net.add(Neurons("cell", 2, cell, takes={"drive": "here", "less": "there"}))
     net.connect(pre, post, weights=Given(np.array([[1.0, 2.0], [0.5, 0.0], [7.0, 7.0]])))

@@ -84,23 +84,40 @@ NETWORKS: dict[str, Any] = {
     **{f"encoder_{k}": (lambda e=e: small("trial", e, reset=True)) for k, e in STILL.items()},
     "lif_refractory": lambda: small("trial", STILL["regular"], neuron={"refractory": 5.0}),
     "lif_all": lambda: small(
-        "feedback", STILL["regular"], reset=True,
-        neuron={"refractory": 3.0, "noise_rate": 100.0, "noise_kick": 0.1, "stray_rate": 50.0,
-                "tau_m_cv": 0.2, "threshold_cv": 0.2, "v_start": 0.4, "x_floor": 0.1},
+        "feedback",
+        STILL["regular"],
+        reset=True,
+        neuron={
+            "refractory": 3.0,
+            "noise_rate": 100.0,
+            "noise_kick": 0.1,
+            "stray_rate": 50.0,
+            "tau_m_cv": 0.2,
+            "threshold_cv": 0.2,
+            "v_start": 0.4,
+            "x_floor": 0.1,
+        },
     ),
-    "label_delayed": lambda: small("feedback", STILL["regular"], reset=True,
-                                   error={"wait": 10.0, "label_spikes": True}),
-    "label_spikes": lambda: small("trial", STILL["regular"],
-                                  error={"label_spikes": True, "rectified": True}),
-    "relays": lambda: small("trial", STILL["regular"], hidden=(8, 6), wiring=feedback.layerwise,
-                            neuron={"tau_teach": 10.0}),
+    "label_delayed": lambda: small(
+        "feedback", STILL["regular"], reset=True, error={"wait": 10.0, "label_spikes": True}
+    ),
+    "label_spikes": lambda: small(
+        "trial", STILL["regular"], error={"label_spikes": True, "rectified": True}
+    ),
+    "relays": lambda: small(
+        "trial",
+        STILL["regular"],
+        hidden=(8, 6),
+        wiring=feedback.layerwise,
+        neuron={"tau_teach": 10.0},
+    ),
     "axons": lambda: small("trial", STILL["regular"], hidden=(8, 6), wiring=feedback.indirect),
     "delays": lambda: hypotheses.delayed_feedback(small("trial", STILL["regular"]), delay=25.0),
     "alif": lambda: _with(ALIF("hidden_0", 8, refractory=4.0, adaptation=0.3)),
     "conductances": lambda: _with(ConductanceLIF("hidden_0", 8, rise=0.1, tau_x=20.0)),
     "own": lambda: _with(own()),
     "e_prop": lambda: _traced(),
-}  # fmt: skip
+}
 
 
 def _traced() -> Network:
@@ -145,20 +162,25 @@ def test_nothing_before_a_trial_is_left_when_it_begins(name: str, device: str) -
     state, rng = used.state, np.random.default_rng(5)
     initial = variables.initial_state(used._built)  # type: ignore[attr-defined]
     drawn = {
-        f"{p.name}.{k}" for p in net.populations for k in p.model.initial
+        f"{p.name}.{k}"
+        for p in net.populations
+        for k in p.model.initial
         if k not in starting.changing(p)
-    }  # fmt: skip
-    left = [
-        k for k in state
-        if not weights_and_dynamics(net, k) and k not in lasting | drawn
-    ]  # fmt: skip
+    }
+    left = [k for k in state if not weights_and_dynamics(net, k) and k not in lasting | drawn]
     assert len(left) > 10
     assert {k for k in state if k.endswith("lastspike")} <= {*left, *lasting}
     for k in left:
         # late enough to be refractory at the start, or anything
-        junk = rng.uniform(-0.001, 0, state[k].shape) if k.endswith("lastspike") else (
-            rng.random(state[k].shape) < 0.5 if k.endswith(("not_refractory", "odd"))
-            else rng.integers(0, 3, state[k].shape).astype(float))  # fmt: skip
+        junk = (
+            rng.uniform(-0.001, 0, state[k].shape)
+            if k.endswith("lastspike")
+            else (
+                rng.random(state[k].shape) < 0.5
+                if k.endswith(("not_refractory", "odd"))
+                else rng.integers(0, 3, state[k].shape).astype(float)
+            )
+        )
         state[k] = junk.astype(initial[k].dtype)
     used.state = state
     one, other = fresh.run(shown(net)), used.run(shown(net))
@@ -222,8 +244,10 @@ def test_own_neurons_begin_where_they_began() -> None:
 def test_statements_in_one_line_are_reset_as_in_several(reset: str) -> None:
     model = NeuronModel(
         "dv/dt = (1.5 - v - u)/(20*ms) : 1\nx : 1\nu : 1\nk : 1",
-        threshold="v > 1", reset=reset, initial={"k": 5.0},
-    )  # fmt: skip
+        threshold="v > 1",
+        reset=reset,
+        initial={"k": 5.0},
+    )
     net = Network(trial=100.0, reset=True)
     x = net.add(Stimulus("stimulus", 3, STILL["regular"]))
     h = net.add(Neurons("hidden", 4, model, takes={"drive": "v"}, offers=("x", "v")))

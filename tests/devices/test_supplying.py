@@ -297,8 +297,12 @@ def test_a_network_that_does_not_fit_is_told_what_it_needs(most: int) -> None:
     network = rates(sizes=(6, 5, 3))
     with pytest.raises(DeviceError) as said:
         ArraySimulator(network, Full(most, error), 12, ()).run(block(samples(), rows=False))
-    for words in ("no memory left (Unable to allocate 18.6 GiB", "each signal 0 MB with batch=12",
-                  "'hidden_1' 5", "lower the number of hidden neurons or batch"):  # fmt: skip
+    for words in (
+        "no memory left (Unable to allocate 18.6 GiB",
+        "each signal 0 MB with batch=12",
+        "'hidden_1' 5",
+        "lower the number of hidden neurons or batch",
+    ):
         assert words in str(said.value)
 
 

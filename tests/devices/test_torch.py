@@ -82,9 +82,13 @@ def test_transposed_feedback_is_autograd(
 ) -> None:
     output, gain = ("linear", "slope") if readout == "squared" else (readout, "one")
     net = rates(
-        feedback.transposed, (12, 9, 8, 5), activation=activation, output=output, gain=gain,
+        feedback.transposed,
+        (12, 9, 8, 5),
+        activation=activation,
+        output=output,
+        gain=gain,
         rule=rules.three_factor(1.0),
-    )  # fmt: skip
+    )
     simulator = simulate(net, "array", dtype="float64", library=library)
     rng = np.random.default_rng(1)
     simulator.load({p.name: rng.normal(size=p.shape) for p in net.plastic})
@@ -201,8 +205,23 @@ def test_other_devices_have_no_library(device: str) -> None:
 
 
 # ---- the command --------------------------------------------------------------------------------
-TINY = ("rate_dfa", "--hidden", "4", "--train-trials", "24", "--test-trials", "8", "--epochs", "1",
-        "--batch", "8", "--quiet", "--no-figures", "--out", "there")  # fmt: skip
+TINY = (
+    "rate_dfa",
+    "--hidden",
+    "4",
+    "--train-trials",
+    "24",
+    "--test-trials",
+    "8",
+    "--epochs",
+    "1",
+    "--batch",
+    "8",
+    "--quiet",
+    "--no-figures",
+    "--out",
+    "there",
+)
 
 
 def run(*words: str) -> Result:

@@ -98,10 +98,13 @@ def test_formats_and_names_are_checked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("form", "module"),
     [
-        ("nwb", "pynwb"), ("nix", "nixio"), ("nix", "neo"), ("sonata", "h5py"),
+        ("nwb", "pynwb"),
+        ("nix", "nixio"),
+        ("nix", "neo"),
+        ("sonata", "h5py"),
         ("parquet", "pyarrow"),
     ],
-)  # fmt: skip
+)
 def test_a_missing_library_is_one_line(
     form: str, module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

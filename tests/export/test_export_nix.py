@@ -31,14 +31,19 @@ def assert_same(path: Path, records: Records) -> None:
     block = read(path)
     assert len(block.segments) == len(records)
     units = [
-        (name, k, int(sign)) for name, group in records.units.items() if name in records.spikes
+        (name, k, int(sign))
+        for name, group in records.units.items()
+        if name in records.spikes
         for k, sign in enumerate(group.signs)
-    ]  # fmt: skip
+    ]
     for trial, segment in enumerate(block.segments):
         told = segment.annotations
         assert (told["trial"], told["label"], told["decision"], told["sample"]) == (
-            trial, records.labels[trial], records.decisions[trial], records.samples[trial],
-        )  # fmt: skip
+            trial,
+            records.labels[trial],
+            records.decisions[trial],
+            records.samples[trial],
+        )
         assert told["correct"] == ("yes" if records.correct[trial] else "no")
         assert float(told["onset"]) == trial * records.duration
         np.testing.assert_array_equal(told["stimulus"], records.values[trial])
@@ -94,21 +99,32 @@ def written_by_neo(records: Records, path: Path) -> Path:
             for k, sign in enumerate(records.units[name].signs):
                 segment.spiketrains.append(
                     neo.SpikeTrain(
-                        own.time[own.unit == k], units="ms", t_start=0 * pq.ms, t_stop=end,
-                        name=f"{name}.{k}", population=name, unit=k, sign=int(sign),
+                        own.time[own.unit == k],
+                        units="ms",
+                        t_start=0 * pq.ms,
+                        t_stop=end,
+                        name=f"{name}.{k}",
+                        population=name,
+                        unit=k,
+                        sign=int(sign),
                         kind=records.units[name].kind,
                     )
-                )  # fmt: skip
+                )
         for name, values in records.signals.items():
             start, period = (0, records.dt) if values.shape[1] > 1 else (records.duration,) * 2
             population, variable = name.split(".")
             segment.analogsignals.append(
                 neo.AnalogSignal(
-                    values[trial], units="dimensionless", t_start=start * pq.ms, name=name,
-                    sampling_period=period * pq.ms, population=population, variable=variable,
+                    values[trial],
+                    units="dimensionless",
+                    t_start=start * pq.ms,
+                    name=name,
+                    sampling_period=period * pq.ms,
+                    population=population,
+                    variable=variable,
                     array_annotations={"unit": np.arange(values.shape[2])},
                 )
-            )  # fmt: skip
+            )
         block.segments.append(segment)
     io = neo.NixIO(str(path), "ow")
     io.write_block(block)

@@ -70,8 +70,11 @@ def _assert_same_units(file: Any, records: Records) -> None:
         assert (table is None) == (not held)
         if table is None:
             continue
-        rows = [(name, k, sign) for name in held
-                for k, sign in enumerate(records.units[name].signs.tolist())]  # fmt: skip
+        rows = [
+            (name, k, sign)
+            for name in held
+            for k, sign in enumerate(records.units[name].signs.tolist())
+        ]
         columns = [list(table[key][:]) for key in ("population", "unit", "sign")]
         assert list(zip(*columns, strict=True)) == rows
     units = [(name, k) for name in names for k in range(len(records.units[name]))]
@@ -99,9 +102,10 @@ def _assert_same_stimuli(file: Any, records: Records) -> None:
 
 
 @pytest.mark.parametrize(
-    "records", [random_records(), random_records(1), rate_records(), silent()],
+    "records",
+    [random_records(), random_records(1), rate_records(), silent()],
     ids=["spiking", "one trial", "rates", "silent"],
-)  # fmt: skip
+)
 def test_there_and_back_inspected_and_opened(records: Records, tmp_path: Path) -> None:
     path = export(records, "nwb", tmp_path / "it.nwb", metrics=some_metrics())
     assert_same(path, records)
@@ -126,9 +130,11 @@ def _assert_pynapple(path: Path, records: Records) -> None:
         assert type(data[name]).__module__.startswith("pynapple"), name
     if any(len(spikes) for spikes in records.spikes.values()):
         counts = [
-            n for name in records.units if name in records.spikes
+            n
+            for name in records.units
+            if name in records.spikes
             for n in records.counts(name).sum(axis=0).tolist()
-        ]  # fmt: skip
+        ]
         assert [len(data["units"][k]) for k in data["units"]] == counts
         assert list(data["units"]["population"])[:5] == ["hidden"] * 5
 
@@ -172,8 +178,9 @@ def test_it_says_that_it_is_simulated_and_where_it_comes_from(tmp_path: Path) ->
         assert json.loads(file.notes)["about"] == ABOUT
         assert list(file.related_publications) == ["doi:10.48550/arXiv.1609.01596"]
         assert [list(row) for row in file.was_generated_by[:]] == [
-            ["apical", "0.1.0"], ["brian2", "2.10.1"],
-        ]  # fmt: skip
+            ["apical", "0.1.0"],
+            ["brian2", "2.10.1"],
+        ]
         assert "CC BY 4.0" in file.experiment_description
         assert not file.devices and not file.electrode_groups and file.electrodes is None
         assert "There is no subject" in file.subject.description

@@ -41,8 +41,10 @@ def assert_same(folder: Path, records: Records) -> None:
     for name, spikes in records.spikes.items():
         rows = found["spikes"][found["spikes"]["population"] == name]
         for column, values in (
-            ("spike_time_ms", spikes.time), ("unit", spikes.unit), ("trial", spikes.trial),
-        ):  # fmt: skip
+            ("spike_time_ms", spikes.time),
+            ("unit", spikes.unit),
+            ("trial", spikes.trial),
+        ):
             np.testing.assert_array_equal(rows[column], values)
     assert ("signals" in found) == bool(records.signals)
     for name, values in records.signals.items():
@@ -85,12 +87,19 @@ def test_parquet_files_say_where_they_come_from(tmp_path: Path) -> None:
     folder = export(random_records(2), "parquet", tmp_path / "it", metrics=some_metrics())
     files = sorted(folder.glob("*.parquet"))
     assert [file.stem for file in files] == [
-        "metrics", "signals", "spikes", "stimuli", "trials", "units",
-    ]  # fmt: skip
+        "metrics",
+        "signals",
+        "spikes",
+        "stimuli",
+        "trials",
+        "units",
+    ]
     for file in files:
         text = pyarrow.parquet.read_schema(file).metadata[b"apical"]
         assert json.loads(text)["about"] == ABOUT
     schema = pyarrow.parquet.read_schema(folder / "spikes.parquet")
     assert [str(schema.field(name).type) for name in ("spike_time_ms", "unit", "trial")] == [
-        "double", "int32", "int32",
-    ]  # fmt: skip
+        "double",
+        "int32",
+        "int32",
+    ]

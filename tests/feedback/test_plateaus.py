@@ -37,10 +37,13 @@ def dendrites(
     plain = rates(rule=rules.three_factor(1.0), activation="logistic", gain="slope", **options)
     fitted = plain.altered(
         population=lambda p: (
-            replace(p, plateau=plateau) if p.name.startswith("hidden")
-            else replace(p, nudge=nudge) if p.name == "output" else p
+            replace(p, plateau=plateau)
+            if p.name.startswith("hidden")
+            else replace(p, nudge=nudge)
+            if p.name == "output"
+            else p
         )
-    )  # fmt: skip
+    )
     return fitted.rewired(plateaus.two_phases, weights=WEIGHTS)
 
 
@@ -155,8 +158,9 @@ def test_noise_of_dendrites_is_added_to_what_plateaus_say() -> None:
 
 def test_what_phases_need_is_named() -> None:
     with pytest.raises(WiringError, match="hidden populations that are Rates with a plateau"):
-        rates().altered(population=lambda p: replace(p, nudge=1.0) if p.name == "output" else p
-                        ).rewired(plateaus.two_phases)  # fmt: skip
+        rates().altered(
+            population=lambda p: replace(p, nudge=1.0) if p.name == "output" else p
+        ).rewired(plateaus.two_phases)
     with pytest.raises(WiringError, match="output that is a Rate with nudge above 0"):
         rates(plateaus.two_phases)
     for bad in ({"plateau": "softmax"}, {"nudge": 1.5}, {"nudge": -0.1}, {"nudge": float("nan")}):

@@ -53,16 +53,22 @@ def test_backpropagation_through_weights_of_zero_is_not_local_either() -> None:
 
 
 def test_the_scorecard_names_what_no_neuron_is_known_to_do() -> None:
-    found = {f.subject for f in audit(rates(feedback.indirect)).findings
-             if f.level == "idealised" and f.aspect in ("one-way", "signed error")}  # fmt: skip
+    found = {
+        f.subject
+        for f in audit(rates(feedback.indirect)).findings
+        if f.level == "idealised" and f.aspect in ("one-way", "signed error")
+    }
     assert found == {"error", "hidden_1_to_hidden_2"}
 
 
 def test_angle_to_itself_is_zero_and_others_learn_elsewhere() -> None:
     back = angles_to_backpropagation(simulate(rates(feedback.transposed), "array"), trials())
     assert set(back) == {
-        "stimulus_to_hidden_1", "bias_to_hidden_1", "hidden_1_to_hidden_2", "bias_to_hidden_2",
-    }  # fmt: skip
+        "stimulus_to_hidden_1",
+        "bias_to_hidden_1",
+        "hidden_1_to_hidden_2",
+        "bias_to_hidden_2",
+    }
     assert max(back.values()) < 1e-4
     direct = angles_to_backpropagation(simulate(rates(feedback.direct), "array"), trials())
     assert min(direct.values()) > 5

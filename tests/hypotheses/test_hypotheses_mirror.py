@@ -35,8 +35,10 @@ from apical.runs.run import Stopped, resume, run
 from apical.training.loop import Plan, Position, steps
 
 SIZES = (8, 10, 9, 3)
-BACK = {"feedback_hidden_2_to_hidden_1": "hidden_1_to_hidden_2",
-        "feedback_output_to_hidden_2": "hidden_2_to_output"}  # fmt: skip
+BACK = {
+    "feedback_hidden_2_to_hidden_1": "hidden_1_to_hidden_2",
+    "feedback_output_to_hidden_2": "hidden_2_to_output",
+}
 mirror = partial(weight_mirror, rate=0.05, every=7, trials=5)
 
 
@@ -48,9 +50,9 @@ def layerwise(**options: Any) -> Network:
 def data() -> Dataset:
     block = trials(45, (8, 3))
     assert block.labels is not None
-    return Dataset.from_arrays("made up", block.values, block.labels, *(
-        (block.values[:9], block.labels[:9])
-    ))  # fmt: skip
+    return Dataset.from_arrays(
+        "made up", block.values, block.labels, *((block.values[:9], block.labels[:9]))
+    )
 
 
 def noise(fires: str, n: int = 20, index: int = 0, learning: float = 1.0) -> Block:
@@ -129,8 +131,11 @@ def test_mirrors_bring_feedback_alignment_near_backpropagation() -> None:
     data = datasets.load("digits")
     plain = rates(feedback.layerwise, (64, 40, 30, 10), rule=rules.three_factor(0.3))
     phases = {"rate": 0.02, "every": 200, "trials": 400, "reads": "drive"}
-    nets = {"fa": plain, "bp": plain.rewired(feedback.transposed),
-            "mirror": weight_mirror(plain, **phases)}  # fmt: skip
+    nets = {
+        "fa": plain,
+        "bp": plain.rewired(feedback.transposed),
+        "mirror": weight_mirror(plain, **phases),
+    }
     found, turned = {}, {}
     for name, network in nets.items():
         simulator = simulate(network, "array", batch=20)
@@ -181,10 +186,16 @@ def test_a_training_that_was_cut_off_goes_on_with_the_same_bits(data: Dataset) -
 
 def test_a_run_is_mirrored_by_name_and_resumed(tmp_path: Path) -> None:
     experiment = Experiment(
-        "Nokland_2016_mnist", dataset="digits", hypothesis="weight_mirror(every=40, trials=30)",
-        options={"wiring": "fa", "hidden": 12}, epochs=2, block=64, train_trials=256,
-        test_trials=50, batch=8,
-    )  # fmt: skip
+        "Nokland_2016_mnist",
+        dataset="digits",
+        hypothesis="weight_mirror(every=40, trials=30)",
+        options={"wiring": "fa", "hidden": 12},
+        epochs=2,
+        block=64,
+        train_trials=256,
+        test_trials=50,
+        batch=8,
+    )
     whole = run(experiment, tmp_path / "whole", progress=False, draw=False)
     asked = iter([False, False, True])
     with pytest.raises(Stopped):
@@ -281,7 +292,7 @@ KINDS = (WiringError, DeviceError, ParameterError)
         (lambda: applied(layerwise(), "weight_mirror(speed=1)"), "it has rate, decay, noise"),
         (lambda: simulate(mirror(layerwise()), "runtime"), "'runtime' knows no noise phases"),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_fit_is_one_clear_line(make: Callable[[], object], message: str) -> None:
     with pytest.raises(KINDS, match=message) as error:
         make()

@@ -119,10 +119,13 @@ def test_rounding_is_right_on_average_and_leaves_levels_alone() -> None:
 
 @pytest.mark.parametrize(
     "neutral",
-    [partial(missing_synapses, share=0.0), partial(weights_of_bits, bits=None),
-     partial(failing_synapses, release=1.0)],
+    [
+        partial(missing_synapses, share=0.0),
+        partial(weights_of_bits, bits=None),
+        partial(failing_synapses, release=1.0),
+    ],
     ids=["missing", "bits", "failing"],
-)  # fmt: skip
+)
 def test_neutral_values_change_no_bit(neutral: Hypothesis) -> None:
     cases = [(small("spike"), "runtime")]
     if neutral.func is not failing_synapses:  # type: ignore[attr-defined]
@@ -200,8 +203,11 @@ def test_the_scorecard_sees_plastic_feedback() -> None:
     card = check(network)
     for p in ("feedback_hidden_2_to_hidden_1", "feedback_output_to_hidden_2"):
         assert "plastic by a local rule of its own" in said(network, "feedback")[p][1]
-        assert {f.level for f in card.findings if f.subject == p} <= {"local", "broadcast",
-                                                                     "idealised"}  # fmt: skip
+        assert {f.level for f in card.findings if f.subject == p} <= {
+            "local",
+            "broadcast",
+            "idealised",
+        }
         assert "error" in said(network, "update locking")[p][1]
     block = trials(3, (8, 3))
     assert disturb(network, block.values, block.labels).is_local
@@ -256,9 +262,10 @@ def signs_copied(network: Network) -> Network:
     """Return a network whose feedback begins with the signs of forward weights, undeclared."""
     signs = np.sign(network.initial_weights(network.projection("hidden_1_to_hidden_2"))).T
     return network.altered(
-        projection=lambda p: replace(p, weights=Given(signs))
-        if p.name == "feedback_hidden_2_to_hidden_1" else p
-    )  # fmt: skip
+        projection=lambda p: (
+            replace(p, weights=Given(signs)) if p.name == "feedback_hidden_2_to_hidden_1" else p
+        )
+    )
 
 
 def test_kolen_pollack_turns_feedback_to_forward_weights() -> None:
@@ -299,8 +306,10 @@ def test_kolen_pollack_turns_feedback_to_forward_weights() -> None:
         (lambda: weights_of_bits(small(), bits=1), "bits must be one whole number >= 2 and <= 24"),
         (lambda: failing_synapses(layerwise(), release=0.5), "'stimulus', .* is graded"),
         (lambda: failing_synapses(small(release=0.5), release=0.5), "synapses that fail already"),
-        (lambda: failing_synapses(small(hidden=(8, 6), wiring=feedback.indirect), release=0.5),
-         "relays errors"),
+        (
+            lambda: failing_synapses(small(hidden=(8, 6), wiring=feedback.indirect), release=0.5),
+            "relays errors",
+        ),
         (lambda: kolen_pollack(rates(feedback.direct)), "between neighbours.* 'error_to_hidden_1'"),
         (lambda: kolen_pollack(small(wiring=feedback.layerwise)), "needs feedback between"),
         (lambda: kolen_pollack(kolen_pollack(layerwise())), "learns already"),
@@ -316,7 +325,7 @@ def test_kolen_pollack_turns_feedback_to_forward_weights() -> None:
         (lambda: sign_concordant(rates(feedback.direct)), "use a network of rates under"),
         (lambda: kolen_pollack(layerwise().rewired(feedback.transposed)), "read backwards already"),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_fit_is_refused(make: Callable[[], Network], message: str) -> None:
     with pytest.raises((WiringError, ParameterError), match=message):
         make()

@@ -63,8 +63,9 @@ def evaluate(node: ast.expr, values: Mapping[str, float]) -> Any:
 
 def joined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     """Return expressions one level deeper."""
-    binary = st.builds("({} {} {})".format, inner, st.sampled_from(["+", "-", "*", "/", "%", "**"]),
-                       inner)  # fmt: skip
+    binary = st.builds(
+        "({} {} {})".format, inner, st.sampled_from(["+", "-", "*", "/", "%", "**"]), inner
+    )
     products = st.builds("({}*{})".format, inner, inner)
     unary = st.builds("({}{})".format, st.sampled_from(["-", "+"]), inner)
     of_one = st.sampled_from(sorted(FUNCTIONS - {"clip"}))

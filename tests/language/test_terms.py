@@ -67,8 +67,10 @@ def test_each_factor_reads_one_place(text: str) -> None:
 def test_the_three_factor_rule_is_one_product() -> None:
     (term,) = terms("eta * x_pre * gain_post * teach_post")
     assert [ast.unparse(f) for f in (term.synapse, term.pre, term.post)] == [
-        "eta", "x_pre", "gain_post * teach_post",
-    ]  # fmt: skip
+        "eta",
+        "x_pre",
+        "gain_post * teach_post",
+    ]
 
 
 def test_decay_is_a_term_of_the_synapse_alone() -> None:

@@ -27,8 +27,10 @@ def network(n_trials: int = 60, duration: float = 400.0) -> Records:
     output = np.eye(4)[labels] + np.random.default_rng(0).uniform(0, 0.5, (n_trials, 4))
     return records(
         {"x": (poisson(slow, duration, 1), 12), "h": (poisson(fast, duration, 2), 10)},
-        labels, duration, signals={"y": output},
-    )  # fmt: skip
+        labels,
+        duration,
+        signals={"y": output},
+    )
 
 
 def measure(found: Analysis, population: str, name: str) -> pandas.Series:
@@ -97,9 +99,14 @@ def test_tables_are_written_and_read_back(tmp_path: Path) -> None:
     found = analyze(network())
     files = found.write(tmp_path / "new" / "folder")
     assert [file.name for file in files] == [
-        "measures.csv", "neurons.csv", "similarity.csv", "notes.csv",
-        "rdm_x.csv", "rdm_h.csv", "rdm_y.csv",
-    ]  # fmt: skip
+        "measures.csv",
+        "neurons.csv",
+        "similarity.csv",
+        "notes.csv",
+        "rdm_x.csv",
+        "rdm_h.csv",
+        "rdm_y.csv",
+    ]
     back = pandas.read_csv(files[0], keep_default_na=False)
     assert back.shape == found.measures.shape
     rdm = pandas.read_csv(files[5], index_col="class")
@@ -246,9 +253,13 @@ def test_a_recording_is_compared(tmp_path: Path) -> None:
 def test_a_thousand_trials_of_500_neurons_take_little() -> None:
     """784-500-10, 100 ms, 20 Hz, 40 spikes of the stimulus a trial: under 60 s and 2 GB."""
     ended = subprocess.run(
-        [sys.executable, "-c", _LARGE], cwd=Path(__file__).parents[1],
-        capture_output=True, text=True, timeout=300, check=True,
-    )  # fmt: skip
+        [sys.executable, "-c", _LARGE],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
     seconds, kilobytes = map(float, ended.stdout.split())
     assert seconds < 60 and kilobytes < 2e6
 

@@ -52,8 +52,12 @@ def test_losses_are_those_by_hand(output: str, gain: str) -> None:
 @pytest.mark.parametrize("output", ["linear", "logistic", "softmax"])
 def test_backpropagation_goes_down_that_loss(output: str) -> None:
     """By differences along a random direction."""
-    net = rates(feedback.transposed, output=output, gain="slope" if output == "linear" else "one",
-                rule=rules.three_factor())  # fmt: skip
+    net = rates(
+        feedback.transposed,
+        output=output,
+        gain="slope" if output == "linear" else "one",
+        rule=rules.three_factor(),
+    )
     simulator, block = simulate(net, "array", dtype="float64"), trials()
     rng, h = np.random.default_rng(0), 1e-5
     start = {p.name: simulator.weights(p) for p in net.plastic}
@@ -156,10 +160,14 @@ def test_evolution_without_selection_learns_nothing() -> None:
     net = rates(output="linear", gain="slope")
     block = trials(20)
     best = [
-        [g.losses[0] for g in evolve(simulate(net, "array"), [block] * 15, size=30,
-                                     parents=parents, sigma=0.3)][-1]
+        [
+            g.losses[0]
+            for g in evolve(
+                simulate(net, "array"), [block] * 15, size=30, parents=parents, sigma=0.3
+            )
+        ][-1]
         for parents in (3, 29)
-    ]  # fmt: skip
+    ]
     assert best[0] <= best[1]
 
 

@@ -65,13 +65,15 @@ def test_by_hand() -> None:
             "error": raster(4, (0, 3, 2), (1, 3, 0)),
         },
         signals(
-            stimulus_x={"0": [2, 1], "1": [1, 0]}, hidden_x={"0": [1, 0], "1": [0, 1]},
+            stimulus_x={"0": [2, 1], "1": [1, 0]},
+            hidden_x={"0": [1, 0], "1": [0, 1]},
             hidden_gain={"0": [1, 1], "1": [1, 0], "2": [1, 1]},
             hidden_teach={"0": [0.5, 0.0], "1": [1, 1], "2": [0, 0.5]},
-            output_gain={"0": [1, 1], "1": [1, 1]}, output_teach={"0": [1, 0], "1": [0, 0]},
+            output_gain={"0": [1, 1], "1": [1, 1]},
+            output_teach={"0": [1, 0], "1": [0, 0]},
         ),
         duration=4.0,
-    )  # fmt: skip
+    )
     table = synaptic_operations(net, w, records).set_index("projection")
     # spikes times weights that are not 0: 3 of neuron 0 with 2, 1 of neuron 1 with 3; by 2 trials
     assert table.loc["stimulus_to_hidden", "effective"] == (3 * 2 + 1 * 3) / 2
@@ -82,8 +84,9 @@ def test_by_hand() -> None:
     assert table.loc["error_to_hidden", "effective"] == 2 * 3 / 2
     assert set(table["kind"]) == {"AC"}
     assert table.index[table["phase"] == "inference"].tolist() == [
-        "stimulus_to_hidden", "hidden_to_output",
-    ]  # fmt: skip
+        "stimulus_to_hidden",
+        "hidden_to_output",
+    ]
     sparse = activation_sparsity(net, records)
     assert sparse["ActivationSparsity"] == 1 - 4 / (2 * 4 * 5)
     assert sparse["ActivationSparsity_hidden"] == 1 - 3 / (2 * 4 * 3)
@@ -198,8 +201,13 @@ def test_binary_stimuli_of_rates_are_accumulated() -> None:
     x = np.zeros((3, 1, 4))
     x[:, 0, 1] = 1
     hidden, delta = np.full((3, 1, 3), 0.5), np.zeros((3, 1, 3))
-    sent = {"stimulus.x": x, "hidden_1.x": hidden, "output.x": np.ones((3, 1, 2)),
-            "error.x": np.full((3, 1, 2), 0.1), "hidden_1.delta": delta}  # fmt: skip
+    sent = {
+        "stimulus.x": x,
+        "hidden_1.x": hidden,
+        "output.x": np.ones((3, 1, 2)),
+        "error.x": np.full((3, 1, 2), 0.1),
+        "hidden_1.delta": delta,
+    }
     table = synaptic_operations(net, network_weights(net), records_of(signals=sent))
     table = table.set_index("projection")
     assert table.loc["stimulus_to_hidden_1", ["kind", "effective"]].tolist() == ["AC", 3]

@@ -162,8 +162,10 @@ def test_learning_turns_a_spiking_network_toward_its_feedback(form: str) -> None
     def measured() -> tuple[float, float]:
         records, weights = record(simulator, data.test, np.arange(100)), weights_of(simulator)
         lies = feedback_measures(network, weights).set_index("projection")["angle"]
-        return (update_angles(network, weights, records)["stimulus_to_hidden"],
-                float(lies["error_to_hidden"]))  # fmt: skip
+        return (
+            update_angles(network, weights, records)["stimulus_to_hidden"],
+            float(lies["error_to_hidden"]),
+        )
 
     rng, shape = np.random.default_rng(0), (50, data.n_classes)
     simulator.load({"hidden_to_output": rng.normal(0, 0.01, shape)})
@@ -202,10 +204,12 @@ def test_relayed_feedback_is_held_against_the_next_projection() -> None:
     network = rate_networks.rates(feedback.layerwise, (6, 5, 4, 3))
     simulator = simulate(network, "array", dtype="float64")
     w = weights_of(simulator)
-    simulator.load({
-        "feedback_output_to_hidden_2": 3 * w["hidden_2_to_output"].T,
-        "feedback_hidden_2_to_hidden_1": -0.5 * w["hidden_1_to_hidden_2"].T,
-    })  # fmt: skip
+    simulator.load(
+        {
+            "feedback_output_to_hidden_2": 3 * w["hidden_2_to_output"].T,
+            "feedback_hidden_2_to_hidden_1": -0.5 * w["hidden_1_to_hidden_2"].T,
+        }
+    )
     found = feedback_measures(network, weights_of(simulator)).set_index("population")
     np.testing.assert_allclose(
         found.loc["hidden_2", ["angle", "ratio"]].tolist(), [0, 3], atol=1e-5
@@ -274,9 +278,10 @@ def test_dales_law_by_hand() -> None:
 
 
 def records_of(
-    spikes: dict[str, np.ndarray] | None = None, signals: dict[str, np.ndarray] | None = None,
+    spikes: dict[str, np.ndarray] | None = None,
+    signals: dict[str, np.ndarray] | None = None,
     duration: float = 40.0,
-) -> Records:  # fmt: skip
+) -> Records:
     """Return records of rasters, shape (n_trials, n_steps, n), and signals."""
     found, kinds = {}, {}
     for name, raster in (spikes or {}).items():

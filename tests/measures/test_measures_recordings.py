@@ -280,8 +280,11 @@ def test_every_population_meets_every_area(tmp_path: Path) -> None:
     both = replace(made, units={**made.units, **graded.units}, signals=graded.signals)
     lines = compare(both, recording)
     assert [(a.population, a.recorded) for a in lines[::6]] == [
-        ("h", "V1"), ("h", "V2"), ("x", "V1"), ("x", "V2"),
-    ]  # fmt: skip
+        ("h", "V1"),
+        ("h", "V2"),
+        ("x", "V1"),
+        ("x", "V2"),
+    ]
     assert lines[0].n == (40, 30) and lines[2].n == (8, 8)
     rate = next(a for a in lines if a.population == "x" and a.measure == "rate_ks")
     assert np.isnan(rate.value) and rate.why == "the population does not spike"

@@ -177,8 +177,9 @@ def test_excitation_by_inhibition_of_the_input() -> None:
     weights = np.array([[1.0, 0.5], [2.0, 1.0], [-1.5, 0.0]])
     found = statistics.input_balance(made, {"h": weights})
     assert found.values[0] == pytest.approx(2) and found.undefined == 1
-    graded = replace(made, units={**made.units, "g": made.units["h"]},
-                     signals={"g.x": np.full((2, 1, 3), -10.0)})  # fmt: skip
+    graded = replace(
+        made, units={**made.units, "g": made.units["h"]}, signals={"g.x": np.full((2, 1, 3), -10.0)}
+    )
     both = statistics.input_balance(graded, {"h": weights, "g": weights})
     np.testing.assert_allclose(both.values, [(30 + 15) / (15 + 30), 15 / 15])
     with pytest.raises(DataError, match=r"'h' need the shape \(3, n_post\), .* got \(2, 3\)"):

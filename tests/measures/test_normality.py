@@ -14,9 +14,10 @@ from apical.measures.normality import normal_fit
 def test_distance_of_a_uniform_distribution_is_the_known_one() -> None:
     values = (np.arange(100_000) + 0.5) / 100_000  # as uniform as can be
     known = -optimize.minimize_scalar(
-        lambda z: -abs(stats.norm.cdf(z) - (0.5 + z / 12**0.5)), bounds=(0, 3**0.5),
+        lambda z: -abs(stats.norm.cdf(z) - (0.5 + z / 12**0.5)),
+        bounds=(0, 3**0.5),
         method="bounded",
-    ).fun  # fmt: skip
+    ).fun
     fit = normal_fit(values.reshape(100, -1))
     assert fit.distance == pytest.approx(known, abs=1e-4)
     assert (fit.mean, fit.std) == pytest.approx((0.5, 12**-0.5), rel=1e-4)

@@ -129,10 +129,16 @@ def test_accuracies_equal_within_rounding_do_not_differ() -> None:
     one = np.array([0.1 + 0.2, 0.3, 0.7 + 0.1, 0.8, 0.6])
     other = np.array([0.3, 0.1 + 0.2, 0.8, 0.7 + 0.1, 0.6])
     assert (one != other).any()
-    frame = pd.DataFrame({
-        "run": range(10), "status": "done", "error": "", "seed": [*range(5)] * 2,
-        "a": ["x"] * 5 + ["y"] * 5, "test_accuracy": [*one, *other],
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "run": range(10),
+            "status": "done",
+            "error": "",
+            "seed": [*range(5)] * 2,
+            "a": ["x"] * 5 + ["y"] * 5,
+            "test_accuracy": [*one, *other],
+        }
+    )
     (row,) = statistics.comparisons(frame, ["a"], {"a": "x"}).to_dict("records")
     assert row["difference"] == row["low"] == row["high"] == row["effect"] == 0
     assert row["p_t"] == row["p_permutation"] == 1

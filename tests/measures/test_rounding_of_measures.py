@@ -111,10 +111,13 @@ GIVEN: Mapping[str, Callable[[int, Shake], Any]] = {
     "n": lambda *_: 6,
 }
 OTHERS = {
-    ("similarity", "a"): made, ("similarity", "b"): made,
-    ("similarities", "a"): made, ("similarities", "b"): lambda seed, shake: made(seed + 1, shake),
-    ("check_same_stimuli", "a"): made, ("check_same_stimuli", "b"): made,
-}  # fmt: skip
+    ("similarity", "a"): made,
+    ("similarity", "b"): made,
+    ("similarities", "a"): made,
+    ("similarities", "b"): lambda seed, shake: made(seed + 1, shake),
+    ("check_same_stimuli", "a"): made,
+    ("check_same_stimuli", "b"): made,
+}
 
 
 def of_arrays() -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -210,5 +213,9 @@ def test_measures_without_a_scale_have_none(size: float, shift: float) -> None:
         for row, before in rows:
             has_zero = "sparseness" in row.measure or row.measure == "selectivity"
             if not row.measure.startswith("activity") and not (has_zero and shift):
-                same([row.value, row.sd, row.undefined],
-                     [before.value, before.sd, before.undefined], row.measure, 1e-7)  # fmt: skip
+                same(
+                    [row.value, row.sd, row.undefined],
+                    [before.value, before.sd, before.undefined],
+                    row.measure,
+                    1e-7,
+                )

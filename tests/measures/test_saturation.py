@@ -157,9 +157,10 @@ def test_clips_that_make_no_sense_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [dynamics.nesterov(0.9, 2.0), dynamics.clipped(2e-3, dynamics.momentum())],
+    "kind",
+    [dynamics.nesterov(0.9, 2.0), dynamics.clipped(2e-3, dynamics.momentum())],
     ids=lambda kind: kind.name,
-)  # fmt: skip
+)
 def test_devices_agree(kind: UpdateDynamics) -> None:
     rule = rules.three_factor(0.05, dynamics=kind)
     assert_parity(

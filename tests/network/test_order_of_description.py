@@ -47,9 +47,14 @@ class Plan:
     """
 
     def __init__(
-        self, populations: Sequence[Population], edges: Sequence[Edge], later: Sequence[Edge],
-        error: Population | None, trial: float = 40.0, **options: Any,
-    ) -> None:  # fmt: skip
+        self,
+        populations: Sequence[Population],
+        edges: Sequence[Edge],
+        later: Sequence[Edge],
+        error: Population | None,
+        trial: float = 40.0,
+        **options: Any,
+    ) -> None:
         self.populations, self.edges, self.later = list(populations), list(edges), list(later)
         self.error, self.trial, self.options = error, trial, options
 
@@ -119,9 +124,12 @@ def competing() -> Plan:
     edges = [
         ("stimulus", "learners", stdp),
         ("learners", "others", {"weights": Identity(8.0)}),
-        ("others", "learners",
-         {"weights": Given(0.3 * (1 - np.eye(3))), "carries": {"inhibit": "x"}}),
-    ]  # fmt: skip
+        (
+            "others",
+            "learners",
+            {"weights": Given(0.3 * (1 - np.eye(3))), "carries": {"inhibit": "x"}},
+        ),
+    ]
     return Plan([x, e, i], edges, [], None)
 
 
@@ -197,13 +205,19 @@ def test_lateral_and_recurrent_projections_never_change_the_output() -> None:
     net = recurrent().usual
     assert net.output.name == "output"
     assert [p.name for p in net.forward] == [
-        "stimulus_to_beside", "stimulus_to_hidden",
-        "stimulus_to_output", "beside_to_output", "hidden_to_output",
-    ]  # fmt: skip
+        "stimulus_to_beside",
+        "stimulus_to_hidden",
+        "stimulus_to_output",
+        "beside_to_output",
+        "hidden_to_output",
+    ]
     assert {p.name for p in net.lateral} == {
-        "hidden_to_hidden", "output_to_output", "hidden_to_beside", "beside_to_hidden",
+        "hidden_to_hidden",
+        "output_to_output",
+        "hidden_to_beside",
+        "beside_to_hidden",
         "output_to_hidden",
-    }  # fmt: skip
+    }
     assert {*net.driving} == {*net.forward, *net.lateral}
     assert net.rewired(feedback.direct).output is net.output
 
@@ -289,7 +303,9 @@ def test_backpropagation_along_a_way_that_skips() -> None:
     net = plan.usual
     bp = net.rewired(feedback.transposed)
     assert [p.name for p in bp.feedback.projections] == [  # type: ignore[union-attr]
-        "error_to_output", "feedback_alpha_to_zeta", "feedback_output_to_zeta",
+        "error_to_output",
+        "feedback_alpha_to_zeta",
+        "feedback_output_to_zeta",
         "feedback_output_to_alpha",
-    ]  # fmt: skip
+    ]
     assert all(isinstance(p, Projection) for p in bp.forward)

@@ -89,8 +89,9 @@ def test_without_learning_noise_changes_nothing_and_trials_do_not_mirror() -> No
     simulator.run(trials(9, (8, 3), learning=np.ones(())))
     for name in BACK:
         np.testing.assert_array_equal(simulator.weights(name), before[f"{name}.w"])
-    assert not np.array_equal(simulator.weights("hidden_1_to_hidden_2"),
-                              before["hidden_1_to_hidden_2.w"])  # fmt: skip
+    assert not np.array_equal(
+        simulator.weights("hidden_1_to_hidden_2"), before["hidden_1_to_hidden_2.w"]
+    )
 
 
 def test_noise_phases_come_so_often_and_last_so_long() -> None:
@@ -134,15 +135,19 @@ KINDS = (WiringError, DeviceError, LocalityError, ParameterError)
         (lambda: check_simulation(noisy(), "cpp_standalone"), "use device='array'"),
         (lambda: simulate(layerwise(), "array").run(noise("hidden_1")), "that can are none"),
         (lambda: simulate(noisy(), "array").run(noise("output")), "can are hidden_1, hidden_2"),
-        (lambda: simulate(noisy(), "array").run(replace(trials(3, (8, 3)), fires="hidden_1")),
-         "leave labels and targets out"),
+        (
+            lambda: simulate(noisy(), "array").run(replace(trials(3, (8, 3)), fires="hidden_1")),
+            "leave labels and targets out",
+        ),
         (lambda: LearningRule("r", "x_pre * teach_post", when="noise"), "got 'teach_post'"),
         (lambda: LearningRule("r", "x_pre * eligibility", when="noise"), "got 'eligibility'"),
         (lambda: LearningRule("r", "x_pre", when="noise", onset=1.0), "needs onset=0, got 1.0"),
-        (lambda: rates(rule=LearningRule("r", "x_pre * x_post", when="noise")),
-         "'hidden_1' fires noise of its own, which it never does"),
+        (
+            lambda: rates(rule=LearningRule("r", "x_pre * x_post", when="noise")),
+            "'hidden_1' fires noise of its own, which it never does",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_fit_is_one_clear_line(make: Callable[[], Any], message: str) -> None:
     with pytest.raises(KINDS, match=message) as error:
         make()

@@ -241,8 +241,9 @@ def test_a_wiring_brings_its_relays_and_takes_them_along() -> None:
     names = [p.name for p in network.populations]
     layerwise = network.rewired(feedback.layerwise)
     assert {r.name: r.of.name for r in relays_of(layerwise)} == {
-        "relay_hidden_1": "hidden_1", "relay_output": "output",
-    }  # fmt: skip
+        "relay_hidden_1": "hidden_1",
+        "relay_output": "output",
+    }
     assert [p.name for p in layerwise.rewired(feedback.direct).populations] == names
     assert [r.name for r in relays_of(layerwise.rewired(random_indirect))] == ["relay_hidden_0"]
     forward = layerwise.rewired(feedback.indirect)

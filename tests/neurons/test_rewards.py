@@ -34,9 +34,13 @@ SIGMA = 1e-3
 
 
 def network(
-    kind: str, activation: str = "tanh", sizes: tuple[int, ...] = SIZES, sigma: float = SIGMA,
-    eta: float = 1.0, seed: int = 0,
-) -> Network:  # fmt: skip
+    kind: str,
+    activation: str = "tanh",
+    sizes: tuple[int, ...] = SIZES,
+    sigma: float = SIGMA,
+    eta: float = 1.0,
+    seed: int = 0,
+) -> Network:
     """Describe a network that learns by noise of its nodes or its weights, or by descent."""
     net = Network(seed=seed)
     pre, bias = net.add(Stimulus("stimulus", sizes[0], Graded())), net.add(Bias("bias"))
@@ -82,9 +86,7 @@ def change(simulator: Simulator, block: Block) -> dict[str, np.ndarray]:
 def test_expected_update_of_node_perturbation_is_the_gradient(activation: str) -> None:
     """Over one trial shown 40,000 times, in which each neuron draws its own noise."""
     one, n = trials(1), 40_000
-    many = Block(
-        np.repeat(one.values, n, 0), None, np.ones(()), 0, np.repeat(one.targets, n, 0)
-    )  # fmt: skip
+    many = Block(np.repeat(one.values, n, 0), None, np.ones(()), 0, np.repeat(one.targets, n, 0))
     simulator = simulate(network("node", activation), "array", batch=n, dtype="float64")
     found, exact = change(simulator, many), gradient(activation, one)
     size = np.sqrt(sum((d**2).sum() for d in exact.values()))
@@ -157,9 +159,10 @@ def test_both_learn_and_take_dynamics(kind: str) -> None:
     teacher = np.random.default_rng(2).normal(0, 0.3, (SIZES[0], SIZES[-1]))
     block = replace(block, targets=np.tanh(block.values @ teacher))
     with_adam = net.altered(
-        projection=lambda p: replace(p, rule=replace(p.rule, dynamics=dynamics.adam(0.01)))
-        if p.rule else p
-    )  # fmt: skip
+        projection=lambda p: (
+            replace(p, rule=replace(p.rule, dynamics=dynamics.adam(0.01))) if p.rule else p
+        )
+    )
     for described in (net, with_adam):
         simulator = simulate(described, "array", batch=20)
         before = loss(simulator, block)
@@ -240,7 +243,8 @@ def test_what_does_not_fit_is_named() -> None:
     )
     wrong(lambda: simulate(alone, "array"), "'hidden_1', 'output' add noise .* has no Reward")
     silent = net.altered(
-        population=lambda p: replace(p, encoder=Graded(unreliable=0.2))
-        if isinstance(p, Stimulus) else p
-    )  # fmt: skip
+        population=lambda p: (
+            replace(p, encoder=Graded(unreliable=0.2)) if isinstance(p, Stimulus) else p
+        )
+    )
     wrong(lambda: simulate(silent, "array"), "'stimulus' are silent at times")

@@ -112,8 +112,9 @@ class Recurrent:
 
 def recorded(net: Network, block: Block) -> tuple[Any, dict[str, np.ndarray], np.ndarray]:
     """Return a simulator after a block, spikes (n_steps, size), and what hidden dendrites heard."""
-    simulator = simulate(net, "runtime", dtype="float64", record=["stimulus", "hidden"],
-                         traces=["teach"])  # fmt: skip
+    simulator = simulate(
+        net, "runtime", dtype="float64", record=["stimulus", "hidden"], traces=["teach"]
+    )
     result = simulator.run(block)
     spikes = {}
     for name, (times, neurons) in result.spikes.items():
@@ -169,8 +170,9 @@ def test_a_neuron_that_spikes_too_much_is_held_back() -> None:
 
 
 def test_same_seed_same_bits_and_evaluation_leaves_no_trace() -> None:
-    data = tasks.store_recall(20, 10, length=FRAMES - 1, each=1, noise=0.5,
-                              rng=np.random.default_rng(0))  # fmt: skip
+    data = tasks.store_recall(
+        20, 10, length=FRAMES - 1, each=1, noise=0.5, rng=np.random.default_rng(0)
+    )
     net = network(trial=30.0)
     net = net.altered(population=lambda p: replace(p, size=5) if p.name == "stimulus" else p)
     states = []
@@ -202,8 +204,11 @@ def test_feedback_reaches_a_recurrent_population_once() -> None:
 
 def test_relay_runs_along_the_projection_from_another_population() -> None:
     net = Network(seed=0)
-    layers = [net.add(Stimulus("stimulus", 4)), *(net.add(LIF(f"hidden_{k}", 4)) for k in (1, 2)),
-              net.add(LIF("output", 2))]  # fmt: skip
+    layers = [
+        net.add(Stimulus("stimulus", 4)),
+        *(net.add(LIF(f"hidden_{k}", 4)) for k in (1, 2)),
+        net.add(LIF("output", 2)),
+    ]
     for pre, post in ((0, 1), (1, 1), (2, 2), (1, 2), (2, 3)):
         net.connect(layers[pre], layers[post], rule=three_factor("trial"))
     net.teach(feedback.indirect(net.add(Error("error", 4)), net.forward))
@@ -216,9 +221,12 @@ def test_disturbances_reach_only_what_they_touch() -> None:
     assert block.labels is not None
     net = network()
     strong = net.altered(
-        projection=lambda p: replace(p, rule=replace(p.rule, parameters={**p.rule.parameters,
-                                     "eta": 1e-2})) if p.rule else p
-    )  # fmt: skip
+        projection=lambda p: (
+            replace(p, rule=replace(p.rule, parameters={**p.rule.parameters, "eta": 1e-2}))
+            if p.rule
+            else p
+        )
+    )
     card = disturb(strong, block.values, block.labels, each=1)
     assert card.is_local, str(card)
 
@@ -229,11 +237,13 @@ def test_disturbances_reach_only_what_they_touch() -> None:
         ({"traces": {"e": Trace("gain_post*x")}}, "reads 'x', which a synapse cannot know"),
         ({"traces": {"w": Trace("x_pre")}}, "'w' cannot name a trace"),
         ({"traces": {"eta": Trace("x_pre")}}, "its traces both use 'eta'"),
-        ({"traces": {"e": Trace("x_pre")}, "parameters": {"eta": 1.0, "kept_e": 1.0}},
-         "its traces both use 'kept_e'"),
+        (
+            {"traces": {"e": Trace("x_pre")}, "parameters": {"eta": 1.0, "kept_e": 1.0}},
+            "its traces both use 'kept_e'",
+        ),
         ({}, "reads 'e', which a synapse cannot know"),
     ],
-)  # fmt: skip
+)
 def test_traces_are_local_and_have_names_of_their_own(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises((LocalityError, ParameterError), match=said):
         LearningRule("any", "eta*e*teach_post", **{"parameters": {"eta": 1.0}, **wrong})
@@ -310,9 +320,11 @@ def test_adaptive_neurons_spike_ever_more_slowly() -> None:
     x = net.add(Stimulus("stimulus", 1))
     neuron = {"bias": 3.0, "tau_s": 0.0, "adaptation": 0.2, "adapting": 0.5}
     net.connect(x, net.add(ALIF("output", 2, **neuron)), weights=Normal(0.0))
-    times, neurons = simulate(net, "runtime", dtype="float64", record=["output"]).run(
-        Block(np.zeros((1, 1)))
-    ).spikes["output"]  # fmt: skip
+    times, neurons = (
+        simulate(net, "runtime", dtype="float64", record=["output"])
+        .run(Block(np.zeros((1, 1))))
+        .spikes["output"]
+    )
     steady, slower = (np.diff(times[neurons == k]) for k in (0, 1))
     assert np.ptp(steady[2:]) < 1.5 and steady[-1] < slower[-1] and slower[0] < slower[-1]
     for wrong in ({"adaptation": -1.0}, {"adapting": 2.0}):

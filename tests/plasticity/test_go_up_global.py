@@ -99,11 +99,11 @@ def test_other_faults_are_not_let_pass_with_it() -> None:
     forward = net.initial_weights(net.forward[-1])
     copied = net.altered(
         projection=lambda p: (
-            p if p.name != "error_to_hidden_2" else type(p)(
-                p.pre, p.post, Given(forward.T), carries=p.carries
-            )
+            p
+            if p.name != "error_to_hidden_2"
+            else type(p)(p.pre, p.post, Given(forward.T), carries=p.carries)
         )
-    )  # fmt: skip
+    )
     with pytest.raises(LocalityError, match="read backwards"):
         check(copied, transport=True)
 

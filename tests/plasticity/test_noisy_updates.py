@@ -77,8 +77,9 @@ def test_without_noise_the_devices_agree(device: str) -> None:
 def test_without_noise_it_is_plain_descent() -> None:
     weights = []
     for rule in (
-        rules.three_factor(dynamics=dynamics.go_up(ALPHA, 0.0)), rules.three_factor(ALPHA),
-    ):  # fmt: skip
+        rules.three_factor(dynamics=dynamics.go_up(ALPHA, 0.0)),
+        rules.three_factor(ALPHA),
+    ):
         net = in_brian(of_layers=(rule,) * 3)
         simulator = build(net, "array", batch=5)
         simulator.run(for_brian())

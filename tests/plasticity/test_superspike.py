@@ -32,9 +32,14 @@ def network(*, changes: Any = None, error: Any = None, weights: float = 5.0) -> 
     """Describe stimulus 20 -> hidden 5 -> output 2, which are told trains of 60 steps of 1 ms."""
     net = Network(seed=3, trial=float(STEPS))
     neuron: dict[str, Any] = {
-        "tau_m": TAU_M, "tau_s": TAU_S, "tau_x": TAU_S, "tau_teach": TAU_S, "reset": "rest",
-        "refractory": 4.0, "gain": superspike.slope(),
-    }  # fmt: skip
+        "tau_m": TAU_M,
+        "tau_s": TAU_S,
+        "tau_x": TAU_S,
+        "tau_teach": TAU_S,
+        "reset": "rest",
+        "refractory": 4.0,
+        "gain": superspike.slope(),
+    }
     x = net.add(Stimulus("stimulus", N_IN, Replayed(), tau_x=TAU_S, frames=STEPS))
     h = net.add(LIF("hidden", N_HIDDEN, **neuron))
     y = net.add(LIF("output", N_OUT, **neuron))

@@ -21,8 +21,13 @@ def test_spiking_devices_agree() -> None:
     block = networks.trials(6)
     one = run(networks.small(), "runtime", block, capacity=4, **SPIKING)
     other = run(networks.small(), "cpp_standalone", block, capacity=4, **SPIKING)
-    assert set(one.traces) == {"hidden_0.v", "hidden_0.teach", "output.v", "output.teach",
-                               "error.v"}  # fmt: skip
+    assert set(one.traces) == {
+        "hidden_0.v",
+        "hidden_0.teach",
+        "output.v",
+        "output.teach",
+        "error.v",
+    }
     for name, values in one.traces.items():
         assert values.shape[:2] == (6, 40)
         np.testing.assert_allclose(values, other.traces[name], rtol=1e-9, atol=1e-12)

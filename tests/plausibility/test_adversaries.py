@@ -61,32 +61,45 @@ def projected(update: str) -> Projection:
 REFUSED: dict[str, tuple[Callable[[], Any], type[ApicalError], str]] = {
     "a sum over the population": (
         lambda: LearningRule("cheat", "eta * sum(x_post)", {"eta": 1.0}),
-        LocalityError, "calls 'sum'",
+        LocalityError,
+        "calls 'sum'",
     ),
     "a total without a place": (
-        lambda: LearningRule("cheat", "x_pre / total"), LocalityError, "reads 'total'",
+        lambda: LearningRule("cheat", "x_pre / total"),
+        LocalityError,
+        "reads 'total'",
     ),
     "the number of neurons": (
-        lambda: LearningRule("cheat", "x_pre / N_post", {"N_post": 3.0}), LocalityError, "N_post",
+        lambda: LearningRule("cheat", "x_pre / N_post", {"N_post": 3.0}),
+        LocalityError,
+        "N_post",
     ),
     "weights of others as a parameter": (
         lambda: LearningRule("cheat", "x_pre * back", {"back": np.ones(3)}),  # type: ignore[dict-item]
-        LocalityError, "an array would tell a synapse about other synapses",
+        LocalityError,
+        "an array would tell a synapse about other synapses",
     ),
     "another neuron by its number": (
-        lambda: LearningRule("cheat", "x_post[0]"), LocalityError, "uses Subscript",
+        lambda: LearningRule("cheat", "x_post[0]"),
+        LocalityError,
+        "uses Subscript",
     ),
     "the label": (
-        lambda: projected("x_pre * label_post"), WiringError, "reads 'label_post'",
+        lambda: projected("x_pre * label_post"),
+        WiringError,
+        "reads 'label_post'",
     ),
     "the weights of the next synapse": (
-        lambda: projected("x_pre * w_post"), WiringError, "reads 'w_post'",
+        lambda: projected("x_pre * w_post"),
+        WiringError,
+        "reads 'w_post'",
     ),
     "the mean update of all synapses": (
         lambda: UpdateDynamics("cheat", {"m": 0.0}, (), "update - mean_update"),
-        LocalityError, "uses 'mean_update'",
+        LocalityError,
+        "uses 'mean_update'",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("write", "error", "message"), REFUSED.values(), ids=REFUSED.keys())

@@ -49,9 +49,10 @@ def with_neuron(**options: Any) -> Network:
 def with_rule(change: Callable[[LearningRule], LearningRule]) -> Network:
     net = small()
     return net.altered(
-        projection=lambda p: replace(p, rule=change(p.rule))
-        if p.rule and p.post.name == "output" else p
-    )  # fmt: skip
+        projection=lambda p: (
+            replace(p, rule=change(p.rule)) if p.rule and p.post.name == "output" else p
+        )
+    )
 
 
 def extra(connect: Callable[[Network, LIF], Any]) -> Network:
@@ -88,7 +89,8 @@ def untaught() -> Network:
 CASES: Mapping[str, tuple[Callable[[], Network], dict[str, str]]] = {
     "unconnected": (lambda: extra(lambda net, more: None), {"more": "no projection joins it"}),
     "joined to itself": (
-        lambda: extra(lambda net, more: net.connect(more, more)), {"more": "no projection joins"},
+        lambda: extra(lambda net, more: net.connect(more, more)),
+        {"more": "no projection joins"},
     ),
     "hears nothing": (
         lambda: extra(lambda net, more: net.connect(more, net.output)),
@@ -113,13 +115,15 @@ CASES: Mapping[str, tuple[Callable[[], Network], dict[str, str]]] = {
     ),
     "encoder in seconds": (
         lambda: rates().altered(
-            population=lambda p: replace(p, encoder=Graded(tau=0.005))
-            if isinstance(p, Stimulus) else p
+            population=lambda p: (
+                replace(p, encoder=Graded(tau=0.005)) if isinstance(p, Stimulus) else p
+            )
         ),
         {"stimulus": "tau=0.005 is in milliseconds; .* write tau=5"},
     ),
     "trial in seconds": (
-        lambda: small().altered(trial=0.35), {"network": "trial=0.35 .* write trial=350"},
+        lambda: small().altered(trial=0.35),
+        {"network": "trial=0.35 .* write trial=350"},
     ),
     "trace in seconds": (
         lambda: with_rule(
@@ -134,10 +138,12 @@ CASES: Mapping[str, tuple[Callable[[], Network], dict[str, str]]] = {
         {"y": "tau=0.02 is in milliseconds; .* write tau=20"},
     ),
     "a signal that nobody writes": (
-        lambda: own(LEAKY, ("x", "v")), {"y": "it offers 'x', but neither equations nor"},
+        lambda: own(LEAKY, ("x", "v")),
+        {"y": "it offers 'x', but neither equations nor"},
     ),
     "a signal that is only compared": (
-        lambda: own(replace(LEAKY, reset="v = int(x == 0)"), ("x",)), {"y": "it offers 'x', but"},
+        lambda: own(replace(LEAKY, reset="v = int(x == 0)"), ("x",)),
+        {"y": "it offers 'x', but"},
     ),
     "no learning rate": (
         lambda: with_rule(lambda rule: replace(rule, parameters={"eta": 0.0})),
@@ -150,13 +156,14 @@ CASES: Mapping[str, tuple[Callable[[], Network], dict[str, str]]] = {
         {"stimulus_to_hidden_0": "can never change a weight: gain of hidden_0 is 0"},
     ),
     "feedback that does not reach": (
-        untaught, {"x_to_h": "can never change a weight: no feedback arrives at h"},
+        untaught,
+        {"x_to_h": "can never change a weight: no feedback arrives at h"},
     ),
     "feedback of nothing": (
         lambda: small(wiring=lambda e, forward: feedback.direct(e, forward, Zero())),
         {"stimulus_to_hidden_0": "can never change a weight: no feedback arrives at hidden_0"},
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", CASES)

@@ -53,11 +53,20 @@ def some_records(steps: int = 20) -> Records:
 def metrics(name: str = "a", seeds: int = 3, epochs: int = 2) -> pd.DataFrame:
     """Return what metrics.csv holds of runs, two blocks an epoch."""
     rows = [
-        {"run": name, "seed": seed, "epoch": epoch, "block": block, "trial": 20 * epoch + block,
-         "metric": metric, "value": epoch / 10 + seed / 100}
-        for seed in range(seeds) for epoch in range(epochs + 1) for block in range(2)
+        {
+            "run": name,
+            "seed": seed,
+            "epoch": epoch,
+            "block": block,
+            "trial": 20 * epoch + block,
+            "metric": metric,
+            "value": epoch / 10 + seed / 100,
+        }
+        for seed in range(seeds)
+        for epoch in range(epochs + 1)
+        for block in range(2)
         for metric in (["test_accuracy", "loss"] if block else ["loss"])
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows)
 
 

@@ -166,9 +166,12 @@ def test_every_model_trains_through_the_command(path: Path, tmp_path: Path) -> N
     command = [sys.executable, "-c", "from apical.cli import main; main()", "run", str(path)]
     ended = subprocess.run(
         [*command, *short, "--device", device, "--quiet", "--out", str(out)],
-        cwd=tmp_path, capture_output=True, text=True, timeout=600,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=600,
         env={**os.environ, "COLUMNS": "200"},
-    )  # fmt: skip
+    )
     assert ended.returncode == 0, ended.stderr
     summary = json.loads((out / "summary.json").read_text())
     assert (summary["n_train"], summary["n_test"], summary["device"]) == (20, 20, device)

@@ -85,13 +85,28 @@ def test_measuring_changes_nothing_and_goes_on_with_the_same_bits(
 def assert_complete(found: list[dict[str, str]], hidden: str, kind: str) -> None:
     """Check that every measure is there, once after every block, and says something."""
     expected = {
-        "train_accuracy", f"angle_stimulus_to_{hidden}", f"feedback_angle_error_to_{hidden}",
-        f"feedback_ratio_error_to_{hidden}", f"norm_{hidden}_to_output",
-        f"speed_{hidden}_to_output", f"zeros_{hidden}_to_output", f"mixed_{hidden}",
-        f"minority_{hidden}", f"dead_{hidden}", f"saturated_{hidden}", "ActivationSparsity",
-        f"ActivationSparsity_{hidden}", "ConnectionSparsity", "Footprint", "Dense",
-        "Effective_ACs", "Effective_MACs", "learning_Effective_ACs", "weight_updates", "events",
-    }  # fmt: skip
+        "train_accuracy",
+        f"angle_stimulus_to_{hidden}",
+        f"feedback_angle_error_to_{hidden}",
+        f"feedback_ratio_error_to_{hidden}",
+        f"norm_{hidden}_to_output",
+        f"speed_{hidden}_to_output",
+        f"zeros_{hidden}_to_output",
+        f"mixed_{hidden}",
+        f"minority_{hidden}",
+        f"dead_{hidden}",
+        f"saturated_{hidden}",
+        "ActivationSparsity",
+        f"ActivationSparsity_{hidden}",
+        "ConnectionSparsity",
+        "Footprint",
+        "Dense",
+        "Effective_ACs",
+        "Effective_MACs",
+        "learning_Effective_ACs",
+        "weight_updates",
+        "events",
+    }
     for name in expected:
         times = [row["trial"] for row in found if row["metric"] == name]
         assert times == ["0", "4", "5"], name
@@ -105,8 +120,11 @@ def assert_complete(found: list[dict[str, str]], hidden: str, kind: str) -> None
 
 def test_after_every_epoch_unless_asked_for_more(tmp_path: Path, data: str) -> None:
     quietly(experiment(data, "rates", "array", measure=["weights"], epochs=2), tmp_path / "run")
-    found = [(row["epoch"], row["block"]) for row in rows(tmp_path / "run")
-             if row["metric"] == "norm_hidden_1_to_output"]  # fmt: skip
+    found = [
+        (row["epoch"], row["block"])
+        for row in rows(tmp_path / "run")
+        if row["metric"] == "norm_hidden_1_to_output"
+    ]
     assert found == [("0", "0"), ("1", "0"), ("2", "0")]
 
 
@@ -196,9 +214,7 @@ SMALL = ["--hidden", 4, "--layers", 1, "--epochs", 1, "--batch", 2, "--quiet"]
 def test_run_command(tmp_path: Path, data: str) -> None:
     out = tmp_path / "run"
     measured = ["--measure", "angles, sparsity", "--measure-every", "block", "--block", 5]
-    result = call(
-        "run", RATES, "--dataset", data, *SMALL, *measured, "--no-figures", "--out", out
-    )  # fmt: skip
+    result = call("run", RATES, "--dataset", data, *SMALL, *measured, "--no-figures", "--out", out)
     assert result.exit_code == 0, result.output
     config = json.loads((out / CONFIG).read_text())
     assert config["measure"] == ["angles", "sparsity"] and config["measure_every"] == "block"

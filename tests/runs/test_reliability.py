@@ -46,9 +46,19 @@ def build(data, seed, *, hidden: int = 20):
     return net
 '''
 SIZE = (
-    "--hidden", 20, "--train-trials", 300, "--test-trials", 40, "--epochs", 2, "--block", 10,
-    "--quiet", "--no-figures",
-)  # fmt: skip
+    "--hidden",
+    20,
+    "--train-trials",
+    300,
+    "--test-trials",
+    40,
+    "--epochs",
+    2,
+    "--block",
+    10,
+    "--quiet",
+    "--no-figures",
+)
 RESUME = (APICAL, "run", "--resume", "run", "--quiet", "--no-figures")
 MEASURED = ("train_seconds", "ms_per_trial", "compile_seconds", "peak_memory_mb")
 
@@ -75,9 +85,14 @@ def start(
 ) -> subprocess.Popen[str]:
     """Start a process in a group of its own, as a shell does."""
     return subprocess.Popen(
-        list(map(str, arguments)), cwd=folder, env=environment, text=True, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        list(map(str, arguments)),
+        cwd=folder,
+        env=environment,
+        text=True,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def finish(process: subprocess.Popen[str], code: int = 0) -> tuple[str, str]:
@@ -285,9 +300,19 @@ def test_same_seed_same_bits_and_another_seed_others(
 
 def test_runtime_device_runs_stops_and_goes_on(tmp_path: Path, environment: dict[str, str]) -> None:
     tiny = (
-        "--hidden", 5, "--train-trials", 12, "--test-trials", 3, "--block", 4, "--epochs", 1,
-        "--device", "runtime",
-    )  # fmt: skip
+        "--hidden",
+        5,
+        "--train-trials",
+        12,
+        "--test-trials",
+        3,
+        "--block",
+        4,
+        "--epochs",
+        1,
+        "--device",
+        "runtime",
+    )
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
         process = start(command("trial", tmp_path, *tiny), tmp_path / name, environment)
@@ -326,8 +351,10 @@ def test_no_compiler(tmp_path: Path, environment: dict[str, str]) -> None:
     environment.pop("CXX", None)
     refused(
         finish(start(command("trial", tmp_path), tmp_path, environment), 2),
-        "C++ compiler", "apt install g++", "device='runtime'",
-    )  # fmt: skip
+        "C++ compiler",
+        "apt install g++",
+        "device='runtime'",
+    )
 
 
 def test_compiler_that_fails(tmp_path: Path, environment: dict[str, str]) -> None:
@@ -373,8 +400,9 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
         folder.mkdir()
         done = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", folder],
-            capture_output=True, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            check=False,
+        )
         if done.returncode:
             pytest.skip("only root may mount a small file system")
         mounted.append(folder)
@@ -389,9 +417,12 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
 
 @pytest.mark.parametrize("room", [8, 40, 48])
 def test_disk_full_while_a_checkpoint_is_written(
-    room: int, tmp_path: Path, environment: dict[str, str], whole: Callable[[str], Path],
+    room: int,
+    tmp_path: Path,
+    environment: dict[str, str],
+    whole: Callable[[str], Path],
     small_disk: Callable[[int], Path],
-) -> None:  # fmt: skip
+) -> None:
     """What does not fit is the first checkpoint, the second beside it, or all the metrics."""
     disk = small_disk(room)
     first = command("trial", tmp_path, "--out", disk / "run")
@@ -408,9 +439,12 @@ def test_disk_full_while_a_checkpoint_is_written(
 
 @pytest.mark.parametrize("room", [4, 64, 300])
 def test_disk_full_in_the_scratch_folder_is_one_error(
-    room: int, tmp_path: Path, environment: dict[str, str], whole: Callable[[str], Path],
+    room: int,
+    tmp_path: Path,
+    environment: dict[str, str],
+    whole: Callable[[str], Path],
     small_disk: Callable[[int], Path],
-) -> None:  # fmt: skip
+) -> None:
     small = {**environment, "TMPDIR": str(small_disk(room))}
     process = start(command("trial", tmp_path), tmp_path, small)
     out, err = process.communicate(timeout=300)

@@ -21,9 +21,13 @@ def spiking(tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
     """A short spiking run on digits, in this process."""
     out = tmp_path_factory.mktemp("runs") / "spiking"
     described = Experiment(
-        str(MODELS / "spiking_dfa.py"), {"hidden": 10}, epochs=1, train_trials=100, test_trials=60,
+        str(MODELS / "spiking_dfa.py"),
+        {"hidden": 10},
+        epochs=1,
+        train_trials=100,
+        test_trials=60,
         device="runtime",
-    )  # fmt: skip
+    )
     run(described, out, progress=False, draw=False)
     return open_run(out)
 
@@ -67,9 +71,12 @@ def test_records_of_other_samples_are_refused(spiking: TrainedRun, records) -> N
 
 
 def test_command(
-    spiking: TrainedRun, records, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    spiking: TrainedRun,
+    records,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     file = write_records(tmp_path / "some.npz", records)
     arguments = ["analyze", str(spiking.path), "--records", str(file), "--against", str(file)]

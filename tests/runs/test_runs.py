@@ -264,9 +264,20 @@ def test_metrics_are_a_long_table(whole: Path) -> None:
 def test_summary(experiment: Experiment, whole: Path) -> None:
     summary = json.loads((whole / SUMMARY).read_text())
     assert {
-        "model", "dataset", "device", "seed", "epochs", "n_train", "n_test", "test_accuracy",
-        "train_seconds", "compile_seconds", "ms_per_trial", "peak_memory_mb", "versions",
-    } <= set(summary)  # fmt: skip
+        "model",
+        "dataset",
+        "device",
+        "seed",
+        "epochs",
+        "n_train",
+        "n_test",
+        "test_accuracy",
+        "train_seconds",
+        "compile_seconds",
+        "ms_per_trial",
+        "peak_memory_mb",
+        "versions",
+    } <= set(summary)
     expected = {"model": "spiking_dfa", "seed": 7, "epochs": 2, "n_train": 24, "n_test": 8}
     assert {name: summary[name] for name in expected} == expected
     with (whole / METRICS).open(newline="") as file:
@@ -281,9 +292,13 @@ def test_weights_are_plain_arrays_of_every_projection(whole: Path) -> None:
     assert shapes["stimulus_to_hidden"] == (6, 4)
     assert shapes["hidden_to_output"] == (4, 2)
     assert set(shapes) == {
-        "stimulus_to_hidden", "hidden_to_output", "output_to_error", "error_to_error",
-        "error_to_output", "error_to_hidden",
-    }  # fmt: skip
+        "stimulus_to_hidden",
+        "hidden_to_output",
+        "output_to_error",
+        "error_to_error",
+        "error_to_output",
+        "error_to_hidden",
+    }
     assert {values.dtype.kind for values in arrays(whole / WEIGHTS).values()} == {"f"}
 
 
@@ -451,10 +466,12 @@ def rewrite(file: Path, changes: Mapping[str, Any], without: str | None = None) 
 @pytest.mark.parametrize(
     "key",
     [
-        "name", "model_sha256", "data_sha256",
+        "name",
+        "model_sha256",
+        "data_sha256",
         *(k for k in Experiment.__dataclass_fields__ if k not in configuration.LATER),
     ],
-)  # fmt: skip
+)
 def test_config_that_lacks_a_key_is_named(experiment: Experiment, tmp_path: Path, key: str) -> None:
     out = stopped(experiment, tmp_path / "run")
     rewrite(out / CONFIG, {}, without=key)

@@ -112,9 +112,10 @@ def test_explosive_interval_is_narrow() -> None:
 def test_study_trains_as_in_the_book_and_writes_its_table_and_figure(tmp_path: Path) -> None:
     study = script(NIELSEN)
     result = CliRunner().invoke(
-        study.main, ["--dataset", "digits", "--seeds", "1", "--out", str(tmp_path)],
+        study.main,
+        ["--dataset", "digits", "--seeds", "1", "--out", str(tmp_path)],
         catch_exceptions=False,
-    )  # fmt: skip
+    )
     assert result.exit_code == 0 and "25. 25. 25." in result.output
     assert (tmp_path / "speeds.png").stat().st_size > 10_000
     lines = (tmp_path / "speeds.csv").read_text().splitlines()

@@ -73,17 +73,29 @@ def test_linear_study_writes_its_table_and_figure(tmp_path: Path) -> None:
     run("Lillicrap_2016_linear", "--steps", "100", "--seed", "0,1", "--out", str(tmp_path))
     rows = table(tmp_path / "angles.csv")
     assert {(row["wiring"], row["seed"]) for row in rows} == {
-        ("bp", "0"), ("bp", "1"), ("fa", "0"), ("fa", "1"),
-    }  # fmt: skip
+        ("bp", "0"),
+        ("bp", "1"),
+        ("fa", "0"),
+        ("fa", "1"),
+    }
     assert (tmp_path / "angles.png").stat().st_size > 10_000
 
 
 def test_autoencoder_tells_direct_feedback_from_backpropagation(tmp_path: Path) -> None:
     """DFA that is BP in disguise would reach BP's loss."""
     run(
-        "Meulemans_2021_autoencoder", "--dataset", "digits", "--hidden", "32-8-32",
-        "--wirings", "bp,dfa", "--epochs", "15", "--out", str(tmp_path),
-    )  # fmt: skip
+        "Meulemans_2021_autoencoder",
+        "--dataset",
+        "digits",
+        "--hidden",
+        "32-8-32",
+        "--wirings",
+        "bp,dfa",
+        "--epochs",
+        "15",
+        "--out",
+        str(tmp_path),
+    )
     last = {row["wiring"]: float(row["test_loss"]) for row in table(tmp_path / "loss.csv")}
     assert last["bp"] < 0.4
     assert last["dfa"] > 1.5 * last["bp"]
@@ -92,9 +104,20 @@ def test_autoencoder_tells_direct_feedback_from_backpropagation(tmp_path: Path) 
 
 def test_update_aligns_before_the_samples_are_memorised(tmp_path: Path) -> None:
     run(
-        "Refinetti_2021_align", "--dataset", "digits", "--train-trials", "300", "--hidden", "40",
-        "--steps", "1500", "--seed", "0", "--out", str(tmp_path),
-    )  # fmt: skip
+        "Refinetti_2021_align",
+        "--dataset",
+        "digits",
+        "--train-trials",
+        "300",
+        "--hidden",
+        "40",
+        "--steps",
+        "1500",
+        "--seed",
+        "0",
+        "--out",
+        str(tmp_path),
+    )
     rows = table(tmp_path / "align.csv")
     angles = np.array([[float(row[f"hidden_{k}"]) for k in (1, 2, 3)] for row in rows]).mean(axis=1)
     fitted = np.array([float(row["training_accuracy"]) for row in rows])
@@ -115,8 +138,10 @@ def test_frozen_population_keeps_its_weights_until_it_is_released() -> None:
     list(study.learn(held, data, 0, 1))
     same = {name: np.array_equal(w, held.weights(name)) for name, w in before.items()}
     assert same == {
-        "stimulus_to_hidden_1": True, "hidden_1_to_hidden_2": False, "hidden_2_to_output": False,
-    }  # fmt: skip
+        "stimulus_to_hidden_1": True,
+        "hidden_1_to_hidden_2": False,
+        "hidden_2_to_output": False,
+    }
 
 
 def test_halves_of_the_classes_share_no_sample() -> None:
@@ -129,9 +154,20 @@ def test_halves_of_the_classes_share_no_sample() -> None:
 
 def test_frozen_study_recovers_and_writes_its_table_and_figure(tmp_path: Path) -> None:
     run(
-        FROZEN, "--dataset", "digits", "--hidden", "50", "--frozen", "2", "--epochs", "6",
-        "--rate", "3e-3", "--out", str(tmp_path),
-    )  # fmt: skip
+        FROZEN,
+        "--dataset",
+        "digits",
+        "--hidden",
+        "50",
+        "--frozen",
+        "2",
+        "--epochs",
+        "6",
+        "--rate",
+        "3e-3",
+        "--out",
+        str(tmp_path),
+    )
     rows = table(tmp_path / "errors.csv")
     assert {row["case"] for row in rows} == {"frozen", "normal", "fine-tuned"}
     for wiring in ("bp", "fa", "dfa"):

@@ -8,9 +8,12 @@ from click.testing import CliRunner
 from test_rate_models import script
 
 SHORT: dict[str, Any] = {
-    "born_dead": lambda *_: 0.5, "STEPS": (0.03, 0.1), "SCALES": (0.5, 1.0),
-    "ETAS": {"bp": (0.03,), "dfa": (0.03,)}, "RATES": {0.0: [0.1], 0.9: [0.1], 0.99: [0.1]},
-}  # fmt: skip
+    "born_dead": lambda *_: 0.5,
+    "STEPS": (0.03, 0.1),
+    "SCALES": (0.5, 1.0),
+    "ETAS": {"bp": (0.03,), "dfa": (0.03,)},
+    "RATES": {0.0: [0.1], 0.9: [0.1], 0.99: [0.1]},
+}
 """What a study does less of in a test."""
 
 
@@ -18,16 +21,26 @@ SHORT: dict[str, Any] = {
     ("name", "arguments", "rows"),
     [
         ("Sutskever_2013_momentum", "--trials 100 --epochs 1", 6),
-        pytest.param("Maas_2013_dead_units", "--epochs 1 --size 5 --seed 0", 6,
-                     marks=pytest.mark.thorough),
-        pytest.param("Glorot_2010_saturation", "--epochs 1 --size 5 --seed 0", 11 * (12 + 15 + 60),
-                     marks=pytest.mark.thorough),
-        pytest.param("Ioffe_2015_batch_norm", "--epochs 1 --size 5 --seed 0", 18,
-                     marks=pytest.mark.thorough),
-        pytest.param("Pascanu_2013_clipping", "--train-trials 240 --layers 2 --epochs 1 --seed 0",
-                     6, marks=pytest.mark.thorough),
+        pytest.param(
+            "Maas_2013_dead_units", "--epochs 1 --size 5 --seed 0", 6, marks=pytest.mark.thorough
+        ),
+        pytest.param(
+            "Glorot_2010_saturation",
+            "--epochs 1 --size 5 --seed 0",
+            11 * (12 + 15 + 60),
+            marks=pytest.mark.thorough,
+        ),
+        pytest.param(
+            "Ioffe_2015_batch_norm", "--epochs 1 --size 5 --seed 0", 18, marks=pytest.mark.thorough
+        ),
+        pytest.param(
+            "Pascanu_2013_clipping",
+            "--train-trials 240 --layers 2 --epochs 1 --seed 0",
+            6,
+            marks=pytest.mark.thorough,
+        ),
     ],
-)  # fmt: skip
+)
 def test_studies_write_their_table_and_figure(
     name: str, arguments: str, rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,9 +72,25 @@ def call(*arguments: Any) -> Result:
 
 def test_the_command_prints_the_table(tmp_path: Path) -> None:
     result = call(
-        MODEL, "--wirings", "bp,ifa", "--seeds", 1, "--epochs", 1, "--train-trials", 100,
-        "--test-trials", 50, "--hidden", 8, "--layers", 2, "--quiet", "--out", tmp_path / "out",
-    )  # fmt: skip
+        MODEL,
+        "--wirings",
+        "bp,ifa",
+        "--seeds",
+        1,
+        "--epochs",
+        1,
+        "--train-trials",
+        100,
+        "--test-trials",
+        50,
+        "--hidden",
+        8,
+        "--layers",
+        2,
+        "--quiet",
+        "--out",
+        tmp_path / "out",
+    )
     assert result.exit_code == 0, result.output
     assert "IFA" in result.output and "training error" in result.output
     assert (tmp_path / "out" / "ifa" / "seed0" / "summary.json").exists()

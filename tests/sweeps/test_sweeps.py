@@ -323,8 +323,9 @@ def test_mean_and_interval_against_numpy() -> None:
     assert row["n"] == 6 and row["mean"] == pytest.approx(np.mean(values))
     assert row["sd"] == pytest.approx(np.std(values, ddof=1))
     drawn = np.random.default_rng(1).choice(values, (200_000, 6)).mean(axis=1)
-    np.testing.assert_allclose((row["low"], row["high"]), np.quantile(drawn, (0.025, 0.975)),
-                               atol=4e-4)  # fmt: skip
+    np.testing.assert_allclose(
+        (row["low"], row["high"]), np.quantile(drawn, (0.025, 0.975)), atol=4e-4
+    )
 
 
 def test_the_interval_covers_as_often_as_it_says() -> None:
@@ -448,9 +449,14 @@ def command(*arguments: Any) -> list[str]:
 def start(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "COLUMNS": "200"}
     return subprocess.Popen(
-        arguments, cwd=folder, env=environment, text=True, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        arguments,
+        cwd=folder,
+        env=environment,
+        text=True,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def finish(process: subprocess.Popen[str], code: int = 0) -> tuple[str, str]:
@@ -479,10 +485,24 @@ def test_a_sweep_ends_with_the_bits_of_single_runs(tmp_path: Path) -> None:
     for run in read_design(path).runs[::5]:
         options = [f"--{k}={v}" for k, v in run.experiment.options.items()]
         single = command(
-            "run", MODEL, *options, "--train-trials", 200, "--test-trials", 50, "--epochs", 2,
-            "--block", 100, "--seed", run.experiment.seed, "--quiet", "--no-figures", "--out",
+            "run",
+            MODEL,
+            *options,
+            "--train-trials",
+            200,
+            "--test-trials",
+            50,
+            "--epochs",
+            2,
+            "--block",
+            100,
+            "--seed",
+            run.experiment.seed,
+            "--quiet",
+            "--no-figures",
+            "--out",
             Path("single") / run.id,
-        )  # fmt: skip
+        )
         finish(start(single, tmp_path))
         there = tmp_path / "out" / "runs" / run.id
         assert results(there) == results(tmp_path / "single" / run.id)
@@ -498,7 +518,7 @@ def test_a_sweep_ends_with_the_bits_of_single_runs(tmp_path: Path) -> None:
 
 LONG = (
     TOML.replace("train_trials = 200", "train_trials = 1000").replace("epochs = 2", "epochs = 15")
-).replace("block = 100", "block = 200")  # fmt: skip
+).replace("block = 100", "block = 200")
 
 
 class Dask(NamedTuple):
@@ -522,8 +542,16 @@ def dask(tmp_path: Path) -> Iterator[Dask]:
         return processes[-1]
 
     about = tmp_path / "scheduler.json"
-    begin("dask_scheduler", "--host", "127.0.0.1", "--port", 0, "--no-dashboard",
-          "--scheduler-file", about)  # fmt: skip
+    begin(
+        "dask_scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        0,
+        "--no-dashboard",
+        "--scheduler-file",
+        about,
+    )
     until(lambda: about.exists() and about.read_text().strip().endswith("}"))
     address = json.loads(about.read_text())["address"]
     options = ("--nthreads", 1, "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")

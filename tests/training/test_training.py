@@ -168,9 +168,14 @@ def test_every_block_has_a_place_of_its_own(simulator: FakeSimulator, data: Data
 def test_steps_say_how_far_the_training_is(simulator: FakeSimulator, data: Dataset) -> None:
     taken = list(steps(simulator, data, Plan(epochs=2, block=10)))
     assert [step.position for step in taken] == [
-        Position(0, 0, 0), Position(0, 1, 10), Position(0, 2, 20), Position(1, 0, 23),
-        Position(1, 1, 33), Position(1, 2, 43), Position(2, 0, 46),
-    ]  # fmt: skip
+        Position(0, 0, 0),
+        Position(0, 1, 10),
+        Position(0, 2, 20),
+        Position(1, 0, 23),
+        Position(1, 1, 33),
+        Position(1, 2, 43),
+        Position(2, 0, 46),
+    ]
     judged = [step.position.epoch for step in taken if "test_accuracy" in step.metrics]
     assert judged == [0, 1, 2]
     for step in taken[1:]:
@@ -308,9 +313,12 @@ def test_rates_count_the_time_after_settling(data: Dataset) -> None:
 @pytest.mark.parametrize("weight", [np.nan, np.inf, -np.inf, 1.01 * LARGEST_WEIGHT])
 @pytest.mark.parametrize("which", [0, 1])
 def test_diverging_weights_stop_the_training_and_are_named(
-    simulator: FakeSimulator, data: Dataset, monkeypatch: pytest.MonkeyPatch, weight: float,
+    simulator: FakeSimulator,
+    data: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    weight: float,
     which: int,
-) -> None:  # fmt: skip
+) -> None:
     run, projection = simulator.run, simulator.network.plastic[which]
 
     def diverge(block: Block) -> BlockResult:

@@ -151,9 +151,7 @@ def test_measures_know_when_the_rule_acts() -> None:
     """What the rule asks for from records is what it does, as long as weights hardly move."""
     tiny = LearningRule("trace", "eta*x_pre", {"eta": 1e-9}, when="post")
     net = competing(rule=tiny, rise=0.0)
-    simulator = simulate(
-        net, "runtime", dtype="float64", dt=DT, record=["x", "e"], traces=["x"]
-    )  # fmt: skip
+    simulator = simulate(net, "runtime", dtype="float64", dt=DT, record=["x", "e"], traces=["x"])
     samples = Samples(shown(3).astype(np.float32), np.zeros(3, int), 1.0)
     projection = net.projection("x_to_e")
     start = simulator.weights(projection)
@@ -186,9 +184,12 @@ def test_labels_are_needed_only_where_somebody_is_shown_them() -> None:
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [({"total": 0.0}, "total must be .* > 0"), ({"total": 1.0, "rule": None}, "weights that learn"),
-     ({"total": 1.0, "missing": 0.5}, "no signs, gaps or levels")],
-)  # fmt: skip
+    [
+        ({"total": 0.0}, "total must be .* > 0"),
+        ({"total": 1.0, "rule": None}, "weights that learn"),
+        ({"total": 1.0, "missing": 0.5}, "no signs, gaps or levels"),
+    ],
+)
 def test_sums_that_cannot_be_held_are_refused(options: dict[str, Any], said: str) -> None:
     net = competing()
     with pytest.raises((ParameterError, WiringError), match=said):

@@ -124,8 +124,10 @@ def fitting(value: Any, annotation: Any, object: str, parameter: str) -> Any:
     wanted = marked(annotation)
     if get_origin(wanted) is Mapping and where and where[0] in value:
         parameter, wanted, value = (
-            f"{parameter}[{where[0]!r}]", get_args(wanted)[1], value[where[0]],
-        )  # fmt: skip
+            f"{parameter}[{where[0]!r}]",
+            get_args(wanted)[1],
+            value[where[0]],
+        )
     raise ParameterError(
         f"{object}: {parameter} must be {text(wanted)}, got {shown(value)}.",
         object=object,

@@ -112,9 +112,13 @@ def chosen(
 
 
 def cases(
-    names: Iterable[str], hidden: Sequence[int], batch: Sequence[int], trials: int, dataset: str,
+    names: Iterable[str],
+    hidden: Sequence[int],
+    batch: Sequence[int],
+    trials: int,
+    dataset: str,
     scale: float | None = None,
-) -> tuple[list[Case], dict[str, str]]:  # fmt: skip
+) -> tuple[list[Case], dict[str, str]]:
     """Return what to measure, and which networks some devices refuse, with the reason.
 
     What learns the same trials in batches of one size is beside each other.
@@ -239,13 +243,17 @@ def write(
         What was measured, what was not and why, and on what.
     """
     about: dict[str, Any] = {
-        "apical": __version__, "python": platform.python_version(),
-        "machine": platform.machine(), "processors": os.cpu_count(),
+        "apical": __version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "processors": os.cpu_count(),
         "load": os.getloadavg() if hasattr(os, "getloadavg") else None,
         "packages": dict(examination.packages),
         "gpus": [vars(card) for card in examination.gpus],
-        "shared_batches": SHARED, "left_out": left_out, "rows": [asdict(row) for row in rows],
-    }  # fmt: skip
+        "shared_batches": SHARED,
+        "left_out": left_out,
+        "rows": [asdict(row) for row in rows],
+    }
     write_whole(folder / TABLE, f"{json.dumps(about, indent=2)}\n".encode())
 
 

@@ -63,9 +63,14 @@ def _lines(
         name = f"{device}, batch {batch}" if batch and device in arrays else device
         plotting.curves(
             {name: (list(line), list(line.values()))},
-            "trials in a batch" if over_batch else "hidden neurons", "trials a second",
-            title=title, log_x=True, log_y=True, first_color=devices.index(device), ax=ax,
-        )  # fmt: skip
+            "trials in a batch" if over_batch else "hidden neurons",
+            "trials a second",
+            title=title,
+            log_x=True,
+            log_y=True,
+            first_color=devices.index(device),
+            ax=ax,
+        )
         marker, style = _STYLES[batches.index(batch) % len(_STYLES) if batch else 0]
         ax.lines[-1].set(marker=marker, linestyle=style)
     sizes = sorted({x for line in lines.values() for x in line})

@@ -109,14 +109,25 @@ def commands() -> None:
 @commands.command("run", cls=ModelCommand, no_args_is_help=True)
 @click.argument("model", required=False)
 @training_options
-@click.option("--seed", "seeds", default="0", show_default=True,
-              help="Seed, or several (0,1,2): one run each, and their mean.")  # fmt: skip
-@click.option("--closely", is_flag=True,
-              help="Short for --measure training,angles; where neurons spike, without "
-              "angles.")  # fmt: skip
+@click.option(
+    "--seed",
+    "seeds",
+    default="0",
+    show_default=True,
+    help="Seed, or several (0,1,2): one run each, and their mean.",
+)
+@click.option(
+    "--closely",
+    is_flag=True,
+    help="Short for --measure training,angles; where neurons spike, without angles.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory; runs/... by default.")
-@click.option("--resume", "resume_from", type=click.Path(path_type=Path),
-              help="Go on with the run of this directory; nothing else is needed.")  # fmt: skip
+@click.option(
+    "--resume",
+    "resume_from",
+    type=click.Path(path_type=Path),
+    help="Go on with the run of this directory; nothing else is needed.",
+)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.option("--figures/--no-figures", default=True, show_default=True)
 @program_options
@@ -183,8 +194,9 @@ def _run_all(jobs: list[tuple[Path, Callable[..., dict[str, Any]]]]) -> int:
             except Stopped:
                 console.print(
                     f"Stopped after a checkpoint. Go on with:\n  apical run --resume {folder}",
-                    soft_wrap=True, highlight=False,
-                )  # fmt: skip
+                    soft_wrap=True,
+                    highlight=False,
+                )
                 return 130
     console.print(_table(summaries))
     console.print(f"Run director{'y' if len(jobs) == 1 else 'ies'}:", highlight=False)
@@ -193,8 +205,9 @@ def _run_all(jobs: list[tuple[Path, Callable[..., dict[str, Any]]]]) -> int:
     console.print(
         f"Next: look at {jobs[0][0]}/figures, or train on full MNIST:\n"
         "  apical run spiking_dfa --dataset mnist --hidden 500 --epochs 10 --out runs/mnist",
-        soft_wrap=True, highlight=False,
-    )  # fmt: skip
+        soft_wrap=True,
+        highlight=False,
+    )
     return 0
 
 
@@ -210,10 +223,14 @@ def _table(summaries: list[dict[str, Any]]) -> Table:
     for s in summaries:
         per_trial = "-" if s["ms_per_trial"] is None else f"{s['ms_per_trial']:.3f} ms"
         table.add_row(
-            str(s["seed"]), str(s["epochs"]), f"{s['test_accuracy']:.2%}",
-            f"{s['train_seconds']:.1f} s", f"{s['compile_seconds']:.1f} s", per_trial,
+            str(s["seed"]),
+            str(s["epochs"]),
+            f"{s['test_accuracy']:.2%}",
+            f"{s['train_seconds']:.1f} s",
+            f"{s['compile_seconds']:.1f} s",
+            per_trial,
             f"{s['peak_memory_mb']:.0f} MB",
-        )  # fmt: skip
+        )
     if len(summaries) > 1:
         mean = sum(s["test_accuracy"] for s in summaries) / len(summaries)
         table.add_row("mean", "", f"[bold]{mean:.2%}", "", "", "", "")
@@ -276,9 +293,13 @@ def data_list(data_dir: Path | None) -> None:
         table.add_column(column, justify=justify, overflow="fold")
     for source in datasets.available(data_dir):
         table.add_row(
-            source.name, f"{source.n_train:,}", f"{source.n_test:,}", str(source.n_classes),
-            source.licence, source.where,
-        )  # fmt: skip
+            source.name,
+            f"{source.n_train:,}",
+            f"{source.n_test:,}",
+            str(source.n_classes),
+            source.licence,
+            source.where,
+        )
     Console().print(table)
 
 

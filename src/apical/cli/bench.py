@@ -33,24 +33,52 @@ def _numbers(context: click.Context, parameter: click.Parameter, text: str) -> t
 
 
 @click.command("bench")
-@click.option("--device", "devices", multiple=True,
-              help="Device to measure, for instance cpp_standalone, array or array:torch:cuda; may "
-              "be given again. All that can be used by default.")  # fmt: skip
-@click.option("--hidden", default="200,2000,20000", show_default=True, callback=_numbers,
-              help="Numbers of hidden neurons, joined by commas.")  # fmt: skip
-@click.option("--batch", default="1,32,256", show_default=True, callback=_numbers,
-              help="Trials that learn together on device array, joined by commas.")  # fmt: skip
-@click.option("--trials", type=click.IntRange(1), default=5000, show_default=True,
-              help="The most trials of a timed block; each takes up to 0.7 s.")  # fmt: skip
+@click.option(
+    "--device",
+    "devices",
+    multiple=True,
+    help="Device to measure, for instance cpp_standalone, array or array:torch:cuda; may "
+    "be given again. All that can be used by default.",
+)
+@click.option(
+    "--hidden",
+    default="200,2000,20000",
+    show_default=True,
+    callback=_numbers,
+    help="Numbers of hidden neurons, joined by commas.",
+)
+@click.option(
+    "--batch",
+    default="1,32,256",
+    show_default=True,
+    callback=_numbers,
+    help="Trials that learn together on device array, joined by commas.",
+)
+@click.option(
+    "--trials",
+    type=click.IntRange(1),
+    default=5000,
+    show_default=True,
+    help="The most trials of a timed block; each takes up to 0.7 s.",
+)
 @click.option("--dataset", default="digits", show_default=True, help="What the networks learn.")
 @scale_option
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False),
-              help=f"Folder for {TABLE} and {FIGURE}; runs/bench... by default.")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=f"Folder for {TABLE} and {FIGURE}; runs/bench... by default.",
+)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def bench_command(
-    devices: tuple[str, ...], hidden: tuple[int, ...], batch: tuple[int, ...], trials: int,
-    dataset: str, scale: float | None, out: Path | None, quiet: bool,
-) -> int:  # fmt: skip
+    devices: tuple[str, ...],
+    hidden: tuple[int, ...],
+    batch: tuple[int, ...],
+    trials: int,
+    dataset: str,
+    scale: float | None,
+    out: Path | None,
+    quiet: bool,
+) -> int:
     """Measure how fast networks learn on the devices of this machine, and whether they agree.
 
     A spiking network and one of rates learn the same trials on every device: trials a second,
@@ -138,11 +166,12 @@ def _table(network: str, rows: list[Row]) -> Table:
             card = "" if found.card_mb is None else f"{found.card_mb:,.0f}"
             speed = statistics.median(found.trials_per_second)
             cells += [
-                f"{speed:,.0f}" if speed >= 10 else f"{speed:.2g}", f"{found.memory_mb:,.0f}",
+                f"{speed:,.0f}" if speed >= 10 else f"{speed:.2g}",
+                f"{found.memory_mb:,.0f}",
                 *[card] * cards,
                 f"{found.compile_seconds:.1f} s" if found.compile_seconds else "",
                 "" if row.difference is None else f"{row.difference:.1e}",
-            ]  # fmt: skip
+            ]
         table.add_row(*cells, end_section=bool(after and after.case.hidden != case.hidden))
     return table
 

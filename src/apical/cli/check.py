@@ -16,28 +16,49 @@ from apical.runs.experiment import prepare
 from apical.scripts import models
 
 COLOURS = {
-    "local": "green", "broadcast": "yellow", "idealised": "cyan", "doubtful": "bold magenta",
+    "local": "green",
+    "broadcast": "yellow",
+    "idealised": "cyan",
+    "doubtful": "bold magenta",
     "not local": "bold red",
-}  # fmt: skip
+}
 
 
 @click.command("check", cls=ModelCommand, no_args_is_help=True)
 @click.argument("model")
-@click.option("--dynamic", is_flag=True,
-              help="Also disturb neurons and synapses, and see who learns otherwise.")  # fmt: skip
+@click.option(
+    "--dynamic",
+    is_flag=True,
+    help="Also disturb neurons and synapses, and see who learns otherwise.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print it in machine-readable form.")
 @hypothesis_option
-@click.option("--dataset", default="digits", show_default=True,
-              help="Data set that the network is described for, or an .npz file.")  # fmt: skip
+@click.option(
+    "--dataset",
+    default="digits",
+    show_default=True,
+    help="Data set that the network is described for, or an .npz file.",
+)
 @click.option("--data-dir", type=click.Path(), help="Folder with the data set's IDX files.")
 @scale_option
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--batch", type=click.IntRange(1),
-              help="Trials that learn together; as in 'apical run'.")  # fmt: skip
-@click.option("--final-rate", type=click.FloatRange(0, 1), default=0.05, show_default=True,
-              help="Factor on learning rates at the end; as in 'apical run'.")  # fmt: skip
-@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32",
-              show_default=True, help="Precision; as in 'apical run'.")  # fmt: skip
+@click.option(
+    "--batch", type=click.IntRange(1), help="Trials that learn together; as in 'apical run'."
+)
+@click.option(
+    "--final-rate",
+    type=click.FloatRange(0, 1),
+    default=0.05,
+    show_default=True,
+    help="Factor on learning rates at the end; as in 'apical run'.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float64"]),
+    default="float32",
+    show_default=True,
+    help="Precision; as in 'apical run'.",
+)
 @click.pass_context
 def check_command(
     context: click.Context, model: str, dynamic: bool, as_json: bool, **given: Any
@@ -74,8 +95,13 @@ def check_command(
             click.echo(f"Not disturbed: {error.message}", err=True)
     if as_json:
         e = prepared.experiment
-        about = {"model": loaded.name, "options": dict(e.options), "hypothesis": e.hypothesis,
-                 "dataset": prepared.data.name, "seed": e.seed}  # fmt: skip
+        about = {
+            "model": loaded.name,
+            "options": dict(e.options),
+            "hypothesis": e.hypothesis,
+            "dataset": prepared.data.name,
+            "seed": e.seed,
+        }
         tested = {"dynamic": found.as_dict()} if found else {}
         click.echo(json.dumps(about | card.as_dict() | tested, indent=2))
     else:
@@ -97,9 +123,10 @@ def _show(card: Scorecard, title: str) -> None:
             table.add_row("", f"[bold]{aspect}", "")
         for f in found:
             table.add_row(
-                f"[{COLOURS[f.level]}]{f.level}", escape(f.subject),
+                f"[{COLOURS[f.level]}]{f.level}",
+                escape(f.subject),
                 f"{escape(f.reason)}" + f" [dim]({escape(f.place)})[/]" * bool(f.place),
-            )  # fmt: skip
+            )
     console = Console(highlight=False)
     console.print(table)
     counted = ", ".join(

@@ -16,14 +16,27 @@ from apical.sweeps.wirings import FIGURE, TABLE, Outcome, compare, table_row
 
 @click.command("compare", cls=ModelCommand, no_args_is_help=True, leaves_out=("wiring",))
 @click.argument("model")
-@click.option("--wirings", default="bp,fa,dfa,ifa", show_default=True,
-              help="Wirings of the feedback, joined by commas.")  # fmt: skip
-@click.option("--seeds", "n_seeds", type=click.IntRange(1), default=3, show_default=True,
-              help="Number of seeds: 0, 1, ...")  # fmt: skip
+@click.option(
+    "--wirings",
+    default="bp,fa,dfa,ifa",
+    show_default=True,
+    help="Wirings of the feedback, joined by commas.",
+)
+@click.option(
+    "--seeds",
+    "n_seeds",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Number of seeds: 0, 1, ...",
+)
 @training_options
-@click.option("--out", type=click.Path(path_type=Path),
-              help="Folder for all runs, the table and the figure; runs/compare-... by default. "
-              "Runs that are there already are used, or gone on with.")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder for all runs, the table and the figure; runs/compare-... by default. "
+    "Runs that are there already are used, or gone on with.",
+)
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 @click.pass_context
 def compare_command(context: click.Context, model: str, **given: Any) -> int:
@@ -63,7 +76,9 @@ def _comparison_table(outcomes: list[Outcome], title: str) -> Table:
     for outcome in outcomes:
         test, test_sd, train, train_sd, seconds = table_row(outcome)
         table.add_row(
-            outcome.wiring.upper(), f"{test:.2%} +- {100 * test_sd:.2f}",
-            f"{train:.2%} +- {100 * train_sd:.2f}", f"{seconds:.1f} s",
-        )  # fmt: skip
+            outcome.wiring.upper(),
+            f"{test:.2%} +- {100 * test_sd:.2f}",
+            f"{train:.2%} +- {100 * train_sd:.2f}",
+            f"{seconds:.1f} s",
+        )
     return table

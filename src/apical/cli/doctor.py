@@ -84,17 +84,26 @@ def _as_dict(found: Examination) -> dict[str, Any]:
         "packages": dict(found.packages),
         "gpus": [vars(card) for card in found.gpus],
         "gpus_problem": found.gpus_problem,
-        "cuda": None if kit is None else {
-            "nvcc": str(kit.nvcc), "version": kit.version, "problem": kit.problem,
+        "cuda": None
+        if kit is None
+        else {
+            "nvcc": str(kit.nvcc),
+            "version": kit.version,
+            "problem": kit.problem,
             "curand_header": kit.header and str(kit.header),
             "curand_library": kit.library and str(kit.library),
         },
         "devices": [
             {
-                "device": d.device, "form": d.form, "usable": d.usable, "tried": d.tried,
-                "found": list(d.found), "reason": d.reason, "lacks": [vars(x) for x in d.lacks],
+                "device": d.device,
+                "form": d.form,
+                "usable": d.usable,
+                "tried": d.tried,
+                "found": list(d.found),
+                "reason": d.reason,
+                "lacks": [vars(x) for x in d.lacks],
                 "all_the_same": d.all_the_same,
             }
             for d in found.devices
         ],
-    }  # fmt: skip
+    }

@@ -14,14 +14,20 @@ from apical.scripts import gallery
 @click.command("gallery")
 @click.argument("scripts", nargs=-1)
 @click.option("--quick", is_flag=True, help="Check each claim in seconds, on small data.")
-@click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False),
-              help="Also put the table into this Markdown file, between its lines "
-              f"{gallery.MARKS[0]} and {gallery.MARKS[1]}.")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), default="runs/gallery", show_default=True,
-              help="Folder for the figures of the checks.")  # fmt: skip
-def gallery_command(
-    scripts: tuple[str, ...], quick: bool, markdown: Path | None, out: Path
-) -> int:  # fmt: skip
+@click.option(
+    "--markdown",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also put the table into this Markdown file, between its lines "
+    f"{gallery.MARKS[0]} and {gallery.MARKS[1]}.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="runs/gallery",
+    show_default=True,
+    help="Folder for the figures of the checks.",
+)
+def gallery_command(scripts: tuple[str, ...], quick: bool, markdown: Path | None, out: Path) -> int:
     """List what the scripts of the gallery reproduce, beside what was published.
 
     With --quick each SCRIPT (all by default) also checks its claim on small data: exit code 2 if

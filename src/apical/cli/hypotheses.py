@@ -30,9 +30,10 @@ def hypotheses_command() -> None:
     for name, function in KNOWN.items():
         doc = inspect.getdoc(function) or ""
         table.add_row(
-            escape(f"{name}({_options(function)})"), escape(doc.partition("\n")[0]),
+            escape(f"{name}({_options(function)})"),
+            escape(doc.partition("\n")[0]),
             escape(_source(doc)),
-        )  # fmt: skip
+        )
     Console().print(table)
     click.echo(
         "Give one or more to 'apical run', 'compare' or 'check': --hypothesis 'NAME(OPTION=...)'. "

@@ -82,22 +82,27 @@ def _click_option(option: models.Option) -> click.Option:
     kind: Any = click.Choice(option.choices) if option.choices else option.kind
     return click.Option(
         [f"--{option.name.replace('_', '-')}", option.name],
-        type=kind, default=option.default, show_default=option.default is not None,
+        type=kind,
+        default=option.default,
+        show_default=option.default is not None,
         help=option.help,
-    )  # fmt: skip
+    )
 
 
 hypothesis_option = click.option(
-    "--hypothesis", default="", metavar="NAME(OPTION=...)+...",
+    "--hypothesis",
+    default="",
+    metavar="NAME(OPTION=...)+...",
     help="Put the network under hypotheses, for instance 'sparse_feedback(wires=1)'; 'apical "
     "hypotheses' lists them.",
-)  # fmt: skip
+)
 
 scale_option = click.option(
-    "--scale", type=click.FloatRange(0, min_open=True),
+    "--scale",
+    type=click.FloatRange(0, min_open=True),
     help="Stored value that stands for 1; by default that of the data set where it is known, or "
     "what its values look like, which is then said.",
-)  # fmt: skip
+)
 
 # fmt: off
 _TRAINING = [

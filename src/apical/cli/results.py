@@ -25,15 +25,29 @@ def _say(text: str) -> None:
 
 @click.command("record", no_args_is_help=True)
 @click.argument("run", type=_folder)
-@click.option("--trials", type=click.IntRange(1), default=200, show_default=True,
-              help="Show the first N test samples.")  # fmt: skip
-@click.option("--populations", callback=_names, metavar="NAME,...",
-              help="Populations to record; all by default.")  # fmt: skip
-@click.option("--signals", callback=_names, metavar="NAME,...",
-              help="Signals to keep at every time step, for instance v,teach; none by default, "
-              "activity x where nothing spikes.")  # fmt: skip
-@click.option("--untrained", is_flag=True,
-              help="Replay the network as it was before learning; needs --out.")  # fmt: skip
+@click.option(
+    "--trials",
+    type=click.IntRange(1),
+    default=200,
+    show_default=True,
+    help="Show the first N test samples.",
+)
+@click.option(
+    "--populations",
+    callback=_names,
+    metavar="NAME,...",
+    help="Populations to record; all by default.",
+)
+@click.option(
+    "--signals",
+    callback=_names,
+    metavar="NAME,...",
+    help="Signals to keep at every time step, for instance v,teach; none by default, "
+    "activity x where nothing spikes.",
+)
+@click.option(
+    "--untrained", is_flag=True, help="Replay the network as it was before learning; needs --out."
+)
 @click.option("--out", type=_file, help="File to write; records.npz in RUN by default.")
 def record_command(run: Path, out: Path | None, **given: Any) -> None:
     """Replay a trained network on held-out trials, and keep what it does.
@@ -65,12 +79,21 @@ def record_command(run: Path, out: Path | None, **given: Any) -> None:
 
 @click.command("export", no_args_is_help=True)
 @click.argument("run", type=_folder)
-@click.option("--format", "kind", type=click.Choice(FORMATS), required=True,
-              help="nwb: Neurodata Without Borders. nix: NIX, for Neo and Elephant. sonata: SONATA "
-              "spikes and nodes. parquet, csv: folders of long tables.")  # fmt: skip
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(FORMATS),
+    required=True,
+    help="nwb: Neurodata Without Borders. nix: NIX, for Neo and Elephant. sonata: SONATA "
+    "spikes and nodes. parquet, csv: folders of long tables.",
+)
 @click.option("--out", type=_file, required=True, help="File to write; a folder for tables.")
-@click.option("--records", type=_file, help="Records to export; by default those in RUN, made by "
-              "'apical record', or of 200 trials recorded now.")  # fmt: skip
+@click.option(
+    "--records",
+    type=_file,
+    help="Records to export; by default those in RUN, made by "
+    "'apical record', or of 200 trials recorded now.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace what is there.")
 def export_command(run: Path, kind: str, out: Path, records: Path | None, overwrite: bool) -> None:
     """Write what a trained network did in a format of neurophysiology.
@@ -93,13 +116,24 @@ def export_command(run: Path, kind: str, out: Path, records: Path | None, overwr
 
 @click.command("analyze", no_args_is_help=True)
 @click.argument("run", type=_folder)
-@click.option("--records", type=_file, help="Records to analyse; by default those in RUN, made by "
-              "'apical record', or of 200 trials recorded now.")  # fmt: skip
-@click.option("--compare", "recording", type=_file,
-              help="NWB or NIX file with spikes and trials to compare with.")  # fmt: skip
-@click.option("--against", type=_file,
-              help="Another run, or a file of records of the same samples: compare what "
-              "populations represent.")  # fmt: skip
+@click.option(
+    "--records",
+    type=_file,
+    help="Records to analyse; by default those in RUN, made by "
+    "'apical record', or of 200 trials recorded now.",
+)
+@click.option(
+    "--compare",
+    "recording",
+    type=_file,
+    help="NWB or NIX file with spikes and trials to compare with.",
+)
+@click.option(
+    "--against",
+    type=_file,
+    help="Another run, or a file of records of the same samples: compare what "
+    "populations represent.",
+)
 @click.option("--out", type=_file, help="Folder for tables and figures; RUN/analysis by default.")
 def analyze_command(
     run: Path, records: Path | None, recording: Path | None, against: Path | None, out: Path | None
@@ -142,8 +176,13 @@ def analyze_command(
 @click.command("report", no_args_is_help=True)
 @click.argument("runs", type=_folder, nargs=-1, required=True)
 @click.option("--out", type=_file, help="File to write; report.html in the first RUN by default.")
-@click.option("--trials", type=click.IntRange(1), default=200, show_default=True,
-              help="Test samples to replay where a RUN has no records yet.")  # fmt: skip
+@click.option(
+    "--trials",
+    type=click.IntRange(1),
+    default=200,
+    show_default=True,
+    help="Test samples to replay where a RUN has no records yet.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
 def report_command(runs: tuple[Path, ...], out: Path | None, trials: int, overwrite: bool) -> None:
     """Write one page of HTML on one RUN, or on several side by side.

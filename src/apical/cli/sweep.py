@@ -14,21 +14,35 @@ from apical.sweeps.tables import Report
 
 @click.command("sweep", no_args_is_help=True)
 @click.argument("design", metavar="EXPERIMENT.TOML", type=click.Path(path_type=Path))
-@click.option("--workers", type=click.IntRange(1),
-              help="Processes on this machine; as many as processors by default.")  # fmt: skip
-@click.option("--scheduler", metavar="ADDRESS",
-              help="Dask scheduler to run on instead, for instance tcp://host:8786; its workers "
-              "need --nthreads 1 and the same files.")  # fmt: skip
-@click.option("--metric", default="test_accuracy", show_default=True,
-              help="Column of the results to report.")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path),
-              help="Folder of the sweep; runs/NAME-OF-THE-FILE by default. What is finished there "
-              "is not run again.")  # fmt: skip
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Processes on this machine; as many as processors by default.",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Dask scheduler to run on instead, for instance tcp://host:8786; its workers "
+    "need --nthreads 1 and the same files.",
+)
+@click.option(
+    "--metric", default="test_accuracy", show_default=True, help="Column of the results to report."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the sweep; runs/NAME-OF-THE-FILE by default. What is finished there "
+    "is not run again.",
+)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def sweep_command(
-    design: Path, workers: int | None, scheduler: str | None, metric: str, out: Path | None,
+    design: Path,
+    workers: int | None,
+    scheduler: str | None,
+    metric: str,
+    out: Path | None,
     quiet: bool,
-) -> int:  # fmt: skip
+) -> int:
     """Run every combination of factors with every seed, side by side, and compare.
 
     The same command goes on with a sweep that was stopped, killed, or given more levels or seeds.
@@ -56,9 +70,13 @@ def sweep_command(
     with interruptible() as stop:
         try:
             results = sweep(
-                described, folder, workers=workers, scheduler=scheduler, progress=not quiet,
+                described,
+                folder,
+                workers=workers,
+                scheduler=scheduler,
+                progress=not quiet,
                 stop=stop,
-            )  # fmt: skip
+            )
         except Stopped:
             Console().print("Stopped behind checkpoints. Go on with the same command.")
             return 130

@@ -271,9 +271,13 @@ def load(
     files = idx_files(source.name, data_dir)
     arrays = [read_idx(file, n_dims) for file, n_dims in zip(files, (3, 1, 3, 1), strict=True)]
     return Dataset.from_arrays(
-        source.name, *arrays, scale=255.0 if scale is None else scale, licence=source.licence,
-        source=str(files[0].parent), copy=False,
-    )  # fmt: skip
+        source.name,
+        *arrays,
+        scale=255.0 if scale is None else scale,
+        licence=source.licence,
+        source=str(files[0].parent),
+        copy=False,
+    )
 
 
 @checked()

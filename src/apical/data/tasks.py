@@ -21,10 +21,16 @@ Made = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 @checked()
 def evidence_accumulation(
-    n_train: Count = 2000, n_test: Count = 500, *, cues: Count = 7, delay: CountOrZero = 21,
-    each: Count = 10, minority: Annotated[float, Number(least=0, below=0.5)] = 0.3,
-    noise: NonNegative = 0.25, rng: np.random.Generator,
-) -> Dataset:  # fmt: skip
+    n_train: Count = 2000,
+    n_test: Count = 500,
+    *,
+    cues: Count = 7,
+    delay: CountOrZero = 21,
+    each: Count = 10,
+    minority: Annotated[float, Number(least=0, below=0.5)] = 0.3,
+    noise: NonNegative = 0.25,
+    rng: np.random.Generator,
+) -> Dataset:
     """Return the task of a mouse that counts cues on its left and right, and then turns.
 
     A trial has `cues` cues of two frames, each on one of two sides and followed by one frame
@@ -75,9 +81,15 @@ def evidence_accumulation(
 
 @checked()
 def store_recall(
-    n_train: Count = 2000, n_test: Count = 500, *, classes: Classes = 2, length: Classes = 6,
-    each: Count = 10, noise: NonNegative = 0.25, rng: np.random.Generator,
-) -> Dataset:  # fmt: skip
+    n_train: Count = 2000,
+    n_test: Count = 500,
+    *,
+    classes: Classes = 2,
+    length: Classes = 6,
+    each: Count = 10,
+    noise: NonNegative = 0.25,
+    rng: np.random.Generator,
+) -> Dataset:
     """Return the task to keep a symbol in mind while others are shown, until it is asked for.
 
     In each of `length` frames one of `classes` symbols is shown. In one of them, drawn from the
@@ -118,9 +130,16 @@ def store_recall(
 
 @checked()
 def spike_pattern(
-    n_inputs: Count, n_outputs: Count, frames: Count, *, rate: Share = 0.01, spikes: Count = 5,
-    onset: CountOrZero = 0, apart: Count = 1, rng: np.random.Generator,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # fmt: skip
+    n_inputs: Count,
+    n_outputs: Count,
+    frames: Count,
+    *,
+    rate: Share = 0.01,
+    spikes: Count = 5,
+    onset: CountOrZero = 0,
+    apart: Count = 1,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return one pattern of input spikes, and the output spikes that it should evoke.
 
     Frozen noise: input trains are drawn once and shown in every trial. With frames of one time

@@ -99,12 +99,7 @@ def simulate(
     LocalityError, WiringError
         If the network is not plausible, or not complete.
     """
-    given = {
-        "dt": dt, "codegen": codegen, "capacity": capacity, "dense": dense, "profile": profile,
-        "jobs": jobs, "batch": batch, "library": library, "capability": capability,
-        "programs": programs, "prebuilt": prebuilt,
-    }  # fmt: skip
-    _check_device(device, given)
+    _check_device(device, {name: value for name, value in locals().items() if name in _OPTIONS})
     network = network.in_order()
     _check_recorded(network, record, traces)
     if device == "array":

@@ -196,9 +196,13 @@ def _cuda_standalone(
     for card in cards:
         found.append(f"{card.name}, compute capability {card.capability or 'not told'}")
         if kit and numbers(kit.version) >= (13,) and (0,) < numbers(card.capability) < (7, 5):
-            lacks.append(Lack(f"CUDA {kit.version} compiles for compute capability 7.5 and more, "
-                              f"{card.name} has {card.capability}",
-                              "conda install -c nvidia cuda-toolkit=12.9"))  # fmt: skip
+            lacks.append(
+                Lack(
+                    f"CUDA {kit.version} compiles for compute capability 7.5 and more, "
+                    f"{card.name} has {card.capability}",
+                    "conda install -c nvidia cuda-toolkit=12.9",
+                )
+            )
     builds = "" if cards or building else BUILDS
     return Diagnosis("cuda_standalone", "", tuple(found), tuple(lacks), all_the_same=builds)
 

@@ -61,9 +61,11 @@ def lacks_of_torch() -> Iterator[Lack]:
 def lacks_of_torch_cuda(cards: tuple[Gpu, ...], problem: str) -> Iterator[Lack]:
     """Yield what keeps PyTorch from using a graphics card."""
     if (installed("torch") or "").endswith("+cpu"):
-        yield Lack(f"PyTorch {installed('torch')} was built without CUDA",
-                   "pip install --force-reinstall torch --index-url "
-                   "https://download.pytorch.org/whl/cu126")  # fmt: skip
+        yield Lack(
+            f"PyTorch {installed('torch')} was built without CUDA",
+            "pip install --force-reinstall torch --index-url "
+            "https://download.pytorch.org/whl/cu126",
+        )
     yield from lacks_of_card(cards, problem)
 
 
@@ -82,22 +84,27 @@ def lacks_of_brian2() -> Iterator[Lack]:
     if version is None:
         yield Lack("Brian2 is not installed", "pip install 'brian2>=2.9,<2.12'")
     elif not OLDEST <= numbers(version) < BEYOND:
-        yield Lack(f"apical wants Brian2 2.5.4 to 2.11, got {version}",
-                   "pip install 'brian2>=2.9,<2.12'")  # fmt: skip
+        yield Lack(
+            f"apical wants Brian2 2.5.4 to 2.11, got {version}", "pip install 'brian2>=2.9,<2.12'"
+        )
     else:
         latest = ("2",) if numbers(version) < (2, 6) else ("2.4",) * (numbers(version) < (2, 10))
         for limit in latest:
             if numbers(numpy) >= numbers(limit):
-                yield Lack(f"Brian2 {version} wants numpy before {limit}, got {numpy}",
-                           f"pip install 'numpy<{limit}'")  # fmt: skip
+                yield Lack(
+                    f"Brian2 {version} wants numpy before {limit}, got {numpy}",
+                    f"pip install 'numpy<{limit}'",
+                )
 
 
 def lacks_of_running_again() -> Iterator[Lack]:
     """Yield that Brian2 runs no program twice, if it does not."""
     version = installed("brian2") or ""
     if OLDEST <= numbers(version) < (2, 6):
-        yield Lack(f"Brian2 2.6 was the first to run a program again, got {version}",
-                   "pip install 'brian2>=2.9,<2.12'")  # fmt: skip
+        yield Lack(
+            f"Brian2 2.6 was the first to run a program again, got {version}",
+            "pip install 'brian2>=2.9,<2.12'",
+        )
 
 
 def lacks_of_cython() -> Iterator[Lack]:
@@ -105,8 +112,9 @@ def lacks_of_cython() -> Iterator[Lack]:
     if installed("cython") is None:
         yield Lack("Cython is not installed", "pip install 'cython>=3'")
     if installed("setuptools") is None:
-        yield Lack("setuptools, with which Cython compiles, is not installed",
-                   "pip install setuptools")  # fmt: skip
+        yield Lack(
+            "setuptools, with which Cython compiles, is not installed", "pip install setuptools"
+        )
 
 
 def ask_compiler() -> Answer:
@@ -135,8 +143,10 @@ def lacks_of_cache() -> Iterator[Lack]:
     folder = cache_folder()
     there = next(f for f in (folder, *folder.absolute().parents) if os.path.exists(f))
     if not (os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)):
-        yield Lack(f"compiled programs are kept in {folder}, which cannot be written",
-                   "export APICAL_CACHE_DIR=FOLDER")  # fmt: skip
+        yield Lack(
+            f"compiled programs are kept in {folder}, which cannot be written",
+            "export APICAL_CACHE_DIR=FOLDER",
+        )
 
 
 def lacks_of_brian2cuda() -> Iterator[Lack]:
@@ -144,13 +154,15 @@ def lacks_of_brian2cuda() -> Iterator[Lack]:
     version, brian = installed("brian2cuda"), installed("brian2")
     old = numbers(platform.python_version()) < (3, 12)
     if old:
-        yield Lack("Brian2CUDA 1.0b1 wants Brian2 2.10.1, which wants Python 3.12 or newer, got "
-                   f"Python {platform.python_version()}", CUDA_ENVIRONMENT)  # fmt: skip
+        yield Lack(
+            "Brian2CUDA 1.0b1 wants Brian2 2.10.1, which wants Python 3.12 or newer, got "
+            f"Python {platform.python_version()}",
+            CUDA_ENVIRONMENT,
+        )
     elif brian != "2.10.1":
         yield Lack(f"Brian2CUDA 1.0b1 wants Brian2 2.10.1, got {brian or 'none'}", CUDA_ENVIRONMENT)
     if version is None:
-        yield Lack("Brian2CUDA is not installed", "" if old
-                   else "pip install brian2cuda==1.0b1")  # fmt: skip
+        yield Lack("Brian2CUDA is not installed", "" if old else "pip install brian2cuda==1.0b1")
     elif version != "1.0b1":
         yield Lack(f"Brian2CUDA 1.0b1 is wanted, got {version}", CUDA_ENVIRONMENT)
 
@@ -161,14 +173,20 @@ def lacks_of_toolkit(kit: Toolkit | None) -> Iterator[Lack]:
     if given and not has_nvcc(given):
         yield Lack(f"CUDA_PATH leads to {given}, where there is no bin/nvcc", "unset CUDA_PATH")
     if kit is None:
-        yield Lack("no CUDA toolkit: nvcc is neither in CUDA_PATH, nor on the PATH, nor in "
-                   "/usr/local/cuda", "conda install -c nvidia cuda-toolkit")  # fmt: skip
+        yield Lack(
+            "no CUDA toolkit: nvcc is neither in CUDA_PATH, nor on the PATH, nor in "
+            "/usr/local/cuda",
+            "conda install -c nvidia cuda-toolkit",
+        )
         return
     if kit.problem:
         yield Lack(f"{kit.nvcc} is broken: {kit.problem}", "export CUDA_PATH=FOLDER_OF_A_TOOLKIT")
         return
-    missing = [name for name, path in (("curand.h", kit.header), ("libcurand.so", kit.library))
-               if path is None]  # fmt: skip
+    missing = [
+        name
+        for name, path in (("curand.h", kit.header), ("libcurand.so", kit.library))
+        if path is None
+    ]
     if missing:
         # the wheel of this version has the header and the library of CUDA 13.0
         remedy = f"apt install libcurand-dev-{kit.version.replace('.', '-')}"
@@ -191,8 +209,7 @@ def lacks_of_brian2genn() -> Iterator[Lack]:
     if wanted:
         yield Lack(f"Brian2GeNN 1.7.0 wants {' and '.join(wanted)}", GENN_ENVIRONMENT)
     if version is None:
-        yield Lack("Brian2GeNN is not installed",
-                   "" if wanted else "pip install brian2genn==1.7.0")  # fmt: skip
+        yield Lack("Brian2GeNN is not installed", "" if wanted else "pip install brian2genn==1.7.0")
     elif version != "1.7.0":
         yield Lack(f"Brian2GeNN 1.7.0 is wanted, got {version}", GENN_ENVIRONMENT)
 

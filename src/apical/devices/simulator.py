@@ -82,8 +82,9 @@ class Block:
         if self.values.ndim != 2 or not len(self.values):
             raise DataError(
                 f"A block needs values of shape (n_trials, n_inputs), got {self.values.shape}.",
-                object="Block", parameter="values",
-            )  # fmt: skip
+                object="Block",
+                parameter="values",
+            )
         n = len(self.values)
         if self.targets is not None:
             targets = converting.numbers(self.targets, "targets of a block")
@@ -92,8 +93,9 @@ class Block:
                 raise DataError(
                     f"A block of {n} trials takes targets of shape ({n}, n_outputs) instead of "
                     f"labels, got targets of shape {targets.shape}.",
-                    object="Block", parameter="targets",
-                )  # fmt: skip
+                    object="Block",
+                    parameter="targets",
+                )
         if self.labels is not None:
             labels = converting.labels(self.labels, n, "labels of a block")
             object.__setattr__(self, "labels", labels)
@@ -102,8 +104,9 @@ class Block:
             raise DataError(
                 f"A block of {n} trials needs one learning factor, or one for each trial, got "
                 f"shape {learning.shape}.",
-                object="Block", parameter="learning",
-            )  # fmt: skip
+                object="Block",
+                parameter="learning",
+            )
         object.__setattr__(self, "learning", np.broadcast_to(learning, (n,)))
         check_fields(self)
         usual = "noise" if self.fires else "train" if learning.any() else "evaluate"
@@ -224,9 +227,7 @@ def check_state(state: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int,
             )
 
 
-def of_projections(
-    network: Network, weights: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:  # fmt: skip
+def of_projections(network: Network, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return weights, by name of projection, as the part of a state that they are.
 
     Raises
@@ -242,8 +243,9 @@ def of_projections(
             raise ParameterError(
                 f"Projection {name!r} has no weights of its own: it reads {source.what} of "
                 f"{source.projection.name!r} backwards; load those instead.",
-                object=f"projection {name!r}", parameter="weights",
-            )  # fmt: skip
+                object=f"projection {name!r}",
+                parameter="weights",
+            )
     return {f"{name}.w": w for name, w in weights.items()}
 
 
@@ -278,8 +280,9 @@ def check_weights(
         if weights.dtype.kind not in "biuf":
             raise ParameterError(
                 f"Weights of projection {p.name!r} must be real numbers, got an array of "
-                f"{weights.dtype}; give floats.", **about,
-            )  # fmt: skip
+                f"{weights.dtype}; give floats.",
+                **about,
+            )
         at = None if np.isfinite(weights).all() else np.argwhere(~np.isfinite(weights))[0]
         wrong = drawing.broken(p, network.seed, weights) if at is None else None
         circle = "teach" in p.carries and (p.pre is p.post or isinstance(p.pre, Relay))
@@ -290,14 +293,16 @@ def check_weights(
         if at is not None:
             raise ParameterError(
                 f"Weights of projection {p.name!r} must be finite, got {weights[tuple(at)]} from "
-                f"neuron {at[0]} to {at[1]}; load numbers.", **about,
-            )  # fmt: skip
+                f"neuron {at[0]} to {at[1]}; load numbers.",
+                **about,
+            )
         if wrong is not None:
             raise ParameterError(
                 f"Weights of projection {p.name!r} are held to {_restraints(p)}, but that from "
                 f"neuron {wrong[0]} to {wrong[1]} is to be {weights[wrong]:g}; load weights that "
-                "keep to it, such as network.held(projection, weights).", **about,
-            )  # fmt: skip
+                "keep to it, such as network.held(projection, weights).",
+                **about,
+            )
         check_circle(p, weights)
 
 
@@ -352,8 +357,9 @@ def _check_told(network: Network, block: Block) -> None:
         raise DataError(
             f"Output {network.output.name!r} is told trains of {told} frames, but the block has "
             "labels; give targets instead.",
-            object=f"Output {network.output.name!r}", parameter="labels",
-        )  # fmt: skip
+            object=f"Output {network.output.name!r}",
+            parameter="labels",
+        )
     if block.labels is None:
         taught = any(isinstance(population, Teachers) for population in network.populations)
         if taught and block.targets is None and np.any(block.learning):

@@ -105,9 +105,15 @@ def ask(command: Sequence[str], patience: float | None = None, **options: str) -
     name, patience = Path(command[0]).name, PATIENCE if patience is None else patience
     try:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, errors="replace", start_new_session=True, env={**os.environ, **options},
-        )  # fmt: skip
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            env={**os.environ, **options},
+        )
     except OSError as error:
         return Answer("", f"{name} cannot be started: {error.strerror or error}")
     try:

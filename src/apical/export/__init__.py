@@ -24,9 +24,13 @@ _SUFFIXES = {"nwb": ".nwb", "nix": ".nix"}
 
 @checked()
 def export(
-    records: Records, format: str, path: str | Path, *,
-    metrics: pandas.DataFrame | None = None, overwrite: bool = False,
-) -> Path:  # fmt: skip
+    records: Records,
+    format: str,
+    path: str | Path,
+    *,
+    metrics: pandas.DataFrame | None = None,
+    overwrite: bool = False,
+) -> Path:
     """Write what a network did on trials, for the tools that recordings are read with.
 
     Every format holds spikes, units, trials and signals over time, says that they were simulated,

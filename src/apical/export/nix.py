@@ -60,17 +60,22 @@ def _block(
     origin = records.about
     name = f"neo.block.{uuid.uuid4().hex}"
     block = nix.entity(
-        nix.root("data"), name, "neo.block", created=about.created(origin),
+        nix.root("data"),
+        name,
+        "neo.block",
+        created=about.created(origin),
         definition=f"{about.story(records)} {about.axis(records)}"[:_LONGEST],
-    ).group  # fmt: skip
+    ).group
     section = nix.section(
-        nix.root("metadata"), name, "neo.block.metadata",
+        nix.root("metadata"),
+        name,
+        "neo.block.metadata",
         neo_name=about.title(origin),
         simulated="yes",
         licence_of_the_stimuli=about.licence(origin),
         citations=about.citations(origin),
         about=about.as_text(about.provenance(records, "nix", ("neo", "nixio", "h5py"))),
-    )  # fmt: skip
+    )
     if metrics is not None:
         nix.property(section, "metrics", metrics.to_csv(index=False, lineterminator="\n"))
     nix.link(block, "metadata", section)
@@ -83,11 +88,11 @@ def _segment(
 ) -> tuple[dict[str, Any], Any]:
     """Return the containers of the segment of a trial, and its section of metadata."""
     name = f"neo.segment.{trial}"
-    segment = nix.entity(
-        groups, name, "neo.segment", created=about.created(records.about)
-    ).group  # fmt: skip
+    segment = nix.entity(groups, name, "neo.segment", created=about.created(records.about)).group
     section = nix.section(
-        nix.group(parent, "sections"), name, "neo.segment.metadata",
+        nix.group(parent, "sections"),
+        name,
+        "neo.segment.metadata",
         neo_name=f"trial {trial}",
         trial=trial,
         label=int(records.labels[trial]),
@@ -95,7 +100,7 @@ def _segment(
         correct="yes" if records.correct[trial] else "no",
         sample=int(records.samples[trial]),
         stimulus=np.asarray(records.values[trial], np.float64),
-    )  # fmt: skip
+    )
     nix.property(section, "onset", trial * float(records.duration), unit="ms")
     nix.link(segment, "metadata", section)
     return {name: nix.group(segment, name) for name in ("data_arrays", "multi_tags")}, section
@@ -109,10 +114,15 @@ def _sections_of_trains(nix: NixFile, records: Records, parent: Any) -> dict[str
         made[name] = []
         for unit, sign in enumerate(np.asarray(records.units[name].signs).tolist()):
             section = nix.section(
-                sections, f"{name}.{unit}", f"{_TRAIN}.metadata",
-                neo_name=f"{name}.{unit}", population=name, unit=unit, sign=int(sign),
+                sections,
+                f"{name}.{unit}",
+                f"{_TRAIN}.metadata",
+                neo_name=f"{name}.{unit}",
+                population=name,
+                unit=unit,
+                sign=int(sign),
                 kind=records.units[name].kind,
-            )  # fmt: skip
+            )
             nix.property(section, "t_start", 0.0, unit="ms")
             nix.property(section, "t_stop", float(records.duration), unit="ms")
             made[name].append(section)
@@ -120,9 +130,14 @@ def _sections_of_trains(nix: NixFile, records: Records, parent: Any) -> dict[str
 
 
 def _add_trains(
-    nix: NixFile, records: Records, trial: int, block: Mapping[str, Any], segment: Any,
-    sections: Mapping[str, Sequence[Any]], silent: Entity,
-) -> None:  # fmt: skip
+    nix: NixFile,
+    records: Records,
+    trial: int,
+    block: Mapping[str, Any],
+    segment: Any,
+    sections: Mapping[str, Sequence[Any]],
+    silent: Entity,
+) -> None:
     for population, of_unit in sections.items():
         times, ends = _by_unit(records.spikes[population].of_trial(trial), len(of_unit))
         for unit, section in enumerate(of_unit):
@@ -154,9 +169,13 @@ def _add_signals(
         start, step = session.sampling(records, values.shape[1])
         name = f"{_SIGNAL}.{signal}.{trial}"
         section = nix.section(
-            nix.group(parent, "sections"), name, f"{_SIGNAL}.metadata",
-            neo_name=signal, population=population, variable=kind,
-        )  # fmt: skip
+            nix.group(parent, "sections"),
+            name,
+            f"{_SIGNAL}.metadata",
+            neo_name=signal,
+            population=population,
+            variable=kind,
+        )
         nix.property(section, "t_start", start, unit="ms")
         nix.property(section, "unit", np.arange(values.shape[2]), kind="ARRAYANNOTATION")
         for unit in range(values.shape[2]):

@@ -43,7 +43,7 @@ class NixFile:
         # entities of one kind differ by name and id only, and a copy is made faster than a new one
         self._moulds = self._h5.File(
             f"moulds.{uuid.uuid4()}", "w", driver="core", backing_store=False, libver=LIBVER
-        )  # fmt: skip
+        )
         self._kinds: dict[tuple[str, str, int], bytes] = {}
         self._axes: dict[str, Any] = {}
         self._ids = uuid.uuid4().int
@@ -71,9 +71,15 @@ class NixFile:
         self.link(container, entity.id, entity.group)
 
     def entity(
-        self, container: Any, name: str, kind: str, *, unit: str = "", definition: str = "",
+        self,
+        container: Any,
+        name: str,
+        kind: str,
+        *,
+        unit: str = "",
+        definition: str = "",
         created: datetime | None = None,
-    ) -> Entity:  # fmt: skip
+    ) -> Entity:
         """Make an entity."""
         if definition or created:
             group = self._h5.h5g.create(container, name.encode())
@@ -142,9 +148,14 @@ class NixFile:
         """Give an object the attributes of an entity that are not empty, and return its id."""
         own = self._new_id()
         for key, text in (
-            ("entity_id", own), ("name", name), ("type", kind), ("unit", unit),
-            ("definition", definition), ("created_at", created), ("updated_at", self._now),
-        ):  # fmt: skip
+            ("entity_id", own),
+            ("name", name),
+            ("type", kind),
+            ("unit", unit),
+            ("definition", definition),
+            ("created_at", created),
+            ("updated_at", self._now),
+        ):
             raw = text.encode()
             if raw:
                 stored = self._kind(len(raw))

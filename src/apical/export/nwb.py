@@ -74,9 +74,10 @@ def _session(pynwb: Any, records: Records) -> Any:
         related_publications=about.dois(origin) or None,
         was_generated_by=[
             [str(key), str(value)] for key, value in (origin.get("versions") or {}).items()
-        ] or None,
+        ]
+        or None,
         subject=_no_subject(pynwb, name),
-    )  # fmt: skip
+    )
 
 
 def _no_subject(pynwb: Any, name: str) -> Any:
@@ -104,15 +105,24 @@ def _described(records: Records, names: list[str]) -> list[tuple[str, str, Any]]
     """Return the columns that say what units are: name, description, values."""
     units = [(name, records.units[name]) for name in names]
     return [
-        ("population", "Population of the network that the unit belongs to.",
-         [name for name, group in units for _ in range(len(group))]),
-        ("unit", "Index of the unit in its population, from 0.",
-         _small(np.concatenate([np.arange(len(group)) for _, group in units]))),
+        (
+            "population",
+            "Population of the network that the unit belongs to.",
+            [name for name, group in units for _ in range(len(group))],
+        ),
+        (
+            "unit",
+            "Index of the unit in its population, from 0.",
+            _small(np.concatenate([np.arange(len(group)) for _, group in units])),
+        ),
         ("kind", "Model neuron.", [group.kind for _, group in units for _ in range(len(group))]),
-        ("sign", "What the unit does to those it reaches: 1 excites, -1 inhibits, 0 either, by "
-         "synapse. Of spiking error neurons: the sign of the error that they hold.",
-         np.concatenate([group.signs for _, group in units]).astype(np.int8)),
-    ]  # fmt: skip
+        (
+            "sign",
+            "What the unit does to those it reaches: 1 excites, -1 inhibits, 0 either, by "
+            "synapse. Of spiking error neurons: the sign of the error that they hold.",
+            np.concatenate([group.signs for _, group in units]).astype(np.int8),
+        ),
+    ]
 
 
 def _units(pynwb: Any, records: Records, names: list[str]) -> Any:
@@ -121,15 +131,19 @@ def _units(pynwb: Any, records: Records, names: list[str]) -> Any:
     columns.append(_column(pynwb, "_name", "Population and unit; Neo reads it as a name.", called))
     times, ends = _ByUnit.of(records, names)
     spikes = _column(
-        pynwb, "spike_times", f"Spike times [s] of the session. {about.axis(records)}",
+        pynwb,
+        "spike_times",
+        f"Spike times [s] of the session. {about.axis(records)}",
         _streamed(times),
-    )  # fmt: skip
+    )
     index = pynwb.core.VectorIndex(name="spike_times_index", target=spikes, data=ends)
     n, end = len(ends), session.session_end(records) / 1e3
     observed = _column(  # Neo takes the ends of its spike trains from here
-        pynwb, "obs_intervals", "The whole session [s]: units are never out of sight.",
+        pynwb,
+        "obs_intervals",
+        "The whole session [s]: units are never out of sight.",
         np.tile([0.0, end], (n, 1)),
-    )  # fmt: skip
+    )
     seen = pynwb.core.VectorIndex(
         name="obs_intervals_index", target=observed, data=np.arange(1, n + 1)
     )
@@ -149,10 +163,12 @@ def _other_units(pynwb: Any, records: Records, names: list[str]) -> Any:
     columns = [_column(pynwb, *column) for column in _described(records, names)]
     columns.append(
         _column(
-            pynwb, "spikes_recorded", "Whether spikes were recorded, and there were none.",
+            pynwb,
+            "spikes_recorded",
+            "Whether spikes were recorded, and there were none.",
             np.array(recorded),
         )
-    )  # fmt: skip
+    )
     return pynwb.core.DynamicTable(
         name="other_units",
         description="Simulated units that are not in the units table: those whose spikes were not "
@@ -169,11 +185,14 @@ def _trials(pynwb: Any, records: Records) -> Any:
         ("start_time", "Onset of the stimulus [s].", onset),
         ("stop_time", "End of the stimulus and of the trial [s].", end),
         ("label", "Class of the stimulus.", _small(records.labels)),
-        ("decision", "Class that the network decided on, without seeing the label.",
-         _small(records.decisions)),
+        (
+            "decision",
+            "Class that the network decided on, without seeing the label.",
+            _small(records.decisions),
+        ),
         ("correct", "Whether the decision is the label.", np.asarray(records.correct, bool)),
         ("sample", "Index of the stimulus in the data set.", _small(records.samples)),
-    )  # fmt: skip
+    )
     return pynwb.epoch.TimeIntervals(
         name="trials",
         description=f"Presentations of one stimulus each. {about.axis(records)}",

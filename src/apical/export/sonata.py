@@ -82,11 +82,15 @@ def _write_nodes(records: Records, folder: Path, text: str) -> None:
             group["0/sign"] = np.asarray(units.signs, np.int32)
             virtual = units.kind == _VIRTUAL
             rows.append(
-                {"node_type_id": number, "population": name,
-                 "model_type": _model_type(units.kind),
-                 "model_template": "NULL" if virtual else f"apical:{units.kind}",
-                 "kind": units.kind, "spikes_recorded": int(name in records.spikes)}
-            )  # fmt: skip
+                {
+                    "node_type_id": number,
+                    "population": name,
+                    "model_type": _model_type(units.kind),
+                    "model_template": "NULL" if virtual else f"apical:{units.kind}",
+                    "kind": units.kind,
+                    "spikes_recorded": int(name in records.spikes),
+                }
+            )
     _table(pandas.DataFrame(rows), folder / NODE_TYPES)
 
 
@@ -172,13 +176,18 @@ def _write_configurations(
         "manifest": {"$BASE_DIR": "."},
         "networks": {
             "nodes": [
-                {"nodes_file": f"$BASE_DIR/{NODES}", "node_types_file": f"$BASE_DIR/{NODE_TYPES}",
-                 "populations": {name: {"type": _model_type(units.kind)}
-                                 for name, units in records.units.items()}}
+                {
+                    "nodes_file": f"$BASE_DIR/{NODES}",
+                    "node_types_file": f"$BASE_DIR/{NODE_TYPES}",
+                    "populations": {
+                        name: {"type": _model_type(units.kind)}
+                        for name, units in records.units.items()
+                    },
+                }
             ],
             "edges": [],
         },
-    }  # fmt: skip
+    }
     end = session.session_end(records)
     simulation = {
         "manifest": {"$BASE_DIR": ".", "$OUTPUT_DIR": "$BASE_DIR"},
@@ -187,12 +196,18 @@ def _write_configurations(
         "output": {"output_dir": "$OUTPUT_DIR"}
         | ({"spikes_file": SPIKES, "spikes_sort_order": "by_time"} if records.spikes else {}),
         "reports": {
-            report: {"variable_name": report.removesuffix("_report").removesuffix("_settled"),
-                     "type": "compartment", "file_name": f"{report}.h5",
-                     "start_time": 0.0, "end_time": end, "dt": records.dt, "enabled": True}
+            report: {
+                "variable_name": report.removesuffix("_report").removesuffix("_settled"),
+                "type": "compartment",
+                "file_name": f"{report}.h5",
+                "start_time": 0.0,
+                "end_time": end,
+                "dt": records.dt,
+                "enabled": True,
+            }
             for report in reports
         },
-    }  # fmt: skip
+    }
     for name, data in ((CIRCUIT, circuit), (SIMULATION, simulation)):
         (folder / name).write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 

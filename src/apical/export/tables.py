@@ -81,11 +81,16 @@ def units(records: Records) -> pandas.DataFrame:
     """Return every unit of the recorded populations, with its kind and its sign."""
     frames = [
         pandas.DataFrame(
-            {"population": name, "unit": np.arange(len(units)), "kind": units.kind,
-             "sign": np.asarray(units.signs, np.int64), "spikes_recorded": name in records.spikes}
+            {
+                "population": name,
+                "unit": np.arange(len(units)),
+                "kind": units.kind,
+                "sign": np.asarray(units.signs, np.int64),
+                "spikes_recorded": name in records.spikes,
+            }
         )
         for name, units in records.units.items()
-    ]  # fmt: skip
+    ]
     columns = ["population", "unit", "kind", "sign", "spikes_recorded"]
     return pandas.concat(frames) if frames else pandas.DataFrame(columns=columns)
 
@@ -93,9 +98,14 @@ def units(records: Records) -> pandas.DataFrame:
 def trials(records: Records) -> pandas.DataFrame:
     """Return what was shown in each trial, and what the network made of it."""
     return pandas.DataFrame(
-        {"trial": np.arange(len(records)), "sample": records.samples, "label": records.labels,
-         "decision": records.decisions, "correct": records.correct}
-    )  # fmt: skip
+        {
+            "trial": np.arange(len(records)),
+            "sample": records.samples,
+            "label": records.labels,
+            "decision": records.decisions,
+            "correct": records.correct,
+        }
+    )
 
 
 def measured(metrics: pandas.DataFrame, origin: Mapping[str, Any]) -> pandas.DataFrame:
@@ -136,9 +146,12 @@ def _stimuli(records: Records) -> Iterator[pandas.DataFrame]:
         values = records.values[part]
         number = np.arange(part.start, part.stop)
         yield pandas.DataFrame(
-            {"trial": np.repeat(number, n), "input": np.tile(np.arange(n), len(number)),
-             "value": values.ravel()}
-        )  # fmt: skip
+            {
+                "trial": np.repeat(number, n),
+                "input": np.tile(np.arange(n), len(number)),
+                "value": values.ravel(),
+            }
+        )
 
 
 def _spikes(records: Records) -> Iterator[pandas.DataFrame]:
@@ -147,10 +160,13 @@ def _spikes(records: Records) -> Iterator[pandas.DataFrame]:
         for part in session.portions(len(spikes)) if len(spikes) else (slice(0, 0),):
             time = spikes.time[part].astype(np.float64)
             yield pandas.DataFrame(
-                {"spike_time_ms": time, "unit": spikes.unit[part].astype(np.int32),
-                 "population": _same(name, names, len(time)),
-                 "trial": spikes.trial[part].astype(np.int32)}
-            )  # fmt: skip
+                {
+                    "spike_time_ms": time,
+                    "unit": spikes.unit[part].astype(np.int32),
+                    "population": _same(name, names, len(time)),
+                    "trial": spikes.trial[part].astype(np.int32),
+                }
+            )
 
 
 def _signals(records: Records) -> Iterator[pandas.DataFrame]:
@@ -164,13 +180,15 @@ def _signals(records: Records) -> Iterator[pandas.DataFrame]:
             number = np.arange(part.start, part.stop)
             rows = len(number) * each
             yield pandas.DataFrame(
-                {"trial": np.repeat(number, each).astype(np.int32),
-                 "time_ms": np.tile(np.repeat(times, n_units), len(number)),
-                 "unit": np.tile(np.arange(n_units, dtype=np.int32), len(number) * n_times),
-                 "population": _same(population, populations, rows),
-                 "signal": _same(signal, signals, rows),
-                 "value": values[part].ravel().astype(kind)}
-            )  # fmt: skip
+                {
+                    "trial": np.repeat(number, each).astype(np.int32),
+                    "time_ms": np.tile(np.repeat(times, n_units), len(number)),
+                    "unit": np.tile(np.arange(n_units, dtype=np.int32), len(number) * n_times),
+                    "population": _same(population, populations, rows),
+                    "signal": _same(signal, signals, rows),
+                    "value": values[part].ravel().astype(kind),
+                }
+            )
 
 
 def _same(name: str, names: list[str], n: int) -> pandas.Categorical:

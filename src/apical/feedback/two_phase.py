@@ -63,10 +63,15 @@ def two_phases(
         (
             own,
             *(
-                Projection(output, p.post, p.weights, carries=carries,
-                           name=f"feedback_{output.name}_to_{p.post.name}")
+                Projection(
+                    output,
+                    p.post,
+                    p.weights,
+                    carries=carries,
+                    name=f"feedback_{output.name}_to_{p.post.name}",
+                )
                 for p in others
             ),
         ),
         source="Guerguiev, Lillicrap & Richards 2017, doi:10.7554/eLife.22901",
-    )  # fmt: skip
+    )

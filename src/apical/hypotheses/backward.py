@@ -125,10 +125,15 @@ def kolen_pollack(
 
 @checked("Hypothesis")
 def weight_mirror(
-    network: Network, *, rate: NonNegative = 0.01, decay: ShareBelowOne | None = None,
-    noise: Positive = 1.0, every: Count = 100, trials: CountOrZero = 100,
+    network: Network,
+    *,
+    rate: NonNegative = 0.01,
+    decay: ShareBelowOne | None = None,
+    noise: Positive = 1.0,
+    every: Count = 100,
+    trials: CountOrZero = 100,
     reads: Literal["x", "drive"] = "x",
-) -> Network:  # fmt: skip
+) -> Network:
     """Let feedback synapses learn forward weights from noise, in phases without a stimulus.
 
     In a noise phase each population that hears feedback fires noise of its own, one after the
@@ -190,9 +195,12 @@ def weight_mirror(
     if not (rate and trials):
         return network
     rule = LearningRule(
-        "weight_mirror", f"eta * {reads}_pre * x_post - decay * w", {"eta": rate, "decay": lost},
-        when="noise", source="Akrout et al. 2019, arXiv:1904.05391, section 3",
-    )  # fmt: skip
+        "weight_mirror",
+        f"eta * {reads}_pre * x_post - decay * w",
+        {"eta": rate, "decay": lost},
+        when="noise",
+        source="Akrout et al. 2019, arXiv:1904.05391, section 3",
+    )
     heard = {p.post.name for p in network.projections if p.name in beside}
 
     def noisy(population: Population) -> Population:

@@ -156,9 +156,11 @@ def failing_synapses(network: Network, *, release: ShareAboveZero) -> Network:
         return network.altered()
     relays = {p.name for p in network.feedback.relays} if network.feedback else set()
     _refuse(
-        "failing_synapses", chosen, "relays errors, which always cross,",
+        "failing_synapses",
+        chosen,
+        "relays errors, which always cross,",
         lambda p: p.name in relays,
-    )  # fmt: skip
+    )
     _refuse("failing_synapses", chosen, "has synapses that fail", lambda p: p.release < 1)
     return with_projections(network, chosen, lambda p: replace(p, release=release))
 
@@ -176,7 +178,7 @@ def _forward(network: Network, hypothesis: str) -> list[Projection]:
 
 def _refuse(
     hypothesis: str, chosen: list[Projection], has: str, wrong: Callable[[Projection], bool]
-) -> None:  # fmt: skip
+) -> None:
     """Raise if a projection has what a hypothesis would bring, or cannot go with."""
     found = [p.name for p in chosen if wrong(p)]
     if found:

@@ -263,10 +263,13 @@ def delayed_label(network: Network, *, delay: Time, trace: Time | None = None) -
 def _remembering(network: Network, least: float) -> Network:
     """Return the network with traces, of neurons whose synapses learn, of at least `least` [ms]."""
     senders = [
-        p.pre for p in network.plastic
-        if p.rule and "x_pre" in p.rule.signals and isinstance(p.pre, Stimulus | LIF)
+        p.pre
+        for p in network.plastic
+        if p.rule
+        and "x_pre" in p.rule.signals
+        and isinstance(p.pre, Stimulus | LIF)
         and not p.rule.traces  # these remember by themselves
-    ]  # fmt: skip
+    ]
     longer: Mapping[str, float] = {p.name: p.tau_x / least for p in senders if p.tau_x < least}
 
     def lasting(population: Population) -> Population:

@@ -122,9 +122,12 @@ def _expect(condition: bool, parts: list[ast.expr], text: str) -> None:
         if _is_condition(part, text) is not condition:
             raise ParameterError(
                 f"{text!r} uses {ast.unparse(part)!r} as a "
-                + ("condition; compare it with a number." if condition else
-                   f"number; write int({ast.unparse(part)}).")
-            )  # fmt: skip
+                + (
+                    "condition; compare it with a number."
+                    if condition
+                    else f"number; write int({ast.unparse(part)})."
+                )
+            )
 
 
 def names(text: str) -> frozenset[str]:

@@ -84,16 +84,21 @@ class Fault:
 
 
 def of_neurons(
-    network: Network, base: Outcome, state: Mapping[str, np.ndarray], each: int,
+    network: Network,
+    base: Outcome,
+    state: Mapping[str, np.ndarray],
+    each: int,
     rng: np.random.Generator,
-) -> Iterator[Disturbance]:  # fmt: skip
+) -> Iterator[Disturbance]:
     """Yield disturbances of `each` neurons of every population: of all their variables at once."""
     for population in network.populations:
         held = [
-            name for name, values in state.items()
-            if name.startswith(f"{population.name}.") and values.shape == (population.size,)
+            name
+            for name, values in state.items()
+            if name.startswith(f"{population.name}.")
+            and values.shape == (population.size,)
             and not name.endswith(".lastspike")
-        ]  # fmt: skip
+        ]
         for k in rng.permutation(population.size)[:each] if held else ():
             # far above any threshold, so that the neuron spikes; down, where it would anyway
             trace = f"{population.name}.x"
@@ -118,16 +123,22 @@ def of_inputs(network: Network, each: int, rng: np.random.Generator) -> Iterator
 
 
 def of_synapses(
-    network: Network, base: Outcome, state: Mapping[str, np.ndarray], each: int,
+    network: Network,
+    base: Outcome,
+    state: Mapping[str, np.ndarray],
+    each: int,
     rng: np.random.Generator,
-) -> Iterator[Disturbance]:  # fmt: skip
+) -> Iterator[Disturbance]:
     """Yield disturbances of `each` synapses of every projection, those of active neurons first."""
     for p in network.projections:
         name = f"{p.name}.w"
         if name not in state:
             continue
-        active = [np.abs(base.signals[f"{p.pre.name}.{s}"]).sum((0, 1)) for s in
-                  p.carries.values() if f"{p.pre.name}.{s}" in base.signals]  # fmt: skip
+        active = [
+            np.abs(base.signals[f"{p.pre.name}.{s}"]).sum((0, 1))
+            for s in p.carries.values()
+            if f"{p.pre.name}.{s}" in base.signals
+        ]
         sends = np.sum(active, axis=0) > 0 if active else np.ones(p.pre.size, bool)
         wanted = rng.random(p.shape) + (state[name] != 0) + 2 * sends[:, np.newaxis]
         for flat in np.argsort(-wanted, axis=None)[:each]:
@@ -170,7 +181,7 @@ def of_pairs(
 
 def _step(
     network: Network, projection: Projection, weights: np.ndarray, at: tuple[int, int]
-) -> float:  # fmt: skip
+) -> float:
     """Return a change of a weight that leaves it what it is held to be; 0 if it may not change."""
     weight, step = float(weights[at]), 0.5
     if projection.limits is not None:
@@ -232,9 +243,13 @@ def compare(
 
 
 def _causes(
-    network: Network, population: Population, signal: str, differ: Mapping[str, np.ndarray],
-    shaken: Outcome, disturbance: Disturbance,
-) -> np.ndarray:  # fmt: skip
+    network: Network,
+    population: Population,
+    signal: str,
+    differ: Mapping[str, np.ndarray],
+    shaken: Outcome,
+    disturbance: Disturbance,
+) -> np.ndarray:
     """Return which neurons have a cause for a difference in a signal, shape (size,)."""
     cause = np.zeros(population.size, bool)
     if disturbance.population == population.name and not disturbance.projection:
@@ -263,9 +278,13 @@ def _moves(population: Population, target: str, signal: str) -> bool:
 
 
 def _updates(
-    network: Network, projection: Projection, calm: Outcome, shaken: Outcome,
-    differ: Mapping[str, np.ndarray], disturbance: Disturbance,
-) -> Iterator[Fault]:  # fmt: skip
+    network: Network,
+    projection: Projection,
+    calm: Outcome,
+    shaken: Outcome,
+    differ: Mapping[str, np.ndarray],
+    disturbance: Disturbance,
+) -> Iterator[Fault]:
     before, after = calm.changes[projection.name], shaken.changes[projection.name]
     # rounding: of the update, and of the weights that it was taken from
     weights = calm.weights[projection.name], shaken.weights[projection.name]

@@ -46,9 +46,13 @@ STEP = 1.0
 
 
 def disturb(
-    network: Network, values: np.ndarray, labels: np.ndarray, *, make: Make = simulate,
+    network: Network,
+    values: np.ndarray,
+    labels: np.ndarray,
+    *,
+    make: Make = simulate,
     each: int = 2,
-) -> Scorecard:  # fmt: skip
+) -> Scorecard:
     """Run a network, disturb it, and return what should not have changed and did.
 
     Parameters
@@ -207,11 +211,14 @@ class Bench:
         """Return differences that disturbances make and may not make, and how many there were."""
         base, timed = self._run(self.state, self.block), self.network.is_spiking
         chosen = [
-            *(of_neurons(self.network, base, self.state, each, rng) if timed else
-              of_inputs(self.network, each, rng)),
+            *(
+                of_neurons(self.network, base, self.state, each, rng)
+                if timed
+                else of_inputs(self.network, each, rng)
+            ),
             *of_synapses(self.network, base, self.state, each, rng),
             *(() if timed else of_pairs(self.network, base, self.state, rng)),
-        ]  # fmt: skip
+        ]
         found = list[Fault]()
         for disturbance in chosen:
             state, calm, values = dict(self.state), base, np.array(self.block.values)
@@ -287,10 +294,13 @@ def _scorecard(network: Network, faults: list[Fault], n: int, n_trials: int) -> 
             reason += "; its rule acts in noise phases, which were not disturbed" * waits
         found.append(
             Finding(
-                p.name, "locality" if p.rule else "feedback", "local", reason,
+                p.name,
+                "locality" if p.rule else "feedback",
+                "local",
+                reason,
                 network.place(p.name),
             )
-        )  # fmt: skip
+        )
     for population in network.populations:
         if population.name not in wrong:
             reason = f"{n} disturbances reached no neuron here but along synapses"

@@ -167,9 +167,17 @@ def _distance(
         both = tied(both, FILES * size_of(both))
         value, p = map(float, ks_2samp(both[: n[0]], both[n[0] :]))
     return Agreement(
-        name, str(part.populations[0]), measure, value, p, np.nan, (np.nan, np.nan), n, why,
+        name,
+        str(part.populations[0]),
+        measure,
+        value,
+        p,
+        np.nan,
+        (np.nan, np.nan),
+        n,
+        why,
         "scipy.stats.ks_2samp",
-    )  # fmt: skip
+    )
 
 
 def _of_geometry(
@@ -203,11 +211,19 @@ def _undefined(
     nan = np.nan
     return [
         Agreement(
-            name, str(part.populations[0]), key, nan, nan, nan, (nan, nan), (n, n), why,
+            name,
+            str(part.populations[0]),
+            key,
+            nan,
+            nan,
+            nan,
+            (nan, nan),
+            (n, n),
+            why,
             _SOURCES[key],
         )
         for key in measures
-    ]  # fmt: skip
+    ]
 
 
 def _halves(
@@ -224,9 +240,13 @@ def _halves(
 
 
 def _rsa(
-    name: str, part: Recording, model: np.ndarray, halves: np.ndarray, orders: list[np.ndarray],
+    name: str,
+    part: Recording,
+    model: np.ndarray,
+    halves: np.ndarray,
+    orders: list[np.ndarray],
     sizes: tuple[float, float],
-) -> list[Agreement]:  # fmt: skip
+) -> list[Agreement]:
     """Compare dissimilarity matrices, of the classes for which all are defined.
 
     `sizes` are those of the responses that the means are of: the network's, and the recorded.
@@ -272,9 +292,13 @@ def _ceiling(ranked: list[np.ndarray], correlation: Correlation) -> np.ndarray:
 
 
 def _cka(
-    name: str, part: Recording, model: np.ndarray, halves: np.ndarray, orders: list[np.ndarray],
+    name: str,
+    part: Recording,
+    model: np.ndarray,
+    halves: np.ndarray,
+    orders: list[np.ndarray],
     measure: str,
-) -> Agreement:  # fmt: skip
+) -> Agreement:
     """Compare an alignment with halves of the recording."""
     align = _ALIGNMENTS[measure]
     flat = halves.reshape(-1, *halves.shape[2:])
@@ -305,6 +329,14 @@ def _likeness(
 ) -> Agreement:
     p = (1 + np.sum(~exceeds(value, by_chance, 1.0))) / (1 + len(by_chance))
     return Agreement(
-        name, str(part.populations[0]), measure, value, float(p), float(np.mean(by_chance)),
-        (float(ceiling[0]), float(ceiling[1])), (n, n), "", _SOURCES[measure],
-    )  # fmt: skip
+        name,
+        str(part.populations[0]),
+        measure,
+        value,
+        float(p),
+        float(np.mean(by_chance)),
+        (float(ceiling[0]), float(ceiling[1])),
+        (n, n),
+        "",
+        _SOURCES[measure],
+    )

@@ -56,8 +56,9 @@ def angles_to_backpropagation(simulator: Simulator, block: Block) -> dict[str, f
         )
     weights = {
         p.name: simulator.weights(p)
-        for p in network.projections if not isinstance(p.weights, ReadBackwards)
-    }  # fmt: skip
+        for p in network.projections
+        if not isinstance(p.weights, ReadBackwards)
+    }
     exact = network.rewired(feedback.transposed).altered(population=_summing)
     # what is exact is told the error that there is, whatever has become of these synapses
     back = {p.name for p in exact.feedback.projections} if exact.feedback else set()

@@ -152,14 +152,17 @@ def synaptic_operations(network: Network, weights: Weights, records: Records) ->
             active = _active(records, p.pre, signal) / len(records)
             reached = np.count_nonzero(weights_of(p, weights), axis=1)
             learns = target != "drive" or isinstance(p.post, ErrorNeurons)
-            rows.append({
-                "projection": p.name, "signal": signal,
-                "phase": "learning" if learns else "inference",
-                "kind": "AC" if _is_binary(records, p.pre, signal) else "MAC",
-                "effective": float(active @ reached),
-                "dense": float(_steps(records, p.pre, signal) * p.pre.size * p.post.size),
-                "events": float(active.sum() * p.post.size if p.rule else active @ reached),
-            })  # fmt: skip
+            rows.append(
+                {
+                    "projection": p.name,
+                    "signal": signal,
+                    "phase": "learning" if learns else "inference",
+                    "kind": "AC" if _is_binary(records, p.pre, signal) else "MAC",
+                    "effective": float(active @ reached),
+                    "dense": float(_steps(records, p.pre, signal) * p.pre.size * p.post.size),
+                    "events": float(active.sum() * p.post.size if p.rule else active @ reached),
+                }
+            )
     return pd.DataFrame(rows)
 
 

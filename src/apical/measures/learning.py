@@ -164,10 +164,14 @@ def feedback_measures(network: Network, weights: Weights) -> "pd.DataFrame":
         if above is None:
             continue
         norm = np.linalg.norm(above)
-        rows.append({
-            "projection": p.name, "population": p.post.name, "angle": angle(sent, above.T),
-            "ratio": float(np.linalg.norm(sent) / norm) if norm else float("nan"),
-        })  # fmt: skip
+        rows.append(
+            {
+                "projection": p.name,
+                "population": p.post.name,
+                "angle": angle(sent, above.T),
+                "ratio": float(np.linalg.norm(sent) / norm) if norm else float("nan"),
+            }
+        )
     return pd.DataFrame(rows, columns=["projection", "population", "angle", "ratio"])
 
 
@@ -185,9 +189,12 @@ def _taught_by(network: Network, weights: Weights, error: Population) -> np.ndar
 
 
 def _product(
-    network: Network, weights: Weights, low: Population, to: Population,
+    network: Network,
+    weights: Weights,
+    low: Population,
+    to: Population,
     path: tuple[Population, ...] = (),
-) -> np.ndarray | None:  # fmt: skip
+) -> np.ndarray | None:
     """Return the forward weights from a population up, or None if no path leads there.
 
     To the output where `to` is error neurons or a target; else by the projections to `to` alone.
@@ -246,12 +253,16 @@ def weight_measures(
         w = np.asarray(weights_of(p, weights), dtype=float)
         norm = float(np.linalg.norm(w))
         row = {
-            "projection": name, "pre": p.pre.name, "post": p.post.name, "norm": norm,
-            "mean": float(w.mean()), "sd": float(w.std()),
+            "projection": name,
+            "pre": p.pre.name,
+            "post": p.post.name,
+            "norm": norm,
+            "mean": float(w.mean()),
+            "sd": float(w.std()),
             **{f"q{100 * q:02.0f}": float(np.quantile(w, q)) for q in QUANTILES},
             "zeros": float(np.mean(is_nothing(w, size_of(w)))),
             "at_bounds": _at_bounds(weights[name], p.limits),
-        }  # fmt: skip
+        }
         if before is not None:
             earlier = np.asarray(weights_of(p, before), dtype=float)
             row["speed"] = _share(float(np.linalg.norm(w - earlier)), np.linalg.norm(earlier))
@@ -301,11 +312,14 @@ def sign_measures(network: Network, weights: Weights) -> "pd.DataFrame":
         ]
         w = np.concatenate(sent, axis=1)
         up, down = np.maximum(w, 0).sum(axis=1), np.maximum(-w, 0).sum(axis=1)
-        rows.append({
-            "population": population.name, "n": population.size,
-            "mixed": float(np.mean(exceeds(np.minimum(up, down), 0, size_of(w)))),
-            "minority": _share(np.minimum(up, down).sum(), (up + down).sum()),
-        })  # fmt: skip
+        rows.append(
+            {
+                "population": population.name,
+                "n": population.size,
+                "mixed": float(np.mean(exceeds(np.minimum(up, down), 0, size_of(w)))),
+                "minority": _share(np.minimum(up, down).sum(), (up + down).sum()),
+            }
+        )
     return pd.DataFrame(rows, columns=["population", "n", "mixed", "minority"])
 
 
@@ -350,17 +364,19 @@ def ceiling(population: Population, records: Records) -> Ceiling | None:
         interval = max(records.dt, np.ceil(rest / records.dt - 1e-9) * records.dt)
         most = np.floor(records.duration / interval + 1e-9)
         return Ceiling(
-            float("nan"), float(most),
+            float("nan"),
+            float(most),
             f"at least {NEAR:.0%} of {most:g} spikes, one every {interval:g} ms, in more than "
             f"{MOSTLY:.0%} of trials",
-        )  # fmt: skip
+        )
     if isinstance(population, Rate) and population.curve.name in RANGES:
         low, high = RANGES[population.curve.name]
         return Ceiling(
-            low, high,
+            low,
+            high,
             f"over {NEAR:.0%} of the way from the middle to an end of [{low:g}, {high:g}] in more "
             f"than {MOSTLY:.0%} of trials",
-        )  # fmt: skip
+        )
     return None
 
 
@@ -394,12 +410,16 @@ def unit_measures(network: Network, records: Records) -> "pd.DataFrame":
         done = records.counts(name) if population.is_spiking else records.rates(name)
         end = ceiling(population, records)
         often = np.mean(end.reached(done), axis=0) > MOSTLY if end else None
-        rows.append({
-            "population": name, "n": population.size, "trials": len(records),
-            "dead": float(np.mean(is_nothing(done, size_of(done)).all(axis=0))),
-            "saturated": float("nan") if often is None else float(np.mean(often)),
-            "criterion": end.criterion if end else "",
-        })  # fmt: skip
+        rows.append(
+            {
+                "population": name,
+                "n": population.size,
+                "trials": len(records),
+                "dead": float(np.mean(is_nothing(done, size_of(done)).all(axis=0))),
+                "saturated": float("nan") if often is None else float(np.mean(often)),
+                "criterion": end.criterion if end else "",
+            }
+        )
     return pd.DataFrame(
         rows, columns=["population", "n", "trials", "dead", "saturated", "criterion"]
     )

@@ -52,9 +52,12 @@ class Recording:
         n, trials = len(self.populations), len(self.durations)
         check_inside(self.spikes, "Recording", trials, n)
         require(
-            self.labels is None or len(self.labels) == trials, "Recording", "labels",
-            f"one for each of {trials} trials", f"{0 if self.labels is None else len(self.labels)}",
-        )  # fmt: skip
+            self.labels is None or len(self.labels) == trials,
+            "Recording",
+            "labels",
+            f"one for each of {trials} trials",
+            f"{0 if self.labels is None else len(self.labels)}",
+        )
 
     def __len__(self) -> int:
         return len(self.durations)

@@ -44,9 +44,12 @@ def responses(records: Records, population: str) -> np.ndarray:
 def class_means(patterns: Matrix, labels: Kinds) -> tuple[np.ndarray, np.ndarray]:
     """Return the classes, sorted, and the mean response to each, shape (n_classes, n)."""
     require(
-        len(labels) == len(patterns), "representation.class_means", "labels",
-        f"one for each of {len(patterns)} patterns", f"{len(labels)}",
-    )  # fmt: skip
+        len(labels) == len(patterns),
+        "representation.class_means",
+        "labels",
+        f"one for each of {len(patterns)} patterns",
+        f"{len(labels)}",
+    )
     classes, index = np.unique(labels, return_inverse=True)
     total = np.zeros((len(classes), patterns.shape[1]))
     np.add.at(total, index, patterns)
@@ -79,9 +82,12 @@ class Dissimilarities:
         check_fields(self)
         n = len(self.patterns)
         require(
-            self.matrix.shape == (n, n), "Dissimilarities", "matrix",
-            f"of shape ({n}, {n}), one for each two patterns", f"shape {self.matrix.shape}",
-        )  # fmt: skip
+            self.matrix.shape == (n, n),
+            "Dissimilarities",
+            "matrix",
+            f"of shape ({n}, {n}), one for each two patterns",
+            f"shape {self.matrix.shape}",
+        )
 
     @property
     def defined(self) -> np.ndarray:
@@ -161,9 +167,12 @@ def rdm(
         is rounding; by default that of the patterns.
     """
     require(
-        len(names) == len(patterns), "representation.rdm", "names",
-        f"one for each of {len(patterns)} patterns", f"{len(names)}",
-    )  # fmt: skip
+        len(names) == len(patterns),
+        "representation.rdm",
+        "names",
+        f"one for each of {len(patterns)} patterns",
+        f"{len(names)}",
+    )
     matrix = np.full((len(patterns), len(patterns)), np.nan)
     size = size_of(patterns) if size is None else size
     has = np.ones(len(patterns), bool)
@@ -310,9 +319,12 @@ def similarity(
     one = dissimilarities(a, population_a, measure=measure)
     other = dissimilarities(b, population_b, measure=measure)
     return Similarity(
-        rdm_similarity(one, other), cka(x, y), cka_by_chance(x, y),
-        rdm_similarity(one, other, "rho-a"), cka_debiased(x, y),
-    )  # fmt: skip
+        rdm_similarity(one, other),
+        cka(x, y),
+        cka_by_chance(x, y),
+        rdm_similarity(one, other, "rho-a"),
+        cka_debiased(x, y),
+    )
 
 
 @checked()

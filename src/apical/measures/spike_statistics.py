@@ -41,9 +41,12 @@ def _one_each(function: str, name: str, values: Any, n: int, each: str) -> None:
     """Refuse an array that has not one value for each trial or neuron; one number is for all."""
     shape = np.shape(values)
     require(
-        shape in ((), (n,)), f"spike_statistics.{function}", name,
-        f"of shape ({n},), one for each {each}", f"shape {shape}",
-    )  # fmt: skip
+        shape in ((), (n,)),
+        f"spike_statistics.{function}",
+        name,
+        f"of shape ({n},), one for each {each}",
+        f"shape {shape}",
+    )
 
 
 def _check_neurons(gaps: "Intervals", n: int) -> None:
@@ -111,9 +114,12 @@ def rate(counts: Matrix, duration: Duration | Vector) -> Statistic:
     """
     _one_each("rate", "duration", duration, len(counts), "trial")
     require(
-        bool(np.all(np.asarray(duration) > 0)), "spike_statistics.rate", "duration", "above 0 ms",
+        bool(np.all(np.asarray(duration) > 0)),
+        "spike_statistics.rate",
+        "duration",
+        "above 0 ms",
         shown(duration),
-    )  # fmt: skip
+    )
     seconds = float(np.sum(np.broadcast_to(duration, len(counts)))) * 1e-3
     values = counts.sum(axis=0) / seconds if seconds else np.full(counts.shape[1], np.nan)
     return Statistic(values, "Hz", "neuron", "spikes by time, all trials", "there is no trial")
@@ -404,9 +410,12 @@ def input_balance(records: Records, weights: Mapping[str, Matrix]) -> Statistic:
         If the weights are not those of projections from these populations onto one.
     """
     require(
-        len(weights) > 0, "spike_statistics.input_balance", "weights",
-        "those of one projection or more", "none",
-    )  # fmt: skip
+        len(weights) > 0,
+        "spike_statistics.input_balance",
+        "weights",
+        "those of one projection or more",
+        "none",
+    )
     n_post = {values.shape[1:] for values in weights.values()}
     up, down = (np.zeros(next(iter(n_post), ())) for _ in range(2))
     for pre, values in weights.items():

@@ -58,9 +58,14 @@ class Statistic:
         return {
             "value": float(known.mean()) if len(known) else None,
             "sd": float(known.std(ddof=1)) if len(known) > 1 else None,
-            "unit": self.unit, "each": self.each, "n": len(known), "undefined": self.undefined,
-            "why": self.why if self.undefined else "", "note": self.note, "source": self.source,
-        }  # fmt: skip
+            "unit": self.unit,
+            "each": self.each,
+            "n": len(known),
+            "undefined": self.undefined,
+            "why": self.why if self.undefined else "",
+            "note": self.note,
+            "source": self.source,
+        }
 
 
 @checked()

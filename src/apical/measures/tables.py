@@ -119,9 +119,11 @@ class Analysis:
         import pandas
 
         tables = {
-            "measures": self.measures, "neurons": self.neurons, "similarity": self.similarity,
+            "measures": self.measures,
+            "neurons": self.neurons,
+            "similarity": self.similarity,
             "notes": pandas.DataFrame({"note": self.notes}),
-        }  # fmt: skip
+        }
         if self.recording is not None:
             tables["recording"] = self.recording
         for name, rdm in self.rdms.items():
@@ -245,9 +247,11 @@ def _onto(records: Records, name: str, weights: Mapping[str, np.ndarray]) -> dic
     return {
         p["pre"]: weights[p["name"]]
         for p in records.about.get("projections", ())
-        if p["kind"] == "forward" and p["post"] == name
-        and p["name"] in weights and p["pre"] in responding(records)
-    }  # fmt: skip
+        if p["kind"] == "forward"
+        and p["post"] == name
+        and p["name"] in weights
+        and p["pre"] in responding(records)
+    }
 
 
 def _of_activity(records: Records, patterns: np.ndarray) -> dict[str, Statistic]:

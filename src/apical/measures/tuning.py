@@ -83,9 +83,12 @@ def _told(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         said = cross_val_predict(
-            model, patterns, labels, groups=groups,
+            model,
+            patterns,
+            labels,
+            groups=groups,
             cv=division(parts, shuffle=True, random_state=seed),
-        )  # fmt: skip
+        )
     mixed = "; trials of one sample are in several parts, since a class has one sample only"
     return said, parts, mixed if repeated and groups is None else ""
 
@@ -148,11 +151,15 @@ def tuning(records: Records, population: str) -> dict[str, Statistic]:
         "selectivity": _selectivity(means, size),
         "anova_f": Statistic(anova, "1", "neuron", "scikit-learn f_classif", why),
         "mutual_information": Statistic(
-            information, "bit", "neuron",
+            information,
+            "bit",
+            "neuron",
             "mutual_info_classif of scikit-learn; of activities Ross 2014, "
-            "doi:10.1371/journal.pone.0087357", why, "too high where trials are few",
+            "doi:10.1371/journal.pone.0087357",
+            why,
+            "too high where trials are few",
         ),
-    }  # fmt: skip
+    }
 
 
 def _selectivity(means: np.ndarray, size: float) -> Statistic:
@@ -214,8 +221,9 @@ def _of_neighbours(values: np.ndarray, labels: np.ndarray, within: float) -> flo
     for part in parts:
         n, k = len(part), min(NEIGHBOURS, len(part) - 1)
         wide = np.pad(part, k, constant_values=(-np.inf, np.inf))
-        spans = [np.maximum(part - wide[a : a + n], wide[a + k : a + k + n] - part)
-                 for a in range(k + 1)]  # fmt: skip
+        spans = [
+            np.maximum(part - wide[a : a + n], wide[a + k : a + k + n] - part) for a in range(k + 1)
+        ]
         edges = part + np.multiply.outer([-1, 1], np.min(spans, axis=0) + within)
         mine, near = (
             np.searchsorted(among, edges[1], "right") - np.searchsorted(among, edges[0]) - 1

@@ -222,9 +222,12 @@ def products(
     moments = Moments(records, rule_of(projection))
     wanted = (moments.n, projection.post.size)
     require(
-        teach is None or teach.shape == wanted, f"Projection {projection.name!r}", "teach",
-        f"of shape {wanted}, a row for each moment", "" if teach is None else f"{teach.shape}",
-    )  # fmt: skip
+        teach is None or teach.shape == wanted,
+        f"Projection {projection.name!r}",
+        "teach",
+        f"of shape {wanted}, a row for each moment",
+        "" if teach is None else f"{teach.shape}",
+    )
     return _products(projection, moments, teach)
 
 
@@ -278,9 +281,12 @@ def backpropagated(
 
 
 def _below(
-    network: Network, weights: Mapping[str, np.ndarray], moments: Moments,
-    population: Population, path: tuple[Population, ...],
-) -> np.ndarray:  # fmt: skip
+    network: Network,
+    weights: Mapping[str, np.ndarray],
+    moments: Moments,
+    population: Population,
+    path: tuple[Population, ...],
+) -> np.ndarray:
     total = np.zeros((moments.n, population.size), np.float32)
     for p in network.forward:
         if p.pre is not population or p.post in path or p.post is population:

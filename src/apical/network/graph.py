@@ -61,9 +61,11 @@ class Graph:
         self._onward, self._on_the_way = max(ways, key=lambda way: len(way[1]))
 
     def is_of(
-        self, populations: Sequence[Population], projections: Sequence[Projection],
+        self,
+        populations: Sequence[Population],
+        projections: Sequence[Projection],
         named: str | None,
-    ) -> bool:  # fmt: skip
+    ) -> bool:
         """Say whether it is the graph of these very objects."""
         return named == self._named and all(
             len(here) == len(there) and all(map(is_, here, there))
@@ -85,10 +87,12 @@ class Graph:
     def _found(self) -> Population:
         """Return who decides: named, or judged, or at the end of all that is driven."""
         judged = {
-            p.pre.name: p.pre for p in self._joined
-            if isinstance(p.post, ErrorNeurons) and "drive" in p.carries
+            p.pre.name: p.pre
+            for p in self._joined
+            if isinstance(p.post, ErrorNeurons)
+            and "drive" in p.carries
             and not isinstance(p.pre, Teachers | Reward | Bias)
-        }  # fmt: skip
+        }
         if self._named is not None:
             return self._of_that_name(self._named, judged)
         if judged:
@@ -105,15 +109,17 @@ class Graph:
             raise WiringError(
                 f"Network has output={name!r}, but that {what}; the "
                 f"populations that may decide are {known}.",
-                object=f"population {name!r}", parameter="output",
-            )  # fmt: skip
+                object=f"population {name!r}",
+                parameter="output",
+            )
         others = sorted(set(judged) - {name})
         if others:
             raise WiringError(
                 f"Network has output={name!r}, but error neurons judge "
                 f"{', '.join(map(repr, others))}; name that one, or let them judge {name!r}.",
-                object=f"population {name!r}", parameter="output",
-            )  # fmt: skip
+                object=f"population {name!r}",
+                parameter="output",
+            )
         return found
 
     def _ends(self) -> Iterator[Population]:
@@ -124,13 +130,17 @@ class Graph:
         interneuron. Of these, those come last that pass on nothing by synapses that learn or, where
         all do, that are farthest from the stimulus.
         """
-        left = {p.pre.name for p in self._moving if self._circle[p.pre.name] !=
-                self._circle[p.post.name]}  # fmt: skip
+        left = {
+            p.pre.name
+            for p in self._moving
+            if self._circle[p.pre.name] != self._circle[p.post.name]
+        }
         leads_on = {self._circle[name] for name in left}
         last = [
-            p for p in self._all
+            p
+            for p in self._all
             if _may_decide(p) and p.name in self._from and self._circle[p.name] not in leads_on
-        ]  # fmt: skip
+        ]
         for circle in dict.fromkeys(self._circle[p.name] for p in last):
             members = [p for p in last if self._circle[p.name] == circle]
             learns = {p.post.name for p in self._moving if p.rule is not None}
@@ -138,12 +148,15 @@ class Graph:
             if len(members) == 1 or not chosen:
                 yield from members
                 continue
-            inside = [p for p in self._moving if {p.pre.name, p.post.name} <= {
-                one.name for one in chosen} and p.pre is not p.post]  # fmt: skip
+            inside = [
+                p
+                for p in self._moving
+                if {p.pre.name, p.post.name} <= {one.name for one in chosen} and p.pre is not p.post
+            ]
             learned = {p.pre.name for p in inside if p.rule is not None}
             farther = {
                 p.pre.name for p in inside if self._from[p.post.name] > self._from[p.pre.name]
-            }  # fmt: skip
+            }
             passed_on = learned if len(learned) < len(chosen) else farther
             yield from (p for p in chosen if p.name not in passed_on)
 
@@ -155,10 +168,11 @@ class Graph:
         all others of its projections, so that what is returned runs in no circle.
         """
         onward = [
-            p for p in self._moving
+            p
+            for p in self._moving
             if self._circle[p.pre.name] != self._circle[p.post.name]
             or place(p.post.name) > place(p.pre.name)
-        ]  # fmt: skip
+        ]
         after: dict[str, list[str]] = {p.name: [] for p in self._all}
         for p in onward:
             after[p.pre.name].append(p.post.name)
@@ -186,9 +200,10 @@ class Graph:
             self._found()  # says why
         onward = set(self._onward)
         return tuple(
-            p for p in self.projections
+            p
+            for p in self.projections
             if p in onward and p.is_forward and {p.pre.name, p.post.name} <= self._on_the_way
-        )  # fmt: skip
+        )
 
     @cached_property
     def lateral(self) -> tuple[Projection, ...]:
@@ -276,8 +291,9 @@ class Output:
             raise ParameterError(
                 "Network needs output, the name of the population that decides, or None, got "
                 f"{given!r}.",
-                object="Network", parameter="output",
-            )  # fmt: skip
+                object="Network",
+                parameter="output",
+            )
         network.named = name
 
 

@@ -106,9 +106,12 @@ def balanced(weights: Matrix, signs: Vector) -> np.ndarray:
         1 or -1 for each presynaptic neuron, shape (n_pre,).
     """
     require(
-        len(signs) == len(weights), "restraints.balanced", "signs",
-        f"of shape ({len(weights)},)", f"shape {signs.shape}",
-    )  # fmt: skip
+        len(signs) == len(weights),
+        "restraints.balanced",
+        "signs",
+        f"of shape ({len(weights)},)",
+        f"shape {signs.shape}",
+    )
     n_excite, n_inhibit = (int((signs == sign).sum()) for sign in (1, -1))
     size = np.ones(len(signs))
     if n_excite and n_inhibit:

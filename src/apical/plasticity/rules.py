@@ -18,11 +18,34 @@ ELIGIBILITY = "eligibility"
 
 RESERVED = frozenset(
     {
-        "w", "w_min", "w_max", "w_step", "w_total", "exists", "release", "sent", "i", "j", "t",
-        "dt", "learning", "learned", NOISE, ELIGIBILITY, PER_STEP, "N", "N_pre", "N_post",
-        "lastupdate", "delay", "rand", "randn", "poisson", *FUNCTIONS,
+        "w",
+        "w_min",
+        "w_max",
+        "w_step",
+        "w_total",
+        "exists",
+        "release",
+        "sent",
+        "i",
+        "j",
+        "t",
+        "dt",
+        "learning",
+        "learned",
+        NOISE,
+        ELIGIBILITY,
+        PER_STEP,
+        "N",
+        "N_pre",
+        "N_post",
+        "lastupdate",
+        "delay",
+        "rand",
+        "randn",
+        "poisson",
+        *FUNCTIONS,
     }
-)  # fmt: skip
+)
 """Names that mean something at a synapse already."""
 
 
@@ -217,9 +240,12 @@ def norm_scale(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> L
         As in `three_factor`.
     """
     return LearningRule(
-        "norm_scale", "eta * x_pre * normal_post * slope_post * teach_post", {"eta": eta},
-        source=BATCH_NORM_SOURCE, dynamics=dynamics,
-    )  # fmt: skip
+        "norm_scale",
+        "eta * x_pre * normal_post * slope_post * teach_post",
+        {"eta": eta},
+        source=BATCH_NORM_SOURCE,
+        dynamics=dynamics,
+    )
 
 
 @checked()
@@ -232,9 +258,12 @@ def norm_shift(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> L
         As in `three_factor`.
     """
     return LearningRule(
-        "norm_shift", "eta * x_pre * slope_post * teach_post", {"eta": eta},
-        source=BATCH_NORM_SOURCE, dynamics=dynamics,
-    )  # fmt: skip
+        "norm_shift",
+        "eta * x_pre * slope_post * teach_post",
+        {"eta": eta},
+        source=BATCH_NORM_SOURCE,
+        dynamics=dynamics,
+    )
 
 
 @checked()

@@ -82,8 +82,12 @@ def _islands(network: Network) -> Iterator[Finding]:
     """Yield populations that are joined among themselves, but neither to stimulus nor output."""
     found, grown = {network.stimulus, network.output}, True
     while grown:
-        more = {q for p in network.projections for q in (p.pre, p.post)
-                if p.pre in found or p.post in found} - found  # fmt: skip
+        more = {
+            q
+            for p in network.projections
+            for q in (p.pre, p.post)
+            if p.pre in found or p.post in found
+        } - found
         more |= {p.of for p in found if isinstance(p, Relay)} - found
         found, grown = found | more, bool(more)
     for population in network.populations:

@@ -8,10 +8,20 @@ Level = Literal["local", "broadcast", "idealised", "doubtful", "not local"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 
 Aspect = Literal[
-    "locality", "one-way", "weight transport", "feedback", "signed error", "phases",
-    "global quantities", "spike derivative", "Dale's law", "update locking", "precision", "delays",
+    "locality",
+    "one-way",
+    "weight transport",
+    "feedback",
+    "signed error",
+    "phases",
+    "global quantities",
+    "spike derivative",
+    "Dale's law",
+    "update locking",
+    "precision",
+    "delays",
     "description",
-]  # fmt: skip
+]
 ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
 """What is judged, in the order of the scorecard."""
 

@@ -60,9 +60,10 @@ def locking(network: Network, projection: Projection, rule: LearningRule) -> Fin
     """Return whether a projection may learn before the other populations have finished."""
     reads = rule.signals
     taught = [
-        end for end, ending in ((projection.post, "post"), (projection.pre, "pre"))
+        end
+        for end, ending in ((projection.post, "post"), (projection.pre, "pre"))
         if {f"teach_{ending}", f"delta_{ending}"} & reads
-    ]  # fmt: skip
+    ]
     if not taught:
         reason = "reads no feedback, so it waits for nobody"
         return Finding(projection.name, "update locking", "local", reason)
@@ -102,9 +103,10 @@ def _chain(network: Network, after: Population) -> list[str]:
     back, here = list[str](), after
     for _ in network.populations:  # relays end at an error, or run in a circle
         sources = [
-            p.pre for p in network.projections
+            p.pre
+            for p in network.projections
             if p.post is here and "teach" in p.carries and not isinstance(p.pre, ErrorNeurons)
-        ]  # fmt: skip
+        ]
         if not sources or sources[0] is here:
             break
         here = sources[0]

@@ -22,9 +22,16 @@ def own_equations(population: Population) -> Iterator[Finding]:
         return
     model = population.model
     code = "\n".join(
-        (model.equations, model.threshold, model.reset, model.at_trial, model.at_frame,
-         model.at_reset, model.at_step)
-    )  # fmt: skip
+        (
+            model.equations,
+            model.threshold,
+            model.reset,
+            model.at_trial,
+            model.at_frame,
+            model.at_reset,
+            model.at_step,
+        )
+    )
     for function, owner, kind in (
         ("label", Teachers, "error neurons and targets"),
         ("stimulus", Stimulus, "the stimulus"),
@@ -62,9 +69,10 @@ def derivative(network: Network, population: Population) -> Iterator[Finding]:
 def dale(network: Network, population: Population, weights: Weights) -> Iterator[Finding]:
     """Yield whether each neuron's synapses are all of one sign, and stay so."""
     leaving = [
-        p for p in network.projections
+        p
+        for p in network.projections
         if p.pre is population and not isinstance(p.weights, ReadBackwards)
-    ]  # fmt: skip
+    ]
     if not leaving:
         return
     ranges = [_signs(network, p, weights) for p in leaving]

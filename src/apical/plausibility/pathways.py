@@ -146,9 +146,10 @@ def _routes(network: Network, start: Population, end: Population) -> list[list[P
             continue
         seen = {p.pre.name for p in route}
         open_ones += [
-            [*route, p] for p in network.driving
+            [*route, p]
+            for p in network.driving
             if p.pre is route[-1].post and p.post.name not in seen
-        ]  # fmt: skip
+        ]
     return found
 
 

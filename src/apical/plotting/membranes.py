@@ -13,9 +13,13 @@ from apical.plotting.style import GREY, NotebookFigure, color, styled
 from apical.records.arrays import Records
 
 _NAMES = {
-    "v": "membrane v", "I": "current I", "teach": "dendrite teach", "x": "trace x",
-    "gain": "gain", "delta": "delta",
-}  # fmt: skip
+    "v": "membrane v",
+    "I": "current I",
+    "teach": "dendrite teach",
+    "x": "trace x",
+    "gain": "gain",
+    "delta": "delta",
+}
 _ROW = 0.075
 """Height of a row of spikes, in heights of the panel."""
 

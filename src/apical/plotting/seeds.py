@@ -44,9 +44,11 @@ def every_seed(
         refuse("intervals", needs, f"shape {bars.shape}", do)
     ax = new_axes(ax, (6.0, 1.2 + 0.42 * len(groups)))
     places = {name: float(k) for k, name in enumerate(groups)}
-    values = {name: scale * checked(f"groups[{name!r}]", list(of.values()), "finite numbers",
-                                    "leave out runs that are not finished")
-              for name, of in groups.items()}  # fmt: skip
+    say = "finite numbers", "leave out runs that are not finished"
+    values = {
+        name: scale * checked(f"groups[{name!r}]", list(of.values()), *say)
+        for name, of in groups.items()
+    }
     every = np.concatenate(list(values.values()))
     room = 0.015 * (1.0 if is_flat(every) else float(np.ptp(every)))
     for name, place in places.items():

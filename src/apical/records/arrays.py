@@ -117,9 +117,12 @@ class Records:
         for name in _PER_TRIAL:
             found = len(getattr(self, name))
             require(
-                found == len(self), "Records", name, f"one for each of {len(self)} labels",
+                found == len(self),
+                "Records",
+                name,
+                f"one for each of {len(self)} labels",
                 str(found),
-            )  # fmt: skip
+            )
         for name, spikes in self.spikes.items():
             self._check_population("spikes", name, name)
             check_inside(spikes, f"Records of {name!r}", len(self), len(self.units[name]))
@@ -128,15 +131,21 @@ class Records:
             self._check_population("signals", name, population)
             n = len(self), len(self.units[population])
             require(
-                values.shape[::2] == n, "Records", f"signals[{name!r}]",
-                f"of shape (trial, time, unit) = ({n[0]}, ..., {n[1]})", f"shape {values.shape}",
-            )  # fmt: skip
+                values.shape[::2] == n,
+                "Records",
+                f"signals[{name!r}]",
+                f"of shape (trial, time, unit) = ({n[0]}, ..., {n[1]})",
+                f"shape {values.shape}",
+            )
 
     def _check_population(self, parameter: str, name: str, population: str) -> None:
         require(
-            population in self.units, "Records", parameter,
-            f"of the populations {', '.join(self.units) or 'in units'}", repr(name),
-        )  # fmt: skip
+            population in self.units,
+            "Records",
+            parameter,
+            f"of the populations {', '.join(self.units) or 'in units'}",
+            repr(name),
+        )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -189,9 +198,12 @@ class Records:
             )
         values = self.signals[name]
         return xarray.DataArray(
-            values, dims=("trial", "time", "unit"), name=name, attrs={"units": "1"},
+            values,
+            dims=("trial", "time", "unit"),
+            name=name,
+            attrs={"units": "1"},
             coords={"time": ("time", self.times(values.shape[1]), {"units": "ms"})},
-        )  # fmt: skip
+        )
 
     def times(self, n: int) -> np.ndarray:
         """Return the times of the points of a signal [ms], shape (n,)."""
@@ -209,10 +221,12 @@ class Records:
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return everything as arrays without objects in them, for an npz file."""
         about = {
-            "version": VERSION, "duration": self.duration, "dt": self.dt,
+            "version": VERSION,
+            "duration": self.duration,
+            "dt": self.dt,
             "kinds": {name: units.kind for name, units in self.units.items()},
             "about": dict(self.about),
-        }  # fmt: skip
+        }
         arrays = {name: getattr(self, name) for name in _PER_TRIAL}
         arrays |= {f"signs:{name}": units.signs for name, units in self.units.items()}
         arrays |= {f"signal:{name}": values for name, values in self.signals.items()}
@@ -239,16 +253,24 @@ class Records:
                 )
             spiking = [name.partition(":")[2] for name in arrays if name.startswith("unit:")]
             return cls(
-                about["duration"], about["dt"],
-                {name: Units(kind, arrays[f"signs:{name}"])
-                 for name, kind in about["kinds"].items()},
+                about["duration"],
+                about["dt"],
+                {
+                    name: Units(kind, arrays[f"signs:{name}"])
+                    for name, kind in about["kinds"].items()
+                },
                 **{name: arrays[name] for name in _PER_TRIAL},
-                spikes={name: Spikes(*(arrays[f"{part}:{name}"] for part in _PER_SPIKE))
-                        for name in spiking},
-                signals={name.partition(":")[2]: values for name, values in arrays.items()
-                         if name.startswith("signal:")},
+                spikes={
+                    name: Spikes(*(arrays[f"{part}:{name}"] for part in _PER_SPIKE))
+                    for name in spiking
+                },
+                signals={
+                    name.partition(":")[2]: values
+                    for name, values in arrays.items()
+                    if name.startswith("signal:")
+                },
                 about=about["about"],
-            )  # fmt: skip
+            )
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, DataError):
                 raise
@@ -278,9 +300,12 @@ def check_inside(spikes: Spikes, owner: str, trials: CountOrZero, units: CountOr
         if len(values):
             low, high = int(values.min()), int(values.max())
             require(
-                low >= 0 and high < n, owner, f"spikes.{name}",
-                f"whole numbers from 0 to {n - 1}", f"{low} to {high}",
-            )  # fmt: skip
+                low >= 0 and high < n,
+                owner,
+                f"spikes.{name}",
+                f"whole numbers from 0 to {n - 1}",
+                f"{low} to {high}",
+            )
 
 
 _PER_TRIAL = ("samples", "values", "labels", "decisions")

@@ -113,9 +113,12 @@ def gradients(
     """
     w, (_, slope) = _square(weights), _RESPONSES[response]
     require(
-        activity.shape[1] == len(w), "unrolled.gradients", "activity",
-        f"of {len(w)} neurons", f"shape {activity.shape}",
-    )  # fmt: skip
+        activity.shape[1] == len(w),
+        "unrolled.gradients",
+        "activity",
+        f"of {len(w)} neurons",
+        f"shape {activity.shape}",
+    )
     _same(len(w), last, "unrolled.gradients", "last")
     found = np.empty_like(activity)
     found[-1] = last

@@ -115,9 +115,10 @@ def minimised(loss: MarginLoss, x: Matrix, y: Vector, starts: Count = 20) -> np.
     if loss.name == "hinge":  # least sum of slacks s, where s >= 0 and s >= 1 - margin
         found = optimize.linprog(
             np.concatenate([np.zeros(size), np.ones(n)]),
-            A_ub=np.hstack([-signed, -np.eye(n)]), b_ub=-np.ones(n),
+            A_ub=np.hstack([-signed, -np.eye(n)]),
+            b_ub=-np.ones(n),
             bounds=[(None, None)] * size + [(0, None)] * n,
-        )  # fmt: skip
+        )
         return _found(loss, found, found.x[:size] if found.x is not None else None)
 
     def risk(w: np.ndarray) -> tuple[float, np.ndarray]:
@@ -126,8 +127,10 @@ def minimised(loss: MarginLoss, x: Matrix, y: Vector, starts: Count = 20) -> np.
 
     rng = np.random.default_rng(0)
     points = [] if loss.is_convex else list(rng.normal(size=(starts, size)))
-    runs = [optimize.minimize(risk, w, jac=True, method="L-BFGS-B", options={"maxiter": 5000})
-            for w in (np.zeros(size), *points)]  # fmt: skip
+    runs = [
+        optimize.minimize(risk, w, jac=True, method="L-BFGS-B", options={"maxiter": 5000})
+        for w in (np.zeros(size), *points)
+    ]
     best = min(runs, key=lambda run: float(run.fun))
     return _found(loss, best, best.x)
 

@@ -68,9 +68,12 @@ def _title(runs: Sequence[TrainedRun]) -> str:
 
 def _rendered(title: str, lead: str, parts: Sequence[Section]) -> str:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("apical.report", ""), autoescape=True,
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=jinja2.PackageLoader("apical.report", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.tests["number_like"] = _is_number
     return environment.get_template("page.html").render(
         title=title, lead=lead, sections=parts, footer=f"Made by apical {versions()['apical']}."

@@ -17,8 +17,11 @@ def settings(run: TrainedRun) -> dict[str, Any]:
     """Return everything that distinguishes a run from others, the seed last."""
     experiment = run.prepared.experiment
     known = {"model": run.prepared.model.name, **experiment.options}
-    known |= {f.name: getattr(experiment, f.name) for f in fields(Experiment)
-              if f.name not in ("model", "options", "seed")}  # fmt: skip
+    known |= {
+        f.name: getattr(experiment, f.name)
+        for f in fields(Experiment)
+        if f.name not in ("model", "options", "seed")
+    }
     return {**known, "seed": experiment.seed}
 
 
@@ -33,8 +36,10 @@ def groups(runs: Sequence[TrainedRun]) -> dict[str, list[TrainedRun]]:
     together: dict[Any, list[TrainedRun]] = {}
     for key, run in zip(keys, runs, strict=True):
         together.setdefault(key, []).append(run)
-    firsts = [{k: v for k, v in settings(members[0]).items() if k != "seed"}
-              for members in together.values()]  # fmt: skip
+    firsts = [
+        {k: v for k, v in settings(members[0]).items() if k != "seed"}
+        for members in together.values()
+    ]
     names = _told_apart(firsts, [members[0].prepared.model.name for members in together.values()])
     return dict(zip(names, together.values(), strict=True))
 
@@ -46,8 +51,7 @@ def _told_apart(known: Sequence[dict[str, Any]], otherwise: Sequence[str]) -> li
     for one, name in zip(known, otherwise, strict=True):
         words = [_word(key, one[key]) for key in differ if one.get(key) is not None]
         found.append(", ".join(words) or name)
-    return [name if found.count(name) == 1 else f"{name} ({k + 1})"
-            for k, name in enumerate(found)]  # fmt: skip
+    return [name if found.count(name) == 1 else f"{name} ({k + 1})" for k, name in enumerate(found)]
 
 
 def _word(key: str, value: Any) -> str:
@@ -63,9 +67,10 @@ def command(run: TrainedRun) -> str:
     by_name = known is not None and known[0].resolve() == model.path.resolve()
     words = ["apical", "run", model.name if by_name else str(model.path)]
     given: dict[str, Any] = {
-        f.name: getattr(experiment, f.name) for f in fields(Experiment)
+        f.name: getattr(experiment, f.name)
+        for f in fields(Experiment)
         if f.name not in _APART and getattr(experiment, f.name) != f.default
-    }  # fmt: skip
+    }
     defaults = {option.name: option.default for option in model.options}
     given |= {k: v for k, v in experiment.options.items() if v != defaults.get(k)}
     given |= {"device": experiment.device, "seed": experiment.seed}

@@ -25,17 +25,34 @@ KEPT_FIGURES = {
 def overview(runs: Mapping[str, TrainedRun]) -> Section:
     """Return what the runs are, and what they reach."""
     columns = (
-        "run", "test accuracy", "model", "data", "device", "seed", "epochs", "training samples",
-        "training [s]", "ms a trial",
-    )  # fmt: skip
+        "run",
+        "test accuracy",
+        "model",
+        "data",
+        "device",
+        "seed",
+        "epochs",
+        "training samples",
+        "training [s]",
+        "ms a trial",
+    )
     rows = []
     for name, run in runs.items():
         s = run.summary
-        rows.append([
-            name, f"{100 * s['test_accuracy']:.2f} %", str(s["model"]), str(s["dataset"]),
-            str(s["device"]), str(s["seed"]), str(s["epochs"]), f"{s['n_train']:,}",
-            f"{s['train_seconds']:.1f}", _number(s["ms_per_trial"]),
-        ])  # fmt: skip
+        rows.append(
+            [
+                name,
+                f"{100 * s['test_accuracy']:.2f} %",
+                str(s["model"]),
+                str(s["dataset"]),
+                str(s["device"]),
+                str(s["seed"]),
+                str(s["epochs"]),
+                f"{s['n_train']:,}",
+                f"{s['train_seconds']:.1f}",
+                _number(s["ms_per_trial"]),
+            ]
+        )
     said = ["Accuracies are those on held-out samples, with learning off and labels withheld."]
     return Section("Runs", said, [Table(columns, rows)])
 
@@ -51,10 +68,17 @@ def learning(groups: Mapping[str, Sequence[TrainedRun]]) -> Section:
     said = [] if shown else ["There is no learning curve: nothing was measured after an epoch."]
     names = [m for members in groups.values() for m in members[0].metrics["metric"].unique()]
     for metric in dict.fromkeys(m for m in names if m.startswith("angle_")):
-        found = {name: _series(members, metric) for name, members in groups.items()
-                 if metric in set(members[0].metrics["metric"])}  # fmt: skip
-        measured = {name: (at[k], y[:, k]) for name, (at, y) in found.items()
-                    for k in [np.isfinite(y).all(axis=0)] if k.any()}  # fmt: skip
+        found = {
+            name: _series(members, metric)
+            for name, members in groups.items()
+            if metric in set(members[0].metrics["metric"])
+        }
+        measured = {
+            name: (at[k], y[:, k])
+            for name, (at, y) in found.items()
+            for k in [np.isfinite(y).all(axis=0)]
+            if k.any()
+        }
         if measured:
             axes = plotting.curves(
                 measured, "epochs", "angle to backpropagation [degrees]", levels={"no relation": 90}
@@ -191,13 +215,17 @@ def representation(run: TrainedRun, records: Records, name: str) -> Section:
         "units": "Units that do nothing, or can do no more, as shares.",
         "signs": "Dale's law: shares of neurons with weights of both signs.",
     }
-    tables = [frame(found.learning.tables[key], caption) for key, caption in captions.items()
-              if key in found.learning.tables]  # fmt: skip
+    tables = [
+        frame(found.learning.tables[key], caption)
+        for key, caption in captions.items()
+        if key in found.learning.tables
+    ]
     wide = {"dissimilarity"}
     pictures = [
         drawn(axes, caption, wide=key in wide)
-        for key, (axes, caption) in found.figures.items() if key != "rates"
-    ]  # fmt: skip
+        for key, (axes, caption) in found.figures.items()
+        if key != "rates"
+    ]
     return Section(f"Analysis: {name}", said, [frame(found.overview), *tables], pictures)
 
 

@@ -55,13 +55,17 @@ class RunAnalysis:
     def overview(self) -> pd.DataFrame:
         """Every measure of activity as text, a row each, a column for each population."""
         measures = self.activity.measures
-        text = [_mean(v, sd, missing) for v, sd, missing in
-                measures[["value", "sd", "undefined"]].itertuples(index=False)]  # fmt: skip
+        text = [
+            _mean(v, sd, missing)
+            for v, sd, missing in measures[["value", "sd", "undefined"]].itertuples(index=False)
+        ]
         named = measures.assign(
-            measure=[f"{name.replace('_', ' ')}{'' if unit == '1' else f' [{unit}]'}"
-                     for name, unit in measures[["measure", "unit"]].itertuples(index=False)],
+            measure=[
+                f"{name.replace('_', ' ')}{'' if unit == '1' else f' [{unit}]'}"
+                for name, unit in measures[["measure", "unit"]].itertuples(index=False)
+            ],
             text=text,
-        )  # fmt: skip
+        )
         order = named["measure"].drop_duplicates()
         wide = named.pivot(index="measure", columns="population", values="text").fillna("")
         return wide.loc[order, list(self.activity.populations)].reset_index()
@@ -151,9 +155,10 @@ def figures(analysis: Analysis) -> dict[str, tuple[Any, str]]:
         axes = plotting.distributions(cvs, "CV of intervals between spikes [dimensionless]")
         drawn["interval_cv"] = axes, "Irregularity of firing: 0 is a clock, 1 a Poisson process."
     shown = {
-        name: rdm for name, rdm in analysis.rdms.items()
+        name: rdm
+        for name, rdm in analysis.rdms.items()
         if np.isfinite(rdm.vector).any() and len(rdm.matrix) > 2
-    }  # fmt: skip
+    }
     if shown:
         panels = plotting.panels(len(shown), width=3.6)
         for ax, (name, rdm) in zip(panels, shown.items(), strict=True):

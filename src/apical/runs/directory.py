@@ -120,9 +120,16 @@ class RunDirectory:
         for name, value in step.metrics.items():
             where = step.position
             writer.writerow(
-                [self.config["name"], self.config["seed"], where.epoch, where.block, where.trial,
-                 name, repr(float(value))]
-            )  # fmt: skip
+                [
+                    self.config["name"],
+                    self.config["seed"],
+                    where.epoch,
+                    where.block,
+                    where.trial,
+                    name,
+                    repr(float(value)),
+                ]
+            )
         try:
             with (self.path / METRICS).open("ab") as file:
                 file.write(buffer.getvalue().encode())

@@ -134,9 +134,15 @@ class Prepared:
         """Return one that also returns spikes and signals, as `simulate` does."""
         e = self.experiment
         return simulate(
-            self.network, str(e.device), dt=e.dt, dtype=e.dtype, batch=e.batch or 1,
-            record=record, traces=traces, **self.building,
-        )  # fmt: skip
+            self.network,
+            str(e.device),
+            dt=e.dt,
+            dtype=e.dtype,
+            batch=e.batch or 1,
+            record=record,
+            traces=traces,
+            **self.building,
+        )
 
 
 def prepare(experiment: Experiment, building: Mapping[str, Any] | None = None) -> Prepared:

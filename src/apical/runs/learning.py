@@ -18,9 +18,11 @@ from apical.runs.open import TrainedRun
 from apical.training.loop import Position
 
 UNITS = {
-    "Footprint": "bytes", "learning_Footprint": "bytes", "ConnectionSparsity": "1",
+    "Footprint": "bytes",
+    "learning_Footprint": "bytes",
+    "ConnectionSparsity": "1",
     "ActivationSparsity": "1",
-}  # fmt: skip
+}
 """Units of costs; all others are numbers for each trial."""
 
 

@@ -129,9 +129,12 @@ class TrainedRun:
         chosen = populations if populations is not None else every
         simulator = self.simulator(chosen, signals, untrained=untrained)
         return record(
-            simulator, self.data.test, np.arange(trials), dt=self.prepared.experiment.dt,
+            simulator,
+            self.data.test,
+            np.arange(trials),
+            dt=self.prepared.experiment.dt,
             about={**self.about(), "untrained": untrained},
-        )  # fmt: skip
+        )
 
     def about(self) -> dict[str, Any]:
         """Return where results of this run come from, as plain data."""
@@ -151,9 +154,14 @@ class TrainedRun:
             "versions": self.config["versions"],
             "config": dict(self.config),
             "rules": [
-                {"projection": p.name, "name": p.rule.name, "update": p.rule.update,
-                 "source": p.rule.source}
-                for p in network.plastic if p.rule
+                {
+                    "projection": p.name,
+                    "name": p.rule.name,
+                    "update": p.rule.update,
+                    "source": p.rule.source,
+                }
+                for p in network.plastic
+                if p.rule
             ],
             "feedback": {"name": feedback.name, "source": feedback.source} if feedback else {},
             "projections": [
@@ -161,7 +169,7 @@ class TrainedRun:
                 for p in network.projections
             ],
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        }  # fmt: skip
+        }
 
 
 def _kind(network: Network, projection: Any) -> str:

@@ -29,9 +29,14 @@ class Stopped(Exception):
 
 
 def run(
-    experiment: Experiment, out: Path, *, progress: bool = True, draw: bool = True,
-    stop: Callable[[], bool] = lambda: False, building: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:  # fmt: skip
+    experiment: Experiment,
+    out: Path,
+    *,
+    progress: bool = True,
+    draw: bool = True,
+    stop: Callable[[], bool] = lambda: False,
+    building: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Run an experiment in a new directory, and return its summary.
 
     Parameters
@@ -75,9 +80,13 @@ def run(
 
 
 def resume(
-    out: Path, *, progress: bool = True, draw: bool = True,
-    stop: Callable[[], bool] = lambda: False, building: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:  # fmt: skip
+    out: Path,
+    *,
+    progress: bool = True,
+    draw: bool = True,
+    stop: Callable[[], bool] = lambda: False,
+    building: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Go on with a run that was cut off; parameters and errors as in `run`.
 
     It works with the arrays that it began with, unless `building` names others.
@@ -125,9 +134,14 @@ def _measuring(prepared: Prepared) -> Measuring | None:
 
 
 def _carry_on(
-    directory: RunDirectory, prepared: Prepared, simulator: Simulator,
-    measuring: Measuring | None, progress: bool, draw: bool, stop: Callable[[], bool],
-) -> dict[str, Any]:  # fmt: skip
+    directory: RunDirectory,
+    prepared: Prepared,
+    simulator: Simulator,
+    measuring: Measuring | None,
+    progress: bool,
+    draw: bool,
+    stop: Callable[[], bool],
+) -> dict[str, Any]:
     experiment, data = prepared.experiment, prepared.data
     untrained = simulator.state
     saved = checkpoint = directory.checkpoint()

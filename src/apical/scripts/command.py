@@ -44,9 +44,12 @@ def study(
             "--quick", "quickly", is_flag=True, help=f"Check the claim in seconds{where}."
         )
         folder = click.option(
-            "--out", type=click.Path(path_type=Path), show_default=True,
-            default=f"runs/{Path(script['__file__']).stem}", help=f"Folder for {files}.",
-        )  # fmt: skip
+            "--out",
+            type=click.Path(path_type=Path),
+            show_default=True,
+            default=f"runs/{Path(script['__file__']).stem}",
+            help=f"Folder for {files}.",
+        )
         return click.command(help=(script["__doc__"] or "").partition("\n")[0])(folder(quick(main)))
 
     return made

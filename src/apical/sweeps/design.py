@@ -22,8 +22,11 @@ from apical.training.loop import Plan
 Level = str | int | float | bool
 """What a factor may be."""
 
-KINDS = {name: kind for name, kind in get_type_hints(Experiment).items()
-         if name not in ("seed", "options", "measure")}  # fmt: skip
+KINDS = {
+    name: kind
+    for name, kind in get_type_hints(Experiment).items()
+    if name not in ("seed", "options", "measure")
+}
 """Fields of an experiment that can be a factor, and their types."""
 
 COLUMNS = ("run", "status", "error")
@@ -82,9 +85,12 @@ class Design:
     def __post_init__(self) -> None:
         seeds, given = self.seeds, self.factors
         seeds = range(seeds) if isinstance(seeds, int) and not isinstance(seeds, bool) else seeds
-        if not isinstance(seeds, Sequence) or not seeds or len(set(seeds)) < len(seeds) or any(
-            isinstance(seed, bool) or not isinstance(seed, int) for seed in seeds
-        ):  # fmt: skip
+        if (
+            not isinstance(seeds, Sequence)
+            or not seeds
+            or len(set(seeds)) < len(seeds)
+            or any(isinstance(seed, bool) or not isinstance(seed, int) for seed in seeds)
+        ):
             _refuse("seeds", "a number of 1 or more, or different whole numbers", self.seeds)
         if not isinstance(given, Mapping) or not given:
             _refuse("factors", "one factor or more, each with its levels", given)
@@ -99,8 +105,12 @@ class Design:
         if "model" in factors:
             factors["model"] = tuple(str(model.path) for model in found)
         baseline = _baseline(self.baseline, factors, found)
-        for name, value in (("experiment", experiment), ("factors", factors),
-                            ("seeds", tuple(seeds)), ("baseline", baseline)):  # fmt: skip
+        for name, value in (
+            ("experiment", experiment),
+            ("factors", factors),
+            ("seeds", tuple(seeds)),
+            ("baseline", baseline),
+        ):
             object.__setattr__(self, name, value)
 
     def __len__(self) -> int:
@@ -168,8 +178,9 @@ def _design(given: Mapping[str, Any]) -> Design:
         if name not in kinds:
             hint = "give seeds beside the tables" if name == "seed" else "see [experiment.options]"
             _refuse(f"[experiment] {name}", f"to be one of {', '.join(kinds)}", name, hint)
-    checked = {name: _fitting(f"[experiment] {name}", value, kinds[name])
-               for name, value in fields.items()}  # fmt: skip
+    checked = {
+        name: _fitting(f"[experiment] {name}", value, kinds[name]) for name, value in fields.items()
+    }
     for name in ("dataset", "data_dir"):
         if name == "data_dir" or str(checked.get(name, "")).endswith(".npz"):
             checked[name] = checked.get(name) and str(Path(checked[name]).resolve())
@@ -232,13 +243,18 @@ _LEAST = {"batch": 1, "train_trials": 1, "test_trials": 1, "validation": 0}
 def _kind(name: str, found: Sequence[models.Model]) -> Any:
     """Return the type of a factor: that of a field, or of the option of every model."""
     if name in COLUMNS:
-        _refuse(f"Factor {name!r}", f"a name other than {', '.join(COLUMNS)}", name,
-                "rename the option")  # fmt: skip
+        _refuse(
+            f"Factor {name!r}", f"a name other than {', '.join(COLUMNS)}", name, "rename the option"
+        )
     for model in found:
         options = {option.name: option for option in model.options}
         if name in KINDS and name in options:
-            _refuse(f"Factor {name!r}", "to be one thing", f"a field and an option of {model.path}",
-                    "rename the option")  # fmt: skip
+            _refuse(
+                f"Factor {name!r}",
+                "to be one thing",
+                f"a field and an option of {model.path}",
+                "rename the option",
+            )
         if name not in KINDS and name not in options:
             known = f"{', '.join(KINDS)}; and options of {model.name}: {', '.join(options)}"
             hint = "give seeds beside the tables" if name == "seed" else "name one of them"
@@ -311,14 +327,21 @@ def _fitting(where: str, value: Any, kind: Any) -> Any:
 def _named(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return f"one of {', '.join(map(str, get_args(kind)))}"
-    return {int: "whole numbers", float: "finite numbers", str: "text", bool: "true or false",
-            dict: "a table", list: "a list"}[kind]  # fmt: skip
+    return {
+        int: "whole numbers",
+        float: "finite numbers",
+        str: "text",
+        bool: "true or false",
+        dict: "a table",
+        list: "a list",
+    }[kind]
 
 
 def _id(levels: Mapping[str, Level], seed: int) -> str:
     """Return a name for the directory of a run that no other run has."""
-    parts = {name: Path(v).stem if isinstance(v, str) and "/" in v else v
-             for name, v in levels.items()}  # fmt: skip
+    parts = {
+        name: Path(v).stem if isinstance(v, str) and "/" in v else v for name, v in levels.items()
+    }
     text = "_".join(f"{name}={value}" for name, value in [*parts.items(), ("seed", seed)])
     short = re.sub(r"[^\w.=+-]", "-", text, flags=re.ASCII)[:LONGEST_NAME]
     if short != text or parts != dict(levels):

@@ -242,10 +242,17 @@ def identity(design: Design) -> str:
 
 
 def _about(design: Design) -> dict[str, Any]:
-    experiment = {name: value for name, value in asdict(design.experiment).items()
-                  if name not in ("seed", *design.factors)}  # fmt: skip
-    about = {"experiment": experiment, "factors": dict(design.factors),
-             "seeds": list(design.seed_list), "baseline": dict(design.baseline)}  # fmt: skip
+    experiment = {
+        name: value
+        for name, value in asdict(design.experiment).items()
+        if name not in ("seed", *design.factors)
+    }
+    about = {
+        "experiment": experiment,
+        "factors": dict(design.factors),
+        "seeds": list(design.seed_list),
+        "baseline": dict(design.baseline),
+    }
     found: dict[str, Any] = json.loads(json.dumps(about))  # as it is read from a file
     return found
 
@@ -260,11 +267,18 @@ def _check_same(path: Path, known: Mapping[str, Any], about: Mapping[str, Any]) 
                     "give another --out.",
                     object=f"Sweep {path}",
                 )
-        gone = [f"{name} = {level}" for name, levels in known["factors"].items()
-                for level in levels if level not in about["factors"].get(name, [])]  # fmt: skip
+        gone = [
+            f"{name} = {level}"
+            for name, levels in known["factors"].items()
+            for level in levels
+            if level not in about["factors"].get(name, [])
+        ]
         gone += [f"seed {seed}" for seed in known["seeds"] if seed not in about["seeds"]]
-        other = [name for name, value in known["experiment"].items()
-                 if about["experiment"].get(name) != value]  # fmt: skip
+        other = [
+            name
+            for name, value in known["experiment"].items()
+            if about["experiment"].get(name) != value
+        ]
         other += [name for name in about["factors"] if name not in known["factors"]]
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path / SWEEP} is damaged: {error!r}.") from None

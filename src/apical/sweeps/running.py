@@ -26,9 +26,14 @@ _CONFIG = {"distributed.comm.timeouts.connect": PATIENCE}
 
 
 def sweep(
-    design: Design, out: Path | str, *, workers: int | None = None, scheduler: str | None = None,
-    progress: bool = True, stop: Callable[[], bool] = lambda: False,
-) -> pd.DataFrame:  # fmt: skip
+    design: Design,
+    out: Path | str,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = True,
+    stop: Callable[[], bool] = lambda: False,
+) -> pd.DataFrame:
     """Run every combination of a design with every seed, and return a row for each run.
 
     What is finished in `out` is not run again, what was cut off goes on from its checkpoint, what
@@ -95,9 +100,12 @@ def _libraries() -> None:
 
 
 def _run_all(
-    directory: SweepDirectory, waiting: list[Run], client: Any, bar: SweepProgress,
+    directory: SweepDirectory,
+    waiting: list[Run],
+    client: Any,
+    bar: SweepProgress,
     stop: Callable[[], bool],
-) -> None:  # fmt: skip
+) -> None:
     """Run what waits, and record what became of each."""
     ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
     finished, failed, stopped = len(directory.design) - len(waiting), 0, False
@@ -163,9 +171,11 @@ def _record(directory: SweepDirectory, run: Run, status: str, error: str) -> Non
         if status != "done" or folder.exists():
             raise
         directory.record(
-            run, "failed", f"{damaged} Its worker said that it is done: {directory.path} must be "
+            run,
+            "failed",
+            f"{damaged} Its worker said that it is done: {directory.path} must be "
             "on a disk that client and workers share.",
-        )  # fmt: skip
+        )
 
 
 def _drop_idle(client: Any, pending: dict[str, Any]) -> None:
@@ -214,10 +224,15 @@ def _local(n: int) -> Iterator[Any]:
     with _quietly():
         try:
             cluster = distributed.LocalCluster(
-                n_workers=n, threads_per_worker=1, processes=True, host="127.0.0.1",
-                dashboard_address=None, memory_limit=0, silence_logs=logging.CRITICAL,
+                n_workers=n,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address=None,
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
                 preload=["apical.sweeps.working"],
-            )  # fmt: skip
+            )
         except (OSError, RuntimeError) as error:
             raise RunError(f"No workers could be started on this machine: {error}.") from None
         with cluster, distributed.Client(cluster, set_as_default=False) as client:
@@ -227,8 +242,11 @@ def _local(n: int) -> Iterator[Any]:
 @contextmanager
 def _quietly() -> Iterator[None]:
     """Keep Dask from logging what is said in one line here, or is no trouble."""
-    names = [name for name in logging.root.manager.loggerDict
-             if name.partition(".")[0] in ("distributed", "tornado")]  # fmt: skip
+    names = [
+        name
+        for name in logging.root.manager.loggerDict
+        if name.partition(".")[0] in ("distributed", "tornado")
+    ]
     loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

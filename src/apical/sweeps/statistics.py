@@ -55,9 +55,11 @@ def summary(results: pd.DataFrame, factors: Names, metric: str = "test_accuracy"
 
 @checked()
 def comparisons(
-    results: pd.DataFrame, factors: Names, baseline: Mapping[str, Level],
+    results: pd.DataFrame,
+    factors: Names,
+    baseline: Mapping[str, Level],
     metric: str = "test_accuracy",
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """Return the difference of each combination of levels from its baseline, seed by seed.
 
     Parameters
@@ -76,8 +78,10 @@ def comparisons(
         (`permutation_test`); ``p_holm``, `p_t` corrected for the number of comparisons; ``effect``
         (`effect_size`). What one seed cannot say is NaN.
     """
-    groups = [(levels, group.set_index("seed")[metric].astype(float))
-              for levels, group in _groups(results, factors, metric)]  # fmt: skip
+    groups = [
+        (levels, group.set_index("seed")[metric].astype(float))
+        for levels, group in _groups(results, factors, metric)
+    ]
     rows = []
     for levels, values in groups:
         reference = levels | dict(baseline)
@@ -119,9 +123,14 @@ def interval(values: Values) -> tuple[float, float]:
     if len(array) < 2:
         return math.nan, math.nan
     found = stats.bootstrap(
-        (array,), np.mean, confidence_level=CONFIDENCE, n_resamples=RESAMPLES,
-        method="percentile", random_state=np.random.default_rng(0), vectorized=True,
-    ).confidence_interval  # fmt: skip
+        (array,),
+        np.mean,
+        confidence_level=CONFIDENCE,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        random_state=np.random.default_rng(0),
+        vectorized=True,
+    ).confidence_interval
     return float(found.low), float(found.high)
 
 
@@ -167,9 +176,13 @@ def permutation_test(differences: Values, size: NonNegative | None = None) -> fl
         return math.nan
     grid = ROUNDING * (size or 1.0)
     found = stats.permutation_test(
-        (array,), lambda x, axis: np.rint(np.mean(x, axis=axis) / grid), permutation_type="samples",
-        vectorized=True, n_resamples=RESAMPLES, random_state=np.random.default_rng(0),
-    )  # fmt: skip
+        (array,),
+        lambda x, axis: np.rint(np.mean(x, axis=axis) / grid),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        random_state=np.random.default_rng(0),
+    )
     return float(found.pvalue)
 
 
@@ -237,8 +250,11 @@ def _groups(
         )
     done = results[results["status"] == "done"]
     fixed = {"run", "status", "error", "seed", *factors}
-    known = [name for name in results.columns
-             if name not in fixed and pd.api.types.is_numeric_dtype(results[name])]  # fmt: skip
+    known = [
+        name
+        for name in results.columns
+        if name not in fixed and pd.api.types.is_numeric_dtype(results[name])
+    ]
     if not len(done):
         raise DesignError("There are no results: no run of the sweep is finished.")
     if metric not in known:

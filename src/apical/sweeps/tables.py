@@ -49,8 +49,9 @@ class Report:
         percent = self.metric.endswith("accuracy")
         unit = " [%]" if percent else ""
         name = self.metric.replace("_", " ")
-        compared = {tuple(row[f] for f in self.factors): row
-                    for row in self.comparisons.to_dict("records")}  # fmt: skip
+        compared = {
+            tuple(row[f] for f in self.factors): row for row in self.comparisons.to_dict("records")
+        }
         rows = []
         for found in self.summary.to_dict("records"):
             row = {f: _short(found[f]) for f in self.factors} | {"seeds": str(found["n"])}
@@ -80,8 +81,9 @@ class Report:
         """Return the table in Markdown."""
         table = self.table
         lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
-        text = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |"
-                for line in lines]  # fmt: skip
+        text = [
+            f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
+        ]
         return "\n".join([*text, "", self.caption, ""])
 
     def latex(self) -> str:
@@ -90,11 +92,22 @@ class Report:
         kinds = "".join("l" if name in self.factors else "r" for name in table.columns)
         lines = [" & ".join(map(_escaped, line)) + r" \\" for line in table.to_numpy().tolist()]
         head = " & ".join(map(_escaped, table.columns)) + r" \\"
-        return "\n".join([
-            r"\begin{table}", r"\centering", rf"\caption{{{_escaped(self.caption)}}}",
-            rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", head, r"\midrule", *lines,
-            r"\bottomrule", r"\end{tabular}", r"\end{table}", "",
-        ])  # fmt: skip
+        return "\n".join(
+            [
+                r"\begin{table}",
+                r"\centering",
+                rf"\caption{{{_escaped(self.caption)}}}",
+                rf"\begin{{tabular}}{{{kinds}}}",
+                r"\toprule",
+                head,
+                r"\midrule",
+                *lines,
+                r"\bottomrule",
+                r"\end{tabular}",
+                r"\end{table}",
+                "",
+            ]
+        )
 
     def figure(self) -> Any:
         """Return Axes that show every seed."""
@@ -120,9 +133,11 @@ class Report:
 
 
 def report(
-    results: pd.DataFrame, factors: Sequence[str], baseline: Mapping[str, Level] | None = None,
+    results: pd.DataFrame,
+    factors: Sequence[str],
+    baseline: Mapping[str, Level] | None = None,
     metric: str = "test_accuracy",
-) -> Report:  # fmt: skip
+) -> Report:
     """Return what a sweep came to, ready to be written.
 
     Parameters
@@ -150,8 +165,9 @@ def _with_interval(row: Mapping[str, Any], name: str, percent: bool) -> str:
     """Return a value with its interval; accuracies are fractions, and are shown in percent."""
     if name not in row:
         return "-"
-    value, low, high = (f"{100 * x:.2f}" if percent else f"{x:.4g}"
-                        for x in (row[name], row["low"], row["high"]))  # fmt: skip
+    value, low, high = (
+        f"{100 * x:.2f}" if percent else f"{x:.4g}" for x in (row[name], row["low"], row["high"])
+    )
     return value if math.isnan(row["low"]) else f"{value} [{low}, {high}]"
 
 
@@ -173,5 +189,9 @@ def _short(level: Any) -> str:
 def _escaped(text: str) -> str:
     """Return text as LaTeX shows it."""
     text = re.sub(r"([&%$#_{}])", r"\\\1", text.replace("\\", r"\textbackslash "))
-    return text.replace("~", r"\textasciitilde ").replace("^", r"\textasciicircum ").replace(
-        "<", "$<$").replace(r"d\_z", "$d_z$")  # fmt: skip
+    return (
+        text.replace("~", r"\textasciitilde ")
+        .replace("^", r"\textasciicircum ")
+        .replace("<", "$<$")
+        .replace(r"d\_z", "$d_z$")
+    )

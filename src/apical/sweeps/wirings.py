@@ -154,8 +154,12 @@ def _write(outcomes: Sequence[Outcome], out: Path) -> None:
 
 
 _COLUMNS = (
-    "test_error_mean", "test_error_sd", "train_error_mean", "train_error_sd", "seconds_mean",
-)  # fmt: skip
+    "test_error_mean",
+    "test_error_sd",
+    "train_error_mean",
+    "train_error_sd",
+    "seconds_mean",
+)
 
 
 def table_row(outcome: Outcome) -> list[float]:

@@ -39,9 +39,13 @@ class Generation:
 
 
 def evolve(
-    simulator: Simulator, blocks: Iterable[Block], *, size: int = 100, parents: int = 20,
+    simulator: Simulator,
+    blocks: Iterable[Block],
+    *,
+    size: int = 100,
+    parents: int = 20,
     sigma: float = 0.02,
-) -> Iterator[Generation]:  # fmt: skip
+) -> Iterator[Generation]:
     """Evolve the plastic weights of a network, and yield after every generation.
 
     The first individuals are networks of other seeds. Of each generation, the best ones are

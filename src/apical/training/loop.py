@@ -153,9 +153,14 @@ and the plastic weights before the last block, by name of projection."""
 
 @checked()
 def steps(
-    simulator: Simulator, data: Dataset, plan: Plan, start: Position | None = None,
-    *, measure: Measure | None = None, every: Every = "epoch",
-) -> Iterator[Step]:  # fmt: skip
+    simulator: Simulator,
+    data: Dataset,
+    plan: Plan,
+    start: Position | None = None,
+    *,
+    measure: Measure | None = None,
+    every: Every = "epoch",
+) -> Iterator[Step]:
     """Train a network, and yield after every block, and before the first.
 
     Between two steps everything a later block depends on is in ``simulator.state`` and the
@@ -213,9 +218,14 @@ def steps(
 
 @checked()
 def train(
-    simulator: Simulator, data: Dataset, epochs: CountOrZero = 10, *, block: Count = 5000,
-    final_rate: Share = 0.05, progress: bool = True,
-) -> list[Step]:  # fmt: skip
+    simulator: Simulator,
+    data: Dataset,
+    epochs: CountOrZero = 10,
+    *,
+    block: Count = 5000,
+    final_rate: Share = 0.05,
+    progress: bool = True,
+) -> list[Step]:
     """Train a network and return what was measured, step by step.
 
     Parameters

@@ -136,9 +136,14 @@ def presented(
     values = stimuli(simulator, samples, drawn[part])
     values = seen(network, values, len(drawn), epoch, part.start)
     return Block(
-        values, samples.labels[drawn[part]], np.ones(()), epoch, first=part.start, phase="train",
+        values,
+        samples.labels[drawn[part]],
+        np.ones(()),
+        epoch,
+        first=part.start,
+        phase="train",
         epoch=epoch,
-    )  # fmt: skip
+    )
 
 
 def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.ndarray]:

@@ -69,9 +69,13 @@ class Level:
 
 @checked()
 def pretrained(
-    values: Matrix, levels: Count, describe: Describe, plan: Plan | None = None,
-    *, progress: bool = True,
-) -> list[Level]:  # fmt: skip
+    values: Matrix,
+    levels: Count,
+    describe: Describe,
+    plan: Plan | None = None,
+    *,
+    progress: bool = True,
+) -> list[Level]:
     """Train one autoencoder on top of the other, and return what each of them learned.
 
     The activities of its hidden population are the samples of the next.

@@ -123,9 +123,13 @@ def responses(
 
 @checked()
 def learn(
-    simulator: Simulator, samples: Samples, epochs: CountOrZero = 1, *, block: Count = 5000,
+    simulator: Simulator,
+    samples: Samples,
+    epochs: CountOrZero = 1,
+    *,
+    block: Count = 5000,
     progress: bool = True,
-) -> None:  # fmt: skip
+) -> None:
     """Let a network learn from samples without their labels, in an order drawn from its seed.
 
     Parameters

@@ -58,8 +58,9 @@ class Normaliser:
         self._name, self._norm, self._size, self._room = name, norm, size, room
         self._library = library
         self.statistics = {
-            "mean": library.full(0.0, (1, size)), "variance": library.full(1.0, (1, size)),
-        }  # fmt: skip
+            "mean": library.full(0.0, (1, size)),
+            "variance": library.full(1.0, (1, size)),
+        }
         """Mean and variance of drives, kept from batch to batch, shape (1, n)."""
 
     def forward(
@@ -91,9 +92,12 @@ class Normaliser:
             if keeps:
                 self._keep(calls, mean, variance, shape[0])
         deviation = self._formed(
-            calls, f"sqrt(variance + {self._norm.eps!r})", "deviation", (1, self._size),
+            calls,
+            f"sqrt(variance + {self._norm.eps!r})",
+            "deviation",
+            (1, self._size),
             variance=variance,
-        )  # fmt: skip
+        )
         normal = self._formed(
             calls, "centred/deviation", "normal", shape, centred=centred, deviation=deviation
         )
@@ -123,8 +127,11 @@ class Normaliser:
         if not at.measured:
             return self._formed(calls, "scale/deviation*upper", "delta", shape, **values)
         along = self._formed(calls, "upper*normal", "along", shape, upper=upper, normal=at.normal)
-        values |= {"normal": at.normal, "common": self._mean(calls, upper),
-                   "slant": self._mean(calls, along)}  # fmt: skip
+        values |= {
+            "normal": at.normal,
+            "common": self._mean(calls, upper),
+            "slant": self._mean(calls, along),
+        }
         text = "scale/deviation*(upper - common - normal*slant)"
         return self._formed(calls, text, "delta", shape, **values)
 
@@ -135,9 +142,13 @@ class Normaliser:
             kept = self.statistics[name]
             size = share * (n_trials / (n_trials - 1) if name == "variance" else 1.0)
             moved = self._formed(
-                calls, f"{1 - share!r}*kept + {size!r}*found", f"moved {name}", (1, self._size),
-                kept=kept, found=found,
-            )  # fmt: skip
+                calls,
+                f"{1 - share!r}*kept + {size!r}*found",
+                f"moved {name}",
+                (1, self._size),
+                kept=kept,
+                found=found,
+            )
             calls.append(partial(_copy, moved, kept))
 
     def _mean(self, calls: list[Call], values: Any) -> Any:

@@ -141,6 +141,9 @@ def _compile(compiler: str, code: str, file: Path) -> None:
         made = Path(folder) / file.name
         subprocess.run(
             [compiler, *FLAGS, "-x", "c++", "-", "-o", str(made)],
-            input=code, text=True, check=True, capture_output=True,
-        )  # fmt: skip
+            input=code,
+            text=True,
+            check=True,
+            capture_output=True,
+        )
         os.replace(made, file)  # whole, or not at all, whoever else does the same

@@ -30,9 +30,13 @@ class Holder:
     """
 
     def __init__(
-        self, network: Network, projection: Projection, library: Library, room: Workspace,
+        self,
+        network: Network,
+        projection: Projection,
+        library: Library,
+        room: Workspace,
         streams: Streams,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._projection, self._library, self._room = projection, library, room
         self._draws = streams.named("levels", projection.name)
         self._planned: dict[int, list[Call]] = {}

@@ -48,10 +48,13 @@ class Crossing:
         then to plan anew.
         """
         found = {
-            p.name for p in self._projections
-            if p.rule is None and p.name in self._weights and p.pre.size == p.post.size
+            p.name
+            for p in self._projections
+            if p.rule is None
+            and p.name in self._weights
+            and p.pre.size == p.post.size
             and np.array_equal(self._library.back(self._weights[p.name]), np.eye(p.pre.size))
-        }  # fmt: skip
+        }
         is_new = found != self._one_to_one
         if is_new:
             self._one_to_one = found

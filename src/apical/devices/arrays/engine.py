@@ -43,19 +43,20 @@ class ArraySimulator:
 
     @shortage.said
     def __init__(
-        self, network: Network, library: Library, batch: int, record: Collection[str],
+        self,
+        network: Network,
+        library: Library,
+        batch: int,
+        record: Collection[str],
         traces: Collection[str] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.network, self.batch, self.library = network, batch, library
         check_network(network)
         self._record = {network.output.name, *record}
         self._supply = Supply(library, network.stimulus.encoder)
         self._recorded = [p for p in network.populations if p.name in self._record]
-        self._traces = [
-            (p, signal)
-            for p in network.populations if p.name in record
-            for signal in traces if signal in p.signals
-        ]  # fmt: skip
+        shown = [p for p in network.populations if p.name in record]
+        self._traces = [(p, signal) for p in shown for signal in traces if signal in p.signals]
         self._records_error = any(
             isinstance(p, RateError | RateTarget) and p.name in self._record
             for p in network.populations
@@ -245,9 +246,14 @@ class ArraySimulator:
         return found
 
     def _settle(
-        self, chunk: slice, stimuli: Bring, shown: Bring | None, *, learns: bool = False,
+        self,
+        chunk: slice,
+        stimuli: Bring,
+        shown: Bring | None,
+        *,
+        learns: bool = False,
         measured: bool = False,
-    ) -> "_Plan":  # fmt: skip
+    ) -> "_Plan":
         """Bring a batch of trials to rest, and return how that was done."""
         measured = measured or learns
         key = chunk.stop - chunk.start, shown is not None, learns, measured

@@ -147,9 +147,12 @@ class Formula:
     """
 
     def __init__(
-        self, node: ast.expr, library: Library, room: Workspace,
+        self,
+        node: ast.expr,
+        library: Library,
+        room: Workspace,
         parameters: Mapping[str, float] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._program = Program(node, library, parameters or ())
         self._numbers, self._room = self._program.folded(parameters or {}), room
 

@@ -62,9 +62,13 @@ class Learner:
     """
 
     def __init__(
-        self, projection: Projection, rule: LearningRule, library: Library, room: Workspace,
+        self,
+        projection: Projection,
+        rule: LearningRule,
+        library: Library,
+        room: Workspace,
         streams: Streams,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.projection, self._rule, self._library, self._room = projection, rule, library, room
         found = terms(rule.update)
         outers = [Outer(t, rule.parameters, library, room) for t in found if t.is_outer]
@@ -163,9 +167,14 @@ class Learner:
         return calls
 
     def learn(
-        self, w: Any, state: dict[str, Any], pairs: Pairs, n_trials: int, factor: float,
+        self,
+        w: Any,
+        state: dict[str, Any],
+        pairs: Pairs,
+        n_trials: int,
+        factor: float,
         before: Learning | None = None,
-    ) -> Learning:  # fmt: skip
+    ) -> Learning:
         """Return the calls that change the weights `w` and the `state` of their dynamics, in place.
 
         Parameters

@@ -74,14 +74,21 @@ class Chance:
     ) -> Any:
         """Plan 0 for a share of all, and for the others what makes up for it; return where."""
         return self._drawn(
-            calls, name, what, shape,
+            calls,
+            name,
+            what,
+            shape,
             lambda rng: (rng.random(shape, np.float32) >= silent) / (1 - silent),
-        )  # fmt: skip
+        )
 
     def _drawn(
-        self, calls: list[Call], name: str, what: str, shape: tuple[int, int],
+        self,
+        calls: list[Call],
+        name: str,
+        what: str,
+        shape: tuple[int, int],
         numbers: Callable[[np.random.Generator], np.ndarray],
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         found, stream = self._room((name, what), shape), self._streams.named(what, name)
         calls.append(lambda: self._library.put(numbers(stream()), found))
         return found

@@ -77,8 +77,9 @@ class Settling:
         self._crossing = Crossing(network, library, weights)
         self.normalisers = {
             p.name: Normaliser(p.name, p.norm, p.size, library, self._room)
-            for p in network.populations if isinstance(p, Rate) and p.norm
-        }  # fmt: skip
+            for p in network.populations
+            if isinstance(p, Rate) and p.norm
+        }
 
     def look_again(self) -> bool:
         """See how signals cross the weights that there are; return whether to plan anew."""

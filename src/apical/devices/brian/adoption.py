@@ -25,9 +25,7 @@ def arrays(*items: Any) -> list[ArrayVariable]:
     return list(dict.fromkeys(own))
 
 
-def adopt(
-    items: Collection[Any], device: Any, network: b2.Network, *, compiled: bool
-) -> list[Any]:  # fmt: skip
+def adopt(items: Collection[Any], device: Any, network: b2.Network, *, compiled: bool) -> list[Any]:
     """Take Brian2 objects into a network; their arrays move to its device.
 
     Parameters

@@ -236,8 +236,9 @@ class BrianSimulator(ABC):
                     raise ParameterError(
                         f"Population {population!r} cannot go through a time step with the values "
                         f"that {names} have now; give time constants above 0.",
-                        object=f"population {population!r}", parameter=names,
-                    )  # fmt: skip
+                        object=f"population {population!r}",
+                        parameter=names,
+                    )
 
     def _check_periods(self) -> None:
         """Raise if a refractory period is no whole number of time steps, as constants are now."""

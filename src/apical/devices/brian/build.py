@@ -248,9 +248,13 @@ class Builder:
         signals = [name for name in self.options.traces if name in population.signals]
         if recorded and signals:
             self.built.traces[population.name] = b2.StateMonitor(
-                group, signals, record=True, clock=self.step, when="end",
+                group,
+                signals,
+                record=True,
+                clock=self.step,
+                when="end",
                 name=f"{population.name}_traces",
-            )  # fmt: skip
+            )
 
     def _events(self, population: Population) -> dict[str, str] | None:
         """Return events besides spikes: those of relays, and that which wakes rules at feedback."""
@@ -329,9 +333,14 @@ class Builder:
         followed = plastic.followed(projection)
         moments = (
             ("traces", traces.each_step(followed), self.step, TRACE_SLOT, 0),
-            ("forgetting", traces.at_trial(followed, self.network.reset), self.trial, "start",
-             BEGIN),
-        )  # fmt: skip
+            (
+                "forgetting",
+                traces.at_trial(followed, self.network.reset),
+                self.trial,
+                "start",
+                BEGIN,
+            ),
+        )
         for what, code, clock, when, order in moments:
             if not code:
                 continue

@@ -37,16 +37,19 @@ class CudaSimulator(StandaloneSimulator):
     and from where blocks are cut.
     """
 
-    _PREPARE = (
-        "random_number_buffer.set_seed((unsigned long long)_array_control_seed[0]);",
-    )  # fmt: skip
+    _PREPARE = ("random_number_buffer.set_seed((unsigned long long)_array_control_seed[0]);",)
 
     _QUIET, _ORDERED = ("brian2cuda",), False
 
     def __init__(
-        self, network: Network, options: build.Options, dtype: str, profile: bool, jobs: int,
+        self,
+        network: Network,
+        options: build.Options,
+        dtype: str,
+        profile: bool,
+        jobs: int,
         target: Target,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._target = target
         self._store = None if target.prebuilt else target.programs
         steps = round(network.trial / options.dt)

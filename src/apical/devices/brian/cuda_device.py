@@ -48,16 +48,29 @@ class CudaDevice(Holding, CUDAStandaloneDevice):
         return codeobj_class or CudaCodeObject
 
     def code_object(
-        self, owner: Any, name: str, abstract_code: Any, variables: Any, template_name: str,
-        variable_indices: Any, codeobj_class: type | None = None, **more: Any,
-    ) -> Any:  # fmt: skip
+        self,
+        owner: Any,
+        name: str,
+        abstract_code: Any,
+        variables: Any,
+        template_name: str,
+        variable_indices: Any,
+        codeobj_class: type | None = None,
+        **more: Any,
+    ) -> Any:
         """Return a code object; those that deliver spikes add by atomics."""
         if template_name == "dense_delivery":
             codeobj_class = CudaAtomicsCodeObject
         return super().code_object(
-            owner, name, abstract_code, variables, template_name, variable_indices,
-            codeobj_class=codeobj_class, **more,
-        )  # fmt: skip
+            owner,
+            name,
+            abstract_code,
+            variables,
+            template_name,
+            variable_indices,
+            codeobj_class=codeobj_class,
+            **more,
+        )
 
     def copy_source_files(self, writer: Any, directory: str) -> None:
         """Copy Brian2CUDA's headers; it would look for them beside our class of code objects."""

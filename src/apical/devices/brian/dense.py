@@ -151,9 +151,19 @@ class Everywhere(CodeRunner):
     """
 
     def __init__(
-        self, synapses: Any, code: str, projection: Projection, clock: Any, when: str, order: int,
-        what: str, *, skip: Any = None, taught: str = "", vanishes: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        synapses: Any,
+        code: str,
+        projection: Projection,
+        clock: Any,
+        when: str,
+        order: int,
+        what: str,
+        *,
+        skip: Any = None,
+        taught: str = "",
+        vanishes: bool = False,
+    ) -> None:
         super().__init__(
             synapses,
             "dense_update",
@@ -187,14 +197,20 @@ class Learning(Everywhere):
         waits = rule is not None and rule.when == "feedback"
         taught = f"{projection.post.inputs['teach']}_post" if waits else ""
         super().__init__(
-            synapses, code, projection, clock, when, order, "learning",
+            synapses,
+            code,
+            projection,
+            clock,
+            when,
+            order,
+            "learning",
             skip=_silencer(synapses, projection),
             taught=taught,
             vanishes=rule is not None
             and waits
             and projection.bounds is None
             and vanishes_with(rule.update, taught),
-        )  # fmt: skip
+        )
 
 
 def _silencer(synapses: Any, projection: Projection) -> Any:

@@ -150,9 +150,13 @@ class GennDevice(Holding, GeNNDevice):
                 plastic = isinstance(group, Synapses)
                 touches = (group.source.name, group.target.name) if plastic else (group.name,)
                 yield Act(
-                    item.order, item.codeobj.name, every, touches, item.name in self.closing,
+                    item.order,
+                    item.codeobj.name,
+                    every,
+                    touches,
+                    item.name in self.closing,
                     synapses=group.name if plastic else "",
-                )  # fmt: skip
+                )
         for monitor in self.state_monitor_models:
             if monitor.when == "start":
                 closes, touches = monitor.name in self.closing, (monitor.monitored,)

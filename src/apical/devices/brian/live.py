@@ -51,9 +51,11 @@ class Reader(RuntimeDevice):
     def get_value(self, var: ArrayVariable, access_data: bool = True) -> np.ndarray:
         """Return the values of an array, wherever they are."""
         at_home = var in self.arrays
-        return super().get_value(var, access_data) if at_home else (
-            var.device.get_value(var, access_data)
-        )  # fmt: skip
+        return (
+            super().get_value(var, access_data)
+            if at_home
+            else (var.device.get_value(var, access_data))
+        )
 
 
 @dataclass
@@ -84,8 +86,9 @@ class Home:
         raise DeviceError(
             f"{group}.{name} is worked out anew in every time step, so that to set it would change "
             f"nothing; set what it is worked out from.",
-            object=group, parameter=name,
-        )  # fmt: skip
+            object=group,
+            parameter=name,
+        )
 
 
 class LiveView(VariableView):

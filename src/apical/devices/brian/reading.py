@@ -17,9 +17,16 @@ from apical.neurons.base import Neurons, Population
 from apical.projections.projection import Projection
 
 UNREADABLE = (
-    AttributeError, DimensionMismatchError, EquationError, KeyError, NotImplementedError,
-    SyntaxError, TypeError, UnsupportedEquationsException, ValueError,
-)  # fmt: skip
+    AttributeError,
+    DimensionMismatchError,
+    EquationError,
+    KeyError,
+    NotImplementedError,
+    SyntaxError,
+    TypeError,
+    UnsupportedEquationsException,
+    ValueError,
+)
 """What Brian2 raises where equations, statements or units are wrong."""
 
 

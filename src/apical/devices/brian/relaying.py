@@ -26,9 +26,7 @@ SAID = "said_to_relay"
 _PATHWAYS = {"relay_up": "+=", "relay_down": "-="}
 
 
-def link(
-    network: Network, population: Population, groups: Mapping[str, Any], links: bool
-) -> str:  # fmt: skip
+def link(network: Network, population: Population, groups: Mapping[str, Any], links: bool) -> str:
     """Let a relay hear the dendrite of each neuron, once for each half.
 
     Returns

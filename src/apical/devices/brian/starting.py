@@ -84,7 +84,8 @@ def fixed(population: Population) -> set[str]:
     named = {
         name
         for name, equation in b2.Equations(model.equations).items()
-        if equation.type == PARAMETER and not {"shared", "linked"} & {*equation.flags}
+        if equation.type == PARAMETER
+        and not {"shared", "linked"} & {*equation.flags}
         and (name in model.initial or "constant" in equation.flags)
-    }  # fmt: skip
+    }
     return named - {*changing(population)}

@@ -23,13 +23,11 @@ from apical._base.extras import undisturbed
 _devices = importlib.import_module("brian2.devices.device")  # of that name there is a proxy too
 
 USUAL = {
-    "core.network.default_schedule": [
-        "start", "groups", "thresholds", "synapses", "resets", "end"
-    ],
+    "core.network.default_schedule": ["start", "groups", "thresholds", "synapses", "resets", "end"],
     "core.stop_on_keyboard_interrupt": False,  # Ctrl-C is for whoever runs blocks to answer
     "devices.cpp_standalone.openmp_threads": 0,
     "legacy.refractory_timing": False,
-}  # fmt: skip
+}
 """Preferences that results would hang on, or with which a run would end early."""
 
 
@@ -95,9 +93,11 @@ class Workplace:
     """
 
     def __init__(
-        self, device: Any, settings: Callable[[], AbstractContextManager[None]],
+        self,
+        device: Any,
+        settings: Callable[[], AbstractContextManager[None]],
         quiet: Sequence[str] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.device = device
         self.network_id: object = self  # of a network that never came to be, to begin with
         self._settings = settings
