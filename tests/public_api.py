@@ -336,71 +336,85 @@ OF_PARAMETER: Mapping[str, Callable[[], Any]] = {
 """A value for each parameter without a default, by its name."""
 
 OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
-    "rules.LearningRule": lambda: dict(
+    "plasticity.rules.LearningRule": lambda: dict(
         update="eta*x_pre*teach_post", parameters={"eta": 0.1}, when="spike"
     ),
-    "activations.Activation": lambda: {"response": "drive"},
-    "dynamics.UpdateDynamics": lambda: {
+    "language.activations.Activation": lambda: {"response": "drive"},
+    "plasticity.optimizers.UpdateDynamics": lambda: {
         "state": {"m": 0.0},
         "steps": (("m", "update"),),
         "change": "m",
     },
-    "traces.Trace": lambda: {"source": "x_pre"},
-    "traces.at_trial": lambda: {"reset": True},
-    "encoding.SpikeModel": lambda: dict(
+    "plasticity.traces.Trace": lambda: {"source": "x_pre"},
+    "plasticity.traces.at_trial": lambda: {"reset": True},
+    "neurons.encoding.SpikeModel": lambda: dict(
         equations="rate : Hz", threshold="rate > 1*Hz", reset="rate = 0*Hz", at_trial=""
     ),
-    "populations.NeuronModel": lambda: {"equations": "x : 1"},
-    "gaze.Gaze": lambda: {},
+    "neurons.base.NeuronModel": lambda: {"equations": "x : 1"},
+    "neurons.eye_movements.Gaze": lambda: {},
     "hypotheses.during.class_incremental": lambda: {"tasks": 2},
-    "interventions.Loss": lambda: {"error": "error"},
-    "weights.Given": lambda: {"weights": np.ones((6, 4))},
-    "restraints.balanced": lambda: {"weights": np.ones((2, 3)), "signs": np.array([1.0, -1.0])},
-    "restraints.polarity": lambda: {"n": 4, "inhibitory": 0.5},
-    "feedback.FeedbackPathway": lambda: {"projections": rates().feedback.projections},
-    "feedback.broadcast": lambda: {"reward": Reward("reward"), "forward": rates().forward},
-    "plateaus.two_phases": lambda: _two_phases(),
-    "relays.Relay": lambda: {"of": LIF("h", 2)},
-    "projections.Projection": lambda: dict(
+    "network.interventions.Loss": lambda: {"error": "error"},
+    "projections.weights.Given": lambda: {"weights": np.ones((6, 4))},
+    "plasticity.constraints.balanced": lambda: {
+        "weights": np.ones((2, 3)),
+        "signs": np.array([1.0, -1.0]),
+    },
+    "plasticity.constraints.polarity": lambda: {"n": 4, "inhibitory": 0.5},
+    "feedback.pathways.FeedbackPathway": lambda: {"projections": rates().feedback.projections},
+    "feedback.pathways.broadcast": lambda: {"reward": Reward("reward"), "forward": rates().forward},
+    "feedback.two_phase.two_phases": lambda: _two_phases(),
+    "neurons.relay.Relay": lambda: {"of": LIF("h", 2)},
+    "projections.projection.Projection": lambda: dict(
         pre=Stimulus("stimulus", 6), post=LIF("h", 4), rule=rules.stdp(0.1)
     ),
-    "pretraining.pretrained": lambda: {
+    "training.pretraining.pretrained": lambda: {
         "levels": 1,
         "describe": lambda level, n: _autoencoder(n),
         "plan": pretraining.Plan(epochs=1, batch=2),
     },
-    "pretraining.Level": lambda: {"weights": {}, "error": 0.1},
-    "training.evaluated": lambda: {"epochs": 1},
-    "training.Step": lambda: {"position": training.Position(), "metrics": {}},
-    "unsupervised.Assignment": lambda: {"classes": np.array([0, 1, 2])},
-    "unsupervised.learn": lambda: {"simulator": alone(), "samples": data().train.part(slice(3))},
-    "datasets.Samples": lambda: {"values": data().test.values, "labels": data().test.labels},
-    "datasets.Rows": lambda: {"index": np.array([0, 1])},
-    "datasets.Dataset": lambda: {"train": data().train, "test": data().test, "shape": (6,)},
-    "datasets.load": lambda: {"name": "digits"},
-    "recording.record": lambda: {"simulator": recorder()},
-    "recording.units": lambda: {"network": rates(), "name": "output"},
-    "margins.MarginLoss": lambda: {"value": np.abs, "slope": np.sign, "psi": np.abs},
-    "margins.minimised": lambda: {"loss": margins.SURROGATES["logistic"]},
-    "margins.zero_one": lambda: {"margins": np.array([0.5, -0.5])},
-    "unrolled.states": lambda: {"weights": np.eye(2), "inputs": np.ones((3, 2))},
-    "unrolled.gradients": lambda: {
+    "training.pretraining.Level": lambda: {"weights": {}, "error": 0.1},
+    "training.loop.evaluated": lambda: {"epochs": 1},
+    "training.loop.Step": lambda: {"position": training.Position(), "metrics": {}},
+    "training.unsupervised.Assignment": lambda: {"classes": np.array([0, 1, 2])},
+    "training.unsupervised.learn": lambda: {
+        "simulator": alone(),
+        "samples": data().train.part(slice(3)),
+    },
+    "data.datasets.Samples": lambda: {"values": data().test.values, "labels": data().test.labels},
+    "data.datasets.Rows": lambda: {"index": np.array([0, 1])},
+    "data.datasets.Dataset": lambda: {"train": data().train, "test": data().test, "shape": (6,)},
+    "data.datasets.load": lambda: {"name": "digits"},
+    "records.recording.record": lambda: {"simulator": recorder()},
+    "records.recording.units": lambda: {"network": rates(), "name": "output"},
+    "reference.margin_losses.MarginLoss": lambda: {
+        "value": np.abs,
+        "slope": np.sign,
+        "psi": np.abs,
+    },
+    "reference.margin_losses.minimised": lambda: {"loss": margins.SURROGATES["logistic"]},
+    "reference.margin_losses.zero_one": lambda: {"margins": np.array([0.5, -0.5])},
+    "reference.bptt.states": lambda: {"weights": np.eye(2), "inputs": np.ones((3, 2))},
+    "reference.bptt.gradients": lambda: {
         "weights": np.eye(2),
         "activity": np.ones((3, 2)),
         "last": np.ones(2),
     },
-    "unrolled.linear_norms": lambda: {"weights": np.eye(2), "last": np.ones(2), "lags": [1, 2]},
-    "unrolled.with_radius": lambda: {"weights": np.eye(2), "radius": 0.9},
-    "unrolled.clipped": lambda: {"gradient": np.ones(3), "threshold": 1.0},
-    "alignment.angle": lambda: {},
-    "tasks.spike_pattern": lambda: {"n_inputs": 3, "n_outputs": 2, "frames": 20},
+    "reference.bptt.linear_norms": lambda: {
+        "weights": np.eye(2),
+        "last": np.ones(2),
+        "lags": [1, 2],
+    },
+    "reference.bptt.with_radius": lambda: {"weights": np.eye(2), "radius": 0.9},
+    "reference.bptt.clipped": lambda: {"gradient": np.ones(3), "threshold": 1.0},
+    "measures.alignment.angle": lambda: {},
+    "data.tasks.spike_pattern": lambda: {"n_inputs": 3, "n_outputs": 2, "frames": 20},
     "simulator.Block": lambda: {},
     "devices.simulate": lambda: {"device": "array"},
-    "traces.kept": lambda: {},
-    "records.Spikes": lambda: {f.name: np.array([0, 1]) for f in fields(Spikes)},
-    "records.Units": lambda: {"kind": "LIF", "signs": np.zeros(3, int)},
-    "records.Records": lambda: {f.name: getattr(fired(), f.name) for f in fields(Records)},
-    "records.check_inside": lambda: dict(
+    "plasticity.traces.kept": lambda: {},
+    "records.arrays.Spikes": lambda: {f.name: np.array([0, 1]) for f in fields(Spikes)},
+    "records.arrays.Units": lambda: {"kind": "LIF", "signs": np.zeros(3, int)},
+    "records.arrays.Records": lambda: {f.name: getattr(fired(), f.name) for f in fields(Records)},
+    "records.arrays.check_inside": lambda: dict(
         spikes=fired().spikes["hidden"], owner="Records", trials=6, units=4
     ),
     "measures.agreement.Agreement": lambda: dict(
@@ -485,8 +499,8 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
         results=_runs(), factors=["eta"], baseline={"eta": 0.1}
     ),
     "sweeps.statistics.interval": lambda: {"values": Y},
-    "analysis.analyze": lambda: {"records": fired()},
-    "analysis.Analysis": _analysis,
+    "measures.tables.analyze": lambda: {"records": fired()},
+    "measures.tables.Analysis": _analysis,
     "export.export": lambda: {
         "records": fired(),
         "format": "csv",

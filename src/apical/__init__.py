@@ -3,7 +3,9 @@
 Describe a network, simulate it on a device, train it from local signals only.
 """
 
+import importlib
 from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
 
 from apical import _moved
 from apical import feedback as feedback
@@ -63,3 +65,12 @@ except PackageNotFoundError:  # run from a source tree that is not installed
     __version__ = "0+unknown"
 
 _moved.install()
+
+_DOORS = {"models": "scripts.models", "seeds": "_base.seeds"}
+"""Public modules that `import apical` does not import, and where they are."""
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _DOORS:
+        return importlib.import_module(f"apical.{_DOORS[name]}")
+    raise AttributeError(f"module 'apical' has no attribute {name!r}")

@@ -110,6 +110,6 @@ class _Elsewhere(MetaPathFinder, Loader):
 
 
 def install() -> None:
-    """Let Python look here after everywhere else, once."""
+    """Let Python look here first, once: a wheel has a folder `models` of scripts."""
     if not any(isinstance(finder, _Elsewhere) for finder in sys.meta_path):
-        sys.meta_path.append(_Elsewhere())
+        sys.meta_path.insert(0, _Elsewhere())
