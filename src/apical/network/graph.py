@@ -10,15 +10,13 @@ from operator import is_
 from typing import Protocol, overload
 
 from apical.errors import ParameterError, WiringError
+from apical.network.signals import SignalGraph, moving_inputs
 from apical.neurons.base import Population, Stimulus
 from apical.neurons.error import ErrorNeurons, Teachers
 from apical.neurons.rate import Bias
 from apical.neurons.relay import Relay
 from apical.neurons.reward import Reward
 from apical.projections.projection import Projection
-
-TEACHING = frozenset({"teach", "before"})
-"""Inputs of dendrites, which move no activity."""
 
 FAR = 10**9
 
@@ -43,7 +41,8 @@ class Graph:
         self._named = named
         self._all = tuple(populations)
         self._joined = tuple(projections)
-        self._moving = [p for p in self._joined if _moves(p)]
+        self._inputs = {p.name: moving_inputs(p) for p in self._all}
+        self._moving = [p for p in self._joined if self._moves(p)]
         after: dict[str, list[str]] = {p.name: [] for p in self._all}
         for p in self._moving:
             after[p.pre.name].append(p.post.name)
@@ -70,6 +69,23 @@ class Graph:
         return named == self._named and all(
             len(here) == len(there) and all(map(is_, here, there))
             for here, there in ((self._all, populations), (self._joined, projections))
+        )
+
+    @cached_property
+    def signals(self) -> SignalGraph:
+        """What every variable, signal, weight and update reads."""
+        decision = self._output.name if self._output else None
+        return SignalGraph(self.populations, self.projections, decision)
+
+    def _drives(self, projection: Projection) -> bool:
+        """Say whether the activity of its target depends on what a projection brings."""
+        return not self._inputs[projection.post.name].isdisjoint(projection.carries)
+
+    def _moves(self, projection: Projection) -> bool:
+        """Say whether a projection brings activity from one neuron that answers to another."""
+        return self._drives(projection) and not (
+            isinstance(projection.pre, Bias | Teachers | Relay | Reward)
+            or isinstance(projection.post, Teachers | Relay | Reward)
         )
 
     # ---- who decides -----------------------------------------------------------------------------
@@ -256,7 +272,7 @@ class Graph:
         end = None if self._output is None else self._output.name
 
         def key(p: Projection) -> tuple[bool, bool, int, bool, bool, int, str]:
-            teaches = set(p.carries) <= TEACHING
+            teaches = not self._drives(p)
             elsewhere = teaches and p.post.name != end
             own, bias = p.pre is p.post, isinstance(p.pre, Bias)
             return teaches, elsewhere, place[p.post.name], own, bias, place[p.pre.name], p.name
@@ -295,15 +311,6 @@ class Output:
                 parameter="output",
             )
         network.named = name
-
-
-def _moves(projection: Projection) -> bool:
-    """Say whether a projection brings activity from one neuron that answers to another."""
-    return not (
-        set(projection.carries) <= TEACHING
-        or isinstance(projection.pre, Bias | Teachers | Relay | Reward)
-        or isinstance(projection.post, Teachers | Relay | Reward)
-    )
 
 
 def _may_decide(population: Population) -> bool:

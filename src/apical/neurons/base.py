@@ -128,6 +128,19 @@ class Population(ABC):
         """Whether it sends spikes; otherwise its signals are graded."""
         return bool(self.model.threshold)
 
+    @property
+    def described(self) -> NeuronModel:
+        """Its equations to be read, also those that no device of Brian2's runs.
+
+        The graph of signals (`apical.network.signals`) is made of it.
+        """
+        return self.model
+
+    @property
+    def hears(self) -> Mapping[str, tuple["Population", str]]:
+        """Signals of other populations that reach its variables without a synapse, by variable."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Neurons(Population):

@@ -223,6 +223,10 @@ class Rate(Population):
     @property
     def model(self) -> NeuronModel:
         self._refuse_brian()
+        return self.described
+
+    @property
+    def described(self) -> NeuronModel:
         summed = tuple(self.inputs.values())
         gain = "1" if self.gain == "one" else substituted(self.curve.slope, {"x": "y"})
         lines = [f"dy/dt = ({self.curve.response} - y)/tau : 1"]

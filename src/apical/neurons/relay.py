@@ -65,6 +65,10 @@ class Relay(Population):
         return ("x", "owed")
 
     @property
+    def hears(self) -> Mapping[str, tuple[Population, str]]:
+        return {"heard": (self.of, "delta")}
+
+    @property
     def model(self) -> NeuronModel:
         heard, parameters = what_came(self.of)
         holds = "held" in heard

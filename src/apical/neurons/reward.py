@@ -7,7 +7,7 @@ from typing import NoReturn
 from apical._base.checking import described
 from apical._base.parameters import Count
 from apical.errors import DeviceError, ParameterError
-from apical.neurons.base import Population
+from apical.neurons.base import NeuronModel, Population
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,11 @@ class Reward(Population):
     @property
     def signals(self) -> tuple[str, ...]:
         return ("x",)
+
+    @property
+    def described(self) -> NeuronModel:
+        # twice the loss that it hears: of the presentation without noise, and of the one with it
+        return NeuronModel("x = before - drive : 1\nbefore : 1", at_trial="before = drive")
 
     @property
     def model(self) -> NoReturn:

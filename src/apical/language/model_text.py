@@ -1,0 +1,233 @@
+"""Model equations and statements in Brian2's grammar, read from their text; nothing is evaluated.
+
+A neuron model is text: differential equations, subexpressions and parameters, and the statements
+that are run at a spike, at a time step, when a trial begins. What each of them reads and writes is
+what flows through a network.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from apical.errors import ParameterError
+
+_EQUATION = re.compile(
+    r"""(?: d(?P<state>\w+)\s*/\s*dt\s*=\s*(?P<slope>.+)
+          | (?P<name>\w+)\s*=(?!=)\s*(?P<value>.+)
+          | (?P<parameter>\w+) )
+        \s*:\s*(?P<unit>[^:]+)$""",
+    re.VERBOSE | re.DOTALL,
+)
+_FLAG = re.compile(
+    "constant over dt|constant|event-driven|clock-driven|linked|shared|summed|unless .+"
+)
+_STATEMENT = re.compile(
+    r"(?P<target>\w+)\s*(?P<operator>\+|-|\*\*|\*|//|/|%)?=(?!=)\s*(?P<value>.+)$", re.DOTALL
+)
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What an expression reads.
+
+    Parameters
+    ----------
+    names
+        Variables and constants.
+    calls
+        Functions that it calls.
+    """
+
+    names: frozenset[str] = frozenset()
+    calls: frozenset[str] = frozenset()
+
+    def __or__(self, other: "Reads") -> "Reads":
+        return Reads(self.names | other.names, self.calls | other.calls)
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One line of a model's equations.
+
+    Parameters
+    ----------
+    name
+        The variable that it is of.
+    kind
+        ``"differential"``: ``dx/dt = ...``; ``"expression"``: ``x = ...``, worked out whenever it
+        is read; ``"parameter"``: ``x : unit``, a number that is kept.
+    text
+        What stands right of the ``=``.
+    unit
+        Its unit, as written.
+    flags
+        What stands in parentheses behind it, for instance ``"unless refractory"``.
+    """
+
+    name: str
+    kind: str
+    text: str
+    unit: str
+    flags: frozenset[str]
+
+    @property
+    def reads(self) -> Reads:
+        """What it reads."""
+        return reads(self.text) if self.text else Reads()
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One assignment.
+
+    Parameters
+    ----------
+    target
+        The variable that is assigned to.
+    text
+        What stands right of the ``=``.
+    adds
+        Whether it also reads what it assigns to, as ``+=`` does.
+    """
+
+    target: str
+    text: str
+    adds: bool
+
+    @property
+    def reads(self) -> Reads:
+        """What it reads, besides itself where it adds."""
+        return reads(self.text)
+
+
+@lru_cache(maxsize=4096)
+def reads(text: str) -> Reads:
+    """Return what an expression reads.
+
+    Raises
+    ------
+    ParameterError
+        If it is no expression.
+
+    Examples
+    --------
+    >>> found = reads("(I + bias - v)/tau_m*int(stimulus(t, i) > 0)")
+    >>> sorted(found.names), sorted(found.calls)
+    (['I', 'bias', 'i', 'tau_m', 'v'], ['int', 'stimulus'])
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except SyntaxError as error:
+        raise ParameterError(
+            f"{text!r} is not one expression in Brian2's grammar ({error.msg})."
+        ) from None
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    apart = {id(call.func) for call in calls}
+    # stimulus(t, i) is what is shown now, which is no reading of the time
+    apart |= {id(arg) for call in calls for arg in call.args[:1] if _is_now(arg)}
+    return Reads(
+        frozenset(n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in apart),
+        frozenset(ast.unparse(call.func) for call in calls),
+    )
+
+
+def _is_now(argument: ast.expr) -> bool:
+    return isinstance(argument, ast.Name) and argument.id == "t"
+
+
+@lru_cache(maxsize=1024)
+def equations(text: str) -> tuple[Equation, ...]:
+    """Return the equations of a model.
+
+    Raises
+    ------
+    ParameterError
+        At the first line that is none.
+
+    Examples
+    --------
+    >>> [(e.name, e.kind) for e in equations('''dv/dt = (I - v)/tau : 1 (unless refractory)
+    ... I : 1
+    ... gain = int(v > 0) : 1''')]
+    [('v', 'differential'), ('I', 'parameter'), ('gain', 'expression')]
+    """
+    return tuple(_equation(line) for line in _logical_lines(text))
+
+
+def _equation(line: str) -> Equation:
+    found = _EQUATION.match(line)
+    if found is None:
+        raise ParameterError(
+            f"{line!r} is not an equation in Brian2's grammar; write 'dx/dt = ... : unit', "
+            "'x = ... : unit' or 'x : unit'."
+        )
+    unit, flags = _unit(found["unit"].strip())
+    for name, kind, value in (
+        ("state", "differential", "slope"),
+        ("name", "expression", "value"),
+        ("parameter", "parameter", "parameter"),
+    ):
+        if found[name]:
+            text = "" if kind == "parameter" else found[value].strip()
+            return Equation(found[name], kind, text, unit, flags)
+    raise AssertionError(line)
+
+
+def _unit(text: str) -> tuple[str, frozenset[str]]:
+    """Return a unit and the flags behind it, both of which may have parentheses."""
+    before, _, last = text.removesuffix(")").rpartition("(")
+    flags = [part.strip() for part in last.split(",")]
+    if not (text.endswith(")") and all(map(_FLAG.fullmatch, flags))):
+        return text, frozenset()
+    return before.strip(), frozenset(flags)
+
+
+@lru_cache(maxsize=4096)
+def statements(text: str) -> tuple[Statement, ...]:
+    """Return the assignments of a piece of code, in order.
+
+    Raises
+    ------
+    ParameterError
+        At the first line that is none.
+
+    Examples
+    --------
+    >>> statements("v -= theta; x += 1")
+    (Statement(target='v', text='theta', adds=True), Statement(target='x', text='1', adds=True))
+    """
+    return tuple(
+        _statement(part)
+        for line in _logical_lines(text)
+        for part in map(str.strip, line.split(";"))
+        if part
+    )
+
+
+def _statement(line: str) -> Statement:
+    found = _STATEMENT.match(line)
+    if found is None:
+        raise ParameterError(
+            f"{line!r} is not a statement in Brian2's grammar; write 'x = ...' or 'x += ...'."
+        )
+    return Statement(found["target"], found["value"].strip(), bool(found["operator"]))
+
+
+def _logical_lines(text: str) -> Iterator[str]:
+    """Yield lines without comments; one that leaves a parenthesis open goes on in the next."""
+    line, depth = "", 0
+    for part in text.splitlines():
+        code = part.partition("#")[0].strip()
+        if not code:
+            continue
+        line = f"{line} {code}" if line else code
+        depth += sum(map(code.count, "([")) - sum(map(code.count, ")]"))
+        if depth <= 0 and not code.endswith("\\"):
+            yield line
+            line, depth = "", 0
+        else:
+            line = line.removesuffix("\\")
+    if line:
+        yield line

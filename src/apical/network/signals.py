@@ -1,0 +1,456 @@
+"""The graph of signals: what every variable, signal, weight and update of a network reads.
+
+Its arrows come from two places: from projections, which bring a signal of one population to an
+input of another, and from the text of every model and rule, which says what each variable is worked
+out from. Nothing goes by what a variable or a class is called.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from apical.errors import ParameterError, WiringError
+from apical.language import expressions
+from apical.language.model_text import Reads, equations, reads, statements
+from apical.neurons.base import Population
+from apical.plasticity.optimizers import SPREAD
+from apical.plasticity.rules import ELIGIBILITY, LearningRule
+from apical.projections.projection import Projection, ReadBackwards
+
+if TYPE_CHECKING:  # GraphML is written by networkx, imported where it is asked for
+    import networkx
+
+NodeKind = Literal["world", "state", "expression", "spike", "weight", "trace", "update", "whole"]
+"""What a node is: ``"world"``: from outside the network (stimulus, target, time, chance);
+``"state"``: kept from one moment to the next; ``"expression"``: worked out when it is read;
+``"spike"``: the event; ``"weight"``, ``"trace"``, ``"update"`` of a projection's synapses;
+``"whole"``: made of all synapses or neurons at once, which none of them knows."""
+
+EdgeKind = Literal["within", "synapse", "scales", "rule", "weights"]
+"""How something is read: ``"within"`` a neuron, by the text of its model; across a ``"synapse"``;
+as the weight that ``"scales"`` what crosses; by a learning ``"rule"``; or as the ``"weights"`` of
+other synapses."""
+
+Route = Literal["forward", "feedback", "teaching", "local"]
+"""What an arrow serves: ``"forward"``: it is on a way to the decision; ``"feedback"``: it is part
+of what is made of the target, the comparison with it included; ``"teaching"``: into an update, and
+from it to the weight; ``"local"``: the rest, which learning reads of a neuron's own activity."""
+
+WORLD = {
+    "stimulus": "stimulus",
+    "label": "target",
+    "learning": "learning",
+    "rand": "chance",
+    "randn": "chance",
+    "poisson": "chance",
+    "binomial": "chance",
+}
+"""Functions of a model's text that bring something in from outside, and what."""
+
+MATHS = expressions.FUNCTIONS | {
+    "arccos", "arcsin", "arctan", "arctan2", "cos", "cosh", "expm1", "exprel", "log10", "log1p",
+    "maximum", "minimum", "sin", "sinh", "tan", "timestep",
+}  # fmt: skip
+"""Functions of their arguments alone."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """Something that is worked out, kept or sent.
+
+    Parameters
+    ----------
+    owner
+        The population or projection that it belongs to; empty for what comes from outside.
+    name
+        Its name there: a variable, ``"spike"``, ``"w"``, ``"update"``, or a trace.
+    kind
+        What it is.
+    inputs
+        The inputs of the population that add to it.
+    is_signal
+        Whether synapses may read it.
+    """
+
+    owner: str
+    name: str
+    kind: NodeKind
+    inputs: tuple[str, ...] = ()
+    is_signal: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.owner}.{self.name}" if self.owner else self.name
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One arrow: what is read, by what.
+
+    Parameters
+    ----------
+    source, target
+        Names of nodes, ``"owner.name"``.
+    kind
+        How it is read.
+    via
+        The projection that it crosses, or the text that reads it.
+    """
+
+    source: str
+    target: str
+    kind: EdgeKind
+    via: str = ""
+
+
+class SignalGraph:
+    """What reads what in a network.
+
+    Parameters
+    ----------
+    populations, projections
+        Those of a network.
+    decision
+        Name of the population whose activity is the decision; None where it is not known.
+
+    Raises
+    ------
+    WiringError
+        If the text of a model cannot be read.
+    """
+
+    def __init__(
+        self,
+        populations: Iterable[Population],
+        projections: Iterable[Projection],
+        decision: str | None = None,
+    ) -> None:
+        self.nodes: dict[str, Node] = {}
+        self.edges: list[Edge] = []
+        for population in populations:
+            _Neurons(self, population).add()
+        for projection in projections:
+            _Synapses(self, projection).add()
+        ends = [name for name in (f"{decision}.spike", f"{decision}.x") if name in self.nodes]
+        self.decision: str | None = ends[0] if ends else None
+
+    # ---- being made ------------------------------------------------------------------------------
+    def node(self, node: Node) -> str:
+        """Add a node, unless it is there, and return its name."""
+        return str(self.nodes.setdefault(str(node), node))
+
+    def edge(self, source: str, target: str, kind: EdgeKind, via: str = "") -> None:
+        """Add an arrow."""
+        self.edges.append(Edge(source, target, kind, via))
+
+    # ---- being asked -----------------------------------------------------------------------------
+    @cached_property
+    def _into(self) -> Mapping[str, Sequence[Edge]]:
+        return _grouped(self.nodes, self.edges, lambda edge: edge.target)
+
+    @cached_property
+    def _out_of(self) -> Mapping[str, Sequence[Edge]]:
+        return _grouped(self.nodes, self.edges, lambda edge: edge.source)
+
+    def into(self, node: str) -> Sequence[Edge]:
+        """Return the arrows that end at a node: what it reads."""
+        return self._into[self._known(node)]
+
+    def out_of(self, node: str) -> Sequence[Edge]:
+        """Return the arrows that begin at a node: who reads it."""
+        return self._out_of[self._known(node)]
+
+    def _known(self, node: str) -> str:
+        if node not in self.nodes:
+            raise ParameterError(
+                f"The graph of signals has no node {node!r}; nodes are written 'owner.name', as in "
+                f"{', '.join(map(repr, list(self.nodes)[:3]))}.",
+                object="SignalGraph",
+                parameter="node",
+            )
+        return node
+
+    def sources(self, node: str, kinds: Iterable[EdgeKind] | None = None) -> set[str]:
+        """Return everything that a node depends on, across any number of arrows, itself included.
+
+        Parameters
+        ----------
+        node
+            Its name.
+        kinds
+            Arrows that count; None for all.
+        """
+        return set(self._walk(node, self._into, lambda e: e.source, kinds))
+
+    def reached(self, node: str, kinds: Iterable[EdgeKind] | None = None) -> set[str]:
+        """Return everything that depends on a node, itself included; parameters as `sources`."""
+        return set(self._walk(node, self._out_of, lambda e: e.target, kinds))
+
+    def way(
+        self, source: str, target: str, kinds: Iterable[EdgeKind] | None = None
+    ) -> list[Edge] | None:
+        """Return the arrows of a shortest way from one node to another; None if there is none."""
+        came = self._walk(source, self._out_of, lambda e: e.target, kinds)
+        if self._known(target) not in came:
+            return None
+        found = list[Edge]()
+        edge = came[target]
+        while edge is not None:
+            found.append(edge)
+            edge = came[edge.source]
+        return found[::-1]
+
+    def _walk(
+        self,
+        start: str,
+        arrows: Mapping[str, Sequence[Edge]],
+        end: Callable[[Edge], str],
+        kinds: Iterable[EdgeKind] | None,
+    ) -> dict[str, Edge | None]:
+        """Return each node that is met, and the arrow by which it first was."""
+        allowed = None if kinds is None else {*kinds}
+        came: dict[str, Edge | None] = {self._known(start): None}
+        waiting = deque(came)
+        while waiting:
+            for edge in arrows[waiting.popleft()]:
+                if (allowed is None or edge.kind in allowed) and end(edge) not in came:
+                    came[end(edge)] = edge
+                    waiting.append(end(edge))
+        return came
+
+    def updates(self) -> list[str]:
+        """Return the nodes of all weight updates."""
+        return [name for name, node in self.nodes.items() if node.kind == "update"]
+
+    @cached_property
+    def _decides(self) -> set[str]:
+        return self.sources(self.decision, ACTIVITY) if self.decision else set()
+
+    @cached_property
+    def _told(self) -> set[str]:
+        return self.reached("target", ACTIVITY) if "target" in self.nodes else set()
+
+    def route(self, edge: Edge) -> Route:
+        """Return what an arrow serves."""
+        if edge.kind in ("rule", "weights"):
+            return "teaching"
+        if edge.target in self._decides:
+            return "forward"
+        return "feedback" if {edge.source, edge.target} & self._told else "local"
+
+    # ---- other forms -----------------------------------------------------------------------------
+    def to_networkx(self) -> "networkx.MultiDiGraph":
+        """Return it as a graph of networkx, whose nodes and arrows have all of the above."""
+        import networkx
+
+        graph = networkx.MultiDiGraph()
+        for name, node in self.nodes.items():
+            graph.add_node(
+                name,
+                owner=node.owner,
+                name_there=node.name,
+                kind=node.kind,
+                inputs=",".join(node.inputs),
+                is_signal=node.is_signal,
+            )
+        for edge in self.edges:
+            route = self.route(edge)
+            graph.add_edge(edge.source, edge.target, kind=edge.kind, via=edge.via, route=route)
+        return graph
+
+
+ACTIVITY: tuple[EdgeKind, ...] = ("within", "synapse")
+"""Arrows that activity takes, while weights stay as they are."""
+
+
+class _Neurons:
+    """Adds what a population's model says."""
+
+    def __init__(self, graph: SignalGraph, population: Population) -> None:
+        self._graph, self._population = graph, population
+        self._model = population.described
+        inputs: dict[str, tuple[str, ...]] = {}
+        for name, variable in population.inputs.items():
+            inputs[variable] = (*inputs.get(variable, ()), name)
+        self._inputs = inputs
+
+    def add(self) -> None:
+        owner, model = self._population.name, self._model
+        try:
+            found = equations(model.equations)
+            codes = [
+                code
+                for text in (model.at_reset, model.at_trial, model.at_frame, model.at_step)
+                for code in statements(text)
+            ]
+            for equation in found:
+                self._variable(equation.name, equation.kind != "expression")
+            for name in {*model.summed, *self._inputs, *(s.target for s in codes)}:
+                self._variable(name, name not in model.summed)
+            for equation in found:
+                self._read(equation.reads, equation.name, f"{equation.name} = {equation.text}")
+            for statement in codes:
+                self._read(statement.reads, statement.target, statement.text)
+            if model.threshold:
+                self._spikes()
+            for variable, (population, signal) in self._population.hears.items():
+                self._variable(variable, False)
+                self._graph.edge(f"{population.name}.{signal}", f"{owner}.{variable}", "within")
+        except ParameterError as error:
+            raise WiringError(
+                f"Population {owner!r}: {error.message}", object=f"Population {owner!r}"
+            ) from None
+
+    def _variable(self, name: str, is_state: bool) -> None:
+        owner = self._population
+        self._graph.node(
+            Node(
+                owner.name,
+                name,
+                "state" if is_state else "expression",
+                self._inputs.get(name, ()),
+                name in owner.signals,
+            )
+        )
+
+    def _spikes(self) -> None:
+        """Add the event, what it is made of, and what it changes in its own neuron."""
+        owner, model = self._population.name, self._model
+        self._graph.node(Node(owner, "spike", "spike", (), True))
+        held = reads(model.refractory) if model.refractory else Reads()
+        self._read(reads(model.threshold) | held, "spike", model.threshold)
+        for statement in statements(model.reset):
+            self._variable(statement.target, True)
+            self._graph.edge(f"{owner}.spike", f"{owner}.{statement.target}", "within", "reset")
+            self._read(statement.reads, statement.target, statement.text)
+
+    def _read(self, found: Reads, target: str, text: str) -> None:
+        owner = self._population.name
+        for name in sorted(found.names):
+            if f"{owner}.{name}" in self._graph.nodes:
+                self._graph.edge(f"{owner}.{name}", f"{owner}.{target}", "within", text)
+            elif name in ("t", "lastspike"):
+                source = self._graph.node(Node("", "time", "world"))
+                self._graph.edge(source, f"{owner}.{target}", "within", text)
+        for call in sorted(found.calls - MATHS):
+            source = self._graph.node(Node("", WORLD.get(call, call), "world"))
+            self._graph.edge(source, f"{owner}.{target}", "within", text)
+
+
+class _Synapses:
+    """Adds what a projection carries, and what its rule reads."""
+
+    def __init__(self, graph: SignalGraph, projection: Projection) -> None:
+        self._graph, self._projection = graph, projection
+
+    def _own(self, name: str, kind: NodeKind) -> str:
+        return self._graph.node(Node(self._projection.name, name, kind))
+
+    def add(self) -> None:
+        p, graph = self._projection, self._graph
+        weight = self._own("w", "weight")
+        for target, signal in p.carries.items():
+            variable = f"{p.post.name}.{p.post.inputs[target]}"
+            graph.edge(self._of(p.pre, signal), variable, "synapse", p.name)
+            graph.edge(weight, variable, "scales", p.name)
+        if isinstance(p.weights, ReadBackwards):
+            other = f"{p.weights.projection.name}.w"
+            graph.node(Node(p.weights.projection.name, "w", "weight"))
+            graph.edge(other, weight, "weights", f"{p.weights.what} read backwards")
+        if p.total is not None:
+            graph.edge(weight, self._own("total", "whole"), "rule", "sum onto each neuron")
+            graph.edge(f"{p.name}.total", weight, "rule", "scaled to a sum")
+        if p.rule is not None:
+            self._rule(p.rule, weight)
+
+    def _of(self, population: Population, signal: str) -> str:
+        """Return the node of a signal: of one that spikes, ``x`` crosses as the spike."""
+        spikes = signal == "x" and f"{population.name}.spike" in self._graph.nodes
+        name = "spike" if spikes else signal
+        return self._graph.node(Node(population.name, name, "expression", (), True))
+
+    def _rule(self, rule: LearningRule, weight: str) -> None:
+        """Add the update: what it reads, what lets it act, and what becomes of the weight."""
+        p, graph = self._projection, self._graph
+        update = self._own("update", "update")
+        for name in rule.traces:
+            self._own(name, "trace")
+        for name, trace in rule.traces.items():
+            self._read(expressions.names(trace.source), f"{p.name}.{name}", trace.source)
+        self._read(expressions.names(rule.update), update, rule.update)
+        moment = {"spike": p.pre, "post": p.post}.get(rule.when)
+        if moment is not None:
+            graph.edge(f"{moment.name}.spike", update, "rule", f"acts at {rule.when}")
+        if rule.when == "feedback":
+            graph.edge(f"{p.post.name}.{p.post.inputs['teach']}", update, "rule", "acts at it")
+        graph.edge(graph.node(Node("", "learning", "world")), update, "rule", "trials that learn")
+        graph.edge(update, weight, "rule", rule.name)
+        self._optimiser(rule, weight)
+
+    def _optimiser(self, rule: LearningRule, weight: str) -> None:
+        """Add what an optimiser keeps of updates."""
+        graph, dynamics = self._graph, rule.dynamics
+        if dynamics is None:
+            return
+        if dynamics.spread:
+            everyone = self._own(SPREAD, "whole")
+            self._optimised(dynamics.spread, SPREAD, dynamics.state)
+            graph.edge(everyone, weight, "rule", "standard deviation over all synapses")
+        for name in dynamics.state:
+            self._own(name, "trace")
+        for name, text in dynamics.steps:
+            self._optimised(text, name, dynamics.state)
+        self._optimised(dynamics.change, "w", dynamics.state)
+
+    def _optimised(self, text: str, target: str, state: Iterable[str]) -> None:
+        owner = self._projection.name
+        for name in sorted(expressions.names(text) & {"w", "update", SPREAD, *state}):
+            if f"{owner}.{name}" in self._graph.nodes:
+                self._graph.edge(f"{owner}.{name}", f"{owner}.{target}", "rule", text)
+        if "xi" in expressions.names(text):
+            chance = self._graph.node(Node("", "chance", "world"))
+            self._graph.edge(chance, f"{owner}.{target}", "rule", text)
+
+    def _read(self, names: Iterable[str], target: str, text: str) -> None:
+        p, graph = self._projection, self._graph
+        ends = {"pre": p.pre, "post": p.post}
+        for name in sorted(names):
+            where = expressions.place(name)
+            if where in ends:
+                plain = name.removesuffix(f"_{where}")
+                node = Node(ends[where].name, plain, "expression", (), True)
+                graph.edge(graph.node(node), target, "rule", text)
+            elif name == ELIGIBILITY:
+                chance = graph.node(Node("", "chance", "world"))
+                graph.edge(chance, self._own(ELIGIBILITY, "trace"), "rule", "noise of the weight")
+                graph.edge(f"{p.name}.{ELIGIBILITY}", target, "rule", text)
+            elif f"{p.name}.{name}" in graph.nodes:
+                graph.edge(f"{p.name}.{name}", target, "rule", text)
+
+
+def _grouped(
+    nodes: Iterable[str], edges: Iterable[Edge], key: Callable[[Edge], str]
+) -> dict[str, list[Edge]]:
+    found: dict[str, list[Edge]] = {name: [] for name in nodes}
+    for edge in edges:
+        found[key(edge)].append(edge)
+    return found
+
+
+def moving_inputs(population: Population) -> frozenset[str]:
+    """Return the inputs of a population that its activity depends on.
+
+    The others reach learning at most, as the apical dendrite of a `LIF` does. Activity is the spike
+    or, of graded neurons, ``x``; where they offer none, any signal.
+    """
+    graph = SignalGraph([population], [])
+    own = {name: f"{population.name}.{name}" for name in ("spike", "x", *population.signals)}
+    ends = [own[name] for name in ("spike", "x") if own[name] in graph.nodes][:1]
+    ends = ends or [node for node in own.values() if node in graph.nodes]
+    read = set().union(*(graph.sources(end, ACTIVITY) for end in ends))
+    return frozenset(
+        name
+        for name, variable in population.inputs.items()
+        if f"{population.name}.{variable}" in read
+    )
