@@ -438,8 +438,6 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "measures.kernels.cka_by_chance": lambda: {"y": X},
     "measures.kernels.overlap": lambda: {"y": X},
     "measures.learning.compared": lambda: {"network": spiking()},
-    "measures.learning.Ceiling": lambda: dict(low=math.nan, high=1.0, criterion="most"),
-    "measures.learning.ceiling": lambda: {"population": rates().output},
     "measures.normality.normal_fit": lambda: {"values": X},
     "measures.normality.NormalFit": lambda: dict(mean=0.0, std=1.0, distance=0.1, chance=0.2),
     "measures.recordings.Recording": lambda: {

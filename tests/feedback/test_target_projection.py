@@ -38,6 +38,17 @@ def test_updates_are_those_of_the_paper_by_hand() -> None:
     np.testing.assert_allclose(found["hidden_2_to_output"], asked, rtol=1e-12)
 
 
+def test_fixed_weights_are_as_wide_as_published() -> None:
+    """Uniform up to sqrt(6 / n_hidden): 0.1 for 600 neurons, whatever the number of classes."""
+    for n_classes in (2, 5):
+        net = drtp(sizes=(3, 600, n_classes))
+        w = net.initial_weights(net.projection("target_to_hidden_1"))
+        assert w.shape == (n_classes, 600)
+        assert 0.099 < np.abs(w).max() <= 0.1
+        assert w.min() < -0.099 and w.max() > 0.099
+        assert w.var() == pytest.approx(0.1**2 / 3, rel=0.1)  # of a uniform distribution
+
+
 @pytest.mark.parametrize(("wiring", "waits"), [("target_projection", False), ("direct", True)])
 def test_hidden_updates_do_not_depend_on_later_synapses(wiring: str, waits: bool) -> None:
     simulator = simulate(rates(getattr(feedback, wiring)), "array")

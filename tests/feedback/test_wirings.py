@@ -154,6 +154,28 @@ def test_direct_feedback_to_a_share_of_the_neurons() -> None:
 
 
 @pytest.mark.parametrize(
+    ("share", "hear"),
+    [(0.11, 1), (0.45, 2), (0.5, 2), (0.55, 3), (0.7, 4), (0.89, 4), (0.91, 5)],
+)
+def test_shares_are_rounded_to_the_nearest_neuron(share: float, hear: int) -> None:
+    """By hand, of 5: 0.55, 2.25, 2.5, 2.75, 3.5, 4.45, 4.55; a half goes to the even number."""
+    net = rates(lambda e, f: feedback.indirect(e, f, hears={f[0].post: share, f[1].post: 1}))
+    heard = net.initial_weights(net.projection("error_to_hidden_1"))
+    assert (heard != 0).all(axis=0).tolist() == [True] * hear + [False] * (5 - hear)
+    assert not heard[:, hear:].any()
+    within = [p for p in net.projections if p.name == "feedback_hidden_1_to_hidden_1"]
+    assert len(within) == (hear < 5)
+    for projection in within:
+        kept = np.count_nonzero(net.initial_weights(projection))
+        assert kept == hear * (5 - hear)
+
+
+def test_a_share_of_no_neuron_is_refused() -> None:
+    with refuse("hears must be a share of 1 or more of the 5 neurons of 'hidden_1'", "0.1"):
+        rates(lambda e, f: feedback.indirect(e, f, hears={f[0].post: 0.1}))
+
+
+@pytest.mark.parametrize(
     ("source", "limit"),
     [
         (FanIn(), 1 / 400**0.5),

@@ -11,14 +11,15 @@ from apical import Block, Network, Simulator, datasets, feedback, simulate
 from apical._base import seeds
 from apical.data.datasets import blobs
 from apical.errors import DataError, DeviceError, WiringError
+from apical.measures import saturation
 from apical.measures.alignment import angle, angles_to_backpropagation
 from apical.measures.learning import (
     feedback_measures,
     sign_measures,
-    unit_measures,
     update_angles,
     weight_measures,
 )
+from apical.measures.saturation import unit_measures
 from apical.measures.updates import update, update_signals
 from apical.neurons.encoding import Escape
 from apical.plasticity.rules import LearningRule
@@ -304,11 +305,13 @@ def test_spiking_units_by_hand() -> None:
     raster[:, ::2, 3] = True  # in every other
     raster[:197, :, 4] = True  # in 98.5 % of trials
     row = unit_measures(networks.small(), records_of({"hidden_0": raster})).iloc[0]
-    assert (row["population"], row["dead"], row["saturated"]) == ("hidden_0", 4 / 8, 1 / 8)
-    assert row["criterion"].startswith("at least 99% of 40 spikes, one every 1 ms")
+    assert (row["population"], row["dead"]) == ("hidden_0", 4 / 8)
+    assert row["saturated"] == pytest.approx((1 + 197 / 200) / 8)
+    assert row["criterion"] == "over 97.4% of 40 spikes, one every 1 ms"
     slow = networks.small(neuron={"refractory": 2.0})
     row = unit_measures(slow, records_of({"hidden_0": raster})).iloc[0]
-    assert row["saturated"] == 2 / 8 and "one every 2 ms" in row["criterion"]
+    assert row["saturated"] == pytest.approx((2 + 197 / 200) / 8)
+    assert "one every 2 ms" in row["criterion"]
     escape = networks.small(encoder=Escape(refractory=4.0))
     row = unit_measures(escape, records_of({"stimulus": np.zeros((2, 40, 12), bool)})).iloc[0]
     assert row["dead"] == 1 and "10 spikes, one every 4 ms" in row["criterion"]
@@ -327,16 +330,66 @@ def test_a_spiking_ceiling_is_one() -> None:
 def test_rates_by_hand() -> None:
     network = rate_networks.rates(sizes=(6, 5, 4, 3), output="logistic")
     tanh = np.zeros((200, 1, 5))
-    tanh[:, 0, 1], tanh[:, 0, 2], tanh[:, 0, 3] = 0.995, -0.995, 0.98
-    tanh[0, 0, 2] = 0.1  # one trial of 200 may differ
-    logistic = np.full((200, 1, 3), 0.99)
-    logistic[:, 0, 1], logistic[:, 0, 2] = 0.001, 0.999
+    tanh[:, 0, 1], tanh[:, 0, 2], tanh[:, 0, 3] = 0.95, -0.95, 0.94  # slopes 0.0975, 0.1164
+    tanh[:50, 0, 2] = 0.1
+    tanh[:, 0, 4] = 0.9996  # slope 0.0008
+    logistic = np.full((200, 1, 3), 0.97)  # slope 0.0291 of 0.25
+    logistic[:, 0, 1], logistic[:, 0, 2] = 0.02, 0.9995  # 0.0196, 0.0005
     records = records_of(signals={"hidden_1.x": tanh, "output.x": logistic})
     table = unit_measures(network, records).set_index("population")
-    assert table.loc["hidden_1", ["dead", "saturated"]].tolist() == [2 / 5, 2 / 5]
-    assert table.loc["output", ["dead", "saturated"]].tolist() == [0, 2 / 3]
-    open_ended = rate_networks.rates(activation="relu")
-    assert np.isnan(unit_measures(open_ended, records).iloc[0]["saturated"])
+    assert table.loc["hidden_1", ["dead", "saturated"]].tolist() == [1 / 5, (1 + 0.75 + 1) / 5]
+    assert table.loc["output", ["dead", "saturated"]].tolist() == pytest.approx([1 / 3, 2 / 3])
+
+
+def test_rates_that_do_not_level_off() -> None:
+    x = np.zeros((3, 1, 5))
+    x[:, 0, 1], x[1, 0, 2] = -0.5, 0.2
+    dead = {"linear": 0.0, "relu": 4 / 5, "leaky_relu": 0.0, "softplus": 4 / 5, "gelu": np.nan}
+    for activation, share in dead.items():
+        given = np.abs(x) * (x > 0) if activation in ("relu", "softplus") else x
+        network = rate_networks.rates(activation=activation, sizes=(6, 5, 3))
+        row = unit_measures(network, records_of(signals={"hidden_1.x": given})).iloc[0]
+        np.testing.assert_equal(row["dead"], share)
+        assert np.isnan(row["saturated"]) and row["criterion"] == ""
+
+
+def test_slopes_that_were_recorded_are_used() -> None:
+    """Those of GELU do not follow from its activity; where learning has no slope, they do."""
+    gelu = rate_networks.rates(activation="gelu", sizes=(6, 2, 3))
+    gain = np.array([[[0.0, 2e-3]], [[-1e-3, 0.0]]])
+    records = records_of(signals={"hidden_1.x": np.zeros((2, 1, 2)), "hidden_1.gain": gain})
+    assert unit_measures(gelu, records).iloc[0]["dead"] == 1 / 2
+    ones = records_of(
+        signals={"output.x": np.full((2, 1, 3), 0.9999), "output.gain": np.ones((2, 1, 3))}
+    )
+    row = unit_measures(rate_networks.rates(sizes=(6, 2, 3), gain="one"), ones).iloc[0]
+    assert (row["dead"], row["saturated"]) == (1, 1)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "logistic", "relu", "leaky_relu", "softplus"])
+def test_slopes_follow_from_activities(activation: str) -> None:
+    """What recorded activities say is what the network's own slopes say, and `saturated`."""
+    network = rate_networks.rates(activation=activation, sizes=(6, 40, 3))
+    simulator = simulate(network, "array", record=["hidden_1"], traces=["x", "gain"])
+    simulator.load({"stimulus_to_hidden_1": np.random.default_rng(0).normal(0, 4, (6, 40))})
+    values = np.random.default_rng(1).normal(0, 1, (30, 6))
+    signals = simulator.run(Block(values)).traces
+    x, gain = (signals[f"hidden_1.{name}"] for name in ("x", "gain"))
+    by_x, by_gain = (
+        unit_measures(network, records_of(signals=given)).iloc[0]
+        for given in ({"hidden_1.x": x}, {"hidden_1.x": x, "hidden_1.gain": gain})
+    )
+    both = [row[["dead", "saturated"]].tolist() for row in (by_x, by_gain)]
+    np.testing.assert_equal(*both)
+    assert by_x["dead"] == saturation.dead(gain[:, -1]).values.mean()
+    if activation in saturation.STEEPEST:
+        judged = saturation.saturated(gain[:, -1], activation).values.mean()
+        assert 0.2 < by_x["saturated"] < 1
+        assert by_x["saturated"] == pytest.approx(judged)
+
+
+def test_the_end_of_a_range_is_where_its_slope_is_a_tenth() -> None:
+    assert pytest.approx(saturation.SHARE * 0.25) == saturation.END * (1 - saturation.END)
 
 
 def test_angle_of_vectors_is_right() -> None:

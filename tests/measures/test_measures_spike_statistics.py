@@ -12,6 +12,8 @@ from apical.errors import DataError
 from apical.measures import spike_statistics as statistics
 from apical.records.arrays import Spikes, Units
 
+LOCAL = ("cv", "cv2", "lv")
+
 
 def trains(spikes: Spikes, unit: int, n_trials: int) -> list[np.ndarray]:
     """Return the times of a neuron's spikes in each trial, by a loop."""
@@ -62,6 +64,30 @@ def test_irregularity_is_that_of_elephant() -> None:
         contrast = (first - second) / (first + second)
         assert statistics.cv2(gaps, 4).values[unit] == pytest.approx(2 * np.abs(contrast).mean())
         assert statistics.lv(gaps, 4).values[unit] == pytest.approx(3 * (contrast**2).mean())
+
+
+def test_irregularity_needs_ten_intervals_or_pairs_of_them() -> None:
+    """k + 1 spikes of one trial are k intervals and k - 1 pairs of neighbours; 9 are too few."""
+    trains = {0: 10, 1: 11, 2: 12}  # spikes: 9, 10, 11 intervals and 8, 9, 10 pairs
+    unit = np.repeat(list(trains), list(trains.values()))
+    time = np.concatenate([np.arange(n) * 10.0 for n in trains.values()])
+    gaps = statistics.intervals(in_order(np.zeros(len(unit), int), time, unit))
+    assert np.bincount(gaps.unit).tolist() == [9, 10, 11]
+    defined = {name: np.isfinite(getattr(statistics, name)(gaps, 3).values) for name in LOCAL}
+    assert defined["cv"].tolist() == [False, True, True]
+    assert defined["cv2"].tolist() == defined["lv"].tolist() == [False, False, True]
+    for name in LOCAL:
+        assert "fewer than 10 " in getattr(statistics, name)(gaps, 3).why
+
+
+def test_intervals_of_all_trials_count_together_but_pairs_do_not_cross_them() -> None:
+    """Two trials of 6 spikes are 2 * 5 = 10 intervals, but only 2 * 4 = 8 pairs."""
+    gaps = statistics.intervals(regular(2, 1, 60.0, 10.0))
+    assert len(gaps.length) == 10
+    assert statistics.cv(gaps, 1).values[0] == pytest.approx(0)
+    assert not np.isfinite(statistics.lv(gaps, 1).values[0])
+    longer = statistics.intervals(regular(2, 1, 70.0, 10.0))  # 7 spikes: 5 pairs a trial
+    assert statistics.lv(longer, 1).values[0] == pytest.approx(0)
 
 
 def test_fano_is_that_of_elephant_but_for_the_unbiased_variance() -> None:

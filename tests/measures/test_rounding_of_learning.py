@@ -15,8 +15,9 @@ from test_measures_learning import network_weights, records_of, weights_of
 from apical import Network, plotting, simulate
 from apical.errors import DataError
 from apical.measures.alignment import angle, angles_to_backpropagation
-from apical.measures.learning import sign_measures, unit_measures, weight_measures
+from apical.measures.learning import sign_measures, weight_measures
 from apical.measures.normality import normal_fit
+from apical.measures.saturation import unit_measures
 from apical.measures.spike_distance import van_rossum
 from apical.measures.updates import Moments, update
 from apical.plausibility.pathways import correlation
@@ -104,10 +105,10 @@ def test_weights_beside_which_others_are_nothing() -> None:
 
 
 def test_units_beside_which_others_are_dead() -> None:
-    network = rate_networks.rates(sizes=(6, 5, 4, 3), output="logistic")
-    tanh = np.full((200, 1, 5), 0.5)
-    tanh[:, 0, 1] = 1e-17
-    records = records_of(signals={"hidden_1.x": tanh, "output.x": np.full((200, 1, 3), 0.5)})
+    network = rate_networks.rates(sizes=(6, 5, 4, 3), activation="relu", output="logistic")
+    relu = np.full((200, 1, 5), 0.5)
+    relu[:, 0, 1] = 1e-17
+    records = records_of(signals={"hidden_1.x": relu, "output.x": np.full((200, 1, 3), 0.5)})
     table = unit_measures(network, records).set_index("population")
     assert table.loc["hidden_1", "dead"] == pytest.approx(1 / 5)
 

@@ -18,7 +18,6 @@ from click.testing import CliRunner
 from scipy import stats
 
 from apical import plotting
-from apical._base.folders import write_whole
 from apical.cli import app as cli
 from apical.errors import ApicalError, DataError, DesignError, RunError
 from apical.runs.experiment import Experiment
@@ -268,14 +267,6 @@ def test_what_failed_is_kept_until_it_is_tried_again(tmp_path: Path) -> None:
         (row,) = directory.frame.to_dict("records")
     assert (row["run"], row["status"], row["error"]) == (design.runs[3].id, "failed", "out of luck")
     assert pd.read_parquet(tmp_path / RESULTS)["hidden"].tolist() == [12]
-
-
-def test_files_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = write_whole(tmp_path / "a", b"one")
-    (tmp_path / ".a.part").mkdir()
-    with pytest.raises(IsADirectoryError):
-        write_whole(path, b"two")
-    assert path.read_bytes() == b"one"
 
 
 # One run

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from apical import __version__
-from apical._base.folders import write_whole
+from apical._base.whole_files import write_whole
 from apical.bench.worker import MODELS, SHARED, Case, Measured
 from apical.data import datasets
 from apical.devices import DEVICES, check_simulation

@@ -1,16 +1,14 @@
 """Records as files that neuroscientists read: NWB, NIX, SONATA, and long tables."""
 
 import json
-import os
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas
 
 from apical._base.checking import checked
+from apical._base.whole_files import whole
 from apical.errors import DataError, ParameterError, RunError
 from apical.export import nix, nwb, session, sonata, tables
 from apical.export.names import ABOUT, FORMATS
@@ -82,8 +80,13 @@ def export(
         )
     session.check(records)
     _check_metrics(metrics)
-    with _whole(target, overwrite, folder=suffix is None) as part:
-        _writer(format)(records, part, metrics)
+    _check_target(target, overwrite, folder=suffix is None)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with whole(target, folder=suffix is None, shared=True) as part:
+            _writer(format)(records, part, metrics)
+    except OSError as error:
+        raise RunError(f"{target} cannot be written: {error.strerror or error}.") from None
     return target
 
 
@@ -108,39 +111,6 @@ def _check_metrics(metrics: pandas.DataFrame | None) -> None:
             f"The table of metrics has no column {missing[0]!r}; it needs "
             f"{', '.join(tables.METRICS)}, as in metrics.csv of a run."
         )
-
-
-@contextmanager
-def _whole(target: Path, overwrite: bool, folder: bool) -> Iterator[Path]:
-    """Yield a path beside the target, and move what is written there to it if all went well."""
-    _check_target(target, overwrite, folder)
-    part = target.with_name(f".{os.getpid()}.part.{target.name}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if folder:
-            part.mkdir()
-        yield part
-        _put(part, target)
-    except OSError as error:
-        raise RunError(f"{target} cannot be written: {error.strerror or error}.") from None
-    finally:
-        _remove(part)
-
-
-def _put(part: Path, target: Path) -> None:
-    if not part.is_dir():
-        os.replace(part, target)
-        return
-    old = part.with_name(f"{part.name}.old")  # what holds something cannot be replaced at once
-    if target.exists():
-        os.replace(target, old)
-    try:
-        os.replace(part, target)
-    except OSError:
-        if old.exists():
-            os.replace(old, target)
-        raise
-    _remove(old)
 
 
 def _check_target(target: Path, overwrite: bool, folder: bool) -> None:
@@ -170,10 +140,3 @@ def _is_ours(folder: Path) -> bool:
         return not any(folder.iterdir())
     except (ValueError, KeyError, TypeError, OSError):
         return False
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    elif path.exists():
-        path.unlink()

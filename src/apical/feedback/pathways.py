@@ -158,8 +158,9 @@ def indirect(
         Where fixed random weights come from; as in `direct` by default.
     hears
         Hidden populations that hear the error directly; the first by default. A mapping says
-        which of their neurons: the share of them, counted from the first, or a mask, shape (n,)
-        of bool. The rest of such a population hears those through fixed random synapses.
+        which of their neurons: the share of them, counted from the first and rounded to the
+        nearest number of neurons (a half to the even one), or a mask, shape (n,) of bool. The
+        rest of such a population hears those through fixed random synapses.
     relay
         How the other populations hear: ``"forward"``, along the forward synapses onto them,
         ``teach = delta_before @ W``; ``"random"``, through fixed random ones beside these.
@@ -377,7 +378,10 @@ def _name(pre: Population, post: Population) -> str:
 def _mask(population: Population, share: float | np.ndarray) -> np.ndarray:
     """Return which neurons hear the error directly, shape (n,) of bool."""
     if isinstance(share, float):
-        return np.arange(population.size) < round(share * population.size)
+        hear = round(share * population.size)
+        wanted = f"a share of 1 or more of the {population.size} neurons of {population.name!r}"
+        require(hear > 0, "feedback.indirect", "hears", wanted, shown(share))
+        return np.arange(population.size) < hear
     fits = share.shape == (population.size,) and bool(share.any())
     wanted = f"a share or a mask of {population.size} bools, one True, for {population.name!r}"
     require(fits, "feedback.indirect", "hears", wanted, shown(share))

@@ -1,26 +1,23 @@
-"""Measures of learning: angles to backpropagation, feedback and forward weights, weights, units.
+"""Measures of learning: angles to backpropagation, feedback and forward weights, weights, signs.
 
 All of them look at a network without changing it: at its weights, or at `Records` made with
 learning off.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from apical._base.checking import check_fields, checked
-from apical._base.parameters import Matrix, Measured
+from apical._base.checking import checked
+from apical._base.parameters import Matrix
 from apical._base.rounding import exceeds, is_nothing, or_nothing, size_of
 from apical.errors import WiringError
 from apical.measures.alignment import angle
 from apical.measures.updates import Moments, backpropagated, rule_of, update, weights_of
 from apical.network.description import Network
-from apical.neurons.base import Population, Stimulus
-from apical.neurons.encoding import Escape
+from apical.neurons.base import Population
 from apical.neurons.error import ErrorNeurons, Teachers
-from apical.neurons.rate import Bias, Rate
 from apical.neurons.relay import Relay
 from apical.projections.projection import Projection
 from apical.records.arrays import Records
@@ -31,10 +28,6 @@ if TYPE_CHECKING:
 Weights = Mapping[str, Matrix]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-RANGES = {"tanh": (-1.0, 1.0), "logistic": (0.0, 1.0), "softmax": (0.0, 1.0)}
-"""Activations that have an end, and where."""
-NEAR, MOSTLY = 0.99, 0.99
-"""A unit is saturated that is this near to its end, in more than this share of trials."""
 
 
 @checked()
@@ -321,108 +314,6 @@ def sign_measures(network: Network, weights: Weights) -> "pd.DataFrame":
             }
         )
     return pd.DataFrame(rows, columns=["population", "n", "mixed", "minority"])
-
-
-@dataclass(frozen=True)
-class Ceiling:
-    """Where a unit can do no more.
-
-    Parameters
-    ----------
-    low, high
-        Ends of what it does in a trial: spikes, or activity [dimensionless]; NaN for none.
-    criterion
-        In words, when it counts as saturated.
-    """
-
-    low: Measured
-    high: Measured
-    criterion: str
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-
-    def reached(self, done: np.ndarray) -> np.ndarray:
-        """Return where what units did is near an end, same shape as `done`."""
-        if np.isnan(self.low):  # spikes: silence is no end of this kind
-            return ~exceeds(NEAR * self.high, done, self.high)
-        middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2
-        return exceeds(np.abs(done - middle), NEAR * half, half)
-
-
-@checked()
-def ceiling(population: Population, records: Records) -> Ceiling | None:
-    """Return where units of a population can do no more; None where there is no such place.
-
-    Units that spike do so at most once in a time step, or in the time that they are refractory if
-    that is longer. Activities that are tanh, logistic or softmax have two ends; others have none.
-    """
-    if population.is_spiking:
-        source = population.encoder if isinstance(population, Stimulus) else population
-        rest = float(source.refractory) if isinstance(source, Escape) else 0.0
-        rest = float(getattr(population, "refractory", rest))
-        interval = max(records.dt, np.ceil(rest / records.dt - 1e-9) * records.dt)
-        most = np.floor(records.duration / interval + 1e-9)
-        return Ceiling(
-            float("nan"),
-            float(most),
-            f"at least {NEAR:.0%} of {most:g} spikes, one every {interval:g} ms, in more than "
-            f"{MOSTLY:.0%} of trials",
-        )
-    if isinstance(population, Rate) and population.curve.name in RANGES:
-        low, high = RANGES[population.curve.name]
-        return Ceiling(
-            low,
-            high,
-            f"over {NEAR:.0%} of the way from the middle to an end of [{low:g}, {high:g}] in more "
-            f"than {MOSTLY:.0%} of trials",
-        )
-    return None
-
-
-@checked()
-def unit_measures(network: Network, records: Records) -> "pd.DataFrame":
-    """Return how many units of each population do nothing, or can do no more.
-
-    Parameters
-    ----------
-    network
-        The description.
-    records
-        What it did; spikes of populations that spike, activity ``x`` of others. Their number of
-        trials bounds what can be said: a unit is dead only for these.
-
-    Returns
-    -------
-    DataFrame
-        A row for each recorded population but error neurons and biases: ``n``, ``trials``,
-        ``dead`` (share of units without a spike, or of activity 0 beside the largest of the
-        population, in all trials), ``saturated`` (share that meet ``criterion``; NaN where the
-        activity has no end).
-    """
-    import pandas as pd
-
-    rows = []
-    for population in network.populations:
-        name = population.name
-        if name not in records.units or isinstance(population, Teachers | Relay | Bias):
-            continue
-        done = records.counts(name) if population.is_spiking else records.rates(name)
-        end = ceiling(population, records)
-        often = np.mean(end.reached(done), axis=0) > MOSTLY if end else None
-        rows.append(
-            {
-                "population": name,
-                "n": population.size,
-                "trials": len(records),
-                "dead": float(np.mean(is_nothing(done, size_of(done)).all(axis=0))),
-                "saturated": float("nan") if often is None else float(np.mean(often)),
-                "criterion": end.criterion if end else "",
-            }
-        )
-    return pd.DataFrame(
-        rows, columns=["population", "n", "trials", "dead", "saturated", "criterion"]
-    )
 
 
 def _share(part: float | np.floating, whole: float | np.floating) -> float:

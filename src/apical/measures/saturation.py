@@ -2,20 +2,41 @@
 
 Both are judged by the slope of a unit's response, which is what a change of its drive does to it,
 and a factor of everything that it learns.
+
+- A unit is **dead** if its slope is at most `LEAST` in size in every trial (Lu, Shin, Su &
+  Karniadakis 2020, doi:10.4208/cicp.OA-2020-0165, of ReLU): nothing teaches it. Units that spike,
+  and stimuli, are dead if they are silent in every trial.
+- A response is **saturated** if its slope is below `SHARE` of the largest that there is. Of
+  logistic units, tanh and softmax that is the same as an activity more than ``sqrt(1 - SHARE)``,
+  94.9 %, of the way from the middle of its range to one of its ends, where Glorot & Bengio 2010
+  (section 3) look for it. Units that spike have one such end, a spike in every time step that they
+  are not refractory. Other responses do not level off.
 """
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from apical._base import seeds
 from apical._base.checking import checked
 from apical._base.parameters import Matrix
-from apical._base.rounding import exceeds
+from apical._base.rounding import exceeds, is_nothing, size_of
 from apical.devices.simulator import Block, Simulator, left_as_it_was
 from apical.errors import DataError, ParameterError
 from apical.measures.statistic import Statistic
-from apical.neurons.rate import Rate
+from apical.network.description import Network
+from apical.neurons.base import Population, Stimulus
+from apical.neurons.encoding import Escape
+from apical.neurons.error import Teachers
+from apical.neurons.rate import Bias, Rate
+from apical.neurons.relay import Relay
+from apical.records.arrays import Records
 
-STEEPEST = {"logistic": 0.25, "tanh": 1.0}
+if TYPE_CHECKING:
+    import pandas as pd
+
+STEEPEST = {"logistic": 0.25, "softmax": 0.25, "tanh": 1.0}
 """Activations that level off at both ends, and their largest slope [dimensionless]."""
 
 SHARE = 0.1
@@ -23,6 +44,22 @@ SHARE = 0.1
 
 LEAST = 1e-3
 """A unit is dead whose slope is nowhere larger than this [dimensionless]."""
+
+END = (1 + (1 - SHARE) ** 0.5) / 2
+"""Share of its range that a logistic response has reached where its slope is `SHARE` of the largest
+[dimensionless]; units that spike are saturated above this share of all the spikes they can give."""
+
+SLOPES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "linear": np.ones_like,
+    "logistic": lambda x: x * (1 - x),
+    "softmax": lambda x: x * (1 - x),
+    "tanh": lambda x: 1 - x * x,
+    "relu": lambda x: np.where(exceeds(x, 0, size_of(x)), 1.0, 0.0),
+    "leaky_relu": lambda x: np.where(exceeds(x, 0, size_of(x)), 1.0, 0.01),
+    "softplus": lambda x: -np.expm1(-x),
+}
+"""Activations whose slope follows from their activity, and how; of softmax by a unit's own drive.
+"""
 
 
 @checked()
@@ -78,8 +115,8 @@ def saturated(gain: Matrix, activation: str) -> Statistic:
     -------
     Statistic
         Share of trials in which the slope is below `SHARE` of the largest: activities above 0.949
-        in size under tanh, below 0.026 or above 0.974 under logistic. Its mean is the share of all
-        responses. The threshold is a choice; Glorot & Bengio 2010 show activities.
+        in size under tanh, below 0.026 or above 0.974 under logistic and softmax. Its mean is the
+        share of all responses. The threshold is a choice; Glorot & Bengio 2010 show activities.
 
     Raises
     ------
@@ -92,9 +129,13 @@ def saturated(gain: Matrix, activation: str) -> Statistic:
             object="saturation.saturated",
             parameter="activation",
         )
-    end = SHARE * STEEPEST[activation]
-    share = np.mean(exceeds(end, _checked(gain), end), axis=0)
+    share = np.mean(_is_low(_checked(gain), activation), axis=0)
     return Statistic(share, "1", "neuron", "Glorot & Bengio 2010, section 3")
+
+
+def _is_low(gain: np.ndarray, activation: str) -> np.ndarray:
+    end = SHARE * STEEPEST[activation]
+    return exceeds(end, gain, end)
 
 
 @checked()
@@ -117,9 +158,92 @@ def dead(gain: Matrix) -> Statistic:
     DataError
         If there is no trial.
     """
-    silent = ~exceeds(np.abs(_checked(gain)), LEAST, LEAST).any(axis=0)
+    silent = _is_flat(_checked(gain)).all(axis=0)
     source = "Lu, Shin, Su & Karniadakis 2020, doi:10.4208/cicp.OA-2020-0165"
     return Statistic(silent.astype(float), "1", "neuron", source)
+
+
+def _is_flat(gain: np.ndarray) -> np.ndarray:
+    return ~exceeds(np.abs(gain), LEAST, LEAST)
+
+
+@checked()
+def unit_measures(network: Network, records: Records) -> "pd.DataFrame":
+    """Return how many units of each population are dead, and how many responses are saturated.
+
+    Parameters
+    ----------
+    network
+        The description.
+    records
+        What it did; spikes of populations that spike, activity ``x`` of others, and their ``gain``
+        where the slope does not follow from the activity (GELU, activations of one's own). Their
+        number of trials bounds what can be said: a unit is dead only for these.
+
+    Returns
+    -------
+    DataFrame
+        A row for each recorded population but error neurons and biases: ``n``, ``trials``,
+        ``dead`` (share of units; NaN where slopes are not known), ``saturated`` (share of all
+        responses, of each unit in each trial; NaN where they do not level off), and its
+        ``criterion``, in words.
+    """
+    import pandas as pd
+
+    rows = []
+    for population in network.populations:
+        name = population.name
+        if name not in records.units or isinstance(population, Teachers | Relay | Bias):
+            continue
+        flat, low, criterion = _judged(population, records)
+        rows.append(
+            {
+                "population": name,
+                "n": population.size,
+                "trials": len(records),
+                "dead": float("nan") if flat is None else float(np.mean(flat.all(axis=0))),
+                "saturated": float("nan") if low is None else float(np.mean(low)),
+                "criterion": criterion,
+            }
+        )
+    return pd.DataFrame(
+        rows, columns=["population", "n", "trials", "dead", "saturated", "criterion"]
+    )
+
+
+def _judged(
+    population: Population, records: Records
+) -> tuple[np.ndarray | None, np.ndarray | None, str]:
+    """Return which responses are flat and which are saturated, (n_trials, n), and a criterion."""
+    if population.is_spiking:
+        counts = records.counts(population.name)
+        most, interval = _ceiling(population, records)
+        end = f"over {END:.1%} of {most:g} spikes, one every {interval:g} ms"
+        return counts == 0, exceeds(counts, END * most, most), end
+    x = records.rates(population.name)
+    if not isinstance(population, Rate):
+        return is_nothing(x, size_of(x)), None, ""
+    name, gain = population.curve.name, records.signals.get(f"{population.name}.gain")
+    slope = SLOPES[name](x) if name in SLOPES else None
+    if population.gain == "slope" and gain is not None:
+        slope = gain[:, -1]
+    flat = None if slope is None else _is_flat(slope)
+    if slope is None or name not in STEEPEST:
+        return flat, None, ""
+    return flat, _is_low(slope, name), f"slope below {SHARE:.0%} of the largest"
+
+
+def _ceiling(population: Population, records: Records) -> tuple[float, float]:
+    """Return the most spikes of a trial, and the shortest time from one to the next [ms].
+
+    Neurons spike at most once in a time step, or in the time that they are refractory if that is
+    longer.
+    """
+    source = population.encoder if isinstance(population, Stimulus) else population
+    rest = float(source.refractory) if isinstance(source, Escape) else 0.0
+    rest = float(getattr(population, "refractory", rest))
+    interval = float(max(records.dt, np.ceil(rest / records.dt - 1e-9) * records.dt))
+    return float(np.floor(records.duration / interval + 1e-9)), interval
 
 
 def _checked(gain: np.ndarray) -> np.ndarray:

@@ -3,7 +3,6 @@
 import functools
 import io
 import os
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -16,6 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from apical._base.checking import checked
+from apical._base.whole_files import write_whole
 from apical.plotting.checks import Dots, Panels, refuse
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -69,13 +69,7 @@ def save(ax: Panels, path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     if path.suffix.lower() != ".png" or not path.parent.is_dir():
         refuse("path", "a .png file in an existing folder", f"{path}", "rename it or make that")
-    content, part = as_png(ax, 150), path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path
+    return write_whole(path, as_png(ax, 150), shared=True)
 
 
 @styled

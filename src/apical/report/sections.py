@@ -212,7 +212,8 @@ def representation(run: TrainedRun, records: Records, name: str) -> Section:
         "angles": "Angle between what is learned and what backpropagation would learn [degrees].",
         "feedback": "Feedback against the forward weights above: angle [degrees], ratio of norms.",
         "cost": "Cost, in NeuroBench's names (arXiv:2304.04640).",
-        "units": "Units that do nothing, or can do no more, as shares.",
+        "units": "Dead units (no slope in any trial, or no spike) and saturated responses, as "
+        "shares (Lu et al. 2020, doi:10.4208/cicp.OA-2020-0165; Glorot & Bengio 2010).",
         "signs": "Dale's law: shares of neurons with weights of both signs.",
     }
     tables = [

@@ -9,7 +9,7 @@ from apical.devices import Block, Simulator
 from apical.devices.arrays.engine import check_network
 from apical.errors import ParameterError
 from apical.language.rank_one import terms
-from apical.measures import cost, learning
+from apical.measures import cost, learning, saturation
 from apical.measures.alignment import angles_to_backpropagation
 from apical.measures.updates import update_signals
 from apical.network.description import Network
@@ -24,7 +24,7 @@ MEASURES: Mapping[str, str] = {
     "angles": "update against that of backpropagation",
     "feedback": "feedback against forward weights",
     "weights": "norm, speed, zeros, Dale's law",
-    "units": "dead and saturated ones",
+    "units": "dead ones, saturated responses",
     "sparsity": "activities and weights that are 0",
     "cost": "memory, operations, spikes, updates",
 }
@@ -99,7 +99,7 @@ class Measuring:
             _check_angles(network)
         signals = _OF_SIGNALS | ({"angles"} if self._spikes else set())
         looks = {*self.names} & (_OF_ACTIVITY | signals)
-        traces: tuple[str, ...] = () if self._spikes else ("x",)
+        traces: tuple[str, ...] = () if self._spikes else ("x", "gain")
         if {*self.names} & signals:
             traces = update_signals(network)
         self._looking: Simulator | None = None
@@ -183,7 +183,7 @@ class Measuring:
     ) -> dict[str, float]:
         network, found = self._prepared.network, dict[str, float]()
         if "units" in self.names:
-            for row in learning.unit_measures(network, records).to_dict("records"):
+            for row in saturation.unit_measures(network, records).to_dict("records"):
                 found[f"dead_{row['population']}"] = row["dead"]
                 found[f"saturated_{row['population']}"] = row["saturated"]
         if "sparsity" in self.names:

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from filelock import FileLock, Timeout
 
+from apical._base.whole_files import write_whole
 from apical.errors import InUseError, RunError
 from apical.training.loop import Position, Step
 
@@ -180,16 +181,9 @@ class RunDirectory:
 
     def write(self, name: str, writer: Callable[[BinaryIO], Any]) -> None:
         """Write a file so that it is there whole or not at all."""
-        target = self.path / name
-        partial = target.with_name(f".{name}.part")
         try:
-            with partial.open("wb") as file:
-                writer(file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, target)
+            write_whole(self.path / name, writer)
         except OSError as error:
-            partial.unlink(missing_ok=True)
             raise self._full(name, error) from None
 
     @contextmanager

@@ -9,9 +9,9 @@ from apical.errors import ApicalError
 from apical.measures.learning import (
     feedback_measures,
     sign_measures,
-    unit_measures,
     weight_measures,
 )
+from apical.measures.saturation import unit_measures
 from apical.records.arrays import Records
 from apical.runs.callbacks import Measuring
 from apical.runs.open import TrainedRun
@@ -35,8 +35,8 @@ class LearningAnalysis:
     tables
         Name -> table. ``angles``: projection, angle to backpropagation [degrees]. ``cost``:
         measure, value, unit, in NeuroBench's names. ``weights``, ``signs``, ``feedback`` and
-        ``units``: as returned by the functions of `apical.measures.learning`; weights are compared
-        with those from before training.
+        ``units``: as returned by the functions of `apical.measures.learning` and
+        `apical.measures.saturation`; weights are compared with those from before training.
     notes
         What is missing, and why.
     """
@@ -53,7 +53,7 @@ def analyze_learning(run: TrainedRun, records: Records) -> LearningAnalysis:
     run
         A finished run. For angles and cost up to 200 of its test samples are replayed.
     records
-        What it did on trials, for dead and saturated units.
+        What it did on trials, for dead units and saturated responses.
     """
     network, weights = run.network, run.weights
     first = {p.name: network.initial_weights(p) for p in network.projections}

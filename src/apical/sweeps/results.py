@@ -19,7 +19,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from apical._base.extras import library
-from apical._base.folders import write_whole
+from apical._base.whole_files import write_whole
 from apical.errors import InUseError, RunError
 from apical.runs.directory import METRICS, SUMMARY, read_json
 from apical.runs.experiment import check_settings, versions

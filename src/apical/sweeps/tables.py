@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from apical import plotting
-from apical._base.folders import write_whole
+from apical._base.whole_files import write_whole
 from apical.errors import RunError
 from apical.sweeps import statistics
 from apical.sweeps.design import Level

@@ -8,9 +8,7 @@ rounded one by one, so that it makes no difference to the results whether there 
 import ast
 import ctypes
 import hashlib
-import os
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -20,6 +18,7 @@ import numpy as np
 
 from apical._base import compilers
 from apical._base.folders import cache_folder
+from apical._base.whole_files import whole
 from apical.devices.arrays.expression_program import Program
 from apical.devices.arrays.library import Call
 
@@ -137,8 +136,7 @@ def _compiled(code: str) -> Any:
 
 def _compile(compiler: str, code: str, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".loop-", dir=file.parent) as folder:
-        made = Path(folder) / file.name
+    with whole(file, shared=True) as made:
         subprocess.run(
             [compiler, *FLAGS, "-x", "c++", "-", "-o", str(made)],
             input=code,
@@ -146,4 +144,3 @@ def _compile(compiler: str, code: str, file: Path) -> None:
             check=True,
             capture_output=True,
         )
-        os.replace(made, file)  # whole, or not at all, whoever else does the same

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apical._base import compilers
-from apical._base.folders import write_whole
+from apical._base.whole_files import write_whole
 from apical.devices.brian.compiling import as_one, call_all, fingerprint, kept
 from apical.devices.lacks import check_environment, lacks_of_brian2cuda, lacks_of_toolkit
 from apical.devices.surroundings import (
