@@ -69,6 +69,7 @@ ELSEWHERE = {
     "doctor": "doctor",
     "export": "results",
     "gallery": "gallery",
+    "graph": "graph",
     "hypotheses": "hypotheses",
     "record": "results",
     "report": "results",

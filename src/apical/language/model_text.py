@@ -14,8 +14,8 @@ from functools import lru_cache
 from apical.errors import ParameterError
 
 _EQUATION = re.compile(
-    r"""(?: d(?P<state>\w+)\s*/\s*dt\s*=\s*(?P<slope>.+)
-          | (?P<name>\w+)\s*=(?!=)\s*(?P<value>.+)
+    r"""(?: d(?P<state>\w+)\s*/\s*dt\s*=\s*(?P<slope>\S.*)
+          | (?P<name>\w+)\s*=(?!=)\s*(?P<value>\S.*)
           | (?P<parameter>\w+) )
         \s*:\s*(?P<unit>[^:]+)$""",
     re.VERBOSE | re.DOTALL,

@@ -288,15 +288,16 @@ class _Neurons:
                 self._variable(equation.name, equation.kind != "expression")
             for name in {*model.summed, *self._inputs, *(s.target for s in codes)}:
                 self._variable(name, name not in model.summed)
+            for variable, (population, signal) in self._population.hears.items():
+                self._variable(variable, False)
+                heard = self._graph.node(Node(population.name, signal, "expression", (), True))
+                self._graph.edge(heard, f"{owner}.{variable}", "within")
             for equation in found:
                 self._read(equation.reads, equation.name, f"{equation.name} = {equation.text}")
             for statement in codes:
                 self._read(statement.reads, statement.target, statement.text)
             if model.threshold:
                 self._spikes()
-            for variable, (population, signal) in self._population.hears.items():
-                self._variable(variable, False)
-                self._graph.edge(f"{population.name}.{signal}", f"{owner}.{variable}", "within")
         except ParameterError as error:
             raise WiringError(
                 f"Population {owner!r}: {error.message}", object=f"Population {owner!r}"

@@ -25,7 +25,9 @@ from apical.plotting.rasters import raster as raster
 from apical.plotting.rasters import raster_of as raster_of
 from apical.plotting.rasters import raster_pair as raster_pair
 from apical.plotting.seeds import every_seed as every_seed
+from apical.plotting.signals import signal_graph as signal_graph
 from apical.plotting.style import PALETTE as PALETTE
 from apical.plotting.style import STYLE as STYLE
 from apical.plotting.style import as_png as as_png
+from apical.plotting.style import as_svg as as_svg
 from apical.plotting.style import save as save

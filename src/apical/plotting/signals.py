@@ -122,7 +122,8 @@ def _box(ax: Axes, name: str, kind: str, inside: Sequence[Place]) -> None:
 
 def _write(ax: Axes, node: Node, place: Place) -> None:
     """Write the name of a node: signals in bold, states upright, expressions in italics."""
-    named = f"{node.name} ({', '.join(node.inputs)})" if node.inputs else node.name
+    inputs = ["input" if name == node.name else name for name in node.inputs]
+    named = f"{node.name} ({', '.join(inputs)})" if inputs else node.name
     look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7, "zorder": 4}
     look |= {"style": "italic"} if node.kind == "expression" else {}
     look |= {"weight": "bold"} if node.is_signal or node.kind in ("world", "update") else {}

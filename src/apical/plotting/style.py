@@ -62,14 +62,22 @@ def styled(draw: Callable[_P, _R]) -> Callable[_P, _R]:
 
 @styled
 def save(ax: Panels, path: str | os.PathLike[str]) -> Path:
-    """Write the figure of Axes as a PNG of 150 dots per inch, whole or not at all.
+    """Write the figure of Axes, whole or not at all: PNG of 150 dots per inch, or SVG.
 
     The same data give the same bytes: the file names no time and no software.
+
+    Parameters
+    ----------
+    path
+        File to write, which ends in ``.png`` or ``.svg``.
     """
     path = Path(path)
-    if path.suffix.lower() != ".png" or not path.parent.is_dir():
-        refuse("path", "a .png file in an existing folder", f"{path}", "rename it or make that")
-    return write_whole(path, as_png(ax, 150), shared=True)
+    form = path.suffix.lower()
+    if form not in (".png", ".svg") or not path.parent.is_dir():
+        wanted = "a .png or .svg file in an existing folder"
+        refuse("path", wanted, f"{path}", "rename it or make that")
+    content = as_png(ax, 150) if form == ".png" else as_svg(ax)
+    return write_whole(path, content, shared=True)
 
 
 @styled
@@ -81,18 +89,33 @@ def as_png(ax: Panels, dpi: Dots) -> bytes:
     dpi
         Dots per inch.
     """
+    return png(_figure_of(ax), dpi)
+
+
+@styled
+def as_svg(ax: Panels) -> bytes:
+    """Return the figure of Axes as the bytes of an SVG file; the same data give the same bytes."""
+    with matplotlib.rc_context({"svg.hashsalt": "apical"}):
+        return _saved(_figure_of(ax), format="svg", metadata={"Date": None, "Creator": None})
+
+
+def _figure_of(ax: Panels) -> Figure:
     figures = {axes.figure.figure for axes in np.array(ax, dtype=object).ravel()}
     if len(figures) != 1:
         refuse("ax", "Axes of one figure", f"{len(figures)} figures", "draw one after another")
-    return png(figures.pop(), dpi)
+    return figures.pop()
 
 
 def png(figure: Figure, dpi: float) -> bytes:
     """Return a figure as the bytes of a PNG file."""
+    return _saved(figure, format="png", dpi=dpi, metadata={"Software": None})
+
+
+def _saved(figure: Figure, **how: Any) -> bytes:
     content = b""
     for _ in range(12):  # each drawing moves the constrained layout, less and less
         before, buffer = content, io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+        figure.savefig(buffer, **how)
         content = buffer.getvalue()
         if content == before:
             break

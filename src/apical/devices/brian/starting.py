@@ -1,17 +1,15 @@
 """What a reset puts back, in Brian2: every variable that changes, unless it is to run on."""
 
-import re
 from dataclasses import dataclass, field
 
 import brian2 as b2
 from brian2.equations.equations import DIFFERENTIAL_EQUATION, PARAMETER
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
+from apical.language.model_text import statements
 from apical.neurons.base import Population
 
 FIXED = {"constant", "shared", "linked"}
-_ASSIGNED = re.compile(r"(?:^|;)\s*(\w+)\s*(?:[-+*/%]|\*\*|//)?=(?!=)", re.MULTILINE)
-"""What a statement assigns to; Brian2 takes several in a line, with ``;`` between them."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def changing(population: Population) -> dict[str, b2.Equations]:
     """Return the equations of the variables that change in a run, and do not run on, by name."""
     model = population.model
     texts = (model.reset, model.at_trial, model.at_frame, model.at_step, model.at_reset)
-    written = {name for text in texts for name in _ASSIGNED.findall(text)}
+    written = {statement.target for text in texts for statement in statements(text)}
     written |= {*population.inputs.values()} - {*model.summed}
     return {
         name: equation
