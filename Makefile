@@ -1,8 +1,10 @@
 # make demo: install, and train a spiking network on real digits.
-# make test: install, check style and types, run the tests; programs for GPUs are generated in an
-#   environment of Python 3.12, where there is one.
-# make test-all: the same with every combination of devices, encoders, timings and wirings, and
-#   the devices again on every other version of Brian2 that an interpreter here can have.
+# make test: install, check style and types, run all fast tests: one of each kind on each device.
+# make test-all: the same with every combination of devices, encoders, timings and wirings, what
+#   compiles, trains or kills processes, programs for GPUs in an environment of Python 3.12, where
+#   there is one, and the devices again on every other version of Brian2 that an interpreter here
+#   can have.
+# make same-bits BASE=COMMIT: whether thirty runs give the same bits as at another commit.
 # make test-cuda: programs for NVIDIA GPUs, in an environment of their own; needs no GPU.
 # make test-genn: device genn, and Brian2 2.5.4, in an environment of their own; what runs needs
 #   GENN_PATH, the folder of GeNN's source.
@@ -25,7 +27,7 @@ SOURCES := $(shell find src tests models -type f -not -name '*.pyc')
 BESIDE = OPENBLAS_NUM_THREADS=1 .venv-$(1)/bin/python -m pytest -n auto --dist worksteal -p no:logging
 SAID := $(VENV)/.generated
 
-.PHONY: demo test test-all test-cuda test-genn test-fast generation lint clean help
+.PHONY: demo test test-rest test-all test-cuda test-genn generation same-bits lint clean help
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -44,10 +46,16 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Programs for GPUs first, so that what came of them stands in the summary of the others.
 test: lint
+	$(PYTEST) --dist worksteal --durations 25 -m "not slow and not thorough"
+
+# With UNTIL, a number of seconds since 1970, no test begins after it; TURN says with which part of
+# the tests to begin, so that all of them have their turn in the course of some days.
+# Programs for GPUs first, so that what came of them stands in the summary of the others.
+test-rest: $(STAMP)
 	@rm -f $(SAID); $(MAKE) --no-print-directory generation; failed=$$?; \
-	APICAL_SAYS="$$(cat $(SAID) 2>&1)" $(PYTEST) --dist worksteal --durations 25 && exit $$failed
+	APICAL_SAYS="$$(cat $(SAID) 2>&1)" APICAL_TESTS_UNTIL="$(UNTIL)" APICAL_TESTS_TURN="$(TURN)" \
+	$(PYTEST) --dist worksteal --durations 25 -m "slow or thorough" && exit $$failed
 
 generation: $(STAMP)
 ifeq ($(call FOUND,3.12),)
@@ -62,8 +70,7 @@ else
 	@echo "Programs for GPUs, generated on Python 3.12: $$(tail -n 1 $(SAID).log)" > $(SAID)
 endif
 
-test-all: lint
-	$(PYTEST) --dist worksteal --durations 10 -m ""
+test-all: test test-rest
 	@$(foreach v,$(OTHERS),$(MAKE) --no-print-directory .venv-$(v)/.tested &&) true
 	@$(if $(call FOUND,3.11),$(MAKE) --no-print-directory test-genn)
 
@@ -96,8 +103,14 @@ test-genn: .venv-genn/.installed
 	$(call BESIDE,$*) -m "" -rs $(DEVICES)
 	touch $@
 
-test-fast: lint
-	$(PYTEST) -m "not slow and not thorough"
+# The bits of thirty runs, here and at another commit: make same-bits BASE=COMMIT
+same-bits: $(STAMP)
+	@test -n "$(BASE)" || { echo "Say what to compare with: make same-bits BASE=COMMIT" >&2; exit 2; }
+	rm -rf $(VENV)/base && git worktree prune && git worktree add --quiet --detach $(VENV)/base $(BASE)
+	PYTHONPATH=$(VENV)/base/src $(BIN)/python tests/same_bits.py run > $(VENV)/before.json
+	git worktree remove --force $(VENV)/base
+	PYTHONPATH=src $(BIN)/python tests/same_bits.py run > $(VENV)/after.json
+	$(BIN)/python tests/same_bits.py compare $(VENV)/before.json $(VENV)/after.json
 
 clean:
 	rm -rf $(VENV) .venv-3.* .venv-genn runs .pytest_cache .mypy_cache .ruff_cache
