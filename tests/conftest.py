@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Tests of one file stay together, since they share compiled programs.
     """
-    if UNTIL == float("inf") or not items:
+    if float("inf") == UNTIL or not items:
         return
     first = int(len(items) * (TURN * (5**0.5 - 1) / 2 % 1))
     file = items[first].path

@@ -2,17 +2,10 @@
 
 from importlib.util import find_spec
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+if TYPE_CHECKING:  # imported when a bar is shown
+    from rich.console import Console
 
 
 class _Bar:
@@ -29,6 +22,15 @@ class _Bar:
     def __init__(
         self, unit: str, field: str, text: str, total: int, shown: bool, done: int
     ) -> None:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
         self._bar = Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=None),
@@ -123,8 +125,10 @@ class BenchProgress(_Bar):
         self._bar.update(self._task, completed=done, now=now)
 
 
-def _console() -> Console:
+def _console() -> "Console":
     """Return where to show progress; without ipywidgets a notebook shows it as plain text."""
+    from rich.console import Console
+
     if find_spec("ipywidgets") is None:
         return Console(stderr=True, force_jupyter=False)
     return Console(stderr=True)

@@ -2,21 +2,13 @@
 
 import hashlib
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import distribution
 from pathlib import Path
 
-from apical._base.extras import undisturbed
-from apical._base.folders import cache_folder
+from apical._base.folders import cache_folder, make_folder
 from apical.errors import DataError
-
-with undisturbed():
-    warnings.simplefilter("ignore")  # in notebooks tqdm warns, of progress bars that are not used
-    import pooch
-    from rich.console import Console
-    from rich.progress import Progress
 
 STEMS = (
     "train-images-idx3-ubyte",
@@ -129,14 +121,17 @@ def fetch(name: str | Path, data_dir: str | Path | None = None) -> Path:
     if source is None:
         return single_file(name)
     if data_dir is not None:
-        _make_folder(Path(data_dir).expanduser())
+        make_folder(Path(data_dir).expanduser())
     folder, missing = _own_folder(source.name, data_dir)
     if missing and data_dir is None:
         # The sums of the whole cache are checked: what was damaged there is downloaded again.
         folder, missing = _cache(source.name), STEMS
+    from apical.data.download import download  # libraries that `import apical` does not need
+
+    otherwise = f"put all four files in a folder and name it by --data-dir or {_DATA_DIR}"
     for stem, sha256 in zip(STEMS, source.sha256, strict=True):
         if stem in missing:
-            _download(source.url + f"{stem}.gz", sha256, folder)
+            download(source.url + f"{stem}.gz", sha256, folder, otherwise)
     return folder
 
 
@@ -216,60 +211,3 @@ def _idx_file(folder: Path, stem: str) -> Path:
 
 def _missing(folder: Path) -> Sequence[str]:
     return [stem for stem in STEMS if not _idx_file(folder, stem).is_file()]
-
-
-class _Bar:
-    """What pooch asks of a progress bar, drawn by rich."""
-
-    def __init__(self, progress: Progress, label: str) -> None:
-        self.total = 0
-        self._progress = progress
-        self._task = progress.add_task(label, total=None)
-
-    def update(self, n_bytes: int) -> None:
-        self._progress.update(self._task, advance=n_bytes, total=self.total or None)
-
-    def reset(self) -> None:
-        self._progress.reset(self._task)
-
-    def close(self) -> None:
-        self._progress.stop_task(self._task)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"{folder}: cannot be made ({error}); name another folder.", object=str(folder)
-        ) from error
-
-
-def _download(url: str, sha256: str, folder: Path) -> None:
-    """Download a file into `folder` unless the right one is there already."""
-    name = url.rsplit("/", 1)[-1]
-    elsewhere = f"put all four files in a folder and name it by --data-dir or {_DATA_DIR}"
-    _make_folder(folder)
-    pooch.get_logger().setLevel("WARNING")  # the bar says what is downloaded
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        downloader = pooch.HTTPDownloader(
-            progressbar=_Bar(progress, name),
-            chunk_size=1 << 16,
-            # The sums are those of the gzip files: nothing may unpack them on the way.
-            headers={"Accept-Encoding": "identity"},
-        )
-        try:
-            pooch.retrieve(url, sha256, fname=name, path=folder, downloader=downloader)
-        except OSError as error:  # requests raises its own OSErrors
-            raise DataError(
-                f"{name}: cannot be downloaded from {url} to {folder} ({error}); check the "
-                f"network, or {elsewhere}.",
-                object=str(name),
-            ) from error
-        except ValueError as error:
-            raise DataError(
-                f"{name}: SHA-256 of what {url} sent is not {sha256}; nothing was kept. Try "
-                f"again later, or {elsewhere}.",
-                object=str(name),
-            ) from error

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from itertools import islice
 
 import numpy as np
-from scipy.linalg import expm
 
 from apical.errors import ParameterError
 from apical.network.description import Network
@@ -59,6 +58,8 @@ def unsettled(chain: list[float], time: float) -> float:
     time
         Time since the step [ms].
     """
+    from scipy.linalg import expm  # imported here, since `import apical` needs none of it
+
     rates = 1 / np.array(chain)
     flow = np.diag(rates[:-1], 1) - np.diag(rates)
     return float(expm(flow * time)[0].sum())
