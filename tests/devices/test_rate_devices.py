@@ -360,14 +360,14 @@ def test_a_trial_too_short_to_settle_is_refused_with_the_one_that_would_do(devic
     with pytest.raises(ParameterError) as refused:
         build(rates(trial=50.0), device)
     message = (
-        r"A trial of 50 ms is too short .* settle: 0.043 of a change of the stimulus .* low-passes "
-        r"of 5 x 5 ms in a row\. Let it last at least (\d+) ms, or use device='array'"
+        r"A trial of 50 ms is too short .* steady state: 0.043 of the response to a stimulus .* "
+        r"filters of 5 x 5 ms in a row\. Let it last (\d+) ms or longer, or use device='array'"
     )
     found = re.search(message, str(refused.value))
     assert found, refused.value
     enough = float(found[1])
     build(rates(trial=enough), "runtime")
-    with pytest.raises(ParameterError, match=f"at least {enough:g} ms"):
+    with pytest.raises(ParameterError, match=f"last {enough:g} ms or longer"):
         build(rates(trial=enough - 1), "runtime")
     build(rates(trial=50.0), "array")
 

@@ -598,7 +598,7 @@ def test_ctrl_c_stops_behind_checkpoints_and_the_same_command_goes_on(tmp_path: 
     until(lambda: list(runs.glob("*/checkpoint.npz")), process)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: workers too
     out, err = finish(process, 130)
-    assert "Go on with the same command" in out
+    assert "Resume with the same command" in out
     assert err == "\nStopping after this block (Ctrl-C again: at once).\n"
     begun = {p: p.stat().st_mtime_ns for p in runs.glob("*/config.json")}
     assert begun and len(list(runs.glob("*/summary.json"))) < 8

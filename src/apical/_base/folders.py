@@ -1,4 +1,4 @@
-"""Where this package keeps what can be made or fetched again."""
+"""The cache folder, and atomic writing of files."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ def cache_folder() -> Path:
 
 
 def write_whole(path: Path, content: bytes) -> Path:
-    """Write a file so that it is there whole or not at all, also after a power cut.
+    """Write a file atomically: it exists whole or not at all, even after a power cut.
 
     Raises
     ------

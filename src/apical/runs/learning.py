@@ -1,4 +1,4 @@
-"""What a finished run has learned in its weights, and what it costs."""
+"""Analysis of learning in a finished run: weights, alignment angles, units, computational cost."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ UNITS = {
 
 @dataclass(frozen=True)
 class LearningAnalysis:
-    """Tables of what was learned; a table that a network does not allow is missing, and said.
+    """Tables of measures of learning; one that a network does not allow is missing, with a note.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class LearningAnalysis:
         ``units``: as returned by the functions of `apical.measures.learning`; weights are compared
         with those from before training.
     notes
-        What is missing, and why.
+        Missing tables, and why.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -53,7 +53,7 @@ def analyze_learning(run: TrainedRun, records: Records) -> LearningAnalysis:
     run
         A finished run. For angles and cost up to 200 of its test samples are replayed.
     records
-        What it did on trials, for dead and saturated units.
+        Its recorded activity, for dead and saturated units.
     """
     network, weights = run.network, run.weights
     first = {p.name: network.initial_weights(p) for p in network.projections}
