@@ -1,7 +1,7 @@
-"""Saturation: how many units hardly answer to their drive any more, and how many are dead.
+"""Saturated and dead units, judged by the slope of their activation function.
 
-Both are judged by the slope of a unit's response, which is what a change of its drive does to it,
-and a factor of everything that it learns.
+The slope is the sensitivity of a unit to its drive, and a factor of all of its weight updates: a
+saturated unit has a vanishing gradient.
 """
 
 import numpy as np
@@ -16,23 +16,23 @@ from apical.measures.statistic import Statistic
 from apical.neurons.rate import Rate
 
 STEEPEST = {"logistic": 0.25, "tanh": 1.0}
-"""Activations that level off at both ends, and their largest slope [dimensionless]."""
+"""Activation functions that saturate at both ends, and their largest slope [dimensionless]."""
 
 SHARE = 0.1
-"""A response is saturated whose slope is below this share of the largest."""
+"""A response is saturated if its slope is below this fraction of the largest."""
 
 LEAST = 1e-3
-"""A unit is dead whose slope is nowhere larger than this [dimensionless]."""
+"""A unit is dead if its slope never exceeds this [dimensionless]."""
 
 
 @checked()
 def slopes(simulator: Simulator, values: Matrix) -> dict[str, np.ndarray]:
-    """Return the slope of what each unit makes of each stimulus, learning off.
+    """Return the slope of the activation of each unit at each stimulus, with learning off.
 
     Parameters
     ----------
     simulator
-        A network of rates, made with ``record`` naming populations, and ``traces=["gain"]``.
+        A rate network, made with ``record`` naming populations, and ``traces=["gain"]``.
     values
         Stimuli, shape (n_trials, n_inputs).
 
@@ -40,12 +40,12 @@ def slopes(simulator: Simulator, values: Matrix) -> dict[str, np.ndarray]:
     -------
     dict
         Recorded population -> shape (n_trials, n) [dimensionless]; those with ``gain="one"``, whose
-        gain is no slope, are left out.
+        gain is not the slope, are left out.
 
     Raises
     ------
     DataError
-        If nothing of the kind is recorded.
+        If no such signal is recorded.
     """
     with left_as_it_was(simulator):
         traces = simulator.run(Block(values, index=seeds.presentation("slopes"))).traces
@@ -65,7 +65,7 @@ def slopes(simulator: Simulator, values: Matrix) -> dict[str, np.ndarray]:
 
 @checked()
 def saturated(gain: Matrix, activation: str) -> Statistic:
-    """Return in how many trials each unit is saturated: its slope is small beside the largest.
+    """Return the fraction of trials in which each unit is saturated.
 
     Parameters
     ----------
@@ -77,14 +77,14 @@ def saturated(gain: Matrix, activation: str) -> Statistic:
     Returns
     -------
     Statistic
-        Share of trials in which the slope is below `SHARE` of the largest: activities above 0.949
-        in size under tanh, below 0.026 or above 0.974 under logistic. Its mean is the share of all
-        responses. The threshold is a choice; Glorot & Bengio 2010 show activities.
+        Fraction of trials in which the slope is below `SHARE` of the largest: absolute activities
+        above 0.949 under tanh, below 0.026 or above 0.974 under logistic. Its mean is the fraction
+        of all responses. The threshold is a choice; Glorot & Bengio 2010 show activities.
 
     Raises
     ------
     DataError
-        If the activation does not level off, or there is no trial.
+        If the activation does not saturate, or there is no trial.
     """
     if activation not in STEEPEST:
         raise ParameterError(
@@ -99,7 +99,7 @@ def saturated(gain: Matrix, activation: str) -> Statistic:
 
 @checked()
 def dead(gain: Matrix) -> Statistic:
-    """Return which units are dead: no slope in any trial, so that nothing teaches them.
+    """Return which units are dead: zero slope in all trials, and so no gradient to learn from.
 
     Parameters
     ----------
@@ -109,8 +109,8 @@ def dead(gain: Matrix) -> Statistic:
     Returns
     -------
     Statistic
-        1 for a unit whose slope is nowhere larger than `LEAST` in size, else 0; its mean is the
-        share of dead units. Known for these trials only.
+        1 for a unit whose absolute slope never exceeds `LEAST`, else 0; its mean is the fraction of
+        dead units, with respect to these trials.
 
     Raises
     ------
