@@ -93,7 +93,7 @@ def test_cases() -> None:
     two = "array:numpy", "runtime:numpy"
     found, refused = cases(two, (200, 2000), (1, 32), 500, "digits")
     assert list(refused) == ["array:numpy, spiking network"]
-    assert "settles rate networks" in refused["array:numpy, spiking network"]
+    assert "runs rate networks" in refused["array:numpy, spiking network"]
     assert {(c.network, c.name, c.hidden, c.batch) for c in found} == {
         ("spiking", "runtime:numpy", 200, 1),
         ("spiking", "runtime:numpy", 2000, 1),
