@@ -162,7 +162,7 @@ def least_errors(x: Matrix, y: Vector) -> float:
     turns = np.concatenate([turns, turns[:1] + np.pi])
     middle = (turns[1:] + turns[:-1]) / 2
     order = np.argsort(np.stack([np.cos(middle), np.sin(middle)], axis=1) @ x.T, axis=1)
-    # Stopped behind k points, which are called -1 and the others 1, or the other way round.
+    # Threshold after k points, which are called -1 and the others 1, or the other way round.
     swept = np.concatenate([np.zeros((len(order), 1), int), np.cumsum(y[order], axis=1)], axis=1)
     wrong = (y < 0).sum() + swept
     return float(min(wrong.min(), (len(y) - wrong).min()) / len(y))
