@@ -93,7 +93,7 @@ def test_cases() -> None:
     two = "array:numpy", "runtime:numpy"
     found, refused = cases(two, (200, 2000), (1, 32), 500, "digits")
     assert list(refused) == ["array:numpy, spiking network"]
-    assert "settles rate networks" in refused["array:numpy, spiking network"]
+    assert "runs rate networks" in refused["array:numpy, spiking network"]
     assert {(c.network, c.name, c.hidden, c.batch) for c in found} == {
         ("spiking", "runtime:numpy", 200, 1),
         ("spiking", "runtime:numpy", 2000, 1),
@@ -290,7 +290,7 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(bench, "ask", ask)
     said = run("--device", "array:numpy", "--hidden", "4,5", "--batch", "2", "--out", f"{tmp_path}")
     assert said.return_value == 130
-    assert "Stopped: 1 of 2 measurements were made." in said.output
+    assert "Interrupted: 1 of 2 measurements were made." in said.output
     kept = json.loads((tmp_path / "bench.json").read_text())
     assert [row["case"]["hidden"] for row in kept["rows"]] == [4]
     assert kept["left_out"]["array:numpy, 1 measurements"] == "stopped"

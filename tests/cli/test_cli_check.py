@@ -50,7 +50,7 @@ def test_the_machine_readable_form(wiring: str) -> None:
 def test_dynamic_in_words() -> None:
     found = check(str(MODELS / "rate_dfa.py"), "--hidden", "20", "--dynamic")
     assert not found.return_value
-    assert "disturbances" in found.output
+    assert "perturbations" in found.output
 
 
 def test_help_lists_levels_and_the_options_of_the_model() -> None:

@@ -625,7 +625,7 @@ def test_blocks_must_fit_the_network(device: str) -> None:
     for label in (-1, N_CLASSES):
         with pytest.raises(DataError, match="'output' has 3 neurons, but the block's labels go"):
             simulator.run(Block(np.zeros((1, N_INPUTS)), np.array([label])))
-    with pytest.raises(DataError, match="asks to learn but has no labels"):
+    with pytest.raises(DataError, match="learning on but no labels"):
         simulator.run(Block(np.zeros((1, N_INPUTS)), learning=1.0))
 
 

@@ -244,7 +244,7 @@ def test_constants_of_each_neuron_and_shared_variables_act(device: str) -> None:
 def test_what_is_worked_out_anew_cannot_be_set(device: str) -> None:
     hidden = made(device, rate_networks.rates()).brian["hidden_1"]
     drive = next(name for name in hidden.equations if name.startswith("stimulus_to_hidden_1"))
-    with pytest.raises(DeviceError, match=rf"hidden_1.{drive} is worked out anew"):
+    with pytest.raises(DeviceError, match=rf"hidden_1.{drive} is computed in every"):
         setattr(hidden, drive, 1)
 
 

@@ -360,14 +360,14 @@ def test_a_trial_too_short_to_settle_is_refused_with_the_one_that_would_do(devic
     with pytest.raises(ParameterError) as refused:
         build(rates(trial=50.0), device)
     message = (
-        r"A trial of 50 ms is too short .* settle: 0.043 of a change of the stimulus .* low-passes "
-        r"of 5 x 5 ms in a row\. Let it last at least (\d+) ms, or use device='array'"
+        r"A trial of 50 ms is too short .* steady state: 0.043 of the response to a stimulus .* "
+        r"filters of 5 x 5 ms in a row\. Let it last (\d+) ms or longer, or use device='array'"
     )
     found = re.search(message, str(refused.value))
     assert found, refused.value
     enough = float(found[1])
     build(rates(trial=enough), "runtime")
-    with pytest.raises(ParameterError, match=f"at least {enough:g} ms"):
+    with pytest.raises(ParameterError, match=f"last {enough:g} ms or longer"):
         build(rates(trial=enough - 1), "runtime")
     build(rates(trial=50.0), "array")
 
@@ -375,14 +375,14 @@ def test_a_trial_too_short_to_settle_is_refused_with_the_one_that_would_do(devic
 def test_the_scorecard_says_what_is_unsettled() -> None:
     def said(trial: float) -> list[str]:
         findings = check(rates(trial=trial)).findings
-        return [f.reason for f in findings if "still on its way" in f.reason]
+        return [f.reason for f in findings if "steady state" in f.reason]
 
     assert not said(200.0)
     assert said(100.0) == [
-        "1.7e-05 of a change of the stimulus is still on its way when a trial of 100 ms ends "
-        "(5 x 5 ms in a row)"
+        "1.7e-05 of the response to a stimulus is missing when a trial of 100 ms ends, short of "
+        "the steady state (5 x 5 ms in a row)"
     ]
-    assert "Brian2 devices refuse so much" in said(50.0)[0]
+    assert "Brian2 devices refuse this" in said(50.0)[0]
 
 
 # What is refused ---------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Direct random target projection: hidden populations hear the label, and wait for nobody."""
+"""Direct random target projection: hidden populations hear the label, without update locking."""
 
 from dataclasses import replace
 from typing import Any
@@ -63,8 +63,8 @@ def test_hidden_updates_do_not_depend_on_later_synapses(wiring: str, waits: bool
 def test_the_scorecard_says_that_hidden_synapses_wait_for_nobody() -> None:
     found = {f.subject: f for f in check(drtp()).about("update locking")}
     first = found["stimulus_to_hidden_1"]
-    assert first.level == "local" and "waits for nobody: target" in first.reason
-    assert "before any of hidden_2, output has answered" in first.reason
+    assert first.level == "local" and "no update locking: target" in first.reason
+    assert "before any of hidden_2, output has responded" in first.reason
     assert found["hidden_2_to_output"].level == "broadcast"
     signed = {f.subject: f.level for f in check(drtp()).about("signed error")}
     assert signed == {"error": "idealised", "target": "local"}

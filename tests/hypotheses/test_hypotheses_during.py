@@ -159,7 +159,7 @@ def test_each_sample_is_learned_once_an_epoch_whatever_the_tasks(data: Dataset) 
 def test_the_scorecard_says_what_is_done_to_feedback() -> None:
     network = applied(small(), "redrawn_feedback(every=30) + lost_error_neurons")
     found = {(f.subject, f.level, f.reason) for f in audit(network).about("feedback")}
-    reason = "drawn anew every 30 trials, by nobody in the network"
+    reason = "redrawn every 30 trials, by no mechanism within the network"
     assert ("error_to_hidden_0", "broadcast", reason) in found
     assert not any(f[0] == "error_to_output" and f[2] == reason for f in found)
     assert any(f[0] == "error_to_output" and "fall silent" in f[2] for f in found)
@@ -246,7 +246,7 @@ def test_the_commands_take_hypotheses(
         return found.out + found.err
 
     assert "sparse_feedback" in call("hypotheses") and "wires=1" in call("hypotheses")
-    assert "drawn anew every 9 trials" in " ".join(
+    assert "redrawn every 9 trials" in " ".join(
         call("check", "rate_dfa", "--hypothesis", "redrawn_feedback(every=9)").split()
     )
     assert call("check", "rate_dfa", "--hypothesis", "nonsense").startswith(

@@ -247,4 +247,4 @@ def test_what_does_not_fit_is_named() -> None:
             replace(p, encoder=Graded(unreliable=0.2)) if isinstance(p, Stimulus) else p
         )
     )
-    wrong(lambda: simulate(silent, "array"), "'stimulus' are silent at times")
+    wrong(lambda: simulate(silent, "array"), "'stimulus' have dropout")

@@ -94,11 +94,11 @@ CASES: Mapping[str, tuple[Callable[[], Network], dict[str, str]]] = {
     ),
     "hears nothing": (
         lambda: extra(lambda net, more: net.connect(more, net.output)),
-        {"more": "no projection drives it, so it hears nothing of any stimulus"},
+        {"more": "no projection drives it, so no stimulus reaches it"},
     ),
     "nobody hears": (
         lambda: extra(lambda net, more: net.connect(net.stimulus, more)),
-        {"more": "no projection leaves it, and it is not the output: nobody hears it"},
+        {"more": "no projection leaves it, and it is not the output: it has no effect"},
     ),
     "membrane in seconds": (
         lambda: with_neuron(tau_m=0.02),

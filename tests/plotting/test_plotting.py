@@ -157,7 +157,7 @@ def test_raster_places_neurons_in_their_band_by_index() -> None:
 def test_raster_pair_says_what_was_decided() -> None:
     pair = plotting.raster_pair(SPIKES, SPIKES, SIZES, 100.0, 7, 3, 7)
     titles = [ax.get_title(loc="left") for ax in pair]
-    assert titles == ["before learning: says 3", "after learning: says 7 (label 7)"]
+    assert titles == ["before learning: decision 3", "after learning: decision 7 (label 7)"]
     assert [ax.get_xlabel() for ax in pair] == ["time [ms]"] * 2
     assert pair[0].get_ylim() == pair[1].get_ylim()
     shown = [[tick.label1.get_visible() for tick in ax.yaxis.get_major_ticks()] for ax in pair]

@@ -128,7 +128,7 @@ def test_raster_of_draws_the_spikes_of_one_trial() -> None:
     ax = plotting.raster_of(some_records(), 0)
     assert [text.get_text() for text in ax.get_yticklabels()] == ["hidden\n(5)", "output\n(2)"]
     assert_array_equal(ax.lines[0].get_xdata(), [2.0, 5.0, 9.0])
-    assert ax.get_title(loc="left") == "trial 0: says 0 (label 0)"
+    assert ax.get_title(loc="left") == "trial 0: decision 0 (label 0)"
     assert (ax.get_xlabel(), ax.get_xlim()) == ("time [ms]", (0, 20))
 
 
@@ -150,7 +150,7 @@ def test_traces_of_neurons_are_those_that_were_recorded() -> None:
     assert membrane.get_ylabel() == "membrane v\n[threshold]"
     assert dendrite.get_ylabel() == "dendrite teach\n[dimensionless]"
     assert (membrane.get_xlabel(), dendrite.get_xlabel()) == ("", "time [ms]")
-    assert membrane.get_title(loc="left") == "hidden, trial 0: says 0 (label 0)"
+    assert membrane.get_title(loc="left") == "hidden, trial 0: decision 0 (label 0)"
 
 
 def test_spikes_stand_above_all_traces_in_the_colour_of_their_neuron() -> None:

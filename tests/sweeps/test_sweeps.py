@@ -144,11 +144,11 @@ def test_files_and_models_that_are_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("factors", "message"),
     [
-        ({"epochs": [1, -1]}, "with epochs = -1 cannot be: Plan: epochs must be one"),
+        ({"epochs": [1, -1]}, "with epochs = -1 is impossible: Plan: epochs must be one"),
         ({"final_rate": [0.5, 2]}, "final_rate = 2.0 cannot be"),
-        ({"batch": [8, 0]}, "batch = 0 cannot be: batch: needs 1 or more, got 0"),
-        ({"dt": [0]}, "with dt = 0.0 cannot be: .*: dt must be one finite number"),
-        ({"device": ["array", "gpu"]}, "device = gpu cannot be: device must be one of"),
+        ({"batch": [8, 0]}, "batch = 0 is impossible: batch: needs 1 or more, got 0"),
+        ({"dt": [0]}, "with dt = 0.0 is impossible: .*: dt must be one finite number"),
+        ({"device": ["array", "gpu"]}, "device = gpu is impossible: device must be one of"),
         ({"device": ["cpp_standalone"], "batch": [2]}, "has no option 'batch'"),
         ({"wiring": ["bp"], "device": ["cpp_standalone"]}, "wiring = bp, device = cpp.* cannot be"),
         ({"dataset": ["digits", "figures"]}, "dataset = figures cannot be"),
@@ -589,7 +589,7 @@ def test_ctrl_c_stops_behind_checkpoints_and_the_same_command_goes_on(tmp_path: 
     until(lambda: list(runs.glob("*/checkpoint.npz")), process)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: workers too
     out, err = finish(process, 130)
-    assert "Go on with the same command" in out
+    assert "Resume with the same command" in out
     assert err == "\nStopping after this block (Ctrl-C again: at once).\n"
     begun = {p: p.stat().st_mtime_ns for p in runs.glob("*/config.json")}
     assert begun and len(list(runs.glob("*/summary.json"))) < 8

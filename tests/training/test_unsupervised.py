@@ -141,7 +141,7 @@ def test_the_scorecard_says_what_is_told_to_all() -> None:
     told = {f.subject: f for f in card.about("global quantities")}
     assert told["x_to_e"].level == "broadcast" and "scaled to sum to 2" in told["x_to_e"].reason
     assert any("thresholds adapt" in f.reason for f in card.about("phases"))
-    assert card.about("update locking")[0].reason == "reads no feedback, so it waits for nobody"
+    assert card.about("update locking")[0].reason == "no update locking: reads no feedback"
     assert "at each postsynaptic spike" in card.about("locality")[0].reason
     levels = {f.subject: f.level for f in check(competing()).about("global quantities")}
     assert "x_to_e" not in levels

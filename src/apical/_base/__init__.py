@@ -1,5 +1,5 @@
-"""What every folder uses and no user asks for: random streams, times, parameters, progress.
+"""Internal utilities: random streams, time conversion, parameter validation, progress bars.
 
-Imports nothing of this package but `apical.errors`. What belongs to one errand belongs there, not
-here; a module here is used by three folders or more.
+Imports nothing of this package but `apical.errors`. A module here is used by three folders or more;
+what serves a single purpose belongs with that purpose.
 """

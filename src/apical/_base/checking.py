@@ -1,4 +1,4 @@
-"""Check what users give, by the annotations of what they give it to.
+"""Validation of arguments against type annotations with ranges and units.
 
 A dataclass calls `check_fields` when it is made; a function is decorated with `checked`. Both store
 plain numbers in place of quantities and raise one `ParameterError` for what does not fit. pydantic
@@ -55,7 +55,7 @@ def marked(annotation: Any) -> Any:
 
 
 def _simple(annotation: Any, origin: Any) -> Any:
-    """Return the same of a class."""
+    """Return the marked annotation of a class."""
     from pydantic import Strict
 
     known: Mapping[Any, Any] = {
@@ -70,7 +70,7 @@ def _simple(annotation: Any, origin: Any) -> Any:
 
 
 def text(annotation: Any) -> str:
-    """Return in words what a marked annotation asks for."""
+    """Describe in words what a marked annotation requires."""
     origin, inner = get_origin(annotation), get_args(annotation)
     known = {None: "None", NoneType: "None", str: "text", bool: "True or False", Any: "anything"}
     if annotation in known:
@@ -95,16 +95,16 @@ def _adapter(annotation: Any) -> Any:
 
 
 def fitting(value: Any, annotation: Any, object: str, parameter: str) -> Any:
-    """Return a value as it is stored.
+    """Validate a value against an annotation, and return it in its stored form.
 
     Parameters
     ----------
     value
-        What a user gave.
+        The value given by the user.
     annotation
-        What it may be.
+        Its required type, range and unit.
     object, parameter
-        What it is a parameter of, and its name, for messages.
+        The object and the name of its parameter, for messages.
 
     Raises
     ------
@@ -136,21 +136,21 @@ def fitting(value: Any, annotation: Any, object: str, parameter: str) -> Any:
 
 
 def require(holds: bool, object: str, parameter: str, wanted: str, got: str) -> None:
-    """Raise unless what a parameter must be besides its annotation holds.
+    """Raise unless a requirement beyond a parameter's annotation is met.
 
     Parameters
     ----------
     holds
-        Whether it does.
+        Whether it is met.
     object, parameter
         As in `fitting`.
     wanted, got
-        What it must be, for instance of which shape, and what it is, for the message.
+        The requirement, for instance a shape, and the actual value, for the message.
 
     Raises
     ------
     ParameterError
-        If it does not hold.
+        If it is not met.
     """
     if not holds:
         raise ParameterError(
@@ -161,13 +161,13 @@ def require(holds: bool, object: str, parameter: str, wanted: str, got: str) -> 
 
 
 def shown(value: object) -> str:
-    """Return what a value looks like, on one line that is not too long."""
+    """Return the representation of a value, shortened to one line."""
     line = " ".join(repr(value).split())
     return line if len(line) <= 80 else f"{line[:77]}..."
 
 
 def described(owner: object) -> str:
-    """Return what to call an object in messages: its class, and its name if it has one."""
+    """Return how messages refer to an object: its class, and its name if it has one."""
     name = getattr(owner, "name", "")
     kind = type(owner).__name__
     return f"{kind} {name!r}" if isinstance(name, str) and name else kind
@@ -184,7 +184,7 @@ def _hints(owner: Any) -> dict[str, Any]:
 
 
 def check_fields(owner: Any) -> None:
-    """Check the fields of a dataclass, and store them as they are to be stored.
+    """Validate the fields of a dataclass, and convert them to their stored form.
 
     Raises
     ------
@@ -205,17 +205,17 @@ def check_fields(owner: Any) -> None:
 
 
 def checked(kind: str = "") -> Callable[[F], F]:
-    """Let a function check what it is given by its annotations.
+    """Decorator: validate the arguments of a function against its annotations.
 
     Parameters
     ----------
     kind
-        What it is, for messages, as in ``Hypothesis 'dale'``; its module by default.
+        The kind of function, for messages, as in ``Hypothesis 'dale'``; its module by default.
 
     Raises
     ------
     ParameterError
-        When it is called with what does not fit.
+        When it is called with invalid arguments.
     """
 
     def decorated(function: F) -> F:

@@ -10,7 +10,7 @@ FLAGS = (
     "-O3",
     "-march=native",
     "-std=c++17",
-    # Without these, vector code must honour errno and floating-point traps nobody looks at.
+    # Without these, vector code must maintain errno and floating-point traps, which are unused.
     "-fno-math-errno",
     "-fno-trapping-math",
     # A product and a sum are rounded one by one, so that every form of a loop gives equal bits.
@@ -19,7 +19,7 @@ FLAGS = (
 
 
 def name() -> str:
-    """Return what the compiler is called: $CXX, or g++."""
+    """Return the command of the C++ compiler: $CXX, or g++."""
     return os.environ.get("CXX", "g++")
 
 

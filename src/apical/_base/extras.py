@@ -1,4 +1,4 @@
-"""Libraries loaded so that nobody notices, and those that are not installed with this package."""
+"""Import of libraries without side effects, and of optional dependencies."""
 
 import importlib
 import os
@@ -13,10 +13,10 @@ from apical.errors import DataError
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Keep from a process what libraries do to it, above all when they are imported.
+    """Shield the process from side effects of libraries, above all of importing them.
 
-    Some switch warnings on or off, of all others too, set environment variables, and draw from the
-    random numbers of whoever imports them.
+    Some switch warnings on or off globally, set environment variables, or draw from the global
+    random number generator.
     """
     numbers, environment = random.getstate(), dict(os.environ)
     try:
@@ -30,7 +30,7 @@ def undisturbed() -> Iterator[None]:
 
 
 def quietly_import(*modules: str) -> None:
-    """Import modules, so that to import them again changes nothing."""
+    """Import modules without side effects; importing them again then changes nothing."""
     with undisturbed():
         for module in modules:
             importlib.import_module(module)

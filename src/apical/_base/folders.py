@@ -1,4 +1,4 @@
-"""Where this package keeps what can be made or fetched again."""
+"""The cache folder, and atomic writing of files."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How much memory was taken at most."""
+"""Peak memory of processes."""
 
 import resource
 import sys
@@ -8,9 +8,9 @@ from pathlib import Path
 def peak_memory_mb() -> float:
     """Return the peak memory of the largest process so far, this one or one it started [MB].
 
-    What `getrusage` says of a process begins with the size of the one that started it. So this
-    one's own peak is read where Linux keeps it, and of its children only one that grew larger
-    counts: a smaller one cannot be told from nothing.
+    The peak that `getrusage` reports for a child starts at the size of its parent. So this
+    process's own peak is read from Linux directly, and a child counts only if it grew larger than
+    its parent.
     """
     kilobyte = 1 if sys.platform == "darwin" else 1024
     try:

@@ -1,7 +1,7 @@
-"""What a parameter may be, said once by its annotation, and checked where a user gives it.
+"""Annotated parameter types: range, unit and shape, from which arguments are validated.
 
-``tau_m: Constant = 20.0`` is a number above 0 [ms]: mypy reads a float, and whoever gives 20 ms as
-a quantity of Brian2 gives the same float. What does not fit is one `ParameterError`.
+``tau_m: Constant = 20.0`` is a number above 0 [ms]: mypy reads a float, and 20 ms given as a Brian2
+quantity becomes the same float. A value that does not fit raises `ParameterError`.
 """
 
 import inspect
@@ -30,23 +30,23 @@ DIMENSIONS = ("length", "mass", "time", "current", "temperature", "substance", "
 def powers(value: object) -> tuple[float, ...] | None:
     """Return the dimensions of a quantity, in the order of `DIMENSIONS`; None for a plain value.
 
-    Told by what a quantity can be asked, so that Brian2 need not be imported.
+    Quantities are recognised by their attributes, so that Brian2 need not be imported.
     """
     ask = getattr(getattr(value, "dim", None), "get_dimension", None)
     return None if ask is None else tuple(ask(name) for name in DIMENSIONS)
 
 
 def unit_of(value: object) -> str:
-    """Return the unit a quantity is stored in, "" where it is none of ours."""
+    """Return the unit in which a quantity is stored; "" for an unknown one."""
     found = powers(value)
     expected = {(0, 0, time, 0, 0, 0, 0): unit for unit, (time, _) in UNITS.items()}
     return "1" if found is None else expected.get(cast(Any, found), "")
 
 
 def in_unit(value: float, size: float) -> float:
-    """Return a number of SI as a multiple of a unit: as it was before somebody multiplied by that.
+    """Convert an SI number to a multiple of a unit, undoing the rounding of the multiplication.
 
-    Of all numbers within rounding one of few digits is meant, else one whose product it is.
+    Of all numbers within rounding the one with few digits is chosen, else one whose product it is.
     """
     exact = value / size
     short = float(f"{exact:.12g}")
@@ -57,7 +57,7 @@ def in_unit(value: float, size: float) -> float:
 
 
 class Marker(ABC):
-    """What an annotation says of a value beside its type; pydantic asks it."""
+    """Base of annotation markers: constraints on a value beyond its type, for pydantic."""
 
     @abstractmethod
     def plain(self, value: Any) -> Any:
@@ -79,20 +79,20 @@ class Marker(ABC):
 
 @dataclass(frozen=True, repr=False)
 class Number(Marker):
-    """Marks a float or an int: what it may be, and its unit.
+    """Marks a float or an int: its range and its unit.
 
     Parameters
     ----------
     unit
         One of `UNITS`; ``"1"`` is dimensionless.
     above, least, below, most
-        Bounds, without and with themselves; None for none.
+        Bounds, exclusive and inclusive; None for none.
     infinite
         Whether it may be infinite.
     whole
         Whether it is an int.
     missing
-        Whether it may be NaN, which stands for a number that there is not.
+        Whether it may be NaN, which stands for a missing value.
     """
 
     unit: str = "1"
@@ -152,14 +152,14 @@ class Number(Marker):
 
 @dataclass(frozen=True, repr=False)
 class Array(Marker):
-    """Marks an array, or what NumPy makes one of.
+    """Marks an array, or anything that NumPy converts to one.
 
     Parameters
     ----------
     dims
         Numbers of dimensions that it may have; empty for one or more.
     kinds
-        NumPy's letters for what its elements may be; real numbers and bools by default.
+        NumPy's dtype kinds of its elements; real numbers and bools by default.
     finite
         Whether all of them must be finite numbers.
     """
@@ -274,7 +274,7 @@ Positive = Annotated[float, Number(above=0)]
 NonNegative = Annotated[float, Number(least=0)]
 """A finite number of 0 or more [dimensionless]."""
 Measured = Annotated[float, Number(infinite=True, missing=True)]
-"""What was measured [dimensionless]; NaN where there is no number."""
+"""A measured value [dimensionless]; NaN where it is undefined."""
 Share = Annotated[float, Number(least=0, most=1)]
 """A number from 0 to 1 [dimensionless]."""
 ShareAboveZero = Annotated[float, Number(above=0, most=1)]
@@ -294,7 +294,7 @@ Frequency = Annotated[float, Number("Hz", least=0)]
 FrequencyAboveZero = Annotated[float, Number("Hz", above=0)]
 """A finite rate above 0 [Hz]."""
 MOST = 2**31 - 1
-"""The largest number that simulators can count to."""
+"""The largest integer that simulators can represent."""
 Count = Annotated[int, Number(whole=True, least=1, most=MOST)]
 """A whole number, 1 or more."""
 CountOrZero = Annotated[int, Number(whole=True, least=0, most=MOST)]
@@ -310,6 +310,6 @@ Mask = Annotated[np.ndarray, Array((1,), kinds="b")]
 Names = Annotated[Collection[str], Texts()]
 """Names of populations or signals."""
 Kinds = Annotated[np.ndarray, Array((1,), kinds="biufU")]
-"""What trials or patterns are of: an array of numbers or names with 1 dimension."""
+"""Conditions of trials or patterns: an array of numbers or names with 1 dimension."""
 Labels = Annotated[np.ndarray, Array((1,), kinds="iu")]
 """An array of whole numbers with 1 dimension."""

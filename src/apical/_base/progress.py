@@ -1,4 +1,4 @@
-"""A progress bar that shows test accuracy as it goes, in terminals and notebooks."""
+"""Progress bars with the current test accuracy, for terminals and notebooks."""
 
 from importlib.util import find_spec
 from types import TracebackType
@@ -9,14 +9,14 @@ if TYPE_CHECKING:  # imported when a bar is shown
 
 
 class _Bar:
-    """What both bars share: how much of what is done, a word on it, and the time.
+    """Base of progress bars: fraction done, a description, and the time.
 
     Parameters
     ----------
     unit, field
-        What is counted, and the name of the text behind the count.
+        The unit that is counted, and the name of the text after the count.
     text
-        What is being done at first.
+        Initial description.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class _Bar:
         self._task = self._bar.add_task(text, total=total, completed=done, **fields)
 
     def describe(self, text: str) -> None:
-        """Say what is being done."""
+        """Set the description of the current activity."""
         self._bar.update(self._task, description=text)
 
     def __enter__(self) -> Self:
@@ -63,35 +63,35 @@ class _Bar:
 
 
 class TrainingProgress(_Bar):
-    """Shows how far a training is.
+    """Progress bar of training.
 
     Parameters
     ----------
     total
-        Trials in all.
+        Total number of training trials.
     shown
         Whether to show anything.
     done
-        Trials learned before.
+        Trials completed before.
     """
 
     def __init__(self, total: int, *, shown: bool = True, done: int = 0) -> None:
         super().__init__("trials", "accuracy", "learning", total, shown, done)
 
     def update(self, trial: int, accuracy: float | None = None) -> None:
-        """Show how many trials were learned, and the newest test accuracy."""
+        """Show the number of training trials done, and the latest test accuracy."""
         if accuracy is not None:
             self._bar.update(self._task, accuracy=f"test accuracy {accuracy:.2%}")
         self._bar.update(self._task, completed=trial)
 
 
 class SweepProgress(_Bar):
-    """Shows how many runs of a sweep are finished.
+    """Progress bar of a sweep: number of finished runs.
 
     Parameters
     ----------
     total
-        Runs in all.
+        Total number of runs.
     shown
         Whether to show anything.
     done
@@ -107,12 +107,12 @@ class SweepProgress(_Bar):
 
 
 class BenchProgress(_Bar):
-    """Shows how many measurements are finished.
+    """Progress bar of a benchmark: number of finished measurements.
 
     Parameters
     ----------
     total
-        Measurements in all.
+        Total number of measurements.
     shown
         Whether to show anything.
     """

@@ -1,23 +1,23 @@
-"""What arithmetic cannot tell apart: equal numbers, flat data, ties.
+"""Floating-point tolerance: equality, constant data and ties within rounding error.
 
-Sums of the same numbers in another order differ in their last bits, and so does a mean of equal
-numbers from these. What is then ranked, compared with 0 or divided by its spread must not be those
-bits. Every measure asks here, and says of what size the numbers were that its values were worked
-out from: a flat pattern less its mean is 1e-15, which is nothing beside 10 but all there is beside
-itself.
+Sums of the same numbers in another order differ in their last bits, and so does the mean of equal
+numbers from these numbers. Such differences must not be ranked, compared with 0 or divided by a
+standard deviation. Every measure therefore passes the magnitude of the numbers from which its
+values were computed: a constant pattern minus its mean may be 1e-15, which is zero relative to 10
+but not relative to itself.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 ROUNDING = 1e-10
-"""What is smaller than this, relative to the numbers that it was worked out from, is rounding."""
+"""Relative tolerance: smaller differences, relative to the original numbers, are rounding error."""
 
 
 def size_of(values: ArrayLike) -> float:
-    """Return the largest number regardless of sign; NaN do not count, and of nothing it is 0."""
+    """Return the largest magnitude, ignoring NaN; 0 for an empty array."""
     array = np.asarray(values)
-    if array.dtype.kind != "f":  # the smallest of whole numbers has no opposite
+    if array.dtype.kind != "f":  # the smallest integer has no negative
         array = array.astype(float)
     return float(np.fmax.reduce(np.abs(array), axis=None, initial=0.0))
 
@@ -30,7 +30,7 @@ def is_nothing(values: ArrayLike, size: ArrayLike) -> NDArray[np.bool_]:
     values
         Of any shape.
     size
-        That of the numbers that they were worked out from, broadcast against the values.
+        Magnitude of the numbers from which they were computed, broadcast against the values.
     """
     return np.asarray(np.abs(values) <= ROUNDING * np.asarray(size))
 
@@ -43,16 +43,16 @@ def exceeds(values: ArrayLike, others: ArrayLike, size: ArrayLike) -> NDArray[np
 def is_flat(
     values: ArrayLike, axis: int | None = None, size: float | None = None
 ) -> NDArray[np.bool_]:
-    """Say where values differ by no more than rounding along an axis, or all of them.
+    """Say where values are constant within rounding, along an axis or altogether.
 
     Parameters
     ----------
     values
-        Of any shape; nothing at all is flat.
+        Of any shape; an empty array is constant.
     axis
         None for all axes.
     size
-        That of the numbers that they were worked out from; by default `size_of` the values.
+        Magnitude of the numbers from which they were computed; `size_of` the values by default.
     """
     array = np.asarray(values, float)
     size = size_of(array) if size is None else size
@@ -62,15 +62,15 @@ def is_flat(
 
 
 def or_nothing(values: NDArray[np.floating], size: float) -> NDArray[np.floating]:
-    """Return values, or as many 0 if all of them are that within rounding; `size` as above."""
+    """Return values, or zeros if all of them are 0 within rounding; `size` as above."""
     return np.zeros_like(values) if is_nothing(size_of(values), size) else values
 
 
 def tied(values: ArrayLike, within: float | None = None) -> NDArray[np.float64]:
-    """Return values of which those that are equal within rounding are the same, shape kept.
+    """Return values with ties within rounding made exactly equal, of the same shape.
 
-    Each becomes the smallest of its tie. No tie is wider than `within`, so that numbers that lie
-    close together all along a range are not one tie.
+    Each becomes the smallest of its tie. No tie is wider than `within`, so a dense range of numbers
+    is not one tie.
 
     Parameters
     ----------
@@ -96,16 +96,16 @@ def tied(values: ArrayLike, within: float | None = None) -> NDArray[np.float64]:
 
 
 def ranks(values: ArrayLike, within: float | None = None) -> NDArray[np.float64]:
-    """Return ranks from 1, ties with the mean of theirs, shape (n,); parameters as in `tied`."""
+    """Return ranks from 1, with mean ranks for ties, shape (n,); parameters as in `tied`."""
     from scipy.stats import rankdata
 
     return np.asarray(rankdata(tied(values, within)))
 
 
 def on_grid(values: ArrayLike) -> NDArray[np.float64]:
-    """Return values over `size_of` them, rounded to `ROUNDING`; 0 where that is 0.
+    """Return values divided by `size_of` them, rounded to `ROUNDING`; 0 where that is 0.
 
-    For what cannot be told of ties: an optimiser, a classifier, a library that compares.
+    For algorithms that are not aware of ties: an optimiser, a classifier, a library that compares.
     """
     array = np.asarray(values, np.float64)
     size = size_of(array)

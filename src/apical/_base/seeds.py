@@ -1,6 +1,6 @@
-"""Named random streams: a draw depends on its name, never on what was drawn before it.
+"""Named random streams (seeds): a draw depends on its name, never on previous draws.
 
-Adding a population, a projection or a measurement therefore moves nobody else's draw.
+Adding a population, a projection or a measurement therefore changes no other draw.
 """
 
 import hashlib
@@ -17,20 +17,20 @@ def _entropy(seed: int, purpose: str, name: str, index: int, place: int = 0) -> 
 def stream(
     seed: int, purpose: str, name: str = "", index: int = 0, place: int = 0
 ) -> np.random.Generator:
-    """Return the random generator of one purpose.
+    """Return the random number generator of a named stream.
 
     Parameters
     ----------
     seed
         Seed of the run.
     purpose
-        What is drawn, for instance ``"weights"`` or ``"order"``.
+        Purpose of the stream, for instance ``"weights"`` or ``"order"``.
     name
-        For whom, for instance the name of a projection.
+        Object it belongs to, for instance the name of a projection.
     index
-        Which of a series, for instance the epoch.
+        Index in a series, for instance the epoch.
     place
-        Where in that, for instance the place of a batch's first trial.
+        Position within it, for instance the place of a batch's first trial.
     """
     return np.random.default_rng(_entropy(seed, purpose, name, index, place))
 
@@ -45,7 +45,7 @@ def simulator_seed(seed: int, index: int, place: int = 0) -> int:
     index
         Number of the stream that trials belong to, as in `apical.devices.Block`.
     place
-        Place in that stream, for a device that seeds once for a block: that of its first trial.
+        Position in that stream, for a device seeded once for each block: that of its first trial.
     """
     return 1 + _entropy(seed, "simulator", str(place), index) % (2**31 - 1)
 
@@ -63,30 +63,30 @@ PRESENTATIONS = (
     "pretraining",  # epochs that a level learned; each is a network of its own
     "rebuilding",  # by the autoencoder of a level
 )
-"""What trials are for that are no training, and what their number says.
+"""Purposes of presentations other than training, and the meaning of their number.
 
-The streams of all presentations (`apical.devices.Block.index`) are here: the training of an epoch
-has that of its number, from 0 on, and all others are below 0.
+Streams of all presentations (`apical.devices.Block.index`) are assigned here: training has the
+number of its epoch, from 0 on; all others are below 0.
 """
 
 _NUMBERS = 2**48
 
 
 def presentation(what: str, number: int = 0) -> int:
-    """Return the stream of trials that are no training, which nothing else has.
+    """Return the unique random stream of a presentation other than training.
 
     Parameters
     ----------
     what
         One of `PRESENTATIONS`.
     number
-        Which of them, from 0 to 2**48 - 1.
+        Its number, from 0 to 2**48 - 1.
     """
     return -(1 + number + _NUMBERS * PRESENTATIONS.index(what))
 
 
 def trial_seed(key: int, number: int) -> int:
-    """Return the seed in [0, 2**32) of what is drawn between two moments of a stream.
+    """Return the seed in [0, 2**32) of a trial, or of the learning at its end.
 
     Under one key no two numbers below 2**32 have the same seed, since both steps can be undone
     (the finalizer of MurmurHash3, A. Appleby, public domain).

@@ -1,15 +1,15 @@
-"""Times as whole numbers of time steps: the only way from [ms] to steps."""
+"""Conversion of times [ms] to whole numbers of time steps."""
 
 from math import floor
 
 from apical.errors import ParameterError
 
 TOLERANCE = 1e-6
-"""How far from a whole number of time steps a time may be, as a share of a step."""
+"""Tolerance for a time to count as a whole number of time steps, as a fraction of a step."""
 
 
 def steps(duration: float, dt: float, what: str, parameter: str = "") -> int:
-    """Return a time as a number of time steps.
+    """Convert a time to a number of time steps.
 
     Parameters
     ----------

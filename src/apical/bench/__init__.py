@@ -1,4 +1,4 @@
-"""The benchmark of devices (`apical bench`): cases, a worker process for each, the figure.
+"""Benchmark of devices (`apical bench`): cases, a worker process for each, a figure.
 
 Imports `devices` and `plotting`. To add a case, add it to `benchmarks.cases`.
 """

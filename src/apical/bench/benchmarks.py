@@ -1,6 +1,6 @@
-"""How fast networks learn on the devices of this machine, and whether the devices agree.
+"""Benchmark of training speed on the devices of this machine, and of their agreement.
 
-The same networks learn the same trials on every device, one measurement after the other.
+The same networks are trained on the same trials on every device, one measurement after the other.
 """
 
 import json
@@ -27,7 +27,7 @@ from apical.errors import DeviceError, ParameterError, RunError
 from apical.scripts import models
 
 PATIENCE = 900.0
-"""How long one measurement may take [s]."""
+"""Time limit of one measurement [s]."""
 
 TABLE = "bench.json"
 
@@ -41,10 +41,10 @@ _FORMS: dict[str, tuple[str, dict[str, str]]] = {
 _ONE_FORM = [name for name in DEVICES if name not in {device for device, _ in _FORMS.values()}]
 
 NAMES = _FORMS | {name: (name, dict[str, str]()) for name in _ONE_FORM}
-"""Devices as they are asked for -> device and options of `apical.simulate`."""
+"""Name of a device on the command line -> device and options of `apical.simulate`."""
 
 ASKED_FOR = {"runtime:cython": "it compiles for a minute, ask for it by --device runtime:cython"}
-"""Devices that are only measured if they are named, and why."""
+"""Devices that are measured on request only, and why."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,15 @@ class Row:
     Parameters
     ----------
     case
-        What was measured.
+        The case.
     measured
-        What was found; None if it failed.
+        The result; None if it failed.
     problem
-        Why it failed, in one line; empty if it did not.
+        The reason of a failure, in one line; empty if there was none.
     reference, difference
-        The device whose weights these were held against, and how far they are apart: the largest
-        difference of a weight after the same trials from the same start, by the largest change
-        that the reference had learned [dimensionless]. None where there is nothing to compare.
+        The reference device, and the largest difference of weights from it after the same trials
+        from the same start, relative to the largest weight change of the reference
+        [dimensionless]. None where there is nothing to compare.
     """
 
     case: Case
@@ -80,15 +80,15 @@ def chosen(
     Parameters
     ----------
     examination
-        What was found on this machine.
+        The diagnosis of this machine.
     asked
-        Names of devices: those of `NAMES`, or what is before a colon in them, for all that begin
-        so. By default every one that can be used, but for `ASKED_FOR`.
+        Names of devices: those of `NAMES`, or their prefix before a colon for all that share it. By
+        default all that are available, except `ASKED_FOR`.
 
     Raises
     ------
     DeviceError
-        If one that is asked for does not exist, or none of those can be used.
+        If a requested device does not exist, or none of them is available.
     """
     reasons = {f"{d.device}:{d.form}".rstrip(":"): d.reason for d in examination.devices}
     wanted = [n for n in NAMES if n not in ASKED_FOR] if not asked else []
@@ -119,20 +119,20 @@ def cases(
     dataset: str,
     scale: float | None = None,
 ) -> tuple[list[Case], dict[str, str]]:
-    """Return what to measure, and which networks some devices refuse, with the reason.
+    """Return the cases to measure, and the networks that devices refuse, with the reason.
 
-    What learns the same trials in batches of one size is beside each other.
+    Cases with the same trials and batch size are adjacent.
 
     Parameters
     ----------
     names
         Devices, as in `NAMES`.
     hidden, batch
-        Numbers of hidden neurons, and of trials that learn together; Brian2 takes one at a time.
+        Numbers of hidden neurons, and batch sizes; Brian2 has batch size 1.
     trials
-        The most trials of a timed block.
+        Largest number of trials in a timed block.
     dataset, scale
-        What is learned, and its stored value that stands for 1, as in `apical.data.datasets.load`.
+        Data set, and its stored value that stands for 1, as in `apical.data.datasets.load`.
     """
     data, found, refused = datasets.load(dataset, scale=scale), list[Case](), dict[str, str]()
     known = dataset, data.train.scale
@@ -157,17 +157,16 @@ def measure_all(
     these: Sequence[Case],
     doing: Callable[[int, str], None] = lambda k, what: None,
 ) -> Iterator[Row]:
-    """Measure one case after the other, each in a process of its own, and compare what they learn.
+    """Measure the cases one by one, each in its own process, and compare the learned weights.
 
-    Rows are yielded as they are there, so that what was measured is not lost with what was not.
+    Rows are yielded as soon as they are available, so that an interruption loses none of them.
 
     Parameters
     ----------
     these
-        What to measure. The first of each network, size and batch is what others of these are
-        held against.
+        The cases. The first of each network, size and batch size is the reference of the others.
     doing
-        Is told how many are finished, and what is measured now.
+        Callback with the number of finished cases and the description of the current one.
     """
     with tempfile.TemporaryDirectory(prefix="apical-") as folder:
         first: dict[tuple[str, int, int], tuple[str, Path]] = {}
@@ -188,7 +187,7 @@ def measure_all(
 
 
 def _measured(case: Case, file: Path) -> Row:
-    """Measure a case; twice where it had to compile, since compilers need memory too."""
+    """Measure a case; twice if it had to compile, since the compiler adds to peak memory."""
     command = [sys.executable, "-P", "-m", "apical.bench.worker", json.dumps(asdict(case))]
     compiled = 0.0
     while True:
@@ -207,7 +206,7 @@ def _measured(case: Case, file: Path) -> Row:
 
 
 def apart(reference: Path, file: Path) -> float:
-    """Return how far two files of weights are apart, by what the first has learned.
+    """Return the largest difference of weights in two files, relative to the learned change.
 
     Parameters
     ----------
@@ -233,14 +232,14 @@ def apart(reference: Path, file: Path) -> float:
 def write(
     folder: Path, rows: Sequence[Row], left_out: dict[str, str], examination: Examination
 ) -> None:
-    """Write ``bench.json`` into a folder, over that of an earlier time.
+    """Write ``bench.json`` into a folder, replacing an earlier one.
 
     Parameters
     ----------
     folder
-        Where; it is there already.
+        An existing folder.
     rows, left_out, examination
-        What was measured, what was not and why, and on what.
+        The measurements, devices left out and why, and the diagnosis of the machine.
     """
     about: dict[str, Any] = {
         "apical": __version__,
@@ -258,7 +257,7 @@ def write(
 
 
 def no_gpu(examination: Examination, names: Collection[str]) -> str:
-    """Return what has to be said about graphics cards, in one line; empty if there is nothing."""
+    """Return a remark that no graphics card was measured, in one line; empty if one was."""
     if "cuda_standalone" in names:
         return ""
     if "array:torch:cuda" in names:

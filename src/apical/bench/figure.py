@@ -1,4 +1,4 @@
-"""The figure of `apical bench`: how the speed of learning goes with size and batch."""
+"""The figure of `apical bench`: training speed over network size and batch size."""
 
 import statistics
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from apical.bench.worker import MODELS
 
 FIGURE = "bench.png"
 _STYLES = (("o", "-"), ("s", "--"), ("^", ":"), ("D", "-."))
-"""Markers and lines of batches, the smallest first."""
+"""Markers and line styles of batch sizes, the smallest first."""
 
 
 def draw(rows: Sequence[Row], folder: Path) -> bool:
@@ -20,9 +20,9 @@ def draw(rows: Sequence[Row], folder: Path) -> bool:
     Parameters
     ----------
     rows
-        What was measured.
+        The measurements.
     folder
-        Where; it is there already.
+        An existing folder.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def draw(rows: Sequence[Row], folder: Path) -> bool:
 def _lines(
     ax: Any, title: str, rows: Sequence[Row], everything: Sequence[Row], *, over_batch: bool
 ) -> None:
-    """Draw speeds of some rows, in colours and markers that they have among all of them."""
+    """Draw the speeds of some rows, with colours and markers shared by all rows."""
     devices = list(dict.fromkeys(row.case.name for row in everything))
     batches = sorted({row.case.batch for row in everything})
     lines: dict[tuple[str, int], dict[int, float]] = {}

@@ -1,7 +1,6 @@
-"""Measure one network on one device: ``python -m apical.bench.worker CASE FILE``.
+"""Worker of the benchmark, one network on one device: ``python -m apical.bench.worker CASE FILE``.
 
-Each measurement has a process of its own, for the sake of its peak memory, and so that one that
-dies takes no other with it.
+Each measurement has its own process, to isolate its peak memory and its failures.
 """
 
 import json
@@ -24,18 +23,18 @@ from apical.scripts import models
 from apical.training.presentation import stimuli
 
 MODELS = {"spiking": "spiking_dfa", "rate": "rate_dfa"}
-"""The networks, and the models that describe them."""
+"""The networks, and their model scripts."""
 
 SHARED = 10
-"""Batches that every device learns from the same start, to be held against each other."""
+"""Number of batches that every device learns from the same start, for comparison."""
 
 REPEATS, SECONDS = 3, 0.7
-"""Timed blocks, fewer where `SHARED` batches take longer, and how long each should take [s]."""
+"""Number of timed blocks, fewer where `SHARED` batches take longer, and target duration [s]."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """What is measured.
+    """A benchmark case: a network, a device and their sizes.
 
     Parameters
     ----------
@@ -44,11 +43,11 @@ class Case:
     name, device, options
         The device as `apical bench` and as `apical.simulate` name it, and options of the latter.
     hidden, batch
-        Number of hidden neurons, and of trials that learn together.
+        Number of hidden neurons, and batch size.
     trials
-        The most trials of a timed block.
+        Largest number of trials in a timed block.
     dataset, scale
-        What is learned, and its stored value that stands for 1; None for what it is known to be.
+        Data set, and its stored value that stands for 1; None for the known one.
     """
 
     network: str
@@ -64,21 +63,21 @@ class Case:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a measurement found.
+    """The result of a measurement.
 
     Parameters
     ----------
     trials_per_second
-        Learning included, whole wall time, compiling not: one for each timed block.
+        Throughput with learning on, by wall time without compilation: one for each timed block.
     trials
         Trials of such a block.
     memory_mb
         Peak memory of the largest process, this one or the compiled program [MB].
     card_mb
-        Peak memory on a graphics card [MB], None without one: of tensors, as PyTorch counts them;
-        of a program, by how much more of the card was in use than before, as its driver tells.
+        Peak memory on a graphics card [MB], None without one: of tensors, as counted by PyTorch; of
+        a program, the increase of memory in use reported by the driver.
     compile_seconds
-        Time spent compiling [s]; 0 where the program was there from before.
+        Time spent compiling [s]; 0 if the program was in the cache.
     """
 
     trials_per_second: tuple[float, ...]
@@ -89,12 +88,12 @@ class Measured:
 
 
 def measure(case: Case, weights: Path) -> Measured:
-    """Let a network learn on a device, and time it.
+    """Train a network on a device, and measure the speed.
 
     Parameters
     ----------
     case
-        What to measure.
+        The case to measure.
     weights
         Where to write the learned weights before (``<projection>.before``) and after
         (``<projection>.after``) the first `SHARED` batches, as an ``.npz`` file.
@@ -135,7 +134,7 @@ def _seconds(simulator: Simulator, block: Block) -> float:
 
 
 def _card_mb(case: Case, run: Callable[[], object]) -> float | None:
-    """Return the peak memory on a graphics card; a program has to run once more for it."""
+    """Return the peak memory on a graphics card; a program is run once more to measure it."""
     if case.options.get("library", "").startswith("torch:cuda"):
         from apical.devices.arrays.torch_library import peak_of_card
 
@@ -144,7 +143,7 @@ def _card_mb(case: Case, run: Callable[[], object]) -> float | None:
 
 
 def _most_more(run: Callable[[], object]) -> float | None:
-    """Return by how much more memory of a card is in use than before, at most, while it runs."""
+    """Return the largest increase of memory in use on a graphics card during a run."""
     before, seen, over = card_memory(), list[float](), Event()
 
     def look() -> None:
@@ -162,7 +161,7 @@ def _most_more(run: Callable[[], object]) -> float | None:
 
 
 def main() -> None:
-    """Measure what the command line names, and print it; an error that is ours is one line."""
+    """Measure the case on the command line, and print the result; errors are one line."""
     with ending_in_one_line():
         measured = measure(Case(**json.loads(sys.argv[1])), Path(sys.argv[2]))
         print(json.dumps(asdict(measured)))

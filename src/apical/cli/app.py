@@ -1,4 +1,4 @@
-"""The `apical` command."""
+"""The `apical` command-line interface."""
 
 import atexit
 import importlib
@@ -28,7 +28,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 def main() -> None:
-    """Run the command; every error that is ours is one line and exit code 2."""
+    """Run the command; errors of this package are reported on one line, with exit code 2."""
     _exit_with(commands)
 
 
@@ -51,13 +51,13 @@ def _exit_with(command: click.Command) -> None:
         sys.exit(2)
     except (click.exceptions.Abort, KeyboardInterrupt):
         sys.exit(130)
-    finally:  # when the interpreter ends; whoever called this may well go on
+    finally:  # at interpreter exit; the caller may continue until then
         atexit.unregister(_deaf)
         atexit.register(_deaf)
 
 
 def _deaf() -> None:
-    """Ignore Ctrl-C, which would only turn the exit code into a death by signal."""
+    """Ignore Ctrl-C, which would only replace the exit code by death from a signal."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -79,7 +79,7 @@ ELSEWHERE = {
 
 
 class Commands(click.Group):
-    """Commands whose modules are imported when they are asked for: most need large libraries."""
+    """Command group with lazy import of its modules, most of which need large libraries."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         """Return the names of all commands."""
@@ -120,14 +120,14 @@ def commands() -> None:
 @click.option(
     "--closely",
     is_flag=True,
-    help="Short for --measure training,angles; where neurons spike, without angles.",
+    help="Short for --measure training,angles (spiking networks: training only).",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory; runs/... by default.")
 @click.option(
     "--resume",
     "resume_from",
     type=click.Path(path_type=Path),
-    help="Go on with the run of this directory; nothing else is needed.",
+    help="Resume the run of this directory from its last checkpoint; nothing else is needed.",
 )
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.option("--figures/--no-figures", default=True, show_default=True)
@@ -136,7 +136,7 @@ def commands() -> None:
 def run_command(
     context: click.Context, model: str | None, resume_from: Path | None = None, **given: Any
 ) -> int:
-    """Train the network of a MODEL script, and keep everything in a run directory.
+    """Train the network of a MODEL script, and keep all results in a run directory.
 
     MODEL is a name that 'apical models' lists, or the path of a script. 'apical run MODEL --help'
     also lists the model's own options.
@@ -194,7 +194,7 @@ def _run_all(jobs: list[tuple[Path, Callable[..., dict[str, Any]]]]) -> int:
                 summaries.append(job(stop=stop))
             except Stopped:
                 console.print(
-                    f"Stopped after a checkpoint. Go on with:\n  apical run --resume {folder}",
+                    f"Stopped after a checkpoint. Resume with:\n  apical run --resume {folder}",
                     soft_wrap=True,
                     highlight=False,
                 )
@@ -243,7 +243,7 @@ def _seeds(text: str) -> list[int]:
         seeds = [int(part) for part in text.split(",")]
         if len(set(seeds)) == len(seeds):
             return seeds
-        raise ValueError("a seed twice")
+        raise ValueError("duplicate seed")
     except ValueError:
         raise click.BadParameter(
             f"must be a number, or different numbers joined by commas, got {text!r}",
@@ -252,7 +252,7 @@ def _seeds(text: str) -> list[int]:
 
 
 def _folder(out: Path | None, model: str, experiment: Experiment, many: bool) -> Path:
-    """Return the run's directory: the one asked for, or the first free name under ./runs."""
+    """Return the run's directory: the one given, or the first free name under ./runs."""
     seed = f"seed{experiment.seed}"
     if out is not None:
         return out / seed if many else out
@@ -287,7 +287,7 @@ _data_dir = click.option("--data-dir", type=click.Path(path_type=Path), help="Fo
 @data_commands.command("list")
 @_data_dir
 def data_list(data_dir: Path | None) -> None:
-    """List the known data sets, and where they are."""
+    """List the known data sets, and their local paths."""
     table = Table(title="Data sets")
     for column in ("name", "training", "test", "classes", "licence", "where"):
         justify: Any = "right" if column in ("training", "test") else "left"
@@ -308,7 +308,7 @@ def data_list(data_dir: Path | None) -> None:
 @click.argument("name")
 @_data_dir
 def data_get(name: str, data_dir: Path | None) -> None:
-    """Download the data set NAME, check it, and print where it is."""
+    """Download the data set NAME, verify its checksums, and print its path."""
     click.echo(datasets.fetch(name, data_dir))
 
 
@@ -316,7 +316,7 @@ def data_get(name: str, data_dir: Path | None) -> None:
 @click.argument("name")
 @_data_dir
 def data_path(name: str, data_dir: Path | None) -> int:
-    """Print where the data set NAME is, without downloading it."""
+    """Print the path of the data set NAME, without downloading it."""
     found = datasets.path(name, data_dir)
     if found is None:
         click.echo(f"apical: {name} is not here yet; 'apical data get {name}'.", err=True)

@@ -1,4 +1,4 @@
-"""The command that measures the devices of a machine: `apical bench`."""
+"""`apical bench`: benchmark the devices of a machine."""
 
 import statistics
 from collections import Counter
@@ -37,8 +37,8 @@ def _numbers(context: click.Context, parameter: click.Parameter, text: str) -> t
     "--device",
     "devices",
     multiple=True,
-    help="Device to measure, for instance cpp_standalone, array or array:torch:cuda; may "
-    "be given again. All that can be used by default.",
+    help="Device to measure, for instance cpp_standalone, array or array:torch:cuda; may be "
+    "repeated. By default all that are available.",
 )
 @click.option(
     "--hidden",
@@ -52,16 +52,16 @@ def _numbers(context: click.Context, parameter: click.Parameter, text: str) -> t
     default="1,32,256",
     show_default=True,
     callback=_numbers,
-    help="Trials that learn together on device array, joined by commas.",
+    help="Batch sizes on device array (trials per weight update), joined by commas.",
 )
 @click.option(
     "--trials",
     type=click.IntRange(1),
     default=5000,
     show_default=True,
-    help="The most trials of a timed block; each takes up to 0.7 s.",
+    help="Largest number of trials in a timed block; each takes up to 0.7 s.",
 )
-@click.option("--dataset", default="digits", show_default=True, help="What the networks learn.")
+@click.option("--dataset", default="digits", show_default=True, help="Data set to train on.")
 @scale_option
 @click.option(
     "--out",
@@ -79,12 +79,12 @@ def bench_command(
     out: Path | None,
     quiet: bool,
 ) -> int:
-    """Measure how fast networks learn on the devices of this machine, and whether they agree.
+    """Benchmark training speed on the devices of this machine, and compare their results.
 
-    A spiking network and one of rates learn the same trials on every device: trials a second,
-    peak memory, and how far weights are apart after the same trials. What cannot be used here is
-    left out, and said. On two free processors it takes a few minutes; Ctrl-C ends it, and keeps
-    what was measured. The exit code is 1 if a measurement failed.
+    A spiking and a rate network learn the same trials on every device: throughput (trials per
+    second), peak memory, and the difference in weights after the same trials. Unavailable devices
+    are skipped and named. On two idle processors it takes a few minutes; Ctrl-C ends it and keeps
+    the measurements made. The exit code is 1 if a measurement failed.
 
     \b
     Examples:
@@ -122,26 +122,26 @@ def bench_command(
 def _lines(
     n_done: int, n_wanted: int, left_out: Mapping[str, str], refused: Mapping[str, str]
 ) -> Iterator[str]:
-    """Yield what there is to say of the tables."""
+    """Yield the remarks below the tables."""
     if n_done:
         yield EXPLAINED
     if n_done < n_wanted:
-        yield f"Stopped: {n_done} of {n_wanted} measurements were made."
+        yield f"Interrupted: {n_done} of {n_wanted} measurements were made."
     for name, why in {**left_out, **refused}.items():
         yield f"Left out: {name}: {why.partition('; ')[0].rstrip('.')}."
     if left_out:
-        yield "'apical doctor' says more of what was left out."
+        yield "'apical doctor' explains why devices were left out."
 
 
 def _not_reached(these: list[Case]) -> dict[str, str]:
-    """Return what Ctrl-C kept from being measured."""
+    """Return the measurements that were skipped after Ctrl-C."""
     counts = Counter(case.name for case in these)
     return {f"{name}, {n} measurements": "stopped" for name, n in counts.items()}
 
 
 EXPLAINED = (
-    "trials/s: median of up to three blocks, learning included. differ: how far weights are apart\n"
-    "from those of the first device that learned the same trials, at most, by the largest change."
+    "trials/s: median of up to three blocks, with learning on. differ: largest difference of\n"
+    "weights from the first device that learned the same trials, relative to the largest change."
 )
 
 
@@ -176,4 +176,4 @@ def _table(network: str, rows: list[Row]) -> Table:
     return table
 
 
-TITLES = {"spiking": "A spiking network learns", "rate": "A network of rates learns"}
+TITLES = {"spiking": "Training a spiking network", "rate": "Training a rate network"}

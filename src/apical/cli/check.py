@@ -1,4 +1,4 @@
-"""The command that judges what a model learns from: `apical check`."""
+"""`apical check`: the plausibility scorecard of a model's learning."""
 
 import json
 from typing import Any
@@ -29,7 +29,7 @@ COLOURS = {
 @click.option(
     "--dynamic",
     is_flag=True,
-    help="Also disturb neurons and synapses, and see who learns otherwise.",
+    help="Also perturb single neurons and synapses, and test which weights learn differently.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print it in machine-readable form.")
 @hypothesis_option
@@ -37,45 +37,43 @@ COLOURS = {
     "--dataset",
     default="digits",
     show_default=True,
-    help="Data set that the network is described for, or an .npz file.",
+    help="Data set for which the network is built, or an .npz file.",
 )
 @click.option("--data-dir", type=click.Path(), help="Folder with the data set's IDX files.")
 @scale_option
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option(
-    "--batch", type=click.IntRange(1), help="Trials that learn together; as in 'apical run'."
-)
+@click.option("--batch", type=click.IntRange(1), help="Batch size; as in 'apical run'.")
 @click.option(
     "--final-rate",
     type=click.FloatRange(0, 1),
     default=0.05,
     show_default=True,
-    help="Factor on learning rates at the end; as in 'apical run'.",
+    help="Final factor of the learning-rate schedule; as in 'apical run'.",
 )
 @click.option(
     "--dtype",
     type=click.Choice(["float32", "float64"]),
     default="float32",
     show_default=True,
-    help="Precision; as in 'apical run'.",
+    help="Floating-point precision; as in 'apical run'.",
 )
 @click.pass_context
 def check_command(
     context: click.Context, model: str, dynamic: bool, as_json: bool, **given: Any
 ) -> int:
-    """Print the scorecard of the network of a MODEL script: what it must know in order to learn.
+    """Print the plausibility scorecard of a MODEL script: which information its learning needs.
 
     MODEL is a name that 'apical models' lists, or the path of a script. 'apical check MODEL --help'
-    also lists the model's own options. The exit code is 0 if everything that is learned from is
-    known where it is used, and 1 if not.
+    also lists the model's own options. The exit code is 0 if learning is local, that is, all
+    information is available where it is used, and 1 if not.
 
     \b
     Levels:
-      local      known at the synapse
-      broadcast  needs a signal that reaches every synapse alike
-      idealised  known where it is used, but no neuron is known to do it
-      doubtful   described in a way that is probably not meant
-      not local  needs what no synapse can know
+      local      available at the synapse
+      broadcast  needs a global signal, the same at every synapse
+      idealised  local, but no neuron is known to do it
+      doubtful   a description that is probably a mistake
+      not local  needs information that no synapse has
 
     \b
     Examples:
@@ -89,10 +87,10 @@ def check_command(
     if dynamic:
         values, labels = prepared.data.train.block(slice(0, 3))
         try:
-            with Console(stderr=True).status("disturbing neurons and synapses"):
+            with Console(stderr=True).status("perturbing neurons and synapses"):
                 found = disturb(prepared.network, values, labels)
         except LocalityError as error:  # no device runs it; the scorecard says so too
-            click.echo(f"Not disturbed: {error.message}", err=True)
+            click.echo(f"Not perturbed: {error.message}", err=True)
     if as_json:
         e = prepared.experiment
         about = {
@@ -105,7 +103,7 @@ def check_command(
         tested = {"dynamic": found.as_dict()} if found else {}
         click.echo(json.dumps(about | card.as_dict() | tested, indent=2))
     else:
-        _show(card, f"{loaded.name}: what it learns from")
+        _show(card, f"{loaded.name}: information that learning needs")
         if found:
             _show(found, f"{loaded.name}: disturbed")
     return int(not (card.is_local and (found is None or found.is_local)))
@@ -134,5 +132,5 @@ def _show(card: Scorecard, title: str) -> None:
     )
     verdict = "[green]local[/]" if card.is_local else "[bold red]not local[/]"
     console.print(f"{verdict}: {counted}.", soft_wrap=True)
-    for f in (*card.about_level("doubtful"), *card.faults):  # once more, where the eye ends
+    for f in (*card.about_level("doubtful"), *card.faults):  # repeated at the end of the output
         console.print(f"  {f.aspect}: {f.subject}: {f.reason}", soft_wrap=True, markup=False)

@@ -1,4 +1,4 @@
-"""The command that sets wirings side by side: `apical compare`."""
+"""`apical compare`: train one network under several feedback wirings."""
 
 from pathlib import Path
 from typing import Any
@@ -35,16 +35,16 @@ from apical.sweeps.wirings import FIGURE, TABLE, Outcome, compare, table_row
     "--out",
     type=click.Path(path_type=Path),
     help="Folder for all runs, the table and the figure; runs/compare-... by default. "
-    "Runs that are there already are used, or gone on with.",
+    "Finished runs there are used as they are, unfinished ones are resumed.",
 )
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 @click.pass_context
 def compare_command(context: click.Context, model: str, **given: Any) -> int:
     """Train the network of a MODEL script under several wirings of its feedback.
 
-    One rule, other wirings: backpropagation (bp), feedback alignment (fa), direct (dfa) and
-    indirect (ifa). Prints test and training errors, and draws learning curves and the angle
-    between what each wiring learns and what backpropagation would.
+    One learning rule, several wirings: backpropagation (bp), feedback alignment (fa), direct (dfa)
+    and indirect (ifa). Prints test and training errors, and draws learning curves and the alignment
+    angle between each wiring's updates and the backpropagation gradient.
 
     \b
     Example:
@@ -61,7 +61,7 @@ def compare_command(context: click.Context, model: str, **given: Any) -> int:
                 experiment, wirings, range(n_seeds), folder, progress=not quiet, stop=stop
             )
         except Stopped:
-            Console().print("Stopped after a checkpoint. Go on with the same command.")
+            Console().print("Stopped after a checkpoint. Resume with the same command.")
             return 130
     Console().print(_comparison_table(outcomes, f"{loaded.name} on {experiment.dataset}"))
     Console().print(f"Figure: {folder / FIGURE}\nTable: {folder / TABLE}", soft_wrap=True)

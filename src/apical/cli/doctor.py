@@ -1,4 +1,4 @@
-"""The command that says which devices can be used here: `apical doctor`."""
+"""`apical doctor`: diagnose which devices are available on a machine."""
 
 import json
 import platform
@@ -13,14 +13,14 @@ from apical.devices.diagnosis import Diagnosis, Examination, examine
 
 
 @click.command("doctor")
-@click.option("--quick", is_flag=True, help="Only look; try nothing.")
+@click.option("--quick", is_flag=True, help="Only inspect the installation; run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print it in machine-readable form.")
 def doctor_command(quick: bool, as_json: bool) -> int:
-    """Say which devices can be used here, why others cannot, and what would change that.
+    """Diagnose which devices are available here, why others are not, and how to install them.
 
-    What seems usable is tried: the smallest network learns on it, or the smallest program is
-    compiled and run. Neither a graphics card nor a network is needed. The exit code is 0 if the
-    default device, cpp_standalone, can be used, and 1 if not.
+    Devices that seem available are tested: a minimal network is trained, or a minimal program is
+    compiled and run. Neither a graphics card nor an internet connection is needed. The exit code is
+    0 if the default device, cpp_standalone, is available, and 1 if not.
 
     \b
     Examples:
@@ -50,7 +50,7 @@ def _show(found: Examination) -> None:
     table = Table(title="Devices", title_justify="left")
     table.add_column("device", style="bold", no_wrap=True)
     table.add_column("usable", no_wrap=True)
-    table.add_column("what was found, or what is lacking", overflow="fold")
+    table.add_column("what was found, or what is missing", overflow="fold")
     for d in found.devices:
         table.add_section()
         texts = [lack.what for lack in d.lacks] or [", ".join(d.found)]
@@ -62,7 +62,7 @@ def _show(found: Examination) -> None:
         for remedy in dict.fromkeys(lack.remedy for lack in d.lacks if lack.remedy):
             remedies.setdefault(remedy, []).append(_name(d))
     if remedies:
-        console.print("What would bring what is lacking, as far as a command can:")
+        console.print("Commands that install what is missing, where there are any:")
     for remedy, names in remedies.items():  # below the table, where a command can be copied
         console.print(f"  {', '.join(names)}:\n    {remedy}", markup=False, soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""The command that shows what is reproduced, and checks it: `apical gallery`."""
+"""`apical gallery`: list and check the published results that are reproduced."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from apical.scripts import gallery
 @click.option(
     "--markdown",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Also put the table into this Markdown file, between its lines "
+    help="Also write the table into this Markdown file, between its lines "
     f"{gallery.MARKS[0]} and {gallery.MARKS[1]}.",
 )
 @click.option(
@@ -28,10 +28,10 @@ from apical.scripts import gallery
     help="Folder for the figures of the checks.",
 )
 def gallery_command(scripts: tuple[str, ...], quick: bool, markdown: Path | None, out: Path) -> int:
-    """List what the scripts of the gallery reproduce, beside what was published.
+    """List the published results that the scripts of the gallery reproduce.
 
     With --quick each SCRIPT (all by default) also checks its claim on small data: exit code 2 if
-    one does not hold. What is reached is at full size, by the commands in the script.
+    one does not hold. The results listed are at full size, by the commands in the script.
 
     \b
     Examples:
@@ -44,7 +44,7 @@ def gallery_command(scripts: tuple[str, ...], quick: bool, markdown: Path | None
         with console.status(name):
             lines.append(gallery.entry(name, out if quick else None))
     if not lines:
-        click.echo("No script here takes part in the gallery.")
+        click.echo("No script here is part of the gallery.")
         return 0
     table = Table(title="Gallery", show_lines=True)
     for column in gallery.columns(quick=quick):
@@ -57,7 +57,7 @@ def gallery_command(scripts: tuple[str, ...], quick: bool, markdown: Path | None
     failed = [line.name for line in lines if line.finding and not line.finding.holds]
     if failed:
         raise ClaimError(
-            f"The quick check does not find what {', '.join(failed)} claims; see the table, and "
-            "run the script at full size."
+            f"The quick check does not reproduce the claim of {', '.join(failed)}; see the table, "
+            "and run the script at full size."
         )
     return 0

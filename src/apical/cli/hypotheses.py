@@ -1,4 +1,4 @@
-"""The command that lists hypotheses: `apical hypotheses`."""
+"""`apical hypotheses`: list the plausibility hypotheses that networks can be tested under."""
 
 import inspect
 import re
@@ -13,10 +13,10 @@ from apical.hypotheses.naming import KNOWN, Hypothesis
 
 @click.command("hypotheses")
 def hypotheses_command() -> None:
-    """List the hypotheses that a network can be put under.
+    """List the plausibility hypotheses that a network can be tested under.
 
-    Each changes a description in one respect. Several are joined by '+', and act from the left to
-    the right.
+    Each changes the network in one respect. Several are joined by '+', and applied from left to
+    right.
 
     \b
     Examples:
@@ -50,6 +50,6 @@ def _options(function: Hypothesis) -> str:
 
 
 def _source(doc: str) -> str:
-    """Return what the docstring of a function gives as its references, on one line."""
+    """Return the references in the docstring of a function, on one line."""
     found = re.search(r"References\n-+\n((?:.+\n?)+)", doc)
     return " ".join(found[1].split()) if found else ""

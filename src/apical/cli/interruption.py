@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish: what is running stops behind its next checkpoint."""
+"""Graceful interruption: after Ctrl-C a run stops after its next checkpoint."""
 
 import signal
 import sys
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a wish to stop after the block; the second stops at once."""
+    """Let the first Ctrl-C request a stop after the current block, and the second stop at once."""
     asked = False
 
     def ask(signum: int, frame: object) -> None:

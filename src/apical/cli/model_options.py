@@ -1,4 +1,4 @@
-"""Commands that train the network of a model script: its options, and those of training."""
+"""Options shared by the commands that train a model script: the model's own, and of training."""
 
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -21,7 +21,7 @@ class ModelCommand(click.Command):
     Parameters
     ----------
     leaves_out
-        Options of the model that the command sets itself.
+        Options of the model that the command sets by itself.
     """
 
     def __init__(self, *args: Any, leaves_out: Collection[str] = (), **options: Any) -> None:
@@ -29,7 +29,7 @@ class ModelCommand(click.Command):
         self._leaves_out = leaves_out
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        """Load the model that is named before its options are read."""
+        """Load the named model before its options are parsed."""
         options_with_value = {
             name
             for option in self.params
@@ -50,7 +50,7 @@ class ModelCommand(click.Command):
         return [*own, *(_click_option(o) for o in model.options if o.name not in self._leaves_out)]
 
     def format_help_text(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write what the command does, and what the model is."""
+        """Write the help of the command, and a description of the model."""
         super().format_help_text(context, formatter)
         if "model" in context.meta:
             model = context.meta["model"]
@@ -93,15 +93,15 @@ hypothesis_option = click.option(
     "--hypothesis",
     default="",
     metavar="NAME(OPTION=...)+...",
-    help="Put the network under hypotheses, for instance 'sparse_feedback(wires=1)'; 'apical "
-    "hypotheses' lists them.",
+    help="Plausibility hypotheses to apply to the network, for instance "
+    "'sparse_feedback(wires=1)'; 'apical hypotheses' lists them.",
 )
 
 scale_option = click.option(
     "--scale",
     type=click.FloatRange(0, min_open=True),
-    help="Stored value that stands for 1; by default that of the data set where it is known, or "
-    "what its values look like, which is then said.",
+    help="Input normalisation: the stored value that stands for 1; by default that of the data set "
+    "where it is known, otherwise inferred from its values and reported.",
 )
 
 # fmt: off
@@ -116,25 +116,27 @@ _TRAINING = [
                   help="Train on the first N samples only."),
     click.option("--test-trials", type=click.IntRange(1), help="Test on the first N samples only."),
     click.option("--validation", type=click.IntRange(0), default=0, show_default=True,
-                  help="Hold out N training samples and evaluate on them instead of the test "
-                  "samples."),
+                  help="Hold out N training samples as validation set and evaluate on them instead "
+                  "of the test samples."),
     click.option("--epochs", type=click.IntRange(0), default=10, show_default=True),
     click.option("--block", type=click.IntRange(1), default=5000, show_default=True,
-                  help="Trials between two checkpoints."),
+                  help="Trials between two checkpoints (a block)."),
     click.option("--final-rate", type=click.FloatRange(0, 1), default=0.05, show_default=True,
-                  help="Factor on learning rates at the end; it falls linearly from 1."),
+                  help="Learning-rate schedule: final factor on learning rates, reached linearly "
+                  "from 1."),
     click.option("--device", type=click.Choice(DEVICES),
-                  help="What to run on; by default cpp_standalone for networks that spike, array "
-                  "for networks of rates."),
+                  help="Device to simulate on; by default cpp_standalone for spiking networks, "
+                  "array for rate networks."),
     click.option("--batch", type=click.IntRange(1),
-                  help="Trials that learn together, on device array; 64 by default."),
+                  help="Batch size on device array: trials per weight update (mini-batch); 64 by "
+                  "default."),
     click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32",
                   show_default=True),
     click.option("--dt", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True,
                   help="Time step [ms]."),
     click.option("--measure", callback=lambda _, __, text: _measures(text), default="",
                  metavar="NAME,...",
-                 help="Also measure, learning off, before training and after every epoch: "
+                 help="Also measure, with learning off, before training and after every epoch: "
                  + "; ".join(f"{name} ({what})" for name, what in MEASURES.items()) + "."),
     click.option("--measure-every", type=click.Choice(["epoch", "block"]), default="epoch",
                  show_default=True, help="Measure after every epoch, or after every block."),
@@ -143,7 +145,7 @@ _TRAINING = [
 
 
 def _measures(text: str) -> tuple[str, ...]:
-    """Return the names of an option, or say which there are."""
+    """Return the measures named by an option; list the choices if one is unknown."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     strangers = [name for name in names if name not in MEASURES]
     if strangers:
@@ -154,7 +156,7 @@ def _measures(text: str) -> tuple[str, ...]:
 
 
 def training_options(command: F) -> F:
-    """Give a command the options that say what to train on, for how long, and on which device."""
+    """Add the options of training to a command: data, epochs, hyperparameters, device."""
     for option in reversed(_TRAINING):
         command = option(command)
     return command
@@ -163,7 +165,7 @@ def training_options(command: F) -> F:
 def experiment_of(
     model: models.Model, given: dict[str, Any], leaves_out: Collection[str] = ()
 ) -> Experiment:
-    """Return the experiment that a command describes, and take its options out of `given`."""
+    """Return the experiment specified by a command, and remove its options from `given`."""
     names = [option.name for option in model.options if option.name not in leaves_out]
     options = {name: given.pop(name) for name in names}
     if given["dataset"].endswith(".npz"):

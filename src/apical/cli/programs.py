@@ -1,4 +1,4 @@
-"""Options of `apical run` that belong to a machine, not to the run: programs, array libraries."""
+"""Machine-specific options of `apical run`: compiled programs and array libraries."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +17,11 @@ OPTIONS = ("no_run", "capability", "prebuilt", "library")
 # fmt: off
 _OPTIONS = [
     click.option("--library", metavar="NAME",
-                 help="Whose arrays device array works with: numpy, torch, or torch:cuda for an "
-                 "NVIDIA GPU; numpy by default."),
+                 help="Array library of device array: numpy, torch, or torch:cuda for an NVIDIA "
+                 "GPU; numpy by default."),
     click.option("--no-run", is_flag=True,
-                 help="Only compile what the run needs; with --device cuda_standalone into the "
-                 "folder --out, for another machine."),
+                 help="Only compile the programs of the run; with --device cuda_standalone into "
+                 "the folder --out, for another machine."),
     click.option("--capability", metavar="X.Y",
                  help="Compute capability to compile for, for instance 9.0, on device "
                  "cuda_standalone; by default that of the first graphics card here."),
@@ -32,14 +32,14 @@ _OPTIONS = [
 
 
 def program_options(command: F) -> F:
-    """Give a command the options that say what to run on, more closely than its device does."""
+    """Add the machine-specific options to a command."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
 def taken(given: dict[str, Any], device: str | None, out: Path | None) -> dict[str, Any]:
-    """Take the options out of `given`; return those of `apical.simulate` that they stand for."""
+    """Remove the options from `given`, and return the corresponding ones of `apical.simulate`."""
     no_run, capability, prebuilt, library = (given.pop(name) for name in OPTIONS)
     if no_run and prebuilt:
         raise click.UsageError("--no-run compiles and --prebuilt does not; choose one of them.")
@@ -55,7 +55,7 @@ def taken(given: dict[str, Any], device: str | None, out: Path | None) -> dict[s
 
 
 def only_compiled(experiment: Experiment, building: dict[str, Any]) -> int:
-    """Compile what a run needs, and say where it is and how to run it."""
+    """Compile the programs of a run, and print where they are and how to run them."""
     programs = build(experiment, building)
     click.echo("Compiled, not run:")
     for program in programs:

@@ -1,4 +1,4 @@
-"""Commands that work on finished runs: record, export, analyze, report."""
+"""Commands on finished runs: `apical record`, `export`, `analyze` and `report`."""
 
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ def _say(text: str) -> None:
     type=click.IntRange(1),
     default=200,
     show_default=True,
-    help="Show the first N test samples.",
+    help="Present the first N test samples.",
 )
 @click.option(
     "--populations",
@@ -50,10 +50,10 @@ def _say(text: str) -> None:
 )
 @click.option("--out", type=_file, help="File to write; records.npz in RUN by default.")
 def record_command(run: Path, out: Path | None, **given: Any) -> None:
-    """Replay a trained network on held-out trials, and keep what it does.
+    """Record the activity of a trained network on held-out trials: spikes and signals.
 
     RUN is the directory of a finished run. Learning is off; decisions are made without labels.
-    Error neurons are shown the labels, so that dendrites carry what they do while learning.
+    Error neurons receive the labels, so that dendrites carry the same feedback as during learning.
 
     \b
     Examples:
@@ -71,7 +71,7 @@ def record_command(run: Path, out: Path | None, **given: Any) -> None:
     held = [f"{spikes:,} spikes of {', '.join(records.spikes)}"] * bool(records.spikes)
     held += [f"signals {', '.join(records.signals)}"] * bool(records.signals)
     _say(
-        f"{len(records)} trials, {records.correct.mean():.1%} decided rightly; "
+        f"{len(records)} trials, {records.correct.mean():.1%} decided correctly; "
         f"{' and '.join(held)}.\nRecords: {where}\nNext: apical analyze {run}, or "
         f"apical export {run} --format nwb --out FILE.nwb"
     )
@@ -96,7 +96,7 @@ def record_command(run: Path, out: Path | None, **given: Any) -> None:
 )
 @click.option("--overwrite", is_flag=True, help="Replace what is there.")
 def export_command(run: Path, kind: str, out: Path, records: Path | None, overwrite: bool) -> None:
-    """Write what a trained network did in a format of neurophysiology.
+    """Export the recorded activity of a trained network to a format of neurophysiology.
 
     RUN is the directory of a finished run.
 
@@ -131,14 +131,14 @@ def export_command(run: Path, kind: str, out: Path, records: Path | None, overwr
 @click.option(
     "--against",
     type=_file,
-    help="Another run, or a file of records of the same samples: compare what "
-    "populations represent.",
+    help="Another run, or a file of records of the same samples: compare the "
+    "representations of populations.",
 )
 @click.option("--out", type=_file, help="Folder for tables and figures; RUN/analysis by default.")
 def analyze_command(
     run: Path, records: Path | None, recording: Path | None, against: Path | None, out: Path | None
 ) -> None:
-    """Measure what a trained network does: spikes, representations, weights, cost.
+    """Analyse the activity and weights of a trained network: spikes, representations, cost.
 
     RUN is the directory of a finished run.
 
@@ -161,7 +161,7 @@ def analyze_command(
     Console().print(_as_table(analysis.overview, f"{len(what)} trials: mean ± standard deviation"))
     learned = analysis.learning.tables
     for table, title in (
-        (learned.get("angles"), "Angle to the update of backpropagation [degrees]"),
+        (learned.get("angles"), "Angle to the backpropagation gradient [degrees]"),
         (learned.get("cost"), "Cost, in NeuroBench's names"),
         (analysis.activity.recording, f"Against {recording}"),
         (analysis.against, f"Against {against}"),
@@ -185,10 +185,10 @@ def analyze_command(
 )
 @click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
 def report_command(runs: tuple[Path, ...], out: Path | None, trials: int, overwrite: bool) -> None:
-    """Write one page of HTML on one RUN, or on several side by side.
+    """Write an HTML report on one RUN, or on several side by side.
 
-    RUNS are directories of finished runs. The page needs no network and no other file. Runs that
-    differ in their seed only share a learning curve.
+    RUNS are directories of finished runs. The page needs no internet connection and no other file.
+    Runs that differ only in their seed share a learning curve.
 
     \b
     Examples:
@@ -214,7 +214,7 @@ def _as_table(frame: Any, title: str) -> Table:
 
 
 def _records(run: Path, file: Path | None) -> Records:
-    """Return the records that are asked for, those of the run, or new ones."""
+    """Return the records of a file, those of the run, or new ones."""
     from apical.runs.open import RECORDS, open_run, read_records, write_records
 
     if file is not None or (run / RECORDS).exists():

@@ -1,4 +1,4 @@
-"""The command that runs factors times seeds."""
+"""`apical sweep`: run a factorial design of hyperparameters and seeds."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from apical.sweeps.tables import Report
 @click.option(
     "--workers",
     type=click.IntRange(1),
-    help="Processes on this machine; as many as processors by default.",
+    help="Worker processes on this machine; one for each processor by default.",
 )
 @click.option(
     "--scheduler",
@@ -31,8 +31,8 @@ from apical.sweeps.tables import Report
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Folder of the sweep; runs/NAME-OF-THE-FILE by default. What is finished there "
-    "is not run again.",
+    help="Folder of the sweep; runs/NAME-OF-THE-FILE by default. Runs that are finished "
+    "there are not repeated.",
 )
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def sweep_command(
@@ -43,10 +43,10 @@ def sweep_command(
     out: Path | None,
     quiet: bool,
 ) -> int:
-    """Run every combination of factors with every seed, side by side, and compare.
+    """Run every combination of factors with every seed in parallel, and compare the results.
 
-    The same command goes on with a sweep that was stopped, killed, or given more levels or seeds.
-    Runs that failed are tried again. Exit code 1 says that some failed.
+    The same command resumes a sweep that was stopped, killed, or extended by levels or seeds.
+    Failed runs are tried again. The exit code is 1 if some failed.
 
     \b
     Example of a file:
@@ -78,7 +78,7 @@ def sweep_command(
                 stop=stop,
             )
         except Stopped:
-            Console().print("Stopped behind checkpoints. Go on with the same command.")
+            Console().print("Stopped after checkpoints. Resume with the same command.")
             return 130
     failed = results[results["status"] == "failed"]
     for row in failed.itertuples():

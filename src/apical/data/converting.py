@@ -1,7 +1,7 @@
-"""Arrays as users have them, made into what data sets hold: the numbers count, not their type.
+"""Validation and conversion of users' arrays into the stored form of a data set.
 
-Stimuli, labels and the scale are the same bits for any type and order in memory that holds the same
-numbers.
+Only the numbers matter: stimuli, labels and the scale have the same bits for any dtype and memory
+order that holds the same numbers.
 """
 
 import math
@@ -19,14 +19,14 @@ from apical.errors import DataError, ParameterError, ScaleWarning
 from apical.errors.source_location import OWN
 
 BRIGHTER = 2.0
-"""Test values up to so many times the scale are shown as they are; beyond, the parts differ."""
+"""Test values up to this multiple of the scale are accepted; beyond it the parts do not match."""
 
 _ROWS = 1024
-"""Samples that are looked at together."""
+"""Number of samples that are checked at a time."""
 
 
 def values(array: ArrayLike, where: str) -> tuple[NDArray[Any], tuple[int, ...]]:
-    """Check stored values.
+    """Check the stored values of a data set and return them flattened to (n, n_inputs).
 
     Parameters
     ----------
@@ -112,16 +112,16 @@ def _parts(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
 
 
 def scale_of(given: float | None, train: NDArray[Any], test: NDArray[Any], name: str) -> float:
-    """Return the stored value that stands for 1, and check that the values fit it.
+    """Return the divisor that normalises inputs to [0, 1], and check that the values fit it.
 
-    Without one it is made out from the numbers: 1 if no training value exceeds 1; 255 for whole
-    numbers of which the largest is from 128 to 255, as those of 8-bit images are; otherwise the
-    largest training value. Anything but 1 is said, since it is a guess.
+    If none is given it is inferred from the values: 1 if no training value exceeds 1; 255 for whole
+    numbers of which the largest is from 128 to 255, as in 8-bit images; otherwise the largest
+    training value. An inferred scale other than 1 is reported, since it is a guess.
 
     Parameters
     ----------
     given
-        The scale where it is known; None to make it out.
+        The scale where it is known; None to infer it.
     train, test
         Values of both parts, as `alike` returns them.
     name
@@ -137,7 +137,7 @@ def scale_of(given: float | None, train: NDArray[Any], test: NDArray[Any], name:
     Warns
     -----
     ScaleWarning
-        If it was made out and changes values.
+        If it was inferred and changes values.
     """
     largest, brightest = float(train.max()), float(test.max())
     scale = _guessed(train, test) if given is None else check_scale(given, name)
@@ -159,7 +159,7 @@ def scale_of(given: float | None, train: NDArray[Any], test: NDArray[Any], name:
 
 
 def _level() -> int:
-    """Return which caller of `scale_of`, counted from itself, is none of this package."""
+    """Return the stack level, counted from `scale_of`, of the first caller outside this package."""
     frame, level = sys._getframe(1), 1
     while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == OWN:
         frame, level = frame.f_back, level + 1
@@ -190,7 +190,7 @@ def check_scale(scale: Any, name: str) -> float:
 
 
 def labels(array: ArrayLike, n: int, where: str) -> NDArray[np.int64]:
-    """Return the classes of `n` samples, shape (n,).
+    """Return the class labels of `n` samples as integers, shape (n,).
 
     Parameters
     ----------
@@ -234,7 +234,7 @@ def labels(array: ArrayLike, n: int, where: str) -> NDArray[np.int64]:
 
 
 def _from_rows(rows: NDArray[Any], where: str) -> NDArray[Any]:
-    """Return the classes that one-hot rows say."""
+    """Return the class labels that one-hot rows encode."""
     hard = rows.dtype.kind in "biuf" and bool(
         np.all((rows == 0) | (rows == 1)) and np.all(np.count_nonzero(rows, axis=1) == 1)
     )
@@ -248,7 +248,7 @@ def _from_rows(rows: NDArray[Any], where: str) -> NDArray[Any]:
 
 
 def _plain(array: ArrayLike, where: str) -> NDArray[Any]:
-    """Return an array that NumPy makes of anything, without what it would leave out in silence."""
+    """Convert anything to a NumPy array, refusing what NumPy would drop silently (units, masks)."""
     if unit_of(array) != "1":
         raise DataError(
             f"{where}: needs plain numbers, got {shown(array)}; divide it by its unit.",

@@ -1,4 +1,4 @@
-"""Data sets: labelled samples to learn from, checked, and loaded by name or file.
+"""Data sets: labelled training and test samples, loaded by name or from a file.
 
 Values stay as they are stored (a byte a pixel) and become stimuli in [0, 1] block by block.
 """
@@ -36,7 +36,7 @@ _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Labelled samples to learn from and others to be judged on.
+    """A labelled data set: a training part and a test part.
 
     `shape` is that of one sample: (height, width) of images, (n_inputs,) otherwise.
     """
@@ -72,10 +72,10 @@ class Dataset:
         source: str = "arrays",
         copy: bool = True,
     ) -> "Dataset":
-        """Check four arrays and make a data set of them.
+        """Make a data set from four arrays, which are checked.
 
-        What counts are the numbers: any type and order in memory that holds the same numbers gives
-        the same data set.
+        Only the numbers matter: any dtype and memory order that holds the same numbers gives the
+        same data set.
 
         Parameters
         ----------
@@ -88,10 +88,10 @@ class Dataset:
             Whole numbers from 0 to n_classes - 1 of any type, shape (n,) or (n, 1), or one-hot rows
             of shape (n, n_classes); every class has training samples.
         scale
-            Stored value that stands for 1. Without one it is made out from the numbers: 1 if no
-            training value exceeds 1; 255 for whole numbers of which the largest of both parts is
-            from 128 to 255, as those of 8-bit images are; otherwise the largest training value.
-            Test values up to twice the scale are shown as they are.
+            Stored value that stands for 1. If none is given it is inferred: 1 if no training value
+            exceeds 1; 255 for whole numbers of which the largest of both parts is from 128 to 255,
+            as in 8-bit images; otherwise the largest training value. Test values up to twice the
+            scale are accepted unchanged.
         licence, source
             Where it is from.
         copy
@@ -101,14 +101,14 @@ class Dataset:
         Raises
         ------
         DataError
-            If the arrays do not fit, or hold what is no such number.
+            If the arrays do not fit together, or hold invalid values.
         ParameterError
             If `scale` is no number above 0.
 
         Warns
         -----
         ScaleWarning
-            If the scale was made out and is not 1.
+            If the scale was inferred and is not 1.
         """
         train, shape = converting.values(x_train, f"{name}: x_train")
         test, test_shape = converting.values(x_test, f"{name}: x_test")
@@ -136,7 +136,7 @@ class Dataset:
         return math.prod(self.shape)
 
     def subset(self, train: int | None = None, test: int | None = None) -> "Dataset":
-        """Return the first `train` and the first `test` samples (None: all of them)."""
+        """Return the first `train` training and the first `test` test samples (None: all)."""
         return replace(
             self,
             train=_first(self.train, train, f"{self.name}: train"),
@@ -144,7 +144,7 @@ class Dataset:
         )
 
     def split(self, validation: int, rng: np.random.Generator) -> "Dataset":
-        """Hold out `validation` random training samples as the test part; the test part is gone.
+        """Hold out a random validation set of training samples; it replaces the test part.
 
         The name gets the suffix ``:validation``, so that no report takes it for a test accuracy.
         """
@@ -154,7 +154,7 @@ class Dataset:
         return self._judged_on(~held, held)
 
     def held_out(self, validation: int) -> "Dataset":
-        """Hold out the last `validation` training samples as the test part; else as `split`."""
+        """Hold out the last `validation` training samples as validation set; else as `split`."""
         first = self._checked(validation) - validation
         return self._judged_on(slice(first), slice(first, None))
 
@@ -225,7 +225,7 @@ def blobs(
     *,
     rng: np.random.Generator,
 ) -> Dataset:
-    """Make an easy synthetic task: each class excites its own share of the inputs.
+    """Make a linearly separable synthetic task: each class excites its own share of the inputs.
 
     Input i is near 0.8 for the class i modulo n_classes and near 0.2 for the others (uniform
     noise of 0.2 either way), so that a linear readout separates the classes.

@@ -1,4 +1,4 @@
-"""IDX files: how the MNIST family of data sets is stored."""
+"""Reader of IDX files, the format of the MNIST family of data sets."""
 
 import gzip
 import math

@@ -1,4 +1,4 @@
-"""The data sets known by name: what is published where, and where its files are here."""
+"""Registry of data sets known by name: sources, licences, checksums, and local copies."""
 
 import hashlib
 import os

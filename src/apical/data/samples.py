@@ -1,4 +1,4 @@
-"""Samples: stored values and their classes, which become stimuli block by block."""
+"""Samples: stored inputs and their class labels, which become stimuli a block at a time."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Part = slice | NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Samples as they are stored.
+    """Inputs and class labels of one part of a data set, in their stored form.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Samples:
     Raises
     ------
     DataError
-        If they are anything else; `Dataset.from_arrays` converts what can be converted.
+        If the arrays have another shape or dtype; `Dataset.from_arrays` converts them.
     """
 
     values: NDArray[Any]
@@ -86,8 +86,8 @@ class Samples:
     def block(self, index: slice | ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return stimuli, shape (n_index, n_inputs), and labels, shape (n_index,).
 
-        Stimuli are values over the scale: in [0, 1], but for test samples that exceed those that
-        the scale was taken from.
+        Stimuli are values divided by the scale: in [0, 1], except for test samples that exceed the
+        values from which the scale was taken.
         """
         if not isinstance(index, slice):
             index = np.atleast_1d(np.asarray(index))
@@ -96,19 +96,19 @@ class Samples:
         return np.divide(self.values[index], scale, dtype=np.float32), self.labels[index]
 
     def rows(self, index: slice | NDArray[np.intp]) -> "Rows":
-        """Return stimuli as `block` does, but worked out where they are read."""
+        """Return stimuli as `block` does, but computed lazily, where they are read."""
         return Rows(self, np.arange(len(self))[index])
 
     def part(self, index: Part) -> "Samples":
-        """Return some of the samples, by their numbers, or True for each that is wanted."""
+        """Return a subset of the samples, by index or boolean mask."""
         return Samples(self.values[index], self.labels[index], self.scale)
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Stimuli that are rows of samples: an array as far as its size, slices and content go.
+    """A lazy view of stimuli as rows of samples, with the shape, slices and content of an array.
 
-    A device that keeps the samples where it computes only has to be told which they are.
+    A device that keeps all samples in its own memory only needs their indices.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Tasks in time: stimuli that change within a trial, and have to be remembered until its end.
+"""Working-memory and temporal tasks: stimuli change within a trial and have to be remembered.
 
 A sample is a sequence of frames: its values have the shape (n_frames, n_inputs), and a `Stimulus`
 with as many frames shows them one after the other. A value of 1 is the highest rate of the task.
@@ -31,7 +31,7 @@ def evidence_accumulation(
     noise: NonNegative = 0.25,
     rng: np.random.Generator,
 ) -> Dataset:
-    """Return the task of a mouse that counts cues on its left and right, and then turns.
+    """Return the evidence-accumulation task: count cues on the left and right, then decide.
 
     A trial has `cues` cues of two frames, each on one of two sides and followed by one frame
     without, then `delay` frames, then three in which the decision is asked for. With frames of
@@ -90,7 +90,7 @@ def store_recall(
     noise: NonNegative = 0.25,
     rng: np.random.Generator,
 ) -> Dataset:
-    """Return the task to keep a symbol in mind while others are shown, until it is asked for.
+    """Return the store-recall task: remember one symbol among distractors until a recall cue.
 
     In each of `length` frames one of `classes` symbols is shown. In one of them, drawn from the
     first half, a group of inputs says "store"; in the frame after the last one another says
@@ -140,9 +140,9 @@ def spike_pattern(
     apart: Count = 1,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return one pattern of input spikes, and the output spikes that it should evoke.
+    """Return a spike-pattern task: frozen input spike trains and the target output spike trains.
 
-    Frozen noise: input trains are drawn once and shown in every trial. With frames of one time
+    Input trains are drawn once and shown in every trial (frozen noise). With frames of one time
     step that is the task of Zenke & Ganguli 2018 (doi:10.1162/neco_a_01086).
 
     Parameters
@@ -170,7 +170,7 @@ def spike_pattern(
     Raises
     ------
     ParameterError
-        If so many spikes do not fit in.
+        If so many spikes do not fit into a trial.
     """
     free = frames - onset - (spikes - 1) * (apart - 1)
     if free < spikes:

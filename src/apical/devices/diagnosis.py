@@ -1,4 +1,4 @@
-"""Which devices can be used here, why others cannot, and what would change that."""
+"""Diagnosis of devices: which are available on this machine, what others lack, and remedies."""
 
 import json
 import sys
@@ -38,27 +38,27 @@ from apical.devices.surroundings import (
 )
 
 PATIENCE = 180.0
-"""How long a device may take to be tried [s]; some libraries take long to be read from disk."""
+"""Time limit of testing a device [s]; some libraries take long to load from disk."""
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Whether a device can be used.
+    """The diagnosis of one device.
 
     Parameters
     ----------
     device
         Its name for `apical.simulate`, or the name it will have.
     form
-        Which form of it: an array library, what generates code, or nothing.
+        Variant of it: an array library, a code generator, or empty.
     found
-        What it would use, and was found.
+        Dependencies that were found.
     lacks
-        What keeps it from being used; nothing if it can be.
+        Missing dependencies; empty if it is available.
     tried
-        Whether it was tried, and not only looked for.
+        Whether it was tested, not only inspected.
     all_the_same
-        What can be done here although something is lacking, in one line; empty for nothing.
+        What is possible here in spite of missing dependencies, in one line; empty for nothing.
     """
 
     device: str
@@ -70,18 +70,18 @@ class Diagnosis:
 
     @property
     def usable(self) -> bool:
-        """Whether nothing is lacking."""
+        """Whether the device is available."""
         return not self.lacks
 
     @property
     def reason(self) -> str:
-        """Why it cannot be used, in one line; empty if it can."""
+        """Why it is unavailable, in one line; empty if it is available."""
         return "; ".join(lack.what for lack in self.lacks)
 
 
 @dataclass(frozen=True)
 class Examination:
-    """What was found on a machine.
+    """The diagnosis of a machine: packages, toolkits, graphics cards, devices.
 
     Parameters
     ----------
@@ -108,15 +108,15 @@ Trial = Callable[[], Answer]
 
 
 def examine(*, quick: bool = False, doing: Callable[[str], None] = lambda _: None) -> Examination:
-    """Find out which devices can be used on this machine.
+    """Diagnose which devices are available on this machine.
 
     Parameters
     ----------
     quick
-        Only look. Otherwise what seems usable is also tried: the smallest network learns on it, or
-        the smallest program is compiled and run.
+        Only inspect. Otherwise devices that seem available are also tested: a minimal network is
+        trained, or a minimal program is compiled and run.
     doing
-        Is told what is looked at.
+        Callback with a description of the current step.
     """
     doing("graphics cards")
     cards, problem = gpus()
@@ -165,12 +165,12 @@ def _named(package: str, name: str = "") -> tuple[str, ...]:
 
 
 def _worth_trying(diagnosis: Diagnosis) -> bool:
-    """Say whether to try a device: where PyTorch is, it knows best what cards it can use."""
+    """Say whether to test a device; PyTorch itself decides which cards it supports."""
     return diagnosis.usable or (diagnosis.form == "torch:cuda" and installed("torch") is not None)
 
 
 def _after(diagnosis: Diagnosis, answer: Answer) -> Diagnosis:
-    """Return a diagnosis as it stands after the device was tried."""
+    """Return the diagnosis updated by the result of a test."""
     said = answer.problem.partition("apical: ")[2] or answer.problem
     failed = Lack(f"it was tried, and failed: {said}")
     lacks = (*diagnosis.lacks, failed) if answer.problem else ()
@@ -182,7 +182,7 @@ BUILDS = (
     "programs can be built here for a card elsewhere: apical run ... --device cuda_standalone "
     "--no-run --capability 9.0"
 )
-"""What can be done without a graphics card."""
+"""What is possible without a graphics card."""
 
 
 def _cuda_standalone(

@@ -1,8 +1,8 @@
-"""What Brian2GeNN cannot run, said by name before anything is generated.
+"""Limits of device ``genn``: features of networks that Brian2GeNN does not support.
 
-GeNN resets neurons before it delivers their spikes, keeps no spikes under way between blocks that
-could be saved, and knows no events besides spikes. What it does know is compiled into a form that
-gives the spikes of the other devices; the rest is refused here.
+GeNN resets neurons before it delivers their spikes, keeps no state of delayed spikes that could be
+saved between blocks, and has no events besides spikes. Supported features are compiled so that they
+give the spikes of the other devices; others are refused here, before code is generated.
 """
 
 import re
@@ -20,7 +20,7 @@ def check_genn(network: Network) -> None:
     Raises
     ------
     DeviceError
-        Which names the part that it cannot run, and what can.
+        If a feature is not supported; the message names it and an alternative.
     """
     for problem in _refused(network):
         raise DeviceError(

@@ -1,7 +1,7 @@
-"""What keeps a device from being used on a machine, and the commands that bring what is lacking.
+"""Missing dependencies of devices, and the commands that install them.
 
-What the back ends demand was read in the metadata of Brian2CUDA 1.0b1 and Brian2GeNN 1.7.0 (that
-with Brian2 2.5 numpy must be older than 2, and setuptools than 81, shows when they are imported).
+Requirements of the back ends are from the metadata of Brian2CUDA 1.0b1 and Brian2GeNN 1.7.0 (that
+Brian2 2.5 needs numpy before 2 and setuptools before 81 shows when they are imported).
 """
 
 import os
@@ -28,14 +28,14 @@ GENN_SOURCE = (
 
 @dataclass(frozen=True)
 class Lack:
-    """Something that a device needs and does not have.
+    """A missing dependency of a device.
 
     Parameters
     ----------
     what
-        What it is, in a few words.
+        Description in a few words.
     remedy
-        The command that brings it; empty where there is none.
+        The command that installs it; empty if there is none.
     """
 
     what: str
@@ -43,7 +43,7 @@ class Lack:
 
 
 def check_environment(device: str, lacks: Iterator[Lack]) -> None:
-    """Raise for the first thing that keeps a device's back end from being imported."""
+    """Raise for the first missing dependency of a device's back end."""
     for lack in lacks:
         raise DeviceError(
             f"Device {device!r} needs an environment of its own: {lack.what}."
@@ -53,13 +53,13 @@ def check_environment(device: str, lacks: Iterator[Lack]) -> None:
 
 
 def lacks_of_torch() -> Iterator[Lack]:
-    """Yield what keeps PyTorch from being imported, or from being what we know."""
+    """Yield missing dependencies of PyTorch, or an unsupported version."""
     if installed("torch") is None:
         yield Lack("PyTorch is not installed", "pip install 'apical[torch]'")
 
 
 def lacks_of_torch_cuda(cards: tuple[Gpu, ...], problem: str) -> Iterator[Lack]:
-    """Yield what keeps PyTorch from using a graphics card."""
+    """Yield missing dependencies of PyTorch on a graphics card."""
     if (installed("torch") or "").endswith("+cpu"):
         yield Lack(
             f"PyTorch {installed('torch')} was built without CUDA",
@@ -70,7 +70,7 @@ def lacks_of_torch_cuda(cards: tuple[Gpu, ...], problem: str) -> Iterator[Lack]:
 
 
 def lacks_of_card(cards: tuple[Gpu, ...], problem: str) -> Iterator[Lack]:
-    """Yield that there is no graphics card, if there is none."""
+    """Yield a missing graphics card."""
     if not cards:
         yield Lack(
             f"no NVIDIA GPU: {problem}",
@@ -79,7 +79,7 @@ def lacks_of_card(cards: tuple[Gpu, ...], problem: str) -> Iterator[Lack]:
 
 
 def lacks_of_brian2() -> Iterator[Lack]:
-    """Yield what keeps Brian2 from being imported, or from being what we know."""
+    """Yield missing dependencies of Brian2, or an unsupported version."""
     version, numpy = installed("brian2"), installed("numpy") or ""
     if version is None:
         yield Lack("Brian2 is not installed", "pip install 'brian2>=2.9,<2.12'")
@@ -98,7 +98,7 @@ def lacks_of_brian2() -> Iterator[Lack]:
 
 
 def lacks_of_running_again() -> Iterator[Lack]:
-    """Yield that Brian2 runs no program twice, if it does not."""
+    """Yield a Brian2 version that cannot run a compiled program again."""
     version = installed("brian2") or ""
     if OLDEST <= numbers(version) < (2, 6):
         yield Lack(
@@ -108,7 +108,7 @@ def lacks_of_running_again() -> Iterator[Lack]:
 
 
 def lacks_of_cython() -> Iterator[Lack]:
-    """Yield what keeps Cython from compiling."""
+    """Yield missing dependencies of Cython."""
     if installed("cython") is None:
         yield Lack("Cython is not installed", "pip install 'cython>=3'")
     if installed("setuptools") is None:
@@ -118,7 +118,7 @@ def lacks_of_cython() -> Iterator[Lack]:
 
 
 def ask_compiler() -> Answer:
-    """Return what the C++ compiler says of itself."""
+    """Return the version output of the C++ compiler."""
     path = compilers.found()
     if path is None:
         return Answer("", f"the C++ compiler {compilers.name()!r} is not on the PATH")
@@ -126,20 +126,20 @@ def ask_compiler() -> Answer:
 
 
 def lacks_of_compiler(cxx: Answer) -> Iterator[Lack]:
-    """Yield that the C++ compiler does not answer, if it does not."""
+    """Yield a C++ compiler that is missing or broken."""
     if cxx.problem:
         yield Lack(cxx.problem, "unset CXX" if "CXX" in os.environ else "apt install g++")
 
 
 def lacks_of_make() -> Iterator[Lack]:
-    """Yield that make does not answer, if it does not."""
+    """Yield a make that is missing or broken."""
     path = shutil.which("make")
     if problem := ask([path, "--version"]).problem if path else "make is not on the PATH":
         yield Lack(problem, "apt install make")
 
 
 def lacks_of_cache() -> Iterator[Lack]:
-    """Yield that compiled programs cannot be kept, if they cannot."""
+    """Yield a cache folder that cannot be written."""
     folder = cache_folder()
     there = next(f for f in (folder, *folder.absolute().parents) if os.path.exists(f))
     if not (os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)):
@@ -150,7 +150,7 @@ def lacks_of_cache() -> Iterator[Lack]:
 
 
 def lacks_of_brian2cuda() -> Iterator[Lack]:
-    """Yield what keeps Brian2CUDA from being imported, or from being what we know."""
+    """Yield missing dependencies of Brian2CUDA, or an unsupported version."""
     version, brian = installed("brian2cuda"), installed("brian2")
     old = numbers(platform.python_version()) < (3, 12)
     if old:
@@ -168,7 +168,7 @@ def lacks_of_brian2cuda() -> Iterator[Lack]:
 
 
 def lacks_of_toolkit(kit: Toolkit | None) -> Iterator[Lack]:
-    """Yield what keeps a CUDA toolkit from compiling what Brian2CUDA writes."""
+    """Yield missing parts of a CUDA toolkit that Brian2CUDA needs."""
     given = os.environ.get("CUDA_PATH", "")
     if given and not has_nvcc(given):
         yield Lack(f"CUDA_PATH leads to {given}, where there is no bin/nvcc", "unset CUDA_PATH")
@@ -196,7 +196,7 @@ def lacks_of_toolkit(kit: Toolkit | None) -> Iterator[Lack]:
 
 
 def lacks_of_brian2genn() -> Iterator[Lack]:
-    """Yield what keeps Brian2GeNN from being imported, or from being what we know."""
+    """Yield missing dependencies of Brian2GeNN, or an unsupported version."""
     version, brian = installed("brian2genn"), installed("brian2") or "none"
     numpy, tools = installed("numpy") or "none", installed("setuptools") or "none"
     wanted = []
@@ -215,7 +215,7 @@ def lacks_of_brian2genn() -> Iterator[Lack]:
 
 
 def source_of_genn() -> tuple[Path, str, str]:
-    """Return where GeNN's source is, its version, and what is wrong with it."""
+    """Return the folder of GeNN's source, its version, and a problem with it, if any."""
     given, build = os.environ.get("GENN_PATH", ""), shutil.which("genn-buildmodel.sh")
     folder = Path(given or os.path.dirname(os.path.dirname(build or ""))).absolute()
     if not given and not build:

@@ -1,4 +1,4 @@
-"""What every simulator offers, and what goes in and comes out of it."""
+"""The simulator protocol: blocks of trials in, spike counts and weights out."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,45 +23,45 @@ from apical.projections.projection import Projection, ReadBackwards
 
 @dataclass(frozen=True)
 class Block:
-    """Trials for one call of a simulator.
+    """A block: trials (stimuli with labels or targets) for one call of a simulator.
 
     Parameters
     ----------
     values
-        Stimuli, shape (n_trials, n_inputs), finite numbers of any type; where a trial shows several
-        frames, theirs in a row. What input neurons that spike are shown is >= 0, and 1 stands for
-        the rate of their encoder; `Graded` ones take any number. To a simulator that
-        ``takes_rows``, also `apical.data.datasets.Rows`.
+        Stimuli, shape (n_trials, n_inputs), finite numbers of any type; frames of a trial in a row.
+        For spiking input neurons they are >= 0, and 1 is the maximal rate of their encoder;
+        `Graded` ones take any number. For a simulator that ``takes_rows``, also
+        `apical.data.datasets.Rows`.
     labels
-        Classes that the error neurons are shown, whole numbers from 0, shape (n_trials,), or what
-        `apical.data.datasets.Dataset.from_arrays` takes for such; None shows none.
+        Class labels for the error neurons, whole numbers from 0, shape (n_trials,), or any form
+        that `apical.data.datasets.Dataset.from_arrays` accepts; None for none.
     learning
         Factor on every learning rate in each trial [dimensionless], shape (n_trials,), or one
         number for all; 0, the default, switches learning off.
     index
-        Number of the stream of the simulator's own random numbers, for instance the epoch.
+        Number of the simulator's random stream, for instance the epoch.
     targets
-        What the output should be, shape (n_trials, n_outputs), where that is not one class; then
-        without `labels`. Where it should be a train of spikes (`Error` with frames), the number of
-        spikes of each output in each frame, shape (n_trials, n_frames * n_outputs).
+        Target output, shape (n_trials, n_outputs), in place of `labels` where it is not one class.
+        For target spike trains (`Error` with frames), the number of spikes of each output in each
+        frame, shape (n_trials, n_frames * n_outputs).
     fires
-        Name of a population that fires noise of its own in these trials, which are then such of a
-        noise phase: the stimulus is silent whatever `values` are, nothing is shown, and of all
-        rules those that act at ``"noise"`` of this population learn; empty for none.
+        Name of a population that fires spontaneous noise in these trials, which then belong to a
+        noise phase: the stimulus is silent whatever `values` are, there are no targets, and only
+        rules that act at ``"noise"`` of this population learn; empty for none.
     first
-        Place of its first trial in the stream that `index` selects: what a trial draws follows
-        from the seed of the network, that stream and its place, however trials are cut into blocks.
+        Place of its first trial in the stream that `index` selects: the random numbers of a trial
+        follow from the seed of the network, that stream and its place, for any division of trials
+        into blocks.
     phase
-        What the trials are for: ``"train"``, ``"evaluate"``, ``"record"``, ``"noise"``; by default
-        the first where anything learns, and the second elsewhere. It changes nothing but what
-        is said of recorded samples.
+        Purpose of the trials: ``"train"``, ``"evaluate"``, ``"record"``, ``"noise"``; by default
+        the first if anything learns, and the second otherwise. It only labels recorded samples.
     epoch
         Epoch that the trials belong to, for the same purpose; -1 where there is none.
 
     Raises
     ------
     DataError
-        If arrays do not fit each other, or hold what is no such number.
+        If arrays do not fit each other, or hold invalid values.
     """
 
     values: Rows | np.ndarray
@@ -120,7 +120,7 @@ class Block:
         return [slice(k, min(k + size, len(self))) for k in range(0, len(self), size)]
 
     def shown(self, n_outputs: int) -> np.ndarray | None:
-        """Return what error neurons are shown, shape (n_trials, n_outputs); None for nothing."""
+        """Return the targets of the error neurons, shape (n_trials, n_outputs), or None."""
         if self.labels is None:
             return self.targets
         return np.eye(n_outputs)[self.labels]
@@ -143,19 +143,19 @@ class Block:
 
 @dataclass(frozen=True)
 class BlockResult:
-    """What a simulator measured over a block.
+    """The result of a block: spike counts, recorded spikes and traces.
 
     Parameters
     ----------
     counts
-        Spikes of each neuron in each trial that count for a decision, or its activity at the end
-        where that is graded: name of the population -> shape (n_trials, size).
+        Spike count of each neuron in each trial that its decision is based on, or final activity of
+        graded populations: name of the population -> shape (n_trials, size).
     spikes
         Spike times from the start of the block [ms] and neuron indices, for each population
         whose spikes were recorded: name -> (times, indices).
     traces
-        Signals at the end of every time step, or of a trial that is settled, as far as they were
-        asked for: ``<population>.<signal>`` -> shape (n_trials, n_steps, size).
+        Recorded signals at the end of every time step, or in the steady state of a trial:
+        ``<population>.<signal>`` -> shape (n_trials, n_steps, size).
     """
 
     counts: Mapping[str, np.ndarray]
@@ -164,17 +164,17 @@ class BlockResult:
 
 
 class Simulator(Protocol):
-    """What runs a network: trials and weights in, counts and weights out."""
+    """Protocol of simulators: trials and weights in, counts and weights out."""
 
     network: Network
 
     @property
     def dt(self) -> float | None:
-        """Time step [ms]; None where there is no time."""
+        """Time step [ms]; None for steady states."""
 
     @property
     def batch(self) -> int:
-        """Number of trials that learn together."""
+        """Batch size: number of trials per weight update."""
 
     @property
     def brian(self) -> Mapping[str, Any]:
@@ -192,7 +192,7 @@ class Simulator(Protocol):
     def state(self, state: Mapping[str, np.ndarray]) -> None: ...
 
     def run(self, block: Block) -> BlockResult:
-        """Present a block of trials, from the present state on."""
+        """Present a block of trials, starting from the current state."""
 
     def weights(self, projection: Projection | str) -> np.ndarray:
         """Return W, shape (n_pre, n_post)."""
@@ -203,7 +203,7 @@ class Simulator(Protocol):
 
 @contextmanager
 def left_as_it_was(simulator: Simulator) -> Iterator[None]:
-    """Let blocks be run, and bring the simulator back to the state that it had before."""
+    """Context manager that restores the state of a simulator afterwards."""
     before = simulator.state
     try:
         yield
@@ -228,14 +228,14 @@ def check_state(state: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int,
 
 
 def of_projections(network: Network, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return weights, by name of projection, as the part of a state that they are.
+    """Convert weights by name of projection to entries of a state.
 
     Raises
     ------
     WiringError
         If there is no such projection.
     ParameterError
-        If one has no weights of its own, but reads those of another.
+        If one has no weights of its own, but transports those of another.
     """
     for name in fitting(weights, Mapping[str, Any], "Simulator", "weights"):
         source = network.projection(name).weights
@@ -252,25 +252,25 @@ def of_projections(network: Network, weights: Mapping[str, np.ndarray]) -> dict[
 def check_weights(
     network: Network, state: Mapping[str, np.ndarray], now: Callable[[str], np.ndarray]
 ) -> None:
-    """Raise if a state has weights that a projection cannot have.
+    """Raise if a state has weights that violate the constraints of a projection.
 
     Parameters
     ----------
     network
-        Whose.
+        The network.
     state
         Arrays of the right shapes, by name; those of weights are ``<projection>.w``.
     now
-        Returns the weights that a projection has at present. They may be had again, whatever they
-        are, so that a state that was taken can be brought back.
+        Returns the current weights of a projection. These are always accepted, so that a saved
+        state can be restored.
 
     Raises
     ------
     ParameterError
-        If weights are no finite numbers, or break what they are held to: the signs of neurons,
-        gaps and levels. Weights beyond bounds act as they are until an update holds them.
+        If weights are not finite, or violate a constraint: Dale's law, sparsity mask, quantisation.
+        Weights beyond bounds act unchanged until an update clips them.
     WiringError
-        If feedback within a population would run in a circle.
+        If feedback within a population would form a cycle.
     """
     for p in network.projections:
         if f"{p.name}.w" not in state:
@@ -307,7 +307,7 @@ def check_weights(
 
 
 def _restraints(projection: Projection) -> str:
-    """Say what the weights of a projection are held to."""
+    """Describe the weight constraints of a projection."""
     found = {
         "the signs of their neurons": projection.inhibitory is not None,
         "gaps": bool(projection.missing),
@@ -364,8 +364,7 @@ def _check_told(network: Network, block: Block) -> None:
         taught = any(isinstance(population, Teachers) for population in network.populations)
         if taught and block.targets is None and np.any(block.learning):
             raise DataError(
-                "The block asks to learn but has no labels or targets to show; give them, or "
-                "learning=0.",
+                "The block has learning on but no labels or targets; give them, or learning=0.",
                 object="Block",
                 parameter="labels",
             )

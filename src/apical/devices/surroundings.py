@@ -1,7 +1,7 @@
-"""What a machine has: packages, compilers, the CUDA toolkit, graphics cards. It only looks.
+"""Inspection of a machine: packages, compilers, the CUDA toolkit, graphics cards.
 
-Packages are read from what was installed, not imported, and programs have a time limit, so that
-nothing here fails where something is broken: what was found, or why not, is a value.
+Packages are read from installed metadata, not imported, and programs have a time limit, so that
+nothing here fails on a broken installation: what was found, or why not, is a value.
 """
 
 import os
@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 
 PATIENCE = 20.0
-"""How long a program may take to say what it is [s]."""
+"""Time limit of a program's version output [s]."""
 
 TOOLKITS = ("/usr/local/cuda", "/opt/cuda")
 """Where Brian2CUDA looks for a toolkit besides CUDA_PATH and the PATH."""
@@ -31,14 +31,14 @@ LIBRARIES = ("lib64", "lib", "lib/*-linux-gnu", "targets/*/lib")
 
 @dataclass(frozen=True)
 class Answer:
-    """What a program said.
+    """The output of a program.
 
     Parameters
     ----------
     text
-        Its output; what it complained of where it printed nothing else.
+        Its output, or its error output if there is no other.
     problem
-        Why it gave no answer, in a few words; empty if it did.
+        Why it failed, in a few words; empty if it did not.
     """
 
     text: str
@@ -135,7 +135,7 @@ def ask(command: Sequence[str], patience: float | None = None, **options: str) -
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End a program with all that it has started, and do not wait for what cannot be ended."""
+    """Kill a program with all of its children, without waiting for those that cannot be killed."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     with suppress(subprocess.TimeoutExpired):
@@ -193,7 +193,7 @@ def _gpu(row: dict[str, str]) -> Gpu:
 
 
 def card_memory() -> float | None:
-    """Return how much memory of all graphics cards is in use [MB]; None if nobody tells."""
+    """Return the memory in use on all graphics cards [MB]; None if unknown."""
     path = shutil.which("nvidia-smi")
     command = [path or "", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
     answer = ask(command) if path else Answer("", "no driver")

@@ -1,4 +1,4 @@
-"""Every time of a network that must be a whole number of time steps."""
+"""Check that all times of a network are whole numbers of time steps."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _WRITTEN = re.compile(r"\s*(\d+\.?\d*(?:e[-+]?\d+)?)\s*\*\s*(ms|second)\s*")
 """A time in the text of a model: ``"5*ms"``."""
 
 LONGEST_DELAY = 10_000
-"""Time steps for which spikes may be under way: every neuron keeps one digit for each of them."""
+"""Longest transmission delay in time steps: every neuron keeps one digit for each of them."""
 
 LIVED = ("wait",)
 """Parameters of models, besides that of refractoriness, that are counted in time steps."""
@@ -22,8 +22,7 @@ def check_times(network: Network, dt: float) -> None:
     """Raise if a time of a network is not a whole number of time steps.
 
     These are the durations of a trial and of its frames, the time until spikes count, delays,
-    onsets of rules, refractory periods and the time until labels come. Rounded, each would be
-    another time than was asked for.
+    onsets of rules, refractory periods and delays of labels. They are never rounded silently.
 
     Parameters
     ----------

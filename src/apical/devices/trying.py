@@ -1,6 +1,6 @@
-"""Try a device on the smallest of networks: ``python -m apical.devices.trying DEVICE OPTIONS``.
+"""Test a device on a minimal network: ``python -m apical.devices.trying DEVICE OPTIONS``.
 
-It runs in a process of its own, since a library that is broken may end the process it is in.
+It runs in a separate process, since a broken library may crash it.
 """
 
 import json
@@ -25,7 +25,7 @@ RATE = 0.5
 
 
 def network() -> Network:
-    """Return the smallest network of rates that learns: 2-2-1, one trial of 100 ms."""
+    """Return a minimal rate network that learns: 2-2-1, one trial of 100 ms."""
     net = Network(seed=0, trial=100.0)
     x = net.add(Stimulus("stimulus", 2, Graded()))
     h = net.add(Rate("hidden", 2, "tanh"))
@@ -37,7 +37,7 @@ def network() -> Network:
 
 
 def learn(device: str, **options: Any) -> None:
-    """Let the network learn one trial on a device.
+    """Train the network on one trial on a device, and check the weight change.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def learn(device: str, **options: Any) -> None:
     Raises
     ------
     DeviceError
-        If the device cannot be had, or the weights are not those that its rule asks for.
+        If the device is unavailable, or the weight change is not that of the rule.
     """
     simulator, x = simulate(network(), device, **options), np.ones((1, 2))
     before = [simulator.weights(name) for name in ("stimulus_to_hidden", "hidden_to_output")]
@@ -64,7 +64,7 @@ def learn(device: str, **options: Any) -> None:
 
 
 def spiking_network() -> Network:
-    """Return the smallest spiking network that learns: 2-2-1, one trial of 40 ms."""
+    """Return a minimal spiking network that learns: 2-2-1, one trial of 40 ms."""
     net = Network(seed=0, trial=40.0)
     x = net.add(Stimulus("stimulus", 2, Regular(200.0)))
     h, y = net.add(LIF("hidden", 2, bias=1.2)), net.add(LIF("output", 1, bias=1.5, gain="1"))
@@ -75,7 +75,7 @@ def spiking_network() -> Network:
 
 
 def learn_by_spikes(device: str, **options: Any) -> None:
-    """Let the spiking network learn one trial on a device.
+    """Train the spiking network on one trial on a device, and check the weight change.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def learn_by_spikes(device: str, **options: Any) -> None:
     Raises
     ------
     DeviceError
-        If the device cannot be had, or the weights are not those of Brian2 in this process.
+        If the device is unavailable, or the weights are not those of Brian2 in this process.
     """
     block = Block(np.ones((1, 2)), np.zeros(1, dtype=int), np.ones(()))
     one = simulate(spiking_network(), device, **options)
@@ -101,7 +101,7 @@ def learn_by_spikes(device: str, **options: Any) -> None:
 
 
 def main() -> None:
-    """Try the device that the command line names; an error that is ours is one line."""
+    """Test the device on the command line; errors of this package are one line."""
     with ending_in_one_line():
         trial = learn_by_spikes if sys.argv[1] == "genn" else learn
         trial(sys.argv[1], **json.loads(sys.argv[2]))

@@ -1,4 +1,4 @@
-"""What is raised, and where in the user's script it came from.
+"""Exceptions and warnings, with the place in the user's script that caused them.
 
 Imports nothing of this package. To add an exception, derive it from `ApicalError` in
 `exceptions.py`; its message says which object, what it needs, what it got and what to do.

@@ -1,4 +1,4 @@
-"""Everything this package raises on purpose.
+"""Exceptions and warnings of this package.
 
 A message says which object, what it needs, what it got and what to do, on one line.
 """
@@ -20,8 +20,7 @@ class ApicalError(Exception):
     message
         Which object, what it needs, what it got, what to do.
     object
-        What it is about, for instance ``"LIF 'hidden'"``; empty where it is about nothing with a
-        name.
+        The object at fault, for instance ``"LIF 'hidden'"``; empty where none has a name.
     parameter
         Which of its parameters, for instance ``"tau_m"``.
     place
@@ -47,11 +46,11 @@ class ApicalError(Exception):
 
 
 class ParameterError(ApicalError, ValueError):
-    """A parameter has a value, a type or a unit that it cannot have."""
+    """A parameter has an invalid value, type or unit."""
 
 
 class LocalityError(ApicalError, ValueError):
-    """A rule reads, or a pathway uses, something that its synapse cannot know."""
+    """A rule or pathway is not local: it uses something that is not available at its synapse."""
 
 
 class WiringError(ApicalError, ValueError):
@@ -63,15 +62,15 @@ class ScriptError(ApicalError, ValueError):
 
 
 class DataError(ApicalError, ValueError):
-    """A data set is missing, damaged, or not of the form that is needed."""
+    """A data set is missing, damaged, or not in the required form."""
 
 
 class DeviceError(ApicalError, RuntimeError):
-    """A device is missing, or cannot honour what the description asks for."""
+    """A device is missing, or does not support a feature of the network."""
 
 
 class RunError(ApicalError, RuntimeError):
-    """A run, or its directory, cannot go on; what was saved before is intact."""
+    """A run cannot continue, or its directory is unusable; earlier checkpoints are intact."""
 
 
 class InUseError(RunError):
@@ -79,24 +78,24 @@ class InUseError(RunError):
 
 
 class DesignError(ApicalError, ValueError):
-    """A sweep names what does not exist, or values that do not fit."""
+    """The design of a sweep is invalid: unknown factors or values that do not fit."""
 
 
 class ClaimError(ApicalError, AssertionError):
-    """A study does not find what it claims."""
+    """A study does not reproduce its claim."""
 
 
 class ApicalWarning(UserWarning):
-    """Base class of everything that this package warns of on purpose."""
+    """Base class of all warnings of this package."""
 
 
 class ScaleWarning(ApicalWarning):
-    """Stored values were divided by a number that was made out from them alone."""
+    """The scale that normalises a data set was inferred from its values alone."""
 
 
 @contextmanager
 def _warning_in_one_line() -> Iterator[None]:
-    """Let what this package warns of be one line, without where in it that is."""
+    """Show warnings of this package on one line, without their location in its source."""
     usual = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *where: Any, **options: Any) -> None:
@@ -114,7 +113,7 @@ def _warning_in_one_line() -> Iterator[None]:
 
 @contextmanager
 def concerning(object: str, parameter: str = "") -> Iterator[None]:
-    """Say of errors from inside what they are about, where they do not say it themselves.
+    """Add the object and parameter to errors raised inside that do not name them.
 
     Parameters
     ----------
@@ -131,7 +130,7 @@ def concerning(object: str, parameter: str = "") -> Iterator[None]:
 
 @contextmanager
 def ending_in_one_line() -> Iterator[None]:
-    """Let a command end with exit code 2 and one line, where an error is ours or the system's."""
+    """End a command with one line and exit code 2 on errors of this package or the system."""
     try:
         with _warning_in_one_line():
             yield

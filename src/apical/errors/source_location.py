@@ -1,4 +1,4 @@
-"""Where in a user's code something was described."""
+"""Location in the user's code (``file:line``) where an object was created."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ _LIBRARIES = tuple(
     for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")
     for folder in {sysconfig.get_path(name), os.path.realpath(sysconfig.get_path(name))}
 )
-"""Folders of code that is nobody's script: the standard library, packages, and commands."""
+"""Folders that hold no user code: the standard library, packages, and commands."""
 
 
 def caller() -> str:
@@ -36,7 +36,7 @@ def caller() -> str:
 def shown(file: str) -> str:
     """Return the path of a file, relative where it lies below the working directory.
 
-    Cells of a notebook have files of their own, whose names tell nobody anything.
+    Cells of a notebook are files of their own, whose names are meaningless.
     """
     if "ipykernel_" in file or file.startswith("<"):
         return "cell"

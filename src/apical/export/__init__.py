@@ -1,4 +1,4 @@
-"""Records as files that neuroscientists read: NWB, NIX, SONATA, and long tables."""
+"""Export of recorded activity to standard formats: NWB, NIX, SONATA, and long tables."""
 
 import json
 from collections.abc import Callable
@@ -29,27 +29,27 @@ def export(
     metrics: pandas.DataFrame | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write what a network did on trials, for the tools that recordings are read with.
+    """Export recorded activity to a standard format of neurophysiology.
 
-    Every format holds spikes, units, trials and signals over time, says that they were simulated,
-    and carries `Records.about`: versions, configuration, seed, licence of the data, and the
-    citation of each rule. What is at the path is whole, or not there.
+    Every format holds spike trains, units, trials and signals over time, states that they were
+    simulated, and carries the provenance `Records.about`: versions, configuration, seed, licence of
+    the data, and the citation of each rule. Files are written atomically.
 
     Parameters
     ----------
     records
-        What to write.
+        Recorded activity.
     format
-        ``"nwb"`` (one file: NWB 2), ``"nix"`` (one file: NIX, as Neo lays it out), ``"sonata"``
+        ``"nwb"`` (one file: NWB 2), ``"nix"`` (one file: NIX in Neo's layout), ``"sonata"``
         (a folder: SONATA nodes, spikes and reports), ``"parquet"`` or ``"csv"`` (a folder of long
         tables).
     path
         The file, which must end in ``.nwb`` or ``.nix``, or the folder.
     metrics
-        What was measured while the network learned, as in ``metrics.csv`` of a run: columns
-        run, seed, epoch, block, trial, metric, value.
+        Metrics of training, as in ``metrics.csv`` of a run: columns run, seed, epoch, block, trial,
+        metric, value.
     overwrite
-        Whether to replace what is at the path.
+        Whether to replace an existing file or folder.
 
     Returns
     -------
@@ -59,10 +59,10 @@ def export(
     Raises
     ------
     DataError
-        If the format is not known, the path does not suit it, a library that it needs is not
-        installed, or the records or metrics are not whole.
+        If the format is unknown, the path does not suit it, a library that it needs is not
+        installed, or the records or metrics are incomplete.
     RunError
-        If there is something at the path already, or it cannot be written.
+        If the path exists already, or cannot be written.
     """
     if format not in FORMATS:
         raise ParameterError(

@@ -1,4 +1,4 @@
-"""Where exported data come from, in words and as plain data: every file carries it."""
+"""Provenance of exported data, as text and as plain data; every file carries it."""
 
 import json
 import re
@@ -13,16 +13,16 @@ SIMULATED = (
     "Simulated data: made by an artificial neural network in a computer. No animal, no electrode "
     "and no recording device took part."
 )
-"""What every file says of itself."""
+"""Statement in every file that its data are simulated."""
 
 
 def provenance(records: Records, form: str, libraries: Iterable[str] = ()) -> dict[str, Any]:
-    """Return where records come from, as plain data.
+    """Return the provenance of records, as plain data.
 
     Parameters
     ----------
     records
-        What is exported.
+        Recorded activity.
     form
         The format of the file.
     libraries
@@ -54,12 +54,12 @@ def provenance(records: Records, form: str, libraries: Iterable[str] = ()) -> di
 
 
 def as_text(data: Mapping[str, Any]) -> str:
-    """Return plain data as JSON; numbers of NumPy become plain ones."""
+    """Return plain data as JSON; NumPy numbers are converted."""
     return json.dumps(data, indent=1, default=_plain)
 
 
 def citations(about: Mapping[str, Any]) -> list[str]:
-    """Return the source of each learning rule, and of the feedback, once each."""
+    """Return the citations of each learning rule and of the feedback, without duplicates."""
     found = [
         f"Learning rule {rule.get('name', '')}: {rule['source']}"
         for rule in about.get("rules") or ()
@@ -79,17 +79,17 @@ def dois(about: Mapping[str, Any]) -> list[str]:
 
 
 def licence(about: Mapping[str, Any]) -> str:
-    """Return the licence of the data set, or that none is known."""
+    """Return the licence of the data set, or a note that it is unknown."""
     return str(about.get("licence") or "not stated")
 
 
 def title(about: Mapping[str, Any]) -> str:
-    """Return the name of the run, or of the model, or of neither."""
+    """Return a title: the name of the run, or of the model, or a generic one."""
     return str(about.get("run") or about.get("model") or "records")
 
 
 def story(records: Records) -> str:
-    """Return what was simulated, in a few sentences."""
+    """Return a description of the simulation in a few sentences."""
     about = records.about
     model, data = about.get("model", "not stated"), about.get("dataset", "not stated")
     doc = " ".join(str(about.get("model_doc") or "").strip().split("\n\n")[0].split())
@@ -111,7 +111,7 @@ def story(records: Records) -> str:
 
 
 def axis(records: Records) -> str:
-    """Return how trials lie on the one time axis of a session."""
+    """Return a description of the time axis: trials are concatenated into one session."""
     return (
         "Trials are laid one after another on one time axis: trial k, counted from 0, starts at "
         f"k * {records.duration / 1e3:g} s and lasts {records.duration / 1e3:g} s."
@@ -119,7 +119,7 @@ def axis(records: Records) -> str:
 
 
 def created(about: Mapping[str, Any]) -> datetime | None:
-    """Return when the records were made; None if that is not known, or not a time."""
+    """Return the time at which the records were made; None if it is unknown or invalid."""
     try:
         time = datetime.fromisoformat(str(about["created"]))
     except (KeyError, ValueError):

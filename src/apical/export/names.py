@@ -1,7 +1,7 @@
-"""Names that the formats share."""
+"""Names shared by the export formats."""
 
 FORMATS = ("nwb", "nix", "sonata", "parquet", "csv")
-"""What `apical.export.export` writes."""
+"""Formats of `apical.export.export`."""
 
 ABOUT = "about.json"
-"""The file of a folder that says where everything in it comes from."""
+"""Name of the provenance file of an exported folder."""

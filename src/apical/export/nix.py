@@ -1,11 +1,11 @@
-"""Records as a NIX file that Neo reads: a block, a segment a trial, trains and signals in it.
+"""Export to NIX in Neo's layout: a block with a segment for each trial, its trains and signals.
 
-The file is laid out as `neo.io.NixIO` does it (tests hold the two against each other, as Neo reads
-them), but written directly: NixIO takes 23 ms and 23 kB for each spike train, this some 0.4 ms and
-1.5 kB. It writes trial by trial, and what is the same in all trials once: the section that says
-which unit a train is of, the empty array of those that are silent, and the time axis of a signal.
-Silent units have trains too, so that each segment has the same ones. Neo takes 4 ms to read a train
-(15 ms of its own files): many units in many trials belong in NWB.
+The file has the layout of `neo.io.NixIO` (tests compare the two, as Neo reads them), but is written
+directly: NixIO takes 23 ms and 23 kB for each spike train, this some 0.4 ms and 1.5 kB. It writes
+trial by trial, and shared objects once: the section with the unit of a train, the empty array of
+silent units, and the time axis of a signal. Silent units have trains too, so that all segments have
+the same ones. Neo takes 4 ms to read a train (15 ms of its own files): use NWB for many units in
+many trials.
 
 Source of the format: Stoewer et al. 2014, Neuroinformatics 2014,
 doi:10.3389/conf.fninf.2014.18.00027; of the objects: Garcia et al. 2014, Front. Neuroinform. 8:10,
@@ -27,7 +27,7 @@ from apical.records.arrays import Records, Spikes
 
 _TRAIN, _SIGNAL = "neo.spiketrain", "neo.analogsignal"
 _LONGEST = 10_000
-"""Characters of a description: attributes in HDF5 end at 64 kB."""
+"""Largest number of characters of a description: HDF5 limits attributes to 64 kB."""
 
 
 def write(records: Records, path: Path, metrics: pandas.DataFrame | None) -> None:
@@ -107,7 +107,7 @@ def _segment(
 
 
 def _sections_of_trains(nix: NixFile, records: Records, parent: Any) -> dict[str, list[Any]]:
-    """Return the sections that say which unit a train is of, by population that spikes."""
+    """Return the metadata sections with the unit of each train, by spiking population."""
     made: dict[str, list[Any]] = {}
     sections = nix.group(parent, "sections")
     for name in session.populations_of(records)[0]:
@@ -155,7 +155,7 @@ def _add_trains(
 
 
 def _by_unit(spikes: Spikes, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the times of spikes unit by unit, and where each begins, shape (n + 1,)."""
+    """Return spike times sorted by unit, and the offset of each unit, shape (n + 1,)."""
     order = np.argsort(spikes.unit, kind="stable")
     ends = np.cumsum([0, *np.bincount(spikes.unit, minlength=n)])
     return np.asarray(spikes.time, np.float64)[order], ends

@@ -1,7 +1,7 @@
 """The objects of a NIX file, written through the low level of HDF5: some 0.1 ms each.
 
-Format 1.2.1 of NIX in HDF5: an entity is a group with an id, a name, a type and two times; what it
-is made of and what it refers to are links; metadata are sections of properties.
+Format 1.2.1 of NIX in HDF5: an entity is a group with an id, a name, a type and two times; its
+parts and references are links; metadata are sections of properties.
 """
 
 import uuid
@@ -56,7 +56,7 @@ class NixFile:
         return self._file[name].id
 
     def group(self, parent: Any, name: str) -> Any:
-        """Return a group below another, made if it is not there."""
+        """Return a group below another, creating it if necessary."""
         key = name.encode()
         if key in parent:
             return self._h5.h5g.open(parent, key)
@@ -95,7 +95,7 @@ class NixFile:
         return Entity(group, own)
 
     def _mould(self, length: int, kind: str, unit: str) -> bytes:
-        """Return the name of what entities with such a name, kind and unit are copies of."""
+        """Return the name of the template of entities with this length of name, kind and unit."""
         key = (kind, unit, length)
         if key not in self._kinds:
             self._kinds[key] = str(len(self._kinds)).encode()
@@ -124,7 +124,7 @@ class NixFile:
         self._describe(made, name, kind, unit, "", self._now)
 
     def data(self, array: Entity, values: np.ndarray) -> None:
-        """Give a data array its values, shape (n,)."""
+        """Set the values of a data array, shape (n,)."""
         values = np.ascontiguousarray(values)
         h5 = self._h5
         kind, space = h5.h5t.py_create(values.dtype), h5.h5s.create_simple(values.shape)
@@ -133,7 +133,7 @@ class NixFile:
             made.write(h5.h5s.ALL, h5.h5s.ALL, values)
 
     def time_axis(self, array: Entity, key: str, start: float, step: float) -> None:
-        """Give a data array an axis of times [ms]; all with the same key share one."""
+        """Set the time axis of a data array [ms]; arrays with the same key share one."""
         if key in self._axes:
             return self.link(array.group, "dimensions", self._axes[key])
         self._axes[key] = self.group(array.group, "dimensions")
@@ -145,7 +145,7 @@ class NixFile:
     def _describe(
         self, made: Any, name: str, kind: str, unit: str, definition: str, created: str
     ) -> str:
-        """Give an object the attributes of an entity that are not empty, and return its id."""
+        """Set the non-empty attributes of an entity on an object, and return its id."""
         own = self._new_id()
         for key, text in (
             ("entity_id", own),
@@ -168,7 +168,7 @@ class NixFile:
         return str(uuid.UUID(int=self._ids))
 
     def _kind(self, length: int) -> Any:
-        """Return the type of text of so many bytes."""
+        """Return the HDF5 type of text of a length in bytes."""
         if length not in self._texts:
             self._texts[length] = self._h5.h5t.C_S1.copy()
             self._texts[length].set_size(length)

@@ -1,10 +1,10 @@
-"""Records as a file of Neurodata Without Borders 2, through pynwb.
+"""Export to Neurodata Without Borders (NWB 2) through pynwb.
 
-All times are in seconds on the one axis of the session. Units whose spikes were recorded are in
+All times are in seconds on the time axis of the session. Units whose spikes were recorded are in
 the units table, silent ones with no spikes; all others are in the table ``other_units`` of the
-processing module ``misc``, since a unit that cannot spike is not one that was silent. Nothing is
-said of electrodes or devices, since there were none. The list of keywords is left out: Neo opens no
-file that has one (python-neo issue 1413).
+processing module ``misc``, since a unit that cannot spike differs from a silent one. There are no
+electrodes or devices. The list of keywords is left out: Neo cannot open a file that has one
+(python-neo issue 1413).
 
 Source of the format: Ruebel et al. 2022, eLife 11:e78362, doi:10.7554/eLife.78362.
 """
@@ -36,7 +36,7 @@ def write(records: Records, path: Path, metrics: pandas.DataFrame | None) -> Non
     file = _session(pynwb, records)
     spiking, others = session.populations_of(records)
     if not any(len(records.spikes[name]) for name in spiking):
-        # a units table without a single spike is one that no reader opens
+        # no reader opens a units table without a single spike
         spiking, others = [], list(records.units)
     if spiking:
         file.units = _units(pynwb, records, spiking)
@@ -48,7 +48,7 @@ def write(records: Records, path: Path, metrics: pandas.DataFrame | None) -> Non
     measured = metrics is not None and len(metrics) > 0
     if others or measured:
         module = file.create_processing_module(
-            "misc", "Units without spikes, and what was measured while the network learned."
+            "misc", "Units without spikes, and the metrics of training."
         )
         if others:
             module.add(_other_units(pynwb, records, others))
@@ -81,10 +81,10 @@ def _session(pynwb: Any, records: Records) -> Any:
 
 
 def _no_subject(pynwb: Any, name: str) -> Any:
-    """Return what stands where the format's checks ask for an animal, and says there is none.
+    """Return a placeholder subject, required by the format's checks, that says there is none.
 
-    Species is the entry "synthetic construct" of the NCBI taxonomy, the nearest to none; age is
-    the range that excludes nothing, 0 days or more.
+    Species is the entry "synthetic construct" of the NCBI taxonomy; age is the range that excludes
+    nothing, 0 days or more.
     """
     return pynwb.file.Subject(
         subject_id=f"simulation-{name.replace('/', '-')}",
@@ -102,7 +102,7 @@ def _column(pynwb: Any, name: str, description: str, values: Any) -> Any:
 
 
 def _described(records: Records, names: list[str]) -> list[tuple[str, str, Any]]:
-    """Return the columns that say what units are: name, description, values."""
+    """Return the columns that describe units: name, description, values."""
     units = [(name, records.units[name]) for name in names]
     return [
         (
@@ -118,8 +118,8 @@ def _described(records: Records, names: list[str]) -> list[tuple[str, str, Any]]
         ("kind", "Model neuron.", [group.kind for _, group in units for _ in range(len(group))]),
         (
             "sign",
-            "What the unit does to those it reaches: 1 excites, -1 inhibits, 0 either, by "
-            "synapse. Of spiking error neurons: the sign of the error that they hold.",
+            "Type of the unit: 1 excitatory, -1 inhibitory, 0 mixed. For spiking error neurons: "
+            "the sign of the error that they encode.",
             np.concatenate([group.signs for _, group in units]).astype(np.int8),
         ),
     ]
@@ -206,11 +206,11 @@ def _metrics(pynwb: Any, metrics: pandas.DataFrame) -> Any:
         "run": "Name of the run.",
         "seed": "Seed of the run.",
         "epoch": "Epochs of training completed.",
-        "block": "Blocks completed in the present epoch.",
-        "trial": "Trials learned in all.",
-        "metric": "What was measured: accuracies are fractions, measured with learning off; "
+        "block": "Blocks completed in the current epoch.",
+        "trial": "Training trials completed in total.",
+        "metric": "Name of the metric: accuracies are fractions, measured with learning off; "
         "rate_<population> is a mean firing rate [Hz]; angle_<projection> is the angle between "
-        "what the network learns and what backpropagation would [degrees].",
+        "the weight update and the backpropagation gradient [degrees].",
         "value": "The value, in the unit of the metric.",
     }
     columns = []
@@ -221,7 +221,7 @@ def _metrics(pynwb: Any, metrics: pandas.DataFrame) -> Any:
         columns.append(_column(pynwb, name, description, _small(values) if number else text))
     return pynwb.core.DynamicTable(
         name="learning_curves",
-        description="What was measured while the network learned, before this session.",
+        description="Metrics of the training of the network, before this session.",
         id=np.arange(len(metrics)),
         columns=columns,
     )
@@ -239,7 +239,7 @@ def _small(values: np.ndarray) -> np.ndarray:
 
 # ---- stimuli and signals ------------------------------------------------------------------------
 def _add_stimuli(pynwb: Any, records: Records, file: Any) -> None:
-    """Add each stimulus once as an image, and which of them was shown when."""
+    """Add each stimulus once as an image, and the time course of their presentation."""
     _, first = np.unique(records.samples, return_index=True)
     images = [
         _image(pynwb, int(records.samples[k]), records.values[k], records.about.get("shape"))
@@ -249,10 +249,10 @@ def _add_stimuli(pynwb: Any, records: Records, file: Any) -> None:
         pynwb.base.Images(
             name="stimuli",
             images=images,
-            description="Stimuli, values in [0, 1]. What is no image is one line of inputs.",
+            description="Stimuli, values in [0, 1]. Stimuli that are not images are single rows.",
         )
     )
-    file.add_stimulus(  # an IndexSeries would say it better, but Neo opens no file that has one
+    file.add_stimulus(  # an IndexSeries would be better, but Neo cannot open files that have one
         pynwb.TimeSeries(
             name="presentations",
             description="Index in the data set of the sample shown from this time on, to the end "
@@ -309,7 +309,7 @@ def _series(pynwb: Any, records: Records, name: str) -> list[Any]:
 
 # ---- streams ------------------------------------------------------------------------------------
 class _ByUnit:
-    """Spike times of all units [s], unit by unit, worked out where they are asked for."""
+    """Spike times of all units [s], unit by unit, computed lazily."""
 
     def __init__(self, records: Records, parts: list[tuple[Spikes, np.ndarray]]) -> None:
         self._records, self._parts = records, parts
@@ -341,7 +341,7 @@ class _ByUnit:
 
 
 class _Signal:
-    """Some units of a signal, trials one after another."""
+    """Some units of a signal, with trials concatenated."""
 
     def __init__(self, values: np.ndarray, units: slice) -> None:
         self._values, self._units = values.reshape(-1, values.shape[2]), units
@@ -354,7 +354,7 @@ class _Signal:
 
 
 def _streamed(source: _ByUnit | _Signal) -> Any:
-    """Return data that are written portion by portion, compressed."""
+    """Return a data iterator that is written in portions, compressed."""
     backend = library("pynwb", "nwb").H5DataIO
     if not all(source.shape):
         return np.zeros(source.shape, source.dtype)

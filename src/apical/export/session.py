@@ -1,4 +1,4 @@
-"""One time axis for a session: trials one after another, and spikes and rows by portions."""
+"""The time axis of a session, with trials concatenated, and iteration in portions."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from apical.errors import DataError
 from apical.records.arrays import Records, Spikes
 
 PORTION = 500_000
-"""Rows that are worked on at once, so that memory does not grow with what is exported."""
+"""Number of rows processed at a time, which bounds memory."""
 
 
 def portions(n: int, size: int = PORTION) -> Iterator[slice]:
@@ -18,7 +18,7 @@ def portions(n: int, size: int = PORTION) -> Iterator[slice]:
 
 
 def session_times(records: Records, spikes: Spikes, chosen: slice | np.ndarray) -> np.ndarray:
-    """Return times of spikes from the start of the session [ms], shape (n_chosen,)."""
+    """Return spike times from the start of the session [ms], shape (n_chosen,)."""
     onset = spikes.trial[chosen] * np.float64(records.duration)
     return np.minimum(onset + spikes.time[chosen], session_end(records))  # sums are rounded
 
@@ -35,21 +35,21 @@ def populations_of(records: Records) -> tuple[list[str], list[str]]:
 
 
 def split(signal: str) -> tuple[str, str]:
-    """Return the population and the signal that a name stands for."""
+    """Split the full name of a signal into population and signal."""
     population, _, rest = signal.rpartition(".")
     return population, rest
 
 
 def sampling(records: Records, n: int) -> tuple[float, float]:
-    """Return when the first of the `n` points of a trial is, and the time between two [ms].
+    """Return the time of the first of `n` samples of a trial, and the sampling interval [ms].
 
-    A signal with one point in each trial is taken at its end, and one trial apart.
+    A signal with one sample in each trial is sampled at its end, at intervals of a trial.
     """
     return (0.0, records.dt) if n > 1 else (records.duration, records.duration)
 
 
 def check(records: Records) -> None:
-    """Refuse records that no file could hold whole.
+    """Raise if records are inconsistent and cannot be exported.
 
     Raises
     ------

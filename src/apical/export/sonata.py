@@ -1,9 +1,9 @@
-"""Records as a folder of SONATA files: nodes, spikes, reports, and configurations that name them.
+"""Export to SONATA: nodes, spikes, reports and configurations in a folder.
 
-SONATA knows no trials: times go on from one trial to the next, and ``trials.csv`` says what was
-shown in which. Reports are float32, as the format demands; nothing is compressed, since libsonata
-is built without. What the format calls a model template has no scheme for equations of one's own,
-so it is ``apical:<kind>``.
+SONATA has no trials: times continue from one trial to the next, and ``trials.csv`` lists the
+stimuli. Reports are float32, as the format requires; nothing is compressed, since libsonata does
+not support it. The format has no scheme for custom equations in its model templates, so they are
+``apical:<kind>``.
 
 Source of the format: Dai et al. 2020, PLoS Comput. Biol. 16(2):e1007696,
 doi:10.1371/journal.pcbi.1007696, and its developer guide, version 0.1.
@@ -24,13 +24,13 @@ from apical.export.names import ABOUT
 from apical.records.arrays import Records
 
 MAGIC, VERSION = 0x0A7A, (0, 1)
-"""What every HDF5 file of the format starts with."""
+"""Attributes of every HDF5 file of the format."""
 
 NODES, NODE_TYPES, SPIKES = "nodes.h5", "node_types.csv", "spikes.h5"
 CIRCUIT, SIMULATION = "circuit_config.json", "simulation_config.json"
 
 _VIRTUAL = "Stimulus"
-"""Kind of the units that are not simulated, but bring what is shown."""
+"""Kind of virtual units, which are not simulated but provide the stimulus."""
 
 
 def write(records: Records, folder: Path, metrics: pandas.DataFrame | None) -> None:
@@ -59,7 +59,7 @@ def write(records: Records, folder: Path, metrics: pandas.DataFrame | None) -> N
 
 @contextmanager
 def _opened(path: Path, text: str) -> Iterator[Any]:
-    """Open a new file with what every file of the format has, and where it comes from."""
+    """Create a file with the common attributes of the format, and its provenance."""
     h5py = library("h5py", "sonata")
     with h5py.File(path, "w") as file:
         file.attrs["version"] = np.array(VERSION, np.uint32)
@@ -95,7 +95,7 @@ def _write_nodes(records: Records, folder: Path, text: str) -> None:
 
 
 def _table(frame: pandas.DataFrame, path: Path) -> None:
-    """Write a table in the dialect of the format: columns parted by spaces, no empty fields."""
+    """Write a table in the dialect of the format: separated by spaces, no empty fields."""
     whole = frame.replace("", "NULL")
     whole.to_csv(path, sep=" ", index=False, lineterminator="\n", na_rep="NULL")
 
@@ -121,7 +121,7 @@ def _write_spikes(records: Records, path: Path, text: str) -> None:
 def _reports(records: Records) -> dict[str, dict[str, np.ndarray]]:
     """Return the signals of each population, by the report that holds them.
 
-    A report has one time axis, so that what was settled is not in one with what was traced.
+    A report has one time axis, so steady states and time courses are in separate reports.
     """
     found: dict[str, dict[str, np.ndarray]] = {}
     for signal, values in records.signals.items():
@@ -162,7 +162,7 @@ def _chunk(shape: tuple[int, int]) -> tuple[int, int] | None:
 
 
 def _write_stimuli(records: Records, path: Path, text: str) -> None:
-    """Write what was shown: the format has no place for it, so this is plain HDF5."""
+    """Write the stimuli as plain HDF5, since the format has no place for them."""
     with _opened(path, text) as file:
         data = file.create_dataset("values", data=records.values)
         data.attrs["axes"] = "trial, input"

@@ -1,4 +1,4 @@
-"""Records as long tables, one row a spike or a value: Parquet and CSV.
+"""Export to long tables, one row for each spike or value: Parquet and CSV.
 
 A folder of ``units``, ``trials``, ``stimuli``, ``spikes``, ``signals`` and ``metrics``, those of
 them that there are, and ``about.json``. Parquet files carry the text of ``about.json`` too, under
@@ -18,7 +18,7 @@ from apical.export.names import ABOUT
 from apical.records.arrays import Records
 
 METRICS = ("run", "seed", "epoch", "block", "trial", "metric", "value")
-"""Columns that a table of metrics must have."""
+"""Required columns of a table of metrics."""
 
 Tables = Mapping[str, Iterator[pandas.DataFrame]]
 """Portions of each table, by name."""
@@ -62,7 +62,7 @@ def write_csv(records: Records, folder: Path, metrics: pandas.DataFrame | None) 
 
 
 def long_tables(records: Records, metrics: pandas.DataFrame | None) -> Tables:
-    """Return the tables of records by portions; each has at least one, which may be empty."""
+    """Return the tables of records in portions; each has at least one, which may be empty."""
     found = {
         "units": iter([units(records)]),
         "trials": iter([trials(records)]),
@@ -78,7 +78,7 @@ def long_tables(records: Records, metrics: pandas.DataFrame | None) -> Tables:
 
 
 def units(records: Records) -> pandas.DataFrame:
-    """Return every unit of the recorded populations, with its kind and its sign."""
+    """Return the units of the recorded populations, with model and sign."""
     frames = [
         pandas.DataFrame(
             {
@@ -96,7 +96,7 @@ def units(records: Records) -> pandas.DataFrame:
 
 
 def trials(records: Records) -> pandas.DataFrame:
-    """Return what was shown in each trial, and what the network made of it."""
+    """Return the trials: stimulus, label and decision."""
     return pandas.DataFrame(
         {
             "trial": np.arange(len(records)),
@@ -109,14 +109,14 @@ def trials(records: Records) -> pandas.DataFrame:
 
 
 def measured(metrics: pandas.DataFrame, origin: Mapping[str, Any]) -> pandas.DataFrame:
-    """Return metrics with the rule they were measured under, and the population they are of.
+    """Return metrics with the learning rule and the population that they belong to.
 
     Parameters
     ----------
     metrics
         A table with the columns `METRICS`.
     origin
-        `Records.about`, which knows the rule and the ends of each projection.
+        `Records.about`, with the rule and populations of each projection.
 
     Notes
     -----
@@ -192,5 +192,5 @@ def _signals(records: Records) -> Iterator[pandas.DataFrame]:
 
 
 def _same(name: str, names: list[str], n: int) -> pandas.Categorical:
-    """Return a column that holds one of the names throughout, and takes a byte a row."""
+    """Return a constant column of one of the names, which takes one byte a row."""
     return pandas.Categorical.from_codes(np.full(n, names.index(name)), categories=names)

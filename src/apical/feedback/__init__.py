@@ -1,4 +1,4 @@
-"""Feedback wirings (BP, FA, DFA, IFA, DRTP, two phases): what brings the third factor.
+"""Feedback wirings (BP, FA, DFA, IFA, DRTP, two phases): credit assignment by the third factor.
 
 Imports `projections` and below. To add a wiring, write a function in `pathways.py` that takes the
 error population and the forward projections and returns a `FeedbackPathway`, and name it in

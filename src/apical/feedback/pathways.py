@@ -32,15 +32,15 @@ from apical.projections.weights import (
 
 @dataclass(frozen=True)
 class FeedbackPathway:
-    """The projections that carry the third factor.
+    """The feedback pathway: the projections that carry the third factor (the error) back.
 
     Parameters
     ----------
     name
-        What to call it in messages, figures and exports, for instance ``"DFA"``.
+        Its name in messages, figures and exports, for instance ``"DFA"``.
     projections
-        Synapses onto ``teach`` inputs: fixed, as they were drawn, or plastic by a rule of their
-        own, which is local like any other.
+        Synapses onto ``teach`` inputs: fixed at their initial values, or plastic by a local rule of
+        their own.
     source
         Where the wiring comes from.
     relays
@@ -73,7 +73,7 @@ class FeedbackPathway:
 def direct(
     error: ErrorNeurons, forward: Sequence[Projection], weights: WeightSource | None = None
 ) -> FeedbackPathway:
-    """Direct feedback alignment: the error reaches every population through its own synapses.
+    """Direct feedback alignment (DFA): the error reaches each population by fixed random weights.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def direct(
 def layerwise(
     error: ErrorNeurons, forward: Sequence[Projection], weights: WeightSource | None = None
 ) -> FeedbackPathway:
-    """Feedback alignment: each population hears the next through fixed random synapses.
+    """Feedback alignment (FA): the error goes back layer by layer through fixed random weights.
 
     Parameters
     ----------
@@ -114,10 +114,10 @@ def layerwise(
     weights
         Where the fixed weights come from, shape (n_next, n) [dimensionless]; uniform up to
         ``1/sqrt(n)`` by default. Where neurons spike, `Relay` populations pass on what the next
-        population heard, and the weights are normal by default: standard from the output, shifted
-        so that those onto each neuron sum to 0 (`ZeroSum`: what all classes did too much is left
-        to the output, or activity grows with every relay), and scaled by ``1/sqrt(n_next)`` from
-        the others.
+        population received, and the weights are normal by default: standard from the output,
+        shifted so that those onto each neuron sum to 0 (`ZeroSum`: an error common to all classes
+        is left to the output, or activity would grow with every relay), and scaled by
+        ``1/sqrt(n_next)`` from the others.
 
     References
     ----------
@@ -148,7 +148,7 @@ def indirect(
     hears: Mapping[Population, ShareAboveZero | Mask] | Sequence[Population] | None = None,
     relay: Literal["forward", "random"] = "forward",
 ) -> FeedbackPathway:
-    """Indirect feedback alignment: some neurons hear the error, the others hear those.
+    """Indirect feedback alignment (IFA): some neurons receive the error and relay it to the others.
 
     Parameters
     ----------
@@ -162,13 +162,13 @@ def indirect(
         nearest number of neurons (a half to the even one), or a mask, shape (n,) of bool. The
         rest of such a population hears those through fixed random synapses.
     relay
-        How the other populations hear: ``"forward"``, along the forward synapses onto them,
-        ``teach = delta_before @ W``; ``"random"``, through fixed random ones beside these.
+        How the error reaches the other populations: ``"forward"``, along the forward synapses onto
+        them, ``teach = delta_before @ W``; ``"random"``, through separate fixed random synapses.
 
     Raises
     ------
     WiringError
-        If a population has nobody to hear from.
+        If no population could relay the error to one of them.
 
     References
     ----------
@@ -207,7 +207,7 @@ def indirect(
 
 @checked()
 def transposed(error: ErrorNeurons, forward: Sequence[Projection]) -> FeedbackPathway:
-    """Backpropagation: each population hears the next through the transpose of the weights to it.
+    """Backpropagation (BP): the error goes back through the transpose of the forward weights.
 
     Not local: a reference that only device ``array`` runs.
 
@@ -233,16 +233,16 @@ def transposed(error: ErrorNeurons, forward: Sequence[Projection]) -> FeedbackPa
 
 @checked()
 def broadcast(reward: Reward, forward: Sequence[Projection]) -> FeedbackPathway:
-    """Reinforcement: one number, by how much a trial went better, reaches every neuron alike.
+    """Reward broadcast (REINFORCE): one scalar, the reward prediction error, reaches every neuron.
 
-    For rules of populations or projections that explore
+    For node and weight perturbation, where populations or projections explore
     (`apical.plasticity.rules.node_perturbation`, ``weight_perturbation``). The network's
     `RateError`, which must have ``keeps="square"``, tells `reward` the loss.
 
     Parameters
     ----------
     reward
-        Who says it.
+        The population that broadcasts it.
     forward
         As in `direct`.
 
@@ -266,11 +266,11 @@ def broadcast(reward: Reward, forward: Sequence[Projection]) -> FeedbackPathway:
 def target_projection(
     error: ErrorNeurons, forward: Sequence[Projection], weights: WeightSource | None = None
 ) -> FeedbackPathway:
-    """Direct random target projection: hidden populations hear the target, not the error.
+    """Direct random target projection (DRTP): hidden populations receive the target, not the error.
 
-    The target goes to them through fixed random synapses, and needs no answer of the network: a
-    hidden population may learn before the next one has seen the stimulus. Only the output hears
-    its own error.
+    The target reaches them through fixed random synapses and does not depend on the output: a
+    hidden population may learn before the next one has seen the stimulus (no update locking). Only
+    the output receives its own error.
 
     Parameters
     ----------
@@ -314,7 +314,7 @@ WIRINGS: Mapping[str, Callable[..., FeedbackPathway]] = {
     "dfa": direct,
     "ifa": indirect,
 }
-"""The four wirings of one rule, by the names that commands know."""
+"""The four wirings of one rule, by the names used on the command line."""
 
 
 def _needed(forward: Sequence[Projection]) -> None:
@@ -359,7 +359,7 @@ def _signed(error: ErrorNeurons, weights: WeightSource) -> WeightSource:
 
 
 def _relay(pre: Population, post: Population, weights: WeightSource | None) -> Projection:
-    """Return the synapses that pass on what `pre` heard; a spiking population needs a `Relay`."""
+    """Return synapses that relay the feedback of `pre`; a spiking population needs a `Relay`."""
     if not pre.is_spiking:
         return _delta(pre, post, weights if weights is not None else FanOut())
     relay = Relay(f"relay_{pre.name}", 2 * pre.size, of=pre)
@@ -376,7 +376,7 @@ def _name(pre: Population, post: Population) -> str:
 
 
 def _mask(population: Population, share: float | np.ndarray) -> np.ndarray:
-    """Return which neurons hear the error directly, shape (n,) of bool."""
+    """Return which neurons receive the error directly, shape (n,) of bool."""
     if isinstance(share, float):
         hear = round(share * population.size)
         wanted = f"a share of 1 or more of the {population.size} neurons of {population.name!r}"

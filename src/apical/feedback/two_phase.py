@@ -1,4 +1,4 @@
-"""Feedback to dendrites that compare the plateaus of two phases of a trial."""
+"""Two-phase feedback: dendrites compare plateau potentials of a forward and a target phase."""
 
 from collections.abc import Sequence
 
@@ -16,13 +16,13 @@ from apical.projections.weights import WeightSource
 def two_phases(
     error: RateError, forward: Sequence[Projection], weights: WeightSource | None = None
 ) -> FeedbackPathway:
-    """Hidden dendrites hear the output twice: as it is, and moved towards its target.
+    """Two-phase learning: dendrites compare the output in a forward and in a nudged (target) phase.
 
-    Fixed random synapses bring what the output does, in both phases, to the dendrites of all hidden
-    populations (`apical.Rate`, `plateau`); they learn from the second plateau less the first. No
-    error crosses these synapses: only the output hears that, as the current that moves it
-    (`nudge`). Apical dendrites do not move the activity of their neurons, so hidden activity is the
-    same in both phases.
+    Fixed random synapses carry the activity of the output, in both phases, to the dendrites of all
+    hidden populations (`apical.Rate`, `plateau`); these learn from the second plateau minus the
+    first. No error crosses these synapses: only the output receives one, as the current that moves
+    it towards its target (`nudge`). Apical dendrites do not affect the activity of their neurons,
+    so hidden activity is the same in both phases.
 
     Parameters
     ----------

@@ -1,12 +1,12 @@
-"""Hypotheses about learning in brains, as transformations of a network description.
+"""Plausibility hypotheses about learning in brains, as transformations of a network.
 
-Each takes a network and returns another, which differs in that one respect and knows nothing of the
-change: a simulator runs it, and `apical.check` judges it, as if it had been described so.
+Each takes a network and returns another that differs in one respect: simulators and `apical.check`
+treat it as if it had been described so from the start.
 
     network = hypotheses.sparse_feedback(network, wires=1)
 
 They compose by being applied one after the other. A neutral value (all wires, noise 0, delay 0)
-changes no bit of what is simulated. What a network has no place for is refused by name.
+changes no bit of a simulation. A hypothesis that does not apply to a network raises an error.
 """
 
 from apical.hypotheses.backward import kolen_pollack as kolen_pollack

@@ -1,7 +1,6 @@
-"""Hypotheses about the synapses that bring errors from one population to the one before.
+"""Hypotheses on layerwise feedback: sign symmetry, Kolen-Pollack learning, weight mirrors.
 
-Feedback between neighbours (`apical.feedback.layerwise`) has a forward projection beside it, which
-runs the other way.
+Feedback between neighbours (`apical.feedback.layerwise`) has a reciprocal forward projection.
 """
 
 from dataclasses import replace
@@ -22,7 +21,7 @@ from apical.projections.projection import Projection, ReadBackwards, SignsOf
 from apical.projections.weights import FewInputs, Masked, WeightSource
 
 FORGETS = "forgets"
-"""Name of the share of a weight that is lost at every update."""
+"""Name of the weight decay parameter: the fraction of a weight that is lost at every update."""
 
 KOLEN_POLLACK = (
     "Kolen & Pollack 1994, doi:10.1109/ICNN.1994.374486; Akrout et al. 2019, arXiv:1904.05391, "
@@ -32,10 +31,10 @@ KOLEN_POLLACK = (
 
 @checked("Hypothesis")
 def sign_concordant(network: Network) -> Network:
-    """Give feedback the signs of forward weights at every moment, with magnitudes that stay.
+    """Sign-concordant feedback: signs of the forward weights at all times, fixed magnitudes.
 
-    Magnitudes are those of the feedback as it was drawn. This is declared weight transport, of
-    signs: only device ``array`` runs it.
+    Magnitudes are those of the initial feedback weights. This is declared transport of signs: only
+    device ``array`` runs it.
 
     Parameters
     ----------
@@ -45,7 +44,7 @@ def sign_concordant(network: Network) -> Network:
     Raises
     ------
     WiringError
-        If feedback does not run between neighbours, has a rule, or is read backwards already.
+        If feedback does not run between neighbours, has a rule, or uses weight transport already.
 
     References
     ----------
@@ -56,9 +55,9 @@ def sign_concordant(network: Network) -> Network:
 
 @checked("Hypothesis")
 def sign_only(network: Network) -> Network:
-    """Give feedback the signs of forward weights at every moment, and all the same magnitude.
+    """Uniform sign-concordant feedback: signs of the forward weights, one magnitude for all.
 
-    The magnitude is the root mean square of the feedback as it was drawn. Else as in
+    The magnitude is the root mean square of the initial feedback weights. Otherwise as in
     `sign_concordant`.
 
     Parameters
@@ -83,26 +82,26 @@ def sign_only(network: Network) -> Network:
 def kolen_pollack(
     network: Network, *, decay: Annotated[float, Number(above=0, below=1)] = 1e-3
 ) -> Network:
-    """Let feedback synapses learn by the rule of the forward synapses beside them.
+    """Kolen-Pollack learning: feedback learns by the rule of the reciprocal forward synapses.
 
-    Both see the same two neurons, one from either end, so the rule of the forward synapse with
-    the two ends swapped is local to the feedback synapse. Where both lose the same share of
-    themselves at every update, what they started from fades and they become transposes of each
-    other: no weight is carried anywhere. Levels of forward weights are those of feedback too.
+    Both synapses connect the same two neurons, so the rule of the forward synapse with presynaptic
+    and postsynaptic exchanged is local to the feedback synapse. With the same weight decay the
+    initial weights fade and the two matrices become transposes of each other, without weight
+    transport. Quantisation levels of forward weights also apply to feedback.
 
     Parameters
     ----------
     network
         A network of rates with feedback between neighbours (`apical.feedback.layerwise`).
     decay
-        Share of itself that a weight loses at every update, beside what the rule asks for
-        [dimensionless]; it falls with the learning rate.
+        Weight decay: fraction of a weight that is lost at every update, in addition to the rule
+        [dimensionless]; it follows the learning-rate schedule.
 
     Raises
     ------
     WiringError
-        If feedback does not run between neighbours, learns already, or is read backwards; if a
-        forward projection beside it has no rule.
+        If feedback does not run between neighbours, is plastic already, or uses weight transport;
+        if a reciprocal forward projection has no rule.
 
     References
     ----------
@@ -134,18 +133,18 @@ def weight_mirror(
     trials: CountOrZero = 100,
     reads: Literal["x", "drive"] = "x",
 ) -> Network:
-    """Let feedback synapses learn forward weights from noise, in phases without a stimulus.
+    """Weight mirrors: feedback learns the forward weights from noise, in phases without stimulus.
 
-    In a noise phase each population that hears feedback fires noise of its own, one after the
-    other. The forward synapses carry it to the next population; the feedback synapses back from
-    there change by ``rate * x_pre * x_post - decay * w``, the noise being that of the postsynaptic
-    neuron. No weight is carried anywhere. The mean of the product is ``noise**2`` times the forward
-    weight, times the mean slope of the presynaptic neuron's response, so that feedback comes to
+    In a noise phase the populations that receive feedback fire spontaneous noise, one after the
+    other. The forward synapses carry it to the next population; the reciprocal feedback synapses
+    change by ``rate * x_pre * x_post - decay * w``, the noise being that of the postsynaptic
+    neuron. There is no weight transport. The mean of the product is ``noise**2`` times the forward
+    weight, times the mean slope of the presynaptic neuron's response, so that feedback converges to
     ``rate * noise**2 / decay`` times the transpose where responses are linear, and to less where
-    they saturate (a tenth behind logistic outputs). In the end, from what is linear, the tangent
-    of the angle between the two is about ``sqrt(decay * n / (2 * batch))``, for `n` neurons that
-    fire and `batch` trials that learn together. Levels of forward weights hold for feedback too.
-    Forward weights that start at 0 leave feedback little but noise at first.
+    they saturate (a tenth for logistic outputs). In the linear case the tangent of the final angle
+    between the two is about ``sqrt(decay * n / (2 * batch))``, for `n` neurons that fire and batch
+    size `batch`. Quantisation levels of forward weights also apply to feedback. With forward
+    weights that start at 0, feedback is mostly noise at first.
 
     Parameters
     ----------
@@ -156,25 +155,24 @@ def weight_mirror(
         Learning rate of feedback in noise phases [dimensionless]; it falls with that of the
         network. 0 is neutral.
     decay
-        Share of itself that a feedback weight loses at every update in noise phases
-        [dimensionless], which falls likewise; ``rate * noise**2`` by default.
+        Weight decay of feedback at every update in noise phases [dimensionless], which falls
+        likewise; ``rate * noise**2`` by default.
     noise
-        Standard deviation of the activity that neurons fire of their own [dimensionless].
+        Standard deviation of the spontaneous activity [dimensionless].
     every
-        Trials of learning between two noise phases, rounded down to whole batches; the first
-        phase comes before anything is learned.
+        Training trials between two noise phases, rounded down to whole batches; the first phase
+        precedes training.
     trials
-        Trials of noise of each population in a phase; as many as learn together do so here. 0 is
-        neutral.
+        Noise trials of each population in a phase, with the batch size of training. 0 is neutral.
     reads
-        What the synapse knows of the presynaptic neuron: ``"x"``, the activity, or ``"drive"``,
-        what the forward synapses bring to it, which is linear whatever its response.
+        Presynaptic signal that the synapse reads: ``"x"``, the activity, or ``"drive"``, the summed
+        forward input, which is linear whatever the activation.
 
     Raises
     ------
     WiringError
-        If feedback does not run between neighbours, learns already, or is read backwards; if a
-        number is out of range.
+        If feedback does not run between neighbours, is plastic already, or uses weight transport;
+        if a number is out of range.
 
     References
     ----------
@@ -230,12 +228,12 @@ def _with_signs(network: Network, hypothesis: str, *, alike: bool) -> Network:
 
 
 def _neighbours(network: Network, hypothesis: str) -> dict[str, Projection]:
-    """Return the forward projection beside each of feedback onto hidden populations, by its name.
+    """Return the reciprocal forward projection of each feedback projection onto a hidden layer.
 
     Raises
     ------
     WiringError
-        If there is none beside one of them, or if feedback is not fixed and all-to-all.
+        If one of them has none, or if feedback is not fixed and all-to-all.
     """
     if any(isinstance(known, Redraw) for known in network.interventions):
         raise WiringError(
@@ -270,7 +268,7 @@ def _is_read(p: Projection) -> bool:
 
 
 def _forgetful(p: Projection, decay: float) -> LearningRule:
-    """Return the rule of a projection, whose weights also lose a share of themselves."""
+    """Return the rule of a projection with weight decay added."""
     if p.rule is None or FORGETS in p.rule.parameters:
         raise WiringError(
             f"Hypothesis 'kolen_pollack' needs forward projections that learn, by a rule without a "
@@ -288,7 +286,7 @@ def _forgetful(p: Projection, decay: float) -> LearningRule:
 
 
 def _swapped(rule: LearningRule) -> LearningRule:
-    """Return the same rule as the neuron at the other end sees it."""
+    """Return the rule with presynaptic and postsynaptic signals exchanged."""
     ends = {"pre": "post", "post": "pre"}
     others = {name: f"{name.removesuffix(place(name))}{ends[place(name)]}" for name in rule.signals}
     traces = {

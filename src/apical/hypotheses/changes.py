@@ -1,4 +1,4 @@
-"""What hypotheses share: which synapses bring the error, and how to change them alone."""
+"""Helpers of hypotheses: select feedback projections, and replace parts of a network."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -16,8 +16,8 @@ from apical.projections.weights import Masked, Opposed, WeightSource
 def feedback_onto_hidden(network: Network, hypothesis: str) -> tuple[Projection, ...]:
     """Return the feedback projections onto hidden populations.
 
-    The output hears the error of its own class, neuron by neuron: that is the definition of the
-    error, and no hypothesis about its way back.
+    The one-to-one projection of the error to the output defines the error, and is not subject to
+    hypotheses about feedback.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def feedback_onto_hidden(network: Network, hypothesis: str) -> tuple[Projection,
 def with_projections(
     network: Network, chosen: Iterable[Projection], change: Callable[[Projection], Projection]
 ) -> Network:
-    """Return the network with the projections that are chosen, by their names, changed."""
+    """Return the network with selected projections changed."""
     names = {p.name for p in chosen}
     return network.altered(projection=lambda p: change(p) if p.name in names else p)
 
@@ -48,12 +48,12 @@ def with_weights(
     chosen: Iterable[Projection],
     weights: Callable[[WeightSource], WeightSource],
 ) -> Network:
-    """Return the network with other weight sources for the projections that are chosen."""
+    """Return the network with the weight sources of selected projections changed."""
     return with_projections(network, chosen, lambda p: replace(p, weights=weights(p.weights)))
 
 
 def hidden_hearers(network: Network, hypothesis: str) -> tuple[Population, ...]:
-    """Return the hidden populations that feedback reaches, by synapses of its own or not.
+    """Return the hidden populations that receive feedback, by separate synapses or relays.
 
     Raises
     ------
@@ -66,14 +66,14 @@ def hidden_hearers(network: Network, hypothesis: str) -> tuple[Population, ...]:
 
 
 def on_wires(source: WeightSource, change: Callable[[WeightSource], WeightSource]) -> WeightSource:
-    """Return a weight source with its wires changed, where both signs of one error take the same.
+    """Change a weight source so that both error neurons of a class keep the same connectivity.
 
     Parameters
     ----------
     source
-        Where weights come from.
+        The weight source.
     change
-        Given where the weights of the wires come from, what stands in its place.
+        Function from the weight source of single connections to its replacement.
     """
     if isinstance(source, Opposed) or (isinstance(source, Masked) and source.pre is None):
         return replace(source, source=on_wires(source.source, change))
@@ -81,9 +81,9 @@ def on_wires(source: WeightSource, change: Callable[[WeightSource], WeightSource
 
 
 def with_error(network: Network, change: Callable[[Error], Error]) -> Network:
-    """Return the network with other spiking error neurons, whose spikes say as much in all.
+    """Return the network with spiking error neurons changed, keeping the total feedback.
 
-    Where a spike of theirs stands for more, it weighs as much more wherever it arrives.
+    If a spike represents a larger error, its outgoing weights are scaled up in proportion.
     """
     more: dict[str, float] = {}
 
@@ -106,14 +106,14 @@ def with_error(network: Network, change: Callable[[Error], Error]) -> Network:
 
 @dataclass(frozen=True)
 class Scaled(WeightSource):
-    """Weights of another source, times a number.
+    """Weights of another source, scaled by a factor.
 
     Parameters
     ----------
     source
         Where the weights come from.
     factor
-        The number [dimensionless].
+        The factor [dimensionless].
     """
 
     source: WeightSource

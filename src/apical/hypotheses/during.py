@@ -1,4 +1,4 @@
-"""Hypotheses about what happens while a network learns."""
+"""Hypotheses about events during learning: redrawn feedback, lesions, continual learning."""
 
 from apical._base.checking import checked
 from apical._base.parameters import Count, CountOrZero, Share
@@ -12,10 +12,10 @@ from apical.projections.projection import ReadBackwards
 
 @checked("Hypothesis")
 def redrawn_feedback(network: Network, *, every: CountOrZero = 100) -> Network:
-    """Draw the feedback onto hidden populations anew, again and again, while the network learns.
+    """Redraw the random feedback onto hidden populations at intervals during learning.
 
-    Forward weights cannot align with feedback that does not stay: this must destroy what random
-    feedback teaches hidden populations.
+    Forward weights cannot align with feedback that changes: this must abolish feedback alignment in
+    hidden populations (a control).
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def redrawn_feedback(network: Network, *, every: CountOrZero = 100) -> Network:
     Raises
     ------
     WiringError
-        If feedback is read from forward weights, or learns, or no hidden population is taught.
+        If feedback uses weight transport, or is plastic, or no hidden population is taught.
 
     References
     ----------
@@ -52,19 +52,19 @@ def redrawn_feedback(network: Network, *, every: CountOrZero = 100) -> Network:
 
 @checked("Hypothesis")
 def lost_error_neurons(network: Network, *, share: Share = 0.1, after: CountOrZero = 0) -> Network:
-    """Let some error neurons fall silent while the network learns.
+    """Lesion a fraction of the error neurons during learning.
 
-    They send nothing any more to any population, the output included.
+    They fall silent for good, towards all populations including the output.
 
     Parameters
     ----------
     network
         Any network with error neurons.
     share
-        Share of the error neurons, drawn at random [dimensionless]; 0 is neutral. Spiking
+        Fraction of the error neurons, drawn at random [dimensionless]; 0 is neutral. Spiking
         populations have two for each class.
     after
-        Trials that are learned before, rounded down to whole batches.
+        Training trials before the lesion, rounded down to whole batches.
 
     Raises
     ------
@@ -93,10 +93,10 @@ def lost_error_neurons(network: Network, *, share: Share = 0.1, after: CountOrZe
 
 @checked("Hypothesis")
 def class_incremental(network: Network, *, tasks: Count = 5) -> Network:
-    """Show the classes in groups, one after the other, each for all epochs; test on all.
+    """Class-incremental (continual) learning: groups of classes one after the other, test on all.
 
-    What was learned first is what may be forgotten: accuracy is measured on all classes after
-    every epoch's worth of trials.
+    Each group is trained for all epochs. To measure catastrophic forgetting, accuracy is evaluated
+    on all classes after as many trials as an epoch has.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Hypotheses about the error signal: noise, and what is left of it on its way."""
+"""Hypotheses about the error signal: noise, sparsity, dead zone, quantisation, missing signs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,28 +28,28 @@ from apical.projections.weights import Masked, Opposed, WeightSource
 
 @checked("Hypothesis")
 def noisy_feedback(network: Network, *, std: NonNegative, kick: Positive = 1.0) -> Network:
-    """Let the dendrite of each hidden neuron add noise of its own to the feedback.
+    """Noisy feedback: independent noise in the dendrite of each hidden neuron.
 
-    Rates: a normal number for each neuron and each trial of learning. Spikes: two Poisson trains of
-    stray events for each neuron, one for each sign, each of ``std**2 / (2 * kick**2)`` events a
-    trial, whether the trial learns or not; what they add up to in a trial has the same standard
-    deviation. Noise that is there already adds to it, as independent noise does.
+    Rate neurons: Gaussian noise for each neuron and training trial. Spiking neurons: two Poisson
+    trains of noise events for each neuron, one for each sign, each of ``std**2 / (2 * kick**2)``
+    events a trial, with learning on or off; their sum over a trial has the same standard deviation.
+    Existing noise adds to it, as independent noise does.
 
     Parameters
     ----------
     network
         A network of `Rate` or `LIF` populations with a feedback pathway.
     std
-        Standard deviation of what is added in a trial [dimensionless, in units of ``teach``: 1 is
-        one error spike through a weight of 1, or the whole error of one class]. 0 is neutral.
+        Standard deviation of the noise in a trial [dimensionless, in units of ``teach``: 1 is one
+        error spike through a weight of 1, or the whole error of one class]. 0 is neutral.
     kick
-        Size of one stray event, where populations spike [units of ``teach``].
+        Size of one noise event of spiking populations [units of ``teach``].
 
     Raises
     ------
     WiringError
-        If `std` is negative or `kick` not positive, if no hidden population hears feedback, or one
-        has no dendrite that could be noisy.
+        If `std` is negative or `kick` not positive, if no hidden population receives feedback, or
+        one has no dendrite that could be noisy.
 
     References
     ----------
@@ -88,23 +88,23 @@ def _straying(population: LIF, std: float, kick: float, trial: float) -> LIF:
 
 @checked("Hypothesis")
 def partial_feedback(network: Network, *, share: ShareAboveZero) -> Network:
-    """Let feedback reach only some of the neurons of each hidden population.
+    """Partial feedback: only a fraction of the neurons of each hidden population receives it.
 
-    Which ones is drawn once for each population, from the seed of the network; those of a smaller
-    share are among those of a larger one.
+    They are drawn once for each population, from the seed of the network; those of a smaller
+    fraction are a subset of those of a larger one.
 
     Parameters
     ----------
     network
         Any network with a feedback pathway of synapses of its own.
     share
-        Share of the neurons that are reached, in (0, 1]; at least one neuron is. 1 is neutral.
+        Fraction of the neurons that receive it, in (0, 1]; at least one does. 1 is neutral.
 
     Raises
     ------
     WiringError
-        If `share` is not in (0, 1], no hidden population hears feedback, or feedback comes through
-        forward synapses or those read backwards, which none can be taken from.
+        If `share` is not in (0, 1], no hidden population receives feedback, or feedback uses
+        forward synapses or weight transport, from which none can be removed.
 
     References
     ----------
@@ -142,25 +142,25 @@ def _masking(mask: np.ndarray) -> Callable[[WeightSource], WeightSource]:
 
 @checked("Hypothesis")
 def thresholded_error(network: Network, *, threshold: ShareBelowOne) -> Network:
-    """Let error neurons say nothing of small errors, and so much less of large ones.
+    """Error threshold (dead zone): soft thresholding of the error, so that small errors are 0.
 
-    Rates: ``x = sign(e) * max(|e| - threshold, 0)``. Spikes: an error neuron spikes when its
-    surplus exceeds that of one spike by the share `threshold` of the whole error, which is what it
-    holds when a trial ends in which its class was silent and should not have been. Thresholds add
-    up.
+    Rates: ``x = sign(e) * max(|e| - threshold, 0)``. Spikes: an error neuron spikes when its state
+    exceeds that for one spike by the fraction `threshold` of the whole error, which is its state at
+    the end of a trial in which its class should have fired and was silent. Thresholds add up.
 
     Parameters
     ----------
     network
         A network with `Error` or `RateError` neurons.
     threshold
-        Smallest error that is worth a word, as a share of the whole error: of the target of 1
+        Width of the dead zone, as a fraction of the whole error, that is, of the target of 1
         [dimensionless]. 0 is neutral.
 
     Raises
     ------
     WiringError
-        If `threshold` is not in [0, 1), alone or with what there is, or there are no error neurons.
+        If `threshold` is not in [0, 1), alone or with an existing one, or there are no error
+        neurons.
 
     References
     ----------
@@ -186,28 +186,28 @@ def thresholded_error(network: Network, *, threshold: ShareBelowOne) -> Network:
 
 @checked("Hypothesis")
 def quantised_error(network: Network, *, levels: Count | None) -> Network:
-    """Let error neurons tell only so many sizes of error apart.
+    """Quantised error: error neurons represent only a few levels of error.
 
     Rates: the activity is rounded to the nearest of `levels` values, evenly spaced from -1 to 1.
-    Spikes: an error spike stands for ``2/(levels - 1)`` of the whole error (see
-    `thresholded_error`), and weighs as much more wherever it arrives; an error is rounded to such
-    spikes. A threshold comes first, whichever was applied first. An error within half a level of 0
-    is none: with 3 levels, outputs at half their target all learn nothing, and spiking networks can
-    come to rest there.
+    Spikes: an error spike represents ``2/(levels - 1)`` of the whole error (see
+    `thresholded_error`), with outgoing weights scaled up in proportion; an error is rounded to such
+    spikes. A threshold is applied before quantisation, in any order of hypotheses. An error within
+    half a level of 0 is 0: with 3 levels, outputs at half their target learn nothing, and spiking
+    networks can get stuck there.
 
     Parameters
     ----------
     network
         A network with `Error` or `RateError` neurons.
     levels
-        Number of values that an error may take: 2, its sign; 3, its sign or nothing; for spiking
-        neurons odd, as silence is one of them. None is neutral.
+        Number of levels of the error: 2, its sign; 3, its sign or 0; for spiking neurons odd, since
+        silence is one of them. None is neutral.
 
     Raises
     ------
     WiringError
-        If `levels` is no such number, the error is quantised to another one already, or its size
-        alone is told, of which 2 levels leave nothing; if there are no error neurons.
+        If `levels` is invalid, the error is quantised differently already, or only its size is
+        kept, of which 2 levels leave nothing; if there are no error neurons.
 
     References
     ----------
@@ -241,23 +241,23 @@ def quantised_error(network: Network, *, levels: Count | None) -> Network:
 
 @checked("Hypothesis")
 def unsigned_error(network: Network, *, keeps: Half | None = "size") -> Network:
-    """Let hidden populations hear only the size of the error, or one of its two signs.
+    """Unsigned error: hidden populations receive only its magnitude, or one of its two signs.
 
-    The output hears its own error as it is: without a sign it could not learn at all.
+    The output receives its own signed error: it could not learn without the sign.
 
     Parameters
     ----------
     network
         A network whose error neurons reach hidden populations by synapses of their own.
     keeps
-        What arrives: ``"size"``, too much and too little alike; ``"surplus"``, only that a class
-        did too much; ``"lack"``, only that it did too little. None is neutral.
+        The part of the error that is kept: ``"size"``, its magnitude; ``"surplus"``, only positive
+        errors (a class was too active); ``"lack"``, only negative ones. None is neutral.
 
     Raises
     ------
     WiringError
-        If no hidden population hears error neurons themselves, or another part of the error is
-        kept already; if the size is to be kept of an error that is only a sign.
+        If no hidden population receives feedback directly from error neurons, or another part of
+        the error is kept already; if the size is to be kept of an error that is only a sign.
 
     References
     ----------
@@ -311,12 +311,12 @@ def _kept_already(known: Kept, keeps: Half) -> WiringError:
 
 @dataclass(frozen=True)
 class OneSided(Opposed):
-    """Weights of error neurons of which one half is silent, or says what the other does.
+    """Feedback weights of unsigned error: one half of the error neurons is masked or repeated.
 
     Parameters
     ----------
     source
-        Where W, shape (n_pre / 2, n_post), comes from: weights of the negative half.
+        Source of W, shape (n_pre / 2, n_post): weights of the negative half.
     keeps
         ``"size"``: the positive half has W too; ``"surplus"``: it has -W and the negative half 0;
         ``"lack"``: it has 0.

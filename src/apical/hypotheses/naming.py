@@ -1,4 +1,4 @@
-"""Hypotheses by name, as commands, run directories and sweeps hold them: text, never evaluated."""
+"""Parser of hypotheses by name, as in commands, run directories and sweeps; never evaluated."""
 
 import ast
 import inspect
@@ -23,12 +23,12 @@ KNOWN: Mapping[str, Hypothesis] = {
 
 
 def applied(network: Network, text: str) -> Network:
-    """Return a network under the hypotheses that a text names, from the left to the right.
+    """Apply the hypotheses named in a text to a network, from left to right.
 
     Parameters
     ----------
     network
-        Where to begin.
+        The network.
     text
         Names joined by ``+``, each with keyword arguments in brackets or none, for instance
         ``"sparse_feedback(wires=2) + dale"``; empty for none.
@@ -36,7 +36,7 @@ def applied(network: Network, text: str) -> Network:
     Raises
     ------
     ParameterError
-        If the text names what does not exist, or cannot be read.
+        If a hypothesis is unknown, or the text cannot be parsed.
     """
     for name, arguments in _calls(text):
         if name not in KNOWN:

@@ -1,4 +1,4 @@
-"""Hypotheses about neurons: that no two are alike."""
+"""Hypotheses about neurons: heterogeneity of time constants and thresholds."""
 
 from dataclasses import replace
 from math import sqrt
@@ -14,11 +14,11 @@ from apical.neurons.base import LIF, Population
 def heterogeneity(
     network: Network, *, membrane: NonNegative = 0.0, threshold: NonNegative = 0.0
 ) -> Network:
-    """Let membrane time constants and thresholds differ between the neurons of a population.
+    """Heterogeneity of membrane time constants and thresholds within a population.
 
-    Both are log-normal, with the mean that there was, and drawn once from the seed of the network.
-    Factors that are there already are multiplied. Neurons that are quick and easily excited answer
-    more strongly, and may need a smaller learning rate.
+    Both are log-normal with unchanged mean, and drawn once from the seed of the network. Existing
+    heterogeneity is multiplied. Fast and excitable neurons respond more strongly, and may need a
+    smaller learning rate.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Hypotheses about the synapses that bring the error back."""
+"""Hypotheses about feedback synapses: sparse feedback."""
 
 from apical._base.checking import checked
 from apical._base.parameters import Count
@@ -11,15 +11,16 @@ from apical.projections.weights import FewInputs, Opposed, WeightSource
 
 @checked("Hypothesis")
 def sparse_feedback(network: Network, *, wires: Count = 1) -> Network:
-    """Leave each hidden neuron a few wires from what it hears the error from.
+    """Sparse feedback: each hidden neuron receives only a few feedback synapses (wires).
 
     Parameters
     ----------
     network
         Any network with a feedback pathway.
     wires
-        Feedback synapses onto each hidden neuron, those of the positive and the negative error
-        neuron of a class counted as one. As many as there are presynaptic neurons is neutral.
+        In-degree of feedback: synapses onto each hidden neuron, those of the positive and the
+        negative error neuron of a class counted as one. The number of presynaptic neurons is
+        neutral.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Hypotheses about the synapses of activity: signs, how many there are, how finely graded.
+"""Hypotheses about forward synapses: Dale's law, sparsity, quantisation, unreliable release.
 
-What is said of forward synapses holds for all that drive their target, lateral and recurrent ones
-too: an axon does not know where a population stands.
+They apply to all driving synapses, feedforward, lateral and recurrent: an axon has no access to the
+position of its population in the network.
 """
 
 from collections.abc import Callable
@@ -18,13 +18,13 @@ from apical.projections.projection import Projection
 
 @checked("Hypothesis")
 def dale(network: Network, *, inhibitory: Share = 0.2) -> Network:
-    """Let each neuron either excite or inhibit all its forward targets (Dale's law).
+    """Dale's law: each neuron is either excitatory or inhibitory to all its forward targets.
 
-    Who inhibits is drawn for each population. Initial weights are absolute values of those that
-    were drawn, with the sign of the neuron: excitation and inhibition sum to 0 on average, the
-    fewer neurons having the larger weights, and the mean square is as it was. An update that would
-    change a sign ends at 0. Biases, which stand for no neuron, and feedback keep weights of either
-    sign. The few neurons that inhibit have to balance many: learning rates may have to be lower
+    Inhibitory neurons are drawn for each population. Initial weights are the absolute values of
+    those that were drawn, with the sign of the neuron: excitation and inhibition are balanced on
+    average, with larger weights for the less frequent type, and unchanged mean square. An update
+    that would change a sign ends at 0. Biases, which are not neurons, and feedback keep weights of
+    both signs. Few inhibitory neurons have to balance many: learning rates may have to be lower
     than without (those of the hidden population a quarter in ``models/spiking_dfa.py``, digits).
 
     Parameters
@@ -32,13 +32,13 @@ def dale(network: Network, *, inhibitory: Share = 0.2) -> Network:
     network
         Any network.
     inhibitory
-        Share of neurons that inhibit, in each population that sends forward synapses.
+        Fraction of inhibitory neurons in each population that sends forward synapses.
 
     Raises
     ------
     WiringError
-        If there is no forward projection, if signs are held already, or if bounds leave no room
-        for one of the signs.
+        If there is no forward projection, if signs are constrained already, or if bounds exclude
+        one of the signs.
 
     References
     ----------
@@ -53,16 +53,17 @@ def dale(network: Network, *, inhibitory: Share = 0.2) -> Network:
 
 @checked("Hypothesis")
 def missing_synapses(network: Network, *, share: ShareBelowOne) -> Network:
-    """Leave out forward synapses: their weights are 0 and stay so.
+    """Sparse connectivity: a random fraction of the forward synapses does not exist.
 
-    Which ones is drawn for each projection. The others keep their weights. Biases stay.
+    Their weights are 0 and stay so. They are drawn for each projection; other weights and biases
+    are kept.
 
     Parameters
     ----------
     network
         Any network.
     share
-        Share of forward synapses that do not exist. 0 is neutral.
+        Sparsity: fraction of forward synapses that do not exist. 0 is neutral.
 
     Raises
     ------
@@ -83,25 +84,25 @@ def missing_synapses(network: Network, *, share: ShareBelowOne) -> Network:
 
 @checked("Hypothesis")
 def weights_of_bits(network: Network, *, bits: int | None, largest: Positive = 1.0) -> Network:
-    """Grade the weights that learn in so many sizes, from the start and after every update.
+    """Weight quantisation: plastic weights have 2**bits levels, with stochastic rounding.
 
-    A weight between two sizes becomes either by chance, so that it stays the same on average
-    (stochastic rounding): without that, updates smaller than half a step would be lost. Fixed
-    feedback is as precise as it was.
+    A weight between two levels is rounded to either at random, so that it is unchanged on average
+    (stochastic rounding): otherwise updates smaller than half a step would be lost. Initial weights
+    are quantised too; fixed feedback is not.
 
     Parameters
     ----------
     network
         Any network.
     bits
-        Binary digits of each weight, from 2 to 24; None is neutral.
+        Bits of each weight, from 2 to 24; None is neutral.
     largest
         Largest absolute weight [dimensionless], a power of 2.
 
     Raises
     ------
     WiringError
-        If nothing learns, if weights have levels already, if there are no such levels, or if
+        If nothing learns, if weights are quantised already, if there are no such levels, or if
         bounds are not among them.
 
     References
@@ -113,8 +114,8 @@ def weights_of_bits(network: Network, *, bits: int | None, largest: Positive = 1
     chosen = network.plastic
     if not chosen:
         raise WiringError(
-            "Hypothesis 'weights_of_bits' grades weights that learn, but no projection has a rule; "
-            "give one.",
+            "Hypothesis 'weights_of_bits' quantises weights that learn, but no projection has a "
+            "rule; give one.",
             object="Hypothesis 'weights_of_bits'",
         )
     _refuse("weights_of_bits", chosen, "has levels", lambda p: p.levels is not None)
@@ -124,20 +125,20 @@ def weights_of_bits(network: Network, *, bits: int | None, largest: Positive = 1
 
 @checked("Hypothesis")
 def failing_synapses(network: Network, *, release: ShareAboveZero) -> Network:
-    """Let each forward synapse fail to pass on a spike, by chance.
+    """Unreliable synapses: transmission at forward synapses fails at random (synaptic dropout).
 
     Parameters
     ----------
     network
         A network whose forward projections carry spikes.
     release
-        Probability that a spike crosses a synapse, drawn for each. 1 is neutral.
+        Release probability: that a synapse transmits a spike, drawn for each. 1 is neutral.
 
     Raises
     ------
     WiringError
-        If a forward projection carries no spikes, relays errors beside them, or has synapses that
-        fail already; if `release` is no probability above 0.
+        If a forward projection carries no spikes, also relays errors, or has unreliable synapses
+        already; if `release` is no probability above 0.
 
     References
     ----------
@@ -166,7 +167,7 @@ def failing_synapses(network: Network, *, release: ShareAboveZero) -> Network:
 
 
 def _forward(network: Network, hypothesis: str) -> list[Projection]:
-    """Return the synapses by which neurons drive others: forward ones, and lateral ones alike."""
+    """Return the driving projections between neurons, feedforward and lateral."""
     if not network.driving:
         raise WiringError(
             f"Hypothesis {hypothesis!r} changes forward projections, of which the network has "
@@ -179,7 +180,7 @@ def _forward(network: Network, hypothesis: str) -> list[Projection]:
 def _refuse(
     hypothesis: str, chosen: list[Projection], has: str, wrong: Callable[[Projection], bool]
 ) -> None:
-    """Raise if a projection has what a hypothesis would bring, or cannot go with."""
+    """Raise if a projection has a property that a hypothesis would add or conflicts with."""
     found = [p.name for p in chosen if wrong(p)]
     if found:
         raise WiringError(

@@ -1,4 +1,4 @@
-"""Hypotheses about time: feedback that is late, learning without a pause, labels that are late."""
+"""Hypotheses about time: delayed feedback, online learning, delayed labels."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,17 +14,17 @@ from apical.plasticity.rules import LearningRule
 from apical.projections.projection import Projection
 
 LEAK = 0.5
-"""What a leak takes off the current of a neuron that fires fast [units of the threshold]: its rate,
+"""Effect of a leak on the current of a fast-firing neuron [units of the threshold]: its rate,
 ``1/(tau_m * log(I/(I - 1)))``, is ``(I - 1/2)/tau_m`` up to terms of order 1/I (rate of a LIF
 neuron: Gerstner et al. 2014, doi:10.1017/CBO9781107447615, section 1.3)."""
 
 
 @checked("Hypothesis")
 def delayed_feedback(network: Network, *, delay: Time) -> Network:
-    """Let feedback be under way for some time before it reaches hidden populations.
+    """Delayed feedback: conduction delays of feedback to hidden populations.
 
-    Delays that are there already are added to. Each relay of a pathway takes as long. Where neurons
-    are reset between trials, what is under way then is lost.
+    It adds to existing delays. Each relay of a pathway has the delay. Where neurons are reset
+    between trials, spikes in transit are then lost.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def delayed_feedback(network: Network, *, delay: Time) -> Network:
     ------
     WiringError
         If the delay is negative or not shorter than a trial, populations do not spike, or feedback
-        comes along forward axons.
+        is relayed along forward axons.
 
     References
     ----------
@@ -93,19 +93,19 @@ def online(
     tau_error: Duration = 50.0,
     tau_label: Time = 10.0,
 ) -> Network:
-    """Let a network learn while it runs: no reset, no pause, no signal that a trial ends.
+    """Online learning: no reset, no pause between trials, no signal at the end of a trial.
 
     - Neurons are not reset between trials.
-    - Traces that counted the spikes of a trial decay, with `tau_x`; those under `x_floor` are cut
-      off.
-    - Dendrites that summed over a trial hold what arrives for one time step.
-    - Perfect integrators leak, and get a current of 1/2 more, which is what the leak takes.
-    - Error neurons that never forgot do so with `tau_error`; a label that came at once comes
-      through low-passes of `tau_label`, so as to be as late as the output.
-    - Rules that acted when a trial ended act when feedback arrives. Their learning rate ``eta`` is
-      multiplied by ``trial/tau_x``, by which decaying traces are smaller.
+    - Spike counts of a trial become decaying traces with time constant `tau_x`; traces below
+      `x_floor` are set to 0.
+    - Dendrites that summed over a trial hold their input for one time step.
+    - Perfect integrators become leaky, with an additional current of 1/2 to compensate the leak.
+    - Error neurons become leaky with `tau_error`; the label passes low-pass filters of `tau_label`,
+      to match the latency of the output.
+    - Rules that acted at the end of a trial act when feedback arrives. Their learning rate ``eta``
+      is multiplied by ``trial/tau_x``, the factor by which decaying traces are smaller.
 
-    What is so already stays as it is; applied twice it changes nothing more.
+    Parts that are online already do not change; applying it twice has no further effect.
 
     Parameters
     ----------
@@ -114,16 +114,16 @@ def online(
     tau_x
         Time constant of traces [ms].
     x_floor
-        Trace under which spikes are forgotten [dimensionless].
+        Cut-off of traces [dimensionless].
     tau_error
-        Time constant with which error neurons forget [ms].
+        Leak time constant of error neurons [ms].
     tau_label
-        Time constant of each of the two low-passes of the label [ms].
+        Time constant of each of the two low-pass filters of the label [ms].
 
     Raises
     ------
     WiringError
-        If populations do not spike, or a rule has dynamics, which need a trial's end.
+        If populations do not spike, or a rule has an optimiser, which needs the end of a trial.
 
     References
     ----------
@@ -182,7 +182,7 @@ def _leaking(population: LIF) -> LIF:
 
 
 def _at_feedback(projection: Projection, trial: float) -> Projection:
-    """Return a projection whose rule acts at feedback, at the pace at which it did."""
+    """Return a projection whose rule acts at feedback, with a rescaled learning rate."""
     rule, tau = projection.rule, getattr(projection.pre, "tau_x", INFINITE)
     if rule is None or rule.when != "trial":
         return projection
@@ -193,23 +193,23 @@ def _at_feedback(projection: Projection, trial: float) -> Projection:
 
 
 def _paced(rule: LearningRule, factor: float) -> LearningRule:
-    """Return a rule with another learning rate, if it has one."""
+    """Return a rule with a rescaled learning rate, if it has one."""
     rates = {"eta": rule.parameters["eta"] * factor} if "eta" in rule.parameters else {}
     return replace(rule, parameters={**rule.parameters, **rates})
 
 
 def _whole(error: Error, trial: float) -> float:
-    """Return the whole error of error neurons, where they ask for shares of it."""
+    """Return the whole error of error neurons, if they use fractions of it."""
     return error.whole_of(trial) if error.levels or error.threshold else error.whole
 
 
 @checked("Hypothesis")
 def delayed_label(network: Network, *, delay: Time, trace: Time | None = None) -> Network:
-    """Let the label come some time after the stimulus, to neurons that remember it.
+    """Delayed label: the label follows the stimulus after a delay, bridged by eligibility traces.
 
-    The stimulus stays. Until the label comes, error neurons are silent. Traces of presynaptic
-    spikes last for at least `trace`, so that what began with the stimulus is still known when the
-    error arrives (an eligibility trace); learning rates ``eta`` fall as traces grow. Delays add up.
+    The stimulus stays on. Error neurons are silent until the label appears. Presynaptic traces have
+    time constants of at least `trace`, so that they bridge the delay until the error arrives
+    (eligibility traces); learning rates ``eta`` are reduced as traces grow. Delays add up.
 
     Parameters
     ----------
@@ -218,13 +218,13 @@ def delayed_label(network: Network, *, delay: Time, trace: Time | None = None) -
     delay
         Time from the onset of the stimulus to that of the label [ms]. 0 is neutral.
     trace
-        Least time constant of traces [ms]; by default the delay.
+        Smallest time constant of traces [ms]; by default the delay.
 
     Raises
     ------
     WiringError
         If the delay is negative or not shorter than a trial, there are no spiking error neurons, or
-        a rule acts when a trial ends, and so waits for the label anyway.
+        a rule acts at the end of a trial, and so after the label anyway.
 
     References
     ----------
@@ -261,7 +261,7 @@ def delayed_label(network: Network, *, delay: Time, trace: Time | None = None) -
 
 
 def _remembering(network: Network, least: float) -> Network:
-    """Return the network with traces, of neurons whose synapses learn, of at least `least` [ms]."""
+    """Return the network with presynaptic traces of plastic synapses of at least `least` [ms]."""
     senders = [
         p.pre
         for p in network.plastic

@@ -1,4 +1,4 @@
-"""The grammar of model and rule texts: parsing, names, rank-one terms, activation functions.
+"""The expression language of models and learning rules: parser, rank-one terms, activations.
 
 Imports `_base` only. To add an activation function, give its text and slope a row in
 `activations.py`; every device evaluates that text.

@@ -1,7 +1,7 @@
-"""Activations of rate neurons: what a neuron makes of its drive, and the slope of that.
+"""Activation functions (f-I curves) of rate neurons and their derivatives.
 
 All are expressions in Brian2's grammar; ``drive`` is the summed input of the neuron, ``x`` its
-settled activity.
+steady-state activity.
 """
 
 from collections.abc import Mapping
@@ -14,22 +14,22 @@ from apical.language.expressions import names
 
 @dataclass(frozen=True)
 class Activation:
-    """What a rate neuron makes of its drive.
+    """An activation function of rate neurons, with its derivative.
 
     Parameters
     ----------
     name
-        What to call it.
+        Its name.
     response
         Activity [dimensionless], in Brian2's grammar; it reads ``drive``.
     slope
         Derivative of `response` [dimensionless]; it may read ``drive`` and ``x``. Empty where
-        there is none; a rule that reads ``gain`` is then refused.
+        there is no derivative; a rule that reads ``gain`` is then refused.
 
     Raises
     ------
     LocalityError
-        If an expression reads anything else: a neuron knows no other neuron.
+        If an expression reads anything else: a neuron has no access to others.
     """
 
     name: str
@@ -60,7 +60,7 @@ _GELU_INNER = "0.7978845608028654*(drive + 0.044715*drive**3)"
 _GELU_SLOPE = "0.7978845608028654*(1 + 0.134145*drive**2)"
 
 SOFTMAX = "softmax"
-"""Name of the activation that divides by the sum over the population; it has no expression."""
+"""Activation that is normalised over the population (softmax); it has no expression of its own."""
 
 ACTIVATIONS: Mapping[str, Activation] = {
     activation.name: activation

@@ -1,4 +1,4 @@
-"""Read expressions in Brian2's grammar from their syntax tree; nothing is ever evaluated.
+"""Parser of expressions in Brian2's grammar; they are read from the syntax tree, never evaluated.
 
 Names ending in ``_pre`` live in the presynaptic neuron, names ending in ``_post`` in the
 postsynaptic one; any other name lives in the synapse.
@@ -84,7 +84,7 @@ def parse(text: str) -> ast.expr:
 
 
 def _is_condition(node: ast.expr, text: str) -> bool:
-    """Say whether a part is true or false rather than a number, and refuse what mixes the two."""
+    """Say whether a part is a condition rather than a number, and refuse a mixture of the two."""
     match node:
         case ast.Compare(left=left, comparators=others):
             if len(others) > 1:
@@ -153,7 +153,7 @@ def substituted(text: str, others: Mapping[str, str]) -> str:
 
 
 def place(name: str) -> str:
-    """Return where a name is known: 'pre', 'post' or 'synapse'."""
+    """Return where a variable is local: 'pre', 'post' or 'synapse'."""
     for end in ("pre", "post"):
         if name.endswith(f"_{end}"):
             return end

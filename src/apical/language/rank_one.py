@@ -1,7 +1,7 @@
-"""Updates as sums of rank-one terms, and expressions as functions of arrays.
+"""Weight updates as sums of rank-one (outer-product) terms, and expressions compiled for arrays.
 
 An update such as ``eta * x_pre * gain_post * teach_post - decay * w`` is a sum of products, each
-of a factor known to the presynaptic neuron, one known to the postsynaptic neuron, and one known to
+of a factor local to the presynaptic neuron, one local to the postsynaptic neuron, and one local to
 the synapse. Over a batch of trials every such product is one matrix product.
 """
 
@@ -19,12 +19,12 @@ from apical.language.expressions import names_in, parse, place
 Values = Mapping[str, Any]
 ONE = ast.Constant(1)
 HELD = frozenset({"w", "eligibility"})
-"""What is another number in every synapse."""
+"""Names that have a separate value in every synapse."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """One product ``synapse * pre * post``; each factor reads one place only.
+    """A rank-one term ``synapse * pre * post``; each factor reads one place only.
 
     Parameters
     ----------
@@ -38,18 +38,18 @@ class Term:
 
     @property
     def is_outer(self) -> bool:
-        """Whether it reads a neuron, so that it is summed over the trials of a batch."""
+        """Whether it is an outer product of neural signals, summed over the trials of a batch."""
         return self.pre is not ONE or self.post is not ONE
 
 
 @lru_cache(maxsize=256)
 def terms(text: str) -> tuple[Term, ...]:
-    """Split an update into rank-one terms.
+    """Split a weight update into rank-one terms.
 
     Raises
     ------
     DeviceError
-        If a factor mixes the two neurons, so that it is no matrix product.
+        If a factor mixes the two neurons, so that the update is not low-rank.
     """
     return tuple(_term(factors) for factors in _products(parse(text), text))
 
@@ -59,7 +59,7 @@ def _places(node: ast.expr) -> frozenset[str]:
 
 
 def _products(node: ast.expr, text: str) -> list[tuple[ast.expr, ...]]:
-    """Return a sum as the products it is made of, each as its factors."""
+    """Expand an expression into a sum of products, each given as its factors."""
     match node:
         # numbers are kept out of factors: they scale a whole matrix product at no cost
         case ast.BinOp(left=left, op=ast.Mult(), right=right) if not _places(left):
@@ -126,7 +126,7 @@ _OPERATORS: Mapping[type, Callable[..., Any]] = {
 
 
 def parts(node: ast.expr) -> tuple[str | type, list[ast.expr]]:
-    """Return what the outermost operation of an expression is, and what it works on.
+    """Return the outermost operation of an expression and its operands.
 
     Parameters
     ----------
@@ -155,20 +155,20 @@ def parts(node: ast.expr) -> tuple[str | type, list[ast.expr]]:
             return type(sign), [first, ast.BoolOp(sign, rest)]
         case ast.Compare(left=left, ops=[sign], comparators=[right]):
             return type(sign), [left, right]
-    raise DeviceError(f"{ast.unparse(node)!r} cannot be worked out on arrays.")
+    raise DeviceError(f"{ast.unparse(node)!r} cannot be computed on arrays.")
 
 
 def compiled(
     node: ast.expr, functions: Mapping[Any, Callable[..., Any]]
 ) -> Callable[[Values], Any]:
-    """Return a function of named values that works out an expression.
+    """Compile an expression into a function of named values.
 
     Parameters
     ----------
     node
         Syntax tree, as `apical.language.expressions.parse` returns it.
     functions
-        What the functions of the grammar do, and ``not``, by name.
+        Implementations of the functions of the grammar, and of ``not``, by name.
     """
     match node:
         case ast.Constant(value=value):

@@ -1,12 +1,11 @@
-"""Single neurons and synapses disturbed, and which differences that may make.
+"""Perturbations (disturbances) of single neurons and synapses, and the effects they may have.
 
-Two runs are compared, of which one was disturbed. Every difference must have a cause at the place
-where it shows:
+Two runs are compared, one of them perturbed. Every difference must have a local cause:
 
-- a signal of a neuron may differ only if the neuron was disturbed, or a synapse onto it was, or
-  something differs that a synapse of a weight other than 0 brings it;
-- the update of a synapse may differ only if the synapse was disturbed, or a signal of one of the
-  two neurons that it joins differs.
+- a signal of a neuron may differ only if the neuron or a synapse onto it was perturbed, or if an
+  input differs that reaches it through a synapse of nonzero weight;
+- the update of a synapse may differ only if the synapse was perturbed, or a signal of its
+  presynaptic or postsynaptic neuron differs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,27 +21,27 @@ from apical.plausibility import Aspect
 from apical.projections.projection import Projection
 
 SAME = 1e-9
-"""Largest relative difference of two results that are the same but for their rounding."""
+"""Relative tolerance for rounding differences between two runs."""
 
 
 @dataclass(frozen=True)
 class Disturbance:
-    """One thing that is changed before the second run.
+    """A perturbation of one neuron or synapse before the second run.
 
     Parameters
     ----------
     what
-        What it is, in words.
+        Description.
     population, neuron
-        The neuron that is disturbed, or that the disturbed synapse acts on.
+        The perturbed neuron, or the postsynaptic neuron of the perturbed synapse.
     projection, synapses
-        The synapses that are disturbed, as pairs of neurons; none where a neuron is.
+        The perturbed synapses, as pairs of neurons; none for a neuron.
     changes
-        Numbers added to entries of the state: name -> (index, numbers).
+        Values added to entries of the state: name -> (index, values).
     stimulus
-        Number added to the value that this neuron of the stimulus shows [dimensionless].
+        Value added to the stimulus of this input neuron [dimensionless].
     silent
-        Whether it leaves all activity as it was.
+        Whether it must leave all activity unchanged.
     """
 
     what: str
@@ -57,7 +56,7 @@ class Disturbance:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run showed.
+    """Signals and weight changes of one run.
 
     Parameters
     ----------
@@ -66,7 +65,7 @@ class Outcome:
     weights
         Weights before the run, by projection, shape (n_pre, n_post).
     changes
-        How they changed.
+        Their changes.
     """
 
     signals: Mapping[str, np.ndarray]
@@ -76,7 +75,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Fault:
-    """A difference without a cause."""
+    """A violation of locality: a difference without a local cause."""
 
     subject: str
     aspect: Aspect
@@ -90,7 +89,7 @@ def of_neurons(
     each: int,
     rng: np.random.Generator,
 ) -> Iterator[Disturbance]:
-    """Yield disturbances of `each` neurons of every population: of all their variables at once."""
+    """Yield perturbations of all variables of `each` neurons of every population."""
     for population in network.populations:
         held = [
             name
@@ -100,7 +99,7 @@ def of_neurons(
             and not name.endswith(".lastspike")
         ]
         for k in rng.permutation(population.size)[:each] if held else ():
-            # far above any threshold, so that the neuron spikes; down, where it would anyway
+            # far above threshold, so that the neuron spikes; below, where it would spike anyway
             trace = f"{population.name}.x"
             spikes = (
                 trace in held
@@ -115,7 +114,7 @@ def of_neurons(
 
 
 def of_inputs(network: Network, each: int, rng: np.random.Generator) -> Iterator[Disturbance]:
-    """Yield disturbances of what `each` neurons of the stimulus show."""
+    """Yield perturbations of the stimulus at `each` input neurons."""
     stimulus = network.stimulus
     for k in rng.permutation(stimulus.size)[:each]:
         what = f"neuron {k} of {stimulus.name}"
@@ -129,7 +128,7 @@ def of_synapses(
     each: int,
     rng: np.random.Generator,
 ) -> Iterator[Disturbance]:
-    """Yield disturbances of `each` synapses of every projection, those of active neurons first."""
+    """Yield perturbations of `each` synapses of every projection, those of active neurons first."""
     for p in network.projections:
         name = f"{p.name}.w"
         if name not in state:
@@ -154,10 +153,10 @@ def of_synapses(
 def of_pairs(
     network: Network, base: Outcome, state: Mapping[str, np.ndarray], rng: np.random.Generator
 ) -> Iterator[Disturbance]:
-    """Yield a disturbance of two synapses onto one neuron, for every projection that drives.
+    """Yield a perturbation of two synapses onto one neuron, for every driving projection.
 
-    What one of them brings more, the other brings less: no activity changes. Who learns otherwise
-    reads the weights.
+    Their effects cancel, so that no activity changes: an update that changes must have read the
+    weights.
     """
     for p in network.driving:
         name, sent = f"{p.name}.w", base.signals.get(f"{p.pre.name}.{p.carries['drive']}")
@@ -182,7 +181,7 @@ def of_pairs(
 def _step(
     network: Network, projection: Projection, weights: np.ndarray, at: tuple[int, int]
 ) -> float:
-    """Return a change of a weight that leaves it what it is held to be; 0 if it may not change."""
+    """Return a weight change that respects the constraints; 0 if there is none."""
     weight, step = float(weights[at]), 0.5
     if projection.limits is not None:
         low, high = projection.limits
@@ -201,7 +200,7 @@ def _step(
 def isolated(
     network: Network, state: Mapping[str, np.ndarray], disturbance: Disturbance
 ) -> dict[str, np.ndarray]:
-    """Return a state in which no synapse leaves the neuron of a disturbance."""
+    """Return the state with all outgoing synapses of the perturbed neuron removed."""
     found = {name: np.array(values) for name, values in state.items()}
     for p in network.projections:
         if p.pre.name == disturbance.population and f"{p.name}.w" in found:
@@ -210,7 +209,7 @@ def isolated(
 
 
 def disturbed(state: Mapping[str, np.ndarray], disturbance: Disturbance) -> dict[str, np.ndarray]:
-    """Return the state with a disturbance."""
+    """Return the state with a perturbation applied."""
     found = {name: np.array(values) for name, values in state.items()}
     for name, (index, numbers) in disturbance.changes.items():
         found[name][index] += numbers
@@ -220,7 +219,7 @@ def disturbed(state: Mapping[str, np.ndarray], disturbance: Disturbance) -> dict
 def compare(
     network: Network, calm: Outcome, shaken: Outcome, disturbance: Disturbance
 ) -> Iterator[Fault]:
-    """Yield every difference between two runs that has no cause where it shows."""
+    """Yield every difference between two runs that has no local cause."""
     differ: dict[str, np.ndarray] = {
         name: np.any(_differ(values, shaken.signals[name]), axis=(0, 1))
         for name, values in calm.signals.items()
@@ -270,7 +269,7 @@ def _causes(
 
 
 def _moves(population: Population, target: str, signal: str) -> bool:
-    """Say whether what arrives at an input may change a signal within the same step."""
+    """Say whether an input may change a signal within the same time step."""
     if not isinstance(population, LIF | Rate):
         return True
     taught = target in ("teach", "before")
@@ -286,7 +285,7 @@ def _updates(
     disturbance: Disturbance,
 ) -> Iterator[Fault]:
     before, after = calm.changes[projection.name], shaken.changes[projection.name]
-    # rounding: of the update, and of the weights that it was taken from
+    # rounding of the update, and of the weights from which it is a difference
     weights = calm.weights[projection.name], shaken.weights[projection.name]
     rounding = 1e-15 * max(np.abs(w).max(initial=0) for w in weights)
     found = np.abs(after - before) > SAME * np.abs(before).max(initial=0) + rounding
@@ -306,7 +305,7 @@ def _updates(
 def _touched(
     population: Population, differ: Mapping[str, np.ndarray], disturbance: Disturbance
 ) -> np.ndarray:
-    """Return the neurons of which any signal differs, or that were disturbed, shape (size,)."""
+    """Return the neurons that were perturbed, or with a signal that differs, shape (size,)."""
     found = np.zeros(population.size, bool)
     for signal in population.signals:
         found |= differ.get(f"{population.name}.{signal}", found)
@@ -316,7 +315,7 @@ def _touched(
 
 
 def _aspect(network: Network, here: Population, disturbance: Disturbance) -> Aspect:
-    """Return which line a difference in a population, or in synapses onto it, belongs to."""
+    """Return the aspect of the scorecard to which a violation belongs."""
     if here.name == disturbance.population:
         return "global quantities"
     downstream = any(

@@ -1,15 +1,15 @@
-"""A dynamic test of locality: disturb one neuron or one synapse, and see whose learning changes.
+"""Dynamic test of locality: perturb one neuron or synapse, and test which weight updates change.
 
-`apical.plausibility.audit` reads a description; here it is run. From the same state, with one thing
-disturbed at the moment when weights change, only the synapses it touches may learn otherwise (see
-`apical.locality_check.signals`). Besides, weights without a rule must stay as they are, all weights
-must where learning is off, and no label may reach a decision.
+`apical.plausibility.audit` analyses the description; here the network is run. From the same state,
+with one perturbation at the time of a weight update, only the synapses of the perturbed neuron may
+change their updates (see `apical.locality_check.signals`). In addition, weights without a rule must
+not change, no weight may change with learning off, and no label may reach a decision.
 
-So that activity has no time to spread, spiking networks are run for a single step of time, from a
-state that learning led to: traces and dendrites are those at the end of a trial. On device
-``array`` there is no time, and neurons have no state: there stimuli and synapses are disturbed, and
-the synapses that leave the neuron they act on are cut, in both runs; and pairs of weights are
-disturbed that balance each other, so that nothing differs but the weights.
+So that activity cannot spread, spiking networks are run for a single time step, from a state
+reached by learning: traces and dendrites are those at the end of a trial. Device ``array`` computes
+steady states, without time or neuron state: there stimuli and synapses are perturbed, with the
+outgoing synapses of the affected neuron removed in both runs, and pairs of weights whose effects
+cancel, so that only the weights differ.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -53,36 +53,36 @@ def disturb(
     make: Make = simulate,
     each: int = 2,
 ) -> Scorecard:
-    """Run a network, disturb it, and return what should not have changed and did.
+    """Test the locality of learning by perturbations, and return violations as a scorecard.
 
     Parameters
     ----------
     network
-        What to test.
+        The network to test.
     values, labels
-        A few trials to learn, shapes (n_trials, n_inputs) and (n_trials,).
+        A few training trials, shapes (n_trials, n_inputs) and (n_trials,).
     make
-        What makes a simulator, called as `apical.simulate` is.
+        Factory of simulators, called as `apical.simulate` is.
     each
-        Neurons of each population and synapses of each projection to disturb.
+        Number of neurons of each population and synapses of each projection to perturb.
 
     Returns
     -------
     Scorecard
-        ``"not local"`` where a difference had no cause, ``"local"`` where none was found.
+        ``"not local"`` where a difference had no local cause, ``"local"`` where none was found.
 
     Raises
     ------
     LocalityError, DeviceError
         If no device runs the network.
     WiringError
-        If it learns by a reward: any disturbance changes that, and so what all synapses learn.
+        If it learns by reward: any perturbation changes the reward, and so all updates.
     """
     rewards = [p.name for p in network.populations if isinstance(p, Reward)]
     if rewards:
         raise WiringError(
-            f"Disturbances tell nothing of a network that learns by a reward: {rewards[0]!r} tells "
-            "all synapses of every one. Read its scorecard (apical.check) instead."
+            f"Perturbations cannot test a network that learns by reward: {rewards[0]!r} tells all "
+            "synapses of every change. Read its scorecard (apical.check) instead."
         )
     device = "runtime" if network.is_spiking else "array"
     simulator = _made(network, device, make)
@@ -119,7 +119,7 @@ def _rests(simulator: Simulator, block: Block) -> Iterator[Fault]:
 
 
 def _labels(simulator: Simulator, start: Mapping[str, np.ndarray], block: Block) -> Iterator[Fault]:
-    """Yield populations whose activity depends on the label, where no synapse may bring it."""
+    """Yield populations whose activity depends on the label without a synapse that conveys it."""
     network = simulator.network
     taught = [p for p in network.projections if isinstance(p.pre, Teachers)]
     if any(p.is_forward or not isinstance(p.post, LIF | Rate | Teachers) for p in taught):
@@ -143,7 +143,7 @@ def _labels(simulator: Simulator, start: Mapping[str, np.ndarray], block: Block)
 
 
 def _followers(simulator: Simulator, start: Mapping[str, np.ndarray]) -> Iterator[Fault]:
-    """Yield projections whose weights are those of others."""
+    """Yield projections whose weights follow those of others (weight transport)."""
     for source in simulator.network.driving:
         name = f"{source.name}.w"
         if name not in start:
@@ -161,7 +161,7 @@ def _followers(simulator: Simulator, start: Mapping[str, np.ndarray]) -> Iterato
 
 
 def _unruled(simulator: Simulator, block: Block) -> Iterator[Fault]:
-    """Learn, and yield weights that change by no rule."""
+    """Train, and yield weights that change without a rule."""
     network, before = simulator.network, _weights(simulator)
     simulator.run(block)
     after = _weights(simulator)
@@ -171,7 +171,7 @@ def _unruled(simulator: Simulator, block: Block) -> Iterator[Fault]:
         learns = p.rule is not None and p.rule.when != "noise"
         if learns or follows or np.array_equal(before[p.name], after[p.name]):
             continue
-        reason = "its weights change while the network learns, by no rule"
+        reason = "its weights change during learning without a rule"
         how = copied(network, p, after[p.name], lambda q: after[q.name])
         if how:
             yield Fault(p.name, "weight transport", f"{reason}, and {how}")
@@ -181,14 +181,14 @@ def _unruled(simulator: Simulator, block: Block) -> Iterator[Fault]:
 
 @dataclass(frozen=True)
 class Bench:
-    """A network at the moment when weights change.
+    """A network at the time of a weight update.
 
     Parameters
     ----------
     network, simulator
-        What runs; where there is time, trials last for one step.
+        The network, with trials of one time step on devices that simulate time.
     block
-        The trial that is shown, with learning on.
+        The training trial.
     state
         The state before it.
     """
@@ -200,7 +200,7 @@ class Bench:
 
     @classmethod
     def of(cls, network: Network, reached: Simulator, block: Block, make: Make) -> "Bench":
-        """Return the bench of a network, in the state that a simulator of it has reached."""
+        """Return the bench of a network, in the state that its simulator has reached."""
         if not network.is_spiking:
             return cls(network, reached, block, reached.state)
         brief = _brief(network)
@@ -208,7 +208,7 @@ class Bench:
         return cls(brief, simulator, block, reached.state)
 
     def faults(self, each: int, rng: np.random.Generator) -> tuple[list[Fault], int]:
-        """Return differences that disturbances make and may not make, and how many there were."""
+        """Return violations of locality, and the number of perturbations."""
         base, timed = self._run(self.state, self.block), self.network.is_spiking
         chosen = [
             *(
@@ -241,9 +241,9 @@ class Bench:
 
 
 def _brief(network: Network) -> Network:
-    """Return the network with trials of one step, into which the state goes on.
+    """Return the network with trials of one time step, which continue from the state.
 
-    Dice that synapses throw at spikes are left out: one spike more would give all others another.
+    Random transmission failures are left out: an additional spike would change all other draws.
     """
 
     def at_once(population: Population) -> Population:
@@ -263,7 +263,7 @@ def _brief_one(p: Projection) -> Projection:
 
 
 def _scorecard(network: Network, faults: list[Fault], n: int, n_trials: int) -> Scorecard:
-    """Return a line for each kind of fault, and for each part that has none."""
+    """Return a finding for each kind of violation, and for each part without one."""
     first: dict[tuple[str, str], Fault] = {}
     times: dict[tuple[str, str], int] = {}
     for fault in faults:
@@ -288,10 +288,10 @@ def _scorecard(network: Network, faults: list[Fault], n: int, n_trials: int) -> 
             continue
         waits = p.rule is not None and p.rule.when == "noise"
         if p.rule and not waits:
-            reason = f"{n} disturbances changed no update here but of synapses that they touch"
+            reason = f"{n} perturbations changed only updates of the synapses that they touch"
         else:
-            reason = f"its weights stayed the same to the bit while {n_trials} trials were learned"
-            reason += "; its rule acts in noise phases, which were not disturbed" * waits
+            reason = f"its weights were unchanged to the bit after {n_trials} training trials"
+            reason += "; its rule acts in noise phases, which were not perturbed" * waits
         found.append(
             Finding(
                 p.name,
@@ -303,7 +303,7 @@ def _scorecard(network: Network, faults: list[Fault], n: int, n_trials: int) -> 
         )
     for population in network.populations:
         if population.name not in wrong:
-            reason = f"{n} disturbances reached no neuron here but along synapses"
+            reason = f"{n} perturbations reached neurons here along synapses only"
             where = network.place(population.name)
             found.append(Finding(population.name, "one-way", "local", reason, where))
     return Scorecard(tuple(sorted(found, key=lambda f: ASPECTS.index(f.aspect))))

@@ -1,1 +1,1 @@
-"""What records of a network are measured by."""
+"""Measures of recorded activity: spike statistics, tuning, representation, learning, cost."""

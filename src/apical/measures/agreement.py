@@ -1,4 +1,4 @@
-"""How a network agrees with a recording: firing, and geometry of what classes evoke."""
+"""Comparison of a network with a neural recording: firing statistics, representational geometry."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,12 +26,11 @@ from apical.measures.statistic import Statistic
 from apical.records.arrays import Records
 
 SPLITS = 20
-"""Random divisions of the trials of a recording into halves."""
+"""Number of random splits of the trials of a recording into halves."""
 SHUFFLES = 100
-"""Random orders of the classes from which agreement by chance is taken."""
+"""Number of permutations of the classes that estimate the chance level."""
 FILES = 1e-5
-"""Rates, or CVs, that differ by less than this share of the largest are the same: files keep times
-in units and precisions of their own."""
+"""Relative tolerance for equal rates or CVs, since file formats round times differently."""
 _SOURCES = {
     "rsa": "rsatoolbox; Nili et al. 2014, doi:10.1371/journal.pcbi.1003553",
     "rsa_rho_a": "rsatoolbox; Schuett et al. 2023, doi:10.7554/eLife.82566",
@@ -49,25 +48,25 @@ class Agreement:
     Parameters
     ----------
     population
-        Of the network.
+        Population of the network.
     recorded
         Population of the recording, ``""`` if it names none.
     measure
         ``"rate_ks"``, ``"cv_ks"``: distance of the distributions over neurons, from 0 (the same) to
-        1. ``"rsa"``, ``"rsa_rho_a"``, ``"cka"``, ``"cka_debiased"``: likeness of mean responses to
-        classes, up to 1.
+        1. ``"rsa"``, ``"rsa_rho_a"``, ``"cka"``, ``"cka_debiased"``: similarity of mean responses
+        to classes, up to 1.
     value
         The number [dimensionless].
     p
-        Probability of as much, or more, distance (KS) or likeness (shuffled classes) by chance.
+        p value of the distance (KS test) or similarity (permutation test over classes).
     chance
-        Mean likeness with shuffled classes.
+        Chance level: mean similarity with shuffled classes.
     ceiling
-        Of a likeness: what a perfect model can be expected to have, from and to.
+        Noise ceiling of a similarity: lower and upper bound of what a perfect model can reach.
     n
-        Neurons of the network and of the recording (KS), or classes (likeness, twice).
+        Neurons of the network and of the recording (KS), or classes (similarity, twice).
     why
-        What is missing where there is no number.
+        Why the value is undefined, if it is.
     source
         The library, paper or equation.
     """
@@ -89,25 +88,25 @@ class Agreement:
 
 @checked()
 def compare(records: Records, recording: Recording, *, seed: Seed = 0) -> list[Agreement]:
-    """Return how every population of a network agrees with every population of a recording.
+    """Compare every population of a network with every population of a recording.
 
     Distributions over neurons of mean rates [Hz] and of the CV of intervals are compared by their
     Kolmogorov-Smirnov distance (`scipy.stats.ks_2samp`). The geometry of mean responses to the
     classes that both have is compared by RSA (correlation distance; Spearman, and rho_a, which
     breaks ties at random) and linear CKA, plain and debiased, with the halves of the recorded
     trials, averaged over `SPLITS` random divisions. The noise ceiling of each is that of Nili et
-    al. 2014 (doi:10.1371/journal.pcbi.1003553) with halves for subjects: from one half with the
-    other to each half with both. Means of few classes in many neurons are alike by chance, plain
-    CKA above all: `Agreement.chance` says how much.
+    al. 2014 (doi:10.1371/journal.pcbi.1003553) with halves as subjects: from one half with the
+    other to each half with both. Mean responses of many neurons to few classes are similar by
+    chance, especially in plain CKA: `Agreement.chance` is the chance level.
 
     Parameters
     ----------
     records
-        What the network did.
+        Recorded activity of the network.
     recording
-        From `load_recording`. Without labels, RSA and CKA are not defined.
+        From `load_recording`. Without labels, RSA and CKA are undefined.
     seed
-        Of divisions and shuffles.
+        Seed of the splits and permutations.
 
     Raises
     ------
@@ -299,7 +298,7 @@ def _cka(
     orders: list[np.ndarray],
     measure: str,
 ) -> Agreement:
-    """Compare an alignment with halves of the recording."""
+    """Compare by centred kernel alignment, with halves of the recording as noise ceiling."""
     align = _ALIGNMENTS[measure]
     flat = halves.reshape(-1, *halves.shape[2:])
 

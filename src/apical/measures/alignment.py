@@ -1,4 +1,4 @@
-"""How far what a network learns points from what backpropagation would learn."""
+"""Alignment: angle between the weight update and the backpropagation gradient."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,20 +19,20 @@ from apical.neurons.rate import Rate
 from apical.projections.projection import ReadBackwards
 
 ALONE = 8
-"""Trials of a block that are looked at one by one, to tell an update from what cancels."""
+"""Number of trials considered singly, to tell a small update from one that cancels to rounding."""
 
 
 @checked()
 def angles_to_backpropagation(simulator: Simulator, block: Block) -> dict[str, float]:
-    """Return the angle between the network's update and that of backpropagation.
+    """Return the alignment angle between the network's update and the backpropagation gradient.
 
-    Both are what the rules ask for at the present weights, as the mean over the trials of a
-    block; the dynamics of updates (momentum, RMSprop, Adam) are left out.
+    Both are the updates that the learning rules give at the current weights, averaged over the
+    trials of a block, before any optimiser (momentum, RMSprop, Adam).
 
     Parameters
     ----------
     simulator
-        A network with a feedback pathway; of rates.
+        A rate network with a feedback pathway.
     block
         Trials with labels or targets.
 
@@ -40,13 +40,13 @@ def angles_to_backpropagation(simulator: Simulator, block: Block) -> dict[str, f
     -------
     dict
         Name of each plastic projection that does not end on the output -> angle [degrees]; NaN
-        where one of the two updates is zero, or what single trials ask for cancels within rounding.
-        Onto the output all wirings ask for the same.
+        where one of the two updates is zero, or cancels over trials within rounding. Onto the
+        output the updates of all wirings are the same.
 
     Raises
     ------
     DeviceError
-        If the network spikes, so that there is no backpropagation to compare with.
+        If the network spikes, so that there is no exact gradient to compare with.
     """
     network = simulator.network
     spiking = [p.name for p in network.populations if p.is_spiking]
@@ -60,7 +60,7 @@ def angles_to_backpropagation(simulator: Simulator, block: Block) -> dict[str, f
         if not isinstance(p.weights, ReadBackwards)
     }
     exact = network.rewired(feedback.transposed).altered(population=_summing)
-    # what is exact is told the error that there is, whatever has become of these synapses
+    # the exact network receives the true error, whatever the state of its error synapses
     back = {p.name for p in exact.feedback.projections} if exact.feedback else set()
     told = {p.name for p in exact.projections if isinstance(p.post, ErrorNeurons)}
     true = {name: w for name, w in weights.items() if name not in back | told}
@@ -73,7 +73,7 @@ def angles_to_backpropagation(simulator: Simulator, block: Block) -> dict[str, f
 
 
 def _summing(population: Population) -> Population:
-    """Return the same neurons with dendrites that sum, as those of backpropagation do."""
+    """Return the same neurons with linear dendrites, as backpropagation assumes."""
     if isinstance(population, Rate) and population.plateau:
         return replace(population, plateau=None)
     return population
@@ -97,7 +97,7 @@ def _updates(
 def angle(a: np.ndarray, b: np.ndarray) -> float:
     """Return the angle between two arrays of one shape, taken as vectors [degrees].
 
-    NaN where one of them is 0. Exact for the smallest angles too, by the half of it in a rhombus
+    NaN where one of them is 0. Accurate for small angles too, by Kahan's half-angle formula
     (Kahan 2006, "How futile are mindless assessments of roundoff", section 12).
     """
     require(

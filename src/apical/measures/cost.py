@@ -1,11 +1,11 @@
-"""What a network costs: memory, sparsity and operations, with the names of NeuroBench.
+"""Computational cost in NeuroBench metrics: memory footprint, sparsity, synaptic operations.
 
-Definitions are those of NeuroBench (Yik et al. 2025, arXiv:2304.04640; as its harness works them
-out, github.com/NeuroBench/neurobench): an operation is one weight meeting one presynaptic signal in
-one time step; it is effective if neither is 0, an accumulate (AC) where all signals of the
+Definitions are those of NeuroBench (Yik et al. 2025, arXiv:2304.04640; as computed by its harness,
+github.com/NeuroBench/neurobench): a synaptic operation is one weight times one presynaptic signal
+in one time step; it is effective if neither is 0, and an accumulate (AC) where all signals of the
 population are -1, 0 or 1, as spikes are, else a multiply-accumulate (MAC). Biases are not counted.
-What is 0 is the number 0 alone, as in NeuroBench: a machine that leaves out zeros leaves out those.
-NeuroBench knows inference alone; what learning adds is counted apart, in the same way.
+Only exact zeros count as 0, as in NeuroBench, since hardware that skips zeros skips only those.
+NeuroBench defines inference only; the cost of learning is counted separately, in the same way.
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,22 +36,22 @@ Phase = Literal["inference", "learning"]
 
 @checked()
 def footprint(network: Network, state: Mapping[str, Any]) -> dict[str, int]:
-    """Return the memory that a network takes [bytes].
+    """Return the memory footprint of a network [bytes].
 
     Parameters
     ----------
     network
-        The description.
+        The network.
     state
         ``simulator.state``: all weights and variables, ``<projection or population>.<variable>``.
 
     Returns
     -------
     dict
-        ``Footprint``, as in NeuroBench weights and variables of everything that inference needs,
-        and ``learning_Footprint``, what learning needs besides: feedback synapses, error neurons
-        and the synapses onto them, dendrites (``teach``), the traces ``x`` of neurons that spike,
-        and what synapses hold besides their weight.
+        ``Footprint``, as in NeuroBench the weights and variables needed for inference, and
+        ``learning_Footprint``, those needed for learning in addition: feedback synapses, error
+        neurons and the synapses onto them, dendrites (``teach``), the spike traces ``x``, and
+        synaptic variables other than the weight.
     """
     found = {"Footprint": 0, "learning_Footprint": 0}
     for name, values in state.items():
@@ -60,7 +60,7 @@ def footprint(network: Network, state: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _learns(network: Network, name: str) -> bool:
-    """Say whether a variable of the state is there for learning alone."""
+    """Say whether a state variable serves learning only."""
     owner, _, variable = name.partition(".")
     population = next((p for p in network.populations if p.name == owner), None)
     if population is None:
@@ -77,12 +77,12 @@ def _serves_learning(projection: Projection) -> bool:
 
 @checked()
 def connection_sparsity(network: Network, weights: Weights) -> float:
-    """Return NeuroBench's ConnectionSparsity, the share of weights that drive that are 0.
+    """Return NeuroBench's ConnectionSparsity: the fraction of driving weights that are 0.
 
     Parameters
     ----------
     network
-        The description.
+        The network.
     weights
         W by name of projection, shape (n_pre, n_post).
     """
@@ -92,17 +92,17 @@ def connection_sparsity(network: Network, weights: Weights) -> float:
 
 @checked()
 def activation_sparsity(network: Network, records: Records) -> dict[str, float]:
-    """Return NeuroBench's ActivationSparsity: the share of activities that are 0.
+    """Return NeuroBench's ActivationSparsity: the fraction of activities that are 0.
 
-    Over all trials, all time steps and all neurons that are driven, by forward or by lateral
-    projections; what the stimulus and error neurons do does not count.
+    Over all trials, time steps and neurons that are driven by feedforward or lateral projections;
+    stimulus and error neurons do not count.
 
     Parameters
     ----------
     network
-        The description.
+        The network.
     records
-        What it did: spikes, or activity ``x`` where populations are graded.
+        Its recorded spikes, or activity ``x`` of graded populations.
 
     Returns
     -------
@@ -121,26 +121,26 @@ def activation_sparsity(network: Network, records: Records) -> dict[str, float]:
 
 @checked()
 def synaptic_operations(network: Network, weights: Weights, records: Records) -> "pd.DataFrame":
-    """Return what crosses the synapses of each projection in a trial.
+    """Return the synaptic operations of each projection in a trial.
 
     Parameters
     ----------
     network
-        The description.
+        The network.
     weights
         W by name of projection, shape (n_pre, n_post).
     records
-        What the network did; of graded populations also the signals they send (``delta``).
+        Its recorded activity; of graded populations also the signals they send (``delta``).
 
     Returns
     -------
     DataFrame
         A row for each projection (two where it carries two signals), biases left out:
-        ``phase`` (``"inference"`` for what drives neurons, ``"learning"`` for what reaches
-        dendrites and error neurons), ``kind`` (``"AC"`` or ``"MAC"``), and, in the mean over
-        trials, ``effective`` operations, ``dense`` ones (all weights in all time steps), and
-        ``events``: signals other than 0 times the synapses they reach. Plastic synapses are there
-        whatever their weight, fixed ones if it is not 0.
+        ``phase`` (``"inference"`` for driving projections, ``"learning"`` for those to dendrites
+        and error neurons), ``kind`` (``"AC"`` or ``"MAC"``), and, averaged over trials,
+        ``effective`` operations, ``dense`` ones (all weights in all time steps), and ``events``:
+        nonzero signals times the synapses they reach. Plastic synapses count whatever their weight,
+        fixed ones if it is not 0.
     """
     import pandas as pd
 
@@ -168,17 +168,17 @@ def synaptic_operations(network: Network, weights: Weights, records: Records) ->
 
 @dataclass(frozen=True)
 class Updates:
-    """Updates of the weights of a projection in a trial, in the mean over trials.
+    """Number of weight updates of a projection in a trial, averaged over trials.
 
     Parameters
     ----------
     projection
         Its name.
     effective
-        Those that are not 0.
+        Nonzero updates.
     dense
-        All that the rule is carried out for: every synapse when a trial ends; every synapse onto a
-        neuron while it has feedback, in every time step; every synapse that a spike crosses; every
+        Evaluations of the rule: every synapse at the end of a trial; every synapse onto a neuron
+        that receives feedback, in every time step; every synapse that transmits a spike; every
         synapse onto a neuron that spikes.
     """
 
@@ -192,19 +192,19 @@ class Updates:
 
 @checked()
 def weight_updates(network: Network, records: Records) -> list[Updates]:
-    """Return how many weights learning changes in a trial, for each projection that then learns.
+    """Return the number of weight updates in a trial, for each plastic projection.
 
-    As if each trial learned alone: trials that learn together on device ``array`` share one
-    update. Where a rule is a sum of products, an update counts once for each that is not 0, up to
-    all of `dense`.
+    Computed for a batch size of 1; the trials of a batch on device ``array`` share one update.
+    Where a rule is a sum of products, an update counts once for each nonzero product, up to
+    `dense`.
 
     Parameters
     ----------
     network
-        The description.
+        The network.
     records
-        What it did, with the signals of `apical.measures.updates.update_signals`; error neurons
-        were shown the labels.
+        Its recorded activity with the signals of `apical.measures.updates.update_signals`, and with
+        labels given to the error neurons.
     """
     return [_updates(p, records) for p in network.plastic if rule_of(p).when != "noise"]
 
@@ -232,17 +232,17 @@ def _updates(projection: Projection, records: Records) -> Updates:
 def cost(
     network: Network, weights: Weights, records: Records, state: Mapping[str, Any]
 ) -> dict[str, float]:
-    """Return what a network costs, in NeuroBench's names.
+    """Return the computational cost of inference and learning, in NeuroBench's names.
 
     Parameters
     ----------
     network
-        The description.
+        The network.
     weights
         W by name of projection, shape (n_pre, n_post).
     records
-        What the network did on trials, with the signals of
-        `apical.measures.updates.update_signals`; error neurons were shown the labels.
+        Its recorded activity with the signals of `apical.measures.updates.update_signals`, and with
+        labels given to the error neurons.
     state
         ``simulator.state``.
 
@@ -252,7 +252,7 @@ def cost(
         ``Footprint`` [bytes], ``ConnectionSparsity``, ``ActivationSparsity``, and for each trial
         ``Effective_MACs``, ``Effective_ACs`` and ``Dense`` operations, ``events`` (signals times
         the synapses they reach) and ``spikes``, all of inference. The names that begin with
-        ``learning_`` are what learning adds (``learning_spikes`` are those of error neurons);
+        ``learning_`` are the additional cost of learning (``learning_spikes``: of error neurons);
         ``weight_updates`` and ``weight_updates_dense`` are those of `weight_updates`, summed.
 
     Raises
@@ -292,11 +292,11 @@ def _spikes(network: Network, records: Records) -> dict[str, float]:
 
 
 def _active(records: Records, population: Population, signal: str) -> np.ndarray:
-    """Return in how many time steps of all trials each neuron sends something, shape (n,)."""
+    """Return the number of time steps, over trials, in which each neuron is active, shape (n,)."""
     if population.is_spiking and signal != "x":
         raise DataError(
             f"Axons of {population.name!r} carry {signal!r} as events that records do not hold, so "
-            "what they cost is not known; measure relay='random', whose relays are recorded."
+            "their cost is unknown; measure relay='random', whose relays are recorded."
         )
     if population.is_spiking:
         return records.counts(population.name).sum(axis=0)
@@ -304,7 +304,7 @@ def _active(records: Records, population: Population, signal: str) -> np.ndarray
 
 
 def _steps(records: Records, population: Population, signal: str) -> int:
-    """Return the time steps of a trial; one where all is settled."""
+    """Return the time steps of a trial; one for the steady state."""
     if population.is_spiking:
         return round(records.duration / records.dt)
     return _signal(records, population, signal).shape[1]

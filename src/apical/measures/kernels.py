@@ -1,4 +1,4 @@
-"""Centred kernel alignment: how alike the Gram matrices of two sets of responses are."""
+"""Centred kernel alignment (CKA): similarity of the Gram matrices of two sets of responses."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from apical._base.rounding import is_flat, is_nothing, size_of
 from apical.errors import DataError
 
 SHUFFLES = 10
-"""Random orders of the stimuli from which the alignment by chance is taken."""
+"""Number of permutations of the stimuli that estimate the chance level."""
 
 
 @checked()
@@ -20,7 +20,7 @@ def cka(x: Matrix, y: Matrix) -> float:
     With centred Gram matrices K = X X' and L = Y Y': sum(K * L) / (|K| |L|), 1 where the responses
     are the same up to rotation and scale, NaN where one never changes (Kornblith et al. 2019,
     arXiv:1905.00414, section 3). It is biased upwards where neurons outnumber stimuli (Murphy et
-    al. 2024, arXiv:2405.01012): compare it with what shuffled stimuli give, or see `cka_debiased`.
+    al. 2024, arXiv:2405.01012): compare it with the chance level, or see `cka_debiased`.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def cka_debiased(x: Matrix, y: Matrix) -> float:
     four stimuli that differ, so that no stimulus is compared with itself. 0 on average for
     independent responses, however many neurons there are, and so below 0 at times; 1 where they
     are the same up to rotation and scale (Nguyen et al. 2021, arXiv:2010.15327; Murphy et al. 2024,
-    arXiv:2405.01012). NaN for fewer than 4 stimuli, and where one never changes, or all stimuli
-    are as unlike as any.
+    arXiv:2405.01012). NaN for fewer than 4 stimuli, and where one set of responses is constant, or
+    all pairs of stimuli are equally dissimilar.
 
     Parameters and errors as in `cka`.
     """
@@ -75,8 +75,8 @@ def _aligned(
 def cka_by_chance(x: Matrix, y: Matrix, *, seed: Seed = 0) -> float:
     """Return the mean `cka` of responses whose stimuli are shuffled [dimensionless].
 
-    What an alignment must be above to mean anything. Parameters as in `cka`; `seed` is that of the
-    `SHUFFLES` random orders.
+    This is the chance level of `cka`, whose parameters it takes; `seed` is that of the `SHUFFLES`
+    permutations.
     """
     _check_stimuli(x, y)
     rng = np.random.default_rng(seed)
@@ -90,7 +90,7 @@ def cka_by_chance(x: Matrix, y: Matrix, *, seed: Seed = 0) -> float:
 
 @checked()
 def centred(x: np.ndarray) -> np.ndarray:
-    """Return responses less their mean over stimuli, the largest 1; 0 where nothing changes."""
+    """Return responses minus their mean over stimuli, scaled to maximum 1; 0 where constant."""
     x = np.asarray(x, dtype=float)
     if not len(x):
         return x
@@ -101,7 +101,7 @@ def centred(x: np.ndarray) -> np.ndarray:
 
 @checked()
 def overlap(x: Matrix, y: Matrix) -> float:
-    """Return sum(XX' * YY') by the smaller product: it is |X'Y|**2 as well."""
+    """Return sum(XX' * YY'), computed by the smaller matrix product, since it equals |X'Y|**2."""
     _check_stimuli(x, y)
     if x.shape[1] * y.shape[1] > len(x) ** 2:
         return float(np.sum((x @ x.T) * (y @ y.T)))

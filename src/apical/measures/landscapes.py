@@ -1,4 +1,4 @@
-"""Loss landscapes: the loss of a network on a plane through its weights, and paths drawn on it."""
+"""Loss landscapes: the loss on a plane through weight space, and learning trajectories on it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ Weights = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Plane:
-    """A plane in the space of all weights.
+    """A plane in weight space.
 
     Parameters
     ----------
     centre
         The point (0, 0).
     first, second
-        Steps of length 1 along the two axes, of the same projections.
+        Unit vectors of the two axes, of the same projections.
     """
 
     centre: Weights
@@ -38,12 +38,12 @@ class Plane:
         return {n: w + a * self.first[n] + b * self.second[n] for n, w in self.centre.items()}
 
     def coordinates(self, points: Sequence[Weights]) -> np.ndarray:
-        """Return where the plane is nearest to each of some points, shape (n_points, 2)."""
+        """Project points orthogonally onto the plane, shape (n_points, 2)."""
         axes = np.stack([_flat(self.first), _flat(self.second)], axis=1)
         return np.linalg.lstsq(axes, self._away(points).T, rcond=None)[0].T
 
     def explained(self, points: Sequence[Weights]) -> float:
-        """Return which share of the squared distances of points from the centre is in the plane."""
+        """Return the explained variance: the part of squared distances that lies in the plane."""
         away = self._away(points)
         axes = np.linalg.qr(np.stack([_flat(self.first), _flat(self.second)], axis=1))[0]
         return float(((away @ axes) ** 2).sum() / (away**2).sum())
@@ -62,18 +62,18 @@ class Plane:
 
 @checked()
 def random_plane(centre: Weights, rng: np.random.Generator) -> Plane:
-    """Return a plane along two random directions, normalised filter by filter.
+    """Return a plane along two random directions with filter normalisation.
 
-    A direction is normal; the weights that one neuron receives from a population are then as
-    long, together, as those that it has. Weights from a single neuron, as those of a
-    `apical.Bias`, stay as they are.
+    Directions are Gaussian; the vector of weights that one neuron receives from a population is
+    then scaled to the norm of its current weights. Weights from a single neuron, such as a
+    `apical.Bias`, do not change.
 
     Parameters
     ----------
     centre
         Weights through which the plane goes.
     rng
-        Draws the directions.
+        Random generator of the directions.
 
     References
     ----------
@@ -86,17 +86,17 @@ def random_plane(centre: Weights, rng: np.random.Generator) -> Plane:
 
 @checked()
 def principal_plane(centre: Weights, points: Sequence[Weights]) -> Plane:
-    """Return the plane through `centre` in which points lie best: their first two components.
+    """Return the plane through `centre` along the first two principal components of points.
 
-    Differences from the centre are not centred anew, so that the plane goes through it. Steps of
-    length 1 are of length 1 in the space of weights.
+    Differences from `centre` are not mean-centred, so that the plane goes through it. The axes have
+    length 1 in weight space.
 
     Parameters
     ----------
     centre
-        For instance the weights in the end.
+        For instance the final weights.
     points
-        Two or more others, for instance the weights along the way.
+        Two or more others, for instance the weights along the learning trajectory.
 
     References
     ----------
@@ -117,17 +117,17 @@ def principal_plane(centre: Weights, points: Sequence[Weights]) -> Plane:
 def surface(
     simulator: Simulator, block: Block, plane: Plane, a: Sequence[float], b: Sequence[float]
 ) -> np.ndarray:
-    """Return the loss over a grid on a plane, shape (n_b, n_a); see `apical.measures.losses.loss`.
+    """Return the loss on a grid on a plane, shape (n_b, n_a); see `apical.measures.losses.loss`.
 
     Parameters
     ----------
     simulator
-        A network of rates; it is left as it was.
+        A rate network; its state is restored.
     block
-        Trials with labels or targets over which the loss is the mean.
+        Trials with labels or targets over which the loss is averaged.
     plane
-        Of weights of the network; all others stay as they are. Those that it may not have, since
-        they are held to signs, gaps or levels, are taken as the nearest that it may.
+        Plane in the space of some weights of the network; all others are kept. Weights that violate
+        a constraint (Dale's law, sparsity mask, quantisation) are projected onto it.
     a, b
         Coordinates along the two axes.
     """
@@ -142,7 +142,7 @@ def surface(
 
 
 def _filters(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a direction whose columns are as long as those of the weights."""
+    """Return a random direction with the column norms of the weights (filter normalisation)."""
     if len(weights) == 1:
         return np.zeros_like(weights)
     drawn = rng.standard_normal(weights.shape)

@@ -1,7 +1,6 @@
 """Measures of learning: angles to backpropagation, feedback and forward weights, weights, signs.
 
-All of them look at a network without changing it: at its weights, or at `Records` made with
-learning off.
+None of them changes the network: they read its weights, or `Records` made with learning off.
 """
 
 from collections.abc import Mapping
@@ -32,39 +31,39 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 @checked()
 def update_angles(network: Network, weights: Weights, records: Records) -> dict[str, float]:
-    """Return the angle between what a spiking network learns and what backpropagation would.
+    """Return the angle between a spiking network's update and the surrogate backpropagation update.
 
-    No model of the neurons is made. Both updates are worked out from the signals that the network
-    itself recorded at its present weights, and both are products of the same presynaptic activity
-    and the same postsynaptic gain (the neuron's own, as its rule reads it). They differ in the
-    feedback alone. The network's is that which arrived in the dendrite. Backpropagation's starts
-    from the feedback of the output, the error that arrived there, and goes down through the
-    forward weights: ``teach = (gain * teach)[above] @ W.T``. For the three-factor rule that is
+    No model of the neurons is needed. Both updates are computed from signals recorded at the
+    current weights, and both are products of the same presynaptic activity and the same
+    postsynaptic gain (the neuron's own surrogate gradient, as its rule reads it). They differ only
+    in the feedback. The network's is the feedback that arrived in the dendrite. That of
+    backpropagation starts from the error that arrived at the output, and is propagated back through
+    the forward weights: ``teach = (gain * teach)[above] @ W.T``. For the three-factor rule that is
 
     ``update = x_pre.T @ (gain * teach)``, ``update_BP = x_pre.T @ (gain * teach_BP)``.
 
-    What it assumes: that `gain` stands for the slope of the neuron's response, and that the error
-    of one moment is the fault of the activity of the same moment. Rules that act when a trial ends
-    have one moment a trial, at its end, when ``x`` is the spike count; of those that act within a
-    trial both updates are summed over its time steps. For networks of rates use
-    `apical.measures.alignment.angles_to_backpropagation`, where no assumption is needed.
+    Assumptions: `gain` is the surrogate gradient of the neuron's response, and the error at one
+    moment is due to the activity at the same moment (no credit assignment through time). Rules
+    that act when a trial ends have one moment a trial, at its end, when ``x`` is the spike count;
+    for rules that act within a trial both updates are summed over its time steps. For rate networks
+    use `apical.measures.alignment.angles_to_backpropagation`, which needs no assumption.
 
     Parameters
     ----------
     network
-        The description, with a feedback pathway.
+        A network with a feedback pathway.
     weights
         W by name of projection, shape (n_pre, n_post); those with which the records were made.
     records
-        What the network did, with the signals of `apical.measures.updates.update_signals` of all
+        Its recorded activity, with the signals of `apical.measures.updates.update_signals` of all
         populations.
 
     Returns
     -------
     dict
         Name of each plastic projection that does not end on the output -> angle [degrees] between
-        the updates of all its synapses, each the mean over trials; NaN where one of them is zero.
-        90 is that of updates that have nothing to do with each other, 0 is backpropagation.
+        the updates of all its synapses, averaged over trials; NaN where one of them is zero. 0 is
+        backpropagation, 90 an update that is orthogonal to it (chance level).
 
     Raises
     ------
@@ -114,19 +113,19 @@ def compared(network: Network) -> list[Projection]:
 
 @checked()
 def feedback_measures(network: Network, weights: Weights) -> "pd.DataFrame":
-    """Return how the feedback onto hidden populations lies to the forward weights above them.
+    """Return the alignment of feedback weights with the transposed forward weights.
 
-    Feedback alignment turns the forward weights toward the fixed feedback. What error neurons send
-    is compared with the product of the forward weights from the population up to the output,
-    transposed, summed over paths; what another population relays, with the transpose of the
-    forward weights to it. Where a class has two error neurons of opposite sign, their
-    feedback is first joined into that of one signed error, by the pseudoinverse of the weights
-    with which they teach the output.
+    In feedback alignment the forward weights align with the fixed feedback weights. Feedback from
+    error neurons is compared with the transposed product of the forward weights from the population
+    to the output, summed over paths; feedback relayed by another population, with the transpose of
+    the forward weights to it. Where a class has two error neurons of opposite sign, their feedback
+    is first combined into that of one signed error, by the pseudoinverse of the weights with which
+    they teach the output.
 
     Parameters
     ----------
     network
-        The description, with a feedback pathway.
+        A network with a feedback pathway.
     weights
         W by name of projection, shape (n_pre, n_post).
 
@@ -149,7 +148,7 @@ def feedback_measures(network: Network, weights: Weights) -> "pd.DataFrame":
         if p.post is network.output or p.post is source:
             continue
         sent = np.asarray(weights_of(p, weights), dtype=float)
-        if isinstance(p.pre, Relay):  # a spike of either half says the opposite of the other's
+        if isinstance(p.pre, Relay):  # spikes of the two halves have opposite signs
             sent = or_nothing(sent[source.size :] - sent[: source.size], size_of(sent)) / 2
         if isinstance(p.pre, ErrorNeurons):
             sent = _product_of(np.linalg.pinv(_taught_by(network, weights, p.pre)), sent)
@@ -218,25 +217,25 @@ def _product_of(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def weight_measures(
     network: Network, weights: Weights, before: Weights | None = None
 ) -> "pd.DataFrame":
-    """Return how the weights of each projection that learns or drives are distributed.
+    """Return statistics of the weight distribution of each plastic or driving projection.
 
     Parameters
     ----------
     network
-        The description.
+        The network.
     weights
         W by name of projection, shape (n_pre, n_post).
     before
-        Weights of an earlier moment, for instance an epoch ago; None for none.
+        Weights at an earlier time, for instance an epoch ago; None for none.
 
     Returns
     -------
     DataFrame
         A row for each projection, all numbers [dimensionless]: ``norm`` (Frobenius), ``mean``,
-        ``sd``, quantiles ``q05`` to ``q95``, ``zeros`` (share of weights that are 0 beside the
-        largest), ``at_bounds`` (share at one of its bounds in the precision of the weights, NaN
-        without any); with `before` also ``speed``, the norm of
-        the change divided by the norm before, NaN where that is 0.
+        ``sd``, quantiles ``q05`` to ``q95``, ``zeros`` (fraction of weights that are 0 relative to
+        the largest), ``at_bounds`` (fraction at a bound within the precision of the weights, NaN
+        without bounds); with `before` also ``speed``, the norm of the change divided by the norm
+        before, NaN where that is 0.
     """
     import pandas as pd
 
@@ -272,21 +271,21 @@ def _at_bounds(w: np.ndarray, limits: tuple[float, float] | None) -> float:
 
 @checked()
 def sign_measures(network: Network, weights: Weights) -> "pd.DataFrame":
-    """Return how far neurons are from Dale's law, by which all synapses of one have one sign.
+    """Return how far neurons violate Dale's law, by which all synapses of a neuron have one sign.
 
     Parameters
     ----------
     network
-        The description.
+        The network.
     weights
         W by name of projection, shape (n_pre, n_post).
 
     Returns
     -------
     DataFrame
-        A row for each population that drives others, over all synapses that do: ``mixed``, the
-        share of its neurons with weights of both signs, and ``minority``, the share of the summed
-        size of all weights that has the rarer sign of its neuron [dimensionless]: 0 under
+        A row for each population that drives others, over all of its driving synapses: ``mixed``,
+        the fraction of its neurons with weights of both signs, and ``minority``, the fraction of
+        the summed absolute weights that has the rarer sign of its neuron [dimensionless]: 0 under
         Dale's law, at most 0.5.
 
     References

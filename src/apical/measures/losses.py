@@ -1,4 +1,4 @@
-"""What a network's descent goes down: the loss of trials, with learning off."""
+"""The training loss: squared error or cross-entropy of trials, with learning off."""
 
 from dataclasses import replace
 
@@ -15,21 +15,21 @@ with undisturbed():
     from scipy.special import xlogy
 
 CROSS_ENTROPY = ("logistic", "softmax")
-"""Read-outs whose slope cancels that of the cross-entropy."""
+"""Output activations whose derivative cancels in the gradient of the cross-entropy loss."""
 
 
 @checked()
 def losses(simulator: Simulator, block: Block) -> np.ndarray:
-    """Return the loss of every trial of a block with learning off, shape (n_trials,).
+    """Return the loss function of every trial of a block with learning off, shape (n_trials,).
 
-    It is the one whose gradient the network follows under `apical.feedback.transposed`: half the
-    squared error, or where the read-out is logistic or a softmax and has ``gain="one"``, the
-    cross-entropy [nats]. The simulator is left as it was.
+    It is the loss function that gradient descent minimises under `apical.feedback.transposed` (BP):
+    half the squared error or, where the read-out is logistic or a softmax with ``gain="one"``, the
+    cross-entropy [nats]. The state of the simulator is restored.
 
     Parameters
     ----------
     simulator
-        A network of rates on a device.
+        A rate network on a device.
     block
         Trials with labels or targets.
 
@@ -38,7 +38,7 @@ def losses(simulator: Simulator, block: Block) -> np.ndarray:
     WiringError
         If the read-out has no such loss.
     DataError
-        If the block says nothing of what the output should be.
+        If the block has neither labels nor targets.
     """
     network = simulator.network
     output, is_squared = network.output, _is_squared(network)
@@ -60,7 +60,7 @@ def losses(simulator: Simulator, block: Block) -> np.ndarray:
 
 @checked()
 def loss(simulator: Simulator, block: Block) -> float:
-    """Return the mean of `losses`."""
+    """Return the mean loss over the trials of a block; see `losses`."""
     return float(losses(simulator, block).mean())
 
 

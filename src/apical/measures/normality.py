@@ -1,4 +1,4 @@
-"""How normal numbers are."""
+"""Normality test (Lilliefors): distance of a sample from a fitted normal distribution."""
 
 from dataclasses import dataclass
 
@@ -16,18 +16,18 @@ with undisturbed():
 
 @dataclass(frozen=True)
 class NormalFit:
-    """A normal distribution fitted to numbers, and how far they are from it.
+    """A normal distribution fitted to a sample, with its Lilliefors statistic.
 
     Parameters
     ----------
     mean, std
-        Of the numbers, and so of the distribution.
+        Mean and standard deviation of the sample, and so of the distribution.
     distance
-        Kolmogorov-Smirnov distance: the largest difference between the cumulative distribution of
-        the numbers and that of the fit, from 0 to 1.
+        Kolmogorov-Smirnov distance: the largest difference between the empirical cumulative
+        distribution and that of the fit, from 0 to 1.
     chance
-        Distance that as many normal numbers stay below in 95 of 100 cases, since the fit is made
-        to them.
+        Critical value at the 5 % level: the distance that normal samples of this size stay below in
+        95 of 100 cases when the fit is made to them.
     """
 
     mean: float
@@ -41,7 +41,7 @@ class NormalFit:
 
 @checked()
 def normal_fit(values: np.ndarray) -> NormalFit:
-    """Fit a normal distribution to numbers by their mean and standard deviation.
+    """Fit a normal distribution to a sample, for a Lilliefors test of normality.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ def normal_fit(values: np.ndarray) -> NormalFit:
     References
     ----------
     Lilliefors 1967, doi:10.1080/01621459.1967.10482916: where mean and standard deviation are
-    those of the numbers, the distance is smaller by chance than Kolmogorov's tables say; its table
-    1 gives 0.886/sqrt(n) for more than 30 numbers and 95 of 100 cases.
+    estimated from the sample, critical values are smaller than in Kolmogorov's tables; its table 1
+    gives 0.886/sqrt(n) for more than 30 numbers at the 5 % level.
     """
     numbers = np.asarray(values, np.float64).ravel()
     std = float(numbers.std()) if numbers.size else 0.0

@@ -1,4 +1,4 @@
-"""Recordings of brains: spikes of trials from NWB and NIX files, and how a network agrees."""
+"""Neural recordings: spike trains of trials, read from NWB and NIX files."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,16 +16,16 @@ from apical.errors import DataError
 from apical.records.arrays import Spikes, check_inside
 
 LABELS = ("label", "stimulus", "condition")
-"""Where the class of a trial is looked for, in this order."""
+"""Columns in which the class of a trial is looked up, in this order."""
 
 
 _ROUNDING = 1e-9
-"""A spike so much before a trial is at its onset [s]: sums of onsets and times are not exact."""
+"""Tolerance by which a spike may precede the onset of its trial [s], since sums are rounded."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """Spikes of recorded neurons in trials.
+    """A neural recording: spike trains of recorded neurons in trials.
 
     Parameters
     ----------
@@ -64,13 +64,13 @@ class Recording:
 
     @property
     def counts(self) -> np.ndarray:
-        """Spikes of each neuron in each trial, shape (n_trials, n)."""
+        """Spike count of each neuron in each trial, shape (n_trials, n)."""
         n = len(self.populations)
         flat = self.spikes.trial.astype(np.int64) * n + self.spikes.unit
         return np.bincount(flat, minlength=len(self) * n).reshape(len(self), n)
 
     def part(self, population: str) -> "Recording":
-        """Return the neurons of one population, numbered anew."""
+        """Return the neurons of one population, renumbered."""
         chosen = self.populations == population
         number = np.cumsum(chosen) - 1
         of = chosen[self.spikes.unit]
@@ -81,7 +81,7 @@ class Recording:
 
 @checked()
 def load_recording(path: str | Path, label: str | None = None) -> Recording:
-    """Return the spikes of a file, cut into trials.
+    """Load a recording from a file, and align its spike trains to trials.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ _Content = tuple[Sequence[_Unit], np.ndarray, Mapping[str, np.ndarray]]
 
 @contextmanager
 def _reading(path: Path, form: str) -> Iterator[None]:
-    """Turn whatever a library makes of a damaged file into one line."""
+    """Turn any exception that a library raises on a damaged file into a `DataError`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

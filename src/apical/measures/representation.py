@@ -1,4 +1,4 @@
-"""The geometry of what populations represent: dissimilarities, alignment, dimensionality.
+"""Representational geometry: dissimilarity matrices (RSA), CKA, dimensionality.
 
 Everything reads the responses of `Records.rates`: firing rates [Hz], or activities at the end of
 the trial [dimensionless].
@@ -18,7 +18,7 @@ from apical.measures.kernels import centred, cka, cka_by_chance, cka_debiased, o
 from apical.records.arrays import Records
 
 LARGEST_RDM = 2000
-"""Patterns in a dissimilarity matrix at most; time and memory go with their square."""
+"""Largest number of patterns in a dissimilarity matrix; time and memory grow quadratically."""
 
 
 @checked()
@@ -66,11 +66,11 @@ class Dissimilarities:
     matrix
         Dissimilarity of each two patterns, NaN where a pattern has none, shape (n, n).
     patterns
-        What the patterns are of: classes, or numbers of samples, shape (n,).
+        Conditions: classes, or indices of samples, shape (n,).
     measure
         ``"correlation"`` or ``"euclidean"``, as in `rsatoolbox.rdm.calc_rdm`.
     rounding
-        What rounding of the responses can do to an entry: entries that are closer are a tie.
+        Rounding error of an entry: entries that differ by less are ties.
     """
 
     matrix: Matrix
@@ -111,22 +111,22 @@ def dissimilarities(
     of: Literal["classes", "trials"] = "classes",
     measure: Measure = "correlation",
 ) -> Dissimilarities:
-    """Return how unlike the responses to each two classes, or in each two trials, are.
+    """Return the representational dissimilarity matrix (RDM) of classes, or of single trials.
 
-    Worked out by rsatoolbox (Kriegeskorte et al. 2008, doi:10.3389/neuro.06.004.2008).
+    Computed by rsatoolbox (Kriegeskorte et al. 2008, doi:10.3389/neuro.06.004.2008).
 
     Parameters
     ----------
     records
-        What a network did.
+        Recorded activity.
     population
-        Whose responses to take.
+        The population to analyse.
     of
         ``"classes"``: mean responses; ``"trials"``: single trials, `LARGEST_RDM` at most.
     measure
-        ``"correlation"``: 1 minus the correlation over neurons, which a pattern that is the same in
-        all neurons within rounding, as silence is, does not have. ``"euclidean"``: the squared
-        distance by the number of neurons.
+        ``"correlation"``: 1 minus the correlation over neurons, undefined for a pattern that is
+        constant over neurons within rounding, such as silence. ``"euclidean"``: the squared
+        distance divided by the number of neurons.
 
     Raises
     ------
@@ -152,19 +152,19 @@ def rdm(
     measure: Measure = "correlation",
     size: NonNegative | None = None,
 ) -> Dissimilarities:
-    """Return the dissimilarities of patterns.
+    """Return the representational dissimilarity matrix of patterns.
 
     Parameters
     ----------
     patterns
         Responses, shape (n_patterns, n_neurons).
     names
-        What the patterns are called, shape (n_patterns,).
+        Names of the patterns, shape (n_patterns,).
     measure
         As in `dissimilarities`.
     size
-        The largest of the numbers that the patterns were worked out from, which says what of them
-        is rounding; by default that of the patterns.
+        Magnitude of the numbers from which the patterns were computed, which determines their
+        rounding error; by default that of the patterns.
     """
     require(
         len(names) == len(patterns),
@@ -179,14 +179,14 @@ def rdm(
     if measure == "correlation":
         has = ~is_flat(patterns, 1, size)
         about = patterns - patterns.mean(axis=1, keepdims=True) if has.any() else patterns
-    else:  # of what all patterns share only rounding is left, and it is their larger part
+    else:  # a large common part of all patterns cancels and leaves its rounding error
         about = patterns - patterns.mean(axis=0) if has.any() else patterns
     n, rounding = int(has.sum()), 0.0
     if n > 1:
         toolbox = library("rsatoolbox", "analysis")
         found = toolbox.rdm.calc_rdm(toolbox.data.Dataset(about[has]), method=measure)
         found = found.get_matrices()[0]
-        # the first order of what a change of all numbers by their rounding does
+        # first-order error propagation of rounding
         moved = ROUNDING * size
         if measure == "correlation":
             rounding = 2 * moved / float(np.sqrt(np.mean(about[has] ** 2)))
@@ -206,20 +206,20 @@ Correlation = Literal["spearman", "rho-a"]
 def rdm_similarity(
     a: Dissimilarities, b: Dissimilarities, correlation: Correlation = "spearman"
 ) -> float:
-    """Return the rank correlation of two dissimilarity matrices; NaN if there is none.
+    """Return the RSA similarity: rank correlation of two dissimilarity matrices; NaN if undefined.
 
-    Patterns that one of them lacks are left out of both; at least 3 are needed. There is none
-    where the dissimilarities of one are all alike. What is equal within rounding is a tie.
+    Patterns that one of them lacks are left out of both; at least 3 are needed. It is undefined
+    where all dissimilarities of one matrix are equal. Values equal within rounding are ties.
 
     Parameters
     ----------
     a, b
-        Of the same patterns.
+        Dissimilarities of the same patterns.
     correlation
-        ``"spearman"``: that of ranks, ties with their mean rank (Nili et al. 2014,
-        doi:10.1371/journal.pcbi.1003553). ``"rho-a"``: what it is on average if ties are broken at
-        random, which is the smaller the more ties there are, so that a model gains nothing by
-        them (Schuett et al. 2023, doi:10.7554/eLife.82566); the same without ties.
+        ``"spearman"``: Spearman's, with mean ranks for ties (Nili et al. 2014,
+        doi:10.1371/journal.pcbi.1003553). ``"rho-a"``: its expectation when ties are broken at
+        random, which ties make smaller, so that a model gains nothing by them (Schuett et al. 2023,
+        doi:10.7554/eLife.82566); the same without ties.
 
     Raises
     ------
@@ -245,7 +245,7 @@ def rdm_similarity(
 def scaled_ranks(
     vector: Vector, rounding: NonNegative, correlation: Correlation = "spearman"
 ) -> np.ndarray:
-    """Return ranks of which the mean product is the correlation of two vectors, shape (n,).
+    """Return standardised ranks, whose mean product is the rank correlation, shape (n,).
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ def scaled_ranks(
     rounding
         As in `Dissimilarities`.
     correlation
-        As in `rdm_similarity`; NaN where all are alike.
+        As in `rdm_similarity`; NaN where all are equal.
     """
     found = ranks(vector, max(rounding, ROUNDING * size_of(vector)))
     found -= (len(found) + 1) / 2
@@ -268,7 +268,7 @@ def scaled_ranks(
 
 @dataclass(frozen=True)
 class Similarity:
-    """How alike two populations represent the same trials; NaN where it is not defined.
+    """Representational similarity of two populations on the same trials; NaN where undefined.
 
     Parameters
     ----------
@@ -277,7 +277,7 @@ class Similarity:
     cka
         Linear centred kernel alignment over trials [dimensionless].
     cka_by_chance
-        The same with shuffled trials [dimensionless].
+        Chance level: the same with shuffled trials [dimensionless].
     rsa_rho_a
         As `rsa`, ties broken at random (`rdm_similarity`) [dimensionless].
     cka_debiased
@@ -298,21 +298,21 @@ class Similarity:
 def similarity(
     a: Records, population_a: str, b: Records, population_b: str, measure: Measure = "correlation"
 ) -> Similarity:
-    """Compare what two populations represent: of two layers, wirings or moments of learning.
+    """Return the representational similarity of two layers, wirings or stages of learning.
 
     Parameters
     ----------
     a, b
-        What networks did on the same trials; the same records for two layers of one network.
+        Activity recorded on the same trials; the same records for two layers of one network.
     population_a, population_b
-        Whose responses to compare.
+        The populations to compare.
     measure
         As in `dissimilarities`.
 
     Raises
     ------
     DataError
-        If the trials had unequal stimuli; as in `dissimilarities`.
+        If the trials had different stimuli; as in `dissimilarities`.
     """
     check_same_stimuli(a, b)
     x, y = responses(a, population_a), responses(b, population_b)
@@ -364,7 +364,7 @@ def check_same_stimuli(a: Records, b: Records) -> None:
 
 @checked()
 def participation_ratio(patterns: Matrix) -> float:
-    """Return the dimensionality of responses [dimensionless]; NaN if they never change.
+    """Return the participation ratio, the dimensionality of responses; NaN if constant.
 
     With the eigenvalues v of their covariance: sum(v)**2 / sum(v**2), from 1 (all along one line)
     to n (the same in all directions) (Gao et al. 2017, doi:10.1101/214262; Recanatesi et

@@ -1,4 +1,4 @@
-"""Saturation: how many units hardly answer to their drive any more, and how many are dead.
+"""Saturated and dead units, judged by the slope of their activation function.
 
 Both are judged by the slope of a unit's response, which is what a change of its drive does to it,
 and a factor of everything that it learns.
@@ -40,10 +40,10 @@ STEEPEST = {"logistic": 0.25, "softmax": 0.25, "tanh": 1.0}
 """Activations that level off at both ends, and their largest slope [dimensionless]."""
 
 SHARE = 0.1
-"""A response is saturated whose slope is below this share of the largest."""
+"""A response is saturated if its slope is below this fraction of the largest."""
 
 LEAST = 1e-3
-"""A unit is dead whose slope is nowhere larger than this [dimensionless]."""
+"""A unit is dead if its slope never exceeds this [dimensionless]."""
 
 END = (1 + (1 - SHARE) ** 0.5) / 2
 """Share of its range that a logistic response has reached where its slope is `SHARE` of the largest
@@ -64,12 +64,12 @@ SLOPES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
 
 @checked()
 def slopes(simulator: Simulator, values: Matrix) -> dict[str, np.ndarray]:
-    """Return the slope of what each unit makes of each stimulus, learning off.
+    """Return the slope of the activation of each unit at each stimulus, with learning off.
 
     Parameters
     ----------
     simulator
-        A network of rates, made with ``record`` naming populations, and ``traces=["gain"]``.
+        A rate network, made with ``record`` naming populations, and ``traces=["gain"]``.
     values
         Stimuli, shape (n_trials, n_inputs).
 
@@ -77,12 +77,12 @@ def slopes(simulator: Simulator, values: Matrix) -> dict[str, np.ndarray]:
     -------
     dict
         Recorded population -> shape (n_trials, n) [dimensionless]; those with ``gain="one"``, whose
-        gain is no slope, are left out.
+        gain is not the slope, are left out.
 
     Raises
     ------
     DataError
-        If nothing of the kind is recorded.
+        If no such signal is recorded.
     """
     with left_as_it_was(simulator):
         traces = simulator.run(Block(values, index=seeds.presentation("slopes"))).traces
@@ -102,7 +102,7 @@ def slopes(simulator: Simulator, values: Matrix) -> dict[str, np.ndarray]:
 
 @checked()
 def saturated(gain: Matrix, activation: str) -> Statistic:
-    """Return in how many trials each unit is saturated: its slope is small beside the largest.
+    """Return the fraction of trials in which each unit is saturated.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def saturated(gain: Matrix, activation: str) -> Statistic:
     Raises
     ------
     DataError
-        If the activation does not level off, or there is no trial.
+        If the activation does not saturate, or there is no trial.
     """
     if activation not in STEEPEST:
         raise ParameterError(
@@ -140,7 +140,7 @@ def _is_low(gain: np.ndarray, activation: str) -> np.ndarray:
 
 @checked()
 def dead(gain: Matrix) -> Statistic:
-    """Return which units are dead: no slope in any trial, so that nothing teaches them.
+    """Return which units are dead: zero slope in all trials, and so no gradient to learn from.
 
     Parameters
     ----------
@@ -150,8 +150,8 @@ def dead(gain: Matrix) -> Statistic:
     Returns
     -------
     Statistic
-        1 for a unit whose slope is nowhere larger than `LEAST` in size, else 0; its mean is the
-        share of dead units. Known for these trials only.
+        1 for a unit whose absolute slope never exceeds `LEAST`, else 0; its mean is the fraction of
+        dead units, with respect to these trials.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How far two spike trains are apart."""
+"""Spike train distance (van Rossum)."""
 
 from typing import Annotated
 
@@ -21,8 +21,8 @@ def van_rossum(
     """Return the squared van Rossum distance of two spike trains [dimensionless].
 
     Both are filtered by a double exponential kernel; the integral of their squared difference is
-    given in units of that of a single spike, so one train that is empty leaves about the number of
-    spikes of the other, as far as these lie apart.
+    given in units of that of a single spike, so the distance from an empty train is about the
+    number of spikes of the other, if these are far apart.
 
     Parameters
     ----------

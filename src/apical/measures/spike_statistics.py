@@ -1,7 +1,7 @@
-"""Statistics of spike trains: rates, irregularity, variability, correlation, sparseness.
+"""Spike train statistics: rates, irregularity (CV), Fano factor, correlation, sparseness.
 
-Intervals never reach from one trial into the next. Whatever is not defined, for instance the
-variability of a silent neuron, is NaN in `Statistic.values`, is counted and has a reason.
+Interspike intervals never extend from one trial into the next. Undefined values, for instance the
+variability of a silent neuron, are NaN in `Statistic.values`, are counted and have a reason.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,16 +29,17 @@ from apical.neurons.relay import Relay
 from apical.records.arrays import Records, Spikes
 
 LEAST_INTERVALS = 10
-"""Intervals (or pairs of them) below which a neuron's irregularity is not worked out: that of a few
-is too low, and says little."""
+"""Smallest number of interspike intervals (or pairs of them) from which irregularity is estimated;
+from fewer it is biased downwards."""
 LARGEST = 2000
-"""Neurons whose pairs are correlated; of a larger population as many are drawn, always the same."""
+"""Largest number of neurons whose pairs are correlated; larger populations are subsampled, always
+in the same way."""
 _VINJE = "Vinje & Gallant 2000, doi:10.1126/science.287.5456.1273"
 _TREVES = f"Treves & Rolls 1991, doi:10.1088/0954-898X_2_4_004, scaled as in {_VINJE}"
 
 
 def _one_each(function: str, name: str, values: Any, n: int, each: str) -> None:
-    """Refuse an array that has not one value for each trial or neuron; one number is for all."""
+    """Raise unless an array has one value for each trial or neuron; a scalar holds for all."""
     shape = np.shape(values)
     require(
         shape in ((), (n,)),
@@ -56,12 +57,12 @@ def _check_neurons(gaps: "Intervals", n: int) -> None:
 
 @checked()
 def spike_statistics(records: Records, population: str) -> dict[str, Statistic]:
-    """Return every statistic of a population that spikes, by name.
+    """Return all spike train statistics of a population, by name.
 
     Parameters
     ----------
     records
-        What a network did, n_trials trials.
+        Recorded activity, n_trials trials.
     population
         Name of a population whose spikes were recorded, n neurons.
 
@@ -94,7 +95,7 @@ def spike_statistics(records: Records, population: str) -> dict[str, Statistic]:
         "lifetime_sparseness": lifetime_sparseness(counts, records.samples),
         "population_sparseness": population_sparseness(counts),
     }
-    # the sign of an error is another
+    # error neurons have another kind of sign
     signed = units.kind not in (Error.__name__, Relay.__name__) and np.all(units.signs)
     if signed and len(np.unique(units.signs)) > 1:
         found["excitation_inhibition"] = excitation_inhibition(counts, units.signs)
@@ -127,12 +128,12 @@ def rate(counts: Matrix, duration: Duration | Vector) -> Statistic:
 
 @dataclass(frozen=True)
 class Intervals:
-    """Intervals between spikes, by neuron, then trial, then time.
+    """Interspike intervals (ISIs), sorted by neuron, then trial, then time.
 
     Parameters
     ----------
     unit, trial
-        The neuron and the trial they are of, shape (n_intervals,).
+        Neuron and trial of each interval, shape (n_intervals,).
     length
         Time from one spike to the next of the same neuron in the same trial [ms], shape
         (n_intervals,).
@@ -152,10 +153,10 @@ class Intervals:
 
 @checked()
 def intervals(spikes: Spikes) -> Intervals:
-    """Return the intervals between the spikes of each neuron within each trial.
+    """Return the interspike intervals of each neuron within each trial.
 
-    Spikes of one neuron at the same time, within rounding, are one: a neuron cannot spike twice at
-    once, but sorted recordings and steps of time let it.
+    Spikes of one neuron at the same time, within rounding, count as one: neurons cannot spike twice
+    at once, but spike sorting and discrete time steps may produce duplicates.
     """
     order = np.lexsort((spikes.time, spikes.trial, spikes.unit))
     unit, trial = spikes.unit[order], spikes.trial[order]
@@ -167,11 +168,11 @@ def intervals(spikes: Spikes) -> Intervals:
 
 @checked()
 def cv(gaps: Intervals, n: CountOrZero) -> Statistic:
-    """Return the coefficient of variation of each neuron's intervals [dimensionless].
+    """Return the CV, the coefficient of variation of each neuron's interspike intervals.
 
     1 for a Poisson process, 0 for a regular train (`elephant.statistics.cv`). Intervals longer than
-    a trial are never seen: where trials are not many times longer than intervals, it is too low
-    (Nawrot et al. 2008, doi:10.1016/j.jneumeth.2007.10.013).
+    a trial are never observed: unless trials are many times longer than intervals, it is biased
+    downwards (Nawrot et al. 2008, doi:10.1016/j.jneumeth.2007.10.013).
 
     Parameters
     ----------
@@ -193,7 +194,7 @@ def cv(gaps: Intervals, n: CountOrZero) -> Statistic:
 
 @checked()
 def cv2(gaps: Intervals, n: CountOrZero) -> Statistic:
-    """Return CV2 of each neuron, the irregularity of neighbouring intervals [dimensionless].
+    """Return the CV2 of each neuron, the irregularity of adjacent intervals [dimensionless].
 
     1 for a Poisson process, 0 for a regular train (Holt et al. 1996, doi:10.1152/jn.1996.75.5.1806;
     `elephant.statistics.cv2` of each trial, weighted by its pairs of intervals). Parameters as in
@@ -205,7 +206,7 @@ def cv2(gaps: Intervals, n: CountOrZero) -> Statistic:
 
 @checked()
 def lv(gaps: Intervals, n: CountOrZero) -> Statistic:
-    """Return LV of each neuron, the local variation of neighbouring intervals [dimensionless].
+    """Return the LV of each neuron, the local variation of adjacent intervals [dimensionless].
 
     1 for a Poisson process, 0 for a regular train (Shinomoto et al. 2003,
     doi:10.1162/089976603322518759; `elephant.statistics.lv` of each trial, weighted by its pairs of
@@ -218,7 +219,7 @@ def lv(gaps: Intervals, n: CountOrZero) -> Statistic:
 def _local(
     measure: Callable[[np.ndarray], float], gaps: Intervals, n: int, source: str
 ) -> Statistic:
-    """Average a measure of neighbouring intervals over trials, by the pairs that each trial has."""
+    """Average a measure of adjacent intervals over trials, weighted by the number of pairs."""
     _check_neurons(gaps, n)
     new = (np.diff(gaps.unit, prepend=-1) != 0) | (np.diff(gaps.trial, prepend=-1) != 0)
     edges = np.append(np.flatnonzero(new), len(gaps.unit))
@@ -235,19 +236,19 @@ def _local(
 
 @checked()
 def fano(counts: Matrix, labels: Kinds | None = None) -> Statistic:
-    """Return the Fano factor of each neuron: variance by mean of its counts [dimensionless].
+    """Return the Fano factor of each neuron: variance over mean of its spike counts.
 
-    The variance is the unbiased one, so that Poisson counts give 1 on average however few the
-    trials; `elephant.statistics.fanofactor`, which wants an object for each train, has (k - 1) / k
-    of it in k trials.
+    The variance is the unbiased estimate, so Poisson counts give 1 on average for any number of
+    trials; `elephant.statistics.fanofactor`, which needs an object for each train, gives
+    (k - 1) / k of it for k trials.
 
     Parameters
     ----------
     counts
         Spikes of each neuron in each trial, shape (n_trials, n).
     labels
-        Class of each trial, shape (n_trials,): the factor is worked out within each class, and
-        averaged over the classes in which the neuron spikes. None: over all trials alike.
+        Class of each trial, shape (n_trials,): the factor is computed within each class, and
+        averaged over the classes in which the neuron spikes. None: over all trials.
     """
     _one_each("fano", "labels", labels, len(counts), "trial")
     kinds = np.zeros(len(counts), int) if labels is None else labels
@@ -266,18 +267,18 @@ def fano(counts: Matrix, labels: Kinds | None = None) -> Statistic:
 
 @checked()
 def correlation(counts: Matrix, labels: Kinds | None = None) -> Statistic:
-    """Return the correlation of the spike counts of each pair of neurons [dimensionless].
+    """Return the spike count correlation of each pair of neurons [dimensionless].
 
     Parameters
     ----------
     counts
-        Spikes of each neuron in each trial, shape (n_trials, n). Of more than `LARGEST` neurons as
-        many are drawn.
+        Spikes of each neuron in each trial, shape (n_trials, n). Populations above `LARGEST`
+        neurons are subsampled.
     labels
         Class of each trial, shape (n_trials,): correlate within each class ("noise correlation",
-        Cohen & Kohn 2011, doi:10.1038/nn.2842), and average over classes by their trials. Left out
-        of a pair are classes in which a neuron never changes, and those with less than 3 trials.
-        None: correlate over all trials alike.
+        Cohen & Kohn 2011, doi:10.1038/nn.2842), and average over classes weighted by trials.
+        Classes in which a neuron of the pair is constant, and those with fewer than 3 trials, are
+        left out. None: correlate over all trials.
 
     Returns
     -------
@@ -312,18 +313,18 @@ def correlation(counts: Matrix, labels: Kinds | None = None) -> Statistic:
 
 @checked()
 def lifetime_sparseness(responses: Matrix, samples: Kinds) -> Statistic:
-    """Return how few stimuli each neuron responds to: 0 all alike, 1 one only [dimensionless].
+    """Return the lifetime sparseness of each neuron: 0 equal responses to all stimuli, 1 to one.
 
     With the mean response r_k to stimulus k of n: (1 - mean(r)**2 / mean(r**2)) / (1 - 1 / n)
     (Treves & Rolls 1991, doi:10.1088/0954-898X_2_4_004; Vinje & Gallant 2000,
-    doi:10.1126/science.287.5456.1273). Few spikes a trial make it higher: chance is sparse too.
+    doi:10.1126/science.287.5456.1273). Low spike counts bias it upwards.
 
     Parameters
     ----------
     responses
         Spikes, or activity from 0 on, shape (n_trials, n).
     samples
-        Which stimulus each trial had, shape (n_trials,).
+        Stimulus of each trial, shape (n_trials,).
     """
     _one_each("lifetime_sparseness", "samples", samples, len(responses), "trial")
     _, index, times = np.unique(samples, return_inverse=True, return_counts=True)
@@ -335,7 +336,7 @@ def lifetime_sparseness(responses: Matrix, samples: Kinds) -> Statistic:
 
 @checked()
 def population_sparseness(responses: Matrix) -> Statistic:
-    """Return how few neurons respond in each trial: 0 all alike, 1 one only [dimensionless].
+    """Return the population sparseness of each trial: 0 all neurons respond equally, 1 one only.
 
     As `lifetime_sparseness`, of the neurons' responses in a trial, shape (n_trials, n).
     """
@@ -348,7 +349,7 @@ def population_sparseness(responses: Matrix) -> Statistic:
 def falls_below_zero(responses: np.ndarray, size: NonNegative | None = None) -> bool:
     """Say whether responses, of any shape, are negative by more than rounding.
 
-    `size` is that of the numbers that they were worked out from, by default their own.
+    `size` is the magnitude of the numbers from which they were computed, by default their own.
     """
     size = size_of(responses) if size is None else size
     return bool(exceeds(0, np.min(responses, initial=0), size))
@@ -357,7 +358,7 @@ def falls_below_zero(responses: np.ndarray, size: NonNegative | None = None) -> 
 def _sparseness(responses: np.ndarray, size: float) -> np.ndarray:
     """Return the sparseness of each row, NaN where it is empty, all 0, or has one entry.
 
-    `size` is that of the responses that these are means of.
+    `size` is the magnitude of the responses that were averaged.
     """
     n = responses.shape[1]
     if falls_below_zero(responses, size):
@@ -373,14 +374,14 @@ def _sparseness(responses: np.ndarray, size: float) -> np.ndarray:
 
 @checked()
 def excitation_inhibition(counts: Matrix, signs: Vector) -> Statistic:
-    """Return the mean count of excitatory neurons by that of inhibitory ones [dimensionless].
+    """Return the E/I ratio of firing: mean count of excitatory over that of inhibitory neurons.
 
     Parameters
     ----------
     counts
         Spikes of each neuron in each trial, shape (n_trials, n).
     signs
-        1 of a neuron that excites, -1 of one that inhibits, 0 of others, shape (n,).
+        1 for excitatory, -1 for inhibitory, 0 for other neurons, shape (n,).
     """
     _one_each("excitation_inhibition", "signs", signs, counts.shape[1], "neuron")
     up, down = (float(counts[:, signs == s].sum()) for s in (1, -1))
@@ -393,16 +394,17 @@ def excitation_inhibition(counts: Matrix, signs: Vector) -> Statistic:
 
 @checked()
 def input_balance(records: Records, weights: Mapping[str, Matrix]) -> Statistic:
-    """Return the excitation by the inhibition that each neuron receives [dimensionless].
+    """Return the E/I balance of the input to each neuron: excitation divided by inhibition.
 
-    The sum of all positive products of a mean response and a weight by that of the negative ones.
+    The sum of all positive products of a mean response and a weight over that of the negative ones.
 
     Parameters
     ----------
     records
-        What the network did.
+        Recorded activity.
     weights
-        Of the projections onto one population, presynaptic population -> shape (n_pre, n_post).
+        Weights of the projections onto one population, presynaptic population -> shape
+        (n_pre, n_post).
 
     Raises
     ------

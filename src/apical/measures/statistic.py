@@ -1,4 +1,4 @@
-"""What a measure returns: numbers with a unit, a source, and a word where there is none."""
+"""The result of a measure: values with a unit, a source, and a reason for undefined ones."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,22 +11,22 @@ from apical._base.parameters import Measured, Vector
 
 @dataclass(frozen=True)
 class Statistic:
-    """One number for each neuron, trial, pair, class or population.
+    """A statistic with one value for each neuron, trial, pair, class or population.
 
     Parameters
     ----------
     values
-        The numbers, NaN where there is none, shape (n,).
+        The values, NaN where undefined, shape (n,).
     unit
-        Their unit, ``"1"`` if they have no dimension.
+        Their unit, ``"1"`` if dimensionless.
     each
-        What there is a number for, for instance ``"neuron"``.
+        What each value belongs to, for instance ``"neuron"``.
     source
         The library, paper or equation.
     why
-        What is missing where there is no number.
+        Why values are undefined.
     note
-        What a reader of the numbers must know, for instance a known bias.
+        A caveat for the reader, for instance a known bias.
     """
 
     values: Vector
@@ -41,12 +41,12 @@ class Statistic:
 
     @property
     def defined(self) -> np.ndarray:
-        """The numbers that there are, shape (n - undefined,)."""
+        """The defined values, shape (n - undefined,)."""
         return self.values[np.isfinite(self.values)]
 
     @property
     def undefined(self) -> int:
-        """How many numbers there are not."""
+        """Number of undefined values."""
         return len(self.values) - len(self.defined)
 
     def row(self) -> dict[str, Any]:
@@ -70,5 +70,5 @@ class Statistic:
 
 @checked()
 def single(value: Measured, unit: str, source: str, why: str = "", note: str = "") -> Statistic:
-    """Return the one number of a population."""
+    """Return the statistic of a single value for a whole population."""
     return Statistic(np.array([value], dtype=float), unit, "population", source, why, note)

@@ -1,4 +1,4 @@
-"""Everything that is measured on records, as tables, files and the arrays of figures."""
+"""Analysis of recorded activity: all measures as tables, files and arrays for figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import pandas
 
 ENOUGH_INTERVALS = 5
-"""Mean intervals in a trial from which on the CV of intervals is hardly too low (Nawrot et al.
+"""Mean number of intervals in a trial above which the bias of their CV is negligible (Nawrot et al.
 2008, doi:10.1016/j.jneumeth.2007.10.013)."""
 
 _NO_RSA = "fewer than 3 classes that both tell apart from silence, or all are as unlike as any"
@@ -49,12 +49,12 @@ WHY = {
     "cka": "the responses of one never change",
     "cka_debiased": "the responses of one never change, or there are fewer than 4 trials",
 }
-"""Measures of likeness, and what is missing where one is not defined."""
+"""Similarity measures, and the reason where one is undefined."""
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """What was measured on records. A missing number is counted and has a reason.
+    """All measures of recorded activity. An undefined value is counted and has a reason.
 
     Parameters
     ----------
@@ -63,26 +63,26 @@ class Analysis:
         deviation (``value``, ``sd``, in ``unit``); ``each``: over what; ``n``: over how many;
         ``undefined``: how many have no value and were left out, and ``why``; ``note``, ``source``.
     neurons
-        A row for each neuron: its population, number, sign, and its value of each measure that is
-        worked out for each neuron.
+        A row for each neuron: its population, index, sign, and its value of each single-neuron
+        measure.
     similarity
         A row for each pair of populations: ``rsa``, ``cka``, ``cka_by_chance``, ``rsa_rho_a``,
         ``cka_debiased``, as in `apical.measures.representation.Similarity`.
     recording
         A row for each `apical.measures.agreement.Agreement` with a recording; None without one.
     notes
-        What was left out, and what to keep in mind, in words.
+        Remarks on measures that were left out and on limits of others.
     populations
-        Those that were analysed, in the order of the matrices.
+        The analysed populations, in the order of the matrices.
     rdms
         Dissimilarities of the mean responses to classes, by population.
     likeness
-        Of each two populations: ``rsa``, ``rsa_rho_a``, ``cka``, ``cka_debiased`` -> shape
+        Similarity matrices: ``rsa``, ``rsa_rho_a``, ``cka``, ``cka_debiased`` -> shape
         (n_populations, n_populations) [dimensionless].
     rates
-        Mean rate of each neuron [Hz], shape (n,), by population that spikes.
+        Mean rate of each neuron [Hz], shape (n,), by spiking population.
     cvs
-        CV of the intervals of each neuron that has one [dimensionless], by population that spikes.
+        CV of the interspike intervals of each neuron that has one, by spiking population.
     """
 
     measures: "pandas.DataFrame"
@@ -101,20 +101,19 @@ class Analysis:
 
     @property
     def cka(self) -> np.ndarray:
-        """Linear centred kernel alignment of each two populations."""
+        """Linear centred kernel alignment of each pair of populations."""
         return self.likeness["cka"]
 
     @property
     def rsa(self) -> np.ndarray:
-        """Spearman's correlation of the dissimilarities of each two populations."""
+        """Spearman's correlation of the dissimilarities of each pair of populations."""
         return self.likeness["rsa"]
 
     def write(self, folder: str | Path) -> list[Path]:
         """Write the tables as CSV files into a folder, and return the files.
 
         ``measures.csv``, ``neurons.csv``, ``similarity.csv``, ``notes.csv``, ``recording.csv`` if
-        there is a recording, and ``rdm_<population>.csv``. An empty cell is a number that is not
-        defined.
+        there is a recording, and ``rdm_<population>.csv``. An empty cell is an undefined value.
         """
         import pandas
 
@@ -147,16 +146,16 @@ def analyze(
     recording: str | Path | None = None,
     weights: Mapping[str, np.ndarray] | None = None,
 ) -> Analysis:
-    """Measure everything that the records allow.
+    """Compute all measures that the records allow.
 
-    Spike statistics of populations that spike; of all, dimensionality, linear read-out, tuning,
-    and likeness of what they represent. What the records do not allow is left out, and said in
-    `Analysis.notes` or in the column ``why``.
+    Spike statistics of spiking populations; for all populations dimensionality, linear decoding,
+    tuning, and representational similarity. Measures that the records do not allow are left out,
+    and reported in `Analysis.notes` or in the column ``why``.
 
     Parameters
     ----------
     records
-        What a network did on trials.
+        Recorded activity.
     recording
         An NWB or NIX file to compare with (`apical.measures.recordings.load_recording`).
     weights
@@ -210,7 +209,7 @@ def analyze(
 
 
 def _patterns(records: Records) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return the responses of each population that has some, and what was left out."""
+    """Return the responses of each recorded population, and notes on those left out."""
     if not len(records):
         raise DataError("These records hold no trial; record one or more.")
     found, notes, has = {}, [], responding(records)
@@ -243,7 +242,7 @@ def _statistics(records: Records, name: str, patterns: np.ndarray) -> dict[str, 
 
 
 def _onto(records: Records, name: str, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the weights of forward projections onto a population, by where they come from."""
+    """Return the weights of forward projections onto a population, by presynaptic population."""
     return {
         p["pre"]: weights[p["name"]]
         for p in records.about.get("projections", ())
@@ -255,7 +254,7 @@ def _onto(records: Records, name: str, weights: Mapping[str, np.ndarray]) -> dic
 
 
 def _of_activity(records: Records, patterns: np.ndarray) -> dict[str, Statistic]:
-    """Return what can be said of a population of rates."""
+    """Return the statistics of a rate population."""
     mean, spread = patterns.mean(axis=0), np.full(patterns.shape[1], np.nan)
     if len(patterns) > 1:
         spread = patterns.std(axis=0, ddof=1)
@@ -271,11 +270,11 @@ def _of_activity(records: Records, patterns: np.ndarray) -> dict[str, Statistic]
 
 
 def _notes(records: Records, name: str) -> list[str]:
-    """Return what a reader of the numbers of a population must know."""
+    """Return the caveats on the measures of a population."""
     notes = []
     shown = {kind.__name__ for kind in (Error, RateError, RateTarget, Relay)}
     if records.units[name].kind in shown:
-        notes.append(f"{name}: is shown the labels, so what it tells of the class is no merit.")
+        notes.append(f"{name}: is shown the labels, so its class information is trivial.")
     return notes + _notes_on_firing(records, name)
 
 

@@ -1,4 +1,4 @@
-"""What a population tells of the class: a linear read-out of all, the tuning of each neuron."""
+"""Class information in neural responses: linear decoding of populations, tuning of neurons."""
 
 import warnings
 from typing import Annotated
@@ -14,35 +14,35 @@ from apical.measures.statistic import Statistic
 from apical.records.arrays import Records
 
 LegacySeed = Annotated[int, Number(whole=True, least=0, most=2**32 - 1)]
-"""A seed that scikit-learn takes."""
+"""A seed in the range of scikit-learn."""
 FOLDS = 5
-"""Parts of the trials, each of which is held out once from a read-out."""
+"""Folds of the cross-validation of a decoder."""
 NEIGHBOURS = 3
-"""Nearest trials of a class, from whose distance an information is taken."""
+"""Number of nearest neighbours in the estimator of mutual information."""
 
 
 @checked()
 def readout_accuracy(records: Records, population: str, *, seed: LegacySeed = 0) -> Statistic:
-    """Return how well a linear read-out of a population tells the class [dimensionless].
+    """Return the cross-validated accuracy of a linear decoder of the class [dimensionless].
 
     Multinomial logistic regression on standardised responses (scikit-learn, its defaults), each
-    trial decided by a read-out that was fitted without it: `FOLDS` parts, fewer where a class has
-    fewer trials. Trials of one sample stay in one part, unless a class has one sample only.
+    trial decoded by a decoder fitted without it: `FOLDS` folds, fewer where a class has fewer
+    trials. Trials of one sample stay in one fold, unless a class has one sample only.
 
     Parameters
     ----------
     records
-        What a network did.
+        Recorded activity.
     population
-        Whose responses to read.
+        The population to decode.
     seed
-        Of the division into parts.
+        Seed of the division into folds.
 
     Returns
     -------
     Statistic
-        Whether the class of each trial was told, shape (n_trials,); NaN of trials whose class has
-        no other trial. Its mean is the accuracy.
+        Whether the class of each trial was decoded, shape (n_trials,); NaN for trials whose class
+        has no other trial. Its mean is the accuracy.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def readout_accuracy(records: Records, population: str, *, seed: LegacySeed = 0)
 def _told(
     patterns: np.ndarray, labels: np.ndarray, samples: np.ndarray, seed: int
 ) -> tuple[np.ndarray, int, str]:
-    """Return the class told of each trial, the number of parts, and what is not as it should be."""
+    """Return the decoded class of each trial, the number of folds, and remarks on the folds."""
     quietly_import("sklearn.model_selection")
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -100,27 +100,28 @@ def _fewest(labels: np.ndarray, groups: np.ndarray) -> int:
 
 @checked()
 def tuning(records: Records, population: str) -> dict[str, Statistic]:
-    """Return how the response of each neuron depends on the class.
+    """Return the class tuning of each neuron: selectivity, ANOVA, mutual information.
 
     Parameters
     ----------
     records
-        What a network did.
+        Recorded activity.
     population
-        Whose responses to take.
+        The population to analyse.
 
     Returns
     -------
     dict
         ``selectivity``: (largest class mean - mean of the others) / their sum, from 0 to 1 (Morcos
-        et al. 2018, arXiv:1803.06959), of responses from 0 on. ``anova_f``: variance
-        between classes by that within (scikit-learn `f_classif`); 1 on average by chance.
+        et al. 2018, arXiv:1803.06959), of non-negative responses. ``anova_f``: variance
+        between classes over that within (scikit-learn `f_classif`); 1 on average by chance.
         ``mutual_information`` of response and class [bit];
-        that of spike counts is too high by about (values - 1) * (classes - 1) / (2 ln 2 n_trials)
-        (Panzeri & Treves 1996, doi:10.1088/0954-898X_7_1_006); that of activities is taken from
-        nearest neighbours (Ross 2014, doi:10.1371/journal.pone.0087357), of which those that are
-        equally far within rounding all count, where scikit-learn breaks ties by random numbers.
-        One for each neuron.
+        that of spike counts is biased upwards by about
+        (values - 1) * (classes - 1) / (2 ln 2 n_trials) (Panzeri & Treves 1996,
+        doi:10.1088/0954-898X_7_1_006); that of activities is estimated from nearest neighbours
+        (Ross 2014, doi:10.1371/journal.pone.0087357), all of which count that are equally far
+        within rounding, where scikit-learn breaks ties by random numbers. One value for each
+        neuron.
 
     Raises
     ------
@@ -165,7 +166,7 @@ def tuning(records: Records, population: str) -> dict[str, Statistic]:
 def _selectivity(means: np.ndarray, size: float) -> Statistic:
     """Return the class selectivity of each neuron from its class means, shape (n_classes, n).
 
-    `size` is that of the responses that they are means of.
+    `size` is the magnitude of the responses that were averaged.
     """
     values = np.full(means.shape[1], np.nan)
     source = "Morcos et al. 2018, arXiv:1803.06959"
@@ -199,7 +200,7 @@ def _of_counts(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _of_neighbours(values: np.ndarray, labels: np.ndarray, within: float) -> float:
-    """Return the information of an activity on the class [bit], from nearest neighbours.
+    """Return the mutual information of an activity and the class [bit], from nearest neighbours.
 
     Ross 2014, eq. 2, with as many neighbours of the class as lie within the distance of the
     `NEIGHBOURS`-th; without ties these are `NEIGHBOURS`. Classes of a single trial are left out.

@@ -1,8 +1,8 @@
-"""What learning rules ask of weights, worked out from recorded signals.
+"""Weight updates of learning rules, computed offline from recorded signals.
 
-A rule reads signals of the two neurons that a synapse joins. Where these were recorded at every
-time step, what the rule asked for is a matrix product, and so is what it would have asked for had
-other feedback arrived, for instance that of backpropagation.
+A rule reads signals of the two neurons that a synapse joins. If these were recorded at every time
+step, the update is a matrix product, and so is the update that other feedback would have given, for
+instance that of backpropagation.
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,12 +30,12 @@ _FUNCTIONS = NumpyLibrary.operations
 
 @dataclass(frozen=True)
 class Moments:
-    """Signals at the moments at which a rule acts.
+    """Recorded signals at the times at which a learning rule acts.
 
     Parameters
     ----------
     records
-        What the network did; error neurons were shown the labels.
+        Recorded activity, with labels given to the error neurons.
     rule
         The rule: one moment in each trial if it acts when a trial ends, else every time step from
         its onset on.
@@ -58,7 +58,8 @@ class Moments:
     def signal(self, population: Population, name: str) -> np.ndarray:
         """Return a signal, shape (n_moments, n).
 
-        A trace ``x`` within a trial is what a rule sees: before the spike of the same time step.
+        A trace ``x`` within a trial has the value read by the rule: before a spike of the same
+        time step.
 
         Raises
         ------
@@ -130,12 +131,12 @@ def rule_of(projection: Projection) -> LearningRule:
     Raises
     ------
     WiringError
-        If it has none, or one that reads traces, which synapses keep.
+        If it has none, or one that reads synaptic traces.
     """
     if projection.rule is None:
         raise WiringError(
-            f"Projection {projection.name!r} has no learning rule, so nothing is asked of its "
-            "weights; name a plastic one.",
+            f"Projection {projection.name!r} has no learning rule, so its weights have no update; "
+            "name a plastic one.",
             object=f"Projection {projection.name!r}",
         )
     if projection.rule.traces:
@@ -150,7 +151,7 @@ def rule_of(projection: Projection) -> LearningRule:
 
 @checked()
 def update_signals(network: Network) -> tuple[str, ...]:
-    """Return the signals to record so that `update` can be worked out, and backpropagation's."""
+    """Return the signals to record so that `update` and that of backpropagation are defined."""
     read = {name.rpartition("_")[0] for p in network.plastic if p.rule for name in p.rule.signals}
     carried = {signal for p in network.projections for signal in p.carries.values()}
     offered = {signal for p in network.populations for signal in p.signals}
@@ -161,24 +162,24 @@ def update_signals(network: Network) -> tuple[str, ...]:
 def update(
     projection: Projection, w: Matrix, records: Records, teach: Matrix | None = None
 ) -> np.ndarray:
-    """Return what a rule asks of its weights, the mean over trials, shape (n_pre, n_post).
+    """Return the weight update of a rule, averaged over trials, shape (n_pre, n_post).
 
-    0 where what single moments ask for cancels within rounding.
-    Dynamics of the update (momentum, Adam), bounds and the learning factor of a trial are left
-    out. Exact for rules that act when a trial ends. For those that act within a trial, `gain` is
-    that after the time step, so after a spike of the same step, and weights are held.
+    0 where the contributions of single moments cancel within rounding. The optimiser (momentum,
+    Adam), bounds and the learning factor of a trial are left out. Exact for rules that act when a
+    trial ends. For those that act within a trial, `gain` is taken after the time step, so after a
+    spike of the same step, and weights are constant.
 
     Parameters
     ----------
     projection
-        What learns.
+        A plastic projection.
     w
         Its weights, shape (n_pre, n_post).
     records
-        What the network did at these weights, learning off, with the signals of
-        `update_signals`; error neurons were shown the labels.
+        Activity recorded at these weights with learning off, with the signals of `update_signals`
+        and labels given to the error neurons.
     teach
-        Feedback to put in place of that which arrived, shape (n_moments, n_post); None for that.
+        Feedback that replaces the recorded one, shape (n_moments, n_post); None for the recorded.
 
     Raises
     ------
@@ -195,7 +196,7 @@ def update(
         weigh = compiled(term.synapse, _FUNCTIONS)
         factor = weigh({**rule_of(projection).parameters, "w": w})
         total += factor * (sent.T @ heard)
-        # no sum of what single moments ask for is larger than this
+        # upper bound of the sum of single contributions
         size += size_of(factor) * float(
             np.abs(sent).max(axis=1, initial=0) @ np.abs(heard).max(axis=1, initial=0)
         )
@@ -206,7 +207,7 @@ def update(
 def products(
     projection: Projection, records: Records, teach: Matrix | None = None
 ) -> Iterator[tuple[Term, np.ndarray, np.ndarray]]:
-    """Yield each product that a rule is the sum of, and what the two neurons bring to it.
+    """Yield each rank-one term of a rule, with its presynaptic and postsynaptic factors.
 
     Parameters
     ----------
@@ -254,17 +255,17 @@ def _products(
 def backpropagated(
     network: Network, weights: Mapping[str, Matrix], moments: Moments, population: Population
 ) -> np.ndarray:
-    """Return what would arrive at a population if feedback were the forward weights read backwards.
+    """Return the error that backpropagation would bring to a population (backward pass).
 
-    From the output's own feedback down: ``teach = sum over p of (gain * teach)[p.post] @ W[p].T``
+    From the feedback of the output back: ``teach = sum over p of (gain * teach)[p.post] @ W[p].T``
     over the forward projections ``p`` that leave the population (Rumelhart, Hinton & Williams
-    1986, doi:10.1038/323533a0), every `gain` being the signal of the neuron itself. Nothing is
-    carried from one time step to another, and recurrent paths are left out.
+    1986, doi:10.1038/323533a0), with the recorded `gain` of each neuron. There is no credit
+    assignment through time, and recurrent paths are left out.
 
     Parameters
     ----------
     network
-        The description.
+        The network.
     weights
         W by name of projection, shape (n_pre, n_post).
     moments
@@ -302,7 +303,7 @@ def _below(
 
 @dataclass(frozen=True)
 class _Arrived:
-    """Signals of a postsynaptic population, with other feedback where that is given."""
+    """Signals of a postsynaptic population, with its feedback replaced if another is given."""
 
     moments: Moments
     population: Population
@@ -317,6 +318,6 @@ class _Arrived:
 
 
 def _factor(tree: Any, end: str, rule: LearningRule, signal: Any) -> np.ndarray:
-    """Return what one neuron brings to a product: an array, or the number 1."""
+    """Return the factor of one neuron in a rank-one term: an array, or the number 1."""
     values = {name: signal(name.removesuffix(end)) for name in names_in(tree) if name.endswith(end)}
     return np.asarray(compiled(tree, _FUNCTIONS)({**rule.parameters, **values}))

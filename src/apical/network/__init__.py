@@ -1,7 +1,7 @@
-"""The description of a network, the order in which it is evaluated, and what is done to it.
+"""Model description: populations, projections, graph, evaluation order, and interventions.
 
-Imports `feedback` and below; knows no simulator. To add what a network can be asked, derive it
-from the graph (`graph.py`), never from names.
+Imports `feedback` and below; knows no simulator. To add a property of networks, derive it from the
+graph (`graph.py`), never from names.
 """
 
 from apical.network.description import Network as Network

@@ -1,4 +1,4 @@
-"""A network: populations, projections and a feedback pathway, described and not yet built."""
+"""The network model: populations, projections and a feedback pathway, independent of simulators."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
@@ -32,25 +32,26 @@ def _as_it_is(part: T) -> T:
 
 @dataclass(eq=False)
 class Network:
-    """What is simulated; it knows nothing of the simulator.
+    """A network model: populations, projections and feedback, independent of any simulator.
 
     Parameters
     ----------
     seed
-        Seed of every named random stream: weights, feedback, initial states, order of trials.
+        Seed of every named random stream: weights, feedback, initial states, trial order.
     trial
         Presentation time of one stimulus [ms].
     reset
-        Whether every neuron is brought back to rest before each trial. False lets the
-        dynamics run on without a pause.
+        Whether every neuron is reset to its initial state before each trial. False lets the
+        dynamics continue from one trial to the next.
     settle
-        Time from the onset of a trial after which spikes count for its decision [ms].
+        Time from the onset of a trial after which spikes count towards its decision [ms].
     tasks
-        Groups of classes that are learned one after the other; 1 mixes all.
+        Number of tasks (groups of classes) that are learned sequentially (class-incremental,
+        continual learning); 1 mixes all classes.
     interventions
-        What is done to feedback while the network learns, in this order.
+        What is done to feedback during learning, in this order.
     noise
-        When populations fire noise of their own, between trials of learning; None for never.
+        When populations fire spontaneous noise between trials of learning; None for never.
     output
         Name of the population whose activity is the decision. By default it is the one that the
         error neurons judge or, without any, the one at the end of what the stimulus drives; read
@@ -101,7 +102,7 @@ class Network:
 
     @checked("Network")
     def connect(self, pre: Population, post: Population, **options: Any) -> Projection:
-        """Join two populations by a `Projection` with the given options, and return it."""
+        """Connect two populations by a `Projection` with the given options, and return it."""
         return self._join(Projection(pre, post, **options))
 
     @checked("Network")
@@ -109,8 +110,8 @@ class Network:
         """Attach the feedback pathway, and drive the error neurons by the population they judge.
 
         Output spikes of class k excite the positive and inhibit the negative error neuron of
-        k; unless they are `rectified`, the two push and pull each other, so that together they
-        hold one signed error. `Relay` and `RateTarget` populations of the pathway are added.
+        k; unless they are `rectified`, each of the two inhibits the other, so that together they
+        represent one signed error. `Relay` and `RateTarget` populations of the pathway are added.
         """
         if self.feedback is not None:
             raise WiringError(
@@ -226,7 +227,7 @@ class Network:
 
     @property
     def is_spiking(self) -> bool:
-        """Whether any of its populations spikes; otherwise it is a network of rates."""
+        """Whether any of its populations spikes; otherwise it is a rate network."""
         return any(population.is_spiking for population in self.populations)
 
     @property
@@ -246,7 +247,7 @@ class Network:
 
     @property
     def graph(self) -> Graph:
-        """Who drives whom, at present."""
+        """The directed graph of populations and projections, at present."""
         known = self._known
         if known is None or not known.is_of(self.populations, self.projections, self.named):
             known = self._known = Graph(self.populations, self.projections, self.named)
@@ -254,35 +255,35 @@ class Network:
 
     @property
     def forward(self) -> list[Projection]:
-        """Driving projections on the way to the output, each after those that drive its source."""
+        """Feedforward projections on the way to the output, in topological order."""
         return list(self.graph.forward)
 
     @property
     def lateral(self) -> list[Projection]:
-        """All others that move activity: lateral, recurrent, inhibiting, or to a side branch."""
+        """All other driving projections: lateral, recurrent, inhibitory, or to a side branch."""
         return list(self.graph.lateral)
 
     @property
     def driving(self) -> list[Projection]:
-        """Forward projections and all others that drive their target, but error neurons."""
+        """Projections that drive their target, feedforward and lateral, except by error neurons."""
         return [p for p in self.graph.projections if p.is_forward]
 
     @property
     def plastic(self) -> list[Projection]:
-        """Projections that learn."""
+        """Plastic projections, whose weights learn."""
         return [p for p in self.graph.projections if p.rule is not None]
 
     @property
     def noisy(self) -> list[Population]:
-        """Populations whose synapses learn from noise that they fire of their own, in turn."""
+        """Populations whose synapses learn from their spontaneous noise, in turn."""
         learn = [p.post for p in self.plastic if p.rule and p.rule.when == "noise"]
         return list(dict.fromkeys(learn))
 
     def in_order(self) -> "Network":
-        """Return the same network as if it had been described in the one order of its graph.
+        """Return the same network in the canonical (topological) order of its graph.
 
-        Populations come after those that drive them, then by name, and so do projections. It is
-        what devices build, so that no result depends on the order of a description.
+        Populations come after those that drive them, then by name, and so do projections. Devices
+        build this network, so no result depends on the order of a description.
         """
         other = replace(self, output=self.named)
         other.places = dict(self.places)
@@ -314,29 +315,30 @@ class Network:
     def initial_weights(self, projection: Projection) -> np.ndarray:
         """Draw W, shape (n_pre, n_post), from the stream named after the projection.
 
-        Signs of neurons, synapses that do not exist and levels hold from the start.
+        Weight constraints (Dale's law, sparsity mask, quantisation) hold from the start.
         """
         return drawing.initial_weights(projection, self.seed)
 
     def magnitudes(self, projection: Projection) -> np.ndarray:
-        """Return absolute weights that stay while their signs follow others, shape (n_pre, n_post).
+        """Return fixed magnitudes of sign-concordant feedback weights, shape (n_pre, n_post).
 
-        1 where it reads all backwards.
+        All 1 where whole weights are transported (`TransposeOf`).
         """
         return drawing.magnitudes(projection, self.seed)
 
     def polarity(self, projection: Projection) -> np.ndarray | None:
-        """Return the signs of presynaptic neurons, 1 or -1, shape (n_pre,), if they are held."""
+        """Return the signs (Dale's law) of presynaptic neurons, shape (n_pre,); None for none."""
         return drawing.polarity(projection, self.seed)
 
     def existing(self, projection: Projection) -> np.ndarray | None:
-        """Return which synapses exist, shape (n_pre, n_post) of bool; None where all do."""
+        """Return the sparsity mask: which synapses exist, shape (n_pre, n_post); None for all."""
         return drawing.existing(projection, self.seed)
 
     def held(self, projection: Projection, weights: np.ndarray) -> np.ndarray:
-        """Return the weights nearest to these, shape (n_pre, n_post), that a projection may have.
+        """Project weights onto the constraints of a projection, shape (n_pre, n_post).
 
-        They have the signs of their neurons, no synapses that do not exist, and sizes of levels.
+        The result has the signs of its neurons (Dale's law), 0 where synapses do not exist, and
+        quantised weights.
         """
         return drawing.held(projection, self.seed, np.asarray(weights))
 
@@ -358,7 +360,7 @@ class Network:
         self.connect(error, error, weights=Given(push_pull))
 
     def _reward(self, reward: Reward) -> None:
-        """Let the error neurons judge the output, and tell a reward the loss."""
+        """Connect the output to the error neurons, and the loss to a reward."""
         error = self._only(RateError)
         if error.keeps != "square":
             raise WiringError(
@@ -405,7 +407,7 @@ class Network:
 
 
 def _following(source: WeightSource, joined: dict[str, Projection]) -> WeightSource:
-    """Return a weight source that names the projections of another network in place of its own."""
+    """Return a weight source that refers to the projections of another network."""
     changes: dict[str, Any] = {}
     for item in fields(source):
         value = getattr(source, item.name)

@@ -1,4 +1,4 @@
-"""The graph of a network: who decides, what is on the way there, and one order for all of it.
+"""The connectivity graph of a network: output, feedforward and lateral paths, canonical order.
 
 Everything here follows from populations and projections alone, whatever the order in which they
 were described.
@@ -22,14 +22,14 @@ FAR = 10**9
 
 
 class Graph:
-    """Who drives whom.
+    """The directed connectivity graph of a network.
 
     Parameters
     ----------
     populations, projections
         Those of a network, in any order.
     named
-        Name of the population that decides; None leaves it to the error, or to the graph.
+        Name of the output (decision) population; None derives it from the error or the graph.
     """
 
     def __init__(
@@ -91,17 +91,17 @@ class Graph:
     # ---- who decides -----------------------------------------------------------------------------
     @property
     def output(self) -> Population:
-        """The population that decides.
+        """The output population, whose activity is the decision.
 
         Raises
         ------
         WiringError
-            If there is none, or several may be meant.
+            If there is none, or the choice is ambiguous.
         """
         return self._found() if self._output is None else self._output
 
     def _found(self) -> Population:
-        """Return who decides: named, or judged, or at the end of all that is driven."""
+        """Return the output: the named one, the one the error reads, or the last one driven."""
         judged = {
             p.pre.name: p.pre
             for p in self._joined
@@ -139,12 +139,12 @@ class Graph:
         return found
 
     def _ends(self) -> Iterator[Population]:
-        """Yield the populations that may decide where none is named and none is judged.
+        """Yield candidates for the output where none is named and none has error neurons.
 
-        They are the last that hear the stimulus. Of a circle of several, those come first that
-        learn what drives them: who hears others by fixed synapses alone and answers them is an
-        interneuron. Of these, those come last that pass on nothing by synapses that learn or, where
-        all do, that are farthest from the stimulus.
+        They are the sinks of the graph that is driven by the stimulus. In a recurrent loop,
+        populations with plastic inputs are preferred: one with fixed inputs that projects back to
+        its sources is an interneuron. Among these, the output is a population without plastic
+        projections to others or, if there is none, the one farthest from the stimulus.
         """
         left = {
             p.pre.name
@@ -178,10 +178,10 @@ class Graph:
 
     # ---- what is on the way ----------------------------------------------------------------------
     def _way(self, place: Callable[[str], tuple[int, int]]) -> tuple[list[Projection], set[str]]:
-        """Return what does not lead back, and who is then on the way to the output.
+        """Return the feedforward projections and the populations on the way to the output.
 
-        What leads back is found by how far along populations of a circle are: `place` grows along
-        all others of its projections, so that what is returned runs in no circle.
+        In a recurrent loop populations are ranked by `place`; only projections along which it grows
+        are feedforward, so what is returned is acyclic.
         """
         onward = [
             p
@@ -203,12 +203,12 @@ class Graph:
 
     @cached_property
     def forward(self) -> tuple[Projection, ...]:
-        """Driving projections on the way to the output, each after those that drive its source.
+        """Feedforward projections on the way to the output, in topological order.
 
         Raises
         ------
         WiringError
-            If several populations may be that output.
+            If several populations could be that output.
         """
         if not any(p.is_forward for p in self._moving):
             return ()
@@ -223,14 +223,14 @@ class Graph:
 
     @cached_property
     def lateral(self) -> tuple[Projection, ...]:
-        """What moves activity and is not on that way."""
+        """Lateral projections: those that drive activity but are not feedforward."""
         forward, moving = set(self.forward), set(self._moving)
         return tuple(p for p in self.projections if p in moving and p not in forward)
 
     # ---- one order -------------------------------------------------------------------------------
     @cached_property
     def populations(self) -> tuple[Population, ...]:
-        """All populations, each after those that drive it; then by name."""
+        """All populations in topological order; then by name."""
         depth = self._depths()
 
         def place(p: Population) -> tuple[int, int, bool, bool, str]:
@@ -243,7 +243,7 @@ class Graph:
         return tuple(sorted(self._all, key=place))
 
     def _depths(self) -> dict[str, int]:
-        """Return the length of the longest way to each population."""
+        """Return the depth of each population: the length of the longest path to it."""
         after: dict[str, list[str]] = {p.name: [] for p in self._all}
         for p in self._joined:
             if isinstance(p.pre, Bias):
@@ -264,9 +264,9 @@ class Graph:
 
     @cached_property
     def projections(self) -> tuple[Projection, ...]:
-        """All projections, by where they end and where they begin; those that teach come last.
+        """All projections, ordered by target and source; feedback projections come last.
 
-        Of these the ones onto the output come first, as error neurons are first told of.
+        Of these the ones onto the output come first.
         """
         place = {p.name: k for k, p in enumerate(self.populations)}
         end = None if self._output is None else self._output.name
@@ -281,24 +281,24 @@ class Graph:
 
 
 class HasGraph(Protocol):
-    """What an `Output` belongs to: a network."""
+    """Protocol of the owner of an `Output`: a network."""
 
     named: str | None
 
     @property
     def graph(self) -> Graph:
-        """Who drives whom."""
+        """The connectivity graph."""
 
 
 class Output:
-    """What a network calls its output: given by name, or not at all, and read as a population."""
+    """Descriptor of a network's output: set by name or None, read as a population."""
 
     @overload
     def __get__(self, network: None, owner: type | None = None) -> None: ...
     @overload
     def __get__(self, network: HasGraph, owner: type | None = None) -> Population: ...
     def __get__(self, network: HasGraph | None, owner: type | None = None) -> Population | None:
-        """Return the population that decides; as a default for `dataclass`, None."""
+        """Return the output population; None as the default for `dataclass`."""
         return None if network is None else network.graph.output
 
     def __set__(self, network: HasGraph, given: str | Population | None) -> None:
@@ -331,7 +331,7 @@ def _only(found: Mapping[str, Population], who: str) -> Population:
 
 
 def _turned(after: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Return a graph with all arrows turned round."""
+    """Return the graph with all edges reversed."""
     before: dict[str, list[str]] = {name: [] for name in after}
     for pre, posts in after.items():
         for post in posts:
@@ -340,7 +340,7 @@ def _turned(after: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
 
 
 def _distances(after: Mapping[str, Sequence[str]], start: Iterable[str]) -> dict[str, int]:
-    """Return how many steps it takes to whatever can be reached."""
+    """Return the distance, in edges, of every node that can be reached."""
     found = dict.fromkeys(start, 0)
     open_ones = list(found)
     for name in open_ones:
@@ -354,7 +354,7 @@ def _distances(after: Mapping[str, Sequence[str]], start: Iterable[str]) -> dict
 def _circles(
     after: Mapping[str, Sequence[str]], before: Mapping[str, Sequence[str]]
 ) -> dict[str, str]:
-    """Return for each population the first name among those it runs in a circle with."""
+    """Return for each population the first name in its strongly connected component."""
     found: dict[str, str] = {}
     for name in sorted(after):
         if name not in found:

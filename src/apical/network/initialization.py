@@ -1,4 +1,4 @@
-"""The first weights of a projection, and what weights are held to, from named random streams."""
+"""Weight initialisation and weight constraints of a projection, from named random streams."""
 
 import numpy as np
 
@@ -7,13 +7,13 @@ from apical.plasticity import constraints as restraints
 from apical.projections.projection import Projection, ReadBackwards, SignsOf
 
 ROUNDING = 1e-6
-"""Part of a bound by which single precision may pass it."""
+"""Relative tolerance of bounds in single precision."""
 
 
 def initial_weights(projection: Projection, seed: int) -> np.ndarray:
-    """Draw W, shape (n_pre, n_post), from the stream named after the projection.
+    """Draw the initial weights W, shape (n_pre, n_post), from the projection's random stream.
 
-    Signs of neurons, synapses that do not exist and levels hold from the start.
+    Weight constraints (Dale's law, sparsity mask, quantisation) hold from the start.
     """
     source = projection.weights
     if isinstance(source, ReadBackwards):
@@ -23,12 +23,12 @@ def initial_weights(projection: Projection, seed: int) -> np.ndarray:
 
 
 def begun(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
-    """Return weights that were just drawn as those that a projection may begin with.
+    """Apply the constraints of a projection to freshly drawn weights.
 
     Parameters
     ----------
     projection, seed
-        Whose, and the seed of its network.
+        The projection, and the seed of its network.
     weights
         Shape (n_pre, n_post) [dimensionless].
     """
@@ -43,15 +43,15 @@ def begun(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
 
 
 def held(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
-    """Return the nearest weights that a projection may have; the same where it may have these.
+    """Project weights onto the constraints of a projection; weights that meet them are unchanged.
 
-    They have the signs of their neurons, no synapses that do not exist, and the sizes of levels.
-    Bounds alone are no matter of what may be there, but of what updates may do.
+    The result has the signs of its neurons (Dale's law), 0 where synapses do not exist, and
+    quantised weights. Bounds limit updates only; they are not enforced here.
 
     Parameters
     ----------
     projection, seed
-        Whose, and the seed of its network.
+        The projection, and the seed of its network.
     weights
         Shape (n_pre, n_post) [dimensionless].
     """
@@ -65,7 +65,7 @@ def held(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
 
 
 def _within(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
-    """Return weights without synapses that do not exist, and within the limits that are held."""
+    """Return weights with the sparsity mask applied and clipped to the limits."""
     exists = existing(projection, seed)
     if exists is not None:
         weights = weights * exists
@@ -75,7 +75,7 @@ def _within(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarra
 
 
 def broken(projection: Projection, seed: int, weights: np.ndarray) -> tuple[int, int] | None:
-    """Return a synapse whose weight is none that the projection may have; None where all are.
+    """Return the index of a synapse whose weight violates a constraint; None if there is none.
 
     Parameters
     ----------
@@ -93,9 +93,9 @@ def broken(projection: Projection, seed: int, weights: np.ndarray) -> tuple[int,
 
 
 def magnitudes(projection: Projection, seed: int) -> np.ndarray:
-    """Return absolute weights that stay while their signs follow others, shape (n_pre, n_post).
+    """Return fixed magnitudes of sign-concordant feedback weights, shape (n_pre, n_post).
 
-    They are drawn from the stream named after the projection; 1 where it reads all backwards.
+    They are drawn from the stream named after the projection; all 1 for `TransposeOf`.
     """
     if not isinstance(projection.weights, SignsOf):
         return np.ones((1, 1))
@@ -104,7 +104,7 @@ def magnitudes(projection: Projection, seed: int) -> np.ndarray:
 
 
 def polarity(projection: Projection, seed: int) -> np.ndarray | None:
-    """Return the signs of presynaptic neurons, 1 or -1, shape (n_pre,), if they are held.
+    """Return the signs (Dale's law) of presynaptic neurons, 1 or -1, shape (n_pre,), or None.
 
     They are drawn from a stream named after the population.
     """
@@ -115,7 +115,7 @@ def polarity(projection: Projection, seed: int) -> np.ndarray | None:
 
 
 def existing(projection: Projection, seed: int) -> np.ndarray | None:
-    """Return which synapses exist, shape (n_pre, n_post) of bool; None where all do.
+    """Return the sparsity mask: which synapses exist, shape (n_pre, n_post); None where all do.
 
     They are drawn from a stream named after the projection.
     """

@@ -1,4 +1,4 @@
-"""What an experimenter does to feedback while a network learns."""
+"""Experimental interventions on feedback during learning: redrawing weights, lesions."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -16,10 +16,10 @@ from apical.projections.projection import Projection
 
 @dataclass(frozen=True)
 class Intervention(ABC):
-    """Something done to feedback synapses between two trials of learning.
+    """An intervention on feedback synapses between two training trials.
 
-    What it does follows from the seed, the trial and the weights alone, and doing it twice is doing
-    it once: a training that was cut off goes on with the same bits.
+    It is a function of the seed, the trial and the weights alone, and idempotent: training that was
+    interrupted resumes with the same bits.
     """
 
     def __post_init__(self) -> None:
@@ -28,11 +28,11 @@ class Intervention(ABC):
     @property
     @abstractmethod
     def reason(self) -> str:
-        """What it does, for the scorecard."""
+        """Description of its effect, for the scorecard."""
 
     @abstractmethod
     def times(self, start: int, stop: int) -> Iterable[int]:
-        """Return the trials before which it acts, from `start` up to, not including, `stop`."""
+        """Return the trials before which it acts, in ``range(start, stop)``."""
 
     @abstractmethod
     def concerns(self, projection: Projection, output: Population) -> bool:
@@ -47,7 +47,7 @@ class Intervention(ABC):
 
 @dataclass(frozen=True)
 class Redraw(Intervention):
-    """Feedback onto hidden populations is drawn anew, again and again.
+    """Random feedback onto hidden populations is redrawn at regular intervals.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Redraw(Intervention):
 
     @property
     def reason(self) -> str:
-        return f"drawn anew every {self.every} trials, by nobody in the network"
+        return f"redrawn every {self.every} trials, by no mechanism within the network"
 
     def times(self, start: int, stop: int) -> Iterable[int]:
         return range(-(-start // self.every) * self.every, stop, self.every)
@@ -77,7 +77,7 @@ class Redraw(Intervention):
 
 @dataclass(frozen=True)
 class Loss(Intervention):
-    """Some error neurons send nothing any more.
+    """Lesion: a fraction of the error neurons falls silent.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class Loss(Intervention):
     share
         Share of its neurons, drawn at random [dimensionless].
     after
-        Trials that are learned before.
+        Training trials before the lesion.
     """
 
     error: str

@@ -1,4 +1,4 @@
-"""Phases of a network's life besides trials with a stimulus."""
+"""Noise phases: trials of spontaneous activity without a stimulus, between training trials."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from apical._base.parameters import Count
 
 @dataclass(frozen=True)
 class NoisePhase:
-    """Trials without a stimulus, in which populations fire noise of their own, one after the other.
+    """Noise phase: trials of spontaneous noise without a stimulus, one population after the other.
 
-    Those that fire are those whose synapses learn from it, by rules that act at ``"noise"``. The
-    first phase comes before anything is learned.
+    Populations fire whose synapses learn from the noise, by rules that act at ``"noise"`` (weight
+    mirrors). The first phase comes before the first training trial.
 
     Parameters
     ----------
     every
-        Trials of learning between two phases, rounded down to whole batches.
+        Training trials between two phases, rounded down to whole batches.
     trials
-        Trials of noise of each population in one phase.
+        Noise trials of each population in one phase.
 
     Raises
     ------
@@ -34,5 +34,5 @@ class NoisePhase:
         check_fields(self)
 
     def times(self, start: int, stop: int) -> Iterable[int]:
-        """Return the trials of learning before which it comes, from `start` up to below `stop`."""
+        """Return the training trials before which it comes, in ``range(start, stop)``."""
         return range(-(-start // self.every) * self.every, stop, self.every)

@@ -1,4 +1,4 @@
-"""The order in which signals reach populations, forward and back."""
+"""Topological order of populations in the forward pass and in the feedback pass."""
 
 from collections.abc import Iterable
 from graphlib import CycleError, TopologicalSorter
@@ -14,26 +14,26 @@ from apical.projections.projection import Projection
 
 
 def forward_order(network: Network) -> list[Population]:
-    """Return the populations so that each comes after those that drive it.
+    """Return the populations in topological order of the forward pass.
 
     Raises
     ------
     WiringError
-        If populations drive each other in a circle.
+        If populations drive each other in a cycle.
     """
     driving = [p for p in network.projections if "drive" in p.carries]
     return _sorted(network, driving, "The forward projections run")
 
 
 def feedback_order(network: Network) -> list[Population]:
-    """Return the populations that hear feedback, each after those it hears from.
+    """Return the populations that receive feedback, in topological order of the feedback pass.
 
-    A population that hears from itself must do so from neurons that hear no other of it.
+    Feedback within a population must come from neurons that receive none from the population.
 
     Raises
     ------
     WiringError
-        If feedback runs in a circle, or a relay comes from a population that hears nothing.
+        If feedback forms a cycle, or a relay comes from a population that receives none.
     """
     teaching = [p for p in network.projections if "teach" in p.carries]
     heard = {p.post for p in teaching}
@@ -56,7 +56,7 @@ def _is_relay(projection: Projection) -> bool:
 
 
 def _relayed(projection: Projection) -> Population:
-    """Return the population whose dendrites a projection passes on, if it is a relay."""
+    """Return the population whose dendritic feedback a projection relays, if it is a relay."""
     return projection.pre.of if isinstance(projection.pre, Relay) else projection.pre
 
 
@@ -71,12 +71,12 @@ def _check_self(network: Network, projection: Projection) -> None:
 
 
 def check_circle(projection: Projection, weights: np.ndarray) -> None:
-    """Raise if feedback from a population to itself runs in a circle by its weights.
+    """Raise if feedback within a population forms a cycle through its nonzero weights.
 
     Parameters
     ----------
     projection
-        Any; what is no feedback within a population passes.
+        Any; projections other than feedback within a population pass.
     weights
         Shape (n_pre, n_post) [dimensionless].
 

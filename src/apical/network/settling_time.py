@@ -1,8 +1,8 @@
-"""How much of a change of the stimulus is still on its way when a trial of rates ends.
+"""Settling time of rate networks: how far a trial ends from the steady state.
 
-Every population follows what drives it as a low-pass. A step that passes L of them with the same
-time constant tau has, after the time T tau, the part ``exp(-T) * sum_{k<L} T**k / k!`` of its way
-still to go. It is also the order of the difference that it makes to what is learned then.
+Every population low-pass filters its input. The response to a step through L filters of the same
+time constant tau is, after the time T tau, ``exp(-T) * sum_{k<L} T**k / k!`` short of its steady
+state. The weight updates then differ by the same order.
 """
 
 from collections.abc import Iterator
@@ -16,18 +16,18 @@ from apical.network.order import feedback_order, forward_order
 from apical.neurons.base import Population, Stimulus
 
 LARGEST, NEGLIGIBLE = 1e-2, 1e-6
-"""Part of a change that may be missing at the end of a trial; part that is not worth a word."""
+"""Largest admissible distance from the steady state at the end of a trial; negligible distance."""
 
 
 def slowest_chain(network: Network) -> list[float]:
-    """Return the time constants [ms] that a stimulus passes on its slowest way through a network.
+    """Return the time constants [ms] of the slowest chain of low-pass filters through a network.
 
-    Empty where a population spikes: its signals never come to rest.
+    Empty where a population spikes: its signals have no steady state.
 
     Raises
     ------
     WiringError
-        If populations drive or teach each other in a circle.
+        If populations drive or teach each other in a cycle.
     """
     if network.is_spiking:
         return []
@@ -49,7 +49,7 @@ def _time_constant(population: Population) -> list[float]:
 
 
 def unsettled(chain: list[float], time: float) -> float:
-    """Return the part of a step that is still missing behind a chain of low-passes, 0 to 1.
+    """Return the remaining part of a step response after a chain of low-pass filters, 0 to 1.
 
     Parameters
     ----------
@@ -66,9 +66,9 @@ def unsettled(chain: list[float], time: float) -> float:
 
 
 def unsettled_in_steps(chain: list[float], dt: float) -> Iterator[float]:
-    """Yield the part of a step that is still missing after 1, 2, ... time steps of `dt` [ms].
+    """Yield the remaining part of a step response after 1, 2, ... time steps of `dt` [ms].
 
-    Each low-pass takes the value that was before it at the start of the step (exponential Euler).
+    Each filter reads its input at the start of the step (exponential Euler).
     """
     kept = np.exp(-dt / np.array(chain))
     step = np.diag(kept) + np.diag(1 - kept[:-1], 1)
@@ -79,13 +79,13 @@ def unsettled_in_steps(chain: list[float], dt: float) -> Iterator[float]:
 
 
 def check_settles(network: Network, dt: float) -> None:
-    """Raise if the trials of a network of rates are too short to settle in time steps of `dt` [ms].
+    """Raise if the trials of a rate network are too short to reach the steady state.
 
     Raises
     ------
     ParameterError
-        If more than `LARGEST` of a change of the stimulus is missing when a trial ends; the
-        message says how long one must last.
+        If more than `LARGEST` of a step response is missing when a trial ends; the message says how
+        long one must last. `dt` is the time step [ms].
     """
     chain = slowest_chain(network)
     if not chain:
@@ -97,10 +97,10 @@ def check_settles(network: Network, dt: float) -> None:
         return
     enough = next(k for k, part in enumerate(unsettled_in_steps(chain, dt), 1) if part <= LARGEST)
     raise ParameterError(
-        f"A trial of {network.trial:g} ms is too short for this network of rates to settle: "
-        f"{left:.2g} of a change of the stimulus is still on its way when it ends, through "
-        f"low-passes of {said(chain)} in a row. Let it last at least {(enough + 1) * dt:g} ms, or "
-        "use device='array', where there is no time.",
+        f"A trial of {network.trial:g} ms is too short for this rate network to reach its steady "
+        f"state: {left:.2g} of the response to a stimulus is missing when it ends, behind "
+        f"low-pass filters of {said(chain)} in a row. Let it last {(enough + 1) * dt:g} ms or "
+        "longer, or use device='array', which computes the steady state.",
         object="Network",
         parameter="trial",
     )

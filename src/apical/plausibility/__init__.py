@@ -1,4 +1,7 @@
-"""Audit a network: everything it learns from must be known where it is used."""
+"""Biological plausibility: an audit of locality, weight transport, Dale's law, update locking.
+
+Learning is local if all information that a synapse uses is available at that synapse.
+"""
 
 from apical.plausibility.findings import ASPECTS as ASPECTS
 from apical.plausibility.findings import Aspect as Aspect

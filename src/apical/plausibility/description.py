@@ -1,4 +1,4 @@
-"""What a description says and probably does not mean: nothing of it is an error for certain."""
+"""Doubtful descriptions: warnings about networks that are valid but probably not intended."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -18,21 +18,21 @@ from apical.plausibility.pathways import Weights
 from apical.projections.projection import Projection, ReadBackwards
 
 SHORTEST = 0.25
-"""Time constant of neurons and synapses [ms] under which seconds were probably meant."""
+"""Time constants of neurons and synapses below this [ms] were probably meant in seconds."""
 SHORTEST_DELAY, SHORTEST_TRIAL = 0.05, 1.0
-"""The same of axons, and of a trial [ms]."""
+"""The same for axonal delays, and for a trial [ms]."""
 
 _IN_TIME = re.compile(r"tau(_(?!.*cv$).*)?|refractory|wait|onset")
 """Names of parameters that are times."""
 
 
 def description(network: Network, weights: Weights) -> Iterator[Finding]:
-    """Yield what in a description looks as if it were not meant.
+    """Yield findings on what is probably not intended in a network.
 
     Parameters
     ----------
     network
-        What to look at.
+        The network to audit.
     weights
         Its initial weights.
     """
@@ -55,7 +55,7 @@ def _doubtful(subject: str, reason: str) -> Finding:
 
 
 def _joined(network: Network, population: Population) -> Iterator[Finding]:
-    """Yield whether nobody drives a population, or nobody hears it."""
+    """Yield populations without driving input, or without outgoing projections."""
     others = [p for p in network.projections if p.pre is not p.post]
     driven = any(p.post is population and set(p.carries) - {"teach", "before"} for p in others)
     heard = any(p.pre is population for p in others)
@@ -71,15 +71,15 @@ def _joined(network: Network, population: Population) -> Iterator[Finding]:
     if hears and not driven and not alone:
         told = ", though it is shown what the output should be"
         reason = "no projection drives it" + told * isinstance(population, Teachers)
-        yield _doubtful(population.name, f"{reason}, so it hears nothing of any stimulus")
+        yield _doubtful(population.name, f"{reason}, so no stimulus reaches it")
     if not heard:
         yield _doubtful(
-            population.name, "no projection leaves it, and it is not the output: nobody hears it"
+            population.name, "no projection leaves it, and it is not the output: it has no effect"
         )
 
 
 def _islands(network: Network) -> Iterator[Finding]:
-    """Yield populations that are joined among themselves, but neither to stimulus nor output."""
+    """Yield components that are connected neither to the stimulus nor to the output."""
     found, grown = {network.stimulus, network.output}, True
     while grown:
         more = {
@@ -120,7 +120,7 @@ def _times_of_rule(rule: LearningRule) -> Mapping[str, Any]:
 
 
 def _seconds(subject: str, times: Mapping[str, Any], shortest: float) -> Iterator[Finding]:
-    """Yield times that are so short that seconds were probably meant."""
+    """Yield times that are so short that they were probably given in seconds."""
     for name, value in times.items():
         if isinstance(value, int | float) and 0 < value < shortest:
             reason = (
@@ -131,7 +131,7 @@ def _seconds(subject: str, times: Mapping[str, Any], shortest: float) -> Iterato
 
 
 def _unwritten(population: Population) -> Iterator[Finding]:
-    """Yield the signals that neurons of one's own offer and never change."""
+    """Yield signals that custom neuron models offer but never change."""
     if not isinstance(population, Neurons):
         return
     model = population.model
@@ -143,7 +143,7 @@ def _unwritten(population: Population) -> Iterator[Finding]:
             rf"^\s*(?P<slope>d{name}\s*/\s*dt|{name})\s*=\s*(?P<by>[^:#]+):", model.equations, re.M
         )
         starts = model.initial.get(signal, 0) != 0
-        if defined and defined["slope"] != signal and not starts:  # what only decays stays 0
+        if defined and defined["slope"] != signal and not starts:  # pure decay stays at 0
             defined = None if _stays_0(defined["by"], signal) else defined
         written = re.search(rf"(^|[;\n])\s*{name}\s*([-+*/%]|\*\*|//)?=(?!=)", code)
         if not (defined or written or signal in follow):
@@ -155,7 +155,7 @@ def _unwritten(population: Population) -> Iterator[Finding]:
 
 
 def _stays_0(slope: str, name: str) -> bool:
-    """Say whether a variable that is 0 stays so, by the slope that it has."""
+    """Say whether a variable that starts at 0 stays there, by its differential equation."""
     try:
         return vanishes_with(slope, name)
     except ApicalError:  # more of Brian2's grammar than rules may have
@@ -165,7 +165,7 @@ def _stays_0(slope: str, name: str) -> bool:
 def _never(
     network: Network, projection: Projection, rule: LearningRule, weights: Weights
 ) -> Iterator[Finding]:
-    """Yield why a rule can never change a weight, if that is so."""
+    """Yield the reasons why a rule can never change a weight, if there are any."""
     zeros = {name: f"{name} is 0" for name, value in rule.parameters.items() if value == 0}
     for end, population in (("pre", projection.pre), ("post", projection.post)):
         if not _is_taught(network, population, weights):
@@ -202,7 +202,7 @@ def _is_taught(network: Network, population: Population, weights: Weights) -> bo
 
 
 def _gain(population: Population) -> str:
-    """Return the text of a neuron's gain; nothing where it has none."""
+    """Return the expression of a neuron's gain; empty if it has none."""
     if isinstance(population, Rate):
         return "1" if population.gain == "one" else population.curve.slope
     if isinstance(population, LIF):

@@ -1,4 +1,4 @@
-"""Lines of a scorecard."""
+"""Findings of an audit, and the scorecard that they make up."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -23,31 +23,31 @@ Aspect = Literal[
     "description",
 ]
 ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
-"""What is judged, in the order of the scorecard."""
+"""Aspects of biological plausibility, in the order of the scorecard."""
 
 NETWORK = "network"
-"""Subject of what is said of the whole model."""
+"""Subject of findings about the whole model."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of a scorecard.
+    """A finding: one line of a scorecard.
 
     Parameters
     ----------
     subject
-        Projection or population it is about, or ``"network"``.
+        Projection or population that it is about, or ``"network"``.
     aspect
-        What is judged, one of `ASPECTS`.
+        Aspect of plausibility, one of `ASPECTS`.
     level
-        ``"local"``: known at the synapse. ``"broadcast"``: needs a signal that reaches every
-        synapse alike. ``"idealised"``: known where it is used, but no neuron is known to do it.
-        ``"doubtful"``: described in a way that is probably not meant, plausible or not.
-        ``"not local"``: needs what no synapse can know.
+        ``"local"``: available at the synapse. ``"broadcast"``: needs a global signal, the same at
+        every synapse. ``"idealised"``: local, but no neuron is known to do it. ``"doubtful"``:
+        probably not intended, plausible or not. ``"not local"``: needs information that no synapse
+        has.
     reason
-        Why, in words.
+        The reason, in words.
     place
-        ``file:line`` where the subject was described; empty where that is not known.
+        ``file:line`` where the subject was described; empty if unknown.
     """
 
     subject: str
@@ -59,32 +59,32 @@ class Finding:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """What `check` found."""
+    """The plausibility scorecard of a network: all findings of an audit."""
 
     findings: tuple[Finding, ...]
 
     @property
     def is_local(self) -> bool:
-        """Whether nothing needs what a synapse cannot know."""
+        """Whether learning is local: no finding is ``"not local"``."""
         return not self.faults
 
     @property
     def faults(self) -> tuple[Finding, ...]:
-        """Lines that say ``"not local"``."""
+        """Findings of level ``"not local"``."""
         return self.about_level("not local")
 
     def about_level(self, level: Level) -> tuple[Finding, ...]:
-        """Return the lines of one level, for instance ``"doubtful"``."""
+        """Return the findings of one level, for instance ``"doubtful"``."""
         return tuple(f for f in self.findings if f.level == level)
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many lines are of each level."""
+        """Number of findings of each level."""
         found = Counter(finding.level for finding in self.findings)
         return {level: found[level] for level in LEVELS}
 
     def about(self, aspect: Aspect) -> tuple[Finding, ...]:
-        """Return the lines that judge one aspect."""
+        """Return the findings on one aspect."""
         return tuple(f for f in self.findings if f.aspect == aspect)
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a rule reads, and for whom it waits."""
+"""Audit of learning rules: locality of what they read, and update locking."""
 
 from apical.language.expressions import names, place
 from apical.network.description import Network
@@ -20,10 +20,10 @@ _WHEN = {
 
 
 def locality(projection: Projection, rule: LearningRule) -> Finding:
-    """Return where every name that a rule reads is known.
+    """Return the finding on the locality of a rule: where each variable it reads is available.
 
-    A rule that reads anything else is refused where it is written, by `LearningRule`, or where it
-    is given to a projection.
+    A rule that reads anything else is refused when it is written, by `LearningRule`, or when it is
+    given to a projection.
     """
     kept = "".join(
         f"; the synapse keeps {name}, a {_memory(trace)} of {trace.source}, which reads "
@@ -39,7 +39,7 @@ def locality(projection: Projection, rule: LearningRule) -> Finding:
 
 
 def _reads(projection: Projection, text: str) -> str:
-    """Say which names an expression reads, and where they are known."""
+    """List the variables that an expression reads, and where they are available."""
     known: dict[str, list[str]] = {"pre": [], "post": [], "synapse": []}
     for name in sorted(names(text)):
         known[place(name)].append(name)
@@ -57,7 +57,7 @@ def _memory(trace: Trace) -> str:
 
 
 def locking(network: Network, projection: Projection, rule: LearningRule) -> Finding:
-    """Return whether a projection may learn before the other populations have finished."""
+    """Return the finding on update locking: whether learning waits for other populations."""
     reads = rule.signals
     taught = [
         end
@@ -65,21 +65,21 @@ def locking(network: Network, projection: Projection, rule: LearningRule) -> Fin
         if {f"teach_{ending}", f"delta_{ending}"} & reads
     ]
     if not taught:
-        reason = "reads no feedback, so it waits for nobody"
+        reason = "no update locking: reads no feedback"
         return Finding(projection.name, "update locking", "local", reason)
     teachers = [p.pre for p in network.projections if p.post is taught[0] and "teach" in p.carries]
     if teachers and all(isinstance(pre, RateTarget) for pre in teachers):
         reason = (
-            f"waits for nobody: {teachers[0].name} is there when the stimulus is, before any of "
-            f"{', '.join(_reached(network, taught[0]))} has answered"
+            f"no update locking: {teachers[0].name} is available with the stimulus, before any of "
+            f"{', '.join(_reached(network, taught[0]))} has responded"
         )
         return Finding(projection.name, "update locking", "local", reason)
     chain = _chain(network, taught[0])
     waits = ", ".join(chain) or "nobody"
     if rule.when == "trial":
-        reason = f"waits for {waits}; learns when told, at the same moment as all others"
+        reason = f"waits for {waits}; learns at a global signal, at the same time as all others"
         return Finding(projection.name, "update locking", "broadcast", reason)
-    reason = f"waits for nobody: learns from what has arrived so far, by way of {waits}"
+    reason = f"no update locking: learns from feedback that has arrived so far, by way of {waits}"
     return Finding(projection.name, "update locking", "local", reason)
 
 
@@ -97,11 +97,11 @@ def _reached(network: Network, after: Population) -> list[str]:
 
 
 def _chain(network: Network, after: Population) -> list[str]:
-    """Return the populations that must answer before feedback is there: forward, then back."""
+    """Return the populations that must respond before feedback arrives: forward, then back."""
     reached = _reached(network, after)
     judges = [p.name for p in network.populations if isinstance(p, ErrorNeurons)]
     back, here = list[str](), after
-    for _ in network.populations:  # relays end at an error, or run in a circle
+    for _ in network.populations:  # relays end at an error, or form a cycle
         sources = [
             p.pre
             for p in network.projections

@@ -1,4 +1,4 @@
-"""What populations do that no neuron could: labels, shared variables, signs, slopes."""
+"""Audit of populations: labels, shared variables, signed errors, surrogate gradients, noise."""
 
 import re
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ from apical.projections.projection import Projection, ReadBackwards
 
 
 def own_equations(population: Population) -> Iterator[Finding]:
-    """Yield what the equations of a population read that reaches it by no synapse."""
-    if isinstance(population, Rate | Reward):  # no equation of its own: of its drive only
+    """Yield non-local inputs that the equations of a population read, not conveyed by a synapse."""
+    if isinstance(population, Rate | Reward):  # no equation of its own, a function of its drive
         return
     model = population.model
     code = "\n".join(
@@ -47,7 +47,7 @@ def own_equations(population: Population) -> Iterator[Finding]:
 
 
 def derivative(network: Network, population: Population) -> Iterator[Finding]:
-    """Yield what stands for the slope of a neuron's response, where learning reads it."""
+    """Yield the surrogate gradient (gain) of a population, where learning reads it."""
     readers = [p for p in network.plastic if p.post is population]
     reads = any(p.rule and {"gain_post", "delta_post"} & p.rule.signals for p in readers)
     sends = any(p.pre is population and "delta" in p.carries.values() for p in network.projections)
@@ -62,12 +62,12 @@ def derivative(network: Network, population: Population) -> Iterator[Finding]:
         else:
             found = re.search(r"^\s*gain\s*=\s*(.+?)\s*:", population.model.equations, re.M)
             gain = found[1] if found else "a variable of its own"
-        reason = f"a spike has no slope; in its place gain = {gain}, of the neuron's own state"
+        reason = f"a spike has no derivative; surrogate gradient gain = {gain}, of its own state"
     yield Finding(population.name, "spike derivative", "local", reason)
 
 
 def dale(network: Network, population: Population, weights: Weights) -> Iterator[Finding]:
-    """Yield whether each neuron's synapses are all of one sign, and stay so."""
+    """Yield whether a population obeys Dale's law: one sign for all synapses of a neuron."""
     leaving = [
         p
         for p in network.projections
@@ -92,7 +92,7 @@ def dale(network: Network, population: Population, weights: Weights) -> Iterator
 def _signs(
     network: Network, projection: Projection, weights: Weights
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the smallest and the largest weight that each neuron may have, shape (n_pre,)."""
+    """Return the smallest and the largest possible weight of each neuron, shape (n_pre,)."""
     if projection.rule is None:
         drawn = weights(projection)
         return drawn.min(axis=1), drawn.max(axis=1)
@@ -104,17 +104,17 @@ def _signs(
 
 
 def signed_error(network: Network, weights: Weights) -> Iterator[Finding]:
-    """Yield how errors of either sign are carried."""
+    """Yield how signed errors are represented by neural activity."""
     for population in network.populations:
         if isinstance(population, Error):
-            reason = "one population says 'too much', another 'too little'; both by spikes alone"
+            reason = "one population signals 'too much', another 'too little', both by spikes alone"
             reason += _coarse(population)
             yield Finding(population.name, "signed error", "local", reason)
         elif isinstance(population, RateError):
-            reason = "each neuron signals an error of either sign" + _coarse(population)
+            reason = "each neuron signals an error of both signs" + _coarse(population)
             yield Finding(population.name, "signed error", "idealised", reason)
         elif isinstance(population, RateTarget):
-            reason = "says which class is right, by activity of one sign, and of no error"
+            reason = "signals the correct class by activity of one sign, not an error"
             yield Finding(population.name, "signed error", "local", reason)
         elif isinstance(population, Relay):
             reason = (
@@ -130,7 +130,7 @@ def signed_error(network: Network, weights: Weights) -> Iterator[Finding]:
     relays = {p.name for p in network.feedback.relays} if network.feedback else set()
     for projection in network.projections:
         if "delta" in projection.carries.values() and projection.name not in relays:
-            reason = "brings delta, an error of either sign, from neurons that also send activity"
+            reason = "brings delta, an error of both signs, from neurons that also send activity"
             yield Finding(projection.name, "signed error", "idealised", reason)
 
 
@@ -143,7 +143,7 @@ _KEPT: dict[Kept, str] = {
 
 
 def _kept(projection: Projection, weights: Weights) -> Kept | None:
-    """Return what of an error of two signs a projection brings, if not both."""
+    """Return which part of a signed error a projection conveys, if not the whole."""
     if isinstance(projection.pre, RateError):
         return projection.pre.keeps if "told" in projection.carries.values() else None
     if not isinstance(projection.pre, Error):
@@ -155,30 +155,30 @@ def _kept(projection: Projection, weights: Weights) -> Kept | None:
 
 
 def _coarse(error: ErrorNeurons) -> str:
-    """Say what error neurons do not tell of an error."""
-    said = f"; of {error.levels} sizes, signs included" * (error.levels is not None)
-    return said + f"; nothing of errors up to {error.threshold:g} of the whole" * bool(
+    """Describe the quantisation and the dead zone (threshold) of error neurons."""
+    said = f"; quantised to {error.levels} levels, signs included" * (error.levels is not None)
+    return said + f"; silent for errors up to {error.threshold:g} of the whole" * bool(
         error.threshold
     )
 
 
 def noise(population: Population) -> Iterator[Finding]:
-    """Yield what a neuron or its dendrite hears that nobody sent."""
+    """Yield the sources of noise in neurons and dendrites."""
     if isinstance(population, Rate) and population.explores:
         reason = (
-            "each neuron adds noise of its own to its drive in every trial of learning, of "
-            f"standard deviation {population.explores:g}, and knows how much (eligibility)"
+            "each neuron perturbs its drive by private noise in every training trial, of "
+            f"standard deviation {population.explores:g}, and has access to it (eligibility)"
         )
         yield Finding(population.name, "locality", "local", reason)
     if isinstance(population, Rate) and population.teach_noise:
         reason = (
-            "each dendrite adds noise of its own in every trial, of standard deviation "
+            "each dendrite adds private noise in every trial, of standard deviation "
             f"{population.teach_noise:g}"
         )
     elif isinstance(population, LIF) and population.stray_rate:
         reason = (
-            f"each dendrite hears {2 * population.stray_rate:g} stray events a second of its own, "
-            f"of size {population.stray_kick:g} and either sign"
+            f"each dendrite receives {2 * population.stray_rate:g} private noise events a second, "
+            f"of size {population.stray_kick:g} and random sign"
         )
     else:
         return

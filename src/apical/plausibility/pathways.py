@@ -1,4 +1,4 @@
-"""Synapses: whether they work one way, and where the weights of feedback come from."""
+"""Audit of synapses: one-way transmission, weight transport, plasticity of feedback."""
 
 from collections.abc import Callable, Iterator
 from functools import reduce
@@ -14,11 +14,11 @@ from apical.plausibility.findings import Finding
 from apical.projections.projection import Projection, ReadBackwards, SignsOf
 
 SURPRISE = 5.0
-"""Correlation, as Fisher's z in units of its standard error (Fisher 1921, Metron 1:3), that
-weights drawn by themselves do not reach: less than once in a million pairs."""
+"""Significance threshold of a correlation, as Fisher's z in units of its standard error (Fisher
+1921, Metron 1:3): independent weights exceed it in less than one of a million pairs."""
 
 ROUTES = 32
-"""Ways from one population to another that are looked at."""
+"""Largest number of paths between two populations that are examined."""
 
 WeightsOf = Callable[[Projection], np.ndarray]
 
@@ -37,10 +37,10 @@ class Weights:
 
 
 def one_way(network: Network, projection: Projection, weights: Weights) -> Finding:
-    """Return whether the synapses of a projection carry signals in one direction only."""
+    """Return the finding on one-way transmission of the synapses of a projection."""
     relays = network.feedback.relays if network.feedback else ()
     if projection.name in {p.name for p in relays}:
-        reason = "carries activity and, unchanged by it, a teaching signal along the same synapses"
+        reason = "carries activity and, independently, a teaching signal along the same synapses"
         if projection.pre.is_spiking:
             reason += ", as two more kinds of events, one for each sign, that they tell from spikes"
         return Finding(projection.name, "one-way", "idealised", reason)
@@ -49,8 +49,8 @@ def one_way(network: Network, projection: Projection, weights: Weights) -> Findi
         for other in network.projections:
             if other not in taught and _is_same(projection, other, weights):
                 reason = (
-                    f"its weights are those of {other.name!r} in the other direction: synapses "
-                    "that work both ways"
+                    f"its weights are those of {other.name!r} in the other direction: "
+                    "bidirectional synapses"
                 )
                 return Finding(projection.name, "one-way", "not local", reason)
     carried = " and ".join(f"{signal} to {to}" for to, signal in projection.carries.items())
@@ -68,12 +68,12 @@ def _is_same(a: Projection, b: Projection, weights: Weights) -> bool:
         above = np.triu_indices(len(there), 1)
         there, back = there[above], back[above]
     wired = there[there != 0]
-    # one-to-one or all alike is a way to be wired, and tells nobody a weight
+    # one-to-one or uniform weights are connectivity, and transport no weights
     return len(np.unique(wired)) > 1 and is_surprising(*correlation(there, back))
 
 
 def transport(network: Network, feedback: Projection, weights: Weights) -> Finding:
-    """Return whether weights of feedback come from forward weights."""
+    """Return the finding on weight transport from forward weights to feedback."""
     if isinstance(feedback.weights, ReadBackwards):
         source = feedback.weights
         if isinstance(source, SignsOf):
@@ -93,24 +93,24 @@ def _transported(feedback: Projection, how: str, what: str = "weight transport")
 
 
 def copied(network: Network, feedback: Projection, values: np.ndarray, weights: WeightsOf) -> str:
-    """Say how weights of feedback come from forward weights; nothing if they do not.
+    """Describe how feedback weights derive from forward weights; empty if they do not.
 
     Parameters
     ----------
     network
-        What it belongs to.
+        Its network.
     feedback
-        The projection.
+        The feedback projection.
     values
         Its weights, shape (n_pre, n_post) [dimensionless].
     weights
-        Returns those of another projection.
+        Returns the weights of any projection.
     """
     halves = (values, *np.array_split(values, 2)) if len(values) > 1 else (values,)
     nearly = ""
     for name, back in _backwards(network, feedback, weights):
         for half in halves:
-            # any two single numbers are multiples of each other
+            # any two scalars are multiples of each other
             if half.shape != back.shape or half.size < 2:
                 continue
             if _parallel(half, back):
@@ -124,7 +124,7 @@ def copied(network: Network, feedback: Projection, values: np.ndarray, weights: 
 def _backwards(
     network: Network, feedback: Projection, weights: WeightsOf
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield what backpropagation would read backwards, and what it is called."""
+    """Yield the matrices that backpropagation would use, and their names."""
     for forward in network.driving:
         yield repr(forward.name), weights(forward).T
     judged = isinstance(feedback.pre, Teachers)
@@ -137,7 +137,7 @@ def _backwards(
 
 
 def _routes(network: Network, start: Population, end: Population) -> list[list[Projection]]:
-    """Return the ways along projections that drive, from one population to another."""
+    """Return the paths of driving projections from one population to another."""
     found, open_ones = list[list[Projection]](), [[p] for p in network.driving if p.pre is start]
     while open_ones and len(found) < ROUTES:
         route = open_ones.pop()
@@ -163,27 +163,27 @@ def correlation(a: np.ndarray, b: np.ndarray) -> tuple[float, int]:
 
 
 def is_surprising(r: float, n: int) -> bool:
-    """Say whether independent weights would not correlate as much."""
+    """Say whether a correlation is significant, so that weights are not independent."""
     if n <= 3:
         return False
     return bool(np.arctanh(min(abs(r), 1 - 1e-12)) * np.sqrt(n - 3) > SURPRISE)
 
 
 def _parallel(a: np.ndarray, b: np.ndarray) -> bool:
-    """Say whether two matrices are multiples of each other."""
+    """Say whether two matrices are proportional."""
     norms = np.linalg.norm(a) * np.linalg.norm(b)
     return bool(norms and abs(np.sum(a * b)) > (1 - 1e-9) * norms and min(a.shape) > 0)
 
 
 def fixed_or_plastic(feedback: Projection) -> Finding:
-    """Return whether the synapses of feedback change, and by what."""
+    """Return the finding on fixed or plastic feedback synapses."""
     if isinstance(feedback.weights, ReadBackwards):
         other = feedback.weights.projection.name
-        reason = f"changes whenever {feedback.weights.what} of {other!r} do, by no rule of its own"
+        reason = f"follows the {feedback.weights.what} of {other!r}, without a rule of its own"
         return Finding(feedback.name, "feedback", "not local", reason)
     if feedback.rule is not None:
         reason = (
             f"plastic by a local rule of its own, {feedback.rule.name!r} ({feedback.rule.update})"
         )
         return Finding(feedback.name, "feedback", "local", reason)
-    return Finding(feedback.name, "feedback", "local", "fixed synapses, as they were drawn")
+    return Finding(feedback.name, "feedback", "local", "fixed synapses, at their initial weights")

@@ -1,4 +1,4 @@
-"""The scorecard of a network: one line, or several, for every aspect."""
+"""The audit of a network: findings on every aspect of biological plausibility."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,18 +18,18 @@ from apical.projections.projection import ReadBackwards
 def audit(
     network: Network, *, batch: int = 1, final_rate: float = 1.0, dtype: str = "float32"
 ) -> Scorecard:
-    """Return the scorecard of a network, whatever it says.
+    """Return the plausibility scorecard of a network, without raising on what is not local.
 
     Parameters
     ----------
     network
-        What to audit.
+        The network to audit.
     batch
-        Trials that learn together.
+        Batch size: trials per weight update.
     final_rate
-        Factor on all learning rates at the end of training [dimensionless]; it is 1 at the start.
+        Learning-rate schedule: final factor on all learning rates [dimensionless], 1 at the start.
     dtype
-        Precision of the weights.
+        Floating-point precision of the weights.
 
     Raises
     ------
@@ -58,23 +58,23 @@ def audit(
 
 @checked()
 def check(network: Network, *, transport: bool = False) -> Scorecard:
-    """Audit a network and return its scorecard.
+    """Audit the biological plausibility of a network; raise if its learning is not local.
 
     Parameters
     ----------
     network
-        What to audit.
+        The network to audit.
     transport
-        Whether what is declared not to be local may be used, for a comparison: feedback that is
-        forward weights, or their signs, read backwards (`apical.feedback.transposed`,
+        Whether to allow declared violations of locality, for comparisons: weight transport, of
+        weights or of their signs (`apical.feedback.transposed`,
         `apical.hypotheses.sign_concordant`), updates that read a standard deviation over all
-        synapses (`apical.plasticity.optimizers.go_up_global`), and drives normalised over a batch
+        synapses (`apical.plasticity.optimizers.go_up_global`), and batch normalisation
         (`apical.BatchNorm`).
 
     Raises
     ------
     LocalityError
-        If the network uses what no synapse can know; the message names each finding.
+        If learning uses information that no synapse has; the message names each finding.
     WiringError
         As in `audit`.
     """
@@ -95,7 +95,7 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
 
 
 def _check_taught(network: Network) -> None:
-    """Raise if rules read feedback that nothing brings."""
+    """Raise if rules read feedback but the network has no feedback pathway."""
     readers = [p.name for p in network.plastic if p.rule and "teach_post" in p.rule.signals]
     if network.feedback is None and readers:
         raise WiringError(

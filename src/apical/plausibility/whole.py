@@ -1,4 +1,4 @@
-"""What is true of the whole network: clocks, signals to all, numbers, time."""
+"""Audit of the whole network: phases, global signals, precision, delays."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,27 +24,27 @@ NOTHING: Mapping[Aspect, str] = {
     "update locking": "nothing learns",
     "precision": "it has no weights",
     "delays": "it has no synapses",
-    "description": "all is joined, no time looks like seconds, and every rule can act",
+    "description": "all is connected, no time looks like seconds, and every rule can act",
 }
-"""What is said of an aspect where there is nothing to judge."""
+"""Reasons given for aspects that do not apply."""
 
 BITS = {"float32": 24, "float64": 53}
-"""Binary digits of a weight."""
+"""Binary digits of a weight, by dtype."""
 
 BARTOL = 4.7
-"""Bits of a synapse in the hippocampus."""
+"""Information capacity of a hippocampal synapse [bits]."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """What is done to all synapses alike.
+    """Hyperparameters of training that act on all synapses: batch size, learning-rate schedule.
 
     Parameters
     ----------
     batch
-        Trials that learn together.
+        Batch size: trials per weight update.
     final_rate
-        Factor on all learning rates at the end of training [dimensionless].
+        Final factor on all learning rates [dimensionless].
     """
 
     batch: int
@@ -52,45 +52,45 @@ class Training:
 
 
 def phases(network: Network) -> Iterator[Finding]:
-    """Yield what has to happen at different times, and who says when."""
+    """Yield the phases that learning needs, and the signals that separate them."""
     if network.reset:
-        reason = "every neuron is reset between trials by one signal"
+        reason = "every neuron is reset between trials by a global signal"
         yield Finding(NETWORK, "phases", "broadcast", reason)
     if any(p.rule and p.rule.when == "trial" for p in network.plastic):
-        reason = "synapses are told when a trial ends, to learn then"
+        reason = "synapses learn at a global signal that a trial ends"
         yield Finding(NETWORK, "phases", "broadcast", reason)
     yield from _noise_phases(network)
     for projection in network.plastic:
         if projection.rule and projection.rule.onset:
-            reason = "learning waits for some time after the onset of each trial (a phase)"
+            reason = "learning starts some time after the onset of each trial (a phase)"
             yield Finding(projection.name, "phases", "broadcast", reason)
     for population in network.populations:
         if isinstance(population, Reward):
-            reason = "every trial of learning is shown twice, without noise and with it"
+            reason = "every training trial is shown twice, without noise and with it"
             yield Finding(population.name, "phases", "broadcast", reason)
         if isinstance(population, Rate) and population.plateau:
             reason = (
                 "compares the plateaus of its dendrite in two phases of each trial of learning, "
-                "before the read-out is moved towards its target and while it is; all are told "
-                "which it is (a phase)"
+                "before and while the read-out is nudged towards its target, told apart by a "
+                "global signal (a phase)"
             )
             yield Finding(population.name, "phases", "broadcast", reason)
         if isinstance(population, Error) and population.wait:
             reason = (
-                f"compares nothing until {population.wait:g} ms after the onset of each trial, "
-                "when it is told that the label comes (a phase)"
+                f"computes no error until {population.wait:g} ms after the onset of each trial, "
+                "when a global signal announces the label (a phase)"
             )
             yield Finding(population.name, "phases", "broadcast", reason)
     for population in network.populations:
         if isinstance(population, ConductanceLIF) and population.rise:
-            reason = "its thresholds adapt in trials of learning alone, of which it is told"
+            reason = "its thresholds adapt only in training trials, marked by a global signal"
             yield Finding(population.name, "phases", "broadcast", reason)
     for projection in network.projections:
         moved = isinstance(projection.pre, ErrorNeurons) and projection.is_forward
         if moved:
             reason = (
-                f"the error moves the activity of {projection.post.name}, so that learning and "
-                "deciding need phases of their own"
+                f"the error drives the activity of {projection.post.name}, so that learning and "
+                "decisions need separate phases"
             )
             yield Finding(projection.name, "phases", "broadcast", reason)
 
@@ -99,34 +99,34 @@ def _noise_phases(network: Network) -> Iterator[Finding]:
     for population in network.noisy:
         assert isinstance(population, Rate)
         reason = (
-            f"fires noise of its own, of either sign and standard deviation {population.noise:g}, "
-            "while the stimulus is silent and the others wait for their turn"
+            f"fires noise of its own, of both signs and standard deviation {population.noise:g}, "
+            "while the stimulus and all other populations are silent"
         )
         if network.noise:
             reason += (
                 f", in {network.noise.trials} trials after every {network.noise.every} of learning"
             )
         yield Finding(
-            population.name, "phases", "broadcast", f"{reason}; all are told when (a phase)"
+            population.name, "phases", "broadcast", f"{reason}; by a global signal (a phase)"
         )
 
 
 def global_quantities(network: Network, training: Training) -> Iterator[Finding]:
-    """Yield every quantity that all synapses or all neurons of a population share."""
+    """Yield global quantities, shared by all synapses or all neurons of a population."""
     for population in network.populations:
         if isinstance(population, Rate) and population.is_softmax:
             reason = "activity is divided by the sum over the population (softmax)"
             yield Finding(population.name, "global quantities", "broadcast", reason)
         if isinstance(population, Reward):
             reason = (
-                "one number, by how much a trial went better with noise than without, reaches all "
-                "that learn alike"
+                "one number, the improvement of a trial by its noise, is broadcast to all "
+                "plastic synapses"
             )
             yield Finding(population.name, "global quantities", "broadcast", reason)
         if isinstance(population, Rate) and population.norm:
             reason = (
                 "drives are centred and scaled by their mean and variance over a batch (batch "
-                "normalisation): what a neuron does in a trial hangs on trials yet to come"
+                "normalisation): the response to a trial depends on trials yet to come"
             )
             yield Finding(population.name, "global quantities", "not local", reason)
     yield from _spreads(network)
@@ -134,46 +134,46 @@ def global_quantities(network: Network, training: Training) -> Iterator[Finding]
         if projection.total is not None:
             reason = (
                 f"the weights onto each neuron of {projection.post.name} are scaled to sum to "
-                f"{projection.total:g} when a trial begins: every synapse is told the sum of all "
-                "that end on its neuron"
+                f"{projection.total:g} when a trial begins (synaptic scaling): every synapse needs "
+                "the sum over all synapses of its neuron"
             )
             yield Finding(projection.name, "global quantities", "broadcast", reason)
     stimulus = network.stimulus
     if getattr(stimulus.encoder, "total", 0):
-        reason = "each stimulus is divided by the sum of its values, by whoever shows it"
+        reason = "each stimulus is normalised by the sum of its values before it is shown"
         yield Finding(stimulus.name, "global quantities", "broadcast", reason)
     if training.final_rate != 1:
         reason = (
-            f"one factor on every learning rate, which falls from 1 to {training.final_rate:g} "
-            "during training"
+            "a learning-rate schedule, one factor on every learning rate, which falls from 1 to "
+            f"{training.final_rate:g} during training"
         )
         yield Finding(NETWORK, "global quantities", "broadcast", reason)
     if training.batch > 1:
         reason = (
-            f"{training.batch} trials learn together: each synapse adds up what it would learn, "
-            "and all are told when to change"
+            f"batches of {training.batch} trials: each synapse sums its updates over a batch, and "
+            "a global signal applies them"
         )
         yield Finding(NETWORK, "global quantities", "broadcast", reason)
 
 
 def _spreads(network: Network) -> Iterator[Finding]:
-    """Yield what updates read of all synapses of a projection."""
+    """Yield updates that read a statistic over all synapses of a projection."""
     for projection in network.plastic:
         dynamics = projection.rule.dynamics if projection.rule else None
         if dynamics and dynamics.spread:
             reason = (
                 f"{dynamics.name} reads the standard deviation of {dynamics.spread} over all "
-                f"{projection.pre.size * projection.post.size} synapses, which nobody could read "
-                "and tell each of them"
+                f"{projection.pre.size * projection.post.size} synapses, which no mechanism could "
+                "compute and broadcast"
             )
             yield Finding(projection.name, "global quantities", "not local", reason)
 
 
 def precision(network: Network, dtype: str) -> Iterator[Finding]:
-    """Yield how precise weights are.
+    """Yield the precision (quantisation) of weights.
 
-    Spines of the hippocampus come in some 26 sizes that can be told apart, 4.7 bits (Bartol et
-    al. 2015, doi:10.7554/eLife.10778).
+    Hippocampal spines have some 26 distinguishable sizes, 4.7 bits (Bartol et al. 2015,
+    doi:10.7554/eLife.10778).
     """
     known = (
         "; synapses are known to hold some 4.7 bits (Bartol et al. 2015, doi:10.7554/eLife.10778)"
@@ -197,29 +197,29 @@ def precision(network: Network, dtype: str) -> Iterator[Finding]:
 
 
 def delays(network: Network) -> Iterator[Finding]:
-    """Yield how long signals are on their way."""
+    """Yield the transmission delays of signals."""
     late = [p for p in network.projections if p.delay]
     if len(late) < len(network.projections):
         which = "no projection has a delay" if not late else "the other projections have no delay"
-        reason = f"{which}: what is sent arrives within the same time step"
+        reason = f"{which}: signals arrive within the same time step"
         yield Finding(NETWORK, "delays", "idealised", reason)
     for projection in late:
         reason = f"spikes of {projection.pre.name} arrive {projection.delay:g} ms later"
-        lost = "; those under way when a trial ends are lost" * network.reset
+        lost = "; those in transit when a trial ends are lost" * network.reset
         yield Finding(projection.name, "delays", "local", reason + lost)
     for population in network.populations:
         if isinstance(population, Error) and population.tau_label:
             reason = (
-                f"the label comes through two low-passes of {population.tau_label:g} ms, to be as "
-                "late as the output"
+                f"the label passes two low-pass filters of {population.tau_label:g} ms, to match "
+                "the latency of the output"
             )
             yield Finding(population.name, "delays", "local", reason)
     chain = slowest_chain(network)
     left = unsettled(chain, network.trial) if chain else 0.0
     if left > NEGLIGIBLE:
         reason = (
-            f"{left:.2g} of a change of the stimulus is still on its way when a trial of "
-            f"{network.trial:g} ms ends ({said(chain)} in a row)"
+            f"{left:.2g} of the response to a stimulus is missing when a trial of "
+            f"{network.trial:g} ms ends, short of the steady state ({said(chain)} in a row)"
         )
-        refused = "; Brian2 devices refuse so much, and device 'array' knows no time"
+        refused = "; Brian2 devices refuse this, and device 'array' computes the steady state"
         yield Finding(NETWORK, "delays", "local", reason + refused * (left > LARGEST))

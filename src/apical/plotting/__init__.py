@@ -1,4 +1,4 @@
-"""Figures: records, arrays and tables in, matplotlib Axes out, in one calm style.
+"""Figures of recorded activity, learning and networks: matplotlib Axes in one style.
 
 Figures are made without pyplot: no global state changes, nothing needs a display, and a notebook
 shows ``axes.figure``. Every function takes ``ax=`` to draw into Axes of one's own.

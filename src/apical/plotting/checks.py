@@ -1,4 +1,4 @@
-"""Checks of what a figure is given."""
+"""Validation of the arguments of plotting functions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from apical.records.arrays import Records
 
 @dataclass(frozen=True, repr=False)
 class _Numbers(Marker):
-    """Marks numbers that the functions below check, which say more of what is needed."""
+    """Marks numbers that are checked by the functions below, with more specific messages."""
 
     def plain(self, value: Any) -> Any:
         """Return what was given; ValueError if it has a unit."""
@@ -55,15 +55,15 @@ Inches = Annotated[float, Number(above=0, most=100)]
 Dots = Annotated[float, Number(least=10, most=2400)]
 """Dots per inch."""
 PanelCount = Annotated[int, Number(whole=True, most=100)]
-"""How many panels a figure has."""
+"""Number of panels of a figure."""
 Sizes = Annotated[Sequence[int], Array((1,), kinds="iu")]
 """Whole numbers with 1 dimension."""
 MOST_CLASSES = 2000
-"""Classes that a matrix can show."""
+"""Largest number of classes that a matrix can show."""
 
 
 def percent(where: str, values: ArrayLike, n_points: int) -> NDArray[Any]:
-    """Return fractions as rows of `n_points` [%], checked."""
+    """Validate fractions, and return them as rows of `n_points` in percent."""
     needs, do = f"fractions from 0 to 1 in rows of {n_points}", "give one for each of trials"
     rows = np.atleast_2d(checked(where, values, needs, "divide percentages by 100", (0, 1), None))
     if rows.ndim != 2 or rows.shape[1] != n_points or not len(rows):
@@ -72,7 +72,7 @@ def percent(where: str, values: ArrayLike, n_points: int) -> NDArray[Any]:
 
 
 def indices(where: str, values: ArrayLike, size: float, do: str) -> NDArray[np.int64]:
-    """Return whole numbers from 0 to `size` - 1, checked."""
+    """Validate indices, whole numbers from 0 to `size` - 1, and return them."""
     needs = f"whole numbers from 0 to {size - 1}"
     array = checked(where, values, needs, do, (0, size - 1))
     if np.any(array != np.floor(array)):
@@ -88,7 +88,7 @@ def checked(
     within: tuple[float, float] = (-np.inf, np.inf),
     ndim: int | None = 1,
 ) -> NDArray[Any]:
-    """Return finite numbers as an array of `ndim` axes (None: any), or say what is wrong."""
+    """Validate finite numbers, and return them as an array of `ndim` axes (None: any)."""
     try:
         array = np.asarray(values)
     except ValueError:
@@ -104,7 +104,7 @@ def checked(
 
 
 def with_gaps(where: str, values: ArrayLike, needs: str, do: str) -> NDArray[np.floating]:
-    """Return numbers, of which NaN stands for what is not defined, but not all are that."""
+    """Validate numbers of which some, but not all, may be NaN (undefined), and return them."""
     try:
         array = np.asarray(values)
     except ValueError:
@@ -119,7 +119,7 @@ def with_gaps(where: str, values: ArrayLike, needs: str, do: str) -> NDArray[np.
 
 
 def one_trial(records: Records, trial: int) -> int:
-    """Return the number of a trial that was recorded, checked."""
+    """Validate the index of a recorded trial, and return it."""
     if not isinstance(trial, int | np.integer) or not 0 <= trial < len(records):
         needs = f"one of the {len(records)} recorded trials, from 0"
         refuse("trial", needs, f"{trial!r}", "choose one, or record more")

@@ -1,4 +1,4 @@
-"""Learning curves of several wirings, and how far each is from backpropagation."""
+"""Learning curves of several wirings, and alignment angles to the backpropagation gradient."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +18,7 @@ MOST_PANELS = 4
 
 @styled
 def comparison(curves: Mapping[str, Mapping[str, Matrix]]) -> Sequence[Axes]:
-    """Draw error [%] and angle to backpropagation [degrees] over epochs, for several wirings.
+    """Draw error [%] and angle to the backpropagation gradient [degrees] for several wirings.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def _errors(ax: Axes, wiring: str, metrics: Mapping[str, NDArray[np.floating]], 
         ax.plot(epochs, tested.T, color=color, linewidth=0.6, alpha=0.35)
     if "train_accuracy" in metrics:
         trained = 100 * (1 - metrics["train_accuracy"].mean(axis=0))
-        # no error has no place on a logarithmic axis
+        # an error of 0 cannot be shown on a logarithmic axis
         trained[is_nothing(trained, 100)] = np.nan
         ax.plot(epochs, trained, ":", color=color)
 
@@ -102,10 +102,10 @@ def angles(
     band: Band = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the angle between what each projection learns and what backpropagation would.
+    """Draw the alignment angle between each projection's update and the backpropagation gradient.
 
-    90 degrees, where two updates have nothing to do with each other, is marked; learning goes
-    downhill below it.
+    90 degrees, where updates are orthogonal to the gradient, is marked; below it an update descends
+    the gradient.
 
     Parameters
     ----------
@@ -113,9 +113,9 @@ def angles(
         Name of the projection -> angle [degrees], shape (n_points,) or (n_runs, n_points). Points
         where it is not defined (NaN, for instance before the first update) in a run are left out.
     x
-        Where the angles were measured, shape (n_points,); 0, 1, ... by default.
+        Times of the measurements, shape (n_points,); 0, 1, ... by default.
     xlabel
-        What `x` is.
+        Label of `x`.
     band
         As in `curves`.
     """
@@ -136,7 +136,7 @@ def angles(
 
 
 def _right_angles(ax: Axes) -> None:
-    """Set an axis for angles [degrees], with a line where there is no relation."""
+    """Set an axis for angles [degrees], with a line at 90 degrees (orthogonal)."""
     seen = max([90.0, *(float(np.nanmax(line.get_ydata())) for line in ax.lines)])
     top = 100 if seen <= 100 else 30 * int(np.ceil(seen / 30))
     ax.set(ylim=(0, top), yticks=range(0, top + 1, 30))

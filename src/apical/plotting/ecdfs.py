@@ -1,4 +1,4 @@
-"""Distributions: the share of neurons at or below a value, which needs no bins, or histograms."""
+"""Distributions over neurons: empirical cumulative distributions (ECDF) and histograms."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -18,10 +18,10 @@ from apical.plotting.style import color, new_axes, styled
 def firing_rates(
     rates: Mapping[str, Numbers], *, log: bool | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Draw, for each population, the share of neurons that fire at most at a rate.
+    """Draw the cumulative distribution of firing rates for each population.
 
-    The steps need no bins, so 10 neurons compare with 500. Silent neurons are where a line
-    begins, and are counted in its name.
+    It needs no bins, so populations of 10 and 500 neurons can be compared. Silent neurons set the
+    start of a line, and are counted in its label.
 
     Parameters
     ----------
@@ -61,20 +61,20 @@ def distributions(
     of: str = "neurons",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw how any quantity is distributed, for instance coefficients of variation or weights.
+    """Draw the distributions of any quantity, for instance CVs or weights.
 
     Parameters
     ----------
     values
-        Name -> numbers, of any shape. NaN stands for what is not defined, such as the variability
-        of a silent neuron: it is left out, and counted in the name.
+        Name -> numbers, of any shape. NaN stands for undefined values, such as the variability of a
+        silent neuron: they are left out, and counted in the label.
     xlabel
-        What the numbers are, with their unit.
+        Label of the quantity, with its unit.
     kind
-        ``"ecdf"``, the share at or below each value, or ``"histogram"``, the share in each of 40
-        bins that all names have in common.
+        ``"ecdf"``, the empirical cumulative distribution, or ``"histogram"``, with 40 bins shared
+        by all names.
     of
-        What the numbers belong to, for the other axis: ``"neurons"``, ``"synapses"``, ...
+        Units of observation, for the other axis: ``"neurons"``, ``"synapses"``, ...
     """
     given = {name: _defined(f"values[{name!r}]", numbers) for name, numbers in values.items()}
     if not given or kind not in ("ecdf", "histogram"):
@@ -105,20 +105,19 @@ def recording_comparison(
     names: tuple[str, str] = ("model", "recording"),
     ax: Panels | None = None,
 ) -> NDArray[Any]:
-    """Draw distributions of a model and of a recording on each other, a panel for each quantity.
+    """Draw distributions of a model over those of a recording, a panel for each quantity.
 
-    The legend of each panel gives the distance of Kolmogorov and Smirnov, the largest vertical
-    distance of the two lines: 0 where they are the same, 1 where they do not overlap
-    (`scipy.stats.ks_2samp`).
+    The legend of each panel gives the Kolmogorov-Smirnov distance, the largest vertical distance of
+    the two lines: 0 if they are the same, 1 if they do not overlap (`scipy.stats.ks_2samp`).
 
     Parameters
     ----------
     model, recording
-        What is compared -> numbers, one for each neuron, for instance
+        Quantity -> values, one for each neuron, for instance
         ``{"firing rate [Hz]": rates, "CV of intervals [1]": cvs}``; the same keys in both, which
         name the axes. NaN is left out and counted, as in `distributions`.
     names
-        What the two are called.
+        Labels of the two.
     """
     with undisturbed():
         from scipy.stats import ks_2samp
@@ -144,7 +143,7 @@ def recording_comparison(
 def _steps(
     ax: Axes, values: NDArray[Any], ends: tuple[float, float], label: str, k: int, first: int = 0
 ) -> None:
-    """Draw the share of values at or below each, from value number `first` in rising order."""
+    """Draw the cumulative distribution of sorted values, from value number `first` on."""
     n = len(values)
     x = np.concatenate([[ends[0]], np.sort(values)[first:], [ends[1]]])
     y = 100 * np.concatenate([np.arange(first, n + 1), [n]]) / n
@@ -152,13 +151,13 @@ def _steps(
 
 
 def _defined(where: str, numbers: ArrayLike) -> tuple[NDArray[Any], int]:
-    """Return the numbers that are not NaN, shape (n,), and how many are."""
+    """Return the values that are not NaN, shape (n,), and the number of NaN."""
     array = with_gaps(where, numbers, "numbers, not all NaN", "leave out what is never defined")
     return array[~np.isnan(array)], int(np.isnan(array).sum())
 
 
 def _span(given: Mapping[str, tuple[NDArray[Any], int]]) -> tuple[float, float]:
-    """Return where the axis of values begins and ends."""
+    """Return the limits of the axis of values."""
     every = np.concatenate([found for found, _ in given.values()])
     low, high = float(every.min()), float(every.max())
     room = 0.5 if is_flat([low, high]) else 0.04 * (high - low)

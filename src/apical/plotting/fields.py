@@ -1,4 +1,4 @@
-"""Receptive fields: weights into single neurons as images."""
+"""Receptive fields: afferent weights of single neurons as images."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def receptive_fields(
     unit: str = "threshold",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the weights into single neurons as images, or all weights if the stimulus is none.
+    """Draw receptive fields as images, or the weight matrix if the stimulus is not an image.
 
     The colours end at the 99.5th percentile of what is drawn; the colour bar points beyond.
 
@@ -36,7 +36,7 @@ def receptive_fields(
     n
         Number of neurons: those with the largest weight norm.
     rng
-        Draws the neurons at random instead.
+        Random generator: selects neurons at random instead.
     unit
         Unit of the weights.
     """

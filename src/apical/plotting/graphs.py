@@ -1,4 +1,4 @@
-"""The graph of a network: populations, what drives them, and what teaches them."""
+"""Network diagram: populations, feedforward and lateral projections, feedback pathways."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ from apical.plotting.style import GREY, PALETTE, new_axes, styled
 from apical.projections.projection import Projection, ReadBackwards
 
 MOST_COLUMNS = 8
-"""Columns of populations drawn; of a deeper network the first ones and the last three."""
+"""Largest number of columns; of a deeper network the first ones and the last three are drawn."""
 _WIDTH = 0.66  # of a box, in columns; heights are in the same units
 
 
 @dataclass(frozen=True)
 class _Look:
-    """How a kind of projection is drawn, and what the legend calls it."""
+    """Style of a kind of projection, and its label in the legend."""
 
     name: str
     color: str
@@ -56,17 +56,17 @@ class _Arrow:
 
 @styled
 def network_graph(network: Network, *, title: str | None = None, ax: Axes | None = None) -> Axes:
-    """Draw populations from the stimulus (left) to the error (right), and how they are joined.
+    """Draw the diagram of a network, from the stimulus (left) to the error (right).
 
-    Forward projections run through the middle, or below where they pass a population or return;
-    feedback arrives from above, at the apical dendrite. A signal that is relayed is drawn dashed.
-    Each arrow has the name of its projection as its gid. Biases are a word in the boxes. Of more
-    than 8 columns those in the middle are left out, and counted.
+    Feedforward projections run through the middle, or below where they skip a population or return;
+    feedback arrives from above, at the apical dendrite. Relayed feedback is dashed. Each arrow has
+    the name of its projection as its gid. Biases are noted in the boxes. Of more than 8 columns
+    those in the middle are left out, and counted.
 
     Parameters
     ----------
     network
-        The description.
+        The network.
     title
         Text above; by default the name and source of the feedback pathway.
     """
@@ -106,7 +106,7 @@ def _columns(network: Network) -> list[list[str]]:
     for projection in network.driving:
         before[projection.post.name].add(projection.pre.name)
     depth: dict[str, int] = {}
-    for name in before:  # each comes after those that drive it, but for what leads back
+    for name in before:  # topological order, except for recurrent projections
         depth[name] = max((depth[pre] + 1 for pre in before[name] if pre in depth), default=0)
     rewards = {p.name for p in network.populations if isinstance(p, Reward)}
     last = max((k for name, k in depth.items() if name not in judges | rewards), default=-1)
@@ -120,7 +120,7 @@ def _columns(network: Network) -> list[list[str]]:
 def _shown(
     columns: Sequence[Sequence[str]],
 ) -> tuple[dict[str, tuple[int, float]], tuple[int, int] | None]:
-    """Return the place of each population drawn, and that of a gap with the number left out."""
+    """Return the position of each population drawn, and of the gap for those left out."""
     kept: list[Sequence[str]] = list(columns)
     gap = None
     if len(columns) > MOST_COLUMNS:
@@ -136,7 +136,7 @@ def _shown(
 
 
 def _arrows(network: Network) -> Iterable[_Arrow]:
-    """Return what is drawn: a projection that drives and teaches gives two arrows."""
+    """Return the arrows to draw; a projection that drives and teaches gives two."""
     for p in network.projections:
         if isinstance(p.pre, Bias):
             continue
@@ -168,7 +168,7 @@ def _biased(network: Network, population: Population) -> bool:
 
 
 def _box(ax: Axes, population: Population, place: tuple[int, float], biased: bool) -> None:
-    """Draw a population: name, number of neurons, what they are."""
+    """Draw a population: name, number of neurons, neuron model."""
     x, y = place
     height = 0.62
     corner = (x - _WIDTH / 2, y - height / 2)
@@ -190,7 +190,7 @@ def _box(ax: Axes, population: Population, place: tuple[int, float], biased: boo
 
 
 def _leave_out(ax: Axes, x: int, missing: int) -> None:
-    """Say how many populations are left out, between two dotted lines."""
+    """Draw the number of populations left out, between two dotted lines."""
     ax.text(x, 0, f"{missing}\nmore", ha="center", va="center", color=GREY)
     for side in (-1, 1):
         ends = [x + side * 0.25, x + side * (1 - _WIDTH / 2)]
@@ -202,7 +202,7 @@ def _is_straight(arrow: _Arrow, places: dict[str, tuple[int, float]]) -> bool:
 
 
 def _lifts(arrows: Sequence[_Arrow], places: dict[str, tuple[int, float]]) -> dict[_Arrow, float]:
-    """Return how far each curved arrow goes beyond the boxes, the longer the farther."""
+    """Return the height of each curved arrow, which grows with its length."""
     return {
         a: 0.38 + 0.27 * abs(places[a.post][0] - places[a.pre][0])
         for a in arrows
@@ -211,7 +211,7 @@ def _lifts(arrows: Sequence[_Arrow], places: dict[str, tuple[int, float]]) -> di
 
 
 def _reach(lifts: dict[_Arrow, float], places: dict[str, tuple[int, float]], above: bool) -> float:
-    """Return how far above (or below) the middle anything is drawn."""
+    """Return the extent of the drawing above (or below) the middle."""
     side = 1 if above else -1
     tops = [side * y + 0.36 for _, y in places.values()]
     for arrow, lift in lifts.items():
@@ -249,7 +249,7 @@ def _draw(
 def _ports(
     arrows: Sequence[_Arrow], places: dict[str, tuple[int, float]]
 ) -> dict[tuple[_Arrow, int], float]:
-    """Return where each curved arrow leaves (0) and arrives (1), so that arcs do not cross.
+    """Return the start (0) and end (1) positions of curved arrows, so that arcs do not cross.
 
     Arcs to the left are at the left half of a box, the shortest outermost; likewise to the right.
     """

@@ -1,4 +1,4 @@
-"""Loss landscapes, and the paths that learning took over them."""
+"""Loss landscapes with learning trajectories."""
 
 from collections.abc import Mapping
 
@@ -23,7 +23,7 @@ def landscape(
     title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a loss over a plane as contours, evenly spaced on a logarithmic scale.
+    """Draw a loss landscape on a plane as contours, evenly spaced on a logarithmic scale.
 
     Parameters
     ----------
@@ -32,10 +32,10 @@ def landscape(
     loss
         Loss at each point, above 0, shape (n_b, n_a).
     paths
-        Name -> points along the way, shape (n_points, 2); an open circle stands at the start and a
-        full one at the end. The names make the legend.
+        Name -> points of a learning trajectory, shape (n_points, 2); an open circle marks its start
+        and a filled one its end. The names make the legend.
     xlabel, ylabel, title
-        What is shown.
+        Labels.
     ax
         Axes to draw into; a new figure by default.
     """

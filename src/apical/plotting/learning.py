@@ -1,4 +1,4 @@
-"""Learning curves: what is measured of a network while it learns."""
+"""Learning curves: accuracy and other metrics during training."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,21 +24,21 @@ def learning_curve(
     published: Mapping[str, float] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw test accuracy [%] against trials learned; call again with ``ax=`` to compare.
+    """Draw test accuracy [%] against training trials; call again with ``ax=`` to compare.
 
     Parameters
     ----------
     trials
-        Trials learned before each test, rising, shape (n_points,).
+        Training trials before each test, increasing, shape (n_points,).
     accuracy
         Fraction decided correctly with learning off, shape (n_points,), or for several seeds
         (n_seeds, n_points): a thin line for each seed, a thick one for their mean.
     train
         The same fraction on training data, of either shape; its mean is drawn dotted.
     name
-        What the curve is called at its right end.
+        Label of the curve, at its right end.
     chance
-        Fraction that guessing would reach, drawn as a dotted line.
+        Chance level as a fraction, drawn as a dotted line.
     published
         Fractions reported elsewhere, by source, drawn as dashed lines.
     """
@@ -108,7 +108,7 @@ def learning_curves(
     chance: float | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw what several kinds of runs reach while they learn, with the spread over seeds.
+    """Draw learning curves of several conditions, with the spread over seeds.
 
     A thin line for each run, a thick one for their mean, and a band.
 
@@ -119,14 +119,14 @@ def learning_curves(
         seed or both where there are several; concatenated), or a list of arrays, one for each
         run, shape (n_points,), measured after 0, 1, ... of `x`.
     metric
-        What to take from tables, and what the axis is called. Values of an accuracy are fractions
-        and are drawn in percent.
+        Metric to take from tables, and label of the axis. Accuracies are fractions and are drawn in
+        percent.
     x
-        What to draw against: ``"epoch"``, ``"block"`` or ``"trial"``.
+        Variable of the x axis: ``"epoch"``, ``"block"`` or ``"trial"``.
     band
         As in `curves`.
     chance
-        Fraction that guessing would reach, drawn as a dotted line.
+        Chance level as a fraction, drawn as a dotted line.
     """
     if not runs:
         refuse("runs", "one name or more", "none", "give name -> table or arrays")
@@ -146,7 +146,7 @@ _XLABELS = {"epoch": "epochs", "block": "blocks", "trial": "trials learned"}
 def measured(
     where: str, runs: pd.DataFrame | ArrayLike, metric: str, x: str
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return where one metric was measured, shape (n_points,), and values (n_runs, n_points)."""
+    """Return the times of one metric, shape (n_points,), and its values (n_runs, n_points)."""
     if not isinstance(runs, pd.DataFrame):
         needs, do = "an array for each run, all of one length", "cut them to the shortest"
         given: Any = runs
@@ -163,7 +163,7 @@ def measured(
         known = ", ".join(map(str, pd.unique(runs["metric"]))) or "none"
         refuse(where, f"values of {metric!r}", f"those of {known}", "name one of them as metric")
     keys = [column for column in ("run", "seed") if column in rows.columns]
-    # the last block of an epoch is what the epoch reached
+    # the last block of an epoch gives the value of the epoch
     table = rows.assign(_run=0).pivot_table("value", ["_run", *keys], x, aggfunc="last")
     if table.isna().to_numpy().any():
         do = "leave out the unfinished or draw them under names of their own"

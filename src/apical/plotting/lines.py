@@ -1,4 +1,4 @@
-"""Curves of anything that was measured along the way, one panel beside the other."""
+"""Line plots of any measurement over time, in one or several panels."""
 
 from collections.abc import Mapping
 from itertools import cycle
@@ -20,12 +20,12 @@ _BANDS = {
 }
 
 Band = Literal["", "range", "interval"]
-"""What is shaded around the mean of several runs."""
+"""Kinds of shaded bands around the mean of several runs."""
 
 
 @styled
 def panels(n: PanelCount, *, width: Inches = 4.0, height: Inches = 3.2) -> NDArray[Any]:
-    """Return the Axes of a new figure, one beside the other, shape (n,).
+    """Return the Axes of a new figure with panels side by side, shape (n,).
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def curves(
         Name -> (x, y): x of shape (n_points,), y of that shape or (n_runs, n_points): a thin line
         for each run, a thick one for their mean. The names make the legend.
     xlabel, ylabel
-        What the axes show, with units.
+        Labels of the axes, with units.
     levels
         Values to draw as grey lines, by their names in the legend.
     title
@@ -72,10 +72,10 @@ def curves(
     first_color
         Number of the first curve's colour, so that panels can agree on colours.
     band
-        What is shaded around the mean of several runs: ``"range"``, from the smallest to the
-        largest; ``"interval"``, 95 % of the means of runs drawn again with replacement (percentile
-        bootstrap, Efron & Tibshirani 1993, doi:10.1201/9780429246593, chapter 13), which is too
-        narrow for fewer than some five runs; nothing by default.
+        Shaded band around the mean of several runs: ``"range"``, from the smallest to the largest;
+        ``"interval"``, a 95 % bootstrap interval of the mean (percentile bootstrap, Efron &
+        Tibshirani 1993, doi:10.1201/9780429246593, chapter 13), which is too narrow for fewer than
+        some five runs; none by default.
     ax
         Axes to draw into; a new figure by default.
     """
@@ -109,7 +109,7 @@ def curves(
 
 
 def _checked(name: str, x: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return x, shape (n_points,), and y in rows, shape (n_runs, n_points), checked."""
+    """Validate x, shape (n_points,), and y, returned as rows, shape (n_runs, n_points)."""
     where, do = f"series[{name!r}]", "give one y for each x"
     at = checked(where, x, "finite numbers", do)
     runs = checked(where, y, "finite numbers", do, ndim=None)
@@ -120,10 +120,10 @@ def _checked(name: str, x: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArr
 
 
 def _shade(ax: Axes, at: NDArray[Any], runs: NDArray[Any], band: Band, shade: str) -> None:
-    """Shade what a band is made of."""
+    """Shade the band around the mean."""
     low, high = runs.min(axis=0), runs.max(axis=0)
     if band == "interval":
-        n = len(runs)  # as often as each run is drawn, of n, in each of 2,000 samples
+        n = len(runs)  # number of times that each run is drawn in each of 2,000 bootstrap samples
         often = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), 2000)
         low, high = np.quantile(often / n @ runs, (0.025, 0.975), axis=0)
     if band:

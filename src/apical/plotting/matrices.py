@@ -1,4 +1,4 @@
-"""Matrices: a colour for each pair."""
+"""Matrix plots: confusion matrix, representational dissimilarity, similarity."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,12 +21,12 @@ def confusion_matrix(
     *,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw how often each class (row) was decided as each class (column).
+    """Draw a confusion matrix: true classes in rows, decisions in columns.
 
     Parameters
     ----------
     labels, decisions
-        Class of each trial and what was decided, whole numbers from 0, shape (n_trials,).
+        Class and decision of each trial, whole numbers from 0, shape (n_trials,).
     class_names
         Names of the classes, shape (n_classes,); None shows numbers.
     """
@@ -67,10 +67,10 @@ def dissimilarity(
     title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw how far apart activity is for each pair of stimuli (a representational matrix, RDM).
+    """Draw a representational dissimilarity matrix (RDM) of pairs of stimuli.
 
     Kriegeskorte, Mur & Bandettini 2008, doi:10.3389/neuro.06.004.2008. The colours end at the 1st
-    and the 99th percentile of what is drawn; the diagonal is left blank.
+    and the 99th percentile of the entries; the diagonal is left blank.
 
     Parameters
     ----------
@@ -82,9 +82,9 @@ def dissimilarity(
     class_names
         Names of the classes, shape (n_classes,); None shows numbers.
     measure
-        What the dissimilarity is, with its unit if it has one.
+        Name of the dissimilarity, with its unit if it has one.
     of
-        What rows and columns are, where they have no labels.
+        Name of rows and columns, where they have no labels.
     """
     needs = "a symmetric matrix of shape (n, n), n > 1"
     d = with_gaps("rdm", rdm, needs, "give the distance of each pair, both ways")
@@ -147,7 +147,7 @@ def similarity(
     title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw how alike each of some populations is to each, with the numbers in the cells.
+    """Draw a similarity matrix of populations, with the values in the cells.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def similarity(
     others
         Names of the columns, shape (m,).
     measure
-        What the numbers are, with their unit.
+        Name of the similarity, with its unit.
     """
     rows, columns = list(names), list(names if others is None else others)
     needs = f"numbers from -1 to 1 of shape {(len(rows), len(columns))}"
@@ -170,7 +170,7 @@ def similarity(
     low, high = float(np.nanmin(s)), float(np.nanmax(s))
     if low < -1 - 1e-6 or high > 1 + 1e-6:
         refuse("matrix", needs, f"{low:g} to {high:g}", "divide by the largest possible")
-    signed = low < -0.005  # what is written as -0.00 or more is none
+    signed = low < -0.005  # values that are written as -0.00 do not count as negative
     size = (2.4 + 0.55 * len(columns), 1.6 + 0.5 * len(rows))
     ax = new_axes(ax, size)
     look: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Traces: membranes, dendrites and other signals of some neurons over one trial."""
+"""Traces: membrane potentials, dendrites and other signals of some neurons over one trial."""
 
 from typing import Any
 
@@ -36,13 +36,13 @@ def traces(
 ) -> NDArray[Any]:
     """Draw signals of some neurons over one trial, a panel for each; return all Axes.
 
-    Spikes, where they were recorded, are marked above the first panel, a row for each neuron in
-    its colour. A trace at the step of a spike is what the spike left behind.
+    Spikes, where they were recorded, are marked above the first panel, a row for each neuron in its
+    colour. A trace at the time of a spike has its value after the spike.
 
     Parameters
     ----------
     records
-        What a network did; the signals, recorded at every time step.
+        Recorded activity, with the signals at every time step.
     population
         Name of the population.
     signals
@@ -87,14 +87,14 @@ def traces(
     axes[-1].set_xlabel("time [ms]")
     _mark_spikes(axes[0], records, population, chosen, trial)
     said = f"{records.decisions[trial]} (label {records.labels[trial]})"
-    axes[0].set_title(f"{population}, trial {trial}: says {said}")
+    axes[0].set_title(f"{population}, trial {trial}: decision {said}")
     return axes
 
 
 def _chosen(
     records: Records, population: str, units: Numbers | None, trial: int
 ) -> NDArray[np.int64]:
-    """Return the neurons to draw, checked."""
+    """Validate and return the neurons to draw."""
     n = len(records.units[population])
     if units is None:
         fired = np.zeros(n, int)
@@ -108,7 +108,7 @@ def _chosen(
 
 
 def _label(ax: Axes, signal: str, kind: str) -> None:
-    """Name the axis of a signal, and mark the threshold of a membrane."""
+    """Label the axis of a signal, and mark the threshold of a membrane potential."""
     of_membrane = kind == LIF.__name__ and signal in ("v", "I")
     unit = "threshold" if of_membrane else "dimensionless"
     ax.set_ylabel(f"{_NAMES.get(signal, signal)}\n[{unit}]", fontsize=9)

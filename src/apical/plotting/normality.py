@@ -1,4 +1,4 @@
-"""How normal numbers are: a histogram and a QQ plot beside the fitted normal distribution."""
+"""Normality plots: a histogram and a QQ plot against the fitted normal distribution."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,24 +14,23 @@ with undisturbed():
     from scipy import stats
 
 MOST = 400
-"""Quantiles that a QQ plot shows."""
+"""Number of quantiles of a QQ plot."""
 
 
 @styled
 def normality(samples: Mapping[str, Numbers], *, unit: str = "value") -> Sequence[Axes]:
-    """Draw samples beside the normal distributions that are fitted to them.
+    """Draw standardised histograms and QQ plots of samples against the normal distribution.
 
-    Above, histograms of the numbers less their mean, over their standard deviation, with the
-    standard normal density; below, their quantiles over those of a normal distribution, which lie
-    on the line where the sample is normal. Titles give the Kolmogorov-Smirnov distance D
-    (`apical.measures.normality.normal_fit`).
+    Above, histograms of z-scores with the standard normal density; below, quantile-quantile plots,
+    which follow the line if a sample is normal. Titles give the Kolmogorov-Smirnov distance D of
+    the Lilliefors test (`apical.measures.normality.normal_fit`).
 
     Parameters
     ----------
     samples
         Name -> numbers, of any shape; one column of panels for each.
     unit
-        What the numbers are.
+        Name of the quantity.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Rasters: the spikes of a trial, a band for each population."""
+"""Raster plots: the spike trains of a trial, a band for each population."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +24,7 @@ def raster(
     title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the spikes of one trial, a band for each population.
+    """Draw a raster plot of one trial, a band for each population.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def raster(
 def _band(
     name: str, spikes: tuple[ArrayLike, ArrayLike], size: int, duration_ms: float
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return times [ms] and neurons of a population, checked."""
+    """Validate and return spike times [ms] and neurons of a population."""
     where, needs = f"spikes[{name!r}]", f"times from 0 to {duration_ms:g} ms"
     do = "select one trial and subtract its start"
     times = checked(where, spikes[0], needs, do, (0, duration_ms * (1 + 1e-9)))
@@ -90,18 +90,18 @@ def raster_of(
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the spikes of one recorded trial, as `raster` does.
+    """Draw a raster plot of one recorded trial, as `raster` does.
 
     Parameters
     ----------
     records
-        What a network did; their spikes.
+        Recorded activity, with spikes.
     trial
         Number of the trial in the records, from 0.
     populations
         Names of those to draw, in the order they were recorded; by default all that spike.
     title
-        Text above the raster; by default what the network says to what.
+        Text above the raster; by default decision and label.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def raster_of(
     shown = {name: records.spikes[name].of_trial(trial) for name in names}
     if title is None:
         label, decision = records.labels[trial], records.decisions[trial]
-        title = f"trial {trial}: says {decision} (label {label})"
+        title = f"trial {trial}: decision {decision} (label {label})"
     sizes = {name: len(units) for name, units in records.units.items()}
     spikes = {name: (part.time, part.unit) for name, part in shown.items()}
     return raster(spikes, sizes, records.duration, title=title, ax=ax)
@@ -136,7 +136,7 @@ def raster_pair(
     *,
     ax: Panels | None = None,
 ) -> NDArray[Any]:
-    """Draw the same trial before and after learning, side by side; return both Axes.
+    """Draw raster plots of a trial before and after learning, side by side; return both Axes.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def raster_pair(
     label
         Class of the stimulus, number or name.
     decision_before, decision_after
-        What the network decided.
+        Decisions of the network.
     """
     if set(before) != set(after):
         refuse("after", f"what before has {list(before)}", f"{list(after)}", "record the same")
@@ -157,8 +157,8 @@ def raster_pair(
     pair = np.array(ax, dtype=object).ravel()
     if len(pair) != 2:
         refuse("ax", "two Axes", f"{len(pair)}", "pass a pair, or None for a new figure")
-    said = f"before learning: says {decision_before}"
+    said = f"before learning: decision {decision_before}"
     raster(before, sizes, duration_ms, title=said, ax=pair[0])
-    said = f"after learning: says {decision_after} (label {label})"
+    said = f"after learning: decision {decision_after} (label {label})"
     raster(after, sizes, duration_ms, title=said, ax=pair[1]).tick_params(labelleft=False)
     return pair

@@ -1,4 +1,4 @@
-"""Every seed of every kind of run: nothing is hidden behind a mean."""
+"""Strip plots: the value of every seed in every condition, with means and intervals."""
 
 from collections.abc import Mapping
 
@@ -18,14 +18,14 @@ def every_seed(
     intervals: Numbers | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw what every run reached, a row for each group.
+    """Draw a strip plot of the results of all runs, a row for each condition.
 
     Parameters
     ----------
     groups
         Name -> seed -> value.
     metric
-        What the values are; those of an accuracy are fractions and are drawn in percent.
+        Name of the metric; accuracies are fractions and are drawn in percent.
     intervals
         For each group its mean and the ends of an interval, drawn as a bar above the points.
     ax
@@ -70,7 +70,7 @@ def every_seed(
 
 
 def _points(ax: Axes, values: np.ndarray, place: float, room: float) -> None:
-    """Draw sorted values; those that would hide each other are drawn one below the other."""
+    """Draw sorted values; those that would overlap are drawn one below the other."""
     lanes: list[float] = []
     for x in values:
         lane = next((k for k, last in enumerate(lanes) if x - last > room), len(lanes))

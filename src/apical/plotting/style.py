@@ -1,4 +1,4 @@
-"""One style for all figures, and files that are the same bytes for the same data."""
+"""The style of all figures, and reproducible image files: same data, same bytes."""
 
 import functools
 import io
@@ -19,10 +19,10 @@ from apical._base.whole_files import write_whole
 from apical.plotting.checks import Dots, Panels, refuse
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Colours that stay apart in every common form of colour blindness (Okabe & Ito 2008)."""
+"""Palette distinguishable in all common forms of colour blindness (Okabe & Ito 2008)."""
 
 GREY = "#6E6E6E"
-"""Colour of what a figure is compared with: levels, thresholds, remarks."""
+"""Colour of references: levels, thresholds, remarks."""
 
 STYLE: dict[str, Any] = {
     **{"font.family": "DejaVu Sans", "font.size": 9, "axes.labelsize": 10, "text.usetex": False},
@@ -31,7 +31,7 @@ STYLE: dict[str, Any] = {
     **{"axes.prop_cycle": cycler(color=PALETTE), "lines.linewidth": 1.6, "lines.markersize": 3.5},
     **{"figure.dpi": 100, "savefig.bbox": None, "figure.facecolor": "white"},
 }
-"""Settings under which everything here is drawn and saved."""
+"""Matplotlib settings of all figures."""
 
 
 _P = ParamSpec("_P")
@@ -39,16 +39,16 @@ _R = TypeVar("_R")
 
 
 class NotebookFigure(Figure):
-    """A figure that a notebook shows although pyplot does not know it."""
+    """A figure that notebooks display although it is not managed by pyplot."""
 
     def _repr_png_(self) -> bytes:
         return png(self, self.dpi)
 
 
 def styled(draw: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Check what a function is given, and run it under `STYLE`.
+    """Decorator: validate arguments, and draw under `STYLE`.
 
-    The settings of the caller are back when it returns.
+    The settings of the caller are restored afterwards.
     """
     draw = checked()(draw)
 
@@ -113,7 +113,7 @@ def png(figure: Figure, dpi: float) -> bytes:
 
 def _saved(figure: Figure, **how: Any) -> bytes:
     content = b""
-    for _ in range(12):  # each drawing moves the constrained layout, less and less
+    for _ in range(12):  # the constrained layout converges over repeated drawing
         before, buffer = content, io.BytesIO()
         figure.savefig(buffer, **how)
         content = buffer.getvalue()

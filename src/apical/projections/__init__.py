@@ -1,4 +1,4 @@
-"""One-way synapses between two populations, and where their first weights come from.
+"""Projections (one-way synaptic connections) and weight initialisation.
 
 Imports `neurons` and below. To add a weight distribution, derive one from `Weights` in
 `weights.py`: how it is drawn from a named random stream.

@@ -28,7 +28,7 @@ from apical.projections.weights import Normal, WeightSource
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """Synapses from every neuron of `pre` to every neuron of `post`.
+    """A projection: one-way synapses from every neuron of `pre` to every neuron of `post`.
 
     Parameters
     ----------
@@ -41,40 +41,41 @@ class Projection:
     carries
         Which signal of `pre` reaches which input of `post`, for instance ``{"drive": "x"}``.
     bounds
-        Smallest and largest weight [dimensionless], held after every update; None for none.
-        Weights beyond them, drawn or loaded, act as they are until an update reaches them.
+        Weight bounds [dimensionless]: weights are clipped to them after every update; None for
+        none. Weights beyond them, drawn or loaded, act unchanged until an update reaches them.
     release
-        Probability that a spike crosses a synapse [dimensionless], drawn for each spike and each
-        synapse ("blank-out" noise, Neftci et al. 2016, doi:10.3389/fnins.2016.00241). A rule that
-        acts at presynaptic spikes acts at those that crossed.
+        Release probability of a synapse (synaptic dropout) [dimensionless], drawn for each spike
+        and each synapse ("blank-out" noise, Neftci et al. 2016, doi:10.3389/fnins.2016.00241). A
+        rule that acts at presynaptic spikes acts only at those that were transmitted.
     inhibitory
-        Share of presynaptic neurons whose synapses inhibit; those of the others excite, and no
-        update changes that. None for weights of either sign. Who inhibits is drawn for the
-        population, and is the same in all its projections.
+        Fraction of presynaptic neurons that are inhibitory (Dale's law); the others are excitatory,
+        and no update changes a sign. None for weights of either sign. Inhibitory neurons are drawn
+        for the population, and are the same in all its projections.
     missing
-        Share of synapses that do not exist: their weight is 0 and stays so.
+        Sparsity: fraction of synapses that do not exist; their weight is 0 and stays so.
     levels
-        The sizes that weights come in, held after every update; None for any size.
+        Quantisation levels of the weights, applied after every update; None for continuous weights.
     name
-        What to call it; ``<pre>_to_<post>`` by default.
+        Its name; ``<pre>_to_<post>`` by default.
     delay
-        Time that spikes are under way [ms], a whole number of time steps. In a network that
-        resets its neurons between trials, spikes that are then under way are lost. A rule reads
-        the presynaptic neuron as it is, not as it was.
+        Transmission delay of spikes [ms], a whole number of time steps. In a network that resets
+        its neurons between trials, spikes in transit are then lost. A rule reads the current state
+        of the presynaptic neuron, not the delayed one.
     explores
-        Standard deviation of the noise that each synapse adds to its weight in trials of learning
-        [dimensionless]. Its rule may then read ``eligibility``, that noise divided by its variance
-        (`apical.plasticity.rules.weight_perturbation`). For device ``array``, with a `Reward`.
+        Perturbation strength: standard deviation of the noise that each synapse adds to its weight
+        in training trials [dimensionless]. Its rule may then read ``eligibility``, that noise
+        divided by its variance (`apical.plasticity.rules.weight_perturbation`). For device
+        ``array``, with a `Reward`.
     total
-        Sum that the absolute weights onto each postsynaptic neuron are scaled to when a trial of
-        learning begins [dimensionless]; None leaves them as they are. No synapse knows the weights
-        of the others, and the scorecard says so.
+        Synaptic scaling: the sum to which the absolute weights onto each postsynaptic neuron are
+        normalised when a training trial begins [dimensionless]; None for no scaling. It needs the
+        weights of other synapses, and the scorecard says so.
 
     Raises
     ------
     WiringError
-        If a population does not offer or take what the projection or its rule names; if there is
-        a delay of what has none.
+        If a population lacks a signal or input that the projection or its rule names, or if the
+        projection cannot have a delay.
     """
 
     pre: Population
@@ -213,12 +214,12 @@ class Projection:
 
     @property
     def restrained(self) -> bool:
-        """Whether signs, gaps or levels of its weights are held."""
+        """Whether its weights are constrained by Dale's law, a sparsity mask or quantisation."""
         return self.inhibitory is not None or bool(self.missing) or self.levels is not None
 
     @property
     def limits(self) -> tuple[float, float] | None:
-        """Smallest and largest weight that `bounds` and `levels` leave [dimensionless], if any."""
+        """Smallest and largest weight allowed by `bounds` and `levels` [dimensionless], if any."""
         if self.bounds is None or self.levels is None:
             return self.levels.bounds if self.levels else self.bounds
         (least, largest), (low, high) = self.bounds, self.levels.bounds
@@ -232,9 +233,9 @@ class Projection:
 
     @property
     def is_forward(self) -> bool:
-        """Whether it drives its target as the stimulus does, error neurons and biases apart.
+        """Whether it drives the activity of its target; False for error neurons and biases.
 
-        Whether it is on the way to the output, or lateral, the network knows (`Network.forward`).
+        `Network.forward` tells feedforward from lateral projections.
         """
         return "drive" in self.carries and not (
             isinstance(self.post, ErrorNeurons | Reward) or isinstance(self.pre, Bias)
@@ -243,14 +244,14 @@ class Projection:
 
 @dataclass(frozen=True)
 class ReadBackwards(WeightSource):
-    """Weights made, at every moment, of those of another projection: declared weight transport.
+    """Weight transport, declared: weights that at all times follow those of another projection.
 
-    No synapse knows the weights of another, so every device but ``array`` refuses it.
+    A synapse has no access to the weights of another, so only device ``array`` runs it.
 
     Parameters
     ----------
     projection
-        Whose weights.
+        The projection whose weights are transported.
     """
 
     projection: Projection
@@ -258,7 +259,7 @@ class ReadBackwards(WeightSource):
     @property
     @abstractmethod
     def what(self) -> str:
-        """What is read backwards, in words: ``"weights"`` or ``"signs"``."""
+        """What is transported: ``"weights"`` or ``"signs"``."""
 
     @abstractmethod
     def made(self, forward: np.ndarray, magnitudes: np.ndarray) -> np.ndarray:
@@ -269,13 +270,13 @@ class ReadBackwards(WeightSource):
         forward
             Weights of `projection` now, shape (n_post, n_pre).
         magnitudes
-            What the network drew, shape (n_pre, n_post).
+            Fixed magnitudes drawn by the network, shape (n_pre, n_post).
         """
 
 
 @dataclass(frozen=True)
 class TransposeOf(ReadBackwards):
-    """The weights of another projection, at every moment, read backwards: backpropagation."""
+    """The transpose of another projection's current weights: backpropagation."""
 
     @property
     def what(self) -> str:
@@ -294,17 +295,17 @@ class TransposeOf(ReadBackwards):
 
 @dataclass(frozen=True)
 class SignsOf(ReadBackwards):
-    """Magnitudes that stay, with the signs of another projection's weights, read backwards.
+    """Sign-concordant feedback: fixed magnitudes with the signs of the transposed forward weights.
 
-    Sign-concordant feedback (Liao, Leibo & Poggio 2016, arXiv:1510.05067, section 3). A weight of
-    0 has no sign, and its feedback is 0.
+    Liao, Leibo & Poggio 2016, arXiv:1510.05067, section 3. A weight of 0 has no sign, and its
+    feedback is 0.
 
     Parameters
     ----------
     magnitudes
-        Where weights come from whose absolute values are taken.
+        Source of the weights whose absolute values are taken.
     alike
-        True: all of them are the root of their mean square instead.
+        True: all magnitudes equal the root mean square of these instead.
     """
 
     magnitudes: WeightSource = field(default_factory=Normal)

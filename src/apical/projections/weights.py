@@ -1,4 +1,4 @@
-"""Where the weights of a projection come from."""
+"""Weight initialisation: distributions and masks from which initial weights are drawn."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from apical.errors import WiringError
 
 @dataclass(frozen=True)
 class WeightSource(ABC):
-    """Where the initial weights of a projection come from."""
+    """Base of weight initialisers: the source of the initial weights of a projection."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -25,7 +25,7 @@ class WeightSource(ABC):
 
 @dataclass(frozen=True)
 class Normal(WeightSource):
-    """Independent normal weights of mean 0.
+    """Independent Gaussian weights of mean 0.
 
     Parameters
     ----------
@@ -41,14 +41,14 @@ class Normal(WeightSource):
 
 @dataclass(frozen=True)
 class Uniform(WeightSource):
-    """Independent weights from ``[-limit, limit)``.
+    """Independent uniform weights from ``[-limit, limit)``.
 
     Parameters
     ----------
     limit
         Largest absolute weight [dimensionless].
     positive
-        Whether they are from ``[0, limit)`` instead.
+        Whether they are drawn from ``[0, limit)`` instead.
     """
 
     limit: NonNegative = 1.0
@@ -60,7 +60,7 @@ class Uniform(WeightSource):
 
 @dataclass(frozen=True)
 class FanIn(WeightSource):
-    """Independent weights whose size falls with the root of the number of inputs.
+    """Fan-in initialisation: independent weights scaled by ``1/sqrt(n_pre)`` (LeCun, He).
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class FanIn(WeightSource):
 
 @dataclass(frozen=True)
 class FanOut(WeightSource):
-    """Independent weights whose size falls with the root of the number of targets.
+    """Fan-out initialisation: independent weights scaled by ``1/sqrt(n_post)``.
 
     The feedback of Nokland 2016 (arXiv:1609.01596, section 4): uniform, ``1/sqrt(n_hidden)``.
 
@@ -101,7 +101,7 @@ class FanOut(WeightSource):
 
 @dataclass(frozen=True)
 class Glorot(WeightSource):
-    """Uniform weights with limit ``sqrt(6/(n_pre + n_post))`` (Glorot & Bengio 2010, eq. 16)."""
+    """Glorot (Xavier) initialisation: uniform up to ``sqrt(6/(n_pre + n_post))`` (2010, eq. 16)."""
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         return _scaled((6 / (n_pre + n_post)) ** 0.5, True, (n_pre, n_post), rng)
@@ -109,18 +109,18 @@ class Glorot(WeightSource):
 
 @dataclass(frozen=True)
 class FewInputs(WeightSource):
-    """Weights of another source, for a few presynaptic neurons of each postsynaptic one.
+    """Sparse initialisation: nonzero weights for a few presynaptic neurons of each target.
 
-    What a neuron hears then does not grow with the population below it. With ``Normal(1.0)`` and 15
-    inputs it is the sparse initialization of Martens 2010, Deep learning via Hessian-free
-    optimization, ICML, section 5. The other synapses are there, and may learn.
+    The input of a neuron then does not grow with the presynaptic population. With ``Normal(1.0)``
+    and 15 inputs it is the sparse initialization of Martens 2010, Deep learning via Hessian-free
+    optimization, ICML, section 5. The other synapses exist with weight 0, and may learn.
 
     Parameters
     ----------
     source
-        Where the weights come from.
+        Where the nonzero weights come from.
     inputs
-        Synapses onto each neuron, drawn at random; the others are 0. All, where there are fewer.
+        In-degree: nonzero synapses onto each neuron, drawn at random; all, where there are fewer.
     """
 
     source: WeightSource
@@ -140,14 +140,14 @@ def _scaled(
 
 @dataclass(frozen=True, eq=False)
 class Masked(WeightSource):
-    """Weights of another source, and 0 where a neuron takes no part.
+    """Masked weights: those of another source, and 0 for neurons that are masked out.
 
     Parameters
     ----------
     source
         Where the weights come from.
     pre, post
-        Neurons that take part, shape (n_pre,) and (n_post,), of bool; None for all.
+        Masks of the connected neurons, shape (n_pre,) and (n_post,), of bool; None for all.
     """
 
     source: WeightSource
@@ -175,7 +175,7 @@ class Zero(WeightSource):
 
 @dataclass(frozen=True)
 class Identity(WeightSource):
-    """Neuron i reaches neuron i alone.
+    """One-to-one connectivity: neuron i projects to neuron i alone.
 
     Parameters
     ----------
@@ -191,9 +191,9 @@ class Identity(WeightSource):
 
 @dataclass(frozen=True)
 class ZeroSum(WeightSource):
-    """Weights onto each neuron shifted by one number, so that they sum to 0.
+    """Zero-mean weights onto each neuron: shifted by a constant, so that they sum to 0.
 
-    Error neurons that all fire alike then teach nothing (Neftci et al. 2017,
+    Equal activity of all error neurons then cancels (Neftci et al. 2017,
     doi:10.3389/fnins.2017.00324, published simulation code).
 
     Parameters
@@ -227,10 +227,10 @@ class Given(WeightSource):
 
 @dataclass(frozen=True)
 class Opposed(WeightSource):
-    """Positive error neurons reach their targets with ``-W``, negative ones with ``+W``.
+    """Push-pull feedback weights: ``-W`` from positive error neurons, ``+W`` from negative ones.
 
-    The two halves of the presynaptic population report opposite signs of one error, so that
-    what arrives points where the activity should go.
+    The two halves of the presynaptic population encode opposite signs of one error, so the
+    feedback points in the direction in which the activity should change.
 
     Parameters
     ----------

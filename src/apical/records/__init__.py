@@ -1,4 +1,4 @@
-"""What a network did, as arrays with named axes and units, and how it is recorded.
+"""Recordings of network activity: spike trains and signals as arrays with named axes and units.
 
 Imports `devices` and below. To record another quantity, add a field to `Records`, with its axes and
 unit; exporters and measures find it there.

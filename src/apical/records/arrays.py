@@ -1,4 +1,4 @@
-"""Records: what a network did on trials, as arrays with named axes and units."""
+"""Records: spike trains, signals and decisions of trials, as arrays with named axes and units."""
 
 import json
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from apical._base.parameters import Array, CountOrZero, Duration, Kinds, Labels,
 from apical.errors import DataError
 
 VERSION = 1
-"""Version of the arrays that `Records.to_arrays` makes."""
+"""Version of the array format of `Records.to_arrays`."""
 Signal = Annotated[np.ndarray, Array((3,))]
 """A signal over time, shape (trial, time, unit)."""
 
 
 @dataclass(frozen=True)
 class Spikes:
-    """Spikes of one population, in the order of trials and, within one, of time.
+    """Spike trains of one population, sorted by trial and, within a trial, by time.
 
     Parameters
     ----------
@@ -51,15 +51,15 @@ class Spikes:
 
 @dataclass(frozen=True)
 class Units:
-    """Neurons of one population.
+    """Recorded units: the neurons of one population.
 
     Parameters
     ----------
     kind
-        What neurons they are, for instance ``"LIF"``.
+        Neuron model, for instance ``"LIF"``.
     signs
-        What each does to those it reaches: 1 excites, -1 inhibits, 0 either, by synapse,
-        shape (n,). Of spiking error neurons: the sign of the error that each one holds.
+        Type of each neuron: 1 excitatory, -1 inhibitory, 0 mixed, shape (n,). For spiking error
+        neurons: the sign of the error that each one encodes.
     """
 
     kind: str
@@ -74,14 +74,14 @@ class Units:
 
 @dataclass(frozen=True)
 class Records:
-    """What a network did on trials, learning off.
+    """Recorded activity of a network over trials, with learning off.
 
     Parameters
     ----------
     duration
         Length of a trial [ms].
     dt
-        Time step [ms]. Of spikes and traces at the same step, the trace is what the spike left.
+        Time step [ms]. A trace at the time of a spike has its value after the spike.
     units
         Neurons of each recorded population, by name.
     samples
@@ -89,16 +89,16 @@ class Records:
     values
         Stimuli in [0, 1], shape (n_trials, n_inputs).
     labels, decisions
-        Class of each trial, and what the network decided without seeing it, shape (n_trials,).
+        Class label of each trial, and the network's decision without seeing it, shape (n_trials,).
     spikes
-        Spikes, by population that spikes.
+        Spike trains, by name of spiking population.
     signals
         Signals over time, ``<population>.<signal>`` -> shape (trial, time, unit)
         [dimensionless: membranes in units of the threshold]. Graded populations on device
-        ``array`` are settled, and have one point in time, the end of the trial.
+        ``array`` are in the steady state, with one point in time, the end of the trial.
     about
-        Where it comes from, as plain data: model, options, data set and its licence, seed,
-        versions, rules with their sources, projections.
+        Provenance as plain data: model, options, data set and its licence, seed, versions, rules
+        with their sources, projections.
     """
 
     duration: Duration
@@ -156,7 +156,7 @@ class Records:
         return self.decisions == self.labels
 
     def counts(self, population: str) -> np.ndarray:
-        """Return the spikes of each neuron in each trial, shape (n_trials, n).
+        """Return the spike count of each neuron in each trial, shape (n_trials, n).
 
         Raises
         ------
@@ -168,10 +168,10 @@ class Records:
         return np.bincount(flat, minlength=len(self) * n).reshape(len(self), n)
 
     def rates(self, population: str) -> np.ndarray:
-        """Return what each neuron did in each trial, shape (n_trials, n).
+        """Return the response of each neuron in each trial, shape (n_trials, n).
 
-        The firing rate [Hz] where it spikes; where it is graded, its activity at the end of the
-        trial [dimensionless].
+        The firing rate [Hz] of spiking neurons; of graded (rate) neurons, the activity at the end
+        of the trial [dimensionless].
         """
         if population in self.spikes:
             return self.counts(population) / (self.duration * 1e-3)
@@ -280,7 +280,7 @@ class Records:
 
 @checked()
 def check_inside(spikes: Spikes, owner: str, trials: CountOrZero, units: CountOrZero) -> None:
-    """Raise if spikes are of trials or neurons that there are not.
+    """Raise if spikes belong to trials or neurons that do not exist.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Recording: a network is shown samples with learning off, and what it does is kept."""
+"""Recording: replay samples with learning off, and keep spike trains, signals and decisions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -33,34 +33,34 @@ def record(
     about: Mapping[str, Any] | None = None,
     stream: CountOrZero = 0,
 ) -> Records:
-    """Show samples with learning off, and return what the network did.
+    """Record the activity of a network on samples, with learning off.
 
-    Error neurons are shown the labels, so that dendrites see what they see while the network
-    learns. Decisions are those of another presentation of the same trials without labels, from the
-    same state on and with the same random numbers.
+    Error neurons receive the labels, so that dendrites receive the same feedback as during
+    learning. Decisions come from a second presentation of the same trials without labels, from the
+    same state and with the same random numbers.
 
     Parameters
     ----------
     simulator
-        A network on a device, made with ``record`` (and ``traces``) for `simulate`; it is left as
-        it was.
+        A network on a device, made with ``record`` (and ``traces``) for `simulate`; its state is
+        restored afterwards.
     samples
-        What to choose from.
+        Samples to choose from.
     indices
-        Which of the samples to show, shape (n_trials,).
+        Indices of the samples to present, shape (n_trials,).
     dt
-        Time step of the simulator [ms]: by default its own; 1 where there is no time (``array``).
+        Time step of the simulator [ms]: by default its own; 1 for the steady state (``array``).
     about
-        Plain data on where the network comes from.
+        Provenance of the network, as plain data.
     stream
-        Number of the recording, from 0: what trial k draws at random follows from the seed of the
-        network, this number and k, whichever sample it shows. So each show of a sample has noise
-        of its own, and two recordings of one number have the same.
+        Number of the recording, from 0: the random numbers of trial k depend on the seed of the
+        network, this number and k, not on the sample. So each presentation of a sample has its own
+        noise, and two recordings of one number have the same noise.
 
     Raises
     ------
     ParameterError
-        If there is nothing to show, `stream` is below 0, or `dt` is not that of the simulator.
+        If there are no samples, `stream` is below 0, or `dt` is not that of the simulator.
     DataError
         If the simulator records nothing.
     """
@@ -100,7 +100,7 @@ def record(
 
 
 def _time_step(simulator: Simulator, asked: float | None) -> float:
-    """Return the time step of a simulator [ms], which is the one that was asked for, if any."""
+    """Return the time step of a simulator [ms], after checking it against the requested one."""
     own = simulator.dt
     if None not in (own, asked) and asked != own:
         raise ParameterError(
@@ -112,7 +112,7 @@ def _time_step(simulator: Simulator, asked: float | None) -> float:
 
 
 def _decided(simulator: Simulator, part: Block) -> np.ndarray:
-    """Return what the network decides where labels are withheld."""
+    """Return the decisions of the network with labels withheld."""
     counts = simulator.run(replace(part, labels=None)).counts
     return decisions(counts[simulator.network.output.name])
 
@@ -132,7 +132,7 @@ def _recorded(network: Network, result: BlockResult) -> list[str]:
 
 @checked()
 def units(simulator: Simulator, network: Network, name: str) -> Units:
-    """Return what the neurons of a population are."""
+    """Return the recorded units of a population."""
     population = next((p for p in network.populations if p.name == name), None)
     if population is None:
         known = ", ".join(p.name for p in network.populations)
@@ -145,7 +145,7 @@ def units(simulator: Simulator, network: Network, name: str) -> Units:
 
 
 def _signs(simulator: Simulator, network: Network, population: Population) -> np.ndarray:
-    """Return what each neuron does to those it drives, or its error's sign."""
+    """Return the type of each neuron (excitatory, inhibitory, mixed), or its error's sign."""
     if isinstance(population, Error | Relay):
         return np.repeat(np.array([1, -1], np.int8), population.size // 2)
     sent = [simulator.weights(p) for p in network.driving if p.pre is population]

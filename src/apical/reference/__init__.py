@@ -1,5 +1,5 @@
-"""References that local rules are held against: backpropagation through time, margin losses.
+"""Independent references for local rules: backpropagation through time (BPTT), margin losses.
 
 Imports `language` at most, and nothing of the laboratory imports it: a reference shares no code
-with what it judges.
+with what it is compared with.
 """

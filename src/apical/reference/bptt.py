@@ -1,7 +1,7 @@
-"""Recurrent networks of rates unrolled in time: backpropagation through time, as a reference.
+"""Backpropagation through time (BPTT) in recurrent rate networks: forward and backward pass.
 
-``h[t] = response(h[t-1] @ W + x[t])``. The gradient at a time is worked out from all later ones,
-through the weights read backwards: nothing here is local, and no device runs it.
+``h[t] = response(h[t-1] @ W + x[t])``. The gradient at a time depends on all later ones, through
+the transposed weights (the backward pass): it is not local, and no device runs it.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ _RESPONSES: dict[str, tuple[Callable[[Floats], Floats], Callable[[Floats], Float
     "tanh": (np.tanh, lambda h: 1 - h**2),
     "logistic": (lambda drive: 1 / (1 + np.exp(-drive)), lambda h: h * (1 - h)),
 }
-"""What a neuron makes of its drive, and the slope of that as a function of the activity."""
+"""Activation functions, and their derivatives as functions of the activity."""
 
 
 @checked()
@@ -38,7 +38,7 @@ def with_radius(weights: Numbers, radius: NonNegative) -> Floats:
     weights
         W, shape (n, n) [dimensionless].
     radius
-        What it is to be [dimensionless].
+        The spectral radius [dimensionless].
 
     Raises
     ------
@@ -56,16 +56,16 @@ def with_radius(weights: Numbers, radius: NonNegative) -> Floats:
 def states(
     weights: Numbers, inputs: Numbers, response: Response = "tanh", start: Start = 0.0
 ) -> Floats:
-    """Return the activity at every time, shape (n_steps + 1, n), the start first.
+    """Return the activity at every time (forward pass), shape (n_steps + 1, n), the start first.
 
     Parameters
     ----------
     weights
         W, shape (n, n), ``W[i, j]`` from neuron i to neuron j [dimensionless].
     inputs
-        What is added to the drive of each neuron at each step, shape (n_steps, n).
+        External input to each neuron at each step, shape (n_steps, n).
     response
-        What a neuron makes of its drive.
+        Activation function.
     start
         Activity before the first step, shape (n,) or one number for all.
     """
@@ -89,23 +89,23 @@ def states(
 def gradients(
     weights: Numbers, activity: Activity, last: Line, response: Response = "tanh"
 ) -> Floats:
-    """Return the gradient of a cost of the last activity, by the activity at every time.
+    """Return the gradient of a loss of the last activity with respect to the activity at all times.
 
     Parameters
     ----------
     weights
         As in `states`.
     activity
-        What `states` returned, shape (n_steps + 1, n).
+        Returned by `states`, shape (n_steps + 1, n).
     last
-        Gradient by the last activity, shape (n,).
+        Gradient with respect to the last activity, shape (n,).
     response
         As in `states`.
 
     Returns
     -------
     numpy.ndarray
-        Shape (n_steps + 1, n); that by the start first.
+        Shape (n_steps + 1, n), the start first.
 
     References
     ----------
@@ -129,17 +129,17 @@ def gradients(
 
 @checked()
 def linear_norms(weights: Numbers, last: Line, lags: Line) -> Floats:
-    """Return the norm of the gradient of a linear network, so many steps back, in closed form.
+    """Return the norm of the gradient of a linear network after k steps back, in closed form.
 
-    ``|V L^k V^-1 last|``, where L holds the eigenvalues of W and V its eigenvectors: with k it
-    comes to change by the spectral radius at every step.
+    ``|V L^k V^-1 last|``, where L holds the eigenvalues of W and V its eigenvectors: for large k it
+    changes by the spectral radius at every step.
 
     Parameters
     ----------
     weights
         W, shape (n, n); it must have n independent eigenvectors.
     last
-        Gradient by the last activity, shape (n,).
+        Gradient with respect to the last activity, shape (n,).
     lags
         Numbers of steps, whole or not, shape (n_lags,).
     """
@@ -155,7 +155,7 @@ def linear_norms(weights: Numbers, last: Line, lags: Line) -> Floats:
 def clipped(
     gradient: Numbers, threshold: Annotated[float, Number(least=0, infinite=True)]
 ) -> Floats:
-    """Return a gradient that keeps its direction, and is no longer than a threshold.
+    """Gradient clipping: limit the norm of a gradient, keeping its direction.
 
     Parameters
     ----------

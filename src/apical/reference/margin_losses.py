@@ -1,7 +1,7 @@
-"""Losses of a margin: what a classifier of two classes pays, and the 0-1 loss they stand for.
+"""Margin losses of binary classifiers: the 0-1 loss and its surrogate loss functions.
 
-With labels y of -1 and 1 and a score f, the margin y*f is positive where the decision is right. The
-0-1 loss counts the others; a surrogate is a loss of the margin that can be minimised.
+With labels y of -1 and 1 and a score f, the margin y*f is positive for correct decisions. The 0-1
+loss counts the others; a surrogate loss is a function of the margin that can be minimised.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,21 +23,21 @@ Function = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class MarginLoss:
-    """A surrogate of the 0-1 loss.
+    """A surrogate loss function for the 0-1 loss.
 
     Parameters
     ----------
     name
-        What to call it.
+        Its name.
     value
         Loss of each margin [dimensionless].
     slope
-        Its derivative, or one of them where there are two.
+        Its derivative, or a subgradient.
     psi
-        The transform of the loss: with all functions to choose from, ``psi(excess 0-1 risk)`` is at
-        most the excess risk under this loss; takes numbers from 0 to 1.
+        The psi-transform: over all functions, ``psi(excess 0-1 risk)`` is at most the excess risk
+        under this loss; takes numbers from 0 to 1.
     is_convex
-        Whether it has one minimum for a linear classifier.
+        Whether it is convex, with one minimum for a linear classifier.
     """
 
     name: str
@@ -52,7 +52,7 @@ class MarginLoss:
 
 @checked()
 def zero_one(margins: np.ndarray) -> np.ndarray:
-    """Return the 0-1 loss of each margin; a margin of 0 is wrong."""
+    """Return the 0-1 loss of each margin; a margin of 0 counts as an error."""
     return (np.asarray(margins) <= 0).astype(float)
 
 
@@ -89,10 +89,10 @@ the least ``(1 + t)/2*value(m) + (1 - t)/2*value(-m)`` over all margins m."""
 
 @checked()
 def minimised(loss: MarginLoss, x: Matrix, y: Vector, starts: Count = 20) -> np.ndarray:
-    """Return the linear classifier of least mean loss, shape (n_inputs + 1,), the bias last.
+    """Return the linear classifier of minimal mean loss, shape (n_inputs + 1,), the bias last.
 
-    The hinge is a linear programme; the others go down from 0, and what is not convex from random
-    points too, of which the best counts.
+    The hinge loss is a linear programme; the others are minimised by L-BFGS from 0, and non-convex
+    losses also from random initial points, of which the best is returned.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def minimised(loss: MarginLoss, x: Matrix, y: Vector, starts: Count = 20) -> np.
     y
         Labels, -1 or 1, shape (n,).
     starts
-        Random starting points, where the loss is not convex.
+        Number of random initial points, where the loss is not convex.
 
     Raises
     ------
@@ -137,10 +137,10 @@ def minimised(loss: MarginLoss, x: Matrix, y: Vector, starts: Count = 20) -> np.
 
 @checked()
 def least_errors(x: Matrix, y: Vector) -> float:
-    """Return the least 0-1 risk of any linear classifier of points in a plane, found exactly.
+    """Return the minimal 0-1 risk of all linear classifiers of points in a plane, exactly.
 
-    In which order a line sweeps over the points changes only at directions that are normal to the
-    line through two of them; between, the best place to stop is found by counting.
+    The order of the points along a direction changes only at directions normal to the line through
+    two of them; in between, the best threshold is found by counting.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def least_errors(x: Matrix, y: Vector) -> float:
     turns = np.concatenate([turns, turns[:1] + np.pi])
     middle = (turns[1:] + turns[:-1]) / 2
     order = np.argsort(np.stack([np.cos(middle), np.sin(middle)], axis=1) @ x.T, axis=1)
-    # Stopped behind k points, which are called -1 and the others 1, or the other way round.
+    # Threshold after k points, which are called -1 and the others 1, or the other way round.
     swept = np.concatenate([np.zeros((len(order), 1), int), np.cumsum(y[order], axis=1)], axis=1)
     wrong = (y < 0).sum() + swept
     return float(min(wrong.min(), (len(y) - wrong).min()) / len(y))

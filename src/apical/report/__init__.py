@@ -1,4 +1,4 @@
-"""Reports: one page of HTML that needs nothing else, for one run or several side by side."""
+"""Reports: a self-contained HTML page on one run, or on several side by side."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,18 +13,18 @@ from apical.runs.experiment import versions
 from apical.runs.open import TrainedRun
 
 MOST_DETAILS = 4
-"""Groups of runs whose networks and activity are shown; of more, the page would get too heavy."""
+"""Largest number of groups of runs shown in detail, which bounds the size of the page."""
 
 
 def write_report(
     runs: Sequence[TrainedRun], path: Path, *, trials: int = 200, overwrite: bool = False
 ) -> Path:
-    """Write a report of finished runs, whole or not at all.
+    """Write an HTML report of finished runs, atomically.
 
     Parameters
     ----------
     runs
-        One or more. Of those that differ in their seed only, the first is shown in detail.
+        One or more. Of runs that differ only in their seed, the first is shown in detail.
     path
         File to write.
     trials

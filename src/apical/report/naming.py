@@ -1,4 +1,4 @@
-"""What runs are called beside each other, and the command that repeats one."""
+"""Labels that distinguish runs in a report, and the command that repeats a run."""
 
 import shlex
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _APART = ("model", "options", "seed", "device", "batch")
 
 
 def settings(run: TrainedRun) -> dict[str, Any]:
-    """Return everything that distinguishes a run from others, the seed last."""
+    """Return the settings that distinguish a run from others, the seed last."""
     experiment = run.prepared.experiment
     known = {"model": run.prepared.model.name, **experiment.options}
     known |= {
@@ -26,12 +26,12 @@ def settings(run: TrainedRun) -> dict[str, Any]:
 
 
 def labels(runs: Sequence[TrainedRun]) -> list[str]:
-    """Return a name for each run, made of what differs between them, in their order."""
+    """Return a label for each run, made of the settings that differ, in their order."""
     return _told_apart([settings(run) for run in runs], [run.name for run in runs])
 
 
 def groups(runs: Sequence[TrainedRun]) -> dict[str, list[TrainedRun]]:
-    """Return runs that differ in their seed only, by a name for each group."""
+    """Group runs that differ only in their seed, under a label for each group."""
     keys = [tuple((k, str(v)) for k, v in settings(r).items() if k != "seed") for r in runs]
     together: dict[Any, list[TrainedRun]] = {}
     for key, run in zip(keys, runs, strict=True):

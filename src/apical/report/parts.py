@@ -1,4 +1,4 @@
-"""What a page is made of: sections of text, tables and pictures."""
+"""Elements of a report: sections of text, tables and figures."""
 
 import base64
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from apical import plotting
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure inside the page.
+    """A figure embedded in the page.
 
     Parameters
     ----------
     caption
-        What it shows.
+        Its caption.
     png
         The file, as bytes.
     wide
@@ -28,7 +28,7 @@ class Picture:
 
     @property
     def source(self) -> str:
-        """The address that holds the picture itself."""
+        """The data URL of the figure."""
         return "data:image/png;base64," + base64.b64encode(self.png).decode()
 
 
@@ -39,16 +39,16 @@ def drawn(axes: Any, caption: str, *, wide: bool = False) -> Picture:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text.
+    """A table of text.
 
     Parameters
     ----------
     columns
         Headings.
     rows
-        Cells, in the order of `columns`; numbers are set to the right.
+        Cells, in the order of `columns`; numbers are right-aligned.
     caption
-        What it shows.
+        Its caption.
     levels
         Style of each row, for instance ``"local"``; empty for none.
     """

@@ -1,4 +1,4 @@
-"""The parts of a report: each a function of runs and what was recorded of them."""
+"""Sections of a report: each a function of runs and their recorded activity."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,14 @@ from apical.runs.directory import FIGURES
 from apical.runs.open import RECORDS, TrainedRun, read_records
 
 KEPT_FIGURES = {
-    "confusion": "How often each class was decided as each, test samples, learning off.",
+    "confusion": "Confusion matrix on test samples, learning off.",
     "receptive_fields": "Weights from the stimulus to single neurons after learning.",
 }
-"""Figures of a run directory that the page takes over, and what they show."""
+"""Figures of a run directory that the page includes, and their captions."""
 
 
 def overview(runs: Mapping[str, TrainedRun]) -> Section:
-    """Return what the runs are, and what they reach."""
+    """Return the section on the runs and their accuracies."""
     columns = (
         "run",
         "test accuracy",
@@ -53,12 +53,12 @@ def overview(runs: Mapping[str, TrainedRun]) -> Section:
                 _number(s["ms_per_trial"]),
             ]
         )
-    said = ["Accuracies are those on held-out samples, with learning off and labels withheld."]
+    said = ["Accuracies are on held-out samples, with learning off and labels withheld."]
     return Section("Runs", said, [Table(columns, rows)])
 
 
 def learning(groups: Mapping[str, Sequence[TrainedRun]]) -> Section:
-    """Return learning curves of all runs, those that differ in their seed together."""
+    """Return the section on learning curves; runs that differ only in their seed share one."""
     pictures = []
     curves = {name: _series(members, "test_accuracy") for name, members in groups.items()}
     shown = {name: (at, 100 * (1 - y)) for name, (at, y) in curves.items() if y.shape[1] > 1}
@@ -84,12 +84,12 @@ def learning(groups: Mapping[str, Sequence[TrainedRun]]) -> Section:
                 measured, "epochs", "angle to backpropagation [degrees]", levels={"no relation": 90}
             )
             what = metric.removeprefix("angle_").replace("_", " ")
-            pictures.append(drawn(axes, f"What {what} learns against what it would by BP."))
+            pictures.append(drawn(axes, f"Alignment of {what} with the gradient of BP."))
     return Section("Learning", said, pictures=pictures)
 
 
 def _series(runs: Sequence[TrainedRun], metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return epochs (n,) and values (n_runs, n), as far as all runs have got."""
+    """Return epochs (n,) and values (n_runs, n), up to the shortest run."""
     tables = []
     for run in runs:
         found = run.metrics[run.metrics["metric"] == metric]
@@ -99,13 +99,13 @@ def _series(runs: Sequence[TrainedRun], metric: str) -> tuple[np.ndarray, np.nda
 
 
 def _wide(shown: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> bool:
-    """Say whether errors span so much that a linear axis would hide the small ones."""
+    """Say whether errors span a range that needs a logarithmic axis."""
     every = np.concatenate([y.ravel() for _, y in shown.values()])
     return bool(every.min() > 0 and every.max() > 8 * every.min())
 
 
 def network(run: TrainedRun, name: str) -> Section:
-    """Return how a network is wired, and where it learned what."""
+    """Return the section on the network: wiring, learning rules, sources."""
     network = run.network
     pathway = network.feedback
     said = [f"{run.prepared.model.doc.splitlines()[0]}"]
@@ -126,7 +126,7 @@ def network(run: TrainedRun, name: str) -> Section:
 
 
 def scorecard(run: TrainedRun, name: str) -> Section:
-    """Return what the check of plausibility says of a network."""
+    """Return the section with the plausibility scorecard of a network."""
     findings = run.config["scorecard"]
     # runs of earlier versions have neither aspect nor place
     rows = [
@@ -136,18 +136,18 @@ def scorecard(run: TrainedRun, name: str) -> Section:
     levels = [str(f["level"]).split()[0] for f in findings]
     return Section(
         f"Scorecard: {name}",
-        ["What each part of the network has to know in order to learn."],
+        ["The information that each part of the network needs in order to learn."],
         [Table(("aspect", "what", "level", "why", "where"), rows, levels=levels)],
     )
 
 
 def activity(records: Records, name: str) -> Section:
-    """Return what a network does in a trial that it decides rightly, if there is one."""
+    """Return the section on activity in one trial, with a correct decision if there is one."""
     right = np.flatnonzero(records.correct)
     trial = int(right[0]) if len(right) else 0
     said = (
         f"{len(records)} test samples shown with learning off, {records.correct.mean():.1%} "
-        f"decided rightly. Trial {trial}: label {records.labels[trial]}, decision "
+        f"decided correctly. Trial {trial}: label {records.labels[trial]}, decision "
         f"{records.decisions[trial]}. Error neurons are shown the label here; the decision was "
         "made without it."
     )
@@ -182,7 +182,7 @@ def _number(cell: Any) -> str:
 
 
 def repeat(runs: Mapping[str, TrainedRun]) -> Section:
-    """Return the commands and configurations that make these runs again."""
+    """Return the section on reproduction: commands and configurations of the runs."""
     commands = "\n".join(naming.command(run) for run in runs.values())
     first = next(iter(runs.values()))
     versions = ", ".join(f"{k} {v}" for k, v in first.config["versions"].items())
@@ -198,19 +198,19 @@ def repeat(runs: Mapping[str, TrainedRun]) -> Section:
 
 
 def details(run: TrainedRun, name: str, trials: int) -> list[Section]:
-    """Return all that is shown of one run; `trials` test samples are replayed if need be."""
+    """Return the sections on one run; `trials` test samples are replayed if necessary."""
     parts = [network(run, name), scorecard(run, name)]
     records = _records(run, trials)
     return [*parts, activity(records, name), representation(run, records, name)]
 
 
 def representation(run: TrainedRun, records: Records, name: str) -> Section:
-    """Return what `apical analyze` measures on the records."""
+    """Return the section with the measures of `apical analyze`."""
     found = analyze_run(run, records)
     said = ["Mean over neurons, trials or pairs, and standard deviation.", *found.notes]
     captions = {
-        "angles": "Angle between what is learned and what backpropagation would learn [degrees].",
-        "feedback": "Feedback against the forward weights above: angle [degrees], ratio of norms.",
+        "angles": "Angle between the weight update and the backpropagation gradient [degrees].",
+        "feedback": "Alignment of feedback with forward weights: angle [degrees], ratio of norms.",
         "cost": "Cost, in NeuroBench's names (arXiv:2304.04640).",
         "units": "Dead units (no slope in any trial, or no spike) and saturated responses, as "
         "shares (Lu et al. 2020, doi:10.4208/cicp.OA-2020-0165; Glorot & Bengio 2010).",

@@ -1,4 +1,4 @@
-"""Run directories: the experiment, its files, running and resuming it, what is read back from it.
+"""Runs of experiments: configuration, checkpoints, resuming, and analysis of finished runs.
 
 Imports `training`, `measures` and below. To add an option of experiments, add a field to
 `Experiment`; to add a measure of a run (`--measure`), add it to `callbacks.py`.

@@ -1,4 +1,4 @@
-"""The analysis of a finished run: tables and figures in a folder."""
+"""Analysis of a finished run: tables and figures of activity and learning."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -23,24 +23,25 @@ LIKENESS = {
     "rsa": "correlation of dissimilarities [dimensionless]",
     "rsa_rho_a": "correlation of dissimilarities, rho_a [dimensionless]",
 }
-"""Measures of likeness that have a figure, and what its numbers are."""
+"""Similarity measures that have a figure, and the label of its axis."""
 
 
 @dataclass(frozen=True)
 class RunAnalysis:
-    """Everything that is measured on a run.
+    """All measures of a run.
 
     Parameters
     ----------
     activity
-        What was measured on its records.
+        Measures of its recorded activity.
     learning
-        What was learned, and what it costs.
+        Measures of its weights, and their cost.
     against
-        Likeness of each population to that of other records of the same samples: population,
-        ``rsa``, ``cka``, ``cka_by_chance``, ``rsa_rho_a``, ``cka_debiased``; None without any.
+        Representational similarity of each population to that of other records of the same samples:
+        population, ``rsa``, ``cka``, ``cka_by_chance``, ``rsa_rho_a``, ``cka_debiased``; None
+        without any.
     figures
-        Name -> what `apical.plotting` drew, and what it shows.
+        Name -> figure of `apical.plotting`, and its caption.
     """
 
     activity: Analysis
@@ -53,7 +54,7 @@ class RunAnalysis:
 
     @property
     def overview(self) -> pd.DataFrame:
-        """Every measure of activity as text, a row each, a column for each population."""
+        """Measures of activity as text, a row for each, a column for each population."""
         measures = self.activity.measures
         text = [
             _mean(v, sd, missing)
@@ -72,7 +73,7 @@ class RunAnalysis:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was left out, and what to keep in mind, in words."""
+        """Remarks on measures that were left out and on limits of others."""
         return (*self.activity.notes, *self.learning.notes)
 
     def write(self, folder: Path) -> list[Path]:
@@ -101,7 +102,7 @@ class RunAnalysis:
 
 
 def _mean(value: float | None, sd: float | None, undefined: int) -> str:
-    """Return a mean with its spread, and how many numbers there are not."""
+    """Return a mean with its standard deviation, and the number of undefined values."""
     if value is None or np.isnan(value):
         return "undefined"
     spread = "" if sd is None or np.isnan(sd) else f" ± {sd:.2g}"
@@ -116,14 +117,14 @@ def analyze_run(
     recording: Path | None = None,
     against: Records | None = None,
 ) -> RunAnalysis:
-    """Measure everything that a run and its records allow.
+    """Compute all measures that a run and its records allow.
 
     Parameters
     ----------
     run
         A finished run.
     records
-        What it did on trials.
+        Its recorded activity.
     recording
         An NWB or NIX file to compare with.
     against
@@ -146,7 +147,7 @@ def analyze_run(
 
 @checked()
 def figures(analysis: Analysis) -> dict[str, tuple[Any, str]]:
-    """Return the figures of an analysis: name -> Axes, and what they show."""
+    """Return the figures of an analysis: name -> Axes, and their caption."""
     drawn: dict[str, tuple[Any, str]] = {}
     if analysis.rates:
         drawn["rates"] = (plotting.firing_rates(analysis.rates), "Mean rate of each neuron.")
@@ -163,12 +164,12 @@ def figures(analysis: Analysis) -> dict[str, tuple[Any, str]]:
         panels = plotting.panels(len(shown), width=3.6)
         for ax, (name, rdm) in zip(panels, shown.items(), strict=True):
             plotting.dissimilarity(rdm.matrix, of="class", title=name, ax=ax)
-        drawn["dissimilarity"] = panels, "How far apart the mean responses to two classes are."
+        drawn["dissimilarity"] = panels, "Dissimilarity of the mean responses to two classes."
     names = list(analysis.populations)
     if len(names) > 1:
         for name, measure in LIKENESS.items():
             matrix = analysis.likeness[name]
             if np.isfinite(matrix).all():
                 axes = plotting.similarity(matrix, names, measure=measure)
-                drawn[name] = axes, f"How alike populations represent the trials: {measure}."
+                drawn[name] = axes, f"Representational similarity of populations: {measure}."
     return drawn

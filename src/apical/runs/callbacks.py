@@ -1,4 +1,4 @@
-"""Measuring a network while it trains: what `--measure` asks for, on a simulator of its own."""
+"""Callbacks that measure a network during training (`--measure`), on a separate simulator."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -21,41 +21,41 @@ from apical.training.loop import Position, evaluate
 
 MEASURES: Mapping[str, str] = {
     "training": "accuracy on training samples",
-    "angles": "update against that of backpropagation",
-    "feedback": "feedback against forward weights",
+    "angles": "angle between the update and the backpropagation gradient",
+    "feedback": "alignment of feedback and forward weights",
     "weights": "norm, speed, zeros, Dale's law",
     "units": "dead ones, saturated responses",
     "sparsity": "activities and weights that are 0",
     "cost": "memory, operations, spikes, updates",
 }
-"""What can be measured during training, by the names that commands know."""
+"""Measures during training, by their names on the command line."""
 
 PROBE = 500
-"""Test samples over which the angle of rates to backpropagation is measured."""
+"""Test samples on which a rate network's angle to the backpropagation gradient is measured."""
 LOOK = 200
-"""Most test samples that are recorded for other measures."""
+"""Largest number of test samples that are recorded for other measures."""
 ROOM = 128e6
-"""Most memory that their signals may take [bytes]; fewer samples are recorded where it is short."""
+"""Memory limit of their signals [bytes]; fewer samples are recorded where it is exceeded."""
 
 _OF_ACTIVITY, _OF_SIGNALS = {"units", "sparsity", "cost"}, {"cost"}
 
 
 def chosen(names: Sequence[str], network: Network, *, closely: bool = False) -> tuple[str, ...]:
-    """Return what to measure, each once, in the order of `MEASURES`.
+    """Return the selected measures, each once, in the order of `MEASURES`.
 
     Parameters
     ----------
     names
-        What was asked for.
+        Requested measures.
     network
-        What is measured.
+        The network to measure.
     closely
-        Whether to add ``training`` and, where nothing spikes and errors come back, ``angles``.
+        Whether to add ``training`` and, in rate networks with error feedback, ``angles``.
 
     Raises
     ------
     ParameterError
-        If something is asked for that is not known.
+        If a measure is unknown.
     """
     strangers = [name for name in names if name not in MEASURES]
     if strangers:
@@ -74,16 +74,16 @@ def chosen(names: Sequence[str], network: Network, *, closely: bool = False) -> 
 
 
 class Measuring:
-    """Measures a network between two blocks of its training, and leaves it as it is.
+    """Callback that measures a network between blocks of training, without changing its state.
 
-    What it records it records on a second simulator, which takes over the state of the first.
+    Recordings are made on a second simulator, which takes over the state of the first.
 
     Parameters
     ----------
     prepared
         The experiment whose network is measured.
     names
-        What to measure, of `MEASURES`.
+        Names of measures, of `MEASURES`.
 
     Raises
     ------
@@ -110,7 +110,7 @@ class Measuring:
 
     @property
     def simulators(self) -> tuple[Simulator, ...]:
-        """The simulator that looks, if there is one."""
+        """The second simulator, used for recording, if there is one."""
         return (self._looking,) if self._looking else ()
 
     @property
@@ -121,14 +121,14 @@ class Measuring:
     def __call__(
         self, simulator: Simulator, position: Position, before: Mapping[str, np.ndarray]
     ) -> dict[str, float]:
-        """Measure.
+        """Measure the network at its current state.
 
         Parameters
         ----------
         simulator
-            The network that trains, at its present state.
+            The network in training.
         position
-            How far it is.
+            Progress of its training.
         before
             Its plastic weights before the last block, by name of projection.
 
@@ -212,7 +212,7 @@ def _weights(
 
 
 def _check_angles(network: Network) -> None:
-    """Raise if a network has no angles to backpropagation, before anything is trained."""
+    """Raise before training if angles to the backpropagation gradient are undefined."""
     learning.compared(network)
     if not network.is_spiking:
         check_network(network)
@@ -222,7 +222,7 @@ def _check_angles(network: Network) -> None:
 
 
 def _that_fit(prepared: Prepared, traces: Sequence[str]) -> int:
-    """Return how many trials' signals fit into the memory they may take."""
+    """Return the number of trials whose signals fit into the memory limit."""
     e, network = prepared.experiment, prepared.network
     steps = 1 if e.device == "array" else round(network.trial / e.dt)
     numbers = sum(p.size * len({*p.signals} & {*traces}) for p in network.populations)

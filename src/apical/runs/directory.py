@@ -1,7 +1,7 @@
 """The directory of a run: configuration, metrics, checkpoints, results.
 
-Files are JSON, CSV and npz without pickle. Checkpoints replace each other atomically, so that a
-run that is killed at any moment goes on from the last one.
+Files are JSON, CSV and npz without pickle. Checkpoints are replaced atomically, so a run that is
+killed at any moment resumes from the last one.
 """
 
 import csv
@@ -31,12 +31,12 @@ _HEADER = (",".join(COLUMNS) + "\n").encode()
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything a run needs to go on.
+    """A checkpoint: everything that is needed to resume a run.
 
     Parameters
     ----------
     position
-        How far the training is.
+        Progress of training.
     state
         State of the simulator, by name.
     metrics_bytes
@@ -80,7 +80,7 @@ class RunDirectory:
                     f"'apical run --resume {path}', or give another --out.",
                     object=f"Run directory {path}",
                 )
-            # a run killed while it was being created leaves these, and nothing of worth
+            # left by a run that was killed while it was being created; nothing of value
             leftovers = {_LOCK, METRICS, f".{METRICS}.part", f".{CONFIG}.part"}
             others = [entry.name for entry in path.iterdir() if entry.name not in leftovers]
             if others:
@@ -91,7 +91,7 @@ class RunDirectory:
                 )
             run = cls(path, config)
             run.write(METRICS, lambda file: file.write(_HEADER))
-            run._write_json(CONFIG, run.config)  # last: with it, there is a run
+            run._write_json(CONFIG, run.config)  # last: it marks the directory as a run
             yield run
 
     @classmethod
@@ -115,7 +115,7 @@ class RunDirectory:
         return (self.path / METRICS).stat().st_size
 
     def append(self, step: Step) -> None:
-        """Add what a step measured to ``metrics.csv``."""
+        """Append the metrics of a step to ``metrics.csv``."""
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
         for name, value in step.metrics.items():
@@ -140,7 +140,7 @@ class RunDirectory:
             raise self._full(METRICS, error) from None
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Replace the checkpoint."""
+        """Replace the checkpoint atomically."""
         about = {
             "epoch": checkpoint.position.epoch,
             "block": checkpoint.position.block,
@@ -152,7 +152,7 @@ class RunDirectory:
         self.write_arrays(CHECKPOINT, {"about": np.array(json.dumps(about)), **checkpoint.state})
 
     def checkpoint(self) -> Checkpoint | None:
-        """Return the last checkpoint, and cut ``metrics.csv`` back to it; None before the first."""
+        """Return the last checkpoint, truncating ``metrics.csv`` to it; None before the first."""
         path = self.path / CHECKPOINT
         if not path.exists():
             self._cut_metrics(len(_HEADER))
@@ -175,7 +175,7 @@ class RunDirectory:
         self._write_json(SUMMARY, summary)
 
     def write_arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
-        """Write arrays as an npz file, whole or not at all."""
+        """Write arrays as an npz file, atomically."""
         content: dict[str, Any] = dict(arrays)
         self.write(name, lambda file: np.savez(file, **content))
 
@@ -246,7 +246,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return a JSON object, or say that the file is damaged."""
+    """Read a JSON object; raise if the file is damaged."""
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError) as error:
@@ -257,7 +257,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of an npz file, or say that it is damaged."""
+    """Read the arrays of an npz file; raise if it is damaged."""
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}

@@ -1,4 +1,4 @@
-"""What a run is a run of: its configuration, and what that names."""
+"""Experiments: the configuration of a run, with its model, data and hyperparameters."""
 
 import hashlib
 import importlib.metadata
@@ -29,7 +29,7 @@ BACK_ENDS = ("brian2cuda", "brian2genn")
 
 @dataclass(frozen=True)
 class Experiment:
-    """Everything that is needed to repeat a run.
+    """The configuration of a run: model, data, hyperparameters, device and measures.
 
     Parameters
     ----------
@@ -38,33 +38,34 @@ class Experiment:
     options
         Options of the model.
     hypothesis
-        Hypotheses that its network is put under, as `apical.hypotheses.naming.applied` reads them,
-        for instance ``"sparse_feedback(wires=1)"``; empty for none.
+        Plausibility hypotheses applied to its network, as `apical.hypotheses.naming.applied` reads
+        them, for instance ``"sparse_feedback(wires=1)"``; empty for none.
     dataset
         Name of the data set, or path of an npz file.
     data_dir
-        Where its files are; None for the usual places.
+        Folder of its files; None for the default places.
     scale
-        Stored value that stands for 1; None for what `apical.data.datasets.load` finds, which is
-        what the configuration of a run then says.
+        Input normalisation: stored value that stands for 1; None for that found by
+        `apical.data.datasets.load`, which is then written to the configuration.
     train_trials, test_trials
         Number of samples to use; None for all.
     validation
-        Number of training samples to hold out and evaluate on instead of the test samples.
+        Size of the validation set: training samples held out and evaluated on instead of the test
+        samples.
     epochs, block, final_rate
         As in `Plan`.
     seed
         Seed of the run.
     device, dtype, dt, batch
-        As in `simulate`; `dt` in [ms]. By default networks that spike run on ``cpp_standalone``
-        and networks of rates on ``array``, there with 64 trials in a batch.
+        As in `simulate`; `dt` in [ms]. By default spiking networks run on ``cpp_standalone`` and
+        rate networks on ``array``, there with a batch size of 64.
     closely
-        Whether to measure what is most often wanted: ``"training"`` and, in networks of rates
-        with a feedback pathway, ``"angles"``.
+        Whether to measure ``"training"`` accuracy and, in rate networks with a feedback pathway,
+        alignment ``"angles"``.
     measure
-        What else to measure, names of `apical.runs.callbacks.MEASURES`.
+        Further measures, names of `apical.runs.callbacks.MEASURES`.
     measure_every
-        When: before training and after every epoch, or after every block too.
+        When to measure: before training and after every epoch, or also after every block.
     """
 
     model: str
@@ -102,16 +103,15 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Prepared:
-    """An experiment, and what it names: the model, the data, the network.
+    """An experiment with its model, data and network loaded.
 
     Parameters
     ----------
     experiment, model, data, network
-        What is run.
+        The experiment and its parts.
     building
-        Options of `simulate` that say where compiled programs are and what they are for, and
-        whose arrays to work with (``library``). They belong to a machine, not to the run, and
-        change nothing of it, but that libraries round differently.
+        Machine-specific options of `simulate`: compiled programs and array ``library``. They are
+        not part of the experiment and do not change its results, except by rounding.
     """
 
     experiment: Experiment
@@ -122,7 +122,7 @@ class Prepared:
 
     @property
     def scorecard(self) -> Scorecard:
-        """What `apical.plausibility.audit` says of the network, trained as the experiment does."""
+        """The scorecard of the network (`apical.plausibility.audit`), under this training."""
         e = self.experiment
         return audit(self.network, batch=e.batch or 1, final_rate=e.final_rate, dtype=e.dtype)
 
@@ -131,7 +131,7 @@ class Prepared:
         return self.looking((), ())
 
     def looking(self, record: Collection[str], traces: Collection[str]) -> Simulator:
-        """Return one that also returns spikes and signals, as `simulate` does."""
+        """Return a new simulator that also records spikes and signals, as `simulate` does."""
         e = self.experiment
         return simulate(
             self.network,
@@ -146,7 +146,7 @@ class Prepared:
 
 
 def prepare(experiment: Experiment, building: Mapping[str, Any] | None = None) -> Prepared:
-    """Load the model and the data of an experiment, and describe its network.
+    """Load the model and the data of an experiment, and build its network.
 
     `building` is that of `Prepared`.
 
@@ -162,13 +162,13 @@ def prepare(experiment: Experiment, building: Mapping[str, Any] | None = None) -
 
 
 def describe(experiment: Experiment, model: models.Model, data: Dataset) -> Network:
-    """Return the network of an experiment, under its hypotheses."""
+    """Return the network of an experiment, with its hypotheses applied."""
     network = model.describe(data, experiment.seed, experiment.options)
     return applied(network, experiment.hypothesis)
 
 
 def load_data(experiment: Experiment) -> Dataset:
-    """Return the samples that an experiment trains and tests on."""
+    """Return the training and test (or validation) samples of an experiment."""
     data = datasets.load(experiment.dataset, experiment.data_dir, experiment.scale)
     if experiment.validation:
         rng = seeds.stream(0, "validation")  # the same samples for every seed
@@ -177,14 +177,14 @@ def load_data(experiment: Experiment) -> Dataset:
 
 
 def settled(experiment: Experiment, network: Network) -> Experiment:
-    """Return the experiment with the device and the batch that suit the network."""
+    """Return the experiment with the default device and batch size of its network filled in."""
     device = experiment.device or ("cpp_standalone" if network.is_spiking else "array")
     batch = experiment.batch or (64 if device == "array" else 1)
     return replace(experiment, device=device, batch=batch)
 
 
 def read_experiment(out: Path) -> Experiment:
-    """Return what the run of a directory is a run of.
+    """Read the experiment of a run directory.
 
     Raises
     ------
@@ -232,10 +232,10 @@ _FIELDS: dict[str, Any] = {
     "model_sha256": str,
     "data_sha256": str,
 }
-"""What a configuration must hold, and of which type."""
+"""Required fields of a configuration, and their types."""
 
 LATER = ("measure", "measure_every", "hypothesis", "scale")
-"""What runs of earlier versions do not say, and did as by default, or as `former_scale` says."""
+"""Fields missing from runs of earlier versions; they take defaults, or that of `former_scale`."""
 
 
 def check_same(path: Path, config: Mapping[str, Any], prepared: Prepared) -> None:
@@ -246,14 +246,14 @@ def check_same(path: Path, config: Mapping[str, Any], prepared: Prepared) -> Non
     ):
         if config[name] != now:
             raise RunError(
-                f"Run {path} cannot go on: {thing} changed since it began. Restore it, or start a "
-                "new run.",
+                f"Run {path} cannot be resumed: {thing} changed since it began. Restore it, or "
+                "start a new run.",
                 object=f"Run {path}",
             )
 
 
 def check_settings(out: Path, experiment: Experiment) -> None:
-    """Raise if the run of a directory is a run of something else."""
+    """Raise if a directory holds the run of another experiment."""
     found = read_experiment(out)
     device, batch = experiment.device or found.device, experiment.batch or found.batch
     scale = found.scale if experiment.scale is None else experiment.scale
@@ -265,7 +265,7 @@ def check_settings(out: Path, experiment: Experiment) -> None:
 
 
 def versions(library: str = "numpy") -> dict[str, str]:
-    """Return the versions of what results depend on, with arrays of a library."""
+    """Return the versions of the packages that results depend on, for an array library."""
     more = [*BACK_ENDS, *["torch"] * library.startswith("torch")]
     packages = [*PACKAGES, *filter(installed, more)]
     found = {name: importlib.metadata.version(name) for name in packages}

@@ -1,4 +1,4 @@
-"""The figures of a run directory."""
+"""Figures of a finished run: learning curve, rasters, confusion matrix, receptive fields."""
 
 import csv
 from collections.abc import Mapping
@@ -29,9 +29,9 @@ def draw(
     Parameters
     ----------
     directory
-        Where to.
+        Directory of the run.
     network, data
-        What was trained on what.
+        The trained network and its data set.
     before, after
         State of the simulator before and after training.
     final
@@ -74,7 +74,7 @@ def _rasters(
     after: Mapping[str, np.ndarray],
     final: Evaluation,
 ) -> Any:
-    """Show one test sample, decided rightly after learning if there is one, before and after."""
+    """Draw the raster of one test sample, correct after learning if possible, before and after."""
     right = np.flatnonzero(final.labels == final.decided)
     sample = int(right[0]) if len(right) else 0
     results = [_replay(network, data, sample, state) for state in (before, after)]

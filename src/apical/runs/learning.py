@@ -1,4 +1,4 @@
-"""What a finished run has learned in its weights, and what it costs."""
+"""Analysis of learning in a finished run: weights, alignment angles, units, computational cost."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ UNITS = {
 
 @dataclass(frozen=True)
 class LearningAnalysis:
-    """Tables of what was learned; a table that a network does not allow is missing, and said.
+    """Tables of measures of learning; one that a network does not allow is missing, with a note.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class LearningAnalysis:
         ``units``: as returned by the functions of `apical.measures.learning` and
         `apical.measures.saturation`; weights are compared with those from before training.
     notes
-        What is missing, and why.
+        Missing tables, and why.
     """
 
     tables: Mapping[str, pd.DataFrame]

@@ -1,4 +1,4 @@
-"""A trained network, read back from its run directory."""
+"""Access to trained networks: finished runs, read back from their directories."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class TrainedRun:
     path
         Its directory.
     config, summary
-        What its files of these names hold.
+        Contents of its files of these names.
     prepared
         Its experiment, model, data and network.
     weights
@@ -60,12 +60,12 @@ class TrainedRun:
 
     @property
     def network(self) -> Network:
-        """The description; its weights are those before training."""
+        """The network model, with initial weights."""
         return self.prepared.network
 
     @property
     def data(self) -> Dataset:
-        """What it was trained and tested on."""
+        """The data set it was trained and tested on."""
         return self.prepared.data
 
     @cached_property
@@ -95,24 +95,24 @@ class TrainedRun:
         *,
         untrained: bool = False,
     ) -> Records:
-        """Show the first test samples to the network, learning off.
+        """Record the response to the first test samples, with learning off.
 
         Parameters
         ----------
         trials
-            How many.
+            Number of samples.
         populations
             Names of those to record; all by default.
         signals
             Signals to keep at every time step; by default none where neurons spike, and activity
             ``x`` where they do not.
         untrained
-            Whether to take the weights from before learning.
+            Whether to use the initial weights.
 
         Raises
         ------
         DataError
-            If there are not so many test samples.
+            If there are fewer test samples.
         WiringError
             If the network has no such populations or signals.
         """
@@ -137,7 +137,7 @@ class TrainedRun:
         )
 
     def about(self) -> dict[str, Any]:
-        """Return where results of this run come from, as plain data."""
+        """Return the provenance of results of this run, as plain data."""
         network, model = self.network, self.prepared.model
         feedback = network.feedback
         return {
@@ -212,7 +212,7 @@ def open_run(path: Path) -> TrainedRun:
 
 
 def write_records(path: Path, records: Records) -> Path:
-    """Write records into a run directory or a file, whole or not at all, and say where.
+    """Write records into a run directory or a file, atomically, and return the path.
 
     Raises
     ------

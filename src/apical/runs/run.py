@@ -1,4 +1,4 @@
-"""From a configuration to a finished run directory, in one go or in several."""
+"""Run and resume experiments: training with checkpoints, evaluation, results."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ def run(
     Parameters
     ----------
     experiment
-        What to run.
+        The configuration.
     out
         Directory of the run, new or empty.
     progress
@@ -50,15 +50,15 @@ def run(
     draw
         Whether to draw figures.
     stop
-        Asked after every block; True stops the run behind a checkpoint.
+        Called after every block; True stops the run after a checkpoint.
     building
-        Options of `simulate` that say where compiled programs are, and what they are for:
-        ``capability``, ``programs``, ``prebuilt``; or whose arrays to work with: ``library``.
+        Machine-specific options of `simulate`: ``capability``, ``programs`` and ``prebuilt`` for
+        compiled programs, ``library`` for arrays.
 
     Raises
     ------
     ApicalError
-        If something is missing, does not fit, or goes wrong; the last checkpoint is good.
+        If something is missing, invalid, or fails; the last checkpoint remains intact.
     Stopped
         If `stop` asked for it.
     """
@@ -73,7 +73,7 @@ def run(
         "versions": versions(**library),
         **library,
     }
-    simulator = prepared.simulator()  # what cannot be simulated leaves no directory behind
+    simulator = prepared.simulator()  # before a directory is made: it may be refused
     measuring = _measuring(prepared)
     with RunDirectory.create(out, config) as directory:
         return _carry_on(directory, prepared, simulator, measuring, progress, draw, stop)
@@ -87,9 +87,9 @@ def resume(
     stop: Callable[[], bool] = lambda: False,
     building: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Go on with a run that was cut off; parameters and errors as in `run`.
+    """Resume an interrupted run from its last checkpoint; parameters and errors as in `run`.
 
-    It works with the arrays that it began with, unless `building` names others.
+    It uses the array library that it began with, unless `building` names another.
     """
     with RunDirectory.reopen(out) as directory:
         if (out / SUMMARY).exists():
@@ -103,7 +103,7 @@ def resume(
 
 
 def build(experiment: Experiment, building: Mapping[str, Any] | None = None) -> list[Path]:
-    """Compile the programs that a run of an experiment needs, and run nothing.
+    """Compile the programs of an experiment without running them.
 
     Returns
     -------

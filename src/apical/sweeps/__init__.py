@@ -1,4 +1,4 @@
-"""Sweeps: factors times seeds, on one machine or many, and what to say about the results.
+"""Parameter sweeps: factorial designs of hyperparameters and seeds on Dask, with statistics.
 
 On a cluster with SLURM, dask-jobqueue starts scheduler and workers; folders must be on a disk that
 all machines share, and programs are compiled once if ``APICAL_CACHE_DIR`` is there too::
@@ -12,7 +12,7 @@ all machines share, and programs are compiled once if ``APICAL_CACHE_DIR`` is th
         results = sweep(design, "runs/experiment", scheduler=cluster.scheduler_address)
         report(results, design.factors, design.baseline).write(Path("runs/experiment"))
 
-A job that ends before its run does is a worker that died: the run goes on from its checkpoint.
+A job that ends before its run is like a worker that died: the run resumes from its checkpoint.
 """
 
 from apical.sweeps.design import Design as Design

@@ -1,4 +1,4 @@
-"""What a sweep is: an experiment, factors and their levels, seeds, a baseline."""
+"""Factorial design of a sweep: an experiment, factors with levels, seeds, a baseline."""
 
 import itertools
 import json
@@ -20,7 +20,7 @@ from apical.scripts import models
 from apical.training.loop import Plan
 
 Level = str | int | float | bool
-"""What a factor may be."""
+"""Type of a factor's level."""
 
 KINDS = {
     name: kind
@@ -30,7 +30,7 @@ KINDS = {
 """Fields of an experiment that can be a factor, and their types."""
 
 COLUMNS = ("run", "status", "error")
-"""Columns of the table of results that say what became of a run."""
+"""Columns of the table of results with the status of a run."""
 
 LONGEST_NAME = 150
 _KEYS = {"experiment", "factors", "seeds", "baseline"}
@@ -43,11 +43,11 @@ class Run:
     Parameters
     ----------
     id
-        Name of its directory; the same whatever else the sweep holds.
+        Name of its directory, independent of the rest of the sweep.
     levels
         Factor -> level.
     experiment
-        What to run, with its seed.
+        The configuration, with its seed.
     """
 
     id: str
@@ -57,24 +57,24 @@ class Run:
 
 @dataclass(frozen=True)
 class Design:
-    """Every combination of the levels of all factors, each with every seed.
+    """A full factorial design: every combination of the levels of all factors with every seed.
 
     Parameters
     ----------
     experiment
-        What all runs share. Its own seed does not count.
+        The configuration shared by all runs. Its own seed is ignored.
     factors
         Name -> levels. A factor is a field of `Experiment` or an option of the model.
     seeds
         Seeds of each combination; a number stands for 0, 1, ...
     baseline
-        Factor -> level: what the other levels are compared with. Where only some factors are
-        named, combinations are compared within each combination of the others.
+        Factor -> level: the control condition. If it names only some factors, comparisons are made
+        within each combination of the others.
 
     Raises
     ------
     DesignError
-        If something is named that does not exist, or a level is not of the type that is needed.
+        If a name is unknown, or a level has the wrong type.
     """
 
     experiment: Experiment
@@ -123,7 +123,7 @@ class Design:
 
     @property
     def conditions(self) -> list[dict[str, Level]]:
-        """Every combination of levels: factor -> level."""
+        """Conditions: every combination of levels, factor -> level."""
         crossed = itertools.product(*self.factors.values())
         return [dict(zip(self.factors, levels, strict=True)) for levels in crossed]
 
@@ -146,8 +146,8 @@ def read_design(path: Path) -> Design:
 
     It holds ``seeds``, a number or a list; ``baseline``, factor -> level, or nothing; a table
     ``[experiment]`` with fields of `Experiment`, among them ``model``, and ``[experiment.options]``
-    with options of the model; and a table ``[factors]`` of lists. Paths are seen from the folder
-    that the command runs in.
+    with options of the model; and a table ``[factors]`` of lists. Paths are relative to the working
+    directory.
 
     Raises
     ------
@@ -189,17 +189,17 @@ def _design(given: Mapping[str, Any]) -> Design:
 
 
 def check(design: Design) -> dict[str, str]:
-    """Describe every combination of a design, so that what cannot run is found before it does.
+    """Build the network of every condition of a design, to find invalid ones before running.
 
     Returns
     -------
     dict
-        Check sums of all models and data sets, by what they are.
+        Checksums of all models and data sets, by description.
 
     Raises
     ------
     DesignError
-        If a combination does not fit; its first levels that do not are named.
+        If a condition is invalid; the first one is named.
     """
     sums: dict[str, str] = {}
     for levels in design.conditions:
@@ -225,7 +225,7 @@ def check(design: Design) -> dict[str, str]:
             if isinstance(error, ApicalError):
                 what, place = error.message, error.place
             named = ", ".join(f"{name} = {level}" for name, level in levels.items())
-            raise DesignError(f"A run with {named} cannot be: {what}", place=place) from None
+            raise DesignError(f"A run with {named} is impossible: {what}", place=place) from None
     return sums
 
 
@@ -310,7 +310,7 @@ def _baseline(
 
 
 def _fitting(where: str, value: Any, kind: Any) -> Any:
-    """Return a value as of a type, or say that it is none."""
+    """Convert a value to a type; raise if it does not fit."""
     kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
     for one in kinds:
         if get_origin(one) is Literal and isinstance(value, str) and value in get_args(one):
@@ -338,7 +338,7 @@ def _named(kind: Any) -> str:
 
 
 def _id(levels: Mapping[str, Level], seed: int) -> str:
-    """Return a name for the directory of a run that no other run has."""
+    """Return a unique name for the directory of a run."""
     parts = {
         name: Path(v).stem if isinstance(v, str) and "/" in v else v for name, v in levels.items()
     }

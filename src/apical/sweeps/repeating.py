@@ -1,4 +1,4 @@
-"""Conditions times seeds in this process: what a notebook needs of a sweep."""
+"""Small sweeps in this process, for notebooks: conditions times seeds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
@@ -21,22 +21,22 @@ def repeated(
     metric: str = "test_accuracy",
     progress: bool = False,
 ) -> pd.DataFrame:
-    """Measure every level with every seed, one after the other, and keep nothing on disk.
+    """Measure every condition with every seed in this process, without files.
 
-    For runs of seconds; longer ones are better off as a `sweep`, which can be resumed.
+    For runs of seconds; use `sweep` for longer ones, which can be resumed.
 
     Parameters
     ----------
     measure
         Given a level and a seed, returns a number, or several by name; accuracies as fractions.
     levels
-        What is compared.
+        The conditions to compare.
     seeds
         Seeds of each level; a number stands for 0, 1, ...
     factor
-        Column that says which level a row is of.
+        Name of the column of levels.
     metric
-        Column of what is measured, where that is one number.
+        Name of the column of the measured value, where it is one number.
     progress
         Whether to show a progress bar.
 
@@ -48,7 +48,7 @@ def repeated(
     Raises
     ------
     DesignError
-        If there is nothing to measure, or what is measured is no number.
+        If there is nothing to measure, or a measured value is no number.
     """
     given = range(seeds) if isinstance(seeds, int) else seeds
     if not len(levels) or not len(given):

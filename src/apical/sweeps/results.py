@@ -1,8 +1,7 @@
-"""The directory of a sweep: what it is a sweep of, one directory for each run, one table of all.
+"""The directory of a sweep: its design, a directory for each run, a table of results.
 
-``sweep.json`` says what the sweep is; ``runs/<id>`` are run directories like any other;
-``results.parquet`` has one row for each run that is finished or failed, and can be made again from
-the others at any time, except for what failed.
+``sweep.json`` holds the design; ``runs/<id>`` are ordinary run directories; ``results.parquet`` has
+one row for each finished or failed run, and can be rebuilt from the others, except for failures.
 """
 
 import csv
@@ -39,7 +38,7 @@ class SweepDirectory:
     path
         The directory.
     design
-        What it is a sweep of.
+        Its factorial design.
     """
 
     def __init__(self, path: Path, design: Design) -> None:
@@ -51,16 +50,16 @@ class SweepDirectory:
     def open(
         cls, path: Path, design: Design, sums: Mapping[str, str]
     ) -> Iterator["SweepDirectory"]:
-        """Begin a sweep in a new or empty directory, or go on with one; it may have grown.
+        """Begin a sweep in a new or empty directory, or resume one, possibly extended.
 
         Parameters
         ----------
         path
             The directory.
         design
-            What the sweep is. Levels and seeds may have been added since it began.
+            The factorial design. Levels and seeds may have been added since it began.
         sums
-            Check sums of models and data, as `design.check` returns.
+            Checksums of models and data, as `design.check` returns.
 
         Raises
         ------
@@ -147,7 +146,7 @@ class SweepDirectory:
 
     @property
     def waiting(self) -> list[Run]:
-        """Runs that are not finished; those that failed are tried again."""
+        """Runs that are not finished; failed ones are tried again."""
         status = {name: row["status"] for name, row in self._rows.items()}
         return [run for run in self.design.runs if status.get(run.id) != "done"]
 
@@ -155,9 +154,9 @@ class SweepDirectory:
     def frame(self) -> pd.DataFrame:
         """One row for each run that is finished or failed, in the order of the design.
 
-        Columns: run, status ("done" or "failed"), error, seed, the factors, and what was measured
-        at the end: test_accuracy [fraction], train_seconds and compile_seconds (0 where a program
-        compiled before was used) [s], ms_per_trial [ms], and every metric of ``metrics.csv``.
+        Columns: run, status ("done" or "failed"), error, seed, the factors, and the final metrics:
+        test_accuracy [fraction], train_seconds and compile_seconds (0 where a program compiled
+        before was used) [s], ms_per_trial [ms], and every metric of ``metrics.csv``.
         """
         rows = [self._rows[run.id] for run in self.design.runs if run.id in self._rows]
         frame = pd.DataFrame(rows, columns=None if rows else [*COLUMNS, "seed"])
@@ -165,12 +164,12 @@ class SweepDirectory:
         return frame[[*first, *(name for name in frame if name not in first)]]
 
     def record(self, run: Run, status: str, error: str = "", *, save: bool = True) -> None:
-        """Keep what became of a run.
+        """Record the outcome of a run.
 
         Parameters
         ----------
         run
-            Which.
+            The run.
         status, error
             "done" or "failed", and why.
         save
@@ -200,7 +199,7 @@ class SweepDirectory:
         self.write(RESULTS, sink.getvalue().to_pybytes())
 
     def write(self, name: str, content: bytes) -> Path:
-        """Write a file so that it is there whole or not at all."""
+        """Write a file atomically."""
         try:
             return write_whole(self.path / name, content)
         except OSError as error:
@@ -211,7 +210,7 @@ class SweepDirectory:
 
     @contextmanager
     def session(self) -> Iterator[tuple[Path, str]]:
-        """Give a file, and what it holds until this ends: see `working.work`."""
+        """Yield the session file and its token, valid until the end: see `working.work`."""
         token = uuid.uuid4().hex
         path = self.write(_SESSION, token.encode())
         try:
@@ -221,7 +220,7 @@ class SweepDirectory:
 
 
 def measured(folder: Path) -> dict[str, float]:
-    """Return what a finished run measured at its end, by name; a RunError says what is missing."""
+    """Return the final metrics of a finished run, by name; raise RunError if some are missing."""
     summary, found = read_json(folder / SUMMARY), {}
     try:
         found = {name: float(summary[name] or 0) for name in _OF_SUMMARY}
@@ -235,7 +234,7 @@ def measured(folder: Path) -> dict[str, float]:
 
 
 def identity(design: Design) -> str:
-    """Return a check sum of what may not change while a sweep grows."""
+    """Return a checksum of what must not change when a sweep is extended."""
     about = _about(design)
     fixed = json.dumps([about["experiment"], sorted(about["factors"])])
     return sha256(fixed.encode()).hexdigest()[:32]
@@ -258,13 +257,13 @@ def _about(design: Design) -> dict[str, Any]:
 
 
 def _check_same(path: Path, known: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-    """Raise if a sweep is another one, not the same or the same grown."""
+    """Raise unless a sweep is the same as before, or an extension of it."""
     try:
         for name, value in known["sums"].items():
             if about["sums"].get(name, value) != value:
                 raise RunError(
-                    f"Sweep {path} cannot go on: {name} changed since it began. Restore it, or "
-                    "give another --out.",
+                    f"Sweep {path} cannot be resumed: {name} changed since it began. Restore it, "
+                    "or give another --out.",
                     object=f"Sweep {path}",
                 )
         gone = [

@@ -1,4 +1,4 @@
-"""Running a sweep on Dask: a cluster on this machine, or a scheduler that is there."""
+"""Run a sweep on Dask: a local cluster, or an existing scheduler."""
 
 import logging
 import os
@@ -19,9 +19,9 @@ from apical.sweeps.results import RESULTS, SweepDirectory
 from apical.sweeps.working import work
 
 PATIENCE = 10.0
-"""How long to wait for a scheduler to answer [s]."""
+"""Timeout of the connection to a scheduler [s]."""
 _POLL = 0.2
-"""How often to look whether to stop [s]."""
+"""Polling interval of the request to stop [s]."""
 _CONFIG = {"distributed.comm.timeouts.connect": PATIENCE}
 
 
@@ -34,31 +34,31 @@ def sweep(
     progress: bool = True,
     stop: Callable[[], bool] = lambda: False,
 ) -> pd.DataFrame:
-    """Run every combination of a design with every seed, and return a row for each run.
+    """Run every condition of a design with every seed, and return a row for each run.
 
-    What is finished in `out` is not run again, what was cut off goes on from its checkpoint, what
-    failed is tried again; so a sweep that was stopped or killed is gone on with by the same call.
-    A run ends with the same bits as ``apical run`` with one thread of BLAS
-    (``OPENBLAS_NUM_THREADS=1``; more add in another order). A run whose worker dies goes on with
-    another worker; after four of them it has failed.
+    Runs that are finished in `out` are not repeated, interrupted ones are resumed from their
+    checkpoints, failed ones are tried again; so the same call resumes a sweep that was stopped or
+    killed. Results have the same bits as ``apical run`` with one BLAS thread
+    (``OPENBLAS_NUM_THREADS=1``; more threads sum in another order). A run whose worker dies is
+    resumed by another worker; after four of them it has failed.
 
     Scripts that call this need ``if __name__ == "__main__":``, since workers import them.
 
     Parameters
     ----------
     design
-        What to run.
+        The factorial design.
     out
         Directory of the sweep: new, empty, or of this same sweep.
     workers
-        Processes on this machine; as many as there are processors by default.
+        Worker processes on this machine; one for each processor by default.
     scheduler
         Address of a Dask scheduler instead, such as ``"tcp://host:8786"``. Its workers need one
         thread each, the same software, and `out`, models and data under the same paths.
     progress
         Whether to show a progress bar.
     stop
-        Asked all the time; True stops every run behind its next checkpoint.
+        Polled all the time; True stops every run after its next checkpoint.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def sweep(
     Raises
     ------
     DesignError
-        If a run cannot be.
+        If a run is impossible.
     RunError
         If the directory or the scheduler cannot be used, or the scheduler goes away.
     Stopped
@@ -106,7 +106,7 @@ def _run_all(
     bar: SweepProgress,
     stop: Callable[[], bool],
 ) -> None:
-    """Run what waits, and record what became of each."""
+    """Run all waiting runs, and record their outcomes."""
     ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
     finished, failed, stopped = len(directory.design) - len(waiting), 0, False
     with directory.session() as (session, token):
@@ -179,7 +179,7 @@ def _record(directory: SweepDirectory, run: Run, status: str, error: str) -> Non
 
 
 def _drop_idle(client: Any, pending: dict[str, Any]) -> None:
-    """Cancel what no worker has begun; what is begun stops by itself."""
+    """Cancel runs that no worker has begun; those that have begun stop by themselves."""
     begun = {key for keys in client.processing().values() for key in keys}
     for key in [key for key in pending if key not in begun]:
         _, future = pending.pop(key)
@@ -189,13 +189,13 @@ def _drop_idle(client: Any, pending: dict[str, Any]) -> None:
 def _gone(directory: SweepDirectory) -> RunError:
     return RunError(
         f"The scheduler went away. What is finished is in {directory.path / RESULTS}; start the "
-        "sweep again to go on."
+        "sweep again to resume it."
     )
 
 
 @contextmanager
 def _connected(address: str) -> Iterator[Any]:
-    """Give a client of a scheduler that is there."""
+    """Yield a client of an existing scheduler."""
     distributed, dask = library("distributed", "sweep"), library("dask", "sweep")
     with _quietly(), dask.config.set(_CONFIG):
         try:
@@ -219,7 +219,7 @@ def _connected(address: str) -> Iterator[Any]:
 
 @contextmanager
 def _local(n: int) -> Iterator[Any]:
-    """Give a client of a cluster of `n` processes on this machine."""
+    """Yield a client of a local cluster of `n` processes."""
     distributed = library("distributed", "sweep")
     with _quietly():
         try:
@@ -241,7 +241,7 @@ def _local(n: int) -> Iterator[Any]:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep Dask from logging what is said in one line here, or is no trouble."""
+    """Silence log messages of Dask that are reported here in one line, or are harmless."""
     names = [
         name
         for name in logging.root.manager.loggerDict

@@ -1,4 +1,4 @@
-"""What the runs of a sweep say: means, intervals, differences from the baseline, effect sizes."""
+"""Statistics over seeds: means, bootstrap intervals, paired comparisons, effect sizes."""
 
 import math
 from collections.abc import Mapping
@@ -26,22 +26,22 @@ Values = Annotated[ArrayLike, Array((1,))]
 
 @checked()
 def summary(results: pd.DataFrame, factors: Names, metric: str = "test_accuracy") -> pd.DataFrame:
-    """Return mean and spread of a metric for each combination of levels.
+    """Return mean, standard deviation and interval of a metric for each condition.
 
     Parameters
     ----------
     results
-        As `sweep` returns; rows that are not done do not count.
+        As `sweep` returns; unfinished runs are ignored.
     factors
-        Columns that tell combinations apart.
+        Columns that distinguish conditions.
     metric
-        Column of a measured number.
+        Column of the metric.
 
     Returns
     -------
     pandas.DataFrame
-        The factors; ``n``, seeds; ``mean``; ``sd``, standard deviation of the sample; ``low`` and
-        ``high``, a 95 % interval of the mean: see `interval`. In the unit of the metric.
+        The factors; ``n``, seeds; ``mean``; ``sd``, sample standard deviation; ``low`` and
+        ``high``, a 95 % confidence interval of the mean: see `interval`. In the unit of the metric.
     """
     rows = []
     for levels, group in _groups(results, factors, metric):
@@ -60,7 +60,7 @@ def comparisons(
     baseline: Mapping[str, Level],
     metric: str = "test_accuracy",
 ) -> pd.DataFrame:
-    """Return the difference of each combination of levels from its baseline, seed by seed.
+    """Compare each condition with its baseline, paired by seed.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def comparisons(
         The factors; ``n``, seeds that both have; ``difference``, mean over seeds; ``low`` and
         ``high``, its 95 % interval (`interval`); ``p_t`` (`t_test`), ``p_permutation``
         (`permutation_test`); ``p_holm``, `p_t` corrected for the number of comparisons; ``effect``
-        (`effect_size`). What one seed cannot say is NaN.
+        (`effect_size`). Values that need more than one seed are NaN for one.
     """
     groups = [
         (levels, group.set_index("seed")[metric].astype(float))
@@ -91,7 +91,7 @@ def comparisons(
         differences = (values - others[0]).dropna().to_numpy()
         if not len(differences):
             continue
-        # equal within rounding is no difference
+        # differences within rounding are 0
         both = max(size_of(values), size_of(others[0]))
         differences = np.where(is_nothing(differences, both), 0, differences)
         low, high = interval(differences)
@@ -108,11 +108,11 @@ def comparisons(
 
 @checked()
 def interval(values: Values) -> tuple[float, float]:
-    """Return a 95 % interval of the mean; NaN for one value.
+    """Return a 95 % bootstrap confidence interval of the mean; NaN for one value.
 
-    Percentile bootstrap of 9,999 samples (Efron & Tibshirani 1993, doi:10.1201/9780429246593,
-    chapter 13; `scipy.stats.bootstrap`), always the same samples. It is too narrow for few values:
-    that of five covers the mean in some 82 % of cases if they are normal.
+    Percentile bootstrap with 9,999 resamples (Efron & Tibshirani 1993,
+    doi:10.1201/9780429246593, chapter 13; `scipy.stats.bootstrap`) and a fixed seed. It is too
+    narrow for few values: for five normal values its coverage is some 82 %.
 
     Parameters
     ----------
@@ -136,18 +136,18 @@ def interval(values: Values) -> tuple[float, float]:
 
 @checked()
 def t_test(differences: Values, size: NonNegative | None = None) -> float:
-    """Return the two-sided p of Student's t test of paired differences.
+    """Return the two-sided p value of a paired t test.
 
-    NaN for one difference, or where all are the same but not 0, whose spread is not known; 1 where
-    all are 0. Both are meant within rounding.
+    NaN for one difference, or where all differences are equal but not 0; 1 where all are 0; both
+    within rounding.
 
     Parameters
     ----------
     differences
         One for each seed, shape (n_seeds,).
     size
-        The largest of the numbers whose differences they are, which says what of them is rounding;
-        by default that of the differences.
+        Magnitude of the numbers that were subtracted, which determines the rounding error; by
+        default that of the differences.
     """
     array, size = _sized(differences, size)
     if is_nothing(array, size).all():
@@ -159,11 +159,11 @@ def t_test(differences: Values, size: NonNegative | None = None) -> float:
 
 @checked()
 def permutation_test(differences: Values, size: NonNegative | None = None) -> float:
-    """Return the two-sided p of the mean among all choices of signs (Fisher 1935).
+    """Return the two-sided p value of a paired (sign-flip) permutation test (Fisher 1935).
 
-    It needs no normal distribution, but of n differences no p is below 2 / 2**n: 0.0625 for five
-    seeds. All choices are tried up to 13 differences, 9,999 random ones beyond
-    (`scipy.stats.permutation_test`). Means that are equal within rounding are so. NaN for one
+    It assumes no normal distribution, but for n differences p is at least 2 / 2**n: 0.0625 for five
+    seeds. It is exact up to 13 differences, and uses 9,999 random permutations beyond
+    (`scipy.stats.permutation_test`). Means that are equal within rounding are ties. NaN for one
     difference.
 
     Parameters
@@ -188,15 +188,15 @@ def permutation_test(differences: Values, size: NonNegative | None = None) -> fl
 
 @checked()
 def holm(p: Values) -> NDArray[np.float64]:
-    """Return p corrected so that one false finding among all has probability 0.05 at 0.05.
+    """Correct p values for multiple comparisons by Holm's method (family-wise error rate).
 
-    Step-down method of Holm (1979, Scandinavian Journal of Statistics 6, 65-70), which holds for
-    any dependence (`statsmodels`). NaN stays and is not counted.
+    Step-down method of Holm (1979, Scandinavian Journal of Statistics 6, 65-70), valid under any
+    dependence (`statsmodels`). NaN is kept and not counted.
 
     Parameters
     ----------
     p
-        One for each comparison, shape (n,).
+        One p value for each comparison, shape (n,).
     """
     array = np.asarray(p, float)
     corrected, known = np.full(array.shape, np.nan), ~np.isnan(array)
@@ -208,13 +208,12 @@ def holm(p: Values) -> NDArray[np.float64]:
 
 @checked()
 def effect_size(differences: Values, size: NonNegative | None = None) -> float:
-    """Return how large paired differences are against their spread: Cohen's d_z, corrected.
+    """Return the effect size of paired differences: Cohen's d_z with Hedges' correction.
 
     d_z = mean / standard deviation (Cohen 1988, p. 48; Lakens 2013, doi:10.3389/fpsyg.2013.00863,
-    eq. 6), times J = Gamma(m/2) / (sqrt(m/2) Gamma((m-1)/2)), m = n - 1, which takes out the bias
+    eq. 6), times J = Gamma(m/2) / (sqrt(m/2) Gamma((m-1)/2)), m = n - 1, which removes the bias
     of small samples (Hedges 1981, doi:10.3102/10769986006002107, eq. 6e). [dimensionless] NaN for
-    fewer than three differences, or without spread; 0 where all are 0. Both are meant within
-    rounding.
+    fewer than three differences, or if all are equal; 0 where all are 0; both within rounding.
 
     Parameters
     ----------
@@ -232,7 +231,7 @@ def effect_size(differences: Values, size: NonNegative | None = None) -> float:
 
 
 def _sized(values: ArrayLike, size: float | None) -> tuple[NDArray[np.float64], float]:
-    """Return values as an array, and the size of the numbers that they were worked out from."""
+    """Return values as an array, and the magnitude of the numbers they were computed from."""
     array = np.asarray(values, float)
     return array, size_of(array) if size is None else size
 
@@ -240,7 +239,7 @@ def _sized(values: ArrayLike, size: float | None) -> tuple[NDArray[np.float64], 
 def _groups(
     results: pd.DataFrame, factors: Names, metric: str
 ) -> list[tuple[dict[str, Any], pd.DataFrame]]:
-    """Return combinations of levels in the order of the table, and their finished runs."""
+    """Return conditions in the order of the table, and their finished runs."""
     missing = [name for name in ("status", "seed", *factors) if name not in results.columns]
     if missing or not factors:
         columns = ", ".join(map(str, results.columns)) or "none"

@@ -1,4 +1,4 @@
-"""Tables ready for a paper, in Markdown and LaTeX, and the figure that goes with them."""
+"""Reports of sweeps: publication-ready tables in Markdown and LaTeX, with a figure."""
 
 import math
 import re
@@ -20,16 +20,16 @@ MARKDOWN, LATEX, FIGURE = "table.md", "table.tex", "seeds.png"
 
 @dataclass(frozen=True)
 class Report:
-    """What a sweep came to.
+    """The results of a sweep: summary, comparisons, tables and figure.
 
     Parameters
     ----------
     metric
-        What was compared.
+        The metric that is reported.
     factors
         Factors of the sweep.
     baseline
-        Factor -> level, what the others were compared with.
+        Factor -> level of the control condition.
     results
         A row for each run, as `sweep` returns.
     summary, comparisons
@@ -45,7 +45,7 @@ class Report:
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row for each combination of levels, as text: what tables for a paper show."""
+        """The table for publication, as text, with a row for each condition."""
         percent = self.metric.endswith("accuracy")
         unit = " [%]" if percent else ""
         name = self.metric.replace("_", " ")
@@ -66,7 +66,7 @@ class Report:
 
     @property
     def caption(self) -> str:
-        """What the columns of the table are."""
+        """The caption of the table."""
         text = "Mean over seeds with a 95 % bootstrap interval"
         if not self.baseline:
             return f"{text}."
@@ -110,7 +110,7 @@ class Report:
         )
 
     def figure(self) -> Any:
-        """Return Axes that show every seed."""
+        """Return Axes with the values of all seeds."""
         done = self.results[self.results["status"] == "done"]
         groups, means = {}, []
         for levels in self.summary.to_dict("records"):
@@ -138,7 +138,7 @@ def report(
     baseline: Mapping[str, Level] | None = None,
     metric: str = "test_accuracy",
 ) -> Report:
-    """Return what a sweep came to, ready to be written.
+    """Summarise the results of a sweep, ready to be written.
 
     Parameters
     ----------
@@ -147,14 +147,14 @@ def report(
     factors
         Those of its design.
     baseline
-        As in `statistics.comparisons`; without one nothing is compared.
+        As in `statistics.comparisons`; without one there are no comparisons.
     metric
         Column of `results` to report.
 
     Raises
     ------
     DesignError
-        If nothing is finished, or there is no such metric.
+        If no run is finished, or the metric is unknown.
     """
     means = statistics.summary(results, factors, metric)
     against = statistics.comparisons(results, factors, baseline or {}, metric)

@@ -1,4 +1,4 @@
-"""The same model under several wirings of its feedback, side by side."""
+"""Comparison of one model under several wirings of its feedback."""
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
@@ -21,14 +21,14 @@ TABLE, FIGURE = "comparison.csv", "comparison.png"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the runs of one wiring came to, one value for each seed.
+    """Results of the runs under one wiring, one value for each seed.
 
     Parameters
     ----------
     wiring
         Its name, as in `apical.feedback.WIRINGS`.
     test_error, train_error
-        Share of samples decided wrongly at the end, learning off.
+        Final error rates: fraction of wrong decisions, with learning off.
     seconds
         Time spent training, measurements included [s].
     curves
@@ -51,15 +51,15 @@ def compare(
     progress: bool = True,
     stop: Callable[[], bool] = lambda: False,
 ) -> list[Outcome]:
-    """Run a model under each wiring with each seed, and write a table and a figure.
+    """Train a model under each wiring with each seed, and write a table and a figure.
 
-    Runs that are in `out` already are used, or gone on with; so a comparison that was cut off is
-    gone on with by the same call.
+    Finished runs in `out` are used as they are, and unfinished ones are resumed; so the same call
+    resumes an interrupted comparison.
 
     Parameters
     ----------
     experiment
-        What to run; its model has an option ``wiring``. Its own wiring and seed do not count.
+        The configuration; its model has an option ``wiring``. Its own wiring and seed are ignored.
     wirings
         Names of `apical.feedback.WIRINGS`.
     seeds
@@ -74,7 +74,7 @@ def compare(
     Raises
     ------
     ParameterError, ScriptError
-        If the model cannot be wired in these ways.
+        If the model does not offer these wirings.
     """
     check_wirings(models.load(experiment.model), wirings)
     outcomes = []
@@ -130,11 +130,11 @@ def _outcome(
 
 
 def _by_metric(path: Path) -> dict[str, list[float]]:
-    """Return what was measured after every epoch, by metric."""
+    """Return the values after every epoch, by metric."""
     found: dict[str, list[float]] = {}
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
-            if row["block"] == "0":  # after a block within an epoch it is not
+            if row["block"] == "0":  # only the rows at the end of an epoch
                 found.setdefault(row["metric"], []).append(float(row["value"]))
     return found
 

@@ -1,4 +1,4 @@
-"""What a worker does: one run in its own directory, begun, gone on with, or found finished."""
+"""The task of a worker: start or resume one run, or find it finished."""
 
 import signal
 import threading
@@ -17,34 +17,34 @@ from apical.runs.run import Stopped, resume, run
 with undisturbed():
     from threadpoolctl import threadpool_limits
 
-_one_at_a_time = threading.Lock()  # Brian2 keeps what it describes in the process
+_one_at_a_time = threading.Lock()  # Brian2 has global state in the process
 
 
 def work(experiment: Experiment, folder: str, session: str, token: str) -> dict[str, Any]:
-    """Run an experiment, and say what became of it.
+    """Run or resume an experiment, and return its status.
 
     Parameters
     ----------
     experiment
-        What to run.
+        The configuration.
     folder
-        Directory of the run, on a disk that the client sees too.
+        Directory of the run, on a disk shared with the client.
     session, token
-        A file, and what it holds as long as the run is wanted. Whoever wants it no more writes
-        something else, and the run stops behind its next checkpoint; so does one that a client
-        left behind when it was killed, as soon as another client begins.
+        A file, and its content as long as the run is wanted. A client that no longer wants it
+        changes the content, and the run stops after its next checkpoint; a run left behind by a
+        killed client stops as soon as another client begins.
 
     Returns
     -------
     dict
         ``status``: "done", "stopped" or "failed"; ``error``: one line.
     """
-    with _one_at_a_time, threadpool_limits(1, "blas"):  # more threads would add in other orders
+    with _one_at_a_time, threadpool_limits(1, "blas"):  # more threads would sum in other orders
         try:
             _run(experiment, Path(folder), Path(session), token)
         except Stopped:
             return {"status": "stopped", "error": ""}
-        except Exception as error:  # whatever goes wrong in a run is that run's result
+        except Exception as error:  # any failure is the result of this run
             ours = isinstance(error, ApicalError)
             said = error.message if isinstance(error, ApicalError) else str(error)
             text = " ".join(said.split()) or "no message"
@@ -76,6 +76,6 @@ def _run(experiment: Experiment, folder: Path, session: Path, token: str) -> Non
             else:
                 run(experiment, folder, progress=False, draw=False, stop=stop)
             return
-        except InUseError:  # by a worker that lost its client, and stops soon
+        except InUseError:  # by a worker that has lost its client, and will stop soon
             time.sleep(0.2)
     raise Stopped

@@ -1,4 +1,4 @@
-"""Training loops, presentation of stimuli, unsupervised labels, pretraining, evolution.
+"""Training loops, trial order, unsupervised class assignment, pretraining, neuroevolution.
 
 Imports `measures` and below. To add a way to train, write a generator of `Step` like `loop.steps`.
 """

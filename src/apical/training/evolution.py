@@ -1,7 +1,7 @@
-"""A genetic algorithm over the weights of a network: learning without any gradient or reward.
+"""Neuroevolution: a genetic algorithm over the weights of a network, without gradients or reward.
 
-Nothing here is a mechanism of one brain: individuals are whole networks, and who has offspring is
-decided by comparing them all. It is what learning mechanisms are held against.
+It is not a learning mechanism of one brain: individuals are whole networks, and selection compares
+all of them. It is a baseline for learning rules.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +18,7 @@ from apical.network.description import Network
 
 @dataclass(frozen=True)
 class Generation:
-    """What a generation came to.
+    """The result of one generation.
 
     Parameters
     ----------
@@ -27,9 +27,9 @@ class Generation:
     losses
         Loss of each individual, the best first, shape (size,).
     best
-        Weights of the best, by name of projection.
+        Weights of the best individual, by name of projection.
     trials
-        Trials shown so far, to all individuals together.
+        Trials presented so far, to all individuals together.
     """
 
     number: int
@@ -46,25 +46,26 @@ def evolve(
     parents: int = 20,
     sigma: float = 0.02,
 ) -> Iterator[Generation]:
-    """Evolve the plastic weights of a network, and yield after every generation.
+    """Evolve the plastic weights of a network by a genetic algorithm, yielding each generation.
 
-    The first individuals are networks of other seeds. Of each generation, the best ones are
-    parents: each individual of the next is a copy of one of them, drawn at random, with normal
-    noise on every weight, and the best lives on unchanged (truncation selection with elitism and
-    without crossover). At every yield the simulator holds the best.
+    The first individuals are networks of other seeds. The best individuals of each generation are
+    parents: each individual of the next is a mutated copy of one of them, drawn at random, with
+    Gaussian noise on every weight, and the best survives unchanged (truncation selection with
+    elitism, without crossover). At every yield the simulator holds the best.
 
     Parameters
     ----------
     simulator
-        A network of rates; its seed draws whatever is drawn.
+        A rate network; its seed determines all random draws.
     blocks
-        Trials with labels or targets on which each generation is judged; as many generations.
+        Trials with labels or targets on which each generation is evaluated; one for each
+        generation.
     size
         Individuals in a generation.
     parents
-        Individuals that have offspring.
+        Number of individuals that have offspring.
     sigma
-        Standard deviation of the noise [dimensionless].
+        Mutation strength: standard deviation of the noise [dimensionless].
 
     References
     ----------
@@ -100,7 +101,7 @@ def _judged(simulator: Simulator, weights: Mapping[str, np.ndarray], block: Bloc
 def _mutated(
     network: Network, weights: Mapping[str, np.ndarray], sigma: float, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Return weights with noise, as near as what they are held to allows."""
+    """Return weights with Gaussian noise, projected onto their constraints."""
     noisy = {
         name: w + np.float32(sigma) * rng.standard_normal(w.shape, np.float32)
         for name, w in weights.items()

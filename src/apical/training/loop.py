@@ -1,8 +1,7 @@
-"""Training: blocks of trials with learning on, evaluation with learning off.
+"""The training loop: blocks of trials with learning on, evaluation with learning off.
 
-What is called accuracy is always measured with learning off, on samples the network did not
-learn from. Within a trial of learning the weights already move toward the label, so the decisions
-of that trial say nothing.
+Accuracy is always measured with learning off, on samples that were not trained on. Within a
+training trial the weights already move toward the label, so the decision of that trial is biased.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -22,22 +21,24 @@ from apical.neurons.encoding import decisions
 from apical.training.presentation import block_size, learned, presented, shown
 
 LARGEST_WEIGHT = 1e3
-"""A weight of so many thresholds has diverged: one spike through it would do what 1,000 should."""
+"""Weights above this many thresholds have diverged: one spike would have the effect of 1,000."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to train, and in what portions.
+    """Hyperparameters of training: number of epochs and learning-rate schedule.
+
+    There is no early stopping: training lasts all epochs, and the test accuracy of each is kept.
 
     Parameters
     ----------
     epochs
-        How often every training sample is shown.
+        Number of passes through the training samples.
     block
-        Trials between two checkpoints; weights are the same bits however many.
+        Trials between two checkpoints; the weights do not depend on it.
     final_rate
-        Factor on all learning rates at the end of training [dimensionless]; it falls linearly
-        from 1 over all trials.
+        Linear learning-rate schedule: factor on all learning rates at the end of training
+        [dimensionless], reached linearly from 1 over all trials.
     """
 
     epochs: CountOrZero = 10
@@ -50,16 +51,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class Position:
-    """How far a training is.
+    """Progress of training, in epochs, blocks and trials.
 
     Parameters
     ----------
     epoch
         Epochs completed.
     block
-        Blocks completed in the present epoch.
+        Blocks completed in the current epoch.
     trial
-        Trials learned in all.
+        Training trials completed in total.
     """
 
     epoch: CountOrZero = 0
@@ -72,14 +73,14 @@ class Position:
 
 @dataclass(frozen=True)
 class Step:
-    """What happened since the step before.
+    """Metrics of training since the previous step.
 
     Parameters
     ----------
     position
-        How far the training is now.
+        Progress of training.
     metrics
-        What was measured, by name; rates in [Hz], accuracies as fractions.
+        Metrics by name; rates in [Hz], accuracies as fractions.
     """
 
     position: Position
@@ -91,12 +92,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a network decides with learning off.
+    """Decisions of a network with learning off.
 
     Parameters
     ----------
     labels, decided
-        Class of each sample, and the network's decision, shape (n_samples,).
+        Class label of each sample, and the network's decision, shape (n_samples,).
     rates
         Mean firing rate of each neuron over all samples [Hz], by population that spikes.
     """
@@ -110,20 +111,20 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of samples whose decision is their label."""
+        """Accuracy: fraction of samples whose decision is their label."""
         return float(np.mean(self.labels == self.decided))
 
 
 @checked()
 def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluation:
-    """Show samples with learning off and without their labels, and leave the simulator as it was.
+    """Evaluate a network on samples, with learning off and labels withheld; its state is restored.
 
     Parameters
     ----------
     simulator
         A network on a device.
     samples
-        What to show.
+        Samples to evaluate on.
     index
         Stream of the simulator's random numbers, as in `Block`; `apical._base.seeds.presentation`.
     """
@@ -141,14 +142,14 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
 
 @checked()
 def evaluated(simulator: Simulator, samples: Samples, epochs: CountOrZero) -> Evaluation:
-    """Evaluate on samples when so many epochs were learned, as `evaluate` does."""
+    """Evaluate on samples after a number of training epochs, as `evaluate` does."""
     return evaluate(simulator, samples, seeds.presentation("evaluation", epochs))
 
 
 Every = Literal["epoch", "block"]
 Measure = Callable[[Simulator, Position, Mapping[str, np.ndarray]], Mapping[str, float]]
-"""Measures a network at its present state, which it leaves as it is: given how far the training is,
-and the plastic weights before the last block, by name of projection."""
+"""Callback that measures a network without changing its state: given the progress of training, and
+the plastic weights before the last block, by name of projection."""
 
 
 @checked()
@@ -161,32 +162,32 @@ def steps(
     measure: Measure | None = None,
     every: Every = "epoch",
 ) -> Iterator[Step]:
-    """Train a network, and yield after every block, and before the first.
+    """Train a network, yielding metrics before the first and after every block.
 
-    Between two steps everything a later block depends on is in ``simulator.state`` and the
-    position: a training that goes on from both ends with the same bits.
+    Between two steps all later blocks depend only on ``simulator.state`` and the position: training
+    resumed from both yields the same bits.
 
     Parameters
     ----------
     simulator
-        A network on a device; its seed fixes the order of trials.
+        A network on a device; its seed determines the trial order.
     data
         Training samples, and test samples to evaluate on after every epoch.
     plan
-        How long to train.
+        Hyperparameters of training.
     start
-        Where to go on; from the beginning by default.
+        Where to resume; from the beginning by default.
     measure
-        Measures more than accuracy; what it returns is added to the metrics of a step.
+        Callback for further metrics, which are added to those of a step.
     every
-        When to measure that: before the first block, and after every epoch or after every block.
+        When to call it: before the first block, and after every epoch or after every block.
 
     Raises
     ------
     RunError
         If weights diverge. The state before that block can be saved and used.
     ParameterError
-        If there are fewer training samples than learn together.
+        If there are fewer training samples than one batch.
     """
     position = start or Position()
     size = block_size(simulator, plan.block, len(data.train))
@@ -226,7 +227,7 @@ def train(
     final_rate: Share = 0.05,
     progress: bool = True,
 ) -> list[Step]:
-    """Train a network and return what was measured, step by step.
+    """Train a network and return the history of metrics, step by step.
 
     Parameters
     ----------

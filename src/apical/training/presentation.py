@@ -1,4 +1,4 @@
-"""In which order samples are learned, how they are seen, and what is done between them."""
+"""Trial order, stimulus augmentation and interventions between trials."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
@@ -13,17 +13,17 @@ from apical.network.description import Network
 
 
 def order(network: Network, samples: Samples, epochs: int, epoch: int) -> np.ndarray:
-    """Return which samples are learned in an epoch, and in which order, shape (n_samples,).
+    """Return the trial order of an epoch: a random permutation of samples, shape (n_samples,).
 
     Parameters
     ----------
     network
-        Its seed draws the order. Where classes come in several tasks, each task takes as many
-        trials as it has samples in all epochs, and is over when the next begins.
+        Its seed determines the order. With several tasks (continual learning) each task has as many
+        trials as it has samples in all epochs, and ends before the next begins.
     samples
-        What is learned.
+        Training samples.
     epochs, epoch
-        Number of epochs in all, and which one.
+        Total number of epochs, and the current one.
     """
     if network.tasks == 1:
         return seeds.stream(network.seed, "order", index=epoch).permutation(len(samples))
@@ -38,18 +38,18 @@ def order(network: Network, samples: Samples, epochs: int, epoch: int) -> np.nda
 def seen(
     network: Network, values: np.ndarray | Rows, n_samples: int, epoch: int, done: int
 ) -> np.ndarray | Rows:
-    """Return stimuli as an eye that moves sees them, shape (n_trials, n_inputs).
+    """Apply data augmentation by simulated eye movements (`Gaze`), shape (n_trials, n_inputs).
 
     Parameters
     ----------
     network
-        Its seed draws the movements, and its stimulus has a `Gaze`, or values stay as they are.
+        Its seed determines the movements; without a `Gaze` of its stimulus values are unchanged.
     values
-        Stimuli in the order in which they are learned, shape (n_trials, n_inputs).
+        Stimuli in trial order, shape (n_trials, n_inputs).
     n_samples
         Trials of an epoch.
     epoch, done
-        Number of the epoch, and trials of it that were learned before.
+        Number of the epoch, and number of its trials completed before.
     """
     gaze = network.stimulus.gaze
     if gaze is None:
@@ -59,16 +59,16 @@ def seen(
 
 
 def shown(simulator: Simulator, samples: Samples, index: int) -> Iterator[BlockResult]:
-    """Show samples with learning off and without their labels, a part at a time.
+    """Present samples with learning off and labels withheld, a part at a time.
 
-    When all are shown the simulator is as it was before.
+    After the last part the state of the simulator is restored.
 
     Parameters
     ----------
     simulator
         A network on a device.
     samples
-        What to show.
+        Samples to present.
     index
         Stream of the simulator's random numbers, as in `Block`; `apical._base.seeds.presentation`.
     """
@@ -82,33 +82,33 @@ _SHOWN_AT_ONCE = 5000
 
 
 def stimuli(simulator: Simulator, samples: Samples, index: slice | np.ndarray) -> np.ndarray | Rows:
-    """Return some samples as stimuli: an array, or to a simulator that ``takes_rows``, which."""
+    """Return samples as stimuli: an array, or indices for a simulator that ``takes_rows``."""
     if getattr(simulator, "takes_rows", False):
         return samples.rows(index)
     return samples.block(index)[0]
 
 
 def block_size(simulator: Simulator, wanted: int, n_train: int) -> int:
-    """Return the trials of a block: whole batches, so that only an epoch's last can be smaller.
+    """Return the number of trials of a block, a multiple of the batch size.
 
     Parameters
     ----------
     simulator
         A network on a device.
     wanted
-        Trials of a block, as asked for.
+        Requested number of trials of a block.
     n_train
         Trials of an epoch.
 
     Raises
     ------
     ParameterError
-        If there are fewer of them than learn together.
+        If an epoch has fewer trials than one batch.
     """
     batch = simulator.batch
     if batch > n_train:
         raise ParameterError(
-            f"{batch} trials are to learn together, but there are {n_train} training samples; "
+            f"The batch size is {batch} trials, but there are only {n_train} training samples; "
             "lower batch.",
             parameter="batch",
         )
@@ -118,18 +118,18 @@ def block_size(simulator: Simulator, wanted: int, n_train: int) -> int:
 def presented(
     simulator: Simulator, samples: Samples, epochs: int, epoch: int, part: slice
 ) -> Block:
-    """Return a part of an epoch as trials with labels and learning rates as they are.
+    """Return a part of an epoch as training trials: stimuli, labels, no change of learning rates.
 
-    What they draw at random follows from the epoch and their places in it.
+    Their random numbers follow from the epoch and their place in it.
 
     Parameters
     ----------
     simulator
-        A network on a device; its seed draws the order.
+        A network on a device; its seed determines the order.
     samples, epochs, epoch
         As in `order`.
     part
-        Which trials of the epoch, from the first of them on.
+        The trials of the epoch, as a slice.
     """
     network = simulator.network
     drawn = order(network, samples, epochs, epoch)
@@ -147,16 +147,16 @@ def presented(
 
 
 def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.ndarray]:
-    """Let a network learn from a block; interventions and noise phases come between two trials.
+    """Train a network on a block, with interventions and noise phases between trials.
 
     Parameters
     ----------
     simulator
         A network on a device.
     block
-        What to learn from.
+        The training trials.
     trial
-        Trials that were learned before.
+        Training trials completed before.
 
     Returns
     -------
@@ -166,7 +166,7 @@ def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.n
     network, stop, batch = simulator.network, trial + len(block), simulator.batch
 
     def moments(times: Iterable[int]) -> dict[int, int]:
-        """Return the trials by where in the block they are: only whole batches learn."""
+        """Map positions in the block, rounded to whole batches, to trial numbers."""
         return {(t - trial) // batch * batch: t for t in sorted(times)}
 
     acts = moments({t for a in network.interventions for t in a.times(trial, stop)})
@@ -185,9 +185,9 @@ def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.n
 
 
 def _act(simulator: Simulator, trial: int) -> None:
-    """Do to feedback what is done when so many trials were learned.
+    """Apply all interventions on feedback that are due after a number of training trials.
 
-    All act again, in order: what one restores another may have to take away once more.
+    All are applied again, in order, since one may undo the effect of another.
     """
     network = simulator.network
     taught = network.feedback.projections if network.feedback else ()
@@ -203,7 +203,7 @@ def _act(simulator: Simulator, trial: int) -> None:
 
 
 def _fire(simulator: Simulator, trial: int, learning: np.ndarray, epoch: int) -> None:
-    """Run the noise phase that comes when so many trials were learned, at that learning factor."""
+    """Run the noise phase due after a number of training trials, with their learning factor."""
     network = simulator.network
     assert network.noise
     silent = np.zeros((network.noise.trials, network.stimulus.size))

@@ -1,8 +1,8 @@
-"""Greedy layer-wise pretraining: each hidden population learns to rebuild what lies below it.
+"""Greedy layer-wise pretraining by (denoising) autoencoders.
 
 Bengio, Lamblin, Popovici & Larochelle 2007, Greedy layer-wise training of deep networks (NIPS 19);
-with stimuli of which a part is hidden, Vincent, Larochelle, Bengio & Manzagol 2008, Extracting and
-composing robust features with denoising autoencoders, doi:10.1145/1390156.1390294.
+with masked stimuli, Vincent, Larochelle, Bengio & Manzagol 2008, Extracting and composing robust
+features with denoising autoencoders, doi:10.1145/1390156.1390294.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,22 +22,22 @@ from apical.neurons.base import Population
 from apical.training.presentation import block_size
 
 Describe = Callable[[int, int], Network]
-"""Describes the autoencoder of a level: given which level, and its number of inputs."""
+"""Returns the autoencoder of a layer, given the layer and its number of inputs."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long every autoencoder learns, and from what.
+    """Hyperparameters of pretraining: epochs, batch size and masking noise.
 
     Parameters
     ----------
     epochs
-        How often every sample is shown.
+        Number of passes through the samples.
     batch
-        Trials that learn together.
+        Batch size: trials per weight update.
     hidden_share
-        Share of the values of a sample that are set to 0, drawn anew each time it is shown; the
-        whole sample is to be rebuilt [dimensionless].
+        Masking noise of a denoising autoencoder: fraction of the values of a sample set to 0, drawn
+        anew at each presentation; the target is the whole sample [dimensionless].
     """
 
     epochs: Count = 10
@@ -50,14 +50,14 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """What one autoencoder learned.
+    """The weights and reconstruction error of one pretrained layer.
 
     Parameters
     ----------
     weights
         Name of each projection onto its hidden population -> its weights, shape (n_pre, n_post).
     error
-        Mean squared error of a rebuilt value, of whole samples, learning off.
+        Mean squared reconstruction error per value, of whole samples, with learning off.
     """
 
     weights: Mapping[str, np.ndarray]
@@ -76,21 +76,21 @@ def pretrained(
     *,
     progress: bool = True,
 ) -> list[Level]:
-    """Train one autoencoder on top of the other, and return what each of them learned.
+    """Pretrain a stack of autoencoders layer by layer, and return the weights of each.
 
-    The activities of its hidden population are the samples of the next.
+    The hidden activity of one autoencoder is the training data of the next.
 
     Parameters
     ----------
     values
-        Samples of the first, shape (n_samples, n_inputs); no labels are needed.
+        Samples of the first layer, shape (n_samples, n_inputs); no labels are needed.
     levels
-        How many.
+        Number of layers.
     describe
-        Returns a network of rates with one hidden population, as many outputs as inputs, and any
-        wiring; its seed draws the order of samples and what of them is hidden.
+        Returns a rate network with one hidden population, as many outputs as inputs, and any
+        wiring; its seed determines the trial order and the masks.
     plan
-        How long each learns.
+        Hyperparameters of each autoencoder.
     progress
         Whether to show a progress bar, in a terminal or a notebook.
 
@@ -118,7 +118,7 @@ def pretrained(
 
 
 def _learn(simulator: Simulator, values: np.ndarray, plan: Plan, epoch: int) -> None:
-    """Let an autoencoder learn from all samples, a large block at a time."""
+    """Train an autoencoder on all samples, a large block at a time."""
     seed, index = simulator.network.seed, seeds.presentation("pretraining", epoch)
     order = seeds.stream(seed, "order", index=epoch).permutation(len(values))
     rng = seeds.stream(seed, "hidden values", index=epoch)
@@ -139,7 +139,7 @@ def _hidden(network: Network, n_inputs: int) -> Population:
     if len(forward) != 2 or network.output.size != n_inputs or network.is_spiking:
         sizes = "-".join(str(p.pre.size) for p in forward) + f"-{network.output.size}"
         raise WiringError(
-            "Pretraining needs a network of rates with one hidden population and as many outputs "
+            "Pretraining needs a rate network with one hidden population and as many outputs "
             f"as inputs ({n_inputs}), got {sizes}; describe(level, n_inputs) returns it."
         )
     return forward[0].post

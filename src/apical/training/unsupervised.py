@@ -1,8 +1,8 @@
-"""Learning without a teacher, and what its neurons turn out to stand for.
+"""Unsupervised learning, and the assignment of class labels to neurons after it.
 
-Labels are shown to nobody while the network learns. Afterwards every neuron is given the class that
-it answers to most, on samples with known labels and learning off; a decision is the class whose
-neurons fire most.
+Labels are withheld during learning. Afterwards every neuron is assigned the class to which it
+responds most, on labelled samples and with learning off; a decision is the class whose neurons fire
+most.
 """
 
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ NOBODY = -1
 
 @dataclass(frozen=True)
 class Assignment:
-    """The class that each neuron stands for.
+    """The class label assigned to each neuron.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Assignment:
         Parameters
         ----------
         counts
-            Spikes of each neuron in each trial, shape (n_trials, n).
+            Spike count of each neuron in each trial, shape (n_trials, n).
         """
         members = self.classes[:, np.newaxis] == np.arange(self.n_classes)
         sizes = members.sum(axis=0)
@@ -56,22 +56,22 @@ class Assignment:
         return place_of_largest(np.where(sizes > 0, rates, -1.0), axis=1)
 
     def accuracy(self, counts: np.ndarray, labels: np.ndarray) -> float:
-        """Return the share of trials whose decision is their label."""
+        """Return the accuracy: the fraction of trials whose decision is their label."""
         return float(np.mean(self.decisions(counts) == np.asarray(labels)))
 
 
 @checked()
 def assigned(counts: Matrix, labels: Labels, n_classes: Count) -> Assignment:
-    """Give each neuron the class that it answers to most.
+    """Assign to each neuron the class to which it responds most.
 
     Parameters
     ----------
     counts
-        Spikes of each neuron in each trial, shape (n_trials, n).
+        Spike count of each neuron in each trial, shape (n_trials, n).
     labels
         Class of each trial, shape (n_trials,).
     n_classes
-        Number of classes; one without a trial is given to nobody.
+        Number of classes; a class without trials is not assigned.
 
     Raises
     ------
@@ -101,21 +101,21 @@ def assigned(counts: Matrix, labels: Labels, n_classes: Count) -> Assignment:
 def responses(
     simulator: Simulator, samples: Samples, index: int = seeds.presentation("responses")
 ) -> np.ndarray:
-    """Show samples with learning off, and leave the simulator as it was.
+    """Return the responses to samples with learning off; the state of the simulator is restored.
 
     Parameters
     ----------
     simulator
         A network on a device.
     samples
-        What to show.
+        Samples to present.
     index
         Stream of the simulator's random numbers, as in `Block`; another one for other samples.
 
     Returns
     -------
     ndarray
-        Spikes of each output neuron in each trial, shape (n_samples, n).
+        Spike count of each output neuron in each trial, shape (n_samples, n).
     """
     output = simulator.network.output.name
     return np.concatenate([r.counts[output] for r in shown(simulator, samples, index)])
@@ -130,16 +130,16 @@ def learn(
     block: Count = 5000,
     progress: bool = True,
 ) -> None:
-    """Let a network learn from samples without their labels, in an order drawn from its seed.
+    """Train a network on samples without labels (unsupervised), in random order from its seed.
 
     Parameters
     ----------
     simulator
         A network on a device.
     samples
-        What to show.
+        Samples to present.
     epochs
-        How often each is shown.
+        Number of passes through the samples.
     block
         Trials of one call of the simulator.
     progress

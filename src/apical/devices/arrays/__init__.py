@@ -1,1 +1,1 @@
-"""The array device: settled rate networks, a batch of trials at a time."""
+"""The array device: steady states of rate networks, a mini-batch of trials at a time."""

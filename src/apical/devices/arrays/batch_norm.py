@@ -1,4 +1,4 @@
-"""Batch normalisation on arrays: drives centred and scaled over the trials of a batch, and back."""
+"""Batch normalisation on arrays: forward and backward pass over the trials of a batch."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -12,20 +12,20 @@ from apical.neurons.rate import BatchNorm
 
 @dataclass(frozen=True)
 class Normal:
-    """Drives of one batch, normalised.
+    """The normalised drives of one batch.
 
     Parameters
     ----------
     normal
         Drives of mean 0 and variance 1, shape (n_trials, n).
     deviation
-        What they were divided by, shape (1, n).
+        Standard deviation that they were divided by, shape (1, n).
     scale
-        What they are multiplied by afterwards, shape (n_trials, n).
+        Factor that they are then multiplied by, shape (n_trials, n).
     drive
-        What the response reads: ``scale*normal + shift``, shape (n_trials, n).
+        Input of the activation function: ``scale*normal + shift``, shape (n_trials, n).
     measured
-        Whether mean and deviation are those of this batch, so that each trial moves them.
+        Whether mean and deviation are those of this batch, so that they depend on each trial.
     """
 
     normal: Any
@@ -36,14 +36,14 @@ class Normal:
 
 
 class Normaliser:
-    """Normalises the drives of one population.
+    """Batch normalisation of the drives of one population.
 
     Parameters
     ----------
     name
-        Of the population.
+        Name of the population.
     norm
-        How it normalises.
+        Parameters of the normalisation.
     size
         Number of its neurons.
     library
@@ -61,7 +61,7 @@ class Normaliser:
             "mean": library.full(0.0, (1, size)),
             "variance": library.full(1.0, (1, size)),
         }
-        """Mean and variance of drives, kept from batch to batch, shape (1, n)."""
+        """Running mean and variance of drives, shape (1, n)."""
 
     def forward(
         self, calls: list[Call], drive: Any, scale: Any, shift: Any, *, measured: bool, keeps: bool
@@ -75,10 +75,10 @@ class Normaliser:
         drive, scale, shift
             What arrives, shape (n_trials, n).
         measured
-            Whether to take mean and variance of this batch, not those that are kept. A single trial
-            has no variance, and takes those that are kept.
+            Whether to use mean and variance of this batch, not the running ones. A single trial has
+            no variance, and uses the running ones.
         keeps
-            Whether these then move towards those of this batch.
+            Whether to update the running mean and variance.
         """
         shape = tuple(drive.shape)
         measured = measured and shape[0] > 1
@@ -107,20 +107,20 @@ class Normaliser:
         return Normal(normal, deviation, scale, whole, measured)
 
     def backward(self, calls: list[Call], upper: Any, at: Normal) -> Any:
-        """Plan what the drives are taught, shape (n_trials, n), and return where it is.
+        """Plan the backward pass: the error of the drives, shape (n_trials, n).
 
-        Ioffe & Szegedy 2015, arXiv:1502.03167, the six equations of section 3, put together: mean
-        and variance hang on every trial of the batch, so what is common to all trials, and what
-        goes with the normalised drive, teaches nothing.
+        Ioffe & Szegedy 2015, arXiv:1502.03167, the six equations of section 3 combined: mean and
+        variance depend on every trial of the batch, so the components of the error that are common
+        to all trials, or proportional to the normalised drive, cancel.
 
         Parameters
         ----------
         calls
             As in `forward`.
         upper
-            What the response is taught: slope times feedback, shape (n_trials, n).
+            Error at the activation function: slope times feedback, shape (n_trials, n).
         at
-            What `forward` returned.
+            Returned by `forward`.
         """
         shape = tuple(upper.shape)
         values = {"scale": at.scale, "deviation": at.deviation, "upper": upper}
@@ -136,7 +136,7 @@ class Normaliser:
         return self._formed(calls, text, "delta", shape, **values)
 
     def _keep(self, calls: list[Call], mean: Any, variance: Any, n_trials: int) -> None:
-        """Let what is kept move towards a batch, of which the variance is made unbiased."""
+        """Update the running mean and (unbiased) variance by those of a batch."""
         share = self._norm.share
         for name, found in (("mean", mean), ("variance", variance)):
             kept = self.statistics[name]

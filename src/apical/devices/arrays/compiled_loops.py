@@ -1,8 +1,8 @@
-"""Programs as one compiled loop over elements: the bits of their operations one by one, sooner.
+"""Expression programs fused into one compiled C++ loop over elements, with the same bits.
 
-Operations on whole arrays go through memory once each; a loop goes through it once for all. Only
-operations that have one right result (IEEE 754) are put into loops, and products and sums are
-rounded one by one, so that it makes no difference to the results whether there is a compiler.
+Operations on whole arrays pass through memory once each; a fused loop passes once for all. Only
+operations with a unique correctly rounded result (IEEE 754) are fused, and products and sums are
+rounded separately, so results do not depend on whether there is a compiler.
 """
 
 import ast
@@ -33,11 +33,11 @@ OPERATIONS: Mapping[Any, str] = {
     ast.USub: "-{}",
     ast.UAdd: "{}",
 }
-"""What is put into loops, in C++."""
+"""Operations that can be fused, in C++."""
 
 
 class Loop:
-    """Programs that are worked out one after the other for each element.
+    """A fused loop of programs, evaluated one after the other for each element.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Loop:
 
     @cached_property
     def function(self) -> Any:
-        """The compiled loop; None where there is no compiler, or no one right result."""
+        """The compiled loop; None without a compiler, or if an operation cannot be fused."""
         steps = [step for _, program in self._programs for step in program.steps]
         return _compiled(self.code) if all(what in OPERATIONS for what, _, _ in steps) else None
 
@@ -92,7 +92,7 @@ class Loop:
     def bound(
         self, values: Mapping[str, np.ndarray], numbers: Sequence[Mapping[str, Any]]
     ) -> Call | None:
-        """Return the call that works all programs out; None where nothing is compiled.
+        """Return the call that evaluates all programs; None where nothing is compiled.
 
         Parameters
         ----------

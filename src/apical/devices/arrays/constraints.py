@@ -1,4 +1,4 @@
-"""What weights are held to after every update, on arrays: signs, synapses that are not, levels."""
+"""Weight constraints on arrays: Dale's law, sparsity mask, quantisation, after every update."""
 
 import ast
 from collections.abc import Iterator
@@ -15,18 +15,18 @@ from apical.projections.projection import Projection
 
 
 class Holder:
-    """Holds the weights of one projection, in place, to what they are held to.
+    """Enforces the weight constraints of one projection, in place.
 
     Parameters
     ----------
     network, projection
-        Whose weights.
+        The projection, and its network.
     library
-        Whose arrays.
+        Array library.
     room
-        Arrays for what is worked out on the way.
+        Workspace for intermediate results.
     streams
-        Where random numbers are drawn from.
+        Random streams.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class Holder:
         self._exists = None if exists is None else library.array(exists)
 
     def calls(self, w: Any, n_trials: int) -> list[Call]:
-        """Return the calls that hold the weights `w`, the same array every time.
+        """Return the calls that constrain the weights `w`, the same array every time.
 
         Parameters
         ----------
         w
             Shape (n_pre, n_post).
         n_trials
-            Number of trials in a batch, up to which rows may be worked on at a time.
+            Number of trials in a batch, the largest number of rows processed at a time.
         """
         if n_trials not in self._planned:
             self._planned[n_trials] = list(self._plan(w, n_trials))
@@ -72,7 +72,7 @@ class Holder:
                 yield from self._rounded(w[strip], self._projection.levels.step)
 
     def _rounded(self, w: Any, step: float) -> Iterator[Call]:
-        """Yield what rounds some rows to multiples of a step, either up or down by chance."""
+        """Yield the calls that round rows to multiples of a step by stochastic rounding."""
         operations, shape = self._library.operations, tuple(w.shape)
         number, draws = self._library.number, self._room("draws", shape)
         whole = self._room("whole steps", shape)

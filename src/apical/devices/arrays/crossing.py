@@ -1,4 +1,4 @@
-"""How signals cross synapses, on arrays: chosen by the weights that there are, never by others."""
+"""Synaptic transmission on arrays: dense or one-to-one, chosen by the current weights."""
 
 import ast
 from collections.abc import Callable, Mapping
@@ -14,21 +14,21 @@ from apical.neurons.rate import Bias
 from apical.projections.projection import Projection, ReadBackwards, SignsOf
 
 Carry = Callable[[Any, Any, bool], Call]
-"""Returns what puts a signal, shape (n_trials, n_pre), into an input, shape (n_trials, n_post), or
-adds it."""
+"""Returns the call that writes or adds a signal, shape (n_trials, n_pre), to an input, shape
+(n_trials, n_post)."""
 
 
 class Crossing:
-    """Who sends what to each input, and how it crosses.
+    """The sources of each input, and how their signals are transmitted.
 
     Parameters
     ----------
     network
-        Which.
+        The network.
     library
-        Whose arrays.
+        Array library.
     weights
-        Weights by name of projection; their content is changed by others, and read here.
+        Weights by name of projection; their content is modified elsewhere, and read here.
     """
 
     def __init__(self, network: Network, library: Library, weights: Mapping[str, Any]) -> None:
@@ -38,14 +38,14 @@ class Crossing:
         self._projections = sorted(network.projections, key=lambda p: not isinstance(p.pre, Bias))
         self._one_to_one = set[str]()
         self.onto = self._carried()
-        """For each population and input: who sends, what, and how it crosses."""
+        """For each population and input: sources, signals, and their transmission."""
         self.look_again()
 
     def look_again(self) -> bool:
-        """See which fixed projections join each neuron to its own; return whether that is new.
+        """Detect fixed one-to-one projections; return whether they changed.
 
-        Signals cross these without a product. It is for whoever changes fixed weights to call, and
-        then to plan anew.
+        These need no matrix product. It must be called whenever fixed weights change, and all calls
+        must then be planned again.
         """
         found = {
             p.name
@@ -62,7 +62,7 @@ class Crossing:
         return is_new
 
     def _carried(self) -> dict[tuple[str, str], list[tuple[Population, str, Carry]]]:
-        """Return who sends what to each input of each population, and how it crosses."""
+        """Return the sources of each input of each population, and their transmission."""
         return {
             (population.name, target): [
                 (p.pre, p.carries[target], self._carry(p))
@@ -74,7 +74,7 @@ class Crossing:
         }
 
     def _carry(self, projection: Projection) -> Carry:
-        """Return how signals cross a projection."""
+        """Return the transmission of signals through a projection."""
         source, product = projection.weights, self._library.product
         if isinstance(source, ReadBackwards):
             back = self._weights[source.projection.name]
@@ -89,7 +89,7 @@ class Crossing:
         return lambda x, total, add: product(x, w, total, add=add)
 
     def _concordant(self, forward: Any, magnitudes: np.ndarray) -> Carry:
-        """Return how signals cross magnitudes with the signs that forward weights have by then."""
+        """Return the transmission of sign-concordant feedback, with current forward signs."""
         alike = self._library.array(np.ascontiguousarray(magnitudes.T))
         signed = self._library.empty(tuple(forward.shape))
 
@@ -106,7 +106,7 @@ class Crossing:
         return carry
 
     def put(self, sent: Any, total: Any, add: bool) -> Call:
-        """Return what puts a signal into an array of its shape, or adds it."""
+        """Return the call that writes or adds a signal to an array of its shape."""
         if add:
             return partial(self._operations[ast.Add], total, sent, out=total)
         return partial(self._operations[ast.UAdd], sent, out=total)

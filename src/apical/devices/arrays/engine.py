@@ -1,4 +1,4 @@
-"""The simulator of device ``array``."""
+"""The simulator of device ``array``: steady states of rate networks, in mini-batches."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -30,14 +30,14 @@ from apical.neurons.reward import Reward
 from apical.projections.projection import Projection, ReadBackwards
 
 AT_REST = 1000
-"""Trials worked out at a time where nothing learns."""
+"""Number of trials computed at a time where nothing learns."""
 
 PLANS = 8
-"""Sizes of batches whose calls are kept."""
+"""Number of batch sizes whose plans are cached."""
 
 
 class ArraySimulator:
-    """Runs a rate network, settled, on arrays. Made by `apical.simulate`; parameters as there."""
+    """Simulator of rate networks in the steady state. Made by `apical.simulate`."""
 
     compile_seconds = 0.0
 
@@ -98,7 +98,7 @@ class ArraySimulator:
 
     @property
     def takes_rows(self) -> bool:
-        """Whether blocks had better say which rows of samples they show than bring a copy."""
+        """Whether it takes indices of samples in place of copied stimuli."""
         return isinstance(self.library, Elsewhere)
 
     def _variables(self) -> dict[str, Any]:
@@ -122,7 +122,7 @@ class ArraySimulator:
         check_weights(self.network, state, self._loaded)
         for name, values in state.items():
             variables[name][...] = self.library.array(values)
-        if self._settling.look_again():  # what is planned takes signals across otherwise
+        if self._settling.look_again():  # plans are for another transmission
             self._plans.clear()
             self._noise_plans.clear()
 
@@ -144,10 +144,10 @@ class ArraySimulator:
 
     @shortage.said
     def run(self, block: Block) -> BlockResult:
-        """Present a block of trials; those that learn do so a batch at a time.
+        """Present a block of trials; training trials are processed in mini-batches.
 
-        The update of a batch is the mean over its trials, and its learning factor that of their
-        learning factors.
+        The update of a mini-batch is the mean over its trials, and its learning factor the mean of
+        their learning factors.
         """
         check_block(self.network, block)
         if block.fires:
@@ -165,7 +165,7 @@ class ArraySimulator:
             self._streams.begin(block.index, block.first + chunk.start)
             factor = float(block.learning[chunk].mean())
             target = shown if factor or self._traces else None
-            if target is None and self._records_error:  # as in Brian2: target 0 is minus activity
+            if target is None and self._records_error:  # as in Brian2: the target is 0
                 target = self._supply.nothing
             plan = self._explored(chunk, stimuli, target, learns=bool(factor))
             for population in self._recorded:
@@ -182,15 +182,15 @@ class ArraySimulator:
         return BlockResult(counts.read(), traces=traced)
 
     def _shown(self, block: Block) -> tuple[Bring, Bring | None]:
-        """Return what brings the stimuli of a block, and what error neurons are shown, if any."""
+        """Return the suppliers of the stimuli and of the targets of a block, if any."""
         shown = block.shown(self.network.output.size)
         stimuli = self._supply.stimuli(block.values)
         return stimuli, None if shown is None else self._supply.targets(shown)
 
     def _fire(self, block: Block) -> BlockResult:
-        """Let a population fire noise, and its synapses learn, a batch at a time.
+        """Run a noise phase: a population fires noise and its synapses learn, in batches.
 
-        Returns what those recorded populations did that had to be worked out.
+        Returns the activity of recorded populations that had to be computed.
         """
         counts = Kept(self.library, len(block))
         for chunk in block.slices(self.batch):
@@ -223,13 +223,13 @@ class ArraySimulator:
 
     @shortage.said
     def updates(self, block: Block) -> dict[str, np.ndarray]:
-        """Return what the rules ask of all projections that learn from trials, and change nothing.
+        """Return the weight updates of all plastic projections without applying them.
 
         Parameters
         ----------
         block
-            Trials; the update is their mean. Dynamics of the update are left out, and no neuron
-            is unreliable. Drives are normalised over these trials, where they are normalised.
+            Trials; the update is their mean, without the optimiser and without dropout. Batch
+            normalisation is over these trials.
 
         Returns
         -------
@@ -254,7 +254,7 @@ class ArraySimulator:
         learns: bool = False,
         measured: bool = False,
     ) -> "_Plan":
-        """Bring a batch of trials to rest, and return how that was done."""
+        """Compute the steady state of a batch of trials, and return the plan used."""
         measured = measured or learns
         key = chunk.stop - chunk.start, shown is not None, learns, measured
         plan = self._plans.get(key)
@@ -274,7 +274,7 @@ class ArraySimulator:
     def _explored(
         self, chunk: slice, stimuli: Bring, shown: Bring | None, *, learns: bool
     ) -> "_Plan":
-        """Bring a batch to rest; where it learns by a reward, without noise and then with it."""
+        """Compute the steady state; for reward learning, without and then with perturbation."""
         if self._reward is None or not learns:
             return self._settle(chunk, stimuli, shown, learns=learns)
         quiet = self._settle(chunk, stimuli, shown)
@@ -287,7 +287,7 @@ class ArraySimulator:
         return plan
 
     def _teach(self, plan: "_Plan") -> list[Pairs]:
-        """Bring feedback, and return what neurons bring to each term of each rule."""
+        """Compute feedback, and return the neural factors of each term of each rule."""
         if not plan.pairs:
             at_rest, plan.batch.calls = plan.batch.calls, plan.teaching
             self._settling.teach(plan.batch)
@@ -315,7 +315,7 @@ class ArraySimulator:
                 _call(self._holders[name].calls(self._weights[name], plan.batch.n_trials))
 
     def _pairs(self, item: Learner, batch: Batch) -> Pairs:
-        """Return where what the two neurons bring to each term of a rule is."""
+        """Return the arrays of the neural factors of each term of a rule."""
         pre, post = item.projection.pre, item.projection.post
         return [
             (
@@ -328,7 +328,7 @@ class ArraySimulator:
 
 @dataclass
 class _Plan:
-    """What is done to every batch of one size: calls, made once."""
+    """The plan for batches of one size: calls, made once."""
 
     batch: Batch
     learners: list[Learner]
@@ -339,20 +339,20 @@ class _Plan:
 
 
 def _call(calls: list[Call]) -> None:
-    with np.errstate(over="ignore", invalid="ignore"):  # found out by whoever trains
+    with np.errstate(over="ignore", invalid="ignore"):  # divergence is detected by the training
         for call in calls:
             call()
 
 
 def check_network(network: Network) -> None:
-    """Raise if a network has what settled arrays cannot do, and name it."""
+    """Raise if a network has features that the array device does not support."""
     for population in network.populations:
         known = Rate | RateError | RateTarget | Bias | Stimulus | Reward
         settles = isinstance(population, known)
         if population.is_spiking or not settles:
             why = "spikes" if population.is_spiking else "has equations of its own"
             raise DeviceError(
-                f"Device 'array' settles rate networks, but {population.name!r} {why} "
+                f"Device 'array' runs rate networks, but {population.name!r} {why} "
                 f"({type(population).__name__}); use device='cpp_standalone' or 'runtime', or "
                 "apical.Rate, RateError and Stimulus(encoder=Graded()).",
                 object="Device 'array'",
@@ -378,7 +378,7 @@ def check_network(network: Network) -> None:
 
 
 def _check_exploring(network: Network) -> None:
-    """Raise if noise is read that nobody judges, or judged that is not of those who explore."""
+    """Raise if perturbations and reward do not fit: neither may be without the other."""
     exploring = [p.name for p in network.populations if isinstance(p, Rate) and p.explores]
     exploring += [p.name for p in network.projections if p.explores]
     rewarded = any(isinstance(p, Reward) for p in network.populations)
@@ -391,7 +391,7 @@ def _check_exploring(network: Network) -> None:
     if rewarded and normed:
         raise DeviceError(
             f"{', '.join(map(repr, normed))} have batch normalisation, by which a trial's reward "
-            "hangs on the noise of other trials; leave 'norm' out where a Reward teaches."
+            "depends on the noise of other trials; leave 'norm' out where a Reward teaches."
         )
     noisy = [
         p.name
@@ -400,6 +400,6 @@ def _check_exploring(network: Network) -> None:
     ]
     if rewarded and noisy:
         raise DeviceError(
-            f"{', '.join(map(repr, noisy))} are silent at times in trials of learning, which would "
-            "be taken for what noise did; leave 'unreliable' out where a Reward teaches."
+            f"{', '.join(map(repr, noisy))} have dropout in training trials, whose effect would be "
+            "attributed to the noise; leave 'unreliable' out where a Reward teaches."
         )

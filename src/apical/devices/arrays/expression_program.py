@@ -1,4 +1,4 @@
-"""Expressions as single operations on arrays, each of which writes into an array that is there."""
+"""Expressions compiled into elementwise array operations that write into existing arrays."""
 
 import ast
 import copy
@@ -12,24 +12,24 @@ from apical.language.rank_one import compiled, parts
 
 Values = Mapping[str, Any]
 Key = str | int
-"""Where a value is: name of a variable, text of what follows from numbers, or a register."""
+"""Location of a value: name of a variable, text of a constant subexpression, or a register."""
 
 OUT = -1
 
 
 class Program:
-    """An expression, worked out one operation at a time and without new arrays.
+    """An expression evaluated one operation at a time, without allocating arrays.
 
-    What reads numbers only is worked out by `folded`, once for all elements.
+    Constant subexpressions are evaluated once by `folded` (constant folding).
 
     Parameters
     ----------
     node
         Syntax tree, as `apical.language.expressions.parse` returns it.
     library
-        Whose arrays.
+        Array library.
     numbers
-        Names of values that are numbers, the same for all elements.
+        Names of scalars, the same for all elements.
     """
 
     def __init__(self, node: ast.expr, library: Library, numbers: Collection[str] = ()) -> None:
@@ -37,26 +37,26 @@ class Program:
         self._folded: dict[str, Callable[[Values], Any]] = {}
         self._free: list[int] = []
         self.steps: list[tuple[Any, Sequence[Key], Key]] = []
-        """Operation, where its arguments are, and where its result goes."""
+        """Operation, locations of its arguments, and location of its result."""
         self.n_registers = 0
         self.result = self._planned(node, OUT)
-        """Where the result is."""
+        """Location of the result."""
         self.writes = self.result == OUT
-        """Whether the result is written at all; otherwise it is one of the values."""
+        """Whether the result is written; otherwise it is one of the values."""
         self.reads = names_in(node) - self._numbers
         """Names of the arrays that are read."""
 
     @property
     def texts(self) -> list[str]:
-        """Texts of what follows from numbers alone, in the order of `folded`."""
+        """Texts of constant subexpressions, in the order of `folded`."""
         return list(self._folded)
 
     def folded(self, numbers: Values) -> dict[str, Any]:
-        """Return what follows from numbers alone, by its text, from numbers by name."""
+        """Evaluate constant subexpressions: text -> value, from scalars by name."""
         return {text: self._library.number(of(numbers)) for text, of in self._folded.items()}
 
     def refold(self, folded: Mapping[str, Any], numbers: Values) -> None:
-        """Put what follows from other numbers where `folded` put it."""
+        """Update the constants of `folded` in place, for other scalars."""
         for text, of in self._folded.items():
             folded[text][...] = of(numbers)
 
@@ -89,7 +89,7 @@ class Program:
         return cells[self.result], calls
 
     def _planned(self, node: ast.expr, target: int | None = None) -> Key:
-        """Plan how a node is worked out, and return where its value will then be."""
+        """Plan the evaluation of a node, and return the location of its value."""
         if names_in(node) <= self._numbers:
             text = ast.unparse(node)
             self._folded[text] = compiled(node, self._library.operations)
@@ -127,12 +127,12 @@ class Program:
         return target
 
     def _release(self, *keys: Key) -> None:
-        """Let other steps write into the registers among some keys."""
+        """Free the registers among some locations."""
         self._free += {key for key in keys if isinstance(key, int)}
 
 
 class Formula:
-    """A program with its numbers, which works in arrays that are kept.
+    """A program with its parameters, evaluated in a workspace.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ class Formula:
 
 
 class Factor:
-    """What one of the two neurons brings to a term of a rule.
+    """The presynaptic or postsynaptic factor of a rank-one term of a rule.
 
     Parameters
     ----------
@@ -198,11 +198,11 @@ class Factor:
         """Signals by the names that they have in the rule."""
         self.formula = Formula(node, library, room, own)
         self.key = f"{ast.unparse(_without_suffix(node))} {own or ''}".strip()
-        """The same for factors that are the same."""
+        """Key that equal factors share."""
 
 
 def _without_suffix(node: ast.expr) -> ast.expr:
-    """Return an expression of one neuron's signals with their names in that neuron."""
+    """Return an expression of one neuron's signals with the suffixes of their names removed."""
     tree = copy.deepcopy(node)
     for part in ast.walk(tree):
         if isinstance(part, ast.Name) and place(part.id) != "synapse":

@@ -1,4 +1,4 @@
-"""One projection that learns, on arrays: its rule's string, a matrix product for each term."""
+"""Learning of one projection on arrays: a matrix product for each rank-one term of its rule."""
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,10 +19,10 @@ from apical.plasticity.rules import ELIGIBILITY, LearningRule, When
 from apical.projections.projection import Projection
 
 STRIP = 2**15
-"""Weights worked on at a time, where an update needs more than a matrix product: 128 kB."""
+"""Number of weights processed at a time, if an update needs more than a matrix product: 128 kB."""
 
 Pairs = Sequence[tuple[Any, Any]]
-"""For each term, what the two neurons bring: shapes (n_trials, n_pre) and (n_trials, n_post)."""
+"""Neural factors of each term: shapes (n_trials, n_pre) and (n_trials, n_post)."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Learning:
     calls
         All of them, in order.
     of_rows
-        Those that work on some rows at a time, which are many.
+        Those that process some rows at a time.
     plan
-        What they step by; None where there are none.
+        Their optimiser step; None where there are none.
     """
 
     calls: list[Call]
@@ -45,20 +45,20 @@ class Learning:
 
 
 class Learner:
-    """Applies the rule of one projection.
+    """Applies the learning rule of one projection.
 
     Parameters
     ----------
     projection
-        What learns.
+        A plastic projection.
     rule
         Its rule.
     library
-        Whose arrays.
+        Array library.
     room
-        Arrays for what is worked out on the way.
+        Workspace for intermediate results.
     streams
-        Where random numbers are drawn from.
+        Random streams.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class Learner:
         found = terms(rule.update)
         outers = [Outer(t, rule.parameters, library, room) for t in found if t.is_outer]
         self.outers = sorted(outers, key=lambda outer: outer.reads_weight)
-        """Terms that are products of what the two neurons know."""
+        """Rank-one terms of presynaptic and postsynaptic factors."""
         alone = [term.synapse for term in found if not term.is_outer]
         self._alone = Formula(_sum(alone), library, room, rule.parameters) if alone else None
-        # Without dynamics, products go where the weights are, and what a synapse adds by itself is
-        # the change that is made before.
+        # Without an optimiser, products are added to the weights directly, after the change that
+        # depends on the synapse alone.
         self._in_place = not (rule.dynamics or any(outer.reads_weight for outer in outers))
         dynamics = rule.dynamics or UpdateDynamics("none", {}, (), "update")
         if self._in_place and alone:
@@ -100,7 +100,7 @@ class Learner:
         return self._rule.when
 
     def perturb(self, w: Any) -> None:
-        """Add noise to the weights `w`, in place; `restore` takes it out again."""
+        """Perturb the weights `w` by noise, in place; `restore` undoes it."""
         operations, size = self._library.operations, self.projection.explores
         noise, number = self._held[ELIGIBILITY], self._library.number
         drawn = self._explores().standard_normal(self.shape, np.float32)
@@ -110,11 +110,11 @@ class Learner:
         operations[ast.Mult](noise, number(size**-2), out=noise)
 
     def restore(self, w: Any) -> None:
-        """Bring the weights `w` back, to the same bits, to what they were before `perturb`."""
+        """Restore the weights `w` to the same bits as before `perturb`."""
         self._library.operations[ast.UAdd](self._before, out=w)
 
     def initial_state(self) -> dict[str, Any]:
-        """Return the variables of the dynamics, shape (n_pre, n_post), or () where all agree."""
+        """Return the state of the optimiser, shape (n_pre, n_post), or () where it is shared."""
         shared, library = self._stepping.shared, self._library
         return {
             name: library.number(value) if name in shared else library.full(value, self.shape)
@@ -129,14 +129,14 @@ class Learner:
     def update(
         self, w: Any, pairs: Pairs, n_trials: int, out: Any, rows: slice = slice(None)
     ) -> list[Call]:
-        """Return the calls that work out what the rule asks for, without its dynamics.
+        """Return the calls that compute the update of the rule, before its optimiser.
 
         Parameters
         ----------
         w
             Some rows of the weights, shape (n_rows, n_post).
         pairs
-            What the two neurons bring to each of `outers`; of the presynaptic ones these rows.
+            Neural factors of each of `outers`; of the presynaptic ones these rows.
         n_trials
             Number of trials in the batch; the update is their mean.
         out
@@ -175,23 +175,23 @@ class Learner:
         factor: float,
         before: Learning | None = None,
     ) -> Learning:
-        """Return the calls that change the weights `w` and the `state` of their dynamics, in place.
+        """Return the calls that update the weights `w` and the optimiser's `state`, in place.
 
         Parameters
         ----------
         w
             Weights, shape (n_pre, n_post).
         state
-            Variables of the dynamics, by name.
+            State of the optimiser, by name.
         pairs
-            What the two neurons bring to each of `outers`.
+            Neural factors of each of `outers`.
         n_trials
             Number of trials in the batch; the update is their mean.
         factor
             Factor on the learning rate [dimensionless].
         before
-            What was returned for another factor, all else the same, and is of no more use; its
-            calls are used again where that can be, so that a rate that falls costs little.
+            Returned for another factor, all else the same, and no longer used; its calls are reused
+            where possible, so that a learning-rate schedule costs little.
         """
         if before and before.plan and self._stepping.retuned(before.plan, state, factor):
             plan: Plan | None = before.plan
@@ -211,7 +211,7 @@ class Learner:
     def _of_rows(
         self, w: Any, state: dict[str, Any], pairs: Pairs, n_trials: int, factor: float
     ) -> tuple[Plan | None, list[Call]]:
-        """Return what goes some rows at a time, where a rule is more than matrix products."""
+        """Return the calls that process some rows at a time, beyond matrix products."""
         if self._in_place and not self._alone:
             return None, []
         plan = self._stepping.begun(state, factor)
@@ -234,7 +234,7 @@ class Learner:
         return plan, calls
 
     def _measured(self, w: Any, pairs: Pairs, n_trials: int) -> tuple[Any, list[Call]]:
-        """Return the update of all rows, and the calls that make it and tell how wide it is."""
+        """Return the update of all rows, and the calls that compute it and measure its spread."""
         assert self._wide is not None
         whole = self._room("whole update", self.shape)
         calls = self.update(w, pairs, n_trials, whole)
@@ -251,12 +251,12 @@ class Learner:
 
 
 class Outer:
-    """A term that is a product of what the two neurons know.
+    """A rank-one term: the outer product of a presynaptic and a postsynaptic factor.
 
     Parameters
     ----------
     term
-        Which.
+        The term.
     parameters
         Value of each free number of the rule.
     library
@@ -278,7 +278,7 @@ class Outer:
 
 
 def strips(shape: tuple[int, int], n_trials: int) -> Iterator[slice]:
-    """Yield the rows to work on at a time: few, but as many as trials, or products are slow."""
+    """Yield slices of rows to process at a time: few, but at least as many as trials."""
     n_pre, n_post = shape
     rows = max(n_trials, STRIP // n_post, 1)
     for start in range(0, n_pre, rows):

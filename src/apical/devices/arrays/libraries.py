@@ -1,4 +1,4 @@
-"""The array libraries that device ``array`` knows."""
+"""The array libraries of device ``array``: NumPy and PyTorch."""
 
 from apical.devices.arrays.library import Library
 from apical.devices.arrays.numpy_library import NumpyLibrary

@@ -1,4 +1,4 @@
-"""What the array device asks of an array library."""
+"""Interface of array libraries, as used by the array device."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -7,22 +7,22 @@ from typing import Any
 import numpy as np
 
 Call = Callable[[], Any]
-"""One operation on arrays that stay where they are; what it does is done again at every call."""
+"""A planned operation on fixed arrays, executed at every call."""
 
 
 class Library(ABC):
-    """Arrays of one precision in one place, and what the array device does to them.
+    """Array library: arrays of one precision on one processor, and operations on them.
 
     All arrays are C-ordered. They have ``shape``, slices, and assignment to slices.
     """
 
     exhausted: tuple[type[Exception], ...] = (MemoryError,)
-    """What is raised where there is no memory left."""
+    """Exceptions raised when memory is exhausted."""
 
     @property
     @abstractmethod
     def operations(self) -> Mapping[Any, Callable[..., Any]]:
-        """What the parts of an expression do to arrays, one element at a time.
+        """Elementwise implementations of the operations of expressions.
 
         By name of a function of the grammar, ``"not"``, or class of an operator in `ast`. All
         take arrays that broadcast, and ``out``, the array to write into, which may be one of
@@ -51,11 +51,11 @@ class Library(ABC):
 
     @abstractmethod
     def product(self, x: Any, w: Any, out: Any, *, add: bool, transposed: bool = False) -> Call:
-        """Return what puts ``x @ w`` into `out`, or adds it; with `transposed`, ``x @ w.T``."""
+        """Return the call that writes or adds ``x @ w`` (`transposed`: ``x @ w.T``) to `out`."""
 
     @abstractmethod
     def outer(self, x: Any, d: Any, out: Any, factor: float, *, add: bool) -> Call:
-        """Return what puts ``factor * x.T @ d`` into `out`, or adds it."""
+        """Return the call that writes or adds ``factor * x.T @ d`` to `out`."""
 
     @abstractmethod
     def spread(self, array: Any) -> float:
@@ -63,10 +63,10 @@ class Library(ABC):
 
     @abstractmethod
     def softmax(self, drive: Any, out: Any) -> Call:
-        """Return what puts the softmax of each row into `out`."""
+        """Return the call that writes the softmax of each row into `out`."""
 
     def loop(self, programs: Sequence[tuple[str, Any]]) -> Any:
-        """Return a `Loop` that may do the work of programs, or None where there is no such thing.
+        """Return a `Loop` that fuses programs, or None if the library has none.
 
         Parameters
         ----------
@@ -83,15 +83,15 @@ class Library(ABC):
 
 
 class Elsewhere(Library):
-    """Arrays that are not in the memory of NumPy's, so that copies there and back cost time."""
+    """Array library whose arrays are in separate memory, so that transfers cost time."""
 
     @abstractmethod
     def has_room(self, shape: tuple[int, int]) -> bool:
-        """Return whether an array leaves enough memory to what else is needed."""
+        """Return whether an array leaves enough memory for everything else."""
 
     @abstractmethod
     def numbers(self, values: np.ndarray) -> Any:
-        """Return numbers of rows as `take` takes them, and slices of them."""
+        """Return row indices in the form that `take` accepts."""
 
     @abstractmethod
     def take(self, table: Any, numbers: Any, out: Any) -> None:
@@ -99,12 +99,12 @@ class Elsewhere(Library):
 
 
 class Workspace:
-    """Arrays that are used again in every batch, so that none is asked of the system anew.
+    """Workspace: arrays that are reused in every batch instead of being allocated.
 
     Parameters
     ----------
     library
-        Whose arrays.
+        Array library.
     """
 
     def __init__(self, library: Library) -> None:
@@ -120,5 +120,5 @@ class Workspace:
         return kept if len(kept) == n_rows else kept[:n_rows]
 
     def registers(self, number: int, shape: tuple[int, int]) -> list[Any]:
-        """Return a number of arrays for what is worked out on the way, the same at every call."""
+        """Return a number of arrays for intermediate results, the same at every call."""
         return [self(k, shape) for k in range(number)]

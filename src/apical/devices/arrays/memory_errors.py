@@ -1,4 +1,4 @@
-"""When there is no memory left for the arrays of a network: what it needs, and what to lower."""
+"""Out-of-memory errors of the array device: memory requirements, and what to reduce."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def said(function: F) -> F:
-    """Return a method of a simulator that says what to do where there is no memory left.
+    """Decorator of simulator methods that explains out-of-memory errors.
 
     The simulator has ``network``, ``library`` and ``batch`` before anything large is made.
     """
@@ -44,7 +44,7 @@ def _text(network: Network, library: Library, batch: int, error: BaseException) 
 
 
 def _per_synapse(network: Network) -> int:
-    """Return how many numbers weights, and the dynamics of their updates, are."""
+    """Return the number of values for weights and the state of their optimisers."""
     found = 0
     for projection in network.projections:
         dynamics = projection.rule.dynamics if projection.rule else None

@@ -1,7 +1,7 @@
-"""NumPy arrays, with matrix products that write where the result belongs.
+"""NumPy array library, with BLAS matrix products that write into existing arrays.
 
-All products go through one library (that of SciPy), since two pools of threads, NumPy's and
-SciPy's, would wait for each other.
+All products use one BLAS (that of SciPy), since the thread pools of NumPy and SciPy would block
+each other.
 """
 
 import ast
@@ -28,7 +28,7 @@ def _copy(x: Any, out: Array | None = None) -> Any:
 
 
 def _whole(x: Any, out: Array | None = None) -> Any:
-    """Return a number, or a condition, cut to a whole number, in floating point."""
+    """Truncate a number or condition to a whole number, in floating point."""
     return np.trunc(x) * 1.0 if out is None else np.trunc(x, out=out)
 
 

@@ -1,4 +1,4 @@
-"""What synapses make of the updates that their rule asks for, some rows of weights at a time."""
+"""The optimiser step on arrays: from updates to weight changes, some rows at a time."""
 
 import ast
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ W, LEARNING = ast.Name("w"), ast.Name("learning")
 
 @dataclass
 class Plan:
-    """The steps of one synapse at a learning rate.
+    """The optimiser step of a synapse at a learning rate, as programs.
 
     Parameters
     ----------
@@ -32,25 +32,25 @@ class Plan:
 
 
 class Stepping:
-    """Update dynamics, and the change of the weight at their end, as programs.
+    """An optimiser (momentum, RMSprop, Adam, clipping) and its weight change, as programs.
 
     Parameters
     ----------
     dynamics
         The equations of one synapse.
     library
-        Whose arrays.
+        Array library.
     room
-        Arrays for what is worked out on the way.
+        Workspace for intermediate results.
     """
 
     def __init__(self, dynamics: UpdateDynamics, library: Library, room: Workspace) -> None:
         self._dynamics, self._room = dynamics, room
         self._copy = library.operations[ast.UAdd]
         self.shared = shared(dynamics)
-        """Variables that hang on no signal, so that all synapses agree on them."""
+        """Variables that depend on no signal, and so are shared by all synapses."""
         self.spread = 0.0
-        """Standard deviation over all synapses, where dynamics read one; set before `of_all`."""
+        """Standard deviation over all synapses, if the optimiser reads it; set before `of_all`."""
         known = {*dynamics.parameters, *self.shared, LEARNING.id}
         known |= {SPREAD} if dynamics.spread else set()
         steps = [(name, parse(text)) for name, text in dynamics.steps]
@@ -68,7 +68,7 @@ class Stepping:
         }
 
     def begun(self, state: Mapping[str, Any], factor: float) -> Plan:
-        """Return the steps of one synapse at a learning rate.
+        """Return the optimiser step at a learning rate.
 
         Parameters
         ----------
@@ -83,9 +83,9 @@ class Stepping:
         return Plan([(name, p, p.folded(numbers)) for name, p in programs], factor)
 
     def retuned(self, plan: Plan, state: Mapping[str, Any], factor: float) -> bool:
-        """Put another learning rate into a plan; False if that takes another plan.
+        """Change the learning rate of a plan in place; False if that needs another plan.
 
-        What was bound to the plan follows, since its numbers stay where they are.
+        Calls bound to the plan follow, since its constants are updated in place.
         """
         if (plan.factor == 1) is not (factor == 1):
             return False
@@ -102,7 +102,7 @@ class Stepping:
         return found | ({SPREAD: self.spread} if self._dynamics.spread else {})
 
     def of_all(self, plan: Plan, state: Mapping[str, Any]) -> list[Call]:
-        """Return the calls that step what all synapses share, and the numbers that follow from it.
+        """Return the calls that update shared variables, and the constants derived from them.
 
         Parameters
         ----------
@@ -125,7 +125,7 @@ class Stepping:
         return [step] if self.shared or self._dynamics.spread else []
 
     def of_rows(self, plan: Plan, values: Mapping[str, Any]) -> list[Call]:
-        """Return the calls that step the variables and the weights of some rows, in place.
+        """Return the calls that update the optimiser state and weights of some rows, in place.
 
         Parameters
         ----------
@@ -150,7 +150,7 @@ class Stepping:
 
 
 def shared(dynamics: UpdateDynamics) -> frozenset[str]:
-    """Return the variables that hang on no signal, so that all synapses agree on them."""
+    """Return the variables that depend on no signal, and so are shared by all synapses."""
     found = set(dynamics.state)
     while True:
         known = found | set(dynamics.parameters)

@@ -1,4 +1,4 @@
-"""What is drawn at random on arrays: for each batch anew, by the place of its first trial."""
+"""Random numbers on arrays: named streams for each batch, by the place of its first trial."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,13 +9,13 @@ from apical._base import seeds
 from apical.devices.arrays.library import Call, Library, Workspace
 
 Stream = Callable[[], np.random.Generator]
-"""Returns the generator of one purpose, as far as the present batch has drawn from it."""
+"""Returns the random generator of a named stream, in its state within the current batch."""
 
 
 class Streams:
-    """Named random streams that begin anew with each batch.
+    """Named random streams that are seeded again for each batch.
 
-    Who draws nothing pays nothing: generators are made when they are first asked for.
+    Generators are created lazily, when they are first used.
 
     Parameters
     ----------
@@ -28,12 +28,12 @@ class Streams:
         self._made: dict[tuple[str, str], np.random.Generator] = {}
 
     def begin(self, index: int, place: int) -> None:
-        """Begin a batch: the stream that it belongs to, and the place of its first trial there."""
+        """Begin a batch, given its stream and the place of its first trial."""
         self._index, self._place = index, place
         self._made.clear()
 
     def named(self, purpose: str, name: str) -> Stream:
-        """Return one stream, whatever batch is the present one when it is asked."""
+        """Return a stream that always refers to the current batch."""
         key = purpose, name
 
         def generator() -> np.random.Generator:
@@ -45,14 +45,14 @@ class Streams:
 
 
 class Chance:
-    """Plans random numbers, which are drawn when the calls of a batch are made.
+    """Plans random numbers, which are drawn when the calls of a batch are executed.
 
     Parameters
     ----------
     library, room
-        Whose arrays, and where they are.
+        Array library, and workspace.
     streams
-        Where they are drawn from.
+        Random streams.
     """
 
     def __init__(self, library: Library, room: Workspace, streams: Streams) -> None:
@@ -61,9 +61,9 @@ class Chance:
     def normal(
         self, calls: list[Call], name: str, what: str, shape: tuple[int, int], size: float
     ) -> Any:
-        """Plan normal numbers of mean 0 and standard deviation `size`, and return where.
+        """Plan Gaussian noise of mean 0 and standard deviation `size`, and return its array.
 
-        `what` they are for, of the population called `name`.
+        `what` is its purpose, in the population called `name`.
         """
         return self._drawn(
             calls, name, what, shape, lambda rng: size * rng.standard_normal(shape, np.float32)
@@ -72,7 +72,7 @@ class Chance:
     def awake(
         self, calls: list[Call], name: str, what: str, shape: tuple[int, int], silent: float
     ) -> Any:
-        """Plan 0 for a share of all, and for the others what makes up for it; return where."""
+        """Plan an (inverted) dropout mask: 0, or the compensating factor; return its array."""
         return self._drawn(
             calls,
             name,

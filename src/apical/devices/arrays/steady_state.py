@@ -1,4 +1,4 @@
-"""One batch of trials, settled: where every signal is, and the calls that bring it there."""
+"""Steady state of a mini-batch: forward pass, feedback, and the arrays of all signals."""
 
 import ast
 from collections.abc import Iterable, Mapping
@@ -20,20 +20,20 @@ from apical.neurons.rate import ELIGIBILITY, NUDGED, Bias, Rate
 from apical.neurons.reward import Reward
 
 DELTA = "gain * teach"
-"""The signal ``delta``, named as the factor of a rule that is the same."""
+"""The signal ``delta``, named like the equal factor of a rule."""
 
 
 class Batch:
-    """The signals of all batches of one size, and the calls that work them out, in order.
+    """The signals of batches of one size, and the calls that compute them, in order.
 
     Parameters
     ----------
     n_trials
         Number of trials.
     learns
-        Whether unreliable neurons are silent at times.
+        Whether dropout is active.
     measured
-        Whether drives are normalised by their own mean and variance, not by running ones.
+        Whether batch normalisation uses the mean and variance of the batch, not running ones.
     """
 
     def __init__(self, n_trials: int, learns: bool, measured: bool) -> None:
@@ -44,26 +44,26 @@ class Batch:
         """Arrays by name of population and signal, shape (n_trials, n)."""
         self.calls: list[Call] = []
         self.values: Any = None
-        """Where the stimuli go, shape (n_trials, n_inputs)."""
+        """Array of the stimuli, shape (n_trials, n_inputs)."""
         self.shown: Any = None
-        """Where what the error neurons are shown goes, shape (n_trials, n_outputs)."""
+        """Array of the targets of the error neurons, shape (n_trials, n_outputs)."""
         self.loss: Any = None
-        """Where the loss that a `Reward` hears is, shape (n_trials, 1)."""
+        """Array of the loss that a `Reward` receives, shape (n_trials, 1)."""
 
 
 class Settling:
-    """Plans how a network comes to rest.
+    """Plans the computation of the steady state of a network.
 
     Parameters
     ----------
     network
-        Which.
+        The network.
     library
-        Whose arrays.
+        Array library.
     weights
-        Weights by name of projection; their content is changed by others, and read here.
+        Weights by name of projection; their content is modified elsewhere, and read here.
     streams
-        Where random numbers are drawn from.
+        Random streams.
     """
 
     def __init__(
@@ -82,20 +82,20 @@ class Settling:
         }
 
     def look_again(self) -> bool:
-        """See how signals cross the weights that there are; return whether to plan anew."""
+        """Detect the transmission of the current weights; return whether to plan again."""
         return self._crossing.look_again()
 
     def forward(self, n_trials: int, *, taught: bool, learns: bool, measured: bool) -> Batch:
-        """Plan the activity of every population.
+        """Plan the forward pass: the activity of every population.
 
         Parameters
         ----------
         n_trials
             Number of trials in a batch.
         taught
-            Whether error neurons are shown something; otherwise they have no activity.
+            Whether error neurons receive a target; otherwise they are inactive.
         learns, measured
-            As in `Batch`; where the network learns, running means and variances move.
+            As in `Batch`; in training, running means and variances are updated.
         """
         batch = Batch(n_trials, learns, measured)
         for population in self._forward:
@@ -119,16 +119,16 @@ class Settling:
         return batch
 
     def noise(self, n_trials: int, fires: Rate, heard: Iterable[Population]) -> Batch:
-        """Plan what populations make of noise that one of them fires, while nothing is shown.
+        """Plan the responses to spontaneous noise of one population, without a stimulus.
 
         Parameters
         ----------
         n_trials
             Number of trials in a batch.
         fires
-            The population that fires noise, whatever drives it.
+            The population that fires noise, independent of its input.
         heard
-            Populations to plan, besides those between; the others do not matter.
+            Populations to plan, with those in between; others are left out.
         """
         batch = Batch(n_trials, learns=False, measured=False)
         shape = n_trials, fires.size
@@ -141,7 +141,7 @@ class Settling:
         return batch
 
     def teach(self, batch: Batch) -> None:
-        """Plan ``teach`` of every population that hears feedback."""
+        """Plan the feedback pass: ``teach`` of every population that receives feedback."""
         for population in self._feedback:
             name = population.name
             heard = batch.signals[name, "teach"] = self._sum(batch, population, "teach")
@@ -157,7 +157,7 @@ class Settling:
                     batch.signals.pop((name, DELTA), None)  # it was of a part
 
     def signal(self, batch: Batch, population: Population, name: str) -> Any:
-        """Return where a signal is, shape (n_trials, n), or one that broadcasts to it."""
+        """Return the array of a signal, shape (n_trials, n), or one that broadcasts to it."""
         name = DELTA if name == "delta" else name
         found = batch.signals.get((population.name, name))
         if found is not None:
@@ -183,12 +183,12 @@ class Settling:
                 normaliser = self.normalisers[population.name]
                 found = normaliser.backward(batch.calls, found, batch.normals[population.name])
         else:
-            found = self.library.full(0.0, (batch.n_trials, population.size))  # hears nothing
+            found = self.library.full(0.0, (batch.n_trials, population.size))  # no feedback
         batch.signals[population.name, name] = found
         return found
 
     def factor(self, batch: Batch, population: Population, factor: Factor) -> Any:
-        """Return where what a population brings to a rule is, shape (n_trials, n)."""
+        """Return the array of a neural factor of a rule, shape (n_trials, n)."""
         known = batch.signals.get((population.name, factor.key))
         if known is not None:
             return known
@@ -197,7 +197,7 @@ class Settling:
         if population.name in batch.normals and "gain" in factor.signals.values():
             raise DeviceError(
                 f"A rule reads gain_post of {population.name!r} in {factor.key!r}, but with batch "
-                "normalisation a trial's gain hangs on the other trials; write 'gain_post * "
+                "normalisation a trial's gain depends on other trials; write 'gain_post * "
                 "teach_post' or 'delta_post', or read slope_post."
             )
         shape, key = (batch.n_trials, population.size), (population.name, factor.key)
@@ -216,7 +216,7 @@ class Settling:
     def _formed(
         self, batch: Batch, place: tuple[str, str], text: str, values: Mapping[str, Any]
     ) -> Any:
-        """Plan a signal that is an expression of others, and return where it is."""
+        """Plan a signal that is an expression of others, and return its array."""
         shape = max((tuple(value.shape) for value in values.values()), key=len)
         formula = Formula(parse(text), self.library, self._room)
         found, calls = formula.bound(values, place, shape)
@@ -224,7 +224,7 @@ class Settling:
         return found
 
     def _slope(self, batch: Batch, population: Population) -> tuple[str, dict[str, Any]]:
-        """Return the slope of an activation, 0 where a neuron is silent, and what it reads."""
+        """Return the expression of an activation's slope, 0 under dropout, and what it reads."""
         assert isinstance(population, Rate)
         name, signals = population.name, batch.signals
         slope = "1" if population.gain == "one" else population.curve.slope
@@ -235,7 +235,7 @@ class Settling:
         return slope, values
 
     def _gain(self, batch: Batch, population: Population, name: str) -> Any:
-        """Plan the slope of a response, or that with all other trials held still: the gain."""
+        """Plan the gain: the slope of the response, with all other trials held constant."""
         text, values = self._slope(batch, population)
         if name == "gain" and population.name in batch.normals:
             at = batch.normals[population.name]
@@ -244,7 +244,7 @@ class Settling:
         return self._formed(batch, (population.name, name), text, values)
 
     def _normalise(self, batch: Batch, population: Rate, drive: Any) -> Any:
-        """Plan the normalised drive of a population, and return where it is."""
+        """Plan the batch-normalised drive of a population, and return its array."""
         name = population.name
         scale, shift = (
             self._sum(batch, population, target, empty)
@@ -257,7 +257,7 @@ class Settling:
         return at.drive
 
     def _respond(self, batch: Batch, population: Rate) -> Any:
-        """Plan what all neurons make of their drive, and return where it is."""
+        """Plan the activation function of a population, and return the array of its activity."""
         name = population.name
         drive = self._sum(batch, population, "drive")
         if population.norm:
@@ -272,7 +272,7 @@ class Settling:
         return y
 
     def _explore(self, batch: Batch, population: Rate, drive: Any) -> None:
-        """Plan noise that every neuron adds to its drive, and what it knows of that."""
+        """Plan node perturbation: noise added to the drive, and its eligibility."""
         shape, name, size = tuple(drive.shape), population.name, population.explores
         known = self._chance.normal(batch.calls, name, ELIGIBILITY, shape, 1 / size)
         noise, variance = self._room((name, "explored"), shape), self.library.number(size * size)
@@ -281,7 +281,7 @@ class Settling:
         batch.signals[name, ELIGIBILITY] = known
 
     def _rewarded(self, batch: Batch, reward: Reward) -> Any:
-        """Plan by how much a trial goes better than it did without noise."""
+        """Plan the reward: the improvement of the loss over the trial without noise."""
         name, shape = reward.name, (batch.n_trials, 1)
         batch.loss = self._sum(batch, reward, "drive")
         if not batch.learns:
@@ -290,12 +290,12 @@ class Settling:
         return self._formed(batch, (name, "x"), "before - drive", values)
 
     def remember(self, batch: Batch, reward: Reward) -> None:
-        """Keep the loss of trials without noise for the same trials with noise."""
+        """Store the loss without noise, as baseline for the same trials with noise."""
         before = self._room((reward.name, "before"), (batch.n_trials, 1))
         self._crossing.put(batch.loss, before, False)()
 
     def _kept(self, batch: Batch, population: Population, y: Any, unreliable: float) -> Any:
-        """Plan activities `y` of which some are silent at times, and return where they are."""
+        """Plan dropout of the activities `y`, and return their array."""
         if not unreliable or not batch.learns:
             return y
         shape, name = tuple(y.shape), population.name
@@ -314,13 +314,13 @@ class Settling:
         return found
 
     def _blur(self, batch: Batch, population: Rate, heard: Any) -> None:
-        """Plan noise that every dendrite adds to what it heard."""
+        """Plan noise that every dendrite adds to its feedback."""
         shape, size = tuple(heard.shape), population.teach_noise
         stray = self._chance.normal(batch.calls, population.name, "stray", shape, size)
         batch.calls.append(self._crossing.put(stray, heard, True))
 
     def _sum(self, batch: Batch, population: Population, target: str, empty: float = 0) -> Any:
-        """Plan what arrives at an input, from all but the population itself; `empty` if nothing."""
+        """Plan the sum at an input, without the population's own; `empty` if there is none."""
         name, is_empty = population.name, True
         total = self._room((name, target), (batch.n_trials, population.size))
         for pre, carried, carry in self._crossing.onto[name, target]:
@@ -334,7 +334,7 @@ class Settling:
 
 
 def _difference(error: RateError) -> str:
-    """Return the activity of error neurons as an expression of what they are shown and hear."""
+    """Return the activity of error neurons as an expression of target and output."""
     difference = "shown - drive"
     if not error.activity:
         return difference

@@ -1,4 +1,4 @@
-"""PyTorch tensors, in memory or on a graphics card. Imported only where they are asked for."""
+"""PyTorch array library, on the CPU or a GPU. Imported only when it is requested."""
 
 import ast
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ def _floating(value: Any) -> Tensor:
 
 
 def _called(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Return a function of tensors as one that takes numbers and conditions too."""
+    """Wrap a function of tensors so that it accepts numbers and conditions too."""
 
     def call(*arguments: Any, out: Tensor | None = None) -> Tensor:
         return function(*map(_floating, arguments), out=out)
@@ -33,7 +33,7 @@ def _clip(x: Tensor, least: Tensor, largest: Tensor, out: Tensor | None) -> Tens
 
 
 def _copied(x: Tensor, out: Tensor) -> Tensor:
-    """Copy a value; a number, which is in memory, not as an array that would have to be sent."""
+    """Copy a value; a number is filled in directly, without a transfer."""
     return out.copy_(x) if x.dim() else out.fill_(x.item())
 
 
@@ -74,8 +74,8 @@ _OPERATIONS: Mapping[Any, Callable[..., Any]] = {
 class TorchLibrary(Elsewhere):
     """Tensors of PyTorch.
 
-    On a graphics card operations are queued, and so are copies from memory, which are made from
-    pages that stay where they are (pinned): nothing waits but `back` and `spread`.
+    On a GPU operations are queued, and so are copies from (pinned) host memory: only `back` and
+    `spread` synchronise.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ class TorchLibrary(Elsewhere):
         return np.array(array.cpu().numpy())
 
     def number(self, value: Any) -> Tensor:
-        # In memory wherever the others are: operations on a card take tensors of one number so.
+        # On the host in any case: operations on a GPU accept scalar tensors from there.
         return torch.tensor(float(value), dtype=self.dtype)
 
     def empty(self, shape: tuple[int, ...]) -> Tensor:
@@ -125,11 +125,11 @@ class TorchLibrary(Elsewhere):
             return torch.empty(shape, dtype=self.dtype, device=self.device)
         except torch.cuda.OutOfMemoryError:
             raise
-        except RuntimeError as error:  # the only reason in memory too, by no name of its own
+        except RuntimeError as error:  # PyTorch on the CPU has no specific out-of-memory error
             raise MemoryError(str(error).rpartition("DefaultCPUAllocator: ")[2]) from None
 
     def has_room(self, shape: tuple[int, int]) -> bool:
-        """Say whether a card is left with as much memory as the array takes; in memory, never."""
+        """Say whether a GPU keeps as much free memory as the array takes; never on the CPU."""
         if not self._is_card:
             return False
         free, _ = torch.cuda.mem_get_info(self.device)

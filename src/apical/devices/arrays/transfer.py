@@ -1,8 +1,8 @@
-"""What goes to where the arrays are, and what comes back: before and after the trials of a block.
+"""Transfer between host and device memory: stimuli and targets in, activity out.
 
-A copy from one processor's memory to the other's lets both wait. So samples stay where the arrays
-are, if there is room, and a block only says which of them it shows; otherwise stimuli are sent in
-large parts, ahead of their use. What populations did is read when the block is over.
+A copy between the memories of two processors lets both wait. So samples stay in device memory if
+there is room, and a block only sends their indices; otherwise stimuli are sent in large parts ahead
+of their use. Activity is read back at the end of a block.
 """
 
 import ast
@@ -17,21 +17,21 @@ from apical.devices.arrays.library import Elsewhere, Library
 from apical.neurons.encoding import Encoder
 
 Bring = Callable[[slice, Any], None]
-"""Puts what some trials of a block show into an array of as many rows."""
+"""Writes the stimuli or targets of some trials of a block into an array of as many rows."""
 
 PART = 2**24
-"""Numbers that are sent at a time: 64 MB in single precision."""
+"""Number of values sent at a time: 64 MB in single precision."""
 
 
 class Supply:
-    """Brings what the trials of a block show.
+    """Supplies the stimuli and targets of the trials of a block.
 
     Parameters
     ----------
     library
-        Whose arrays.
+        Array library.
     encoder
-        What stimulus neurons make of values.
+        Encoder of the stimulus neurons.
     """
 
     def __init__(self, library: Library, encoder: Encoder) -> None:
@@ -39,7 +39,7 @@ class Supply:
         self._held: WeakKeyDictionary[Samples, Any] = WeakKeyDictionary()
 
     def stimuli(self, values: np.ndarray | Rows) -> Bring:
-        """Return what brings stimuli; samples that are kept stay as they were when first shown."""
+        """Return the supplier of stimuli; samples in device memory are copied once."""
         library, drive = self._library, self._encoder.drive
         if not isinstance(library, Elsewhere):
             whole = np.asarray(values)
@@ -51,18 +51,18 @@ class Supply:
         return lambda chunk, out: library.take(table, numbers[chunk], out)
 
     def targets(self, shown: np.ndarray) -> Bring:
-        """Return what brings what error neurons are shown, shape (n_trials, n_outputs)."""
+        """Return the supplier of the targets of error neurons, shape (n_trials, n_outputs)."""
         library = self._library
         if isinstance(library, Elsewhere):
             return _Parts(library, lambda part: shown[part], shown.shape)
         return lambda chunk, out: library.put(shown[chunk], out)
 
     def nothing(self, chunk: slice, out: Any) -> None:
-        """Bring 0 for every trial and neuron."""
+        """Supply 0 for every trial and neuron."""
         self._library.operations[ast.UAdd](self._library.number(0), out=out)
 
     def _table(self, library: Elsewhere, samples: Samples) -> Any:
-        """Return the stimuli of all samples where the arrays are; None if there is no room."""
+        """Return the stimuli of all samples in device memory; None if there is no room."""
         table = self._held.get(samples)
         if table is None and library.has_room(samples.values.shape):
             whole = samples.rows(slice(None))
@@ -73,16 +73,16 @@ class Supply:
 
 
 class _Parts:
-    """Rows in memory, sent a part at a time; asked for in the order in which they are.
+    """Rows in host memory, sent a part at a time in sequential order.
 
     Parameters
     ----------
     library
-        Whose arrays.
+        Array library.
     rows
         Returns some of the rows.
     shape
-        Of all rows.
+        Shape of all rows.
     """
 
     def __init__(
@@ -103,14 +103,14 @@ class _Parts:
 
 
 class Kept:
-    """What populations did in the trials of a block.
+    """Recorded activity of populations in the trials of a block.
 
     Parameters
     ----------
     library
-        Whose arrays.
+        Array library.
     n_trials
-        Trials of the block.
+        Number of trials of the block.
     """
 
     def __init__(self, library: Library, n_trials: int) -> None:
@@ -118,16 +118,16 @@ class Kept:
         self._arrays: dict[str, Any] = {}
 
     def keep(self, name: str, chunk: slice, values: Any, size: int) -> None:
-        """Keep what was done in some trials.
+        """Record the activity of some trials.
 
         Parameters
         ----------
         name
-            Under which.
+            Name of the record.
         chunk
-            Which trials.
+            The trials.
         values
-            Of a shape that broadcasts to (n_trials of these, size).
+            Activity, of a shape that broadcasts to (n_trials of these, size).
         size
             Number of neurons.
         """
@@ -136,7 +136,7 @@ class Kept:
         self._library.operations[ast.UAdd](values, out=self._arrays[name][chunk])
 
     def read(self) -> dict[str, np.ndarray]:
-        """Return everything, shape (n_trials, size), by name."""
+        """Return all records, shape (n_trials, size), by name."""
         return {name: self._library.back(array) for name, array in self._arrays.items()}
 
 

@@ -10,11 +10,11 @@ from apical._base.extras import undisturbed
 
 
 def _import_brian2() -> None:
-    """Import Brian2, and keep from this process what it would change here.
+    """Import Brian2 without its side effects on the process.
 
-    At import Brian2 puts in a hook that asks to report every uncaught error as a bug of Brian2, a
-    handler that lets Ctrl-C cut a run short without a word, a way of its own to show warnings, and
-    a log file of everything it does. Whoever imported it before has them, and keeps them.
+    On import Brian2 installs an exception hook that reports every uncaught error as a bug of
+    Brian2, a handler that lets Ctrl-C stop a run silently, its own display of warnings, and a log
+    file. If the user imported it before, they stay in place.
     """
     main_thread = threading.current_thread() is threading.main_thread()
     hook, handler, set_handler = sys.excepthook, signal.getsignal(signal.SIGINT), signal.signal

@@ -1,4 +1,4 @@
-"""Brian2 objects of a user's own, made under whatever device was active, taken into a simulator."""
+"""Adding a user's own Brian2 objects, made under any active device, to a simulator."""
 
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
@@ -11,14 +11,14 @@ from apical.errors import DeviceError
 
 
 def family(items: Iterable[Any]) -> Iterator[Any]:
-    """Give Brian2 objects and all that they contain."""
+    """Yield Brian2 objects and all objects that they contain."""
     for item in items:
         yield item
         yield from family(item.contained_objects)
 
 
 def arrays(*items: Any) -> list[ArrayVariable]:
-    """Return the arrays that belong to Brian2 objects, and not to others that they look at."""
+    """Return the arrays owned by Brian2 objects, not those of other objects that they read."""
     known = {item.id for item in items}
     found = (v for item in items for v in getattr(item, "variables", {}).values())
     own = [v for v in found if isinstance(v, ArrayVariable) and v.owner.id in known]
@@ -45,8 +45,8 @@ def adopt(items: Collection[Any], device: Any, network: b2.Network, *, compiled:
     Raises
     ------
     DeviceError
-        If they look at objects of another simulator, have names that are taken, or run functions
-        of Python's that no program can.
+        If they read objects of another simulator, have names that are taken, or run Python
+        functions, which no compiled program can.
     """
     newcomers, residents = list(family(items)), list(network.sorted_objects)
     residents += {item.clock for item in residents}
@@ -99,7 +99,7 @@ def _check(newcomers: Collection[Any], residents: Collection[Any], *, compiled: 
 
 
 def _change_clock(item: Any, clock: b2.Clock) -> None:
-    """Let an object follow a clock of the simulator's instead of one that the user goes on with."""
+    """Replace the user's clock of an object by a clock of the simulator."""
     before, item._clock = item.clock, clock
     own: Any = getattr(item, "variables", {})
     for name, variable in list(own.items()):

@@ -1,4 +1,4 @@
-"""What every Brian2 simulator shares: its place, its objects, its weights, what monitors hold."""
+"""Base of all Brian2 simulators: objects, state, weights, monitors."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ from apical.projections.projection import Projection
 
 
 class Objects(Mapping[str, Any]):
-    """Brian2 objects by the names of populations and projections; a wrong name says the right ones.
+    """Brian2 objects by name of population or projection; an unknown name lists the known ones.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Objects(Mapping[str, Any]):
 class BrianSimulator(ABC):
     """A network that Brian2 runs, block after block.
 
-    Whatever it does, Brian2 and NumPy's random numbers are left as they were.
+    The global state of Brian2 and of NumPy's random numbers is restored after every operation.
     """
 
     network: Network
@@ -76,7 +76,7 @@ class BrianSimulator(ABC):
     _variables: dict[str, ArrayVariable]
 
     def _settle(self, device: Any, clock: Any = None) -> None:
-        """Make the Brian2 objects, on a device that nobody else uses.
+        """Create the Brian2 objects on a private device.
 
         Parameters
         ----------
@@ -114,7 +114,7 @@ class BrianSimulator(ABC):
         self._home, self._diary = home, Diary(self.network.trial)
 
     _QUIET: tuple[str, ...] = ()
-    """Loggers that tell more than anybody wants to know."""
+    """Loggers whose messages are suppressed."""
 
     @abstractmethod
     def _settings(self) -> AbstractContextManager[None]:
@@ -122,14 +122,14 @@ class BrianSimulator(ABC):
 
     @abstractmethod
     def _begin(self, name: str, values: np.ndarray) -> None:
-        """Give a variable the values that it begins with."""
+        """Set the initial values of a variable."""
 
     @abstractmethod
     def _record(self, monitor: Any) -> Any:
-        """Return what is to be known of a monitor."""
+        """Return the record of a monitor."""
 
     def _is_built(self) -> bool:
-        """Say whether a program was made, which no object can be added to."""
+        """Say whether a program was compiled, so that no object can be added."""
         return False
 
     @property
@@ -178,7 +178,7 @@ class BrianSimulator(ABC):
         self._time_steps = live.time_steps(self._built.brian_network)
 
     def moments(self, monitor: Any) -> pd.DataFrame:
-        """Return when the samples of a monitor were taken, and in which trial.
+        """Return the time and trial of the samples of a monitor.
 
         Parameters
         ----------
@@ -200,7 +200,7 @@ class BrianSimulator(ABC):
         return self._diary.moments(monitor)
 
     def forget(self, monitor: Any) -> None:
-        """Drop what a monitor holds; its time runs on.
+        """Discard the samples of a monitor; its time continues.
 
         Raises
         ------
@@ -218,7 +218,7 @@ class BrianSimulator(ABC):
         self._variables[name].get_value()[:] = np.asarray(values).ravel()
 
     def _propagate(self) -> None:
-        """Work out how neurons go through a time step, from what their constants are now."""
+        """Compute the propagators of a time step from the current constants."""
         for population, propagators in self._built.propagators.items():
             constants = {
                 name: self._variables[f"{population}.{name}"].get_value()
@@ -228,7 +228,7 @@ class BrianSimulator(ABC):
                 self._set(f"{population}.{name}", values)
 
     def _check_propagators(self) -> None:
-        """Raise if neurons have time constants with which they cannot go through a time step."""
+        """Raise if time constants have no valid propagators."""
         for population, propagators in self._built.propagators.items():
             for entry in propagators.entries:
                 if not np.isfinite(self._variables[f"{population}.{entry.name}"].get_value()).all():
@@ -287,7 +287,7 @@ class BrianSimulator(ABC):
         """Present a part of a block."""
 
     def _check_unchanged(self) -> None:
-        """Raise if something was changed that would not act, or not as one thinks."""
+        """Raise if something was changed that would have no effect, or an unexpected one."""
         now = live.time_steps(self._built.brian_network)
         known = {key: value for key, value in now.items() if key in self._time_steps}
         for owner, what in live.changes(self._time_steps, known):

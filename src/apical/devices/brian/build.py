@@ -1,4 +1,4 @@
-"""From a description to Brian2 objects, the same for every Brian2 device."""
+"""Building Brian2 objects from a network, the same for every Brian2 device."""
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -43,13 +43,13 @@ LEARN, COUNT, DRAW, BEGIN, FRAME, HEAR, STEP = range(7)
 LEARNING_SLOT, TRACE_SLOT = "after_synapses", "before_thresholds"
 
 TAUGHT = "taught"
-"""Name of the event that feedback arrived at a neuron."""
+"""Name of the event that feedback arrived at a neuron (its dendrite)."""
 COUNTING = "counting"  # whether spikes count, where a program tells the neurons
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to build, apart from what to build.
+    """Options of the build: time step, capacity, recordings.
 
     Parameters
     ----------
@@ -64,7 +64,8 @@ class Options:
     traces
         Signals of recorded populations that are recorded in every time step.
     links
-        Whether relays are linked to what they hear, and neurons tell time; else the program does.
+        Whether relays read dendrites by linked variables, and neurons track time; else the program
+        does both.
     """
 
     dt: float
@@ -101,9 +102,9 @@ class Built:
     traces
         Monitor of signals in every time step, by recorded population that has any of them.
     propagators
-        How the neurons of a population go through a time step, where their equations are linear.
+        Exact integration (propagators) of populations with linear equations.
     starts
-        How the neurons of a population are brought back to where they started.
+        Reset of populations to their initial state.
     """
 
     network: Network
@@ -200,7 +201,7 @@ class Builder:
         return WithTimeStep(model.method)
 
     def _start(self, population: Population) -> starting.Start:
-        """Return how a population is brought back to where it started, if the network resets."""
+        """Return the reset of a population to its initial state, if the network resets."""
         if not self.network.reset:
             return starting.Start()
         found = self.built.starts[population.name] = starting.start(population)
@@ -236,7 +237,7 @@ class Builder:
             relaying.paid(group)
 
     def _record(self, population: Population, group: b2.NeuronGroup, counted: bool) -> None:
-        """Watch what decisions need of a population, and what is to be returned."""
+        """Add the monitors of a population, for decisions and for recordings."""
         recorded = population.name in self.options.record
         if counted:
             self._monitor(population, group, "count")

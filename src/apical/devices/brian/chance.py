@@ -1,6 +1,6 @@
-"""What a trial draws at random: generators are seeded anew in each, by its place in its stream.
+"""Random numbers of trials in Brian2: the generator is seeded in each trial, by its place.
 
-However trials are cut into blocks, parts and runs of a program, each then draws the same numbers.
+Each trial then draws the same numbers for any division into blocks, parts and runs of a program.
 Learning at the end of a trial happens when the next one begins, or after the last of a block; it
 has a seed of its own, so that both are the same.
 """
@@ -16,7 +16,7 @@ from apical.devices.brian.build import DRAW, LEARN, Built
 from apical.devices.simulator import Block
 
 _GENERATORS = "_random_generators"
-"""What all random numbers of a C++ program come from, as Brian2 calls it."""
+"""Brian2's name of the random number generators of a C++ program."""
 
 _SEED = """{network}.add(&{clock}, +[] {{
     const auto mixed = [](uint32_t x) {{
@@ -65,7 +65,7 @@ class Seeding(b2.BrianObject):
 
 
 def add_to(built: Built) -> list[Seeding]:
-    """Have the generator seeded before learning, again before what a trial begins with."""
+    """Add seeding of the generator before learning, and again at the start of a trial."""
     before_learning = Seeding(built.trial_clock, -1, LEARN - 1)
     found = [before_learning, Seeding(built.trial_clock, 0, DRAW)]
     built.brian_network.add(*found)

@@ -1,4 +1,4 @@
-"""Compile a generated C++ program once, and keep it for every later run of the same structure."""
+"""Compilation of generated C++ programs, cached for later runs of the same structure."""
 
 import hashlib
 import platform
@@ -84,7 +84,7 @@ def compile_project(project: Path, jobs: int) -> tuple[Path, bool]:
 
 
 def kept(project: Path, home: Path, compile_it: Callable[[], None]) -> tuple[Path, bool]:
-    """Have the program in `project` compiled and moved to `home`, unless there is one already."""
+    """Compile the program in `project` and move it to `home`, unless it is cached there."""
     with _alone(home):
         if (home / "main").exists():
             shutil.rmtree(project)
@@ -118,7 +118,7 @@ def _moved(project: Path, home: Path) -> Path:
 
 
 def fingerprint(project: Path, how: Sequence[str], sources: Sequence[str]) -> str:
-    """Return a check sum of what a program is made of, and of how it is made.
+    """Return a checksum of the sources of a program, and of the compiler and its flags.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def fingerprint(project: Path, how: Sequence[str], sources: Sequence[str]) -> st
 
 
 def _compile(project: Path, compiler_path: str, jobs: int) -> None:
-    """Compile a program as two files, since most of what a small one takes is headers."""
+    """Compile a program as two files, since headers take most of the time for small ones."""
     objects = sorted(project.glob("code_objects/*.cpp"))
     frame = sorted({*project.rglob("*.cpp")} - {*objects})
     included = "".join(f'#include "{file.relative_to(project)}"\n' for file in frame)
@@ -200,7 +200,7 @@ def as_one(objects: Sequence[Path], between: str = "") -> str:
 def call_apart(
     command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command out of reach of Ctrl-C, which is for this process alone to answer.
+    """Run a command in its own session, so that Ctrl-C reaches this process only.
 
     The command has a session of its own; until it is in there, the signal is held back.
     `environment` is that of this process by default.
@@ -228,13 +228,13 @@ def call_apart(
 
 
 def complaint(done: subprocess.CompletedProcess[str]) -> str:
-    """Return what a program of Brian2's complained of, with its exit code; empty if all is well."""
+    """Return the error message of a compiled program, with its exit code; empty on success."""
     said = done.stderr.strip() or ("Error" in done.stdout and done.stdout.strip())
     return f"exit code {done.returncode}: {said or 'no message'}" if done.returncode or said else ""
 
 
 def call(command: list[str], project: Path) -> None:
-    """Run a compiler in the folder of a program; what it complains of is kept beside it."""
+    """Run a compiler in the folder of a program; its output is kept in a log file."""
     done = call_apart(command, project)
     if done.returncode:
         log = project.with_suffix(".log")

@@ -1,7 +1,7 @@
 """Programs for NVIDIA GPUs: compiled by nvcc for a named compute capability, here or elsewhere.
 
-A program that was compiled carries a file that says what it is, so that one that was built on
-another machine is taken for what it is, or refused.
+A compiled program has a manifest, so that one that was built on another machine is recognised, or
+refused.
 """
 
 import json
@@ -42,10 +42,10 @@ _FORGET = "#undef _rand\n#undef _randn\n"
 """Between code objects in one file: each defines these anew."""
 
 MANIFEST = "program.json"
-"""The file that says what a program is."""
+"""Name of the manifest of a program."""
 
 VERSIONS = ("apical", "brian2", "brian2cuda")
-"""Packages whose versions decide on what is generated."""
+"""Packages whose versions determine the generated code."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def _compile(project: Path, capability: str, jobs: int, kit: Toolkit) -> None:
 
 
 def sign(program: Path, capability: str, cuda: str) -> None:
-    """Write into the folder of a program what it is: for which capability, by which versions."""
+    """Write the manifest of a program: compute capability and versions."""
     said = {"capability": capability, "cuda": cuda, "versions": _versions()}
     write_whole(program / MANIFEST, json.dumps(said, indent=2).encode())
 

@@ -1,4 +1,4 @@
-"""Programs for GPUs that stop: what they complain of, in words that say what to do."""
+"""Failures of GPU programs, reported with a remedy."""
 
 import re
 import signal
@@ -15,12 +15,12 @@ from apical.errors import ApicalError, DeviceError, RunError
 
 GIB = 2**30
 _FULL = re.compile(r"out of memory|MemoryAllocation|ALLOCATION_FAILED")
-"""What cudaMalloc, Thrust and cuRAND call a card whose memory is full."""
+"""Out-of-memory errors of cudaMalloc, Thrust and cuRAND."""
 
 
 @dataclass(frozen=True)
 class Needs:
-    """Memory that a program needs on the card, apart from what CUDA itself takes.
+    """Memory requirements of a program on the GPU, without those of CUDA itself.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def needs(
     options: Options,
     dtype: np.dtype,
 ) -> Needs:
-    """Estimate from the sizes of arrays what memory a program needs.
+    """Estimate the memory requirements of a program from the sizes of its arrays.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def needs(
 
 
 def failure(done: CompletedProcess[str], needs: Needs) -> ApicalError | str:
-    """Return what a program that ran has to complain of.
+    """Return the failure of a program that has run.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def failure(done: CompletedProcess[str], needs: Needs) -> ApicalError | str:
     Returns
     -------
     ApicalError or str
-        An error that says what to do, else the complaint; empty if all is well.
+        An error with a remedy, or the error message; empty on success.
     """
     unwritten = [line for line in done.stdout.splitlines() if line.startswith("Error ")]
     if not done.returncode and not done.stderr.strip():
@@ -115,7 +115,7 @@ def failure(done: CompletedProcess[str], needs: Needs) -> ApicalError | str:
 
 
 def _full(needs: Needs) -> RunError:
-    """Return what to lower where the memory of the card is full: what there is most of."""
+    """Return the out-of-memory error, with advice on what to reduce."""
     cards, _ = gpus()
     has = [f"; {card.name} has {card.memory / 1024:.1f} GiB" for card in cards[:1] if card.memory]
     fewer = "fewer neurons (--hidden), or --dtype float32 where it is float64"

@@ -1,9 +1,9 @@
-"""Axons on which spikes take time, in Brian2.
+"""Transmission delays (axonal delays) in Brian2.
 
-Brian2 keeps spikes that are under way in queues, which are no state that could be saved. Here every
-neuron keeps, as the digits of a few numbers, in which of the last time steps it spiked, and what is
-late is an event of its own: that there was a spike so many steps ago. So spikes under way are state
-like any other, and synapses need no queue.
+Brian2 keeps delayed spikes in queues, which cannot be saved as state. Here every neuron stores, as
+digits of a few numbers, in which of the last time steps it spiked, and a delayed spike is an event:
+that there was a spike so many steps ago. So spikes in transit are ordinary state, and synapses need
+no queue.
 """
 
 from dataclasses import dataclass
@@ -14,19 +14,18 @@ from apical.neurons.base import Population
 from apical.projections.projection import Projection
 
 DIGITS = 20
-"""Time steps that one number keeps. Whole numbers of one digit more are exact in single precision,
-which holds 24."""
+"""Number of time steps stored in one number. Whole numbers of one digit more are exact in single
+precision, which holds 24."""
 
 
 @dataclass(frozen=True)
 class Axons:
-    """What the neurons of a population keep of their spikes.
+    """The axonal delay lines of a population.
 
     Parameters
     ----------
     steps
-        After how many time steps spikes arrive somewhere, in ascending order; without those that
-        arrive at once.
+        Delays of its projections in time steps, in ascending order, without 0.
     """
 
     steps: tuple[int, ...] = ()
@@ -47,7 +46,7 @@ class Axons:
 
     @property
     def at_reset(self) -> list[str]:
-        """Statements after which nothing is under way."""
+        """Statements that delete all spikes in transit."""
         return [f"{word} = 0" for word in self._words]
 
     @property
@@ -86,7 +85,7 @@ def axons(network: Network, population: Population, dt: float) -> Axons:
 
 
 def steps_of(projection: Projection, dt: float) -> int:
-    """Return the time steps, of `dt` [ms], that spikes of a projection are under way.
+    """Return the transmission delay of a projection in time steps of `dt` [ms].
 
     Raises
     ------

@@ -141,11 +141,11 @@ class Everywhere(CodeRunner):
     clock, when, order
         At which ticks, in which slot of a time step, and at which place in it.
     what
-        What to call it.
+        Its name.
     skip
-        Presynaptic variable whose zeros say which rows need no visit; None for none.
+        Presynaptic variable whose zeros mark rows that can be skipped; None for none.
     taught
-        Postsynaptic variable whose zeros say which columns keep their weights; "" for none.
+        Postsynaptic variable whose zeros mark columns that keep their weights; "" for none.
     vanishes
         Whether the statements say so themselves.
     """
@@ -186,8 +186,8 @@ class Everywhere(CodeRunner):
 class Learning(Everywhere):
     """Applies the learning rule of a dense projection at every tick of a clock.
 
-    What weights are held to is held wherever they may have changed. A rule that waits for feedback
-    is applied to the synapses of neurons that it has just reached.
+    Weight constraints are enforced wherever weights may have changed. A rule that acts at feedback
+    is applied to the synapses of neurons that have just received it.
     """
 
     def __init__(
@@ -214,10 +214,10 @@ class Learning(Everywhere):
 
 
 def _silencer(synapses: Any, projection: Projection) -> Any:
-    """Return the presynaptic signal without which the rule changes nothing, if there is one.
+    """Return a presynaptic signal that is a factor of the rule, if there is one.
 
-    The rows of neurons where it is zero need no visit, unless bounds have to be held there too, or
-    dynamics of the update go on there.
+    Rows of neurons where it is zero can be skipped, unless bounds must be enforced there too, or an
+    optimiser has state there.
     """
     rule = projection.rule
     if rule is None or rule.dynamics or projection.bounds:

@@ -34,7 +34,7 @@ _templater = GeNNUserCodeObject.templater.derive("apical.devices.brian")
 
 @dataclass(frozen=True)
 class Act:
-    """What the host does at the start of some time steps.
+    """An action of the host at the start of some time steps.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ def saying_nothing() -> Iterator[None]:
 
 @contextlib.contextmanager
 def refusing() -> Iterator[None]:
-    """Say in one line what Brian2GeNN finds that it cannot do."""
+    """Turn errors of Brian2GeNN about unsupported features into one line."""
     try:
         yield
     except NotImplementedError as error:

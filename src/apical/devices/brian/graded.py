@@ -1,4 +1,4 @@
-"""Graded signals: what arrives at a neuron is a sum over synapses at every moment.
+"""Graded (rate) synapses: the input of a neuron is a weighted sum over synapses at all times.
 
 Brian2 lets one Synapses object be the source of a summed variable. Each projection therefore sums
 into a variable of its own in the postsynaptic group, which adds them up.
@@ -47,7 +47,7 @@ def equations(network: Network, population: Population) -> list[str]:
 
 
 def ranks(network: Network) -> dict[str, int]:
-    """Return when in a time step each projection sums: before those that pass its sum on.
+    """Return the order of summation of projections within a time step, relays last.
 
     Feedback then crosses all its relays in one step. All are negative: groups come at 0.
     """
@@ -70,9 +70,8 @@ def check_signals(network: Network) -> None:
     Raises
     ------
     WiringError
-        If spikes are to be summed as if they were graded, or the other way round; if a spiking
-        population is to send anything but its spikes; if what is defined at spikes is asked of a
-        graded population.
+        If spikes are connected to a graded input, or the other way round; if a spiking population
+        carries anything but its spikes; if a graded population has a rule that acts at spikes.
     """
     for projection in network.projections:
         for target, signal in projection.carries.items():

@@ -1,7 +1,7 @@
-"""Brian2's integration methods, with a time step as precise as the state and no more.
+"""Brian2's integration methods, with a time step in the precision of the state.
 
-Brian2 keeps the time step ``dt`` in double precision, so that every equation that holds it is
-worked out in double precision too, at less than half the speed, whatever the precision of the
+Brian2 keeps the time step ``dt`` in double precision, so that every equation that contains it is
+computed in double precision too, at less than half the speed, whatever the precision of the
 variables.
 """
 

@@ -1,9 +1,8 @@
-"""Brian2 objects that live on in this process, whatever device runs them.
+"""Live Brian2 objects in this process, on every device.
 
 A compiled program reads its variables from files and writes them to files. Here they are kept in
-memory in between, so that whoever looks at a Brian2 object, or changes it, does so as if it ran in
-this process: what is changed is what the next block begins with. What a program cannot be told any
-more is refused.
+memory in between, so that Brian2 objects can be read and changed as if they ran in this process:
+changes act from the next block on. Changes that a compiled program cannot take over are refused.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +18,7 @@ from apical.devices.brian.workplace import Workplace, active
 from apical.errors import DeviceError
 
 Held = np.ndarray | Callable[[], np.ndarray]
-"""Values, or what works them out when somebody asks."""
+"""Values, or a function that computes them lazily."""
 
 
 class Holding:
@@ -38,9 +37,9 @@ class Holding:
 
 
 class Reader(RuntimeDevice):
-    """The device under which somebody looks at variables, or changes them, in this process.
+    """The runtime device under which variables are read or changed in this process.
 
-    Random numbers are those of whoever asks.
+    Random numbers are those of the caller.
     """
 
     def __init__(self) -> None:
@@ -60,7 +59,7 @@ class Reader(RuntimeDevice):
 
 @dataclass
 class Home:
-    """What the objects of one simulator have in common.
+    """Shared context of the objects of one simulator.
 
     Parameters
     ----------
@@ -80,12 +79,12 @@ class Home:
         self.reader = Reader()
 
     def check(self, variable: Any, name: str, group: str) -> None:
-        """Raise if to set a variable would change nothing."""
+        """Raise if setting a variable would have no effect."""
         if variable.read_only or variable in self.inputs:
             return  # of what is read-only Brian2 says so itself
         raise DeviceError(
-            f"{group}.{name} is worked out anew in every time step, so that to set it would change "
-            f"nothing; set what it is worked out from.",
+            f"{group}.{name} is computed in every time step, so setting it would have no effect; "
+            f"set the variables that it is computed from.",
             object=group,
             parameter=name,
         )
@@ -111,7 +110,7 @@ class LiveView(VariableView):
 
 
 class _Live:
-    """What groups and synapses of a simulator have besides what Brian2 gives them."""
+    """Mixin of the groups and synapses of a simulator."""
 
     add_to_magic_network = False  # run() in a user's script is for the user's objects
     _home: Home | None = None
@@ -169,7 +168,7 @@ def too_late(owner: str, what: str) -> DeviceError:
 
 
 def description(network: b2.Network) -> dict[tuple[str, str], Any]:
-    """Return what a program is made from beside variables: (object, what) -> anything."""
+    """Return all inputs of code generation besides variables: (object, what) -> anything."""
     found: dict[tuple[str, str], Any] = {}
     for item in network.sorted_objects:
         found |= {
@@ -204,7 +203,7 @@ def time_steps(network: b2.Network) -> dict[tuple[str, str], Any]:
 
 
 def changes(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:
-    """Give (object, what) for all that is not what it was."""
+    """Yield (object, what) for everything that has changed."""
     missing = object()
     for key in dict.fromkeys([*before, *after]):
         one, other = before.get(key, missing), after.get(key, missing)

@@ -1,7 +1,7 @@
-"""Monitors of a user's own, over all blocks: time runs on, and every sample knows its trial.
+"""A user's monitors over all blocks, with continuous time and the trial of every sample.
 
-Brian2's time starts at 0 in every block, or part of one, and a compiled program forgets what it
-recorded before. Here what each part adds is moved to its time and put behind what there was.
+Brian2's time starts at 0 in every block, or part of one, and a compiled program discards earlier
+recordings. Here the samples of each part are shifted in time and appended.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ KINDS = (b2.StateMonitor, b2.EventMonitor, b2.PopulationRateMonitor)
 
 
 class Record:
-    """What one monitor holds."""
+    """The record of one monitor."""
 
     def __init__(self, monitor: Any) -> None:
         self.monitor = monitor
@@ -38,7 +38,7 @@ class Record:
 
 
 class InProcess(Record):
-    """What a monitor holds that goes on recording in this process."""
+    """The record of a monitor that records in this process."""
 
     @contextmanager
     def part(self, start: float) -> Iterator[None]:
@@ -78,7 +78,7 @@ Read = Callable[[ArrayVariable], np.ndarray]
 
 
 class Compiled(Record):
-    """What a monitor holds that a compiled program fills anew in every part of a block.
+    """The record of a monitor that a compiled program fills in every part of a block.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ class Compiled(Record):
 
 @dataclass
 class Diary:
-    """Which trials were shown when, and what for.
+    """Log of presented trials: times, blocks and purposes.
 
     Parameters
     ----------

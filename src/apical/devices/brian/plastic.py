@@ -1,4 +1,4 @@
-"""Statements that change a weight, in Brian2's grammar."""
+"""Weight updates in Brian2: learning rule, optimiser and weight constraints as statements."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -62,7 +62,7 @@ def state(projection: Projection) -> Mapping[str, float]:
 
 
 def _called(projection: Projection) -> dict[str, str]:
-    """Return how a synapse calls what is its own, where one of its neurons uses the name.
+    """Return renamed synaptic variables, where one of its neurons uses the same name.
 
     Brian2 takes no variable of a synapse that is called like one of the neurons it joins: a
     membrane is ``v``, and so is the mean square of RMSprop.
@@ -83,7 +83,7 @@ def _called(projection: Projection) -> dict[str, str]:
 
 
 def statements(projection: Projection, factor: str) -> str:
-    """Return what changes the weight; `factor` is an expression for that on the learning rate."""
+    """Return the update statements; `factor` is the expression of the learning-rate factor."""
     rule, called = projection.rule, _called(projection)
     if rule is None:
         return _held(projection, "0", "0")
@@ -96,10 +96,10 @@ def statements(projection: Projection, factor: str) -> str:
 def _with_dynamics(
     projection: Projection, update: str, dynamics: UpdateDynamics, factor: str
 ) -> str:
-    """Return statements that work out the next state first, and keep it where a trial learns.
+    """Return statements of an optimiser: the next state, taken over only in training trials.
 
-    The change is worked out from the next state in any case: that of Adam has no value at its
-    start.
+    The change is computed from the next state in any case: that of Adam is undefined in its initial
+    state.
     """
     called = _called(projection)
     lines, known = [f"update = {update}"], called | {NOISE: "_drawn"}
@@ -117,10 +117,10 @@ def _with_dynamics(
 
 
 def _held(projection: Projection, change: str, factor: str) -> str:
-    """Return the statements that add a change, and hold the weight to what it is held to.
+    """Return the statements that add a weight change, and enforce the weight constraints.
 
-    Each leaves a weight alone that is where it should be; bounds also where nothing is learned,
-    wherever a weight is.
+    None changes a weight that meets its constraint; bounds change no weight where nothing is
+    learned.
     """
     lines = [f"w = w + {change}"]
     if projection.limits:
@@ -137,7 +137,7 @@ def _held(projection: Projection, change: str, factor: str) -> str:
 
 
 def of_sender(projection: Projection) -> str:
-    """Return the equation of the presynaptic group for the signs that are held; "" for none."""
+    """Return the equation of the presynaptic group for its signs (Dale's law); "" for none."""
     held = projection.rule is not None and projection.inhibitory is not None
     return f"{POLARITY.format(projection.name)} : 1 (constant)" if held else ""
 
@@ -149,7 +149,7 @@ def of_synapse(projection: Projection) -> list[str]:
 
 
 def draws(projection: Projection) -> bool:
-    """Say whether a synapse throws dice, for spikes that fail, for levels or for its update."""
+    """Say whether a synapse draws random numbers: for release, stochastic rounding, its update."""
     rule = projection.rule
     noisy = rule is not None and rule.dynamics is not None and rule.dynamics.draws
     return noisy or projection.release < 1 or (rule is not None and bool(projection.levels))

@@ -1,11 +1,11 @@
-"""The closed form of linear equations over one time step, in Brian2.
+"""Exact integration of linear equations in Brian2, by propagators.
 
-A linear system ``dy/dt = A y + b`` whose inputs b are constant over a step goes in it from y to
+A linear system ``dy/dt = A y + b`` whose inputs b are constant over a step evolves from y to
 ``P y + Q b`` with the propagators ``P = exp(A h)`` and ``Q``, its integral over the step (Rotter &
-Diesmann 1999, doi:10.1007/s004220050570, eq. 7). They are worked out as numbers, from the constants
-of the model as they are when a block begins, by a matrix exponential: perfect integrators, for
-which A is singular, and equal time constants are nothing special, and every time step gives the
-same membranes at the times that it shares with others. Programs get them as constants.
+Diesmann 1999, doi:10.1007/s004220050570, eq. 7). They are computed numerically when a block begins,
+from the current constants of the model, by a matrix exponential: perfect integrators, for which A
+is singular, and equal time constants are no special cases, and all time steps give the same
+membrane potentials at common times. Programs receive them as constants.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ BASE_UNITS = {name: float(unit) for name, unit in DEFAULT_UNITS.items()}
 
 @dataclass(frozen=True)
 class Entry:
-    """One number of a propagator.
+    """One entry of a propagator matrix.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Propagators(StateUpdateMethod):
-    """One step of a linear system: a method of integration that Brian2 can be given.
+    """Exact integration of a linear system, as a state update method of Brian2.
 
     Parameters
     ----------

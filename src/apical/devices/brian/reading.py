@@ -1,4 +1,4 @@
-"""What Brian2 cannot read in a description is one line of ours, about the part it stands in."""
+"""Errors of Brian2 about equations, in one line that names the population or projection."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -60,7 +60,7 @@ def made(
 
 @contextmanager
 def prepared(network: Network) -> Iterator[None]:
-    """Say of which population or projection it is, while Brian2 makes code of all objects.
+    """Name the population or projection in errors raised while Brian2 generates code.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def prepared(network: Network) -> Iterator[None]:
 
 
 def check_names(population: Population, group: b2.NeuronGroup) -> None:
-    """Raise if neurons of a model of one's own have not the variables that they are said to have.
+    """Raise if a custom neuron model lacks variables that it declares.
 
     Raises
     ------

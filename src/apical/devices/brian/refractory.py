@@ -1,4 +1,4 @@
-"""Refractory periods that equations work out: whole numbers of time steps, as all times."""
+"""Refractory periods given by expressions: checked to be whole numbers of time steps."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,6 +1,6 @@
-"""Relays in Brian2: how what dendrites heard is passed on, by neurons or along forward axons.
+"""Relayed feedback in Brian2: by relay neurons, or along forward axons (burst multiplexing).
 
-A `Relay` hears its dendrites through a linked variable. A forward projection that also carries
+A `Relay` reads its dendrites through a linked variable. A forward projection that also carries
 ``delta`` does so by events of two more kinds on the same axon: ``relay_up`` and ``relay_down``, one
 for each sign, each with a pathway of its own through the very same synapses.
 """
@@ -18,10 +18,10 @@ from apical.neurons.relay import Relay, what_came
 from apical.projections.projection import Projection
 
 EVENTS = {"relay_up": "owed > 0.5", "relay_down": "owed < -0.5"}
-"""When each kind of event happens; an event stands for 1."""
+"""Condition of each kind of event; an event represents 1."""
 
 SAID = "said_to_relay"
-"""What its dendrite heard, as a neuron keeps it where a relay is not linked to it."""
+"""Variable of dendritic feedback, where a relay is not linked to the neuron."""
 
 _PATHWAYS = {"relay_up": "+=", "relay_down": "-="}
 
@@ -90,7 +90,7 @@ def each_step(population: Population) -> str:
 
 
 def paid(group: Any) -> None:
-    """Let each event take what it stands for off what is owed."""
+    """Subtract each event from the feedback that is still owed."""
     group.run_on_event("relay_up", "owed -= 1")
     group.run_on_event("relay_down", "owed += 1")
 

@@ -1,8 +1,8 @@
 """Standalone programs: a network compiled once, then fed block after block.
 
 Each block is one run of the compiled program: state and trials go in as files, state and counts
-come out. The program is a function of its inputs, so a run that was cut off goes on with the
-same bits from any saved state.
+come out. The program is a function of its inputs, so an interrupted run resumes with the same bits
+from any saved state.
 """
 
 import os
@@ -31,7 +31,7 @@ from apical.network.description import Network
 
 
 class StandaloneSimulator(BrianSimulator):
-    """Runs a network as a compiled program, whatever writes and compiles it."""
+    """Base of simulators that run a network as a compiled program."""
 
     _compiled = True
 
@@ -215,7 +215,7 @@ class StandaloneSimulator(BrianSimulator):
         return times
 
     def _seed(self, block: Block) -> Mapping[str, int]:
-        """Return what a program is told of its random numbers, by the name of the variable.
+        """Return the seeds of a program's random numbers, by name of variable.
 
         Here one seed for the whole block: its trials draw from it one after the other, so how
         they are cut makes a difference, but no two blocks of a stream draw the same.
@@ -339,7 +339,7 @@ def _cut_short(name: str, folder: Path) -> RunError:
 def _remove(folder: Path) -> None:
     try:
         shutil.rmtree(folder, ignore_errors=True)
-    except KeyboardInterrupt:  # in a hurry, but not so as to leave files in memory
+    except KeyboardInterrupt:  # interrupted, but files in memory must still be removed
         shutil.rmtree(folder, ignore_errors=True)
 
 

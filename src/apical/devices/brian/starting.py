@@ -1,4 +1,4 @@
-"""What a reset puts back, in Brian2: every variable that changes, unless it is to run on."""
+"""Reset between trials in Brian2: all variables return to their initial values, unless lasting."""
 
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ FIXED = {"constant", "shared", "linked"}
 
 @dataclass(frozen=True)
 class Start:
-    """How neurons are brought back to where they started.
+    """The reset of neurons to their initial state.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Start:
 
 
 def start(population: Population) -> Start:
-    """Return how a population is brought back to where it started."""
+    """Return the reset of a population to its initial state."""
     model = population.model
     lines, numbers, drawn, equations = list[str](), {}, {}, list[str]()
     if model.refractory and "lastspike" not in model.lasting:

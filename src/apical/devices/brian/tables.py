@@ -1,4 +1,4 @@
-"""The timed arrays through which the trials of a block reach the equations."""
+"""Timed arrays of a block: stimuli, labels and learning factors as read by the equations."""
 
 import math
 from collections.abc import Mapping

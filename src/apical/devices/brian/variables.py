@@ -1,4 +1,4 @@
-"""The state of a simulator: what the next block depends on, and where it starts."""
+"""State variables of a simulator, with their shapes and initial values."""
 
 from typing import Any
 

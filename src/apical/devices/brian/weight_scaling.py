@@ -1,7 +1,7 @@
-"""Weights onto each neuron brought to a common sum before every trial of learning.
+"""Synaptic scaling: weights onto each neuron are normalised to a sum before every training trial.
 
-The sum is over the synapses of many neurons, which no statement of one synapse can read: in C++
-standalone a template of our own adds up, in process a function does.
+The sum is over all synapses of a neuron, which no statement of one synapse can read: in C++
+standalone a template computes it, in process a function does.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
-"""Where a simulator works with Brian2, so that nobody else in this process sees any of it.
+"""Isolation of simulators from the global state of Brian2 in the process.
 
-Brian2 keeps the active device, the names and instances of all objects, its preferences, what it has
-logged and NumPy's random numbers in the process. A simulator has its own of each, which are in
-place while it works, and everything is put back afterwards, whatever happens in between.
+Brian2 has global state: the active device, the names and instances of all objects, its preferences,
+its log, and NumPy's random numbers. A simulator has its own of each, which is active while it
+works, and the user's is restored afterwards, also after an error.
 """
 
 import importlib
@@ -28,7 +28,7 @@ USUAL = {
     "devices.cpp_standalone.openmp_threads": 0,
     "legacy.refractory_timing": False,
 }
-"""Preferences that results would hang on, or with which a run would end early."""
+"""Preferences that would change results, or end a run early."""
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def active(device: Any) -> AbstractContextManager[None]:
 
 
 class Workplace:
-    """Brian2 as one simulator has it. Calling it gives a context in which the simulator works.
+    """Private Brian2 state of one simulator. Calling it gives a context in which it is active.
 
     Parameters
     ----------
