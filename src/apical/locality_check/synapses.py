@@ -32,10 +32,12 @@ from apical.locality_check.signals import (
     of_synapses,
 )
 from apical.network.description import Network
-from apical.neurons.base import LIF, Population, Stimulus
+from apical.neurons.base import Population
 from apical.neurons.error import Error, Teachers
+from apical.neurons.lif import IntegrateAndFire
 from apical.neurons.rate import FED_BACK, Rate
 from apical.neurons.reward import Reward
+from apical.neurons.stimulus import Stimulus
 from apical.plausibility import ASPECTS, Finding, Scorecard
 from apical.plausibility.pathways import copied
 from apical.projections.projection import Projection, ReadBackwards
@@ -122,7 +124,9 @@ def _labels(simulator: Simulator, start: Mapping[str, np.ndarray], block: Block)
     """Yield populations whose activity depends on the label, where no synapse may bring it."""
     network = simulator.network
     taught = [p for p in network.projections if isinstance(p.pre, Teachers)]
-    if any(p.is_forward or not isinstance(p.post, LIF | Rate | Teachers) for p in taught):
+    if any(
+        p.is_forward or not isinstance(p.post, IntegrateAndFire | Rate | Teachers) for p in taught
+    ):
         return  # the error may move activity, and the scorecard says so
     shown = []
     for labels in (block.labels, (np.asarray(block.labels) + 1) % network.output.size):

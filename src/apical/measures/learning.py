@@ -17,11 +17,12 @@ from apical.errors import WiringError
 from apical.measures.alignment import angle
 from apical.measures.updates import Moments, backpropagated, rule_of, update, weights_of
 from apical.network.description import Network
-from apical.neurons.base import Population, Stimulus
+from apical.neurons.base import Population
 from apical.neurons.encoding import Escape
 from apical.neurons.error import ErrorNeurons, Teachers
 from apical.neurons.rate import Bias, Rate
 from apical.neurons.relay import Relay
+from apical.neurons.stimulus import Stimulus
 from apical.projections.projection import Projection
 from apical.records.arrays import Records
 

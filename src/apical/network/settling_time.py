@@ -14,7 +14,8 @@ from scipy.linalg import expm
 from apical.errors import ParameterError
 from apical.network.description import Network
 from apical.network.order import feedback_order, forward_order
-from apical.neurons.base import Population, Stimulus
+from apical.neurons.base import Population
+from apical.neurons.stimulus import Stimulus
 
 LARGEST, NEGLIGIBLE = 1e-2, 1e-6
 """Part of a change that may be missing at the end of a trial; part that is not worth a word."""

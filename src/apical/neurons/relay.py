@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from apical._base.parameters import Positive
 from apical.errors import WiringError
-from apical.neurons.base import INFINITE, LIF, NeuronModel, Population
+from apical.neurons.base import INFINITE, NeuronModel, Population
+from apical.neurons.lif import IntegrateAndFire
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Relay(Population):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.of, LIF):
+        if not isinstance(self.of, IntegrateAndFire):
             raise WiringError(
                 f"Relay {self.name!r} relays the dendrites of LIF neurons, which say how long they "
                 f"hold what arrives; {self.of.name!r} is {type(self.of).__name__}.",
@@ -96,7 +97,7 @@ def what_came(population: Population) -> tuple[str, dict[str, tuple[float, str]]
     tuple
         An expression, which may read what was heard before, ``held``; and its parameters.
     """
-    tau = population.tau_teach if isinstance(population, LIF) else INFINITE
+    tau = population.tau_teach if isinstance(population, IntegrateAndFire) else INFINITE
     if tau == INFINITE:
         return "heard - held", {}
     if tau == 0:

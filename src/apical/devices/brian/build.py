@@ -27,9 +27,10 @@ from apical.devices.brian.propagators import UNITS, Propagators, solved
 from apical.devices.brian.tables import empty, timed_arrays
 from apical.network.description import Network
 from apical.network.settling_time import check_settles
-from apical.neurons.base import Population, Stimulus
+from apical.neurons.base import Population
 from apical.neurons.error import Error
 from apical.neurons.relay import Relay
+from apical.neurons.stimulus import Stimulus
 from apical.plasticity import traces
 from apical.projections.projection import Projection
 
