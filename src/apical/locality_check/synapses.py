@@ -276,16 +276,10 @@ def _scorecard(network: Network, faults: list[Fault], n: int, n_trials: int) -> 
         times[key] = times.get(key, 0) + 1
     found = []
     for f in first.values():
-        more = times[f.subject, f.aspect] - 1
-        found.append(
-            Finding(
-                f.subject,
-                f.aspect,
-                "not local",
-                f.reason + f"; {more} more like it" * (more > 0),
-                network.place(f.subject),
-            )
-        )
+        n_more = times[f.subject, f.aspect] - 1
+        more = f"; {n_more} more like it" if n_more else ""
+        place = network.place(f.subject)
+        found.append(Finding(f.subject, f.aspect, "not local", f"{f.reason}{more}", place))
     wrong = {subject for subject, _ in first}
     for p in network.projections:
         if p.name in wrong:
@@ -294,8 +288,9 @@ def _scorecard(network: Network, faults: list[Fault], n: int, n_trials: int) -> 
         if p.rule and not waits:
             reason = f"{n} disturbances changed no update here but of synapses that they touch"
         else:
-            reason = f"its weights stayed the same to the bit while {n_trials} trials were learned"
-            reason += "; its rule acts in noise phases, which were not disturbed" * waits
+            noise = "; its rule acts in noise phases, which were not disturbed" if waits else ""
+            same = f"its weights stayed the same to the bit while {n_trials} trials were learned"
+            reason = f"{same}{noise}"
         found.append(
             Finding(
                 p.name,

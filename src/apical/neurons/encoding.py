@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, final
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from apical._base.parameters import (
     NonNegative,
     ShareBelowOne,
 )
+from apical.language.fragments import when
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ class Encoder(ABC):
         """Return what ``stimulus(t, i)`` holds [Hz], shape (n_trials, n), for values in [0, 1]."""
 
 
+@final
 @dataclass(frozen=True)
 class Regular(Encoder):
     """Neurons that integrate their rate and fire: regular trains of random phase.
@@ -126,7 +128,7 @@ class Regular(Encoder):
             equations="dphase/dt = rate : 1\nrate : Hz",
             threshold="phase >= 1",
             reset="phase -= 1",
-            at_trial="rate = stimulus(t, i)" + (f"*({AWAKE})" if self.unreliable else ""),
+            at_trial=f"rate = stimulus(t, i){when(self.unreliable, f'*({AWAKE})')}",
             initial={"phase": "uniform"},
             lasting=("phase",) if self.free_running else (),
             parameters={"unreliable": (self.unreliable, "1")} if self.unreliable else {},
@@ -136,6 +138,7 @@ class Regular(Encoder):
         return _rates(values, self.rate, self.total)
 
 
+@final
 @dataclass(frozen=True)
 class Poisson(Encoder):
     """Poisson trains, by the time-rescaling theorem: one random number a spike, not a step.
@@ -176,6 +179,7 @@ class Poisson(Encoder):
         return _rates(values, self.rate, self.total)
 
 
+@final
 @dataclass(frozen=True)
 class Escape(Encoder):
     """Neurons that fire by escape noise, and rest after each spike; a value of 0 stays silent.
@@ -222,6 +226,7 @@ class Escape(Encoder):
         return np.where(values > 0, self.rate * np.exp(self.gain * (values - self.threshold)), 0)
 
 
+@final
 @dataclass(frozen=True)
 class Latency(Encoder):
     """One spike a trial, the sooner the larger the value; a value of 0 stays silent.
@@ -256,6 +261,7 @@ class Latency(Encoder):
 _NEVER = 1e9
 
 
+@final
 @dataclass(frozen=True)
 class Replayed(Encoder):
     """Spike trains as they are given: one spike when a frame begins whose value is above 1/2.
@@ -277,6 +283,7 @@ class Replayed(Encoder):
         return np.asarray(values, dtype=np.float64)
 
 
+@final
 @dataclass(frozen=True)
 class Graded(Encoder):
     """Activity that is the value itself, without spikes: for networks of rates.
@@ -303,7 +310,7 @@ class Graded(Encoder):
             equations="dx/dt = (shown - x)/tau : 1\nshown : 1",
             threshold="",
             reset="",
-            at_trial="shown = stimulus(t, i)/Hz" + (f"*({AWAKE})" if self.unreliable else ""),
+            at_trial=f"shown = stimulus(t, i)/Hz{when(self.unreliable, f'*({AWAKE})')}",
             parameters=parameters,
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, final
 
 from apical._base.checking import check_fields, described
 from apical._base.parameters import (
@@ -17,6 +17,7 @@ from apical._base.parameters import (
 from apical.errors import DeviceError, ParameterError
 from apical.language.activations import ACTIVATIONS, SOFTMAX, Activation
 from apical.language.expressions import substituted
+from apical.language.fragments import lines, when
 from apical.neurons.base import NeuronModel, Population
 from apical.neurons.encoding import AWAKE
 from apical.plasticity.rules import ELIGIBILITY
@@ -57,6 +58,7 @@ class BatchNorm:
         check_fields(self)
 
 
+@final
 @dataclass(frozen=True)
 class Rate(Population):
     """Neurons of graded activity with an apical dendrite.
@@ -169,11 +171,17 @@ class Rate(Population):
 
     @property
     def signals(self) -> tuple[str, ...]:
-        slope = ("gain", "delta") if self.gain == "one" or self.curve.slope else ()
-        more: tuple[str, ...] = ("normal", *("slope",) * bool(slope)) if self.norm else ()
-        more += (ELIGIBILITY,) if self.explores else ()
-        more += (NUDGED,) if self.nudge else ()
-        return ("x", *slope, "teach", "drive", *more)
+        has_gain = self.gain == "one" or bool(self.curve.slope)
+        return (
+            "x",
+            *(("gain", "delta") if has_gain else ()),
+            "teach",
+            "drive",
+            *(("normal",) if self.norm else ()),
+            *(("slope",) if self.norm and has_gain else ()),
+            *((ELIGIBILITY,) if self.explores else ()),
+            *((NUDGED,) if self.nudge else ()),
+        )
 
     @property
     def curve(self) -> Activation:
@@ -224,21 +232,23 @@ class Rate(Population):
     def model(self) -> NeuronModel:
         self._refuse_brian()
         summed = tuple(self.inputs.values())
-        gain = "1" if self.gain == "one" else substituted(self.curve.slope, {"x": "y"})
-        lines = [f"dy/dt = ({self.curve.response} - y)/tau : 1"]
-        lines += ["awake : 1", "x = awake*y : 1"] if self.unreliable else ["x = y : 1"]
-        stray = " + stray" * bool(self.teach_noise)
-        lines += ["stray : 1"] * bool(stray)
-        lines += [f"teach = {self.dendrite}{stray} : 1"] if "teach" not in summed else []
-        lines += [f"{NUDGED} = {self.moved} : 1"] * bool(self.nudge)
-        if "gain" in self.signals:
-            lines += [f"gain = {'awake*' * bool(self.unreliable)}({gain}) : 1"]
-            lines += ["delta = gain*teach : 1"]
+        awake = when(self.unreliable, "awake*")
+        stray = when(self.teach_noise, " + stray")
+        has_gain = "gain" in self.signals
         return NeuronModel(
-            "\n".join(lines),
-            at_trial="\n".join(
-                [f"awake = {AWAKE}"] * bool(self.unreliable)
-                + ["stray = teach_noise*randn()*int(learning(t) > 0)"] * bool(self.teach_noise)
+            equations=lines(
+                f"dy/dt = ({self.curve.response} - y)/tau : 1",
+                when(self.unreliable, "awake : 1"),
+                f"x = {awake}y : 1",
+                when(self.teach_noise, "stray : 1"),
+                when("teach" not in summed, f"teach = {self.dendrite}{stray} : 1"),
+                when(self.nudge, f"{NUDGED} = {self.moved} : 1"),
+                when(has_gain, f"gain = {awake}({self._slope}) : 1"),
+                when(has_gain, "delta = gain*teach : 1"),
+            ),
+            at_trial=lines(
+                when(self.unreliable, f"awake = {AWAKE}"),
+                when(self.teach_noise, "stray = teach_noise*randn()*int(learning(t) > 0)"),
             ),
             initial={"awake": 1.0} if self.unreliable else {},
             parameters={
@@ -250,7 +260,15 @@ class Rate(Population):
             summed=summed,
         )
 
+    @property
+    def _slope(self) -> str:
+        """The postsynaptic factor as an expression of the activity ``y``; empty for none."""
+        if self.gain == "one":
+            return "1"
+        return substituted(self.curve.slope, {"x": "y"}) if self.curve.slope else ""
 
+
+@final
 @dataclass(frozen=True)
 class Bias(Population):
     """One neuron that is always active, so that its synapses are the biases of others."""

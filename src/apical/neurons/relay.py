@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import final
 
 from apical._base.parameters import Positive
 from apical.errors import WiringError
+from apical.language.fragments import lines, when
 from apical.neurons.base import INFINITE, NeuronModel, Population
 from apical.neurons.lif import IntegrateAndFire
 
 
+@final
 @dataclass(frozen=True)
 class Relay(Population):
     """Spiking relays of the dendrites of a population: one positive and one negative for each.
@@ -68,14 +71,21 @@ class Relay(Population):
     @property
     def model(self) -> NeuronModel:
         heard, parameters = what_came(self.of)
-        holds = "held" in heard
         return NeuronModel(
-            equations="owed : 1\nx : 1\nside = 1 - 2*int(i >= half) : 1" + "\nheld : 1" * holds,
+            equations=lines(
+                "owed : 1",
+                "x : 1",
+                "side = 1 - 2*int(i >= half) : 1",
+                when(holds(self.of), "held : 1"),
+            ),
             threshold="owed > 0.5*theta",
             reset="owed -= theta\nx += 1",
-            # what the two owe is opposite: where one has just spiked, the other is as far below
-            at_step=f"owed += theta*int(owed < -0.5*theta)\nowed -= side*({heard})"
-            + "\nheld = heard" * holds,
+            at_step=lines(
+                # what the two owe is opposite: where one has just spiked, the other is as far below
+                "owed += theta*int(owed < -0.5*theta)",
+                f"owed -= side*({heard})",
+                when(holds(self.of), "held = heard"),
+            ),
             parameters={
                 "half": (self.of.size, "integer"),
                 "theta": (self.theta, "1"),
@@ -97,10 +107,20 @@ def what_came(population: Population) -> tuple[str, dict[str, tuple[float, str]]
     tuple
         An expression, which may read what was heard before, ``held``; and its parameters.
     """
-    tau = population.tau_teach if isinstance(population, IntegrateAndFire) else INFINITE
-    if tau == INFINITE:
+    if holds(population):
         return "heard - held", {}
+    tau = _tau_teach(population)
     if tau == 0:
         return "heard", {}
     # the share that decays in a step: what is left of an event adds up to the event, at any step
     return "heard*(1 - exp(-dt/tau_heard))", {"tau_heard": (tau, "ms")}
+
+
+def holds(population: Population) -> bool:
+    """Say whether a dendrite holds what it heard for a trial, so that its changes are what came."""
+    return _tau_teach(population) == INFINITE
+
+
+def _tau_teach(population: Population) -> float:
+    """Return the time constant of a dendrite [ms]; those of rates sum."""
+    return population.tau_teach if isinstance(population, IntegrateAndFire) else INFINITE

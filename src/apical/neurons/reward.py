@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, final
 
 from apical._base.checking import described
 from apical._base.parameters import Count
@@ -10,6 +10,7 @@ from apical.errors import DeviceError, ParameterError
 from apical.neurons.base import Population
 
 
+@final
 @dataclass(frozen=True)
 class Reward(Population):
     """One neuron whose signal is by how much a trial goes better with noise than without.

@@ -364,6 +364,6 @@ def clipped(limit: Positive, after: UpdateDynamics | None = None) -> UpdateDynam
         tuple((variable, substituted(text, cut)) for variable, text in after.steps),
         substituted(after.change, cut),
         {**after.parameters, LIMIT: limit},
-        source="Pascanu et al. 2013, arXiv:1211.5063" + f"; {after.source}" * bool(after.source),
+        source="; ".join(filter(None, ("Pascanu et al. 2013, arXiv:1211.5063", after.source))),
         spread=substituted(after.spread, cut) if after.spread else "",
     )

@@ -104,6 +104,8 @@ class LearningRule:
             self._check_arrays()
             check_fields(self)
             self._check()
+            if self.when == "noise":
+                self._check_noise()
 
     def _check_arrays(self) -> None:
         given = self.parameters if isinstance(self.parameters, Mapping) else {}
@@ -153,8 +155,6 @@ class LearningRule:
                 f"{described(self)} and {what} both use {', '.join(map(repr, twice))}; rename one.",
                 parameter=twice[0],
             )
-        if self.when == "noise":
-            self._check_noise()
 
     def _check_noise(self) -> None:
         known = {"w", *self.parameters, "x_pre", "drive_pre", "x_post"}

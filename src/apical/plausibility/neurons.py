@@ -158,10 +158,9 @@ def _kept(projection: Projection, weights: Weights) -> Kept | None:
 
 def _coarse(error: ErrorNeurons) -> str:
     """Say what error neurons do not tell of an error."""
-    said = f"; of {error.levels} sizes, signs included" * (error.levels is not None)
-    return said + f"; nothing of errors up to {error.threshold:g} of the whole" * bool(
-        error.threshold
-    )
+    sizes = f"; of {error.levels} sizes, signs included" if error.levels is not None else ""
+    silent = f"; nothing of errors up to {error.threshold:g} of the whole"
+    return f"{sizes}{silent if error.threshold else ''}"
 
 
 def noise(population: Population) -> Iterator[Finding]:
