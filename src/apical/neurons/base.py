@@ -54,6 +54,26 @@ class NeuronModel:
     summed
         Variables that are, at every moment, the sum of what arrives: of each presynaptic signal
         times its weight. They need no line in `equations`.
+
+    See Also
+    --------
+    apical.Neurons : A population of such neurons.
+
+    Examples
+    --------
+    >>> from apical import NeuronModel
+    >>> izhikevich = NeuronModel(
+    ...     '''dv/dt = (0.04*v**2 + 5*v + 140 - u + I)/ms : 1
+    ...     du/dt = a*(b*v - u)/ms : 1
+    ...     I : 1''',
+    ...     threshold="v > 30",
+    ...     reset="v = -65; u += 8",
+    ...     initial={"v": -65.0},
+    ...     parameters={"a": (0.02, "1"), "b": (0.2, "1")},
+    ...     method="euler",
+    ... )
+    >>> izhikevich.parameters["a"]
+    (0.02, '1')
     """
 
     equations: str
@@ -132,6 +152,19 @@ class Neurons(Population):
         ``{"drive": "I"}``.
     offers
         Signals: variables that synapses may read.
+
+    See Also
+    --------
+    apical.NeuronModel : What equations may say.
+    apical.LIF : A model that is there.
+
+    Examples
+    --------
+    >>> from apical import NeuronModel, Neurons
+    >>> tau = {"tau": (20.0, "ms")}
+    >>> leaky = NeuronModel("dv/dt = -v/tau : 1", "v > 1", "v = 0", parameters=tau)
+    >>> Neurons("hidden", 10, leaky, takes={"drive": "v"}, offers=("v",)).is_spiking
+    True
     """
 
     neuron: NeuronModel = field(default_factory=lambda: NeuronModel("v : 1"))

@@ -13,15 +13,23 @@ from apical.neurons.traces import Parameters, trace, trace_parameters
 @final
 @dataclass(frozen=True)
 class ConductanceLIF(Population):
-    """Leaky integrate-and-fire neurons with conductance-based synapses and homeostasis.
+    r"""Conductance-based leaky integrate-and-fire neurons with homeostatic thresholds.
 
-    ``tau_m dv/dt = -v + excited*(e_excite - v) + inhibited*(e_inhibit - v)``, where spikes add
-    their weights to the conductances ``excited`` and ``inhibited``, which decay exponentially; a
-    spike at ``v > 1 + theta``. Conductances are in units of the leak, membranes in units of the
-    distance from rest to the first threshold. In trials of learning every spike raises ``theta``;
-    it is not reset. In a time step conductances decay exactly and the membrane follows exactly
-    their mean (Magnus expansion of first order; Blanes et al. 2009,
-    doi:10.1016/j.physrep.2008.11.001, section 3.5.1): the error falls with the square of the step.
+    .. math::
+
+        \tau_m \frac{dv}{dt} &= -v + g_e\,(E_e - v) + g_i\,(E_i - v) \\
+        \tau_e \frac{dg_e}{dt} &= -g_e, \qquad \tau_i \frac{dg_i}{dt} = -g_i
+
+    Spikes add their weights to the conductances ``excited`` and ``inhibited``, which decay
+    exponentially; a spike at ``v > 1 + theta``. Conductances are in units of the leak, membranes in
+    units of the distance from rest to the first threshold. In trials of learning every spike raises
+    ``theta``; it is not reset.
+
+    Defaults are the excitatory neurons of Diehl & Cook 2015 (rest -65 mV, first threshold -52 mV,
+    reversal potentials 0 and -100 mV), without homeostasis. In a time step conductances decay
+    exactly and the membrane follows exactly their mean (Magnus expansion of first order; Blanes et
+    al. 2009, doi:10.1016/j.physrep.2008.11.001, section 3.5.1): the error falls with the square of
+    the step.
 
     Parameters
     ----------
@@ -43,9 +51,25 @@ class ConductanceLIF(Population):
     tau_x
         Time constant of the spike trace ``x`` [ms]; infinite counts the spikes of a trial.
 
+    See Also
+    --------
+    apical.LIF : With current-based synapses.
+    apical.rules.stdp : The rule that these neurons were published with.
+
     References
     ----------
     Diehl & Cook 2015, doi:10.3389/fncom.2015.00099, section 2.1 and 2.4.
+
+    Examples
+    --------
+    >>> from apical import ConductanceLIF
+    >>> excitatory = ConductanceLIF("excitatory", 400, rise=0.05/13, tau_x=20.0)
+    >>> print(excitatory.model.equations.splitlines()[1])
+    dexcited/dt = -excited/tau_excite : 1
+    >>> excitatory.inputs
+    {'drive': 'excited', 'inhibit': 'inhibited'}
+    >>> excitatory.model.threshold
+    'v > 1 + theta'
     """
 
     tau_m: Duration = 100.0

@@ -48,17 +48,24 @@ _LABELLED = "int(waited > wait + 0.5*dt)"
 @final
 @dataclass(frozen=True)
 class Error(Population):
-    """Spiking error neurons of a population of classes: one positive, one negative for each.
+    r"""Spiking error neurons, one positive and one negative for each class (comparators).
 
-    Neuron k of the first half is driven up by spikes of class k and down by the label; neuron
-    k of the second half the other way round (Neftci et al. 2017,
-    doi:10.3389/fnins.2017.00324, Methods). Their spikes say "class k fired too much" and
-    "class k fired too little". `size` is twice the number of classes.
+    .. math::
+
+        \frac{dv_k^\pm}{dt} =
+        -\frac{v_k^\pm}{\tau} \pm \Big(\sum_f \delta(t - t_k^f) - r\,y_k\Big)
+
+    The label ``y`` is 1 for the class that is shown and 0 for others, `target` its rate ``r``; a
+    spike at ``v > theta``. Neuron k of the first half is driven up by spikes of class k and down by
+    the label; neuron k of the second half the other way round (Neftci et al. 2017,
+    doi:10.3389/fnins.2017.00324, Methods). Their spikes say "class k fired too much" and "class k
+    fired too little". `size` is twice the number of classes.
 
     Parameters
     ----------
     target
-        Rate that the label asks of its class [Hz].
+        Rate that the label asks of its class [Hz]: 100 Hz, the highest that `apical.Regular`
+        inputs have by default.
     theta
         Threshold [dimensionless]: the surplus of spikes that makes one error spike.
     tau
@@ -92,6 +99,23 @@ class Error(Population):
         begins. Each spike too many or too few is one error spike (Zenke & Ganguli 2018,
         doi:10.1162/neco_a_01086, error of the van Rossum distance before it is filtered); a
         spike that comes in the step of its target is none.
+
+    See Also
+    --------
+    apical.RateError : The same for rates.
+    apical.feedback : Wirings that bring these errors to neurons.
+
+    Examples
+    --------
+    >>> from apical import Error
+    >>> error = Error("error", 20, tau=50.0)
+    >>> print(error.model.equations)
+    dv/dt = -target*shown + -v/tau : 1
+    side = 1 - 2*int(i >= half) : 1
+    x : 1
+    shown : 1
+    >>> error.model.threshold, error.n_classes
+    ('v > theta', 10)
     """
 
     target: FrequencyAboveZero = 100.0
@@ -273,14 +297,18 @@ _OF_TRAIN = _Label(
 @final
 @dataclass(frozen=True)
 class RateError(Population):
-    """The error of a read-out, target minus what arrives, signed in one neuron for each class.
+    r"""Rate error neurons: the signed error of a read-out, target minus output, for each class.
 
-    ``tau dx/dt = target - drive - x``.
+    .. math:: \tau \frac{dx_k}{dt} = y_k - d_k - x_k
+
+    The target ``y`` is that of the trial, ``d`` what the read-out sends. Settled, ``x`` is the
+    negative gradient of the squared error, and that of the cross-entropy of a softmax or logistic
+    read-out.
 
     Parameters
     ----------
     tau
-        Time constant [ms].
+        Time constant [ms]; that of `apical.Rate`.
     threshold
         Error that is not worth a word [units of the target]: so much less is said of every error.
     levels
@@ -288,6 +316,20 @@ class RateError(Population):
         None: any. An odd number has 0 among them.
     keeps
         What of the error is offered as the signal ``told``; None: there is no such signal.
+
+    See Also
+    --------
+    apical.Error : The same for spikes.
+    apical.RateTarget : The target alone.
+
+    Examples
+    --------
+    >>> from apical import RateError
+    >>> print(RateError("error", 10).model.equations)
+    dx/dt = (shown - drive - x)/tau : 1
+    shown : 1
+    >>> RateError("error", 10, threshold=0.1).activity
+    'sign(y)*(abs(y) - threshold)*int(abs(y) > threshold)'
     """
 
     tau: Duration = 5.0
@@ -355,15 +397,30 @@ class RateError(Population):
 @final
 @dataclass(frozen=True)
 class RateTarget(Population):
-    """The target itself, one neuron for each class: it compares nothing, and hears nobody.
+    r"""Rate target neurons, one for each class: they compare nothing, and hear nobody.
 
-    ``tau dx/dt = target - x``. What it says of a stimulus is known as soon as its label is, before
-    any population has answered (Frenkel, Lefebvre & Bol 2021, doi:10.3389/fnins.2021.629892).
+    .. math:: \tau \frac{dx_k}{dt} = y_k - x_k
+
+    The target ``y`` is that of the trial. What it says of a stimulus is known as soon as its label
+    is, before any population has answered (Frenkel, Lefebvre & Bol 2021,
+    doi:10.3389/fnins.2021.629892).
 
     Parameters
     ----------
     tau
-        Time constant [ms].
+        Time constant [ms]; that of `apical.Rate`.
+
+    See Also
+    --------
+    apical.RateError : Compares the target with an output.
+    apical.feedback.target_projection : Direct random target projection, which needs this.
+
+    Examples
+    --------
+    >>> from apical import RateTarget
+    >>> print(RateTarget("target", 10).model.equations)
+    dx/dt = (shown - x)/tau : 1
+    shown : 1
     """
 
     tau: Duration = 5.0

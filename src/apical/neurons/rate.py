@@ -31,10 +31,14 @@ FED_BACK = ("teach", "delta", NUDGED)
 
 @dataclass(frozen=True)
 class BatchNorm:
-    """Drives with mean 0 and variance 1 over the trials that learn together.
+    r"""Batch normalisation: drives with mean 0 and variance 1 over trials that learn together.
 
-    ``normal = (drive - mean)/sqrt(variance + eps)``, and the response is to ``scale*normal +
-    shift``, where `scale` and `shift` are what synapses from a `Bias` bring (1 and 0 without). With
+    .. math::
+
+        \hat z = \frac{I - \mu}{\sqrt{\sigma^2 + \epsilon}}, \qquad x = f(\gamma \hat z + \beta)
+
+    The signal ``normal`` is the normalised drive, and the response is to ``scale*normal + shift``,
+    where `scale` and `shift` are what synapses from a `Bias` bring (1 and 0 without). With
     learning off, mean and variance are running ones, which are part of the state; every batch moves
     them alike, so that a short last one of an epoch makes them noisy. No neuron knows trials that
     are yet to come: `check` refuses it, and only device ``array`` runs it.
@@ -42,13 +46,24 @@ class BatchNorm:
     Parameters
     ----------
     share
-        Share of the running mean and variance that each batch replaces [dimensionless].
+        Share of the running mean and variance that each batch replaces [dimensionless]; 0.1 as in
+        PyTorch.
     eps
-        Added to the variance [dimensionless].
+        Added to the variance [dimensionless], so that it divides by no 0; 1e-5 as in PyTorch.
+
+    See Also
+    --------
+    apical.rules.norm_scale, apical.rules.norm_shift : Learn scale and shift.
 
     References
     ----------
     Ioffe & Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2; moving averages: section 3.1.
+
+    Examples
+    --------
+    >>> from apical import BatchNorm, Rate
+    >>> Rate("hidden", 10, "relu", norm=BatchNorm()).signals
+    ('x', 'gain', 'delta', 'teach', 'drive', 'normal', 'slope')
     """
 
     share: ShareAboveZero = 0.1
@@ -61,22 +76,26 @@ class BatchNorm:
 @final
 @dataclass(frozen=True)
 class Rate(Population):
-    """Neurons of graded activity with an apical dendrite.
+    r"""Rate neurons (leaky integrators with an activation function) with an apical dendrite.
 
-    ``tau dx/dt = response(drive) - x``; the dendrite ``teach`` sums the feedback that arrives and
-    does not move the activity. Where there is no time (device ``array``) all is settled.
+    .. math:: \tau \frac{dx_j}{dt} = -x_j + f\Big(\sum_i w_{ij} x_i\Big)
+
+    The drive of a neuron is the sum, ``f`` its activation. The dendrite ``teach`` sums the feedback
+    that arrives and does not move the activity. Where there is no time (device ``array``) all is
+    settled.
 
     Parameters
     ----------
     activation
         What a neuron makes of its drive: a name (``"linear"``, ``"logistic"``, ``"tanh"``,
         ``"relu"``, ``"leaky_relu"``, ``"gelu"``, ``"softplus"``, ``"softmax"``) or an
-        `Activation`. Softmax is for read-outs on device ``array``.
+        `Activation`. The default is odd, so that activities have no mean of their own. Softmax is
+        for read-outs on device ``array``.
     gain
         Postsynaptic factor of learning: ``"slope"`` of the activation, or ``"one"`` for the
         read-out under cross-entropy, where the slopes of loss and read-out cancel.
     tau
-        Time constant [ms].
+        Time constant [ms]; 5 ms, a fast synapse, settles in some tens of ms.
     unreliable
         Probability that a neuron is silent in a trial of learning [dimensionless]; those that
         are not are then stronger by ``1/(1 - unreliable)``. With learning off none is silent
@@ -109,6 +128,25 @@ class Rate(Population):
         Share, 0 to 1, of the feedback it heard by which the neuron is moved in the second phase
         [dimensionless]. It then offers the signal ``nudged``, what it does in that phase: ``x +
         nudge*teach``. A read-out that hears its own error is held at its target by 1.
+
+    See Also
+    --------
+    apical.Bias : Learned biases come from there.
+    apical.RateError : Teaches these neurons.
+    apical.language.activations : The activations and their slopes.
+
+    Examples
+    --------
+    >>> from apical import Rate
+    >>> hidden = Rate("hidden", 100, "relu", unreliable=0.5)
+    >>> print(hidden.model.equations)
+    dy/dt = (drive*int(drive > 0) - y)/tau : 1
+    awake : 1
+    x = awake*y : 1
+    gain = awake*(int(drive > 0)) : 1
+    delta = gain*teach : 1
+    >>> hidden.signals
+    ('x', 'gain', 'delta', 'teach', 'drive')
     """
 
     activation: str | Activation = "tanh"
@@ -271,7 +309,20 @@ class Rate(Population):
 @final
 @dataclass(frozen=True)
 class Bias(Population):
-    """One neuron that is always active, so that its synapses are the biases of others."""
+    """One neuron that is always active, so that its synapses are the biases of others.
+
+    .. math:: x = 1
+
+    See Also
+    --------
+    apical.Rate : Hears the bias.
+
+    Examples
+    --------
+    >>> from apical import Bias
+    >>> Bias("bias").model.equations
+    'x = 1 : 1'
+    """
 
     size: Count = 1
 

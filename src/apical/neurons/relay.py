@@ -14,7 +14,9 @@ from apical.neurons.lif import IntegrateAndFire
 @final
 @dataclass(frozen=True)
 class Relay(Population):
-    """Spiking relays of the dendrites of a population: one positive and one negative for each.
+    r"""Spiking relays of the dendrites of a population: one positive and one negative for each.
+
+    .. math:: n_k^{\mathrm{up}} - n_k^{\mathrm{down}} = \operatorname{round}(\delta_k/\theta)
 
     Neuron k of the first half spikes when ``delta = gain * teach`` of neuron k says that it did
     too much (``delta < 0``), neuron k of the second half when it did too little, as in `Error`. A
@@ -32,13 +34,33 @@ class Relay(Population):
     of
         The population that is relayed.
     theta
-        What a spike stands for [dimensionless, in units of ``delta``].
+        What a spike stands for [dimensionless, in units of ``delta``]; 1, as large as an error
+        spike of weight 1.
+
+    See Also
+    --------
+    apical.Error : Speaks in the same two signs.
+    apical.feedback.indirect : Wires relays.
 
     References
     ----------
     Two populations that carry the two signs of an error are those of Neftci et al. 2017,
     doi:10.3389/fnins.2017.00324; the way of the error through the populations is that of
     feedback alignment, Lillicrap et al. 2016, doi:10.1038/ncomms13276, eq. 4.
+
+    Examples
+    --------
+    >>> from apical import LIF, Relay
+    >>> relay = Relay("relay", 20, of=LIF("hidden", 10))
+    >>> print(relay.model.equations)
+    owed : 1
+    x : 1
+    side = 1 - 2*int(i >= half) : 1
+    held : 1
+    >>> print(relay.model.at_step)
+    owed += theta*int(owed < -0.5*theta)
+    owed -= side*(heard - held)
+    held = heard
     """
 
     of: Population

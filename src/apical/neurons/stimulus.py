@@ -17,14 +17,20 @@ from apical.neurons.traces import forget, forget_parameters, trace, trace_parame
 @final
 @dataclass(frozen=True)
 class Stimulus(Population):
-    """Input neurons that spike as an encoder makes of the presented values.
+    r"""Stimulus (input) neurons, which spike as an encoder makes of the presented values.
+
+    .. math:: \frac{dx}{dt} = -\frac{x}{\tau_x} + \sum_f \delta(t - t^f)
+
+    ``x`` is the spike trace, the presynaptic factor of learning; of an encoder without spikes it is
+    the activity.
 
     Parameters
     ----------
     encoder
-        How values in [0, 1] become spikes.
+        How values in [0, 1] become spikes; by default regular trains, the least noisy rate code.
     tau_x
-        Time constant of the spike trace ``x`` [ms]; infinite counts the spikes of a trial.
+        Time constant of the spike trace ``x`` [ms]; infinite counts the spikes of a trial, which
+        is what rules read that act at a trial's end.
     x_floor
         Trace under which spikes are forgotten [dimensionless]: ``x`` becomes 0.
     gaze
@@ -32,6 +38,21 @@ class Stimulus(Population):
     frames
         Number of frames, equally long, that a trial shows one after the other. The values of a
         trial are then those of its frames in a row, shape (frames * size,).
+
+    See Also
+    --------
+    apical.encoding.Regular, apical.encoding.Poisson, apical.encoding.Latency : Encoders.
+
+    Examples
+    --------
+    >>> from apical import Stimulus
+    >>> stimulus = Stimulus("stimulus", 784, tau_x=20.0)
+    >>> print(stimulus.model.equations)
+    dphase/dt = rate : 1
+    rate : Hz
+    dx/dt = -x/tau_x : 1
+    >>> stimulus.model.threshold, stimulus.model.reset
+    ('phase >= 1', 'phase -= 1\nx += 1')
     """
 
     encoder: Encoder = field(default_factory=Regular)
