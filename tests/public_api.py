@@ -39,7 +39,8 @@ from apical.measures import landscapes, spike_statistics, updates
 from apical.measures.recordings import Recording
 from apical.measures.representation import Dissimilarities
 from apical.measures.tables import analyze
-from apical.neurons.base import LIF, Population
+from apical.neurons.base import Population
+from apical.neurons.lif import LIF
 from apical.projections.projection import Projection
 from apical.records.arrays import Records, Spikes, Units
 from apical.reference import margin_losses as margins

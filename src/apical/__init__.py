@@ -23,19 +23,19 @@ from apical.feedback.pathways import FeedbackPathway as FeedbackPathway
 from apical.network.description import Network as Network
 from apical.neurons import encoding as encoding
 from apical.neurons.alif import ALIF as ALIF
-from apical.neurons.base import LIF as LIF
 from apical.neurons.base import NeuronModel as NeuronModel
 from apical.neurons.base import Neurons as Neurons
-from apical.neurons.base import Stimulus as Stimulus
 from apical.neurons.conductance_lif import ConductanceLIF as ConductanceLIF
 from apical.neurons.error import Error as Error
 from apical.neurons.error import RateError as RateError
 from apical.neurons.error import RateTarget as RateTarget
+from apical.neurons.lif import LIF as LIF
 from apical.neurons.rate import BatchNorm as BatchNorm
 from apical.neurons.rate import Bias as Bias
 from apical.neurons.rate import Rate as Rate
 from apical.neurons.relay import Relay as Relay
 from apical.neurons.reward import Reward as Reward
+from apical.neurons.stimulus import Stimulus as Stimulus
 from apical.plasticity import optimizers as dynamics  # noqa: F401 - the name before 0.2
 from apical.plasticity import optimizers as optimizers
 from apical.plasticity import rules as rules

@@ -50,7 +50,7 @@ MOVED = {
     "phases": "network.noise_phase",
     "places": "errors.source_location",
     "plateaus": "feedback.two_phase",
-    "populations": "neurons.base",
+    "populations": "neurons",
     "presenting": "training.presentation",
     "pretraining": "training.pretraining",
     "progress": "_base.progress",

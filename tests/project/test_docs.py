@@ -3,7 +3,9 @@
 import contextlib
 import csv
 import doctest
+import functools
 import importlib
+import inspect
 import itertools
 import json
 import os
@@ -14,15 +16,31 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 from urllib.parse import unquote
 
 import click
 import pytest
 
 import apical
-from apical import check, datasets
+from apical import (
+    BatchNorm,
+    LearningRule,
+    NeuronModel,
+    Neurons,
+    Trace,
+    check,
+    datasets,
+    optimizers,
+    rules,
+    superspike,
+)
 from apical.cli import app as cli
 from apical.hypotheses.naming import KNOWN
+from apical.neurons.base import Population
+from apical.neurons.encoding import Encoder
+from apical.plasticity.optimizers import UpdateDynamics
 from apical.scripts import models
 
 ROOT = Path(__file__).parents[2]
@@ -142,6 +160,61 @@ def test_examples_in_docstrings(name: str) -> None:
         if name.endswith(device):
             pytest.importorskip(package)  # another
     assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def leaves(kind: type) -> Iterator[type]:
+    """Yield the public classes of the package that derive from one and from which none derives."""
+    for other in kind.__subclasses__():
+        yield from leaves(other)
+    ours = kind.__module__.startswith("apical.") and not kind.__name__.startswith("_")
+    if ours and not inspect.isabstract(kind):
+        yield kind
+
+
+def made_of(module: ModuleType, made: str) -> Iterator[Any]:
+    """Yield the public functions of a module that return such an object."""
+    for name, value in vars(module).items():
+        returns = getattr(value, "__annotations__", {}).get("return")
+        if not name.startswith("_") and getattr(returns, "__name__", returns) == made:
+            yield value
+
+
+FREE = (Neurons, LearningRule, UpdateDynamics, NeuronModel)
+"""What equations of one's own are given to."""
+WITH_EQUATION = [
+    *(kind for kind in (*leaves(Population), *leaves(Encoder)) if kind not in FREE),
+    *made_of(optimizers, "UpdateDynamics"),
+    *made_of(rules, "LearningRule"),
+    *made_of(superspike, "LearningRule"),
+    superspike.slope,
+    Trace,
+    BatchNorm,
+]
+
+
+@pytest.mark.parametrize("item", WITH_EQUATION, ids=lambda item: item.__name__)
+def test_models_show_their_equation(item: Any) -> None:
+    text = inspect.getdoc(item) or ""
+    assert ".. math::" in text, f"{item.__name__} does not show its equation."
+
+
+@pytest.mark.parametrize("item", [*WITH_EQUATION, *FREE], ids=lambda item: item.__name__)
+def test_models_show_an_example_and_their_relatives(item: Any) -> None:
+    text = inspect.getdoc(item) or ""
+    assert "\nExamples\n--------\n>>> " in text, f"{item.__name__} has no example that runs."
+    assert "\nSee Also\n--------\n" in text, f"{item.__name__} names no relatives."
+    listed = text.partition("\nSee Also\n--------\n")[2].partition("\n\n")[0]
+    scope = {**vars(sys.modules[item.__module__]), "apical": apical}
+    for names in (line.partition(" : ")[0] for line in listed.splitlines()):
+        for name in names.split(", "):
+            root, *parts = name.split(".")
+            functools.reduce(getattr, parts, scope[root])  # it exists
+
+
+def test_enough_models_show_their_equation() -> None:
+    names = {item.__name__ for item in WITH_EQUATION}
+    assert names > {"LIF", "Error", "Poisson", "adam", "clipped", "stdp", "rule"}
+    assert len(names) > 35
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)

@@ -1,6 +1,7 @@
 """The house: imports go down only, names stay where they belong, and every part is small."""
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import apical
+from apical.neurons.base import Population
+from apical.neurons.encoding import Encoder
 
 ROOT = Path(apical.__file__).parent
 LONGEST_FUNCTION = 45
@@ -157,6 +160,131 @@ def test_functions_are_short(name: str) -> None:
                 f"{MODULES[name]}:{node.lineno}: {node.name} has {length} lines besides its "
                 f"docstring; {LONGEST_FUNCTION} are enough: split it."
             )
+
+
+def is_text(node: ast.expr) -> bool:
+    """Say whether an expression is text, or a list of what may be text."""
+    match node:
+        case ast.Constant(value=value):
+            return isinstance(value, str)
+        case ast.List(elts=parts) | ast.Tuple(elts=parts):
+            return any(is_text(part) or isinstance(part, ast.Name) for part in parts)
+        case ast.BinOp(left=left, right=right):
+            return is_text(left) or is_text(right)
+    return isinstance(node, ast.JoinedStr)
+
+
+def is_count(node: ast.expr) -> bool:
+    """Say whether an expression is for certain a number of times."""
+    match node:
+        case ast.Constant(value=value):
+            return type(value) is int
+        case ast.Call(func=ast.Name(id=name)):
+            return name == "len"
+        case ast.BinOp(left=left, right=right):
+            return is_count(left) and is_count(right)
+    return False
+
+
+def chosen_by_product(code: ast.Module) -> list[str]:
+    """Return where text is multiplied by what may be true or false."""
+    products = [n for n in ast.walk(code) if isinstance(n, ast.BinOp)]
+    return [
+        f"{node.lineno}: {ast.unparse(node)}"
+        for node in products
+        if isinstance(node.op, ast.Mult)
+        for text, times in ((node.left, node.right), (node.right, node.left))
+        if is_text(text) and not is_count(times)
+    ]
+
+
+@every_module
+def test_no_text_is_chosen_by_a_product(name: str) -> None:
+    found = chosen_by_product(tree(name))
+    assert not found, (
+        f"{MODULES[name]}:{found}: write `text if condition else other`, or in the text of a model "
+        "apical.language.fragments.when(condition, text)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "is_found"),
+    [
+        ("x = ' - v' * self.leak", True),
+        ("x = bool(tau) * f'{tau} + '", True),
+        ("x = ['count : 1', *told] * counted", True),
+        ("x = [line] * draws", True),
+        ("x = ('a' + 'b') * (n > 0)", True),
+        ("x = '---' * len(heads)", False),
+        ("x = [''] * (2 + len(cards))", False),
+        ("x = [0.0] * size", False),
+        ("x = a * (b > 0)", False),
+    ],
+)
+def test_text_that_is_chosen_by_a_product_is_found(code: str, is_found: bool) -> None:
+    assert bool(chosen_by_product(ast.parse(code))) is is_found
+
+
+WRITTEN_WHOLE = ("language", "neurons", "plasticity", "devices.brian")
+"""Folders whose texts are equations and statements: written whole, never edited afterwards."""
+
+EDITS = frozenset({"replace", "removeprefix", "removesuffix", "translate"})
+NO_EQUATION = {
+    "devices.brian.cuda_compiling": "a compute capability, '9.0', in a compiler's option",
+    "devices.brian.cuda_device": "C++ that Brian2CUDA wrote; exactly one match, or an error",
+    "devices.brian.standalone": "C++ that Brian2 wrote; exactly one match, or an error",
+    "devices.brian.genn_device": "the name of a variable, without the '_post' that Brian2 adds",
+    "devices.brian.live": "the name of a variable, without the '_' for values without unit",
+}
+"""Modules that edit other text, and which."""
+
+
+def edits(code: ast.Module) -> list[str]:
+    """Return where text is edited by a method of its own or a pattern."""
+    calls = [
+        n for n in ast.walk(code) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)
+    ]
+    return [
+        f"{call.lineno}: {ast.unparse(call)}"
+        for call in calls
+        if isinstance(call.func, ast.Attribute)
+        and (call.func.attr in EDITS or ast.unparse(call.func) in ("re.sub", "re.subn"))
+    ]
+
+
+@every_module
+def test_equations_are_written_whole(name: str) -> None:
+    if not any(name == folder or name.startswith(f"{folder}.") for folder in WRITTEN_WHOLE):
+        return
+    found = edits(tree(name))
+    if name in NO_EQUATION:
+        assert found, f"{name} edits no text any more; take it off the list."
+        return
+    assert not found, (
+        f"{MODULES[name]}:{found}: write an equation whole, with a fragment for each option "
+        "(apical.language.fragments); names are exchanged by apical.language.expressions."
+        "substituted, which reads the syntax tree."
+    )
+
+
+def test_edited_text_is_found() -> None:
+    code = "a = t.removeprefix('v > ')\nb = re.sub('v', 'u', t)\nc = replace(plain, reset='')"
+    assert [line.partition(":")[0] for line in edits(ast.parse(code))] == ["1", "2"]
+
+
+def test_populations_and_encoders_are_abstract_or_final() -> None:
+    def below(kind: type) -> Iterator[type]:
+        for other in kind.__subclasses__():
+            yield from (other, *below(other))
+
+    ours = [k for kind in (Population, Encoder) for k in below(kind) if "apical." in k.__module__]
+    assert len(ours) > 15
+    for kind in ours:
+        is_final = getattr(kind, "__final__", False)
+        assert inspect.isabstract(kind) or is_final, (
+            f"{kind.__name__} is neither abstract nor final"
+        )
+        assert not (is_final and [k for k in kind.__subclasses__() if k in ours]), kind.__name__
 
 
 def public(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.ClassDef]:

@@ -114,8 +114,9 @@ def bench_command(
     for line in _lines(len(rows), len(these), left_out, refused):
         console.print(line, soft_wrap=True, markup=False)
     console.print(no_gpu(examination, names), soft_wrap=True, markup=False)
-    files = (f"Table: {folder / TABLE}", *[f"Figure: {folder / FIGURE}"] * is_drawn)
-    console.print("\n".join(files), soft_wrap=True, markup=False)
+    console.print(f"Table: {folder / TABLE}", soft_wrap=True, markup=False)
+    if is_drawn:
+        console.print(f"Figure: {folder / FIGURE}", soft_wrap=True, markup=False)
     return 130 if len(rows) < len(these) else int(any(row.problem for row in rows))
 
 
@@ -154,21 +155,22 @@ def _table(network: str, rows: list[Row]) -> Table:
     cards = any(row.measured and row.measured.card_mb is not None for row in rows)
     table = Table(title=TITLES[network], title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
     table.add_column("device", no_wrap=True)
-    for column in ("hidden", "batch", "trials/s", "host MB", *["GPU MB"] * cards, "compiling"):
+    memory = ("host MB", "GPU MB") if cards else ("host MB",)
+    for column in ("hidden", "batch", "trials/s", *memory, "compiling"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("differ", justify="right", overflow="fold")
     for row, after in zip_longest(rows, rows[1:]):
         case, found = row.case, row.measured
         cells = [escape(case.name), f"{case.hidden:,}", f"{case.batch:,}"]
         if found is None:
-            cells += ["[red]failed[/]", *[""] * (2 + cards), escape(row.problem)]
+            cells += ["[red]failed[/]", *(["", "", ""] if cards else ["", ""]), escape(row.problem)]
         else:
             card = "" if found.card_mb is None else f"{found.card_mb:,.0f}"
             speed = statistics.median(found.trials_per_second)
             cells += [
                 f"{speed:,.0f}" if speed >= 10 else f"{speed:.2g}",
                 f"{found.memory_mb:,.0f}",
-                *[card] * cards,
+                *([card] if cards else []),
                 f"{found.compile_seconds:.1f} s" if found.compile_seconds else "",
                 "" if row.difference is None else f"{row.difference:.1e}",
             ]

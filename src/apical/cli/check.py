@@ -120,10 +120,9 @@ def _show(card: Scorecard, title: str) -> None:
             table.add_section()
             table.add_row("", f"[bold]{aspect}", "")
         for f in found:
+            place = f" [dim]({escape(f.place)})[/]" if f.place else ""
             table.add_row(
-                f"[{COLOURS[f.level]}]{f.level}",
-                escape(f.subject),
-                f"{escape(f.reason)}" + f" [dim]({escape(f.place)})[/]" * bool(f.place),
+                f"[{COLOURS[f.level]}]{f.level}", escape(f.subject), f"{escape(f.reason)}{place}"
             )
     console = Console(highlight=False)
     console.print(table)

@@ -68,8 +68,8 @@ def record_command(run: Path, out: Path | None, **given: Any) -> None:
         records = open_run(run).record(**given)
     where = write_records(out or run, records)
     spikes = sum(len(spikes) for spikes in records.spikes.values())
-    held = [f"{spikes:,} spikes of {', '.join(records.spikes)}"] * bool(records.spikes)
-    held += [f"signals {', '.join(records.signals)}"] * bool(records.signals)
+    held = [f"{spikes:,} spikes of {', '.join(records.spikes)}"] if records.spikes else []
+    held += [f"signals {', '.join(records.signals)}"] if records.signals else []
     _say(
         f"{len(records)} trials, {records.correct.mean():.1%} decided correctly; "
         f"{' and '.join(held)}.\nRecords: {where}\nNext: apical analyze {run}, or "

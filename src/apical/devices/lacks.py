@@ -88,8 +88,9 @@ def lacks_of_brian2() -> Iterator[Lack]:
             f"apical wants Brian2 2.5.4 to 2.11, got {version}", "pip install 'brian2>=2.9,<2.12'"
         )
     else:
-        latest = ("2",) if numbers(version) < (2, 6) else ("2.4",) * (numbers(version) < (2, 10))
-        for limit in latest:
+        limits = {(2, 6): "2", (2, 10): "2.4"}
+        latest = [limit for before, limit in limits.items() if numbers(version) < before]
+        for limit in latest[:1]:
             if numbers(numpy) >= numbers(limit):
                 yield Lack(
                     f"Brian2 {version} wants numpy before {limit}, got {numpy}",

@@ -322,7 +322,7 @@ def check_block(network: Network, block: Block) -> None:
     fitting(block, Block, "Simulator", "block")
     shown = network.stimulus
     if block.values.shape[1] != shown.n_values:
-        frames = f" and {shown.frames} frames" * (shown.frames > 1)
+        frames = f" and {shown.frames} frames" if shown.frames > 1 else ""
         raise DataError(
             f"Stimulus {shown.name!r} has {shown.size} neurons{frames}, but the block's trials "
             f"have {block.values.shape[1]} values; they must match.",
@@ -346,7 +346,7 @@ def _check_told(network: Network, block: Block) -> None:
     """Raise if labels or targets of a block do not fit the output."""
     told, n_classes = network.target_frames, network.output.size
     if block.targets is not None and block.targets.shape[1] != told * n_classes:
-        of_frames = f" and its target {told} frames" * (told > 1)
+        of_frames = f" and its target {told} frames" if told > 1 else ""
         raise DataError(
             f"Output {network.output.name!r} has {n_classes} neurons{of_frames}, but the block's "
             f"targets have {block.targets.shape[1]} values; they must match.",

@@ -13,10 +13,11 @@ from apical.devices import Block, simulate
 from apical.errors import DeviceError, ending_in_one_line
 from apical.feedback.pathways import direct
 from apical.network.description import Network
-from apical.neurons.base import LIF, Stimulus
 from apical.neurons.encoding import Graded, Regular
 from apical.neurons.error import Error, RateError
+from apical.neurons.lif import LIF
 from apical.neurons.rate import Rate
+from apical.neurons.stimulus import Stimulus
 from apical.plasticity import rules
 from apical.projections.weights import FanIn, Normal
 

@@ -100,7 +100,7 @@ class NixFile:
         if key not in self._kinds:
             self._kinds[key] = str(len(self._kinds)).encode()
             group = self._h5.h5g.create(self._moulds.id, self._kinds[key])
-            self._describe(group, "." * length, kind, unit, "", self._now)
+            self._describe(group, "".ljust(length, "."), kind, unit, "", self._now)
         return self._kinds[key]
 
     def section(self, parent: Any, name: str, kind: str, /, **properties: Value) -> Any:

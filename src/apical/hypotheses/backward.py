@@ -281,7 +281,7 @@ def _forgetful(p: Projection, decay: float) -> LearningRule:
         name=f"{p.rule.name}_forgetful",
         update=f"{p.rule.update} - {FORGETS}*w",
         parameters={**p.rule.parameters, FORGETS: decay},
-        source=f"{p.rule.source}; {KOLEN_POLLACK}".removeprefix("; "),
+        source="; ".join(filter(None, (p.rule.source, KOLEN_POLLACK))),
     )
 
 

@@ -19,8 +19,9 @@ from apical.hypotheses.changes import (
     with_weights,
 )
 from apical.network.description import Network
-from apical.neurons.base import LIF, Population
+from apical.neurons.base import Population
 from apical.neurons.error import Error, ErrorNeurons, Half, Kept, RateError
+from apical.neurons.lif import IntegrateAndFire
 from apical.neurons.rate import Rate
 from apical.projections.projection import ReadBackwards
 from apical.projections.weights import Masked, Opposed, WeightSource
@@ -62,7 +63,7 @@ def noisy_feedback(network: Network, *, std: NonNegative, kick: Positive = 1.0) 
             return population
         if isinstance(population, Rate):
             return replace(population, teach_noise=hypot(population.teach_noise, std))
-        if isinstance(population, LIF):
+        if isinstance(population, IntegrateAndFire):
             return _straying(population, std, kick, network.trial)
         raise WiringError(
             f"Hypothesis 'noisy_feedback' needs dendrites of Rate or LIF neurons, but "
@@ -73,7 +74,9 @@ def noisy_feedback(network: Network, *, std: NonNegative, kick: Positive = 1.0) 
     return network.altered(population=noisy) if std else network
 
 
-def _straying(population: LIF, std: float, kick: float, trial: float) -> LIF:
+def _straying(
+    population: IntegrateAndFire, std: float, kick: float, trial: float
+) -> IntegrateAndFire:
     ratio, before = std / kick, population.stray_rate
     rate = ratio * ratio / (2 * trial * 1e-3)
     if before and population.stray_kick != kick:

@@ -7,7 +7,8 @@ from apical._base.checking import checked
 from apical._base.parameters import NonNegative
 from apical.errors import WiringError
 from apical.network.description import Network
-from apical.neurons.base import LIF, Population
+from apical.neurons.base import Population
+from apical.neurons.lif import IntegrateAndFire
 
 
 @checked("Hypothesis")
@@ -37,7 +38,7 @@ def heterogeneity(
     ----------
     Perez-Nieves et al. 2021, doi:10.1038/s41467-021-26022-3: heterogeneous time constants.
     """
-    if not any(isinstance(p, LIF) for p in network.populations):
+    if not any(isinstance(p, IntegrateAndFire) for p in network.populations):
         raise WiringError(
             "Hypothesis 'heterogeneity' varies membranes and thresholds of LIF neurons, of which "
             "the network has none: neurons of rates have neither; describe it with LIF.",
@@ -45,7 +46,7 @@ def heterogeneity(
         )
 
     def varied(population: Population) -> Population:
-        if not isinstance(population, LIF):
+        if not isinstance(population, IntegrateAndFire):
             return population
         return replace(
             population,

@@ -8,8 +8,10 @@ from apical._base.parameters import Duration, NonNegative, Time
 from apical.errors import ParameterError, WiringError
 from apical.hypotheses.changes import feedback_onto_hidden, with_error, with_projections
 from apical.network.description import Network
-from apical.neurons.base import INFINITE, LIF, Population, Stimulus
+from apical.neurons.base import INFINITE, Population
 from apical.neurons.error import Error
+from apical.neurons.lif import IntegrateAndFire
+from apical.neurons.stimulus import Stimulus
 from apical.plasticity.rules import LearningRule
 from apical.projections.projection import Projection
 
@@ -139,11 +141,11 @@ def online(
         return replace(found, whole=_whole(found, network.trial))
 
     def flows(population: Population) -> Population:
-        if not isinstance(population, Stimulus | LIF):
+        if not isinstance(population, Stimulus | IntegrateAndFire):
             return population
         if population.tau_x == INFINITE:
             population = replace(population, tau_x=tau_x, x_floor=x_floor)
-        if not isinstance(population, LIF):
+        if not isinstance(population, IntegrateAndFire):
             return population
         if population.tau_teach == INFINITE:
             population = replace(population, tau_teach=0.0)
@@ -177,7 +179,7 @@ def _check_online(projection: Projection) -> None:
         )
 
 
-def _leaking(population: LIF) -> LIF:
+def _leaking(population: IntegrateAndFire) -> IntegrateAndFire:
     return replace(population, leak=True, bias=population.bias + LEAK)
 
 
@@ -267,13 +269,13 @@ def _remembering(network: Network, least: float) -> Network:
         for p in network.plastic
         if p.rule
         and "x_pre" in p.rule.signals
-        and isinstance(p.pre, Stimulus | LIF)
+        and isinstance(p.pre, Stimulus | IntegrateAndFire)
         and not p.rule.traces  # these remember by themselves
     ]
     longer: Mapping[str, float] = {p.name: p.tau_x / least for p in senders if p.tau_x < least}
 
     def lasting(population: Population) -> Population:
-        if isinstance(population, Stimulus | LIF) and population.name in longer:
+        if isinstance(population, Stimulus | IntegrateAndFire) and population.name in longer:
             return replace(population, tau_x=least)
         return population
 

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from apical.network.description import Network
-from apical.neurons.base import LIF, Population
+from apical.neurons.base import Population
+from apical.neurons.lif import IntegrateAndFire
 from apical.neurons.rate import FED_BACK, Rate
 from apical.plausibility import Aspect
 from apical.projections.projection import Projection
@@ -270,7 +271,7 @@ def _causes(
 
 def _moves(population: Population, target: str, signal: str) -> bool:
     """Say whether an input may change a signal within the same time step."""
-    if not isinstance(population, LIF | Rate):
+    if not isinstance(population, IntegrateAndFire | Rate):
         return True
     taught = target in ("teach", "before")
     return (signal in FED_BACK) if taught else signal != "teach"

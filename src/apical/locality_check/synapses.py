@@ -32,10 +32,12 @@ from apical.locality_check.signals import (
     of_synapses,
 )
 from apical.network.description import Network
-from apical.neurons.base import LIF, Population, Stimulus
+from apical.neurons.base import Population
 from apical.neurons.error import Error, Teachers
+from apical.neurons.lif import IntegrateAndFire
 from apical.neurons.rate import FED_BACK, Rate
 from apical.neurons.reward import Reward
+from apical.neurons.stimulus import Stimulus
 from apical.plausibility import ASPECTS, Finding, Scorecard
 from apical.plausibility.pathways import copied
 from apical.projections.projection import Projection, ReadBackwards
@@ -122,7 +124,9 @@ def _labels(simulator: Simulator, start: Mapping[str, np.ndarray], block: Block)
     """Yield populations whose activity depends on the label without a synapse that conveys it."""
     network = simulator.network
     taught = [p for p in network.projections if isinstance(p.pre, Teachers)]
-    if any(p.is_forward or not isinstance(p.post, LIF | Rate | Teachers) for p in taught):
+    if any(
+        p.is_forward or not isinstance(p.post, IntegrateAndFire | Rate | Teachers) for p in taught
+    ):
         return  # the error may move activity, and the scorecard says so
     shown = []
     for labels in (block.labels, (np.asarray(block.labels) + 1) % network.output.size):
@@ -272,16 +276,10 @@ def _scorecard(network: Network, faults: list[Fault], n: int, n_trials: int) -> 
         times[key] = times.get(key, 0) + 1
     found = []
     for f in first.values():
-        more = times[f.subject, f.aspect] - 1
-        found.append(
-            Finding(
-                f.subject,
-                f.aspect,
-                "not local",
-                f.reason + f"; {more} more like it" * (more > 0),
-                network.place(f.subject),
-            )
-        )
+        n_more = times[f.subject, f.aspect] - 1
+        more = f"; {n_more} more like it" if n_more else ""
+        place = network.place(f.subject)
+        found.append(Finding(f.subject, f.aspect, "not local", f"{f.reason}{more}", place))
     wrong = {subject for subject, _ in first}
     for p in network.projections:
         if p.name in wrong:
@@ -290,8 +288,9 @@ def _scorecard(network: Network, faults: list[Fault], n: int, n_trials: int) -> 
         if p.rule and not waits:
             reason = f"{n} perturbations changed only updates of the synapses that they touch"
         else:
-            reason = f"its weights were unchanged to the bit after {n_trials} training trials"
-            reason += "; its rule acts in noise phases, which were not perturbed" * waits
+            noise = "; its rule acts in noise phases, which were not perturbed" if waits else ""
+            same = f"its weights were unchanged to the bit after {n_trials} training trials"
+            reason = f"{same}{noise}"
         found.append(
             Finding(
                 p.name,

@@ -132,8 +132,8 @@ def compare(records: Records, recording: Recording, *, seed: Seed = 0) -> list[A
 
 
 def _some(names: set[str]) -> str:
-    first = sorted(names)[:5]
-    return ", ".join(first) + ", ..." * (len(names) > 5)
+    first = sorted(names)
+    return ", ".join([*first[:5], "..."] if len(first) > 5 else first)
 
 
 def _of_firing(records: Records, name: str, part: Recording) -> list[Agreement]:

@@ -55,7 +55,8 @@ def footprint(network: Network, state: Mapping[str, Any]) -> dict[str, int]:
     """
     found = {"Footprint": 0, "learning_Footprint": 0}
     for name, values in state.items():
-        found[f"{'learning_' * _learns(network, name)}Footprint"] += np.asarray(values).nbytes
+        prefix = "learning_" if _learns(network, name) else ""
+        found[f"{prefix}Footprint"] += np.asarray(values).nbytes
     return found
 
 
@@ -286,7 +287,7 @@ def _spikes(network: Network, records: Records) -> dict[str, float]:
     found = {"spikes": 0.0, "learning_spikes": 0.0}
     for p in network.populations:
         if p.is_spiking:
-            prefix = "learning_" * isinstance(p, ErrorNeurons | Relay)
+            prefix = "learning_" if isinstance(p, ErrorNeurons | Relay) else ""
             found[f"{prefix}spikes"] += float(records.counts(p.name).sum()) / len(records)
     return found
 

@@ -26,11 +26,12 @@ from apical.devices.simulator import Block, Simulator, left_as_it_was
 from apical.errors import DataError, ParameterError
 from apical.measures.statistic import Statistic
 from apical.network.description import Network
-from apical.neurons.base import Population, Stimulus
+from apical.neurons.base import Population
 from apical.neurons.encoding import Escape
 from apical.neurons.error import Teachers
 from apical.neurons.rate import Bias, Rate
 from apical.neurons.relay import Relay
+from apical.neurons.stimulus import Stimulus
 from apical.records.arrays import Records
 
 if TYPE_CHECKING:

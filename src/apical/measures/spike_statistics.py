@@ -260,7 +260,8 @@ def fano(counts: Matrix, labels: Kinds | None = None) -> Statistic:
         np.divide(part.var(axis=0, ddof=1), mean, out=row, where=~is_nothing(mean, size))
     n = np.isfinite(factors).sum(axis=0)
     values = np.divide(np.nansum(factors, 0), n, out=np.full(len(n), np.nan), where=n > 0)
-    why = "silent" if parts else "there are no two trials" + " of one class" * (labels is not None)
+    which = "trials" if labels is None else "trials of one class"
+    why = "silent" if parts else f"there are no two {which}"
     source = "variance by mean, as elephant.statistics.fanofactor but for the unbiased variance"
     return Statistic(values, "1", "neuron", source, why)
 

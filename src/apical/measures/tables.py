@@ -307,10 +307,11 @@ def _rdms(
     for name, rdm in found.items():
         missing = rdm.patterns[~rdm.defined].tolist()
         if missing:
+            more = ", ..." if len(missing) > 10 else ""
             notes.append(
                 f"{name}: the mean response to {len(missing)} of {n} classes "
-                f"({', '.join(map(str, missing[:10]))}{', ...' * (len(missing) > 10)}) is the same "
-                "in all neurons, so it has no dissimilarities."
+                f"({', '.join(map(str, missing[:10]))}{more}) is the same in all neurons, so it "
+                "has no dissimilarities."
             )
     if n < 3:
         notes.append(f"Classes in the records: {n}; RSA needs 3, and is left out.")

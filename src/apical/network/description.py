@@ -15,10 +15,11 @@ from apical.network import initialization as drawing
 from apical.network.graph import Graph, Output
 from apical.network.interventions import Intervention
 from apical.network.noise_phase import NoisePhase
-from apical.neurons.base import Population, Stimulus
+from apical.neurons.base import Population
 from apical.neurons.error import Error, ErrorNeurons, RateError, RateTarget
 from apical.neurons.relay import Relay
 from apical.neurons.reward import Reward
+from apical.neurons.stimulus import Stimulus
 from apical.projections.projection import Projection, ReadBackwards
 from apical.projections.weights import Given, Identity, WeightSource
 

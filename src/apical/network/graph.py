@@ -11,11 +11,12 @@ from typing import Protocol, overload
 
 from apical.errors import ParameterError, WiringError
 from apical.network.signals import SignalGraph, moving_inputs
-from apical.neurons.base import Population, Stimulus
+from apical.neurons.base import Population
 from apical.neurons.error import ErrorNeurons, Teachers
 from apical.neurons.rate import Bias
 from apical.neurons.relay import Relay
 from apical.neurons.reward import Reward
+from apical.neurons.stimulus import Stimulus
 from apical.projections.projection import Projection
 
 FAR = 10**9

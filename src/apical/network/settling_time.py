@@ -13,7 +13,8 @@ import numpy as np
 from apical.errors import ParameterError
 from apical.network.description import Network
 from apical.network.order import feedback_order, forward_order
-from apical.neurons.base import Population, Stimulus
+from apical.neurons.base import Population
+from apical.neurons.stimulus import Stimulus
 
 LARGEST, NEGLIGIBLE = 1e-2, 1e-6
 """Largest admissible distance from the steady state at the end of a trial; negligible distance."""

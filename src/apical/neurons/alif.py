@@ -1,35 +1,71 @@
 """Adaptive neurons: leaky integrate-and-fire neurons whose threshold remembers their spikes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import final
 
 from apical._base.parameters import Duration, NonNegative, Share
-from apical.neurons.base import LIF, NeuronModel
+from apical.language.fragments import lines
+from apical.neurons.base import NeuronModel
+from apical.neurons.lif import IntegrateAndFire
 
 SLOPE = "0.3*clip(1 - abs(v - theta), 0, 1)"
-"""Pseudo-derivative of a spike by the membrane: a triangle around the threshold (Bellec et al.
+"""Surrogate gradient of a spike by the membrane: a triangle around the threshold (Bellec et al.
 2020, doi:10.1038/s41467-020-17236-y, Methods, eq. 5, with gamma_pd = 0.3)."""
 
 
+@final
 @dataclass(frozen=True)
-class ALIF(LIF):
-    """LIF neurons with an adaptive threshold.
+class ALIF(IntegrateAndFire):
+    r"""Adaptive leaky integrate-and-fire (ALIF) neurons: every spike raises the threshold.
 
-    ``theta = 1 + beta*a``, ``tau_a da/dt = -a``; a spike at ``v > theta`` takes 1 off the membrane
-    and adds 1 to ``a``. `beta` is a signal, since a rule may need it, and `gain` may read `theta`.
+    .. math::
+
+        \tau_m \frac{dv}{dt} &= I + b - v \\
+        \tau_a \frac{da}{dt} &= -a \\
+        \theta &= 1 + \beta a
+
+    A spike at ``v > theta`` takes 1 off the membrane and adds 1 to ``a``. `beta` is a signal, since
+    a rule may need it, and `gain` may read `theta`.
 
     Parameters
     ----------
     tau_a
-        Time constant of adaptation [ms].
+        Time constant of adaptation [ms]; the default is that of the evidence accumulation of
+        Bellec et al. 2020: as long as what is to be remembered.
     adaptation
-        What a spike adds to the threshold [dimensionless, in units of the threshold].
+        What a spike adds to the threshold, ``beta`` [dimensionless, in units of the threshold].
     adapting
         Share of the neurons that adapt, counted from the last; those before have ``beta = 0``.
+    gain
+        As in `apical.LIF`; the default is the surrogate gradient of Bellec et al. 2020, `SLOPE`.
+
+    Others are those of `apical.LIF`.
+
+    See Also
+    --------
+    apical.LIF : With a fixed threshold.
+    apical.rules.e_prop : The rule that these neurons were published with.
 
     References
     ----------
     Bellec et al. 2020, doi:10.1038/s41467-020-17236-y, Methods, eq. 7 to 9.
+
+    Examples
+    --------
+    >>> from apical import ALIF
+    >>> adaptive = ALIF("adaptive", 10, adapting=0.5)
+    >>> print(adaptive.model.equations)
+    dv/dt = (I + bias - v)/tau_m : 1
+    dI/dt = -I/tau_s : 1
+    x : 1
+    teach : 1
+    gain = 0.3*clip(1 - abs(v - theta), 0, 1) : 1
+    delta = gain*teach : 1
+    da/dt = -a/tau_a : 1
+    beta = adaptation*int(i >= steady) : 1
+    theta = 1 + beta*a : 1
+    >>> adaptive.model.threshold, adaptive.model.parameters["steady"]
+    ('v > theta', (5, 'integer'))
     """
 
     gain: str = SLOPE
@@ -43,20 +79,22 @@ class ALIF(LIF):
 
     @property
     def model(self) -> NeuronModel:
-        plain = super().model
-        _, height = self._scales
-        added: Mapping[str, tuple[float, str]] = {
-            "tau_a": (self.tau_a, "ms"),
-            "adaptation": (self.adaptation, "1"),
-            "steady": (self.size - round(self.adapting * self.size), "integer"),
-        }
-        return replace(
-            plain,
-            equations=f"""{plain.equations}
-da/dt = -a/tau_a : 1
-beta = adaptation*int(i >= steady) : 1
-theta = {height} + beta*a : 1""",
+        return NeuronModel(
+            equations=lines(
+                self._equations,
+                "da/dt = -a/tau_a : 1",
+                "beta = adaptation*int(i >= steady) : 1",
+                f"theta = {self._height} + beta*a : 1",
+            ),
             threshold="v > theta",
-            reset=f"{plain.reset}\na += 1",
-            parameters={**plain.parameters, **added},
+            reset=lines(self._reset, "a += 1"),
+            refractory=self._refractory,
+            at_step=self._at_step,
+            initial=self._initial,
+            parameters={
+                **self._parameters,
+                "tau_a": (self.tau_a, "ms"),
+                "adaptation": (self.adaptation, "1"),
+                "steady": (self.size - round(self.adapting * self.size), "integer"),
+            },
         )

@@ -2,23 +2,34 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, final
 
 from apical._base.parameters import Constant, Duration, NonNegative, Number, Share, Time
+from apical.language.fragments import lines, when
 from apical.neurons.base import INFINITE, NeuronModel, Population
+from apical.neurons.traces import Parameters, trace, trace_parameters
 
 
+@final
 @dataclass(frozen=True)
 class ConductanceLIF(Population):
-    """Leaky integrate-and-fire neurons with conductance-based synapses and homeostasis.
+    r"""Conductance-based leaky integrate-and-fire neurons with homeostatic thresholds.
 
-    ``tau_m dv/dt = -v + excited*(e_excite - v) + inhibited*(e_inhibit - v)``, where spikes add
-    their weights to the conductances ``excited`` and ``inhibited``, which decay exponentially; a
-    spike at ``v > 1 + theta``. Conductances are in units of the leak, membranes in units of the
-    distance from rest to the first threshold. In trials of learning every spike raises ``theta``;
-    it is not reset. In a time step conductances decay exactly and the membrane follows exactly
-    their mean (Magnus expansion of first order; Blanes et al. 2009,
-    doi:10.1016/j.physrep.2008.11.001, section 3.5.1): the error falls with the square of the step.
+    .. math::
+
+        \tau_m \frac{dv}{dt} &= -v + g_e\,(E_e - v) + g_i\,(E_i - v) \\
+        \tau_e \frac{dg_e}{dt} &= -g_e, \qquad \tau_i \frac{dg_i}{dt} = -g_i
+
+    Spikes add their weights to the conductances ``excited`` and ``inhibited``, which decay
+    exponentially; a spike at ``v > 1 + theta``. Conductances are in units of the leak, membranes in
+    units of the distance from rest to the first threshold. In trials of learning every spike raises
+    ``theta``; it is not reset.
+
+    Defaults are the excitatory neurons of Diehl & Cook 2015 (rest -65 mV, first threshold -52 mV,
+    reversal potentials 0 and -100 mV), without homeostasis. In a time step conductances decay
+    exactly and the membrane follows exactly their mean (Magnus expansion of first order; Blanes et
+    al. 2009, doi:10.1016/j.physrep.2008.11.001, section 3.5.1): the error falls with the square of
+    the step.
 
     Parameters
     ----------
@@ -40,9 +51,25 @@ class ConductanceLIF(Population):
     tau_x
         Time constant of the spike trace ``x`` [ms]; infinite counts the spikes of a trial.
 
+    See Also
+    --------
+    apical.LIF : With current-based synapses.
+    apical.rules.stdp : The rule that these neurons were published with.
+
     References
     ----------
     Diehl & Cook 2015, doi:10.3389/fncom.2015.00099, section 2.1 and 2.4.
+
+    Examples
+    --------
+    >>> from apical import ConductanceLIF
+    >>> excitatory = ConductanceLIF("excitatory", 400, rise=0.05/13, tau_x=20.0)
+    >>> print(excitatory.model.equations.splitlines()[1])
+    dexcited/dt = -excited/tau_excite : 1
+    >>> excitatory.inputs
+    {'drive': 'excited', 'inhibit': 'inhibited'}
+    >>> excitatory.model.threshold
+    'v > 1 + theta'
     """
 
     tau_m: Duration = 100.0
@@ -66,36 +93,40 @@ class ConductanceLIF(Population):
 
     @property
     def model(self) -> NeuronModel:
-        held = " (unless refractory)" if self.refractory else ""
+        unless_refractory = when(self.refractory, " (unless refractory)")
         # conductances act with their mean over the step in which they decay
-        flows = (
-            "excited*exprel(-dt/tau_excite)*(e_excite - v) + "
-            "inhibited*exprel(-dt/tau_inhibit)*(e_inhibit - v)"
-        )
-        counts = self.tau_x == INFINITE
+        excitation = "excited*exprel(-dt/tau_excite)*(e_excite - v)"
+        inhibition = "inhibited*exprel(-dt/tau_inhibit)*(e_inhibit - v)"
         return NeuronModel(
-            equations=f"""dv/dt = (-v + {flows})/tau_m : 1{held}
-dexcited/dt = -excited/tau_excite : 1
-dinhibited/dt = -inhibited/tau_inhibit : 1
-{"x : 1" if counts else "dx/dt = -x/tau_x : 1"}
-theta : 1""",
+            equations=lines(
+                f"dv/dt = (-v + {excitation} + {inhibition})/tau_m : 1{unless_refractory}",
+                "dexcited/dt = -excited/tau_excite : 1",
+                "dinhibited/dt = -inhibited/tau_inhibit : 1",
+                trace("x", self.tau_x),
+                "theta : 1",
+            ),
             threshold="v > 1 + theta",
             reset="v = v_reset\nx += 1\ntheta += rise*int(learning(t) > 0)",
-            refractory="refractory_time" if self.refractory else "",
+            refractory=when(self.refractory, "refractory_time"),
             at_trial="theta = theta*(1 - fades*int(learning(t) > 0))",
             initial={"v": self.v_reset},
             lasting=("theta",),
-            parameters={
-                "tau_m": (self.tau_m, "ms"),
-                "tau_excite": (self.tau_excite, "ms"),
-                "tau_inhibit": (self.tau_inhibit, "ms"),
-                "e_excite": (self.e_excite, "1"),
-                "e_inhibit": (self.e_inhibit, "1"),
-                "v_reset": (self.v_reset, "1"),
-                "rise": (self.rise, "1"),
-                "fades": (self.fades, "1"),
-                **({"refractory_time": (self.refractory, "ms")} if self.refractory else {}),
-                **({} if counts else {"tau_x": (self.tau_x, "ms")}),
-            },
+            parameters=self._parameters,
             method="exponential_euler",
         )
+
+    @property
+    def _parameters(self) -> Parameters:
+        found: Parameters = {
+            "tau_m": (self.tau_m, "ms"),
+            "tau_excite": (self.tau_excite, "ms"),
+            "tau_inhibit": (self.tau_inhibit, "ms"),
+            "e_excite": (self.e_excite, "1"),
+            "e_inhibit": (self.e_inhibit, "1"),
+            "v_reset": (self.v_reset, "1"),
+            "rise": (self.rise, "1"),
+            "fades": (self.fades, "1"),
+        }
+        if self.refractory:
+            found["refractory_time"] = (self.refractory, "ms")
+        return found | trace_parameters("x", self.tau_x)

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, final
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from apical._base.parameters import (
     NonNegative,
     ShareBelowOne,
 )
+from apical.language.fragments import when
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,12 @@ class Encoder(ABC):
         """Return what ``stimulus(t, i)`` holds [Hz], shape (n_trials, n), for values in [0, 1]."""
 
 
+@final
 @dataclass(frozen=True)
 class Regular(Encoder):
-    """Neurons that integrate their rate and fire: regular trains of random phase.
+    r"""Rate code without noise: neurons integrate their rate and fire, at random phase.
+
+    .. math:: \frac{d\phi}{dt} = r\,u, \qquad \text{a spike at } \phi = 1
 
     The count of a trial is within one spike of rate x time, without the noise of a Poisson
     train and without a random number at every step.
@@ -102,7 +106,7 @@ class Regular(Encoder):
     Parameters
     ----------
     rate
-        Rate that the value 1 stands for [Hz].
+        Rate that the value 1 stands for [Hz]; at 100 Hz, 100 ms bring up to 10 spikes.
     total
         Sum to which the values of a trial are scaled [dimensionless], so that every stimulus
         brings the same number of spikes (divisive normalisation, Carandini & Heeger 2012,
@@ -113,6 +117,18 @@ class Regular(Encoder):
         Whether phases run on from trial to trial, so that a stimulus brings other spike times when
         it is shown again; False: where the network resets its state, every trial begins at the
         phases that were drawn for the neurons, and its spikes do not depend on the trials before.
+
+    See Also
+    --------
+    Poisson : With the noise of a Poisson process.
+
+    Examples
+    --------
+    >>> from apical.neurons.encoding import Regular
+    >>> Regular(200.0).spikes.threshold
+    'phase >= 1'
+    >>> Regular(200.0).drive(np.array([[0.0, 0.5, 1.0]])).tolist()
+    [[0.0, 100.0, 200.0]]
     """
 
     rate: FrequencyAboveZero = 100.0
@@ -126,7 +142,7 @@ class Regular(Encoder):
             equations="dphase/dt = rate : 1\nrate : Hz",
             threshold="phase >= 1",
             reset="phase -= 1",
-            at_trial="rate = stimulus(t, i)" + (f"*({AWAKE})" if self.unreliable else ""),
+            at_trial=f"rate = stimulus(t, i){when(self.unreliable, f'*({AWAKE})')}",
             initial={"phase": "uniform"},
             lasting=("phase",) if self.free_running else (),
             parameters={"unreliable": (self.unreliable, "1")} if self.unreliable else {},
@@ -136,24 +152,39 @@ class Regular(Encoder):
         return _rates(values, self.rate, self.total)
 
 
+@final
 @dataclass(frozen=True)
 class Poisson(Encoder):
-    """Poisson trains, by the time-rescaling theorem: one random number a spike, not a step.
+    r"""Rate code by Poisson spike trains, by the time-rescaling theorem.
 
-    A neuron integrates its rate up to an exponentially distributed interval (Brown et al.
-    2002, doi:10.1162/08997660252741149). A neuron spikes at most once a step; a second spike
-    of the same step follows at the next.
+    .. math:: P(n \text{ spikes in } T) = \frac{(r u T)^n}{n!}\, e^{-r u T}
+
+    One random number a spike, not a step: a neuron integrates its rate up to an exponentially
+    distributed interval (Brown et al. 2002, doi:10.1162/08997660252741149). A neuron spikes at most
+    once a step; a second spike of the same step follows at the next.
 
     Parameters
     ----------
     rate
-        Rate that the value 1 stands for [Hz].
+        Rate that the value 1 stands for [Hz]; 100 Hz as in `Regular`.
     total
         As in `Regular`.
     free_running
         Whether intervals run on from trial to trial; False: where the network resets its state,
         they are drawn anew, so that spikes depend on nothing but the stimulus and the trial's own
         random numbers.
+
+    See Also
+    --------
+    Regular : Without noise.
+    Escape : Rates that rise exponentially.
+
+    Examples
+    --------
+    >>> from apical.neurons.encoding import Poisson
+    >>> print(Poisson(200.0).spikes.reset)
+    phase -= interval
+    interval = -log(1 - rand())
     """
 
     rate: FrequencyAboveZero = 100.0
@@ -176,12 +207,15 @@ class Poisson(Encoder):
         return _rates(values, self.rate, self.total)
 
 
+@final
 @dataclass(frozen=True)
 class Escape(Encoder):
-    """Neurons that fire by escape noise, and rest after each spike; a value of 0 stays silent.
+    r"""Escape noise: neurons fire at an exponential rate, and rest after each spike.
 
-    The value u fires at ``rate * exp(gain * (u - threshold))``, the exponential escape rate of
-    Gerstner & Kistler 2002 (doi:10.1017/CBO9780511815706, section 5.3), but for the time of rest.
+    .. math:: r(u) = r_0\, e^{\beta (u - \vartheta)}
+
+    A value of 0 stays silent. The exponential escape rate is that of Gerstner & Kistler 2002
+    (doi:10.1017/CBO9780511815706, section 5.3), but for the time of rest.
 
     Parameters
     ----------
@@ -195,6 +229,16 @@ class Escape(Encoder):
         Time of rest after a spike [ms], a multiple of the time step.
     free_running
         As in `Poisson`, the time of rest included.
+
+    See Also
+    --------
+    Poisson : Rates proportional to values.
+
+    Examples
+    --------
+    >>> from apical.neurons.encoding import Escape
+    >>> Escape(rate=100.0, threshold=0.5).drive(np.array([[0.0, 0.5]])).tolist()
+    [[0.0, 100.0]]
     """
 
     rate: FrequencyAboveZero = 100.0
@@ -222,18 +266,31 @@ class Escape(Encoder):
         return np.where(values > 0, self.rate * np.exp(self.gain * (values - self.threshold)), 0)
 
 
+@final
 @dataclass(frozen=True)
 class Latency(Encoder):
-    """One spike a trial, the sooner the larger the value; a value of 0 stays silent.
+    r"""Latency code (time to first spike): one spike a trial, the sooner the larger the value.
 
-    The spike of value u comes ``(1 - u) * window`` after the onset (first-spike code with a
-    linear map; Thorpe, Delorme & Van Rullen 2001, doi:10.1016/S0893-6080(01)00083-1). The
-    onset of the stimulus starts the clock of each input neuron.
+    .. math:: t = (1 - u)\, T
+
+    The linear map is the simplest first-spike code (Thorpe, Delorme & Van Rullen 2001,
+    doi:10.1016/S0893-6080(01)00083-1); a value of 0 stays silent. The onset of the stimulus starts
+    the clock of each input neuron.
 
     Parameters
     ----------
     window
-        Latest time of a spike [ms].
+        Latest time of a spike [ms], ``T``.
+
+    See Also
+    --------
+    Regular : Values as rates.
+
+    Examples
+    --------
+    >>> from apical.neurons.encoding import Latency
+    >>> Latency(window=20.0).spikes.parameters["window"]
+    (20.0, 'ms')
     """
 
     window: Duration = 50.0
@@ -256,12 +313,25 @@ class Latency(Encoder):
 _NEVER = 1e9
 
 
+@final
 @dataclass(frozen=True)
 class Replayed(Encoder):
     """Spike trains as they are given: one spike when a frame begins whose value is above 1/2.
 
+    .. math:: S_k = [u_k > 1/2]
+
     With frames of one time step (`Stimulus(frames=)`) any train is shown to the step, the same
     in every trial that shows it: frozen noise (`apical.data.tasks.spike_pattern`).
+
+    See Also
+    --------
+    apical.data.tasks.spike_pattern : Frozen noise to be replayed.
+
+    Examples
+    --------
+    >>> from apical.neurons.encoding import Replayed
+    >>> Replayed().spikes.at_trial
+    'due = stimulus(t, i)/Hz'
     """
 
     @property
@@ -277,18 +347,33 @@ class Replayed(Encoder):
         return np.asarray(values, dtype=np.float64)
 
 
+@final
 @dataclass(frozen=True)
 class Graded(Encoder):
-    """Activity that is the value itself, without spikes: for networks of rates.
+    r"""Activity that is the value itself, without spikes: for networks of rates.
+
+    .. math:: \tau \frac{dx}{dt} = u - x
 
     Parameters
     ----------
     tau
-        Time constant with which the activity follows the value, where there is time [ms].
+        Time constant with which the activity follows the value, where there is time [ms]; that of
+        `apical.Rate`.
     unreliable
         Probability that a neuron is silent in a trial of learning [dimensionless]; those that
         are not are then stronger by ``1/(1 - unreliable)``. With learning off none is silent
         (dropout, Srivastava et al. 2014, section 10).
+
+    See Also
+    --------
+    apical.Rate : Neurons that hear graded activity.
+
+    Examples
+    --------
+    >>> from apical.neurons.encoding import Graded
+    >>> print(Graded().spikes.equations)
+    dx/dt = (shown - x)/tau : 1
+    shown : 1
     """
 
     tau: Duration = 5.0
@@ -303,7 +388,7 @@ class Graded(Encoder):
             equations="dx/dt = (shown - x)/tau : 1\nshown : 1",
             threshold="",
             reset="",
-            at_trial="shown = stimulus(t, i)/Hz" + (f"*({AWAKE})" if self.unreliable else ""),
+            at_trial=f"shown = stimulus(t, i)/Hz{when(self.unreliable, f'*({AWAKE})')}",
             parameters=parameters,
         )
 

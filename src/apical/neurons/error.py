@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import exp
-from typing import Annotated, Literal
+from typing import Annotated, Literal, final
 
 from apical._base.checking import described
 from apical._base.parameters import (
@@ -18,6 +18,7 @@ from apical._base.parameters import (
     Time,
 )
 from apical.errors import ParameterError
+from apical.language.fragments import lines, when
 from apical.neurons.base import INFINITE, NeuronModel, Population
 
 Half = Literal["size", "surplus", "lack"]
@@ -44,19 +45,27 @@ _LABELLED = "int(waited > wait + 0.5*dt)"
 """Whether the label has come; half a step away from any rounding of the time."""
 
 
+@final
 @dataclass(frozen=True)
 class Error(Population):
-    """Spiking error neurons of a population of classes: one positive, one negative for each.
+    r"""Spiking error neurons, one positive and one negative for each class (comparators).
 
-    Neuron k of the first half is driven up by spikes of class k and down by the label; neuron
-    k of the second half the other way round (Neftci et al. 2017,
-    doi:10.3389/fnins.2017.00324, Methods). Their spikes say "class k fired too much" and
-    "class k fired too little". `size` is twice the number of classes.
+    .. math::
+
+        \frac{dv_k^\pm}{dt} =
+        -\frac{v_k^\pm}{\tau} \pm \Big(\sum_f \delta(t - t_k^f) - r\,y_k\Big)
+
+    The label ``y`` is 1 for the class that is shown and 0 for others, `target` its rate ``r``; a
+    spike at ``v > theta``. Neuron k of the first half is driven up by spikes of class k and down by
+    the label; neuron k of the second half the other way round (Neftci et al. 2017,
+    doi:10.3389/fnins.2017.00324, Methods). Their spikes say "class k fired too much" and "class k
+    fired too little". `size` is twice the number of classes.
 
     Parameters
     ----------
     target
-        Rate that the label asks of its class [Hz].
+        Rate that the label asks of its class [Hz]: 100 Hz, the highest that `apical.Regular`
+        inputs have by default.
     theta
         Threshold [dimensionless]: the surplus of spikes that makes one error spike.
     tau
@@ -90,6 +99,23 @@ class Error(Population):
         begins. Each spike too many or too few is one error spike (Zenke & Ganguli 2018,
         doi:10.1162/neco_a_01086, error of the van Rossum distance before it is filtered); a
         spike that comes in the step of its target is none.
+
+    See Also
+    --------
+    apical.RateError : The same for rates.
+    apical.feedback : Wirings that bring these errors to neurons.
+
+    Examples
+    --------
+    >>> from apical import Error
+    >>> error = Error("error", 20, tau=50.0)
+    >>> print(error.model.equations)
+    dv/dt = -target*shown + -v/tau : 1
+    side = 1 - 2*int(i >= half) : 1
+    x : 1
+    shown : 1
+    >>> error.model.threshold, error.n_classes
+    ('v > theta', 10)
     """
 
     target: FrequencyAboveZero = 100.0
@@ -169,16 +195,18 @@ class Error(Population):
     @property
     def model(self) -> NeuronModel:
         label = self._of_class if self.frames == 1 else _OF_TRAIN
-        drift = ["-target*shown"] if label.drives else []
-        drift += ["-v/tau"] if self.tau != INFINITE else []
-        v = f"dv/dt = {' + '.join(drift)} : 1" if drift else "v : 1"
         return NeuronModel(
-            equations="\n".join([v, "side = 1 - 2*int(i >= half) : 1", "x : 1", *label.equations]),
-            threshold="v > fires_at" if self.fires_at != self.theta else "v > theta",
+            equations=lines(
+                _MEMBRANE[label.drives, self.tau != INFINITE],
+                "side = 1 - 2*int(i >= half) : 1",
+                "x : 1",
+                label.equations,
+            ),
+            threshold=when(self.fires_at != self.theta, "v > fires_at", "v > theta"),
             reset="v -= theta\nx += 1",
             at_trial=label.at_trial,
             at_frame=label.at_frame,
-            at_step="\n".join([*label.at_step, *(["v = v*int(v > 0)"] if self.rectified else [])]),
+            at_step=lines(label.at_step, when(self.rectified, "v = v*int(v > 0)")),
             parameters=self._parameters,
         )
 
@@ -197,26 +225,43 @@ class Error(Population):
     @property
     def _of_class(self) -> "_Label":
         """How a class is told: as a current, delayed or not, or as a train of spikes."""
-        told = "given" if self.tau_label else "shown"
-        equations = [f"{told} : 1"]
-        if self.tau_label:
-            equations += [
-                "dshown/dt = (halfway - shown)/tau_label : 1",
-                "dhalfway/dt = (given - halfway)/tau_label : 1",
-            ]
-        at_trial, at_step = f"{told} = {_CLASS}", list[str]()
-        if self.wait:
-            equations += ["due : 1", "waited : second"]
-            at_trial = f"due = {_CLASS}\nwaited = 0*second"
-            at_step += ["waited += dt", f"{told} = due*{_LABELLED}", f"v = v*{_LABELLED}"]
-        if self.label_spikes:
-            equations.append("phase : 1")
-            at_step += [
-                "phase += target*side*shown*dt",
-                "v -= side*int(phase >= 1)",
-                "phase -= int(phase >= 1)",
-            ]
-        return _Label(tuple(equations), at_trial, "", tuple(at_step), not self.label_spikes)
+        told = when(self.tau_label, "given", "shown")
+        return _Label(
+            equations=lines(
+                f"{told} : 1",
+                when(self.tau_label, _LOW_PASSES),
+                when(self.wait, "due : 1\nwaited : second"),
+                when(self.label_spikes, "phase : 1"),
+            ),
+            at_trial=when(self.wait, f"due = {_CLASS}\nwaited = 0*second", f"{told} = {_CLASS}"),
+            at_step=lines(
+                when(self.wait, f"waited += dt\n{told} = due*{_LABELLED}\nv = v*{_LABELLED}"),
+                when(self.label_spikes, _LABEL_TRAIN),
+            ),
+            drives=not self.label_spikes,
+        )
+
+
+_MEMBRANE = {
+    (True, True): "dv/dt = -target*shown + -v/tau : 1",
+    (True, False): "dv/dt = -target*shown : 1",
+    (False, True): "dv/dt = -v/tau : 1",
+    (False, False): "v : 1",
+}
+"""The equation of the membrane, by whether the label is a current and whether there is a leak."""
+
+_CLASS = "side*label(t, i % half)"
+
+_LOW_PASSES = """\
+dshown/dt = (halfway - shown)/tau_label : 1
+dhalfway/dt = (given - halfway)/tau_label : 1"""
+"""The label comes as late as an output that went through a synapse and a membrane."""
+
+_LABEL_TRAIN = """\
+phase += target*side*shown*dt
+v -= side*int(phase >= 1)
+phase -= int(phase >= 1)"""
+"""The label comes as a regular train, made as `apical.encoding.Regular` makes one."""
 
 
 @dataclass(frozen=True)
@@ -233,31 +278,37 @@ class _Label:
         Whether the label is a current; otherwise it comes as spikes, among the statements.
     """
 
-    equations: tuple[str, ...]
-    at_trial: str
-    at_frame: str
-    at_step: tuple[str, ...]
+    equations: str
+    at_step: str
     drives: bool
+    at_trial: str = ""
+    at_frame: str = ""
 
 
-_CLASS = "side*label(t, i % half)"
-
-# what is due acts a step later, as a spike of the output does
 _OF_TRAIN = _Label(
-    ("shown : 1", "due : 1"), "", f"due = {_CLASS}", ("v -= shown", "shown = due", "due = 0"), False
+    equations="shown : 1\ndue : 1",
+    at_frame=f"due = {_CLASS}",
+    # what is due acts a step later, as a spike of the output does
+    at_step="v -= shown\nshown = due\ndue = 0",
+    drives=False,
 )
 
 
+@final
 @dataclass(frozen=True)
 class RateError(Population):
-    """The error of a read-out, target minus what arrives, signed in one neuron for each class.
+    r"""Rate error neurons: the signed error of a read-out, target minus output, for each class.
 
-    ``tau dx/dt = target - drive - x``.
+    .. math:: \tau \frac{dx_k}{dt} = y_k - d_k - x_k
+
+    The target ``y`` is that of the trial, ``d`` what the read-out sends. Settled, ``x`` is the
+    negative gradient of the squared error, and that of the cross-entropy of a softmax or logistic
+    read-out.
 
     Parameters
     ----------
     tau
-        Time constant [ms].
+        Time constant [ms]; that of `apical.Rate`.
     threshold
         Error that is not worth a word [units of the target]: so much less is said of every error.
     levels
@@ -265,6 +316,20 @@ class RateError(Population):
         None: any. An odd number has 0 among them.
     keeps
         What of the error is offered as the signal ``told``; None: there is no such signal.
+
+    See Also
+    --------
+    apical.Error : The same for spikes.
+    apical.RateTarget : The target alone.
+
+    Examples
+    --------
+    >>> from apical import RateError
+    >>> print(RateError("error", 10).model.equations)
+    dx/dt = (shown - drive - x)/tau : 1
+    shown : 1
+    >>> RateError("error", 10, threshold=0.1).activity
+    'sign(y)*(abs(y) - threshold)*int(abs(y) > threshold)'
     """
 
     tau: Duration = 5.0
@@ -311,12 +376,14 @@ class RateError(Population):
 
     @property
     def model(self) -> NeuronModel:
-        y = "y" if self.activity else "x"
-        lines = [f"d{y}/dt = (shown - drive - {y})/tau : 1", "shown : 1"]
-        lines += [f"x = {self.activity} : 1"] if self.activity else []
-        lines += [f"told = {TOLD[self.keeps]} : 1"] if self.keeps else []
+        y = when(self.activity, "y", "x")
         return NeuronModel(
-            "\n".join(lines),
+            equations=lines(
+                f"d{y}/dt = (shown - drive - {y})/tau : 1",
+                "shown : 1",
+                when(self.activity, f"x = {self.activity} : 1"),
+                f"told = {TOLD[self.keeps]} : 1" if self.keeps else "",
+            ),
             at_trial="shown = label(t, i)",
             parameters={
                 "tau": (self.tau, "ms"),
@@ -327,17 +394,33 @@ class RateError(Population):
         )
 
 
+@final
 @dataclass(frozen=True)
 class RateTarget(Population):
-    """The target itself, one neuron for each class: it compares nothing, and hears nobody.
+    r"""Rate target neurons, one for each class: they compare nothing, and hear nobody.
 
-    ``tau dx/dt = target - x``. What it says of a stimulus is known as soon as its label is, before
-    any population has answered (Frenkel, Lefebvre & Bol 2021, doi:10.3389/fnins.2021.629892).
+    .. math:: \tau \frac{dx_k}{dt} = y_k - x_k
+
+    The target ``y`` is that of the trial. What it says of a stimulus is known as soon as its label
+    is, before any population has answered (Frenkel, Lefebvre & Bol 2021,
+    doi:10.3389/fnins.2021.629892).
 
     Parameters
     ----------
     tau
-        Time constant [ms].
+        Time constant [ms]; that of `apical.Rate`.
+
+    See Also
+    --------
+    apical.RateError : Compares the target with an output.
+    apical.feedback.target_projection : Direct random target projection, which needs this.
+
+    Examples
+    --------
+    >>> from apical import RateTarget
+    >>> print(RateTarget("target", 10).model.equations)
+    dx/dt = (shown - x)/tau : 1
+    shown : 1
     """
 
     tau: Duration = 5.0
@@ -353,7 +436,7 @@ class RateTarget(Population):
     @property
     def model(self) -> NeuronModel:
         return NeuronModel(
-            "dx/dt = (shown - x)/tau : 1\nshown : 1",
+            equations="dx/dt = (shown - x)/tau : 1\nshown : 1",
             at_trial="shown = label(t, i)",
             parameters={"tau": (self.tau, "ms")},
             method="exponential_euler",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, final
 
 from apical._base.checking import check_fields, described
 from apical._base.parameters import (
@@ -17,6 +17,7 @@ from apical._base.parameters import (
 from apical.errors import DeviceError, ParameterError
 from apical.language.activations import ACTIVATIONS, SOFTMAX, Activation
 from apical.language.expressions import substituted
+from apical.language.fragments import lines, when
 from apical.neurons.base import NeuronModel, Population
 from apical.neurons.encoding import AWAKE
 from apical.plasticity.rules import ELIGIBILITY
@@ -30,10 +31,14 @@ FED_BACK = ("teach", "delta", NUDGED)
 
 @dataclass(frozen=True)
 class BatchNorm:
-    """Drives with mean 0 and variance 1 over the trials that learn together.
+    r"""Batch normalisation: drives with mean 0 and variance 1 over trials that learn together.
 
-    ``normal = (drive - mean)/sqrt(variance + eps)``, and the response is to ``scale*normal +
-    shift``, where `scale` and `shift` are what synapses from a `Bias` bring (1 and 0 without). With
+    .. math::
+
+        \hat z = \frac{I - \mu}{\sqrt{\sigma^2 + \epsilon}}, \qquad x = f(\gamma \hat z + \beta)
+
+    The signal ``normal`` is the normalised drive, and the response is to ``scale*normal + shift``,
+    where `scale` and `shift` are what synapses from a `Bias` bring (1 and 0 without). With
     learning off, mean and variance are running ones, which are part of the state; every batch moves
     them alike, so that a short last one of an epoch makes them noisy. No neuron knows trials that
     are yet to come: `check` refuses it, and only device ``array`` runs it.
@@ -41,13 +46,24 @@ class BatchNorm:
     Parameters
     ----------
     share
-        Share of the running mean and variance that each batch replaces [dimensionless].
+        Share of the running mean and variance that each batch replaces [dimensionless]; 0.1 as in
+        PyTorch.
     eps
-        Added to the variance [dimensionless].
+        Added to the variance [dimensionless], so that it divides by no 0; 1e-5 as in PyTorch.
+
+    See Also
+    --------
+    apical.rules.norm_scale, apical.rules.norm_shift : Learn scale and shift.
 
     References
     ----------
     Ioffe & Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2; moving averages: section 3.1.
+
+    Examples
+    --------
+    >>> from apical import BatchNorm, Rate
+    >>> Rate("hidden", 10, "relu", norm=BatchNorm()).signals
+    ('x', 'gain', 'delta', 'teach', 'drive', 'normal', 'slope')
     """
 
     share: ShareAboveZero = 0.1
@@ -57,24 +73,29 @@ class BatchNorm:
         check_fields(self)
 
 
+@final
 @dataclass(frozen=True)
 class Rate(Population):
-    """Neurons of graded activity with an apical dendrite.
+    r"""Rate neurons (leaky integrators with an activation function) with an apical dendrite.
 
-    ``tau dx/dt = response(drive) - x``; the dendrite ``teach`` sums the feedback that arrives and
-    does not move the activity. Where there is no time (device ``array``) all is settled.
+    .. math:: \tau \frac{dx_j}{dt} = -x_j + f\Big(\sum_i w_{ij} x_i\Big)
+
+    The drive of a neuron is the sum, ``f`` its activation. The dendrite ``teach`` sums the feedback
+    that arrives and does not move the activity. Where there is no time (device ``array``) all is
+    settled.
 
     Parameters
     ----------
     activation
         What a neuron makes of its drive: a name (``"linear"``, ``"logistic"``, ``"tanh"``,
         ``"relu"``, ``"leaky_relu"``, ``"gelu"``, ``"softplus"``, ``"softmax"``) or an
-        `Activation`. Softmax is for read-outs on device ``array``.
+        `Activation`. The default is odd, so that activities have no mean of their own. Softmax is
+        for read-outs on device ``array``.
     gain
         Postsynaptic factor of learning: ``"slope"`` of the activation, or ``"one"`` for the
         read-out under cross-entropy, where the slopes of loss and read-out cancel.
     tau
-        Time constant [ms].
+        Time constant [ms]; 5 ms, a fast synapse, settles in some tens of ms.
     unreliable
         Probability that a neuron is silent in a trial of learning [dimensionless]; those that
         are not are then stronger by ``1/(1 - unreliable)``. With learning off none is silent
@@ -107,6 +128,25 @@ class Rate(Population):
         Share, 0 to 1, of the feedback it heard by which the neuron is moved in the second phase
         [dimensionless]. It then offers the signal ``nudged``, what it does in that phase: ``x +
         nudge*teach``. A read-out that hears its own error is held at its target by 1.
+
+    See Also
+    --------
+    apical.Bias : Learned biases come from there.
+    apical.RateError : Teaches these neurons.
+    apical.language.activations : The activations and their slopes.
+
+    Examples
+    --------
+    >>> from apical import Rate
+    >>> hidden = Rate("hidden", 100, "relu", unreliable=0.5)
+    >>> print(hidden.model.equations)
+    dy/dt = (drive*int(drive > 0) - y)/tau : 1
+    awake : 1
+    x = awake*y : 1
+    gain = awake*(int(drive > 0)) : 1
+    delta = gain*teach : 1
+    >>> hidden.signals
+    ('x', 'gain', 'delta', 'teach', 'drive')
     """
 
     activation: str | Activation = "tanh"
@@ -169,11 +209,17 @@ class Rate(Population):
 
     @property
     def signals(self) -> tuple[str, ...]:
-        slope = ("gain", "delta") if self.gain == "one" or self.curve.slope else ()
-        more: tuple[str, ...] = ("normal", *("slope",) * bool(slope)) if self.norm else ()
-        more += (ELIGIBILITY,) if self.explores else ()
-        more += (NUDGED,) if self.nudge else ()
-        return ("x", *slope, "teach", "drive", *more)
+        has_gain = self.gain == "one" or bool(self.curve.slope)
+        return (
+            "x",
+            *(("gain", "delta") if has_gain else ()),
+            "teach",
+            "drive",
+            *(("normal",) if self.norm else ()),
+            *(("slope",) if self.norm and has_gain else ()),
+            *((ELIGIBILITY,) if self.explores else ()),
+            *((NUDGED,) if self.nudge else ()),
+        )
 
     @property
     def curve(self) -> Activation:
@@ -228,21 +274,23 @@ class Rate(Population):
     @property
     def described(self) -> NeuronModel:
         summed = tuple(self.inputs.values())
-        gain = "1" if self.gain == "one" else substituted(self.curve.slope, {"x": "y"})
-        lines = [f"dy/dt = ({self.curve.response} - y)/tau : 1"]
-        lines += ["awake : 1", "x = awake*y : 1"] if self.unreliable else ["x = y : 1"]
-        stray = " + stray" * bool(self.teach_noise)
-        lines += ["stray : 1"] * bool(stray)
-        lines += [f"teach = {self.dendrite}{stray} : 1"] if "teach" not in summed else []
-        lines += [f"{NUDGED} = {self.moved} : 1"] * bool(self.nudge)
-        if "gain" in self.signals:
-            lines += [f"gain = {'awake*' * bool(self.unreliable)}({gain}) : 1"]
-            lines += ["delta = gain*teach : 1"]
+        awake = when(self.unreliable, "awake*")
+        stray = when(self.teach_noise, " + stray")
+        has_gain = "gain" in self.signals
         return NeuronModel(
-            "\n".join(lines),
-            at_trial="\n".join(
-                [f"awake = {AWAKE}"] * bool(self.unreliable)
-                + ["stray = teach_noise*randn()*int(learning(t) > 0)"] * bool(self.teach_noise)
+            equations=lines(
+                f"dy/dt = ({self.curve.response} - y)/tau : 1",
+                when(self.unreliable, "awake : 1"),
+                f"x = {awake}y : 1",
+                when(self.teach_noise, "stray : 1"),
+                when("teach" not in summed, f"teach = {self.dendrite}{stray} : 1"),
+                when(self.nudge, f"{NUDGED} = {self.moved} : 1"),
+                when(has_gain, f"gain = {awake}({self._slope}) : 1"),
+                when(has_gain, "delta = gain*teach : 1"),
+            ),
+            at_trial=lines(
+                when(self.unreliable, f"awake = {AWAKE}"),
+                when(self.teach_noise, "stray = teach_noise*randn()*int(learning(t) > 0)"),
             ),
             initial={"awake": 1.0} if self.unreliable else {},
             parameters={
@@ -254,10 +302,31 @@ class Rate(Population):
             summed=summed,
         )
 
+    @property
+    def _slope(self) -> str:
+        """The postsynaptic factor as an expression of the activity ``y``; empty for none."""
+        if self.gain == "one":
+            return "1"
+        return substituted(self.curve.slope, {"x": "y"}) if self.curve.slope else ""
 
+
+@final
 @dataclass(frozen=True)
 class Bias(Population):
-    """One neuron that is always active, so that its synapses are the biases of others."""
+    """One neuron that is always active, so that its synapses are the biases of others.
+
+    .. math:: x = 1
+
+    See Also
+    --------
+    apical.Rate : Hears the bias.
+
+    Examples
+    --------
+    >>> from apical import Bias
+    >>> Bias("bias").model.equations
+    'x = 1 : 1'
+    """
 
     size: Count = 1
 

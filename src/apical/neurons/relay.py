@@ -2,15 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import final
 
 from apical._base.parameters import Positive
 from apical.errors import WiringError
-from apical.neurons.base import INFINITE, LIF, NeuronModel, Population
+from apical.language.fragments import lines, when
+from apical.neurons.base import INFINITE, NeuronModel, Population
+from apical.neurons.lif import IntegrateAndFire
 
 
+@final
 @dataclass(frozen=True)
 class Relay(Population):
-    """Spiking relays of the dendrites of a population: one positive and one negative for each.
+    r"""Spiking relays of the dendrites of a population: one positive and one negative for each.
+
+    .. math:: n_k^{\mathrm{up}} - n_k^{\mathrm{down}} = \operatorname{round}(\delta_k/\theta)
 
     Neuron k of the first half spikes when ``delta = gain * teach`` of neuron k says that it did
     too much (``delta < 0``), neuron k of the second half when it did too little, as in `Error`. A
@@ -28,13 +34,33 @@ class Relay(Population):
     of
         The population that is relayed.
     theta
-        What a spike stands for [dimensionless, in units of ``delta``].
+        What a spike stands for [dimensionless, in units of ``delta``]; 1, as large as an error
+        spike of weight 1.
+
+    See Also
+    --------
+    apical.Error : Speaks in the same two signs.
+    apical.feedback.indirect : Wires relays.
 
     References
     ----------
     Two populations that carry the two signs of an error are those of Neftci et al. 2017,
     doi:10.3389/fnins.2017.00324; the way of the error through the populations is that of
     feedback alignment, Lillicrap et al. 2016, doi:10.1038/ncomms13276, eq. 4.
+
+    Examples
+    --------
+    >>> from apical import LIF, Relay
+    >>> relay = Relay("relay", 20, of=LIF("hidden", 10))
+    >>> print(relay.model.equations)
+    owed : 1
+    x : 1
+    side = 1 - 2*int(i >= half) : 1
+    held : 1
+    >>> print(relay.model.at_step)
+    owed += theta*int(owed < -0.5*theta)
+    owed -= side*(heard - held)
+    held = heard
     """
 
     of: Population
@@ -42,7 +68,7 @@ class Relay(Population):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.of, LIF):
+        if not isinstance(self.of, IntegrateAndFire):
             raise WiringError(
                 f"Relay {self.name!r} relays the dendrites of LIF neurons, which say how long they "
                 f"hold what arrives; {self.of.name!r} is {type(self.of).__name__}.",
@@ -71,14 +97,21 @@ class Relay(Population):
     @property
     def model(self) -> NeuronModel:
         heard, parameters = what_came(self.of)
-        holds = "held" in heard
         return NeuronModel(
-            equations="owed : 1\nx : 1\nside = 1 - 2*int(i >= half) : 1" + "\nheld : 1" * holds,
+            equations=lines(
+                "owed : 1",
+                "x : 1",
+                "side = 1 - 2*int(i >= half) : 1",
+                when(holds(self.of), "held : 1"),
+            ),
             threshold="owed > 0.5*theta",
             reset="owed -= theta\nx += 1",
-            # what the two owe is opposite: where one has just spiked, the other is as far below
-            at_step=f"owed += theta*int(owed < -0.5*theta)\nowed -= side*({heard})"
-            + "\nheld = heard" * holds,
+            at_step=lines(
+                # what the two owe is opposite: where one has just spiked, the other is as far below
+                "owed += theta*int(owed < -0.5*theta)",
+                f"owed -= side*({heard})",
+                when(holds(self.of), "held = heard"),
+            ),
             parameters={
                 "half": (self.of.size, "integer"),
                 "theta": (self.theta, "1"),
@@ -100,10 +133,20 @@ def what_came(population: Population) -> tuple[str, dict[str, tuple[float, str]]
     tuple
         An expression, which may read what was heard before, ``held``; and its parameters.
     """
-    tau = population.tau_teach if isinstance(population, LIF) else INFINITE
-    if tau == INFINITE:
+    if holds(population):
         return "heard - held", {}
+    tau = _tau_teach(population)
     if tau == 0:
         return "heard", {}
     # the share that decays in a step: what is left of an event adds up to the event, at any step
     return "heard*(1 - exp(-dt/tau_heard))", {"tau_heard": (tau, "ms")}
+
+
+def holds(population: Population) -> bool:
+    """Say whether a dendrite holds what it heard for a trial, so that its changes are what came."""
+    return _tau_teach(population) == INFINITE
+
+
+def _tau_teach(population: Population) -> float:
+    """Return the time constant of a dendrite [ms]; those of rates sum."""
+    return population.tau_teach if isinstance(population, IntegrateAndFire) else INFINITE

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, final
 
 from apical._base.checking import described
 from apical._base.parameters import Count
@@ -10,19 +10,33 @@ from apical.errors import DeviceError, ParameterError
 from apical.neurons.base import NeuronModel, Population
 
 
+@final
 @dataclass(frozen=True)
 class Reward(Population):
-    """One neuron whose signal is by how much a trial goes better with noise than without.
+    r"""Reward neuron: by how much the loss of a trial is smaller with noise than without.
+
+    .. math:: x = L_{\xi = 0} - L_\xi
 
     It hears what the error neurons tell of the loss. Every trial of learning is shown twice:
     without noise, which it remembers, and with noise; ``x`` is the loss of the first less that of
     the second, the same number for all who hear it (`apical.feedback.broadcast`). Where nothing
     learns nobody explores, and ``x`` is 0. For device ``array``.
 
+    See Also
+    --------
+    apical.rules.node_perturbation, apical.rules.weight_perturbation : Learn from it.
+    apical.feedback.broadcast : Tells all neurons.
+
     References
     ----------
     Werfel, Xie & Seung 2005, doi:10.1162/089976605774320539; Fiete & Seung 2006,
     doi:10.1103/PhysRevLett.97.048104.
+
+    Examples
+    --------
+    >>> from apical import Reward
+    >>> Reward("reward").signals
+    ('x',)
     """
 
     size: Count = 1

@@ -27,7 +27,7 @@ READS = frozenset({"update", "w", NOISE})
 
 @dataclass(frozen=True)
 class UpdateDynamics:
-    """What a synapse makes of the updates that its rule asks for.
+    """Optimiser of one synapse: what it makes of the updates that its rule asks for.
 
     Parameters
     ----------
@@ -55,6 +55,17 @@ class UpdateDynamics:
     ------
     LocalityError
         If an expression reads what the synapse does not hold, and `spread` does not provide.
+
+    See Also
+    --------
+    momentum, rmsprop, adam, clipped : Published ones.
+
+    Examples
+    --------
+    >>> from apical.plasticity.optimizers import UpdateDynamics
+    >>> sign = UpdateDynamics("signs", {}, (), "rate*sign(update)", {"rate": 1e-3})
+    >>> sign.draws
+    False
     """
 
     name: str
@@ -102,21 +113,38 @@ class UpdateDynamics:
 
 @checked()
 def momentum(mu: ShareBelowOne = 0.9, rising: NonNegative = 0.0) -> UpdateDynamics:
-    """Updates that carry on in their direction.
+    r"""Momentum (heavy ball): updates that carry on in their direction.
+
+    .. math::
+
+        m &\leftarrow \mu m + \Delta \\
+        w &\leftarrow w + m
 
     Parameters
     ----------
     mu
-        Share of the last change that is kept [dimensionless].
+        Share of the last change that is kept [dimensionless]; with 0.9, the usual choice, an update
+        acts ten times as large in the end.
     rising
         Updates over which that share rises from 1/2 to 3/4: at update k it is
         ``min(1 - 1/(2*floor(k/rising) + 2), mu)`` (Sutskever et al. 2013, eq. 5, where `rising` is
         250); 0 for `mu` from the start.
 
+    See Also
+    --------
+    nesterov : Looks ahead.
+    adam : With a scale for each synapse.
+
     References
     ----------
     Polyak 1964, doi:10.1016/0041-5553(64)90137-5, eq. 9. Sutskever, Martens, Dahl & Hinton 2013,
     On the importance of initialization and momentum in deep learning, ICML, eqs. 1, 2 and 5.
+
+    Examples
+    --------
+    >>> from apical import optimizers
+    >>> optimizers.momentum(0.9).steps
+    (('m', 'mu*m + update'),)
     """
     share, parameters, counts, count = _share_kept(mu, rising)
     return UpdateDynamics(
@@ -131,20 +159,35 @@ def momentum(mu: ShareBelowOne = 0.9, rising: NonNegative = 0.0) -> UpdateDynami
 
 @checked()
 def nesterov(mu: ShareBelowOne = 0.9, rising: NonNegative = 0.0) -> UpdateDynamics:
-    """Momentum whose update is asked for where it will have carried the weight.
+    r"""Nesterov momentum: the update is asked for where momentum will have carried the weight.
+
+    .. math::
+
+        m &\leftarrow \mu m + \Delta \\
+        w &\leftarrow w + \Delta + \mu m
 
     The weight that neurons see is the one looked ahead to, ``theta + mu*m``, so that the rule needs
-    no second pass: ``m <- mu*m + update``, and then ``w <- w + update + mu*m``.
+    no second pass.
 
     Parameters
     ----------
     mu, rising
         As in `momentum`.
 
+    See Also
+    --------
+    momentum : Without looking ahead.
+
     References
     ----------
     Nesterov 1983, in the form of Sutskever, Martens, Dahl & Hinton 2013, On the importance of
     initialization and momentum in deep learning, ICML, eqs. 3 to 5.
+
+    Examples
+    --------
+    >>> from apical import optimizers
+    >>> optimizers.nesterov(0.9).change
+    'update + mu*m'
     """
     share, parameters, counts, count = _share_kept(mu, rising)
     return UpdateDynamics(
@@ -172,20 +215,37 @@ def _share_kept(
 def rmsprop(
     rate: float = 1e-3, rho: ShareBelowOne = 0.99, eps: NonNegative = 1e-8
 ) -> UpdateDynamics:
-    """Updates divided by the running root of their mean square.
+    r"""RMSprop: updates divided by the running root of their mean square.
+
+    .. math::
+
+        v &\leftarrow \rho v + (1 - \rho) \Delta^2 \\
+        w &\leftarrow w + \alpha \frac{\Delta}{\sqrt{v} + \epsilon}
 
     Parameters
     ----------
     rate
         Size of a change [dimensionless]; give the rule itself ``eta=1``.
     rho
-        Share of the mean square that is kept at every update [dimensionless].
+        Share of the mean square that is kept at every update [dimensionless]; 0.99 as in PyTorch, a
+        memory of 100 updates.
     eps
-        Added to the root [dimensionless].
+        Added to the root [dimensionless], so that it divides by no 0.
+
+    See Also
+    --------
+    adam : With momentum besides.
+    leaky_maximum : Divides by the largest instead.
 
     References
     ----------
     Tieleman & Hinton 2012, Neural Networks for Machine Learning, lecture 6.5.
+
+    Examples
+    --------
+    >>> from apical import optimizers
+    >>> optimizers.rmsprop(rate=1e-2).change
+    'rate*update/(sqrt(v) + eps)'
     """
     return UpdateDynamics(
         "rmsprop",
@@ -201,7 +261,12 @@ def rmsprop(
 def leaky_maximum(
     rate: float = 1e-3, keep: ShareBelowOne = 0.99, eps: NonNegative = 1e-12
 ) -> UpdateDynamics:
-    """Updates divided by the largest that there was lately.
+    r"""RMaxProp: updates divided by the largest that there was lately.
+
+    .. math::
+
+        v &\leftarrow \max(\kappa v, \Delta^2) \\
+        w &\leftarrow w + \alpha \frac{\Delta}{\sqrt{v} + \epsilon}
 
     Parameters
     ----------
@@ -210,12 +275,22 @@ def leaky_maximum(
     keep
         Share of the largest square that is kept at every update [dimensionless].
     eps
-        Added to the root [dimensionless].
+        Added to the root [dimensionless], so that it divides by no 0.
+
+    See Also
+    --------
+    rmsprop : Divides by the root of the mean square.
 
     References
     ----------
     Zenke & Ganguli 2018, doi:10.1162/neco_a_01086 (per-parameter learning rates), and
     github.com/fzenke/pub2018superspike.
+
+    Examples
+    --------
+    >>> from apical import optimizers
+    >>> optimizers.leaky_maximum().steps
+    (('v', '(keep*v + update*update + abs(keep*v - update*update))/2'),)
     """
     return UpdateDynamics(
         "leaky_maximum",
@@ -234,9 +309,16 @@ def adam(
     beta_2: ShareBelowOne = 0.999,
     eps: NonNegative = 1e-8,
 ) -> UpdateDynamics:
-    """Updates with momentum, divided by the root of their mean square, both without bias.
+    r"""Adam: updates with momentum, divided by the root of their mean square, both without bias.
+
+    .. math::
+
+        m &\leftarrow \beta_1 m + (1 - \beta_1) \Delta, \qquad
+            v \leftarrow \beta_2 v + (1 - \beta_2) \Delta^2 \\
+        w &\leftarrow w + \alpha \frac{m/(1 - \beta_1^k)}{\sqrt{v/(1 - \beta_2^k)} + \epsilon}
 
     ``p_1`` and ``p_2`` are the powers of `beta_1` and `beta_2` that the synapse has counted up.
+    Defaults are those of the paper.
 
     Parameters
     ----------
@@ -245,11 +327,26 @@ def adam(
     beta_1, beta_2
         Shares of the mean and of the mean square that are kept [dimensionless].
     eps
-        Added to the root [dimensionless].
+        Added to the root [dimensionless], so that it divides by no 0.
+
+    See Also
+    --------
+    rmsprop : Without momentum.
+    momentum : Without the scale.
 
     References
     ----------
     Kingma & Ba 2015, arXiv:1412.6980, algorithm 1.
+
+    Examples
+    --------
+    >>> from apical import optimizers
+    >>> for variable, value in optimizers.adam().steps:
+    ...     print(variable, "=", value)
+    m = beta_1*m + (1 - beta_1)*update
+    v = beta_2*v + (1 - beta_2)*update*update
+    p_1 = beta_1*p_1
+    p_2 = beta_2*p_2
     """
     return UpdateDynamics(
         "adam",
@@ -268,12 +365,13 @@ def adam(
 
 @checked()
 def go_up(alpha: float, sigma: NonNegative) -> UpdateDynamics:
-    """Updates as an Ornstein-Uhlenbeck process, with noise of a fixed size: GO-UP, made local.
+    r"""Langevin dynamics: updates with white noise of a fixed size (GO-UP, made local).
+
+    .. math:: w \leftarrow w + \alpha (\Delta + \sigma \xi), \qquad \xi \sim \mathcal{N}(0, 1)
 
     As written down (`go_up_global`), the size of the noise is a standard deviation over a whole
     tensor, which no synapse knows. Here `sigma` stands in its place; give each projection a rule
-    with one of its own. What is left is ``w <- w + alpha*(update + sigma*xi)``, descent with white
-    noise.
+    with one of its own. What is left is descent with white noise.
 
     Parameters
     ----------
@@ -282,9 +380,19 @@ def go_up(alpha: float, sigma: NonNegative) -> UpdateDynamics:
     sigma
         Standard deviation of the noise, in units of the update [dimensionless].
 
+    See Also
+    --------
+    go_up_global : As written down, not local.
+
     References
     ----------
     GO-UP, a note by Ryeongwoo Jang, who asks to be contacted before academic publication.
+
+    Examples
+    --------
+    >>> from apical import optimizers
+    >>> optimizers.go_up(0.1, sigma=0.01).change
+    'alpha*(update + sigma*xi)'
     """
     return UpdateDynamics(
         "go_up",
@@ -298,14 +406,18 @@ def go_up(alpha: float, sigma: NonNegative) -> UpdateDynamics:
 
 @checked()
 def go_up_global(alpha: float) -> UpdateDynamics:
-    """Updates as an Ornstein-Uhlenbeck process, with noise as large as weights are: GO-UP.
+    r"""Ornstein-Uhlenbeck updates with noise as large as weights are (GO-UP), not local.
 
-    ``theta <- (1 - alpha)*theta + alpha*(theta - g + std(theta - g)*xi)``, where g is the gradient,
-    xi standard normal, and std the standard deviation over the whole tensor, here all synapses of
-    a projection. The pull back to 0 and what is added to it cancel, so this is
-    ``w <- w + alpha*(update + std(w + update)*xi)``: where there is no gradient, each update
-    makes the weights wider by the factor ``sqrt(1 + alpha*alpha)``, and n updates need
-    ``alpha*alpha*n/2`` to be small.
+    .. math::
+
+        w \leftarrow w + \alpha\big(\Delta + \operatorname{std}(w + \Delta)\,\xi\big), \qquad
+        \xi \sim \mathcal{N}(0, 1)
+
+    Written down as ``theta <- (1 - alpha)*theta + alpha*(theta - g + std(theta - g)*xi)``, where g
+    is the gradient, xi standard normal, and std the standard deviation over the whole tensor, here
+    all synapses of a projection. The pull back to 0 and what is added to it cancel, so this is the
+    update above: where there is no gradient, each update makes the weights wider by the factor
+    ``sqrt(1 + alpha*alpha)``, and n updates need ``alpha*alpha*n/2`` to be small.
 
     Not local: std is a number of all synapses, which no synapse knows, and no broadcast brings
     unless somebody reads them all. Only device ``array`` runs it; `go_up` is the local form.
@@ -315,9 +427,19 @@ def go_up_global(alpha: float) -> UpdateDynamics:
     alpha
         Size of a step [dimensionless]; give the rule itself ``eta=1``.
 
+    See Also
+    --------
+    go_up : The local form.
+
     References
     ----------
     GO-UP, a note by Ryeongwoo Jang, who asks to be contacted before academic publication.
+
+    Examples
+    --------
+    >>> from apical import optimizers
+    >>> optimizers.go_up_global(0.1).spread
+    'w + update'
     """
     return UpdateDynamics(
         "go_up_global",
@@ -332,7 +454,9 @@ def go_up_global(alpha: float) -> UpdateDynamics:
 
 @checked()
 def clipped(limit: Positive, after: UpdateDynamics | None = None) -> UpdateDynamics:
-    """Updates of at most a given size, each synapse on its own.
+    r"""Gradient clipping by value: updates of at most a given size, each synapse on its own.
+
+    .. math:: \Delta \leftarrow \max(-c, \min(\Delta, c))
 
     Clipping the norm of a whole gradient (Pascanu et al., algorithm 1) needs a number that all
     synapses share; this needs none.
@@ -344,10 +468,20 @@ def clipped(limit: Positive, after: UpdateDynamics | None = None) -> UpdateDynam
     after
         What the synapse makes of the clipped update; None adds it to the weight.
 
+    See Also
+    --------
+    adam, rmsprop : What may come after.
+
     References
     ----------
     Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, section 3.2, who cite element-wise clipping by
     Mikolov 2012.
+
+    Examples
+    --------
+    >>> from apical import optimizers
+    >>> optimizers.clipped(0.1, optimizers.momentum()).steps
+    (('m', 'mu * m + clip(update, -clip_limit, clip_limit)'),)
     """
     if after and LIMIT in after.parameters:
         raise ParameterError(
@@ -364,6 +498,6 @@ def clipped(limit: Positive, after: UpdateDynamics | None = None) -> UpdateDynam
         tuple((variable, substituted(text, cut)) for variable, text in after.steps),
         substituted(after.change, cut),
         {**after.parameters, LIMIT: limit},
-        source="Pascanu et al. 2013, arXiv:1211.5063" + f"; {after.source}" * bool(after.source),
+        source="; ".join(filter(None, ("Pascanu et al. 2013, arXiv:1211.5063", after.source))),
         spread=substituted(after.spread, cut) if after.spread else "",
     )

@@ -51,7 +51,7 @@ RESERVED = frozenset(
 
 @dataclass(frozen=True)
 class LearningRule:
-    """A local change of the weight of one synapse.
+    """Learning rule: a local change of the weight of one synapse, as text.
 
     Parameters
     ----------
@@ -88,6 +88,18 @@ class LearningRule:
         If `update` or a trace reads a name that the synapse cannot know, or is not an expression.
     ParameterError
         If a number is none, or a name is taken.
+
+    See Also
+    --------
+    three_factor : The rule of feedback alignment.
+    apical.optimizers : What a synapse makes of updates.
+
+    Examples
+    --------
+    >>> from apical import LearningRule
+    >>> oja = LearningRule("oja", "eta * x_post * (x_pre - x_post * w)", {"eta": 0.01})
+    >>> sorted(oja.signals)
+    ['x_post', 'x_pre']
     """
 
     name: str
@@ -104,6 +116,8 @@ class LearningRule:
             self._check_arrays()
             check_fields(self)
             self._check()
+            if self.when == "noise":
+                self._check_noise()
 
     def _check_arrays(self) -> None:
         given = self.parameters if isinstance(self.parameters, Mapping) else {}
@@ -153,8 +167,6 @@ class LearningRule:
                 f"{described(self)} and {what} both use {', '.join(map(repr, twice))}; rename one.",
                 parameter=twice[0],
             )
-        if self.when == "noise":
-            self._check_noise()
 
     def _check_noise(self) -> None:
         known = {"w", *self.parameters, "x_pre", "drive_pre", "x_post"}
@@ -199,20 +211,38 @@ def three_factor(
     decay: float = 0.0,
     dynamics: UpdateDynamics | None = None,
 ) -> LearningRule:
-    """Presynaptic activity x postsynaptic gain x feedback that arrived.
+    r"""Three-factor rule (delta rule with feedback), with weight decay where it is asked for.
 
-    The one rule of BP, FA, DFA and IFA; what differs is the pathway that brings ``teach``.
+    .. math:: \Delta w_{ij} = \eta\,(x_i\, g_j\, T_j - \lambda w_{ij})
+
+    Presynaptic activity ``x``, times postsynaptic gain ``g`` (slope, or surrogate gradient), times
+    feedback that arrived, ``teach``. The one rule of BP, FA, DFA and IFA; what differs is the
+    pathway that brings ``teach``.
 
     Parameters
     ----------
     eta
-        Learning rate [dimensionless].
+        Learning rate [dimensionless]; 1 for `dynamics` that have a rate of their own.
     when
         At the end of each trial, or whenever feedback arrives.
     decay
-        Share of itself that a weight loses at every update, per unit of `eta` [dimensionless].
+        Share of itself that a weight loses at every update, per unit of `eta` [dimensionless]
+        (weight decay, L2 regularisation); 0 for none.
     dynamics
         As in `LearningRule`.
+
+    See Also
+    --------
+    three_factor_at_spikes : At presynaptic spikes.
+    e_prop : With eligibility traces.
+
+    Examples
+    --------
+    >>> from apical import rules
+    >>> rules.three_factor(0.1).update
+    'eta * x_pre * gain_post * teach_post'
+    >>> rules.three_factor(0.1, decay=1e-4).update
+    'eta * (x_pre * gain_post * teach_post - decay * w)'
     """
     return LearningRule(
         "three_factor",
@@ -232,12 +262,28 @@ BATCH_NORM_SOURCE = "Ioffe & Szegedy 2015, arXiv:1502.03167, section 3"
 
 @checked()
 def norm_scale(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> LearningRule:
-    """Learn what normalised drives are multiplied by: synapses from a `Bias` onto ``scale``.
+    r"""Learned scale (gain) of batch normalisation: from a `Bias` onto input ``scale``.
+
+    .. math:: \Delta \gamma_j = \eta\, \hat z_j\, f'_j\, T_j
+
+    ``z`` is the normalised drive, ``f'`` the slope of the activation, ``T`` the feedback that
+    arrived.
 
     Parameters
     ----------
     eta, dynamics
         As in `three_factor`.
+
+    See Also
+    --------
+    norm_shift : The shift.
+    apical.BatchNorm : What is scaled.
+
+    Examples
+    --------
+    >>> from apical import rules
+    >>> rules.norm_scale(0.1).update
+    'eta * x_pre * normal_post * slope_post * teach_post'
     """
     return LearningRule(
         "norm_scale",
@@ -250,12 +296,27 @@ def norm_scale(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> L
 
 @checked()
 def norm_shift(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> LearningRule:
-    """Learn what is added to normalised drives: synapses from a `Bias` onto ``shift``.
+    r"""Learned shift (bias) of batch normalisation: from a `Bias` onto input ``shift``.
+
+    .. math:: \Delta \beta_j = \eta\, f'_j\, T_j
+
+    ``f'`` is the slope of the activation, ``T`` the feedback that arrived.
 
     Parameters
     ----------
     eta, dynamics
         As in `three_factor`.
+
+    See Also
+    --------
+    norm_scale : The scale.
+    apical.BatchNorm : What is shifted.
+
+    Examples
+    --------
+    >>> from apical import rules
+    >>> rules.norm_shift(0.1).update
+    'eta * x_pre * slope_post * teach_post'
     """
     return LearningRule(
         "norm_shift",
@@ -268,10 +329,11 @@ def norm_shift(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> L
 
 @checked()
 def three_factor_at_spikes(eta: float, onset: Time = 0.0) -> LearningRule:
-    """The three-factor rule where the presynaptic factor is the spike itself.
+    r"""Event-driven random backpropagation (eRBP): the three-factor rule at presynaptic spikes.
 
-    At each presynaptic spike the weight changes by ``eta * gain_post * teach_post``: the form
-    of event-driven random backpropagation.
+    .. math:: \frac{dw_{ij}}{dt} = \eta\, g_j\, T_j \sum_f \delta(t - t_i^f)
+
+    The presynaptic factor is the spike itself; ``g`` and ``T`` are as in `three_factor`.
 
     Parameters
     ----------
@@ -279,6 +341,17 @@ def three_factor_at_spikes(eta: float, onset: Time = 0.0) -> LearningRule:
         Learning rate [dimensionless].
     onset
         As in `LearningRule` [ms].
+
+    See Also
+    --------
+    three_factor : At a trial's end, or at feedback.
+
+    Examples
+    --------
+    >>> from apical import rules
+    >>> erbp = rules.three_factor_at_spikes(1e-3)
+    >>> erbp.when, erbp.update
+    ('spike', 'eta * gain_post * teach_post')
     """
     return LearningRule(
         "three_factor_at_spikes",
@@ -292,12 +365,15 @@ def three_factor_at_spikes(eta: float, onset: Time = 0.0) -> LearningRule:
 
 @checked()
 def node_perturbation(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> LearningRule:
-    """Presynaptic activity x what the postsynaptic neuron knows of its noise x the reward.
+    r"""Node perturbation (REINFORCE): a neuron's noise times the reward that came of it.
 
-    For populations with ``explores``, taught by `apical.feedback.broadcast`: ``eligibility`` is the
-    noise of the neuron over its variance, ``teach`` by how much the trial went better for the noise
-    of all. No gradient is worked out, and the expected update is that of backpropagation, up to
-    terms that vanish with the noise (none in a network that is linear).
+    .. math:: \Delta w_{ij} = \eta\, x_i\, \frac{\xi_j}{\sigma^2}\, R
+
+    The reward ``R`` arrives as ``teach``. For populations with ``explores``, taught by
+    `apical.feedback.broadcast`: ``eligibility`` is the noise of the neuron over its variance,
+    ``teach`` by how much the trial went better for the noise of all. No gradient is worked out, and
+    the expected update is that of backpropagation, up to terms that vanish with the noise (none in
+    a network that is linear).
 
     Parameters
     ----------
@@ -306,10 +382,21 @@ def node_perturbation(eta: float = 1.0, *, dynamics: UpdateDynamics | None = Non
     dynamics
         As in `LearningRule`.
 
+    See Also
+    --------
+    weight_perturbation : Noise of synapses.
+    apical.Reward : Brings the reward.
+
     References
     ----------
     Williams 1992, doi:10.1007/BF00992696, section 6 (the noise of the neuron over its variance is
     its characteristic eligibility); Werfel, Xie & Seung 2005, doi:10.1162/089976605774320539.
+
+    Examples
+    --------
+    >>> from apical import rules
+    >>> rules.node_perturbation(0.01).update
+    'eta * x_pre * eligibility_post * teach_post'
     """
     return LearningRule(
         "node_perturbation",
@@ -324,21 +411,33 @@ def node_perturbation(eta: float = 1.0, *, dynamics: UpdateDynamics | None = Non
 def weight_perturbation(
     eta: float = 1.0, *, dynamics: UpdateDynamics | None = None
 ) -> LearningRule:
-    """What the synapse knows of its noise x the reward.
+    r"""Weight perturbation: a synapse's noise times the reward that came of it.
 
-    For projections with ``explores``, taught by `apical.feedback.broadcast`. As
-    `node_perturbation`, with noise of each synapse in place of that of each neuron. Trials that
-    learn together share the noise.
+    .. math:: \Delta w_{ij} = \eta\, \frac{\xi_{ij}}{\sigma^2}\, R
+
+    The reward ``R`` arrives as ``teach``. For projections with ``explores``, taught by
+    `apical.feedback.broadcast`. As `node_perturbation`, with noise of each synapse in place of that
+    of each neuron. Trials that learn together share the noise.
 
     Parameters
     ----------
     eta, dynamics
         As in `node_perturbation`.
 
+    See Also
+    --------
+    node_perturbation : Noise of neurons, which has less variance.
+
     References
     ----------
     Jabri & Flower 1992, doi:10.1109/72.105429; Werfel, Xie & Seung 2005,
     doi:10.1162/089976605774320539.
+
+    Examples
+    --------
+    >>> from apical import rules
+    >>> rules.weight_perturbation(0.01).update
+    'eta * eligibility * teach_post'
     """
     return LearningRule(
         "weight_perturbation",
@@ -351,24 +450,35 @@ def weight_perturbation(
 
 @checked()
 def stdp(eta: float, *, target: float = 0.4, largest: float = 1.0) -> LearningRule:
-    """Spike-timing dependent plasticity that needs no feedback: at each postsynaptic spike.
+    r"""Spike-timing-dependent plasticity (STDP), at each postsynaptic spike, without feedback.
 
-    Synapses whose presynaptic neuron fired lately grow, the others shrink:
-    ``dw = eta * (x_pre - target) * (largest - w)``, where ``x`` is the presynaptic trace. Give the
-    projection ``bounds=(0, largest)``.
+    .. math:: \Delta w_{ij} = \eta\,(x_i - x_{\mathrm{tar}})(w_{\max} - w_{ij})
+
+    Synapses whose presynaptic neuron fired lately grow, the others shrink; ``x`` is the presynaptic
+    trace. Give the projection ``bounds=(0, largest)``.
 
     Parameters
     ----------
     eta
         Learning rate [dimensionless].
     target
-        Trace at which a weight stays as it is [dimensionless].
+        Trace at which a weight stays as it is [dimensionless]; 0.4 as in the published code.
     largest
-        Weight that learning does not exceed [dimensionless].
+        Weight that learning does not exceed [dimensionless]; 1 as in the published code.
+
+    See Also
+    --------
+    apical.ConductanceLIF : The neurons it was published with.
 
     References
     ----------
     Diehl & Cook 2015, doi:10.3389/fncom.2015.00099, section 2.3, with mu = 1.
+
+    Examples
+    --------
+    >>> from apical import rules
+    >>> rules.stdp(0.01).update
+    'eta * (x_pre - target) * (largest - w)'
     """
     return LearningRule(
         "stdp",
@@ -388,27 +498,47 @@ def e_prop(
     homeostasis: NonNegative = 0.0,
     usual: float = 0.0,
 ) -> LearningRule:
-    """Eligibility propagation: what a synapse did to its neuron lately, times what it hears now.
+    r"""E-prop: eligibility traces times the learning signal that a neuron hears now.
 
-    The synapse keeps ``e_trace``, a low-pass of ``gain_post * x_pre``: how much its weight moved
-    the spikes of its neuron (its eligibility). Where thresholds adapt it also keeps ``slow``, how
-    much it moved the adaptation, and takes off what the threshold rose by. The weight changes
-    whenever feedback arrives. ``x_pre`` must have the time constant of the postsynaptic membrane,
-    which spikes move at once (``tau_s=0``), and the dendrite hold what arrives for one step
-    (``tau_teach=0``).
+    .. math::
+
+        \Delta w_{ij} &= \eta\, \bar e_{ij}\, T_j \\
+        \bar e_{ij} &= \mathcal{F}_\tau\big[\psi_j\,(x_i - \beta_j a_{ij})\big], \qquad
+            a_{ij} = \mathcal{F}_{\tau_a}\big[\psi_j\,(x_i - \beta_j a_{ij})\big]
+
+    ``F`` are low-pass filters, ``psi`` is the surrogate gradient (``gain``). The synapse keeps
+    ``e_trace``, a low-pass of ``gain_post * x_pre``: how much its weight moved the spikes of its
+    neuron (its eligibility). Where thresholds adapt it also keeps ``slow``, how much it moved the
+    adaptation, and takes off what the threshold rose by. The weight changes whenever feedback
+    arrives. ``x_pre`` must have the time constant of the postsynaptic membrane, which spikes move
+    at once (``tau_s=0``), and the dendrite hold what arrives for one step (``tau_teach=0``).
 
     Parameters
     ----------
     eta
         Learning rate [dimensionless].
     tau
-        Time constant of the low-pass: that of the neurons that hear the postsynaptic one [ms].
+        Time constant of the low-pass: that of the neurons that hear the postsynaptic one
+        [ms]; 20 ms as published.
     tau_a
         Time constant of adaptation, where the postsynaptic population is `apical.ALIF` [ms].
     homeostasis, usual
         How much each spike beyond the usual number in the adaptation ``a`` is held against the
         synapses that made it [dimensionless]: firing rates are regularised, as published, but
         at feedback and by each neuron for itself. For `apical.ALIF` only.
+
+    See Also
+    --------
+    apical.ALIF : The neurons it was published with.
+    apical.superspike.rule : Descent on a distance of spike trains.
+
+    Examples
+    --------
+    >>> from apical import rules
+    >>> sorted(rules.e_prop(0.01, tau_a=2000.0).traces)
+    ['e_trace', 'slow']
+    >>> rules.e_prop(0.01).update
+    'eta * e_trace * teach_post'
     """
     moved = "gain_post * x_pre" if tau_a is None else "gain_post * (x_pre - beta_post * slow)"
     teach = "(teach_post - homeostasis * (a_post - usual))" if homeostasis else "teach_post"

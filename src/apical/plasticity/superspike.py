@@ -14,15 +14,28 @@ SOURCE = "Zenke & Ganguli 2018, doi:10.1162/neco_a_01086, and its published code
 
 @checked()
 def slope(beta: NonNegative = 10.0) -> str:
-    """Return the slope of a fast sigmoid around the threshold, as the `gain` of a LIF population.
+    r"""Surrogate gradient of a spike: the slope of a fast sigmoid, as the `gain` of LIF neurons.
 
-    ``1/(1 + beta*abs(v - 1))**2``, the surrogate for the derivative of a spike by the membrane.
+    .. math:: \sigma'(v) = \frac{1}{(1 + \beta\,|v - 1|)^2}
+
+    It stands for the derivative of a spike by the membrane.
 
     Parameters
     ----------
     beta
         Steepness [per distance from rest to threshold]; 10 is the 1 per mV of the published code,
         where the threshold lies 10 mV above rest.
+
+    See Also
+    --------
+    rule : Reads it.
+    apical.ALIF : Has a triangle by default.
+
+    Examples
+    --------
+    >>> from apical import LIF, superspike
+    >>> LIF("hidden", 10, gain=superspike.slope()).gain
+    '1/((1 + 10.0*abs(v - 1))*(1 + 10.0*abs(v - 1)))'
     """
     return f"1/((1 + {beta!r}*abs(v - 1))*(1 + {beta!r}*abs(v - 1)))"
 
@@ -35,25 +48,43 @@ def rule(
     tau_s: Duration = 5.0,
     dynamics: UpdateDynamics | None = None,
 ) -> LearningRule:
-    """Return the rule: at a trial's end, what eligibility and filtered error had in common.
+    r"""SuperSpike: eligibility times filtered error, added up over a trial.
 
-    Each synapse keeps the potential that its spikes made (``psp``), its product with the slope
-    of the neuron, filtered twice (``eligible``), and the feedback that its neuron heard,
-    filtered as often (``heard``, a low-pass of ``teach``); ``summed`` adds up the product of the
-    two. The dendrite must decay with `tau_s` (``tau_teach``), the presynaptic trace too
-    (``tau_x``), and the `gain` be `slope`. With `Error` neurons that are told trains and
-    feedback through the transpose of the weights, that is descent on the van Rossum distance
-    of output and target with the double exponential kernel of the two time constants.
+    .. math::
+
+        \Delta w_{ij} = \eta \int \big(\alpha * T_j\big)(t)\;
+        \alpha * \big(\sigma'(v_j)\, (\epsilon * S_i)\big)(t)\; dt
+
+    ``alpha`` and ``epsilon`` are double exponential kernels of `tau_m` and `tau_s`. Each synapse
+    keeps the potential that its spikes made (``psp``), its product with the slope of the neuron,
+    filtered twice (``eligible``), and the feedback that its neuron heard, filtered as often
+    (``heard``, a low-pass of ``teach``); ``summed`` adds up the product of the two. The dendrite
+    must decay with `tau_s` (``tau_teach``), the presynaptic trace too (``tau_x``), and the `gain`
+    be `slope`. With `Error` neurons that are told trains and feedback through the transpose of the
+    weights, that is descent on the van Rossum distance of output and target with the double
+    exponential kernel of the two time constants.
 
     Parameters
     ----------
     eta
         Learning rate [dimensionless].
     tau_m, tau_s
-        Time constants of membrane and synaptic current [ms], also those of the kernel.
+        Time constants of membrane and synaptic current [ms], also those of the kernel; 10 and
+        5 ms as published.
     dynamics
         What the synapse makes of the updates; published:
         `apical.plasticity.optimizers.leaky_maximum`.
+
+    See Also
+    --------
+    slope : The surrogate gradient.
+    apical.rules.e_prop : Forgets the error within a step.
+
+    Examples
+    --------
+    >>> from apical import superspike
+    >>> list(superspike.rule().traces)
+    ['psp', 'moved', 'eligible', 'heard', 'summed']
     """
     return LearningRule(
         "superspike",

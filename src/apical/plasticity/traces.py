@@ -17,11 +17,13 @@ INFINITE = float("inf")
 
 @dataclass(frozen=True)
 class Trace:
-    """A variable of each synapse that follows its two neurons: an eligibility trace.
+    r"""Eligibility trace: a variable of each synapse that follows its two neurons.
 
-    ``dtrace/dt = source/ms - trace/tau``. In a time step it decays to ``exp(-dt/tau)`` of itself,
-    and then ``source * dt/ms`` is added, which reads all traces as they are after that decay and
-    the neurons as they are before the spikes of the step.
+    .. math:: \frac{de}{dt} = \frac{s(t)}{\mathrm{ms}} - \frac{e}{\tau}
+
+    In a time step it decays to ``exp(-dt/tau)`` of itself, and then ``source * dt/ms`` is added,
+    which reads all traces as they are after that decay and the neurons as they are before the
+    spikes of the step.
 
     Parameters
     ----------
@@ -38,6 +40,16 @@ class Trace:
         If `source` is not an expression.
     ParameterError
         If `tau` is not positive.
+
+    See Also
+    --------
+    apical.rules.e_prop, apical.superspike.rule : Rules that have traces.
+
+    Examples
+    --------
+    >>> from apical import Trace
+    >>> sorted(Trace("gain_post * x_pre", 20.0).signals)
+    ['gain_post', 'x_pre']
     """
 
     source: str

@@ -8,10 +8,12 @@ from typing import Any
 from apical.errors import ApicalError
 from apical.language.expressions import vanishes_where, vanishes_with
 from apical.network.description import Network
-from apical.neurons.base import LIF, Neurons, Population, Stimulus
+from apical.neurons.base import Neurons, Population
 from apical.neurons.error import Teachers
+from apical.neurons.lif import IntegrateAndFire
 from apical.neurons.rate import Bias, Rate
 from apical.neurons.relay import Relay
+from apical.neurons.stimulus import Stimulus
 from apical.plasticity.rules import LearningRule
 from apical.plausibility.findings import NETWORK, Finding
 from apical.plausibility.pathways import Weights
@@ -205,7 +207,7 @@ def _gain(population: Population) -> str:
     """Return the expression of a neuron's gain; empty if it has none."""
     if isinstance(population, Rate):
         return "1" if population.gain == "one" else population.curve.slope
-    if isinstance(population, LIF):
+    if isinstance(population, IntegrateAndFire):
         return population.gain
     if not isinstance(population, Neurons):
         return ""

@@ -96,7 +96,8 @@ class Scorecard:
         }
 
     def __str__(self) -> str:
+        places = [f" ({f.place})" if f.place else "" for f in self.findings]
         return "\n".join(
-            f"{f.level:10} {f.aspect:17} {f.subject}: {f.reason}" + f" ({f.place})" * bool(f.place)
-            for f in self.findings
+            f"{f.level:10} {f.aspect:17} {f.subject}: {f.reason}{place}"
+            for f, place in zip(self.findings, places, strict=True)
         )

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from apical.network.description import Network
-from apical.neurons.base import LIF, Population, Stimulus
+from apical.neurons.base import Population
 from apical.neurons.error import Error, ErrorNeurons, Kept, RateError, RateTarget, Teachers
+from apical.neurons.lif import IntegrateAndFire
 from apical.neurons.rate import Rate
 from apical.neurons.relay import Relay
 from apical.neurons.reward import Reward
+from apical.neurons.stimulus import Stimulus
 from apical.plausibility.findings import Finding
 from apical.plausibility.pathways import Weights
 from apical.projections.projection import Projection, ReadBackwards
@@ -57,7 +59,7 @@ def derivative(network: Network, population: Population) -> Iterator[Finding]:
         slope = "1" if population.gain == "one" else population.curve.slope
         reason = f"does not spike: gain = {slope}, of the neuron's own activity and drive"
     else:
-        if isinstance(population, LIF):
+        if isinstance(population, IntegrateAndFire):
             gain = population.gain
         else:
             found = re.search(r"^\s*gain\s*=\s*(.+?)\s*:", population.model.equations, re.M)
@@ -156,10 +158,9 @@ def _kept(projection: Projection, weights: Weights) -> Kept | None:
 
 def _coarse(error: ErrorNeurons) -> str:
     """Describe the quantisation and the dead zone (threshold) of error neurons."""
-    said = f"; quantised to {error.levels} levels, signs included" * (error.levels is not None)
-    return said + f"; silent for errors up to {error.threshold:g} of the whole" * bool(
-        error.threshold
-    )
+    sizes = f"; quantised to {error.levels} levels, signs included" if error.levels else ""
+    silent = f"; silent for errors up to {error.threshold:g} of the whole"
+    return f"{sizes}{silent if error.threshold else ''}"
 
 
 def noise(population: Population) -> Iterator[Finding]:
@@ -175,7 +176,7 @@ def noise(population: Population) -> Iterator[Finding]:
             "each dendrite adds private noise in every trial, of standard deviation "
             f"{population.teach_noise:g}"
         )
-    elif isinstance(population, LIF) and population.stray_rate:
+    elif isinstance(population, IntegrateAndFire) and population.stray_rate:
         reason = (
             f"each dendrite receives {2 * population.stray_rate:g} private noise events a second, "
             f"of size {population.stray_kick:g} and random sign"

@@ -192,7 +192,8 @@ def precision(network: Network, dtype: str) -> Iterator[Finding]:
         return
     digits = BITS.get(dtype)
     which = "weights of all other projections" if coarse else "weights"
-    reason = f"{which} are {dtype}" + f", {digits} binary digits" * bool(digits) + known
+    wide = f", {digits} binary digits" if digits else ""
+    reason = f"{which} are {dtype}{wide}{known}"
     yield Finding(NETWORK, "precision", "idealised", reason)
 
 
@@ -203,9 +204,9 @@ def delays(network: Network) -> Iterator[Finding]:
         which = "no projection has a delay" if not late else "the other projections have no delay"
         reason = f"{which}: signals arrive within the same time step"
         yield Finding(NETWORK, "delays", "idealised", reason)
+    lost = "; those in transit when a trial ends are lost" if network.reset else ""
     for projection in late:
         reason = f"spikes of {projection.pre.name} arrive {projection.delay:g} ms later"
-        lost = "; those in transit when a trial ends are lost" * network.reset
         yield Finding(projection.name, "delays", "local", reason + lost)
     for population in network.populations:
         if isinstance(population, Error) and population.tau_label:

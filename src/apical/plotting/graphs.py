@@ -181,7 +181,7 @@ def _box(ax: Axes, population: Population, place: tuple[int, float], biased: boo
     }
     style = "round,pad=0,rounding_size=0.08"
     ax.add_patch(FancyBboxPatch(corner, _WIDTH, height, style, gid=population.name, **look))
-    kind = type(population).__name__ + " + bias" * biased
+    kind = f"{type(population).__name__}{' + bias' if biased else ''}"
     name = population.name
     middle: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 4}
     ax.text(x, y + 0.16, name, weight="bold", fontsize=min(9, 78 / len(name)), **middle)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from apical._base.parameters import Names
-from apical.neurons.base import LIF
+from apical.neurons.lif import LIF
 from apical.plotting.checks import Numbers, Panels, indices, one_trial, refuse
 from apical.plotting.style import GREY, NotebookFigure, color, styled
 from apical.records.arrays import Records

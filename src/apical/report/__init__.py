@@ -56,7 +56,7 @@ def page(runs: Sequence[TrainedRun], trials: int = 200) -> str:
     parts.append(sections.repeat(named))
     first = runs[0]
     best = max(run.summary["test_accuracy"] for run in runs)
-    several = "s" * (len(runs) > 1)
+    several = "s" if len(runs) > 1 else ""
     lead = f"{len(runs)} run{several} on {first.data.name}; best test accuracy {best:.2%}."
     return _rendered(_title(runs), lead, parts)
 

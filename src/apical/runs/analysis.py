@@ -106,7 +106,8 @@ def _mean(value: float | None, sd: float | None, undefined: int) -> str:
     if value is None or np.isnan(value):
         return "undefined"
     spread = "" if sd is None or np.isnan(sd) else f" ± {sd:.2g}"
-    return f"{value:.3g}{spread}" + f" ({undefined} undefined)" * (undefined > 0)
+    missing = f" ({undefined} undefined)" if undefined else ""
+    return f"{value:.3g}{spread}{missing}"
 
 
 @checked()

@@ -266,8 +266,8 @@ def check_settings(out: Path, experiment: Experiment) -> None:
 
 def versions(library: str = "numpy") -> dict[str, str]:
     """Return the versions of the packages that results depend on, for an array library."""
-    more = [*BACK_ENDS, *["torch"] * library.startswith("torch")]
-    packages = [*PACKAGES, *filter(installed, more)]
+    libraries = ["torch"] if library.startswith("torch") else []
+    packages = [*PACKAGES, *filter(installed, [*BACK_ENDS, *libraries])]
     found = {name: importlib.metadata.version(name) for name in packages}
     return {"python": platform.python_version(), "system": platform.platform(), **found}
 

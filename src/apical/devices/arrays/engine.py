@@ -23,10 +23,10 @@ from apical.devices.simulator import (
 )
 from apical.errors import DeviceError
 from apical.network.description import Network
-from apical.neurons.base import Stimulus
 from apical.neurons.error import RateError, RateTarget
 from apical.neurons.rate import Bias, Rate
 from apical.neurons.reward import Reward
+from apical.neurons.stimulus import Stimulus
 from apical.projections.projection import Projection, ReadBackwards
 
 AT_REST = 1000

@@ -14,10 +14,11 @@ from apical.errors import DeviceError
 from apical.language.expressions import parse, substituted
 from apical.network.description import Network
 from apical.network.order import feedback_order, forward_order
-from apical.neurons.base import Population, Stimulus
+from apical.neurons.base import Population
 from apical.neurons.error import TOLD, RateError, RateTarget
 from apical.neurons.rate import ELIGIBILITY, NUDGED, Bias, Rate
 from apical.neurons.reward import Reward
+from apical.neurons.stimulus import Stimulus
 
 DELTA = "gain * teach"
 """The signal ``delta``, named like the equal factor of a rule."""

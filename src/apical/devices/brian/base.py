@@ -87,7 +87,7 @@ class BrianSimulator(ABC):
         """
         draws = any(map(plastic.draws, self.network.projections))
         # of random numbers Brian2 warns that their order matters; here it is that of synapses
-        quiet = ["brian2.codegen.generators.base"] * draws
+        quiet = ["brian2.codegen.generators.base"] if draws else []
         self._device = device
         self._place = Workplace(device, self._settings, [*quiet, *self._QUIET])
         with self._place():

@@ -25,11 +25,13 @@ from apical.devices.brian import (
 from apical.devices.brian.integration import TIME_STEP, WithTimeStep
 from apical.devices.brian.propagators import UNITS, Propagators, solved
 from apical.devices.brian.tables import empty, timed_arrays
+from apical.language import fragments
 from apical.network.description import Network
 from apical.network.settling_time import check_settles
-from apical.neurons.base import Population, Stimulus
+from apical.neurons.base import Population
 from apical.neurons.error import Error
 from apical.neurons.relay import Relay
+from apical.neurons.stimulus import Stimulus
 from apical.plasticity import traces
 from apical.projections.projection import Projection
 
@@ -160,8 +162,10 @@ class Builder:
         lines += [*start.equations, *(method.equations if isinstance(method, Propagators) else ())]
         sends = [p for p in self.network.projections if p.pre is population]
         lines += [line for line in map(plastic.of_sender, sends) if line]
-        told = [f"{COUNTING} : 1 (shared)"] * (not self.options.links)
-        lines += ["count : 1", *told] * counted
+        if counted:
+            lines.append("count : 1")
+        if counted and not self.options.links:
+            lines.append(f"{COUNTING} : 1 (shared)")
         lines += relaying.hearing(self.network, population, links=self.options.links)
         if relays:
             lines.append(relaying.equations(population))
@@ -170,7 +174,9 @@ class Builder:
             f"{name} : {DIMENSIONS[unit]} (shared, constant)"
             for name, (_, unit) in parameters.items()
         ]
-        reset = [model.reset] + [f"count += {self._after(self.network.settle)}"] * counted
+        reset = [model.reset]
+        if counted:
+            reset.append(f"count += {self._after(self.network.settle)}")
         reset += axons.at_spike
         group = live.NeuronGroup(
             population.size,
@@ -185,7 +191,7 @@ class Builder:
             namespace={k: v for k, v in self.tables.items() if k != "learned"},
         )
         self.built.objects[population.name] = group
-        self._regularly(population, group, ["count = 0"] * counted)
+        self._regularly(population, group, fragments.when(counted, "count = 0"))
         self._constants(population.name, parameters)
         self._record(population, group, counted)
 
@@ -209,15 +215,15 @@ class Builder:
             self.built.constants[f"{population.name}.{name}"] = value
         return found
 
-    def _regularly(self, population: Population, group: b2.NeuronGroup, first: list[str]) -> None:
+    def _regularly(self, population: Population, group: b2.NeuronGroup, first: str) -> None:
         """Let a group do what it does at the start of each trial, and of each time step."""
         model, relays = population.model, relaying.passes_on(self.network, population)
-        begin = [model.at_trial, *first]
+        begin = [model.at_trial, first]
         if self.network.reset:
             begin = [self.built.starts[population.name].statements, model.at_reset, *begin]
             begin += [relaying.at_reset(population)] if relays else []
             begin += self.axons[population.name].at_reset
-        code = "\n".join(part for part in begin if part)
+        code = fragments.lines(*begin)
         if code:
             group.run_regularly(code, clock=self.trial, when="start", order=BEGIN)
         if model.at_frame:
@@ -300,7 +306,9 @@ class Builder:
     def _synapses(self, projection: Projection, order: int) -> None:
         parameters, sums = plastic.parameters(projection, self.options.dt), graded.sums(projection)
         variables = ["w : 1", *(f"{name} : 1" for name in plastic.state(projection))]
-        variables += plastic.of_synapse(projection) + ["sent : 1"] * (projection.release < 1)
+        variables += plastic.of_synapse(projection)
+        if projection.release < 1:
+            variables.append("sent : 1")
         if not self.options.dense:
             variables += [f"{s}_post = w*{x}_pre : 1 (summed)" for s, (_, x) in sums.items()]
         synapses = live.Synapses(
@@ -369,18 +377,20 @@ class Builder:
     def _deliver(self, projection: Projection) -> str:
         """Return what a spike does to the postsynaptic neuron."""
         unsure = projection.release < 1
-        lines = ["sent = int(rand() < release)"] * unsure
-        lines += [
-            f"{projection.post.inputs[target]}_post += {'sent*' * unsure}w"
-            for target, signal in projection.carries.items()
-            if signal == "x"
-        ]
-        return "\n".join(lines)
+        sent = fragments.when(unsure, "sent*")
+        return fragments.lines(
+            fragments.when(unsure, "sent = int(rand() < release)"),
+            *(
+                f"{projection.post.inputs[target]}_post += {sent}w"
+                for target, signal in projection.carries.items()
+                if signal == "x"
+            ),
+        )
 
     def _learn(self, projection: Projection) -> str:
         """Return the update of a weight, where the rule acts at spikes or feedback."""
         onset = projection.rule.onset if projection.rule else 0
-        factor = "learning(t)" + (f"*{self._after(onset)}" if onset else "")
+        factor = f"learning(t)*{self._after(onset)}" if onset else "learning(t)"
         if projection.rule and projection.rule.when == "spike" and projection.release < 1:
             factor = f"sent*{factor}"
         return plastic.statements(projection, factor)

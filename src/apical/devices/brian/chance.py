@@ -105,7 +105,7 @@ def program(device: Any, seedings: Sequence[Seeding]) -> Any:
             if call in lines:
                 line = _SEED.format(network=network.name, clock=clock, more=seeding.more % 2**32)
                 at = lines.index(call)
-                lines[at : at + 1] = [line] * draws
+                lines[at : at + 1] = [line] if draws else []
     if not draws:
         return None
     return b2.NeuronGroup(1, "first : integer (shared)", clock=seedings[0].clock, name="place")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from brian2 import Equations
 
 from apical.language.expressions import substituted
+from apical.language.fragments import lines, when
 from apical.neurons.relay import Relay
 from apical.plasticity import traces
 from apical.plasticity.optimizers import NOISE, UpdateDynamics
@@ -102,18 +103,21 @@ def _with_dynamics(
     state.
     """
     called = _called(projection)
-    lines, known = [f"update = {update}"], called | {NOISE: "_drawn"}
-    lines += ["_drawn = randn()"] * dynamics.draws
+    known, steps, kept = called | {NOISE: "_drawn"}, list[str](), list[str]()
     for name, text in dynamics.steps:
-        lines.append(f"_next_{name} = {substituted(text, known)}")
+        steps.append(f"_next_{name} = {substituted(text, known)}")
         known[name] = f"_next_{name}"
-    change = substituted(dynamics.change, known)
-    lines.append(_held(projection, f"{factor}*({change})", factor))
-    lines += [f"_learns = int({factor} != 0)"] * (projection.limits is None)
-    for name, _ in dynamics.steps:
         mine = called.get(name, name)
-        lines.append(f"{mine} = _learns*_next_{name} + (1 - _learns)*{mine}")
-    return "\n".join(lines)
+        kept.append(f"{mine} = _learns*_next_{name} + (1 - _learns)*{mine}")
+    change = substituted(dynamics.change, known)
+    return lines(
+        f"update = {update}",
+        when(dynamics.draws, "_drawn = randn()"),
+        *steps,
+        _held(projection, f"{factor}*({change})", factor),
+        when(projection.limits is None, f"_learns = int({factor} != 0)"),
+        *kept,
+    )
 
 
 def _held(projection: Projection, change: str, factor: str) -> str:
@@ -122,18 +126,20 @@ def _held(projection: Projection, change: str, factor: str) -> str:
     None changes a weight that meets its constraint; bounds change no weight where nothing is
     learned.
     """
-    lines = [f"w = w + {change}"]
-    if projection.limits:
-        within = f"clip(w + {change}, w_min, w_max)"
-        lines = [f"_learns = int({factor} != 0)", f"w = _learns*{within} + (1 - _learns)*w"]
-    if projection.inhibitory is not None:
-        lines.append(f"w = w*int(w*{POLARITY.format(projection.name)}_pre > 0)")
-    if projection.missing:
-        lines.append(f"w = w*int({EXISTS})")
-    if projection.levels:
-        lines.append("_steps = w/w_step")
-        lines.append("w = w_step*(floor(_steps) + ceil(_steps - floor(_steps) - rand()))")
-    return "\n".join(lines)
+    added = f"w = w + {change}"
+    within = f"""\
+_learns = int({factor} != 0)
+w = _learns*clip(w + {change}, w_min, w_max) + (1 - _learns)*w"""
+    signed = f"w = w*int(w*{POLARITY.format(projection.name)}_pre > 0)"
+    rounded = """\
+_steps = w/w_step
+w = w_step*(floor(_steps) + ceil(_steps - floor(_steps) - rand()))"""
+    return lines(
+        when(projection.limits, within, added),
+        when(projection.inhibitory is not None, signed),
+        when(projection.missing, f"w = w*int({EXISTS})"),
+        when(projection.levels, rounded),
+    )
 
 
 def of_sender(projection: Projection) -> str:

@@ -12,9 +12,10 @@ import brian2 as b2
 import numpy as np
 
 from apical.language.expressions import substituted
+from apical.language.fragments import lines, when
 from apical.network.description import Network
 from apical.neurons.base import Population
-from apical.neurons.relay import Relay, what_came
+from apical.neurons.relay import Relay, holds, what_came
 from apical.projections.projection import Projection
 
 EVENTS = {"relay_up": "owed > 0.5", "relay_down": "owed < -0.5"}
@@ -51,8 +52,8 @@ def is_heard(network: Network, population: Population) -> bool:
 def hearing(network: Network, population: Population, *, links: bool) -> list[str]:
     """Return the equations through which a relay hears, on either side."""
     if isinstance(population, Relay):
-        return ["heard : 1" + " (linked)" * links]
-    return [f"{SAID} : 1"] * (not links and is_heard(network, population))
+        return [f"heard : 1{when(links, ' (linked)')}"]
+    return [f"{SAID} : 1"] if not links and is_heard(network, population) else []
 
 
 def multiplexes(projection: Projection) -> bool:
@@ -67,8 +68,7 @@ def passes_on(network: Network, population: Population) -> bool:
 
 def equations(population: Population) -> str:
     """Return the variables of a neuron whose axon carries what its dendrite heard."""
-    heard, _ = what_came(population)
-    return "owed : 1" + "\nheld : 1" * ("held" in heard)
+    return lines("owed : 1", when(holds(population), "held : 1"))
 
 
 def parameters(population: Population) -> dict[str, tuple[float, str]]:
@@ -78,15 +78,14 @@ def parameters(population: Population) -> dict[str, tuple[float, str]]:
 
 def at_reset(population: Population) -> str:
     """Return statements after which nothing is owed."""
-    return "owed = 0" + "\nheld = 0" * ("held" in what_came(population)[0])
+    return lines("owed = 0", when(holds(population), "held = 0"))
 
 
 def each_step(population: Population) -> str:
     """Return statements that add what came in a time step to what is owed."""
     heard, _ = what_came(population)
-    return f"owed += {substituted(heard, {'heard': 'delta'})}" + "\nheld = delta" * (
-        "held" in heard
-    )
+    came = substituted(heard, {"heard": "delta"})
+    return lines(f"owed += {came}", when(holds(population), "held = delta"))
 
 
 def paid(group: Any) -> None:

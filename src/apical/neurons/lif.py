@@ -1,0 +1,242 @@
+"""Leaky integrate-and-fire neurons with current-based synapses and an apical dendrite."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, final
+
+from apical._base.parameters import (
+    Constant,
+    ConstantOrZero,
+    Duration,
+    Frequency,
+    NonNegative,
+    Time,
+)
+from apical.language.fragments import lines, when
+from apical.neurons.base import INFINITE, NeuronModel, Population
+from apical.neurons.encoding import LogNormal
+from apical.neurons.traces import (
+    Parameters,
+    forget,
+    forget_parameters,
+    trace,
+    trace_parameters,
+)
+
+
+@dataclass(frozen=True)
+class IntegrateAndFire(Population):
+    """What integrate-and-fire neurons share: membrane, synaptic current, trace and dendrite.
+
+    Abstract: a model adds at which membrane it spikes, and what a spike changes besides. Fields
+    are described at `LIF`.
+
+    See Also
+    --------
+    LIF : With a fixed threshold.
+    apical.ALIF : With a threshold that adapts.
+    """
+
+    tau_m: Duration = 20.0
+    tau_s: Time = 5.0
+    leak: bool = True
+    bias: float = 0.0
+    noise_rate: Frequency = 0.0
+    noise_kick: float = 0.0
+    refractory: Time = 0.0
+    reset: Literal["subtract", "rest"] = "subtract"
+    v_start: float = 0.0
+    tau_x: Constant = INFINITE
+    x_floor: NonNegative = 0.0
+    tau_teach: ConstantOrZero = INFINITE
+    gain: str = "int(x > 0)"
+    stray_rate: Frequency = 0.0
+    stray_kick: float = 1.0
+    tau_m_cv: NonNegative = 0.0
+    threshold_cv: NonNegative = 0.0
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        return {"drive": "I" if self.tau_s else "v", "teach": "teach"}
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        current = ("I",) if self.tau_s else ()
+        return ("x", "gain", "teach", "delta", "v", *current)
+
+    @property
+    def _equations(self) -> str:
+        """Equations of membrane, current, trace and dendrite, with a fragment for each option."""
+        current = when(self.tau_s, "I + ")
+        noise = when(self.noise_rate, " + noise")
+        leak = when(self.leak, " - v")
+        tau_m = self._stretched_tau_m
+        unless_refractory = when(self.refractory, " (unless refractory)")
+        return lines(
+            f"dv/dt = ({current}bias{noise}{leak})/{tau_m} : 1{unless_refractory}",
+            when(self.tau_s, "dI/dt = -I/tau_s : 1"),
+            trace("x", self.tau_x),
+            trace("teach", self.tau_teach),
+            f"gain = {self.gain} : 1",
+            "delta = gain*teach : 1",
+            when(self.noise_rate, "noise : 1"),
+            *(f"{name} : 1" for name in self._spread),
+        )
+
+    @property
+    def _reset(self) -> str:
+        """What a spike does to the membrane and to the trace."""
+        after = {"subtract": f"v -= {self._height}", "rest": "v = 0"}
+        return lines(after[self.reset], "x += 1")
+
+    @property
+    def _refractory(self) -> str:
+        """For how long a spike holds the membrane."""
+        return when(self.refractory, "refractory_time")
+
+    @property
+    def _at_step(self) -> str:
+        """What happens at the start of a time step: small traces end, noise and strays arrive."""
+        # what a spike of the noise adds to the membrane is spread over the time step
+        noise = f"noise = noise_kick*poisson(noise_rate*dt)*{self._stretched_tau_m}/dt"
+        return lines(
+            forget(self.x_floor),
+            when(self.tau_teach == 0, "teach = 0"),
+            when(self.noise_rate, noise),
+            when(self.stray_rate, "teach += stray_kick*poisson(stray_rate*dt)"),
+            when(self.stray_rate, "teach -= stray_kick*poisson(stray_rate*dt)"),
+        )
+
+    @property
+    def _initial(self) -> dict[str, float | LogNormal]:
+        """Membrane at the start, and what differs between neurons."""
+        return {"v": self.v_start, **self._spread}
+
+    @property
+    def _parameters(self) -> Parameters:
+        """Value and unit of the constants."""
+        found: Parameters = {"tau_m": (self.tau_m, "ms"), "bias": (self.bias, "1")}
+        if self.tau_s:
+            found["tau_s"] = (self.tau_s, "ms")
+        if self.refractory:
+            found["refractory_time"] = (self.refractory, "ms")
+        if self.noise_rate:
+            found |= {"noise_rate": (self.noise_rate, "Hz"), "noise_kick": (self.noise_kick, "1")}
+        if self.stray_rate:
+            found |= {"stray_rate": (self.stray_rate, "Hz"), "stray_kick": (self.stray_kick, "1")}
+        found |= trace_parameters("x", self.tau_x)
+        found |= forget_parameters(self.x_floor)
+        return found | trace_parameters("teach", self.tau_teach)
+
+    @property
+    def _spread(self) -> dict[str, LogNormal]:
+        """Factors that differ between neurons: on the time constant and on the threshold."""
+        found = {"stretch": LogNormal(self.tau_m_cv), "height": LogNormal(self.threshold_cv)}
+        return {name: factor for name, factor in found.items() if factor.cv}
+
+    @property
+    def _stretched_tau_m(self) -> str:
+        """Time constant of the membrane, as an expression."""
+        return when(self.tau_m_cv, "(stretch*tau_m)", "tau_m")
+
+    @property
+    def _height(self) -> str:
+        """Distance from rest to threshold, as an expression."""
+        return when(self.threshold_cv, "height", "1")
+
+
+@final
+@dataclass(frozen=True)
+class LIF(IntegrateAndFire):
+    r"""Leaky integrate-and-fire (LIF) neurons, current-based synapses, an apical dendrite.
+
+    .. math::
+
+        \tau_m \frac{dv}{dt} &= I + b - v \\
+        \tau_s \frac{dI}{dt} &= -I + \tau_s \sum_j w_j S_j(t)
+
+    A spike at ``v > 1`` takes 1 off the membrane. Membranes are in units of the distance from rest
+    to threshold; spikes of a projection add their weight to the current ``I``. The dendrite
+    ``teach`` collects the feedback that arrives; it does not move the membrane. Signals: ``x``
+    spike trace, ``gain`` postsynaptic factor, ``teach``, ``delta = gain*teach``, ``v``, ``I``.
+
+    Options that are 0, False or infinite are off, so that the default is the plain model above.
+
+    Parameters
+    ----------
+    tau_m, tau_s
+        Time constants of the membrane and of the synaptic current [ms]. 20 ms is the membrane of
+        Bellec et al. 2020, 5 ms the synapse of Zenke & Ganguli 2018. With ``tau_s=0`` there is no
+        current, and a spike moves the membrane at once, by its weight.
+    leak
+        False: a perfect integrator, ``tau_m dv/dt = I + bias``.
+    bias
+        Constant current [dimensionless, in units of the threshold].
+    noise_rate, noise_kick
+        Rate of a Poisson train of its own that each neuron receives [Hz], and what one of its
+        spikes adds to the membrane [dimensionless], spread over the time step.
+    refractory
+        Time after a spike in which the membrane is held [ms].
+    reset
+        ``"subtract"`` takes the threshold off the membrane, so that no input is lost and rates are
+        linear in the drive; ``"rest"`` puts it to 0.
+    v_start
+        Membrane at the start of a run, and of each trial where the network resets its state
+        [dimensionless].
+    tau_x
+        Time constant of the spike trace ``x`` [ms]; infinite counts the spikes of a trial, which is
+        what rules read that act at a trial's end.
+    x_floor
+        Trace under which spikes are forgotten [dimensionless]: ``x`` becomes 0.
+    tau_teach
+        Time constant of the dendrite ``teach`` [ms]; infinite sums over a trial, 0 holds what
+        arrives for one time step.
+    gain
+        Expression for the postsynaptic factor of learning, the surrogate gradient of the neuron
+        [dimensionless]; it may read ``v``, ``I``, ``x``. The default is that of a rectifier: 1 for
+        neurons that have spiked, 0 for those that have not.
+    stray_rate, stray_kick
+        Rate of each of two Poisson trains of its own that the dendrite hears beside its feedback
+        [Hz], and what a spike of the first adds to ``teach``, and one of the second takes off it
+        [dimensionless].
+    tau_m_cv, threshold_cv
+        Coefficients of variation of `tau_m` and of the threshold between neurons [dimensionless]:
+        log-normal factors of mean 1, drawn once.
+
+    See Also
+    --------
+    apical.ALIF : With a threshold that adapts.
+    apical.ConductanceLIF : With synapses that open conductances.
+    apical.superspike.slope : A surrogate gradient for `gain`.
+
+    References
+    ----------
+    Gerstner, Kistler, Naud & Paninski 2014, Neuronal Dynamics, section 1.3. Bellec et al. 2020,
+    doi:10.1038/s41467-020-17236-y. Zenke & Ganguli 2018, doi:10.1162/neco_a_01086.
+
+    Examples
+    --------
+    >>> from apical import LIF
+    >>> hidden = LIF("hidden", 100, bias=0.5, refractory=2.0)
+    >>> print(hidden.model.equations)
+    dv/dt = (I + bias - v)/tau_m : 1 (unless refractory)
+    dI/dt = -I/tau_s : 1
+    x : 1
+    teach : 1
+    gain = int(x > 0) : 1
+    delta = gain*teach : 1
+    >>> hidden.model.threshold, hidden.model.reset
+    ('v > 1', 'v -= 1\nx += 1')
+    """
+
+    @property
+    def model(self) -> NeuronModel:
+        return NeuronModel(
+            equations=self._equations,
+            threshold=f"v > {self._height}",
+            reset=self._reset,
+            refractory=self._refractory,
+            at_step=self._at_step,
+            initial=self._initial,
+            parameters=self._parameters,
+        )

@@ -1,0 +1,111 @@
+"""Stimulus: input neurons, whose spikes or activities are made of the values that are shown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import final
+
+from apical._base.checking import described
+from apical._base.parameters import Constant, Count, NonNegative
+from apical.errors import WiringError
+from apical.language.fragments import lines
+from apical.neurons.base import INFINITE, NeuronModel, Population
+from apical.neurons.encoding import Encoder, Regular
+from apical.neurons.eye_movements import Gaze
+from apical.neurons.traces import forget, forget_parameters, trace, trace_parameters
+
+
+@final
+@dataclass(frozen=True)
+class Stimulus(Population):
+    r"""Stimulus (input) neurons, which spike as an encoder makes of the presented values.
+
+    .. math:: \frac{dx}{dt} = -\frac{x}{\tau_x} + \sum_f \delta(t - t^f)
+
+    ``x`` is the spike trace, the presynaptic factor of learning; of an encoder without spikes it is
+    the activity.
+
+    Parameters
+    ----------
+    encoder
+        How values in [0, 1] become spikes; by default regular trains, the least noisy rate code.
+    tau_x
+        Time constant of the spike trace ``x`` [ms]; infinite counts the spikes of a trial, which
+        is what rules read that act at a trial's end.
+    x_floor
+        Trace under which spikes are forgotten [dimensionless]: ``x`` becomes 0.
+    gaze
+        How the eye moves from trial to trial while the network is trained; None: it is still.
+    frames
+        Number of frames, equally long, that a trial shows one after the other. The values of a
+        trial are then those of its frames in a row, shape (frames * size,).
+
+    See Also
+    --------
+    apical.encoding.Regular, apical.encoding.Poisson, apical.encoding.Latency : Encoders.
+
+    Examples
+    --------
+    >>> from apical import Stimulus
+    >>> stimulus = Stimulus("stimulus", 784, tau_x=20.0)
+    >>> print(stimulus.model.equations)
+    dphase/dt = rate : 1
+    rate : Hz
+    dx/dt = -x/tau_x : 1
+    >>> stimulus.model.threshold, stimulus.model.reset
+    ('phase >= 1', 'phase -= 1\nx += 1')
+    """
+
+    encoder: Encoder = field(default_factory=Regular)
+    tau_x: Constant = INFINITE
+    x_floor: NonNegative = 0.0
+    gaze: Gaze | None = None
+    frames: Count = 1
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        return {}
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        return ("x",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.gaze and self.gaze.n_inputs != self.size:
+            raise WiringError(
+                f"Stimulus {self.name!r} has {self.size} neurons, but its gaze looks at images of "
+                f"{self.gaze.n_inputs} pixels, {self.gaze.shape}; give Gaze(shape=data.shape).",
+                object=described(self),
+                parameter="gaze",
+            )
+
+    @property
+    def n_values(self) -> int:
+        """Number of values of a trial: those of all its frames."""
+        return self.frames * self.size
+
+    @property
+    def model(self) -> NeuronModel:
+        spikes = self.encoder.spikes
+        once, often = (spikes.at_trial, "") if self.frames == 1 else ("", spikes.at_trial)
+        if not spikes.threshold:  # the activity itself is what synapses see
+            return NeuronModel(
+                spikes.equations, at_trial=once, at_frame=often, parameters=spikes.parameters
+            )
+        return NeuronModel(
+            equations=lines(spikes.equations, trace("x", self.tau_x)),
+            threshold=spikes.threshold,
+            reset=lines(spikes.reset, "x += 1"),
+            refractory=spikes.refractory,
+            at_trial=once,
+            at_frame=often,
+            at_reset=spikes.at_reset,
+            at_step=forget(self.x_floor),
+            initial=dict(spikes.initial),
+            parameters={
+                **trace_parameters("x", self.tau_x),
+                **forget_parameters(self.x_floor),
+                **spikes.parameters,
+            },
+            lasting=spikes.lasting,
+        )
