@@ -247,17 +247,16 @@ def test_config_holds_everything_to_repeat_the_run(
 def test_metrics_are_a_long_table(whole: Path) -> None:
     with (whole / METRICS).open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert (
-        tuple(rows[0]) == COLUMNS == ("run", "seed", "epoch", "block", "trial", "metric", "value")
-    )
+    known = ("run", "seed", "epoch", "block", "trial", "metric", "subject", "value")
+    assert tuple(rows[0]) == COLUMNS == known
     assert {(row["run"], row["seed"]) for row in rows} == {("run", "7")}
-    names = {row["metric"] for row in rows}
-    assert names == {"test_accuracy", "rate_hidden", "rate_output"}
+    names = {(row["metric"], row["subject"]) for row in rows}
+    assert names == {("test_accuracy", ""), ("rate", "hidden"), ("rate", "output")}
     accuracy = [(r["epoch"], r["trial"]) for r in rows if r["metric"] == "test_accuracy"]
     assert accuracy == [("0", "0"), ("1", "24"), ("2", "48")]
     values = [row["value"] for row in rows]
     assert values == [repr(float(value)) for value in values]
-    keys = [(row["trial"], row["metric"]) for row in rows]
+    keys = [(row["trial"], row["metric"], row["subject"]) for row in rows]
     assert len(set(keys)) == len(keys)
 
 

@@ -209,8 +209,9 @@ def _metrics(pynwb: Any, metrics: pandas.DataFrame) -> Any:
         "block": "Blocks completed in the present epoch.",
         "trial": "Trials learned in all.",
         "metric": "What was measured: accuracies are fractions, measured with learning off; "
-        "rate_<population> is a mean firing rate [Hz]; angle_<projection> is the angle between "
-        "what the network learns and what backpropagation would [degrees].",
+        "rate is a mean firing rate [Hz]; angle is that between what the network learns and what "
+        "backpropagation would [degrees].",
+        "subject": "The population or projection that it is of; empty for the whole network.",
         "value": "The value, in the unit of the metric.",
     }
     columns = []
