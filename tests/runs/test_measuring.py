@@ -200,9 +200,16 @@ def test_runs_of_earlier_versions_measured_nothing_more(tmp_path: Path, data: st
     assert read_experiment(out) == prepare(experiment(data, "rates", "array")).experiment
 
 
-@pytest.mark.parametrize("wrong", [{"measure": "angles"}, {"measure_every": "day"}])
-def test_experiments_say_what_they_take(data: str, wrong: dict[str, Any]) -> None:
-    with pytest.raises(ParameterError, match="measure, a list of names, and measure_every, one of"):
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"measure": "angles"}, "Experiment: measure must be .*, got 'angles'"),
+        ({"measure_every": "day"}, "measure_every must be one of 'epoch', 'block', got 'day'"),
+        ({"epochs": 1.5}, "Experiment: epochs must be one whole number, got 1.5"),
+    ],
+)
+def test_experiments_say_what_they_take(data: str, wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
         experiment(data, "rates", "array", **wrong)
 
 
