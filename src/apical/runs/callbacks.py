@@ -174,7 +174,7 @@ class Measuring:
             angles = learning.update_angles(self._prepared.network, weights, records)
         else:
             values, labels = self._prepared.data.test.block(slice(0, PROBE))
-            block = Block(values, labels, index=seeds.presentation("angles"))
+            block = Block.of_labels(values, labels, index=seeds.presentation("angles"))
             angles = angles_to_backpropagation(simulator, block)
         return {("angle", name): angle for name, angle in angles.items()}
 

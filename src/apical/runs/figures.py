@@ -94,4 +94,5 @@ def _replay(
     values, labels = data.test.block([sample])
     simulator = simulate(network, "runtime", record=[p.name for p in network.populations])
     simulator.state = state
-    return simulator.run(Block(values, labels, index=seeds.presentation("raster"), phase="record"))
+    index = seeds.presentation("raster")
+    return simulator.run(Block.of_labels(values, labels, index=index, phase="record"))
