@@ -71,7 +71,7 @@ _OPERATIONS: Mapping[Any, Callable[..., Any]] = {
 }
 
 
-class TorchLibrary(Elsewhere):
+class TorchLibrary(Elsewhere[Tensor]):
     """Tensors of PyTorch.
 
     On a graphics card operations are queued, and so are copies from memory, which are made from
@@ -116,7 +116,7 @@ class TorchLibrary(Elsewhere):
     def back(self, array: Tensor) -> np.ndarray:
         return np.array(array.cpu().numpy())
 
-    def number(self, value: Any) -> Tensor:
+    def number(self, value: float) -> Tensor:
         # In memory wherever the others are: operations on a card take tensors of one number so.
         return torch.tensor(float(value), dtype=self.dtype)
 

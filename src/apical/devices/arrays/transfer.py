@@ -7,16 +7,15 @@ large parts, ahead of their use. What populations did is read when the block is 
 
 import ast
 from collections.abc import Callable
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from apical.data.datasets import Rows, Samples
-from apical.devices.arrays.library import Elsewhere, Library
+from apical.devices.arrays.library import Array, Elsewhere, Library
 from apical.neurons.encoding import Encoder
 
-Bring = Callable[[slice, Any], None]
+Bring = Callable[[slice, Array], None]
 """Puts what some trials of a block show into an array of as many rows."""
 
 PART = 2**24
@@ -36,7 +35,7 @@ class Supply:
 
     def __init__(self, library: Library, encoder: Encoder) -> None:
         self._library, self._encoder = library, encoder
-        self._held: WeakKeyDictionary[Samples, Any] = WeakKeyDictionary()
+        self._held: WeakKeyDictionary[Samples, Array] = WeakKeyDictionary()
 
     def stimuli(self, values: np.ndarray | Rows) -> Bring:
         """Return what brings stimuli; samples that are kept stay as they were when first shown."""
@@ -57,11 +56,11 @@ class Supply:
             return _Parts(library, lambda part: shown[part], shown.shape)
         return lambda chunk, out: library.put(shown[chunk], out)
 
-    def nothing(self, chunk: slice, out: Any) -> None:
+    def nothing(self, chunk: slice, out: Array) -> None:
         """Bring 0 for every trial and neuron."""
         self._library.operations[ast.UAdd](self._library.number(0), out=out)
 
-    def _table(self, library: Elsewhere, samples: Samples) -> Any:
+    def _table(self, library: Elsewhere, samples: Samples) -> Array | None:
         """Return the stimuli of all samples where the arrays are; None if there is no room."""
         table = self._held.get(samples)
         if table is None and library.has_room(samples.values.shape):
@@ -91,7 +90,7 @@ class _Parts:
         self._library, self._rows, self._shape = library, rows, shape
         self._first, self._sent = 0, library.empty((0, shape[1]))
 
-    def __call__(self, chunk: slice, out: Any) -> None:
+    def __call__(self, chunk: slice, out: Array) -> None:
         n_trials, width = self._shape
         if chunk.stop > self._first + len(self._sent):
             self._first = chunk.start
@@ -115,9 +114,9 @@ class Kept:
 
     def __init__(self, library: Library, n_trials: int) -> None:
         self._library, self._n_trials = library, n_trials
-        self._arrays: dict[str, Any] = {}
+        self._arrays: dict[str, Array] = {}
 
-    def keep(self, name: str, chunk: slice, values: Any, size: int) -> None:
+    def keep(self, name: str, chunk: slice, values: Array, size: int) -> None:
         """Keep what was done in some trials.
 
         Parameters
