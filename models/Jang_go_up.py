@@ -63,7 +63,7 @@ from apical import (
 )
 from apical.errors import RunError
 from apical.measures.normality import normal_fit
-from apical.training import Plan, Position, steps
+from apical.training import Metric, Plan, Position, steps
 
 WIRINGS = ("bp", "dfa", "ifa")
 NOISES = ("none", "fixed", "global")
@@ -134,11 +134,11 @@ def followed(
 
     def measure(
         simulator: Simulator, _: Position, __: Mapping[str, np.ndarray]
-    ) -> dict[str, float]:
-        found = {}
+    ) -> dict[Metric, float]:
+        found = dict[Metric, float]()
         for name, values in scaled(simulator, block, alpha).items():
             fit = normal_fit(values)
-            found |= {f"D {name}": fit.distance, f"std {name}": fit.std}
+            found |= {("D", name): fit.distance, ("std", name): fit.std}
         return found
 
     rows = list[dict[str, Any]]()
@@ -147,7 +147,7 @@ def followed(
     try:
         for step in steps(simulator, data, plan, measure=measure, every="block"):
             error = 100 * (1 - step.metrics.get("test_accuracy", np.nan))
-            shown = {k: v for k, v in step.metrics.items() if k.startswith(("D ", "std "))}
+            shown = {" ".join(k): v for k, v in step.metrics.items() if isinstance(k, tuple)}
             rows.append(about | {"trial": step.position.trial, "test_error": error} | shown)
     except RunError:  # weights that grow without an end
         rows.append(rows[-1] | {"test_error": np.inf})

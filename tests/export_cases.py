@@ -95,12 +95,13 @@ def rate_records(n_trials: int = 4) -> Records:
 def some_metrics() -> pd.DataFrame:
     """Return a table as in ``metrics.csv``."""
     rows = [
-        ("digits/s0", 3, 0, 0, 0, "test_accuracy", 0.1),
-        ("digits/s0", 3, 0, 1, 500, "rate_hidden", 12.5),
-        ("digits/s0", 3, 1, 0, 1000, "test_accuracy", 0.9),
-        ("digits/s0", 3, 1, 0, 1000, "angle_stimulus_to_hidden", 81.25),
+        ("digits/s0", 3, 0, 0, 0, "test_accuracy", "", 0.1),
+        ("digits/s0", 3, 0, 1, 500, "rate", "hidden", 12.5),
+        ("digits/s0", 3, 1, 0, 1000, "test_accuracy", "", 0.9),
+        ("digits/s0", 3, 1, 0, 1000, "angle", "stimulus_to_hidden", 81.25),
     ]
-    return pd.DataFrame(rows, columns=["run", "seed", "epoch", "block", "trial", "metric", "value"])
+    columns = ["run", "seed", "epoch", "block", "trial", "metric", "subject", "value"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 @st.composite

@@ -507,7 +507,9 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
         "overwrite": True,
     },
     "plotting.comparing.comparison": lambda: {
-        "curves": {"a": {"test_accuracy": np.full((2, 3), 0.5), "angle_b": np.full((2, 3), 45.0)}}
+        "curves": {
+            "a": {"test_accuracy": np.full((2, 3), 0.5), ("angle", "b"): np.full((2, 3), 45.0)}
+        }
     },
     "plotting.comparing.angles": lambda: {"by_projection": {"a": [10.0, 20.0]}},
     "plotting.ecdfs.firing_rates": lambda: {"rates": {"a": [1.0, 2.0]}},

@@ -35,6 +35,7 @@ from apical import (
     rules,
     simulate,
 )
+from apical._base.metric_names import parts
 from apical.devices import Block, Simulator
 from apical.measures.alignment import angles_to_backpropagation
 from apical.measures.representation import dissimilarities
@@ -85,14 +86,14 @@ def learned(simulator: Simulator, data: Dataset, epochs: int) -> pd.DataFrame:
     """Train, and return what was measured as a long table like ``metrics.csv``."""
     rows = []
     for step in steps(simulator, data, Plan(epochs)):
-        found = dict(step.metrics)
+        found = {parts(metric): value for metric, value in step.metrics.items()}
         if not simulator.network.is_spiking:
             angles = angles_to_backpropagation(simulator, Block(*data.test.block(slice(None))))
-            found |= {f"angle_{name}": value for name, value in angles.items()}
-            found["train_accuracy"] = evaluate(simulator, data.train).accuracy
+            found |= {("angle", name): value for name, value in angles.items()}
+            found["train_accuracy", ""] = evaluate(simulator, data.train).accuracy
         where = {"epoch": step.position.epoch, "trial": step.position.trial}
         where["seed"] = simulator.network.seed
-        rows += [where | {"metric": name, "value": value} for name, value in found.items()]
+        rows += [where | {"metric": m, "subject": s, "value": v} for (m, s), v in found.items()]
     return pd.DataFrame(rows)
 
 
@@ -124,9 +125,9 @@ def material() -> Material:
     )
 
 
-def by_seed(table: pd.DataFrame, metric: str) -> np.ndarray:
-    """Return a metric after every epoch, shape (n_seeds, n_epochs + 1)."""
-    rows = table[table["metric"] == metric]
+def by_seed(table: pd.DataFrame, metric: str, subject: str) -> np.ndarray:
+    """Return a metric of a subject after every epoch, shape (n_seeds, n_epochs + 1)."""
+    rows = table[(table["metric"] == metric) & (table["subject"] == subject)]
     return rows.pivot_table("value", "seed", "epoch", dropna=False).to_numpy()
 
 
@@ -147,19 +148,22 @@ def compared(analysis: Analysis) -> dict[str, np.ndarray]:
 def figures(m: Material) -> dict[str, Callable[[], Any]]:
     """Return what draws each figure, by name."""
     tested = m.table[m.table["metric"] == "test_accuracy"]
-    fired = m.table[m.table["metric"] == "rate_hidden"]
+    fired = m.table[(m.table["metric"] == "rate") & (m.table["subject"] == "hidden")]
     sizes = {population.name: population.size for population in m.network.populations}
     trial = int(np.flatnonzero(~m.before.correct & m.after.correct)[0])
     analysis = m.analyses[1]
     said = [int(records.decisions[trial]) for records in (m.before, m.after)]
     close = {
-        wiring: {name: by_seed(table, name) for name in pd.unique(table["metric"])}
+        wiring: {
+            (metric, subject) if subject else metric: by_seed(table, metric, subject)
+            for metric, subject in table[["metric", "subject"]].drop_duplicates().to_numpy()
+        }
         for wiring, table in m.tables.items()
     }
     dfa = {
-        name.removeprefix("angle_"): values
-        for name, values in close["DFA"].items()
-        if name.startswith("angle_") and "bias" not in name
+        subject: values
+        for (metric, subject), values in ((parts(m), v) for m, v in close["DFA"].items())
+        if metric == "angle" and "bias" not in subject
     }
     distances = dissimilarities(m.after, "hidden", of="trials").matrix[:SHOWN, :SHOWN]
     return {

@@ -1,6 +1,7 @@
 """Devices: the contract that all of them keep, numbers worked by hand, and what is refused."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -605,6 +606,37 @@ def test_blocks_have_one_shape(values: np.ndarray, labels: np.ndarray, match: st
 def test_learning_has_a_factor_for_each_trial() -> None:
     with pytest.raises(DataError, match="learning"):
         trials(5, learning=np.ones(4))
+
+
+def test_blocks_by_what_they_are_for() -> None:
+    """Each named constructor is the plain one with what belongs together."""
+    x, y, place = np.ones((3, 4)), np.array([0, 1, 0]), {"index": 5, "first": 7, "epoch": 2}
+    same = {
+        "stimuli": (Block.of_stimuli(x, **place), Block(x, **place)),
+        "labels": (Block.of_labels(x, y, 1.0, **place), Block(x, y, np.ones(()), **place)),
+        "off": (Block.of_labels(x, y), Block(x, y)),
+        "targets": (
+            Block.of_targets(x, x[:, :2], 0.5, phase="train"),
+            Block(x, None, np.full(3, 0.5), targets=x[:, :2], phase="train"),
+        ),
+        "noise": (
+            Block.noise("h", 3, 4, **place),
+            Block(0 * x, None, np.ones(()), fires="h", **place),
+        ),
+    }
+    for name, (one, other) in same.items():
+        for field in fields(Block):
+            np.testing.assert_equal(getattr(one, field.name), getattr(other, field.name), name)
+    phases = {name: one.phase for name, (one, _) in same.items()}
+    assert phases == {
+        "stimuli": "evaluate",
+        "labels": "train",
+        "off": "evaluate",
+        "targets": "train",
+        "noise": "noise",
+    }
+    with pytest.raises(DataError, match="needs one learning factor, or one for each trial"):
+        Block.of_labels(x, y, np.ones(2))
 
 
 def test_blocks_are_cut_in_order() -> None:

@@ -74,7 +74,7 @@ def test_there_and_back(tmp_path: Path) -> None:
     assert json.loads(block.annotations["about"])["about"] == ABOUT
     assert block.annotations["licence_of_the_stimuli"] == "CC BY 4.0"
     assert len(block.annotations["citations"]) == 3
-    assert "test_accuracy,0.1\n" in block.annotations["metrics"]
+    assert "test_accuracy,,0.1\n" in block.annotations["metrics"]
 
 
 def test_a_network_of_rates(tmp_path: Path) -> None:

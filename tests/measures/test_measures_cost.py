@@ -89,7 +89,7 @@ def test_by_hand() -> None:
     ]
     sparse = activation_sparsity(net, records)
     assert sparse["ActivationSparsity"] == 1 - 4 / (2 * 4 * 5)
-    assert sparse["ActivationSparsity_hidden"] == 1 - 3 / (2 * 4 * 3)
+    assert sparse["ActivationSparsity", "hidden"] == 1 - 3 / (2 * 4 * 3)
     assert connection_sparsity(net, w) == (1 + 3) / 12
     first, second = weight_updates(net, records)
     # trial 0: 2 active inputs, 2 neurons taught; trial 1: 1 input, 1 neuron (1 is shut, 0 unheard)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,22 +83,26 @@ def test_measuring_changes_nothing_and_goes_on_with_the_same_bits(
     assert_complete(rows(whole), "hidden" if kind == "spiking" else "hidden_1", kind)
 
 
+def named(row: Mapping[str, str]) -> str:
+    return " of ".join(filter(None, (row["metric"], row["subject"])))
+
+
 def assert_complete(found: list[dict[str, str]], hidden: str, kind: str) -> None:
     """Check that every measure is there, once after every block, and says something."""
     expected = {
         "train_accuracy",
-        f"angle_stimulus_to_{hidden}",
-        f"feedback_angle_error_to_{hidden}",
-        f"feedback_ratio_error_to_{hidden}",
-        f"norm_{hidden}_to_output",
-        f"speed_{hidden}_to_output",
-        f"zeros_{hidden}_to_output",
-        f"mixed_{hidden}",
-        f"minority_{hidden}",
-        f"dead_{hidden}",
-        f"saturated_{hidden}",
+        f"angle of stimulus_to_{hidden}",
+        f"feedback_angle of error_to_{hidden}",
+        f"feedback_ratio of error_to_{hidden}",
+        f"norm of {hidden}_to_output",
+        f"speed of {hidden}_to_output",
+        f"zeros of {hidden}_to_output",
+        f"mixed of {hidden}",
+        f"minority of {hidden}",
+        f"dead of {hidden}",
+        f"saturated of {hidden}",
         "ActivationSparsity",
-        f"ActivationSparsity_{hidden}",
+        f"ActivationSparsity of {hidden}",
         "ConnectionSparsity",
         "Footprint",
         "Dense",
@@ -108,13 +113,13 @@ def assert_complete(found: list[dict[str, str]], hidden: str, kind: str) -> None
         "events",
     }
     for name in expected:
-        times = [row["trial"] for row in found if row["metric"] == name]
+        times = [row["trial"] for row in found if named(row) == name]
         assert times == ["0", "4", "5"], name
-    keys = [(row["trial"], row["metric"]) for row in found]
+    keys = [(row["trial"], named(row)) for row in found]
     assert len(set(keys)) == len(keys)
-    last = {row["metric"]: float(row["value"]) for row in found}
-    assert 0 < last[f"angle_stimulus_to_{hidden}"] <= 180
-    assert last[f"speed_{hidden}_to_output"] > 0
+    last = {named(row): float(row["value"]) for row in found}
+    assert 0 < last[f"angle of stimulus_to_{hidden}"] <= 180
+    assert last[f"speed of {hidden}_to_output"] > 0
     assert (last["Effective_ACs"] > 0) == (kind == "spiking")
 
 
@@ -123,7 +128,7 @@ def test_after_every_epoch_unless_asked_for_more(tmp_path: Path, data: str) -> N
     found = [
         (row["epoch"], row["block"])
         for row in rows(tmp_path / "run")
-        if row["metric"] == "norm_hidden_1_to_output"
+        if named(row) == "norm of hidden_1_to_output"
     ]
     assert found == [("0", "0"), ("1", "0"), ("2", "0")]
 
@@ -138,8 +143,8 @@ def test_angles_of_rates_are_those_of_every_device(data: str) -> None:
         measured = Measuring(prepared, ["angles"])(simulator, Position(), {})
         values, labels = prepared.data.test.block(slice(None))
         angles = angles_to_backpropagation(simulator, Block(values, labels))
-        assert measured.pop("angle_stimulus_to_hidden_1") == angles["stimulus_to_hidden_1"]
-        assert measured.keys() == {"angle_bias_to_hidden_1"}
+        assert measured.pop(("angle", "stimulus_to_hidden_1")) == angles["stimulus_to_hidden_1"]
+        assert measured.keys() == {("angle", "bias_to_hidden_1")}
         found.append(angles["stimulus_to_hidden_1"])
     assert found[0] == pytest.approx(found[1], abs=1e-3) and 1 < found[0] < 179
 
@@ -195,9 +200,16 @@ def test_runs_of_earlier_versions_measured_nothing_more(tmp_path: Path, data: st
     assert read_experiment(out) == prepare(experiment(data, "rates", "array")).experiment
 
 
-@pytest.mark.parametrize("wrong", [{"measure": "angles"}, {"measure_every": "day"}])
-def test_experiments_say_what_they_take(data: str, wrong: dict[str, Any]) -> None:
-    with pytest.raises(ParameterError, match="measure, a list of names, and measure_every, one of"):
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"measure": "angles"}, "Experiment: measure must be .*, got 'angles'"),
+        ({"measure_every": "day"}, "measure_every must be one of 'epoch', 'block', got 'day'"),
+        ({"epochs": 1.5}, "Experiment: epochs must be one whole number, got 1.5"),
+    ],
+)
+def test_experiments_say_what_they_take(data: str, wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
         experiment(data, "rates", "array", **wrong)
 
 
@@ -218,7 +230,7 @@ def test_run_command(tmp_path: Path, data: str) -> None:
     assert result.exit_code == 0, result.output
     config = json.loads((out / CONFIG).read_text())
     assert config["measure"] == ["angles", "sparsity"] and config["measure_every"] == "block"
-    blocks = [row["trial"] for row in rows(out) if row["metric"] == "ActivationSparsity"]
+    blocks = [row["trial"] for row in rows(out) if named(row) == "ActivationSparsity"]
     assert blocks == ["0", "4", "5"]
     assert read_experiment(out).measure == ("angles", "sparsity")
 
@@ -235,8 +247,8 @@ def test_comparisons_measure_too(tmp_path: Path, data: str) -> None:
     )
     first, second = compare(one, ["bp", "dfa"], [0], tmp_path, progress=False)
     assert first.curves["Dense"].shape == second.curves["Dense"].shape == (1, 2)
-    assert first.curves["angle_stimulus_to_hidden_1"].shape == (1, 2)
-    assert first.curves["feedback_angle_feedback_output_to_hidden_1"][0, 1] < 1e-4
-    assert second.curves["feedback_angle_error_to_hidden_1"][0, 1] > 1
+    assert first.curves["angle", "stimulus_to_hidden_1"].shape == (1, 2)
+    assert first.curves["feedback_angle", "feedback_output_to_hidden_1"][0, 1] < 1e-4
+    assert second.curves["feedback_angle", "error_to_hidden_1"][0, 1] > 1
     again = compare(one, ["bp", "dfa"], [0], tmp_path, progress=False)
     assert [outcome.test_error for outcome in again] == [first.test_error, second.test_error]

@@ -11,7 +11,7 @@ import os
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from apical.runs.directory import (
     WEIGHTS,
     RunDirectory,
 )
-from apical.runs.experiment import Experiment
+from apical.runs.experiment import Experiment, prepare, read_experiment
 from apical.runs.run import Stopped
 from apical.scripts import models
 
@@ -247,17 +247,16 @@ def test_config_holds_everything_to_repeat_the_run(
 def test_metrics_are_a_long_table(whole: Path) -> None:
     with (whole / METRICS).open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert (
-        tuple(rows[0]) == COLUMNS == ("run", "seed", "epoch", "block", "trial", "metric", "value")
-    )
+    known = ("run", "seed", "epoch", "block", "trial", "metric", "subject", "value")
+    assert tuple(rows[0]) == COLUMNS == known
     assert {(row["run"], row["seed"]) for row in rows} == {("run", "7")}
-    names = {row["metric"] for row in rows}
-    assert names == {"test_accuracy", "rate_hidden", "rate_output"}
+    names = {(row["metric"], row["subject"]) for row in rows}
+    assert names == {("test_accuracy", ""), ("rate", "hidden"), ("rate", "output")}
     accuracy = [(r["epoch"], r["trial"]) for r in rows if r["metric"] == "test_accuracy"]
     assert accuracy == [("0", "0"), ("1", "24"), ("2", "48")]
     values = [row["value"] for row in rows]
     assert values == [repr(float(value)) for value in values]
-    keys = [(row["trial"], row["metric"]) for row in rows]
+    keys = [(row["trial"], row["metric"], row["subject"]) for row in rows]
     assert len(set(keys)) == len(keys)
 
 
@@ -469,7 +468,7 @@ def rewrite(file: Path, changes: Mapping[str, Any], without: str | None = None) 
         "name",
         "model_sha256",
         "data_sha256",
-        *(k for k in Experiment.__dataclass_fields__ if k not in configuration.LATER),
+        *(f.name for f in fields(Experiment) if f.metadata != configuration.LATER),
     ],
 )
 def test_config_that_lacks_a_key_is_named(experiment: Experiment, tmp_path: Path, key: str) -> None:
@@ -478,10 +477,38 @@ def test_config_that_lacks_a_key_is_named(experiment: Experiment, tmp_path: Path
     refused(experiment, out, f"{CONFIG} is damaged: it lacks '{key}'")
 
 
+def test_what_earlier_versions_do_not_say_is_as_by_default(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    out = stopped(experiment, tmp_path / "run")
+    said = read_experiment(out)
+    later = {f.name: f.default for f in fields(Experiment) if f.metadata == configuration.LATER}
+    assert later == {"hypothesis": "", "scale": None, "measure": (), "measure_every": "epoch"}
+    for name in later:
+        rewrite(out / CONFIG, {}, without=name)
+    assert read_experiment(out) == replace(said, **later)
+
+
+def test_every_field_is_kept_and_checked(experiment: Experiment, tmp_path: Path) -> None:
+    """A new option is one field: it is written, read, and refused where its type is another."""
+    out = stopped(experiment, tmp_path / "run")
+    assert read_experiment(out) == prepare(experiment).experiment
+    before = (out / CONFIG).read_text()
+    for field in fields(Experiment):
+        rewrite(out / CONFIG, {field.name: {"no": ["such", {}]}})
+        if field.name != "options":  # whose names are those of the model
+            with pytest.raises(RunError, match=f"{CONFIG} is damaged: .*{field.name}"):
+                read_experiment(out)
+        (out / CONFIG).write_text(before)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         {"epochs": "ten"},
+        {"epochs": True},
+        {"seed": 1.5},
+        {"name": 3},
         {"block": None},
         {"options": 3},
         {"options": {"hiden": 3}},

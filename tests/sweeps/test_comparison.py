@@ -13,6 +13,7 @@ from apical.cli import app as cli
 from apical.errors import DataError, ParameterError, RunError, ScriptError
 from apical.runs.experiment import Experiment
 from apical.sweeps.wirings import FIGURE, TABLE, compare
+from apical.training import Metric
 
 MODEL = str(Path(__file__).parents[2] / "models" / "Nokland_2016_mnist.py")
 SMALL = {"hidden": 12, "layers": 1, "rate": 3e-3}
@@ -29,7 +30,7 @@ def test_a_comparison_is_a_table_and_a_figure(tmp_path: Path) -> None:
     for outcome in outcomes:
         assert outcome.curves["test_accuracy"].shape == (2, 3)
         np.testing.assert_allclose(outcome.test_error, 1 - outcome.curves["test_accuracy"][:, -1])
-    back, direct = (o.curves["angle_stimulus_to_hidden_1"][:, 1:] for o in outcomes)
+    back, direct = (o.curves["angle", "stimulus_to_hidden_1"][:, 1:] for o in outcomes)
     assert back.max() < 1e-3 < 1 < direct.min()
     assert (tmp_path / FIGURE).stat().st_size > 10_000
     with (tmp_path / TABLE).open(newline="") as file:
@@ -103,8 +104,8 @@ def test_the_command_sets_the_wiring_itself() -> None:
 
 
 def test_figure_of_many_projections_shows_the_first_three_and_the_last() -> None:
-    curves = {"test_accuracy": np.full((1, 3), 0.9)}
-    curves |= {f"angle_h{k}_to_h{k + 1}": np.full((1, 3), 45.0) for k in range(7)}
+    curves: dict[Metric, np.ndarray] = {"test_accuracy": np.full((1, 3), 0.9)}
+    curves |= {("angle", f"h{k}_to_h{k + 1}"): np.full((1, 3), 45.0) for k in range(7)}
     axes = plotting.comparison({"DFA": curves})
     titles = [ax.get_title(loc="left") for ax in axes]
     assert titles[1:] == ["h0 to\nh1", "h1 to\nh2", "h2 to\nh3", "h6 to\nh7"]

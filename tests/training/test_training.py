@@ -179,7 +179,7 @@ def test_steps_say_how_far_the_training_is(simulator: FakeSimulator, data: Datas
     judged = [step.position.epoch for step in taken if "test_accuracy" in step.metrics]
     assert judged == [0, 1, 2]
     for step in taken[1:]:
-        assert {"rate_hidden_0", "rate_output"} <= set(step.metrics)
+        assert {("rate", "hidden_0"), ("rate", "output")} <= set(step.metrics)
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_rates_count_the_time_after_settling(data: Dataset) -> None:
     simulator = OneSpike(networks.small("feedback"))  # trials of 40 ms, of which 30 ms count
     np.testing.assert_allclose(evaluate(simulator, data.test).rates["output"], 1 / 0.03)
     last = list(steps(simulator, data, Plan(epochs=1, block=10)))[-1]
-    assert last.metrics["rate_output"] == pytest.approx(1 / 0.03)
+    assert last.metrics["rate", "output"] == pytest.approx(1 / 0.03)
 
 
 @pytest.mark.parametrize("weight", [np.nan, np.inf, -np.inf, 1.01 * LARGEST_WEIGHT])

@@ -107,7 +107,8 @@ def measure(case: Case, weights: Path) -> Measured:
 
     def block(n: int) -> Block:
         index = np.arange(n) % len(data.train)
-        return Block(stimuli(simulator, data.train, index), data.train.labels[index], np.ones(()))
+        values = stimuli(simulator, data.train, index)
+        return Block.of_labels(values, data.train.labels[index], 1.0)
 
     kept = {f"{name}.before": simulator.weights(name) for name in learned}
     simulator.run(block(SHARED * case.batch))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
@@ -11,6 +11,7 @@ from apical.errors import ScriptError
 from apical.runs.callbacks import MEASURES
 from apical.runs.experiment import Experiment
 from apical.scripts import models
+from apical.training.loop import Every
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -89,59 +90,80 @@ def _click_option(option: models.Option) -> click.Option:
     )
 
 
-hypothesis_option = click.option(
-    "--hypothesis",
-    default="",
+def _option(name: str, **settings: Any) -> Callable[[F], F]:
+    """Return the option of a field of `Experiment`, with the same default unless told otherwise."""
+    default = Experiment.__dataclass_fields__[name].default
+    settings = {"default": default, "show_default": default not in (None, ""), **settings}
+    return click.option(f"--{name.replace('_', '-')}", name, **settings)
+
+
+hypothesis_option = _option(
+    "hypothesis",
     metavar="NAME(OPTION=...)+...",
     help="Plausibility hypotheses to apply to the network, for instance "
     "'sparse_feedback(wires=1)'; 'apical hypotheses' lists them.",
 )
 
-scale_option = click.option(
-    "--scale",
+scale_option = _option(
+    "scale",
     type=click.FloatRange(0, min_open=True),
     help="Input normalisation: the stored value that stands for 1; by default that of the data set "
     "where it is known, otherwise inferred from its values and reported.",
 )
 
-# fmt: off
 _TRAINING = [
     hypothesis_option,
-    click.option("--dataset", default="digits", show_default=True,
-                  help="Data set (see 'apical data list'), or an .npz file with x_train, y_train, "
-                  "x_test, y_test."),
-    click.option("--data-dir", type=click.Path(), help="Folder with the data set's IDX files."),
+    _option(
+        "dataset",
+        help="Data set (see 'apical data list'), or an .npz file with x_train, y_train, x_test, "
+        "y_test.",
+    ),
+    _option("data_dir", type=click.Path(), help="Folder with the data set's IDX files."),
     scale_option,
-    click.option("--train-trials", type=click.IntRange(1),
-                  help="Train on the first N samples only."),
-    click.option("--test-trials", type=click.IntRange(1), help="Test on the first N samples only."),
-    click.option("--validation", type=click.IntRange(0), default=0, show_default=True,
-                  help="Hold out N training samples as validation set and evaluate on them instead "
-                  "of the test samples."),
-    click.option("--epochs", type=click.IntRange(0), default=10, show_default=True),
-    click.option("--block", type=click.IntRange(1), default=5000, show_default=True,
-                  help="Trials between two checkpoints (a block)."),
-    click.option("--final-rate", type=click.FloatRange(0, 1), default=0.05, show_default=True,
-                  help="Learning-rate schedule: final factor on learning rates, reached linearly "
-                  "from 1."),
-    click.option("--device", type=click.Choice(DEVICES),
-                  help="Device to simulate on; by default cpp_standalone for spiking networks, "
-                  "array for rate networks."),
-    click.option("--batch", type=click.IntRange(1),
-                  help="Batch size on device array: trials per weight update (mini-batch); 64 by "
-                  "default."),
-    click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32",
-                  show_default=True),
-    click.option("--dt", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True,
-                  help="Time step [ms]."),
-    click.option("--measure", callback=lambda _, __, text: _measures(text), default="",
-                 metavar="NAME,...",
-                 help="Also measure, with learning off, before training and after every epoch: "
-                 + "; ".join(f"{name} ({what})" for name, what in MEASURES.items()) + "."),
-    click.option("--measure-every", type=click.Choice(["epoch", "block"]), default="epoch",
-                 show_default=True, help="Measure after every epoch, or after every block."),
+    _option("train_trials", type=click.IntRange(1), help="Train on the first N samples only."),
+    _option("test_trials", type=click.IntRange(1), help="Test on the first N samples only."),
+    _option(
+        "validation",
+        type=click.IntRange(0),
+        help="Hold out N training samples and evaluate on them instead of the test samples.",
+    ),
+    _option("epochs", type=click.IntRange(0)),
+    _option("block", type=click.IntRange(1), help="Trials between two checkpoints."),
+    _option(
+        "final_rate",
+        type=click.FloatRange(0, 1),
+        help="Factor on learning rates at the end; it falls linearly from 1.",
+    ),
+    _option(
+        "device",
+        type=click.Choice(DEVICES),
+        help="What to run on; by default cpp_standalone for networks that spike, array for "
+        "networks of rates.",
+    ),
+    _option(
+        "batch",
+        type=click.IntRange(1),
+        help="Trials that learn together, on device array; 64 by default.",
+    ),
+    _option("dtype", type=click.Choice(["float32", "float64"])),
+    _option("dt", type=click.FloatRange(0, min_open=True), help="Time step [ms]."),
+    _option(
+        "measure",
+        callback=lambda _, __, text: _measures(text),
+        default="",
+        show_default=False,
+        metavar="NAME,...",
+        help="Also measure, learning off, before training and after every epoch: "
+        + "; ".join(f"{name} ({what})" for name, what in MEASURES.items())
+        + ".",
+    ),
+    _option(
+        "measure_every",
+        type=click.Choice(get_args(Every)),
+        help="Measure after every epoch, or after every block.",
+    ),
 ]
-# fmt: on
+"""Options that become fields of an `Experiment`, all but model, options and seed."""
 
 
 def _measures(text: str) -> tuple[str, ...]:

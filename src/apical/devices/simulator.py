@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, Self, TypedDict, Unpack
 
 import numpy as np
+import numpy.typing as npt
 
 from apical._base.checking import check_fields, fitting
 from apical._base.parameters import Array, CountOrZero
@@ -21,9 +22,24 @@ from apical.neurons.relay import Relay
 from apical.projections.projection import Projection, ReadBackwards
 
 
+class Placed(TypedDict, total=False):
+    """Where trials belong, as in `Block`: their random numbers, and what is said of them."""
+
+    index: int
+    first: int
+    phase: str
+    epoch: int
+
+
+Factor = float | npt.NDArray[np.floating]
+"""Factor on every learning rate, of all trials or of each, shape (n_trials,) [dimensionless]."""
+
+
 @dataclass(frozen=True)
 class Block:
     """A block: trials (stimuli with labels or targets) for one call of a simulator.
+
+    What the trials are for has names: `of_stimuli`, `of_labels`, `of_targets`, `noise`.
 
     Parameters
     ----------
@@ -111,6 +127,87 @@ class Block:
         check_fields(self)
         usual = "noise" if self.fires else "train" if learning.any() else "evaluate"
         object.__setattr__(self, "phase", self.phase or usual)
+
+    @classmethod
+    def of_stimuli(cls, values: Rows | np.ndarray, **placed: Unpack[Placed]) -> Self:
+        """Return trials that show a stimulus and nothing else, with learning off.
+
+        Parameters
+        ----------
+        values
+            Stimuli, shape (n_trials, n_inputs).
+        **placed
+            ``index``, ``first``, ``phase`` and ``epoch``, as in `Block`.
+        """
+        return cls(values, **placed)
+
+    @classmethod
+    def of_labels(
+        cls,
+        values: Rows | np.ndarray,
+        labels: np.ndarray,
+        learning: Factor = 0.0,
+        **placed: Unpack[Placed],
+    ) -> Self:
+        """Return trials in which error neurons are shown a class.
+
+        Parameters
+        ----------
+        values
+            Stimuli, shape (n_trials, n_inputs).
+        labels
+            Classes, from 0, shape (n_trials,).
+        learning
+            Factor on every learning rate, one number or shape (n_trials,) [dimensionless]; 0
+            switches learning off.
+        **placed
+            As in `of_stimuli`.
+        """
+        return cls(values, labels, np.asarray(learning), **placed)
+
+    @classmethod
+    def of_targets(
+        cls,
+        values: Rows | np.ndarray,
+        targets: np.ndarray,
+        learning: Factor = 0.0,
+        **placed: Unpack[Placed],
+    ) -> Self:
+        """Return trials in which error neurons are shown what the output should be.
+
+        Parameters
+        ----------
+        values
+            Stimuli, shape (n_trials, n_inputs).
+        targets
+            Shape (n_trials, n_outputs), or spikes in each frame, (n_trials, n_frames * n_outputs).
+        learning, **placed
+            As in `of_labels`.
+        """
+        return cls(values, None, np.asarray(learning), targets=targets, **placed)
+
+    @classmethod
+    def noise(
+        cls,
+        fires: str,
+        n_trials: int,
+        n_inputs: int,
+        learning: Factor = 1.0,
+        **placed: Unpack[Placed],
+    ) -> Self:
+        """Return trials of a noise phase: a population fires of its own, the stimulus is silent.
+
+        Parameters
+        ----------
+        fires
+            Name of the population.
+        n_trials, n_inputs
+            Number of trials and of inputs.
+        learning, **placed
+            As in `of_labels`; here it is on by default.
+        """
+        silent = np.zeros((n_trials, n_inputs))
+        return cls(silent, None, np.asarray(learning), fires=fires, **placed)
 
     def __len__(self) -> int:
         return len(self.values)

@@ -52,7 +52,7 @@ def learn(device: str, **options: Any) -> None:
     """
     simulator, x = simulate(network(), device, **options), np.ones((1, 2))
     before = [simulator.weights(name) for name in ("stimulus_to_hidden", "hidden_to_output")]
-    simulator.run(Block(x, np.zeros(1, dtype=int), np.ones(())))
+    simulator.run(Block.of_labels(x, np.zeros(1, dtype=int), 1.0))
     change = simulator.weights("hidden_to_output") - before[1]
     hidden = np.tanh(x @ before[0])
     error = 1 - 1 / (1 + np.exp(-hidden @ before[1]))
@@ -88,7 +88,7 @@ def learn_by_spikes(device: str, **options: Any) -> None:
     DeviceError
         If the device is unavailable, or the weights are not those of Brian2 in this process.
     """
-    block = Block(np.ones((1, 2)), np.zeros(1, dtype=int), np.ones(()))
+    block = Block.of_labels(np.ones((1, 2)), np.zeros(1, dtype=int), 1.0)
     one = simulate(spiking_network(), device, **options)
     other = simulate(spiking_network(), "runtime")
     for simulator in (one, other):

@@ -46,8 +46,9 @@ def export(
     path
         The file, which must end in ``.nwb`` or ``.nix``, or the folder.
     metrics
-        Metrics of training, as in ``metrics.csv`` of a run: columns run, seed, epoch, block, trial,
-        metric, value.
+        What was measured while the network learned, as in ``metrics.csv`` of a run: columns
+        run, seed, epoch, block, trial, metric, subject, value. Without ``subject``, names of
+        metrics end in it, as in runs before 0.2.
     overwrite
         Whether to replace an existing file or folder.
 
@@ -79,7 +80,9 @@ def export(
             parameter="target",
         )
     session.check(records)
-    _check_metrics(metrics)
+    if metrics is not None:
+        _check_metrics(metrics)
+        metrics = tables.with_subjects(metrics)
     _check_target(target, overwrite, folder=suffix is None)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -104,8 +107,8 @@ def _writer(format: str) -> Callable[[Records, Path, pandas.DataFrame | None], N
             return tables.write_csv
 
 
-def _check_metrics(metrics: pandas.DataFrame | None) -> None:
-    missing = [name for name in tables.METRICS if metrics is not None and name not in metrics]
+def _check_metrics(metrics: pandas.DataFrame) -> None:
+    missing = [name for name in tables.METRICS if name not in metrics and name != "subject"]
     if missing:
         raise DataError(
             f"The table of metrics has no column {missing[0]!r}; it needs "

@@ -13,12 +13,13 @@ import numpy as np
 import pandas
 
 from apical._base.extras import library
+from apical._base.metric_names import former
 from apical.export import about, session
 from apical.export.names import ABOUT
 from apical.records.arrays import Records
 
-METRICS = ("run", "seed", "epoch", "block", "trial", "metric", "value")
-"""Required columns of a table of metrics."""
+METRICS = ("run", "seed", "epoch", "block", "trial", "metric", "subject", "value")
+"""Columns of a table of metrics."""
 
 Tables = Mapping[str, Iterator[pandas.DataFrame]]
 """Portions of each table, by name."""
@@ -108,35 +109,40 @@ def trials(records: Records) -> pandas.DataFrame:
     )
 
 
+def with_subjects(metrics: pandas.DataFrame) -> pandas.DataFrame:
+    """Return the columns `METRICS` of a table; before 0.2 names of metrics ended in the subject."""
+    if "subject" in metrics:
+        subject = metrics["subject"].fillna("").astype(str)  # pandas reads "" as missing
+        return metrics.assign(subject=subject)[list(METRICS)]
+    pairs = [former(str(name)) for name in metrics["metric"]]
+    metric, subject = ([pair[k] for pair in pairs] for k in (0, 1))
+    return metrics.assign(metric=metric, subject=subject)[list(METRICS)]
+
+
 def measured(metrics: pandas.DataFrame, origin: Mapping[str, Any]) -> pandas.DataFrame:
     """Return metrics with the learning rule and the population that they belong to.
 
     Parameters
     ----------
     metrics
-        A table with the columns `METRICS`.
+        A table with the columns `METRICS`, as `with_subjects` returns it.
     origin
         `Records.about`, with the rule and populations of each projection.
 
     Notes
     -----
-    The metric ``angle_<projection>`` is of the population that the projection reaches, and of the
-    projection's rule; ``rate_<population>`` is of that population. All others are of the whole
-    network, and have no population.
+    What is measured of a projection is of the population that it reaches, and of its rule. What is
+    measured of a population is of all rules, and so is what is of the whole network, which has no
+    population.
     """
     rules = origin.get("rules") or ()
-    rule_of = {f"angle_{rule.get('projection')}": str(rule.get("name", "")) for rule in rules}
-    every = "; ".join(dict.fromkeys(str(rule.get("name", "")) for rule in rules))
-    post = {f"angle_{p.get('name')}": p.get("post", "") for p in origin.get("projections") or ()}
-
-    def population(metric: str) -> str:
-        return metric.removeprefix("rate_") if metric.startswith("rate_") else post.get(metric, "")
-
-    name = metrics["metric"].astype(str)
+    rule_of = {str(rule.get("projection")): str(rule.get("name", "")) for rule in rules}
+    every = "; ".join(dict.fromkeys(rule_of.values()))
+    post = {str(p.get("name")): str(p.get("post", "")) for p in origin.get("projections") or ()}
     columns = {key: metrics[key] for key in METRICS}
-    columns["rule"] = name.map(lambda metric: rule_of.get(metric, every))
-    columns["population"] = name.map(population)
-    order = ("run", "seed", "rule", "epoch", "block", "trial", "population", "metric", "value")
+    columns["rule"] = metrics["subject"].map(lambda subject: rule_of.get(subject, every))
+    columns["population"] = metrics["subject"].map(lambda subject: post.get(subject, subject))
+    order = ("run", "seed", "rule", "epoch", "block", "trial", "population", *METRICS[5:])
     return pandas.DataFrame({key: columns[key] for key in order})
 
 

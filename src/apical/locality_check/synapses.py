@@ -89,13 +89,14 @@ def disturb(
     device = "runtime" if network.is_spiking else "array"
     simulator = _made(network, device, make)
     whole, frame = (seeds.presentation("disturbance", k) for k in range(2))
-    block = Block(values, labels, np.ones(()), whole)
+    block = Block.of_labels(values, labels, 1.0, index=whole)
     start = simulator.state
     faults = [*_rests(simulator, block), *_labels(simulator, start, block)]
     faults += [*_followers(simulator, start)]
     simulator.state = start
     faults += [*_unruled(simulator, block)]
-    last = Block(values[-1:, -network.stimulus.size :], labels[-1:], np.ones(()), frame)
+    shown = values[-1:, -network.stimulus.size :]
+    last = Block.of_labels(shown, labels[-1:], 1.0, index=frame)
     bench = Bench.of(network, simulator, last, make)
     found, n = bench.faults(each, seeds.stream(network.seed, "disturbances"))
     return _scorecard(network, [*faults, *found], n, len(block))

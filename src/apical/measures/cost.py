@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from apical._base.checking import check_fields, checked
+from apical._base.metric_names import Metric
 from apical._base.parameters import Matrix, NonNegative
 from apical._base.rounding import is_nothing, size_of
 from apical.errors import DataError
@@ -92,8 +93,8 @@ def connection_sparsity(network: Network, weights: Weights) -> float:
 
 
 @checked()
-def activation_sparsity(network: Network, records: Records) -> dict[str, float]:
-    """Return NeuroBench's ActivationSparsity: the fraction of activities that are 0.
+def activation_sparsity(network: Network, records: Records) -> dict[Metric, float]:
+    """Return NeuroBench's ActivationSparsity: the share of activities that are 0.
 
     Over all trials, time steps and neurons that are driven by feedforward or lateral projections;
     stimulus and error neurons do not count.
@@ -108,13 +109,13 @@ def activation_sparsity(network: Network, records: Records) -> dict[str, float]:
     Returns
     -------
     dict
-        ``ActivationSparsity``, and ``ActivationSparsity_<population>`` for each of them.
+        ``"ActivationSparsity"``, and ``("ActivationSparsity", population)`` for each of them.
     """
     reached = list(dict.fromkeys(p.post for p in network.driving))
     active = [float(_active(records, p, "x").sum()) for p in reached]
     places = [len(records) * _steps(records, p, "x") * p.size for p in reached]
-    each = {
-        f"ActivationSparsity_{p.name}": 1 - a / n
+    each: dict[Metric, float] = {
+        ("ActivationSparsity", p.name): 1 - a / n
         for p, a, n in zip(reached, active, places, strict=True)
     }
     return {"ActivationSparsity": 1 - sum(active) / sum(places), **each}

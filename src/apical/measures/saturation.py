@@ -86,7 +86,8 @@ def slopes(simulator: Simulator, values: Matrix) -> dict[str, np.ndarray]:
         If no such signal is recorded.
     """
     with left_as_it_was(simulator):
-        traces = simulator.run(Block(values, index=seeds.presentation("slopes"))).traces
+        shown = Block.of_stimuli(values, index=seeds.presentation("slopes"))
+        traces = simulator.run(shown).traces
     kinds = {p.name: p for p in simulator.network.populations if isinstance(p, Rate)}
     found = {
         name: traces[f"{name}.gain"][:, -1]

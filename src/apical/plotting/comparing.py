@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
+from apical._base.metric_names import Metric, one_name, parts
 from apical._base.parameters import Matrix
 from apical._base.rounding import is_nothing
 from apical.plotting.checks import Numbers, checked, refuse, with_gaps
@@ -17,14 +18,14 @@ MOST_PANELS = 4
 
 
 @styled
-def comparison(curves: Mapping[str, Mapping[str, Matrix]]) -> Sequence[Axes]:
-    """Draw error [%] and angle to the backpropagation gradient [degrees] for several wirings.
+def comparison(curves: Mapping[str, Mapping[Metric, Matrix]]) -> Sequence[Axes]:
+    """Draw error [%] and angle to backpropagation [degrees] over epochs, for several wirings.
 
     Parameters
     ----------
     curves
         Name of the wiring -> metric -> values after every epoch, shape (n_seeds, n_epochs + 1).
-        Metrics are ``test_accuracy``, ``train_accuracy`` and ``angle_<projection>``.
+        Metrics are ``"test_accuracy"``, ``"train_accuracy"`` and ``("angle", projection)``.
 
     Returns
     -------
@@ -36,7 +37,8 @@ def comparison(curves: Mapping[str, Mapping[str, Matrix]]) -> Sequence[Axes]:
         refuse("curves", "one wiring or more", "none", "compare at least one")
     for wiring, metrics in curves.items():
         if not metrics.get("test_accuracy", np.zeros((0, 0))).size:
-            got, do = ", ".join(metrics) or "none", "measure it after every epoch"
+            known = (one_name(*parts(metric)) for metric in metrics)
+            got, do = ", ".join(known) or "none", "measure it after every epoch"
             refuse(f"curves[{wiring!r}]", "the metric 'test_accuracy'", got, do)
     projections = _projections(curves)
     figure = NotebookFigure(figsize=(4.2 + 1.7 * len(projections), 3.2), layout="constrained")
@@ -45,7 +47,7 @@ def comparison(curves: Mapping[str, Mapping[str, Matrix]]) -> Sequence[Axes]:
     for k, (wiring, metrics) in enumerate(curves.items()):
         _errors(axes[0], wiring, metrics, color(k))
         for ax, projection in zip(axes[1:], projections, strict=True):
-            _angles(ax, wiring, metrics.get(f"angle_{projection}"), color(k))
+            _angles(ax, wiring, metrics.get(("angle", projection)), color(k))
     axes[0].set(xlabel="epochs", ylabel="error, learning off [%]", yscale="log")
     axes[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes[0].yaxis.set_minor_locator(NullLocator())
@@ -63,15 +65,17 @@ def comparison(curves: Mapping[str, Mapping[str, Matrix]]) -> Sequence[Axes]:
     return list(axes)
 
 
-def _projections(curves: Mapping[str, Mapping[str, NDArray[np.floating]]]) -> list[str]:
+def _projections(curves: Mapping[str, Mapping[Metric, NDArray[np.floating]]]) -> list[str]:
     """Return the projections that have an angle, biases left out."""
     metrics = next(iter(curves.values()))
-    found = [name.removeprefix("angle_") for name in metrics if name.startswith("angle_")]
+    found = [subject for metric, subject in map(parts, metrics) if metric == "angle"]
     found = [name for name in found if not name.startswith("bias")]
     return found if len(found) <= MOST_PANELS else [*found[: MOST_PANELS - 1], found[-1]]
 
 
-def _errors(ax: Axes, wiring: str, metrics: Mapping[str, NDArray[np.floating]], color: str) -> None:
+def _errors(
+    ax: Axes, wiring: str, metrics: Mapping[Metric, NDArray[np.floating]], color: str
+) -> None:
     tested = 100 * (1 - metrics["test_accuracy"])
     epochs = np.arange(tested.shape[1])
     ax.plot(epochs, tested.mean(axis=0), color=color, label=wiring)

@@ -103,6 +103,7 @@ def learning_curves(
     runs: Mapping[str, pd.DataFrame | Numbers],
     *,
     metric: str = "test_accuracy",
+    subject: str = "",
     x: str = "epoch",
     band: Band = "interval",
     chance: float | None = None,
@@ -115,12 +116,14 @@ def learning_curves(
     Parameters
     ----------
     runs
-        Name -> runs: either the table of ``metrics.csv`` (columns `x`, metric, value, and run or
-        seed or both where there are several; concatenated), or a list of arrays, one for each
-        run, shape (n_points,), measured after 0, 1, ... of `x`.
+        Name -> runs: either the table of ``metrics.csv`` (columns `x`, metric, value, subject where
+        metrics have one, and run or seed or both where there are several; concatenated), or a list
+        of arrays, one for each run, shape (n_points,), measured after 0, 1, ... of `x`.
     metric
-        Metric to take from tables, and label of the axis. Accuracies are fractions and are drawn in
-        percent.
+        What to take from tables, and what the axis is called. Values of an accuracy are fractions
+        and are drawn in percent.
+    subject
+        The population or projection it is of; "" for the whole network.
     x
         Variable of the x axis: ``"epoch"``, ``"block"`` or ``"trial"``.
     band
@@ -132,9 +135,9 @@ def learning_curves(
         refuse("runs", "one name or more", "none", "give name -> table or arrays")
     accuracy, series = metric.endswith("accuracy"), {}
     for name, given in runs.items():
-        at, rows = measured(f"runs[{name!r}]", given, metric, x)
+        at, rows = measured(f"runs[{name!r}]", given, (metric, subject), x)
         series[name] = (at, percent(f"runs[{name!r}]", rows, len(at)) if accuracy else rows)
-    named = metric.replace("_", " ")
+    named = " of ".join(filter(None, (metric, subject))).replace("_", " ")
     ylabel = f"{named}, learning off [%]" if accuracy else f"{named} [dimensionless]"
     levels = {} if chance is None else {"chance": percent("chance", [chance], 1).item()}
     return curves(series, _XLABELS.get(x, x), ylabel, levels=levels, band=band, ax=ax)
@@ -144,9 +147,12 @@ _XLABELS = {"epoch": "epochs", "block": "blocks", "trial": "trials learned"}
 
 
 def measured(
-    where: str, runs: pd.DataFrame | ArrayLike, metric: str, x: str
+    where: str, runs: pd.DataFrame | ArrayLike, metric: tuple[str, str], x: str
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the times of one metric, shape (n_points,), and its values (n_runs, n_points)."""
+    """Return where a metric of a subject was measured, (n_points,), and values (n_runs, n_points).
+
+    The metric is the pair of both.
+    """
     if not isinstance(runs, pd.DataFrame):
         needs, do = "an array for each run, all of one length", "cut them to the shortest"
         given: Any = runs
@@ -158,10 +164,14 @@ def measured(
     if missing:
         got, do = ", ".join(map(str, runs.columns)), "read the metrics.csv of a run"
         refuse(where, f"a column {missing[0]!r}", f"columns {got or 'none'}", do)
-    rows = runs[runs["metric"] == metric]
+    # pandas reads an empty field as missing
+    subjects = runs["subject"].fillna("") if "subject" in runs.columns else [""] * len(runs)
+    names = pd.Series(list(zip(runs["metric"], subjects, strict=True)), runs.index, object)
+    rows = runs[names == metric]
     if not len(rows):
-        known = ", ".join(map(str, pd.unique(runs["metric"]))) or "none"
-        refuse(where, f"values of {metric!r}", f"those of {known}", "name one of them as metric")
+        known = ", ".join(" of ".join(filter(None, name)) for name in pd.unique(names)) or "none"
+        wanted = " of ".join(filter(None, metric))
+        refuse(where, f"values of {wanted!r}", f"those of {known}", "name one as metric, subject")
     keys = [column for column in ("run", "seed") if column in rows.columns]
     # the last block of an epoch gives the value of the epoch
     table = rows.assign(_run=0).pivot_table("value", ["_run", *keys], x, aggfunc="last")

@@ -76,7 +76,7 @@ def record(
     network = simulator.network
     values, labels = samples.block(chosen)
     index = seeds.presentation("recording", stream)
-    parts = Block(values, labels, index=index, phase="record").parts(AT_ONCE)
+    parts = Block.of_labels(values, labels, index=index, phase="record").parts(AT_ONCE)
     with left_as_it_was(simulator):
         decided = [_decided(simulator, part) for part in parts]
     with left_as_it_was(simulator):

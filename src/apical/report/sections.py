@@ -60,18 +60,18 @@ def overview(runs: Mapping[str, TrainedRun]) -> Section:
 def learning(groups: Mapping[str, Sequence[TrainedRun]]) -> Section:
     """Return the section on learning curves; runs that differ only in their seed share one."""
     pictures = []
-    curves = {name: _series(members, "test_accuracy") for name, members in groups.items()}
+    curves = {name: _series(members, ("test_accuracy", "")) for name, members in groups.items()}
     shown = {name: (at, 100 * (1 - y)) for name, (at, y) in curves.items() if y.shape[1] > 1}
     if shown:
         axes = plotting.curves(shown, "epochs", "test error, learning off [%]", log_y=_wide(shown))
         pictures.append(drawn(axes, "Test error after every epoch; thin lines are single seeds."))
     said = [] if shown else ["There is no learning curve: nothing was measured after an epoch."]
-    names = [m for members in groups.values() for m in members[0].metrics["metric"].unique()]
-    for metric in dict.fromkeys(m for m in names if m.startswith("angle_")):
+    compared = {name: _with_angles(members[0]) for name, members in groups.items()}
+    for projection in dict.fromkeys(p for projections in compared.values() for p in projections):
         found = {
-            name: _series(members, metric)
+            name: _series(members, ("angle", projection))
             for name, members in groups.items()
-            if metric in set(members[0].metrics["metric"])
+            if projection in compared[name]
         }
         measured = {
             name: (at[k], y[:, k])
@@ -83,16 +83,22 @@ def learning(groups: Mapping[str, Sequence[TrainedRun]]) -> Section:
             axes = plotting.curves(
                 measured, "epochs", "angle to backpropagation [degrees]", levels={"no relation": 90}
             )
-            what = metric.removeprefix("angle_").replace("_", " ")
-            pictures.append(drawn(axes, f"Alignment of {what} with the gradient of BP."))
+            what = projection.replace("_", " ")
+            pictures.append(drawn(axes, f"What {what} learns against what it would by BP."))
     return Section("Learning", said, pictures=pictures)
 
 
-def _series(runs: Sequence[TrainedRun], metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return epochs (n,) and values (n_runs, n), up to the shortest run."""
+def _with_angles(run: TrainedRun) -> list[str]:
+    """Return the projections whose angle to backpropagation was measured while it learned."""
+    return list(run.metrics.loc[run.metrics["metric"] == "angle", "subject"].unique())
+
+
+def _series(runs: Sequence[TrainedRun], metric: tuple[str, str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return epochs (n,) and values (n_runs, n) of a metric, as far as all runs have got."""
     tables = []
     for run in runs:
-        found = run.metrics[run.metrics["metric"] == metric]
+        table = run.metrics
+        found = table[(table["metric"] == metric[0]) & (table["subject"] == metric[1])]
         tables.append(found.groupby("epoch")["value"].last())
     joined = pd.concat(tables, axis=1, join="inner")
     return joined.index.to_numpy(dtype=float), joined.to_numpy(dtype=float).T

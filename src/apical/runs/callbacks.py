@@ -17,7 +17,7 @@ from apical.neurons.rate import Bias
 from apical.records.arrays import Records
 from apical.records.recording import record
 from apical.runs.experiment import Prepared
-from apical.training.loop import Position, evaluate
+from apical.training.loop import Metric, Position, evaluate
 
 MEASURES: Mapping[str, str] = {
     "training": "accuracy on training samples",
@@ -120,8 +120,8 @@ class Measuring:
 
     def __call__(
         self, simulator: Simulator, position: Position, before: Mapping[str, np.ndarray]
-    ) -> dict[str, float]:
-        """Measure the network at its current state.
+    ) -> dict[Metric, float]:
+        """Measure.
 
         Parameters
         ----------
@@ -135,17 +135,17 @@ class Measuring:
         Returns
         -------
         dict
-            Name of the metric -> value. ``train_accuracy``; ``angle_<projection>`` [degrees];
-            ``feedback_angle_<projection>`` [degrees] and ``feedback_ratio_...``;
-            ``norm_<projection>``, ``zeros_...``, ``speed_...`` (over the last block),
-            ``mixed_<population>`` and ``minority_...``; ``dead_<population>`` and
-            ``saturated_...``; ``ActivationSparsity``, also by population, and
-            ``ConnectionSparsity``; what `apical.measures.cost.cost` returns.
+            Metric -> value; those of a projection or a population are pairs of a name and its name.
+            ``train_accuracy``; of projections: ``angle`` [degrees], ``feedback_angle`` [degrees],
+            ``feedback_ratio``, ``norm``, ``zeros`` and ``speed`` (over the last block); of
+            populations: ``mixed`` and ``minority``, ``dead`` and ``saturated``;
+            ``ActivationSparsity``, also of populations, and ``ConnectionSparsity``; what
+            `apical.measures.cost.cost` returns.
         """
         network = self._prepared.network
         weights = {p.name: simulator.weights(p) for p in network.projections}
         records = self._record(simulator, position) if self._looking else None
-        found: dict[str, float] = {}
+        found: dict[Metric, float] = {}
         if "training" in self.names:
             index = seeds.presentation("training samples", position.trial)
             trained = evaluate(simulator, self._prepared.data.train, index)
@@ -169,46 +169,46 @@ class Measuring:
 
     def _angles(
         self, simulator: Simulator, weights: learning.Weights, records: Records | None
-    ) -> dict[str, float]:
+    ) -> dict[Metric, float]:
         if self._spikes and records is not None:
             angles = learning.update_angles(self._prepared.network, weights, records)
         else:
             values, labels = self._prepared.data.test.block(slice(0, PROBE))
-            block = Block(values, labels, index=seeds.presentation("angles"))
+            block = Block.of_labels(values, labels, index=seeds.presentation("angles"))
             angles = angles_to_backpropagation(simulator, block)
-        return {f"angle_{name}": angle for name, angle in angles.items()}
+        return {("angle", name): angle for name, angle in angles.items()}
 
     def _activity(
         self, simulator: Simulator, weights: learning.Weights, records: Records
-    ) -> dict[str, float]:
-        network, found = self._prepared.network, dict[str, float]()
+    ) -> dict[Metric, float]:
+        network, found = self._prepared.network, dict[Metric, float]()
         if "units" in self.names:
             for row in saturation.unit_measures(network, records).to_dict("records"):
-                found[f"dead_{row['population']}"] = row["dead"]
-                found[f"saturated_{row['population']}"] = row["saturated"]
+                for what in ("dead", "saturated"):
+                    found[what, row["population"]] = row[what]
         if "sparsity" in self.names:
             found |= cost.activation_sparsity(network, records)
             found["ConnectionSparsity"] = cost.connection_sparsity(network, weights)
         if "cost" in self.names:
-            found |= cost.cost(network, weights, records, simulator.state)
+            found.update(cost.cost(network, weights, records, simulator.state).items())
         return found
 
 
-def _feedback(network: Network, weights: learning.Weights) -> Iterator[tuple[str, float]]:
+def _feedback(network: Network, weights: learning.Weights) -> Iterator[tuple[Metric, float]]:
     for row in learning.feedback_measures(network, weights).to_dict("records"):
-        yield f"feedback_angle_{row['projection']}", row["angle"]
-        yield f"feedback_ratio_{row['projection']}", row["ratio"]
+        for what in ("angle", "ratio"):
+            yield (f"feedback_{what}", row["projection"]), row[what]
 
 
 def _weights(
     network: Network, weights: learning.Weights, before: learning.Weights
-) -> Iterator[tuple[str, float]]:
+) -> Iterator[tuple[Metric, float]]:
     for row in learning.weight_measures(network, weights, before).to_dict("records"):
         for what in ("norm", "speed", "zeros"):
-            yield f"{what}_{row['projection']}", row[what]
+            yield (what, row["projection"]), row[what]
     for row in learning.sign_measures(network, weights).to_dict("records"):
-        yield f"mixed_{row['population']}", row["mixed"]
-        yield f"minority_{row['population']}", row["minority"]
+        for what in ("mixed", "minority"):
+            yield (what, row["population"]), row[what]
 
 
 def _check_angles(network: Network) -> None:

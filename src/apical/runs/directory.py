@@ -19,14 +19,17 @@ from typing import Any, BinaryIO
 import numpy as np
 from filelock import FileLock, Timeout
 
+from apical._base.metric_names import former, one_name, parts
 from apical._base.whole_files import write_whole
 from apical.errors import InUseError, RunError
 from apical.training.loop import Position, Step
 
 CONFIG, METRICS, SUMMARY = "config.json", "metrics.csv", "summary.json"
 CHECKPOINT, WEIGHTS, FIGURES = "checkpoint.npz", "weights.npz", "figures"
-COLUMNS = ("run", "seed", "epoch", "block", "trial", "metric", "value")
+COLUMNS = ("run", "seed", "epoch", "block", "trial", "metric", "subject", "value")
 _HEADER = (",".join(COLUMNS) + "\n").encode()
+_FORMER_HEADER = _HEADER.replace(b"subject,", b"")
+"""That of runs before 0.2, whose names of metrics end in the subject; they go on as they began."""
 
 
 @dataclass(frozen=True)
@@ -117,20 +120,12 @@ class RunDirectory:
     def append(self, step: Step) -> None:
         """Append the metrics of a step to ``metrics.csv``."""
         buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        for name, value in step.metrics.items():
-            where = step.position
-            writer.writerow(
-                [
-                    self.config["name"],
-                    self.config["seed"],
-                    where.epoch,
-                    where.block,
-                    where.trial,
-                    name,
-                    repr(float(value)),
-                ]
-            )
+        writer, where = csv.writer(buffer, lineterminator="\n"), step.position
+        about = [self.config["name"], self.config["seed"], where.epoch, where.block, where.trial]
+        is_former = self._header == _FORMER_HEADER
+        for metric, value in step.metrics.items():
+            names = [one_name(*parts(metric))] if is_former else parts(metric)
+            writer.writerow([*about, *names, repr(float(value))])
         try:
             with (self.path / METRICS).open("ab") as file:
                 file.write(buffer.getvalue().encode())
@@ -155,7 +150,7 @@ class RunDirectory:
         """Return the last checkpoint, truncating ``metrics.csv`` to it; None before the first."""
         path = self.path / CHECKPOINT
         if not path.exists():
-            self._cut_metrics(len(_HEADER))
+            self._cut_metrics(len(self._header))
             return None
         arrays = read_arrays(path)
         try:
@@ -195,6 +190,15 @@ class RunDirectory:
             yield folder
         except OSError as error:
             raise self._full(name, error) from None
+
+    @property
+    def _header(self) -> bytes:
+        """First line that ``metrics.csv`` has or should have."""
+        path = self.path / METRICS
+        if not path.exists():
+            return _HEADER
+        with path.open("rb") as file:
+            return _FORMER_HEADER if file.readline() == _FORMER_HEADER else _HEADER
 
     def _write_json(self, name: str, content: Mapping[str, Any]) -> None:
         text = json.dumps(content, indent=2) + "\n"
@@ -243,6 +247,23 @@ def _locked(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def read_metrics(path: Path) -> Iterator[dict[str, str]]:
+    """Yield the rows of a ``metrics.csv``, by `COLUMNS`, whichever version wrote it.
+
+    Raises
+    ------
+    ValueError
+        If a row is not whole.
+    """
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if None in row or None in row.values():
+                raise ValueError(f"line {','.join(map(str, row.values()))!r} is cut short")
+            if "subject" not in row:
+                row["metric"], row["subject"] = former(row["metric"])
+            yield {name: row[name] for name in COLUMNS}
 
 
 def read_json(path: Path) -> dict[str, Any]:

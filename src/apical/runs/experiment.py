@@ -4,13 +4,14 @@ import hashlib
 import importlib.metadata
 import platform
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 
 from apical._base import seeds
+from apical._base.checking import check_fields
 from apical.data import datasets
 from apical.data.datasets import Dataset
 from apical.devices import Simulator, simulate
@@ -26,10 +27,15 @@ from apical.training.loop import Every
 PACKAGES = ("apical", "brian2", "numpy", "scikit-learn")
 BACK_ENDS = ("brian2cuda", "brian2genn")
 
+LATER = {"later": True}
+"""Marks fields that configurations of earlier versions lack: those runs did as by the default."""
+
 
 @dataclass(frozen=True)
 class Experiment:
     """The configuration of a run: model, data, hyperparameters, device and measures.
+
+    ``config.json`` holds its fields by name, and is checked against their types when it is read.
 
     Parameters
     ----------
@@ -70,10 +76,10 @@ class Experiment:
 
     model: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    hypothesis: str = ""
+    hypothesis: str = field(default="", metadata=LATER)
     dataset: str = "digits"
     data_dir: str | None = None
-    scale: float | None = None
+    scale: float | None = field(default=None, metadata=LATER)
     train_trials: int | None = None
     test_trials: int | None = None
     validation: int = 0
@@ -86,18 +92,11 @@ class Experiment:
     dt: float = 1.0
     batch: int | None = None
     closely: bool = False
-    measure: Sequence[str] = ()
-    measure_every: Every = "epoch"
+    measure: Sequence[str] = field(default=(), metadata=LATER)
+    measure_every: Every = field(default="epoch", metadata=LATER)
 
     def __post_init__(self) -> None:
-        named = not isinstance(self.measure, str) and all(isinstance(m, str) for m in self.measure)
-        if not named or self.measure_every not in get_args(Every):
-            raise ParameterError(
-                f"An experiment needs measure, a list of names, and measure_every, one of "
-                f"{', '.join(get_args(Every))}; got {self.measure!r} and {self.measure_every!r}.",
-                object="Experiment",
-                parameter="measure",
-            )
+        check_fields(self)
         object.__setattr__(self, "measure", tuple(self.measure))  # a list in a file
 
 
@@ -191,51 +190,25 @@ def read_experiment(out: Path) -> Experiment:
     RunError
         If the configuration is damaged.
     """
-    path, found = out / CONFIG, {}
+    path = out / CONFIG
     config = read_json(path)
-    for name, kinds in _FIELDS.items():
-        if name not in config and name in LATER:
-            continue
-        if name not in config:
+    known = {f.name: f.metadata == LATER for f in fields(Experiment)}
+    for name, is_later in (dict.fromkeys(_BESIDES, False) | known).items():
+        if name not in config and not is_later:
             raise RunError(f"{path} is damaged: it lacks {name!r}.")
-        wrong_bool = isinstance(config[name], bool) and kinds is not bool
-        if not isinstance(config[name], kinds) or wrong_bool:
-            raise RunError(f"{path} is damaged: {name!r} is {config[name]!r}.")
-        found[name] = config[name]
-    if "scale" not in config:
-        found["scale"] = datasets.former_scale(found["dataset"])
-    return Experiment(**{k: v for k, v in found.items() if k in Experiment.__dataclass_fields__})
+    wrong = [name for name in _BESIDES if not isinstance(config[name], str)]
+    if wrong:
+        raise RunError(f"{path} is damaged: {wrong[0]!r} is {config[wrong[0]]!r}.")
+    try:
+        found = Experiment(**{name: config[name] for name in known if name in config})
+    except ParameterError as error:
+        raise RunError(f"{path} is damaged: {error.message}") from None
+    former = "scale" not in config
+    return replace(found, scale=datasets.former_scale(found.dataset)) if former else found
 
 
-_FIELDS: dict[str, Any] = {
-    "name": str,
-    "model": str,
-    "options": dict,
-    "hypothesis": str,
-    "dataset": str,
-    "data_dir": str | None,
-    "scale": int | float | None,
-    "train_trials": int | None,
-    "test_trials": int | None,
-    "validation": int,
-    "epochs": int,
-    "block": int,
-    "final_rate": int | float,
-    "seed": int,
-    "device": str,
-    "dtype": str,
-    "dt": int | float,
-    "batch": int,
-    "closely": bool,
-    "measure": list,
-    "measure_every": str,
-    "model_sha256": str,
-    "data_sha256": str,
-}
-"""Required fields of a configuration, and their types."""
-
-LATER = ("measure", "measure_every", "hypothesis", "scale")
-"""Fields missing from runs of earlier versions; they take defaults, or that of `former_scale`."""
+_BESIDES = ("name", "model_sha256", "data_sha256")
+"""Texts that a configuration holds beside the fields of an `Experiment`."""
 
 
 def check_same(path: Path, config: Mapping[str, Any], prepared: Prepared) -> None:

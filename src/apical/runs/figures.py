@@ -1,6 +1,5 @@
 """Figures of a finished run: learning curve, rasters, confusion matrix, receptive fields."""
 
-import csv
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from apical.data.datasets import Dataset
 from apical.devices import Block, BlockResult, simulate
 from apical.network.description import Network
 from apical.neurons.encoding import decisions
-from apical.runs.directory import FIGURES, METRICS, RunDirectory
+from apical.runs.directory import FIGURES, METRICS, RunDirectory, read_metrics
 from apical.training.loop import Evaluation
 
 
@@ -58,8 +57,8 @@ def draw(
 
 
 def _learning_curve(directory: RunDirectory, data: Dataset) -> Any:
-    with (directory.path / METRICS).open(newline="") as file:
-        tests = [row for row in csv.DictReader(file) if row["metric"] == "test_accuracy"]
+    rows = read_metrics(directory.path / METRICS)
+    tests = [row for row in rows if row["metric"] == "test_accuracy"]
     return plotting.learning_curve(
         [int(row["trial"]) for row in tests],
         [float(row["value"]) for row in tests],
@@ -95,4 +94,5 @@ def _replay(
     values, labels = data.test.block([sample])
     simulator = simulate(network, "runtime", record=[p.name for p in network.populations])
     simulator.state = state
-    return simulator.run(Block(values, labels, index=seeds.presentation("raster"), phase="record"))
+    index = seeds.presentation("raster")
+    return simulator.run(Block.of_labels(values, labels, index=index, phase="record"))

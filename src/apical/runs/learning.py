@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from apical._base.metric_names import parts
 from apical.errors import ApicalError
 from apical.measures.learning import (
     feedback_measures,
@@ -74,17 +75,18 @@ def analyze_learning(run: TrainedRun, records: Records) -> LearningAnalysis:
     return LearningAnalysis(tables, tuple(notes))
 
 
-def _measured(run: TrainedRun, name: str) -> dict[str, float]:
-    return Measuring(run.prepared, [name])(run.simulator(), Position(), {})
+def _measured(run: TrainedRun, name: str) -> list[tuple[str, str, float]]:
+    """Return metrics, subjects and values."""
+    found = Measuring(run.prepared, [name])(run.simulator(), Position(), {})
+    return [(*parts(metric), value) for metric, value in found.items()]
 
 
 def _angles(run: TrainedRun) -> pd.DataFrame:
-    found = _measured(run, "angles")
-    rows = [(name.removeprefix("angle_"), value) for name, value in found.items()]
+    rows = [(projection, value) for _, projection, value in _measured(run, "angles")]
     return pd.DataFrame(rows, columns=["projection", "angle"])
 
 
 def _cost(run: TrainedRun) -> pd.DataFrame:
     found = _measured(run, "cost")
-    rows = [(name, value, UNITS.get(name, "per trial")) for name, value in found.items()]
+    rows = [(name, value, UNITS.get(name, "per trial")) for name, _, value in found]
     return pd.DataFrame(rows, columns=["measure", "value", "unit"])

@@ -18,6 +18,7 @@ from apical.neurons.rate import Bias
 from apical.records.arrays import Records
 from apical.records.recording import record
 from apical.runs.directory import (
+    COLUMNS,
     CONFIG,
     METRICS,
     SUMMARY,
@@ -25,10 +26,12 @@ from apical.runs.directory import (
     RunDirectory,
     read_arrays,
     read_json,
+    read_metrics,
 )
 from apical.runs.experiment import Prepared, check_same, prepare, read_experiment
 
 RECORDS = "records.npz"
+_NUMBERS = ("seed", "epoch", "block", "trial")
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,15 @@ class TrainedRun:
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
-        """The long table of ``metrics.csv``: run, seed, epoch, block, trial, metric, value."""
+        """The long table of ``metrics.csv``.
+
+        Columns: run, seed, epoch, block, trial, metric, subject, value. The subject is the
+        population or projection that a metric is of, "" for the whole network.
+        """
         try:
-            return pd.read_csv(self.path / METRICS)
-        except (OSError, ValueError) as error:
+            table = pd.DataFrame(read_metrics(self.path / METRICS), columns=COLUMNS)
+            return table.astype(dict.fromkeys(_NUMBERS, int) | {"value": float})
+        except (OSError, KeyError, ValueError) as error:
             raise RunError(f"{self.path / METRICS} is damaged: {error}.") from None
 
     def simulator(

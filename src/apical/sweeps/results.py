@@ -4,7 +4,6 @@
 one row for each finished or failed run, and can be rebuilt from the others, except for failures.
 """
 
-import csv
 import json
 import uuid
 from collections.abc import Iterator, Mapping
@@ -18,9 +17,10 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from apical._base.extras import library
+from apical._base.metric_names import one_name
 from apical._base.whole_files import write_whole
 from apical.errors import InUseError, RunError
-from apical.runs.directory import METRICS, SUMMARY, read_json
+from apical.runs.directory import METRICS, SUMMARY, read_json, read_metrics
 from apical.runs.experiment import check_settings, versions
 from apical.sweeps.design import COLUMNS, Design, Run
 
@@ -154,9 +154,10 @@ class SweepDirectory:
     def frame(self) -> pd.DataFrame:
         """One row for each run that is finished or failed, in the order of the design.
 
-        Columns: run, status ("done" or "failed"), error, seed, the factors, and the final metrics:
-        test_accuracy [fraction], train_seconds and compile_seconds (0 where a program compiled
-        before was used) [s], ms_per_trial [ms], and every metric of ``metrics.csv``.
+        Columns: run, status ("done" or "failed"), error, seed, the factors, and what was measured
+        at the end: test_accuracy [fraction], train_seconds and compile_seconds (0 where a program
+        compiled before was used) [s], ms_per_trial [ms], and every metric of ``metrics.csv``, as
+        ``rate_hidden`` where it is of a population or a projection.
         """
         rows = [self._rows[run.id] for run in self.design.runs if run.id in self._rows]
         frame = pd.DataFrame(rows, columns=None if rows else [*COLUMNS, "seed"])
@@ -224,10 +225,13 @@ def measured(folder: Path) -> dict[str, float]:
     summary, found = read_json(folder / SUMMARY), {}
     try:
         found = {name: float(summary[name] or 0) for name in _OF_SUMMARY}
-        with (folder / METRICS).open(newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["block"] == "0"]
+        rows = [row for row in read_metrics(folder / METRICS) if row["block"] == "0"]
         last = max((int(row["epoch"]) for row in rows), default=0)
-        ends = {row["metric"]: float(row["value"]) for row in rows if int(row["epoch"]) == last}
+        ends = {
+            one_name(row["metric"], row["subject"]): float(row["value"])
+            for row in rows
+            if int(row["epoch"]) == last
+        }
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"The results of {folder} are damaged: {error}.") from None
     return {**ends, **found}

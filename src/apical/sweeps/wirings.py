@@ -1,6 +1,5 @@
 """Comparison of one model under several wirings of its feedback."""
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from apical import plotting
+from apical._base.metric_names import Metric, parts
 from apical.errors import ParameterError, ScriptError
 from apical.feedback.pathways import WIRINGS
-from apical.runs.directory import CONFIG, METRICS
+from apical.runs.directory import CONFIG, METRICS, read_metrics
 from apical.runs.experiment import Experiment, check_settings
 from apical.runs.run import resume, run
 from apical.scripts import models, studies
@@ -32,14 +32,15 @@ class Outcome:
     seconds
         Time spent training, measurements included [s].
     curves
-        Values after every epoch, by metric, shape (n_seeds, n_epochs + 1).
+        Values after every epoch, by metric, shape (n_seeds, n_epochs + 1): a name, or a pair of a
+        name and the population or projection it is of.
     """
 
     wiring: str
     test_error: np.ndarray
     train_error: np.ndarray
     seconds: np.ndarray
-    curves: Mapping[str, np.ndarray]
+    curves: Mapping[Metric, np.ndarray]
 
 
 def compare(
@@ -118,7 +119,7 @@ def _outcome(
     wiring: str, summaries: Sequence[Mapping[str, Any]], folders: Sequence[Path]
 ) -> Outcome:
     tables = [_by_metric(folder / METRICS) for folder in folders]
-    names = [name for name in tables[0] if not name.startswith("rate_")]
+    names = [name for name in tables[0] if parts(name)[0] != "rate"]
     curves = {name: np.array([table[name] for table in tables]) for name in names}
     return Outcome(
         wiring,
@@ -129,13 +130,14 @@ def _outcome(
     )
 
 
-def _by_metric(path: Path) -> dict[str, list[float]]:
-    """Return the values after every epoch, by metric."""
-    found: dict[str, list[float]] = {}
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            if row["block"] == "0":  # only the rows at the end of an epoch
-                found.setdefault(row["metric"], []).append(float(row["value"]))
+def _by_metric(path: Path) -> dict[Metric, list[float]]:
+    """Return what was measured after every epoch, by metric."""
+    found: dict[Metric, list[float]] = {}
+    for row in read_metrics(path):
+        if row["block"] == "0":  # after a block within an epoch it is not
+            metric, subject = row["metric"], row["subject"]
+            name = (metric, subject) if subject else metric
+            found.setdefault(name, []).append(float(row["value"]))
     return found
 
 

@@ -7,6 +7,7 @@ from apical.training.loop import LARGEST_WEIGHT as LARGEST_WEIGHT
 from apical.training.loop import Evaluation as Evaluation
 from apical.training.loop import Every as Every
 from apical.training.loop import Measure as Measure
+from apical.training.loop import Metric as Metric
 from apical.training.loop import Plan as Plan
 from apical.training.loop import Position as Position
 from apical.training.loop import Step as Step

@@ -6,12 +6,13 @@ training trial the weights already move toward the label, so the decision of tha
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from apical._base import seeds
 from apical._base.checking import check_fields, checked
+from apical._base.metric_names import Metric as Metric
 from apical._base.parameters import Count, CountOrZero, Measured, Share, Vector
 from apical._base.progress import TrainingProgress
 from apical.data.datasets import Dataset, Samples
@@ -80,11 +81,12 @@ class Step:
     position
         Progress of training.
     metrics
-        Metrics by name; rates in [Hz], accuracies as fractions.
+        What was measured, by metric: a name, or the pair of a name and the population or projection
+        it is of. Accuracies are fractions; ``("rate", population)`` is in [Hz].
     """
 
     position: Position
-    metrics: Mapping[str, Measured]
+    metrics: Mapping[Metric, Measured]
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -147,9 +149,9 @@ def evaluated(simulator: Simulator, samples: Samples, epochs: CountOrZero) -> Ev
 
 
 Every = Literal["epoch", "block"]
-Measure = Callable[[Simulator, Position, Mapping[str, np.ndarray]], Mapping[str, float]]
-"""Callback that measures a network without changing its state: given the progress of training, and
-the plastic weights before the last block, by name of projection."""
+Measure = Callable[[Simulator, Position, Mapping[str, np.ndarray]], Mapping[Any, float]]
+"""Measures a network at its present state, which it leaves as it is: given how far the training is,
+and the plastic weights before the last block, by name of projection. Returns values by `Metric`."""
 
 
 @checked()
@@ -248,7 +250,7 @@ def train(
     return taken
 
 
-def _test(simulator: Simulator, data: Dataset, epoch: int) -> dict[str, float]:
+def _test(simulator: Simulator, data: Dataset, epoch: int) -> dict[Metric, float]:
     return {"test_accuracy": evaluated(simulator, data.test, epoch).accuracy}
 
 
@@ -256,11 +258,11 @@ def _plastic(simulator: Simulator) -> dict[str, np.ndarray]:
     return {p.name: simulator.weights(p) for p in simulator.network.plastic}
 
 
-def _rates(simulator: Simulator, counts: Mapping[str, np.ndarray]) -> dict[str, float]:
+def _rates(simulator: Simulator, counts: Mapping[str, np.ndarray]) -> dict[Metric, float]:
     network = simulator.network
     spiking = {p.name for p in network.populations if p.is_spiking}
     return {
-        f"rate_{name}": float(np.mean(c, dtype=np.float64)) / network.counted_seconds
+        ("rate", name): float(np.mean(c, dtype=np.float64)) / network.counted_seconds
         for name, c in counts.items()
         if name in spiking
     }

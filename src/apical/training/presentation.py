@@ -75,7 +75,8 @@ def shown(simulator: Simulator, samples: Samples, index: int) -> Iterator[BlockR
     with left_as_it_was(simulator):
         for start in range(0, len(samples), _SHOWN_AT_ONCE):
             values = stimuli(simulator, samples, slice(start, start + _SHOWN_AT_ONCE))
-            yield simulator.run(Block(values, index=index, first=start, phase="evaluate"))
+            part = Block.of_stimuli(values, index=index, first=start, phase="evaluate")
+            yield simulator.run(part)
 
 
 _SHOWN_AT_ONCE = 5000
@@ -135,14 +136,9 @@ def presented(
     drawn = order(network, samples, epochs, epoch)
     values = stimuli(simulator, samples, drawn[part])
     values = seen(network, values, len(drawn), epoch, part.start)
-    return Block(
-        values,
-        samples.labels[drawn[part]],
-        np.ones(()),
-        epoch,
-        first=part.start,
-        phase="train",
-        epoch=epoch,
+    labels, start = samples.labels[drawn[part]], part.start
+    return Block.of_labels(
+        values, labels, 1.0, index=epoch, first=start, phase="train", epoch=epoch
     )
 
 
@@ -206,7 +202,7 @@ def _fire(simulator: Simulator, trial: int, learning: np.ndarray, epoch: int) ->
     """Run the noise phase due after a number of training trials, with their learning factor."""
     network = simulator.network
     assert network.noise
-    silent = np.zeros((network.noise.trials, network.stimulus.size))
+    shape = network.noise.trials, network.stimulus.size
     index = seeds.presentation("noise phase", trial)
     for population in network.noisy:
-        simulator.run(Block(silent, None, learning, index, fires=population.name, epoch=epoch))
+        simulator.run(Block.noise(population.name, *shape, learning, index=index, epoch=epoch))

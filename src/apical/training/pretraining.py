@@ -109,7 +109,8 @@ def pretrained(
             for epoch in range(plan.epochs):
                 _learn(simulator, values, plan, epoch)
                 bar.update((level * plan.epochs + epoch + 1) * len(values), None)
-            seen = simulator.run(Block(values, index=seeds.presentation("rebuilding"))).counts
+            index = seeds.presentation("rebuilding")
+            seen = simulator.run(Block.of_stimuli(values, index=index)).counts
             error = np.mean((seen[network.output.name] - values) ** 2, dtype=np.float64)
             learned = [p for p in network.plastic if p.post is hidden]
             found.append(Level({p.name: simulator.weights(p) for p in learned}, float(error)))
@@ -127,7 +128,7 @@ def _learn(simulator: Simulator, values: np.ndarray, plan: Plan, epoch: int) -> 
         whole = values[order[start : start + size]]
         seen = np.where(rng.random(whole.shape, np.float32) < plan.hidden_share, 0, whole)
         simulator.run(
-            Block(seen, None, np.ones(()), index, whole, first=start, phase="train", epoch=epoch)
+            Block.of_targets(seen, whole, 1.0, index=index, first=start, phase="train", epoch=epoch)
         )
 
 

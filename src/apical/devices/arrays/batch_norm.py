@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from apical.devices.arrays.expression_program import Formula
-from apical.devices.arrays.library import Call, Library, Workspace
+from apical.devices.arrays.library import Array, Call, Library, Workspace
 from apical.language.expressions import parse
 from apical.neurons.rate import BatchNorm
 
@@ -28,10 +27,10 @@ class Normal:
         Whether mean and deviation are those of this batch, so that they depend on each trial.
     """
 
-    normal: Any
-    deviation: Any
-    scale: Any
-    drive: Any
+    normal: Array
+    deviation: Array
+    scale: Array
+    drive: Array
     measured: bool
 
 
@@ -64,7 +63,14 @@ class Normaliser:
         """Running mean and variance of drives, shape (1, n)."""
 
     def forward(
-        self, calls: list[Call], drive: Any, scale: Any, shift: Any, *, measured: bool, keeps: bool
+        self,
+        calls: list[Call],
+        drive: Array,
+        scale: Array,
+        shift: Array,
+        *,
+        measured: bool,
+        keeps: bool,
     ) -> Normal:
         """Plan the normalised drives.
 
@@ -106,8 +112,8 @@ class Normaliser:
         )
         return Normal(normal, deviation, scale, whole, measured)
 
-    def backward(self, calls: list[Call], upper: Any, at: Normal) -> Any:
-        """Plan the backward pass: the error of the drives, shape (n_trials, n).
+    def backward(self, calls: list[Call], upper: Array, at: Normal) -> Array:
+        """Plan what the drives are taught, shape (n_trials, n), and return where it is.
 
         Ioffe & Szegedy 2015, arXiv:1502.03167, the six equations of section 3 combined: mean and
         variance depend on every trial of the batch, so the components of the error that are common
@@ -135,8 +141,8 @@ class Normaliser:
         text = "scale/deviation*(upper - common - normal*slant)"
         return self._formed(calls, text, "delta", shape, **values)
 
-    def _keep(self, calls: list[Call], mean: Any, variance: Any, n_trials: int) -> None:
-        """Update the running mean and (unbiased) variance by those of a batch."""
+    def _keep(self, calls: list[Call], mean: Array, variance: Array, n_trials: int) -> None:
+        """Let what is kept move towards a batch, of which the variance is made unbiased."""
         share = self._norm.share
         for name, found in (("mean", mean), ("variance", variance)):
             kept = self.statistics[name]
@@ -151,7 +157,7 @@ class Normaliser:
             )
             calls.append(partial(_copy, moved, kept))
 
-    def _mean(self, calls: list[Call], values: Any) -> Any:
+    def _mean(self, calls: list[Call], values: Array) -> Array:
         """Plan the mean of each column, and return where it is, shape (1, n)."""
         n_trials, n = tuple(values.shape)
         ones = self._library.full(1.0, (n_trials, 1))
@@ -160,13 +166,13 @@ class Normaliser:
         return mean
 
     def _formed(
-        self, calls: list[Call], text: str, key: str, shape: tuple[int, int], **values: Any
-    ) -> Any:
+        self, calls: list[Call], text: str, key: str, shape: tuple[int, int], **values: Array
+    ) -> Array:
         formula = Formula(parse(text), self._library, self._room)
         found, more = formula.bound(values, (self._name, "norm", key), shape)
         calls += more
         return found
 
 
-def _copy(source: Any, out: Any) -> None:
+def _copy(source: Array, out: Array) -> None:
     out[...] = source

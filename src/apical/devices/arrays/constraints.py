@@ -3,12 +3,11 @@
 import ast
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from apical.devices.arrays.learning import strips
-from apical.devices.arrays.library import Call, Library, Workspace
+from apical.devices.arrays.library import Array, Call, Library, Workspace
 from apical.devices.arrays.random import Streams
 from apical.network.description import Network
 from apical.projections.projection import Projection
@@ -44,8 +43,8 @@ class Holder:
         self._signs = None if signs is None else library.array(signs[:, np.newaxis])
         self._exists = None if exists is None else library.array(exists)
 
-    def calls(self, w: Any, n_trials: int) -> list[Call]:
-        """Return the calls that constrain the weights `w`, the same array every time.
+    def calls(self, w: Array, n_trials: int) -> list[Call]:
+        """Return the calls that hold the weights `w`, the same array every time.
 
         Parameters
         ----------
@@ -58,7 +57,7 @@ class Holder:
             self._planned[n_trials] = list(self._plan(w, n_trials))
         return self._planned[n_trials]
 
-    def _plan(self, w: Any, n_trials: int) -> Iterator[Call]:
+    def _plan(self, w: Array, n_trials: int) -> Iterator[Call]:
         operations = self._library.operations
         if self._signs is not None:
             number, turn = self._library.number, partial(operations[ast.Mult], w, self._signs)
@@ -71,8 +70,8 @@ class Holder:
             for strip in strips(self._projection.shape, n_trials):
                 yield from self._rounded(w[strip], self._projection.levels.step)
 
-    def _rounded(self, w: Any, step: float) -> Iterator[Call]:
-        """Yield the calls that round rows to multiples of a step by stochastic rounding."""
+    def _rounded(self, w: Array, step: float) -> Iterator[Call]:
+        """Yield what rounds some rows to multiples of a step, either up or down by chance."""
         operations, shape = self._library.operations, tuple(w.shape)
         number, draws = self._library.number, self._room("draws", shape)
         whole = self._room("whole steps", shape)

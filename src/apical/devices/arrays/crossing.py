@@ -3,19 +3,18 @@
 import ast
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 
-from apical.devices.arrays.library import Call, Library
+from apical.devices.arrays.library import Array, Call, Library
 from apical.network.description import Network
 from apical.neurons.base import Population
 from apical.neurons.rate import Bias
 from apical.projections.projection import Projection, ReadBackwards, SignsOf
 
-Carry = Callable[[Any, Any, bool], Call]
-"""Returns the call that writes or adds a signal, shape (n_trials, n_pre), to an input, shape
-(n_trials, n_post)."""
+Carry = Callable[[Array, Array, bool], Call]
+"""Returns what puts a signal, shape (n_trials, n_pre), into an input, shape (n_trials, n_post), or
+adds it."""
 
 
 class Crossing:
@@ -31,7 +30,7 @@ class Crossing:
         Weights by name of projection; their content is modified elsewhere, and read here.
     """
 
-    def __init__(self, network: Network, library: Library, weights: Mapping[str, Any]) -> None:
+    def __init__(self, network: Network, library: Library, weights: Mapping[str, Array]) -> None:
         self._network, self._library, self._weights = network, library, weights
         self._operations = library.operations
         # Biases come first: a product that is added to an array costs no more than one put there.
@@ -88,12 +87,12 @@ class Crossing:
             return lambda x, total, add: self.put(x, total, add)
         return lambda x, total, add: product(x, w, total, add=add)
 
-    def _concordant(self, forward: Any, magnitudes: np.ndarray) -> Carry:
-        """Return the transmission of sign-concordant feedback, with current forward signs."""
+    def _concordant(self, forward: Array, magnitudes: np.ndarray) -> Carry:
+        """Return how signals cross magnitudes with the signs that forward weights have by then."""
         alike = self._library.array(np.ascontiguousarray(magnitudes.T))
         signed = self._library.empty(tuple(forward.shape))
 
-        def carry(x: Any, total: Any, add: bool) -> Call:
+        def carry(x: Array, total: Array, add: bool) -> Call:
             product = self._library.product(x, signed, total, add=add, transposed=True)
 
             def call() -> None:
@@ -105,8 +104,8 @@ class Crossing:
 
         return carry
 
-    def put(self, sent: Any, total: Any, add: bool) -> Call:
-        """Return the call that writes or adds a signal to an array of its shape."""
+    def put(self, sent: Array, total: Array, add: bool) -> Call:
+        """Return what puts a signal into an array of its shape, or adds it."""
         if add:
             return partial(self._operations[ast.Add], total, sent, out=total)
         return partial(self._operations[ast.UAdd], sent, out=total)

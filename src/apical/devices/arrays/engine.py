@@ -9,7 +9,7 @@ import numpy as np
 from apical.devices.arrays import memory_errors as shortage
 from apical.devices.arrays.constraints import Holder
 from apical.devices.arrays.learning import Learner, Learning, Pairs
-from apical.devices.arrays.library import Call, Elsewhere, Library, Workspace
+from apical.devices.arrays.library import Array, Call, Elsewhere, Library, Workspace
 from apical.devices.arrays.random import Streams
 from apical.devices.arrays.steady_state import Batch, Settling
 from apical.devices.arrays.transfer import Bring, Kept, Supply
@@ -101,7 +101,7 @@ class ArraySimulator:
         """Whether it takes indices of samples in place of copied stimuli."""
         return isinstance(self.library, Elsewhere)
 
-    def _variables(self) -> dict[str, Any]:
+    def _variables(self) -> dict[str, Array]:
         found = {f"{name}.w": w for name, w in self._weights.items()}
         for projection, state in self._dynamics.items():
             found |= {f"{projection}.{name}": array for name, array in state.items()}

@@ -2,15 +2,16 @@
 
 import ast
 import copy
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from apical.devices.arrays.library import Call, Library, Workspace
+from apical.devices.arrays.library import Array, Call, Library, Workspace
 from apical.language.expressions import names_in, place
 from apical.language.rank_one import compiled, parts
 
 Values = Mapping[str, Any]
+"""Numbers by name, which may be arrays of one."""
 Key = str | int
 """Location of a value: name of a variable, text of a constant subexpression, or a register."""
 
@@ -51,18 +52,22 @@ class Program:
         """Texts of constant subexpressions, in the order of `folded`."""
         return list(self._folded)
 
-    def folded(self, numbers: Values) -> dict[str, Any]:
-        """Evaluate constant subexpressions: text -> value, from scalars by name."""
+    def folded(self, numbers: Values) -> dict[str, Array]:
+        """Return what follows from numbers alone, by its text, from numbers by name."""
         return {text: self._library.number(of(numbers)) for text, of in self._folded.items()}
 
-    def refold(self, folded: Mapping[str, Any], numbers: Values) -> None:
-        """Update the constants of `folded` in place, for other scalars."""
+    def refold(self, folded: Mapping[str, Array], numbers: Values) -> None:
+        """Put what follows from other numbers where `folded` put it."""
         for text, of in self._folded.items():
             folded[text][...] = of(numbers)
 
     def bound(
-        self, values: Values, folded: Values, out: Any, registers: Sequence[Any]
-    ) -> tuple[Any, list[Call]]:
+        self,
+        values: Mapping[str, Array],
+        folded: Mapping[str, Array],
+        out: Array | None,
+        registers: Sequence[Array],
+    ) -> tuple[Array, list[Call]]:
         """Return where the result will be, and the calls that bring it there.
 
         Parameters
@@ -72,7 +77,7 @@ class Program:
         folded
             What `folded` returned.
         out
-            Where the result is written, if anything is; may be one of `values`.
+            Where the result is written, if anything is; may be one of `values`. None for nothing.
         registers
             At least `n_registers` other arrays of the same shape.
         """
@@ -156,7 +161,9 @@ class Formula:
         self._program = Program(node, library, parameters or ())
         self._numbers, self._room = self._program.folded(parameters or {}), room
 
-    def bound(self, values: Values, key: Any, shape: tuple[int, int]) -> tuple[Any, list[Call]]:
+    def bound(
+        self, values: Mapping[str, Array], key: Hashable, shape: tuple[int, int]
+    ) -> tuple[Array, list[Call]]:
         """Return where the result will be, and the calls that bring it there.
 
         Parameters

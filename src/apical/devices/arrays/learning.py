@@ -4,12 +4,11 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
-from typing import Any
 
 import numpy as np
 
 from apical.devices.arrays.expression_program import Factor, Formula
-from apical.devices.arrays.library import Call, Library, Workspace
+from apical.devices.arrays.library import Array, Call, Library, Workspace
 from apical.devices.arrays.optimizer_step import Plan, Stepping
 from apical.devices.arrays.random import Streams
 from apical.language.expressions import names_in, parse
@@ -21,8 +20,8 @@ from apical.projections.projection import Projection
 STRIP = 2**15
 """Number of weights processed at a time, if an update needs more than a matrix product: 128 kB."""
 
-Pairs = Sequence[tuple[Any, Any]]
-"""Neural factors of each term: shapes (n_trials, n_pre) and (n_trials, n_post)."""
+Pairs = Sequence[tuple[Array, Array]]
+"""For each term, what the two neurons bring: shapes (n_trials, n_pre) and (n_trials, n_post)."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class Learner:
         self._wide = Formula(parse(text), library, room, dynamics.parameters) if text else None
         self._noise = streams.named("update", projection.name)
         self._explores = streams.named("explore", projection.name)
-        self._held: dict[str, Any] = {}
+        self._held: dict[str, Array] = {}
         if projection.explores:
             self._held[ELIGIBILITY] = library.full(0.0, projection.shape)
             self._before = library.empty(projection.shape)
@@ -99,8 +98,8 @@ class Learner:
         """When the rule acts."""
         return self._rule.when
 
-    def perturb(self, w: Any) -> None:
-        """Perturb the weights `w` by noise, in place; `restore` undoes it."""
+    def perturb(self, w: Array) -> None:
+        """Add noise to the weights `w`, in place; `restore` takes it out again."""
         operations, size = self._library.operations, self.projection.explores
         noise, number = self._held[ELIGIBILITY], self._library.number
         drawn = self._explores().standard_normal(self.shape, np.float32)
@@ -109,12 +108,12 @@ class Learner:
         operations[ast.Add](w, noise, out=w)
         operations[ast.Mult](noise, number(size**-2), out=noise)
 
-    def restore(self, w: Any) -> None:
-        """Restore the weights `w` to the same bits as before `perturb`."""
+    def restore(self, w: Array) -> None:
+        """Bring the weights `w` back, to the same bits, to what they were before `perturb`."""
         self._library.operations[ast.UAdd](self._before, out=w)
 
-    def initial_state(self) -> dict[str, Any]:
-        """Return the state of the optimiser, shape (n_pre, n_post), or () where it is shared."""
+    def initial_state(self) -> dict[str, Array]:
+        """Return the variables of the dynamics, shape (n_pre, n_post), or () where all agree."""
         shared, library = self._stepping.shared, self._library
         return {
             name: library.number(value) if name in shared else library.full(value, self.shape)
@@ -127,7 +126,7 @@ class Learner:
         return self.projection.shape
 
     def update(
-        self, w: Any, pairs: Pairs, n_trials: int, out: Any, rows: slice = slice(None)
+        self, w: Array, pairs: Pairs, n_trials: int, out: Array, rows: slice = slice(None)
     ) -> list[Call]:
         """Return the calls that compute the update of the rule, before its optimiser.
 
@@ -168,8 +167,8 @@ class Learner:
 
     def learn(
         self,
-        w: Any,
-        state: dict[str, Any],
+        w: Array,
+        state: dict[str, Array],
         pairs: Pairs,
         n_trials: int,
         factor: float,
@@ -209,7 +208,7 @@ class Learner:
         return Learning(calls, of_rows, plan)
 
     def _of_rows(
-        self, w: Any, state: dict[str, Any], pairs: Pairs, n_trials: int, factor: float
+        self, w: Array, state: dict[str, Array], pairs: Pairs, n_trials: int, factor: float
     ) -> tuple[Plan | None, list[Call]]:
         """Return the calls that process some rows at a time, beyond matrix products."""
         if self._in_place and not self._alone:
@@ -233,8 +232,8 @@ class Learner:
             calls += self._stepping.of_rows(plan, values)
         return plan, calls
 
-    def _measured(self, w: Any, pairs: Pairs, n_trials: int) -> tuple[Any, list[Call]]:
-        """Return the update of all rows, and the calls that compute it and measure its spread."""
+    def _measured(self, w: Array, pairs: Pairs, n_trials: int) -> tuple[Array, list[Call]]:
+        """Return the update of all rows, and the calls that make it and tell how wide it is."""
         assert self._wide is not None
         whole = self._room("whole update", self.shape)
         calls = self.update(w, pairs, n_trials, whole)
@@ -245,7 +244,7 @@ class Learner:
 
         return whole, [*calls, *more, measure]
 
-    def _draw(self, out: Any) -> None:
+    def _draw(self, out: Array) -> None:
         """Draw standard normal numbers."""
         self._library.put(self._noise().standard_normal(tuple(out.shape), np.float32), out)
 

@@ -1,19 +1,39 @@
 """Interface of array libraries, as used by the array device."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
+
+
+class Array(Protocol):
+    """What arrays of every library can do by themselves; all else is the library's to do."""
+
+    @property
+    def shape(self) -> Any:
+        """Its lengths: a tuple of int, or what the library has in place of one."""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+
+    def __getitem__(self, key: Any, /) -> Self:
+        """Return a part, which is the same memory."""
+
+    def __setitem__(self, key: Any, value: Any, /) -> None:
+        """Write numbers, or an array that broadcasts, into a part."""
+
+
+A = TypeVar("A", bound=Array)
 
 Call = Callable[[], Any]
 """A planned operation on fixed arrays, executed at every call."""
 
 
-class Library(ABC):
-    """Array library: arrays of one precision on one processor, and operations on them.
+class Library(ABC, Generic[A]):
+    """Arrays of one precision in one place, and what the array device does to them.
 
-    All arrays are C-ordered. They have ``shape``, slices, and assignment to slices.
+    All arrays are C-ordered; `A` is their class.
     """
 
     exhausted: tuple[type[Exception], ...] = (MemoryError,)
@@ -30,40 +50,40 @@ class Library(ABC):
         """
 
     @abstractmethod
-    def array(self, values: np.ndarray) -> Any:
+    def array(self, values: np.ndarray) -> A:
         """Return a copy of a NumPy array."""
 
     @abstractmethod
-    def put(self, values: np.ndarray, out: Any) -> None:
+    def put(self, values: np.ndarray, out: A) -> None:
         """Copy a NumPy array into an array of the same shape."""
 
     @abstractmethod
-    def back(self, array: Any) -> np.ndarray:
+    def back(self, array: A) -> np.ndarray:
         """Return a NumPy copy."""
 
     @abstractmethod
-    def number(self, value: Any) -> Any:
+    def number(self, value: float) -> A:
         """Return a new array of one number, shape ()."""
 
     @abstractmethod
-    def empty(self, shape: tuple[int, ...]) -> Any:
+    def empty(self, shape: tuple[int, ...]) -> A:
         """Return an array of any content."""
 
     @abstractmethod
-    def product(self, x: Any, w: Any, out: Any, *, add: bool, transposed: bool = False) -> Call:
-        """Return the call that writes or adds ``x @ w`` (`transposed`: ``x @ w.T``) to `out`."""
+    def product(self, x: A, w: A, out: A, *, add: bool, transposed: bool = False) -> Call:
+        """Return what puts ``x @ w`` into `out`, or adds it; with `transposed`, ``x @ w.T``."""
 
     @abstractmethod
-    def outer(self, x: Any, d: Any, out: Any, factor: float, *, add: bool) -> Call:
-        """Return the call that writes or adds ``factor * x.T @ d`` to `out`."""
+    def outer(self, x: A, d: A, out: A, factor: float, *, add: bool) -> Call:
+        """Return what puts ``factor * x.T @ d`` into `out`, or adds it."""
 
     @abstractmethod
-    def spread(self, array: Any) -> float:
+    def spread(self, array: A) -> float:
         """Return the standard deviation of all elements."""
 
     @abstractmethod
-    def softmax(self, drive: Any, out: Any) -> Call:
-        """Return the call that writes the softmax of each row into `out`."""
+    def softmax(self, drive: A, out: A) -> Call:
+        """Return what puts the softmax of each row into `out`."""
 
     def loop(self, programs: Sequence[tuple[str, Any]]) -> Any:
         """Return a `Loop` that fuses programs, or None if the library has none.
@@ -75,26 +95,26 @@ class Library(ABC):
         """
         return None
 
-    def full(self, value: float, shape: tuple[int, ...]) -> Any:
+    def full(self, value: float, shape: tuple[int, ...]) -> A:
         """Return a new array of one value."""
         array = self.empty(shape)
         array[...] = value
         return array
 
 
-class Elsewhere(Library):
-    """Array library whose arrays are in separate memory, so that transfers cost time."""
+class Elsewhere(Library[A]):
+    """Arrays that are not in the memory of NumPy's, so that copies there and back cost time."""
 
     @abstractmethod
     def has_room(self, shape: tuple[int, int]) -> bool:
         """Return whether an array leaves enough memory for everything else."""
 
     @abstractmethod
-    def numbers(self, values: np.ndarray) -> Any:
-        """Return row indices in the form that `take` accepts."""
+    def numbers(self, values: np.ndarray) -> A:
+        """Return numbers of rows as `take` takes them, and slices of them."""
 
     @abstractmethod
-    def take(self, table: Any, numbers: Any, out: Any) -> None:
+    def take(self, table: A, numbers: A, out: A) -> None:
         """Copy some rows of a table into an array of as many rows."""
 
 
@@ -109,9 +129,9 @@ class Workspace:
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._arrays: dict[Any, Any] = {}
+        self._arrays: dict[Hashable, Array] = {}
 
-    def __call__(self, key: Any, shape: tuple[int, int]) -> Any:
+    def __call__(self, key: Hashable, shape: tuple[int, int]) -> Array:
         """Return the array of a key, shape (n_rows, n_columns), with any content."""
         n_rows, n_columns = shape
         kept = self._arrays.get((key, n_columns))
@@ -119,6 +139,6 @@ class Workspace:
             kept = self._arrays[key, n_columns] = self._library.empty((n_rows, n_columns))
         return kept if len(kept) == n_rows else kept[:n_rows]
 
-    def registers(self, number: int, shape: tuple[int, int]) -> list[Any]:
-        """Return a number of arrays for intermediate results, the same at every call."""
+    def registers(self, number: int, shape: tuple[int, int]) -> list[Array]:
+        """Return a number of arrays for what is worked out on the way, the same at every call."""
         return [self(k, shape) for k in range(number)]

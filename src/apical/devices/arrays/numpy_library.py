@@ -63,7 +63,7 @@ _OPERATIONS: Mapping[Any, Callable[..., Any]] = {
 }
 
 
-class NumpyLibrary(Library):
+class NumpyLibrary(Library[np.ndarray]):
     """Arrays of NumPy.
 
     Parameters
@@ -93,7 +93,7 @@ class NumpyLibrary(Library):
     def back(self, array: Array) -> np.ndarray:
         return np.array(array)
 
-    def number(self, value: Any) -> Array:
+    def number(self, value: float) -> Array:
         return np.array(value, self.dtype)
 
     def empty(self, shape: tuple[int, ...]) -> Array:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from apical.devices.arrays.expression_program import Program
-from apical.devices.arrays.library import Call, Library, Workspace
+from apical.devices.arrays.library import Array, Call, Library, Workspace
 from apical.language.expressions import names, parse
 from apical.language.rank_one import compiled
 from apical.plasticity.optimizers import SPREAD, UpdateDynamics
@@ -27,7 +27,7 @@ class Plan:
         Factor on the change of the weights [dimensionless].
     """
 
-    steps: list[tuple[str, Program, dict[str, Any]]]
+    steps: list[tuple[str, Program, dict[str, Array]]]
     factor: float
 
 
@@ -67,8 +67,8 @@ class Stepping:
             move: library.loop([*own, (W.id, move)]) for move in (self._moves, self._moves_less)
         }
 
-    def begun(self, state: Mapping[str, Any], factor: float) -> Plan:
-        """Return the optimiser step at a learning rate.
+    def begun(self, state: Mapping[str, Array], factor: float) -> Plan:
+        """Return the steps of one synapse at a learning rate.
 
         Parameters
         ----------
@@ -82,8 +82,8 @@ class Stepping:
         programs = [*self._steps, (W.id, move)]
         return Plan([(name, p, p.folded(numbers)) for name, p in programs], factor)
 
-    def retuned(self, plan: Plan, state: Mapping[str, Any], factor: float) -> bool:
-        """Change the learning rate of a plan in place; False if that needs another plan.
+    def retuned(self, plan: Plan, state: Mapping[str, Array], factor: float) -> bool:
+        """Put another learning rate into a plan; False if that takes another plan.
 
         Calls bound to the plan follow, since its constants are updated in place.
         """
@@ -95,14 +95,14 @@ class Stepping:
             program.refold(folded, numbers)
         return True
 
-    def _known(self, state: Mapping[str, Any], factor: float) -> dict[str, Any]:
+    def _known(self, state: Mapping[str, Array], factor: float) -> dict[str, Any]:
         """Return the values that are the same for all synapses."""
         shared = {name: state[name] for name in self.shared}
-        found = {**self._dynamics.parameters, LEARNING.id: factor, **shared}
+        found: dict[str, Any] = {**self._dynamics.parameters, LEARNING.id: factor, **shared}
         return found | ({SPREAD: self.spread} if self._dynamics.spread else {})
 
-    def of_all(self, plan: Plan, state: Mapping[str, Any]) -> list[Call]:
-        """Return the calls that update shared variables, and the constants derived from them.
+    def of_all(self, plan: Plan, state: Mapping[str, Array]) -> list[Call]:
+        """Return the calls that step what all synapses share, and the numbers that follow from it.
 
         Parameters
         ----------
@@ -124,8 +124,8 @@ class Stepping:
 
         return [step] if self.shared or self._dynamics.spread else []
 
-    def of_rows(self, plan: Plan, values: Mapping[str, Any]) -> list[Call]:
-        """Return the calls that update the optimiser state and weights of some rows, in place.
+    def of_rows(self, plan: Plan, values: Mapping[str, Array]) -> list[Call]:
+        """Return the calls that step the variables and the weights of some rows, in place.
 
         Parameters
         ----------

@@ -1,12 +1,11 @@
 """Random numbers on arrays: named streams for each batch, by the place of its first trial."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from apical._base import seeds
-from apical.devices.arrays.library import Call, Library, Workspace
+from apical.devices.arrays.library import Array, Call, Library, Workspace
 
 Stream = Callable[[], np.random.Generator]
 """Returns the random generator of a named stream, in its state within the current batch."""
@@ -60,8 +59,8 @@ class Chance:
 
     def normal(
         self, calls: list[Call], name: str, what: str, shape: tuple[int, int], size: float
-    ) -> Any:
-        """Plan Gaussian noise of mean 0 and standard deviation `size`, and return its array.
+    ) -> Array:
+        """Plan normal numbers of mean 0 and standard deviation `size`, and return where.
 
         `what` is its purpose, in the population called `name`.
         """
@@ -71,8 +70,8 @@ class Chance:
 
     def awake(
         self, calls: list[Call], name: str, what: str, shape: tuple[int, int], silent: float
-    ) -> Any:
-        """Plan an (inverted) dropout mask: 0, or the compensating factor; return its array."""
+    ) -> Array:
+        """Plan 0 for a share of all, and for the others what makes up for it; return where."""
         return self._drawn(
             calls,
             name,
@@ -88,7 +87,7 @@ class Chance:
         what: str,
         shape: tuple[int, int],
         numbers: Callable[[np.random.Generator], np.ndarray],
-    ) -> Any:
+    ) -> Array:
         found, stream = self._room((name, what), shape), self._streams.named(what, name)
         calls.append(lambda: self._library.put(numbers(stream()), found))
         return found

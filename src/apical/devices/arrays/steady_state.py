@@ -8,7 +8,7 @@ from typing import Any
 from apical.devices.arrays.batch_norm import Normal, Normaliser
 from apical.devices.arrays.crossing import Crossing
 from apical.devices.arrays.expression_program import Factor, Formula
-from apical.devices.arrays.library import Call, Library, Workspace
+from apical.devices.arrays.library import Array, Call, Library, Workspace
 from apical.devices.arrays.random import Chance, Streams
 from apical.errors import DeviceError
 from apical.language.expressions import parse, substituted
@@ -41,7 +41,7 @@ class Batch:
         self.n_trials, self.learns, self.measured = n_trials, learns, measured
         self.normals: dict[str, Normal] = {}
         """Normalised drives by name of population."""
-        self.signals: dict[tuple[str, str], Any] = {}
+        self.signals: dict[tuple[str, str], Array] = {}
         """Arrays by name of population and signal, shape (n_trials, n)."""
         self.calls: list[Call] = []
         self.values: Any = None
@@ -68,7 +68,7 @@ class Settling:
     """
 
     def __init__(
-        self, network: Network, library: Library, weights: Mapping[str, Any], streams: Streams
+        self, network: Network, library: Library, weights: Mapping[str, Array], streams: Streams
     ) -> None:
         self.library, self._room = library, Workspace(library)
         self._operations = library.operations
@@ -157,8 +157,8 @@ class Settling:
                     batch.calls.append(carry(self.signal(batch, pre, carried), heard, True))
                     batch.signals.pop((name, DELTA), None)  # it was of a part
 
-    def signal(self, batch: Batch, population: Population, name: str) -> Any:
-        """Return the array of a signal, shape (n_trials, n), or one that broadcasts to it."""
+    def signal(self, batch: Batch, population: Population, name: str) -> Array:
+        """Return where a signal is, shape (n_trials, n), or one that broadcasts to it."""
         name = DELTA if name == "delta" else name
         found = batch.signals.get((population.name, name))
         if found is not None:
@@ -188,8 +188,8 @@ class Settling:
         batch.signals[population.name, name] = found
         return found
 
-    def factor(self, batch: Batch, population: Population, factor: Factor) -> Any:
-        """Return the array of a neural factor of a rule, shape (n_trials, n)."""
+    def factor(self, batch: Batch, population: Population, factor: Factor) -> Array:
+        """Return where what a population brings to a rule is, shape (n_trials, n)."""
         known = batch.signals.get((population.name, factor.key))
         if known is not None:
             return known
@@ -215,17 +215,17 @@ class Settling:
         return found
 
     def _formed(
-        self, batch: Batch, place: tuple[str, str], text: str, values: Mapping[str, Any]
-    ) -> Any:
-        """Plan a signal that is an expression of others, and return its array."""
+        self, batch: Batch, place: tuple[str, str], text: str, values: Mapping[str, Array]
+    ) -> Array:
+        """Plan a signal that is an expression of others, and return where it is."""
         shape = max((tuple(value.shape) for value in values.values()), key=len)
         formula = Formula(parse(text), self.library, self._room)
         found, calls = formula.bound(values, place, shape)
         batch.calls += calls
         return found
 
-    def _slope(self, batch: Batch, population: Population) -> tuple[str, dict[str, Any]]:
-        """Return the expression of an activation's slope, 0 under dropout, and what it reads."""
+    def _slope(self, batch: Batch, population: Population) -> tuple[str, dict[str, Array]]:
+        """Return the slope of an activation, 0 where a neuron is silent, and what it reads."""
         assert isinstance(population, Rate)
         name, signals = population.name, batch.signals
         slope = "1" if population.gain == "one" else population.curve.slope
@@ -235,8 +235,8 @@ class Settling:
             slope = f"awake*({slope})"
         return slope, values
 
-    def _gain(self, batch: Batch, population: Population, name: str) -> Any:
-        """Plan the gain: the slope of the response, with all other trials held constant."""
+    def _gain(self, batch: Batch, population: Population, name: str) -> Array:
+        """Plan the slope of a response, or that with all other trials held still: the gain."""
         text, values = self._slope(batch, population)
         if name == "gain" and population.name in batch.normals:
             at = batch.normals[population.name]
@@ -244,8 +244,8 @@ class Settling:
             values |= {"scale": at.scale, "deviation": at.deviation}
         return self._formed(batch, (population.name, name), text, values)
 
-    def _normalise(self, batch: Batch, population: Rate, drive: Any) -> Any:
-        """Plan the batch-normalised drive of a population, and return its array."""
+    def _normalise(self, batch: Batch, population: Rate, drive: Array) -> Array:
+        """Plan the normalised drive of a population, and return where it is."""
         name = population.name
         scale, shift = (
             self._sum(batch, population, target, empty)
@@ -257,8 +257,8 @@ class Settling:
         batch.signals[name, "normal"] = at.normal
         return at.drive
 
-    def _respond(self, batch: Batch, population: Rate) -> Any:
-        """Plan the activation function of a population, and return the array of its activity."""
+    def _respond(self, batch: Batch, population: Rate) -> Array:
+        """Plan what all neurons make of their drive, and return where it is."""
         name = population.name
         drive = self._sum(batch, population, "drive")
         if population.norm:
@@ -272,8 +272,8 @@ class Settling:
         batch.calls.append(self.library.softmax(drive, y))
         return y
 
-    def _explore(self, batch: Batch, population: Rate, drive: Any) -> None:
-        """Plan node perturbation: noise added to the drive, and its eligibility."""
+    def _explore(self, batch: Batch, population: Rate, drive: Array) -> None:
+        """Plan noise that every neuron adds to its drive, and what it knows of that."""
         shape, name, size = tuple(drive.shape), population.name, population.explores
         known = self._chance.normal(batch.calls, name, ELIGIBILITY, shape, 1 / size)
         noise, variance = self._room((name, "explored"), shape), self.library.number(size * size)
@@ -281,8 +281,8 @@ class Settling:
         batch.calls.append(self._crossing.put(noise, drive, True))
         batch.signals[name, ELIGIBILITY] = known
 
-    def _rewarded(self, batch: Batch, reward: Reward) -> Any:
-        """Plan the reward: the improvement of the loss over the trial without noise."""
+    def _rewarded(self, batch: Batch, reward: Reward) -> Array:
+        """Plan by how much a trial goes better than it did without noise."""
         name, shape = reward.name, (batch.n_trials, 1)
         batch.loss = self._sum(batch, reward, "drive")
         if not batch.learns:
@@ -295,8 +295,8 @@ class Settling:
         before = self._room((reward.name, "before"), (batch.n_trials, 1))
         self._crossing.put(batch.loss, before, False)()
 
-    def _kept(self, batch: Batch, population: Population, y: Any, unreliable: float) -> Any:
-        """Plan dropout of the activities `y`, and return their array."""
+    def _kept(self, batch: Batch, population: Population, y: Array, unreliable: float) -> Array:
+        """Plan activities `y` of which some are silent at times, and return where they are."""
         if not unreliable or not batch.learns:
             return y
         shape, name = tuple(y.shape), population.name
@@ -314,14 +314,14 @@ class Settling:
                 open_ones += [pre for pre, _, _ in self._crossing.onto[population.name, "drive"]]
         return found
 
-    def _blur(self, batch: Batch, population: Rate, heard: Any) -> None:
-        """Plan noise that every dendrite adds to its feedback."""
+    def _blur(self, batch: Batch, population: Rate, heard: Array) -> None:
+        """Plan noise that every dendrite adds to what it heard."""
         shape, size = tuple(heard.shape), population.teach_noise
         stray = self._chance.normal(batch.calls, population.name, "stray", shape, size)
         batch.calls.append(self._crossing.put(stray, heard, True))
 
-    def _sum(self, batch: Batch, population: Population, target: str, empty: float = 0) -> Any:
-        """Plan the sum at an input, without the population's own; `empty` if there is none."""
+    def _sum(self, batch: Batch, population: Population, target: str, empty: float = 0) -> Array:
+        """Plan what arrives at an input, from all but the population itself; `empty` if nothing."""
         name, is_empty = population.name, True
         total = self._room((name, target), (batch.n_trials, population.size))
         for pre, carried, carry in self._crossing.onto[name, target]:

@@ -71,7 +71,7 @@ _OPERATIONS: Mapping[Any, Callable[..., Any]] = {
 }
 
 
-class TorchLibrary(Elsewhere):
+class TorchLibrary(Elsewhere[Tensor]):
     """Tensors of PyTorch.
 
     On a GPU operations are queued, and so are copies from (pinned) host memory: only `back` and
@@ -116,8 +116,8 @@ class TorchLibrary(Elsewhere):
     def back(self, array: Tensor) -> np.ndarray:
         return np.array(array.cpu().numpy())
 
-    def number(self, value: Any) -> Tensor:
-        # On the host in any case: operations on a GPU accept scalar tensors from there.
+    def number(self, value: float) -> Tensor:
+        # In memory wherever the others are: operations on a card take tensors of one number so.
         return torch.tensor(float(value), dtype=self.dtype)
 
     def empty(self, shape: tuple[int, ...]) -> Tensor:

@@ -7,17 +7,16 @@ of their use. Activity is read back at the end of a block.
 
 import ast
 from collections.abc import Callable
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from apical.data.datasets import Rows, Samples
-from apical.devices.arrays.library import Elsewhere, Library
+from apical.devices.arrays.library import Array, Elsewhere, Library
 from apical.neurons.encoding import Encoder
 
-Bring = Callable[[slice, Any], None]
-"""Writes the stimuli or targets of some trials of a block into an array of as many rows."""
+Bring = Callable[[slice, Array], None]
+"""Puts what some trials of a block show into an array of as many rows."""
 
 PART = 2**24
 """Number of values sent at a time: 64 MB in single precision."""
@@ -36,7 +35,7 @@ class Supply:
 
     def __init__(self, library: Library, encoder: Encoder) -> None:
         self._library, self._encoder = library, encoder
-        self._held: WeakKeyDictionary[Samples, Any] = WeakKeyDictionary()
+        self._held: WeakKeyDictionary[Samples, Array] = WeakKeyDictionary()
 
     def stimuli(self, values: np.ndarray | Rows) -> Bring:
         """Return the supplier of stimuli; samples in device memory are copied once."""
@@ -57,12 +56,12 @@ class Supply:
             return _Parts(library, lambda part: shown[part], shown.shape)
         return lambda chunk, out: library.put(shown[chunk], out)
 
-    def nothing(self, chunk: slice, out: Any) -> None:
-        """Supply 0 for every trial and neuron."""
+    def nothing(self, chunk: slice, out: Array) -> None:
+        """Bring 0 for every trial and neuron."""
         self._library.operations[ast.UAdd](self._library.number(0), out=out)
 
-    def _table(self, library: Elsewhere, samples: Samples) -> Any:
-        """Return the stimuli of all samples in device memory; None if there is no room."""
+    def _table(self, library: Elsewhere, samples: Samples) -> Array | None:
+        """Return the stimuli of all samples where the arrays are; None if there is no room."""
         table = self._held.get(samples)
         if table is None and library.has_room(samples.values.shape):
             whole = samples.rows(slice(None))
@@ -91,7 +90,7 @@ class _Parts:
         self._library, self._rows, self._shape = library, rows, shape
         self._first, self._sent = 0, library.empty((0, shape[1]))
 
-    def __call__(self, chunk: slice, out: Any) -> None:
+    def __call__(self, chunk: slice, out: Array) -> None:
         n_trials, width = self._shape
         if chunk.stop > self._first + len(self._sent):
             self._first = chunk.start
@@ -115,10 +114,10 @@ class Kept:
 
     def __init__(self, library: Library, n_trials: int) -> None:
         self._library, self._n_trials = library, n_trials
-        self._arrays: dict[str, Any] = {}
+        self._arrays: dict[str, Array] = {}
 
-    def keep(self, name: str, chunk: slice, values: Any, size: int) -> None:
-        """Record the activity of some trials.
+    def keep(self, name: str, chunk: slice, values: Array, size: int) -> None:
+        """Keep what was done in some trials.
 
         Parameters
         ----------
