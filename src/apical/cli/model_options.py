@@ -123,7 +123,7 @@ _TRAINING = [
                   help="Trials between two checkpoints."),
     click.option("--final-rate", type=click.FloatRange(0, 1), default=0.05, show_default=True,
                   help="Factor on learning rates at the end; it falls linearly from 1."),
-    click.option("--device", type=click.Choice(DEVICES),
+    click.option("--device", type=click.Choice(tuple(DEVICES)),
                   help="What to run on; by default cpp_standalone for networks that spike, array "
                   "for networks of rates."),
     click.option("--batch", type=click.IntRange(1),
