@@ -33,8 +33,8 @@ class Registry(MutableMapping[str, T], Generic[T]):
         What one of them is called in messages, for instance ``"device"``. Others register theirs
         in the group of entry points ``apical.<kind>s``, blanks being underscores.
     built_in
-        Name -> where the object is, as entry points say it, for instance
-        ``"apical.devices.genn:DEVICE"``. It is imported when it is asked for.
+        Name -> the object, or where it is, as entry points say it, for instance
+        ``"apical.devices.genn:DEVICE"``, to be imported when it is asked for.
     aliases
         Other name -> name. They are found, but not listed.
     fits
@@ -47,7 +47,7 @@ class Registry(MutableMapping[str, T], Generic[T]):
     def __init__(
         self,
         kind: str,
-        built_in: Mapping[str, str] | None = None,
+        built_in: Mapping[str, T | str] | None = None,
         *,
         aliases: Mapping[str, str] | None = None,
         fits: Callable[[object], bool] = lambda _: True,
@@ -56,7 +56,8 @@ class Registry(MutableMapping[str, T], Generic[T]):
         self.kind, self.aliases = kind, dict(aliases or {})
         self._fits, self._hint = fits, hint
         self._own: dict[str, T | EntryPoint] = {
-            name: EntryPoint(name, where, self.group) for name, where in (built_in or {}).items()
+            name: EntryPoint(name, value, self.group) if isinstance(value, str) else value
+            for name, value in (built_in or {}).items()
         }
         self._others: dict[str, T] | None = None
 
