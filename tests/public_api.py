@@ -31,6 +31,7 @@ from apical import (
     Trace,
     datasets,
     feedback,
+    hypotheses,
     rules,
     simulate,
 )
@@ -353,6 +354,13 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "populations.NeuronModel": lambda: {"equations": "x : 1"},
     "gaze.Gaze": lambda: {},
     "hypotheses.during.class_incremental": lambda: {"tasks": 2},
+    "hypotheses.declaration.Hypothesis": lambda: {
+        "name": "dale",
+        "about": "Dale's law.",
+        "source": "Dale 1935",
+        "apply": hypotheses.dale,
+    },
+    "hypotheses.declaration.hypothesis": lambda: {"function": hypotheses.dale},
     "interventions.Loss": lambda: {"error": "error"},
     "weights.Given": lambda: {"weights": np.ones((6, 4))},
     "restraints.balanced": lambda: {"weights": np.ones((2, 3)), "signs": np.array([1.0, -1.0])},

@@ -30,8 +30,7 @@ class Registry(MutableMapping[str, T], Generic[T]):
     Parameters
     ----------
     kind
-        What one of them is called in messages, for instance ``"device"``. Others register theirs
-        in the group of entry points ``apical.<kind>s``, blanks being underscores.
+        What one of them is called in messages, for instance ``"device"``.
     built_in
         Name -> the object, or where it is, as entry points say it, for instance
         ``"apical.devices.genn:DEVICE"``, to be imported when it is asked for.
@@ -40,6 +39,9 @@ class Registry(MutableMapping[str, T], Generic[T]):
     fits
         Says whether an object is of this kind. Entry points that lead to anything else are left
         out, with a warning.
+    plural
+        What several are called. Others register theirs in the group of entry points
+        ``apical.<plural>``, blanks being underscores.
     hint
         What to do about a name that is not known, appended to the message.
     """
@@ -51,9 +53,11 @@ class Registry(MutableMapping[str, T], Generic[T]):
         *,
         aliases: Mapping[str, str] | None = None,
         fits: Callable[[object], bool] = lambda _: True,
+        plural: str = "",
         hint: str = "",
     ) -> None:
         self.kind, self.aliases = kind, dict(aliases or {})
+        self.plural = plural or f"{kind}s"
         self._fits, self._hint = fits, hint
         self._own: dict[str, T | EntryPoint] = {
             name: EntryPoint(name, value, self.group) if isinstance(value, str) else value
@@ -64,7 +68,7 @@ class Registry(MutableMapping[str, T], Generic[T]):
     @property
     def group(self) -> str:
         """Group of entry points by which other packages register theirs."""
-        return f"{GROUP}.{self.kind.replace(' ', '_')}s"
+        return f"{GROUP}.{self.plural.replace(' ', '_')}"
 
     def register(self, name: str) -> Callable[[T], T]:
         """Return a decorator, or a function to be called, that adds an object.
@@ -163,6 +167,8 @@ class Registry(MutableMapping[str, T], Generic[T]):
             found = point.load()
         except Exception as error:  # whatever a package of others raises when it is imported
             return f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(".")
+        if point.name in self._own:  # it registered itself when it was imported
+            return ""
         if not self._fits(found):
             return f"it is no {self.kind}, but {type(found).__name__}"
         others[point.name] = found

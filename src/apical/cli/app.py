@@ -308,7 +308,8 @@ def data_list(data_dir: Path | None) -> None:
 @_data_dir
 def data_get(name: str, data_dir: Path | None) -> None:
     """Download the data set NAME, check it, and print where it is."""
-    click.echo(datasets.fetch(name, data_dir))
+    found = datasets.fetch(name, data_dir)
+    click.echo(found or f"{name} has no file: it is made when it is loaded.")
 
 
 @data_commands.command("path")

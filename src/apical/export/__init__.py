@@ -1,25 +1,29 @@
-"""Records as files that neuroscientists read: NWB, NIX, SONATA, and long tables."""
+"""Records as files that neuroscientists read: NWB, NIX, SONATA, and long tables.
+
+Imports `records` and below, and each format's library when it is written. To add a format, write a
+module with a function that takes records, a path and a table of metrics, and an `Exporter`, and
+name it in `EXPORTERS` (`exporter.py`); another package names its `Exporter` as an entry point of
+group ``apical.exporters``.
+"""
 
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas
-
-from apical._base.checking import checked
+from apical._base.checking import checked, fitting
 from apical.errors import DataError, ParameterError, RunError
-from apical.export import nix, nwb, session, sonata, tables
-from apical.export.names import ABOUT, FORMATS
+from apical.export import about, session
+from apical.export.exporter import EXPORTERS as EXPORTERS
+from apical.export.exporter import Exporter as Exporter
+from apical.export.names import ABOUT, METRICS
 from apical.records.arrays import Records
 
-__all__ = ["FORMATS", "export"]
-
-_SUFFIXES = {"nwb": ".nwb", "nix": ".nix"}
-"""Formats of one file; all others are folders."""
+if TYPE_CHECKING:
+    import pandas
 
 
 @checked()
@@ -28,7 +32,7 @@ def export(
     format: str,
     path: str | Path,
     *,
-    metrics: pandas.DataFrame | None = None,
+    metrics: "pandas.DataFrame | None" = None,
     overwrite: bool = False,
 ) -> Path:
     """Write what a network did on trials, for the tools that recordings are read with.
@@ -44,9 +48,9 @@ def export(
     format
         ``"nwb"`` (one file: NWB 2), ``"nix"`` (one file: NIX, as Neo lays it out), ``"sonata"``
         (a folder: SONATA nodes, spikes and reports), ``"parquet"`` or ``"csv"`` (a folder of long
-        tables).
+        tables), or one that another package brings (`EXPORTERS`).
     path
-        The file, which must end in ``.nwb`` or ``.nix``, or the folder.
+        The file, which must end as the format has it (``.nwb``, ``.nix``), or the folder.
     metrics
         What was measured while the network learned, as in ``metrics.csv`` of a run: columns
         run, seed, epoch, block, trial, metric, value.
@@ -66,47 +70,32 @@ def export(
     RunError
         If there is something at the path already, or it cannot be written.
     """
-    if format not in FORMATS:
+    exporter, target = EXPORTERS[format], Path(path)
+    if exporter.suffix and target.suffix != exporter.suffix:
         raise ParameterError(
-            f"There is no format {format!r}; choose one of {', '.join(FORMATS)}.",
-            object="export",
-            parameter="format",
-        )
-    target = Path(path)
-    suffix = _SUFFIXES.get(format)
-    if suffix and target.suffix != suffix:
-        raise ParameterError(
-            f"A file of format {format} ends in {suffix!r}, but got {str(target)!r}.",
+            f"A file of format {format} ends in {exporter.suffix!r}, but got {str(target)!r}.",
             object="export",
             parameter="target",
         )
     session.check(records)
     _check_metrics(metrics)
-    with _whole(target, overwrite, folder=suffix is None) as part:
-        _writer(format)(records, part, metrics)
+    with _whole(target, overwrite, folder=not exporter.suffix) as part:
+        exporter.write(records, part, metrics)
+        if part.is_dir() and not (part / ABOUT).exists():
+            text = about.as_text(about.provenance(records, format))
+            (part / ABOUT).write_text(text, encoding="utf-8")
     return target
 
 
-def _writer(format: str) -> Callable[[Records, Path, pandas.DataFrame | None], None]:
-    match format:
-        case "nwb":
-            return nwb.write
-        case "nix":
-            return nix.write
-        case "sonata":
-            return sonata.write
-        case "parquet":
-            return tables.write_parquet
-        case _:
-            return tables.write_csv
+def _check_metrics(metrics: "pandas.DataFrame | None") -> None:
+    import pandas
 
-
-def _check_metrics(metrics: pandas.DataFrame | None) -> None:
-    missing = [name for name in tables.METRICS if metrics is not None and name not in metrics]
+    fitting(metrics, pandas.DataFrame | None, "export.export", "metrics")
+    missing = [name for name in METRICS if metrics is not None and name not in metrics]
     if missing:
         raise DataError(
             f"The table of metrics has no column {missing[0]!r}; it needs "
-            f"{', '.join(tables.METRICS)}, as in metrics.csv of a run."
+            f"{', '.join(METRICS)}, as in metrics.csv of a run."
         )
 
 
@@ -164,8 +153,8 @@ def _check_target(target: Path, overwrite: bool, folder: bool) -> None:
 def _is_ours(folder: Path) -> bool:
     """Say whether a folder is empty or was written by `export`: nothing else is ever removed."""
     try:
-        about: Any = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        return about["simulated"] is True and "apical" in about["exported_with"]
+        found: Any = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        return found["simulated"] is True and "apical" in found["exported_with"]
     except FileNotFoundError:
         return not any(folder.iterdir())
     except (ValueError, KeyError, TypeError, OSError):

@@ -1,7 +1,7 @@
 """Names that the formats share."""
 
-FORMATS = ("nwb", "nix", "sonata", "parquet", "csv")
-"""What `apical.export.export` writes."""
-
 ABOUT = "about.json"
 """The file of a folder that says where everything in it comes from."""
+
+METRICS = ("run", "seed", "epoch", "block", "trial", "metric", "value")
+"""Columns of a table of what was measured while a network learned, as in ``metrics.csv``."""

@@ -7,7 +7,6 @@ from math import hypot
 import numpy as np
 
 from apical._base import seeds
-from apical._base.checking import checked
 from apical._base.parameters import Count, NonNegative, Positive, ShareAboveZero, ShareBelowOne
 from apical.errors import ParameterError, WiringError
 from apical.hypotheses.changes import (
@@ -18,6 +17,7 @@ from apical.hypotheses.changes import (
     with_projections,
     with_weights,
 )
+from apical.hypotheses.declaration import hypothesis
 from apical.network.description import Network
 from apical.neurons.base import LIF, Population
 from apical.neurons.error import Error, ErrorNeurons, Half, Kept, RateError
@@ -26,7 +26,7 @@ from apical.projections.projection import ReadBackwards
 from apical.projections.weights import Masked, Opposed, WeightSource
 
 
-@checked("Hypothesis")
+@hypothesis
 def noisy_feedback(network: Network, *, std: NonNegative, kick: Positive = 1.0) -> Network:
     """Let the dendrite of each hidden neuron add noise of its own to the feedback.
 
@@ -86,7 +86,7 @@ def _straying(population: LIF, std: float, kick: float, trial: float) -> LIF:
     return replace(population, stray_rate=before + rate, stray_kick=kick)
 
 
-@checked("Hypothesis")
+@hypothesis
 def partial_feedback(network: Network, *, share: ShareAboveZero) -> Network:
     """Let feedback reach only some of the neurons of each hidden population.
 
@@ -140,7 +140,7 @@ def _masking(mask: np.ndarray) -> Callable[[WeightSource], WeightSource]:
     return lambda source: on_wires(source, lambda wires: Masked(wires, post=mask))
 
 
-@checked("Hypothesis")
+@hypothesis
 def thresholded_error(network: Network, *, threshold: ShareBelowOne) -> Network:
     """Let error neurons say nothing of small errors, and so much less of large ones.
 
@@ -184,7 +184,7 @@ def thresholded_error(network: Network, *, threshold: ShareBelowOne) -> Network:
     return with_error(network, lambda e: replace(e, threshold=total, whole=whole))
 
 
-@checked("Hypothesis")
+@hypothesis
 def quantised_error(network: Network, *, levels: Count | None) -> Network:
     """Let error neurons tell only so many sizes of error apart.
 
@@ -239,7 +239,7 @@ def quantised_error(network: Network, *, levels: Count | None) -> Network:
     return with_error(network, lambda e: replace(e, levels=levels, whole=whole))
 
 
-@checked("Hypothesis")
+@hypothesis
 def unsigned_error(network: Network, *, keeps: Half | None = "size") -> Network:
     """Let hidden populations hear only the size of the error, or one of its two signs.
 

@@ -7,16 +7,16 @@ too: an axon does not know where a population stands.
 from collections.abc import Callable
 from dataclasses import replace
 
-from apical._base.checking import checked
 from apical._base.parameters import Positive, Share, ShareAboveZero, ShareBelowOne
 from apical.errors import WiringError
 from apical.hypotheses.changes import with_projections
+from apical.hypotheses.declaration import hypothesis
 from apical.network.description import Network
 from apical.plasticity.constraints import Levels
 from apical.projections.projection import Projection
 
 
-@checked("Hypothesis")
+@hypothesis
 def dale(network: Network, *, inhibitory: Share = 0.2) -> Network:
     """Let each neuron either excite or inhibit all its forward targets (Dale's law).
 
@@ -51,7 +51,7 @@ def dale(network: Network, *, inhibitory: Share = 0.2) -> Network:
     return with_projections(network, network.driving, lambda p: replace(p, inhibitory=inhibitory))
 
 
-@checked("Hypothesis")
+@hypothesis
 def missing_synapses(network: Network, *, share: ShareBelowOne) -> Network:
     """Leave out forward synapses: their weights are 0 and stay so.
 
@@ -81,7 +81,7 @@ def missing_synapses(network: Network, *, share: ShareBelowOne) -> Network:
     return with_projections(network, chosen, lambda p: replace(p, missing=share))
 
 
-@checked("Hypothesis")
+@hypothesis
 def weights_of_bits(network: Network, *, bits: int | None, largest: Positive = 1.0) -> Network:
     """Grade the weights that learn in so many sizes, from the start and after every update.
 
@@ -122,7 +122,7 @@ def weights_of_bits(network: Network, *, bits: int | None, largest: Positive = 1
     return with_projections(network, chosen, lambda p: replace(p, levels=levels))
 
 
-@checked("Hypothesis")
+@hypothesis
 def failing_synapses(network: Network, *, release: ShareAboveZero) -> Network:
     """Let each forward synapse fail to pass on a spike, by chance.
 
