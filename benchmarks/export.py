@@ -23,7 +23,7 @@ from contestants import called, last_json
 from report import console, machine
 from rich.table import Table
 
-from apical.export import FORMATS, export
+from apical.export import EXPORTERS, export
 from apical.records.arrays import Records, Spikes, Units
 
 SIZES = {"stimulus": 784, "hidden": 500, "output": 10}
@@ -103,7 +103,7 @@ def main(spikes: int, trials: int, quick: bool, only: str | None) -> None:
     for column in columns:
         table.add_column(column, justify="right")
     rows = []
-    for form in FORMATS:
+    for form in EXPORTERS:
         command = [sys.executable, __file__, "--only", form, "--spikes", spikes, "--trials", trials]
         row = last_json(called(command, env=environment))
         rows.append(row)

@@ -13,7 +13,7 @@ With ``--batch 1`` both must reach the same accuracy within 0.5 points, and 96 %
     apical run models/rate_dfa.py --dataset mnist --epochs 5 --device cpp_standalone
 """
 
-from typing import Literal
+from typing import Annotated
 
 from apical.encoding import Graded
 
@@ -37,7 +37,7 @@ def build(
     seed: int,
     *,
     hidden: int = 100,
-    wiring: Literal["dfa", "ifa", "fa", "bp"] = "dfa",
+    wiring: Annotated[str, feedback.WIRINGS] = "dfa",
     share: float = 0.5,
     eta: float = 0.05,
     trial: float = 100.0,
@@ -62,8 +62,10 @@ def build(
     net = Network(seed=seed, trial=trial)
     rule = rules.three_factor(eta)
     x = net.add(Stimulus("stimulus", data.n_inputs, Graded()))
-    h = net.add(Rate("hidden", hidden, "tanh"))
-    y = net.add(Rate("output", data.n_classes, "logistic", gain="one"))  # under cross-entropy
+    way = feedback.WIRINGS[wiring]
+    h = net.add(Rate("hidden", hidden, "tanh", **way.hidden))
+    # under cross-entropy
+    y = net.add(Rate("output", data.n_classes, "logistic", gain="one", **way.output))
     bias = net.add(Bias("bias"))
     net.connect(x, h, weights=FanIn(), rule=rule)
     net.connect(h, y, weights=Zero(), rule=rule)
@@ -71,7 +73,7 @@ def build(
         net.connect(bias, population, weights=Zero(), rule=rule)
     error = net.add(RateError("error", data.n_classes))
     options = {"hears": {h: share}} if wiring == "ifa" else {}
-    net.teach(feedback.WIRINGS[wiring](error, net.forward, **options))
+    net.teach(way(error, net.forward, **options))
     return net
 
 

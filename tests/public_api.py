@@ -31,6 +31,7 @@ from apical import (
     Trace,
     datasets,
     feedback,
+    hypotheses,
     rules,
     simulate,
 )
@@ -354,6 +355,13 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "neurons.base.NeuronModel": lambda: {"equations": "x : 1"},
     "neurons.eye_movements.Gaze": lambda: {},
     "hypotheses.during.class_incremental": lambda: {"tasks": 2},
+    "hypotheses.declaration.Hypothesis": lambda: {
+        "name": "dale",
+        "about": "Dale's law.",
+        "source": "Dale 1935",
+        "apply": hypotheses.dale,
+    },
+    "hypotheses.declaration.hypothesis": lambda: {"function": hypotheses.dale},
     "network.interventions.Loss": lambda: {"error": "error"},
     "projections.weights.Given": lambda: {"weights": np.ones((6, 4))},
     "plasticity.constraints.balanced": lambda: {

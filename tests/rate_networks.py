@@ -45,10 +45,11 @@ def rates(
     bias = net.add(Bias("bias"))
     rule = rule or rules.three_factor(0.5)
     chain = [
-        Rate(f"hidden_{k}", n, activation, unreliable=unreliable)
+        Rate(f"hidden_{k}", n, activation, unreliable=unreliable, **getattr(wiring, "hidden", {}))
         for k, n in enumerate(sizes[1:-1], 1)
     ]
-    for post in (*chain, Rate("output", sizes[-1], output, gain=gain)):
+    needs = getattr(wiring, "output", {})
+    for post in (*chain, Rate("output", sizes[-1], output, gain=gain, **needs)):
         net.add(post)
         net.connect(pre, post, weights=weights or FanIn(), rule=rule, bounds=bounds)
         net.connect(bias, post, weights=Zero(), rule=rule)

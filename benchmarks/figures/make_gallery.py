@@ -48,6 +48,7 @@ from apical.training.loop import Plan, evaluate, steps
 
 HERE = Path(__file__).parent
 SEEDS, TRIALS, SHOWN = 5, 200, 100
+WIRINGS = ("bp", "fa", "dfa", "ifa")
 SHEET_WIDTH, DOTS = 1920, 90  # [pixels], [pixels per inch]
 
 
@@ -108,13 +109,13 @@ def material() -> Material:
     after = record(simulator, data.test, np.arange(TRIALS))
     final = evaluate(simulator, data.test)
     tables = {}
-    for wiring in feedback.WIRINGS:
+    for wiring in WIRINGS:
         nets = [simulate(rates(data, seed, wiring), "array", batch=16) for seed in range(SEEDS)]
         tables[wiring.upper()] = pd.concat([learned(net, data, 10) for net in nets])
     return Material(
         data,
         network,
-        {name: rates(data, 0, name) for name in feedback.WIRINGS},
+        {name: rates(data, 0, name) for name in WIRINGS},
         table,
         before,
         after,

@@ -63,9 +63,10 @@ def _closed_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("APICAL_DATA_DIR", raising=False)
     monkeypatch.setenv("APICAL_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    for name, source in sources.PUBLISHED.items():
+    for name in ("mnist", "fashion_mnist", "kmnist"):
+        source = sources.SOURCES[name]
         refused = replace(source, url="http://127.0.0.1:9/")
-        monkeypatch.setitem(sources.PUBLISHED, name, refused)
+        monkeypatch.setitem(sources.SOURCES, name, refused)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -93,8 +94,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             hashlib.sha256((folder / f"{stem}.gz").read_bytes()).hexdigest() for stem in STEMS
         )
         url = f"http://127.0.0.1:{httpd.server_port}/"
-        source = replace(sources.PUBLISHED["mnist"], url=url, sha256=sums)
-        monkeypatch.setitem(sources.PUBLISHED, "mnist", source)
+        source = replace(sources.SOURCES["mnist"], url=url, sha256=sums)
+        monkeypatch.setitem(sources.SOURCES, "mnist", source)
         yield folder
         httpd.shutdown()
         thread.join()
@@ -425,7 +426,7 @@ def test_available_says_where_everything_is(tmp_path: Path, monkeypatch: Any) ->
 
 
 def test_published_sums_are_well_formed_and_all_different() -> None:
-    sums = [s for source in sources.PUBLISHED.values() for s in source.sha256]
+    sums = [s for source in sources.SOURCES.values() for s in source.sha256]
     assert len(set(sums)) == 12 and all(len(s) == 64 and int(s, 16) for s in sums)
 
 
@@ -490,8 +491,8 @@ def test_failed_download_says_which_file_and_how_to_do_without(
     if cause == "gone":
         (server / f"{STEMS[2]}.gz").unlink()
     else:
-        source = replace(sources.PUBLISHED["mnist"], url="http://127.0.0.1:9/")
-        monkeypatch.setitem(sources.PUBLISHED, "mnist", source)
+        source = replace(sources.SOURCES["mnist"], url="http://127.0.0.1:9/")
+        monkeypatch.setitem(sources.SOURCES, "mnist", source)
     match = r"ubyte.gz: cannot be downloaded from http://127.* --data-dir or APICAL_DATA_DIR"
     with pytest.raises(DataError, match=match) as caught:
         load("mnist")

@@ -534,7 +534,7 @@ def test_the_change_after_a_trial_is_a_product_of_spike_counts() -> None:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"device": "tpu"}, ParameterError, "device must be one of cpp_standalone, .*got 'tpu'"),
+        ({"device": "tpu"}, ParameterError, "There is no device 'tpu'; known are array, .*doctor"),
         (
             {"dtype": "float16"},
             ParameterError,

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from apical import rules
 from apical.cli.app import commands
-from apical.devices import diagnosis, lacks, surroundings, trying
+from apical.devices import diagnosis, lacks, needs, surroundings, trying
 from apical.devices.diagnosis import Diagnosis, examine
 from apical.devices.surroundings import ask, gpus, installed, toolkit
 from apical.errors import DeviceError
@@ -64,7 +64,7 @@ def has(
     monkeypatch: pytest.MonkeyPatch, packages: Mapping[str, str], python: str = "3.11.7"
 ) -> None:
     """Let these packages be all that is installed."""
-    for module in (diagnosis, lacks):
+    for module in (diagnosis, lacks, needs):
         monkeypatch.setattr(module, "installed", lambda name: packages.get(name.lower()))
     monkeypatch.setattr(lacks.platform, "python_version", lambda: python)
 
@@ -404,13 +404,13 @@ def test_compilers(tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_compiler_that_only_has_a_version(tools: Path) -> None:
     tool(tools, "g++", "[ $1 = --version ] && exit 0; echo 'fatal: no headers' >&2; exit 1")
-    assert diagnosis._compile_cpp().problem == "g++ ended with exit code 1: fatal: no headers"
+    assert needs.compile_cpp().problem == "g++ ended with exit code 1: fatal: no headers"
     tool(
         tools,
         "g++",
         'while [ "$1" != -o ]; do shift; done; printf "#!/bin/sh\\necho 3" > $2; chmod +x $2',
     )
-    assert diagnosis._compile_cpp().problem == "the program said '3' instead of '2'"
+    assert needs.compile_cpp().problem == "the program said '3' instead of '2'"
 
 
 # ---- trying -------------------------------------------------------------------------------------
@@ -419,7 +419,7 @@ def test_a_library_that_is_broken_is_told_apart_from_one_that_is_missing(
 ) -> None:
     (tmp_path / "torch.py").write_text("raise OSError('libtorch.so: undefined symbol')")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
-    trial = diagnosis._learning("array", library="torch:cuda")()
+    trial = needs.learning("array", library="torch:cuda")()
     assert "undefined symbol" in trial.problem
     looked = Diagnosis("array", "torch:cuda", (), ())
     assert not looked.tried and looked.usable

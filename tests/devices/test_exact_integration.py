@@ -32,7 +32,7 @@ from apical import (
     simulate,
 )
 from apical.errors import ParameterError
-from apical.hypotheses.naming import KNOWN
+from apical.hypotheses import HYPOTHESES
 from apical.neurons.base import Population
 from apical.neurons.encoding import Escape, Graded, Latency, Regular, Replayed
 from apical.plasticity.constraints import Levels
@@ -341,13 +341,13 @@ NEARLY: dict[str, tuple[dict[str, Any], Callable[[], Network], str]] = {
 
 
 def test_every_hypothesis_has_a_nearly_neutral_value_or_a_reason() -> None:
-    assert NEARLY.keys() == KNOWN.keys()
+    assert NEARLY.keys() == HYPOTHESES.keys()
 
 
 @pytest.mark.parametrize("name", [name for name, (*_, device) in NEARLY.items() if device])
 def test_nearly_neutral_hypotheses_change_nearly_nothing(name: str) -> None:
     options, made, device = NEARLY[name]
-    assert_near(KNOWN[name](made(), **options), made(), device)
+    assert_near(HYPOTHESES[name].apply(made(), **options), made(), device)
 
 
 def altered(**changes: Any) -> Callable[[Network], Network]:

@@ -15,7 +15,7 @@ from apical import Block, Network, dynamics, feedback, rules, simulate
 from apical.cli.app import commands
 from apical.devices import Simulator
 from apical.errors import DeviceError, ParameterError
-from apical.feedback.pathways import WIRINGS
+from apical.feedback import WIRINGS
 from apical.language.activations import ACTIVATIONS
 from apical.plasticity.rules import LearningRule
 from apical.report import naming

@@ -12,10 +12,10 @@ import pytest
 from export_cases import ABOUT, random_records, rate_records, some_metrics, spikes_of
 
 from apical.errors import ApicalError, DataError, ParameterError, RunError
-from apical.export import FORMATS, about, export, tables
+from apical.export import EXPORTERS, about, export, tables
 from apical.records.arrays import Records
 
-every_format = pytest.mark.parametrize("form", FORMATS)
+every_format = pytest.mark.parametrize("form", EXPORTERS)
 
 
 def place(folder: Path, form: str) -> Path:
@@ -85,7 +85,7 @@ def test_what_cannot_be_written_to_is_said(tmp_path: Path) -> None:
 
 
 def test_formats_and_names_are_checked(tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match="no format 'mat'; choose one of nwb, nix, sonata"):
+    with pytest.raises(ParameterError, match="no exporter 'mat'; known are nwb, nix, sonata"):
         export(rate_records(), "mat", tmp_path / "it.mat")
     for form in ("nwb", "nix"):
         with pytest.raises(ParameterError, match=rf"format {form} ends in '.{form}', but got"):
@@ -211,6 +211,6 @@ def test_the_benchmark_measures_every_format() -> None:
         [sys.executable, str(script), "--quick"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    for form in FORMATS:
+    for form in EXPORTERS:
         assert f"{form}: " in done.stdout
     assert "no" not in done.stdout.split("< 1000 MB")[-1].split()

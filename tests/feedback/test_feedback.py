@@ -1,7 +1,5 @@
 """Feedback pathways: fixed, random, and drawn without a look at the forward weights."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -94,8 +92,9 @@ def test_given_feedback_must_fit() -> None:
 
 @pytest.mark.parametrize("wiring", feedback.WIRINGS.values(), ids=feedback.WIRINGS)
 def test_without_hidden_populations_the_output_alone_is_taught(
-    wiring: Callable[..., FeedbackPathway],
+    wiring: feedback.Wiring,
 ) -> None:
-    for net in (small(hidden=(), wiring=wiring), rates(wiring, (6, 3))):
+    spiking = [small(hidden=(), wiring=wiring)] if wiring.spikes else []
+    for net in (*spiking, rates(wiring, (6, 3))):
         assert net.feedback
         assert [p.name for p in net.feedback.projections] == ["error_to_output"]

@@ -1,6 +1,7 @@
-"""The four wirings of one rule, and the order in which feedback runs."""
+"""The wirings of one rule, and the order in which feedback runs."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from rate_networks import rates, trials
 
 from apical import FeedbackPathway, Normal, Projection, Zero, feedback, simulate
 from apical.errors import DeviceError, ParameterError, WiringError
+from apical.feedback.wirings import label
 from apical.measures.alignment import angle, angles_to_backpropagation
 from apical.network.order import feedback_order, forward_order
 from apical.plausibility import audit
@@ -24,16 +26,57 @@ def refuse(*words: str) -> Any:
 def test_rewiring_changes_the_feedback_alone(wiring: str) -> None:
     net = rates(feedback.direct)
     other = net.rewired(feedback.WIRINGS[wiring])
-    assert other.feedback.name == wiring.upper() and net.feedback.name == "DFA"
+    described = rates(feedback.WIRINGS[wiring])
+    assert other.feedback.name == described.feedback.name and net.feedback.name == "DFA"
+    assert {p.name: p for p in other.populations} == {p.name: p for p in described.populations}
     assert [p.name for p in other.plastic] == [p.name for p in net.plastic]
     for projection in net.plastic:
         np.testing.assert_array_equal(
             net.initial_weights(projection),
             other.initial_weights(other.projection(projection.name)),
         )
-    there = simulate(rates(feedback.WIRINGS[wiring]), "array").updates(trials())
+    there = simulate(described, "array").updates(trials())
     for name, update in simulate(other, "array").updates(trials()).items():
         np.testing.assert_array_equal(update, there[name])
+
+
+@pytest.mark.parametrize("wiring", feedback.WIRINGS)
+def test_rewiring_takes_back_what_a_wiring_needed(wiring: str) -> None:
+    net = rates(feedback.WIRINGS[wiring]).rewired(feedback.WIRINGS["dfa"])
+    plain = rates(feedback.direct)
+    assert {p.name: p for p in net.populations} == {p.name: p for p in plain.populations}
+    there = simulate(plain, "array").updates(trials())
+    for name, update in simulate(net, "array").updates(trials()).items():
+        np.testing.assert_array_equal(update, there[name])
+
+
+def test_what_a_user_gave_a_population_stays() -> None:
+    net = rates(feedback.WIRINGS["two_phases"])
+    linear = net.altered(population=lambda p: replace(p, plateau="linear") if hid(p) else p)
+    again = linear.rewired(feedback.WIRINGS["two_phases"])
+    assert [p.plateau for p in again.populations if hid(p)] == ["linear"] * 2
+
+
+def hid(population: Any) -> bool:
+    return population.name.startswith("hidden")
+
+
+def test_a_wiring_says_what_it_is() -> None:
+    assert list(feedback.WIRINGS) == [
+        "bp",
+        "fa",
+        "dfa",
+        "ifa_forward",
+        "ifa_random",
+        "drtp",
+        "two_phases",
+    ]
+    assert feedback.WIRINGS["ifa"] is feedback.WIRINGS["ifa_forward"]
+    assert [label("ifa"), label("ifa_random"), label("mine")] == ["IFA", "IFA random", "MINE"]
+    for name, wiring in feedback.WIRINGS.items():
+        assert wiring.name == name and wiring.about and wiring.label
+    with refuse("There is no wiring 'two_phase'", "Did you mean 'two_phases'?"):
+        feedback.WIRINGS["two_phase"]
 
 
 def test_rewiring_takes_relays_back() -> None:
@@ -45,7 +88,7 @@ def test_rewiring_takes_relays_back() -> None:
 
 def test_only_backpropagation_is_not_local() -> None:
     for name, wiring in feedback.WIRINGS.items():
-        assert audit(rates(wiring)).is_local is (name != "bp")
+        assert audit(rates(wiring)).is_local is wiring.local is (name != "bp")
 
 
 def test_backpropagation_through_weights_of_zero_is_not_local_either() -> None:

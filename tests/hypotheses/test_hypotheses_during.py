@@ -14,7 +14,8 @@ from apical import Network, feedback, hypotheses, simulate
 from apical.cli import app as cli
 from apical.data.datasets import Dataset
 from apical.errors import ParameterError, WiringError
-from apical.hypotheses.naming import KNOWN, applied
+from apical.hypotheses import HYPOTHESES
+from apical.hypotheses.naming import applied
 from apical.plausibility import audit
 from apical.runs.experiment import Experiment
 from apical.runs.run import Stopped, resume, run
@@ -211,10 +212,38 @@ def test_hypotheses_are_applied_from_the_left_to_the_right() -> None:
 
 
 def test_every_hypothesis_says_what_it_does_and_where_it_comes_from() -> None:
-    assert {"sparse_feedback", "redrawn_feedback", "class_incremental"} <= set(KNOWN)
-    for name, function in KNOWN.items():
-        assert function.__doc__ and "References\n" in function.__doc__, name
-        assert getattr(hypotheses, name) is function
+    assert {"sparse_feedback", "redrawn_feedback", "class_incremental"} <= set(HYPOTHESES)
+    for name, known in HYPOTHESES.items():
+        assert known.name == name and known.about.endswith(".") and known.source
+        assert getattr(hypotheses, name) is known.apply
+
+
+def test_a_hypothesis_of_ones_own_is_known_by_its_name() -> None:
+    def silent(network: Network, *, share: float = 0.5) -> Network:
+        """Do nothing.
+
+        References
+        ----------
+        Nobody 1900,
+        page 1.
+        """
+        return network
+
+    try:
+        for _ in range(2):  # its module may be imported anew
+            hypotheses.hypothesis(silent)
+        assert HYPOTHESES["silent"].source == "Nobody 1900, page 1."
+        with pytest.raises(ParameterError, match="Hypothesis 'silent': share must be one"):
+            applied(small(), "silent(share='x')")
+    finally:
+        del HYPOTHESES["silent"]
+    silent.__doc__ = "Do nothing."
+    with pytest.raises(ParameterError, match="needs a docstring .* 'References'"):
+        hypotheses.hypothesis(silent)
+    with pytest.raises(
+        ParameterError, match="no hypothesis 'dal'; known .* mean 'dale'.*apical hy"
+    ):
+        applied(small(), "dal")
 
 
 def test_a_run_keeps_its_hypotheses_and_goes_on_under_them(tmp_path: Path) -> None:

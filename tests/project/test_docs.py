@@ -37,7 +37,7 @@ from apical import (
     superspike,
 )
 from apical.cli import app as cli
-from apical.hypotheses.naming import KNOWN
+from apical.hypotheses import HYPOTHESES
 from apical.neurons.base import Population
 from apical.neurons.encoding import Encoder
 from apical.plasticity.optimizers import UpdateDynamics
@@ -259,4 +259,4 @@ def test_every_model_trains_through_the_command(path: Path, tmp_path: Path) -> N
 def test_the_readme_names_every_hypothesis() -> None:
     section = (ROOT / "README.md").read_text().partition("\n## Hypotheses")[2]
     rows = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("| ")]
-    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(KNOWN)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(HYPOTHESES)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from apical import plotting
+from apical import feedback, plotting
 from apical.cli import app as cli
 from apical.errors import DataError, ParameterError, RunError, ScriptError
 from apical.runs.experiment import Experiment
@@ -56,7 +56,7 @@ def test_runs_with_other_settings_are_not_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wirings", [[], ["bp", "bp"], ["bp", "cp"]])
 def test_wirings_that_are_none(tmp_path: Path, wirings: list[str]) -> None:
     with pytest.raises(
-        ParameterError, match="knows the wirings bp, fa, dfa, ifa; name some of them"
+        ParameterError, match="knows the wirings bp, fa, .*, two_phases, ifa; name some of them"
     ):
         compare(experiment(), wirings, [0], tmp_path, progress=False)
 
@@ -114,3 +114,19 @@ def test_figure_of_many_projections_shows_the_first_three_and_the_last() -> None
 def test_figure_of_nothing_is_refused() -> None:
     with pytest.raises(DataError, match="compare at least one"):
         plotting.comparison({})
+
+
+@pytest.mark.parametrize(
+    "model", [pytest.param("Nokland_2016_mnist", marks=pytest.mark.slow), "rate_dfa"]
+)
+def test_every_wiring_is_compared(model: str, tmp_path: Path) -> None:
+    script = str(Path(MODEL).with_name(f"{model}.py"))
+    options = {"hidden": 8}
+    small = Experiment(script, options, train_trials=60, test_trials=30, epochs=1, batch=10)
+    outcomes = compare(small, list(feedback.WIRINGS), [0], tmp_path, progress=False)
+    assert [outcome.wiring for outcome in outcomes] == list(feedback.WIRINGS)
+    for outcome in outcomes:
+        angles = [k for k in outcome.curves if k.startswith("angle_stimulus_to_hidden")]
+        assert len(angles) == 1 and np.isfinite(outcome.curves[angles[0]][:, 1:]).all()
+    with (tmp_path / TABLE).open(newline="") as file:
+        assert len({row["test_error_mean"] for row in csv.DictReader(file)}) > 1

@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -20,7 +20,8 @@ from apical import __version__
 from apical._base.whole_files import write_whole
 from apical.bench.worker import MODELS, SHARED, Case, Measured
 from apical.data import datasets
-from apical.devices import DEVICES, check_simulation
+from apical.devices import DEVICES, Device, check_simulation
+from apical.devices.device import Form
 from apical.devices.diagnosis import Examination
 from apical.devices.surroundings import ask
 from apical.errors import DeviceError, ParameterError, RunError
@@ -31,20 +32,18 @@ PATIENCE = 900.0
 
 TABLE = "bench.json"
 
-_FORMS: dict[str, tuple[str, dict[str, str]]] = {
-    "array:numpy": ("array", {}),
-    "array:torch": ("array", {"library": "torch"}),
-    "array:torch:cuda": ("array", {"library": "torch:cuda"}),
-    "runtime:numpy": ("runtime", {}),
-    "runtime:cython": ("runtime", {"codegen": "cython"}),
+FORMS: Mapping[str, tuple[Device, Form]] = {
+    f"{device.name}:{form.name}".rstrip(":"): (device, form)
+    for device in DEVICES.values()
+    for form in device.forms
 }
-_ONE_FORM = [name for name in DEVICES if name not in {device for device, _ in _FORMS.values()}]
+"""Every form of every device, by the name that it is asked for by."""
 
-NAMES = _FORMS | {name: (name, dict[str, str]()) for name in _ONE_FORM}
-"""Name of a device on the command line -> device and options of `apical.simulate`."""
+NAMES = {name: (device.name, dict(form.options)) for name, (device, form) in FORMS.items()}
+"""Devices as they are asked for -> device and options of `apical.simulate`."""
 
-ASKED_FOR = {"runtime:cython": "it compiles for a minute, ask for it by --device runtime:cython"}
-"""Devices that are measured on request only, and why."""
+ASKED_FOR = {name: form.asked_for for name, (_, form) in FORMS.items() if form.asked_for}
+"""Devices that are only measured if they are named, and why."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,7 @@ def cases(
         for size, n in product(hidden, sorted({1, *batch})):
             for name in able:
                 device, options = NAMES[name]
-                if n in batch if device == "array" else n == 1:
+                if n in batch if DEVICES[device].takes("batch") else n == 1:
                     case = Case(network, name, device, size, n, trials, *known, options)
                     found.append(case)
     return found, refused
@@ -257,12 +256,14 @@ def write(
 
 
 def no_gpu(examination: Examination, names: Collection[str]) -> str:
-    """Return a remark that no graphics card was measured, in one line; empty if one was."""
-    if "cuda_standalone" in names:
+    """Return what has to be said about graphics cards, in one line; empty if there is nothing."""
+    on_card = [name for name, (_, form) in FORMS.items() if form.on_card]
+    spiking = [name for name in on_card if FORMS[name][0].spikes]
+    if {*spiking} & {*names}:
         return ""
-    if "array:torch:cuda" in names:
-        why = next(d.reason for d in examination.devices if d.device == "cuda_standalone")
-        why = why or "cuda_standalone was not asked for"
+    if {*on_card} & {*names}:
+        reasons = [d.reason for d in examination.devices if d.device in spiking and d.reason]
+        why = "; ".join(reasons) or f"{' or '.join(spiking)} was not asked for"
         return f"Spiking networks were not measured on the graphics card: {why}."
     why = examination.gpus_problem or "no device that uses it was measured"
     return f"Nothing was measured on a graphics card: {why}."

@@ -8,6 +8,7 @@ from typing import Any
 from apical import plotting
 from apical.bench.benchmarks import Row
 from apical.bench.worker import MODELS
+from apical.devices import DEVICES
 
 FIGURE = "bench.png"
 _STYLES = (("o", "-"), ("s", "--"), ("^", ":"), ("D", "-."))
@@ -58,7 +59,7 @@ def _lines(
         case, speeds = row.case, row.measured.trials_per_second if row.measured else ()
         line = lines.setdefault((case.name, 0 if over_batch else case.batch), {})
         line[case.batch if over_batch else case.hidden] = statistics.median(speeds)
-    arrays = {row.case.name for row in rows if row.case.device == "array"}
+    arrays = {row.case.name for row in rows if DEVICES[row.case.device].takes("batch")}
     for (device, batch), line in lines.items():
         name = f"{device}, batch {batch}" if batch and device in arrays else device
         plotting.curves(

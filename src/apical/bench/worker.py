@@ -16,7 +16,7 @@ import numpy as np
 
 from apical._base.memory import peak_memory_mb
 from apical.data import datasets
-from apical.devices import Block, Simulator, simulate
+from apical.devices import DEVICES, Block, Simulator, simulate
 from apical.devices.surroundings import card_memory
 from apical.errors import ending_in_one_line
 from apical.scripts import models
@@ -101,7 +101,8 @@ def measure(case: Case, weights: Path) -> Measured:
     data = datasets.load(case.dataset, scale=case.scale)
     model = models.load(MODELS[case.network])
     network = model.describe(data, 0, {"hidden": case.hidden})
-    options = case.options | ({"batch": case.batch} if case.device == "array" else {})
+    batch = {"batch": case.batch} if DEVICES[case.device].takes("batch") else {}
+    options: dict[str, Any] = case.options | batch
     simulator = simulate(network, case.device, **options)
     learned = [p.name for p in network.projections if p.rule]
 
@@ -140,7 +141,8 @@ def _card_mb(case: Case, run: Callable[[], object]) -> float | None:
         from apical.devices.arrays.torch_library import peak_of_card
 
         return peak_of_card() / 1e6
-    return _most_more(run) if case.device == "cuda_standalone" else None
+    on_card = all(form.on_card for form in DEVICES[case.device].forms)
+    return _most_more(run) if on_card else None
 
 
 def _most_more(run: Callable[[], object]) -> float | None:

@@ -309,7 +309,8 @@ def data_list(data_dir: Path | None) -> None:
 @_data_dir
 def data_get(name: str, data_dir: Path | None) -> None:
     """Download the data set NAME, verify its checksums, and print its path."""
-    click.echo(datasets.fetch(name, data_dir))
+    found = datasets.fetch(name, data_dir)
+    click.echo(found or f"{name} has no file: it is made when it is loaded.")
 
 
 @data_commands.command("path")

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from apical.cli.interruption import interruptible
 from apical.cli.model_options import ModelCommand, experiment_of, training_options
+from apical.feedback.wirings import WIRINGS, label
 from apical.runs.run import Stopped
 from apical.scripts import models
 from apical.sweeps.wirings import FIGURE, TABLE, Outcome, compare, table_row
@@ -20,7 +21,8 @@ from apical.sweeps.wirings import FIGURE, TABLE, Outcome, compare, table_row
     "--wirings",
     default="bp,fa,dfa,ifa",
     show_default=True,
-    help="Wirings of the feedback, joined by commas.",
+    help=f"Wirings of the feedback, joined by commas, of those that the model has: "
+    f"{', '.join(WIRINGS)}.",
 )
 @click.option(
     "--seeds",
@@ -42,9 +44,11 @@ from apical.sweeps.wirings import FIGURE, TABLE, Outcome, compare, table_row
 def compare_command(context: click.Context, model: str, **given: Any) -> int:
     """Train the network of a MODEL script under several wirings of its feedback.
 
-    One learning rule, several wirings: backpropagation (bp), feedback alignment (fa), direct (dfa)
-    and indirect (ifa). Prints test and training errors, and draws learning curves and the alignment
-    angle between each wiring's updates and the backpropagation gradient.
+    One learning rule, several wirings: backpropagation (bp), feedback alignment (fa), direct (dfa),
+    indirect along forward synapses (ifa_forward, or ifa) or random ones (ifa_random), target
+    projection (drtp), and two phases (two_phases). Prints test and training errors, and draws
+    learning curves and the alignment angle between each wiring's updates and the backpropagation
+    gradient.
 
     \b
     Example:
@@ -76,7 +80,7 @@ def _comparison_table(outcomes: list[Outcome], title: str) -> Table:
     for outcome in outcomes:
         test, test_sd, train, train_sd, seconds = table_row(outcome)
         table.add_row(
-            outcome.wiring.upper(),
+            label(outcome.wiring),
             f"{test:.2%} +- {100 * test_sd:.2f}",
             f"{train:.2%} +- {100 * train_sd:.2f}",
             f"{seconds:.1f} s",

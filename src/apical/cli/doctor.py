@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from apical.devices.device import FOR_SPIKES
 from apical.devices.diagnosis import Diagnosis, Examination, examine
 
 
@@ -34,7 +35,7 @@ def doctor_command(quick: bool, as_json: bool) -> int:
         click.echo(json.dumps(_as_dict(found), indent=2))
     else:
         _show(found)
-    return int(not all(d.usable for d in found.devices if d.device == "cpp_standalone"))
+    return int(not all(d.usable for d in found.devices if d.device == FOR_SPIKES))
 
 
 def _show(found: Examination) -> None:

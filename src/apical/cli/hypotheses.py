@@ -1,14 +1,13 @@
 """`apical hypotheses`: list the plausibility hypotheses that networks can be tested under."""
 
 import inspect
-import re
 
 import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from apical.hypotheses.naming import KNOWN, Hypothesis
+from apical.hypotheses import HYPOTHESES
 
 
 @click.command("hypotheses")
@@ -27,12 +26,10 @@ def hypotheses_command() -> None:
     table.add_column("hypothesis", style="bold", overflow="fold")
     table.add_column("what it does", overflow="fold")
     table.add_column("source", overflow="fold", style="dim")
-    for name, function in KNOWN.items():
-        doc = inspect.getdoc(function) or ""
+    for name, hypothesis in sorted(HYPOTHESES.items()):
+        options = ", ".join(map(_option, hypothesis.options.values()))
         table.add_row(
-            escape(f"{name}({_options(function)})"),
-            escape(doc.partition("\n")[0]),
-            escape(_source(doc)),
+            escape(f"{name}({options})"), escape(hypothesis.about), escape(hypothesis.source)
         )
     Console().print(table)
     click.echo(
@@ -41,15 +38,6 @@ def hypotheses_command() -> None:
     )
 
 
-def _options(function: Hypothesis) -> str:
-    options = list(inspect.signature(function).parameters.values())[1:]
-    return ", ".join(
-        o.name if o.default is inspect.Parameter.empty else f"{o.name}={o.default!r}"
-        for o in options
-    )
-
-
-def _source(doc: str) -> str:
-    """Return the references in the docstring of a function, on one line."""
-    found = re.search(r"References\n-+\n((?:.+\n?)+)", doc)
-    return " ".join(found[1].split()) if found else ""
+def _option(option: inspect.Parameter) -> str:
+    known = option.default is not inspect.Parameter.empty
+    return f"{option.name}={option.default!r}" if known else option.name

@@ -125,25 +125,26 @@ _TRAINING = [
     _option(
         "validation",
         type=click.IntRange(0),
-        help="Hold out N training samples and evaluate on them instead of the test samples.",
+        help="Hold out N training samples as validation set and evaluate on them instead of the "
+        "test samples.",
     ),
     _option("epochs", type=click.IntRange(0)),
-    _option("block", type=click.IntRange(1), help="Trials between two checkpoints."),
+    _option("block", type=click.IntRange(1), help="Trials between two checkpoints (a block)."),
     _option(
         "final_rate",
         type=click.FloatRange(0, 1),
-        help="Factor on learning rates at the end; it falls linearly from 1.",
+        help="Learning-rate schedule: final factor on learning rates, reached linearly from 1.",
     ),
     _option(
         "device",
-        type=click.Choice(DEVICES),
-        help="What to run on; by default cpp_standalone for networks that spike, array for "
-        "networks of rates.",
+        type=click.Choice(tuple(DEVICES)),
+        help="Device to simulate on; by default cpp_standalone for spiking networks, array for "
+        "rate networks.",
     ),
     _option(
         "batch",
         type=click.IntRange(1),
-        help="Trials that learn together, on device array; 64 by default.",
+        help="Batch size on device array: trials per weight update (mini-batch); 64 by default.",
     ),
     _option("dtype", type=click.Choice(["float32", "float64"])),
     _option("dt", type=click.FloatRange(0, min_open=True), help="Time step [ms]."),
@@ -153,7 +154,7 @@ _TRAINING = [
         default="",
         show_default=False,
         metavar="NAME,...",
-        help="Also measure, learning off, before training and after every epoch: "
+        help="Also measure, with learning off, before training and after every epoch: "
         + "; ".join(f"{name} ({what})" for name, what in MEASURES.items())
         + ".",
     ),

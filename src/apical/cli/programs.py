@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from apical.devices import DEVICES
 from apical.runs.experiment import Experiment
 from apical.runs.run import build
 
@@ -13,6 +14,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 OPTIONS = ("no_run", "capability", "prebuilt", "library")
 """Names of the options; they are no part of a run."""
+
+BUILDERS = [device.name for device in DEVICES.values() if device.takes("programs")]
+"""Devices whose programs can be built for another machine."""
 
 # fmt: off
 _OPTIONS = [
@@ -49,7 +53,7 @@ def taken(given: dict[str, Any], device: str | None, out: Path | None) -> dict[s
     found: dict[str, Any] = {name: value for name, value in given_ones.items() if value}
     if prebuilt:
         found |= {"programs": prebuilt.resolve(), "prebuilt": True}
-    if no_run and device == "cuda_standalone" and out is not None:
+    if no_run and device in BUILDERS and out is not None:
         found["programs"] = out.resolve()
     return found
 
@@ -60,9 +64,9 @@ def only_compiled(experiment: Experiment, building: dict[str, Any]) -> int:
     click.echo("Compiled, not run:")
     for program in programs:
         click.echo(f"  {program}")
-    if experiment.device == "cuda_standalone":
+    if experiment.device in BUILDERS:
         click.echo(
             "Run it where the graphics card is, with the same MODEL and options:\n"
-            f"  apical run ... --device cuda_standalone --prebuilt {programs[0].parent}"
+            f"  apical run ... --device {experiment.device} --prebuilt {programs[0].parent}"
         )
     return 0

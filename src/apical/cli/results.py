@@ -7,9 +7,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from apical.export.exporter import EXPORTERS
 from apical.records.arrays import Records
-
-FORMATS = ("nwb", "nix", "sonata", "parquet", "csv")
 
 _folder = click.Path(file_okay=False, path_type=Path)
 _file = click.Path(path_type=Path)
@@ -82,10 +81,9 @@ def record_command(run: Path, out: Path | None, **given: Any) -> None:
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(FORMATS),
+    type=click.Choice(tuple(EXPORTERS)),
     required=True,
-    help="nwb: Neurodata Without Borders. nix: NIX, for Neo and Elephant. sonata: SONATA "
-    "spikes and nodes. parquet, csv: folders of long tables.",
+    help=". ".join(f"{name}: {exporter.about}" for name, exporter in EXPORTERS.items()) + ".",
 )
 @click.option("--out", type=_file, required=True, help="File to write; a folder for tables.")
 @click.option(

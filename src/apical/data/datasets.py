@@ -7,18 +7,19 @@ import math
 import zipfile
 import zlib
 from dataclasses import dataclass, replace
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from apical._base.checking import check_fields, checked
+from apical._base.checking import check_fields, checked, fitting
 from apical._base.extras import quietly_import
 from apical._base.parameters import Count, Positive
 from apical.data import converting
 from apical.data.idx import read_idx
-from apical.data.registry import DIGITS, PUBLISHED, idx_files, single_file
+from apical.data.registry import SOURCES, idx_files, single_file
 from apical.data.registry import Source as Source
 from apical.data.registry import available as available
 from apical.data.registry import fetch as fetch
@@ -263,11 +264,11 @@ def load(
         Stored value that stands for 1; by default that of the data set where it is known: 16 for
         ``digits``, 255 for images, ``scale`` of an .npz file; else as in `Dataset.from_arrays`.
     """
-    if str(name) == DIGITS.name:
-        return _load_digits(DIGITS_SCALE if scale is None else scale)
-    source = PUBLISHED.get(str(name))
+    source = SOURCES.get(str(name))
     if source is None:
-        return _load_npz(single_file(name), scale)
+        return _load_npz(single_file(name) or Path(name), scale)
+    if source.load is not None:
+        return fitting(source.load(scale), Dataset, f"Data source {source.name!r}", "load")
     files = idx_files(source.name, data_dir)
     arrays = [read_idx(file, n_dims) for file, n_dims in zip(files, (3, 1, 3, 1), strict=True)]
     return Dataset.from_arrays(
@@ -293,7 +294,7 @@ def former_scale(name: str) -> float | None:
     return 255.0 if stored == np.uint8 else None
 
 
-def _load_digits(scale: float) -> Dataset:
+def _load_digits(scale: float | None) -> Dataset:
     # Imported here: scikit-learn takes longer to import than every other data set to load.
     quietly_import("sklearn.model_selection")
     from sklearn.datasets import load_digits
@@ -307,10 +308,32 @@ def _load_digits(scale: float) -> Dataset:
         stratify=digits.target,
         random_state=0,  # never to change: results are compared on this split
     )
-    arrays = (x_train, y_train, x_test, y_test)
     return Dataset.from_arrays(
-        DIGITS.name, *arrays, scale=scale, licence=DIGITS.licence, source=DIGITS.url
+        DIGITS.name,
+        *(x_train, y_train, x_test, y_test),
+        scale=DIGITS_SCALE if scale is None else scale,
+        licence=DIGITS.licence,
+        source=DIGITS.url,
     )
+
+
+def _digits_file() -> Path:
+    """Return the file of scikit-learn that holds the digits."""
+    shipped = distribution("scikit-learn").locate_file("sklearn/datasets/data/digits.csv.gz")
+    return Path(str(shipped))
+
+
+DIGITS = Source(
+    "digits",
+    "see https://archive.ics.uci.edu/dataset/80",
+    "https://archive.ics.uci.edu/dataset/80",
+    n_train=1437,
+    n_test=360,
+    where="shipped with scikit-learn",
+    load=_load_digits,
+    file=_digits_file,
+)
+"""Handwritten digits, 8x8 pixels."""
 
 
 def _load_npz(file: Path, scale: float | None) -> Dataset:

@@ -2,12 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 from apical._base.folders import cache_folder, make_folder
+from apical._base.registry import Registry
 from apical.errors import DataError
 
 STEMS = (
@@ -23,9 +24,26 @@ _DATA_DIR = "APICAL_DATA_DIR"
 
 @dataclass(frozen=True)
 class Source:
-    """A data set known by name: what it is and where its files are.
+    """A data set known by name: what it is and where its samples come from.
 
-    Sample counts are those published: files of your own may hold others.
+    Parameters
+    ----------
+    name
+        What `apical.data.datasets.load` and commands know it by.
+    licence, url
+        Of the data, and where they are published.
+    sha256
+        Check sums of the four gzip files below `url`, in the order of `STEMS`, for one that is
+        downloaded.
+    n_train, n_test, n_classes
+        Published numbers of samples and classes; files of your own may hold others.
+    where
+        Where the samples are, in a few words.
+    load
+        For one that is not downloaded: given the stored value that stands for 1 (None for its own),
+        returns the `apical.data.datasets.Dataset`.
+    file
+        For one that is not downloaded: returns the file that it is read from, if there is one.
     """
 
     name: str
@@ -36,63 +54,69 @@ class Source:
     n_test: int = 10_000
     n_classes: int = 10
     where: str = "to be downloaded"
+    load: Callable[[float | None], Any] | None = None
+    file: Callable[[], Path | None] = lambda: None
 
 
-DIGITS = Source(
-    "digits",
-    "see https://archive.ics.uci.edu/dataset/80",
-    "https://archive.ics.uci.edu/dataset/80",
-    n_train=1437,
-    n_test=360,
-    where="shipped with scikit-learn",
-)
 # SHA-256 of the gzip files, in the order of STEMS. Two public sources agree on all twelve:
 # tensorflow/datasets (url_checksums/*.txt) and ankane/torchvision-ruby (lib/torchvision/datasets).
 # Licences as stated by keras.io/api/datasets/mnist and, on GitHub, by the authors of the others:
 # zalandoresearch/fashion-mnist and rois-codh/kmnist.
-PUBLISHED = {
-    "mnist": Source(
-        "mnist",
-        "CC BY-SA 3.0",
-        "https://ossci-datasets.s3.amazonaws.com/mnist/",
-        (
-            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+SOURCES: Registry[Source] = Registry(
+    "data source",
+    {
+        "digits": "apical.data.datasets:DIGITS",
+        "mnist": Source(
+            "mnist",
+            "CC BY-SA 3.0",
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            (
+                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+            ),
         ),
-    ),
-    "fashion_mnist": Source(
-        "fashion_mnist",
-        "MIT",
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-        (
-            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        "fashion_mnist": Source(
+            "fashion_mnist",
+            "MIT",
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            (
+                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+            ),
         ),
-    ),
-    "kmnist": Source(
-        "kmnist",
-        "CC BY-SA 4.0",
-        "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
-        (
-            "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
-            "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
-            "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
-            "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
+        "kmnist": Source(
+            "kmnist",
+            "CC BY-SA 4.0",
+            "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+            (
+                "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
+                "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
+                "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
+                "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
+            ),
         ),
-    ),
-}
+    },
+    fits=lambda value: isinstance(value, Source),
+)
+"""Every data set that is known by name."""
+
+
+def downloaded(name: str | Path) -> Source | None:
+    """Return a data set that is known by name and kept as four IDX files; None for any other."""
+    source = SOURCES.get(str(name))
+    return source if source is not None and source.sha256 else None
 
 
 def available(data_dir: str | Path | None = None) -> tuple[Source, ...]:
     """Return the data sets known by name, and where each of them is."""
-    listed = [DIGITS]
+    listed = []
     given = "data_dir" if data_dir is not None else _DATA_DIR
-    for name, source in PUBLISHED.items():
-        folder = path(name, data_dir)
+    for name, source in SOURCES.items():
+        folder = path(name, data_dir) if source.sha256 else None
         if folder is not None:
             where = "cached" if folder == _cache(name) else f"in {given}"
             source = replace(source, where=where)
@@ -102,7 +126,7 @@ def available(data_dir: str | Path | None = None) -> tuple[Source, ...]:
 
 def path(name: str | Path, data_dir: str | Path | None = None) -> Path | None:
     """Return where a data set is on this machine, or None: a folder, or a file by itself."""
-    if str(name) not in PUBLISHED:
+    if downloaded(name) is None:
         return single_file(name)
     folder, missing = _own_folder(str(name), data_dir)
     if missing and data_dir is None:
@@ -111,13 +135,13 @@ def path(name: str | Path, data_dir: str | Path | None = None) -> Path | None:
     return None if missing else folder
 
 
-def fetch(name: str | Path, data_dir: str | Path | None = None) -> Path:
+def fetch(name: str | Path, data_dir: str | Path | None = None) -> Path | None:
     """Make sure that a data set is on this machine and return where, as `path` does.
 
     What is missing is downloaded, checked by SHA-256, and kept in ``data_dir/<name>`` if a
     folder is given, else in the cache. Files of your own are never overwritten.
     """
-    source = PUBLISHED.get(str(name))
+    source = downloaded(name)
     if source is None:
         return single_file(name)
     if data_dir is not None:
@@ -147,15 +171,18 @@ def idx_files(name: str, data_dir: str | Path | None = None) -> list[Path]:
             f"`apical data get {name} --data-dir DIR`.",
             object=str(name),
         )
-    folder = fetch(name) if missing else folder
+    folder = fetch(name) or folder if missing else folder
     return [_idx_file(folder, stem) for stem in STEMS]
 
 
-def single_file(name: str | Path) -> Path:
-    """Return the file of ``digits``, or the .npz file that `name` is the path of."""
-    if str(name) == DIGITS.name:
-        shipped = distribution("scikit-learn").locate_file("sklearn/datasets/data/digits.csv.gz")
-        return Path(str(shipped))
+def single_file(name: str | Path) -> Path | None:
+    """Return the file of a data set that comes as one, or the .npz file that `name` is the path of.
+
+    None for a data set known by name that has no file.
+    """
+    source = SOURCES.get(str(name))
+    if source is not None:
+        return source.file()
     file = Path(name).expanduser()
     if file.is_file():
         return file
@@ -163,7 +190,7 @@ def single_file(name: str | Path) -> Path:
         raise DataError(
             f"{file}: no such file; give the path of an existing .npz file.", object=str(file)
         )
-    known = ", ".join((DIGITS.name, *PUBLISHED))
+    known = ", ".join(SOURCES)
     raise DataError(f"unknown data set {str(name)!r}; choose {known}, or the path of an .npz file.")
 
 
@@ -195,7 +222,7 @@ def _is_another(folder: Path, name: str) -> bool:
 
     All share their file names, so that MNIST would else pass for Fashion-MNIST unnoticed.
     """
-    others = [source for other, source in PUBLISHED.items() if other != name]
+    others = [source for other, source in SOURCES.items() if other != name and source.sha256]
     sums = {
         hashlib.sha256(file.read_bytes()).hexdigest()
         for file in (folder / f"{STEMS[1]}.gz", folder / f"{STEMS[3]}.gz")  # the small ones

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from apical.devices import Block, simulate
+from apical.devices import DEVICES, Block, simulate
 from apical.errors import DeviceError, ending_in_one_line
 from apical.feedback.pathways import direct
 from apical.network.description import Network
@@ -104,7 +104,7 @@ def learn_by_spikes(device: str, **options: Any) -> None:
 def main() -> None:
     """Test the device on the command line; errors of this package are one line."""
     with ending_in_one_line():
-        trial = learn_by_spikes if sys.argv[1] == "genn" else learn
+        trial = learn if DEVICES[sys.argv[1]].rates else learn_by_spikes
         trial(sys.argv[1], **json.loads(sys.argv[2]))
 
 

@@ -1,23 +1,26 @@
-"""Export of recorded activity to standard formats: NWB, NIX, SONATA, and long tables."""
+"""Export of recorded activity to standard formats: NWB, NIX, SONATA, and long tables.
+
+Imports `records` and below, and each format's library when it is written. To add a format, write a
+module with a function that takes records, a path and a table of metrics, and an `Exporter`, and
+name it in `EXPORTERS` (`exporter.py`); another package names its `Exporter` as an entry point of
+group ``apical.exporters``.
+"""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas
-
-from apical._base.checking import checked
+from apical._base.checking import checked, fitting
 from apical._base.whole_files import whole
 from apical.errors import DataError, ParameterError, RunError
-from apical.export import nix, nwb, session, sonata, tables
-from apical.export.names import ABOUT, FORMATS
+from apical.export import about, session
+from apical.export.exporter import EXPORTERS as EXPORTERS
+from apical.export.exporter import Exporter as Exporter
+from apical.export.names import ABOUT, METRICS
 from apical.records.arrays import Records
 
-__all__ = ["FORMATS", "export"]
-
-_SUFFIXES = {"nwb": ".nwb", "nix": ".nix"}
-"""Formats of one file; all others are folders."""
+if TYPE_CHECKING:
+    import pandas
 
 
 @checked()
@@ -26,7 +29,7 @@ def export(
     format: str,
     path: str | Path,
     *,
-    metrics: pandas.DataFrame | None = None,
+    metrics: "pandas.DataFrame | None" = None,
     overwrite: bool = False,
 ) -> Path:
     """Export recorded activity to a standard format of neurophysiology.
@@ -42,9 +45,9 @@ def export(
     format
         ``"nwb"`` (one file: NWB 2), ``"nix"`` (one file: NIX in Neo's layout), ``"sonata"``
         (a folder: SONATA nodes, spikes and reports), ``"parquet"`` or ``"csv"`` (a folder of long
-        tables).
+        tables), or one that another package brings (`EXPORTERS`).
     path
-        The file, which must end in ``.nwb`` or ``.nix``, or the folder.
+        The file, which must end as the format has it (``.nwb``, ``.nix``), or the folder.
     metrics
         What was measured while the network learned, as in ``metrics.csv`` of a run: columns
         run, seed, epoch, block, trial, metric, subject, value. Without ``subject``, names of
@@ -65,55 +68,45 @@ def export(
     RunError
         If the path exists already, or cannot be written.
     """
-    if format not in FORMATS:
+    exporter, target = EXPORTERS[format], Path(path)
+    if exporter.suffix and target.suffix != exporter.suffix:
         raise ParameterError(
-            f"There is no format {format!r}; choose one of {', '.join(FORMATS)}.",
-            object="export",
-            parameter="format",
-        )
-    target = Path(path)
-    suffix = _SUFFIXES.get(format)
-    if suffix and target.suffix != suffix:
-        raise ParameterError(
-            f"A file of format {format} ends in {suffix!r}, but got {str(target)!r}.",
+            f"A file of format {format} ends in {exporter.suffix!r}, but got {str(target)!r}.",
             object="export",
             parameter="target",
         )
     session.check(records)
-    if metrics is not None:
-        _check_metrics(metrics)
-        metrics = tables.with_subjects(metrics)
-    _check_target(target, overwrite, folder=suffix is None)
+    metrics = _checked_metrics(metrics)
+    is_folder = not exporter.suffix
+    _check_target(target, overwrite, folder=is_folder)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with whole(target, folder=suffix is None, shared=True) as part:
-            _writer(format)(records, part, metrics)
+        with whole(target, folder=is_folder, shared=True) as part:
+            exporter.write(records, part, metrics)
+            if is_folder and not (part / ABOUT).exists():
+                text = about.as_text(about.provenance(records, format))
+                (part / ABOUT).write_text(text, encoding="utf-8")
     except OSError as error:
         raise RunError(f"{target} cannot be written: {error.strerror or error}.") from None
     return target
 
 
-def _writer(format: str) -> Callable[[Records, Path, pandas.DataFrame | None], None]:
-    match format:
-        case "nwb":
-            return nwb.write
-        case "nix":
-            return nix.write
-        case "sonata":
-            return sonata.write
-        case "parquet":
-            return tables.write_parquet
-        case _:
-            return tables.write_csv
+def _checked_metrics(metrics: "pandas.DataFrame | None") -> "pandas.DataFrame | None":
+    """Return a table of metrics with a column for the subject of each."""
+    import pandas
 
-
-def _check_metrics(metrics: pandas.DataFrame) -> None:
-    missing = [name for name in tables.METRICS if name not in metrics and name != "subject"]
+    fitting(metrics, pandas.DataFrame | None, "export.export", "metrics")
+    if metrics is None:
+        return None
+    missing = [name for name in METRICS if name not in metrics and name != "subject"]
     if missing:
         raise DataError(
             f"The table of metrics has no column {missing[0]!r}; it needs "
-            f"{', '.join(tables.METRICS)}, as in metrics.csv of a run."
+            f"{', '.join(METRICS)}, as in metrics.csv of a run."
         )
+    from apical.export.tables import with_subjects
+
+    return with_subjects(metrics)
 
 
 def _check_target(target: Path, overwrite: bool, folder: bool) -> None:
@@ -137,8 +130,8 @@ def _check_target(target: Path, overwrite: bool, folder: bool) -> None:
 def _is_ours(folder: Path) -> bool:
     """Say whether a folder is empty or was written by `export`: nothing else is ever removed."""
     try:
-        about: Any = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        return about["simulated"] is True and "apical" in about["exported_with"]
+        found: Any = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        return found["simulated"] is True and "apical" in found["exported_with"]
     except FileNotFoundError:
         return not any(folder.iterdir())
     except (ValueError, KeyError, TypeError, OSError):

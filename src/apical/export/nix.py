@@ -22,6 +22,7 @@ import pandas
 
 from apical._base.extras import library
 from apical.export import about, session
+from apical.export.exporter import Exporter
 from apical.export.nix_file import LIBVER, Entity, NixFile
 from apical.records.arrays import Records, Spikes
 
@@ -186,3 +187,6 @@ def _add_signals(
             nix.time_axis(channel, signal, start, step)
             nix.link(channel.group, "metadata", section)
             nix.refer(segment, channel)
+
+
+EXPORTER = Exporter("nix", "one file of NIX, for Neo and Elephant", write, ".nix")

@@ -19,6 +19,7 @@ import pandas
 
 from apical._base.extras import library
 from apical.export import about, session
+from apical.export.exporter import Exporter
 from apical.records.arrays import Records, Spikes
 
 _COMPRESSED = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
@@ -372,3 +373,6 @@ def _streamed(source: _ByUnit | _Signal) -> Any:
             return source.dtype
 
     return backend(data=Stream(buffer_gb=0.01, chunk_mb=1.0), **_COMPRESSED)
+
+
+EXPORTER = Exporter("nwb", "one file of Neurodata Without Borders 2", write, ".nwb")

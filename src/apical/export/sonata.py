@@ -20,6 +20,7 @@ import pandas
 
 from apical._base.extras import library
 from apical.export import about, session, tables
+from apical.export.exporter import Exporter
 from apical.export.names import ABOUT
 from apical.records.arrays import Records
 
@@ -214,3 +215,6 @@ def _write_configurations(
 
 def _model_type(kind: str) -> str:
     return "virtual" if kind == _VIRTUAL else "point_neuron"
+
+
+EXPORTER = Exporter("sonata", "a folder of SONATA nodes, spikes and reports", write)

@@ -15,11 +15,9 @@ import pandas
 from apical._base.extras import library
 from apical._base.metric_names import former
 from apical.export import about, session
-from apical.export.names import ABOUT
+from apical.export.exporter import Exporter
+from apical.export.names import ABOUT, METRICS
 from apical.records.arrays import Records
-
-METRICS = ("run", "seed", "epoch", "block", "trial", "metric", "subject", "value")
-"""Columns of a table of metrics."""
 
 Tables = Mapping[str, Iterator[pandas.DataFrame]]
 """Portions of each table, by name."""
@@ -200,3 +198,7 @@ def _signals(records: Records) -> Iterator[pandas.DataFrame]:
 def _same(name: str, names: list[str], n: int) -> pandas.Categorical:
     """Return a constant column of one of the names, which takes one byte a row."""
     return pandas.Categorical.from_codes(np.full(n, names.index(name)), categories=names)
+
+
+PARQUET = Exporter("parquet", "a folder of long tables, as Parquet", write_parquet)
+CSV = Exporter("csv", "a folder of long tables, as CSV", write_csv)

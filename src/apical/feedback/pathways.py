@@ -3,7 +3,7 @@
 The learning rule is the same under every pathway; only the wiring differs.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -306,15 +306,6 @@ def target_projection(
         ),
         source="Frenkel, Lefebvre & Bol 2021, doi:10.3389/fnins.2021.629892, section 2",
     )
-
-
-WIRINGS: Mapping[str, Callable[..., FeedbackPathway]] = {
-    "bp": transposed,
-    "fa": layerwise,
-    "dfa": direct,
-    "ifa": indirect,
-}
-"""The four wirings of one rule, by the names used on the command line."""
 
 
 def _needed(forward: Sequence[Projection]) -> None:

@@ -7,12 +7,19 @@ treat it as if it had been described so from the start.
 
 They compose by being applied one after the other. A neutral value (all wires, noise 0, delay 0)
 changes no bit of a simulation. A hypothesis that does not apply to a network raises an error.
+
+Imports `network` and below. To add one, write a function with `@hypothesis`, whose docstring says
+what it does and where that comes from, and import it here; another package names the function as an
+entry point of group ``apical.hypotheses``, under its own name.
 """
 
 from apical.hypotheses.backward import kolen_pollack as kolen_pollack
 from apical.hypotheses.backward import sign_concordant as sign_concordant
 from apical.hypotheses.backward import sign_only as sign_only
 from apical.hypotheses.backward import weight_mirror as weight_mirror
+from apical.hypotheses.declaration import HYPOTHESES as HYPOTHESES
+from apical.hypotheses.declaration import Hypothesis as Hypothesis
+from apical.hypotheses.declaration import hypothesis as hypothesis
 from apical.hypotheses.during import class_incremental as class_incremental
 from apical.hypotheses.during import lost_error_neurons as lost_error_neurons
 from apical.hypotheses.during import redrawn_feedback as redrawn_feedback

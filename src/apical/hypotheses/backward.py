@@ -6,10 +6,10 @@ Feedback between neighbours (`apical.feedback.layerwise`) has a reciprocal forwa
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from apical._base.checking import checked
 from apical._base.parameters import Count, CountOrZero, NonNegative, Number, Positive, ShareBelowOne
 from apical.errors import ParameterError, WiringError
 from apical.hypotheses.changes import feedback_onto_hidden
+from apical.hypotheses.declaration import hypothesis
 from apical.language.expressions import place, substituted
 from apical.network.description import Network
 from apical.network.interventions import Redraw
@@ -29,7 +29,7 @@ KOLEN_POLLACK = (
 )
 
 
-@checked("Hypothesis")
+@hypothesis
 def sign_concordant(network: Network) -> Network:
     """Sign-concordant feedback: signs of the forward weights at all times, fixed magnitudes.
 
@@ -53,7 +53,7 @@ def sign_concordant(network: Network) -> Network:
     return _with_signs(network, "sign_concordant", alike=False)
 
 
-@checked("Hypothesis")
+@hypothesis
 def sign_only(network: Network) -> Network:
     """Uniform sign-concordant feedback: signs of the forward weights, one magnitude for all.
 
@@ -78,7 +78,7 @@ def sign_only(network: Network) -> Network:
     return _with_signs(network, "sign_only", alike=True)
 
 
-@checked("Hypothesis")
+@hypothesis
 def kolen_pollack(
     network: Network, *, decay: Annotated[float, Number(above=0, below=1)] = 1e-3
 ) -> Network:
@@ -122,7 +122,7 @@ def kolen_pollack(
     return network.altered(projection=plastic)
 
 
-@checked("Hypothesis")
+@hypothesis
 def weight_mirror(
     network: Network,
     *,

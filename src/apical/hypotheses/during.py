@@ -1,16 +1,16 @@
 """Hypotheses about events during learning: redrawn feedback, lesions, continual learning."""
 
-from apical._base.checking import checked
 from apical._base.parameters import Count, CountOrZero, Share
 from apical.errors import ParameterError, WiringError
 from apical.hypotheses.changes import feedback_onto_hidden
+from apical.hypotheses.declaration import hypothesis
 from apical.network.description import Network
 from apical.network.interventions import Loss, Redraw
 from apical.neurons.error import ErrorNeurons
 from apical.projections.projection import ReadBackwards
 
 
-@checked("Hypothesis")
+@hypothesis
 def redrawn_feedback(network: Network, *, every: CountOrZero = 100) -> Network:
     """Redraw the random feedback onto hidden populations at intervals during learning.
 
@@ -50,7 +50,7 @@ def redrawn_feedback(network: Network, *, every: CountOrZero = 100) -> Network:
     return network.altered(interventions=(Redraw(every), *network.interventions))
 
 
-@checked("Hypothesis")
+@hypothesis
 def lost_error_neurons(network: Network, *, share: Share = 0.1, after: CountOrZero = 0) -> Network:
     """Lesion a fraction of the error neurons during learning.
 
@@ -91,7 +91,7 @@ def lost_error_neurons(network: Network, *, share: Share = 0.1, after: CountOrZe
     return network.altered(interventions=(*network.interventions, loss))
 
 
-@checked("Hypothesis")
+@hypothesis
 def class_incremental(network: Network, *, tasks: Count = 5) -> Network:
     """Class-incremental (continual) learning: groups of classes one after the other, test on all.
 

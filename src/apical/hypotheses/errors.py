@@ -7,7 +7,6 @@ from math import hypot
 import numpy as np
 
 from apical._base import seeds
-from apical._base.checking import checked
 from apical._base.parameters import Count, NonNegative, Positive, ShareAboveZero, ShareBelowOne
 from apical.errors import ParameterError, WiringError
 from apical.hypotheses.changes import (
@@ -18,6 +17,7 @@ from apical.hypotheses.changes import (
     with_projections,
     with_weights,
 )
+from apical.hypotheses.declaration import hypothesis
 from apical.network.description import Network
 from apical.neurons.base import Population
 from apical.neurons.error import Error, ErrorNeurons, Half, Kept, RateError
@@ -27,7 +27,7 @@ from apical.projections.projection import ReadBackwards
 from apical.projections.weights import Masked, Opposed, WeightSource
 
 
-@checked("Hypothesis")
+@hypothesis
 def noisy_feedback(network: Network, *, std: NonNegative, kick: Positive = 1.0) -> Network:
     """Noisy feedback: independent noise in the dendrite of each hidden neuron.
 
@@ -89,7 +89,7 @@ def _straying(
     return replace(population, stray_rate=before + rate, stray_kick=kick)
 
 
-@checked("Hypothesis")
+@hypothesis
 def partial_feedback(network: Network, *, share: ShareAboveZero) -> Network:
     """Partial feedback: only a fraction of the neurons of each hidden population receives it.
 
@@ -143,7 +143,7 @@ def _masking(mask: np.ndarray) -> Callable[[WeightSource], WeightSource]:
     return lambda source: on_wires(source, lambda wires: Masked(wires, post=mask))
 
 
-@checked("Hypothesis")
+@hypothesis
 def thresholded_error(network: Network, *, threshold: ShareBelowOne) -> Network:
     """Error threshold (dead zone): soft thresholding of the error, so that small errors are 0.
 
@@ -187,7 +187,7 @@ def thresholded_error(network: Network, *, threshold: ShareBelowOne) -> Network:
     return with_error(network, lambda e: replace(e, threshold=total, whole=whole))
 
 
-@checked("Hypothesis")
+@hypothesis
 def quantised_error(network: Network, *, levels: Count | None) -> Network:
     """Quantised error: error neurons represent only a few levels of error.
 
@@ -242,7 +242,7 @@ def quantised_error(network: Network, *, levels: Count | None) -> Network:
     return with_error(network, lambda e: replace(e, levels=levels, whole=whole))
 
 
-@checked("Hypothesis")
+@hypothesis
 def unsigned_error(network: Network, *, keeps: Half | None = "size") -> Network:
     """Unsigned error: hidden populations receive only its magnitude, or one of its two signs.
 

@@ -1,25 +1,12 @@
 """Parser of hypotheses by name, as in commands, run directories and sweeps; never evaluated."""
 
 import ast
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from apical import hypotheses
 from apical.errors import ParameterError, WiringError
+from apical.hypotheses.declaration import HYPOTHESES
 from apical.network.description import Network
-
-Hypothesis = Callable[..., Network]
-
-
-def _is_hypothesis(value: object) -> bool:
-    return inspect.isfunction(value) and inspect.signature(value).return_annotation is Network
-
-
-KNOWN: Mapping[str, Hypothesis] = {
-    name: value for name, value in sorted(vars(hypotheses).items()) if _is_hypothesis(value)
-}
-"""Every hypothesis, by name."""
 
 
 def applied(network: Network, text: str) -> Network:
@@ -39,23 +26,17 @@ def applied(network: Network, text: str) -> Network:
         If a hypothesis is unknown, or the text cannot be parsed.
     """
     for name, arguments in _calls(text):
-        if name not in KNOWN:
-            raise ParameterError(
-                f"There is no hypothesis {name!r}; known are {', '.join(KNOWN)}. "
-                "'apical hypotheses' says what they do.",
-                object=f"Hypothesis {name!r}",
-            )
-        offered = list(inspect.signature(KNOWN[name]).parameters)[1:]
-        strangers = [key for key in arguments if key not in offered]
+        found = HYPOTHESES[name]
+        strangers = [key for key in arguments if key not in found.options]
         if strangers:
             raise ParameterError(
                 f"Hypothesis {name!r} has no option {strangers[0]!r}; it has "
-                f"{', '.join(offered) or 'none'}.",
+                f"{', '.join(found.options) or 'none'}.",
                 object=f"Hypothesis {name!r}",
                 parameter=strangers[0],
             )
         try:
-            network = KNOWN[name](network, **arguments)
+            network = found.apply(network, **arguments)
         except TypeError as error:
             raise ParameterError(
                 f"Hypothesis {name!r} cannot take {arguments!r}: {error}.",

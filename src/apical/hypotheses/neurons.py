@@ -3,15 +3,15 @@
 from dataclasses import replace
 from math import sqrt
 
-from apical._base.checking import checked
 from apical._base.parameters import NonNegative
 from apical.errors import WiringError
+from apical.hypotheses.declaration import hypothesis
 from apical.network.description import Network
 from apical.neurons.base import Population
 from apical.neurons.lif import IntegrateAndFire
 
 
-@checked("Hypothesis")
+@hypothesis
 def heterogeneity(
     network: Network, *, membrane: NonNegative = 0.0, threshold: NonNegative = 0.0
 ) -> Network:

@@ -1,15 +1,15 @@
 """Hypotheses about feedback synapses: sparse feedback."""
 
-from apical._base.checking import checked
 from apical._base.parameters import Count
 from apical.errors import ParameterError, WiringError
 from apical.hypotheses.changes import feedback_onto_hidden, on_wires, with_weights
+from apical.hypotheses.declaration import hypothesis
 from apical.network.description import Network
 from apical.projections.projection import ReadBackwards
 from apical.projections.weights import FewInputs, Opposed, WeightSource
 
 
-@checked("Hypothesis")
+@hypothesis
 def sparse_feedback(network: Network, *, wires: Count = 1) -> Network:
     """Sparse feedback: each hidden neuron receives only a few feedback synapses (wires).
 

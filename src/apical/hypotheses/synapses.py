@@ -7,16 +7,16 @@ position of its population in the network.
 from collections.abc import Callable
 from dataclasses import replace
 
-from apical._base.checking import checked
 from apical._base.parameters import Positive, Share, ShareAboveZero, ShareBelowOne
 from apical.errors import WiringError
 from apical.hypotheses.changes import with_projections
+from apical.hypotheses.declaration import hypothesis
 from apical.network.description import Network
 from apical.plasticity.constraints import Levels
 from apical.projections.projection import Projection
 
 
-@checked("Hypothesis")
+@hypothesis
 def dale(network: Network, *, inhibitory: Share = 0.2) -> Network:
     """Dale's law: each neuron is either excitatory or inhibitory to all its forward targets.
 
@@ -51,7 +51,7 @@ def dale(network: Network, *, inhibitory: Share = 0.2) -> Network:
     return with_projections(network, network.driving, lambda p: replace(p, inhibitory=inhibitory))
 
 
-@checked("Hypothesis")
+@hypothesis
 def missing_synapses(network: Network, *, share: ShareBelowOne) -> Network:
     """Sparse connectivity: a random fraction of the forward synapses does not exist.
 
@@ -82,7 +82,7 @@ def missing_synapses(network: Network, *, share: ShareBelowOne) -> Network:
     return with_projections(network, chosen, lambda p: replace(p, missing=share))
 
 
-@checked("Hypothesis")
+@hypothesis
 def weights_of_bits(network: Network, *, bits: int | None, largest: Positive = 1.0) -> Network:
     """Weight quantisation: plastic weights have 2**bits levels, with stochastic rounding.
 
@@ -123,7 +123,7 @@ def weights_of_bits(network: Network, *, bits: int | None, largest: Positive = 1
     return with_projections(network, chosen, lambda p: replace(p, levels=levels))
 
 
-@checked("Hypothesis")
+@hypothesis
 def failing_synapses(network: Network, *, release: ShareAboveZero) -> Network:
     """Unreliable synapses: transmission at forward synapses fails at random (synaptic dropout).
 

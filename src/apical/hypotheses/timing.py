@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from apical._base.checking import checked
 from apical._base.parameters import Duration, NonNegative, Time
 from apical.errors import ParameterError, WiringError
 from apical.hypotheses.changes import feedback_onto_hidden, with_error, with_projections
+from apical.hypotheses.declaration import hypothesis
 from apical.network.description import Network
 from apical.neurons.base import INFINITE, Population
 from apical.neurons.error import Error
@@ -21,7 +21,7 @@ LEAK = 0.5
 neuron: Gerstner et al. 2014, doi:10.1017/CBO9781107447615, section 1.3)."""
 
 
-@checked("Hypothesis")
+@hypothesis
 def delayed_feedback(network: Network, *, delay: Time) -> Network:
     """Delayed feedback: conduction delays of feedback to hidden populations.
 
@@ -86,7 +86,7 @@ def _check_time(network: Network, hypothesis: str, delay: float) -> None:
         )
 
 
-@checked("Hypothesis")
+@hypothesis
 def online(
     network: Network,
     *,
@@ -205,7 +205,7 @@ def _whole(error: Error, trial: float) -> float:
     return error.whole_of(trial) if error.levels or error.threshold else error.whole
 
 
-@checked("Hypothesis")
+@hypothesis
 def delayed_label(network: Network, *, delay: Time, trace: Time | None = None) -> Network:
     """Delayed label: the label follows the stimulus after a delay, bridged by eligibility traces.
 

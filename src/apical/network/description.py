@@ -11,6 +11,7 @@ from apical._base.parameters import Count, Duration, Seed, Time
 from apical.errors import ApicalError, ParameterError, WiringError
 from apical.errors.source_location import caller
 from apical.feedback.pathways import FeedbackPathway
+from apical.feedback.wirings import suited
 from apical.network import initialization as drawing
 from apical.network.graph import Graph, Output
 from apical.network.interventions import Intervention
@@ -149,7 +150,8 @@ class Network:
         Parameters
         ----------
         wiring
-            A function of `apical.feedback`, for instance ``feedback.layerwise``.
+            A function of `apical.feedback`, for instance ``feedback.layerwise``, or one of
+            `apical.feedback.WIRINGS`, by which populations get the parameters that it needs.
         **options
             Passed on to it.
         """
@@ -176,8 +178,23 @@ class Network:
             for p in self.projections
             if p.name not in old and p.post not in errors
         ]
-        other.teach(wiring(errors[0], other.forward, **options))
+        other = other._suited(wiring)
+        error = next(p for p in other.populations if p.name == errors[0].name)
+        other.teach(wiring(error, other.forward, **options))
         return other
+
+    def _suited(self, wiring: Callable[..., FeedbackPathway]) -> "Network":
+        """Return the network with populations as a wiring needs them; a function needs nothing."""
+        output = self.output
+        taught = {p.post.name for p in self.forward}
+        found = {
+            p.name: suited(wiring, p, is_output=p is output)
+            for p in self.populations
+            if p.name in taught
+        }
+        if all(found[p.name] is p for p in self.populations if p.name in found):
+            return self
+        return self.altered(population=lambda p: found.get(p.name, p))
 
     def altered(
         self,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
+from apical.devices import DEVICES
 from apical.runs.experiment import Experiment
 from apical.runs.open import TrainedRun
 from apical.scripts import models
@@ -74,7 +75,7 @@ def command(run: TrainedRun) -> str:
     defaults = {option.name: option.default for option in model.options}
     given |= {k: v for k, v in experiment.options.items() if v != defaults.get(k)}
     given |= {"device": experiment.device, "seed": experiment.seed}
-    if experiment.device == "array":
+    if DEVICES[str(experiment.device)].takes("batch"):
         given["batch"] = experiment.batch
         given |= {k: v for k, v in run.config.items() if k == "library"}
     for name, value in given.items():

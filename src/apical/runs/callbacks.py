@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from apical._base import seeds
-from apical.devices import Block, Simulator
+from apical.devices import DEVICES, Block, Simulator
 from apical.devices.arrays.engine import check_network
 from apical.errors import ParameterError
 from apical.language.rank_one import terms
@@ -224,6 +224,6 @@ def _check_angles(network: Network) -> None:
 def _that_fit(prepared: Prepared, traces: Sequence[str]) -> int:
     """Return the number of trials whose signals fit into the memory limit."""
     e, network = prepared.experiment, prepared.network
-    steps = 1 if e.device == "array" else round(network.trial / e.dt)
+    steps = round(network.trial / e.dt) if DEVICES[str(e.device)].takes("dt") else 1
     numbers = sum(p.size * len({*p.signals} & {*traces}) for p in network.populations)
     return max(1, int(ROOM // max(1, steps * numbers * np.dtype(e.dtype).itemsize)))

@@ -14,7 +14,7 @@ from apical._base import seeds
 from apical._base.checking import check_fields
 from apical.data import datasets
 from apical.data.datasets import Dataset
-from apical.devices import Simulator, simulate
+from apical.devices import DEVICES, Simulator, simulate, usual
 from apical.devices.surroundings import installed
 from apical.errors import ParameterError, RunError
 from apical.hypotheses.naming import applied
@@ -177,8 +177,8 @@ def load_data(experiment: Experiment) -> Dataset:
 
 def settled(experiment: Experiment, network: Network) -> Experiment:
     """Return the experiment with the default device and batch size of its network filled in."""
-    device = experiment.device or ("cpp_standalone" if network.is_spiking else "array")
-    batch = experiment.batch or (64 if device == "array" else 1)
+    device = experiment.device or usual(network)
+    batch = experiment.batch or (64 if DEVICES[device].takes("batch") else 1)
     return replace(experiment, device=device, batch=batch)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from apical.data.datasets import Dataset
 from apical.errors import ParameterError, ScriptError
@@ -204,12 +204,15 @@ def _options(path: Path, build: BuildFunction) -> tuple[Option, ...]:
         union = [kind for kind in get_args(annotation) if kind is not type(None)]
         if get_origin(annotation) is Literal:
             kind, choices = str, get_args(annotation)
+        elif get_origin(annotation) is Annotated:  # by a registry, for instance feedback.WIRINGS
+            kind, registry = get_args(annotation)[:2]
+            choices = registry.names
         else:
             kind = union[0] if get_origin(annotation) in (Union, UnionType) else annotation
         if kind not in (int, float, str, bool) or parameter.default is inspect.Parameter.empty:
             raise ScriptError(
                 f"Model {path}: option {parameter.name!r} of build needs a default and a type "
-                "among int, float, str, bool and Literal.",
+                "among int, float, str, bool, Literal and Annotated[str, a registry].",
                 object=f"Model {path}",
             )
         name = parameter.name

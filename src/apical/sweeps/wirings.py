@@ -10,7 +10,7 @@ import numpy as np
 from apical import plotting
 from apical._base.metric_names import Metric, parts
 from apical.errors import ParameterError, ScriptError
-from apical.feedback.pathways import WIRINGS
+from apical.feedback.wirings import label
 from apical.runs.directory import CONFIG, METRICS, read_metrics
 from apical.runs.experiment import Experiment, check_settings
 from apical.runs.run import resume, run
@@ -102,7 +102,7 @@ def check_wirings(model: models.Model, wirings: Sequence[str]) -> None:
     if known is None:
         raise ScriptError(
             f"Model {model.path} has no option 'wiring', so its wirings cannot be compared; give "
-            f"build the keyword wiring: Literal[{', '.join(map(repr, WIRINGS))}].",
+            "build the keyword wiring: Annotated[str, feedback.WIRINGS] = 'dfa'.",
             object=f"Model {model.path}",
         )
     strangers = [w for w in wirings if w not in known.choices]
@@ -151,7 +151,7 @@ def _write(outcomes: Sequence[Outcome], out: Path) -> None:
         for outcome in outcomes
     ]
     studies.write_table(out / TABLE, rows)
-    axes = plotting.comparison({o.wiring.upper(): o.curves for o in outcomes})
+    axes = plotting.comparison({label(o.wiring): o.curves for o in outcomes})
     plotting.save(axes, out / FIGURE)
 
 

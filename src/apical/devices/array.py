@@ -1,0 +1,77 @@
+"""Device ``array``: rate networks, settled, a batch of trials at a time; no Brian2."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from apical._base.parameters import Count
+from apical.devices import lacks
+from apical.devices.device import Device, Form, Options
+from apical.devices.needs import Diagnosis, Looked, Machine, learning, named
+from apical.devices.simulator import Simulator
+from apical.network.description import Network
+
+NAME = "array"
+
+
+@dataclass(frozen=True)
+class ArrayOptions(Options):
+    """Options of device ``array``, besides `Options`.
+
+    Where signals are recorded, error neurons are shown the labels of every block.
+
+    Parameters
+    ----------
+    batch
+        Trials that learn together; the update is their mean. Brian2 shows one after the other.
+    library
+        Whose arrays it works with: ``"numpy"``, ``"torch"`` (PyTorch in memory), or ``"torch:"``
+        and a device of PyTorch, as in ``"torch:cuda"``. PyTorch is an optional extra:
+        ``pip install 'apical[torch]'``.
+    """
+
+    batch: Count = 1
+    library: str = "numpy"
+
+
+def _make(network: Network, options: ArrayOptions) -> Simulator:
+    from apical.devices.arrays.engine import ArraySimulator
+    from apical.devices.arrays.libraries import load_library
+
+    library = load_library(options.library, options.dtype)
+    return ArraySimulator(network, library, options.batch, options.record, options.traces)
+
+
+def _check(network: Network, options: ArrayOptions) -> None:
+    from apical.devices.arrays.engine import check_network
+
+    check_network(network)
+
+
+def _diagnose(machine: Machine) -> Iterator[Looked]:
+    torch = named("torch", "PyTorch")
+    cards = lacks.lacks_of_torch_cuda(machine.gpus, machine.gpus_problem)
+    yield Diagnosis(NAME, "numpy", named("numpy"), ()), learning(NAME)
+    for form, missing in (
+        ("torch", (*lacks.lacks_of_torch(),)),
+        ("torch:cuda", (*lacks.lacks_of_torch(), *cards)),
+    ):
+        # where PyTorch is, it knows best what cards it can use
+        found = Diagnosis(NAME, form, torch, missing, knows_best=bool(torch and missing))
+        yield found, learning(NAME, library=form)
+
+
+DEVICE = Device(
+    NAME,
+    "rate networks, settled, a batch of trials at a time; no Brian2",
+    _make,
+    ArrayOptions,
+    _check,
+    spikes=False,
+    transport=True,
+    forms=(
+        Form("numpy"),
+        Form("torch", {"library": "torch"}),
+        Form("torch:cuda", {"library": "torch:cuda"}, on_card=True),
+    ),
+    diagnose=_diagnose,
+)

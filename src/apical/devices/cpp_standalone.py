@@ -1,0 +1,62 @@
+"""Device ``cpp_standalone``: a C++ program for each structure of a network, through Brian2."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from apical.devices import lacks
+from apical.devices.device import Device
+from apical.devices.needs import Diagnosis, Looked, Machine, compile_cpp, named, with_brian
+from apical.devices.of_brian import CompiledOptions, building, check_brian
+from apical.devices.simulator import Simulator
+from apical.network.description import Network
+
+NAME = "cpp_standalone"
+
+
+@dataclass(frozen=True)
+class CppOptions(CompiledOptions):
+    """Options of device ``cpp_standalone``, besides `CompiledOptions`.
+
+    Parameters
+    ----------
+    dense
+        Whether it delivers spikes and graded signals by rows of the weight matrix instead of
+        through Brian2's index arrays; the same bits, sooner.
+    profile
+        Whether the program measures the time of each code object (slower).
+    """
+
+    dense: bool = True
+    profile: bool = False
+
+
+def _make(network: Network, options: CppOptions) -> Simulator:
+    from apical.devices.brian.cpp import CppSimulator
+
+    how = building(options, dense=options.dense)
+    return CppSimulator(network, how, options.dtype, options.profile, options.compilers)
+
+
+def _check(network: Network, options: CppOptions) -> None:
+    check_brian(NAME, network, options.dt)
+
+
+def _diagnose(machine: Machine) -> Iterator[Looked]:
+    missing = (
+        *lacks.lacks_of_brian2(),
+        *lacks.lacks_of_running_again(),
+        *lacks.lacks_of_compiler(machine.compiler),
+        *lacks.lacks_of_cache(),
+    )
+    found = (*named("Brian2"), *machine.compilers)
+    yield Diagnosis(NAME, "", found, missing), with_brian(compile_cpp)
+
+
+DEVICE = Device(
+    NAME,
+    "compiled once for each structure, then fast; for training",
+    _make,
+    CppOptions,
+    _check,
+    diagnose=_diagnose,
+)

@@ -1,0 +1,67 @@
+"""What all devices of Brian2's share: their options, and what none of them runs."""
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from apical._base.parameters import Count, Duration
+from apical.devices.device import Options
+from apical.devices.timing import check_times
+from apical.errors import DeviceError
+from apical.network.description import Network
+
+if TYPE_CHECKING:
+    from apical.devices.brian import build
+
+
+@dataclass(frozen=True)
+class BrianOptions(Options):
+    """Options of every device of Brian2's, besides `Options`.
+
+    Parameters
+    ----------
+    dt
+        Time step [ms].
+    capacity
+        Trials that a compiled program takes in at once; longer blocks are run in parts.
+    """
+
+    dt: Duration = 1.0
+    capacity: Count = 5000
+
+
+@dataclass(frozen=True)
+class CompiledOptions(BrianOptions):
+    """Options of every device that compiles a program, besides `BrianOptions`.
+
+    Parameters
+    ----------
+    jobs
+        Compilers to run side by side; the number of processors by default.
+    """
+
+    jobs: Count | None = None
+
+    @property
+    def compilers(self) -> int:
+        """Number of compilers to run side by side."""
+        return self.jobs or os.cpu_count() or 1
+
+
+def building(options: BrianOptions, *, dense: bool = False) -> "build.Options":
+    """Return how to build a network as Brian2 objects; imports Brian2."""
+    from apical.devices.brian.build import Options as BuildOptions
+
+    return BuildOptions(options.dt, options.capacity, options.record, dense, options.traces)
+
+
+def check_brian(device: str, network: Network, dt: float) -> None:
+    """Raise if a device of Brian2's cannot run a network in time steps of `dt` [ms]."""
+    if network.noise or network.noisy:
+        who = ", ".join(repr(p.name) for p in network.noisy) or "populations"
+        raise DeviceError(
+            f"Device {device!r} knows no noise phases, but {who} are to fire noise of their own "
+            "between trials of learning; use device='array'.",
+            object=f"Device {device!r}",
+        )
+    check_times(network, dt)
