@@ -71,8 +71,8 @@ def quick(out: Path) -> gallery.Finding:
     """Train 100 neurons on digits for ten epochs: BP, FA, and FA with hidden synapses fixed."""
     data, errors = ap.datasets.load("digits"), []
     for options in ({"wiring": "bp"}, {"wiring": "fa"}, {"wiring": "fa", "eta_hidden": 0.0}):
-        simulator = ap.simulate(build(data, 0, hidden=100, **options), "array", batch=10)
-        errors.append(learning.last_error(simulator, data, 10, final_rate=0.05))
+        net = build(data, 0, hidden=100, **options)
+        errors.append(learning.last_error(net, data, 10, batch=10, final_rate=0.05))
     bp, fa, fixed = errors
     said = f"test error BP {bp:.1f}, FA {fa:.1f}, hidden synapses fixed {fixed:.1f} %"
     return gallery.Finding(said, abs(fa - bp) < 3 and fa < fixed / 4)

@@ -1,6 +1,7 @@
 """Feed-forward chains: populations joined one after the other, with or without biases."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from apical.errors import WiringError
@@ -18,8 +19,8 @@ def chain(
     net: Network,
     *populations: Population,
     weights: WeightSource | Sequence[WeightSource],
-    rule: LearningRule | None | Sequence[LearningRule | None] = None,
-    bias: WeightSource | None | Sequence[WeightSource] = None,
+    rule: LearningRule | Sequence[LearningRule | None] | None = None,
+    bias: WeightSource | Sequence[WeightSource] | None = None,
     bias_rule: LearningRule | None = None,
     **options: Any,
 ) -> list[Projection]:
@@ -77,7 +78,7 @@ def chain(
             net.add(population)
     always = _bias(net) if any(biases) else None
     joined = []
-    for k, (pre, post) in enumerate(zip(populations, populations[1:], strict=False)):
+    for k, (pre, post) in enumerate(pairwise(populations)):
         joined.append(net.connect(pre, post, weights=sources[k], rule=learning[k], **options))
         if always and biases[k]:
             net.connect(always, post, weights=biases[k], rule=bias_rule or learning[k])

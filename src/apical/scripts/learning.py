@@ -7,25 +7,34 @@ import numpy as np
 
 from apical._base import seeds
 from apical.data.datasets import Dataset
+from apical.devices import simulate
 from apical.devices.simulator import Block, Simulator
 from apical.errors import RunError
+from apical.network.description import Network
 from apical.scripts.tables import Row
 from apical.training.loop import evaluate, train
 
 
 def errors(
-    simulator: Simulator, data: Dataset, epochs: int, name: str = "error", **options: Any
+    net: Network,
+    data: Dataset,
+    epochs: int,
+    batch: int = 1,
+    name: str = "error",
+    **options: Any,
 ) -> list[Row]:
     """Train a classifier, and return its test error before training and after every epoch.
 
     Parameters
     ----------
-    simulator
-        A network on a device.
+    net
+        A network of rates, which device ``array`` runs.
     data
         Training and test samples.
     epochs
         How often every training sample is shown.
+    batch
+        Batch size.
     name
         What to call the column of the error.
     **options
@@ -37,6 +46,7 @@ def errors(
         Rows: ``epoch``, and the error, the share of test samples that are decided wrongly with
         learning off [%].
     """
+    simulator = simulate(net, "array", batch=batch)
     taken = train(simulator, data, epochs, **{"final_rate": 1.0, "progress": False, **options})
     key = "test_accuracy"
     found = [step.metrics[key] for step in taken if key in step.metrics]
@@ -44,17 +54,24 @@ def errors(
 
 
 def last_error(
-    simulator: Simulator, data: Dataset, epochs: int, *, diverged: float = np.nan, **options: Any
+    net: Network,
+    data: Dataset,
+    epochs: int,
+    batch: int = 1,
+    *,
+    diverged: float = np.nan,
+    **options: Any,
 ) -> float:
     """Train a classifier, and return its test error [%] in the end, with learning off.
 
     Parameters
     ----------
-    simulator, data, epochs, **options
+    net, data, epochs, batch, **options
         As in `errors`.
     diverged
         What to return if the weights diverge [%].
     """
+    simulator = simulate(net, "array", batch=batch)
     try:
         train(simulator, data, epochs, **{"final_rate": 1.0, "progress": False, **options})
     except RunError:

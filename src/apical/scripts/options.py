@@ -62,6 +62,37 @@ def seeds(default: str = "0") -> Decorator:
     return _parsed("--seed", "seeds", default, "Seeds, as 0,1,2.", studies.numbers)
 
 
+def validation(default: int) -> Decorator:
+    """Return ``--validation``, on how many samples to validate; 0 stands for the test part."""
+    text = "Judge on so many of the last training samples, not the test part."
+    return option("--validation", default, text, least=min(default, 1))
+
+
+def train_trials(
+    default: int | None = None, help: str = "First N training samples only.", *, least: int = 1
+) -> Decorator:
+    """Return ``--train-trials``, how many training samples to use; None stands for all."""
+    return option("--train-trials", default, help, least=least)
+
+
+def training(hidden: int, epochs: int, seed: str = "0", *, of: str = "each") -> Decorator:
+    """Return ``--dataset``, ``--hidden``, ``--epochs`` and ``--seed``, the last as a list `seeds`.
+
+    Parameters
+    ----------
+    hidden, epochs, seed
+        Defaults.
+    of
+        Which hidden population has so many neurons, ``"each"`` or ``"the"``, for the help.
+    """
+
+    def decorated(full: F) -> F:
+        neurons = option("--hidden", hidden, f"Neurons in {of} hidden population.")
+        return dataset()(neurons(option("--epochs", epochs)(seeds(seed)(full))))
+
+    return decorated
+
+
 def numbers(name: str, default: str, help: str = "") -> Decorator:
     """Return an option that is a list of whole numbers joined by commas."""
     return _parsed(name, _keyword(name), default, help, studies.numbers)

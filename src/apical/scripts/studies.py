@@ -70,9 +70,7 @@ def folder(path: Path) -> Path:
     return path
 
 
-def write_table(
-    path: Path, rows: Sequence[Mapping[str, Any]], first: Sequence[str] = ()
-) -> Path:
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]], first: Sequence[str] = ()) -> Path:
     """Write rows as a CSV file, and return its path.
 
     Parameters

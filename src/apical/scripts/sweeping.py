@@ -1,22 +1,24 @@
 """Sweeps of a study: the same measurement at every combination of conditions and seeds."""
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 from typing import Any
 
 import click
+import numpy as np
 
 from apical._base.progress import SweepProgress
-from apical.scripts.tables import Row
+from apical.scripts.tables import Row, mean
 
 
 def sweep(
     measure: Callable[..., Mapping[str, Any] | Iterable[Mapping[str, Any]]],
-    said: Callable[..., str] | None = None,
+    said: str | Callable[..., str] | None = None,
     /,
     *,
     progress: bool = True,
-    **factors: Iterable[Any],
+    **factors: Iterable[Any] | Mapping[Any, str],
 ) -> list[Row]:
     """Measure at every combination of some factors, and return the rows of a table.
 
@@ -28,13 +30,14 @@ def sweep(
     measure
         Is given a level of each factor by its name, and returns a row or several: column -> value.
     said
-        Is given all rows of a condition and its levels, those of all factors but the last, and
-        returns a line to print once they are there; None prints nothing.
+        What to print once a condition, the levels of all factors but the last, is measured: a
+        format string whose fields are the levels, ``called`` (their names), ``n`` (the number of
+        runs) and, for every column, the mean of its last value over runs; or a function that is
+        given the rows of the condition and its levels, and returns the text. None prints nothing.
     progress
-        Whether to show a progress bar, in a terminal or a notebook; not around one that `measure`
-        shows.
+        Whether to show a progress bar, in a terminal; not around one that `measure` shows.
     **factors
-        Name -> levels.
+        Name -> levels; a mapping says what to call them besides.
 
     Examples
     --------
@@ -47,20 +50,34 @@ def sweep(
     conditions = list(product(*(levels[name] for name in outer)))
     rows, done = list[Row](), 0
     total = len(conditions) * len(levels[last])
-    with SweepProgress(total, shown=progress) as bar:
+    with SweepProgress(total, shown=progress and sys.stderr.isatty()) as bar:
         for condition in conditions:
-            about, own = dict(zip(outer, condition, strict=True)), list[Row]()
+            about = dict(zip(outer, condition, strict=True))
+            own, ends = list[Row](), list[Row]()
             bar.describe(", ".join(map(str, condition)) or last)
             for level in levels[last]:
                 here = about | {last: level}
-                found = measure(**here)
-                own += [here | dict(row) for row in _several(found)]
+                own += [here | dict(row) for row in _several(measure(**here))]
+                ends.append(own[-1])
                 bar.update(done := done + 1, 0)
             rows += own
-            if said is not None:
+            if isinstance(said, str):
+                called = ", ".join(_called(factors[name], level) for name, level in about.items())
+                click.echo(said.format(n=len(ends), called=called, **_means(ends) | about))
+            elif said is not None:
                 click.echo(said(own, **about))
     return rows
 
 
 def _several(found: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
     return [found] if isinstance(found, Mapping) else found
+
+
+def _means(rows: list[Row]) -> Row:
+    """Return the mean of every column that holds numbers."""
+    numbers = {name for name in rows[0] if isinstance(rows[0][name], int | float | np.number)}
+    return {name: mean(rows, name) for name in numbers}
+
+
+def _called(levels: Iterable[Any] | Mapping[Any, str], level: Any) -> str:
+    return str(levels[level] if isinstance(levels, Mapping) else level)

@@ -47,7 +47,8 @@ def runs(rows: Sequence[Row], what: str, *, of: str = "seed", **chosen: Any) -> 
 
     Examples
     --------
-    >>> runs([{"seed": s, "epoch": e, "error": 10 * s + e} for s in (3, 4) for e in (0, 1)], "error")
+    >>> rows = [{"seed": seed, "error": 10 * seed + epoch} for seed in (3, 4) for epoch in (0, 1)]
+    >>> runs(rows, "error")
     array([[30, 31],
            [40, 41]])
     """
