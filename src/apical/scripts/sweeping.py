@@ -22,15 +22,15 @@ def sweep(
 ) -> list[Row]:
     """Measure at every combination of some factors, and return the rows of a table.
 
-    The last factor, mostly the seed, changes fastest. Every row begins with the levels of the
-    factors, in their order.
+    The last factor changes fastest; if it is ``seed``, it makes the runs of a condition. Every row
+    begins with the levels of the factors, in their order.
 
     Parameters
     ----------
     measure
         Is given a level of each factor by its name, and returns a row or several: column -> value.
     said
-        What to print once a condition, the levels of all factors but the last, is measured: a
+        What to print once a condition, the levels of all factors but the seed, is measured: a
         format string whose fields are the levels, ``called`` (their names), ``n`` (the number of
         runs) and, for every column, the mean of its last value over runs; or a function that is
         given the rows of the condition and its levels, and returns the text. None prints nothing.
@@ -45,24 +45,22 @@ def sweep(
     >>> rows[1:3]
     [{'n': 10, 'seed': 1, 'sum': 11}, {'n': 20, 'seed': 0, 'sum': 20}]
     """
-    *outer, last = factors
     levels = {name: list(values) for name, values in factors.items()}
-    conditions = list(product(*(levels[name] for name in outer)))
-    rows, done = list[Row](), 0
-    total = len(conditions) * len(levels[last])
+    seeds = levels.pop("seed") if list(levels)[-1] == "seed" else [None]
+    conditions = [dict(zip(levels, chosen, strict=True)) for chosen in product(*levels.values())]
+    rows, total = list[Row](), len(conditions) * len(seeds)
     with SweepProgress(total, shown=progress and sys.stderr.isatty()) as bar:
-        for condition in conditions:
-            about = dict(zip(outer, condition, strict=True))
+        for k, about in enumerate(conditions):
             own, ends = list[Row](), list[Row]()
-            bar.describe(", ".join(map(str, condition)) or last)
-            for level in levels[last]:
-                here = about | {last: level}
+            called = ", ".join(_called(factors[name], level) for name, level in about.items())
+            bar.describe(called)
+            for seed in seeds:
+                here = about if seed is None else about | {"seed": seed}
                 own += [here | dict(row) for row in _several(measure(**here))]
                 ends.append(own[-1])
-                bar.update(done := done + 1, 0)
+                bar.update(k * len(seeds) + len(ends), 0)
             rows += own
             if isinstance(said, str):
-                called = ", ".join(_called(factors[name], level) for name, level in about.items())
                 click.echo(said.format(n=len(ends), called=called, **_means(ends) | about))
             elif said is not None:
                 click.echo(said(own, **about))
