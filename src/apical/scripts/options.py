@@ -75,11 +75,15 @@ def train_trials(
     return option("--train-trials", default, help, least=least)
 
 
-def training(hidden: int, epochs: int, seed: str = "0", *, of: str = "each") -> Decorator:
+def training(
+    name: str = "--hidden", *, hidden: int, epochs: int, seed: str = "0", of: str = "each"
+) -> Decorator:
     """Return ``--dataset``, ``--hidden``, ``--epochs`` and ``--seed``, the last as a list `seeds`.
 
     Parameters
     ----------
+    name
+        The option of the number of hidden neurons.
     hidden, epochs, seed
         Defaults.
     of
@@ -87,7 +91,7 @@ def training(hidden: int, epochs: int, seed: str = "0", *, of: str = "each") -> 
     """
 
     def decorated(full: F) -> F:
-        neurons = option("--hidden", hidden, f"Neurons in {of} hidden population.")
+        neurons = option(name, hidden, f"Neurons in {of} hidden population.")
         return dataset()(neurons(option("--epochs", epochs)(seeds(seed)(full))))
 
     return decorated
