@@ -1,16 +1,16 @@
-"""Batch normalisation: logistic layers learn sooner, at steps and from weights that are not tuned.
+"""Batch normalisation: logistic layers learn sooner, at learning rates and weights not tuned.
 
 Ioffe & Szegedy 2015, arXiv:1502.03167, section 4.1 and figure 1: 784-100-100-100-10 logistic on
-MNIST, cross-entropy, small random normal weights, batches of 60, 50,000 steps. Published as curves:
+MNIST, cross-entropy, small random normal weights, batch size 60, 50,000 steps. Published as curves:
 the network with batch normalisation has the higher test accuracy at every step, and the inputs of a
 typical logistic neuron of the last hidden layer hardly drift while it learns.
 
 The statistics of a batch are known to no neuron (`apical.check` refuses them), so this is a
 comparison, as BP is. What comes back is normalised too (section 3), whatever feedback brought it.
-Here: weights N(0, 0.1^2), biases, or scale 1 and shift 0, plain descent, 10,000 training images
-held out; the step, of 0.1, 0.3, 1 and 3, is the best for each network after 2 epochs on seed 0. The
-samples that fill no batch are left out: running means follow the last, small one like any other,
-and on digits (10 samples left) the error then jumps between 3 and 50 %.
+Here: weights N(0, 0.1^2), biases, or scale 1 and shift 0, plain gradient descent, 10,000 training
+images held out; the learning rate, of 0.1, 0.3, 1 and 3, is the best for each network after 2
+epochs on seed 0. The samples that fill no batch are left out: running means follow the last, small
+one like any other, and on digits (10 samples left) the error then jumps between 3 and 50 %.
 
 Reached, seeds 0, 1, 2, 4 minutes on a busy core (51 s of CPU), validation error after 1 and 6
 epochs (5,000 steps; 2,000 of the images held out), without batch normalisation in brackets: BP 6.3,
@@ -24,161 +24,91 @@ of one neuron of layer 3 jumps in the first half epoch, and then is steadier wit
 
 from itertools import product
 from pathlib import Path
-from typing import Any
 
-import click
 import numpy as np
-from apical.encoding import Graded
 
-from apical import (
-    BatchNorm,
-    Bias,
-    Block,
-    Dataset,
-    Given,
-    Network,
-    Normal,
-    Rate,
-    RateError,
-    Stimulus,
-    Zero,
-    cli_study,
-    datasets,
-    feedback,
-    gallery,
-    plotting,
-    rules,
-    simulate,
-    studies,
-)
+import apical as ap
+from apical import plotting
 from apical.errors import RunError
-from apical.training import Plan, steps
+from apical.scripts import gallery, options, studies, study, sweep, tables
 
-WIRINGS = ("bp", "fa", "dfa")
-STEPS = (0.1, 0.3, 1.0, 3.0)
-BATCH = 60
+WIRINGS, STEPS, BATCH = ("bp", "fa", "dfa"), (0.1, 0.3, 1.0, 3.0), 60
 NAMES = {True: "normalised", False: "plain"}
 
 
-def whole_batches(data: Dataset) -> Dataset:
-    """Return training samples that fill batches, and others, a sixth of all, to judge on."""
-    data = data.split(len(data.train) // 6, np.random.default_rng(0))
-    return data.subset(len(data.train) // (2 * BATCH) * 2 * BATCH)
-
-
-def network(data: Dataset, seed: int, wiring: str, size: int, eta: float, normed: bool) -> Network:
+def network(
+    data: ap.Dataset, seed: int, wiring: str, size: int, eta: float, normed: bool
+) -> ap.Network:
     """Describe three logistic hidden populations, their drives normalised or not."""
-    net, rule = Network(seed=seed), rules.three_factor(eta)
-    pre, bias = net.add(Stimulus("stimulus", data.n_inputs, Graded())), net.add(Bias("bias"))
-    for k in (1, 2, 3):
-        norm = BatchNorm() if normed else None
-        post = net.add(Rate(f"hidden_{k}", size, "logistic", norm=norm))
-        net.connect(pre, post, weights=Normal(0.1), rule=rule)
-        if normed:
-            net.connect(
-                bias,
-                post,
-                weights=Given(np.ones((1, size))),
-                rule=rules.norm_scale(eta),
-                carries={"scale": "x"},
-                name=f"scale_{k}",
-            )
-            net.connect(
-                bias,
-                post,
-                weights=Zero(),
-                rule=rules.norm_shift(eta),
-                carries={"shift": "x"},
-                name=f"shift_{k}",
-            )
-        else:
-            net.connect(bias, post, weights=Zero(), rule=rule)
-        pre = post
-    output = net.add(Rate("output", data.n_classes, "softmax", gain="one"))
-    net.connect(pre, output, weights=Normal(0.1), rule=rule)
-    net.connect(bias, output, weights=Zero(), rule=rule)
-    net.teach(feedback.WIRINGS[wiring](net.add(RateError("error", data.n_classes)), net.forward))
+    net, norm = ap.Network(seed=seed), ap.BatchNorm() if normed else None
+    x = ap.Stimulus("stimulus", data.n_inputs, ap.encoding.Graded())
+    h = [ap.Rate(f"hidden_{k}", size, "logistic", norm=norm) for k in (1, 2, 3)]
+    y = ap.Rate("output", data.n_classes, "softmax", gain="one")  # cross-entropy
+    rule, small = ap.rules.three_factor(eta), ap.Normal(0.1)
+    ap.chain(net, x, *h, y, weights=small, rule=rule, bias=None if normed else ap.Zero())
+    if normed:
+        bias, ones = net.add(ap.Bias("bias")), ap.Given(np.ones((1, size)))
+        parts = [("scale", ones, ap.rules.norm_scale), ("shift", ap.Zero(), ap.rules.norm_shift)]
+        for (k, post), (part, first, learns) in product(enumerate(h, start=1), parts):
+            options = {"carries": {part: "x"}, "name": f"{part}_{k}"}
+            net.connect(bias, post, weights=first, rule=learns(eta), **options)
+        net.connect(bias, y, weights=ap.Zero(), rule=rule)
+    error = net.add(ap.RateError("error", data.n_classes))
+    net.teach(ap.feedback.WIRINGS[wiring](error, net.forward))
     return net
 
 
-def learn(data: Dataset, net: Network, epochs: int, every: float = 1.0) -> list[dict[str, float]]:
+def learn(data: ap.Dataset, net: ap.Network, epochs: int, every: float = 1.0) -> list[tables.Row]:
     """Train, and return validation error [%] and drives of a typical neuron as often as asked for.
 
     After divergence the error is that of a guess.
     """
-    learner = simulate(net, "array", batch=BATCH)
-    looker = simulate(net, "array", record=["hidden_3"], traces=["drive"])
+    learner = ap.simulate(net, "array", batch=BATCH)
+    looker = ap.simulate(net, "array", record=["hidden_3"], traces=["drive"])
     values, labels = data.test.block(slice(2000))
-    found = []
+    plan, found = ap.training.Plan(epochs, round(every * len(data.train)), final_rate=1.0), []
     try:
-        for step in steps(
-            learner, data, Plan(epochs, round(every * len(data.train)), final_rate=1.0)
-        ):
+        for step in ap.training.steps(learner, data, plan):
             looker.state = learner.state
-            seen = looker.run(Block(values))
-            wrong = seen.counts["output"].argmax(axis=1) != labels
-            low, middle, high = np.quantile(
-                seen.traces["hidden_3.drive"][:, 0, 0], [0.15, 0.5, 0.85]
-            )
-            found.append(
-                {
-                    "epoch": step.position.trial / len(data.train),
-                    "error": 100 * float(wrong.mean()),
-                    "low": float(low),
-                    "middle": float(middle),
-                    "high": float(high),
-                }
-            )
+            seen = looker.run(ap.Block(values))
+            wrong = np.mean(seen.counts["output"].argmax(axis=1) != labels)
+            row = {"epoch": step.position.trial / len(data.train), "error": 100 * float(wrong)}
+            drive = seen.traces["hidden_3.drive"][:, 0, 0]
+            for name, share in (("low", 0.15), ("middle", 0.5), ("high", 0.85)):
+                row[name] = float(np.quantile(drive, share))
+            found.append(row)
     except RunError:
         found.append({**found[-1], "error": 100 * (1 - 1 / data.n_classes)})
     return found
 
 
-def best_step(data: Dataset, wiring: str, size: int, normed: bool) -> float:
-    """Return the step after which the error is smallest after 2 epochs, seed 0."""
-    nets = {eta: network(data, 0, wiring, size, eta, normed) for eta in STEPS}
-    return min(STEPS, key=lambda eta: learn(data, nets[eta], 2)[-1]["error"])
+def whole_batches(data: ap.Dataset) -> ap.Dataset:
+    """Return training samples that fill batches, and others, a sixth of all, to judge on."""
+    data = studies.validated(data)
+    return data.subset(len(data.train) // (2 * BATCH) * 2 * BATCH)
 
 
-def draw(rows: list[dict[str, Any]], path: Path) -> None:
+def draw(rows: list[tables.Row], path: Path) -> None:
     """Draw errors over epochs for each wiring, and the drives of one neuron under BP."""
     *errors, drives = axes = plotting.panels(len(WIRINGS) + 1, width=3.6)
     for ax, wiring in zip(errors, WIRINGS, strict=True):
-        series = {}
-        for normed, name in NAMES.items():
-            own = [r for r in rows if (r["wiring"], r["normed"]) == (wiring, normed)]
-            runs = [
-                [r for r in own if r["seed"] == s] for s in dict.fromkeys(r["seed"] for r in own)
-            ]
-            series[name] = (
-                [r["epoch"] for r in runs[0]],
-                [[r["error"] for r in run] for run in runs],
-            )
-        plotting.curves(
-            series, "epochs", "validation error [%]", title=wiring.upper(), log_y=True, ax=ax
-        )
-    series = {}
-    for normed, name in NAMES.items():
-        own = [r for r in rows if (r["wiring"], r["normed"]) == ("bp", normed)]
-        own = [r for r in own if r["seed"] == own[0]["seed"]]
-        epochs, low, middle, high = (
-            [r[k] for r in own] for k in ("epoch", "low", "middle", "high")
-        )
-        series[name] = epochs, middle
-        drives.fill_between(epochs, low, high, alpha=0.18, color=plotting.PALETTE[len(series) - 1])
-    plotting.curves(
-        series,
-        "epochs",
-        "drive of a neuron of layer 3",
-        title="BP, one seed; shaded: 15 to 85 %",
-        ax=drives,
+        series = tables.series(rows, "epoch", "error", "normed", NAMES, wiring=wiring)
+        shown = {"title": wiring.upper(), "log_y": True, "ax": ax}
+        plotting.curves(series, "epochs", "validation error [%]", **shown)
+    one = tables.where(rows, wiring="bp", seed=rows[0]["seed"])
+    low, middle, high = (
+        tables.series(one, "epoch", k, "normed", NAMES) for k in ("low", "middle", "high")
     )
+    for color, (name, (epochs, below)) in zip(plotting.PALETTE, low.items(), strict=False):
+        drives.fill_between(epochs, below[0], high[name][1][0], alpha=0.18, color=color)
+    shown = {"title": "BP, one seed; shaded: 15 to 85 %", "ax": drives}
+    plotting.curves(middle, "epochs", "drive of a neuron of layer 3", **shown)
     plotting.save(axes, path)
 
 
 def quick(out: Path) -> gallery.Finding:
-    """Train 3x50 neurons on digits in batches of 60 under three wirings."""
-    data = whole_batches(datasets.load("digits"))
+    """Train 3x50 neurons on digits with batch size 60 under three wirings."""
+    data = whole_batches(ap.datasets.load("digits"))
     found = {
         (wiring, normed): learn(data, network(data, 0, wiring, 50, 1.0, normed), 8)[-1]["error"]
         for wiring, normed in product(WIRINGS, NAMES)
@@ -198,35 +128,26 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@cli_study.study(EXHIBIT, files="errors.csv and errors.png", on="digits")
-@click.option("--dataset", default="mnist", show_default=True)
-@click.option(
-    "--size",
-    type=click.IntRange(1),
-    default=100,
-    show_default=True,
-    help="Neurons in each hidden population.",
-)
-@click.option("--epochs", type=click.IntRange(1), default=6, show_default=True)
-@click.option("--seed", "numbers", default="0,1,2", show_default=True, help="Seeds, as 0,1,2.")
-def main(dataset: str, size: int, epochs: int, numbers: str, out: Path) -> None:
-    data, seeds, out = datasets.load(dataset), studies.numbers(numbers), studies.folder(out)
-    data, rows = whole_batches(data), list[dict[str, Any]]()
+@study(EXHIBIT, files="errors.csv and errors.png", on="digits")
+@options.training("--size", hidden=100, epochs=6, seed="0,1,2")
+def main(dataset: str, size: int, epochs: int, seeds: list[int], out: Path) -> None:
+    data, rows = whole_batches(ap.datasets.load(dataset)), []
     for wiring, normed in product(WIRINGS, NAMES):
-        eta = best_step(data, wiring, size, normed)
-        about = {"wiring": wiring, "normed": normed, "eta": eta}
-        for seed in seeds:
-            net = network(data, seed, wiring, size, eta, normed)
-            rows += [about | {"seed": seed} | row for row in learn(data, net, epochs, 0.5)]
-        own = [r for r in rows if about.items() <= r.items()]
-        first, last = (np.mean([r["error"] for r in own if r["epoch"] == n]) for n in (1, epochs))
-        click.echo(
+
+        def net(eta: float, seed: int = 0, wiring: str = wiring, normed: bool = normed):
+            return network(data, seed, wiring, size, eta, normed)
+
+        eta = min(STEPS, key=lambda eta: learn(data, net(eta), 2)[-1]["error"])
+        levels = {"wiring": [wiring], "normed": [normed], "eta": [eta], "seed": seeds}
+        own = sweep(lambda eta, seed, **_: learn(data, net(eta, seed), epochs, 0.5), **levels)
+        first, last = (tables.mean(own, "error", epoch=n) for n in (1, epochs))
+        print(
             f"{wiring}, {NAMES[normed]}, step {eta:g}: validation error {first:.2f} % after "
             f"1 epoch, {last:.2f} % after {epochs}"
         )
+        rows += own
     studies.write_table(out / "errors.csv", rows)
     draw(rows, out / "errors.png")
-    click.echo(f"Figure and table: {out}")
 
 
 if __name__ == "__main__":

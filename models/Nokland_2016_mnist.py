@@ -1,7 +1,7 @@
-"""Networks of rates that learn digits under four wirings of one rule (Nokland 2016).
+"""Rate networks that learn digits under four wirings of one rule (Nokland 2016).
 
 Permutation-invariant MNIST, arXiv:1609.01596, table 1: hidden populations of tanh, logistic or ReLU
-neurons, logistic outputs with cross-entropy, RMSprop at 1e-4, batches of 64. Under FA and DFA all
+neurons, logistic outputs with cross-entropy, RMSprop at 1e-4, batch size 64. Under FA and DFA all
 forward weights start at 0 where the slope there is not 0; feedback is uniform up to
 1/sqrt(n_hidden). Published after 300 epochs, test error in % (from memory, to be checked): 2x800
 tanh BP 1.60, FA 1.64, DFA 1.74. The paper has no table for IFA. Reached here in 12 epochs at 1e-3
@@ -16,42 +16,23 @@ DFA 1.93 after 60. All rows of the table, with commits, are in BENCHMARKS.md.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from apical.encoding import Graded
-
-from apical import (
-    Bias,
-    Dataset,
-    FanIn,
-    Network,
-    Rate,
-    RateError,
-    Stimulus,
-    Uniform,
-    Zero,
-    cli,
-    datasets,
-    dynamics,
-    evaluate,
-    feedback,
-    gallery,
-    rules,
-    simulate,
-    train,
-)
+import apical as ap
+from apical import cli
+from apical.scripts import gallery, learning
 
 
 def build(
-    data: Dataset,
+    data: ap.Dataset,
     seed: int,
     *,
     layers: int = 2,
     hidden: int = 800,
     activation: Literal["tanh", "logistic", "relu"] = "tanh",
-    wiring: Annotated[str, feedback.WIRINGS] = "dfa",
+    wiring: Annotated[str, ap.feedback.WIRINGS] = "dfa",
     relay: Literal["forward", "random"] = "forward",
     dropout: bool = False,
     rate: float = 1e-4,
-) -> Network:
+) -> ap.Network:
     """Describe the network for a data set.
 
     Parameters
@@ -61,36 +42,28 @@ def build(
     layers, hidden
         Number of hidden populations, and of neurons in each.
     activation
-        What hidden neurons make of their drive.
+        Activation function of hidden neurons.
     wiring
         How the error comes back.
     relay
-        How populations hear the error under ``ifa`` that do not hear it directly.
+        How populations that do not hear the error directly hear it under IFA.
     dropout
-        Whether 10 % of the inputs and 50 % of the hidden neurons are silent in each trial.
+        Whether 10 % of the inputs and 50 % of the hidden neurons are dropped in each trial.
     rate
-        Size of a change of a weight.
+        Learning rate of RMSprop.
     """
-    net = Network(seed=seed)
-    rule = rules.three_factor(dynamics=dynamics.rmsprop(rate))
-    pre = net.add(Stimulus("stimulus", data.n_inputs, Graded(unreliable=0.1 if dropout else 0.0)))
-    bias = net.add(Bias("bias"))
-    unreliable = 0.5 if dropout else 0.0
-    way = feedback.WIRINGS[wiring]
-    chain = [
-        Rate(f"hidden_{k + 1}", hidden, activation, unreliable=unreliable, **way.hidden)
-        for k in range(layers)
-    ]
-    chain.append(Rate("output", data.n_classes, "logistic", gain="one", **way.output))
-    # relays along zero weights bring nothing, and so would leave them zero
-    at_zero = wiring in ("fa", "dfa") and activation != "relu"
-    for post in chain:
-        limit = Uniform(pre.size**-0.5)
-        net.add(post)
-        net.connect(pre, post, weights=Zero() if at_zero else FanIn(), rule=rule)
-        net.connect(bias, post, weights=Zero() if at_zero else limit, rule=rule)
-        pre = post
-    error = net.add(RateError("error", data.n_classes))
+    net, rule = ap.Network(seed=seed), ap.rules.three_factor(dynamics=ap.optimizers.rmsprop(rate))
+    drop_in, drop = (0.1, 0.5) if dropout else (0.0, 0.0)
+    x = ap.Stimulus("stimulus", data.n_inputs, ap.encoding.Graded(unreliable=drop_in))
+    way, unit = ap.feedback.WIRINGS[wiring], {"activation": activation, "unreliable": drop}
+    h = [ap.Rate(f"hidden_{k + 1}", hidden, **unit, **way.hidden) for k in range(layers)]
+    y = ap.Rate("output", data.n_classes, "logistic", gain="one", **way.output)  # cross-entropy
+    weights, bias = ap.FanIn(), [ap.Uniform(pre.size**-0.5) for pre in (x, *h)]
+    # relays along zero weights would bring nothing, and so leave them at zero
+    if wiring in ("fa", "dfa") and activation != "relu":
+        weights = bias = ap.Zero()
+    ap.chain(net, x, *h, y, weights=weights, bias=bias, rule=rule)
+    error = net.add(ap.RateError("error", data.n_classes))
     options = {"relay": relay} if wiring == "ifa" else {}
     net.teach(way(error, net.forward, **options))
     return net
@@ -98,12 +71,10 @@ def build(
 
 def quick(out: Path) -> gallery.Finding:
     """Train 2x50 neurons on digits under four wirings, for ten epochs."""
-    data, errors = datasets.load("digits"), {}
+    data, errors = ap.datasets.load("digits"), {}
     for wiring in ("bp", "fa", "dfa", "ifa"):
         net = build(data, 0, hidden=50, wiring=wiring, rate=3e-3)
-        simulator = simulate(net, "array", batch=10)
-        train(simulator, data, epochs=10, progress=False)
-        errors[wiring] = 100 * (1 - evaluate(simulator, data.test).accuracy)
+        errors[wiring] = learning.last_error(net, data, 10, batch=10, final_rate=0.05)
     said = ", ".join(f"{wiring.upper()} {error:.1f}" for wiring, error in errors.items())
     near = all(abs(error - errors["bp"]) < 2 for error in errors.values())
     return gallery.Finding(f"test error {said} %", near and errors["bp"] < 6)

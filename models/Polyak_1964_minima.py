@@ -1,47 +1,31 @@
-"""Momentum and Adam against local minima, in a landscape whose minima are known.
+"""Momentum and Adam against local minima, in a loss landscape whose minima are known.
 
-Many neurons with one synapse each roll down the same landscape from other starts. Each answers its
-weight w with ``f(w) = C w**2 + 4 A (w - k)**2``, k the nearest whole number, where it should
+Many neurons with one synapse each roll down the same landscape from different starts. Each answers
+its weight w with ``f(w) = C w**2 + 4 A (w - k)**2``, k the nearest whole number, where it should
 answer -1, so that the loss is ``(1 + f)**2/2``: a bowl with wells. Well k has a minimum where
-``abs(k) < 1/2 + 2 A/C``, at ``k 4A/(C + 4A)``, and the lowest is at 0. Plain descent stops in the
-first well, momentum (the heavy ball, Polyak 1964, doi:10.1016/0041-5553(64)90137-5) carries
+``abs(k) < 1/2 + 2 A/C``, at ``k 4A/(C + 4A)``, and the lowest is at 0. Plain gradient descent stops
+in the first well, momentum (the heavy ball, Polyak 1964, doi:10.1016/0041-5553(64)90137-5) carries
 through as many as it has speed for, Adam (Kingma & Ba 2015, arXiv:1412.6980) has momentum too, and
-noise that fades (`apical.dynamics.go_up`) climbs out. No numbers were published for this
+noise that fades (`apical.optimizers.go_up`) climbs out. No numbers were published for this
 landscape.
 
 Reached with 240 neurons, of which 8.3 % start in the lowest of 9 wells, and 2,000 steps, at the
-best of the rates 0.01 to 2: descent 8.3 % at every rate, momentum 0.9 37.5 % (rate 0.3), momentum
-0.99 30.8 % (0.03), Adam 64.2 % (0.3), noise that fades 50.0 % (0.1). None finds it always, and at
-rates below a tenth of the best, momentum 0.9 and Adam stop where descent does. 8 s of one core.
+best of the learning rates 0.01 to 2: descent 8.3 % at every rate, momentum 0.9 37.5 % (rate 0.3),
+momentum 0.99 30.8 % (0.03), Adam 64.2 % (0.3), noise that fades 50.0 % (0.1). None always finds it,
+and at rates below a tenth of the best, momentum 0.9 and Adam stop where descent does. 8 s on one
+core.
 
     python models/Polyak_1964_minima.py
 """
 
 from pathlib import Path
-from typing import Any
 
-import click
 import numpy as np
-from apical.activations import Activation
-from apical.dynamics import UpdateDynamics
-from apical.encoding import Graded
 
-from apical import (
-    Block,
-    Given,
-    Network,
-    Rate,
-    RateError,
-    Stimulus,
-    cli_study,
-    dynamics,
-    feedback,
-    gallery,
-    plotting,
-    rules,
-    simulate,
-    studies,
-)
+import apical as ap
+from apical import plotting
+from apical.language.activations import Activation
+from apical.scripts import gallery, options, studies, study, sweep, tables
 
 C, A, WIDEST = 0.02, 0.04, 6.0
 """The bowl, the wells in it, and how far out neurons start."""
@@ -49,27 +33,35 @@ NEAREST = "(drive - floor(drive + 0.5))"
 LANDSCAPE = Activation(
     "wells", f"{C}*drive**2 + {4 * A}*{NEAREST}**2", f"{2 * C}*drive + {8 * A}*{NEAREST}"
 )
-METHODS: dict[str, Any] = {
-    "descent": lambda rate: dynamics.go_up(rate, 0.0),
-    "momentum 0.9": lambda rate: scaled(rate, 0.9),
-    "momentum 0.99": lambda rate: scaled(rate, 0.99),
-    "Adam": dynamics.adam,
-    "noise that fades": lambda rate: dynamics.go_up(rate, 1.0),
+METHODS = {
+    "descent": lambda rate: ap.optimizers.go_up(rate, 0.0),
+    "momentum 0.9": lambda rate: momentum(rate, 0.9),
+    "momentum 0.99": lambda rate: momentum(rate, 0.99),
+    "Adam": ap.optimizers.adam,
+    "noise that fades": lambda rate: ap.optimizers.go_up(rate, 1.0),
 }
-"""Name -> dynamics at a rate."""
+"""Name -> optimiser at a learning rate."""
 
 
-def scaled(rate: float, mu: float) -> UpdateDynamics:
-    """Return momentum at a rate; rates of the rule and of the dynamics are the same here."""
-    plain = dynamics.momentum(mu)
-    return UpdateDynamics(
-        "momentum",
-        {"m": 0.0},
-        (("m", "mu*m + rate*update"),),
-        "m",
-        {"mu": mu, "rate": rate},
-        source=plain.source,
-    )
+def momentum(rate: float, mu: float) -> ap.optimizers.UpdateDynamics:
+    """Return momentum with a learning rate of its own; that of the rule is 1 here."""
+    step = (("m", "mu*m + rate*update"),)
+    return ap.optimizers.UpdateDynamics("momentum", {"m": 0.0}, step, "m", {"mu": mu, "rate": rate})
+
+
+def rolled(method: str, rate: float, steps: int, n: int, seed: int = 0) -> np.ndarray:
+    """Return the weights of n neurons, from evenly spaced starts, shape (steps + 1, n)."""
+    net, starts = ap.Network(seed=seed), np.linspace(-WIDEST, WIDEST, n)
+    x, y = ap.Stimulus("stimulus", 1, ap.encoding.Graded()), ap.Rate("output", n, LANDSCAPE)
+    rule = ap.rules.three_factor(dynamics=METHODS[method](rate))
+    (first,) = ap.chain(net, x, y, weights=ap.Given(starts[np.newaxis]), rule=rule)
+    net.teach(ap.feedback.transposed(net.add(ap.RateError("error", n)), net.forward))
+    simulator, path = ap.simulate(net, "array", dtype="float64"), [starts]
+    for step in range(steps):
+        fades = np.array([1 - step / steps if "fades" in method else 1.0])
+        simulator.run(ap.Block(np.ones((1, 1)), None, fades, step, -np.ones((1, n))))
+        path.append(simulator.weights(first)[0])
+    return np.stack(path)
 
 
 def minima() -> np.ndarray:
@@ -78,54 +70,31 @@ def minima() -> np.ndarray:
     return np.asarray(k[np.abs(k) < 0.5 + 2 * A / C] * 4 * A / (C + 4 * A))
 
 
-def rolled(method: str, rate: float, steps: int, n: int, seed: int = 0) -> np.ndarray:
-    """Return the weights of n neurons, from evenly spaced starts, shape (steps + 1, n)."""
-    net, starts = Network(seed=seed), np.linspace(-WIDEST, WIDEST, n)
-    x, y = net.add(Stimulus("stimulus", 1, Graded())), net.add(Rate("output", n, LANDSCAPE))
-    rule = rules.three_factor(dynamics=METHODS[method](rate))
-    first = net.connect(x, y, weights=Given(starts[np.newaxis]), rule=rule)
-    net.teach(feedback.transposed(net.add(RateError("error", n)), net.forward))
-    simulator, path = simulate(net, "array", dtype="float64"), [starts]
-    for step in range(steps):
-        fades = np.array([1 - step / steps if "fades" in method else 1.0])
-        simulator.run(Block(np.ones((1, 1)), None, fades, step, -np.ones((1, n))))
-        path.append(simulator.weights(first)[0])
-    return np.stack(path)
-
-
 def found(method: str, rate: float, steps: int, n: int) -> float:
     """Return the share of neurons that end in the well of the lowest minimum."""
-    ends = rolled(method, rate, steps, n)[-1]
-    return float(np.mean(np.abs(ends) < 0.5))
+    return float(np.mean(np.abs(rolled(method, rate, steps, n)[-1]) < 0.5))
 
 
-def draw(rows: list[dict[str, Any]], path: Path) -> None:
+def draw(rows: list[tables.Row], path: Path) -> None:
     """Draw the landscape with its known minima, and how many neurons reach the lowest."""
     ground, reached = plotting.panels(2, width=4.6, height=3.4)
-    w = np.linspace(-WIDEST, WIDEST, 1201)
-    nearest = w - np.floor(w + 0.5)
-
-    def loss(at: np.ndarray, off: np.ndarray) -> np.ndarray:
-        return np.asarray((1 + C * at**2 + 4 * A * off**2) ** 2 / 2)
-
-    plotting.curves({"loss": (w, loss(w, nearest))}, "weight", "loss", ax=ground)
-    at = minima()
-    ground.plot(at, loss(at, at - np.round(at)), "o", color="black", label="known minima")
-    ground.legend(fontsize=8)
-    rates = sorted({row["rate"] for row in rows})
-    series = {
-        method: (rates, [100 * row["share"] for row in rows if row["method"] == method])
-        for method in METHODS
-    }
-    started = {"started there": 100 / (2 * WIDEST)}
-    plotting.curves(
-        series, "rate", "neurons in the lowest well [%]", levels=started, log_x=True, ax=reached
+    w, at = np.linspace(-WIDEST, WIDEST, 1201), minima()
+    loss, lowest = (
+        (1 + C * w**2 + 4 * A * off**2) ** 2 / 2
+        for w, off in ((w, w - np.floor(w + 0.5)), (at, at - np.round(at)))
     )
+    plotting.curves({"loss": (w, loss)}, "weight", "loss", ax=ground)
+    ground.plot(at, lowest, "o", color="black", label="known minima")
+    ground.legend(fontsize=8)
+    rows = [row | {"percent": 100 * row["share"]} for row in rows]
+    series = tables.series(rows, "rate", "percent", "method")
+    shown = {"levels": {"started there": 100 / (2 * WIDEST)}, "log_x": True, "ax": reached}
+    plotting.curves(series, "rate", "neurons in the lowest well [%]", **shown)
     plotting.save([ground, reached], path)
 
 
 def quick(out: Path) -> gallery.Finding:
-    """Roll 60 neurons for 600 steps, at one rate each."""
+    """Roll 60 neurons for 600 steps, at one learning rate each."""
     rates = {"descent": 0.3, "momentum 0.99": 0.1, "Adam": 0.3, "noise that fades": 0.3}
     shares = {method: found(method, rate, 600, 60) for method, rate in rates.items()}
     said = ", ".join(f"{method} {100 * share:.0f}" for method, share in shares.items())
@@ -147,22 +116,18 @@ EXHIBIT = gallery.Exhibit(
 )
 
 
-@cli_study.study(EXHIBIT, files="minima.csv and minima.png")
-@click.option("--rates", default="0.01,0.03,0.1,0.3,1,2", show_default=True, help="Sizes of steps.")
-@click.option("--steps", type=click.IntRange(1), default=2000, show_default=True)
-@click.option(
-    "--neurons", type=click.IntRange(2), default=240, show_default=True, help="Starting points."
-)
-def main(rates: str, steps: int, neurons: int, out: Path) -> None:
-    out, rows = studies.folder(out), []
-    for method in METHODS:
-        for rate in studies.sizes(rates):
-            share = found(method, rate, steps, neurons)
-            rows.append({"method": method, "rate": rate, "share": share})
-            click.echo(f"{method}, rate {rate:g}: {share:.1%} in the lowest well")
+@study(EXHIBIT, files="minima.csv and minima.png")
+@options.sizes("--rates", "0.01,0.03,0.1,0.3,1,2", "Learning rates.")
+@options.option("--steps", 2000)
+@options.option("--neurons", 240, "Starting points.", least=2)
+def main(rates: list[float], steps: int, neurons: int, out: Path) -> None:
+    def measured(method: str, rate: float) -> tables.Row:
+        return {"share": found(method, rate, steps, neurons)}
+
+    said = "{method}, rate {rate:g}: {share:.1%} in the lowest well"
+    rows = sweep(measured, said, method=METHODS, rate=rates)
     studies.write_table(out / "minima.csv", rows)
     draw(rows, out / "minima.png")
-    click.echo(f"Figure and table: {out}")
 
 
 if __name__ == "__main__":

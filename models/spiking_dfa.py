@@ -6,7 +6,7 @@ error neurons after Neftci et al. 2017, doi:10.3389/fnins.2017.00324).
 
 Two forms of the same three-factor rule:
 
-- ``--update trial``: perfect integrators; weights change once at the end of each presentation,
+- ``--update trial``: perfect integrators; weights change once, at the end of each presentation,
   then every neuron is reset. Must reach 98.2 % on MNIST (784-500-10, 10 epochs).
 - ``--update online``: leaky membranes; weights change whenever an error spike arrives. Nothing is
   ever reset, nothing knows when a trial ends. Aims at 97 %.
@@ -17,20 +17,19 @@ Two forms of the same three-factor rule:
 from math import sqrt
 from typing import Literal
 
-from apical.encoding import Regular
-
-from apical import LIF, Dataset, Error, Network, Normal, Stimulus, Zero, cli, feedback, rules
+import apical as ap
+from apical import cli
 
 
 def build(
-    data: Dataset,
+    data: ap.Dataset,
     seed: int,
     *,
     hidden: int = 500,
     update: Literal["trial", "online"] = "trial",
     eta_hidden: float | None = None,
     eta_output: float | None = None,
-) -> Network:
+) -> ap.Network:
     """Describe the network for a data set.
 
     Parameters
@@ -45,9 +44,8 @@ def build(
         Learning rate; by default the one found on validation samples.
     """
     online = update == "online"
-    # Small images need fewer spikes; weights grow as spikes get fewer.
-    total = 100.0 if data.n_inputs > 200 else 30.0
-    few = 100.0 / total
+    total = 100.0 if data.n_inputs > 200 else 30.0  # small images need fewer spikes
+    few = 100.0 / total  # weights grow as spikes get fewer
     if eta_hidden is None:
         eta_hidden = (1e-4 if online else 1.5e-5) * sqrt(500 / max(hidden, 1)) * few**1.2
     if eta_output is None:
@@ -62,17 +60,15 @@ def build(
         gain, bias_hidden, bias_output, spread = "int(x > 0)", 0.0, 1.2, 0.06
         judge = {}
 
-    net = Network(seed=seed, trial=100.0, reset=not online)
-    encoder = Regular(rate=100.0, total=total)
-    x = net.add(Stimulus("stimulus", data.n_inputs, encoder, **trace))
-    h = net.add(LIF("hidden", hidden, gain=gain, bias=bias_hidden, **neuron))
-    y = net.add(LIF("output", data.n_classes, gain="1", bias=bias_output, **neuron))
-    e = net.add(Error("error", 2 * data.n_classes, **judge))
-
+    net = ap.Network(seed=seed, trial=100.0, reset=not online)
+    x = ap.Stimulus("stimulus", data.n_inputs, ap.encoding.Regular(100.0, total), **trace)
+    h = ap.LIF("hidden", hidden, gain=gain, bias=bias_hidden, **neuron)
+    y = ap.LIF("output", data.n_classes, gain="1", bias=bias_output, **neuron)
     when = "feedback" if online else "trial"
-    net.connect(x, h, weights=Normal(spread * few), rule=rules.three_factor(eta_hidden, when))
-    net.connect(h, y, weights=Zero(), rule=rules.three_factor(eta_output, when))
-    net.teach(feedback.direct(e, net.forward))
+    learns = [ap.rules.three_factor(eta, when) for eta in (eta_hidden, eta_output)]
+    ap.chain(net, x, h, y, weights=[ap.Normal(spread * few), ap.Zero()], rule=learns)
+    error = net.add(ap.Error("error", 2 * data.n_classes, **judge))
+    net.teach(ap.feedback.direct(error, net.forward))
     return net
 
 

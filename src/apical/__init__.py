@@ -10,6 +10,7 @@ from types import ModuleType
 from apical import _moved
 from apical import feedback as feedback
 from apical import hypotheses as hypotheses
+from apical._base.seeds import stream as stream
 from apical.data import datasets as datasets
 from apical.data import tasks as tasks
 from apical.data.datasets import Dataset as Dataset
@@ -20,6 +21,7 @@ from apical.errors import ApicalError as ApicalError
 from apical.feedback import two_phase as plateaus  # noqa: F401 - the name before 0.2
 from apical.feedback import two_phase as two_phase
 from apical.feedback.pathways import FeedbackPathway as FeedbackPathway
+from apical.network.chains import chain as chain
 from apical.network.description import Network as Network
 from apical.neurons import encoding as encoding
 from apical.neurons.alif import ALIF as ALIF

@@ -35,7 +35,7 @@ KEPT_IN = {
     "brian2cuda": ("devices.brian",),
     "brian2genn": ("devices.brian",),
     "matplotlib": ("plotting",),
-    "click": ("cli", "scripts.command"),
+    "click": ("cli", "scripts.command", "scripts.options", "scripts.sweeping"),
     "torch": ("devices.arrays.torch_library",),
 }
 """Libraries, and the only modules that may import them."""

@@ -4,4 +4,5 @@ Imports `feedback` and below; knows no simulator. To add a property of networks,
 graph (`graph.py`), never from names.
 """
 
+from apical.network.chains import chain as chain
 from apical.network.description import Network as Network

@@ -1,4 +1,11 @@
-"""What the scripts in models/ share: opening them, the gallery, the command line of each.
+"""What the scripts in models/ share: opening them, the gallery, and what studies are made of.
+
+A study is a script with a command of its own: its options (`options`), a measurement at every
+combination of conditions and seeds (`sweep`), tables of rows (`tables`), errors while networks
+learn (`learning`), and a claim that can be checked in seconds (`study`, `gallery`).
 
 Imports the laboratory. To add a script, see CONTRIBUTING.md.
 """
+
+from apical.scripts.command import study as study
+from apical.scripts.sweeping import sweep as sweep

@@ -7,17 +7,19 @@ from typing import Any
 
 import click
 
-from apical.scripts import gallery
+from apical.scripts import gallery, studies
 
 
 def study(
     exhibit: gallery.Exhibit, *, files: str, on: str = ""
-) -> Callable[[Callable[..., None]], click.Command]:
+) -> Callable[[Callable[..., str | None]], click.Command]:
     """Return what makes a command of the function that runs a study at full size.
 
     Its help is the first line of the script's docstring. To the options of the function come
     ``--quick``, which checks the claim instead of running it, and ``--out``, the folder `out` that
-    the function is given, which by default is called like the script.
+    the function is given: it is made before, and is called like the script by default. At the end
+    the command says where the results are. What the function returns is what to call them there,
+    for instance ``"Figure"``; None stands for ``"Figure and table"``.
 
     Parameters
     ----------
@@ -30,7 +32,7 @@ def study(
     """
     where = f", on {on}" if on else ""
 
-    def made(full: Callable[..., None]) -> click.Command:
+    def made(full: Callable[..., str | None]) -> click.Command:
         script = full.__globals__
 
         @wraps(full)
@@ -38,7 +40,8 @@ def study(
             if quickly:
                 click.echo(gallery.checked(exhibit, out))
             else:
-                full(out=out, **options)
+                results = full(out=studies.folder(out), **options) or "Figure and table"
+                click.echo(f"{results}: {out}")
 
         quick = click.option(
             "--quick", "quickly", is_flag=True, help=f"Check the claim in seconds{where}."

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apical.errors import ClaimError, DataError, ScriptError
-from apical.scripts import models
+from apical.scripts import models, studies
 
 MARKS = "<!-- gallery -->", "<!-- /gallery -->"
 """Lines of a Markdown file between which its table stands."""
@@ -46,7 +46,7 @@ class Exhibit:
         What the script reaches at full size; its docstring names the command.
     quick
         Checks the phenomenon in seconds, on data that come with the package; writes figures and
-        tables, if any, below the folder it is given.
+        tables, if any, into the folder it is given, which is there.
     """
 
     claim: str
@@ -94,7 +94,7 @@ def checked(exhibit: Exhibit, folder: Path) -> str:
     ClaimError
         If the phenomenon is not found.
     """
-    finding = exhibit.quick(folder)
+    finding = exhibit.quick(studies.folder(folder))
     if not finding.holds:
         raise ClaimError(
             f"{exhibit.claim!r} does not hold in the quick check, which found: {finding.text}. Run "
@@ -149,7 +149,7 @@ def entry(name: str, folder: Path | None = None) -> Entry:
         )
     began, path = time.perf_counter(), known[name]
     exhibit = load(path)
-    finding = exhibit.quick(folder / name) if folder is not None else None
+    finding = exhibit.quick(studies.folder(folder / name)) if folder is not None else None
     return Entry(name, path, exhibit, finding, time.perf_counter() - began)
 
 

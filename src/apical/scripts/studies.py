@@ -5,6 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from apical.data.datasets import Dataset
 from apical.errors import DataError, ParameterError, ending_in_one_line
 
 
@@ -48,13 +51,34 @@ def sizes(text: str) -> list[float]:
         ) from None
 
 
+def layers(text: str) -> list[int]:
+    """Return the sizes of hidden populations, of a text such as ``"256-32-256"``."""
+    try:
+        found = [int(part) for part in text.split("-")]
+        if min(found) > 0:
+            return found
+        raise ValueError("a population without neurons")
+    except ValueError:
+        raise ParameterError(
+            f"Hidden populations must be numbers of neurons joined by hyphens, got {text!r}; give "
+            "for instance 500-500.",
+            object="studies",
+            parameter="hidden",
+        ) from None
+
+
+def validated(data: Dataset) -> Dataset:
+    """Return a data set that is judged on a sixth of its training samples, drawn at random."""
+    return data.split(len(data.train) // 6, np.random.default_rng(0))
+
+
 def folder(path: Path) -> Path:
     """Return a folder that a study may write into, made if it is not there."""
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]], first: Sequence[str] = ()) -> Path:
     """Write rows as a CSV file, and return its path.
 
     Parameters
@@ -63,11 +87,14 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
         The file; one that is there is replaced.
     rows
         Column -> value; all with the columns of the first.
+    first
+        Columns to begin with; the others follow as they are in the first row.
     """
     if not rows:
         raise DataError(f"Table {path} needs one row or more, got none.", object=f"Table {path}")
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        columns = list(dict.fromkeys([*first, *rows[0]]))
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     return path

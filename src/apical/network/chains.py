@@ -1,0 +1,105 @@
+"""Feed-forward chains: populations joined one after the other, with or without biases."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, TypeVar
+
+from apical.errors import WiringError
+from apical.network.description import Network
+from apical.neurons.base import Population
+from apical.neurons.rate import Bias
+from apical.plasticity.rules import LearningRule
+from apical.projections.projection import Projection
+from apical.projections.weights import WeightSource
+
+T = TypeVar("T")
+
+
+def chain(
+    net: Network,
+    *populations: Population,
+    weights: WeightSource | Sequence[WeightSource],
+    rule: LearningRule | Sequence[LearningRule | None] | None = None,
+    bias: WeightSource | Sequence[WeightSource] | None = None,
+    bias_rule: LearningRule | None = None,
+    **options: Any,
+) -> list[Projection]:
+    """Join populations into a feed-forward network, each to the next, and return the projections.
+
+    Populations that the network does not have yet are added to it. What is a sequence below has one
+    item for each projection, from the stimulus to the output; what is not holds for all of them.
+
+    Parameters
+    ----------
+    net
+        The network.
+    *populations
+        Two or more, for instance a stimulus, hidden populations and an output.
+    weights
+        Initial weights of the projections.
+    rule
+        Learning rule of the projections; None for synapses that do not learn.
+    bias
+        Initial biases: weights, shape (1, n), from one `Bias` population onto every population but
+        the first; None for no biases. A `Bias` that the network has already is used again.
+    bias_rule
+        Learning rule of all biases; by default that of the projection onto the same population.
+    **options
+        Further options of every `Projection`, for instance ``release``.
+
+    Raises
+    ------
+    WiringError
+        If there are fewer than two populations, or a sequence has another length than needed.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+    >>> x = ap.Stimulus("stimulus", 64, ap.encoding.Graded())
+    >>> h, y = ap.Rate("hidden", 30, "tanh"), ap.Rate("output", 10, "softmax", gain="one")
+    >>> [p.name for p in ap.chain(net, x, h, y, weights=ap.FanIn(), bias=ap.Zero(), rule=rule)]
+    ['stimulus_to_hidden', 'hidden_to_output']
+    >>> error = net.add(ap.RateError("error", 10))
+    >>> net.teach(ap.feedback.direct(error, net.forward)).name
+    'DFA'
+    """
+    if len(populations) < 2:
+        raise WiringError(
+            f"A chain needs two populations or more, got {len(populations)}; give the stimulus, "
+            "the hidden populations and the output, in this order.",
+            object="chain",
+        )
+    n = len(populations) - 1
+    sources, learning = _each(weights, n, "weights"), _each(rule, n, "rule")
+    biases = _each(bias, n, "bias")
+    for population in populations:
+        if population not in net.populations:
+            net.add(population)
+    always = _bias(net) if any(biases) else None
+    joined = []
+    for k, (pre, post) in enumerate(pairwise(populations)):
+        joined.append(net.connect(pre, post, weights=sources[k], rule=learning[k], **options))
+        if always and biases[k]:
+            net.connect(always, post, weights=biases[k], rule=bias_rule or learning[k])
+    return joined
+
+
+def _each(given: T | Sequence[T], n: int, name: str) -> list[T]:
+    """Return one item for each of `n` projections."""
+    if not isinstance(given, Sequence):
+        return [given] * n
+    if len(given) != n:
+        raise WiringError(
+            f"A chain of {n + 1} populations has {n} projections, but {name} has {len(given)} "
+            "items; give one for each projection, or one for all without a list.",
+            object="chain",
+            parameter=name,
+        )
+    return list(given)
+
+
+def _bias(net: Network) -> Bias:
+    """Return the bias of a network, added if it has none."""
+    known = [population for population in net.populations if isinstance(population, Bias)]
+    return known[0] if known else net.add(Bias("bias"))

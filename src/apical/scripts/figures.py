@@ -1,0 +1,68 @@
+"""Figures of a study, straight from the rows of its table."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from apical import plotting
+from apical.scripts import tables
+
+Names = Mapping[Any, str] | Callable[[Any], str]
+"""What values are called: a mapping, or a function of a value."""
+
+
+def draw(
+    path: Path,
+    rows: Sequence[tables.Row],
+    x: str,
+    y: str | Mapping[str, str],
+    by: str,
+    names: Names = str,
+    *,
+    label: str = "",
+    over: str = "",
+    titles: Names = str,
+    limits: tuple[float, float] | None = None,
+    width: float | None = None,
+    **options: Any,
+) -> None:
+    """Draw what was measured as curves, thin for each seed and thick for their mean, and save them.
+
+    Parameters
+    ----------
+    path
+        The PNG file.
+    rows
+        The table.
+    x
+        The column of the horizontal axis.
+    y
+        The column of the vertical axis, or several, each with a label and a panel of its own.
+    by, names
+        As in `tables.series`: the column of whose values each has a curve, and their names.
+    label
+        The label of the horizontal axis; by default the column.
+    over, titles
+        A column of whose values each has a panel, and the titles of these.
+    limits
+        Ends of the vertical axis of the first panel, or of all where there are several for `over`.
+    width
+        Width of each panel [inches]; by default that of a figure for a single panel, else 4.
+    **options
+        Passed on to `apical.plotting.curves`.
+    """
+    columns = {y: y.replace("_", " ")} if isinstance(y, str) else y
+    values = list(dict.fromkeys(row[over] for row in rows)) if over else [None]
+    n = len(values) * len(columns)
+    axes = [None] if n == 1 and width is None else list(plotting.panels(n, width=width or 4.0))
+    called = titles.__getitem__ if isinstance(titles, Mapping) else titles
+    cells = [(value, *column) for value in values for column in columns.items()]
+    drawn = []
+    for ax, (value, column, ylabel) in zip(axes, cells, strict=True):
+        chosen = {over: value} if over else {}
+        found = tables.series(rows, x, column, by, names, **chosen)
+        title = {"title": called(value)} if over else {}
+        drawn.append(plotting.curves(found, label or x, ylabel, ax=ax, **title | options))
+        if limits and (over or len(drawn) == 1):
+            drawn[-1].set_ylim(limits)
+    plotting.save(drawn, path)

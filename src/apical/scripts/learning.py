@@ -1,0 +1,113 @@
+"""What studies measure while networks learn: errors of classifiers and of autoencoders."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from apical._base import seeds
+from apical.data.datasets import Dataset
+from apical.devices import simulate
+from apical.devices.simulator import Block, Simulator
+from apical.errors import RunError
+from apical.network.description import Network
+from apical.scripts.tables import Row
+from apical.training.loop import evaluate, train
+
+
+def errors(
+    net: Network,
+    data: Dataset,
+    epochs: int,
+    batch: int = 1,
+    name: str = "error",
+    **options: Any,
+) -> list[Row]:
+    """Train a classifier, and return its test error before training and after every epoch.
+
+    Parameters
+    ----------
+    net
+        A network of rates, which device ``array`` runs.
+    data
+        Training and test samples.
+    epochs
+        How often every training sample is shown.
+    batch
+        Batch size.
+    name
+        What to call the column of the error.
+    **options
+        Further options of `apical.train`; rates are constant and no progress is shown by default.
+
+    Returns
+    -------
+    list
+        Rows: ``epoch``, and the error, the share of test samples that are decided wrongly with
+        learning off [%].
+    """
+    simulator = simulate(net, "array", batch=batch)
+    taken = train(simulator, data, epochs, **{"final_rate": 1.0, "progress": False, **options})
+    key = "test_accuracy"
+    found = [step.metrics[key] for step in taken if key in step.metrics]
+    return [{"epoch": k, name: 100 * (1 - accuracy)} for k, accuracy in enumerate(found)]
+
+
+def last_error(
+    net: Network,
+    data: Dataset,
+    epochs: int,
+    batch: int = 1,
+    *,
+    diverged: float = np.nan,
+    **options: Any,
+) -> float:
+    """Train a classifier, and return its test error [%] in the end, with learning off.
+
+    Parameters
+    ----------
+    net, data, epochs, batch, **options
+        As in `errors`.
+    diverged
+        What to return if the weights diverge [%].
+    """
+    simulator = simulate(net, "array", batch=batch)
+    try:
+        train(simulator, data, epochs, **{"final_rate": 1.0, "progress": False, **options})
+    except RunError:
+        return diverged
+    return test_error(simulator, data)
+
+
+def test_error(simulator: Simulator, data: Dataset) -> float:
+    """Return the share of test samples that are decided wrongly with learning off [%]."""
+    return 100 * (1 - evaluate(simulator, data.test).accuracy)
+
+
+def reconstruct(simulator: Simulator, values: np.ndarray, epochs: int) -> Iterator[int]:
+    """Train an autoencoder on its own stimuli, and yield every epoch, from 0, before it begins.
+
+    The order of the stimuli is drawn anew in every epoch, from the stream ``"order"`` of the
+    network's seed. What is measured between epochs is that of as many epochs as are yielded.
+
+    Parameters
+    ----------
+    simulator
+        A network with as many outputs as inputs.
+    values
+        Stimuli, shape (n, n_inputs).
+    epochs
+        How often every stimulus is shown.
+    """
+    for epoch in range(epochs + 1):
+        yield epoch
+        if epoch < epochs:
+            order = seeds.stream(simulator.network.seed, "order", index=epoch)
+            chosen = values[order.permutation(len(values))]
+            simulator.run(Block(chosen, targets=chosen, learning=np.ones(()), index=epoch))
+
+
+def squared_errors(simulator: Simulator, values: np.ndarray) -> np.ndarray:
+    """Return the squared error of each value that an autoencoder rebuilds, with learning off."""
+    rebuilt = simulator.run(Block(values)).counts[simulator.network.output.name]
+    return (values - rebuilt) ** 2

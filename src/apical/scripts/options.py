@@ -1,0 +1,143 @@
+"""Options of the commands of studies: those that many share, checked where they are given."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from apical.scripts import studies
+
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[F], F]
+
+Default = int | float | str | None
+
+
+def option(name: str, default: Default, help: str = "", *, least: float | None = None) -> Decorator:
+    """Return an option of the type of its default.
+
+    Parameters
+    ----------
+    name
+        For instance ``"--train-trials"``, which the function is given as ``train_trials``.
+    default
+        Its default: a whole number, another number, or text; None for a whole number that may be
+        left out.
+    help
+        What it is.
+    least
+        The smallest value allowed: 1 by default for whole numbers, none for other numbers.
+    """
+    kind: Any = type(default)
+    if default is None or isinstance(default, int):
+        kind = click.IntRange(1 if least is None else int(least))
+    elif least is not None:
+        kind = click.FloatRange(least)
+    shows = default is not None and default != ""
+    return click.option(name, type=kind, default=default, show_default=shows, help=help or None)
+
+
+def flag(name: str, help: str) -> Decorator:
+    """Return an option that is given or not."""
+    return click.option(name, is_flag=True, help=help)
+
+
+def dataset(default: str = "mnist", help: str = "") -> Decorator:
+    """Return ``--dataset``, the name or the file of a data set."""
+    return option("--dataset", default, help)
+
+
+def hidden(default: int, help: str = "Neurons in each hidden population.") -> Decorator:
+    """Return ``--hidden``, a number of neurons."""
+    return option("--hidden", default, help)
+
+
+def epochs(default: int, help: str = "", *, least: int = 1) -> Decorator:
+    """Return ``--epochs``, how often every training sample is shown."""
+    return option("--epochs", default, help, least=least)
+
+
+def seeds(default: str = "0") -> Decorator:
+    """Return ``--seed``, one seed or more, which the function is given as a list, `seeds`."""
+    return _parsed("--seed", "seeds", default, "Seeds, as 0,1,2.", studies.numbers)
+
+
+def validation(default: int) -> Decorator:
+    """Return ``--validation``, on how many samples to validate; 0 stands for the test part."""
+    text = "Judge on so many of the last training samples, not the test part."
+    return option("--validation", default, text, least=min(default, 1))
+
+
+def train_trials(
+    default: int | None = None, help: str = "First N training samples only.", *, least: int = 1
+) -> Decorator:
+    """Return ``--train-trials``, how many training samples to use; None stands for all."""
+    return option("--train-trials", default, help, least=least)
+
+
+def training(
+    name: str = "--hidden", *, hidden: int, epochs: int, seed: str = "0", of: str = "each"
+) -> Decorator:
+    """Return ``--dataset``, ``--hidden``, ``--epochs`` and ``--seed``, the last as a list `seeds`.
+
+    Parameters
+    ----------
+    name
+        The option of the number of hidden neurons.
+    hidden, epochs, seed
+        Defaults.
+    of
+        Which hidden population has so many neurons, ``"each"`` or ``"the"``, for the help.
+    """
+
+    def decorated(full: F) -> F:
+        neurons = option(name, hidden, f"Neurons in {of} hidden population.")
+        return dataset()(neurons(option("--epochs", epochs)(seeds(seed)(full))))
+
+    return decorated
+
+
+def numbers(name: str, default: str, help: str = "") -> Decorator:
+    """Return an option that is a list of whole numbers joined by commas."""
+    return _parsed(name, _keyword(name), default, help, studies.numbers)
+
+
+def sizes(name: str, default: str, help: str = "") -> Decorator:
+    """Return an option that is a list of numbers of 0 or more joined by commas."""
+    return _parsed(name, _keyword(name), default, help, studies.sizes)
+
+
+def layers(default: str, help: str = "Neurons in each hidden population.") -> Decorator:
+    """Return ``--hidden``, sizes of hidden populations joined by hyphens, given as a list."""
+    return _parsed("--hidden", "hidden", default, help, studies.layers)
+
+
+def names(name: str, default: str, help: str = "") -> Decorator:
+    """Return an option that is a list of names joined by commas."""
+    return _parsed(name, _keyword(name), default, help, lambda text: text.split(","))
+
+
+def some_of(name: str, keyword: str, choices: list[str], help: str) -> Decorator:
+    """Return an option that may be repeated, each time with one of some choices; all by default."""
+    kind = click.Choice(choices)
+    return click.option(
+        name, keyword, type=kind, multiple=True, default=choices, show_default=True, help=help
+    )
+
+
+def _keyword(name: str) -> str:
+    return name.removeprefix("--").replace("-", "_")
+
+
+def _parsed(
+    name: str, keyword: str, default: str, help: str, parse: Callable[[str], Any]
+) -> Decorator:
+    """Return an option whose text is parsed before the function gets it."""
+    return click.option(
+        name,
+        keyword,
+        default=default,
+        show_default=True,
+        help=help or None,
+        callback=lambda _, __, text: parse(text),
+    )

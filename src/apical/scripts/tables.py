@@ -1,0 +1,104 @@
+"""Tables of a study, as rows: what is chosen from them, means, and series for figures."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from apical.errors import DataError
+
+Row = dict[str, Any]
+"""Column -> value."""
+
+
+def where(rows: Sequence[Row], **chosen: Any) -> list[Row]:
+    """Return the rows with these values, in the same order."""
+    return [row for row in rows if all(row[key] == value for key, value in chosen.items())]
+
+
+def column(rows: Sequence[Row], what: str, **chosen: Any) -> np.ndarray:
+    """Return a column of the rows with these values, shape (n_rows,)."""
+    return np.array([row[what] for row in where(rows, **chosen)])
+
+
+def mean(rows: Sequence[Row], what: str, **chosen: Any) -> float:
+    """Return the mean of a column over the rows with these values, in most cases over seeds."""
+    return float(np.mean(column(rows, what, **chosen)))
+
+
+def runs(rows: Sequence[Row], what: str, *, of: str = "seed", **chosen: Any) -> np.ndarray:
+    """Return a column in rows of a matrix, one for each run, shape (n_runs, n_points).
+
+    Parameters
+    ----------
+    rows
+        The table.
+    what
+        The column.
+    of
+        The column that says to which run a row belongs; without it, all are of one run.
+    **chosen
+        Values of the rows that count.
+
+    Raises
+    ------
+    DataError
+        If runs have different numbers of points, or there is none.
+
+    Examples
+    --------
+    >>> rows = [{"seed": seed, "error": 10 * seed + epoch} for seed in (3, 4) for epoch in (0, 1)]
+    >>> runs(rows, "error")
+    array([[30, 31],
+           [40, 41]])
+    """
+    found: dict[Any, list[Any]] = {}
+    for row in where(rows, **chosen):
+        found.setdefault(row.get(of), []).append(row[what])
+    if len({len(points) for points in found.values()}) != 1:
+        raise DataError(
+            f"Runs need the same number of points each, got {[*map(len, found.values())]} of "
+            f"{what!r} where {chosen or 'nothing else'} is chosen; measure all at the same times.",
+            object=f"Column {what!r}",
+        )
+    return np.array(list(found.values()))
+
+
+def series(
+    rows: Sequence[Row],
+    x: str,
+    y: str,
+    by: str,
+    names: Mapping[Any, str] | Callable[[Any], str] = str,
+    **chosen: Any,
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return one series for each value of a column, as `apical.plotting.curves` draws them.
+
+    Parameters
+    ----------
+    rows
+        The table.
+    x, y
+        Columns: where points lie, and what was measured there, once for each seed.
+    by
+        The column of whose values each has a series.
+    names
+        What to call them: a mapping, whose order they get, or a function of a value.
+    **chosen
+        Values of the rows that count.
+
+    Returns
+    -------
+    dict
+        Name -> where points lie, shape (n_points,), and `runs`, shape (n_seeds, n_points).
+    """
+    rows = where(rows, **chosen)
+    known = list(dict.fromkeys(row[by] for row in rows))
+    if isinstance(names, Mapping):
+        known, called = [value for value in names if value in known], names.__getitem__
+    else:
+        called = names
+    return {
+        called(value): (runs(rows, x, **{by: value})[0], runs(rows, y, **{by: value}))
+        for value in known
+    }
