@@ -152,6 +152,17 @@ def test_links_in_documents_lead_somewhere(page: Path) -> None:
     assert not missing
 
 
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if p.name != "CHANGELOG.md"], ids=lambda p: p.name
+)
+def test_modules_that_documents_name_are_there(page: Path) -> None:
+    there = [
+        str(p) for d in ("src", "tests", "models", "benchmarks") for p in (ROOT / d).rglob("*.py")
+    ]
+    named = {*re.findall(r"`([\w/]+\.py)`", page.read_text())} - {"models/Author_Year_what.py"}
+    assert [name for name in named if not any(p.endswith(f"/{name}") for p in there)] == []
+
+
 @pytest.mark.parametrize("name", modules())
 def test_examples_in_docstrings(name: str) -> None:
     if name.endswith("torch_library"):
