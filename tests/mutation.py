@@ -2,7 +2,8 @@
 changes no test notices.
 
 Mutants are drawn by a seed from the modules named in `TESTS`, each written into a copy of the tree,
-where the tests of its module run until the first failure. Strings that are equations, as those of
+where the tests of its module run until the first failure; a test that kills passes without the
+mutant, which is tried. Strings that are equations, as those of
 rules and activations, are mutated too; annotations, docstrings and messages of errors are not.
 
     python tests/mutation.py --sample 200 --seed 0 --out mutants.csv
@@ -207,7 +208,9 @@ def _run(tree: Path, tests: Sequence[str], limit: float) -> Outcome:
         return Outcome("timeout", time.monotonic() - begun, "")
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     outcome = "killed" if done.returncode else "survived"
-    by = failed[0].split()[1] if failed else ("collection" if done.returncode else "")
+    by = failed[0].partition(" ")[2].partition(" - ")[0] if failed else ""
+    if done.returncode and not by:
+        raise SystemExit(f"The tests could not be run: {done.stdout[-500:]}{done.stderr[-500:]}")
     return Outcome(outcome, time.monotonic() - begun, by)
 
 
@@ -228,8 +231,9 @@ def main() -> None:
     begun, rows = time.monotonic(), list[dict[str, object]]()
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         tree = Path(folder) / "tree"
-        kept = shutil.ignore_patterns(".git", ".venv*", "__pycache__", ".*_cache", "runs")
+        kept = shutil.ignore_patterns(".git", ".venv*", "__pycache__", ".*_cache")
         shutil.copytree(ROOT, tree, ignore=kept, symlinks=True)
+        sound = set[str]()
         for mutant in drawn:
             if time.monotonic() - begun > given.stop:
                 break
@@ -238,6 +242,10 @@ def main() -> None:
             file.write_text(mutant.source)
             outcome = _run(tree, noticing(mutant.module), given.limit)
             file.write_text(before)
+            if outcome.outcome == "killed" and outcome.by not in sound:
+                if _run(tree, [outcome.by], given.limit).outcome != "survived":
+                    raise SystemExit(f"{outcome.by} fails without any mutant; repair it first.")
+                sound.add(outcome.by)
             about = {k: v for k, v in asdict(mutant).items() if k != "source"}
             rows.append(about | asdict(outcome))
             print(*rows[-1].values(), sep=" | ", flush=True)
