@@ -102,6 +102,31 @@ def _assert_same_stimuli(file: Any, records: Records) -> None:
 
 
 @pytest.mark.parametrize(
+    ("shape", "image"),
+    [
+        ([2, 3], (2, 3)),
+        ([2, 3, 1], (2, 3)),  # grey, as images with a channel come
+        ([1, 2, 3], (1, 2, 3)),  # in colours
+        ([2, 1, 3], (2, 1, 3)),
+        ([3, 1, 2], (1, 6)),  # two channels are no image
+        ([1, 2, 3, 1], (1, 6)),
+        ([2, 4], (1, 6)),
+        ([6], (1, 6)),
+        (None, (1, 6)),
+    ],
+)
+def test_stimuli_are_images_where_their_shape_is_one(
+    shape: list[int] | None, image: tuple[int, ...], tmp_path: Path
+) -> None:
+    values = np.random.default_rng(0).random((2, 6))
+    records = dataclasses.replace(rate_records(2), values=values, about={"shape": shape})
+    with opened(export(records, "nwb", tmp_path / "it.nwb")) as file:
+        found = file.stimulus_template["stimuli"]["sample_0"].data[:]
+    assert found.shape == image
+    np.testing.assert_array_equal(found.ravel(), values[0].astype(np.float32))
+
+
+@pytest.mark.parametrize(
     "records",
     [random_records(), random_records(1), rate_records(), silent()],
     ids=["spiking", "one trial", "rates", "silent"],

@@ -49,6 +49,19 @@ def test_losses_are_those_by_hand(output: str, gain: str) -> None:
     assert all(np.array_equal(before[name], now) for name, now in simulator.state.items())
 
 
+@pytest.mark.parametrize(("dtype", "digits"), [("float32", 24), ("float64", 53)])
+def test_answers_that_round_to_0_or_1_cost_what_is_left_of_the_precision(
+    dtype: str, digits: int
+) -> None:
+    """Wrong with certainty: the surprise is -log of what 1 lacks to be 1, or of what is above 0."""
+    simulator = simulate(rates(sizes=(1, 2), output="logistic", gain="one"), "array", dtype=dtype)
+    simulator.load({"stimulus_to_output": np.array([[1e4, -1e4]])})
+    found = losses(simulator, Block(np.ones((2, 1)), np.array([1, 0])))
+    one, zero = digits * np.log(2), -np.log(np.finfo(dtype).tiny)
+    np.testing.assert_allclose(found[0], one + zero, rtol=1e-6)
+    assert 0 <= found[1] < 1e-6
+
+
 @pytest.mark.parametrize("output", ["linear", "logistic", "softmax"])
 def test_backpropagation_goes_down_that_loss(output: str) -> None:
     """By differences along a random direction."""

@@ -146,6 +146,13 @@ def test_of_a_large_population_some_pairs_are_drawn(monkeypatch: pytest.MonkeyPa
     np.testing.assert_array_equal(found.values, statistics.correlation(counts).values)
 
 
+def test_the_pairs_of_2000_neurons_are_all_there_and_no_more() -> None:
+    counts = np.random.default_rng(0).poisson(3.0, (3, 2001))
+    whole, drawn = statistics.correlation(counts[:, :2000]), statistics.correlation(counts)
+    assert len(whole.values) == len(drawn.values) == 2000 * 1999 // 2
+    assert whole.note == "" and drawn.note == "pairs of 2000 neurons drawn from 2001"
+
+
 def test_sparseness_is_1_of_one_and_0_of_all() -> None:
     one_hot, even = np.eye(5), np.full((5, 5), 3.0)
     for values, expected in ((one_hot, 1), (even, 0)):

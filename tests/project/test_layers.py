@@ -303,7 +303,8 @@ def is_documented(owner: ast.ClassDef, method: str) -> bool:
     """Say whether a class, or one it inherits from, documents a method."""
     if any(n.name == method and ast.get_docstring(n) for n in public(owner.body)):
         return True
-    bases = (classes().get(ast.unparse(base)) for base in owner.bases)
+    plain = (b.value if isinstance(b, ast.Subscript) else b for b in owner.bases)  # of a generic
+    bases = (classes().get(ast.unparse(base)) for base in plain)
     return any(is_documented(base, method) for base in bases if base is not None)
 
 
