@@ -20,6 +20,7 @@ from apical._base.parameters import (
     Time,
     powers,
 )
+from apical._base.registry import Registry
 from apical.errors import ParameterError, WiringError
 from apical.neurons.encoding import Draw, Encoder, LogNormal, Regular
 from apical.neurons.eye_movements import Gaze
@@ -92,7 +93,11 @@ class NeuronModel:
 
 @dataclass(frozen=True)
 class Population(ABC):
-    """`size` neurons of one model."""
+    """`size` neurons of one model: what others ask of any population.
+
+    A frozen dataclass: its fields are its parameters, checked by their annotations. A population of
+    one's own derives from this class, or is a `Neurons` where no parameter is to have a name.
+    """
 
     name: str
     size: Count
@@ -388,3 +393,24 @@ def _stray(rate: float, kick: float) -> tuple[list[str], dict[str, tuple[float, 
         return [], {}
     lines = [f"teach {sign} stray_kick*poisson(stray_rate*dt)" for sign in ("+=", "-=")]
     return lines, {"stray_rate": (rate, "Hz"), "stray_kick": (kick, "1")}
+
+
+POPULATIONS: Registry[type[Population]] = Registry(
+    "population",
+    {
+        "Stimulus": Stimulus,
+        "LIF": LIF,
+        "ALIF": "apical.neurons.alif:ALIF",
+        "ConductanceLIF": "apical.neurons.conductance_lif:ConductanceLIF",
+        "Neurons": Neurons,
+        "Rate": "apical.neurons.rate:Rate",
+        "Bias": "apical.neurons.rate:Bias",
+        "Error": "apical.neurons.error:Error",
+        "RateError": "apical.neurons.error:RateError",
+        "RateTarget": "apical.neurons.error:RateTarget",
+        "Relay": "apical.neurons.relay:Relay",
+        "Reward": "apical.neurons.reward:Reward",
+    },
+    fits=lambda value: isinstance(value, type) and issubclass(value, Population),
+)
+"""Every class of populations, by name."""

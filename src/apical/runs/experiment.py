@@ -62,7 +62,7 @@ class Experiment:
         Whether to measure what is most often wanted: ``"training"`` and, in networks of rates
         with a feedback pathway, ``"angles"``.
     measure
-        What else to measure, names of `apical.runs.callbacks.MEASURES`.
+        What else to measure, names of `apical.runs.measures.MEASURES`.
     measure_every
         When: before training and after every epoch, or after every block too.
     """
