@@ -488,3 +488,10 @@ def test_the_machine_readable_form_and_the_exit_code(
     for d in said["devices"]:
         assert d["usable"] == (not d["lacks"]) == (not d["reason"])
         assert "\n" not in d["reason"]
+
+
+def test_everything_that_is_known_is_listed() -> None:
+    said = doctor("--list").output
+    for name in ("LIF", "latency", "ifa_forward or ifa", "cuda_standalone", "dale", "cost", "nwb"):
+        assert f" {name} " in said, name
+    assert "(entry points: apical.data_sources)" in said

@@ -240,9 +240,7 @@ def test_a_hypothesis_of_ones_own_is_known_by_its_name() -> None:
     silent.__doc__ = "Do nothing."
     with pytest.raises(ParameterError, match="needs a docstring .* 'References'"):
         hypotheses.hypothesis(silent)
-    with pytest.raises(
-        ParameterError, match="no hypothesis 'dal'; known .* mean 'dale'.*apical hy"
-    ):
+    with pytest.raises(ParameterError, match="no hypothesis 'dal'; known .* mean 'dale'"):
         applied(small(), "dal")
 
 

@@ -15,9 +15,10 @@ from apical.data.datasets import blobs
 from apical.devices import Block
 from apical.errors import ParameterError
 from apical.measures.alignment import angles_to_backpropagation
-from apical.runs.callbacks import MEASURES, Measuring, chosen
+from apical.runs.callbacks import Measuring, chosen
 from apical.runs.directory import CONFIG, METRICS
 from apical.runs.experiment import Experiment, prepare, read_experiment
+from apical.runs.measures import MEASURES
 from apical.runs.open import open_run
 from apical.runs.run import Stopped, resume, run
 from apical.sweeps.wirings import compare
@@ -185,7 +186,7 @@ def test_few_trials_are_recorded_where_memory_is_short(
 
 def test_what_cannot_be_measured_leaves_no_directory_behind(tmp_path: Path, data: str) -> None:
     out = tmp_path / "run"
-    with pytest.raises(ParameterError, match="measure knows training, angles.*got 'wings'"):
+    with pytest.raises(ParameterError, match="no measure 'wings'; known are training, angles"):
         quietly(experiment(data, "rates", "array", measure=["wings"]), out)
     assert not out.exists()
 
@@ -238,7 +239,7 @@ def test_run_command(tmp_path: Path, data: str) -> None:
 def test_unknown_measures_are_named() -> None:
     result = call("run", RATES, "--measure", "angles,wings")
     assert result.exit_code == 2
-    assert "'wings' is none of training, angles, feedback, weights" in result.output
+    assert "no measure 'wings'; known are training, angles, feedback" in result.output
 
 
 def test_comparisons_measure_too(tmp_path: Path, data: str) -> None:

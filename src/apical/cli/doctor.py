@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from apical.cli.kinds import show_kinds
 from apical.devices.device import FOR_SPIKES
 from apical.devices.diagnosis import Diagnosis, Examination, examine
 
@@ -16,7 +17,13 @@ from apical.devices.diagnosis import Diagnosis, Examination, examine
 @click.command("doctor")
 @click.option("--quick", is_flag=True, help="Only inspect the installation; run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print it in machine-readable form.")
-def doctor_command(quick: bool, as_json: bool) -> int:
+@click.option(
+    "--list",
+    "lists",
+    is_flag=True,
+    help="Only list what is known of every kind: populations, wirings, devices, measures, ...",
+)
+def doctor_command(quick: bool, as_json: bool, lists: bool) -> int:
     """Diagnose which devices are available here, why others are not, and how to install them.
 
     Devices that seem available are tested: a minimal network is trained, or a minimal program is
@@ -28,7 +35,11 @@ def doctor_command(quick: bool, as_json: bool) -> int:
       apical doctor
       apical doctor --quick
       apical doctor --json > devices.json
+      apical doctor --list
     """
+    if lists:
+        show_kinds()
+        return 0
     with Console(stderr=True).status("looking") as status:
         found = examine(quick=quick, doing=lambda what: status.update(escape(what)))
     if as_json:

@@ -7,9 +7,9 @@ from typing import Any, TypeVar, get_args
 import click
 
 from apical.devices import DEVICES
-from apical.errors import ScriptError
-from apical.runs.callbacks import MEASURES
+from apical.errors import ParameterError, ScriptError
 from apical.runs.experiment import Experiment
+from apical.runs.measures import MEASURES
 from apical.scripts import models
 from apical.training.loop import Every
 
@@ -155,7 +155,7 @@ _TRAINING = [
         show_default=False,
         metavar="NAME,...",
         help="Also measure, with learning off, before training and after every epoch: "
-        + "; ".join(f"{name} ({what})" for name, what in MEASURES.items())
+        + "; ".join(f"{name} ({one.about})" for name, one in MEASURES.items())
         + ".",
     ),
     _option(
@@ -170,12 +170,10 @@ _TRAINING = [
 def _measures(text: str) -> tuple[str, ...]:
     """Return the measures named by an option; list the choices if one is unknown."""
     names = [name.strip() for name in text.split(",") if name.strip()]
-    strangers = [name for name in names if name not in MEASURES]
-    if strangers:
-        raise click.BadParameter(
-            f"{strangers[0]!r} is none of {', '.join(MEASURES)}", param_hint="--measure"
-        )
-    return tuple(names)
+    try:
+        return tuple(MEASURES[name].name for name in names)
+    except ParameterError as error:
+        raise click.BadParameter(error.message, param_hint="--measure") from None
 
 
 def training_options(command: F) -> F:

@@ -58,5 +58,6 @@ DEVICE = Device(
     _make,
     CppOptions,
     _check,
+    compiles=True,
     diagnose=_diagnose,
 )

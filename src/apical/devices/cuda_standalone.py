@@ -94,6 +94,7 @@ DEVICE = Device(
     _make,
     CudaOptions,
     _check,
+    compiles=True,
     forms=(Form(on_card=True),),
     diagnose=_diagnose,
 )

@@ -91,6 +91,8 @@ class Device:
         Whether it runs networks of graded and of spiking populations.
     transport
         Whether synapses may read the weights of others backwards, as backpropagation does.
+    compiles
+        Whether it compiles a program for each structure of a network, which takes a while.
     forms
         Ways to use it.
     diagnose
@@ -105,6 +107,7 @@ class Device:
     rates: bool = True
     spikes: bool = True
     transport: bool = False
+    compiles: bool = False
     forms: tuple[Form, ...] = (Form(),)
     diagnose: Callable[[Machine], Iterable[Looked]] = _is_there
 

@@ -46,6 +46,7 @@ DEVICE = Device(
     _make,
     CompiledOptions,
     _check,
+    compiles=True,
     rates=False,
     diagnose=_diagnose,
 )

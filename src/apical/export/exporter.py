@@ -26,12 +26,15 @@ class Exporter:
         What the name of its file ends in, for instance ``".nwb"``; empty for a folder. Into a
         folder that has no ``about.json``, `apical.export.export` writes one, which says where
         everything comes from.
+    read
+        Reads records back from what `write` wrote, for formats that lose nothing; None for others.
     """
 
     name: str
     about: str
     write: Callable[[Records, Path, Any], None]
     suffix: str = ""
+    read: Callable[[Path], Records] | None = None
 
 
 EXPORTERS: Registry[Exporter] = Registry(

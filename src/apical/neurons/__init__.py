@@ -4,7 +4,8 @@ Imports `plasticity` and below. To add a neuron model, derive a final frozen dat
 `Population` in a file of its own: its equations as Brian2 text, written as in the paper with a
 named fragment for each option (`apical.language.fragments`), and the signals it offers. Classes
 are abstract or final: no model edits the text of another. To add an encoder, derive one from
-`Encoder` in `encoding.py`.
+`Encoder` in `encoding.py`. Either is named in its registry, `POPULATIONS` or `ENCODERS`; another
+package names its class as an entry point of group ``apical.populations`` or ``apical.encoders``.
 """
 
 from apical.neurons.base import INFINITE as INFINITE

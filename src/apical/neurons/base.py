@@ -10,6 +10,7 @@ from typing import Annotated, final
 
 from apical._base.checking import check_fields, fitting
 from apical._base.parameters import Constants, Count, Time, powers
+from apical._base.registry import Registry
 from apical.errors import ParameterError
 from apical.neurons.encoding import Draw
 
@@ -101,7 +102,11 @@ class NeuronModel:
 
 @dataclass(frozen=True)
 class Population(ABC):
-    """`size` neurons of one model."""
+    """`size` neurons of one model: what others ask of any population.
+
+    A frozen dataclass: its fields are its parameters, checked by their annotations. A population of
+    one's own derives from this class, or is a `Neurons` where no parameter is to have a name.
+    """
 
     name: str
     size: Count
@@ -198,3 +203,24 @@ class Neurons(Population):
     @property
     def signals(self) -> tuple[str, ...]:
         return self.offers
+
+
+POPULATIONS: Registry[type[Population]] = Registry(
+    "population",
+    {
+        "Stimulus": "apical.neurons.stimulus:Stimulus",
+        "LIF": "apical.neurons.lif:LIF",
+        "ALIF": "apical.neurons.alif:ALIF",
+        "ConductanceLIF": "apical.neurons.conductance_lif:ConductanceLIF",
+        "Neurons": Neurons,
+        "Rate": "apical.neurons.rate:Rate",
+        "Bias": "apical.neurons.rate:Bias",
+        "Error": "apical.neurons.error:Error",
+        "RateError": "apical.neurons.error:RateError",
+        "RateTarget": "apical.neurons.error:RateTarget",
+        "Relay": "apical.neurons.relay:Relay",
+        "Reward": "apical.neurons.reward:Reward",
+    },
+    fits=lambda value: isinstance(value, type) and issubclass(value, Population),
+)
+"""Every class of populations, by name."""

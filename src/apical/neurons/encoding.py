@@ -16,6 +16,7 @@ from apical._base.parameters import (
     NonNegative,
     ShareBelowOne,
 )
+from apical._base.registry import Registry
 from apical.language.fragments import when
 
 
@@ -78,7 +79,10 @@ _INTERVAL = "interval = -log(1 - rand())"
 
 @dataclass(frozen=True)
 class Encoder(ABC):
-    """How values in [0, 1] become spikes."""
+    """How values in [0, 1] become spikes, or graded activity.
+
+    A frozen dataclass: its fields are its parameters, checked by their annotations.
+    """
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -394,6 +398,21 @@ class Graded(Encoder):
 
     def drive(self, values: np.ndarray) -> np.ndarray:
         return np.asarray(values)
+
+
+ENCODERS: Registry[type[Encoder]] = Registry(
+    "encoder",
+    {
+        "regular": Regular,
+        "poisson": Poisson,
+        "escape": Escape,
+        "latency": Latency,
+        "replayed": Replayed,
+        "graded": Graded,
+    },
+    fits=lambda value: isinstance(value, type) and issubclass(value, Encoder),
+)
+"""Every class of encoders, by name."""
 
 
 def _rates(values: np.ndarray, rate: float, total: float) -> np.ndarray:

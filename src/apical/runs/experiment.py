@@ -69,7 +69,7 @@ class Experiment:
         Whether to measure ``"training"`` accuracy and, in rate networks with a feedback pathway,
         alignment ``"angles"``.
     measure
-        Further measures, names of `apical.runs.callbacks.MEASURES`.
+        Further measures, names of `apical.runs.measures.MEASURES`.
     measure_every
         When to measure: before training and after every epoch, or also after every block.
     """

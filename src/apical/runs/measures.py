@@ -1,0 +1,206 @@
+"""What can be measured of a network while it trains (`--measure`): one `Measure` each, by name."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from apical._base import seeds
+from apical._base.registry import Registry
+from apical.devices import Block, Simulator
+from apical.devices.arrays.engine import check_network
+from apical.errors import ParameterError
+from apical.language.rank_one import terms
+from apical.measures import cost, learning, saturation
+from apical.measures.alignment import angles_to_backpropagation
+from apical.measures.updates import update_signals
+from apical.network.description import Network
+from apical.records.arrays import Records
+from apical.runs.experiment import Prepared
+from apical.training.loop import Metric, Position, evaluate
+
+PROBE = 500
+"""Test samples on which a rate network's angle to the backpropagation gradient is measured."""
+
+Metrics = Mapping[Metric, float]
+"""What was measured -> value; of a part of the network a pair, of a name and that of the part."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """A network as a measure sees it, between two blocks of its training.
+
+    Parameters
+    ----------
+    prepared
+        The experiment: its network and its data.
+    simulator
+        The network that trains, at its present state. It must be left as it is.
+    position
+        How far it is.
+    weights
+        Weights by name of projection, shape (n_pre, n_post).
+    before
+        The same before the last block.
+    records
+        What it did on test samples at its present state; None where no measure asks for records.
+    """
+
+    prepared: Prepared
+    simulator: Simulator
+    position: Position
+    weights: Mapping[str, np.ndarray]
+    before: Mapping[str, np.ndarray]
+    records: Records | None
+
+    @property
+    def network(self) -> Network:
+        """The description of the network."""
+        return self.prepared.network
+
+    @property
+    def recorded(self) -> Records:
+        """What it did on test samples, for measures that ask for records."""
+        if self.records is None:
+            raise ParameterError(
+                "Nothing was recorded for this measure; give Measure the signals that it needs: "
+                "records=lambda network: ('x',), for instance.",
+                object="Measure",
+                parameter="records",
+            )
+        return self.records
+
+
+def _nothing(network: Network) -> None:
+    """Ask for no records."""
+
+
+def _fits(network: Network) -> None:
+    """Refuse nothing."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Something that is measured of a network while it trains.
+
+    Parameters
+    ----------
+    name
+        What commands know it by.
+    about
+        What it is, in a few words.
+    measure
+        Returns what it found: name of the metric -> value, a float. The name of a metric of a
+        projection or population is a pair, as in ``("norm", "stimulus_to_hidden")``.
+    records
+        Given the network, the signals that are to be recorded on test samples, which may be none;
+        None where nothing is to be recorded.
+    check
+        Raises if a network cannot be measured in this way, before anything is trained.
+    """
+
+    name: str
+    about: str
+    measure: Callable[[Look], Metrics]
+    records: Callable[[Network], tuple[str, ...] | None] = _nothing
+    check: Callable[[Network], Any] = _fits
+
+
+def _training(look: Look) -> Metrics:
+    index = seeds.presentation("training samples", look.position.trial)
+    trained = evaluate(look.simulator, look.prepared.data.train, index)
+    return {"train_accuracy": trained.accuracy}
+
+
+def _angles(look: Look) -> Metrics:
+    if look.network.is_spiking:
+        angles = learning.update_angles(look.network, look.weights, look.recorded)
+    else:
+        values, labels = look.prepared.data.test.block(slice(0, PROBE))
+        block = Block.of_labels(values, labels, index=seeds.presentation("angles"))
+        angles = angles_to_backpropagation(look.simulator, block)
+    return {("angle", name): angle for name, angle in angles.items()}
+
+
+def _signals_of_angles(network: Network) -> tuple[str, ...] | None:
+    return update_signals(network) if network.is_spiking else None
+
+
+def _check_angles(network: Network) -> None:
+    """Raise if a network has no angles to backpropagation."""
+    learning.compared(network)
+    if not network.is_spiking:
+        check_network(network)
+    for projection in network.plastic:
+        if projection.rule:
+            terms(projection.rule.update)
+
+
+def _feedback(look: Look) -> Metrics:
+    found: dict[Metric, float] = {}
+    for row in learning.feedback_measures(look.network, look.weights).to_dict("records"):
+        found["feedback_angle", row["projection"]] = row["angle"]
+        found["feedback_ratio", row["projection"]] = row["ratio"]
+    return found
+
+
+def _weights(look: Look) -> Metrics:
+    found: dict[Metric, float] = {}
+    before = {**look.weights, **look.before}
+    for row in learning.weight_measures(look.network, look.weights, before).to_dict("records"):
+        for what in ("norm", "speed", "zeros"):
+            found[what, row["projection"]] = row[what]
+    for row in learning.sign_measures(look.network, look.weights).to_dict("records"):
+        found["mixed", row["population"]] = row["mixed"]
+        found["minority", row["population"]] = row["minority"]
+    return found
+
+
+def _activities(network: Network) -> tuple[str, ...]:
+    """Ask for activities: spikes are recorded anyway, what is graded is the signal ``x``."""
+    return () if network.is_spiking else ("x",)
+
+
+def _units(look: Look) -> Metrics:
+    found: dict[Metric, float] = {}
+    for row in saturation.unit_measures(look.network, look.recorded).to_dict("records"):
+        found["dead", row["population"]] = row["dead"]
+        found["saturated", row["population"]] = row["saturated"]
+    return found
+
+
+def _sparsity(look: Look) -> Metrics:
+    connections = cost.connection_sparsity(look.network, look.weights)
+    activations = cost.activation_sparsity(look.network, look.recorded)
+    return {**activations, "ConnectionSparsity": connections}
+
+
+def _cost(look: Look) -> Metrics:
+    found: dict[Metric, float] = {}
+    found.update(cost.cost(look.network, look.weights, look.recorded, look.simulator.state).items())
+    return found
+
+
+_MEASURES = (
+    Measure("training", "accuracy on training samples", _training),
+    Measure(
+        "angles",
+        "angle between the update and the backpropagation gradient",
+        _angles,
+        _signals_of_angles,
+        _check_angles,
+    ),
+    Measure("feedback", "alignment of feedback and forward weights", _feedback),
+    Measure("weights", "norm, speed, zeros, Dale's law", _weights),
+    Measure("units", "dead ones, saturated responses", _units, _activities),
+    Measure("sparsity", "activities and weights that are 0", _sparsity, _activities),
+    Measure("cost", "memory, operations, spikes, updates", _cost, update_signals),
+)
+
+MEASURES: Registry[Measure] = Registry(
+    "measure",
+    {measure.name: measure for measure in _MEASURES},
+    fits=lambda value: isinstance(value, Measure),
+)
+"""What can be measured during training, by the names that commands know."""

@@ -1,0 +1,182 @@
+"""Contracts by kind, and the cases that they make with what a package registers."""
+
+import importlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any
+
+from apical._base.registry import Registry
+from apical.devices import DEVICES, Device
+from apical.errors import ApicalError, ParameterError
+from apical.export import EXPORTERS
+from apical.feedback import WIRINGS
+from apical.network.description import Network
+from apical.neurons.base import POPULATIONS
+from apical.neurons.encoding import ENCODERS
+from apical.runs.measures import MEASURES
+
+COMPILED = "APICAL_TEST_COMPILED"
+"""Environment variable; where it is set, suites also run on devices that compile programs."""
+
+KINDS: dict[str, Registry[Any] | None] = {
+    "population": POPULATIONS,
+    "encoder": ENCODERS,
+    "rule": None,
+    "wiring": WIRINGS,
+    "device": DEVICES,
+    "measure": MEASURES,
+    "exporter": EXPORTERS,
+}
+"""Kinds that have contracts, and their registries; rules are handed over, not registered."""
+
+Check = Callable[[Any], None]
+
+_FOUND: dict[str, list["Contract"]] = {kind: [] for kind in KINDS}
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Something that every object of a kind keeps to.
+
+    Parameters
+    ----------
+    kind
+        Which kind.
+    name
+        What to call it, for instance in the identifier of a test.
+    about
+        What must hold, in one line.
+    check
+        Given an object of the kind, raises `AssertionError` if it does not hold.
+    """
+
+    kind: str
+    name: str
+    about: str
+    check: Check
+
+
+@dataclass(frozen=True)
+class Case:
+    """A registered object and a contract; called, it checks the one by the other."""
+
+    name: str
+    contract: Contract
+
+    def __call__(self) -> None:
+        """Raise `AssertionError` if the contract does not hold."""
+        registry = KINDS[self.contract.kind]
+        if registry is not None:
+            self.contract.check(registry[self.name])
+
+    def __str__(self) -> str:
+        return f"{self.contract.kind}-{self.name}-{self.contract.name}"
+
+
+def contract(kind: str) -> Callable[[Check], Check]:
+    """Return a decorator by which a function becomes a contract of a kind."""
+
+    def declared(check: Check) -> Check:
+        about = (check.__doc__ or "").partition("\n")[0]
+        _FOUND[kind].append(Contract(kind, check.__name__, about, check))
+        return check
+
+    return declared
+
+
+def contracts(kind: str) -> tuple[Contract, ...]:
+    """Return the contracts of a kind.
+
+    Parameters
+    ----------
+    kind
+        ``"population"``, ``"encoder"``, ``"rule"``, ``"wiring"``, ``"device"``, ``"measure"`` or
+        ``"exporter"``.
+
+    Raises
+    ------
+    ParameterError
+        If there are none of that kind.
+    """
+    if kind not in KINDS:
+        raise ParameterError(
+            f"There are no contracts of kind {kind!r}; there are those of {', '.join(KINDS)}.",
+            object="apical.testing",
+            parameter="kind",
+        )
+    importlib.import_module(f"apical.testing.of_{kind}s")
+    return tuple(_FOUND[kind])
+
+
+def hold(kind: str, value: Any) -> None:
+    """Hold one object to all contracts of its kind.
+
+    Parameters
+    ----------
+    kind, value
+        As in `contracts`, and the object: for populations and encoders the class. Devices and
+        exporters are asked for by name, so they have to be registered.
+
+    Raises
+    ------
+    AssertionError
+        At the first contract that it breaks.
+    """
+    for one in contracts(kind):
+        one.check(value)
+
+
+def cases(package: str) -> list[Case]:
+    """Return a case for each contract of each object that a package registers by entry points.
+
+    Parameters
+    ----------
+    package
+        Name of an installed distribution.
+
+    Raises
+    ------
+    ParameterError
+        If it registers nothing that has contracts.
+    """
+    found = []
+    for kind, registry in KINDS.items():
+        points = entry_points(group=registry.group) if registry is not None else ()
+        for point in points:
+            if point.dist is not None and point.dist.name == package:
+                found += [Case(point.name, one) for one in contracts(kind)]
+    if not found:
+        groups = ", ".join(registry.group for registry in KINDS.values() if registry is not None)
+        raise ParameterError(
+            f"Package {package!r} registers nothing that has contracts; is it installed, with "
+            f"entry points in {groups}?",
+            object="apical.testing",
+            parameter="package",
+        )
+    return found
+
+
+def expect(holds: Any, sentence: str) -> None:
+    """Raise `AssertionError` with a sentence unless something holds."""
+    if not holds:
+        raise AssertionError(sentence)
+
+
+def claiming(network: Network) -> list[Device]:
+    """Return the devices that claim to run a network: those that do not refuse it.
+
+    Those that compile programs are left out unless `COMPILED` is set in the environment; then they
+    have to be usable here.
+    """
+    found = []
+    for device in DEVICES.values():
+        if device.compiles and not os.environ.get(COMPILED):
+            continue
+        try:
+            device.require(network, device.options())
+        except ApicalError:
+            continue
+        found.append(device)
+    return found

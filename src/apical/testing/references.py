@@ -1,0 +1,119 @@
+"""Networks, trials and records that suites hold objects against; small, so that suites are fast."""
+
+from typing import Any
+
+import numpy as np
+
+from apical.devices import Block, BlockResult, Simulator, simulate
+from apical.feedback.wirings import WIRINGS, Wiring
+from apical.network.description import Network
+from apical.neurons.base import Population
+from apical.neurons.encoding import Encoder, Graded, Regular
+from apical.neurons.error import Error, RateError
+from apical.neurons.lif import LIF
+from apical.neurons.rate import Bias, Rate
+from apical.neurons.stimulus import Stimulus
+from apical.plasticity import rules
+from apical.plasticity.rules import LearningRule
+from apical.projections.weights import FanIn, Given, Normal, Zero
+from apical.records.arrays import Records, Spikes, Units
+
+N_INPUTS = 6
+"""Input neurons of every reference network."""
+
+
+def rates(wiring: Wiring | None = None, rule: LearningRule | None = None, seed: int = 0) -> Network:
+    """Return a network of rates, 6-5-4-3, that learns under a wiring; DFA by default."""
+    wiring, rule = wiring or WIRINGS["dfa"], rule or rules.three_factor(0.5)
+    net = Network(seed=seed, trial=200.0)
+    pre: Population = net.add(Stimulus("stimulus", N_INPUTS, Graded()))
+    bias = net.add(Bias("bias"))
+    chain = [Rate(f"hidden_{k}", n, "tanh", **wiring.hidden) for k, n in ((1, 5), (2, 4))]
+    for post in (*chain, Rate("output", 3, "logistic", gain="one", **wiring.output)):
+        net.add(post)
+        net.connect(pre, post, weights=FanIn(), rule=rule)
+        net.connect(bias, post, weights=Zero(), rule=rule)
+        pre = post
+    net.teach(wiring(net.add(RateError("error", 3)), net.forward))
+    return net
+
+
+def spiking(wiring: Wiring | None = None, seed: int = 0) -> Network:
+    """Return a network of spiking neurons, 6-5-3, that learns under a wiring; DFA by default."""
+    wiring, rule = wiring or WIRINGS["dfa"], rules.three_factor(2e-2)
+    net = Network(seed=seed, trial=50.0)
+    x = net.add(Stimulus("stimulus", N_INPUTS, Regular(200.0, free_running=False)))
+    h = net.add(LIF("hidden", 5, bias=1.2, **wiring.hidden))
+    y = net.add(LIF("output", 3, bias=1.5, gain="1", **wiring.output))
+    for pre, post in ((x, h), (h, y)):
+        net.connect(pre, post, weights=Normal(0.5), rule=rule)
+    net.teach(wiring(net.add(Error("error", 6)), net.forward))
+    return net
+
+
+def driven(population: Population, encoder: Encoder | None = None) -> Network:
+    """Return a stimulus that drives a population, which is the output; nothing learns."""
+    spikes = Regular(200.0, free_running=False)
+    encoder = encoder or (spikes if population.is_spiking else Graded())
+    net = Network(seed=0, trial=50.0, output=population.name)
+    x = net.add(Stimulus("stimulus", N_INPUTS, encoder))
+    net.add(population)
+    entry = "drive" if "drive" in population.inputs else next(iter(population.inputs), None)
+    if entry is not None:
+        shape = (N_INPUTS, population.size)
+        weights = Given(np.linspace(0.1, 0.9, N_INPUTS * population.size).reshape(shape))
+        net.connect(x, population, weights=weights, carries={entry: "x"})
+    return net
+
+
+def trials(learning: float = 0.0, n: int = 3) -> Block:
+    """Return trials of the reference networks, with labels where something is to be learned."""
+    values = np.random.default_rng(0).random((n, N_INPUTS))
+    labels = np.arange(n) % 3 if learning else None
+    return Block(values, labels, np.full(n, learning))
+
+
+def made(network: Network, device: str, **options: Any) -> Simulator:
+    """Return a simulator in double precision."""
+    return simulate(network, device, dtype="float64", **options)
+
+
+def learned(network: Network, device: str) -> tuple[dict[str, np.ndarray], BlockResult]:
+    """Return by how much weights change in trials on a device, and what was counted."""
+    simulator = made(network, device)
+    before = {p.name: simulator.weights(p) for p in network.plastic}
+    result = simulator.run(trials(1.0))
+    return {name: simulator.weights(name) - w for name, w in before.items()}, result
+
+
+def apart(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the largest difference of two arrays, by the largest number of the first."""
+    largest = float(np.abs(one).max(initial=0.0))
+    return float(np.abs(one - other).max(initial=0.0)) / (largest or 1.0)
+
+
+def records(time: float = 12.5, value: float = 0.25) -> Records:
+    """Return records of two trials of a spiking and a graded population.
+
+    Parameters
+    ----------
+    time
+        When a spike came [ms].
+    value
+        A value of a signal.
+    """
+    spikes = Spikes(np.array([0, 0, 1]), np.array([3.0, time, 7.0]), np.array([0, 1, 2], np.int32))
+    signal = np.full((2, 1, 2), 0.5)
+    signal[1, 0, 1] = value
+    return Records(
+        50.0,
+        1.0,
+        {"hidden": Units("LIF", np.zeros(3, int)), "output": Units("Rate", np.zeros(2, int))},
+        samples=np.arange(2),
+        values=np.full((2, N_INPUTS), 0.5, np.float32),
+        labels=np.array([0, 1]),
+        decisions=np.array([0, 0]),
+        spikes={"hidden": spikes},
+        signals={"output.x": signal},
+        about={"model": "reference"},
+    )
