@@ -2,8 +2,8 @@
 
 Ioffe & Szegedy 2015, arXiv:1502.03167, section 4.1 and figure 1: 784-100-100-100-10 logistic on
 MNIST, cross-entropy, small random normal weights, batch size 60, 50,000 steps. Published as curves:
-the network with batch normalisation has the higher test accuracy at every step, and the inputs of a
-typical logistic neuron of the last hidden layer hardly drift while it learns.
+the network with batch normalisation has the higher test accuracy at every step, and the inputs of
+a typical neuron of the last hidden layer hardly drift while it learns.
 
 The statistics of a batch are known to no neuron (`apical.check` refuses them), so this is a
 comparison, as BP is. What comes back is normalised too (section 3), whatever feedback brought it.
@@ -30,7 +30,7 @@ import numpy as np
 import apical as ap
 from apical import plotting
 from apical.errors import RunError
-from apical.scripts import gallery, options, studies, study, sweep, tables
+from apical.scripts import gallery, learning, options, studies, study, sweep, tables
 
 WIRINGS, STEPS, BATCH = ("bp", "fa", "dfa"), (0.1, 0.3, 1.0, 3.0), 60
 NAMES = {True: "normalised", False: "plain"}
@@ -59,24 +59,12 @@ def network(
 
 
 def learn(data: ap.Dataset, net: ap.Network, epochs: int, every: float = 1.0) -> list[tables.Row]:
-    """Train, and return validation error [%] and drives of a typical neuron as often as asked for.
-
-    After divergence the error is that of a guess.
-    """
-    learner = ap.simulate(net, "array", batch=BATCH)
-    looker = ap.simulate(net, "array", record=["hidden_3"], traces=["drive"])
-    values, labels = data.test.block(slice(2000))
-    plan, found = ap.training.Plan(epochs, round(every * len(data.train)), final_rate=1.0), []
+    """Train, and return validation error [%], a guess's if diverged, and drives of a neuron."""
+    found, looking = [], {"record": ["hidden_3"], "trace": "drive", "samples": 2000}
     try:
-        for step in ap.training.steps(learner, data, plan):
-            looker.state = learner.state
-            seen = looker.run(ap.Block(values))
-            wrong = np.mean(seen.counts["output"].argmax(axis=1) != labels)
-            row = {"epoch": step.position.trial / len(data.train), "error": 100 * float(wrong)}
-            drive = seen.traces["hidden_3.drive"][:, 0, 0]
-            for name, share in (("low", 0.15), ("middle", 0.5), ("high", 0.85)):
-                row[name] = float(np.quantile(drive, share))
-            found.append(row)
+        for row, _, seen in learning.watch(net, data, epochs, BATCH, every=every, **looking):
+            drive = np.quantile(seen.traces["hidden_3.drive"][:, 0, 0], [0.15, 0.5, 0.85])
+            found.append(row | dict(zip(("low", "middle", "high"), drive.tolist(), strict=True)))
     except RunError:
         found.append({**found[-1], "error": 100 * (1 - 1 / data.n_classes)})
     return found

@@ -247,6 +247,28 @@ def blobs(
 
 
 @checked()
+def halves(data: Dataset) -> tuple[Dataset, Dataset]:
+    """Return the samples of the first half of the classes and of as many others, numbered from 0.
+
+    Parameters
+    ----------
+    data
+        Samples of two classes or more; of an odd number, the one in the middle is left out.
+    """
+    n = data.n_classes // 2
+
+    def part(samples: Samples, first: int) -> Samples:
+        chosen = (samples.labels >= first) & (samples.labels < first + n)
+        return Samples(samples.values[chosen], samples.labels[chosen] - first, samples.scale)
+
+    known, new = (
+        replace(data, train=part(data.train, k), test=part(data.test, k), n_classes=n)
+        for k in (0, data.n_classes - n)
+    )
+    return known, new
+
+
+@checked()
 def load(
     name: str | Path, data_dir: str | Path | None = None, scale: Positive | None = None
 ) -> Dataset:

@@ -8,11 +8,11 @@ import numpy as np
 from apical._base import seeds
 from apical.data.datasets import Dataset
 from apical.devices import simulate
-from apical.devices.simulator import Block, Simulator
+from apical.devices.simulator import Block, BlockResult, Simulator
 from apical.errors import RunError
 from apical.network.description import Network
 from apical.scripts.tables import Row
-from apical.training.loop import evaluate, train
+from apical.training.loop import Plan, evaluate, steps, train
 
 
 def errors(
@@ -111,3 +111,48 @@ def squared_errors(simulator: Simulator, values: np.ndarray) -> np.ndarray:
     """Return the squared error of each value that an autoencoder rebuilds, with learning off."""
     rebuilt = simulator.run(Block(values)).counts[simulator.network.output.name]
     return (values - rebuilt) ** 2
+
+
+def watch(
+    net: Network,
+    data: Dataset,
+    epochs: int,
+    batch: int,
+    *,
+    every: float,
+    record: list[str],
+    trace: str,
+    samples: int,
+) -> Iterator[tuple[Row, Simulator, BlockResult]]:
+    """Train a classifier, and look at a signal within it before learning and as often as asked for.
+
+    Parameters
+    ----------
+    net, data, epochs, batch
+        As in `errors`.
+    every
+        How often to look [epochs].
+    record, trace
+        Populations, and which of their signals to record.
+    samples
+        How many of the test samples to show with learning off.
+
+    Yields
+    ------
+    row
+        ``epoch``, and ``error``, the share of these samples that are decided wrongly [%].
+    looker
+        A simulator of the same network at the same state that records.
+    seen
+        What it did when it was shown them.
+    """
+    learner = simulate(net, "array", batch=batch)
+    looker = simulate(net, "array", record=record, traces=[trace])
+    values, labels = data.test.block(slice(samples))
+    plan = Plan(epochs, max(batch, round(every * len(data.train))), final_rate=1.0)
+    for step in steps(learner, data, plan):
+        looker.state = learner.state
+        seen = looker.run(Block(values))
+        wrong = np.mean(seen.counts[net.output.name].argmax(axis=1) != labels)
+        row = {"epoch": step.position.trial / len(data.train), "error": 100 * float(wrong)}
+        yield row, looker, seen

@@ -13,7 +13,14 @@ Decorator = Callable[[F], F]
 Default = int | float | str | None
 
 
-def option(name: str, default: Default, help: str = "", *, least: float | None = None) -> Decorator:
+def option(
+    name: str,
+    default: Default,
+    help: str = "",
+    *,
+    least: float | None = None,
+    above: float | None = None,
+) -> Decorator:
     """Return an option of the type of its default.
 
     Parameters
@@ -25,14 +32,14 @@ def option(name: str, default: Default, help: str = "", *, least: float | None =
         left out.
     help
         What it is.
-    least
-        The smallest value allowed: 1 by default for whole numbers, none for other numbers.
+    least, above
+        The smallest value allowed, 1 by default for whole numbers, or one that is no longer.
     """
     kind: Any = type(default)
     if default is None or isinstance(default, int):
         kind = click.IntRange(1 if least is None else int(least))
-    elif least is not None:
-        kind = click.FloatRange(least)
+    elif least is not None or above is not None:
+        kind = click.FloatRange(least if above is None else above, min_open=above is not None)
     shows = default is not None and default != ""
     return click.option(name, type=kind, default=default, show_default=shows, help=help or None)
 
