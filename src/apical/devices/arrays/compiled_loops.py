@@ -146,4 +146,4 @@ def _compile(compiler: str, code: str, file: Path) -> None:
             check=True,
             capture_output=True,
         )
-        os.replace(made, file)  # whole, or not at all, whoever else does the same
+        os.replace(made, file)  # atomic, also if another process does the same

@@ -262,7 +262,7 @@ class Outer:
     library
         Whose arrays.
     room
-        Arrays for what is worked out on the way.
+        Workspace for intermediate results.
     """
 
     def __init__(
