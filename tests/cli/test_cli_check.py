@@ -30,7 +30,7 @@ def test_backpropagation_is_named_and_the_exit_code_is_1() -> None:
     found = check(str(MODELS / "rate_dfa.py"), "--wiring", "bp", "--hidden", "20")
     assert found.return_value == 1
     last = found.output.splitlines()[-2:]
-    assert "read backwards (weight transport)" in last[0]
+    assert "transposed (weight transport)" in last[0]
     assert last[1].startswith("  feedback: feedback_output_to_hidden: ")
 
 

@@ -337,7 +337,7 @@ def test_encoders_that_spike_are_refused_by_name() -> None:
 
 @pytest.mark.parametrize("device", ["runtime", "cpp_standalone"])
 def test_backpropagation_is_refused_by_name_in_brian2(device: str) -> None:
-    with refuse(LocalityError, "'hidden_2_to_output' read backwards (weight transport)"):
+    with refuse(LocalityError, "'hidden_2_to_output' transposed (weight transport)"):
         simulate(rates(feedback.transposed), device)
 
 

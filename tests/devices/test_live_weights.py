@@ -200,7 +200,7 @@ def test_weights_that_would_let_feedback_run_in_a_circle_are_refused(how: str, d
     name = "feedback_hidden_1_to_hidden_1"
     simulator = simulate(net, device)
     before = simulator.weights(name)
-    with pytest.raises(WiringError, match=f"'{name}' runs in a circle: some neurons of 'hidden_1'"):
+    with pytest.raises(WiringError, match=f"'{name}' forms a cycle: some neurons of 'hidden_1'"):
         put(simulator, how, name, np.ones_like(before))
     assert np.array_equal(simulator.weights(name), before)
     put(simulator, how, name, 2 * before)  # the same synapses
@@ -233,10 +233,18 @@ def wrong_weights(net: Network) -> dict[str, tuple[str, Any, str]]:
         "text": ("h_to_y", y.astype(str), "must be real numbers, got an array of"),
         "complex": ("h_to_y", y + 1j, "must be real numbers, got an array of complex"),
         "object": ("h_to_y", np.full((3, 2), None), "must be real numbers, got an array of object"),
-        "sign": ("x_to_h", -signs, "held to the signs of their neurons, gaps"),
-        "gap": ("x_to_h", in_gap, "held to the signs of their neurons, gaps"),
-        "level": ("b_to_y", np.full((1, 2), 0.1), r"held to levels, bounds \(-1.0, 0.75\), but"),
-        "none": ("feedback_y_to_h", y.T, "no weights of its own: it reads weights of 'h_to_y'"),
+        "sign": ("x_to_h", -signs, "constrained by the signs of their neurons, missing synapses"),
+        "gap": ("x_to_h", in_gap, "constrained by the signs of their neurons, missing synapses"),
+        "level": (
+            "b_to_y",
+            np.full((1, 2), 0.1),
+            r"quantisation levels, bounds \(-1.0, 0.75\), but",
+        ),
+        "none": (
+            "feedback_y_to_h",
+            y.T,
+            "it transports the weights of 'h_to_y'",
+        ),
         "unknown": ("h_to_x", y, "no projection 'h_to_x'"),
     }
 

@@ -450,7 +450,7 @@ def test_error_neurons_must_be_of_the_kind_of_the_output() -> None:
 
 @pytest.mark.parametrize("device", ["runtime", "cpp_standalone"])
 def test_backpropagation_and_softmax_are_for_arrays(device: str) -> None:
-    with pytest.raises(LocalityError, match="'second_to_output' read backwards"):
+    with pytest.raises(LocalityError, match="'second_to_output' transposed"):
         build(rates().rewired(feedback.transposed), device)
     build(rates(), device)  # it is not the device that is missing
     net = Network()
@@ -465,5 +465,5 @@ def test_feedback_must_not_run_in_a_circle() -> None:
     first, second = net.populations[2:4]
     for pre, post in ((first, second), (second, first)):
         net.connect(pre, post, carries={"teach": "delta"}, name=f"from_{pre.name}")
-    with pytest.raises(WiringError, match="feedback pathway runs in a circle: .*first"):
+    with pytest.raises(WiringError, match="feedback pathway runs in a cycle: .*first"):
         build(net)

@@ -133,7 +133,7 @@ def test_feedback_that_knows_forward_weights_is_caught() -> None:
     copy = Given(net.initial_weights(net.projection("hidden_2_to_output")).T)
     known = net.altered(projection=lambda p: replace(p, weights=copy) if p.name == name else p)
     assert [f.subject for f in audit(known).faults] == [name]
-    with pytest.raises(LocalityError, match="read backwards"):
+    with pytest.raises(LocalityError, match="transposed"):
         check(known)
 
 

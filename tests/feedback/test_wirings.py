@@ -155,14 +155,14 @@ def test_feedback_in_a_circle_is_named() -> None:
     edges = [("error", "x", "output"), ("error", "x", "hidden_1")]
     circle = [("hidden_1", "delta", "hidden_2"), ("hidden_2", "delta", "hidden_1")]
     net = rates(graph(*edges, *circle))
-    with refuse("feedback pathway runs in a circle", "hidden_1", "hidden_2"):
+    with refuse("feedback pathway runs in a cycle", "hidden_1", "hidden_2"):
         simulate(net, "array")
 
 
 def test_a_population_that_teaches_all_of_itself_is_a_circle() -> None:
     edges = [("error", "x", "output"), ("error", "x", "hidden_1")]
     net = rates(graph(*edges, ("hidden_1", "delta", "hidden_1")))
-    with refuse("'back_hidden_1_hidden_1' runs in a circle", "Masked"):
+    with refuse("'back_hidden_1_hidden_1' forms a cycle", "Masked"):
         simulate(net, "array")
 
 

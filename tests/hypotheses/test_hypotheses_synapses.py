@@ -318,12 +318,12 @@ def test_kolen_pollack_turns_feedback_to_forward_weights() -> None:
         (lambda: partial_feedback(kolen_pollack(layerwise()), share=0.5), "or such as learn"),
         (lambda: kolen_pollack(partial_feedback(layerwise(), share=0.5)), "is sparse already"),
         (lambda: sparse_feedback(sign_only(layerwise()), wires=1), "learns or reads"),
-        (lambda: kolen_pollack(redrawn_feedback(layerwise())), "that nobody redraws"),
+        (lambda: kolen_pollack(redrawn_feedback(layerwise())), "that is not redrawn"),
         (lambda: kolen_pollack(layerwise(), decay=0), "decay must be one .* > 0 and < 1"),
-        (lambda: sign_only(sign_concordant(layerwise())), "is read backwards already"),
+        (lambda: sign_only(sign_concordant(layerwise())), "is transposed already"),
         (lambda: sign_only(kolen_pollack(layerwise())), "learns already"),
         (lambda: sign_concordant(rates(feedback.direct)), "use a network of rates under"),
-        (lambda: kolen_pollack(layerwise().rewired(feedback.transposed)), "read backwards already"),
+        (lambda: kolen_pollack(layerwise().rewired(feedback.transposed)), "transposed already"),
     ],
 )
 def test_what_does_not_fit_is_refused(make: Callable[[], Network], message: str) -> None:

@@ -343,7 +343,7 @@ def test_relays_in_a_circle_are_named() -> None:
         up = Projection(Relay("up", 2 * first.size, of=first), second, carries={"teach": "x"})
         return FeedbackPathway("mine", (*fixed, up))
 
-    with refuse("feedback pathway runs in a circle", "hidden_0", "hidden_1"):
+    with refuse("feedback pathway runs in a cycle", "hidden_0", "hidden_1"):
         simulate(deep(wiring), "runtime")
 
 

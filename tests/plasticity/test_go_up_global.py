@@ -104,7 +104,7 @@ def test_other_faults_are_not_let_pass_with_it() -> None:
             else type(p)(p.pre, p.post, Given(forward.T), carries=p.carries)
         )
     )
-    with pytest.raises(LocalityError, match="read backwards"):
+    with pytest.raises(LocalityError, match="transposed"):
         check(copied, transport=True)
 
 

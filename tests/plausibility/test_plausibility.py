@@ -184,7 +184,7 @@ def test_the_timing_of_each_rule_is_reported(when: Any, words: str) -> None:
 def test_weight_transport_is_caught(scale: float, sign: int) -> None:
     message = (
         "Not biologically plausible: error_to_hidden_0: its weights are those of "
-        r"'hidden_0_to_output' read backwards \(weight transport\)"
+        r"'hidden_0_to_output' transposed \(weight transport\)"
     )
     with pytest.raises(LocalityError, match=message):
         check(taught_by(sign * scale * forward_weights().T))

@@ -262,7 +262,7 @@ def test_legend_names_only_what_is_drawn() -> None:
         "dfa": "feedback: error, fixed synapses",
         "fa": "feedback: relayed, fixed synapses",
         "ifa": "feedback: relayed along forward synapses",
-        "bp": "feedback: forward weights read backwards",
+        "bp": "feedback: transposed forward weights",
     }
     for wiring, name in described.items():
         shown = legend(plotting.network_graph(rate_network(WIRINGS[wiring])))

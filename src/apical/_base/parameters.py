@@ -66,7 +66,7 @@ class Marker(ABC):
     @property
     @abstractmethod
     def text(self) -> str:
-        """What is asked for, in words."""
+        """The requirement, in words."""
 
     def __repr__(self) -> str:
         return f"<{self.text}>"
@@ -127,7 +127,7 @@ class Number(Marker):
 
     @property
     def text(self) -> str:
-        """What is asked for, in words."""
+        """The requirement, in words."""
         signs = {">": self.above, ">=": self.least, "<": self.below, "<=": self.most}
         bounds = " and ".join(
             f"{s} {bound:.12g}" for s, bound in signs.items() if bound is not None
@@ -182,7 +182,7 @@ class Array(Marker):
 
     @property
     def text(self) -> str:
-        """What is asked for, in words."""
+        """The requirement, in words."""
         of = _ELEMENTS.get(self.kinds, "numbers or text")
         of = f"finite {of}" if self.finite else of
         dims = " or ".join(map(str, self.dims)) or "1 or more"
@@ -213,7 +213,7 @@ class Kind(Marker):
 
     @property
     def text(self) -> str:
-        """What is asked for, in words."""
+        """The requirement, in words."""
         name = "function" if self.of is Callable else self.of.__name__
         return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
 
@@ -234,7 +234,7 @@ class Texts(Marker):
 
     @property
     def text(self) -> str:
-        """What is asked for, in words."""
+        """The requirement, in words."""
         return "a collection of names"
 
 
@@ -260,7 +260,7 @@ class Constants(Marker):
 
     @property
     def text(self) -> str:
-        """What is asked for, in words."""
+        """The requirement, in words."""
         return (
             "a mapping of names to (number, unit), the unit being 'ms', 'Hz', '1' or 'integer', or "
             "to quantities that have one of these"

@@ -338,8 +338,8 @@ def of_projections(network: Network, weights: Mapping[str, np.ndarray]) -> dict[
         source = network.projection(name).weights
         if isinstance(source, ReadBackwards):
             raise ParameterError(
-                f"Projection {name!r} has no weights of its own: it reads {source.what} of "
-                f"{source.projection.name!r} backwards; load those instead.",
+                f"Projection {name!r} has no weights of its own: it transports the {source.what} "
+                f"of {source.projection.name!r}; load those instead.",
                 object=f"projection {name!r}",
                 parameter="weights",
             )
@@ -395,9 +395,9 @@ def check_weights(
             )
         if wrong is not None:
             raise ParameterError(
-                f"Weights of projection {p.name!r} are held to {_restraints(p)}, but that from "
-                f"neuron {wrong[0]} to {wrong[1]} is to be {weights[wrong]:g}; load weights that "
-                "keep to it, such as network.held(projection, weights).",
+                f"Weights of projection {p.name!r} are constrained by {_restraints(p)}, but that "
+                f"from neuron {wrong[0]} to {wrong[1]} is {weights[wrong]:g}; load weights that "
+                "meet the constraints, such as network.held(projection, weights).",
                 **about,
             )
         check_circle(p, weights)
@@ -407,8 +407,8 @@ def _restraints(projection: Projection) -> str:
     """Describe the weight constraints of a projection."""
     found = {
         "the signs of their neurons": projection.inhibitory is not None,
-        "gaps": bool(projection.missing),
-        "levels": projection.levels is not None,
+        "missing synapses": bool(projection.missing),
+        "quantisation levels": projection.levels is not None,
         f"bounds {projection.limits}": projection.limits is not None,
     }
     return ", ".join(what for what, is_so in found.items() if is_so)

@@ -237,7 +237,7 @@ def _neighbours(network: Network, hypothesis: str) -> dict[str, Projection]:
     """
     if any(isinstance(known, Redraw) for known in network.interventions):
         raise WiringError(
-            f"Hypothesis {hypothesis!r} needs feedback that nobody redraws, but the network is "
+            f"Hypothesis {hypothesis!r} needs feedback that is not redrawn, but the network is "
             "under 'redrawn_feedback'; apply one of the two.",
             object=f"Hypothesis {hypothesis!r}",
         )
@@ -251,7 +251,7 @@ def _neighbours(network: Network, hypothesis: str) -> dict[str, Projection]:
                 f"{p.post.name!r}; use a network of rates under feedback.layerwise (FA).",
                 object=f"Hypothesis {hypothesis!r}",
             )
-        why = "learns" if p.rule else "is read backwards" if _is_read(p) else ""
+        why = "learns" if p.rule else "is transposed" if _is_read(p) else ""
         few = isinstance(p.weights, FewInputs) and p.weights.inputs < p.shape[0]
         if why or few or isinstance(p.weights, Masked):
             raise WiringError(

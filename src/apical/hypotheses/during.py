@@ -37,7 +37,7 @@ def redrawn_feedback(network: Network, *, every: CountOrZero = 100) -> Network:
     for projection in feedback_onto_hidden(network, "redrawn_feedback"):
         if isinstance(projection.weights, ReadBackwards) or projection.rule is not None:
             raise WiringError(
-                "Hypothesis 'redrawn_feedback' draws fixed random synapses anew, but "
+                "Hypothesis 'redrawn_feedback' redraws fixed random synapses, but "
                 f"{projection.name!r} {'learns' if projection.rule else 'reads forward weights'}; "
                 "use it with fixed feedback, for instance feedback.direct.",
                 object="Hypothesis 'redrawn_feedback'",

@@ -71,8 +71,8 @@ class Moments:
         full = f"{population.name}.{name}"
         if full not in self.records.signals:
             raise DataError(
-                f"These records lack the signal {full!r}, which is needed to work out what "
-                f"{self.rule.name!r} asks for; record it, as update_signals(network) says."
+                f"These records lack the signal {full!r}, which is needed to compute the "
+                f"update of {self.rule.name!r}; record it, as update_signals(network) says."
             )
         if self.records.signals[full].shape[2] != population.size:
             raise DataError(

@@ -93,7 +93,7 @@ def check_circle(projection: Projection, weights: np.ndarray) -> None:
         reached = reached[: projection.post.size]  # its halves reach the same neurons
     if (reached.any(axis=0) & reached.any(axis=1)).any():
         raise WiringError(
-            f"Feedback {projection.name!r} runs in a circle: some neurons of "
+            f"Feedback {projection.name!r} forms a cycle: some neurons of "
             f"{projection.post.name!r} both hear and teach neurons of their own population. Mask "
             "its weights (apical.projections.weights.Masked).",
             object=f"Feedback {projection.name!r}",
@@ -108,6 +108,6 @@ def _sorted(network: Network, projections: Iterable[Projection], what: str) -> l
         names = list(TopologicalSorter(before).static_order())
     except CycleError as error:
         circle = " -> ".join(error.args[1])
-        raise WiringError(f"{what} in a circle: {circle}; take one of them out.") from None
+        raise WiringError(f"{what} in a cycle: {circle}; take one of them out.") from None
     by_name = {p.name: p for p in network.populations}
     return [by_name[name] for name in names]

@@ -75,7 +75,7 @@ def locking(network: Network, projection: Projection, rule: LearningRule) -> Fin
         )
         return Finding(projection.name, "update locking", "local", reason)
     chain = _chain(network, taught[0])
-    waits = ", ".join(chain) or "nobody"
+    waits = ", ".join(chain) or "no population"
     if rule.when == "trial":
         reason = f"waits for {waits}; learns at a global signal, at the same time as all others"
         return Finding(projection.name, "update locking", "broadcast", reason)

@@ -77,9 +77,9 @@ def transport(network: Network, feedback: Projection, weights: Weights) -> Findi
     if isinstance(feedback.weights, ReadBackwards):
         source = feedback.weights
         if isinstance(source, SignsOf):
-            how = f"have the signs of those of {source.projection.name!r} read backwards"
+            how = f"have the signs of those of {source.projection.name!r} transposed"
             return _transported(feedback, how, "transport of signs")
-        return _transported(feedback, f"are those of {source.projection.name!r} read backwards")
+        return _transported(feedback, f"are those of {source.projection.name!r} transposed")
     found = copied(network, feedback, weights(feedback), weights)
     if found:
         return _transported(feedback, found)
@@ -114,10 +114,10 @@ def copied(network: Network, feedback: Projection, values: np.ndarray, weights: 
             if half.shape != back.shape or half.size < 2:
                 continue
             if _parallel(half, back):
-                return f"are those of {name} read backwards"
+                return f"are those of {name} transposed"
             r, n = correlation(half, back)
             if is_surprising(r, n):
-                nearly = f"correlate with those of {name} read backwards, r = {r:.2f}"
+                nearly = f"correlate with those of {name} transposed, r = {r:.2f}"
     return nearly
 
 

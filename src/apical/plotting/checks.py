@@ -25,7 +25,7 @@ class _Numbers(Marker):
 
     @property
     def text(self) -> str:
-        """What is asked for, in words."""
+        """The requirement, in words."""
         return "plain numbers without a unit"
 
 
@@ -42,7 +42,7 @@ class _Panels(Marker):
 
     @property
     def text(self) -> str:
-        """What is asked for, in words."""
+        """The requirement, in words."""
         return "Axes of matplotlib, one or more"
 
 

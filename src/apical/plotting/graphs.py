@@ -42,7 +42,7 @@ _DIRECT = _Look("feedback: error, fixed synapses", PALETTE[1])
 _REWARD = _Look("feedback: one number for all, fixed synapses", PALETTE[4])
 _RELAYED = _Look("feedback: relayed, fixed synapses", PALETTE[3], (0, (5, 2)))
 _ALONG = _Look("feedback: relayed along forward synapses", PALETTE[2], (0, (2, 1.2)))
-_TRANSPOSED = _Look("feedback: forward weights read backwards", PALETTE[6], (0, (5, 2)))
+_TRANSPOSED = _Look("feedback: transposed forward weights", PALETTE[6], (0, (5, 2)))
 _LEGEND = (_LEARNS, _FIXED, _JUDGES, _DIRECT, _REWARD, _RELAYED, _ALONG, _TRANSPOSED)
 
 

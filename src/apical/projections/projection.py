@@ -142,22 +142,22 @@ class Projection:
     def _check_restraints(self) -> None:
         if self.total is not None and (self.rule is None or self.restrained):
             raise WiringError(
-                f"Projection {self.name!r} has total={self.total!r}: only weights that learn, and "
-                "have no signs, gaps or levels that are held, may be scaled to a sum.",
+                f"Projection {self.name!r} has total={self.total!r}: synaptic scaling is for "
+                "plastic weights without Dale's law, missing synapses or quantisation.",
                 object=f"Projection {self.name!r}",
             )
         if isinstance(self.weights, ReadBackwards) and (self.rule or self.restrained):
             raise WiringError(
-                f"The weights of projection {self.name!r} are those of another, read backwards, "
-                "and have no rule, signs, gaps or levels of their own; leave these out.",
+                f"The weights of projection {self.name!r} are those of another, transposed, and "
+                "have no rule, signs, missing synapses or levels of their own; leave these out.",
                 object=f"Projection {self.name!r}",
             )
         if self.bounds is None:
             return
         if self.inhibitory is not None and not self.bounds[0] < 0 < self.bounds[1]:
             raise ParameterError(
-                f"Projection {self.name!r} has neurons that excite and neurons that inhibit, but "
-                f"bounds {self.bounds!r}; let these have 0 between them.",
+                f"Projection {self.name!r} has excitatory and inhibitory neurons, but bounds "
+                f"{self.bounds!r}; let these have 0 between them.",
                 object=f"Projection {self.name!r}",
                 parameter="bounds",
             )
@@ -284,8 +284,8 @@ class TransposeOf(ReadBackwards):
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         raise WiringError(
-            f"The weights of {self.projection.name!r} read backwards are not drawn; ask the "
-            "network, or the simulator, for them.",
+            f"The transposed weights of {self.projection.name!r} are not drawn; ask the network, "
+            "or the simulator, for them.",
             object=f"Projection {self.projection.name!r}",
         )
 

@@ -261,7 +261,7 @@ class Outer:
     library
         Whose arrays.
     room
-        Arrays for what is worked out on the way.
+        Workspace for intermediate results.
     """
 
     def __init__(

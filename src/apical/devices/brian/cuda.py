@@ -32,9 +32,9 @@ COUNTED = 2**23
 class CudaSimulator(StandaloneSimulator):
     """Runs a network as a program on a GPU. Made by `apical.simulate`; parameters as there.
 
-    Brian2CUDA has cuRAND fill buffers for many time steps ahead, which cannot be seeded anew when
-    a trial begins. What networks draw at random follows from the stream and the place of a block,
-    and from where blocks are cut.
+    Brian2CUDA lets cuRAND fill buffers for many time steps ahead, which cannot be seeded again when
+    a trial begins. Random numbers follow from the stream and the place of a block, and depend on
+    the division into blocks.
     """
 
     _PREPARE = ("random_number_buffer.set_seed((unsigned long long)_array_control_seed[0]);",)

@@ -39,7 +39,7 @@ FLAGS = (
 """What nvcc is told, besides the compute capability."""
 
 _FORGET = "#undef _rand\n#undef _randn\n"
-"""Between code objects in one file: each defines these anew."""
+"""Text between code objects in one file, each of which defines these again."""
 
 MANIFEST = "program.json"
 """Name of the manifest of a program."""

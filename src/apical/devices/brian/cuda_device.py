@@ -1,9 +1,9 @@
-"""Brian2CUDA's device with templates of our own, and what is mended in the programs it writes.
+"""Brian2CUDA's device with custom templates, and corrections to the programs it writes.
 
 Our templates (``templates/*.cu``) launch one kernel for each object and time step and leave the
 host nothing to wait for; the inner statements are Brian2CUDA's own translation of the same strings.
-What Brian2CUDA 1.0b1 gets wrong for programs that are run block after block is replaced in the
-text, and a text that is not found ends with a line that says so: nothing is mended by half.
+Errors of Brian2CUDA 1.0b1 for programs that are run block after block are corrected in the
+generated text; if a text is not found, an error is raised.
 """
 
 import inspect
@@ -116,7 +116,7 @@ def preferences() -> Iterator[None]:
         "codegen.cpp.extra_link_args": [],
         "core.stop_on_keyboard_interrupt": False,
     }
-    # made once in a process, for the precision of whoever is first
+    # made once in a process, for the precision of the first simulator
     CUDACodeGenerator.universal_support_code = None
     try:
         with workplace.preferences(wanted):

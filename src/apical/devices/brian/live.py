@@ -212,7 +212,7 @@ def changes(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> Iterator[tup
 
 
 def _kept(value: Any) -> Any:
-    """Return what stays as it is when somebody goes on to change a value."""
+    """Return a copy that later changes of a value do not affect."""
     return value.copy() if isinstance(value, dict | np.ndarray) else value
 
 

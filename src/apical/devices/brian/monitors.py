@@ -129,7 +129,7 @@ class Compiled(Record):
         return found
 
     def take(self, found: dict[Any, np.ndarray], start: float) -> None:
-        """Put what a part of a block added behind what there was; `start` is in [s]."""
+        """Append the samples of a part of a block; `start` is in [s]."""
         for variable in self.counts:
             self._device.held[variable] = self._device.held[variable] + found[variable]
         for variable in self.grows:
@@ -137,7 +137,7 @@ class Compiled(Record):
             self._chunks[variable].append(new)
 
     def _whole(self, variable: ArrayVariable) -> np.ndarray:
-        """Return all of a variable; parts are joined when somebody looks."""
+        """Return all of a variable; parts are joined lazily."""
         chunks = self._chunks[variable]
         if len(chunks) > 1:
             chunks[:] = [np.concatenate(chunks)]

@@ -27,7 +27,7 @@ class Period:
     owner
         Whose it is, for messages.
     names
-        Variables that it is worked out from.
+        Variables that it depends on.
     seconds
         Returns it [s], given their values in base units.
     """

@@ -17,7 +17,7 @@ def state_shapes(built: Built) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for population in built.network.populations:
         group = built.objects[population.name]
-        # sums are worked out anew in every step
+        # sums are computed in every step
         anew = set().union(*graded.arriving(built.network, population).values())
         for name, equation in group.equations.items():
             fixed = equation.type == "subexpression" or {"constant", "linked", "shared"} & {

@@ -24,7 +24,7 @@ _devices = importlib.import_module("brian2.devices.device")  # of that name ther
 
 USUAL = {
     "core.network.default_schedule": ["start", "groups", "thresholds", "synapses", "resets", "end"],
-    "core.stop_on_keyboard_interrupt": False,  # Ctrl-C is for whoever runs blocks to answer
+    "core.stop_on_keyboard_interrupt": False,  # Ctrl-C is handled by the training loop
     "devices.cpp_standalone.openmp_threads": 0,
     "legacy.refractory_timing": False,
 }
@@ -79,7 +79,7 @@ class Workplace:
     Parameters
     ----------
     device
-        The Brian2 device of the simulator, which nobody else uses.
+        The private Brian2 device of the simulator.
     settings
         Gives the preferences under which objects and code are made.
     quiet
