@@ -95,7 +95,7 @@ def learn(
     plan = ap.training.Plan(epochs, len(data.train), final_rate)
     for step in ap.training.steps(simulator, data, plan):
         row = {"trials": step.position.trial, "test_accuracy": step.metrics["test_accuracy"]}
-        row["rate_hidden"] = step.metrics.get("rate_hidden", np.nan)
+        row["rate_hidden"] = step.metrics.get(("rate", "hidden"), np.nan)
         row["seconds"] = time.perf_counter() - began - simulator.compile_seconds
         rows.append(row)
     return rows
