@@ -122,7 +122,11 @@ def _is_called(value: object) -> bool:
         return False
     if inspect.isclass(value):
         return is_dataclass(value) and not inspect.isabstract(value)
-    return inspect.isfunction(value)
+    # what takes any number of parts is not called by the names of its parameters alone
+    return inspect.isfunction(value) and not any(
+        p.kind is inspect.Parameter.VAR_POSITIONAL
+        for p in inspect.signature(value).parameters.values()
+    )
 
 
 def parameters(function: Callable[..., Any]) -> Iterator[inspect.Parameter]:
@@ -552,6 +556,8 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     ),
     "plotting.seeds.every_seed": lambda: {"groups": {"a": {0: 0.5, 1: 0.4}}},
     "plotting.style.save": lambda: {"ax": _axes(), "path": "figure.png"},
+    "plotting.style.as_svg": lambda: {"ax": _axes()},
+    "_base.seeds.stream": lambda: {"seed": 1, "purpose": "weights"},
     "plotting.style.as_png": lambda: {"ax": _axes(), "dpi": 50.0},
 }
 """What else a call needs, or needs in place of that."""

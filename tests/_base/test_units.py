@@ -128,25 +128,7 @@ DESCRIBES = [
     name
     for name in public_api.callables()
     if not name.startswith(
-        (
-            "datasets",
-            "tasks",
-            "training",
-            "recording",
-            "unsupervised",
-            "margins",
-            "pretraining",
-            "landscapes",
-            "alignment",
-            "losses",
-            "devices",
-            "analysis",
-            "measures",
-            "plotting",
-            "records",
-            "sweeps",
-            "export",
-        )
+        ("data", "training", "records", "reference", "measures", "plotting", "sweeps", "export")
     )
     and numbers(public_api.callables()[name])
 ]

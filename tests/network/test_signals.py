@@ -172,7 +172,7 @@ def test_a_dendrite_that_moves_the_membrane_makes_feedback_lateral() -> None:
 
 def test_a_text_that_cannot_be_read_names_the_population() -> None:
     wrong = replace(LIF("h", 2), gain="int(x >")
-    with pytest.raises(WiringError, match="Population 'h': .* is not one expression"):
+    with pytest.raises(WiringError, match="LIF 'h': .* is not one expression"):
         SignalGraph([wrong], [])
 
 

@@ -7,6 +7,8 @@ import hashlib
 
 import numpy as np
 
+from apical._base.checking import checked
+
 
 def _entropy(seed: int, purpose: str, name: str, index: int, place: int = 0) -> int:
     places = [str(place)] if place else []
@@ -14,6 +16,7 @@ def _entropy(seed: int, purpose: str, name: str, index: int, place: int = 0) -> 
     return int.from_bytes(hashlib.sha256(text.encode()).digest(), "little")
 
 
+@checked()
 def stream(
     seed: int, purpose: str, name: str = "", index: int = 0, place: int = 0
 ) -> np.random.Generator:

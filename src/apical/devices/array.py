@@ -22,7 +22,8 @@ class ArrayOptions(Options):
     Parameters
     ----------
     batch
-        Trials that learn together; the update is their mean. Brian2 shows one after the other.
+        Batch size: trials per weight update, which is the mean over them. Brian2 shows one after
+        the other.
     library
         Whose arrays it works with: ``"numpy"``, ``"torch"`` (PyTorch in memory), or ``"torch:"``
         and a device of PyTorch, as in ``"torch:cuda"``. PyTorch is an optional extra:

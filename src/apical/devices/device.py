@@ -1,4 +1,4 @@
-"""What a device is to the rest of the package, and the registry of all devices."""
+"""The protocol of devices, and the registry of all of them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields

@@ -1,4 +1,4 @@
-"""What a device needs of a machine: what is found, what is lacking, and how to try it."""
+"""Requirements of devices: what of them a machine has, what it lacks, and how to try it."""
 
 import json
 import sys

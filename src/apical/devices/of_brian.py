@@ -1,4 +1,4 @@
-"""What all devices of Brian2's share: their options, and what none of them runs."""
+"""Common options and limits of the devices of Brian2's."""
 
 import os
 from dataclasses import dataclass

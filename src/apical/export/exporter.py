@@ -1,4 +1,4 @@
-"""What an exporter is, and the registry of all exporters."""
+"""The protocol of exporters, and the registry of all of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a hypothesis is, the decorator that declares one, and the registry of all hypotheses."""
+"""The protocol of hypotheses, the decorator that declares one, and the registry of all."""
 
 import inspect
 import re

@@ -20,6 +20,7 @@ _EQUATION = re.compile(
         \s*:\s*(?P<unit>[^:]+)$""",
     re.VERBOSE | re.DOTALL,
 )
+_FLAGS = re.compile(r"(?P<unit>.*?)\s*\((?P<flags>[^()]*)\)")
 _FLAG = re.compile(
     "constant over dt|constant|event-driven|clock-driven|linked|shared|summed|unless .+"
 )
@@ -177,11 +178,11 @@ def _equation(line: str) -> Equation:
 
 def _unit(text: str) -> tuple[str, frozenset[str]]:
     """Return a unit and the flags behind it, both of which may have parentheses."""
-    before, _, last = text.removesuffix(")").rpartition("(")
-    flags = [part.strip() for part in last.split(",")]
-    if not (text.endswith(")") and all(map(_FLAG.fullmatch, flags))):
+    found = _FLAGS.fullmatch(text)
+    flags = [part.strip() for part in found["flags"].split(",")] if found else []
+    if found is None or not all(map(_FLAG.fullmatch, flags)):
         return text, frozenset()
-    return before.strip(), frozenset(flags)
+    return found["unit"], frozenset(flags)
 
 
 @lru_cache(maxsize=4096)
@@ -222,12 +223,12 @@ def _logical_lines(text: str) -> Iterator[str]:
         code = part.partition("#")[0].strip()
         if not code:
             continue
+        goes_on = code.endswith("\\")
+        code = code[:-1] if goes_on else code
         line = f"{line} {code}" if line else code
         depth += sum(map(code.count, "([")) - sum(map(code.count, ")]"))
-        if depth <= 0 and not code.endswith("\\"):
+        if depth <= 0 and not goes_on:
             yield line
             line, depth = "", 0
-        else:
-            line = line.removesuffix("\\")
     if line:
         yield line

@@ -1,7 +1,7 @@
 """Saturated and dead units, judged by the slope of their activation function.
 
-Both are judged by the slope of a unit's response, which is what a change of its drive does to it,
-and a factor of everything that it learns.
+Both are judged by the slope of a unit's activation function: the sensitivity of its response to its
+drive, and a factor of all of its weight updates. Saturated units have a vanishing gradient.
 
 - A unit is **dead** if its slope is at most `LEAST` in size in every trial (Lu, Shin, Su &
   Karniadakis 2020, doi:10.4208/cicp.OA-2020-0165, of ReLU): nothing teaches it. Units that spike,

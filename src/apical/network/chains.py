@@ -88,7 +88,7 @@ def chain(
 def _each(given: T | Sequence[T], n: int, name: str) -> list[T]:
     """Return one item for each of `n` projections."""
     if not isinstance(given, Sequence):
-        return [given] * n
+        return [given for _ in range(n)]
     if len(given) != n:
         raise WiringError(
             f"A chain of {n + 1} populations has {n} projections, but {name} has {len(given)} "

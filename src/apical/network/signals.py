@@ -5,12 +5,14 @@ input of another, and from the text of every model and rule, which says what eac
 out from. Nothing goes by what a variable or a class is called.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from apical._base.checking import described
 from apical.errors import ParameterError, WiringError
 from apical.language import expressions
 from apical.language.model_text import Reads, equations, reads, statements
@@ -22,11 +24,14 @@ from apical.projections.projection import Projection, ReadBackwards
 if TYPE_CHECKING:  # GraphML is written by networkx, imported where it is asked for
     import networkx
 
-NodeKind = Literal["world", "state", "expression", "spike", "weight", "trace", "update", "whole"]
+NodeKind = Literal[
+    "world", "state", "expression", "spike", "weight", "trace", "update", "whole", "unknown"
+]
 """What a node is: ``"world"``: from outside the network (stimulus, target, time, chance);
 ``"state"``: kept from one moment to the next; ``"expression"``: worked out when it is read;
 ``"spike"``: the event; ``"weight"``, ``"trace"``, ``"update"`` of a projection's synapses;
-``"whole"``: made of all synapses or neurons at once, which none of them knows."""
+``"whole"``: made of all synapses or neurons at once, which none of them knows; ``"unknown"``: read
+by a model whose text does not say what it is."""
 
 EdgeKind = Literal["within", "synapse", "scales", "rule", "weights"]
 """How something is read: ``"within"`` a neuron, by the text of its model; across a ``"synapse"``;
@@ -54,6 +59,15 @@ MATHS = expressions.FUNCTIONS | {
     "maximum", "minimum", "sin", "sinh", "tan", "timestep",
 }  # fmt: skip
 """Functions of their arguments alone."""
+
+
+CONSTANTS = frozenset({"dt", "i", "N", "pi", "e", "inf", "xi", "not_refractory", "True", "False"})
+"""Names of Brian2's that any text may read, and that bring in nothing from elsewhere."""
+
+_UNIT = re.compile(
+    r"(?:[YZEPTGMkhdcmunpfazy]|da)?(?:second|s|Hz|hertz|volt|V|amp|ampere|A|siemens|S|farad|F|ohm"
+    r"|metre|meter|m|gram|gramme|g|mole|mol|kelvin|molar|joule|J|coulomb|C|newton|N|watt|W)\d*"
+)
 
 
 @dataclass(frozen=True)
@@ -299,9 +313,8 @@ class _Neurons:
             if model.threshold:
                 self._spikes()
         except ParameterError as error:
-            raise WiringError(
-                f"Population {owner!r}: {error.message}", object=f"Population {owner!r}"
-            ) from None
+            who = described(self._population)
+            raise WiringError(f"{who}: {error.message}", object=who) from None
 
     def _variable(self, name: str, is_state: bool) -> None:
         owner = self._population
@@ -333,6 +346,9 @@ class _Neurons:
                 self._graph.edge(f"{owner}.{name}", f"{owner}.{target}", "within", text)
             elif name in ("t", "lastspike"):
                 source = self._graph.node(Node("", "time", "world"))
+                self._graph.edge(source, f"{owner}.{target}", "within", text)
+            elif not (name in CONSTANTS or name in self._model.parameters or _UNIT.fullmatch(name)):
+                source = self._graph.node(Node(owner, name, "unknown"))
                 self._graph.edge(source, f"{owner}.{target}", "within", text)
         for call in sorted(found.calls - MATHS):
             source = self._graph.node(Node("", WORLD.get(call, call), "world"))
@@ -450,6 +466,8 @@ def moving_inputs(population: Population) -> frozenset[str]:
     ends = [own[name] for name in ("spike", "x") if own[name] in graph.nodes][:1]
     ends = ends or [node for node in own.values() if node in graph.nodes]
     read = set().union(*(graph.sources(end, ACTIVITY) for end in ends))
+    if any(graph.nodes[node].kind == "unknown" for node in read):
+        return frozenset(population.inputs)  # Brian2 will say what is wrong with it
     return frozenset(
         name
         for name, variable in population.inputs.items()

@@ -1,4 +1,4 @@
-"""What neurons remember of their spikes, and dendrites of what they heard: exponential traces."""
+"""Exponential traces of spikes and of dendritic feedback."""
 
 from apical.language.fragments import when
 from apical.neurons.base import INFINITE

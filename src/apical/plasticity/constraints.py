@@ -1,4 +1,4 @@
-"""What weights are held to after every update: signs of neurons, synapses that are not, levels."""
+"""Weight constraints after every update: Dale's law, sparsity masks, quantisation."""
 
 from dataclasses import dataclass
 from math import frexp

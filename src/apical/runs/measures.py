@@ -1,4 +1,4 @@
-"""What can be measured of a network while it trains (`--measure`): one `Measure` each, by name."""
+"""Measures of a network during training (`--measure`): one `Measure` each, by name."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the scripts in models/ share: opening them, the gallery, and what studies are made of.
+"""Library of the scripts in models/: opening them, the gallery, the parts of studies.
 
 A study is a script with a command of its own: its options (`options`), a measurement at every
 combination of conditions and seeds (`sweep`), tables of rows (`tables`), errors while networks

@@ -1,4 +1,4 @@
-"""What studies measure while networks learn: errors of classifiers and of autoencoders."""
+"""Learning curves of studies: errors of classifiers and of autoencoders."""
 
 from collections.abc import Iterator
 from typing import Any

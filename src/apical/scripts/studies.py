@@ -1,4 +1,4 @@
-"""What studies share: model scripts that compare networks, with a command of their own."""
+"""Studies: model scripts that compare networks, with a command of their own."""
 
 import csv
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What any device keeps to."""
+"""Contract of every device."""
 
 from collections.abc import Iterator
 from dataclasses import is_dataclass

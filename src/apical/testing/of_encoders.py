@@ -1,4 +1,4 @@
-"""What any encoder keeps to. Suites take its class, which has a default for every parameter."""
+"""Contract of every encoder. Suites take its class, which has a default for every parameter."""
 
 from dataclasses import is_dataclass
 from inspect import getdoc

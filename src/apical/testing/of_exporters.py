@@ -1,4 +1,4 @@
-"""What any exporter keeps to."""
+"""Contract of every exporter."""
 
 import tempfile
 from pathlib import Path

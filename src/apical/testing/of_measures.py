@@ -1,4 +1,4 @@
-"""What any measure keeps to."""
+"""Contract of every measure."""
 
 import tempfile
 from functools import cache

@@ -1,4 +1,4 @@
-"""What any population keeps to. Suites take its class, which is made of a name and a size."""
+"""Contract of every population. Suites take its class, which is made of a name and a size."""
 
 from dataclasses import fields, is_dataclass, replace
 from functools import cache

@@ -1,4 +1,4 @@
-"""What any learning rule between rate neurons keeps to."""
+"""Contract of every learning rule between rate neurons."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What any wiring keeps to."""
+"""Contract of every wiring."""
 
 import numpy as np
 
