@@ -133,7 +133,7 @@ def learn(
             {
                 "trials": step.position.trial,
                 "test_accuracy": metrics["test_accuracy"],
-                "rate_hidden": metrics.get("rate_hidden", np.nan),
+                "rate_hidden": metrics.get(("rate", "hidden"), np.nan),
                 "seconds": passed,
             }
         )
