@@ -12,7 +12,8 @@ from apical.devices import DEVICES
 from apical.errors import ParameterError
 from apical.export import EXPORTERS, Exporter
 from apical.feedback import WIRINGS
-from apical.neurons.base import LIF, POPULATIONS
+from apical.neurons.base import POPULATIONS
+from apical.neurons.lif import LIF
 from apical.runs.measures import MEASURES, Measure
 from apical.testing import Case, cases, contracts, hold
 from apical.testing.contracts import KINDS
