@@ -150,8 +150,10 @@ class Device:
                 object="devices.simulate",
                 parameter=option,
             )
-        defaults = {f.name: f.default for f in fields(owners[0].options)}
-        if value == defaults[option]:
+        other = owners[0].options
+        defaults = {f.name: f.default for f in fields(other)}
+        hint = get_type_hints(other, include_extras=True)[option]
+        if fitting(value, hint, "devices.simulate", option) == defaults[option]:
             return
         names = " and ".join(repr(device.name) for device in owners)
         raise DeviceError(

@@ -206,7 +206,7 @@ def _options(path: Path, build: BuildFunction) -> tuple[Option, ...]:
             kind, choices = str, get_args(annotation)
         elif get_origin(annotation) is Annotated:  # by a registry, for instance feedback.WIRINGS
             kind, registry = get_args(annotation)[:2]
-            choices = registry.names
+            choices = getattr(registry, "names", ())
         else:
             kind = union[0] if get_origin(annotation) in (Union, UnionType) else annotation
         if kind not in (int, float, str, bool) or parameter.default is inspect.Parameter.empty:
