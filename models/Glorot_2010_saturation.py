@@ -7,7 +7,6 @@ there for a hundred of them, while nothing is learned (figure 2, Shapeset); with
 sets in at the first layer and moves up (figure 3); the normalised initial weights, uniform up to
 sqrt(6/(n_in + n_out)), avoid that (figure 4). He et al. 2015, arXiv:1502.01852, figure 3: 30 layers
 of ReLU converge from normal weights of variance 2/n_in, and stall from those.
-
 Here, on MNIST instead of Shapeset, 100 neurons a layer instead of 1,000, plain gradient descent
 with batch size 10 as there; errors and activities are those of 1,000 of 10,000 held-out training
 images. A response is saturated if its slope is below a tenth of the steepest.
@@ -37,7 +36,6 @@ WEIGHTS["He"] = ap.FanIn(2**0.5, uniform=False)
 
 
 DEEP = {"logistic": (4, 1.0), "tanh": (5, 0.1), "relu": (30, 0.003)}
-"""Hidden layers and learning rate, by activation."""
 LOGISTIC = {f"logistic, standard, {wiring}": wiring for wiring in ("BP", "FA", "DFA")}
 TANH = {f"tanh, {weights}, BP": weights for weights in ("standard", "normalised", "normal")}
 RELU = {f"relu, {weights}, BP": weights for weights in ("He", "normalised")}
@@ -76,12 +74,8 @@ def learn(
 
 
 def draw(rows: list[tables.Row], path: Path) -> None:
-    """Draw activities of logistic layers, their saturation by wiring, tanh layers, ReLU errors."""
     names, share = {k: f"layer {k}" for k in range(1, 6)}, "share of responses saturated"
-
-    def over_epochs(what: str, by: str, names: dict, **chosen) -> dict:
-        return tables.series(rows, "epoch", what, by, names, **chosen)
-
+    over_epochs = partial(tables.series, rows, "epoch")
     panels = {
         "logistic, BP": over_epochs("mean", "layer", names, case="logistic, standard, BP"),
         "logistic, layer 4": over_epochs("saturated", "case", LOGISTIC, layer=4),
@@ -93,15 +87,14 @@ def draw(rows: list[tables.Row], path: Path) -> None:
     axes = plotting.panels(len(panels), width=3.4)
     for ax, label, (title, series) in zip(axes, labels, panels.items(), strict=True):
         plotting.curves(series, "epochs", label, title=title, ax=ax)
-    for ax in axes[1:-1]:
-        ax.set_ylim(-0.05, 1.05)
+        if label == share:
+            ax.set_ylim(-0.05, 1.05)
     for ax in axes[:2]:
         ax.set_xlim(0, 2)  # later nothing happens
     plotting.save(axes, path)
 
 
 def told(rows: list[tables.Row], case: str) -> str:
-    """Say how saturated layers were at the start, on the way and at the end."""
     n, what = max(row["layer"] for row in rows), "dead units" if "relu" in case else "saturated"
     shown = [1, *range(n - 3, n + 1)] if n > 5 else list(range(1, n + 1))
     share = [tables.runs(rows, "saturated", layer=k).mean(axis=0) for k in shown]
@@ -113,13 +106,10 @@ def told(rows: list[tables.Row], case: str) -> str:
 
 def quick(out: Path) -> gallery.Finding:
     """Train 4x50 logistic neurons on digits, and look at tanh and ReLU before they learn."""
-    data = studies.validated(ap.datasets.load("digits"))
-    bp, _, dfa = LOGISTIC
-    found = [
-        tables.where(learn(data, c, 0, 50, n, 5, 2.0), layer=4) for c, n in ((bp, 80), (dfa, 10))
-    ]
+    data, (bp, _, dfa) = studies.validated(ap.datasets.load("digits")), LOGISTIC
+    found = [learn(data, case, 0, 50, n, 5, 2.0) for case, n in ((bp, 80), (dfa, 10))]
     (epochs, last, errors), (_, direct, at_once) = (
-        [tables.column(rows, what) for what in ("epoch", "saturated", "error")] for rows in found
+        [tables.column(rows, k, layer=4) for k in ("epoch", "saturated", "error")] for rows in found
     )
     stuck, left, at_once = max(epochs[last > 0.9], default=0), last[-1], at_once[-1]
     normal = learn(data, "tanh, normal, BP", 0, 50, 0, 1)[-1]["saturated"]

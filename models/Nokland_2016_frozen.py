@@ -34,7 +34,6 @@ CASES = {
     "normal": "nothing frozen",
     "fine-tuned": "new populations on a fixed stack",
 }
-Errors = list[tuple[int, float]]  # epochs and test errors [%]
 
 
 def network(
@@ -45,11 +44,10 @@ def network(
     x = ap.Stimulus("stimulus", data.n_inputs, ap.encoding.Graded())
     h = [ap.Rate(f"hidden_{k + 1}", size, "tanh") for k, size in enumerate(hidden)]
     y = ap.Rate("output", data.n_classes, "logistic", gain="one")  # cross-entropy
-    zero = [wiring != "bp" and k >= random for k in range(len(h) + 1)]
-    weights = [ap.Zero() if z else ap.FanIn() for z in zero]
-    biases = [
-        ap.Zero() if z else ap.Uniform(p.size**-0.5) for z, p in zip(zero, (x, *h), strict=True)
-    ]
+    n_random = len(h) + 1 if wiring == "bp" else random
+    zero = [ap.Zero()] * (len(h) + 1 - n_random)
+    weights = [*[ap.FanIn()] * n_random, *zero]
+    biases = [*(ap.Uniform(pre.size**-0.5) for pre in (x, *h)[:n_random]), *zero]
     learns = [None] * fixed + [rule] * (len(h) + 1 - fixed)
     ap.chain(net, x, *h, y, weights=weights, bias=biases, rule=learns)
     error = net.add(ap.RateError("error", data.n_classes))
@@ -59,7 +57,7 @@ def network(
 
 def freeze(
     data: ap.Dataset, seed: int, wiring: str, rate: float, sizes: tuple, frozen: int, epochs: int
-) -> Errors:
+) -> list[tuple[int, float]]:
     """Train with the first hidden population frozen for some epochs, then with all of them."""
     nets = [network(data, seed, wiring, rate, sizes, fixed=k, random=1) for k in (1, 0)]
     held, released = (ap.simulate(net, "array", batch=64) for net in nets)
@@ -69,7 +67,6 @@ def freeze(
 
 
 def draw(rows: list[tables.Row], frozen: int, path: Path) -> None:
-    """Draw test error over epochs: frozen and released, normal, new populations on a stack."""
     rows = [row for row in rows if row["epoch"]]  # nothing is learned at epoch 0
     shown = [case for case in CASES if tables.where(rows, case=case)]
     axes = dict(zip(shown, plotting.panels(len(shown), width=3.6), strict=True))
@@ -122,7 +119,7 @@ def main(
     data, rows = ap.datasets.load(dataset).subset(of["train_trials"]), []
     (known, new), sizes, rate = halves(data), (hidden, hidden), of["rate"]
 
-    def errors(case: str, seed: int, wiring: str, kept: dict) -> Errors:
+    def errors(case: str, seed: int, wiring: str, kept: dict) -> list[tuple[int, float]]:
         if case == "frozen":
             return freeze(data, seed, wiring, rate, sizes, frozen, epochs)
         if case == "normal":

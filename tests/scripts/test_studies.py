@@ -59,7 +59,7 @@ EXHIBIT = gallery.Exhibit("c", "p", "r", lambda out: gallery.Finding(f"{out.is_d
 
 
 @study(EXHIBIT, files="nothing")
-@options.training(hidden=7, epochs=3, seed="0,1")
+@options.training("--size", hidden=7, epochs=3, seed="0,1")
 @options.layers("8-4", "Sizes.")
 @options.sizes("--rates", "0.1,1")
 @options.names("--wirings", "bp,fa")
