@@ -40,8 +40,7 @@ TASKS = {
     "evidence_accumulation": (50.0, 150.0, 15.0, 1e-4),
     "store_recall": (100.0, 100.0, 20.0, 3e-4),
 }
-"""Length of a frame and of the recall, in which outputs count and errors are told [ms]; spikes in a
-neuron's adaptation that homeostasis aims at; learning rate of the readout."""
+"""Frame, recall (errors are told) [ms]; spikes that homeostasis aims at; rate of the readout."""
 NAMES = {"all": "e-prop", "readout": "readout alone"}
 
 
@@ -84,7 +83,6 @@ def network(
 
 
 def made(task: str, seed: int, n_train: int, n_test: int, **options: Any) -> ap.Dataset:
-    """Return the samples of a task, drawn from a stream of their own."""
     return getattr(ap.tasks, task)(n_train, n_test, rng=ap.stream(seed, "task", task), **options)
 
 

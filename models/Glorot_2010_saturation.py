@@ -7,26 +7,22 @@ there for a hundred of them, while nothing is learned (figure 2, Shapeset); with
 sets in at the first layer and moves up (figure 3); the normalised initial weights, uniform up to
 sqrt(6/(n_in + n_out)), avoid that (figure 4). He et al. 2015, arXiv:1502.01852, figure 3: 30 layers
 of ReLU converge from normal weights of variance 2/n_in, and stall from those.
-
 Here, on MNIST instead of Shapeset, 100 neurons a layer instead of 1,000, plain gradient descent
 with batch size 10 as there; errors and activities are those of 1,000 of 10,000 held-out training
 images. A response is saturated if its slope is below a tenth of the steepest.
-
-Reached, seeds 0, 1, 2, 21 minutes on a busy core (165 s of CPU). Four logistic layers, learning
-rate 1: BP drives the last one to a mean activity of 0.01 to 0.02, all its responses saturated,
-within a tenth of an epoch; it leaves after 0.3, and only then the error falls from 90 %, to 15.6
-and 3.6 % after one and five epochs. The paper's networks stay there a thousand times longer: wider,
-with a harder task. Under DFA the last layer never saturates (at most 11 %), and the error is 12.6 %
-after half an epoch (BP 57 %); under FA it saturates for good (99 % after 0.6 epochs, error 90 %).
-Five tanh layers, rate 0.1, saturated in layers 1 to 5 after 0.6 and five epochs: standard weights
-23, 15, 14, 12, 11 and 51, 46, 44, 39, 29 %, from the first layer up, as published; normalised ones
-24, 23, 22, 19, 15 and 50, 52, 49, 45, 37 %; from N(0, 1) 84 % before learning and 99 % after. 30
-layers of ReLU, rate 0.003: error after one epoch and five from He's weights 9.2, 4.9 %, from
-normalised ones 88.1, 27.2 %.
+Reached, seeds 0, 1, 2, 21 minutes on a busy core. Four logistic layers, learning rate 1: BP drives
+the last one to a mean activity of 0.01 to 0.02, all responses saturated, within a tenth of an
+epoch; it leaves after 0.3, and only then the error falls from 90 %, to 15.6 and 3.6 % after one and
+five. The paper's networks stay there a thousand times longer: wider, with a harder task. Under DFA
+the last layer never saturates (at most 11 %); under FA it does for good (error 90 %). Five tanh
+layers, rate 0.1, saturated after five epochs: standard weights 51, 46, 44, 39, 29 %, from the first
+layer up, as published; normalised 50, 52, 49, 45, 37 %; N(0, 1) 99 %. 30 layers of ReLU, rate
+0.003: error after one and five from He's weights 9.2, 4.9 %, from normalised ones 88.1, 27.2 %.
 
     python models/Glorot_2010_saturation.py
 """
 
+from functools import partial
 from pathlib import Path
 
 import apical as ap
@@ -34,17 +30,12 @@ from apical import plotting
 from apical.measures import saturation
 from apical.scripts import gallery, learning, options, studies, study, sweep, tables
 
-WEIGHTS = {
-    "standard": ap.FanIn(),
-    "normalised": ap.Glorot(),
-    "normal": ap.Normal(1.0),
-    "He": ap.FanIn(2**0.5, uniform=False),
-}
+WEIGHTS = {"standard": ap.FanIn(), "normalised": ap.Glorot(), "normal": ap.Normal(1.0)}
+WEIGHTS["He"] = ap.FanIn(2**0.5, uniform=False)
 """Initial weights: Glorot & Bengio 2010, eqs. 1 and 16; N(0, 1); He et al. 2015, eq. 10."""
 
 
 DEEP = {"logistic": (4, 1.0), "tanh": (5, 0.1), "relu": (30, 0.003)}
-"""Hidden layers and learning rate, by activation."""
 LOGISTIC = {f"logistic, standard, {wiring}": wiring for wiring in ("BP", "FA", "DFA")}
 TANH = {f"tanh, {weights}, BP": weights for weights in ("standard", "normalised", "normal")}
 RELU = {f"relu, {weights}, BP": weights for weights in ("He", "normalised")}
@@ -83,52 +74,42 @@ def learn(
 
 
 def draw(rows: list[tables.Row], path: Path) -> None:
-    """Draw activities of logistic layers, their saturation by wiring, tanh layers, ReLU errors."""
     names, share = {k: f"layer {k}" for k in range(1, 6)}, "share of responses saturated"
-
-    def over_epochs(what: str, by: str, names: dict, **chosen) -> dict:
-        return tables.series(rows, "epoch", what, by, names, **chosen)
-
-    first = over_epochs("mean", "layer", names, case="logistic, standard, BP")
-    panels = [(first, "mean activity", "logistic, BP")]
-    last = over_epochs("saturated", "case", LOGISTIC, layer=4)
-    panels.append((last, share, "logistic, layer 4"))
+    over_epochs = partial(tables.series, rows, "epoch")
+    panels = {
+        "logistic, BP": over_epochs("mean", "layer", names, case="logistic, standard, BP"),
+        "logistic, layer 4": over_epochs("saturated", "case", LOGISTIC, layer=4),
+    }
     for case, weights in TANH.items():
-        found = over_epochs("saturated", "layer", names, case=case)
-        panels.append((found, share, f"tanh, BP, {weights}"))
-    errors = over_epochs("error", "case", RELU, layer=1)
-    panels.append((errors, "validation error [%]", "30 layers of ReLU, BP"))
+        panels[f"tanh, BP, {weights}"] = over_epochs("saturated", "layer", names, case=case)
+    panels["30 layers of ReLU, BP"] = over_epochs("error", "case", RELU, layer=1)
+    labels = ["mean activity", *[share] * 4, "validation error [%]"]
     axes = plotting.panels(len(panels), width=3.4)
-    for ax, (series, label, title) in zip(axes, panels, strict=True):
+    for ax, label, (title, series) in zip(axes, labels, panels.items(), strict=True):
         plotting.curves(series, "epochs", label, title=title, ax=ax)
-    for ax in axes[1:-1]:
-        ax.set_ylim(-0.05, 1.05)
+        if label == share:
+            ax.set_ylim(-0.05, 1.05)
     for ax in axes[:2]:
         ax.set_xlim(0, 2)  # later nothing happens
     plotting.save(axes, path)
 
 
 def told(rows: list[tables.Row], case: str) -> str:
-    """Say how saturated layers were at the start, on the way and at the end."""
-    n = max(row["layer"] for row in rows)
-    shown = [1, *range(n - 3, n + 1)] if n > 5 else range(1, n + 1)
+    n, what = max(row["layer"] for row in rows), "dead units" if "relu" in case else "saturated"
+    shown = [1, *range(n - 3, n + 1)] if n > 5 else list(range(1, n + 1))
     share = [tables.runs(rows, "saturated", layer=k).mean(axis=0) for k in shown]
     epochs, error = (tables.runs(rows, what, layer=1).mean(axis=0) for what in ("epoch", "error"))
-    at = [0, len(epochs) // 8, len(epochs) // 4, len(epochs) // 2, len(epochs) - 1]
+    at = [0, *(len(epochs) // part for part in (8, 4, 2)), len(epochs) - 1]
     said = ", ".join(f"{epochs[k]:.3g}: {'/'.join(f'{s[k]:.2f}' for s in share)}" for k in at)
-    what = "dead units" if case.startswith("relu") else "saturated"
-    return f"{case}: {what} in layers {list(shown)} at epoch {said}; error {error[-1]:.2f} %"
+    return f"{case}: {what} in layers {shown} at epoch {said}; error {error[-1]:.2f} %"
 
 
 def quick(out: Path) -> gallery.Finding:
     """Train 4x50 logistic neurons on digits, and look at tanh and ReLU before they learn."""
-    data = studies.validated(ap.datasets.load("digits"))
-    bp, _, dfa = LOGISTIC
-    found = [
-        tables.where(learn(data, c, 0, 50, n, 5, 2.0), layer=4) for c, n in ((bp, 80), (dfa, 10))
-    ]
+    data, (bp, _, dfa) = studies.validated(ap.datasets.load("digits"), 287), LOGISTIC
+    found = [learn(data, case, 0, 50, n, 5, 2.0) for case, n in ((bp, 80), (dfa, 10))]
     (epochs, last, errors), (_, direct, at_once) = (
-        [tables.column(rows, what) for what in ("epoch", "saturated", "error")] for rows in found
+        [tables.column(rows, k, layer=4) for k in ("epoch", "saturated", "error")] for rows in found
     )
     stuck, left, at_once = max(epochs[last > 0.9], default=0), last[-1], at_once[-1]
     normal = learn(data, "tanh, normal, BP", 0, 50, 0, 1)[-1]["saturated"]
@@ -159,10 +140,7 @@ EXHIBIT = gallery.Exhibit(
 @options.training("--size", hidden=100, epochs=5, seed="0,1,2")
 def main(dataset: str, size: int, epochs: int, seeds: list[int], out: Path) -> None:
     data = studies.validated(ap.datasets.load(dataset))
-
-    def measured(case: str, seed: int) -> list[tables.Row]:
-        return learn(data, case, seed, size, epochs, 0.1)
-
+    measured = partial(learn, data, size=size, epochs=epochs, every=0.1)
     rows = sweep(measured, told, case=[*LOGISTIC, *TANH, *RELU], seed=seeds)
     studies.write_table(out / "layers.csv", rows)
     draw(rows, out / "layers.png")

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 import apical as ap
-from apical.data.datasets import Samples
+from apical.data.datasets import balanced
 from apical.scripts import figures, gallery, learning, options, studies, study, sweep, tables
 from apical.training import pretraining
 
@@ -69,18 +69,9 @@ def pretrained(
     return start
 
 
-def labelled(samples: Samples, n: int, seed: int) -> Samples:
-    """Return `n` samples, equally many of every class."""
-    rng, classes = ap.stream(seed, "labelled"), np.unique(samples.labels)
-    chosen = [
-        rng.permutation(np.flatnonzero(samples.labels == c))[: n // len(classes)] for c in classes
-    ]
-    return samples.part(np.concatenate(chosen)) if n < len(samples) else samples
-
-
 def error(data: ap.Dataset, labels: int, seed: int, net: ap.Network, trials: int) -> float:
     """Return the test error [%] after so many trials with some labels, or 8 epochs."""
-    data = replace(data, train=labelled(data.train, labels, seed))
+    data = replace(data, train=balanced(data.train, labels, ap.stream(seed, "labelled")))
     n = len(data.train)
     simulator = ap.simulate(net, "array", batch=min(64, n // 5))
     few = data.subset(test=1)  # judged once, at the end

@@ -9,17 +9,14 @@ populations on top of it learn the other half. DFA is expected to do worse than 
 Settings of the paper: logistic outputs with cross-entropy, RMSprop at 1e-4, batch size 64, forward
 weights from 0 under FA and DFA except frozen ones, feedback uniform up to 1/sqrt(n_hidden). How
 long the paper freezes, and on what it fine-tunes, is not known here; these are choices.
-
-Reached with 2x400 neurons, seed 0, 10 epochs, 4 of them frozen (test error in %, BP / FA / DFA; no
-curve is flat yet): 8.98 / 9.51 / 9.54 when released, 4.04 / 4.34 / 5.17 at the end; without
-freezing 3.28 / 3.50 / 3.19. DFA recovers, and is the slowest to. On a fixed stack, 20 epochs: 13.8
-/ 19.3 / 19.6 after the first, 5.4 / 5.8 / 6.0 on average over epochs 11 to 15, 4.8 / 5.0 / 5.1 over
-the last five: DFA is behind at first, and hardly at last.
+Reached with 2x400 neurons, seed 0, 10 epochs, 4 of them frozen (test error in %, BP / FA / DFA):
+8.98 / 9.51 / 9.54 when released, 4.04 / 4.34 / 5.17 at the end; without freezing 3.28 / 3.50 /
+3.19. DFA recovers, and is the slowest to. On a fixed stack, 20 epochs: 13.8 / 19.3 / 19.6 after the
+first, 4.8 / 5.0 / 5.1 over the last five: DFA is behind at first, and hardly at last.
 
     python models/Nokland_2016_frozen.py --hidden 400 --epochs 20 --case fine-tuned
 """
 
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
@@ -29,6 +26,7 @@ import apical as ap
 from apical import plotting
 from apical.data.datasets import halves
 from apical.scripts import gallery, options, studies, study, tables
+from apical.scripts.learning import between as learn
 
 WIRINGS = {"bp": "BP", "fa": "FA", "dfa": "DFA"}
 CASES = {
@@ -36,31 +34,20 @@ CASES = {
     "normal": "nothing frozen",
     "fine-tuned": "new populations on a fixed stack",
 }
-Errors = list[tuple[int, float]]  # epochs and test errors [%]
 
 
 def network(
-    data: ap.Dataset,
-    seed: int,
-    wiring: str,
-    rate: float,
-    hidden: tuple[int, ...],
-    *,
-    fixed: int = 0,
-    random: int = 0,
+    data: ap.Dataset, seed: int, wiring: str, rate: float, hidden: tuple, fixed=0, random=0
 ) -> ap.Network:
-    """Describe a network; the first `fixed` hidden populations do not learn.
-
-    The first `random` ones start from random weights under every wiring.
-    """
+    """Describe a network; `fixed` populations do not learn, `random` ones begin at random."""
     net, rule = ap.Network(seed=seed), ap.rules.three_factor(dynamics=ap.optimizers.rmsprop(rate))
     x = ap.Stimulus("stimulus", data.n_inputs, ap.encoding.Graded())
     h = [ap.Rate(f"hidden_{k + 1}", size, "tanh") for k, size in enumerate(hidden)]
     y = ap.Rate("output", data.n_classes, "logistic", gain="one")  # cross-entropy
-    zero = [wiring != "bp" and k >= random for k in range(len(h) + 1)]
-    weights = [ap.Zero() if z else ap.FanIn() for z in zero]
-    limits = [ap.Uniform(pre.size**-0.5) for pre in (x, *h)]
-    biases = [ap.Zero() if z else limit for z, limit in zip(zero, limits, strict=True)]
+    n_random = len(h) + 1 if wiring == "bp" else random
+    zero = [ap.Zero()] * (len(h) + 1 - n_random)
+    weights = [*[ap.FanIn()] * n_random, *zero]
+    biases = [*(ap.Uniform(pre.size**-0.5) for pre in (x, *h)[:n_random]), *zero]
     learns = [None] * fixed + [rule] * (len(h) + 1 - fixed)
     ap.chain(net, x, *h, y, weights=weights, bias=biases, rule=learns)
     error = net.add(ap.RateError("error", data.n_classes))
@@ -68,17 +55,9 @@ def network(
     return net
 
 
-def learn(simulator: ap.Simulator, data: ap.Dataset, first: int, last: int) -> Iterator[tuple]:
-    """Train from one epoch to another, and yield epoch and test error [%]."""
-    done = ap.training.Position(first, 0, first * len(data.train)) if first else None
-    for step in ap.training.steps(simulator, data, ap.training.Plan(last, final_rate=1.0), done):
-        if "test_accuracy" in step.metrics:
-            yield step.position.epoch, 100 * (1 - step.metrics["test_accuracy"])
-
-
 def freeze(
     data: ap.Dataset, seed: int, wiring: str, rate: float, sizes: tuple, frozen: int, epochs: int
-) -> Errors:
+) -> list[tuple[int, float]]:
     """Train with the first hidden population frozen for some epochs, then with all of them."""
     nets = [network(data, seed, wiring, rate, sizes, fixed=k, random=1) for k in (1, 0)]
     held, released = (ap.simulate(net, "array", batch=64) for net in nets)
@@ -88,14 +67,12 @@ def freeze(
 
 
 def draw(rows: list[tables.Row], frozen: int, path: Path) -> None:
-    """Draw test error over epochs: frozen and released, normal, new populations on a stack."""
     rows = [row for row in rows if row["epoch"]]  # nothing is learned at epoch 0
     shown = [case for case in CASES if tables.where(rows, case=case)]
     axes = dict(zip(shown, plotting.panels(len(shown), width=3.6), strict=True))
     for case, ax in axes.items():
         series = tables.series(rows, "epoch", "test_error", "wiring", WIRINGS, case=case)
-        title = {"title": CASES[case], "log_y": True, "ax": ax}
-        plotting.curves(series, "epochs", "test error [%]", **title)
+        plotting.curves(series, "epochs", "test error [%]", title=CASES[case], log_y=True, ax=ax)
     if "frozen" in axes:
         axes["frozen"].axvline(frozen, color="#6E6E6E", linewidth=1, linestyle=(0, (1, 2)))
     alike = [ax for case, ax in axes.items() if case != "fine-tuned"]  # of the same samples
@@ -142,7 +119,7 @@ def main(
     data, rows = ap.datasets.load(dataset).subset(of["train_trials"]), []
     (known, new), sizes, rate = halves(data), (hidden, hidden), of["rate"]
 
-    def errors(case: str, seed: int, wiring: str, kept: dict) -> Errors:
+    def errors(case: str, seed: int, wiring: str, kept: dict) -> list[tuple[int, float]]:
         if case == "frozen":
             return freeze(data, seed, wiring, rate, sizes, frozen, epochs)
         if case == "normal":

@@ -143,7 +143,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 
 
 PIGS = (
-    '"""Pigs."""\nfrom apical import gallery\n'
+    '"""Pigs."""\nfrom apical.scripts import gallery\n'
     'EXHIBIT = gallery.Exhibit("pigs fly", "1", "0", lambda _: gallery.Finding("no", False))\n'
 )
 

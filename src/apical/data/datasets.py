@@ -247,6 +247,28 @@ def blobs(
 
 
 @checked()
+def balanced(samples: Samples, n: Count, rng: np.random.Generator) -> Samples:
+    """Return `n` samples, equally many of every class, drawn at random; all if there are no more.
+
+    Parameters
+    ----------
+    samples
+        What to draw from.
+    n
+        How many; what the number of classes does not divide is left out.
+    rng
+        Draws them.
+    """
+    if n >= len(samples):
+        return samples
+    classes = np.unique(samples.labels)
+    of_each = (np.flatnonzero(samples.labels == c) for c in classes)
+    return samples.part(
+        np.concatenate([rng.permutation(those)[: n // len(classes)] for those in of_each])
+    )
+
+
+@checked()
 def halves(data: Dataset) -> tuple[Dataset, Dataset]:
     """Return the samples of the first half of the classes and of as many others, numbered from 0.
 

@@ -45,7 +45,7 @@ def chain(
     bias_rule
         Learning rule of all biases; by default that of the projection onto the same population.
     **options
-        Further options of every `Projection`, for instance ``release``.
+        Further options of every `Projection`, biases included, for instance ``explores``.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def chain(
     for k, (pre, post) in enumerate(pairwise(populations)):
         joined.append(net.connect(pre, post, weights=sources[k], rule=learning[k], **options))
         if always and biases[k]:
-            net.connect(always, post, weights=biases[k], rule=bias_rule or learning[k])
+            net.connect(always, post, weights=biases[k], rule=bias_rule or learning[k], **options)
     return joined
 
 

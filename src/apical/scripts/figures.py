@@ -54,7 +54,9 @@ def draw(
     columns = {y: y.replace("_", " ")} if isinstance(y, str) else y
     values = list(dict.fromkeys(row[over] for row in rows)) if over else [None]
     n = len(values) * len(columns)
-    axes = [None] if n == 1 and width is None else list(plotting.panels(n, width=width or 4.0))
+    axes: list[Any] = [None]  # a figure of its own
+    if n > 1 or width is not None:
+        axes = list(plotting.panels(n, width=width or 4.0))
     called = titles.__getitem__ if isinstance(titles, Mapping) else titles
     cells = [(value, *column) for value in values for column in columns.items()]
     drawn = []

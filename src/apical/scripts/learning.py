@@ -12,7 +12,7 @@ from apical.devices.simulator import Block, BlockResult, Simulator
 from apical.errors import RunError
 from apical.network.description import Network
 from apical.scripts.tables import Row
-from apical.training.loop import Plan, evaluate, steps, train
+from apical.training.loop import Plan, Position, evaluate, steps, train
 
 
 def errors(
@@ -82,6 +82,27 @@ def last_error(
 def test_error(simulator: Simulator, data: Dataset) -> float:
     """Return the share of test samples that are decided wrongly with learning off [%]."""
     return 100 * (1 - evaluate(simulator, data.test).accuracy)
+
+
+def between(
+    simulator: Simulator, data: Dataset, first: int, last: int
+) -> Iterator[tuple[int, float]]:
+    """Train a classifier from one epoch to another, and yield epochs and test errors [%].
+
+    Parameters
+    ----------
+    simulator
+        A network on a device, at the state of the first epoch.
+    data
+        Training and test samples.
+    first, last
+        Epochs that were learned before, and those learned in the end; from 0 the error before
+        learning is yielded too.
+    """
+    done = Position(first, 0, first * len(data.train)) if first else None
+    for step in steps(simulator, data, Plan(last, final_rate=1.0), done):
+        if "test_accuracy" in step.metrics:
+            yield step.position.epoch, 100 * (1 - step.metrics["test_accuracy"])
 
 
 def reconstruct(simulator: Simulator, values: np.ndarray, epochs: int) -> Iterator[int]:

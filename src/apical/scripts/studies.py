@@ -67,9 +67,9 @@ def layers(text: str) -> list[int]:
         ) from None
 
 
-def validated(data: Dataset) -> Dataset:
-    """Return a data set that is judged on a sixth of its training samples, drawn at random."""
-    return data.split(len(data.train) // 6, np.random.default_rng(0))
+def validated(data: Dataset, n: int | None = None) -> Dataset:
+    """Return a data set that is judged on `n` training samples, at random; on a sixth if None."""
+    return data.split(n or len(data.train) // 6, np.random.default_rng(0))
 
 
 def folder(path: Path) -> Path:

@@ -61,7 +61,8 @@ def sweep(
                 bar.update(k * len(seeds) + len(ends), 0)
             rows += own
             if isinstance(said, str):
-                click.echo(said.format(n=len(ends), called=called, **_means(ends) | about))
+                known = {"n": len(ends), "called": called} | _means(ends) | about
+                click.echo(said.format(**known))
             elif said is not None:
                 click.echo(said(own, **about))
     return rows
