@@ -6,6 +6,7 @@ from typing import Annotated
 
 from apical._base.parameters import Constant, Duration, NonNegative, Number, Share, Time
 from apical.neurons.base import INFINITE, NeuronModel, Population
+from apical.neurons.facts import Assumption
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,13 @@ class ConductanceLIF(Population):
     @property
     def signals(self) -> tuple[str, ...]:
         return ("x", "v", "theta", "excited", "inhibited")
+
+    @property
+    def assumptions(self) -> tuple[Assumption, ...]:
+        if not self.rise:
+            return ()
+        reason = "its thresholds adapt in trials of learning alone, of which it is told"
+        return (Assumption("phases", "broadcast", reason),)
 
     @property
     def model(self) -> NeuronModel:

@@ -1,24 +1,25 @@
 """Rate populations: neurons of graded activity, and the bias."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from math import hypot
+from typing import ClassVar, Literal, Self
 
-from apical._base.checking import check_fields, described
+from apical._base.checking import described
 from apical._base.parameters import (
     Count,
     Duration,
     NonNegative,
-    Positive,
     Share,
-    ShareAboveZero,
     ShareBelowOne,
 )
 from apical.errors import DeviceError, ParameterError
 from apical.language.activations import ACTIVATIONS, SOFTMAX, Activation
 from apical.language.expressions import substituted
 from apical.neurons.base import NeuronModel, Population
+from apical.neurons.batch_norm import BatchNorm
 from apical.neurons.encoding import AWAKE
+from apical.neurons.facts import Role
 from apical.plasticity.rules import ELIGIBILITY
 
 NUDGED = "nudged"
@@ -26,35 +27,6 @@ NUDGED = "nudged"
 
 FED_BACK = ("teach", "delta", NUDGED)
 """Signals that feedback moves."""
-
-
-@dataclass(frozen=True)
-class BatchNorm:
-    """Drives with mean 0 and variance 1 over the trials that learn together.
-
-    ``normal = (drive - mean)/sqrt(variance + eps)``, and the response is to ``scale*normal +
-    shift``, where `scale` and `shift` are what synapses from a `Bias` bring (1 and 0 without). With
-    learning off, mean and variance are running ones, which are part of the state; every batch moves
-    them alike, so that a short last one of an epoch makes them noisy. No neuron knows trials that
-    are yet to come: `check` refuses it, and only device ``array`` runs it.
-
-    Parameters
-    ----------
-    share
-        Share of the running mean and variance that each batch replaces [dimensionless].
-    eps
-        Added to the variance [dimensionless].
-
-    References
-    ----------
-    Ioffe & Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2; moving averages: section 3.1.
-    """
-
-    share: ShareAboveZero = 0.1
-    eps: Positive = 1e-5
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -156,6 +128,31 @@ class Rate(Population):
         return False
 
     @property
+    def slope(self) -> str:
+        return "1" if self.gain == "one" else self.curve.slope
+
+    @property
+    def gain_is_slope(self) -> bool:
+        return self.gain == "slope"
+
+    @property
+    def time_constant(self) -> float:
+        return self.tau
+
+    @property
+    def has_apical_dendrite(self) -> bool:
+        return True
+
+    def summing(self) -> Self:
+        return replace(self, plateau=None) if self.plateau else self
+
+    def firing(self, noise: float) -> Self:
+        return replace(self, noise=noise)
+
+    def hearing_noise(self, std: float, kick: float, trial: float) -> Self:
+        return replace(self, teach_noise=hypot(self.teach_noise, std))
+
+    @property
     def is_softmax(self) -> bool:
         """Whether the activity is divided by the sum over the population."""
         return self.activation == SOFTMAX
@@ -254,6 +251,8 @@ class Rate(Population):
 @dataclass(frozen=True)
 class Bias(Population):
     """One neuron that is always active, so that its synapses are the biases of others."""
+
+    role: ClassVar[Role] = "bias"
 
     size: Count = 1
 

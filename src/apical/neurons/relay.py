@@ -1,11 +1,13 @@
 """Relays: neurons that pass on, as spikes, what the dendrites of another population heard."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 from apical._base.parameters import Positive
 from apical.errors import WiringError
-from apical.neurons.base import INFINITE, LIF, NeuronModel, Population
+from apical.neurons.base import INFINITE, NeuronModel, Population
+from apical.neurons.facts import Role
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,17 @@ class Relay(Population):
     feedback alignment, Lillicrap et al. 2016, doi:10.1038/ncomms13276, eq. 4.
     """
 
+    role: ClassVar[Role] = "relay"
+
     of: Population
     theta: Positive = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.of, LIF):
+        if self.of.tau_teach is None:
             raise WiringError(
                 f"Relay {self.name!r} relays the dendrites of LIF neurons, which say how long they "
-                f"hold what arrives; {self.of.name!r} is {type(self.of).__name__}.",
+                f"hold what arrives (tau_teach); {self.of.name!r} is {type(self.of).__name__}.",
                 object=f"Relay {self.name!r}",
             )
         if self.size != 2 * self.of.size:
@@ -63,6 +67,17 @@ class Relay(Population):
     @property
     def signals(self) -> tuple[str, ...]:
         return ("x", "owed")
+
+    @property
+    def relays(self) -> Population:
+        return self.of
+
+    @property
+    def is_paired(self) -> bool:
+        return True
+
+    def relaying(self, population: Population) -> Self:
+        return replace(self, of=population)
 
     @property
     def model(self) -> NeuronModel:
@@ -96,8 +111,8 @@ def what_came(population: Population) -> tuple[str, dict[str, tuple[float, str]]
     tuple
         An expression, which may read what was heard before, ``held``; and its parameters.
     """
-    tau = population.tau_teach if isinstance(population, LIF) else INFINITE
-    if tau == INFINITE:
+    tau = population.tau_teach
+    if tau is None or tau == INFINITE:
         return "heard - held", {}
     if tau == 0:
         return "heard", {}

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 from apical._base.checking import described
 from apical._base.parameters import Count
 from apical.errors import DeviceError, ParameterError
 from apical.neurons.base import Population
+from apical.neurons.facts import Role
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Reward(Population):
     Werfel, Xie & Seung 2005, doi:10.1162/089976605774320539; Fiete & Seung 2006,
     doi:10.1103/PhysRevLett.97.048104.
     """
+
+    role: ClassVar[Role] = "reward"
 
     size: Count = 1
 
