@@ -14,7 +14,7 @@ from scipy.linalg import expm
 from apical.errors import ParameterError
 from apical.network.description import Network
 from apical.network.order import feedback_order, forward_order
-from apical.neurons.base import Population, Stimulus
+from apical.neurons.base import Population
 
 LARGEST, NEGLIGIBLE = 1e-2, 1e-6
 """Part of a change that may be missing at the end of a trial; part that is not worth a word."""
@@ -45,8 +45,8 @@ def slowest_chain(network: Network) -> list[float]:
 
 
 def _time_constant(population: Population) -> list[float]:
-    owner = population.encoder if isinstance(population, Stimulus) else population
-    return [owner.tau] if hasattr(owner, "tau") else []
+    tau = population.time_constant
+    return [] if tau is None else [tau]
 
 
 def unsettled(chain: list[float], time: float) -> float:
