@@ -7,7 +7,7 @@ from typing import Any
 from apical.devices.arrays.expression_program import Formula
 from apical.devices.arrays.library import Call, Library, Workspace
 from apical.language.expressions import parse
-from apical.neurons.rate import BatchNorm
+from apical.neurons.batch_norm import BatchNorm
 
 
 @dataclass(frozen=True)
