@@ -17,11 +17,7 @@ from apical.errors import WiringError
 from apical.measures.alignment import angle
 from apical.measures.updates import Moments, backpropagated, rule_of, update, weights_of
 from apical.network.description import Network
-from apical.neurons.base import Population, Stimulus
-from apical.neurons.encoding import Escape
-from apical.neurons.error import ErrorNeurons, Teachers
-from apical.neurons.rate import Bias, Rate
-from apical.neurons.relay import Relay
+from apical.neurons.base import Population
 from apical.projections.projection import Projection
 from apical.records.arrays import Records
 
@@ -152,13 +148,13 @@ def feedback_measures(network: Network, weights: Weights) -> "pd.DataFrame":
 
     pathway, rows = network.feedback, []
     for p in pathway.projections if pathway else ():
-        source = p.pre.of if isinstance(p.pre, Relay) else p.pre
+        source = p.pre.relays or p.pre
         if p.post is network.output or p.post is source:
             continue
         sent = np.asarray(weights_of(p, weights), dtype=float)
-        if isinstance(p.pre, Relay):  # a spike of either half says the opposite of the other's
+        if p.pre.relays and p.pre.is_paired:  # halves say the opposite of each other
             sent = or_nothing(sent[source.size :] - sent[: source.size], size_of(sent)) / 2
-        if isinstance(p.pre, ErrorNeurons):
+        if p.pre.role == "error":
             sent = _product_of(np.linalg.pinv(_taught_by(network, weights, p.pre)), sent)
         above = _product(network, weights, p.post, source)
         if above is None:
@@ -205,12 +201,12 @@ def _product(
         if p.pre is not low or p.post in (low, *path):
             continue
         w = np.asarray(weights_of(p, weights), dtype=float)
-        if isinstance(to, Teachers) and p.post is not network.output:
+        if to.is_told and p.post is not network.output:
             rest = _product(network, weights, p.post, to, (*path, low))
             if rest is None:
                 continue
             w = _product_of(w, rest)
-        elif not isinstance(to, Teachers) and p.post is not to:
+        elif not to.is_told and p.post is not to:
             continue
         total = w if total is None else or_nothing(total + w, size_of(total) + size_of(w))
     return total
@@ -358,9 +354,7 @@ def ceiling(population: Population, records: Records) -> Ceiling | None:
     that is longer. Activities that are tanh, logistic or softmax have two ends; others have none.
     """
     if population.is_spiking:
-        source = population.encoder if isinstance(population, Stimulus) else population
-        rest = float(source.refractory) if isinstance(source, Escape) else 0.0
-        rest = float(getattr(population, "refractory", rest))
+        rest = float(population.refractory)
         interval = max(records.dt, np.ceil(rest / records.dt - 1e-9) * records.dt)
         most = np.floor(records.duration / interval + 1e-9)
         return Ceiling(
@@ -369,7 +363,7 @@ def ceiling(population: Population, records: Records) -> Ceiling | None:
             f"at least {NEAR:.0%} of {most:g} spikes, one every {interval:g} ms, in more than "
             f"{MOSTLY:.0%} of trials",
         )
-    if isinstance(population, Rate) and population.curve.name in RANGES:
+    if population.curve and population.curve.name in RANGES:
         low, high = RANGES[population.curve.name]
         return Ceiling(
             low,
@@ -405,7 +399,8 @@ def unit_measures(network: Network, records: Records) -> "pd.DataFrame":
     rows = []
     for population in network.populations:
         name = population.name
-        if name not in records.units or isinstance(population, Teachers | Relay | Bias):
+        apart = population.serves_learning or population.role == "bias"
+        if apart or name not in records.units:
             continue
         done = records.counts(name) if population.is_spiking else records.rates(name)
         end = ceiling(population, records)

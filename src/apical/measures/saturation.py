@@ -13,7 +13,6 @@ from apical._base.rounding import exceeds
 from apical.devices.simulator import Block, Simulator, left_as_it_was
 from apical.errors import DataError, ParameterError
 from apical.measures.statistic import Statistic
-from apical.neurons.rate import Rate
 
 STEEPEST = {"logistic": 0.25, "tanh": 1.0}
 """Activations that level off at both ends, and their largest slope [dimensionless]."""
@@ -49,11 +48,10 @@ def slopes(simulator: Simulator, values: Matrix) -> dict[str, np.ndarray]:
     """
     with left_as_it_was(simulator):
         traces = simulator.run(Block(values, index=seeds.presentation("slopes"))).traces
-    kinds = {p.name: p for p in simulator.network.populations if isinstance(p, Rate)}
     found = {
-        name: traces[f"{name}.gain"][:, -1]
-        for name, population in kinds.items()
-        if f"{name}.gain" in traces and population.gain == "slope"
+        p.name: traces[f"{p.name}.gain"][:, -1]
+        for p in simulator.network.populations
+        if f"{p.name}.gain" in traces and p.gain_is_slope
     }
     if not found:
         raise DataError(

@@ -13,7 +13,6 @@ from apical.measures import cost, learning
 from apical.measures.alignment import angles_to_backpropagation
 from apical.measures.updates import update_signals
 from apical.network.description import Network
-from apical.neurons.rate import Bias
 from apical.records.arrays import Records
 from apical.records.recording import record
 from apical.runs.experiment import Prepared
@@ -104,7 +103,7 @@ class Measuring:
             traces = update_signals(network)
         self._looking: Simulator | None = None
         if looks:
-            every = [p.name for p in network.populations if not isinstance(p, Bias)]
+            every = [p.name for p in network.populations if p.role != "bias"]
             self._looking = prepared.looking(every, traces)
         self.n_trials = min(LOOK, len(prepared.data.test), _that_fit(prepared, traces))
 
