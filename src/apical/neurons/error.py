@@ -20,7 +20,6 @@ from apical._base.parameters import (
 from apical.errors import ParameterError
 from apical.language.expressions import substituted
 from apical.neurons.base import INFINITE, NeuronModel, Population
-from apical.neurons.facts import Half as Half
 from apical.neurons.facts import Assumption, Kept, Role
 
 HALVES: Mapping[str, str] = {
@@ -434,10 +433,3 @@ class RateTarget(Population):
             parameters={"tau": (self.tau, "ms")},
             method="exponential_euler",
         )
-
-
-ErrorNeurons = Error | RateError
-"""Populations that hold an error."""
-
-Teachers = ErrorNeurons | RateTarget
-"""Populations that are shown what the output should be."""
