@@ -574,6 +574,7 @@ class Stimulus(Population):
                 parameter="gaze",
             )
 
+    # an encoder says these by constants of its model that are called so
     @property
     def time_constant(self) -> float | None:
         return self.encoder.spikes.parameters.get("tau", (None, "ms"))[0]
