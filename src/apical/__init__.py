@@ -27,12 +27,12 @@ from apical.neurons import encoding as encoding
 from apical.neurons.alif import ALIF as ALIF
 from apical.neurons.base import NeuronModel as NeuronModel
 from apical.neurons.base import Neurons as Neurons
+from apical.neurons.batch_norm import BatchNorm as BatchNorm
 from apical.neurons.conductance_lif import ConductanceLIF as ConductanceLIF
 from apical.neurons.error import Error as Error
 from apical.neurons.error import RateError as RateError
 from apical.neurons.error import RateTarget as RateTarget
 from apical.neurons.lif import LIF as LIF
-from apical.neurons.rate import BatchNorm as BatchNorm
 from apical.neurons.rate import Bias as Bias
 from apical.neurons.rate import Rate as Rate
 from apical.neurons.relay import Relay as Relay

@@ -16,9 +16,6 @@ from apical.errors import DataError, ParameterError
 from apical.network import initialization as drawing
 from apical.network.description import Network
 from apical.network.order import check_circle
-from apical.neurons.error import Teachers
-from apical.neurons.rate import Rate
-from apical.neurons.relay import Relay
 from apical.projections.projection import Projection, ReadBackwards
 
 
@@ -382,7 +379,7 @@ def check_weights(
             )
         at = None if np.isfinite(weights).all() else np.argwhere(~np.isfinite(weights))[0]
         wrong = drawing.broken(p, network.seed, weights) if at is None else None
-        circle = "teach" in p.carries and (p.pre is p.post or isinstance(p.pre, Relay))
+        circle = "teach" in p.carries and (p.pre is p.post or p.pre.relays is not None)
         if at is None and wrong is None and not circle:
             continue
         if np.array_equal(weights, now(p.name), equal_nan=True):
@@ -458,7 +455,7 @@ def _check_told(network: Network, block: Block) -> None:
             parameter="labels",
         )
     if block.labels is None:
-        taught = any(isinstance(population, Teachers) for population in network.populations)
+        taught = any(population.is_told for population in network.populations)
         if taught and block.targets is None and np.any(block.learning):
             raise DataError(
                 "The block has learning on but no labels or targets; give them, or learning=0.",
@@ -476,7 +473,7 @@ def _check_told(network: Network, block: Block) -> None:
 
 def _check_noise(network: Network, block: Block) -> None:
     """Raise if a block of a noise phase does not fit the network."""
-    able = [p.name for p in network.populations if isinstance(p, Rate) and p.noise]
+    able = [p.name for p in network.populations if p.noise]
     if block.fires not in able:
         raise ParameterError(
             f"The block lets {block.fires!r} fire noise of its own, but the populations of the "

@@ -9,11 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from apical._base.checking import check_fields, checked, require, shown
+from apical._base.checking import check_fields, checked, described, require, shown
 from apical._base.parameters import Mask, ShareAboveZero
 from apical.errors import WiringError
 from apical.neurons.base import Population
-from apical.neurons.error import Error, ErrorNeurons, RateTarget
+from apical.neurons.error import RateTarget
 from apical.neurons.relay import Relay
 from apical.neurons.reward import Reward
 from apical.projections.projection import Projection, TransposeOf
@@ -71,7 +71,7 @@ class FeedbackPathway:
 
 @checked()
 def direct(
-    error: ErrorNeurons, forward: Sequence[Projection], weights: WeightSource | None = None
+    error: Population, forward: Sequence[Projection], weights: WeightSource | None = None
 ) -> FeedbackPathway:
     """Direct feedback alignment (DFA): the error reaches each population by fixed random weights.
 
@@ -103,7 +103,7 @@ def direct(
 
 @checked()
 def layerwise(
-    error: ErrorNeurons, forward: Sequence[Projection], weights: WeightSource | None = None
+    error: Population, forward: Sequence[Projection], weights: WeightSource | None = None
 ) -> FeedbackPathway:
     """Feedback alignment (FA): the error goes back layer by layer through fixed random weights.
 
@@ -141,7 +141,7 @@ def layerwise(
 
 @checked()
 def indirect(
-    error: ErrorNeurons,
+    error: Population,
     forward: Sequence[Projection],
     weights: WeightSource | None = None,
     *,
@@ -206,7 +206,7 @@ def indirect(
 
 
 @checked()
-def transposed(error: ErrorNeurons, forward: Sequence[Projection]) -> FeedbackPathway:
+def transposed(error: Population, forward: Sequence[Projection]) -> FeedbackPathway:
     """Backpropagation (BP): the error goes back through the transpose of the forward weights.
 
     Not local: a reference that only device ``array`` runs.
@@ -264,7 +264,7 @@ def broadcast(reward: Reward, forward: Sequence[Projection]) -> FeedbackPathway:
 
 @checked()
 def target_projection(
-    error: ErrorNeurons, forward: Sequence[Projection], weights: WeightSource | None = None
+    error: Population, forward: Sequence[Projection], weights: WeightSource | None = None
 ) -> FeedbackPathway:
     """Direct random target projection (DRTP): hidden populations receive the target, not the error.
 
@@ -291,7 +291,7 @@ def target_projection(
     github.com/ChFrenkel/DirectRandomTargetProjection.
     """
     hidden, last = _taught(error, forward)
-    if isinstance(error, Error):
+    if error.is_spiking:
         raise WiringError(
             f"Target projection needs a RateError, but {error.name!r} spikes; use populations of "
             "rates, or feedback.direct."
@@ -314,10 +314,16 @@ def _needed(forward: Sequence[Projection]) -> None:
 
 
 def _taught(
-    error: ErrorNeurons, forward: Sequence[Projection]
+    error: Population, forward: Sequence[Projection]
 ) -> tuple[list[Population], Population]:
     """Return the hidden populations, each once, and the last one of forward projections."""
     _needed(forward)
+    if error.role != "error":
+        raise WiringError(
+            f"Feedback begins at error neurons, but {described(error)} is there as "
+            f"{error.role!r}; give an Error or a RateError.",
+            object=described(error),
+        )
     last = forward[-1].post
     if last.size != error.n_classes:
         raise WiringError(
@@ -333,20 +339,20 @@ def _onto(population: Population, forward: Sequence[Projection]) -> Projection:
     return next(p for p in forward if p.post is population and p.pre is not population)
 
 
-def _to_output(error: ErrorNeurons, last: Population) -> Projection:
+def _to_output(error: Population, last: Population) -> Projection:
     return Projection(error, last, _signed(error, Identity()), carries={"teach": "x"})
 
 
 def _from_error(
-    error: ErrorNeurons, population: Population, weights: WeightSource | None
+    error: Population, population: Population, weights: WeightSource | None
 ) -> Projection:
-    default = Normal(1.0) if isinstance(error, Error) else FanOut()
+    default = Normal(1.0) if error.is_paired else FanOut()
     source = _signed(error, weights if weights is not None else default)
     return Projection(error, population, source, carries={"teach": "x"})
 
 
-def _signed(error: ErrorNeurons, weights: WeightSource) -> WeightSource:
-    return Opposed(weights) if isinstance(error, Error) else weights
+def _signed(error: Population, weights: WeightSource) -> WeightSource:
+    return Opposed(weights) if error.is_paired else weights
 
 
 def _relay(pre: Population, post: Population, weights: WeightSource | None) -> Projection:
@@ -380,7 +386,7 @@ def _mask(population: Population, share: float | np.ndarray) -> np.ndarray:
 
 
 def _partly(
-    error: ErrorNeurons, population: Population, mask: np.ndarray, weights: WeightSource | None
+    error: Population, population: Population, mask: np.ndarray, weights: WeightSource | None
 ) -> list[Projection]:
     """Return feedback onto the neurons of a mask, and from those onto the rest."""
     heard = _from_error(error, population, weights)

@@ -6,15 +6,15 @@ from apical._base.checking import checked
 from apical.errors import WiringError
 from apical.feedback import pathways as feedback
 from apical.feedback.pathways import FeedbackPathway
-from apical.neurons.error import RateError
-from apical.neurons.rate import NUDGED, Rate
+from apical.neurons.base import Population
+from apical.neurons.rate import NUDGED
 from apical.projections.projection import Projection
 from apical.projections.weights import WeightSource
 
 
 @checked()
 def two_phases(
-    error: RateError, forward: Sequence[Projection], weights: WeightSource | None = None
+    error: Population, forward: Sequence[Projection], weights: WeightSource | None = None
 ) -> FeedbackPathway:
     """Two-phase learning: dendrites compare the output in a forward and in a nudged (target) phase.
 
@@ -46,12 +46,12 @@ def two_phases(
     """
     own, *others = feedback.direct(error, forward, weights).projections
     output = own.post
-    if not (isinstance(error, RateError) and isinstance(output, Rate) and output.nudge):
+    if error.is_spiking or not output.nudge:
         raise WiringError(
             f"Two phases need a RateError and an output that is a Rate with nudge above 0, to be "
             f"moved in the second, got {error.name!r} ({type(error).__name__}) and {output!r}."
         )
-    flat = [p.post.name for p in others if not (isinstance(p.post, Rate) and p.post.plateau)]
+    flat = [p.post.name for p in others if not p.post.plateau]
     if flat:
         raise WiringError(
             f"Two phases need hidden populations that are Rates with a plateau, but "

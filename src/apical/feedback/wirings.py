@@ -9,7 +9,6 @@ from apical.feedback import pathways
 from apical.feedback.pathways import FeedbackPathway
 from apical.feedback.two_phase import two_phases
 from apical.neurons.base import Population
-from apical.neurons.error import ErrorNeurons
 from apical.projections.projection import Projection
 
 
@@ -51,7 +50,7 @@ class Wiring:
     spikes: bool = True
 
     def __call__(
-        self, error: ErrorNeurons, forward: Sequence[Projection], **options: Any
+        self, error: Population, forward: Sequence[Projection], **options: Any
     ) -> FeedbackPathway:
         """Return the pathway from error neurons to the populations of forward projections."""
         return self.connect(error, forward, **{**self.options, **options})

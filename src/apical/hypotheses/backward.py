@@ -15,7 +15,6 @@ from apical.network.description import Network
 from apical.network.interventions import Redraw
 from apical.network.noise_phase import NoisePhase
 from apical.neurons.base import Population
-from apical.neurons.rate import Rate
 from apical.plasticity.rules import LearningRule
 from apical.projections.projection import Projection, ReadBackwards, SignsOf
 from apical.projections.weights import FewInputs, Masked, WeightSource
@@ -202,9 +201,7 @@ def weight_mirror(
     heard = {p.post.name for p in network.projections if p.name in beside}
 
     def noisy(population: Population) -> Population:
-        if isinstance(population, Rate) and population.name in heard:
-            return replace(population, noise=noise)
-        return population
+        return (population.firing(noise) or population) if population.name in heard else population
 
     def plastic(p: Projection) -> Projection:
         return replace(p, rule=rule, levels=beside[p.name].levels) if p.name in beside else p

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from apical._base.checking import described
 from apical.errors import WiringError
 from apical.network.description import Network
 from apical.neurons.base import Population
-from apical.neurons.error import Error
 from apical.projections.projection import Projection
 from apical.projections.weights import Masked, Opposed, WeightSource
 
@@ -80,17 +80,26 @@ def on_wires(source: WeightSource, change: Callable[[WeightSource], WeightSource
     return change(source)
 
 
-def with_error(network: Network, change: Callable[[Error], Error]) -> Network:
-    """Return the network with spiking error neurons changed, keeping the total feedback.
+def with_error(
+    network: Network, hypothesis: str, change: Callable[[Population], Population | None]
+) -> Network:
+    """Return the network with error neurons changed, keeping the total feedback.
 
     If a spike represents a larger error, its outgoing weights are scaled up in proportion.
+
+    Raises
+    ------
+    WiringError
+        If error neurons are of a kind that cannot be changed so.
     """
     more: dict[str, float] = {}
 
     def judged(population: Population) -> Population:
-        if not isinstance(population, Error):
+        if population.role != "error":
             return population
         found = change(population)
+        if found is None:
+            raise unable(hypothesis, population, "error neurons such as Error or RateError")
         more[found.name] = found.stands_for / population.stands_for
         return found
 
@@ -102,6 +111,15 @@ def with_error(network: Network, change: Callable[[Error], Error]) -> Network:
         return replace(projection, weights=weights)
 
     return network.altered(population=judged, projection=weighed)
+
+
+def unable(hypothesis: str, population: Population, wanted: str) -> WiringError:
+    """Return what to raise where a hypothesis is about something that a population has not."""
+    return WiringError(
+        f"Hypothesis {hypothesis!r} needs {wanted}, but {described(population)} cannot be changed "
+        "so; write it into its equations, or let its class say how (neurons.base.Population).",
+        object=f"Hypothesis {hypothesis!r}",
+    )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from apical.hypotheses.changes import feedback_onto_hidden
 from apical.hypotheses.declaration import hypothesis
 from apical.network.description import Network
 from apical.network.interventions import Loss, Redraw
-from apical.neurons.error import ErrorNeurons
 from apical.projections.projection import ReadBackwards
 
 
@@ -76,7 +75,7 @@ def lost_error_neurons(network: Network, *, share: Share = 0.1, after: CountOrZe
     Lesions as a test of a distributed code: Lashley 1929, Brain Mechanisms and Intelligence,
     chapter 3 (mass action).
     """
-    errors = [p for p in network.populations if isinstance(p, ErrorNeurons)]
+    errors = [p for p in network.populations if p.role == "error"]
     if network.feedback is None or not errors:
         raise WiringError(
             "Hypothesis 'lost_error_neurons' needs error neurons that teach, of which the network "

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import hypot
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from apical.hypotheses.changes import (
     feedback_onto_hidden,
     hidden_hearers,
     on_wires,
+    unable,
     with_error,
     with_projections,
     with_weights,
@@ -20,9 +20,7 @@ from apical.hypotheses.changes import (
 from apical.hypotheses.declaration import hypothesis
 from apical.network.description import Network
 from apical.neurons.base import Population
-from apical.neurons.error import Error, ErrorNeurons, Half, Kept, RateError
-from apical.neurons.lif import IntegrateAndFire
-from apical.neurons.rate import Rate
+from apical.neurons.facts import Half, Kept
 from apical.projections.projection import ReadBackwards
 from apical.projections.weights import Masked, Opposed, WeightSource
 
@@ -61,32 +59,12 @@ def noisy_feedback(network: Network, *, std: NonNegative, kick: Positive = 1.0) 
     def noisy(population: Population) -> Population:
         if population.name not in names:
             return population
-        if isinstance(population, Rate):
-            return replace(population, teach_noise=hypot(population.teach_noise, std))
-        if isinstance(population, IntegrateAndFire):
-            return _straying(population, std, kick, network.trial)
-        raise WiringError(
-            f"Hypothesis 'noisy_feedback' needs dendrites of Rate or LIF neurons, but "
-            f"{population.name!r} is {type(population).__name__}; add noise to its own equations.",
-            object="Hypothesis 'noisy_feedback'",
-        )
+        found = population.hearing_noise(std, kick, network.trial)
+        if found is None:
+            raise unable("noisy_feedback", population, "dendrites such as those of Rate or LIF")
+        return found
 
     return network.altered(population=noisy) if std else network
-
-
-def _straying(
-    population: IntegrateAndFire, std: float, kick: float, trial: float
-) -> IntegrateAndFire:
-    ratio, before = std / kick, population.stray_rate
-    rate = ratio * ratio / (2 * trial * 1e-3)
-    if before and population.stray_kick != kick:
-        raise ParameterError(
-            f"Hypothesis 'noisy_feedback': stray events of {population.name!r} have the size "
-            f"{population.stray_kick!r} already, so kick must be that, got {kick!r}.",
-            object="Hypothesis 'noisy_feedback'",
-            parameter="kick",
-        )
-    return replace(population, stray_rate=before + rate, stray_kick=kick)
 
 
 @hypothesis
@@ -171,20 +149,17 @@ def thresholded_error(network: Network, *, threshold: ShareBelowOne) -> Network:
     threshold; the form is the soft threshold of Donoho 1995, doi:10.1109/18.382009, eq. 1.
     """
     judge = _judge(network, "thresholded_error")
-    total = threshold + judge.threshold
+    total = threshold + judge.overlooks
     if total >= 1:
         raise ParameterError(
             "Hypothesis 'thresholded_error' needs a threshold in [0, 1), together with that of "
-            f"{judge.name!r}, {judge.threshold!r}; got {threshold!r}.",
+            f"{judge.name!r}, {judge.overlooks!r}; got {threshold!r}.",
             object="Hypothesis 'thresholded_error'",
             parameter="threshold",
         )
     if not threshold:
         return network
-    if isinstance(judge, RateError):
-        return _with_rate_error(network, threshold=total)
-    whole = judge.whole_of(network.trial)
-    return with_error(network, lambda e: replace(e, threshold=total, whole=whole))
+    return with_error(network, "thresholded_error", lambda e: e.overlooking(total, network.trial))
 
 
 @hypothesis
@@ -226,8 +201,8 @@ def quantised_error(network: Network, *, levels: Count | None) -> Network:
             f"already, got {levels!r}; quantise it once.",
             object="Hypothesis 'quantised_error'",
         )
-    least = 2 if isinstance(judge, RateError) else 3
-    even = isinstance(judge, Error) and levels % 2 == 0
+    least = 3 if judge.is_paired else 2
+    even = judge.is_paired and levels % 2 == 0
     if levels < least or even:
         odd = " and odd, as silence of both neurons is one of them" if least == 3 else ""
         raise ParameterError(
@@ -236,10 +211,7 @@ def quantised_error(network: Network, *, levels: Count | None) -> Network:
             object="Hypothesis 'quantised_error'",
             parameter="levels",
         )
-    if isinstance(judge, RateError):
-        return _with_rate_error(network, levels=levels)
-    whole = judge.whole_of(network.trial)
-    return with_error(network, lambda e: replace(e, levels=levels, whole=whole))
+    return with_error(network, "quantised_error", lambda e: e.telling(levels, network.trial))
 
 
 @hypothesis
@@ -280,11 +252,11 @@ def unsigned_error(network: Network, *, keeps: Half | None = "size") -> Network:
         )
     if keeps is None:
         return network
-    if isinstance(judge, Error):
+    if judge.is_paired:
         return with_weights(network, heard, lambda source: _one_sided(source, keeps))
     if judge.keeps not in (None, keeps):
         raise _kept_already(judge.keeps, keeps)
-    told = _with_rate_error(network, keeps=keeps)
+    told = with_error(network, "unsigned_error", lambda e: e.keeping(keeps))
     return with_projections(told, heard, lambda p: replace(p, carries={"teach": "told"}))
 
 
@@ -336,8 +308,8 @@ class OneSided(Opposed):
         )
 
 
-def _judge(network: Network, hypothesis: str) -> ErrorNeurons:
-    found = [p for p in network.populations if isinstance(p, ErrorNeurons)]
+def _judge(network: Network, hypothesis: str) -> Population:
+    found = [p for p in network.populations if p.role == "error"]
     if not found:
         raise WiringError(
             f"Hypothesis {hypothesis!r} changes error neurons, of which the network has none; add "
@@ -345,12 +317,3 @@ def _judge(network: Network, hypothesis: str) -> ErrorNeurons:
             object=f"Hypothesis {hypothesis!r}",
         )
     return found[0]
-
-
-def _with_rate_error(network: Network, **changes: object) -> Network:
-    def judged(population: Population) -> Population:
-        if isinstance(population, RateError):
-            return replace(population, **changes)  # type: ignore[arg-type]
-        return population
-
-    return network.altered(population=judged)

@@ -1,14 +1,9 @@
 """Hypotheses about neurons: heterogeneity of time constants and thresholds."""
 
-from dataclasses import replace
-from math import sqrt
-
 from apical._base.parameters import NonNegative
 from apical.errors import WiringError
 from apical.hypotheses.declaration import hypothesis
 from apical.network.description import Network
-from apical.neurons.base import Population
-from apical.neurons.lif import IntegrateAndFire
 
 
 @hypothesis
@@ -38,25 +33,14 @@ def heterogeneity(
     ----------
     Perez-Nieves et al. 2021, doi:10.1038/s41467-021-26022-3: heterogeneous time constants.
     """
-    if not any(isinstance(p, IntegrateAndFire) for p in network.populations):
+    varied = {p.name: p.varied(membrane, threshold) for p in network.populations}
+    if not any(varied.values()):
         raise WiringError(
             "Hypothesis 'heterogeneity' varies membranes and thresholds of LIF neurons, of which "
             "the network has none: neurons of rates have neither; describe it with LIF.",
             object="Hypothesis 'heterogeneity'",
         )
 
-    def varied(population: Population) -> Population:
-        if not isinstance(population, IntegrateAndFire):
-            return population
-        return replace(
-            population,
-            tau_m_cv=_together(population.tau_m_cv, membrane),
-            threshold_cv=_together(population.threshold_cv, threshold),
-        )
-
-    return network.altered(population=varied) if membrane or threshold else network
-
-
-def _together(one: float, other: float) -> float:
-    """Return the coefficient of variation of a product of two independent factors."""
-    return sqrt((1 + one * one) * (1 + other * other) - 1) if one and other else one or other
+    if not (membrane or threshold):
+        return network
+    return network.altered(population=lambda p: p.varied(membrane, threshold) or p)

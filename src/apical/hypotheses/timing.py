@@ -8,17 +8,9 @@ from apical.errors import ParameterError, WiringError
 from apical.hypotheses.changes import feedback_onto_hidden, with_error, with_projections
 from apical.hypotheses.declaration import hypothesis
 from apical.network.description import Network
-from apical.neurons.base import INFINITE, Population
-from apical.neurons.error import Error
-from apical.neurons.lif import IntegrateAndFire
-from apical.neurons.stimulus import Stimulus
+from apical.neurons.base import INFINITE
 from apical.plasticity.rules import LearningRule
 from apical.projections.projection import Projection
-
-LEAK = 0.5
-"""Effect of a leak on the current of a fast-firing neuron [units of the threshold]: its rate,
-``1/(tau_m * log(I/(I - 1)))``, is ``(I - 1/2)/tau_m`` up to terms of order 1/I (rate of a LIF
-neuron: Gerstner et al. 2014, doi:10.1017/CBO9781107447615, section 1.3)."""
 
 
 @hypothesis
@@ -134,26 +126,13 @@ def online(
     for projection in network.plastic:
         _check_online(projection)
 
-    def forgets(error: Error) -> Error:
-        if error.tau != INFINITE:
-            return error
-        found = replace(error, tau=tau_error, tau_label=error.tau_label or tau_label)
-        return replace(found, whole=_whole(found, network.trial))
-
-    def flows(population: Population) -> Population:
-        if not isinstance(population, Stimulus | IntegrateAndFire):
-            return population
-        if population.tau_x == INFINITE:
-            population = replace(population, tau_x=tau_x, x_floor=x_floor)
-        if not isinstance(population, IntegrateAndFire):
-            return population
-        if population.tau_teach == INFINITE:
-            population = replace(population, tau_teach=0.0)
-        return population if population.leak else _leaking(population)
-
-    other = with_error(network, forgets)
+    other = with_error(
+        network, "online", lambda e: e.forgetting(tau_error, tau_label, network.trial)
+    )
     return other.altered(
-        population=flows, projection=lambda p: _at_feedback(p, network.trial), reset=False
+        population=lambda p: p.without_pause(tau_x, x_floor),
+        projection=lambda p: _at_feedback(p, network.trial),
+        reset=False,
     )
 
 
@@ -179,13 +158,9 @@ def _check_online(projection: Projection) -> None:
         )
 
 
-def _leaking(population: IntegrateAndFire) -> IntegrateAndFire:
-    return replace(population, leak=True, bias=population.bias + LEAK)
-
-
 def _at_feedback(projection: Projection, trial: float) -> Projection:
     """Return a projection whose rule acts at feedback, with a rescaled learning rate."""
-    rule, tau = projection.rule, getattr(projection.pre, "tau_x", INFINITE)
+    rule, tau = projection.rule, projection.pre.tau_x
     if rule is None or rule.when != "trial":
         return projection
     counts = "x_pre" in rule.signals and tau != INFINITE
@@ -198,11 +173,6 @@ def _paced(rule: LearningRule, factor: float) -> LearningRule:
     """Return a rule with a rescaled learning rate, if it has one."""
     rates = {"eta": rule.parameters["eta"] * factor} if "eta" in rule.parameters else {}
     return replace(rule, parameters={**rule.parameters, **rates})
-
-
-def _whole(error: Error, trial: float) -> float:
-    """Return the whole error of error neurons, if they use fractions of it."""
-    return error.whole_of(trial) if error.levels or error.threshold else error.whole
 
 
 @hypothesis
@@ -234,7 +204,7 @@ def delayed_label(network: Network, *, delay: Time, trace: Time | None = None) -
     come late.
     """
     _check_time(network, "delayed_label", delay)
-    errors = [p for p in network.populations if isinstance(p, Error)]
+    errors = [p for p in network.populations if p.role == "error" and p.is_spiking]
     if not errors:
         raise WiringError(
             "Hypothesis 'delayed_label' needs spiking error neurons (Error), of which the network "
@@ -254,12 +224,8 @@ def delayed_label(network: Network, *, delay: Time, trace: Time | None = None) -
     if not delay:
         return network
     least = wait if trace is None else trace
-
-    def late(error: Error) -> Error:
-        found = replace(error, wait=wait)
-        return replace(found, whole=_whole(found, network.trial))
-
-    return _remembering(with_error(network, late), least)
+    late = with_error(network, "delayed_label", lambda e: e.waiting(wait, network.trial))
+    return _remembering(late, least)
 
 
 def _remembering(network: Network, least: float) -> Network:
@@ -269,15 +235,13 @@ def _remembering(network: Network, least: float) -> Network:
         for p in network.plastic
         if p.rule
         and "x_pre" in p.rule.signals
-        and isinstance(p.pre, Stimulus | IntegrateAndFire)
         and not p.rule.traces  # these remember by themselves
     ]
-    longer: Mapping[str, float] = {p.name: p.tau_x / least for p in senders if p.tau_x < least}
-
-    def lasting(population: Population) -> Population:
-        if isinstance(population, Stimulus | IntegrateAndFire) and population.name in longer:
-            return replace(population, tau_x=least)
-        return population
+    longer: Mapping[str, float] = {
+        p.name: p.tau_x / lasting.tau_x
+        for p in senders
+        if (lasting := p.remembering(least)) is not p
+    }
 
     def slower(projection: Projection) -> Projection:
         factor = longer.get(projection.pre.name)
@@ -285,4 +249,6 @@ def _remembering(network: Network, least: float) -> Network:
             return projection
         return replace(projection, rule=_paced(projection.rule, factor))
 
-    return network.altered(population=lasting, projection=slower)
+    return network.altered(
+        population=lambda p: p.remembering(least) if p.name in longer else p, projection=slower
+    )

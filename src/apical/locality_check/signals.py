@@ -16,8 +16,7 @@ import numpy as np
 
 from apical.network.description import Network
 from apical.neurons.base import Population
-from apical.neurons.lif import IntegrateAndFire
-from apical.neurons.rate import FED_BACK, Rate
+from apical.neurons.rate import FED_BACK
 from apical.plausibility import Aspect
 from apical.projections.projection import Projection
 
@@ -264,14 +263,14 @@ def _causes(
             cause |= (sent[:, np.newaxis] & (shaken.weights[p.name] != 0)).any(0)
             if disturbance.projection == p.name:
                 cause[disturbance.neuron] = True
-    if isinstance(population, Rate) and population.is_softmax:  # declared, and on the scorecard
+    if population.is_softmax:  # declared, and on the scorecard
         cause[:] = cause.any()
     return cause
 
 
 def _moves(population: Population, target: str, signal: str) -> bool:
     """Say whether an input may change a signal within the same time step."""
-    if not isinstance(population, IntegrateAndFire | Rate):
+    if not population.has_apical_dendrite:
         return True
     taught = target in ("teach", "before")
     return (signal in FED_BACK) if taught else signal != "teach"

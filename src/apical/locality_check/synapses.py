@@ -33,11 +33,7 @@ from apical.locality_check.signals import (
 )
 from apical.network.description import Network
 from apical.neurons.base import Population
-from apical.neurons.error import Error, Teachers
-from apical.neurons.lif import IntegrateAndFire
-from apical.neurons.rate import FED_BACK, Rate
-from apical.neurons.reward import Reward
-from apical.neurons.stimulus import Stimulus
+from apical.neurons.rate import FED_BACK
 from apical.plausibility import ASPECTS, Finding, Scorecard
 from apical.plausibility.pathways import copied
 from apical.projections.projection import Projection, ReadBackwards
@@ -80,7 +76,7 @@ def disturb(
     WiringError
         If it learns by reward: any perturbation changes the reward, and so all updates.
     """
-    rewards = [p.name for p in network.populations if isinstance(p, Reward)]
+    rewards = [p.name for p in network.populations if p.role == "reward"]
     if rewards:
         raise WiringError(
             f"Perturbations cannot test a network that learns by reward: {rewards[0]!r} tells all "
@@ -124,10 +120,8 @@ def _rests(simulator: Simulator, block: Block) -> Iterator[Fault]:
 def _labels(simulator: Simulator, start: Mapping[str, np.ndarray], block: Block) -> Iterator[Fault]:
     """Yield populations whose activity depends on the label without a synapse that conveys it."""
     network = simulator.network
-    taught = [p for p in network.projections if isinstance(p.pre, Teachers)]
-    if any(
-        p.is_forward or not isinstance(p.post, IntegrateAndFire | Rate | Teachers) for p in taught
-    ):
+    taught = [p for p in network.projections if p.pre.is_told]
+    if any(p.is_forward or not (p.post.has_apical_dendrite or p.post.is_told) for p in taught):
         return  # the error may move activity, and the scorecard says so
     shown = []
     for labels in (block.labels, (np.asarray(block.labels) + 1) % network.output.size):
@@ -135,7 +129,7 @@ def _labels(simulator: Simulator, start: Mapping[str, np.ndarray], block: Block)
         still = replace(block, labels=labels, learning=np.zeros(()))
         shown.append(simulator.run(still).traces)
     for population in network.populations:
-        if isinstance(population, Teachers):
+        if population.is_told:
             continue
         for signal in population.signals:
             name = f"{population.name}.{signal}"
@@ -252,9 +246,7 @@ def _brief(network: Network) -> Network:
     """
 
     def at_once(population: Population) -> Population:
-        if isinstance(population, Error):
-            return replace(population, wait=min(population.wait, 1e-6), frames=1)
-        return replace(population, frames=1) if isinstance(population, Stimulus) else population
+        return population.at_once(wait=1e-6)
 
     return network.altered(
         population=at_once, projection=_brief_one, trial=STEP, settle=0.0, reset=False

@@ -1,7 +1,6 @@
 """Alignment: angle between the weight update and the backpropagation gradient."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -14,8 +13,6 @@ from apical.errors import DeviceError
 from apical.feedback import pathways as feedback
 from apical.network.description import Network
 from apical.neurons.base import Population
-from apical.neurons.error import ErrorNeurons
-from apical.neurons.rate import Rate
 from apical.projections.projection import ReadBackwards
 
 ALONE = 8
@@ -62,7 +59,7 @@ def angles_to_backpropagation(simulator: Simulator, block: Block) -> dict[str, f
     exact = network.rewired(feedback.transposed).altered(population=_summing)
     # the exact network receives the true error, whatever the state of its error synapses
     back = {p.name for p in exact.feedback.projections} if exact.feedback else set()
-    told = {p.name for p in exact.projections if isinstance(p.post, ErrorNeurons)}
+    told = {p.name for p in exact.projections if p.post.role == "error"}
     true = {name: w for name, w in weights.items() if name not in back | told}
     here, there = _updates(network, block, weights), _updates(exact, block, true)
     return {
@@ -74,9 +71,7 @@ def angles_to_backpropagation(simulator: Simulator, block: Block) -> dict[str, f
 
 def _summing(population: Population) -> Population:
     """Return the same neurons with linear dendrites, as backpropagation assumes."""
-    if isinstance(population, Rate) and population.plateau:
-        return replace(population, plateau=None)
-    return population
+    return population.summing()
 
 
 def _updates(

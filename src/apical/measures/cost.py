@@ -22,9 +22,6 @@ from apical.errors import DataError
 from apical.measures.updates import Moments, products, rule_of, weights_of
 from apical.network.description import Network
 from apical.neurons.base import Population
-from apical.neurons.error import ErrorNeurons, Teachers
-from apical.neurons.rate import Bias
-from apical.neurons.relay import Relay
 from apical.projections.projection import Projection
 from apical.records.arrays import Records
 
@@ -69,11 +66,11 @@ def _learns(network: Network, name: str) -> bool:
         return variable != "w" or _serves_learning(network.projection(owner))
     trace = variable == "x" and population.is_spiking
     heard = variable in ("teach", "owed", "held")
-    return isinstance(population, Teachers | Relay) or heard or trace
+    return population.serves_learning or heard or trace
 
 
 def _serves_learning(projection: Projection) -> bool:
-    to_error = isinstance(projection.post, ErrorNeurons)
+    to_error = projection.post.role == "error"
     return to_error or "drive" not in projection.carries
 
 
@@ -149,11 +146,11 @@ def synaptic_operations(network: Network, weights: Weights, records: Records) ->
     rows = []
     for p in network.projections:
         for target, signal in p.carries.items():
-            if isinstance(p.pre, Bias):
+            if p.pre.role == "bias":
                 continue
             active = _active(records, p.pre, signal) / len(records)
             reached = np.count_nonzero(weights_of(p, weights), axis=1)
-            learns = target != "drive" or isinstance(p.post, ErrorNeurons)
+            learns = target != "drive" or p.post.role == "error"
             rows.append(
                 {
                     "projection": p.name,
@@ -288,7 +285,7 @@ def _spikes(network: Network, records: Records) -> dict[str, float]:
     found = {"spikes": 0.0, "learning_spikes": 0.0}
     for p in network.populations:
         if p.is_spiking:
-            prefix = "learning_" if isinstance(p, ErrorNeurons | Relay) else ""
+            prefix = "learning_" if p.serves_learning else ""
             found[f"{prefix}spikes"] += float(records.counts(p.name).sum()) / len(records)
     return found
 

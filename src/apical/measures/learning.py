@@ -16,8 +16,6 @@ from apical.measures.alignment import angle
 from apical.measures.updates import Moments, backpropagated, rule_of, update, weights_of
 from apical.network.description import Network
 from apical.neurons.base import Population
-from apical.neurons.error import ErrorNeurons, Teachers
-from apical.neurons.relay import Relay
 from apical.projections.projection import Projection
 from apical.records.arrays import Records
 
@@ -144,13 +142,13 @@ def feedback_measures(network: Network, weights: Weights) -> "pd.DataFrame":
 
     pathway, rows = network.feedback, []
     for p in pathway.projections if pathway else ():
-        source = p.pre.of if isinstance(p.pre, Relay) else p.pre
+        source = p.pre.relays or p.pre
         if p.post is network.output or p.post is source:
             continue
         sent = np.asarray(weights_of(p, weights), dtype=float)
-        if isinstance(p.pre, Relay):  # spikes of the two halves have opposite signs
+        if p.pre.relays and p.pre.is_paired:  # spikes of the two halves have opposite signs
             sent = or_nothing(sent[source.size :] - sent[: source.size], size_of(sent)) / 2
-        if isinstance(p.pre, ErrorNeurons):
+        if p.pre.role == "error":
             sent = _product_of(np.linalg.pinv(_taught_by(network, weights, p.pre)), sent)
         above = _product(network, weights, p.post, source)
         if above is None:
@@ -197,12 +195,12 @@ def _product(
         if p.pre is not low or p.post in (low, *path):
             continue
         w = np.asarray(weights_of(p, weights), dtype=float)
-        if isinstance(to, Teachers) and p.post is not network.output:
+        if to.is_told and p.post is not network.output:
             rest = _product(network, weights, p.post, to, (*path, low))
             if rest is None:
                 continue
             w = _product_of(w, rest)
-        elif not isinstance(to, Teachers) and p.post is not to:
+        elif not to.is_told and p.post is not to:
             continue
         total = w if total is None else or_nothing(total + w, size_of(total) + size_of(w))
     return total

@@ -8,8 +8,8 @@ from apical._base.checking import checked
 from apical._base.extras import undisturbed
 from apical.devices.simulator import Block, Simulator, left_as_it_was
 from apical.errors import DataError, WiringError
+from apical.language.activations import ACTIVATIONS
 from apical.network.description import Network
-from apical.neurons.rate import Rate
 
 with undisturbed():
     from scipy.special import xlogy
@@ -53,7 +53,7 @@ def losses(simulator: Simulator, block: Block) -> np.ndarray:
         return np.asarray(((target - y) ** 2).sum(axis=1) / 2)
     y = np.clip(y, np.finfo(found.dtype).tiny, 1 - np.finfo(found.dtype).epsneg)
     surprise = -xlogy(target, y)
-    if output.activation == "logistic":  # type: ignore[attr-defined]  # of a Rate, see above
+    if not output.is_softmax:  # logistic
         surprise -= xlogy(1 - target, 1 - y)
     return np.asarray(surprise.sum(axis=1))
 
@@ -67,14 +67,14 @@ def loss(simulator: Simulator, block: Block) -> float:
 def _is_squared(network: Network) -> bool:
     """Say whether the loss is the squared error; otherwise it is the cross-entropy."""
     output = network.output
-    if not isinstance(output, Rate):
+    if output.curve is None:
         raise WiringError(
             f"A loss needs a read-out of rates, but {output.name!r} is {type(output).__name__}; "
             "measure the accuracy instead."
         )
-    if output.gain == "slope" or output.activation == "linear":
+    if output.gain_is_slope or output.curve == ACTIVATIONS["linear"]:
         return True
-    if output.activation in CROSS_ENTROPY:
+    if output.is_softmax or output.curve == ACTIVATIONS["logistic"]:
         return False
     raise WiringError(
         f"Output {output.name!r} has gain='one', whose loss is known for "

@@ -27,11 +27,6 @@ from apical.errors import DataError, ParameterError
 from apical.measures.statistic import Statistic
 from apical.network.description import Network
 from apical.neurons.base import Population
-from apical.neurons.encoding import Escape
-from apical.neurons.error import Teachers
-from apical.neurons.rate import Bias, Rate
-from apical.neurons.relay import Relay
-from apical.neurons.stimulus import Stimulus
 from apical.records.arrays import Records
 
 if TYPE_CHECKING:
@@ -88,11 +83,10 @@ def slopes(simulator: Simulator, values: Matrix) -> dict[str, np.ndarray]:
     with left_as_it_was(simulator):
         shown = Block.of_stimuli(values, index=seeds.presentation("slopes"))
         traces = simulator.run(shown).traces
-    kinds = {p.name: p for p in simulator.network.populations if isinstance(p, Rate)}
     found = {
-        name: traces[f"{name}.gain"][:, -1]
-        for name, population in kinds.items()
-        if f"{name}.gain" in traces and population.gain == "slope"
+        p.name: traces[f"{p.name}.gain"][:, -1]
+        for p in simulator.network.populations
+        if f"{p.name}.gain" in traces and p.gain_is_slope
     }
     if not found:
         raise DataError(
@@ -195,7 +189,8 @@ def unit_measures(network: Network, records: Records) -> "pd.DataFrame":
     rows = []
     for population in network.populations:
         name = population.name
-        if name not in records.units or isinstance(population, Teachers | Relay | Bias):
+        apart = population.serves_learning or population.role == "bias"
+        if apart or name not in records.units:
             continue
         flat, low, criterion = _judged(population, records)
         rows.append(
@@ -223,11 +218,11 @@ def _judged(
         end = f"over {END:.1%} of {most:g} spikes, one every {interval:g} ms"
         return counts == 0, exceeds(counts, END * most, most), end
     x = records.rates(population.name)
-    if not isinstance(population, Rate):
+    if population.curve is None:
         return is_nothing(x, size_of(x)), None, ""
     name, gain = population.curve.name, records.signals.get(f"{population.name}.gain")
     slope = SLOPES[name](x) if name in SLOPES else None
-    if population.gain == "slope" and gain is not None:
+    if population.gain_is_slope and gain is not None:
         slope = gain[:, -1]
     flat = None if slope is None else _is_flat(slope)
     if slope is None or name not in STEEPEST:
@@ -241,9 +236,7 @@ def _ceiling(population: Population, records: Records) -> tuple[float, float]:
     Neurons spike at most once in a time step, or in the time that they are refractory if that is
     longer.
     """
-    source = population.encoder if isinstance(population, Stimulus) else population
-    rest = float(source.refractory) if isinstance(source, Escape) else 0.0
-    rest = float(getattr(population, "refractory", rest))
+    rest = float(population.refractory)
     interval = float(max(records.dt, np.ceil(rest / records.dt - 1e-9) * records.dt))
     return float(np.floor(records.duration / interval + 1e-9)), interval
 

@@ -20,7 +20,6 @@ from apical.language.expressions import names_in
 from apical.language.rank_one import Term, compiled, terms
 from apical.network.description import Network
 from apical.neurons.base import Population
-from apical.neurons.rate import Bias
 from apical.plasticity.rules import LearningRule
 from apical.projections.projection import Projection
 from apical.records.arrays import Records
@@ -66,7 +65,7 @@ class Moments:
         DataError
             If it was not recorded.
         """
-        if isinstance(population, Bias):
+        if population.role == "bias":
             return np.ones((self.n, 1), np.float32)
         full = f"{population.name}.{name}"
         if full not in self.records.signals:

@@ -99,7 +99,7 @@ def _each(given: T | Sequence[T], n: int, name: str) -> list[T]:
     return list(given)
 
 
-def _bias(net: Network) -> Bias:
+def _bias(net: Network) -> Population:
     """Return the bias of a network, added if it has none."""
-    known = [population for population in net.populations if isinstance(population, Bias)]
+    known = [population for population in net.populations if population.role == "bias"]
     return known[0] if known else net.add(Bias("bias"))

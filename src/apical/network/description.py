@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from apical._base.checking import check_fields, checked
+from apical._base.checking import check_fields, checked, described
 from apical._base.parameters import Count, Duration, Seed, Time
 from apical.errors import ApicalError, ParameterError, WiringError
 from apical.errors.source_location import caller
@@ -17,12 +17,13 @@ from apical.network.graph import Graph, Output
 from apical.network.interventions import Intervention
 from apical.network.noise_phase import NoisePhase
 from apical.neurons.base import Population
-from apical.neurons.error import Error, ErrorNeurons, RateError, RateTarget
-from apical.neurons.relay import Relay
-from apical.neurons.reward import Reward
+from apical.neurons.facts import Role
 from apical.neurons.stimulus import Stimulus
 from apical.projections.projection import Projection, ReadBackwards
 from apical.projections.weights import Given, Identity, WeightSource
+
+_BROUGHT = ("relay", "target")
+"""Roles of populations that a pathway brings with it."""
 
 P = TypeVar("P", bound=Population)
 T = TypeVar("T")
@@ -124,13 +125,11 @@ class Network:
         populations, projections = list(self.populations), list(self.projections)
         try:
             for pre in {p.pre: None for p in pathway.projections}:
-                if isinstance(pre, Error):
+                if pre.role == "error":
                     self._drive(pre)
-                elif isinstance(pre, Relay | RateTarget) and pre not in self.populations:
+                elif pre.role in _BROUGHT and pre not in self.populations:
                     self.add(pre)
-                elif isinstance(pre, RateError):
-                    self.connect(self.output, pre, weights=Identity())
-                elif isinstance(pre, Reward):
+                elif pre.role == "reward":
                     self._reward(pre)
             for relay in pathway.relays:
                 known = self.projection(relay.name)
@@ -159,7 +158,7 @@ class Network:
             raise WiringError(
                 "The network has no feedback pathway to replace; use teach first.", object="Network"
             )
-        if any(isinstance(p, Reward) for p in self.populations):
+        if any(p.role == "reward" for p in self.populations):
             raise WiringError(
                 "The network learns by a reward, and its rules read noise, not an error; describe "
                 "a second network to compare another wiring.",
@@ -168,11 +167,10 @@ class Network:
         old = {p.name for p in self.feedback.projections}
         relays = {p.name: p for p in self.feedback.relays}
         other = replace(self, output=self.output.name)
-        own = Relay | RateTarget
-        heard = [p.pre for p in self.feedback.projections if isinstance(p.pre, own)]
+        heard = [p.pre for p in self.feedback.projections if p.pre.role in _BROUGHT]
         other.populations = [p for p in self.populations if p not in heard]
         other.places = dict(self.places)
-        errors = [p for p in self.populations if isinstance(p, ErrorNeurons)]
+        errors = [p for p in self.populations if p.role == "error"]
         other.projections = [
             relays.get(p.name, p)
             for p in self.projections
@@ -219,8 +217,8 @@ class Network:
         other.places = dict(self.places)
         known: dict[str, Population] = {}
         for old in self.populations:
-            heard = replace(old, of=known[old.of.name]) if isinstance(old, Relay) else old
-            known[old.name] = population(heard)
+            heard = old.relays
+            known[old.name] = population(old.relaying(known[heard.name]) if heard else old)
         other.populations = list(known.values())
         joined: dict[str, Projection] = {}
         read_last = sorted(self.projections, key=lambda p: isinstance(p.weights, ReadBackwards))
@@ -251,7 +249,7 @@ class Network:
     @property
     def target_frames(self) -> int:
         """Number of frames of a trial's target: 1 where it is a class, or one set of numbers."""
-        return max((p.frames for p in self.populations if isinstance(p, Error)), default=1)
+        return max((p.frames for p in self.populations if p.role == "error"), default=1)
 
     @property
     def counted_seconds(self) -> float:
@@ -261,7 +259,14 @@ class Network:
     @property
     def stimulus(self) -> Stimulus:
         """The population that shows the stimuli."""
-        return self._only(Stimulus)
+        stimulus = self._only("stimulus")
+        if isinstance(stimulus, Stimulus):
+            return stimulus
+        raise WiringError(
+            f"{described(stimulus)} cannot be what shows the stimuli: that is a Stimulus, whose "
+            "encoder may be one of your own (apical.neurons.encoding.Encoder).",
+            object=described(stimulus),
+        )
 
     @property
     def graph(self) -> Graph:
@@ -360,7 +365,11 @@ class Network:
         """
         return drawing.held(projection, self.seed, np.asarray(weights))
 
-    def _drive(self, error: Error) -> None:
+    def _drive(self, error: Population) -> None:
+        """Let the output drive those who judge it, one or a pair of neurons for each class."""
+        if not error.is_paired:
+            self.connect(self.output, error, weights=Identity())
+            return
         n = error.n_classes
         if error.frames > 1 and error.frames != self.stimulus.frames:
             raise WiringError(
@@ -372,14 +381,14 @@ class Network:
         self.connect(
             self.output, error, weights=Given(np.concatenate([together, -together], axis=1))
         )
-        if error.rectified:
+        if not error.push_pull:
             return
-        push_pull = error.stands_for * np.roll(np.eye(2 * n), n, axis=1)
+        push_pull = error.push_pull * np.roll(np.eye(2 * n), n, axis=1)
         self.connect(error, error, weights=Given(push_pull))
 
-    def _reward(self, reward: Reward) -> None:
+    def _reward(self, reward: Population) -> None:
         """Connect the output to the error neurons, and the loss to a reward."""
-        error = self._only(RateError)
+        error = self._only("error")
         if error.keeps != "square":
             raise WiringError(
                 f"Reward {reward.name!r} hears the loss from RateError {error.name!r}, which needs "
@@ -414,11 +423,11 @@ class Network:
         self.places[projection.name] = caller()
         return projection
 
-    def _only(self, kind: type[P]) -> P:
-        found = [p for p in self.populations if isinstance(p, kind)]
+    def _only(self, role: Role) -> Population:
+        found = [p for p in self.populations if p.role == role]
         if len(found) != 1:
             raise WiringError(
-                f"A network needs exactly one {kind.__name__} population, got {len(found)}.",
+                f"A network needs exactly one {role.capitalize()} population, got {len(found)}.",
                 object="Network",
             )
         return found[0]

@@ -12,14 +12,13 @@ from typing import Protocol, overload
 from apical.errors import ParameterError, WiringError
 from apical.network.signals import SignalGraph, moving_inputs
 from apical.neurons.base import Population
-from apical.neurons.error import ErrorNeurons, Teachers
-from apical.neurons.rate import Bias
-from apical.neurons.relay import Relay
-from apical.neurons.reward import Reward
-from apical.neurons.stimulus import Stimulus
+from apical.neurons.facts import Role
 from apical.projections.projection import Projection
 
 FAR = 10**9
+
+_LATE: Mapping[Role, int] = {"error": 1, "reward": 2, "target": 3, "relay": 4}
+"""What comes after all that answers the stimulus."""
 
 
 class Graph:
@@ -49,7 +48,7 @@ class Graph:
             after[p.pre.name].append(p.post.name)
         before = _turned(after)
         self._circle = _circles(after, before)
-        shown = [p.name for p in self._all if isinstance(p, Stimulus)]
+        shown = [p.name for p in self._all if p.role == "stimulus"]
         self._first = [name for name, heard in before.items() if not heard]
         self._from = _distances(after, shown or self._first)
         try:
@@ -84,9 +83,10 @@ class Graph:
 
     def _moves(self, projection: Projection) -> bool:
         """Say whether a projection brings activity from one neuron that answers to another."""
-        return self._drives(projection) and not (
-            isinstance(projection.pre, Bias | Teachers | Relay | Reward)
-            or isinstance(projection.post, Teachers | Relay | Reward)
+        return (
+            self._drives(projection)
+            and projection.pre.role in ("stimulus", "neurons")
+            and projection.post.role in ("stimulus", "neurons", "bias")
         )
 
     # ---- who decides -----------------------------------------------------------------------------
@@ -106,9 +106,10 @@ class Graph:
         judged = {
             p.pre.name: p.pre
             for p in self._joined
-            if isinstance(p.post, ErrorNeurons)
+            if p.post.role == "error"
             and "drive" in p.carries
-            and not isinstance(p.pre, Teachers | Reward | Bias)
+            and not p.pre.is_told
+            and p.pre.role not in ("reward", "bias")
         }
         if self._named is not None:
             return self._of_that_name(self._named, judged)
@@ -120,7 +121,7 @@ class Graph:
 
     def _of_that_name(self, name: str, judged: Mapping[str, Population]) -> Population:
         found = next((p for p in self._all if p.name == name), None)
-        if found is None or isinstance(found, Stimulus | Bias | Teachers | Relay | Reward):
+        if found is None or not _may_decide(found):
             known = ", ".join(repr(p.name) for p in self._all if _may_decide(p)) or "none"
             what = "is not there" if found is None else f"is of kind {type(found).__name__}"
             raise WiringError(
@@ -235,11 +236,8 @@ class Graph:
         depth = self._depths()
 
         def place(p: Population) -> tuple[int, int, bool, bool, str]:
-            late = [isinstance(p, kind) for kind in (ErrorNeurons, Reward, Teachers, Relay)]
-            of = p.of if isinstance(p, Relay) else p
-            rank = 1 + late.index(True) if any(late) else 0
-            first = not isinstance(p, Stimulus), not isinstance(p, Bias)
-            return rank, depth[of.name], *first, p.name
+            first = p.role != "stimulus", p.role != "bias"
+            return _LATE.get(p.role, 0), depth[(p.relays or p).name], *first, p.name
 
         return tuple(sorted(self._all, key=place))
 
@@ -247,7 +245,7 @@ class Graph:
         """Return the depth of each population: the length of the longest path to it."""
         after: dict[str, list[str]] = {p.name: [] for p in self._all}
         for p in self._joined:
-            if isinstance(p.pre, Bias):
+            if p.pre.role == "bias":
                 after[p.pre.name].append(p.post.name)
         for p in self._onward:
             after[p.pre.name].append(p.post.name)
@@ -275,7 +273,7 @@ class Graph:
         def key(p: Projection) -> tuple[bool, bool, int, bool, bool, int, str]:
             teaches = not self._drives(p)
             elsewhere = teaches and p.post.name != end
-            own, bias = p.pre is p.post, isinstance(p.pre, Bias)
+            own, bias = p.pre is p.post, p.pre.role == "bias"
             return teaches, elsewhere, place[p.post.name], own, bias, place[p.pre.name], p.name
 
         return tuple(sorted(self._joined, key=key))
@@ -315,7 +313,7 @@ class Output:
 
 
 def _may_decide(population: Population) -> bool:
-    return not isinstance(population, Stimulus | Bias | Teachers | Relay | Reward)
+    return population.role == "neurons"
 
 
 def _only(found: Mapping[str, Population], who: str) -> Population:

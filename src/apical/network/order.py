@@ -8,8 +8,7 @@ import numpy as np
 from apical.errors import WiringError
 from apical.network.description import Network
 from apical.neurons.base import Population
-from apical.neurons.rate import FED_BACK, Rate
-from apical.neurons.relay import Relay
+from apical.neurons.rate import FED_BACK
 from apical.projections.projection import Projection
 
 
@@ -52,16 +51,16 @@ def feedback_order(network: Network) -> list[Population]:
 
 def _is_relay(projection: Projection) -> bool:
     carried = projection.carries.get("teach")
-    return carried in FED_BACK or isinstance(projection.pre, Relay)
+    return carried in FED_BACK or projection.pre.relays is not None
 
 
 def _relayed(projection: Projection) -> Population:
     """Return the population whose dendritic feedback a projection relays, if it is a relay."""
-    return projection.pre.of if isinstance(projection.pre, Relay) else projection.pre
+    return projection.pre.relays or projection.pre
 
 
 def _check_self(network: Network, projection: Projection) -> None:
-    if isinstance(projection.post, Rate) and projection.post.plateau:
+    if projection.post.plateau:
         raise WiringError(
             f"Feedback {projection.name!r} runs within {projection.post.name!r}, whose dendrites "
             "hear other populations in two phases; take it out, or let them sum (plateau=None).",
@@ -89,7 +88,7 @@ def check_circle(projection: Projection, weights: np.ndarray) -> None:
     if not inside or "teach" not in projection.carries:
         return
     reached = weights != 0
-    if isinstance(projection.pre, Relay):
+    if projection.pre.is_paired:
         reached = reached[: projection.post.size]  # its halves reach the same neurons
     if (reached.any(axis=0) & reached.any(axis=1)).any():
         raise WiringError(

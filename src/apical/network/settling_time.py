@@ -14,7 +14,6 @@ from apical.errors import ParameterError
 from apical.network.description import Network
 from apical.network.order import feedback_order, forward_order
 from apical.neurons.base import Population
-from apical.neurons.stimulus import Stimulus
 
 LARGEST, NEGLIGIBLE = 1e-2, 1e-6
 """Largest admissible distance from the steady state at the end of a trial; negligible distance."""
@@ -45,8 +44,8 @@ def slowest_chain(network: Network) -> list[float]:
 
 
 def _time_constant(population: Population) -> list[float]:
-    owner = population.encoder if isinstance(population, Stimulus) else population
-    return [owner.tau] if hasattr(owner, "tau") else []
+    tau = population.time_constant
+    return [] if tau is None else [tau]
 
 
 def unsettled(chain: list[float], time: float) -> float:

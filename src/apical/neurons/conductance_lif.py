@@ -7,6 +7,7 @@ from typing import Annotated, final
 from apical._base.parameters import Constant, Duration, NonNegative, Number, Share, Time
 from apical.language.fragments import lines, when
 from apical.neurons.base import INFINITE, NeuronModel, Population
+from apical.neurons.facts import Assumption
 from apical.neurons.traces import Parameters, trace, trace_parameters
 
 
@@ -90,6 +91,13 @@ class ConductanceLIF(Population):
     @property
     def signals(self) -> tuple[str, ...]:
         return ("x", "v", "theta", "excited", "inhibited")
+
+    @property
+    def assumptions(self) -> tuple[Assumption, ...]:
+        if not self.rise:
+            return ()
+        reason = "its thresholds adapt only in training trials, marked by a global signal"
+        return (Assumption("phases", "broadcast", reason),)
 
     @property
     def model(self) -> NeuronModel:

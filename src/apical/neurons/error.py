@@ -1,9 +1,9 @@
 """Error neurons compare what a read-out does with what it should; a target says only that."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp
-from typing import Annotated, Literal, final
+from typing import Annotated, ClassVar, Self, final
 
 from apical._base.checking import described
 from apical._base.parameters import (
@@ -18,21 +18,17 @@ from apical._base.parameters import (
     Time,
 )
 from apical.errors import ParameterError
+from apical.language.expressions import substituted
 from apical.language.fragments import lines, when
 from apical.neurons.base import INFINITE, NeuronModel, Population
-
-Half = Literal["size", "surplus", "lack"]
-"""What is left of a signed error: its size, or what its positive or its negative part says."""
+from apical.neurons.facts import Assumption, Kept, Role
 
 HALVES: Mapping[str, str] = {
     "size": "abs(x)",
     "surplus": "(x - abs(x))/2",
     "lack": "(x + abs(x))/2",
 }
-"""The same as expressions of an error ``x``, which is negative where a class does too much."""
-
-Kept = Half | Literal["square"]
-"""What error neurons may tell of a signed error: a part of it, or half of its square."""
+"""Halves of an error as expressions of it, ``x``, which is negative where a class does too much."""
 
 TOLD: Mapping[str, str] = {**HALVES, "square": "x*x/2"}
 """The same as expressions of an error ``x``; the squares of all classes add up to the loss."""
@@ -118,6 +114,8 @@ class Error(Population):
     ('v > theta', 10)
     """
 
+    role: ClassVar[Role] = "error"
+
     target: FrequencyAboveZero = 100.0
     theta: Positive = 1.0
     tau: Constant = INFINITE
@@ -168,6 +166,50 @@ class Error(Population):
     @property
     def signals(self) -> tuple[str, ...]:
         return ("x", "v")
+
+    @property
+    def is_paired(self) -> bool:
+        return True
+
+    @property
+    def push_pull(self) -> float:
+        return 0.0 if self.rectified else self.stands_for
+
+    @property
+    def overlooks(self) -> float:
+        return self.threshold
+
+    @property
+    def assumptions(self) -> tuple[Assumption, ...]:
+        if not self.tau_label:
+            return ()
+        reason = (
+            f"the label passes two low-pass filters of {self.tau_label:g} ms, to match "
+            "the latency of the output"
+        )
+        return (Assumption("delays", "local", reason),)
+
+    def at_once(self, wait: float) -> Self:
+        return replace(self, wait=min(self.wait, wait), frames=1)
+
+    def forgetting(self, tau: float, tau_label: float, trial: float) -> Self:
+        if self.tau != INFINITE:
+            return self
+        return replace(self, tau=tau, tau_label=self.tau_label or tau_label)._rescaled(trial)
+
+    def waiting(self, wait: float, trial: float) -> Self:
+        return replace(self, wait=wait)._rescaled(trial)
+
+    def overlooking(self, threshold: float, trial: float) -> Self:
+        return replace(self, threshold=threshold, whole=self.whole_of(trial))
+
+    def telling(self, levels: int, trial: float) -> Self:
+        return replace(self, levels=levels, whole=self.whole_of(trial))
+
+    def _rescaled(self, trial: float) -> Self:
+        """Return the same neurons with the whole error of now, where they ask for shares of it."""
+        asks = self.levels or self.threshold
+        return replace(self, whole=self.whole_of(trial)) if asks else self
 
     @property
     def stands_for(self) -> float:
@@ -332,6 +374,8 @@ class RateError(Population):
     'sign(y)*(abs(y) - threshold)*int(abs(y) > threshold)'
     """
 
+    role: ClassVar[Role] = "error"
+
     tau: Duration = 5.0
     threshold: NonNegative = 0.0
     levels: Annotated[int, Number(whole=True, least=2, most=MOST_LEVELS)] | None = None
@@ -359,6 +403,31 @@ class RateError(Population):
     @property
     def signals(self) -> tuple[str, ...]:
         return ("x", "told") if self.keeps else ("x",)
+
+    @property
+    def time_constant(self) -> float:
+        return self.tau
+
+    @property
+    def overlooks(self) -> float:
+        return self.threshold
+
+    @property
+    def comparison(self) -> str:
+        difference = "shown - drive"
+        if not self.activity:
+            return difference
+        numbers = {name: repr(value) for name, value in self.numbers.items()}
+        return substituted(self.activity, {"y": f"({difference})", **numbers})
+
+    def overlooking(self, threshold: float, trial: float) -> Self:
+        return replace(self, threshold=threshold)
+
+    def telling(self, levels: int, trial: float) -> Self:
+        return replace(self, levels=levels)
+
+    def keeping(self, part: Kept) -> Self:
+        return replace(self, keeps=part)
 
     @property
     def numbers(self) -> dict[str, float]:
@@ -423,7 +492,13 @@ class RateTarget(Population):
     shown : 1
     """
 
+    role: ClassVar[Role] = "target"
+
     tau: Duration = 5.0
+
+    @property
+    def time_constant(self) -> float:
+        return self.tau
 
     @property
     def inputs(self) -> Mapping[str, str]:
@@ -441,10 +516,3 @@ class RateTarget(Population):
             parameters={"tau": (self.tau, "ms")},
             method="exponential_euler",
         )
-
-
-ErrorNeurons = Error | RateError
-"""Populations that hold an error."""
-
-Teachers = ErrorNeurons | RateTarget
-"""Populations that are shown what the output should be."""

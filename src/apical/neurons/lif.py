@@ -1,9 +1,11 @@
 """Leaky integrate-and-fire neurons with current-based synapses and an apical dendrite."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, final
+from dataclasses import dataclass, replace
+from math import sqrt
+from typing import Literal, Self, final
 
+from apical._base.checking import described
 from apical._base.parameters import (
     Constant,
     ConstantOrZero,
@@ -12,9 +14,11 @@ from apical._base.parameters import (
     NonNegative,
     Time,
 )
+from apical.errors import ParameterError
 from apical.language.fragments import lines, when
 from apical.neurons.base import INFINITE, NeuronModel, Population
 from apical.neurons.encoding import LogNormal
+from apical.neurons.facts import Assumption
 from apical.neurons.traces import (
     Parameters,
     forget,
@@ -22,6 +26,11 @@ from apical.neurons.traces import (
     trace,
     trace_parameters,
 )
+
+LEAK = 0.5
+"""Effect of a leak on the current of a fast-firing neuron [units of the threshold]: its rate,
+``1/(tau_m * log(I/(I - 1)))``, is ``(I - 1/2)/tau_m`` up to terms of order 1/I (rate of a LIF
+neuron: Gerstner et al. 2014, doi:10.1017/CBO9781107447615, section 1.3)."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,58 @@ class IntegrateAndFire(Population):
     def signals(self) -> tuple[str, ...]:
         current = ("I",) if self.tau_s else ()
         return ("x", "gain", "teach", "delta", "v", *current)
+
+    @property
+    def slope(self) -> str:
+        return self.gain
+
+    @property
+    def fires_alone(self) -> bool:
+        return bool(self.bias or self.noise_rate)
+
+    @property
+    def has_apical_dendrite(self) -> bool:
+        return True
+
+    @property
+    def assumptions(self) -> tuple[Assumption, ...]:
+        if not self.stray_rate:
+            return ()
+        reason = (
+            f"each dendrite receives {2 * self.stray_rate:g} private noise events a second, "
+            f"of size {self.stray_kick:g} and random sign"
+        )
+        return (Assumption("feedback", "local", reason),)
+
+    def hearing_noise(self, std: float, kick: float, trial: float) -> Self:
+        if self.stray_rate and self.stray_kick != kick:
+            raise ParameterError(
+                f"{described(self)}: its stray events have the size {self.stray_kick!r} already, "
+                f"so kick must be that, got {kick!r}.",
+                object=described(self),
+                parameter="kick",
+            )
+        ratio = std / kick
+        rate = ratio * ratio / (2 * trial * 1e-3)
+        return replace(self, stray_rate=self.stray_rate + rate, stray_kick=kick)
+
+    def varied(self, membrane: float, threshold: float) -> Self:
+        return replace(
+            self,
+            tau_m_cv=_together(self.tau_m_cv, membrane),
+            threshold_cv=_together(self.threshold_cv, threshold),
+        )
+
+    def without_pause(self, tau_x: float, x_floor: float) -> Self:
+        found = self
+        if found.tau_x == INFINITE:
+            found = replace(found, tau_x=tau_x, x_floor=x_floor)
+        if found.tau_teach == INFINITE:
+            found = replace(found, tau_teach=0.0)
+        return found if found.leak else replace(found, leak=True, bias=found.bias + LEAK)
+
+    def remembering(self, tau_x: float) -> Self:
+        return replace(self, tau_x=tau_x) if self.tau_x < tau_x else self
 
     @property
     def _equations(self) -> str:
@@ -240,3 +301,8 @@ class LIF(IntegrateAndFire):
             initial=self._initial,
             parameters=self._parameters,
         )
+
+
+def _together(one: float, other: float) -> float:
+    """Return the coefficient of variation of a product of two independent factors."""
+    return sqrt((1 + one * one) * (1 + other * other) - 1) if one and other else one or other

@@ -1,17 +1,16 @@
 """Rate populations: neurons of graded activity, and the bias."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, final
+from dataclasses import dataclass, replace
+from math import hypot
+from typing import ClassVar, Literal, Self, final
 
-from apical._base.checking import check_fields, described
+from apical._base.checking import described
 from apical._base.parameters import (
     Count,
     Duration,
     NonNegative,
-    Positive,
     Share,
-    ShareAboveZero,
     ShareBelowOne,
 )
 from apical.errors import DeviceError, ParameterError
@@ -19,7 +18,9 @@ from apical.language.activations import ACTIVATIONS, SOFTMAX, Activation
 from apical.language.expressions import substituted
 from apical.language.fragments import lines, when
 from apical.neurons.base import NeuronModel, Population
+from apical.neurons.batch_norm import BatchNorm
 from apical.neurons.encoding import AWAKE
+from apical.neurons.facts import Role
 from apical.plasticity.rules import ELIGIBILITY
 
 NUDGED = "nudged"
@@ -27,50 +28,6 @@ NUDGED = "nudged"
 
 FED_BACK = ("teach", "delta", NUDGED)
 """Signals that feedback moves."""
-
-
-@dataclass(frozen=True)
-class BatchNorm:
-    r"""Batch normalisation: drives with mean 0 and variance 1 over trials that learn together.
-
-    .. math::
-
-        \hat z = \frac{I - \mu}{\sqrt{\sigma^2 + \epsilon}}, \qquad x = f(\gamma \hat z + \beta)
-
-    The signal ``normal`` is the normalised drive, and the response is to ``scale*normal + shift``,
-    where `scale` and `shift` are what synapses from a `Bias` bring (1 and 0 without). With
-    learning off, mean and variance are running ones, which are part of the state; every batch moves
-    them alike, so that a short last one of an epoch makes them noisy. No neuron knows trials that
-    are yet to come: `check` refuses it, and only device ``array`` runs it.
-
-    Parameters
-    ----------
-    share
-        Share of the running mean and variance that each batch replaces [dimensionless]; 0.1 as in
-        PyTorch.
-    eps
-        Added to the variance [dimensionless], so that it divides by no 0; 1e-5 as in PyTorch.
-
-    See Also
-    --------
-    apical.rules.norm_scale, apical.rules.norm_shift : Learn scale and shift.
-
-    References
-    ----------
-    Ioffe & Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2; moving averages: section 3.1.
-
-    Examples
-    --------
-    >>> from apical import BatchNorm, Rate
-    >>> Rate("hidden", 10, "relu", norm=BatchNorm()).signals
-    ('x', 'gain', 'delta', 'teach', 'drive', 'normal', 'slope')
-    """
-
-    share: ShareAboveZero = 0.1
-    eps: Positive = 1e-5
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 @final
@@ -196,6 +153,31 @@ class Rate(Population):
         return False
 
     @property
+    def slope(self) -> str:
+        return "1" if self.gain == "one" else self.curve.slope
+
+    @property
+    def gain_is_slope(self) -> bool:
+        return self.gain == "slope"
+
+    @property
+    def time_constant(self) -> float:
+        return self.tau
+
+    @property
+    def has_apical_dendrite(self) -> bool:
+        return True
+
+    def summing(self) -> Self:
+        return replace(self, plateau=None) if self.plateau else self
+
+    def firing(self, noise: float) -> Self:
+        return replace(self, noise=noise)
+
+    def hearing_noise(self, std: float, kick: float, trial: float) -> Self:
+        return replace(self, teach_noise=hypot(self.teach_noise, std))
+
+    @property
     def is_softmax(self) -> bool:
         """Whether the activity is divided by the sum over the population."""
         return self.activation == SOFTMAX
@@ -305,9 +287,7 @@ class Rate(Population):
     @property
     def _slope(self) -> str:
         """The postsynaptic factor as an expression of the activity ``y``; empty for none."""
-        if self.gain == "one":
-            return "1"
-        return substituted(self.curve.slope, {"x": "y"}) if self.curve.slope else ""
+        return substituted(self.slope, {"x": "y"}) if self.slope else ""
 
 
 @final
@@ -327,6 +307,8 @@ class Bias(Population):
     >>> Bias("bias").model.equations
     'x = 1 : 1'
     """
+
+    role: ClassVar[Role] = "bias"
 
     size: Count = 1
 

@@ -1,14 +1,14 @@
 """Relays: neurons that pass on, as spikes, what the dendrites of another population heard."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import final
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self, final
 
 from apical._base.parameters import Positive
 from apical.errors import WiringError
 from apical.language.fragments import lines, when
 from apical.neurons.base import INFINITE, NeuronModel, Population
-from apical.neurons.lif import IntegrateAndFire
+from apical.neurons.facts import Role
 
 
 @final
@@ -63,15 +63,17 @@ class Relay(Population):
     held = heard
     """
 
+    role: ClassVar[Role] = "relay"
+
     of: Population
     theta: Positive = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.of, IntegrateAndFire):
+        if self.of.tau_teach is None:
             raise WiringError(
                 f"Relay {self.name!r} relays the dendrites of LIF neurons, which say how long they "
-                f"hold what arrives; {self.of.name!r} is {type(self.of).__name__}.",
+                f"hold what arrives (tau_teach); {self.of.name!r} is {type(self.of).__name__}.",
                 object=f"Relay {self.name!r}",
             )
         if self.size != 2 * self.of.size:
@@ -93,6 +95,17 @@ class Relay(Population):
     @property
     def hears(self) -> Mapping[str, tuple[Population, str]]:
         return {"heard": (self.of, "delta")}
+
+    @property
+    def relays(self) -> Population:
+        return self.of
+
+    @property
+    def is_paired(self) -> bool:
+        return True
+
+    def relaying(self, population: Population) -> Self:
+        return replace(self, of=population)
 
     @property
     def model(self) -> NeuronModel:
@@ -149,4 +162,4 @@ def holds(population: Population) -> bool:
 
 def _tau_teach(population: Population) -> float:
     """Return the time constant of a dendrite [ms]; those of rates sum."""
-    return population.tau_teach if isinstance(population, IntegrateAndFire) else INFINITE
+    return INFINITE if population.tau_teach is None else population.tau_teach

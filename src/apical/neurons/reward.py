@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn, final
+from typing import ClassVar, NoReturn, final
 
 from apical._base.checking import described
 from apical._base.parameters import Count
 from apical.errors import DeviceError, ParameterError
 from apical.neurons.base import NeuronModel, Population
+from apical.neurons.facts import Role
 
 
 @final
@@ -38,6 +39,8 @@ class Reward(Population):
     >>> Reward("reward").signals
     ('x',)
     """
+
+    role: ClassVar[Role] = "reward"
 
     size: Count = 1
 

@@ -1,17 +1,23 @@
 """Stimulus: input neurons, whose spikes or activities are made of the values that are shown."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import final
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, Self, final
 
 from apical._base.checking import described
 from apical._base.parameters import Constant, Count, NonNegative
 from apical.errors import WiringError
 from apical.language.fragments import lines
-from apical.neurons.base import INFINITE, NeuronModel, Population
+from apical.neurons.base import INFINITE, NeuronModel, Population, times_among
 from apical.neurons.encoding import Encoder, Regular
 from apical.neurons.eye_movements import Gaze
-from apical.neurons.traces import forget, forget_parameters, trace, trace_parameters
+from apical.neurons.facts import Role
+from apical.neurons.traces import (
+    forget,
+    forget_parameters,
+    trace,
+    trace_parameters,
+)
 
 
 @final
@@ -55,6 +61,8 @@ class Stimulus(Population):
     ('phase >= 1', 'phase -= 1\nx += 1')
     """
 
+    role: ClassVar[Role] = "stimulus"
+
     encoder: Encoder = field(default_factory=Regular)
     tau_x: Constant = INFINITE
     x_floor: NonNegative = 0.0
@@ -78,6 +86,36 @@ class Stimulus(Population):
                 object=described(self),
                 parameter="gaze",
             )
+
+    # an encoder says these by constants of its model that are called so
+    @property
+    def time_constant(self) -> float | None:
+        return self.encoder.spikes.parameters.get("tau", (None, "ms"))[0]
+
+    @property
+    def refractory(self) -> float:
+        return self.encoder.spikes.parameters.get("refractory_time", (0.0, "ms"))[0]
+
+    @property
+    def unreliable(self) -> float:
+        return self.encoder.spikes.parameters.get("unreliable", (0.0, "1"))[0]
+
+    @property
+    def times(self) -> Mapping[str, Any]:
+        encoder = self.encoder
+        own = {f.name: getattr(encoder, f.name) for f in fields(encoder)}
+        return {**super().times, **times_among(own)}
+
+    def at_once(self, wait: float) -> Self:
+        return replace(self, frames=1)
+
+    def without_pause(self, tau_x: float, x_floor: float) -> Self:
+        if self.tau_x != INFINITE:
+            return self
+        return replace(self, tau_x=tau_x, x_floor=x_floor)
+
+    def remembering(self, tau_x: float) -> Self:
+        return replace(self, tau_x=tau_x) if self.tau_x < tau_x else self
 
     @property
     def n_values(self) -> int:

@@ -2,18 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from typing import Any
 
 from apical.errors import ApicalError
 from apical.language.expressions import vanishes_where, vanishes_with
 from apical.network.description import Network
-from apical.neurons.base import Neurons, Population
-from apical.neurons.error import Teachers
-from apical.neurons.lif import IntegrateAndFire
-from apical.neurons.rate import Bias, Rate
-from apical.neurons.relay import Relay
-from apical.neurons.stimulus import Stimulus
+from apical.neurons.base import Population, times_among
 from apical.plasticity.rules import LearningRule
 from apical.plausibility.findings import NETWORK, Finding
 from apical.plausibility.pathways import Weights
@@ -23,9 +17,6 @@ SHORTEST = 0.25
 """Time constants of neurons and synapses below this [ms] were probably meant in seconds."""
 SHORTEST_DELAY, SHORTEST_TRIAL = 0.05, 1.0
 """The same for axonal delays, and for a trial [ms]."""
-
-_IN_TIME = re.compile(r"tau(_(?!.*cv$).*)?|refractory|wait|onset")
-"""Names of parameters that are times."""
 
 
 def description(network: Network, weights: Weights) -> Iterator[Finding]:
@@ -42,7 +33,7 @@ def description(network: Network, weights: Weights) -> Iterator[Finding]:
         yield from _joined(network, population)
     yield from _islands(network)
     for population in network.populations:
-        yield from _seconds(population.name, _times(population), SHORTEST)
+        yield from _seconds(population.name, population.times, SHORTEST)
         yield from _unwritten(population)
     for projection in network.projections:
         yield from _seconds(projection.name, {"delay": projection.delay}, SHORTEST_DELAY)
@@ -61,18 +52,17 @@ def _joined(network: Network, population: Population) -> Iterator[Finding]:
     others = [p for p in network.projections if p.pre is not p.post]
     driven = any(p.post is population and set(p.carries) - {"teach", "before"} for p in others)
     heard = any(p.pre is population for p in others)
-    heard |= any(isinstance(p, Relay) and p.of is population for p in network.populations)
+    heard |= any(p.relays is population for p in network.populations)
     heard |= population is network.output
-    hears = bool(set(population.inputs) - {"teach", "before"}) and not isinstance(
-        population, Stimulus | Bias | Relay
-    )
-    alone = getattr(population, "bias", 0) or getattr(population, "noise_rate", 0)
+    hears = bool(set(population.inputs) - {"teach", "before"})
+    hears &= population.role not in ("stimulus", "bias", "relay")
     if not heard and not any(population in (p.pre, p.post) for p in others):
         yield _doubtful(population.name, "no projection joins it to any other population")
         return
-    if hears and not driven and not alone:
-        told = ", though it is shown what the output should be"
-        reason = "no projection drives it" + told * isinstance(population, Teachers)
+    if hears and not driven and not population.fires_alone:
+        reason = "no projection drives it"
+        if population.is_told:
+            reason += ", though it is shown what the output should be"
         yield _doubtful(population.name, f"{reason}, so no stimulus reaches it")
     if not heard:
         yield _doubtful(
@@ -90,7 +80,7 @@ def _islands(network: Network) -> Iterator[Finding]:
             for q in (p.pre, p.post)
             if p.pre in found or p.post in found
         } - found
-        more |= {p.of for p in found if isinstance(p, Relay)} - found
+        more |= {p.relays for p in found if p.relays} - found
         found, grown = found | more, bool(more)
     for population in network.populations:
         joined = any(
@@ -102,21 +92,8 @@ def _islands(network: Network) -> Iterator[Finding]:
             )
 
 
-def _times(population: Population) -> Mapping[str, Any]:
-    """Return the parameters of a population that are times [ms], by name."""
-    owners: list[Any] = [population]
-    if isinstance(population, Stimulus):
-        owners.append(population.encoder)
-    found = {f.name: getattr(owner, f.name) for owner in owners for f in fields(owner)}
-    found = {name: value for name, value in found.items() if _IN_TIME.fullmatch(name)}
-    if isinstance(population, Neurons):
-        in_ms = population.model.parameters.items()
-        found |= {name: value for name, (value, unit) in in_ms if unit == "ms"}
-    return found
-
-
 def _times_of_rule(rule: LearningRule) -> Mapping[str, Any]:
-    found = {name: v for name, v in rule.parameters.items() if _IN_TIME.fullmatch(name)}
+    found = times_among(rule.parameters)
     found |= {f"tau of {name}": trace.tau for name, trace in rule.traces.items()}
     return {"onset": rule.onset, **found}
 
@@ -134,7 +111,7 @@ def _seconds(subject: str, times: Mapping[str, Any], shortest: float) -> Iterato
 
 def _unwritten(population: Population) -> Iterator[Finding]:
     """Yield signals that custom neuron models offer but never change."""
-    if not isinstance(population, Neurons):
+    if not population.is_custom:
         return
     model = population.model
     follow = {*population.inputs.values(), *model.summed}
@@ -173,7 +150,7 @@ def _never(
         if not _is_taught(network, population, weights):
             why = f"no feedback arrives at {population.name}"
             zeros |= {f"teach_{end}": why, f"delta_{end}": why}
-        gain = _gain(population)
+        gain = population.slope
         if gain and vanishes_where(gain, ()):
             why = f"gain of {population.name} is {gain}"
             zeros |= {f"gain_{end}": why, f"delta_{end}": why}
@@ -201,15 +178,3 @@ def _is_taught(network: Network, population: Population, weights: Weights) -> bo
         for p in network.projections
         if p.post is population and "teach" in p.carries
     )
-
-
-def _gain(population: Population) -> str:
-    """Return the expression of a neuron's gain; empty if it has none."""
-    if isinstance(population, Rate):
-        return "1" if population.gain == "one" else population.curve.slope
-    if isinstance(population, IntegrateAndFire):
-        return population.gain
-    if not isinstance(population, Neurons):
-        return ""
-    found = re.search(r"^\s*gain\s*=\s*(.+?)\s*:", population.model.equations, re.M)
-    return found[1] if found else ""

@@ -1,27 +1,15 @@
 """Findings of an audit, and the scorecard that they make up."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
-Level = Literal["local", "broadcast", "idealised", "doubtful", "not local"]
+from apical.neurons.base import Population
+from apical.neurons.facts import Aspect, Level
+
 LEVELS: tuple[Level, ...] = get_args(Level)
 
-Aspect = Literal[
-    "locality",
-    "one-way",
-    "weight transport",
-    "feedback",
-    "signed error",
-    "phases",
-    "global quantities",
-    "spike derivative",
-    "Dale's law",
-    "update locking",
-    "precision",
-    "delays",
-    "description",
-]
 ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
 """Aspects of biological plausibility, in the order of the scorecard."""
 
@@ -55,6 +43,21 @@ class Finding:
     level: Level
     reason: str
     place: str = ""
+
+
+def assumed(population: Population, *aspects: Aspect) -> Iterator[Finding]:
+    """Yield what a population says of itself that its model takes for granted.
+
+    Parameters
+    ----------
+    population
+        Which.
+    *aspects
+        What of is asked.
+    """
+    for said in population.assumptions:
+        if said.aspect in aspects:
+            yield Finding(population.name, said.aspect, said.level, said.reason)
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,6 @@
 from apical.language.expressions import names, place
 from apical.network.description import Network
 from apical.neurons.base import Population
-from apical.neurons.error import ErrorNeurons, RateTarget
-from apical.neurons.reward import Reward
 from apical.plasticity.rules import LearningRule
 from apical.plasticity.traces import INFINITE, Trace
 from apical.plausibility.findings import Finding
@@ -68,7 +66,7 @@ def locking(network: Network, projection: Projection, rule: LearningRule) -> Fin
         reason = "no update locking: reads no feedback"
         return Finding(projection.name, "update locking", "local", reason)
     teachers = [p.pre for p in network.projections if p.post is taught[0] and "teach" in p.carries]
-    if teachers and all(isinstance(pre, RateTarget) for pre in teachers):
+    if teachers and all(pre.role == "target" for pre in teachers):
         reason = (
             f"no update locking: {teachers[0].name} is available with the stimulus, before any of "
             f"{', '.join(_reached(network, taught[0]))} has responded"
@@ -99,18 +97,18 @@ def _reached(network: Network, after: Population) -> list[str]:
 def _chain(network: Network, after: Population) -> list[str]:
     """Return the populations that must respond before feedback arrives: forward, then back."""
     reached = _reached(network, after)
-    judges = [p.name for p in network.populations if isinstance(p, ErrorNeurons)]
+    judges = [p.name for p in network.populations if p.role == "error"]
     back, here = list[str](), after
     for _ in network.populations:  # relays end at an error, or form a cycle
         sources = [
             p.pre
             for p in network.projections
-            if p.post is here and "teach" in p.carries and not isinstance(p.pre, ErrorNeurons)
+            if p.post is here and "teach" in p.carries and p.pre.role != "error"
         ]
         if not sources or sources[0] is here:
             break
         here = sources[0]
-        if isinstance(here, Reward):
+        if here.role == "reward":
             back.append(here.name)
             break
         back.append(f"the error of {here.name}")

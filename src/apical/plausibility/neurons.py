@@ -5,24 +5,21 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from apical.errors import DeviceError
 from apical.network.description import Network
 from apical.neurons.base import Population
-from apical.neurons.error import Error, ErrorNeurons, Kept, RateError, RateTarget, Teachers
-from apical.neurons.lif import IntegrateAndFire
-from apical.neurons.rate import Rate
-from apical.neurons.relay import Relay
-from apical.neurons.reward import Reward
-from apical.neurons.stimulus import Stimulus
-from apical.plausibility.findings import Finding
+from apical.neurons.facts import Kept
+from apical.plausibility.findings import Finding, assumed
 from apical.plausibility.pathways import Weights
 from apical.projections.projection import Projection, ReadBackwards
 
 
 def own_equations(population: Population) -> Iterator[Finding]:
     """Yield non-local inputs that the equations of a population read, not conveyed by a synapse."""
-    if isinstance(population, Rate | Reward):  # no equation of its own, a function of its drive
+    try:
+        model = population.model
+    except DeviceError:  # it has none, and runs on arrays by its facts alone
         return
-    model = population.model
     code = "\n".join(
         (
             model.equations,
@@ -34,11 +31,11 @@ def own_equations(population: Population) -> Iterator[Finding]:
             model.at_step,
         )
     )
-    for function, owner, kind in (
-        ("label", Teachers, "error neurons and targets"),
-        ("stimulus", Stimulus, "the stimulus"),
+    for function, may, kind in (
+        ("label", population.is_told, "error neurons and targets"),
+        ("stimulus", population.role == "stimulus", "the stimulus"),
     ):
-        if re.search(rf"\b{function}\s*\(", code) and not isinstance(population, owner):
+        if re.search(rf"\b{function}\s*\(", code) and not may:
             reason = f"its equations read {function}(t, ...), which only {kind} may be shown"
             yield Finding(population.name, "locality", "not local", reason)
     shared = re.findall(r"^\s*(\w+)[^:\n]*:[^\n]*\(([^)\n]*\bshared\b[^)\n]*)\)", code, re.M)
@@ -55,15 +52,10 @@ def derivative(network: Network, population: Population) -> Iterator[Finding]:
     sends = any(p.pre is population and "delta" in p.carries.values() for p in network.projections)
     if not (reads or sends):
         return
-    if isinstance(population, Rate):
-        slope = "1" if population.gain == "one" else population.curve.slope
-        reason = f"does not spike: gain = {slope}, of the neuron's own activity and drive"
+    gain = population.slope or "a variable of its own"
+    if population.curve:
+        reason = f"does not spike: gain = {gain}, of the neuron's own activity and drive"
     else:
-        if isinstance(population, IntegrateAndFire):
-            gain = population.gain
-        else:
-            found = re.search(r"^\s*gain\s*=\s*(.+?)\s*:", population.model.equations, re.M)
-            gain = found[1] if found else "a variable of its own"
         reason = f"a spike has no derivative; surrogate gradient gain = {gain}, of its own state"
     yield Finding(population.name, "spike derivative", "local", reason)
 
@@ -108,22 +100,23 @@ def _signs(
 def signed_error(network: Network, weights: Weights) -> Iterator[Finding]:
     """Yield how signed errors are represented by neural activity."""
     for population in network.populations:
-        if isinstance(population, Error):
+        if population.role == "error" and population.is_paired:
             reason = "one population signals 'too much', another 'too little', both by spikes alone"
             reason += _coarse(population)
             yield Finding(population.name, "signed error", "local", reason)
-        elif isinstance(population, RateError):
+        elif population.role == "error":
             reason = "each neuron signals an error of both signs" + _coarse(population)
             yield Finding(population.name, "signed error", "idealised", reason)
-        elif isinstance(population, RateTarget):
+        elif population.role == "target":
             reason = "signals the correct class by activity of one sign, not an error"
             yield Finding(population.name, "signed error", "local", reason)
-        elif isinstance(population, Relay):
+        elif population.relays is not None:
             reason = (
-                f"each neuron follows the dendrite of one neuron of {population.of.name!r}, and "
-                "its partner of the other sign; a spike for each sign"
+                f"each neuron follows the dendrite of one neuron of {population.relays.name!r}, "
+                "and its partner of the other sign; a spike for each sign"
             )
             yield Finding(population.name, "signed error", "idealised", reason)
+        yield from assumed(population, "signed error")
     for projection in network.feedback.projections if network.feedback else ():
         kept = _kept(projection, weights)
         if kept:
@@ -146,41 +139,34 @@ _KEPT: dict[Kept, str] = {
 
 def _kept(projection: Projection, weights: Weights) -> Kept | None:
     """Return which part of a signed error a projection conveys, if not the whole."""
-    if isinstance(projection.pre, RateError):
-        return projection.pre.keeps if "told" in projection.carries.values() else None
-    if not isinstance(projection.pre, Error):
+    if projection.pre.role != "error":
         return None
+    if not projection.pre.is_paired:
+        return projection.pre.keeps if "told" in projection.carries.values() else None
     too_much, too_little = np.split(weights(projection), 2)
     if not too_much.any() or not too_little.any():
         return "surplus" if too_much.any() else "lack" if too_little.any() else None
     return "size" if np.array_equal(too_much, too_little) else None
 
 
-def _coarse(error: ErrorNeurons) -> str:
+def _coarse(error: Population) -> str:
     """Describe the quantisation and the dead zone (threshold) of error neurons."""
-    sizes = f"; quantised to {error.levels} levels, signs included" if error.levels else ""
-    silent = f"; silent for errors up to {error.threshold:g} of the whole"
-    return f"{sizes}{silent if error.threshold else ''}"
+    said = "" if error.levels is None else f"; quantised to {error.levels} levels, signs included"
+    small = error.overlooks
+    return said + (f"; silent for errors up to {small:g} of the whole" if small else "")
 
 
 def noise(population: Population) -> Iterator[Finding]:
     """Yield the sources of noise in neurons and dendrites."""
-    if isinstance(population, Rate) and population.explores:
+    if population.explores:
         reason = (
             "each neuron perturbs its drive by private noise in every training trial, of "
             f"standard deviation {population.explores:g}, and has access to it (eligibility)"
         )
         yield Finding(population.name, "locality", "local", reason)
-    if isinstance(population, Rate) and population.teach_noise:
+    if population.teach_noise:
         reason = (
             "each dendrite adds private noise in every trial, of standard deviation "
             f"{population.teach_noise:g}"
         )
-    elif isinstance(population, IntegrateAndFire) and population.stray_rate:
-        reason = (
-            f"each dendrite receives {2 * population.stray_rate:g} private noise events a second, "
-            f"of size {population.stray_kick:g} and random sign"
-        )
-    else:
-        return
-    yield Finding(population.name, "feedback", "local", reason)
+        yield Finding(population.name, "feedback", "local", reason)

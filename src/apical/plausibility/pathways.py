@@ -8,8 +8,6 @@ import numpy as np
 from apical._base.rounding import is_flat
 from apical.network.description import Network
 from apical.neurons.base import Population
-from apical.neurons.error import ErrorNeurons, Teachers
-from apical.neurons.relay import Relay
 from apical.plausibility.findings import Finding
 from apical.projections.projection import Projection, ReadBackwards, SignsOf
 
@@ -60,7 +58,7 @@ def one_way(network: Network, projection: Projection, weights: Weights) -> Findi
 
 def _is_same(a: Projection, b: Projection, weights: Weights) -> bool:
     """Say whether two projections are the same synapses, seen from both ends."""
-    judged = isinstance(a.pre, ErrorNeurons) or isinstance(a.post, ErrorNeurons)
+    judged = "error" in (a.pre.role, a.post.role)
     if judged or a.pre is not b.post or a.post is not b.pre:
         return False
     there, back = weights(a), weights(b).T
@@ -127,8 +125,8 @@ def _backwards(
     """Yield the matrices that backpropagation would use, and their names."""
     for forward in network.driving:
         yield repr(forward.name), weights(forward).T
-    judged = isinstance(feedback.pre, Teachers)
-    pre = feedback.pre.of if isinstance(feedback.pre, Relay) else feedback.pre
+    judged = feedback.pre.is_told
+    pre = feedback.pre.relays or feedback.pre
     end = network.output if judged else pre
     for route in _routes(network, feedback.post, end):
         if len(route) > 1:

@@ -6,13 +6,17 @@ from dataclasses import replace
 from apical._base.checking import checked
 from apical.errors import LocalityError, WiringError
 from apical.network.description import Network
-from apical.neurons.rate import Rate
+from apical.neurons.facts import Aspect
 from apical.plausibility import learning, neurons, pathways, whole
 from apical.plausibility.description import description
-from apical.plausibility.findings import ASPECTS, NETWORK, Finding, Scorecard
+from apical.plausibility.findings import ASPECTS, NETWORK, Finding, Scorecard, assumed
 from apical.plausibility.pathways import Weights
 from apical.plausibility.whole import Training
 from apical.projections.projection import ReadBackwards
+
+_OF_ALL: tuple[Aspect, ...] = ("signed error", "phases", "global quantities", "delays")
+"""Aspects of which populations are asked where those of the whole network are told."""
+_OF_ONE = tuple(aspect for aspect in ASPECTS if aspect not in _OF_ALL)
 
 
 def audit(
@@ -83,7 +87,7 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
     wide = {
         p.name for p in network.plastic if p.rule and p.rule.dynamics and p.rule.dynamics.spread
     }
-    wide |= {p.name for p in network.populations if isinstance(p, Rate) and p.norm}
+    wide |= {p.name for p in network.populations if p.norm}
     faults = [
         f"{f.subject}: {f.reason}"
         for f in card.faults
@@ -129,4 +133,5 @@ def _neurons(network: Network, weights: Weights) -> Iterator[Finding]:
         yield from neurons.derivative(network, population)
         yield from neurons.dale(network, population, weights)
         yield from neurons.noise(population)
+        yield from assumed(population, *_OF_ONE)
     yield from neurons.signed_error(network, weights)

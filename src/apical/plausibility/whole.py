@@ -5,11 +5,8 @@ from dataclasses import dataclass
 
 from apical.network.description import Network
 from apical.network.settling_time import LARGEST, NEGLIGIBLE, said, slowest_chain, unsettled
-from apical.neurons.conductance_lif import ConductanceLIF
-from apical.neurons.error import Error, ErrorNeurons
-from apical.neurons.rate import Rate
-from apical.neurons.reward import Reward
-from apical.plausibility.findings import NETWORK, Aspect, Finding
+from apical.neurons.facts import Aspect
+from apical.plausibility.findings import NETWORK, Finding, assumed
 
 NOTHING: Mapping[Aspect, str] = {
     "locality": "nothing learns",
@@ -65,28 +62,26 @@ def phases(network: Network) -> Iterator[Finding]:
             reason = "learning starts some time after the onset of each trial (a phase)"
             yield Finding(projection.name, "phases", "broadcast", reason)
     for population in network.populations:
-        if isinstance(population, Reward):
+        if population.role == "reward":
             reason = "every training trial is shown twice, without noise and with it"
             yield Finding(population.name, "phases", "broadcast", reason)
-        if isinstance(population, Rate) and population.plateau:
+        if population.plateau:
             reason = (
                 "compares the plateaus of its dendrite in two phases of each trial of learning, "
                 "before and while the read-out is nudged towards its target, told apart by a "
                 "global signal (a phase)"
             )
             yield Finding(population.name, "phases", "broadcast", reason)
-        if isinstance(population, Error) and population.wait:
+        if population.wait:
             reason = (
                 f"computes no error until {population.wait:g} ms after the onset of each trial, "
                 "when a global signal announces the label (a phase)"
             )
             yield Finding(population.name, "phases", "broadcast", reason)
     for population in network.populations:
-        if isinstance(population, ConductanceLIF) and population.rise:
-            reason = "its thresholds adapt only in training trials, marked by a global signal"
-            yield Finding(population.name, "phases", "broadcast", reason)
+        yield from assumed(population, "phases")
     for projection in network.projections:
-        moved = isinstance(projection.pre, ErrorNeurons) and projection.is_forward
+        moved = projection.pre.role == "error" and projection.is_forward
         if moved:
             reason = (
                 f"the error drives the activity of {projection.post.name}, so that learning and "
@@ -97,7 +92,6 @@ def phases(network: Network) -> Iterator[Finding]:
 
 def _noise_phases(network: Network) -> Iterator[Finding]:
     for population in network.noisy:
-        assert isinstance(population, Rate)
         reason = (
             f"fires noise of its own, of both signs and standard deviation {population.noise:g}, "
             "while the stimulus and all other populations are silent"
@@ -114,21 +108,22 @@ def _noise_phases(network: Network) -> Iterator[Finding]:
 def global_quantities(network: Network, training: Training) -> Iterator[Finding]:
     """Yield global quantities, shared by all synapses or all neurons of a population."""
     for population in network.populations:
-        if isinstance(population, Rate) and population.is_softmax:
+        if population.is_softmax:
             reason = "activity is divided by the sum over the population (softmax)"
             yield Finding(population.name, "global quantities", "broadcast", reason)
-        if isinstance(population, Reward):
+        if population.role == "reward":
             reason = (
                 "one number, the improvement of a trial by its noise, is broadcast to all "
                 "plastic synapses"
             )
             yield Finding(population.name, "global quantities", "broadcast", reason)
-        if isinstance(population, Rate) and population.norm:
+        if population.norm:
             reason = (
                 "drives are centred and scaled by their mean and variance over a batch (batch "
                 "normalisation): the response to a trial depends on trials yet to come"
             )
             yield Finding(population.name, "global quantities", "not local", reason)
+        yield from assumed(population, "global quantities")
     yield from _spreads(network)
     for projection in network.plastic:
         if projection.total is not None:
@@ -209,12 +204,7 @@ def delays(network: Network) -> Iterator[Finding]:
         reason = f"spikes of {projection.pre.name} arrive {projection.delay:g} ms later"
         yield Finding(projection.name, "delays", "local", reason + lost)
     for population in network.populations:
-        if isinstance(population, Error) and population.tau_label:
-            reason = (
-                f"the label passes two low-pass filters of {population.tau_label:g} ms, to match "
-                "the latency of the output"
-            )
-            yield Finding(population.name, "delays", "local", reason)
+        yield from assumed(population, "delays")
     chain = slowest_chain(network)
     left = unsettled(chain, network.trial) if chain else 0.0
     if left > NEGLIGIBLE:

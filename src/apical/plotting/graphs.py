@@ -12,9 +12,6 @@ from matplotlib.path import Path
 
 from apical.network.description import Network
 from apical.neurons.base import Population
-from apical.neurons.error import ErrorNeurons, Teachers
-from apical.neurons.rate import Bias
-from apical.neurons.reward import Reward
 from apical.plotting.checks import refuse
 from apical.plotting.style import GREY, PALETTE, new_axes, styled
 from apical.projections.projection import Projection, ReadBackwards
@@ -99,16 +96,16 @@ def network_graph(network: Network, *, title: str | None = None, ax: Axes | None
 
 def _columns(network: Network) -> list[list[str]]:
     """Return the names of populations by distance from the stimulus, the error last."""
-    judges = {p.name for p in network.populations if isinstance(p, Teachers)}
+    judges = {p.name for p in network.populations if p.is_told}
     before: dict[str, set[str]] = {
-        p.name: set() for p in network.graph.populations if not isinstance(p, Bias)
+        p.name: set() for p in network.graph.populations if p.role != "bias"
     }
     for projection in network.driving:
         before[projection.post.name].add(projection.pre.name)
     depth: dict[str, int] = {}
     for name in before:  # topological order, except for recurrent projections
         depth[name] = max((depth[pre] + 1 for pre in before[name] if pre in depth), default=0)
-    rewards = {p.name for p in network.populations if isinstance(p, Reward)}
+    rewards = {p.name for p in network.populations if p.role == "reward"}
     last = max((k for name, k in depth.items() if name not in judges | rewards), default=-1)
     depth |= dict.fromkeys(judges, last + 1) | dict.fromkeys(rewards, last + 2)
     columns: list[list[str]] = [[] for _ in range(max(depth.values()) + 1)]
@@ -138,11 +135,11 @@ def _shown(
 def _arrows(network: Network) -> Iterable[_Arrow]:
     """Return the arrows to draw; a projection that drives and teaches gives two."""
     for p in network.projections:
-        if isinstance(p.pre, Bias):
+        if p.pre.role == "bias":
             continue
         if "teach" in p.carries:
             yield _Arrow(p.pre.name, p.post.name, _feedback_look(p), p.name)
-        if isinstance(p.post, ErrorNeurons | Reward):
+        if p.post.role in ("error", "reward"):
             yield _Arrow(p.pre.name, p.post.name, _JUDGES, p.name)
         elif not _only_teaches(p):
             look = _FIXED if p.rule is None else _LEARNS
@@ -152,9 +149,9 @@ def _arrows(network: Network) -> Iterable[_Arrow]:
 def _feedback_look(projection: Projection) -> _Look:
     if isinstance(projection.weights, ReadBackwards):
         return _TRANSPOSED
-    if isinstance(projection.pre, Reward):
+    if projection.pre.role == "reward":
         return _REWARD
-    if isinstance(projection.pre, Teachers):
+    if projection.pre.is_told:
         return _DIRECT
     return _RELAYED if _only_teaches(projection) else _ALONG
 
@@ -164,7 +161,7 @@ def _only_teaches(projection: Projection) -> bool:
 
 
 def _biased(network: Network, population: Population) -> bool:
-    return any(isinstance(p.pre, Bias) and p.post is population for p in network.projections)
+    return any(p.pre.role == "bias" and p.post is population for p in network.projections)
 
 
 def _box(ax: Axes, population: Population, place: tuple[int, float], biased: bool) -> None:
@@ -172,7 +169,7 @@ def _box(ax: Axes, population: Population, place: tuple[int, float], biased: boo
     x, y = place
     height = 0.62
     corner = (x - _WIDTH / 2, y - height / 2)
-    face = "#FBE9DF" if isinstance(population, Teachers | Reward) else "#F1F4F7"
+    face = "#FBE9DF" if population.is_told or population.role == "reward" else "#F1F4F7"
     look: dict[str, Any] = {
         "facecolor": face,
         "edgecolor": "#555555",

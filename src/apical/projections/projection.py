@@ -18,9 +18,6 @@ from apical._base.parameters import (
 from apical.errors import ParameterError, WiringError
 from apical.language.expressions import names, place
 from apical.neurons.base import Population
-from apical.neurons.error import ErrorNeurons
-from apical.neurons.rate import Bias, Rate
-from apical.neurons.reward import Reward
 from apical.plasticity.constraints import Levels
 from apical.plasticity.rules import ELIGIBILITY, LearningRule
 from apical.projections.weights import Normal, WeightSource
@@ -106,8 +103,8 @@ class Projection:
                     f"{', '.join(self.post.inputs) or 'no input'}.",
                     object=f"Projection {self.name!r}",
                 )
-        of_norm = {"scale", "shift"} & set(self.carries) if isinstance(self.post, Rate) else set()
-        if of_norm and not isinstance(self.pre, Bias):
+        of_norm = {"scale", "shift"} & set(self.carries) if self.post.norm else set()
+        if of_norm and self.pre.role != "bias":
             raise WiringError(
                 f"Projection {self.name!r} reaches {', '.join(sorted(of_norm))} of "
                 f"{self.post.name!r}, what its normalised drives are multiplied by and what is "
@@ -187,7 +184,7 @@ class Projection:
                 f"{self.post.name!r} has no input 'teach'; choose another timing of the rule.",
                 object=f"Rule {rule.name!r}",
             )
-        if rule.when == "noise" and not (isinstance(self.post, Rate) and self.post.noise):
+        if rule.when == "noise" and not self.post.noise:
             raise WiringError(
                 f"Rule {rule.name!r} on projection {self.name!r} acts when {self.post.name!r} "
                 "fires noise of its own, which it never does; let it be a Rate with noise above 0.",
@@ -237,9 +234,8 @@ class Projection:
 
         `Network.forward` tells feedforward from lateral projections.
         """
-        return "drive" in self.carries and not (
-            isinstance(self.post, ErrorNeurons | Reward) or isinstance(self.pre, Bias)
-        )
+        judges = self.post.role in ("error", "reward")
+        return "drive" in self.carries and not judges and self.pre.role != "bias"
 
 
 @dataclass(frozen=True)

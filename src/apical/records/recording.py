@@ -15,8 +15,6 @@ from apical.errors import ParameterError
 from apical.network.description import Network
 from apical.neurons.base import Population
 from apical.neurons.encoding import decisions
-from apical.neurons.error import Error
-from apical.neurons.relay import Relay
 from apical.records.arrays import Records, Spikes, Units
 
 AT_ONCE = 250
@@ -146,7 +144,7 @@ def units(simulator: Simulator, network: Network, name: str) -> Units:
 
 def _signs(simulator: Simulator, network: Network, population: Population) -> np.ndarray:
     """Return the type of each neuron (excitatory, inhibitory, mixed), or its error's sign."""
-    if isinstance(population, Error | Relay):
+    if population.is_paired:
         return np.repeat(np.array([1, -1], np.int8), population.size // 2)
     sent = [simulator.weights(p) for p in network.driving if p.pre is population]
     if not sent:

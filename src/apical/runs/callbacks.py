@@ -6,7 +6,6 @@ import numpy as np
 
 from apical.devices import DEVICES, Simulator
 from apical.network.description import Network
-from apical.neurons.rate import Bias
 from apical.records.arrays import Records
 from apical.records.recording import record
 from apical.runs.experiment import Prepared
@@ -73,7 +72,7 @@ class Measuring:
         for signals in asked:
             traces += [signal for signal in signals or () if signal not in traces]
         if any(signals is not None for signals in asked):
-            every = [p.name for p in network.populations if not isinstance(p, Bias)]
+            every = [p.name for p in network.populations if p.role != "bias"]
             self._looking = prepared.looking(every, traces)
         self.n_trials = min(LOOK, len(prepared.data.test), _that_fit(prepared, traces))
 

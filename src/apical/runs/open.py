@@ -14,7 +14,6 @@ from apical.data.datasets import Dataset
 from apical.devices import Simulator
 from apical.errors import ParameterError, RunError
 from apical.network.description import Network
-from apical.neurons.rate import Bias
 from apical.records.arrays import Records
 from apical.records.recording import record
 from apical.runs.directory import (
@@ -131,7 +130,7 @@ class TrainedRun:
                 object=f"Run {self.path}",
                 parameter="trials",
             )
-        every = [p.name for p in self.network.populations if not isinstance(p, Bias)]
+        every = [p.name for p in self.network.populations if p.role != "bias"]
         if signals is None:
             signals = () if self.network.is_spiking else ("x",)
         chosen = populations if populations is not None else every

@@ -6,7 +6,7 @@ from functools import partial
 from apical.devices.arrays.expression_program import Formula
 from apical.devices.arrays.library import Array, Call, Library, Workspace
 from apical.language.expressions import parse
-from apical.neurons.rate import BatchNorm
+from apical.neurons.batch_norm import BatchNorm
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import numpy as np
 from apical.devices.arrays.library import Array, Call, Library
 from apical.network.description import Network
 from apical.neurons.base import Population
-from apical.neurons.rate import Bias
 from apical.projections.projection import Projection, ReadBackwards, SignsOf
 
 Carry = Callable[[Array, Array, bool], Call]
@@ -34,7 +33,7 @@ class Crossing:
         self._network, self._library, self._weights = network, library, weights
         self._operations = library.operations
         # Biases come first: a product that is added to an array costs no more than one put there.
-        self._projections = sorted(network.projections, key=lambda p: not isinstance(p.pre, Bias))
+        self._projections = sorted(network.projections, key=lambda p: p.pre.role != "bias")
         self._one_to_one = set[str]()
         self.onto = self._carried()
         """For each population and input: sources, signals, and their transmission."""
@@ -81,7 +80,7 @@ class Crossing:
                 return self._concordant(back, self._network.magnitudes(projection))
             return lambda x, total, add: product(x, back, total, add=add, transposed=True)
         w = self._weights[projection.name]
-        if isinstance(projection.pre, Bias):
+        if projection.pre.role == "bias":
             return lambda x, total, add: self.put(w, total, add)
         if projection.name in self._one_to_one:
             return lambda x, total, add: self.put(x, total, add)

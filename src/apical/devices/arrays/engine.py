@@ -23,10 +23,6 @@ from apical.devices.simulator import (
 )
 from apical.errors import DeviceError
 from apical.network.description import Network
-from apical.neurons.error import RateError, RateTarget
-from apical.neurons.rate import Bias, Rate
-from apical.neurons.reward import Reward
-from apical.neurons.stimulus import Stimulus
 from apical.projections.projection import Projection, ReadBackwards
 
 AT_REST = 1000
@@ -57,10 +53,7 @@ class ArraySimulator:
         self._recorded = [p for p in network.populations if p.name in self._record]
         shown = [p for p in network.populations if p.name in record]
         self._traces = [(p, signal) for p in shown for signal in traces if signal in p.signals]
-        self._records_error = any(
-            isinstance(p, RateError | RateTarget) and p.name in self._record
-            for p in network.populations
-        )
+        self._records_error = any(p.is_told and p.name in self._record for p in network.populations)
         self._weights = {
             p.name: library.array(network.initial_weights(p))
             for p in network.projections
@@ -78,7 +71,7 @@ class ArraySimulator:
             p.name: Holder(network, p, *common) for p in network.plastic if p.restrained
         }
         self._explorers = [item for item in self._learners if item.projection.explores]
-        self._reward = next((p for p in network.populations if isinstance(p, Reward)), None)
+        self._reward = next((p for p in network.populations if p.role == "reward"), None)
         self._dynamics = {item.projection.name: item.initial_state() for item in learners}
         self._settling = Settling(network, library, self._weights, self._streams)
         self._plans: dict[tuple[int, bool, bool, bool], _Plan] = {}
@@ -214,7 +207,6 @@ class ArraySimulator:
                 del self._noise_plans[next(iter(self._noise_plans))]
             learners = self._from_noise.get(fires, [])
             population = next(p for p in self.network.populations if p.name == fires)
-            assert isinstance(population, Rate)  # as `check_block` has seen
             heard = [item.projection.pre for item in learners]
             batch = self._settling.noise(n_trials, population, heard)
             plan = self._noise_plans[n_trials, fires] = _Plan(batch, learners)
@@ -347,9 +339,7 @@ def _call(calls: list[Call]) -> None:
 def check_network(network: Network) -> None:
     """Raise if a network has features that the array device does not support."""
     for population in network.populations:
-        known = Rate | RateError | RateTarget | Bias | Stimulus | Reward
-        settles = isinstance(population, known)
-        if population.is_spiking or not settles:
+        if population.is_spiking or not population.settles:
             why = "spikes" if population.is_spiking else "has equations of its own"
             raise DeviceError(
                 f"Device 'array' runs rate networks, but {population.name!r} {why} "
@@ -379,25 +369,21 @@ def check_network(network: Network) -> None:
 
 def _check_exploring(network: Network) -> None:
     """Raise if perturbations and reward do not fit: neither may be without the other."""
-    exploring = [p.name for p in network.populations if isinstance(p, Rate) and p.explores]
+    exploring = [p.name for p in network.populations if p.explores]
     exploring += [p.name for p in network.projections if p.explores]
-    rewarded = any(isinstance(p, Reward) for p in network.populations)
+    rewarded = any(p.role == "reward" for p in network.populations)
     if exploring and not rewarded:
         raise DeviceError(
             f"{', '.join(map(repr, exploring))} add noise to learn from its reward, but the "
             "network has no Reward; add one, and teach by apical.feedback.broadcast."
         )
-    normed = [p.name for p in network.populations if isinstance(p, Rate) and p.norm]
+    normed = [p.name for p in network.populations if p.norm]
     if rewarded and normed:
         raise DeviceError(
             f"{', '.join(map(repr, normed))} have batch normalisation, by which a trial's reward "
             "depends on the noise of other trials; leave 'norm' out where a Reward teaches."
         )
-    noisy = [
-        p.name
-        for p in network.populations
-        if getattr(p, "unreliable", 0.0) or getattr(getattr(p, "encoder", p), "unreliable", 0.0)
-    ]
+    noisy = [p.name for p in network.populations if p.unreliable]
     if rewarded and noisy:
         raise DeviceError(
             f"{', '.join(map(repr, noisy))} have dropout in training trials, whose effect would be "

@@ -11,14 +11,12 @@ from apical.devices.arrays.expression_program import Factor, Formula
 from apical.devices.arrays.library import Array, Call, Library, Workspace
 from apical.devices.arrays.random import Chance, Streams
 from apical.errors import DeviceError
-from apical.language.expressions import parse, substituted
+from apical.language.expressions import parse
 from apical.network.description import Network
 from apical.network.order import feedback_order, forward_order
 from apical.neurons.base import Population
-from apical.neurons.error import TOLD, RateError, RateTarget
-from apical.neurons.rate import ELIGIBILITY, NUDGED, Bias, Rate
-from apical.neurons.reward import Reward
-from apical.neurons.stimulus import Stimulus
+from apical.neurons.error import TOLD
+from apical.neurons.rate import ELIGIBILITY, NUDGED
 
 DELTA = "gain * teach"
 """The signal ``delta``, named like the equal factor of a rule."""
@@ -73,13 +71,13 @@ class Settling:
         self.library, self._room = library, Workspace(library)
         self._operations = library.operations
         self._chance = Chance(library, self._room, streams)
-        self._forward = [p for p in forward_order(network) if not isinstance(p, Bias)]
+        self._forward = [p for p in forward_order(network) if p.role != "bias"]
         self._feedback = feedback_order(network)
         self._crossing = Crossing(network, library, weights)
         self.normalisers = {
             p.name: Normaliser(p.name, p.norm, p.size, library, self._room)
             for p in network.populations
-            if isinstance(p, Rate) and p.norm
+            if p.norm
         }
 
     def look_again(self) -> bool:
@@ -101,25 +99,24 @@ class Settling:
         batch = Batch(n_trials, learns, measured)
         for population in self._forward:
             place = population.name, "x"
-            if isinstance(population, Stimulus):
+            if population.role == "stimulus":
                 y = batch.values = self._room((place, "shown"), (n_trials, population.size))
-                unreliable = getattr(population.encoder, "unreliable", 0.0)
-                batch.signals[place] = self._kept(batch, population, y, unreliable)
-            elif isinstance(population, Rate):
+                batch.signals[place] = self._kept(batch, population, y)
+            elif population.role == "neurons":
                 y = self._respond(batch, population)
-                batch.signals[place] = self._kept(batch, population, y, population.unreliable)
-            elif isinstance(population, RateError | RateTarget) and taught:
+                batch.signals[place] = self._kept(batch, population, y)
+            elif population.is_told and taught:
                 told = batch.shown = self._room(("", "shown"), (n_trials, population.size))
-                if isinstance(population, RateError):
+                if population.role == "error":
                     drive = self._sum(batch, population, "drive")
                     values = {"shown": told, "drive": drive}
-                    told = self._formed(batch, place, _difference(population), values)
+                    told = self._formed(batch, place, population.comparison, values)
                 batch.signals[place] = told
-            elif isinstance(population, Reward) and taught:
+            elif population.role == "reward" and taught:
                 batch.signals[place] = self._rewarded(batch, population)
         return batch
 
-    def noise(self, n_trials: int, fires: Rate, heard: Iterable[Population]) -> Batch:
+    def noise(self, n_trials: int, fires: Population, heard: Iterable[Population]) -> Batch:
         """Plan the responses to spontaneous noise of one population, without a stimulus.
 
         Parameters
@@ -137,7 +134,7 @@ class Settling:
         batch.signals[fires.name, "x"] = fired
         between = self._upstream(heard, fires)
         for population in self._forward:
-            if isinstance(population, Rate) and population.name in between:
+            if population.role == "neurons" and population.name in between:
                 batch.signals[population.name, "x"] = self._respond(batch, population)
         return batch
 
@@ -146,11 +143,11 @@ class Settling:
         for population in self._feedback:
             name = population.name
             heard = batch.signals[name, "teach"] = self._sum(batch, population, "teach")
-            if isinstance(population, Rate) and population.plateau:
+            if population.plateau:
                 values = {"arrives": heard, "arrived": self._sum(batch, population, "before")}
                 heard = self._formed(batch, (name, "plateaus"), population.dendrite, values)
                 batch.signals[name, "teach"] = heard
-            if batch.learns and isinstance(population, Rate) and population.teach_noise:
+            if batch.learns and population.teach_noise:
                 self._blur(batch, population, heard)
             for pre, carried, carry in self._crossing.onto[name, "teach"]:
                 if pre is population:
@@ -163,15 +160,14 @@ class Settling:
         found = batch.signals.get((population.name, name))
         if found is not None:
             return found
-        if isinstance(population, Bias):
+        if population.role == "bias":
             found = self.library.full(1.0, (batch.n_trials, 1))
         elif name == "told" and (population.name, "x") in batch.signals:
-            assert isinstance(population, RateError) and population.keeps
+            assert population.keeps  # without it there is no such signal
             values = {"x": batch.signals[population.name, "x"]}
             told = TOLD[population.keeps]
             found = self._formed(batch, (population.name, name), told, values)
         elif name == NUDGED:
-            assert isinstance(population, Rate)
             values = {key: self.signal(batch, population, key) for key in ("x", "teach")}
             found = self._formed(batch, (population.name, name), population.moved, values)
         elif name in ("gain", "slope"):
@@ -226,9 +222,7 @@ class Settling:
 
     def _slope(self, batch: Batch, population: Population) -> tuple[str, dict[str, Array]]:
         """Return the slope of an activation, 0 where a neuron is silent, and what it reads."""
-        assert isinstance(population, Rate)
-        name, signals = population.name, batch.signals
-        slope = "1" if population.gain == "one" else population.curve.slope
+        name, signals, slope = population.name, batch.signals, population.slope
         values = {"x": signals[name, "x"], "drive": signals[name, "drive"]}
         if (name, "awake") in signals:
             values |= {"x": signals[name, "y"], "awake": signals[name, "awake"]}
@@ -244,7 +238,7 @@ class Settling:
             values |= {"scale": at.scale, "deviation": at.deviation}
         return self._formed(batch, (population.name, name), text, values)
 
-    def _normalise(self, batch: Batch, population: Rate, drive: Array) -> Array:
+    def _normalise(self, batch: Batch, population: Population, drive: Array) -> Array:
         """Plan the normalised drive of a population, and return where it is."""
         name = population.name
         scale, shift = (
@@ -257,7 +251,7 @@ class Settling:
         batch.signals[name, "normal"] = at.normal
         return at.drive
 
-    def _respond(self, batch: Batch, population: Rate) -> Array:
+    def _respond(self, batch: Batch, population: Population) -> Array:
         """Plan what all neurons make of their drive, and return where it is."""
         name = population.name
         drive = self._sum(batch, population, "drive")
@@ -267,12 +261,13 @@ class Settling:
         if population.explores and batch.learns:
             self._explore(batch, population, drive)
         if not population.is_softmax:
+            assert population.curve  # as `settles` says
             return self._formed(batch, (name, "y"), population.curve.response, {"drive": drive})
         y = self._room((name, "y"), tuple(drive.shape))
         batch.calls.append(self.library.softmax(drive, y))
         return y
 
-    def _explore(self, batch: Batch, population: Rate, drive: Array) -> None:
+    def _explore(self, batch: Batch, population: Population, drive: Array) -> None:
         """Plan noise that every neuron adds to its drive, and what it knows of that."""
         shape, name, size = tuple(drive.shape), population.name, population.explores
         known = self._chance.normal(batch.calls, name, ELIGIBILITY, shape, 1 / size)
@@ -281,7 +276,7 @@ class Settling:
         batch.calls.append(self._crossing.put(noise, drive, True))
         batch.signals[name, ELIGIBILITY] = known
 
-    def _rewarded(self, batch: Batch, reward: Reward) -> Array:
+    def _rewarded(self, batch: Batch, reward: Population) -> Array:
         """Plan by how much a trial goes better than it did without noise."""
         name, shape = reward.name, (batch.n_trials, 1)
         batch.loss = self._sum(batch, reward, "drive")
@@ -290,13 +285,14 @@ class Settling:
         values = {"drive": batch.loss, "before": self._room((name, "before"), shape)}
         return self._formed(batch, (name, "x"), "before - drive", values)
 
-    def remember(self, batch: Batch, reward: Reward) -> None:
+    def remember(self, batch: Batch, reward: Population) -> None:
         """Store the loss without noise, as baseline for the same trials with noise."""
         before = self._room((reward.name, "before"), (batch.n_trials, 1))
         self._crossing.put(batch.loss, before, False)()
 
-    def _kept(self, batch: Batch, population: Population, y: Array, unreliable: float) -> Array:
+    def _kept(self, batch: Batch, population: Population, y: Array) -> Array:
         """Plan activities `y` of which some are silent at times, and return where they are."""
+        unreliable = population.unreliable
         if not unreliable or not batch.learns:
             return y
         shape, name = tuple(y.shape), population.name
@@ -314,7 +310,7 @@ class Settling:
                 open_ones += [pre for pre, _, _ in self._crossing.onto[population.name, "drive"]]
         return found
 
-    def _blur(self, batch: Batch, population: Rate, heard: Array) -> None:
+    def _blur(self, batch: Batch, population: Population, heard: Array) -> None:
         """Plan noise that every dendrite adds to what it heard."""
         shape, size = tuple(heard.shape), population.teach_noise
         stray = self._chance.normal(batch.calls, population.name, "stray", shape, size)
@@ -332,12 +328,3 @@ class Settling:
         if is_empty:
             batch.calls.append(self._crossing.put(self.library.number(empty), total, False))
         return total
-
-
-def _difference(error: RateError) -> str:
-    """Return the activity of error neurons as an expression of target and output."""
-    difference = "shown - drive"
-    if not error.activity:
-        return difference
-    numbers = {name: repr(value) for name, value in error.numbers.items()}
-    return substituted(error.activity, {"y": f"({difference})", **numbers})

@@ -29,9 +29,6 @@ from apical.language import fragments
 from apical.network.description import Network
 from apical.network.settling_time import check_settles
 from apical.neurons.base import Population
-from apical.neurons.error import Error
-from apical.neurons.relay import Relay
-from apical.neurons.stimulus import Stimulus
 from apical.plasticity import traces
 from apical.projections.projection import Projection
 
@@ -154,7 +151,7 @@ class Builder:
 
     def _group(self, population: Population) -> None:
         model, relays = population.model, relaying.passes_on(self.network, population)
-        counted = population.is_spiking and not isinstance(population, Stimulus | Error | Relay)
+        counted = population.is_spiking and population.role == "neurons"
         axons = self.axons[population.name]
         parameters = {TIME_STEP: (self.options.dt, "ms"), **model.parameters, **axons.parameters}
         lines = [model.equations, *graded.equations(self.network, population), *axons.equations]
@@ -228,7 +225,7 @@ class Builder:
             group.run_regularly(code, clock=self.trial, when="start", order=BEGIN)
         if model.at_frame:
             group.run_regularly(model.at_frame, clock=self.frame, when="start", order=FRAME)
-        order = HEAR if isinstance(population, Relay) else STEP
+        order = STEP if population.relays is None else HEAR
         said = relaying.link(self.network, population, self.built.objects, self.options.links)
         if said:
             group.run_regularly(said, clock=self.step, when="start", order=FRAME)

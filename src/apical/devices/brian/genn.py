@@ -22,7 +22,6 @@ from apical.devices.brian.standalone import StandaloneSimulator, leave_clocks, w
 from apical.devices.brian.workplace import preferences
 from apical.devices.simulator import BlockResult
 from apical.network.description import Network
-from apical.neurons.relay import Relay
 
 
 class GennSimulator(StandaloneSimulator):
@@ -69,8 +68,9 @@ class GennSimulator(StandaloneSimulator):
 
         built, device = self._built, self._device
         device.closing = frozenset(item.name for item in built.closing)
-        relays = [p for p in self.network.populations if isinstance(p, Relay)]
-        device.hearing = {p.name: (p.of.name, build.HEAR) for p in relays}
+        device.hearing = {
+            p.name: (p.relays.name, build.HEAR) for p in self.network.populations if p.relays
+        }
         device.inputs = self._variables
         device.counted_from = tuple(
             round(time / self.options.dt) for time in (self.network.settle, self.network.trial)

@@ -8,7 +8,6 @@ from apical.errors import WiringError
 from apical.network.description import Network
 from apical.network.order import feedback_order
 from apical.neurons.base import Population
-from apical.neurons.relay import Relay
 from apical.projections.projection import Projection
 
 Sums = dict[str, tuple[str, str]]
@@ -52,7 +51,7 @@ def ranks(network: Network) -> dict[str, int]:
     Feedback then crosses all its relays in one step. All are negative: groups come at 0.
     """
     graded = [p for p in network.projections if not p.pre.is_spiking]
-    relayed = any(isinstance(population, Relay) for population in network.populations)
+    relayed = any(population.relays for population in network.populations)
     in_order = feedback_order(network) if graded or relayed else []
     heard = {p.name: k for k, p in enumerate(in_order)}
 

@@ -7,7 +7,6 @@ from brian2 import Equations
 
 from apical.language.expressions import substituted
 from apical.language.fragments import lines, when
-from apical.neurons.relay import Relay
 from apical.plasticity import traces
 from apical.plasticity.optimizers import NOISE, UpdateDynamics
 from apical.projections.projection import Projection
@@ -79,7 +78,7 @@ def _called(projection: Projection) -> dict[str, str]:
         model = population.model
         taken |= {*Equations(model.equations).names, *model.parameters, *model.summed}
         taken |= ADDED if population.is_spiking else set()
-        taken |= {"heard"} if isinstance(population, Relay) else set()
+        taken |= {"heard"} if population.relays else set()
     return {name: f"{name}_syn" for name in sorted(own & taken)}
 
 

@@ -13,7 +13,7 @@ from brian2.units.fundamentalunits import DimensionMismatchError
 from apical._base.checking import described
 from apical.errors import ParameterError
 from apical.network.description import Network
-from apical.neurons.base import Neurons, Population
+from apical.neurons.base import Population
 from apical.projections.projection import Projection
 
 UNREADABLE = (
@@ -86,7 +86,7 @@ def check_names(population: Population, group: b2.NeuronGroup) -> None:
     ParameterError
         If one that starts at a value, is offered or takes what arrives is missing.
     """
-    if not isinstance(population, Neurons):
+    if not population.is_custom:
         return
     named = {
         "initial": population.model.initial,

@@ -15,7 +15,7 @@ from apical.language.expressions import substituted
 from apical.language.fragments import lines, when
 from apical.network.description import Network
 from apical.neurons.base import Population
-from apical.neurons.relay import Relay, holds, what_came
+from apical.neurons.relay import holds, what_came
 from apical.projections.projection import Projection
 
 EVENTS = {"relay_up": "owed > 0.5", "relay_down": "owed < -0.5"}
@@ -36,22 +36,21 @@ def link(network: Network, population: Population, groups: Mapping[str, Any], li
         Statements of each time step by which a population keeps what a relay then hears, where
         the two are not linked.
     """
-    if isinstance(population, Relay) and links:
-        index = np.tile(np.arange(population.of.size), 2)
-        groups[population.name].heard = b2.linked_var(
-            groups[population.of.name], "delta", index=index
-        )
+    heard = population.relays
+    if heard is not None and links:
+        index = np.tile(np.arange(heard.size), population.size // heard.size)
+        groups[population.name].heard = b2.linked_var(groups[heard.name], "delta", index=index)
     return f"{SAID} = delta" if not links and is_heard(network, population) else ""
 
 
 def is_heard(network: Network, population: Population) -> bool:
     """Say whether a relay hears the dendrites of a population."""
-    return any(isinstance(p, Relay) and p.of is population for p in network.populations)
+    return any(p.relays is population for p in network.populations)
 
 
 def hearing(network: Network, population: Population, *, links: bool) -> list[str]:
     """Return the equations through which a relay hears, on either side."""
-    if isinstance(population, Relay):
+    if population.relays is not None:
         return [f"heard : 1{when(links, ' (linked)')}"]
     return [f"{SAID} : 1"] if not links and is_heard(network, population) else []
 

@@ -9,7 +9,6 @@ from apical._base import seeds
 from apical.devices.brian import graded, plastic, relaying
 from apical.devices.brian.build import COUNTING, Built
 from apical.neurons.encoding import LogNormal
-from apical.neurons.relay import Relay
 
 
 def state_shapes(built: Built) -> dict[str, tuple[int, ...]]:
@@ -23,7 +22,7 @@ def state_shapes(built: Built) -> dict[str, tuple[int, ...]]:
             fixed = equation.type == "subexpression" or {"constant", "linked", "shared"} & {
                 *equation.flags
             }
-            passed = name == relaying.SAID or (name == "heard" and isinstance(population, Relay))
+            passed = name == relaying.SAID or (name == "heard" and population.relays is not None)
             if not fixed and not passed and name not in anew:
                 shapes[f"{population.name}.{name}"] = (population.size,)
         if population.model.refractory:
