@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 import apical as ap
-from apical.data.datasets import balanced
+from apical.data.datasets import stratified
 from apical.scripts import figures, gallery, learning, options, studies, study, sweep, tables
 from apical.training import pretraining
 
@@ -71,7 +71,7 @@ def pretrained(
 
 def error(data: ap.Dataset, labels: int, seed: int, net: ap.Network, trials: int) -> float:
     """Return the test error [%] after so many trials with some labels, or 8 epochs."""
-    data = replace(data, train=balanced(data.train, labels, ap.stream(seed, "labelled")))
+    data = replace(data, train=stratified(data.train, labels, ap.stream(seed, "labelled")))
     n = len(data.train)
     simulator = ap.simulate(net, "array", batch=min(64, n // 5))
     few = data.subset(test=1)  # judged once, at the end

@@ -285,6 +285,8 @@ X, Y = np.array([[0.0, 1.0], [1.0, 0.3], [0.4, 0.2]]), np.array([1.0, -1.0, 1.0]
 
 OF_PARAMETER: Mapping[str, Callable[[], Any]] = {
     "name": lambda: "thing",
+    "net": Network,
+    "n": lambda: 6,
     "size": lambda: 4,
     "rng": lambda: np.random.default_rng(0),
     "simulator": simulator,

@@ -247,7 +247,7 @@ def blobs(
 
 
 @checked()
-def balanced(samples: Samples, n: Count, rng: np.random.Generator) -> Samples:
+def stratified(samples: Samples, n: Count, rng: np.random.Generator) -> Samples:
     """Return `n` samples, equally many of every class, drawn at random; all if there are no more.
 
     Parameters
