@@ -174,6 +174,11 @@ RUNS: dict[str, tuple[str, Callable[[], Network], dict[str, Any]]] = {
 }
 
 
+def named(metrics: Mapping[Any, float]) -> dict[str, float]:
+    """Return metrics by the names that they had before 0.2: ``rate_hidden``, no pairs."""
+    return {key if isinstance(key, str) else "_".join(key): v for key, v in metrics.items()}
+
+
 def digest(name: str) -> str:
     """Return a check sum of the weights and metrics of a run."""
     device, describe, options = RUNS[name]
@@ -189,7 +194,7 @@ def digest(name: str) -> str:
             found.update(np.ascontiguousarray(counts[key]).tobytes())
     else:
         history = train(simulator, data(), 1, block=25, progress=False)
-        found.update(repr([sorted(step.metrics.items()) for step in history]).encode())
+        found.update(repr([sorted(named(step.metrics).items()) for step in history]).encode())
     for p in sorted(simulator.network.projections, key=lambda p: p.name):
         found.update(p.name.encode() + np.ascontiguousarray(simulator.weights(p)).tobytes())
     return found.hexdigest()
