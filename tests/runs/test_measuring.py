@@ -158,8 +158,8 @@ def test_speed_is_that_of_the_last_block(data: str) -> None:
     before = {p.name: simulator.weights(p) for p in prepared.network.plastic}
     simulator.load({"hidden_1_to_output": 1.25 * w})
     found = Measuring(prepared, ["weights"])(simulator, Position(), before)
-    assert found["speed_hidden_1_to_output"] == pytest.approx(0.25)
-    assert found["speed_stimulus_to_hidden_1"] == 0
+    assert found["speed", "hidden_1_to_output"] == pytest.approx(0.25)
+    assert found["speed", "stimulus_to_hidden_1"] == 0
 
 
 def test_closely_is_short_for_two_measures(tmp_path: Path, data: str) -> None:
