@@ -313,7 +313,7 @@ def test_spiking_populations_are_refused_by_name() -> None:
 def test_equations_of_ones_own_are_refused_by_name() -> None:
     net = Network()
     pre = net.add(Stimulus("stimulus", 3, Graded()))
-    own = Neurons("own", 2, NeuronModel("x : 1", summed=("drive",)), {"drive": "drive"})
+    own = Neurons("own", 2, NeuronModel("x = drive : 1", summed=("drive",)), {"drive": "drive"})
     net.connect(pre, net.add(own))
     with refuse(DeviceError, "'own' has equations of its own (Neurons)", "runtime"):
         simulate(net, "array")
