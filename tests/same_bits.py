@@ -200,11 +200,6 @@ def digest(name: str) -> str:
     return found.hexdigest()
 
 
-def named(metrics: Mapping[str | tuple[str, str], object]) -> dict[str, object]:
-    """Return metrics by one name each, as ``rate_hidden``, by which sums of before compare."""
-    return {m if isinstance(m, str) else "_".join(m): value for m, value in metrics.items()}
-
-
 def compare(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     """Return the names of runs that differ, or are in one of the two only."""
     return sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
