@@ -113,6 +113,7 @@ def test_rsa_of_tied_patterns_is_that_of_exact_ranks() -> None:
             assert rdm_similarity(*made) == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_rho_a_is_the_mean_over_all_ways_to_break_ties() -> None:
     one, other = np.array([1.0, 1, 2]), np.array([1.0, 2, 3])
     found = rdm_similarity(dissimilar(one, 3), dissimilar(other, 3), "rho-a")

@@ -25,6 +25,7 @@ def test_the_list_has_every_device_encoder_and_wiring() -> None:
     }
 
 
+@pytest.mark.slow
 def test_runs_repeat_their_bits_and_a_change_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     before = {name: same_bits.digest(name) for name in ("rates dfa", "dfa")}
     assert same_bits.compare(before, {n: same_bits.digest(n) for n in before}) == []

@@ -21,6 +21,8 @@ from apical.runs.open import TrainedRun, open_run
 from apical.runs.run import run
 from apical.scripts import models
 
+pytestmark = pytest.mark.slow
+
 MODEL = str(Path(__file__).parents[2] / "models" / "Nokland_2016_mnist.py")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 

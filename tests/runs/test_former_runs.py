@@ -83,6 +83,7 @@ def test_metrics_of_former_runs_are_the_same_table(both: list[TrainedRun]) -> No
     assert of["ActivationSparsity"] == {"", "hidden_1", "hidden_2", "output"}
 
 
+@pytest.mark.slow
 def test_former_runs_are_reported_exported_and_compared(
     both: list[TrainedRun], tmp_path: Path
 ) -> None:

@@ -64,6 +64,7 @@ def quietly(*arguments: Any, **options: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("kind", "device"), DEVICES)
+@pytest.mark.slow
 def test_measuring_changes_nothing_and_goes_on_with_the_same_bits(
     tmp_path: Path, data: str, kind: str, device: str
 ) -> None:
@@ -242,6 +243,7 @@ def test_unknown_measures_are_named() -> None:
     assert "no measure 'wings'; known are training, angles, feedback" in result.output
 
 
+@pytest.mark.slow
 def test_comparisons_measure_too(tmp_path: Path, data: str) -> None:
     one = experiment(
         data, "rates", "array", epochs=1, measure=["cost", "feedback"], measure_every="block"

@@ -13,6 +13,8 @@ from apical.runs.experiment import Experiment
 from apical.runs.open import TrainedRun, open_run, write_records
 from apical.runs.run import run
 
+pytestmark = pytest.mark.slow
+
 MODELS = Path(__file__).parents[2] / "models"
 
 
