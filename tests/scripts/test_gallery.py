@@ -13,6 +13,8 @@ from apical.cli import app as cli
 from apical.errors import ClaimError, DataError, ParameterError, ScriptError
 from apical.scripts import gallery, studies
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 NIELSEN = "Nielsen_2015_vanishing"
 SCRIPTS = gallery.scripts()

@@ -50,10 +50,13 @@ class Wiring:
     spikes: bool = True
 
     def __call__(
-        self, error: Population, forward: Sequence[Projection], **options: Any
+        self, error: Population, forward: Sequence[Projection], *more: Any, **options: Any
     ) -> FeedbackPathway:
-        """Return the pathway from error neurons to the populations of forward projections."""
-        return self.connect(error, forward, **{**self.options, **options})
+        """Return the pathway from error neurons to the populations of forward projections.
+
+        What follows these two goes on to the function that makes it, for instance its `weights`.
+        """
+        return self.connect(error, forward, *more, **{**self.options, **options})
 
     def suited(self, population: Population, *, is_output: bool) -> Population:
         """Return a population with what this wiring asks of it, less what only others ask for.
