@@ -189,15 +189,10 @@ def digest(name: str) -> str:
             found.update(np.ascontiguousarray(counts[key]).tobytes())
     else:
         history = train(simulator, data(), 1, block=25, progress=False)
-        found.update(repr([sorted(named(step.metrics).items()) for step in history]).encode())
+        found.update(repr([sorted(step.metrics.items()) for step in history]).encode())
     for p in sorted(simulator.network.projections, key=lambda p: p.name):
         found.update(p.name.encode() + np.ascontiguousarray(simulator.weights(p)).tobytes())
     return found.hexdigest()
-
-
-def named(metrics: Mapping[str | tuple[str, str], object]) -> dict[str, object]:
-    """Return metrics by one name each, as ``rate_hidden``, by which sums of before compare."""
-    return {m if isinstance(m, str) else "_".join(m): value for m, value in metrics.items()}
 
 
 def compare(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
