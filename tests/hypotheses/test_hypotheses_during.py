@@ -169,7 +169,7 @@ def test_the_scorecard_says_what_is_done_to_feedback() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("telepathy", "no hypothesis 'telepathy'; known are class_incremental"),
+        ("telepathy", "no hypothesis 'telepathy'; known are sign_concordant"),
         ("sparse_feedback(threads=1)", "no option 'threads'; it has wires"),
         ("sparse_feedback(1)", "must read as 'one"),
         ("sparse_feedback(wires=__import__('os'))", "must read as 'one"),
