@@ -130,9 +130,6 @@ ODD = (
 )
 """Phrases that were written once in place of the field's words."""
 
-UNREAD = ("models/", "neurons/", "plasticity/", "scripts/", "devices/__init__.py")
-"""Parts of the package that the phrases are not looked for in."""
-
 
 def plain(text: str) -> str:
     """Return text in lower case, with every run of blanks as one."""
@@ -158,14 +155,10 @@ def documents() -> str:
     return plain("\n".join(re.sub(r"[*`]", "", path.read_text()) for path in pages))
 
 
-def is_read(path: Path) -> bool:
-    return not path.relative_to(SOURCE).as_posix().startswith(UNREAD)
-
-
 @cache
 def read() -> dict[str, str]:
     """Return what is read for odd phrases: name -> text, comments included."""
-    modules = filter(is_read, sorted(SOURCE.rglob("*.py")))
+    modules = sorted(SOURCE.rglob("*.py"))
     pages = [*(ROOT / name for name in PAGES), *sorted((ROOT / "docs").rglob("*.md"))]
     texts = {str(path.relative_to(ROOT)): path.read_text() for path in [*modules, *pages]}
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
@@ -200,7 +193,7 @@ def test_the_glossary_is_linked_and_names_files_that_are_there() -> None:
 
 
 def test_every_module_begins_with_a_sentence_that_names_a_thing() -> None:
-    for path in filter(is_read, sorted(SOURCE.rglob("*.py"))):
+    for path in sorted(SOURCE.rglob("*.py")):
         first = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
         assert first.endswith((".", ":")), f"{path}: {first}"
         assert not re.match(r"(What|How|Whoever|Where|Which|In which) ", first), f"{path}: {first}"

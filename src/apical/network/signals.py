@@ -1,8 +1,8 @@
-"""The graph of signals: what every variable, signal, weight and update of a network reads.
+"""The signal graph: dependencies of all variables, signals, weights and updates of a network.
 
-Its arrows come from two places: from projections, which bring a signal of one population to an
-input of another, and from the text of every model and rule, which says what each variable is worked
-out from. Nothing goes by what a variable or a class is called.
+Its edges come from two sources: projections, which carry a signal of one population to an input of
+another, and the texts of all models and rules, which define how each variable is computed. Nothing
+depends on the names of variables or classes.
 """
 
 import re
@@ -72,12 +72,12 @@ _UNIT = re.compile(
 
 @dataclass(frozen=True)
 class Node:
-    """Something that is worked out, kept or sent.
+    """Node of the signal graph: a variable, signal, weight or update.
 
     Parameters
     ----------
     owner
-        The population or projection that it belongs to; empty for what comes from outside.
+        The population or projection that it belongs to; empty for external inputs.
     name
         Its name there: a variable, ``"spike"``, ``"w"``, ``"update"``, or a trace.
     kind
@@ -100,7 +100,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """One arrow: what is read, by what.
+    """Edge of the signal graph: a dependency.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ class Edge:
 
 
 class SignalGraph:
-    """What reads what in a network.
+    """Signal graph: the dependencies within a network.
 
     Parameters
     ----------
