@@ -59,7 +59,9 @@ def quick(out: Path) -> gallery.Finding:
     free = all(f.level == "local" for f in card if f.subject.endswith("hidden_1"))
     said = ", ".join(f"{wiring.upper()} {error:.1f}" for wiring, error in last.items())
     helps = last["bp"] < last["drtp"] < 0.7 * last["shallow"]
-    return gallery.Finding(f"test error {said} %; hidden synapses wait for nobody", helps and free)
+    return gallery.Finding(
+        f"test error {said} %; no update locking of hidden synapses", helps and free
+    )
 
 
 EXHIBIT = gallery.Exhibit(

@@ -166,23 +166,23 @@ def _is_flat(gain: np.ndarray) -> np.ndarray:
 
 @checked()
 def unit_measures(network: Network, records: Records) -> "pd.DataFrame":
-    """Return how many units of each population are dead, and how many responses are saturated.
+    """Return the fractions of dead units and of saturated responses of each population.
 
     Parameters
     ----------
     network
         The description.
     records
-        What it did; spikes of populations that spike, activity ``x`` of others, and their ``gain``
-        where the slope does not follow from the activity (GELU, activations of one's own). Their
-        number of trials bounds what can be said: a unit is dead only for these.
+        Records: spikes of spiking populations, activity ``x`` of others, and their ``gain`` where
+        the slope is no function of the activity (GELU, custom activation functions). A unit is
+        called dead on the basis of these trials only.
 
     Returns
     -------
     DataFrame
-        A row for each recorded population but error neurons and biases: ``n``, ``trials``,
-        ``dead`` (share of units; NaN where slopes are not known), ``saturated`` (share of all
-        responses, of each unit in each trial; NaN where they do not level off), and its
+        A row for each recorded population except error neurons and biases: ``n``, ``trials``,
+        ``dead`` (fraction of units; NaN where slopes are unknown), ``saturated`` (fraction of all
+        responses, of each unit in each trial; NaN where they do not saturate), and its
         ``criterion``, in words.
     """
     import pandas as pd

@@ -54,7 +54,7 @@ class Network:
     interventions
         What is done to feedback during learning, in this order.
     noise
-        When populations fire spontaneous noise between trials of learning; None for never.
+        When populations fire spontaneous noise between training trials; None for never.
     output
         Name of the population whose activity is the decision. By default it is the one that the
         error neurons judge or, without any, the one at the end of what the stimulus drives; read

@@ -27,11 +27,11 @@ if TYPE_CHECKING:  # GraphML is written by networkx, imported where it is asked 
 NodeKind = Literal[
     "world", "state", "expression", "spike", "weight", "trace", "update", "whole", "unknown"
 ]
-"""What a node is: ``"world"``: from outside the network (stimulus, target, time, chance);
-``"state"``: kept from one moment to the next; ``"expression"``: worked out when it is read;
-``"spike"``: the event; ``"weight"``, ``"trace"``, ``"update"`` of a projection's synapses;
-``"whole"``: made of all synapses or neurons at once, which none of them knows; ``"unknown"``: read
-by a model whose text does not say what it is."""
+"""Kind of a node: ``"world"``: from outside the network (stimulus, target, time, chance);
+``"state"``: a state variable; ``"expression"``: computed when it is read; ``"spike"``: the event;
+``"weight"``, ``"trace"``, ``"update"`` of a projection's synapses; ``"whole"``: a function of all
+synapses or neurons, which none of them knows; ``"unknown"``: read by a model whose text does not
+define it."""
 
 EdgeKind = Literal["within", "synapse", "scales", "rule", "weights"]
 """How something is read: ``"within"`` a neuron, by the text of its model; across a ``"synapse"``;
@@ -39,9 +39,9 @@ as the weight that ``"scales"`` what crosses; by a learning ``"rule"``; or as th
 other synapses."""
 
 Route = Literal["forward", "feedback", "teaching", "local"]
-"""What an arrow serves: ``"forward"``: it is on a way to the decision; ``"feedback"``: it is part
-of what is made of the target, the comparison with it included; ``"teaching"``: into an update, and
-from it to the weight; ``"local"``: the rest, which learning reads of a neuron's own activity."""
+"""Purpose of an edge: ``"forward"``: it is on a path to the decision; ``"feedback"``: it carries
+information about the target, the comparison with it included; ``"teaching"``: into an update, and
+from it to the weight; ``"local"``: the rest, the local activity that learning reads."""
 
 WORLD = {
     "stimulus": "stimulus",
