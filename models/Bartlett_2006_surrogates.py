@@ -33,7 +33,7 @@ NAMES = ("0-1", *SURROGATES)
 
 
 def points(distance: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return points, shape (200, 2), and labels, -1 or 1; outliers lie as far as is said."""
+    """Return points, shape (200, 2), and labels, -1 or 1, with outliers at a given distance."""
     rng, y = ap.stream(seed, "points"), np.repeat([-1, 1], EACH)
     x = rng.normal(size=(2 * EACH, 2))
     x[:, 0] += 2.0 * y
@@ -42,7 +42,7 @@ def points(distance: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def errors(distance: float, seed: int) -> list[tables.Row]:
-    """Return the error [%] of the line that each surrogate asks for, and of the best."""
+    """Return the error [%] of the minimiser of each surrogate, and of the best line."""
     x, y = points(distance, seed)
     rows = [{"loss": "0-1", "error": 100 * least_errors(x, y)}]
     for name, loss in SURROGATES.items():
@@ -53,7 +53,7 @@ def errors(distance: float, seed: int) -> list[tables.Row]:
 
 
 def draw(rows: list[tables.Row], path: Path) -> None:
-    """Draw the losses, the bounds, and errors over how far outliers lie."""
+    """Draw the losses, the bounds, and errors over the distance of outliers."""
     axes = plotting.panels(3, width=4.2, height=3.4)
     m, excess, at_zero = np.linspace(-2.5, 2.5, 501), np.linspace(0, 1, 41), np.zeros(1)
     series = {"0-1": (m, zero_one(m))}
@@ -101,7 +101,7 @@ EXHIBIT = gallery.Exhibit(
 
 
 @study(EXHIBIT, files="errors.csv and surrogates.png")
-@options.sizes("--distances", "2,4,8,16,32,64,128", "How far outliers lie [std].")
+@options.sizes("--distances", "2,4,8,16,32,64,128", "Distances of outliers [std].")
 @options.seeds("0,1,2,3,4")
 def main(distances: list[float], seeds: list[int], out: Path) -> None:
     def said(rows: list[tables.Row], distance: float) -> str:

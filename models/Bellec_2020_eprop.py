@@ -1,12 +1,12 @@
-"""E-prop: a recurrent spiking network learns what it has to remember, by traces of its synapses.
+"""E-prop: a recurrent spiking network learns working-memory tasks by eligibility traces.
 
 Bellec, Scherr, Subramoney, Hajek, Salaj, Legenstein & Maass 2020, doi:10.1038/s41467-020-17236-y.
-A recurrent network of LIF and adaptive LIF neurons has to count seven cues on its left and right
-and to tell after 1,050 ms on which side there were more (evidence accumulation, figure 3); or to
-keep in mind, for 300 to 500 ms while others pass by, which of two symbols came with a "store"
-(store-recall). Each synapse keeps an eligibility trace (`apical.rules.e_prop`); spiking error
+A recurrent network of LIF and adaptive LIF neurons has to count seven cues on the left and right
+and report after 1,050 ms on which side there were more (evidence accumulation, figure 3); or to
+remember, for 300 to 500 ms with distractors, which of two symbols was shown with a "store" command
+(store-recall). Each synapse has an eligibility trace (`apical.rules.e_prop`); spiking error
 neurons reach all neurons through fixed random synapses, during the recall only (random e-prop).
-With input and recurrent synapses as drawn (``readout alone``) it must fail.
+With fixed random input and recurrent synapses (``readout alone``) it must fail.
 Published: learning curves; the published code stops at an error of 7 %. Reproductions of evidence
 accumulation: NEST 93.8 %, mlGeNN 91.1 %. Reached after 8,000 trials, 500 test trials, learning off,
 seeds 0, 1, 2, 100 neurons, time steps of 2 ms: evidence accumulation 94.6, 94.0, 92.6 % (mean 93.7;
@@ -117,7 +117,7 @@ def quick(out: Path) -> gallery.Finding:
 
 
 EXHIBIT = gallery.Exhibit(
-    claim="Traces of synapses and random feedback teach a recurrent network what to remember",
+    claim="Eligibility traces and random feedback teach a recurrent network working memory",
     published="evidence accumulation: 93.8 % (NEST's reproduction)",
     reached="evidence accumulation 93.7 % (readout alone 56.7), store-recall 97.4 (56.2); 3 seeds",
     quick=quick,

@@ -1,4 +1,4 @@
-"""Neurons that compete learn digits without a teacher, by STDP (Diehl & Cook 2015).
+"""Competing neurons learn digits by STDP, without supervision (Diehl & Cook 2015).
 
 doi:10.3389/fncom.2015.00099: Poisson stimuli (0 to 63.75 Hz) excite 100 or 400 neurons, each of
 which excites one inhibitory neuron, which inhibits all the others. At each spike of an excitatory
@@ -108,7 +108,7 @@ def quick(out: Path) -> gallery.Finding:
 
 
 EXHIBIT = gallery.Exhibit(
-    claim="Neurons that inhibit each other come to stand for classes by STDP, without a teacher",
+    claim="Neurons with lateral inhibition learn to represent classes by STDP, unsupervised",
     published="MNIST, test accuracy: 100 neurons 82.9, 400 neurons 87.0 % (from memory)",
     reached="one pass: 100 neurons 81.6 (mean of 3 seeds), 400 neurons 89.4 % (seed 0)",
     quick=quick,
@@ -120,7 +120,7 @@ EXHIBIT = gallery.Exhibit(
 @options.option("--neurons", 100, least=2)
 @options.epochs(1)
 @options.seeds("0")
-@options.flag("--held-out", "Judge on the last 10,000 training samples instead.")
+@options.flag("--held-out", "Validate on the last 10,000 training samples instead.")
 def main(
     dataset: str, neurons: int, epochs: int, seeds: list[int], held_out: bool, out: Path
 ) -> None:

@@ -1,8 +1,8 @@
-"""Hidden neurons learn from the label alone, before the output has answered (Frenkel et al. 2021).
+"""Direct random target projection: hidden neurons learn from the label alone (Frenkel et al. 2021).
 
-Direct random target projection, doi:10.3389/fnins.2021.629892: hidden populations hear the one-hot
-label through fixed random synapses, not the error. No population waits for the next one, as the
-scorecard of `apical check` says under update locking; only the output hears its own error.
+doi:10.3389/fnins.2021.629892: hidden populations receive the one-hot label through fixed random
+synapses, not the error, and thus before the output has responded. There is no update locking, as
+the scorecard of `apical check` reports; only the output receives its own error.
 
 As published (table 3 and code at github.com/ChFrenkel/DirectRandomTargetProjection): tanh hidden
 and logistic output neurons, cross-entropy, Adam at 1.5e-4, batch size 60, weights uniform up to
@@ -48,7 +48,7 @@ def draw(rows: list[tables.Row], path: Path) -> None:
 
 
 def quick(out: Path) -> gallery.Finding:
-    """Train 50 hidden neurons on digits for 20 epochs, and ask whom they wait for."""
+    """Train 50 hidden neurons on digits for 20 epochs, and check for update locking."""
     data, rows = ap.datasets.load("digits"), []
     for wiring in WIRINGS:
         found = learning.errors(network(data, 0, wiring, 50, 1, 1e-3), data, 20, 10, "test_error")
@@ -59,7 +59,9 @@ def quick(out: Path) -> gallery.Finding:
     free = all(f.level == "local" for f in card if f.subject.endswith("hidden_1"))
     said = ", ".join(f"{wiring.upper()} {error:.1f}" for wiring, error in last.items())
     helps = last["bp"] < last["drtp"] < 0.7 * last["shallow"]
-    return gallery.Finding(f"test error {said} %; hidden synapses wait for nobody", helps and free)
+    return gallery.Finding(
+        f"test error {said} %; no update locking of hidden synapses", helps and free
+    )
 
 
 EXHIBIT = gallery.Exhibit(

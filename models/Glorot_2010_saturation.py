@@ -1,4 +1,4 @@
-"""What saturates: hidden layers of deep networks during learning, by initial weights and wiring.
+"""Saturation of hidden layers in deep networks during learning, by initial weights and wiring.
 
 Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural networks,
 AISTATS (PMLR 9:249). Published as curves: with four logistic hidden layers and the standard initial
@@ -127,8 +127,8 @@ def quick(out: Path) -> gallery.Finding:
 
 
 EXHIBIT = gallery.Exhibit(
-    claim="The last logistic layer saturates early and long under BP, not under DFA; initial "
-    "weights that fit spare tanh and ReLU",
+    claim="The last logistic layer saturates early and long under BP, not under DFA; suitable "
+    "initial weights avoid it with tanh and ReLU",
     published="figures 2 to 4: 4 logistic layers on Shapeset, the last at 0 for some 100 epochs",
     reached="MNIST, last of 4 layers: all saturated from 0.1 to 0.3 epochs under BP (error 90 %), "
     "for good under FA, at most 11 % under DFA",

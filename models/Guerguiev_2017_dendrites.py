@@ -1,10 +1,10 @@
-"""Hidden neurons learn from the plateaus of their dendrites in two phases (Guerguiev et al. 2017).
+"""Hidden neurons learn from dendritic plateau potentials in two phases (Guerguiev et al. 2017).
 
 doi:10.7554/eLife.22901. The output reaches the apical dendrites of hidden neurons through fixed
-random synapses. In the forward phase it answers to its input, in the target phase a current clamps
-it to its target. A dendrite makes a plateau of each, and basal synapses learn by presynaptic
-activity x slope x (second plateau - first). No error crosses these synapses, no weight is
-transported; but all must know the phase, as `apical check` reports.
+random synapses. In the forward phase it responds to its input, in the target phase a current clamps
+it to its target. Each evokes a plateau potential in a dendrite, and basal synapses learn by
+presynaptic activity x slope x (second plateau - first). No error crosses these synapses, there is
+no weight transport; but all must know the phase, as `apical check` reports.
 
 Published for MNIST, with spiking three-compartment neurons, test error: some 4.1 % with 500 hidden
 neurons after 60 epochs (from memory), 3.2 % with two hidden populations (as Sacramento et al. 2018,
@@ -50,7 +50,7 @@ def draw(rows: list[tables.Row], path: Path) -> None:
 
 
 def quick(out: Path) -> gallery.Finding:
-    """Train 50 hidden neurons on digits for 20 epochs, and ask for how many phases."""
+    """Train 50 hidden neurons on digits for 20 epochs, and check the number of phases."""
     data, rows = ap.datasets.load("digits"), []
     for wiring in WIRINGS:
         found = learning.errors(network(data, 0, wiring, 50), data, 20, batch=10)
@@ -65,7 +65,7 @@ def quick(out: Path) -> gallery.Finding:
 
 
 EXHIBIT = gallery.Exhibit(
-    claim="Hidden neurons learn from the plateaus of their dendrites in two phases",
+    claim="Hidden neurons learn from dendritic plateau potentials in two phases",
     published="MNIST, spiking: some 4.1 % (from memory), two hidden populations 3.2 %",
     reached="MNIST, 10 epochs: two phases 2.16, DFA 2.16, BP 2.04, hidden fixed 14.38 % (3 seeds)",
     quick=quick,

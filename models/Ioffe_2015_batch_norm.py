@@ -1,4 +1,4 @@
-"""Batch normalisation: logistic layers learn sooner, at learning rates and weights not tuned.
+"""Batch normalisation: logistic layers learn faster, without tuned learning rates and weights.
 
 Ioffe & Szegedy 2015, arXiv:1502.03167, section 4.1 and figure 1: 784-100-100-100-10 logistic on
 MNIST, cross-entropy, small random normal weights, batch size 60, 50,000 steps. Published as curves:
@@ -59,7 +59,7 @@ def network(
 
 
 def learn(data: ap.Dataset, net: ap.Network, epochs: int, every: float = 1.0) -> list[tables.Row]:
-    """Train, and return validation error [%], a guess's if diverged, and drives of a neuron."""
+    """Train; return validation error [%] (chance level if diverged), and drives of a neuron."""
     found, looking = [], {"record": ["hidden_3"], "trace": "drive", "samples": 2000}
     try:
         for row, _, seen in learning.watch(net, data, epochs, BATCH, every=every, **looking):
@@ -71,7 +71,7 @@ def learn(data: ap.Dataset, net: ap.Network, epochs: int, every: float = 1.0) ->
 
 
 def whole_batches(data: ap.Dataset) -> ap.Dataset:
-    """Return training samples that fill batches, and others, a sixth of all, to judge on."""
+    """Return training samples that fill batches, and a validation set of a sixth of all."""
     data = studies.validated(data)
     return data.subset(len(data.train) // (2 * BATCH) * 2 * BATCH)
 
@@ -108,7 +108,7 @@ def quick(out: Path) -> gallery.Finding:
 
 
 EXHIBIT = gallery.Exhibit(
-    claim="Batch normalisation makes logistic layers learn sooner, under BP, FA and DFA",
+    claim="Batch normalisation makes logistic layers learn faster, under BP, FA and DFA",
     published="test accuracy higher at every step (curves)",
     reached="validation error after 1 epoch: BP 6.3 (9.6), FA 11.5 (83.3), DFA 11.0 (12.7) %, in "
     "brackets without",

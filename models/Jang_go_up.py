@@ -1,4 +1,4 @@
-"""GO-UP: learning by a gradient that is drowned in noise, with gradients of BP, DFA and IFA.
+"""GO-UP: learning with strong noise on the gradient, with gradients of BP, DFA and IFA.
 
 Ryeongwoo Jang's GO-UP note (its author asks to be contacted before academic publication) makes
 gradient descent an Ornstein-Uhlenbeck process, ``theta <- (1 - alpha) theta + alpha (theta - g + s
@@ -136,7 +136,7 @@ def draw_followed(rows: list[tables.Row], path: Path) -> None:
 def compare(
     data: ap.Dataset, alphas: list, seeds: list, hidden: int, epochs: int, out: Path
 ) -> None:
-    """Hold GO-UP and its local form against plain gradient descent of the same alpha."""
+    """Compare GO-UP and its local form with plain gradient descent of the same alpha."""
     rows = []
     for wiring, alpha, noise in product(WIRINGS, alphas, NOISES):
         runs = [followed(data, seed, wiring, noise, alpha, hidden, epochs) for seed in seeds]
@@ -173,7 +173,7 @@ def quick(out: Path) -> gallery.Finding:
 
 
 EXHIBIT = gallery.Exhibit(
-    claim="BP, DFA and IFA learn through noise in every update (GO-UP), up to a size",
+    claim="BP, DFA and IFA tolerate noise in every update (GO-UP), up to a certain size",
     published="none (an unpublished note)",
     reached="MNIST, alpha 0.03, test error without noise and with: BP 9.1, 9.1, DFA 11.2, 12.0, "
     "IFA 11.0, 11.9 %; alpha 0.1: BP 6.5, 88.3, DFA 8.6, 89.5, IFA 8.6, 89.3 % (seed 0)",
@@ -184,7 +184,7 @@ EXHIBIT = gallery.Exhibit(
 @study(EXHIBIT, files="errors.csv and errors.png", on="digits")
 @options.training(hidden=100, epochs=5)
 @options.sizes("--sigmas", "0,0.01,0.03,0.1", "Sizes of the noise.")
-@options.option("--alphas", "", "Compare GO-UP as written down at these alphas instead.")
+@options.option("--alphas", "", "Compare the original GO-UP at these alphas instead.")
 def main(dataset: str, sigmas: list, alphas: str, hidden: int, epochs: int, seeds: list, out: Path):
     data = ap.datasets.load(dataset)
     if alphas:

@@ -117,7 +117,7 @@ EXHIBIT = gallery.Exhibit(
 @options.epochs(5, "Epochs of pretraining for each hidden population.")
 @options.option("--rate", 3e-3, "Learning rate under supervision.")
 @options.option("--hidden-share", 0.25, "Fraction of pixels masked.")
-@options.flag("--validation", "Judge on the last 10,000 training samples.")
+@options.flag("--validation", "Validate on the last 10,000 training samples.")
 @options.seeds("0")
 def main(dataset: str, hidden: list, wirings: list, labels: list, out: Path, **of) -> None:
     data = ap.datasets.load(dataset)

@@ -114,7 +114,7 @@ def quick(out: Path) -> gallery.Finding:
 
 
 EXHIBIT = gallery.Exhibit(
-    claim="Random directions show next to nothing of a path of learning, its principal ones most",
+    claim="Random directions show little of a training trajectory, its principal components most",
     published="two principal components hold 40 to 90 % of paths",
     reached="random plane: BP 0.02, DFA 0.4, GO-UP 0.1 %; components of all three together: "
     "80, 99, 86 % (seed 0)",

@@ -1,4 +1,4 @@
-"""Feedback alignment in a linear network: random feedback comes to teach what gradients would.
+"""Feedback alignment in a linear network: updates by random feedback align with the gradient.
 
 Lillicrap, Cownden, Tweed & Akerman 2016, doi:10.1038/ncomms13276, figure 2: a linear 30-20-10
 network learns a linear map T, uniform in [-1, 1], of inputs from N(0, I), one trial at a time,
@@ -75,7 +75,7 @@ def quick(out: Path) -> gallery.Finding:
 
 
 EXHIBIT = gallery.Exhibit(
-    claim="Under FA a linear network's hidden update comes to point where that of BP does",
+    claim="Under FA the hidden update of a linear network aligns with that of BP",
     published="angle from about 90 to below 35 degrees within some 300 steps",
     reached="91 degrees, below 35 after 140 to 220 steps, 30 in the end (5 seeds)",
     quick=quick,

@@ -46,7 +46,7 @@ def build(
     hidden
         Number of hidden neurons.
     wiring
-        How the error comes back.
+        Feedback wiring: pathway of the error.
     eta_hidden, eta_output
         Learning rate of synapses onto hidden and onto output neurons; for the hidden ones by
         default that found on held-out samples.

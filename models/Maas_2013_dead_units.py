@@ -72,7 +72,7 @@ def learn(
 
 
 def born_dead(size: int, layers: int, networks: int) -> float:
-    """Return the share of untrained ReLU stacks in which a stimulus reaches no unit at the top."""
+    """Return the fraction of untrained ReLU stacks in which a stimulus activates no top unit."""
     found = []
     for seed in range(networks):
         net = network([4, *[size] * layers, 2], seed, "bp", "relu", 1.0)

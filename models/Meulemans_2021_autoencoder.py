@@ -1,4 +1,4 @@
-"""An autoencoder that direct feedback alignment must fail: a guard against DFA that is really BP.
+"""An autoencoder on which direct feedback alignment must fail: a control that DFA is not BP.
 
 Meulemans et al. 2021, arXiv:2106.07887, table 1, with the settings of the authors' code
 (github.com/meulemansalex/deep_feedback_control, configs_mnist_auto): MNIST, 784-256-32-256-784,

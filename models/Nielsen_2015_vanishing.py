@@ -1,4 +1,4 @@
-"""Vanishing and exploding gradients, and under which feedback early hidden layers starve.
+"""Vanishing and exploding gradients in early hidden layers, under several kinds of feedback.
 
 Nielsen 2015, Neural Networks and Deep Learning, chapter 5. The learning speed of a hidden layer is
 the L2 norm of the mean gradient of its biases over the first 1,000 training images of MNIST, before
@@ -170,7 +170,7 @@ def quick(out: Path) -> gallery.Finding:
 
 
 EXHIBIT = gallery.Exhibit(
-    claim="Early layers starve under BP and FA, not under DFA; under IFA the late ones do",
+    claim="Updates vanish in early layers under BP and FA, in late ones under IFA, not under DFA",
     published="BP, four hidden layers: 0.003, 0.017, 0.070, 0.285",
     reached="0.003, 0.012, 0.057, 0.292 (mean of 20 seeds); DFA 0.288, 0.275, 0.294, 0.283",
     quick=quick,
@@ -180,7 +180,7 @@ EXHIBIT = gallery.Exhibit(
 @study(EXHIBIT, files="the table and figures", on="digits")
 @options.dataset()
 @options.option("--seeds", 20, "Number of seeds: 0, 1, ...")
-@options.epochs(0, "Also train for so many epochs, and tell accuracies; the book: 30.", least=0)
+@options.epochs(0, "Also train for this many epochs and report accuracies; the book: 30.", least=0)
 def main(dataset: str, seeds: int, epochs: int, out: Path) -> None:
     data, axes = ap.datasets.load(dataset), plotting.panels(len(PUBLISHED))
     rows, block = measure(data, range(seeds)), ap.Block(*data.train.block(slice(1000)))

@@ -1,4 +1,4 @@
-"""Frozen populations: how three wirings of one rule make up for them once they are released.
+"""Frozen populations: how three wirings of one rule recover once they are released.
 
 Nokland 2016, arXiv:1609.01596, figure 3 (curves, no table): a 784-800-800-10 network of tanh
 neurons learns MNIST while its first hidden population keeps its random weights; then this is

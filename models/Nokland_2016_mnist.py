@@ -44,7 +44,7 @@ def build(
     activation
         Activation function of hidden neurons.
     wiring
-        How the error comes back.
+        Feedback wiring: pathway of the error.
     relay
         How populations that do not hear the error directly hear it under IFA.
     dropout

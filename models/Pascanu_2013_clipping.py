@@ -1,4 +1,4 @@
-"""Exploding updates: BP's grow from layer to layer on the way back, DFA's do not; clipping helps.
+"""Exploding gradients: updates grow from layer to layer under BP, not under DFA; clipping helps.
 
 Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063: gradients through time explode where weights are
 large, and clipping their norm (algorithm 1) lets recurrent networks learn. Published for those, as
@@ -54,7 +54,7 @@ def norms(data: ap.Dataset, seed: int, case: str, layers: int = 30) -> list[floa
 
 
 def error(data: ap.Dataset, net: ap.Network, epochs: int) -> float:
-    """Train, and return the validation error [%]; that of a guess after divergence."""
+    """Train, and return the validation error [%]; chance level after divergence."""
     guess = 100 * (1 - 1 / data.n_classes)
     return learning.last_error(net, data, epochs, batch=10, diverged=guess)
 
@@ -84,7 +84,7 @@ def quick(out: Path) -> gallery.Finding:
 
 
 EXHIBIT = gallery.Exhibit(
-    claim="Updates explode on the way back under BP, which clipping each of them cures, and not "
+    claim="Updates explode in the backward pass under BP, which clipping by value cures, and not "
     "under DFA",
     published="clipped norms let recurrent networks learn (curves)",
     reached="norm of the update of the first of 30 layers over the last: BP 1,760, DFA 4.7; error "

@@ -108,7 +108,7 @@ def quick(out: Path) -> gallery.Finding:
 
 
 EXHIBIT = gallery.Exhibit(
-    claim="Momentum, Adam and noise that fades pass local minima in which plain descent stays",
+    claim="Momentum, Adam and decaying noise pass local minima in which plain descent stops",
     published="none with numbers (Polyak 1964, Kingma & Ba 2015)",
     reached="240 neurons, 9 wells, best rate: descent 8.3 (as many start there), "
     "momentum 0.9 37.5, 0.99 30.8, Adam 64.2, noise 50.0 %",

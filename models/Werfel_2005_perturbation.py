@@ -10,7 +10,7 @@ shrink e-fold ``(M + 2) K``.
 
 Both rules read what each synapse knows and one number that reaches all, by how much a trial went
 better for the noise (`apical.feedback.broadcast`); `apical.check` reports the broadcast, and that
-each trial is shown twice, without noise and with it. So learn Williams 1992
+each trial is shown twice, without noise and with it, as in Williams 1992
 (doi:10.1007/BF00992696) and Fiete & Seung 2006 (doi:10.1103/PhysRevLett.97.048104). A genetic
 algorithm (Such et al. 2017, arXiv:1712.06567) compares whole networks. With ``--cost``, all of
 them learn to classify with 784-30-10 neurons, compared by the number of trials they are shown.
@@ -83,7 +83,7 @@ def classifier(data: ap.Dataset, kind: str, seed: int, hidden: int) -> ap.Networ
 
 
 def every(kind: str, efolds: float) -> int:
-    """Return after how many trials to measure, some twenty times until it has shrunk so far."""
+    """Return the trials after which to measure, some twenty times until the end."""
     return max(1, round(efolds * PREDICTED[kind] / 20))
 
 
@@ -166,7 +166,7 @@ EXHIBIT = gallery.Exhibit(
 
 
 @study(EXHIBIT, files="tables and figures")
-@options.dataset(help="Of classifiers.")
+@options.dataset(help="Data set of the classifiers.")
 @options.option("--cost", 0, "Trials to show each classifier; 0 for perceptrons instead.", least=0)
 @options.option("--hidden", 30)
 @options.option("--seeds", 20)

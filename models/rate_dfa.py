@@ -38,7 +38,7 @@ def build(
     hidden
         Number of hidden neurons.
     wiring
-        How the error comes back; bp is for device array only.
+        Feedback wiring: pathway of the error; bp is for device array only.
     share
         Fraction of the hidden neurons that hear the error directly under ifa.
     eta

@@ -72,18 +72,18 @@ def build(
     hidden
         Numbers of neurons of the hidden populations.
     wiring
-        How the error comes back.
+        Feedback wiring: pathway of the error.
     relay
-        How it is relayed under ifa.
+        How the error is relayed under ifa.
     frozen
         Whether the first hidden population does not learn.
     reach
-        Augmentation: how far the eye moves along each axis between two training trials [pixels].
+        Data augmentation: largest shift of an image along each axis in a training trial [pixels].
     unreliable
-        Dropout: probability that a neuron of the stimulus is silent in a training trial.
+        Dropout probability of stimulus neurons in training trials.
     most
-        Hidden neurons with so many spikes in a trial do not learn from it; by default as the wiring
-        needs it.
+        Hidden neurons with this many spikes in a trial do not learn from it; by default as the
+        wiring needs it.
     eta, eta_deep, eta_output
         Learning rate of the first hidden population, of the others, and of the output; by default
         those found for the wiring.

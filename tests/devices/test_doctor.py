@@ -87,7 +87,7 @@ def doctor(*words: str) -> Result:
     [
         ("echo said; exit 0", ""),
         ("echo said; echo 'no driver' >&2; exit 9", "tool ended with exit code 9: no driver"),
-        ("exit 1", "tool ended with exit code 1: without a word"),
+        ("exit 1", "tool ended with exit code 1: without output"),
         ("kill -11 $$", "tool died of SIGSEGV"),
         ("printf '\\377\\376'", ""),
     ],
@@ -245,9 +245,9 @@ def test_a_card_that_the_toolkit_has_left_behind(
     tool(tools, "nvcc", NVCC_13)
     tool(tools, "nvidia-smi", f'echo "Card, {capability or "[N/A]"}, 16384, 580.1"')
     one = found("cuda_standalone")
-    said = "CUDA 13.0 compiles for compute capability 7.5 and more, Card has 7.0"
+    said = "CUDA 13.0 compiles for compute capability 7.5 and higher, Card has 7.0"
     assert (said in one.reason) == refused
-    assert f"Card, compute capability {capability or 'not told'}" in one.found
+    assert f"Card, compute capability {capability or 'unknown'}" in one.found
 
 
 # ---- conflicts between versions -----------------------------------------------------------------
@@ -410,7 +410,7 @@ def test_a_compiler_that_only_has_a_version(tools: Path) -> None:
         "g++",
         'while [ "$1" != -o ]; do shift; done; printf "#!/bin/sh\\necho 3" > $2; chmod +x $2',
     )
-    assert needs.compile_cpp().problem == "the program said '3' instead of '2'"
+    assert needs.compile_cpp().problem == "the program printed '3' instead of '2'"
 
 
 # ---- trying -------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ def with_rule(**changes: Any) -> Network:
         (rate_networks.rates(), "'stimulus' is graded, .* use device='array' for networks of"),
         (small(hidden=(8, 6), wiring=feedback.indirect), "carries x, delta, .* relay='random'"),
         (small(neuron={"tau_s": 0.0, "reset": "rest"}), "spike of 'hidden_0' sets 'v', to which"),
-        (with_rule(delay=2.0), "'stimulus_to_hidden_0' has a delay, and GeNN keeps spikes"),
+        (with_rule(delay=2.0), "'stimulus_to_hidden_0' has a delay, and GeNN gives no access"),
         (with_rule(rule=rules.three_factor(1e-3), total=3.0), "normalises its weights, which"),
         (with_rule(rule=rules.e_prop(1e-3)), "rule 'e_prop' on .* keeps traces"),
     ],

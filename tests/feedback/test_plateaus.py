@@ -122,7 +122,7 @@ def test_the_scorecard_says_that_two_phases_are_needed() -> None:
     card = check(dendrites())
     found = [f for f in card.about("phases") if f.subject.startswith("hidden")]
     assert [f.level for f in found] == ["broadcast"] * 2
-    assert all("two phases of each trial" in f.reason for f in found)
+    assert all("two phases of each training trial" in f.reason for f in found)
     assert not [f for f in check(rates()).about("phases") if "two phases" in f.reason]
     waits = {f.subject: f for f in card.about("update locking")}["stimulus_to_hidden_1"]
     assert waits.level == "broadcast" and "waits for hidden_2, output, error" in waits.reason

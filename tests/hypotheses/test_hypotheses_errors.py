@@ -317,7 +317,7 @@ def test_what_makes_no_sense_is_refused_by_name() -> None:
         hypotheses.unsigned_error(rates(feedback.layerwise))
     with pytest.raises(ParameterError, match=r"share must be .*> 0 and <= 1, got 0"):
         hypotheses.partial_feedback(rates(), share=0)
-    with pytest.raises(WiringError, match="through synapses of its own"):
+    with pytest.raises(WiringError, match="through separate fixed synapses"):
         hypotheses.partial_feedback(rates(feedback.transposed), share=0.5)
     with pytest.raises(ParameterError, match="(std|kick) must be one finite number"):
         hypotheses.noisy_feedback(rates(), std=-1)

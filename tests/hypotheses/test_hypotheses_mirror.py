@@ -290,7 +290,7 @@ KINDS = (WiringError, DeviceError, ParameterError)
         (lambda: weight_mirror(layerwise(), every=0), "every must be one whole number >= 1"),
         (lambda: weight_mirror(layerwise(), trials=-1), "trials must be one whole number >= 0"),
         (lambda: applied(layerwise(), "weight_mirror(speed=1)"), "it has rate, decay, noise"),
-        (lambda: simulate(mirror(layerwise()), "runtime"), "'runtime' knows no noise phases"),
+        (lambda: simulate(mirror(layerwise()), "runtime"), "'runtime' has no noise phases"),
     ],
 )
 def test_what_does_not_fit_is_one_clear_line(make: Callable[[], object], message: str) -> None:

@@ -131,7 +131,7 @@ KINDS = (WiringError, DeviceError, LocalityError, ParameterError)
         (lambda: NoisePhase(every=1, trials=0), "trials must be one whole number >= 1"),
         (lambda: Rate("a", 3, noise=-1.0), "noise must be one finite number"),
         (lambda: Rate("a", 3, noise=float("nan")), "noise must be one finite number"),
-        (lambda: simulate(noisy(), "runtime"), "'runtime' knows no noise phases, but 'hidden_1'"),
+        (lambda: simulate(noisy(), "runtime"), "'runtime' has no noise phases, but 'hidden_1'"),
         (lambda: check_simulation(noisy(), "cpp_standalone"), "use device='array'"),
         (lambda: simulate(layerwise(), "array").run(noise("hidden_1")), "that can are none"),
         (lambda: simulate(noisy(), "array").run(noise("output")), "can are hidden_1, hidden_2"),

@@ -275,7 +275,7 @@ def test_a_relay_must_say_how_it_is_given_another_population() -> None:
 
 def test_only_error_neurons_begin_feedback() -> None:
     network = networks.small()
-    with pytest.raises(WiringError, match="'output' is there as 'neurons'"):
+    with pytest.raises(WiringError, match="'output' has the role 'neurons'"):
         feedback.direct(network.output, network.forward)
 
 

@@ -88,8 +88,8 @@ def test_former_runs_are_reported_exported_and_compared(
     both: list[TrainedRun], tmp_path: Path
 ) -> None:
     pages = [page([found], trials=5) for found in both]
-    assert "What hidden 1 to hidden 2 learns against what it would by BP" in pages[0]
-    assert "What hidden 1 to hidden 2 learns against what it would by BP" in pages[1]
+    assert "Alignment of hidden 1 to hidden 2 with the gradient of BP" in pages[0]
+    assert "Alignment of hidden 1 to hidden 2 with the gradient of BP" in pages[1]
     ends = [measured(found.path) for found in both]
     np.testing.assert_equal(*ends)
     assert {"angle_hidden_1_to_hidden_2", "norm_hidden_2_to_output"} <= ends[0].keys()

@@ -1,4 +1,4 @@
-"""Registries: for each kind of object one table of those there are, by name.
+"""Registries: tables of all objects of a kind, by name.
 
 A registry is a mapping from names to objects. What comes with the package is named where the
 registry is made; other packages add theirs by entry points, in the group that goes with the kind:
@@ -6,8 +6,8 @@ registry is made; other packages add theirs by entry points, in the group that g
     [project.entry-points."apical.measures"]
     burstiness = "my_package.measures:BURSTINESS"
 
-Choices of commands, error messages, lists and tests read the registry, so that an object that is
-registered is known everywhere.
+Commands, error messages, lists and tests read the registry, so that a registered object is known
+everywhere.
 """
 
 import warnings
@@ -21,29 +21,28 @@ from apical.errors import ApicalWarning, ParameterError
 T = TypeVar("T")
 
 GROUP = "apical"
-"""What the names of all groups of entry points begin with."""
+"""Prefix of all groups of entry points."""
 
 
 class Registry(MutableMapping[str, T], Generic[T]):
-    """The objects of one kind, by name: first those of the package, then those of others.
+    """Registry of the objects of one kind, by name: those of the package, then those of others.
 
     Parameters
     ----------
     kind
-        What one of them is called in messages, for instance ``"device"``.
+        Name of the kind in messages, for instance ``"device"``.
     built_in
-        Name -> the object, or where it is, as entry points say it, for instance
-        ``"apical.devices.genn:DEVICE"``, to be imported when it is asked for.
+        Name -> the object, or its location in the form of an entry point, for instance
+        ``"apical.devices.genn:DEVICE"``, which is imported on first use.
     aliases
-        Other name -> name. They are found, but not listed.
+        Alternative name -> name. They are accepted, but not listed.
     fits
-        Says whether an object is of this kind. Entry points that lead to anything else are left
-        out, with a warning.
+        Returns whether an object is of this kind. Other entry points are ignored, with a warning.
     plural
-        What several are called. Others register theirs in the group of entry points
-        ``apical.<plural>``, blanks being underscores.
+        Plural of the kind. Other packages register objects in the group of entry points
+        ``apical.<plural>``, with underscores for blanks.
     hint
-        What to do about a name that is not known, appended to the message.
+        Advice for unknown names, appended to the message.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all, whatever happens while they are written."""
+"""Atomic writing of files and folders: they exist whole or not at all."""
 
 import os
 import shutil
@@ -51,7 +51,7 @@ def whole(target: Path, *, folder: bool = False, shared: bool = False) -> Iterat
 def write_whole(
     path: Path, content: bytes | Callable[[BinaryIO], Any], *, shared: bool = False
 ) -> Path:
-    """Write a file so that it is there whole or not at all, also after a power cut.
+    """Write a file atomically: it exists whole or not at all, also after a power cut.
 
     Parameters
     ----------

@@ -37,13 +37,13 @@ FORMS: Mapping[str, tuple[Device, Form]] = {
     for device in DEVICES.values()
     for form in device.forms
 }
-"""Every form of every device, by the name that it is asked for by."""
+"""All variants of all devices, by their names on the command line."""
 
 NAMES = {name: (device.name, dict(form.options)) for name, (device, form) in FORMS.items()}
-"""Devices as they are asked for -> device and options of `apical.simulate`."""
+"""Name of a device on the command line -> device and options of `apical.simulate`."""
 
 ASKED_FOR = {name: form.asked_for for name, (_, form) in FORMS.items() if form.asked_for}
-"""Devices that are only measured if they are named, and why."""
+"""Devices that are measured on request only, and why."""
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,7 @@ def write(
 
 
 def no_gpu(examination: Examination, names: Collection[str]) -> str:
-    """Return what has to be said about graphics cards, in one line; empty if there is nothing."""
+    """Return a remark that no graphics card was measured, in one line; empty if one was."""
     on_card = [name for name, (_, form) in FORMS.items() if form.on_card]
     spiking = [name for name in on_card if FORMS[name][0].spikes]
     if {*spiking} & {*names}:

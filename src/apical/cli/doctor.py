@@ -54,7 +54,7 @@ def _show(found: Examination) -> None:
     versions = [f"{name} {version or '-'}" for name, version in found.packages.items()]
     console.print(f"Python {platform.python_version()}, {', '.join(versions)}", markup=False)
     cards = [
-        f"{c.name}, compute capability {c.capability or 'not told'}, "
+        f"{c.name}, compute capability {c.capability or 'unknown'}, "
         f"{c.memory or '?'} MiB, driver {c.driver}"
         for c in found.gpus
     ]

@@ -29,21 +29,21 @@ class Source:
     Parameters
     ----------
     name
-        What `apical.data.datasets.load` and commands know it by.
+        Name in `apical.data.datasets.load` and in commands.
     licence, url
         Of the data, and where they are published.
     sha256
-        Check sums of the four gzip files below `url`, in the order of `STEMS`, for one that is
-        downloaded.
+        Checksums of the four gzip files below `url`, in the order of `STEMS`, for data sets that
+        are downloaded.
     n_train, n_test, n_classes
         Published numbers of samples and classes; files of your own may hold others.
     where
         Where the samples are, in a few words.
     load
-        For one that is not downloaded: given the stored value that stands for 1 (None for its own),
+        For other data sets: given the stored value that represents 1 (None for the default),
         returns the `apical.data.datasets.Dataset`.
     file
-        For one that is not downloaded: returns the file that it is read from, if there is one.
+        For other data sets: returns the file that it is read from, if there is one.
     """
 
     name: str
@@ -102,7 +102,7 @@ SOURCES: Registry[Source] = Registry(
     },
     fits=lambda value: isinstance(value, Source),
 )
-"""Every data set that is known by name."""
+"""Registry of data sets, by name."""
 
 
 def downloaded(name: str | Path) -> Source | None:

@@ -1,4 +1,4 @@
-"""Devices: what a network can run on, and `simulate`, the only way to get there.
+"""Devices (simulation back ends), and `simulate`, which builds a network on one of them.
 
 One module for each device (`array`, `runtime`, `cpp_standalone`, `cuda_standalone`, `genn`), which
 imports its engine (`arrays`, `brian`) when a simulator is made. Imports `plausibility` and below.
@@ -32,30 +32,29 @@ def simulate(
     traces: Names = (),
     **options: Any,
 ) -> Simulator:
-    """Build a network on a device.
+    """Build a simulator of a network on a device.
 
     Parameters
     ----------
     network
-        What to simulate.
+        The network.
     device
-        ``"cpp_standalone"``: compiled once for each structure, then fast; for training.
-        ``"runtime"``: in this process, without a compiler; for notebooks and looking inside.
-        ``"array"``: rate networks, settled, a batch of trials at a time; no Brian2.
+        ``"cpp_standalone"``: compiled once for each network structure, then fast; for training.
+        ``"runtime"``: in this process, without a compiler; for notebooks and inspection.
+        ``"array"``: steady states of rate networks, in batches of trials; without Brian2.
         ``"cuda_standalone"``: as ``"cpp_standalone"``, on an NVIDIA GPU, through Brian2CUDA.
-        ``"genn"``: spiking networks that learn at the ends of trials, on the CPU back end of GeNN,
-        through Brian2GeNN. Or one that another package brings (`DEVICES`).
+        ``"genn"``: spiking networks that learn at the end of trials, on the CPU back end of GeNN,
+        through Brian2GeNN. Or a device of another package (`DEVICES`).
     dtype
         Precision of state variables and weights.
     record
-        Populations whose spikes, or whose graded activity at the end of each trial, every block
-        returns.
+        Populations to record: their spikes, or graded activity at the end of each trial.
     traces
-        Signals of these populations, for instance ``("v", "teach")``, that every block returns
-        too, at every time step. On device ``array`` error neurons are then shown the labels of
-        every block; the others show them wherever a block has any.
+        Signals of these populations to record at every time step, for instance ``("v", "teach")``.
+        On device ``array`` error neurons then receive the labels of every block; on the others
+        they do so wherever a block has labels.
     **options
-        Those of the device, which checks them; ``help(apical.devices.DEVICES[name].options)``
+        Options of the device, which validates them; ``help(apical.devices.DEVICES[name].options)``
         explains each.
 
         ``array``: ``batch=1``, ``library="numpy"``.
@@ -68,11 +67,11 @@ def simulate(
     Raises
     ------
     DeviceError
-        If the device lacks what it needs, or an option is another device's.
+        If the device is not available, or an option belongs to another device.
     ParameterError
-        If the device or an option is not known, or a value does not fit.
+        If the device or an option is unknown, or a value is invalid.
     LocalityError, WiringError
-        If the network is not plausible, or not complete.
+        If the network is not plausible, or incomplete.
     """
     found = DEVICES[device]
     given = {"dtype": dtype, "record": record, "traces": traces, **options}
@@ -85,7 +84,7 @@ def simulate(
 
 @checked()
 def check_simulation(network: Network, device: str, **options: Any) -> None:
-    """Raise what `simulate` would, as far as can be told without building anything."""
+    """Raise the errors of `simulate`, as far as they are known without building anything."""
     found = DEVICES[device]
     found.require(network, found.chosen(options))
 

@@ -1,4 +1,4 @@
-"""Device ``array``: rate networks, settled, a batch of trials at a time; no Brian2."""
+"""Device ``array``: steady states of rate networks, in batches of trials; without Brian2."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ NAME = "array"
 class ArrayOptions(Options):
     """Options of device ``array``, besides `Options`.
 
-    Where signals are recorded, error neurons are shown the labels of every block.
+    Where signals are recorded, error neurons receive the labels of every block.
 
     Parameters
     ----------
     batch
-        Batch size: trials per weight update, which is the mean over them. Brian2 shows one after
-        the other.
+        Batch size: number of trials per weight update, which is the mean over the batch. Brian2
+        presents one trial after the other.
     library
-        Whose arrays it works with: ``"numpy"``, ``"torch"`` (PyTorch in memory), or ``"torch:"``
-        and a device of PyTorch, as in ``"torch:cuda"``. PyTorch is an optional extra:
+        Array library: ``"numpy"``, ``"torch"`` (PyTorch on the CPU), or ``"torch:"`` and a device
+        of PyTorch, as in ``"torch:cuda"``. PyTorch is an optional extra:
         ``pip install 'apical[torch]'``.
     """
 
@@ -56,14 +56,14 @@ def _diagnose(machine: Machine) -> Iterator[Looked]:
         ("torch", (*lacks.lacks_of_torch(),)),
         ("torch:cuda", (*lacks.lacks_of_torch(), *cards)),
     ):
-        # where PyTorch is, it knows best what cards it can use
+        # if PyTorch is installed, it knows best which cards it can use
         found = Diagnosis(NAME, form, torch, missing, knows_best=bool(torch and missing))
         yield found, learning(NAME, library=form)
 
 
 DEVICE = Device(
     NAME,
-    "rate networks, settled, a batch of trials at a time; no Brian2",
+    "steady states of rate networks, in batches of trials; without Brian2",
     _make,
     ArrayOptions,
     _check,

@@ -1,4 +1,4 @@
-"""Device ``cpp_standalone``: a C++ program for each structure of a network, through Brian2."""
+"""Device ``cpp_standalone``: a C++ program for each network structure, through Brian2."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ class CppOptions(CompiledOptions):
     Parameters
     ----------
     dense
-        Whether it delivers spikes and graded signals by rows of the weight matrix instead of
-        through Brian2's index arrays; the same bits, sooner.
+        Whether spikes and graded signals are propagated by rows of the weight matrix instead of
+        Brian2's index arrays; faster, with identical results.
     profile
-        Whether the program measures the time of each code object (slower).
+        Whether the program measures the run time of each code object (slower).
     """
 
     dense: bool = True
@@ -54,7 +54,7 @@ def _diagnose(machine: Machine) -> Iterator[Looked]:
 
 DEVICE = Device(
     NAME,
-    "compiled once for each structure, then fast; for training",
+    "compiled once for each network structure, then fast; for training",
     _make,
     CppOptions,
     _check,

@@ -20,7 +20,7 @@ BUILDS = (
     "programs can be built here for a card elsewhere: apical run ... --device cuda_standalone "
     "--no-run --capability 9.0"
 )
-"""What can be done without a graphics card."""
+"""Hint for machines without a graphics card."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,15 @@ class CudaOptions(CompiledOptions):
     Parameters
     ----------
     profile
-        Whether the program measures the time of each code object (slower).
+        Whether the program measures the run time of each code object (slower).
     capability
-        Compute capability to compile for, for instance ``"9.0"``; that of the first card here by
-        default. With one, programs can be built where there is no card.
+        Compute capability to compile for, for instance ``"9.0"``; by default that of the first
+        card. If given, programs can be built on machines without a card.
     programs
-        Folder of compiled programs; in the cache by default.
+        Folder of compiled programs; by default in the cache.
     prebuilt
-        Whether nothing is compiled, and the program is found among `programs`, built here or on
-        another machine.
+        Whether to use a program in `programs`, built on this or another machine, instead of
+        compiling one.
     """
 
     profile: bool = False
@@ -75,11 +75,11 @@ def _diagnose(machine: Machine) -> Iterator[Looked]:
     missing = [*building_needs, *lacks.lacks_of_card(cards, machine.gpus_problem)]
     found = [f"CUDA {kit.version}, {kit.nvcc}"] if kit and not kit.problem else []
     for card in cards:
-        found.append(f"{card.name}, compute capability {card.capability or 'not told'}")
+        found.append(f"{card.name}, compute capability {card.capability or 'unknown'}")
         if kit and numbers(kit.version) >= (13,) and (0,) < numbers(card.capability) < (7, 5):
             missing.append(
                 Lack(
-                    f"CUDA {kit.version} compiles for compute capability 7.5 and more, "
+                    f"CUDA {kit.version} compiles for compute capability 7.5 and higher, "
                     f"{card.name} has {card.capability}",
                     "conda install -c nvidia cuda-toolkit=12.9",
                 )

@@ -1,4 +1,4 @@
-"""The protocol of devices, and the registry of all of them."""
+"""Devices (simulation back ends): their description, and their registry."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -16,18 +16,16 @@ from apical.plausibility import check
 
 @dataclass(frozen=True)
 class Options:
-    """Options that every device has; a device derives its own from them.
+    """Options of every device; a device derives its own class from this one.
 
     Parameters
     ----------
     dtype
         Precision of state variables and weights.
     record
-        Populations whose spikes, or whose graded activity at the end of each trial, every block
-        returns.
+        Populations to record: their spikes, or graded activity at the end of each trial.
     traces
-        Signals of these populations, for instance ``("v", "teach")``, that every block returns
-        too, at every time step.
+        Signals of these populations to record at every time step, for instance ``("v", "teach")``.
     """
 
     dtype: Literal["float32", "float64"] = "float32"
@@ -40,18 +38,18 @@ class Options:
 
 @dataclass(frozen=True)
 class Form:
-    """One way to use a device, for instance with one array library among several.
+    """Variant of a device, for instance with one of several array libraries.
 
     Parameters
     ----------
     name
-        What it is called behind the name of the device; empty where there is only one.
+        Name, appended to that of the device; empty if there is only one variant.
     options
-        Options of the device that choose it.
+        Options of the device that select it.
     on_card
-        Whether it computes on a graphics card.
+        Whether it runs on a graphics card.
     asked_for
-        Why it is only measured by ``apical bench`` where it is named; empty if it always is.
+        Why ``apical bench`` measures it only on request; empty if it is always measured.
     """
 
     name: str = ""
@@ -61,7 +59,7 @@ class Form:
 
 
 def _is_there(machine: Machine) -> Iterable[Looked]:
-    """Return nothing: a device that says nothing of what it needs is taken to be usable."""
+    """Return nothing: a device without a diagnosis is assumed to be available."""
     return ()
 
 
@@ -71,32 +69,32 @@ def _anything(network: Network, options: Any) -> None:
 
 @dataclass(frozen=True)
 class Device:
-    """Something that a network can run on.
+    """Device: a simulation back end.
 
     Parameters
     ----------
     name
-        What `apical.simulate` and commands know it by.
+        Name in `apical.simulate` and in commands.
     about
-        What it is for, in one line.
+        Purpose, in one line.
     options
-        Its options: a frozen dataclass derived from `Options`, with a default and an annotation
-        for each, by which it is checked.
+        Its options: a frozen dataclass derived from `Options`, with defaults, and annotations by
+        which values are validated.
     make
-        Builds a simulator of a network with such options.
+        Builds a simulator of a network with these options.
     check
-        Raises if the device cannot run a network with such options, and names what it cannot;
-        nothing is built.
+        Raises if the device cannot run a network with these options, and names the unsupported
+        feature; nothing is built.
     rates, spikes
         Whether it runs networks of graded and of spiking populations.
     transport
-        Whether synapses may read the weights of others backwards, as backpropagation does.
+        Whether weight transport is possible, as backpropagation needs.
     compiles
-        Whether it compiles a program for each structure of a network, which takes a while.
+        Whether it compiles a program for each network structure, which takes some time.
     forms
-        Ways to use it.
+        Its variants.
     diagnose
-        Says what it needs of a machine and what is lacking, for each form, for ``apical doctor``.
+        Yields a diagnosis of each variant on a machine, for ``apical doctor``.
     """
 
     name: str
@@ -121,16 +119,16 @@ class Device:
         return option in self.option_names
 
     def chosen(self, given: Mapping[str, Any]) -> Options:
-        """Return options with the values that are given, and with defaults for the others.
+        """Return options with the given values, and defaults for the others.
 
-        An option of another device may be given if it has the value that it has there by default.
+        An option of another device is accepted if its value is the default of that device.
 
         Raises
         ------
         DeviceError
             If only other devices have one of the options.
         ParameterError
-            If none has it, or a value does not fit.
+            If no device has it, or a value is invalid.
         """
         hints = get_type_hints(self.options, include_extras=True)
         values = {}
@@ -163,7 +161,7 @@ class Device:
         )
 
     def require(self, network: Network, options: Options) -> None:
-        """Raise if a network is not plausible, not complete, or nothing that the device can run."""
+        """Raise if a network is not plausible, incomplete, or not supported by the device."""
         check(network, transport=self.transport)
         self.check(network, options)
 
@@ -180,12 +178,12 @@ DEVICES: Registry[Device] = Registry(
     fits=lambda value: isinstance(value, Device),
     hint="'apical doctor' says which can be used here.",
 )
-"""Every device, by name."""
+"""Registry of devices, by name."""
 
 FOR_SPIKES, FOR_RATES = "cpp_standalone", "array"
-"""Devices that networks train on where none is named."""
+"""Default devices of spiking and of rate networks."""
 
 
 def usual(network: Network) -> str:
-    """Return the name of the device that a network trains on where none is named."""
+    """Return the name of the default device of a network."""
     return FOR_SPIKES if network.is_spiking else FOR_RATES

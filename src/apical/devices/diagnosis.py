@@ -61,7 +61,7 @@ def examine(*, quick: bool = False, doing: Callable[[str], None] = lambda _: Non
 
 
 def _unknown(device: Device) -> Looked:
-    """Return what is said of a device that says nothing of what it needs."""
+    """Return the diagnosis of a device that has none of its own."""
     return Diagnosis(device.name, device.forms[0].name, (device.about,), ()), None
 
 

@@ -42,7 +42,7 @@ def _diagnose(machine: Machine) -> Iterator[Looked]:
 
 DEVICE = Device(
     NAME,
-    "spiking networks that learn at the ends of trials, on the CPU back end of GeNN",
+    "spiking networks that learn at the end of trials, on the CPU back end of GeNN",
     _make,
     CompiledOptions,
     _check,

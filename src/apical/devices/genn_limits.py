@@ -39,8 +39,8 @@ def _of_population(population: Population) -> Iterator[str]:
     name, model = population.name, population.model
     if not population.is_spiking:
         yield (
-            f"{name!r} is graded, and GeNN sums what arrives a time step late; use device='array' "
-            "for networks of rates."
+            f"{name!r} is graded, and GeNN sums graded input a time step late; use device='array' "
+            "for rate networks."
         )
     for variable in population.inputs.values():
         if re.search(rf"(?:^|;)\s*{variable}\s*=(?!=)", model.reset, re.MULTILINE):
@@ -61,8 +61,8 @@ def _of_projection(projection: Projection) -> Iterator[str]:
         )
     if projection.delay:
         yield (
-            f"projection {name!r} has a delay, and GeNN keeps spikes that are under way to "
-            f"itself; use delay=0, or {other}"
+            f"projection {name!r} has a delay, and GeNN gives no access to spikes in transit; "
+            f"use delay=0, or {other}"
         )
     if projection.total is not None:
         yield (

@@ -1,4 +1,4 @@
-"""Requirements of devices: what of them a machine has, what it lacks, and how to try it."""
+"""Requirements of devices: what a machine has, what it lacks, and tests of a device."""
 
 import json
 import sys
@@ -12,33 +12,33 @@ from apical.devices.lacks import Lack
 from apical.devices.surroundings import Answer, Gpu, Toolkit, ask, installed
 
 PATIENCE = 180.0
-"""How long a device may take to be tried [s]; some libraries take long to be read from disk."""
+"""Time limit of the test of a device [s]; some libraries take long to load from disk."""
 
 
 PYTHON = (sys.executable, "-P")
-"""This interpreter, where it does not import what happens to lie in the present folder."""
+"""This interpreter, without the current folder on its import path."""
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Whether a device can be used.
+    """Diagnosis of a device: whether it is available.
 
     Parameters
     ----------
     device
         Its name for `apical.simulate`.
     form
-        Which form of it: an array library, what generates code, or nothing.
+        Variant: an array library, a code generator, or nothing.
     found
-        What it would use, and was found.
+        Dependencies that were found.
     lacks
-        What keeps it from being used; nothing if it can be.
+        Missing dependencies; none if it is available.
     tried
-        Whether it was tried, and not only looked for.
+        Whether it was tested, not only looked for.
     all_the_same
-        What can be done here although something is lacking, in one line; empty for nothing.
+        What is possible here in spite of missing dependencies, in one line; empty for nothing.
     knows_best
-        Whether it is tried although something seems to be lacking: what it uses knows better.
+        Whether to test it in spite of missing dependencies, since its library knows better.
     """
 
     device: str
@@ -51,32 +51,32 @@ class Diagnosis:
 
     @property
     def usable(self) -> bool:
-        """Whether nothing is lacking."""
+        """Whether it is available: nothing is missing."""
         return not self.lacks
 
     @property
     def reason(self) -> str:
-        """Why it cannot be used, in one line; empty if it can."""
+        """Why it is not available, in one line; empty if it is."""
         return "; ".join(lack.what for lack in self.lacks)
 
 
 Trial = Callable[[], Answer]
-"""Tries a device, and says how that went."""
+"""Test of a device, which returns the outcome."""
 
 Looked = tuple[Diagnosis, Trial | None]
-"""What was found of a form of a device, and how to try it; None where it is not tried."""
+"""Diagnosis of a variant of a device, and its test; None where it is not tested."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What devices ask of a machine.
+    """Properties of a machine that devices depend on.
 
     Parameters
     ----------
     toolkit, gpus, gpus_problem
         The CUDA toolkit, graphics cards, and why there are none.
     compiler
-        What the C++ compiler says of itself.
+        Version output of the C++ compiler.
     """
 
     toolkit: Toolkit | None
@@ -86,7 +86,7 @@ class Machine:
 
     @property
     def compilers(self) -> tuple[str, ...]:
-        """The first line of what the C++ compiler says; nothing where there is none."""
+        """First line of the version output of the C++ compiler; nothing if there is none."""
         return () if self.compiler.problem else (self.compiler.text.partition("\n")[0],)
 
 
@@ -97,13 +97,13 @@ def named(package: str, name: str = "") -> tuple[str, ...]:
 
 
 def learning(device: str, **options: str) -> Trial:
-    """Return a trial in which the smallest network learns on a device."""
+    """Return a test in which a minimal network learns on a device."""
     command = [*PYTHON, "-m", "apical.devices.trying", device, json.dumps(options)]
     return lambda: ask(command, PATIENCE, OPENBLAS_NUM_THREADS="1")
 
 
 def with_brian(trial: Trial) -> Trial:
-    """Return a trial that begins with an import of Brian2."""
+    """Return a test that begins with an import of Brian2."""
 
     def both() -> Answer:
         imported = ask([*PYTHON, "-c", "import brian2"], PATIENCE)
@@ -141,4 +141,4 @@ def compile_cython() -> Answer:
 def _expecting(text: str, answer: Answer) -> Answer:
     if answer.problem or answer.text == text:
         return answer
-    return Answer(answer.text, f"the program said {answer.text!r} instead of {text!r}")
+    return Answer(answer.text, f"the program printed {answer.text!r} instead of {text!r}")

@@ -1,4 +1,4 @@
-"""Common options and limits of the devices of Brian2's."""
+"""Common options and limits of Brian2 devices."""
 
 import os
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BrianOptions(Options):
-    """Options of every device of Brian2's, besides `Options`.
+    """Options of every Brian2 device, besides `Options`.
 
     Parameters
     ----------
     dt
         Time step [ms].
     capacity
-        Trials that a compiled program takes in at once; longer blocks are run in parts.
+        Largest number of trials per run of a compiled program; longer blocks are split.
     """
 
     dt: Duration = 1.0
@@ -37,31 +37,31 @@ class CompiledOptions(BrianOptions):
     Parameters
     ----------
     jobs
-        Compilers to run side by side; the number of processors by default.
+        Number of compilers to run in parallel; by default the number of processors.
     """
 
     jobs: Count | None = None
 
     @property
     def compilers(self) -> int:
-        """Number of compilers to run side by side."""
+        """Number of compilers to run in parallel."""
         return self.jobs or os.cpu_count() or 1
 
 
 def building(options: BrianOptions, *, dense: bool = False) -> "build.Options":
-    """Return how to build a network as Brian2 objects; imports Brian2."""
+    """Return the options for building a network as Brian2 objects; imports Brian2."""
     from apical.devices.brian.build import Options as BuildOptions
 
     return BuildOptions(options.dt, options.capacity, options.record, dense, options.traces)
 
 
 def check_brian(device: str, network: Network, dt: float) -> None:
-    """Raise if a device of Brian2's cannot run a network in time steps of `dt` [ms]."""
+    """Raise if a Brian2 device cannot run a network in time steps of `dt` [ms]."""
     if network.noise or network.noisy:
         who = ", ".join(repr(p.name) for p in network.noisy) or "populations"
         raise DeviceError(
-            f"Device {device!r} knows no noise phases, but {who} are to fire noise of their own "
-            "between trials of learning; use device='array'.",
+            f"Device {device!r} has no noise phases, but {who} are to be spontaneously active "
+            "between training trials; use device='array'.",
             object=f"Device {device!r}",
         )
     check_times(network, dt)

@@ -1,4 +1,4 @@
-"""Device ``runtime``: Brian2 in this process, for notebooks and looking inside."""
+"""Device ``runtime``: Brian2 in this process, for notebooks and inspection."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ class RuntimeOptions(BrianOptions):
     Parameters
     ----------
     codegen
-        What it generates: ``"numpy"`` starts at once, ``"cython"`` compiles for a minute and is
-        then faster.
+        Target of code generation: ``"numpy"`` starts at once, ``"cython"`` compiles for a minute
+        and is then faster.
     """
 
     codegen: Literal["numpy", "cython"] = "numpy"
@@ -56,7 +56,7 @@ def _diagnose(machine: Machine) -> Iterator[Looked]:
 
 DEVICE = Device(
     NAME,
-    "Brian2 in this process, without a compiler; for notebooks and looking inside",
+    "Brian2 in this process, without a compiler; for notebooks and inspection",
     _make,
     RuntimeOptions,
     _check,
@@ -65,7 +65,7 @@ DEVICE = Device(
         Form(
             "cython",
             {"codegen": "cython"},
-            asked_for="it compiles for a minute, ask for it by --device runtime:cython",
+            asked_for="it compiles for a minute, request it by --device runtime:cython",
         ),
     ),
     diagnose=_diagnose,

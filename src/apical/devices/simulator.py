@@ -20,7 +20,7 @@ from apical.projections.projection import Projection, ReadBackwards
 
 
 class Placed(TypedDict, total=False):
-    """Where trials belong, as in `Block`: their random numbers, and what is said of them."""
+    """Place of trials in a run, as in `Block`: random numbers and labels of records."""
 
     index: int
     first: int
@@ -36,7 +36,7 @@ Factor = float | npt.NDArray[np.floating]
 class Block:
     """A block: trials (stimuli with labels or targets) for one call of a simulator.
 
-    What the trials are for has names: `of_stimuli`, `of_labels`, `of_targets`, `noise`.
+    Constructors by purpose: `of_stimuli`, `of_labels`, `of_targets`, `noise`.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ class Block:
 
     @classmethod
     def of_stimuli(cls, values: Rows | np.ndarray, **placed: Unpack[Placed]) -> Self:
-        """Return trials that show a stimulus and nothing else, with learning off.
+        """Return trials with stimuli only, with learning off.
 
         Parameters
         ----------
@@ -146,7 +146,7 @@ class Block:
         learning: Factor = 0.0,
         **placed: Unpack[Placed],
     ) -> Self:
-        """Return trials in which error neurons are shown a class.
+        """Return trials with class labels for the error neurons.
 
         Parameters
         ----------
@@ -170,7 +170,7 @@ class Block:
         learning: Factor = 0.0,
         **placed: Unpack[Placed],
     ) -> Self:
-        """Return trials in which error neurons are shown what the output should be.
+        """Return trials with target outputs for the error neurons.
 
         Parameters
         ----------
@@ -192,7 +192,7 @@ class Block:
         learning: Factor = 1.0,
         **placed: Unpack[Placed],
     ) -> Self:
-        """Return trials of a noise phase: a population fires of its own, the stimulus is silent.
+        """Return trials of a noise phase: spontaneous activity of a population, silent stimulus.
 
         Parameters
         ----------
@@ -449,8 +449,8 @@ def _check_told(network: Network, block: Block) -> None:
         )
     if block.labels is not None and told > 1:
         raise DataError(
-            f"Output {network.output.name!r} is told trains of {told} frames, but the block has "
-            "labels; give targets instead.",
+            f"Output {network.output.name!r} has target spike trains of {told} frames, but the "
+            "block has labels; give targets instead.",
             object=f"Output {network.output.name!r}",
             parameter="labels",
         )
@@ -476,15 +476,15 @@ def _check_noise(network: Network, block: Block) -> None:
     able = [p.name for p in network.populations if p.noise]
     if block.fires not in able:
         raise ParameterError(
-            f"The block lets {block.fires!r} fire noise of its own, but the populations of the "
+            f"The block lets {block.fires!r} fire spontaneous noise, but the populations of the "
             f"network that can are {', '.join(able) or 'none'}; give it noise above 0 (Rate).",
             object="Block",
             parameter="fires",
         )
     if block.labels is not None or block.targets is not None:
         raise ParameterError(
-            f"The block lets {block.fires!r} fire noise of its own, so nothing is shown; leave "
-            "labels and targets out.",
+            f"The block lets {block.fires!r} fire spontaneous noise, so there are no targets; "
+            "leave labels and targets out.",
             object="Block",
             parameter="fires",
         )

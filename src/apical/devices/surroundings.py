@@ -129,7 +129,7 @@ def ask(command: Sequence[str], patience: float | None = None, **options: str) -
         with suppress(ValueError):  # a number without a name
             return Answer(said, f"{name} died of {signal.Signals(-process.returncode).name}")
     if process.returncode:
-        last = next(iter((err.strip() or said).splitlines()[-1:]), "without a word")
+        last = next(iter((err.strip() or said).splitlines()[-1:]), "without output")
         return Answer(said, f"{name} ended with exit code {process.returncode}: {last.strip()}")
     return Answer(said)
 

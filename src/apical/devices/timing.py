@@ -12,7 +12,7 @@ _WRITTEN = re.compile(r"\s*(\d+\.?\d*(?:e[-+]?\d+)?)\s*\*\s*(ms|second)\s*")
 """A time in the text of a model: ``"5*ms"``."""
 
 LONGEST_DELAY = 10_000
-"""Longest transmission delay in time steps: every neuron keeps one digit for each of them."""
+"""Longest transmission delay in time steps: the spikes of each are stored for every neuron."""
 
 LIVED = ("wait",)
 """Parameters of models, besides that of refractoriness, that are counted in time steps."""
@@ -49,7 +49,7 @@ def check_times(network: Network, dt: float) -> None:
 
 
 def _times(network: Network) -> Iterator[tuple[str, str, float]]:
-    """Yield what lasts for some time, the parameter that says so, and the time [ms]."""
+    """Yield the description of every duration, its parameter, and its value [ms]."""
     yield "a trial", "trial", network.trial
     for what, frames in (("stimulus", network.stimulus.frames), ("target", network.target_frames)):
         if frames > 1:

@@ -57,7 +57,7 @@ def learn(device: str, **options: Any) -> None:
     hidden = np.tanh(x @ before[0])
     error = 1 - 1 / (1 + np.exp(-hidden @ before[1]))
     wanted = RATE * hidden.T @ error
-    if not np.allclose(change, wanted, rtol=0.02):  # in Brian2 a trial ends a little unsettled
+    if not np.allclose(change, wanted, rtol=0.02):  # in Brian2 not quite in the steady state
         raise DeviceError(
             f"Device {device!r} ran, but learned {change.ravel()} instead of {wanted.ravel()}.",
             object=f"Device {device!r}",
@@ -102,7 +102,7 @@ def learn_by_spikes(device: str, **options: Any) -> None:
 
 
 def main() -> None:
-    """Test the device on the command line; errors of this package are one line."""
+    """Test the device given on the command line; errors of this package are one line."""
     with ending_in_one_line():
         trial = learn if DEVICES[sys.argv[1]].rates else learn_by_spikes
         trial(sys.argv[1], **json.loads(sys.argv[2]))

@@ -45,13 +45,13 @@ def export(
     format
         ``"nwb"`` (one file: NWB 2), ``"nix"`` (one file: NIX in Neo's layout), ``"sonata"``
         (a folder: SONATA nodes, spikes and reports), ``"parquet"`` or ``"csv"`` (a folder of long
-        tables), or one that another package brings (`EXPORTERS`).
+        tables), or a format of another package (`EXPORTERS`).
     path
-        The file, which must end as the format has it (``.nwb``, ``.nix``), or the folder.
+        The file, with the extension of the format (``.nwb``, ``.nix``), or the folder.
     metrics
-        What was measured while the network learned, as in ``metrics.csv`` of a run: columns
-        run, seed, epoch, block, trial, metric, subject, value. Without ``subject``, names of
-        metrics end in it, as in runs before 0.2.
+        Metrics of training, as in ``metrics.csv`` of a run: columns run, seed, epoch, block,
+        trial, metric, subject, value. Without ``subject``, names of metrics end in it, as in runs
+        before 0.2.
     overwrite
         Whether to replace an existing file or folder.
 

@@ -1,4 +1,4 @@
-"""The protocol of exporters, and the registry of all of them."""
+"""Exporters: their description, and their registry."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,23 +11,22 @@ from apical.records.arrays import Records
 
 @dataclass(frozen=True)
 class Exporter:
-    """A format that records are written in.
+    """Exporter: a file format for records.
 
     Parameters
     ----------
     name
-        What `apical.export.export` and commands know it by.
+        Name in `apical.export.export` and in commands.
     about
-        What it is, and which tools read it, in one line.
+        Description, and tools that read it, in one line.
     write
-        Writes records, and a table of what was measured during learning or None, to a path. The
-        path is that of a file to be written, or of an empty folder.
+        Writes records, and a table of training metrics or None, to a path: that of a new file, or
+        of an empty folder.
     suffix
-        What the name of its file ends in, for instance ``".nwb"``; empty for a folder. Into a
-        folder that has no ``about.json``, `apical.export.export` writes one, which says where
-        everything comes from.
+        Extension of its file, for instance ``".nwb"``; empty for a folder. `apical.export.export`
+        adds a file ``about.json`` with the provenance to a folder without one.
     read
-        Reads records back from what `write` wrote, for formats that lose nothing; None for others.
+        Reads records back, for lossless formats; None for others.
     """
 
     name: str

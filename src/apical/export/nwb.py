@@ -207,12 +207,12 @@ def _metrics(pynwb: Any, metrics: pandas.DataFrame) -> Any:
         "run": "Name of the run.",
         "seed": "Seed of the run.",
         "epoch": "Epochs of training completed.",
-        "block": "Blocks completed in the present epoch.",
-        "trial": "Trials learned in all.",
-        "metric": "What was measured: accuracies are fractions, measured with learning off; "
-        "rate is a mean firing rate [Hz]; angle is that between what the network learns and what "
-        "backpropagation would [degrees].",
-        "subject": "The population or projection that it is of; empty for the whole network.",
+        "block": "Blocks completed in the current epoch.",
+        "trial": "Training trials completed in total.",
+        "metric": "Name of the metric: accuracies are fractions, measured with learning off; "
+        "rate is a mean firing rate [Hz]; angle is the angle between the weight update and the "
+        "backpropagation gradient [degrees].",
+        "subject": "Population or projection of the metric; empty for the whole network.",
         "value": "The value, in the unit of the metric.",
     }
     columns = []

@@ -157,10 +157,10 @@ def indirect(
     weights
         Where fixed random weights come from; as in `direct` by default.
     hears
-        Hidden populations that hear the error directly; the first by default. A mapping says
-        which of their neurons: the share of them, counted from the first and rounded to the
-        nearest number of neurons (a half to the even one), or a mask, shape (n,) of bool. The
-        rest of such a population hears those through fixed random synapses.
+        Hidden populations that receive the error directly; the first by default. A mapping gives
+        the neurons that do: a fraction, counted from the first and rounded to the nearest number
+        of neurons (half to even), or a mask, shape (n,) of bool. The rest of such a population is
+        taught by those through fixed random synapses.
     relay
         How the error reaches the other populations: ``"forward"``, along the forward synapses onto
         them, ``teach = delta_before @ W``; ``"random"``, through separate fixed random synapses.
@@ -320,7 +320,7 @@ def _taught(
     _needed(forward)
     if error.role != "error":
         raise WiringError(
-            f"Feedback begins at error neurons, but {described(error)} is there as "
+            f"Feedback begins at error neurons, but {described(error)} has the role "
             f"{error.role!r}; give an Error or a RateError.",
             object=described(error),
         )

@@ -1,4 +1,4 @@
-"""The wirings of one rule, by name: what brings the third factor, and what that asks of neurons."""
+"""Wirings, by name: pathways of the third factor of learning, and what they require of neurons."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -14,29 +14,29 @@ from apical.projections.projection import Projection
 
 @dataclass(frozen=True)
 class Wiring:
-    """A way to bring the third factor of learning to every population.
+    """Wiring: a way to carry the third factor of learning to every population.
 
-    It is called as `apical.Network.teach` needs it: ``net.teach(wiring(error, net.forward))``.
+    Call it in `apical.Network.teach`: ``net.teach(wiring(error, net.forward))``.
 
     Parameters
     ----------
     name
-        What commands and `WIRINGS` know it by.
+        Name in commands and in `WIRINGS`.
     label
-        What tables and figures call it, for instance ``"DFA"``.
+        Name in tables and figures, for instance ``"DFA"``.
     about
-        How it brings the third factor, in one line.
+        How it carries the third factor, in one line.
     connect
         Given the error neurons and the forward projections, returns the `FeedbackPathway`.
     options
-        Keyword arguments that `connect` gets, unless it is given others.
+        Default keyword arguments of `connect`.
     hidden, output
-        Parameters that hidden populations, and the output, need under this wiring and not without
-        it: ``Rate("hidden", 100, **wiring.hidden)``.
+        Parameters that hidden populations, and the output, need under this wiring only:
+        ``Rate("hidden", 100, **wiring.hidden)``.
     local
-        Whether every synapse knows what it uses; backpropagation is not local.
+        Whether the information that each synapse uses is local; backpropagation is not local.
     spikes
-        Whether populations may spike.
+        Whether it works with spiking populations.
     """
 
     name: str
@@ -59,14 +59,14 @@ class Wiring:
         return self.connect(error, forward, *more, **{**self.options, **options})
 
     def suited(self, population: Population, *, is_output: bool) -> Population:
-        """Return a population with what this wiring asks of it, less what only others ask for.
+        """Return a population with the parameters of this wiring, without those of other wirings.
 
         Parameters
         ----------
         population
             A population that learns.
         is_output
-            Whether it is the output; else it is a hidden one.
+            Whether it is the output; otherwise it is a hidden population.
         """
         needs = self.output if is_output else self.hidden
         defaults: dict[str, Any] = {f.name: f.default for f in fields(population)}
@@ -140,18 +140,18 @@ WIRINGS: Registry[Wiring] = Registry(
     aliases={"ifa": "ifa_forward"},
     fits=lambda value: isinstance(value, Wiring),
 )
-"""Every wiring, by the names that commands know."""
+"""Registry of wirings, by name."""
 
 
 def label(name: str) -> str:
-    """Return what tables and figures call a wiring, whatever a model means by its name."""
+    """Return the label of a wiring in tables and figures, for any name that a model uses."""
     return WIRINGS[name].label if name in tuple(WIRINGS) else name.upper()
 
 
 def suited(
     wiring: Callable[..., FeedbackPathway], population: Population, *, is_output: bool
 ) -> Population:
-    """Return a population as a wiring needs it; a function that is no `Wiring` needs nothing.
+    """Return a population with the parameters of a wiring; other functions change nothing.
 
     Parameters
     ----------

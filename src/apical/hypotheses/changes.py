@@ -83,14 +83,14 @@ def on_wires(source: WeightSource, change: Callable[[WeightSource], WeightSource
 def with_error(
     network: Network, hypothesis: str, change: Callable[[Population], Population | None]
 ) -> Network:
-    """Return the network with error neurons changed, keeping the total feedback.
+    """Return the network with changed error neurons, keeping the total feedback.
 
     If a spike represents a larger error, its outgoing weights are scaled up in proportion.
 
     Raises
     ------
     WiringError
-        If error neurons are of a kind that cannot be changed so.
+        If error neurons of this kind do not support the change.
     """
     more: dict[str, float] = {}
 
@@ -114,10 +114,10 @@ def with_error(
 
 
 def unable(hypothesis: str, population: Population, wanted: str) -> WiringError:
-    """Return what to raise where a hypothesis is about something that a population has not."""
+    """Return the error to raise if a population does not support a hypothesis."""
     return WiringError(
-        f"Hypothesis {hypothesis!r} needs {wanted}, but {described(population)} cannot be changed "
-        "so; write it into its equations, or let its class say how (neurons.base.Population).",
+        f"Hypothesis {hypothesis!r} needs {wanted}, but {described(population)} does not "
+        "support the change; add it to its equations, or to its class (neurons.base.Population).",
         object=f"Hypothesis {hypothesis!r}",
     )
 

@@ -1,4 +1,4 @@
-"""The protocol of hypotheses, the decorator that declares one, and the registry of all."""
+"""Hypotheses: their description, the decorator that declares one, and their registry."""
 
 import inspect
 import re
@@ -16,18 +16,18 @@ F = TypeVar("F", bound=Callable[..., Network])
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A transformation of a network description, by name.
+    """Hypothesis: a named transformation of a network description.
 
     Parameters
     ----------
     name
-        What commands know it by: the name of its function.
+        Name in commands: that of its function.
     about
-        What it does, in one line.
+        Description, in one line.
     source
-        Where it comes from: its references, on one line.
+        References, in one line.
     apply
-        Takes a network, and options by keyword, and returns another network.
+        Function of a network, with options by keyword, that returns another network.
     """
 
     name: str
@@ -49,10 +49,10 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
 
 
 def hypothesis(function: F) -> F:
-    """Declare a function from network to network to be a hypothesis, and let it check its options.
+    """Decorator: declare a function from network to network as a hypothesis, and check its options.
 
-    Its name is that of the function. What it does and where that comes from are the first line of
-    its docstring and the section ``References``.
+    Its name is that of the function; description and references are the first line of the docstring
+    and the section ``References``.
 
     Parameters
     ----------

@@ -97,8 +97,8 @@ def partial_feedback(network: Network, *, share: ShareAboveZero) -> Network:
     shared += network.feedback.relays if network.feedback else ()
     if shared:
         raise WiringError(
-            "Hypothesis 'partial_feedback' needs feedback through synapses of its own, but "
-            f"{shared[0].name!r} brings it through forward ones, or such as learn; use "
+            "Hypothesis 'partial_feedback' needs feedback through separate fixed synapses, but "
+            f"{shared[0].name!r} uses forward or plastic ones; use "
             "feedback.direct, layerwise, or indirect with relay='random'.",
             object="Hypothesis 'partial_feedback'",
         )

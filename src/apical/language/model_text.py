@@ -1,8 +1,8 @@
-"""Model equations and statements in Brian2's grammar, read from their text; nothing is evaluated.
+"""Parser of model equations and statements in Brian2's grammar; nothing is evaluated.
 
 A neuron model is text: differential equations, subexpressions and parameters, and the statements
-that are run at a spike, at a time step, when a trial begins. What each of them reads and writes is
-what flows through a network.
+that are run at a spike, at a time step, at the start of a trial. The variables that each of them
+reads and writes define the information flow in a network.
 """
 
 import ast

@@ -233,8 +233,8 @@ def compare(
             wrong = found & ~cause
             if wrong.any():
                 reason = (
-                    f"{disturbance.what} changed {signal} of {wrong.sum()} neurons here, to which "
-                    "no synapse brings it"
+                    f"{disturbance.what} changed {signal} of {wrong.sum()} neurons here, which "
+                    "no synapse explains"
                 )
                 yield Fault(population.name, _aspect(network, population, disturbance), reason)
     for projection in network.plastic:

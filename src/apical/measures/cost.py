@@ -91,7 +91,7 @@ def connection_sparsity(network: Network, weights: Weights) -> float:
 
 @checked()
 def activation_sparsity(network: Network, records: Records) -> dict[Metric, float]:
-    """Return NeuroBench's ActivationSparsity: the share of activities that are 0.
+    """Return NeuroBench's ActivationSparsity: the fraction of activities that are 0.
 
     Over all trials, time steps and neurons that are driven by feedforward or lateral projections;
     stimulus and error neurons do not count.

@@ -1,4 +1,4 @@
-"""Measures of learning: angles to backpropagation, feedback and forward weights, weights, signs.
+"""Measures of learning: gradient alignment, feedback alignment, weights, Dale's law.
 
 None of them changes the network: they read its weights, or `Records` made with learning off.
 """

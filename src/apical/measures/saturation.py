@@ -1,16 +1,16 @@
 """Saturated and dead units, judged by the slope of their activation function.
 
-Both are judged by the slope of a unit's activation function: the sensitivity of its response to its
-drive, and a factor of all of its weight updates. Saturated units have a vanishing gradient.
+The slope is the sensitivity of a unit to its drive, and a factor of all of its weight updates: a
+saturated unit has a vanishing gradient.
 
-- A unit is **dead** if its slope is at most `LEAST` in size in every trial (Lu, Shin, Su &
-  Karniadakis 2020, doi:10.4208/cicp.OA-2020-0165, of ReLU): nothing teaches it. Units that spike,
-  and stimuli, are dead if they are silent in every trial.
-- A response is **saturated** if its slope is below `SHARE` of the largest that there is. Of
-  logistic units, tanh and softmax that is the same as an activity more than ``sqrt(1 - SHARE)``,
-  94.9 %, of the way from the middle of its range to one of its ends, where Glorot & Bengio 2010
-  (section 3) look for it. Units that spike have one such end, a spike in every time step that they
-  are not refractory. Other responses do not level off.
+- A unit is **dead** if its absolute slope is at most `LEAST` in every trial (Lu, Shin, Su &
+  Karniadakis 2020, doi:10.4208/cicp.OA-2020-0165, for ReLU): it receives no weight updates. Spiking
+  units, and stimuli, are dead if they are silent in every trial.
+- A response is **saturated** if its slope is below `SHARE` of the largest possible. For logistic,
+  tanh and softmax units this is equivalent to an activity more than ``sqrt(1 - SHARE)``, 94.9 %, of
+  the way from the middle of its range to one of its ends, as in Glorot & Bengio 2010 (section 3).
+  Spiking units have one such end, a spike in every time step outside the refractory period. Other
+  responses do not saturate.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STEEPEST = {"logistic": 0.25, "softmax": 0.25, "tanh": 1.0}
-"""Activations that level off at both ends, and their largest slope [dimensionless]."""
+"""Activation functions that saturate at both ends, and their largest slope [dimensionless]."""
 
 SHARE = 0.1
 """A response is saturated if its slope is below this fraction of the largest."""
@@ -42,8 +42,8 @@ LEAST = 1e-3
 """A unit is dead if its slope never exceeds this [dimensionless]."""
 
 END = (1 + (1 - SHARE) ** 0.5) / 2
-"""Share of its range that a logistic response has reached where its slope is `SHARE` of the largest
-[dimensionless]; units that spike are saturated above this share of all the spikes they can give."""
+"""Fraction of its range at which a logistic response has `SHARE` of its largest slope
+[dimensionless]; spiking units are saturated above this fraction of their largest spike count."""
 
 SLOPES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "linear": np.ones_like,
@@ -54,13 +54,13 @@ SLOPES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "leaky_relu": lambda x: np.where(exceeds(x, 0, size_of(x)), 1.0, 0.01),
     "softplus": lambda x: -np.expm1(-x),
 }
-"""Activations whose slope follows from their activity, and how; of softmax by a unit's own drive.
+"""Slopes of activation functions as functions of the activity; for softmax, by a unit's own drive.
 """
 
 
 @checked()
 def slopes(simulator: Simulator, values: Matrix) -> dict[str, np.ndarray]:
-    """Return the slope of the activation of each unit at each stimulus, with learning off.
+    """Return the slope of the activation function of each unit at each stimulus, learning off.
 
     Parameters
     ----------
@@ -110,9 +110,10 @@ def saturated(gain: Matrix, activation: str) -> Statistic:
     Returns
     -------
     Statistic
-        Share of trials in which the slope is below `SHARE` of the largest: activities above 0.949
-        in size under tanh, below 0.026 or above 0.974 under logistic and softmax. Its mean is the
-        share of all responses. The threshold is a choice; Glorot & Bengio 2010 show activities.
+        Fraction of trials in which the slope is below `SHARE` of the largest: absolute activities
+        above 0.949 under tanh, below 0.026 or above 0.974 under logistic and softmax. Its mean is
+        the fraction of all responses. The threshold is a choice; Glorot & Bengio 2010 show
+        activities.
 
     Raises
     ------
@@ -165,23 +166,23 @@ def _is_flat(gain: np.ndarray) -> np.ndarray:
 
 @checked()
 def unit_measures(network: Network, records: Records) -> "pd.DataFrame":
-    """Return how many units of each population are dead, and how many responses are saturated.
+    """Return the fractions of dead units and of saturated responses of each population.
 
     Parameters
     ----------
     network
         The description.
     records
-        What it did; spikes of populations that spike, activity ``x`` of others, and their ``gain``
-        where the slope does not follow from the activity (GELU, activations of one's own). Their
-        number of trials bounds what can be said: a unit is dead only for these.
+        Records: spikes of spiking populations, activity ``x`` of others, and their ``gain`` where
+        the slope is no function of the activity (GELU, custom activation functions). A unit is
+        called dead on the basis of these trials only.
 
     Returns
     -------
     DataFrame
-        A row for each recorded population but error neurons and biases: ``n``, ``trials``,
-        ``dead`` (share of units; NaN where slopes are not known), ``saturated`` (share of all
-        responses, of each unit in each trial; NaN where they do not level off), and its
+        A row for each recorded population except error neurons and biases: ``n``, ``trials``,
+        ``dead`` (fraction of units; NaN where slopes are unknown), ``saturated`` (fraction of all
+        responses, of each unit in each trial; NaN where they do not saturate), and its
         ``criterion``, in words.
     """
     import pandas as pd
@@ -211,7 +212,7 @@ def unit_measures(network: Network, records: Records) -> "pd.DataFrame":
 def _judged(
     population: Population, records: Records
 ) -> tuple[np.ndarray | None, np.ndarray | None, str]:
-    """Return which responses are flat and which are saturated, (n_trials, n), and a criterion."""
+    """Return masks of flat and of saturated responses, (n_trials, n), and the criterion."""
     if population.is_spiking:
         counts = records.counts(population.name)
         most, interval = _ceiling(population, records)
@@ -231,10 +232,9 @@ def _judged(
 
 
 def _ceiling(population: Population, records: Records) -> tuple[float, float]:
-    """Return the most spikes of a trial, and the shortest time from one to the next [ms].
+    """Return the largest spike count of a trial, and the shortest interspike interval [ms].
 
-    Neurons spike at most once in a time step, or in the time that they are refractory if that is
-    longer.
+    Neurons spike at most once in a time step, or in a refractory period if that is longer.
     """
     rest = float(population.refractory)
     interval = float(max(records.dt, np.ceil(rest / records.dt - 1e-9) * records.dt))

@@ -24,10 +24,10 @@ def chain(
     bias_rule: LearningRule | None = None,
     **options: Any,
 ) -> list[Projection]:
-    """Join populations into a feed-forward network, each to the next, and return the projections.
+    """Connect populations in a feedforward chain, and return the projections.
 
-    Populations that the network does not have yet are added to it. What is a sequence below has one
-    item for each projection, from the stimulus to the output; what is not holds for all of them.
+    Populations that are not in the network yet are added. Parameters that are sequences have one
+    item for each projection, from the stimulus to the output; others apply to all of them.
 
     Parameters
     ----------
@@ -38,10 +38,10 @@ def chain(
     weights
         Initial weights of the projections.
     rule
-        Learning rule of the projections; None for synapses that do not learn.
+        Learning rule of the projections; None for synapses without plasticity.
     bias
         Initial biases: weights, shape (1, n), from one `Bias` population onto every population but
-        the first; None for no biases. A `Bias` that the network has already is used again.
+        the first; None for no biases. An existing `Bias` of the network is used.
     bias_rule
         Learning rule of all biases; by default that of the projection onto the same population.
     **options
@@ -50,7 +50,7 @@ def chain(
     Raises
     ------
     WiringError
-        If there are fewer than two populations, or a sequence has another length than needed.
+        If there are fewer than two populations, or a sequence has the wrong length.
 
     Examples
     --------

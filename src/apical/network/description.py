@@ -23,7 +23,7 @@ from apical.projections.projection import Projection, ReadBackwards
 from apical.projections.weights import Given, Identity, WeightSource
 
 _BROUGHT = ("relay", "target")
-"""Roles of populations that a pathway brings with it."""
+"""Roles of populations that belong to a feedback pathway."""
 
 P = TypeVar("P", bound=Population)
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class Network:
     interventions
         What is done to feedback during learning, in this order.
     noise
-        When populations fire spontaneous noise between trials of learning; None for never.
+        When populations fire spontaneous noise between training trials; None for never.
     output
         Name of the population whose activity is the decision. By default it is the one that the
         error neurons judge or, without any, the one at the end of what the stimulus drives; read
@@ -182,7 +182,7 @@ class Network:
         return other
 
     def _suited(self, wiring: Callable[..., FeedbackPathway]) -> "Network":
-        """Return the network with populations as a wiring needs them; a function needs nothing."""
+        """Return the network with the parameters that a wiring needs; functions change nothing."""
         output = self.output
         taught = {p.post.name for p in self.forward}
         found = {
@@ -263,7 +263,7 @@ class Network:
         if isinstance(stimulus, Stimulus):
             return stimulus
         raise WiringError(
-            f"{described(stimulus)} cannot be what shows the stimuli: that is a Stimulus, whose "
+            f"{described(stimulus)} cannot be the stimulus: that must be a Stimulus, whose "
             "encoder may be one of your own (apical.neurons.encoding.Encoder).",
             object=described(stimulus),
         )
@@ -366,7 +366,7 @@ class Network:
         return drawing.held(projection, self.seed, np.asarray(weights))
 
     def _drive(self, error: Population) -> None:
-        """Let the output drive those who judge it, one or a pair of neurons for each class."""
+        """Connect the output to the error neurons, one or a pair for each class."""
         if not error.is_paired:
             self.connect(self.output, error, weights=Identity())
             return

@@ -18,7 +18,7 @@ from apical.projections.projection import Projection
 FAR = 10**9
 
 _LATE: Mapping[Role, int] = {"error": 1, "reward": 2, "target": 3, "relay": 4}
-"""What comes after all that answers the stimulus."""
+"""Rank after all populations that respond to the stimulus."""
 
 
 class Graph:
@@ -73,16 +73,16 @@ class Graph:
 
     @cached_property
     def signals(self) -> SignalGraph:
-        """What every variable, signal, weight and update reads."""
+        """The signal graph: dependencies of all variables, signals, weights and updates."""
         decision = self._output.name if self._output else None
         return SignalGraph(self.populations, self.projections, decision)
 
     def _drives(self, projection: Projection) -> bool:
-        """Say whether the activity of its target depends on what a projection brings."""
+        """Say whether a projection affects the activity of its target."""
         return not self._inputs[projection.post.name].isdisjoint(projection.carries)
 
     def _moves(self, projection: Projection) -> bool:
-        """Say whether a projection brings activity from one neuron that answers to another."""
+        """Say whether a projection carries activity between neurons that respond to stimuli."""
         return (
             self._drives(projection)
             and projection.pre.role in ("stimulus", "neurons")

@@ -93,7 +93,7 @@ def check_circle(projection: Projection, weights: np.ndarray) -> None:
     if (reached.any(axis=0) & reached.any(axis=1)).any():
         raise WiringError(
             f"Feedback {projection.name!r} forms a cycle: some neurons of "
-            f"{projection.post.name!r} both hear and teach neurons of their own population. Mask "
+            f"{projection.post.name!r} both receive and send feedback within the population. Mask "
             "its weights (apical.projections.weights.Masked).",
             object=f"Feedback {projection.name!r}",
         )

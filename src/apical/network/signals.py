@@ -1,8 +1,8 @@
-"""The graph of signals: what every variable, signal, weight and update of a network reads.
+"""The signal graph: dependencies of all variables, signals, weights and updates of a network.
 
-Its arrows come from two places: from projections, which bring a signal of one population to an
-input of another, and from the text of every model and rule, which says what each variable is worked
-out from. Nothing goes by what a variable or a class is called.
+Its edges come from two sources: projections, which carry a signal of one population to an input of
+another, and the texts of all models and rules, which define how each variable is computed. Nothing
+depends on the names of variables or classes.
 """
 
 import re
@@ -27,11 +27,11 @@ if TYPE_CHECKING:  # GraphML is written by networkx, imported where it is asked 
 NodeKind = Literal[
     "world", "state", "expression", "spike", "weight", "trace", "update", "whole", "unknown"
 ]
-"""What a node is: ``"world"``: from outside the network (stimulus, target, time, chance);
-``"state"``: kept from one moment to the next; ``"expression"``: worked out when it is read;
-``"spike"``: the event; ``"weight"``, ``"trace"``, ``"update"`` of a projection's synapses;
-``"whole"``: made of all synapses or neurons at once, which none of them knows; ``"unknown"``: read
-by a model whose text does not say what it is."""
+"""Kind of a node: ``"world"``: from outside the network (stimulus, target, time, chance);
+``"state"``: a state variable; ``"expression"``: computed when it is read; ``"spike"``: the event;
+``"weight"``, ``"trace"``, ``"update"`` of a projection's synapses; ``"whole"``: a function of all
+synapses or neurons, which none of them knows; ``"unknown"``: read by a model whose text does not
+define it."""
 
 EdgeKind = Literal["within", "synapse", "scales", "rule", "weights"]
 """How something is read: ``"within"`` a neuron, by the text of its model; across a ``"synapse"``;
@@ -39,9 +39,9 @@ as the weight that ``"scales"`` what crosses; by a learning ``"rule"``; or as th
 other synapses."""
 
 Route = Literal["forward", "feedback", "teaching", "local"]
-"""What an arrow serves: ``"forward"``: it is on a way to the decision; ``"feedback"``: it is part
-of what is made of the target, the comparison with it included; ``"teaching"``: into an update, and
-from it to the weight; ``"local"``: the rest, which learning reads of a neuron's own activity."""
+"""Purpose of an edge: ``"forward"``: it is on a path to the decision; ``"feedback"``: it carries
+information about the target, the comparison with it included; ``"teaching"``: into an update, and
+from it to the weight; ``"local"``: the rest, the local activity that learning reads."""
 
 WORLD = {
     "stimulus": "stimulus",
@@ -72,12 +72,12 @@ _UNIT = re.compile(
 
 @dataclass(frozen=True)
 class Node:
-    """Something that is worked out, kept or sent.
+    """Node of the signal graph: a variable, signal, weight or update.
 
     Parameters
     ----------
     owner
-        The population or projection that it belongs to; empty for what comes from outside.
+        The population or projection that it belongs to; empty for external inputs.
     name
         Its name there: a variable, ``"spike"``, ``"w"``, ``"update"``, or a trace.
     kind
@@ -100,7 +100,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """One arrow: what is read, by what.
+    """Edge of the signal graph: a dependency.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ class Edge:
 
 
 class SignalGraph:
-    """What reads what in a network.
+    """Signal graph: the dependencies within a network.
 
     Parameters
     ----------

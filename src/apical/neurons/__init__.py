@@ -2,11 +2,11 @@
 
 Imports `plasticity` and below. To add a neuron model, derive a final frozen dataclass from
 `Population` in a file of its own: its equations as Brian2 text, written as in the paper with a
-named fragment for each option (`apical.language.fragments`), the signals it offers, its role, and
-those facts of `base.Population` to which the neutral answer is wrong. Nobody outside this folder
-asks of which class a population is. Classes are abstract or final: no model edits the text of
-another. To add an encoder, derive one from `Encoder` in `encoding.py`. Either is named in its
-registry, `POPULATIONS` or `ENCODERS`; another package names its class as an entry point of group
+named fragment for each option (`apical.language.fragments`), its signals, its role, and those
+properties of `base.Population` whose defaults do not apply. No code outside this folder depends on
+the class of a population. Classes are abstract or final: no model edits the text of another. To add
+an encoder, derive a class from `Encoder` in `encoding.py`. Name either in its registry,
+`POPULATIONS` or `ENCODERS`; other packages name their class as an entry point of group
 ``apical.populations`` or ``apical.encoders``.
 """
 

@@ -1,4 +1,4 @@
-"""Adaptive neurons: leaky integrate-and-fire neurons whose threshold remembers their spikes."""
+"""Adaptive LIF neurons (ALIF): spike-triggered threshold adaptation."""
 
 from dataclasses import dataclass
 from typing import final
@@ -9,7 +9,7 @@ from apical.neurons.base import NeuronModel
 from apical.neurons.lif import IntegrateAndFire
 
 SLOPE = "0.3*clip(1 - abs(v - theta), 0, 1)"
-"""Surrogate gradient of a spike by the membrane: a triangle around the threshold (Bellec et al.
+"""Surrogate gradient (pseudo-derivative): a triangle around the threshold (Bellec et al.
 2020, doi:10.1038/s41467-020-17236-y, Methods, eq. 5, with gamma_pd = 0.3)."""
 
 
@@ -24,18 +24,19 @@ class ALIF(IntegrateAndFire):
         \tau_a \frac{da}{dt} &= -a \\
         \theta &= 1 + \beta a
 
-    A spike at ``v > theta`` takes 1 off the membrane and adds 1 to ``a``. `beta` is a signal, since
-    a rule may need it, and `gain` may read `theta`.
+    A spike at ``v > theta`` subtracts 1 from the membrane potential and adds 1 to ``a``. `beta` is
+    a signal, since a rule may need it, and `gain` may read `theta`.
 
     Parameters
     ----------
     tau_a
-        Time constant of adaptation [ms]; the default is that of the evidence accumulation of
-        Bellec et al. 2020: as long as what is to be remembered.
+        Time constant of adaptation [ms]; the default is that of the evidence-accumulation task of
+        Bellec et al. 2020: as long as the memory that the task needs.
     adaptation
-        What a spike adds to the threshold, ``beta`` [dimensionless, in units of the threshold].
+        Increase of the threshold with each spike, ``beta`` [dimensionless, in units of the
+        threshold].
     adapting
-        Share of the neurons that adapt, counted from the last; those before have ``beta = 0``.
+        Fraction of adapting neurons, which are the last ones; the others have ``beta = 0``.
     gain
         As in `apical.LIF`; the default is the surrogate gradient of Bellec et al. 2020, `SLOPE`.
 

@@ -1,6 +1,6 @@
-"""Populations: neuron models as equations in Brian2's grammar, what they take and what they offer.
+"""Populations: neuron models as equations in Brian2's grammar, with their inputs and signals.
 
-Membranes are dimensionless, in units of the distance from rest to threshold.
+Membrane potentials are dimensionless, in units of the distance from rest to threshold.
 """
 
 import re
@@ -25,7 +25,7 @@ _IN_TIME = re.compile(r"tau(_(?!.*cv$).*)?|refractory|wait|onset")
 
 
 def times_among(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters that are times [ms], by what they are called."""
+    """Return the parameters that are times [ms], recognised by their names."""
     return {name: value for name, value in parameters.items() if _IN_TIME.fullmatch(name)}
 
 
@@ -38,35 +38,35 @@ class NeuronModel:
     equations
         Differential equations, variables and subexpressions, with units.
     threshold, reset, refractory
-        As in Brian2; empty where the model has none. A refractory time may be a quantity.
+        As in Brian2; empty where the model has none. A refractory period may be a quantity.
     at_trial
         Statements run at the start of every trial; they may call ``stimulus(t, i)`` [Hz] and
         ``label(t, k)`` [dimensionless, 0 or 1].
     at_frame
-        Statements run at the start of every frame of the stimulus, after those; they may call
+        Statements run at the start of every frame of the stimulus, after `at_trial`; they may call
         ``stimulus(t, i)``.
     at_reset
         Statements run before `at_trial` in a network that resets its state between trials, after
-        every variable that changes was put back to where it started (`initial`).
+        every variable has returned to its initial value (`initial`).
     at_step
         Statements run at the start of every time step.
     initial
-        Value of each variable that does not start at 0: a number, or a named draw for
-        each neuron. A reset goes back to it, to the same draw.
+        Initial value of each variable that does not start at 0: a number, or a distribution from
+        which a value is drawn for each neuron. A reset restores the same values.
     lasting
-        Variables that a reset leaves as they are: they run on from trial to trial. Where there is
-        refractoriness, ``"lastspike"`` may be among them.
+        Variables that are not reset, but continue from trial to trial. With a refractory period,
+        ``"lastspike"`` may be among them.
     parameters
         Value and unit of each shared constant, for instance ``{"tau_m": (20.0, "ms")}``; units
-        are ``"ms"``, ``"Hz"``, ``"1"`` and ``"integer"``. A quantity of Brian2 stands for both.
+        are ``"ms"``, ``"Hz"``, ``"1"`` and ``"integer"``. A Brian2 quantity has both in one.
         They need no line in `equations`.
     method
-        Brian2's name of the integration method. With ``"exact"`` linear equations follow their
-        closed form, perfect integrators and equal time constants included (Rotter & Diesmann 1999,
+        Brian2's name of the integration method. ``"exact"`` is exact integration of linear
+        equations, perfect integrators and equal time constants included (Rotter & Diesmann 1999,
         doi:10.1007/s004220050570, eq. 7).
     summed
-        Variables that are, at every moment, the sum of what arrives: of each presynaptic signal
-        times its weight. They need no line in `equations`.
+        Variables that equal, at every moment, the summed synaptic input: the sum of presynaptic
+        signals times weights. They need no line in `equations`.
 
     See Also
     --------
@@ -114,14 +114,14 @@ class NeuronModel:
 
 @dataclass(frozen=True)
 class Population(ABC):
-    """`size` neurons of one model.
+    """A population: `size` neurons of one model.
 
-    What others ask of a population is written here, once: facts, each with the neutral answer of
-    neurons of which nothing else is known, and the same neurons but for one thing. A kind answers
-    in its own file; nobody asks of which class it is.
+    Other parts of the package use the properties and methods declared here: facts about the
+    neurons, each with a neutral default, and copies of the population that differ in one respect.
+    Each neuron model overrides them in its own file; no code elsewhere depends on the class.
 
-    A frozen dataclass: its fields are its parameters, checked by their annotations. A population of
-    one's own derives from this class, or is a `Neurons` where no parameter is to have a name.
+    A frozen dataclass: its fields are its parameters, checked by their annotations. Derive custom
+    populations from this class, or use `Neurons` if no named parameters are needed.
     """
 
     name: str
@@ -146,85 +146,88 @@ class Population(ABC):
     @property
     @abstractmethod
     def inputs(self) -> Mapping[str, str]:
-        """Variable that a projection adds to, for each input."""
+        """Inputs: name -> the variable that a projection adds to."""
 
     @property
     @abstractmethod
     def signals(self) -> tuple[str, ...]:
-        """Variables that synapses may read."""
+        """Signals: variables that synapses may read."""
 
     @property
     def is_spiking(self) -> bool:
-        """Whether it sends spikes; otherwise its signals are graded."""
+        """Whether it spikes; otherwise its activity is graded."""
         return bool(self.model.threshold)
 
     @property
     def described(self) -> NeuronModel:
-        """Its equations to be read, also those that no device of Brian2's runs.
+        """Its equations, also where no Brian2 device can run them.
 
-        The graph of signals (`apical.network.signals`) is made of it.
+        The signal graph (`apical.network.signals`) is built from them.
         """
         return self.model
 
     @property
     def hears(self) -> Mapping[str, tuple["Population", str]]:
-        """Signals of other populations that reach its variables without a synapse, by variable."""
+        """Non-synaptic inputs: variable -> the population and the signal that it reads."""
         return {}
 
-    # ---- what it is there for --------------------------------------------------------------------
+    # ---- its role --------------------------------------------------------------------------------
     role: ClassVar[Role] = "neurons"
-    """What it is there for (`apical.neurons.facts.Role`). Everybody asks."""
+    """Role in the network (`apical.neurons.facts.Role`). Used throughout the package."""
 
     @property
     def is_told(self) -> bool:
-        """Whether it is shown the label or the target. The scorecard and the graph ask."""
+        """Whether it receives the label or the target. Used by the scorecard and the graph."""
         return self.role in ("error", "target")
 
     @property
     def serves_learning(self) -> bool:
-        """Whether it is there for learning alone. Measures of cost and of silent units ask."""
+        """Whether it serves learning only. Used by measures of cost and of silent units."""
         return self.is_told or self.role == "relay"
 
     @property
     def relays(self) -> "Population | None":
-        """The population whose dendrites it passes on. Orders, devices and the scorecard ask."""
+        """The population whose dendritic feedback it relays; None for all but relays.
+
+        Used by topological orders, devices and the scorecard.
+        """
         return None
 
     @property
     def is_paired(self) -> bool:
-        """Whether neuron k of its second half says the opposite of neuron k of its first.
+        """Whether its halves carry opposite signs: neuron k of the second is paired with k.
 
-        Whoever weighs what it says asks: feedback pathways, records, angles.
+        Used by feedback pathways, records and measures of angles.
         """
         return False
 
     @property
     def is_custom(self) -> bool:
-        """Whether its equations were written for one network, so that slips are looked for.
+        """Whether its equations are user-written, and therefore checked for mistakes.
 
-        The scorecard and Brian2 devices ask.
+        Used by the scorecard and Brian2 devices.
         """
         return False
 
     @property
     def frames(self) -> int:
-        """Number of frames in which a stimulus, or a target, is shown. Devices ask."""
+        """Number of frames of a stimulus or a target. Used by devices."""
         return 1
 
     # ---- its activity ----------------------------------------------------------------------------
     @property
     def curve(self) -> Activation | None:
-        """What neurons of graded activity make of their drive; None where that is no such curve.
+        """Activation function of graded neurons; None if there is none.
 
-        Device ``array`` runs neurons by it; losses and measures of saturation ask.
+        Used by device ``array``, losses and measures of saturation.
         """
         return None
 
     @property
     def slope(self) -> str:
-        """The text of ``gain``, which stands for the slope of the response; empty without one.
+        """Surrogate gradient (pseudo-derivative): the expression of ``gain``; empty without one.
 
-        The scorecard and device ``array`` ask.
+        Used by the scorecard and device ``array``.
         """
         if not {"gain", "delta"} & {*self.signals}:
             return ""
@@ -233,17 +236,17 @@ class Population(ABC):
 
     @property
     def gain_is_slope(self) -> bool:
-        """Whether ``gain`` is the very slope of `curve`. Losses and measures of saturation ask."""
+        """Whether ``gain`` is the true derivative of `curve`. Used by losses and saturation."""
         return False
 
     @property
     def is_softmax(self) -> bool:
-        """Whether activities are divided by their sum. Device ``array``, losses and checks ask."""
+        """Whether it is a softmax population. Used by device ``array``, losses and checks."""
         return False
 
     @property
     def settles(self) -> bool:
-        """Whether its facts say what it does at rest. Device ``array`` asks."""
+        """Whether its steady state is known in closed form. Used by device ``array``."""
         if self.role == "neurons":
             return self.curve is not None
         if self.role == "error":
@@ -252,276 +255,276 @@ class Population(ABC):
 
     @property
     def fires_alone(self) -> bool:
-        """Whether it is active though nothing drives it. The scorecard asks."""
+        """Whether it is spontaneously active. Used by the scorecard."""
         return False
 
     @property
     def time_constant(self) -> float | None:
-        """Time constant of the low-pass through which graded activity follows [ms]; None: none.
+        """Time constant of graded activity [ms]; None without one.
 
-        Whoever works out how long a trial must be asks.
+        Used to estimate how long a trial must be.
         """
         return None
 
     @property
     def refractory(self) -> float:
-        """Time for which a neuron rests after a spike [ms]. Measures of saturation ask."""
+        """Refractory period [ms]. Used by measures of saturation."""
         return 0.0
 
     @property
     def tau_x(self) -> float:
-        """Time constant of the spike trace ``x`` [ms]; infinite: it counts. Hypotheses ask."""
+        """Time constant of the spike trace ``x`` [ms]; infinite: a count. Used by hypotheses."""
         return INFINITE
 
     @property
     def unreliable(self) -> float:
-        """Probability that a neuron is silent in a trial of learning. Device ``array`` asks."""
+        """Dropout probability in training trials. Used by device ``array``."""
         return 0.0
 
     @property
     def noise(self) -> float:
-        """Standard deviation of what it fires of its own in a noise phase; 0: it never does.
+        """Standard deviation of its spontaneous activity in a noise phase; 0: none.
 
-        Projections whose rules act then ask, and device ``array``.
+        Used by projections whose rules act in that phase, and by device ``array``.
         """
         return 0.0
 
     @property
     def explores(self) -> float:
-        """Standard deviation of the noise that it adds to its drive. Device ``array`` asks."""
+        """Standard deviation of node-perturbation noise on its drive. Used by device ``array``."""
         return 0.0
 
     @property
     def norm(self) -> BatchNorm | None:
-        """How its drives are normalised over a batch. Device ``array`` and the scorecard ask."""
+        """Batch normalisation; None without. Used by device ``array`` and the scorecard."""
         return None
 
     # ---- its dendrites ---------------------------------------------------------------------------
     @property
     def has_apical_dendrite(self) -> bool:
-        """Whether what arrives at ``teach`` stays in a dendrite, and moves no activity.
+        """Whether input ``teach`` ends in an apical dendrite that does not drive the soma.
 
-        The dynamic locality check asks.
+        Used by the dynamic locality check.
         """
         return False
 
     @property
     def tau_teach(self) -> float | None:
-        """Time constant of the spiking neuron's dendrite [ms], 0: one step; None: no such dendrite.
+        """Time constant of a spiking neuron's dendrite [ms], 0: one time step; None: no dendrite.
 
-        A `Relay` asks, which passes on what came.
+        Used by a `Relay`, which passes on what arrives there.
         """
         return None
 
     @property
     def plateau(self) -> str | Activation | None:
-        """What the dendrite makes of the feedback of each of two phases; None: it sums.
+        """Nonlinearity of the plateau potential in each of two phases; None: the dendrite sums.
 
-        Feedback pathways and orders ask.
+        Used by feedback pathways and topological orders.
         """
         return None
 
     @property
     def dendrite(self) -> str:
-        """What the dendrite makes of what ``arrives``, and ``arrived`` in the phase before.
+        """Dendritic signal ``teach``, from what ``arrives`` and ``arrived`` in the phase before.
 
-        Device ``array`` asks where there is a `plateau`.
+        Used by device ``array`` where there is a `plateau`.
         """
         return "arrives"
 
     @property
     def nudge(self) -> float:
-        """Share of the feedback that moves it in a second phase. Feedback pathways ask."""
+        """Fraction of the feedback that nudges it in a second phase. Used by pathways."""
         return 0.0
 
     @property
     def moved(self) -> str:
-        """What it does then, as an expression. Device ``array`` asks."""
+        """Activity in that nudged phase, as an expression. Used by device ``array``."""
         return "x"
 
     @property
     def teach_noise(self) -> float:
-        """Standard deviation of what each dendrite adds in a trial. Device ``array`` asks."""
+        """Standard deviation of dendritic noise in a trial. Used by device ``array``."""
         return 0.0
 
-    # ---- the error that it holds -----------------------------------------------------------------
+    # ---- the error that it represents ------------------------------------------------------------
     @property
     def n_classes(self) -> int:
-        """Number of classes that error neurons tell apart. Feedback pathways ask."""
+        """Number of classes that error neurons distinguish. Used by feedback pathways."""
         return self.size
 
     @property
     def comparison(self) -> str:
-        """The error at rest, an expression of what it is ``shown`` and of its ``drive``.
+        """Error in the steady state, an expression of ``shown`` (the target) and ``drive``.
 
-        Device ``array`` asks; empty where it cannot be said.
+        Used by device ``array``; empty where there is no closed form.
         """
         return ""
 
     @property
     def stands_for(self) -> float:
-        """What one of its spikes stands for. Hypotheses weigh spikes by it."""
+        """Error that one of its spikes represents. Used by hypotheses as a weight."""
         return 1.0
 
     @property
     def push_pull(self) -> float:
-        """By how much a spike of an error neuron moves its partner of the other sign.
+        """Effect of an error neuron's spike on its partner of opposite sign (push-pull).
 
-        `apical.Network.teach` asks, and joins the pairs; 0: they know nothing of each other.
+        Used by `apical.Network.teach`, which connects the pairs; 0: they do not interact.
         """
         return 0.0
 
     @property
     def overlooks(self) -> float:
-        """Error that is not worth a word, as a share of the whole. Hypotheses ask."""
+        """Dead zone of the error, as a fraction of the largest error. Used by hypotheses."""
         return 0.0
 
     @property
     def levels(self) -> int | None:
-        """How many values of an error it tells apart; None: any. Hypotheses ask."""
+        """Number of quantisation levels of the error; None: continuous. Used by hypotheses."""
         return None
 
     @property
     def keeps(self) -> Kept | None:
-        """What of the error its signal ``told`` is; None: it has none such.
+        """Part of the error offered as the signal ``told``; None: there is no such signal.
 
-        A `Reward`, hypotheses, device ``array`` and the scorecard ask.
+        Used by a `Reward`, hypotheses, device ``array`` and the scorecard.
         """
         return None
 
     @property
     def wait(self) -> float:
-        """Time from the onset of a trial until the label comes [ms]. Hypotheses, scorecard ask."""
+        """Delay of the label after trial onset [ms]. Used by hypotheses and the scorecard."""
         return 0.0
 
-    # ---- what the scorecard says of it -----------------------------------------------------------
+    # ---- for the scorecard -----------------------------------------------------------------------
     @property
     def assumptions(self) -> tuple[Assumption, ...]:
-        """What the model takes for granted that no other fact tells: lines of the scorecard."""
+        """Assumptions of the model that no other property states: lines of the scorecard."""
         return ()
 
     @property
     def times(self) -> Mapping[str, Any]:
-        """Its parameters that are times [ms], by name. The scorecard asks if seconds were meant."""
+        """Its parameters that are times [ms], by name. The scorecard asks whether ms was meant."""
         return times_among({f.name: getattr(self, f.name) for f in fields(self)})
 
-    # ---- the same neurons, but for one thing -----------------------------------------------------
+    # ---- copies that differ in one respect -------------------------------------------------------
     def relaying(self, population: "Population") -> Self:
-        """Return the same relay of a population that took the place of the one it relays."""
+        """Return the same relay for a population that replaces the one it relays."""
         if self.relays is None:
             return self
         raise WiringError(
             f"{described(self)} relays {self.relays.name!r}, which is replaced by another; its "
-            "class needs a method 'relaying' that returns the same relay of that.",
+            "class needs a method 'relaying' that returns the same relay for the new population.",
             object=described(self),
         )
 
     def at_once(self, wait: float) -> Self:
-        """Return the same neurons for trials of one step; the dynamic locality check asks.
+        """Return the same neurons for trials of one time step (dynamic locality check).
 
         Parameters
         ----------
         wait
-            Longest time until a label comes [ms].
+            Longest delay of a label [ms].
         """
         return self
 
     def summing(self) -> Self:
-        """Return the same neurons with dendrites that sum; angles of updates ask."""
+        """Return the same neurons with dendrites that sum (angles of updates)."""
         return self
 
     def firing(self, noise: float) -> Self | None:
-        """Return the same neurons firing `noise` in noise phases; None where they cannot."""
+        """Return the same neurons with spontaneous activity in noise phases; None: they cannot."""
         return None
 
     def hearing_noise(self, std: float, kick: float, trial: float) -> Self | None:
-        """Return the same neurons with noise in their dendrites; None where they have none.
+        """Return the same neurons with dendritic noise; None where they have no dendrites.
 
         Parameters
         ----------
         std
-            Standard deviation of what is added in a trial.
+            Standard deviation of the noise summed over a trial.
         kick
-            Size of one stray event, where neurons spike.
+            Size of one noise event, where neurons spike.
         trial
             Duration of a trial [ms].
         """
         return None
 
     def varied(self, membrane: float, threshold: float) -> Self | None:
-        """Return neurons no two of which are alike; None where they have no membrane.
+        """Return heterogeneous neurons; None where they have no membrane.
 
         Parameters
         ----------
         membrane, threshold
-            Coefficients of variation of the time constant and of the threshold, besides those that
-            there are.
+            Coefficients of variation of the time constant and of the threshold, in addition to any
+            that the neurons already have.
         """
         return None
 
     def without_pause(self, tau_x: float, x_floor: float) -> Self:
-        """Return the same neurons for a network that runs on from trial to trial.
+        """Return the same neurons for a network without resets between trials.
 
         Parameters
         ----------
         tau_x, x_floor
-            Time constant of traces that counted [ms], and where they are cut off.
+            Time constant [ms] and cut-off of traces that did not decay before.
         """
         return self
 
     def remembering(self, tau_x: float) -> Self:
-        """Return the same neurons with traces ``x`` of at least a time constant [ms]."""
+        """Return the same neurons with spike traces ``x`` of at least this time constant [ms]."""
         return self
 
     def forgetting(self, tau: float, tau_label: float, trial: float) -> Self:
-        """Return the same error neurons for a network that runs on from trial to trial.
+        """Return the same error neurons for a network without resets between trials.
 
         Parameters
         ----------
         tau, tau_label
-            Time constants with which they forget and through which the label comes [ms], where
-            they never forgot.
+            Time constants of their leak and of the low-pass filters of the label [ms], given to
+            neurons without a leak.
         trial
             Duration of a trial [ms].
         """
         return self
 
     def waiting(self, wait: float, trial: float) -> Self | None:
-        """Return the same error neurons whose label comes after a time [ms]; None: it cannot."""
+        """Return the same error neurons with a delayed label [ms]; None: they cannot."""
         return None
 
     def overlooking(self, threshold: float, trial: float) -> Self | None:
-        """Return the same error neurons that overlook a share of the whole; None: they cannot."""
+        """Return the same error neurons with a dead zone; None: they cannot."""
         return None
 
     def telling(self, levels: int, trial: float) -> Self | None:
-        """Return the same error neurons that tell so many values apart; None: they cannot."""
+        """Return the same error neurons with a quantised error; None: they cannot."""
         return None
 
     def keeping(self, part: Kept) -> Self | None:
-        """Return the same error neurons with a signal ``told`` of a part; None: they cannot."""
+        """Return the same error neurons with a part of the error as ``told``; None: they cannot."""
         return None
 
 
 @final
 @dataclass(frozen=True)
 class Neurons(Population):
-    """Neurons of a model of one's own.
+    """Custom neurons: a population with a neuron model of your own.
 
     Parameters
     ----------
     neuron
         Equations of one neuron.
     takes
-        Variable that the spikes of a projection add to, for each input, for instance
+        Inputs: name -> the variable that the spikes of a projection add to, for instance
         ``{"drive": "I"}``.
     offers
         Signals: variables that synapses may read.
 
     See Also
     --------
-    apical.NeuronModel : What equations may say.
-    apical.LIF : A model that is there.
+    apical.NeuronModel : The equations.
+    apical.LIF : A built-in model.
 
     Examples
     --------
@@ -537,7 +540,7 @@ class Neurons(Population):
     offers: tuple[str, ...] = ("x",)
 
     def __hash__(self) -> int:
-        return hash((self.name, self.size))  # mappings have none
+        return hash((self.name, self.size))  # mappings are not hashable
 
     @property
     def is_custom(self) -> bool:
@@ -579,4 +582,4 @@ POPULATIONS: Registry[type[Population]] = Registry(
     },
     fits=lambda value: isinstance(value, type) and issubclass(value, Population),
 )
-"""Every class of populations, by name."""
+"""Registry of population classes, by name."""

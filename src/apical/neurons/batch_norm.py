@@ -8,25 +8,26 @@ from apical._base.parameters import Positive, ShareAboveZero
 
 @dataclass(frozen=True)
 class BatchNorm:
-    r"""Batch normalisation: drives with mean 0 and variance 1 over trials that learn together.
+    r"""Batch normalisation: drives with mean 0 and variance 1 over a batch of trials.
 
     .. math::
 
         \hat z = \frac{I - \mu}{\sqrt{\sigma^2 + \epsilon}}, \qquad x = f(\gamma \hat z + \beta)
 
-    The signal ``normal`` is the normalised drive, and the response is to ``scale*normal + shift``,
-    where `scale` and `shift` are what synapses from a `Bias` bring (1 and 0 without). With
-    learning off, mean and variance are running ones, which are part of the state; every batch moves
-    them alike, so that a short last one of an epoch makes them noisy. No neuron knows trials that
-    are yet to come: `check` refuses it, and only device ``array`` runs it.
+    The signal ``normal`` is the normalised drive, and the activation function is applied to
+    ``scale*normal + shift``, where `scale` and `shift` are inputs from synapses of a `Bias` (1 and
+    0 without). With learning off, running estimates of mean and variance are used, which are part
+    of the state; every batch has the same weight in them, so that a short last batch of an epoch
+    makes them noisy. No neuron knows trials that are yet to come: `check` refuses batch
+    normalisation, and only device ``array`` runs it.
 
     Parameters
     ----------
     share
-        Share of the running mean and variance that each batch replaces [dimensionless]; 0.1 as in
-        PyTorch.
+        Momentum of the running mean and variance: the fraction that each batch replaces
+        [dimensionless]; 0.1 as in PyTorch.
     eps
-        Added to the variance [dimensionless], so that it divides by no 0; 1e-5 as in PyTorch.
+        Added to the variance [dimensionless] to avoid division by 0; 1e-5 as in PyTorch.
 
     See Also
     --------

@@ -1,4 +1,4 @@
-"""Neurons whose synapses open conductances, and whose thresholds rise with what they fire."""
+"""Conductance-based integrate-and-fire neurons with homeostatic (adaptive) thresholds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,34 +21,35 @@ class ConductanceLIF(Population):
         \tau_m \frac{dv}{dt} &= -v + g_e\,(E_e - v) + g_i\,(E_i - v) \\
         \tau_e \frac{dg_e}{dt} &= -g_e, \qquad \tau_i \frac{dg_i}{dt} = -g_i
 
-    Spikes add their weights to the conductances ``excited`` and ``inhibited``, which decay
-    exponentially; a spike at ``v > 1 + theta``. Conductances are in units of the leak, membranes in
-    units of the distance from rest to the first threshold. In trials of learning every spike raises
-    ``theta``; it is not reset.
+    Presynaptic spikes add their weights to the conductances ``excited`` and ``inhibited``, which
+    decay exponentially; the neuron spikes at ``v > 1 + theta``. Conductances are in units of the
+    leak conductance, membrane potentials in units of the distance from rest to the initial
+    threshold. In training trials every spike raises ``theta``, which is not reset.
 
-    Defaults are the excitatory neurons of Diehl & Cook 2015 (rest -65 mV, first threshold -52 mV,
-    reversal potentials 0 and -100 mV), without homeostasis. In a time step conductances decay
-    exactly and the membrane follows exactly their mean (Magnus expansion of first order; Blanes et
-    al. 2009, doi:10.1016/j.physrep.2008.11.001, section 3.5.1): the error falls with the square of
-    the step.
+    Defaults are those of the excitatory neurons of Diehl & Cook 2015 (rest -65 mV, initial
+    threshold -52 mV, reversal potentials 0 and -100 mV), without homeostasis. In each time step
+    conductances decay exactly, and the membrane equation is solved exactly for their mean
+    (first-order Magnus expansion; Blanes et al. 2009, doi:10.1016/j.physrep.2008.11.001, section
+    3.5.1): the integration error falls with the square of the step.
 
     Parameters
     ----------
     tau_m
-        Time constant of the membrane at rest [ms].
+        Membrane time constant at rest [ms].
     tau_excite, tau_inhibit
         Time constants of the conductances [ms].
     e_excite, e_inhibit
         Reversal potentials [dimensionless, in units of the threshold].
     v_reset
-        Membrane after a spike, and at the start of a trial where the network resets its state
-        [dimensionless].
+        Reset potential, also the membrane potential at the start of a trial where the network
+        resets its state [dimensionless].
     refractory
-        Time after a spike in which the membrane is held [ms].
+        Refractory period [ms].
     rise
-        What a spike adds to the threshold [dimensionless, in units of the first threshold].
+        Increase of the threshold with each spike [dimensionless, in units of the initial
+        threshold].
     fades
-        Share of that which is lost with every trial of learning [dimensionless].
+        Fraction of that adaptation that is lost with every training trial [dimensionless].
     tau_x
         Time constant of the spike trace ``x`` [ms]; infinite counts the spikes of a trial.
 

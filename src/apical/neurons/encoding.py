@@ -1,4 +1,4 @@
-"""Values to spikes, and spikes to decisions."""
+"""Stimulus encoding (rate codes, Poisson trains, latency code) and decoding of decisions."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from apical.language.fragments import when
 
 @dataclass(frozen=True)
 class LogNormal:
-    """A draw for each neuron: log-normal with mean 1.
+    """Log-normal distribution with mean 1, drawn for each neuron.
 
     Parameters
     ----------
@@ -42,17 +42,17 @@ class LogNormal:
 
 
 Draw = Literal["uniform", "exponential"] | LogNormal
-"""Draws for each neuron: from [0, 1), exponential with mean 1, or log-normal with mean 1."""
+"""Distributions of initial values: uniform on [0, 1), exponential or log-normal with mean 1."""
 
 
 AWAKE = "1 + int(learning(t) > 0)*(int(rand() >= unreliable)/(1 - unreliable) - 1)"
-"""Factor on the activity of an unreliable neuron, drawn at the start of a trial: 0 where it is
-silent, and 1 in a trial that does not learn."""
+"""Dropout mask, drawn for each neuron at the start of a trial: 0 where the neuron is dropped, 1 in
+trials with learning off."""
 
 
 @dataclass(frozen=True)
 class SpikeModel:
-    """How an input neuron turns its rate into spikes, in Brian2's grammar.
+    """Model of an input neuron: how it turns its rate into spikes, in Brian2's grammar.
 
     Fields are those of `apical.NeuronModel`.
     """
@@ -74,12 +74,12 @@ class SpikeModel:
 
 
 _INTERVAL = "interval = -log(1 - rand())"
-"""Draws how much rate is integrated up to the next spike: exponential, with mean 1."""
+"""Draws the next interspike interval in rescaled time: exponential, with mean 1."""
 
 
 @dataclass(frozen=True)
 class Encoder(ABC):
-    """How values in [0, 1] become spikes, or graded activity.
+    """Encoder: how values in [0, 1] become spikes, or graded activity.
 
     A frozen dataclass: its fields are its parameters, checked by their annotations.
     """
@@ -94,33 +94,33 @@ class Encoder(ABC):
 
     @abstractmethod
     def drive(self, values: np.ndarray) -> np.ndarray:
-        """Return what ``stimulus(t, i)`` holds [Hz], shape (n_trials, n), for values in [0, 1]."""
+        """Return ``stimulus(t, i)`` [Hz] for values in [0, 1], shape (n_trials, n)."""
 
 
 @final
 @dataclass(frozen=True)
 class Regular(Encoder):
-    r"""Rate code without noise: neurons integrate their rate and fire, at random phase.
+    r"""Regular spike trains (noise-free rate code): neurons integrate their rate, at random phase.
 
     .. math:: \frac{d\phi}{dt} = r\,u, \qquad \text{a spike at } \phi = 1
 
-    The count of a trial is within one spike of rate x time, without the noise of a Poisson
-    train and without a random number at every step.
+    The spike count of a trial is within one spike of rate x time, without Poisson noise and
+    without a random number at every step.
 
     Parameters
     ----------
     rate
-        Rate that the value 1 stands for [Hz]; at 100 Hz, 100 ms bring up to 10 spikes.
+        Firing rate for the value 1 [Hz]; at 100 Hz, a trial of 100 ms has up to 10 spikes.
     total
         Sum to which the values of a trial are scaled [dimensionless], so that every stimulus
-        brings the same number of spikes (divisive normalisation, Carandini & Heeger 2012,
+        evokes the same number of spikes (divisive normalisation, Carandini & Heeger 2012,
         doi:10.1038/nrn3136); 0 leaves them as they are.
     unreliable
-        Probability that a neuron is silent in a trial of learning [dimensionless], as in `Graded`.
+        Dropout probability in training trials [dimensionless], as in `Graded`.
     free_running
-        Whether phases run on from trial to trial, so that a stimulus brings other spike times when
-        it is shown again; False: where the network resets its state, every trial begins at the
-        phases that were drawn for the neurons, and its spikes do not depend on the trials before.
+        Whether phases continue from trial to trial, so that repetitions of a stimulus have
+        different spike times; False: where the network resets its state, every trial begins at the
+        phases drawn for the neurons, and its spikes do not depend on the trials before.
 
     See Also
     --------
@@ -159,29 +159,29 @@ class Regular(Encoder):
 @final
 @dataclass(frozen=True)
 class Poisson(Encoder):
-    r"""Rate code by Poisson spike trains, by the time-rescaling theorem.
+    r"""Poisson spike trains (rate code), by the time-rescaling theorem.
 
     .. math:: P(n \text{ spikes in } T) = \frac{(r u T)^n}{n!}\, e^{-r u T}
 
-    One random number a spike, not a step: a neuron integrates its rate up to an exponentially
+    One random number per spike, not per step: a neuron integrates its rate up to an exponentially
     distributed interval (Brown et al. 2002, doi:10.1162/08997660252741149). A neuron spikes at most
-    once a step; a second spike of the same step follows at the next.
+    once per step; a second spike of the same step is emitted at the next.
 
     Parameters
     ----------
     rate
-        Rate that the value 1 stands for [Hz]; 100 Hz as in `Regular`.
+        Firing rate for the value 1 [Hz]; 100 Hz as in `Regular`.
     total
         As in `Regular`.
     free_running
-        Whether intervals run on from trial to trial; False: where the network resets its state,
-        they are drawn anew, so that spikes depend on nothing but the stimulus and the trial's own
-        random numbers.
+        Whether intervals continue from trial to trial; False: where the network resets its state,
+        they are redrawn, so that spikes depend only on the stimulus and the trial's own random
+        numbers.
 
     See Also
     --------
     Regular : Without noise.
-    Escape : Rates that rise exponentially.
+    Escape : Exponential rate function.
 
     Examples
     --------
@@ -214,12 +214,12 @@ class Poisson(Encoder):
 @final
 @dataclass(frozen=True)
 class Escape(Encoder):
-    r"""Escape noise: neurons fire at an exponential rate, and rest after each spike.
+    r"""Escape noise: an exponential firing intensity with a refractory period.
 
     .. math:: r(u) = r_0\, e^{\beta (u - \vartheta)}
 
-    A value of 0 stays silent. The exponential escape rate is that of Gerstner & Kistler 2002
-    (doi:10.1017/CBO9780511815706, section 5.3), but for the time of rest.
+    A value of 0 evokes no spikes. The exponential escape rate is that of Gerstner & Kistler 2002
+    (doi:10.1017/CBO9780511815706, section 5.3), with a refractory period in addition.
 
     Parameters
     ----------
@@ -230,9 +230,9 @@ class Escape(Encoder):
     threshold
         Value whose escape rate is `rate` [unit of the value].
     refractory
-        Time of rest after a spike [ms], a multiple of the time step.
+        Refractory period [ms], a multiple of the time step.
     free_running
-        As in `Poisson`, the time of rest included.
+        As in `Poisson`, the refractory period included.
 
     See Also
     --------
@@ -273,18 +273,18 @@ class Escape(Encoder):
 @final
 @dataclass(frozen=True)
 class Latency(Encoder):
-    r"""Latency code (time to first spike): one spike a trial, the sooner the larger the value.
+    r"""Latency code (time to first spike): one spike per trial, the earlier the larger the value.
 
     .. math:: t = (1 - u)\, T
 
     The linear map is the simplest first-spike code (Thorpe, Delorme & Van Rullen 2001,
-    doi:10.1016/S0893-6080(01)00083-1); a value of 0 stays silent. The onset of the stimulus starts
-    the clock of each input neuron.
+    doi:10.1016/S0893-6080(01)00083-1); a value of 0 evokes no spike. Latencies are relative to
+    stimulus onset.
 
     Parameters
     ----------
     window
-        Latest time of a spike [ms], ``T``.
+        Longest latency [ms], ``T``.
 
     See Also
     --------
@@ -320,16 +320,16 @@ _NEVER = 1e9
 @final
 @dataclass(frozen=True)
 class Replayed(Encoder):
-    """Spike trains as they are given: one spike when a frame begins whose value is above 1/2.
+    """Given spike trains: a spike at the onset of each frame whose value is above 1/2.
 
     .. math:: S_k = [u_k > 1/2]
 
-    With frames of one time step (`Stimulus(frames=)`) any train is shown to the step, the same
+    With frames of one time step (`Stimulus(frames=)`) any spike train is replayed exactly, the same
     in every trial that shows it: frozen noise (`apical.data.tasks.spike_pattern`).
 
     See Also
     --------
-    apical.data.tasks.spike_pattern : Frozen noise to be replayed.
+    apical.data.tasks.spike_pattern : Frozen noise.
 
     Examples
     --------
@@ -354,23 +354,22 @@ class Replayed(Encoder):
 @final
 @dataclass(frozen=True)
 class Graded(Encoder):
-    r"""Activity that is the value itself, without spikes: for networks of rates.
+    r"""Graded activity that follows the value, without spikes: for rate networks.
 
     .. math:: \tau \frac{dx}{dt} = u - x
 
     Parameters
     ----------
     tau
-        Time constant with which the activity follows the value, where there is time [ms]; that of
-        `apical.Rate`.
+        Time constant of the activity, on devices that simulate time [ms]; that of `apical.Rate`.
     unreliable
-        Probability that a neuron is silent in a trial of learning [dimensionless]; those that
-        are not are then stronger by ``1/(1 - unreliable)``. With learning off none is silent
-        (dropout, Srivastava et al. 2014, section 10).
+        Dropout probability in training trials [dimensionless]; the activity of the other neurons is
+        scaled by ``1/(1 - unreliable)`` (inverted dropout). With learning off no neuron is dropped
+        (Srivastava et al. 2014, section 10).
 
     See Also
     --------
-    apical.Rate : Neurons that hear graded activity.
+    apical.Rate : Neurons that receive graded activity.
 
     Examples
     --------
@@ -412,11 +411,11 @@ ENCODERS: Registry[type[Encoder]] = Registry(
     },
     fits=lambda value: isinstance(value, type) and issubclass(value, Encoder),
 )
-"""Every class of encoders, by name."""
+"""Registry of encoder classes, by name."""
 
 
 def _rates(values: np.ndarray, rate: float, total: float) -> np.ndarray:
-    """Return rates [Hz] of values, each trial scaled to the sum `total` unless that is 0."""
+    """Return firing rates [Hz]; the values of a trial are scaled to sum `total` unless it is 0."""
     if not total:
         return np.multiply(values, rate, dtype=np.float64)
     sums = values.sum(axis=1, keepdims=True, dtype=np.float64)
@@ -426,11 +425,11 @@ def _rates(values: np.ndarray, rate: float, total: float) -> np.ndarray:
 
 @checked()
 def decisions(counts: Matrix) -> np.ndarray:
-    """Return the class with the most spikes, shape (n_trials,); the first among equals.
+    """Return the decided class (most spikes; ties go to the first), shape (n_trials,).
 
     Parameters
     ----------
     counts
-        Spikes of each class in each trial, shape (n_trials, n_classes).
+        Spike counts of each class in each trial, shape (n_trials, n_classes).
     """
     return np.asarray(counts).argmax(axis=1)

@@ -1,4 +1,4 @@
-"""Error neurons compare what a read-out does with what it should; a target says only that."""
+"""Error neurons (comparators of read-out and target), spiking and rate-based; target neurons."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -28,17 +28,17 @@ HALVES: Mapping[str, str] = {
     "surplus": "(x - abs(x))/2",
     "lack": "(x + abs(x))/2",
 }
-"""Halves of an error as expressions of it, ``x``, which is negative where a class does too much."""
+"""Halves of an error ``x`` as expressions; it is negative where the output is too active."""
 
 TOLD: Mapping[str, str] = {**HALVES, "square": "x*x/2"}
-"""The same as expressions of an error ``x``; the squares of all classes add up to the loss."""
+"""Parts of an error ``x`` as expressions; the squares of all classes add up to the loss."""
 
 
 MOST_LEVELS = 2**24
-"""More levels than single precision holds make no difference."""
+"""Largest number of quantisation levels: single precision resolves no more."""
 
 _LABELLED = "int(waited > wait + 0.5*dt)"
-"""Whether the label has come; half a step away from any rounding of the time."""
+"""Whether the label has arrived; half a step off, to be robust to rounding of the time."""
 
 
 @final
@@ -51,55 +51,55 @@ class Error(Population):
         \frac{dv_k^\pm}{dt} =
         -\frac{v_k^\pm}{\tau} \pm \Big(\sum_f \delta(t - t_k^f) - r\,y_k\Big)
 
-    The label ``y`` is 1 for the class that is shown and 0 for others, `target` its rate ``r``; a
-    spike at ``v > theta``. Neuron k of the first half is driven up by spikes of class k and down by
-    the label; neuron k of the second half the other way round (Neftci et al. 2017,
-    doi:10.3389/fnins.2017.00324, Methods). Their spikes say "class k fired too much" and "class k
-    fired too little". `size` is twice the number of classes.
+    The label ``y`` is 1 for the correct class and 0 for others, `target` its rate ``r``; a neuron
+    spikes at ``v > theta``. Neuron k of the first half is excited by spikes of class k and
+    inhibited by the label; neuron k of the second half the other way round (Neftci et al. 2017,
+    doi:10.3389/fnins.2017.00324, Methods). Their spikes signal "class k fired too much" and "class
+    k fired too little". `size` is twice the number of classes.
 
     Parameters
     ----------
     target
-        Rate that the label asks of its class [Hz]: 100 Hz, the highest that `apical.Regular`
-        inputs have by default.
+        Target firing rate of the correct class [Hz]: 100 Hz, the highest rate of `apical.Regular`
+        inputs by default.
     theta
-        Threshold [dimensionless]: the surplus of spikes that makes one error spike.
+        Threshold [dimensionless]: the number of excess spikes per error spike.
     tau
-        Time constant with which the neurons forget [ms]; infinite: never.
+        Membrane time constant (leak) [ms]; infinite: no leak.
     tau_label
-        Time constant of each of the two low-passes through which the label arrives [ms], so
-        that it comes as late as the output it is compared with; 0 for none.
+        Time constant of each of two low-pass filters of the label [ms], which match the latency
+        of the output that it is compared with; 0 for none.
     label_spikes
-        True: the label comes as a regular spike train at `target`, each spike as strong as one
+        True: the label arrives as a regular spike train at `target`, each spike as strong as one
         of the output; False: as a current of that strength.
     rectified
-        True: no membrane falls below 0, and the two neurons of a class know nothing of each
-        other, as published. False: they push and pull each other (see `Network.teach`).
+        True: membrane potentials do not fall below 0, and the two neurons of a class do not
+        interact, as published. False: they push and pull each other (see `Network.teach`).
     threshold
-        Error that is not worth a spike, as a share of the `whole` [dimensionless]: so much less is
-        said of every error.
+        Dead zone, as a fraction of `whole` [dimensionless]: every error is reduced by this much,
+        and smaller ones evoke no spike.
     levels
-        How many values the error of a trial may take: as many of either sign, and silence. A spike
-        then stands for ``2*whole/(levels - 1)`` instead of `theta`, and what the two neurons say
-        together is rounded, not cut off, unless they are `rectified`. None: as `theta` says.
+        Number of quantisation levels of the error of a trial: equally many of either sign, and
+        0. A spike then represents ``2*whole/(levels - 1)`` instead of `theta`, and the difference
+        of the two neurons is rounded, not truncated, unless they are `rectified`. None: `theta`
+        sets the resolution.
     whole
-        Surplus of spikes that is the whole error [dimensionless], where `threshold` or `levels` ask
-        for shares of it.
+        Largest error, as a number of excess spikes [dimensionless]; the unit of `threshold` and
+        `levels`.
     wait
-        Time from the onset of a trial until the label comes [ms]; until then the neurons are
-        silent, and compare nothing.
+        Delay of the label after trial onset [ms]; until then the neurons are silent.
     frames
         1: the target is a class. More: it is a spike train for each class, given as
-        ``Block.targets`` of shape (n_trials, frames * n_classes): in each of so many frames of a
-        trial, as many as the stimulus has, a class should spike so often, at once when the frame
-        begins. Each spike too many or too few is one error spike (Zenke & Ganguli 2018,
-        doi:10.1162/neco_a_01086, error of the van Rossum distance before it is filtered); a
-        spike that comes in the step of its target is none.
+        ``Block.targets`` of shape (n_trials, frames * n_classes): the number of target spikes of
+        each class in each frame of a trial, all at the onset of the frame; there are as many frames
+        as the stimulus has. Each missing or excess spike evokes one error spike (Zenke & Ganguli
+        2018, doi:10.1162/neco_a_01086, error of the van Rossum distance before it is filtered);
+        a spike in the time step of its target evokes none.
 
     See Also
     --------
     apical.RateError : The same for rates.
-    apical.feedback : Wirings that bring these errors to neurons.
+    apical.feedback : Wirings that carry these errors to other neurons.
 
     Examples
     --------
@@ -207,23 +207,23 @@ class Error(Population):
         return replace(self, levels=levels, whole=self.whole_of(trial))
 
     def _rescaled(self, trial: float) -> Self:
-        """Return the same neurons with the whole error of now, where they ask for shares of it."""
+        """Return the same neurons with their largest error updated, where they use it as a unit."""
         asks = self.levels or self.threshold
         return replace(self, whole=self.whole_of(trial)) if asks else self
 
     @property
     def stands_for(self) -> float:
-        """Surplus of spikes that a spike stands for [dimensionless]."""
+        """Number of excess spikes that an error spike represents [dimensionless]."""
         return self.theta if self.levels is None else 2 * self.whole / (self.levels - 1)
 
     @property
     def fires_at(self) -> float:
-        """Membrane above which it spikes [dimensionless]."""
+        """Spike threshold, dead zone included [dimensionless]."""
         rounds = (self.levels is not None or self.frames > 1) and not self.rectified
         return self.threshold * self.whole + (0.5 if rounds else 1.0) * self.stands_for
 
     def whole_of(self, trial: float) -> float:
-        """Return the surplus of spikes that it holds when a trial ends in which a class was silent.
+        """Return the largest error, at the end of a trial in which the correct class was silent.
 
         Parameters
         ----------
@@ -266,7 +266,7 @@ class Error(Population):
 
     @property
     def _of_class(self) -> "_Label":
-        """How a class is told: as a current, delayed or not, or as a train of spikes."""
+        """Input of a class label: a current, delayed or not, or a spike train."""
         told = when(self.tau_label, "given", "shown")
         return _Label(
             equations=lines(
@@ -290,34 +290,34 @@ _MEMBRANE = {
     (False, True): "dv/dt = -v/tau : 1",
     (False, False): "v : 1",
 }
-"""The equation of the membrane, by whether the label is a current and whether there is a leak."""
+"""Membrane equation, by whether the label is a current and whether there is a leak."""
 
 _CLASS = "side*label(t, i % half)"
 
 _LOW_PASSES = """\
 dshown/dt = (halfway - shown)/tau_label : 1
 dhalfway/dt = (given - halfway)/tau_label : 1"""
-"""The label comes as late as an output that went through a synapse and a membrane."""
+"""Low-pass filters that delay the label as a synapse and a membrane delay the output."""
 
 _LABEL_TRAIN = """\
 phase += target*side*shown*dt
 v -= side*int(phase >= 1)
 phase -= int(phase >= 1)"""
-"""The label comes as a regular train, made as `apical.encoding.Regular` makes one."""
+"""The label as a regular spike train, as in `apical.encoding.Regular`."""
 
 
 @dataclass(frozen=True)
 class _Label:
-    """Equations and statements by which error neurons are told what the output should be.
+    """Equations and statements of the label or target input of error neurons.
 
-    The label ``shown`` has the sign of the half that hears it.
+    The label ``shown`` has the sign of the half of the population that receives it.
 
     Parameters
     ----------
     equations, at_trial, at_frame, at_step
         As in `NeuronModel`.
     drives
-        Whether the label is a current; otherwise it comes as spikes, among the statements.
+        Whether the label is a current; otherwise it arrives as spikes, in the statements.
     """
 
     equations: str
@@ -330,7 +330,7 @@ class _Label:
 _OF_TRAIN = _Label(
     equations="shown : 1\ndue : 1",
     at_frame=f"due = {_CLASS}",
-    # what is due acts a step later, as a spike of the output does
+    # a target spike acts a step later, as a spike of the output does
     at_step="v -= shown\nshown = due\ndue = 0",
     drives=False,
 )
@@ -343,21 +343,22 @@ class RateError(Population):
 
     .. math:: \tau \frac{dx_k}{dt} = y_k - d_k - x_k
 
-    The target ``y`` is that of the trial, ``d`` what the read-out sends. Settled, ``x`` is the
-    negative gradient of the squared error, and that of the cross-entropy of a softmax or logistic
-    read-out.
+    The target ``y`` is that of the trial, ``d`` the activity of the read-out. In the steady state
+    ``x`` is the negative gradient of the squared error, or of the cross-entropy of a softmax or
+    logistic read-out.
 
     Parameters
     ----------
     tau
         Time constant [ms]; that of `apical.Rate`.
     threshold
-        Error that is not worth a word [units of the target]: so much less is said of every error.
+        Dead zone [units of the target]: the absolute error is reduced by this much, and smaller
+        errors are 0.
     levels
-        How many values, evenly spaced from -1 to 1, the activity may take, after the threshold;
-        None: any. An odd number has 0 among them.
+        Number of quantisation levels, evenly spaced from -1 to 1, applied after the threshold;
+        None: continuous. An odd number includes 0.
     keeps
-        What of the error is offered as the signal ``told``; None: there is no such signal.
+        Part of the error that is offered as the signal ``told``; None: there is no such signal.
 
     See Also
     --------
@@ -385,15 +386,15 @@ class RateError(Population):
         super().__post_init__()
         if self.keeps == "size" and self.levels == 2:
             raise ParameterError(
-                f"{described(self)} keeps the size of its error only where it varies, got "
-                f"keeps={self.keeps!r} with levels={self.levels!r}; give it 3 levels or more.",
+                f"{described(self)} keeps the size of its error, which is constant with 2 levels, "
+                f"got keeps={self.keeps!r} with levels={self.levels!r}; give it 3 levels or more.",
                 object=described(self),
                 parameter="levels",
             )
 
     @property
     def n_classes(self) -> int:
-        """Number of classes, or of targets."""
+        """Number of classes, or of target values."""
         return self.size
 
     @property
@@ -431,13 +432,13 @@ class RateError(Population):
 
     @property
     def numbers(self) -> dict[str, float]:
-        """What `activity` reads besides ``y``."""
+        """Parameters that `activity` reads besides ``y``."""
         found = {"threshold": self.threshold} if self.threshold else {}
         return found | ({"levels": float(self.levels)} if self.levels else {})
 
     @property
     def activity(self) -> str:
-        """The activity as an expression of the error ``y``; empty where it is the error."""
+        """Activity as an expression of the error ``y``; empty where they are equal."""
         text = "sign(y)*(abs(y) - threshold)*int(abs(y) > threshold)" if self.threshold else "y"
         if self.levels:
             text = f"floor((clip({text}, -1, 1) + 1)*(levels - 1)/2 + 0.5)*2/(levels - 1) - 1"
@@ -466,12 +467,12 @@ class RateError(Population):
 @final
 @dataclass(frozen=True)
 class RateTarget(Population):
-    r"""Rate target neurons, one for each class: they compare nothing, and hear nobody.
+    r"""Rate target neurons, one for each class: they represent the target and have no inputs.
 
     .. math:: \tau \frac{dx_k}{dt} = y_k - x_k
 
-    The target ``y`` is that of the trial. What it says of a stimulus is known as soon as its label
-    is, before any population has answered (Frenkel, Lefebvre & Bol 2021,
+    The target ``y`` is that of the trial. Their activity is available as soon as the label is,
+    before any population has responded (Frenkel, Lefebvre & Bol 2021,
     doi:10.3389/fnins.2021.629892).
 
     Parameters

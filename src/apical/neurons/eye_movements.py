@@ -1,4 +1,4 @@
-"""Small movements of the eye: where an image falls, from one presentation to the next."""
+"""Data augmentation by random shifts of images (fixational eye movements)."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ from apical.errors import ParameterError
 
 @dataclass(frozen=True)
 class Gaze:
-    """An eye that does not look at the same place twice while it learns.
+    """Data augmentation: random shifts of images in training trials (eye movements, gaze).
 
-    Before each trial of learning the image is shifted by whole pixels, as many rows and as many
-    columns as are drawn for it, all shifts alike; what comes into view is background, 0. With
-    learning off the eye is still. So a network learns the samples and their shifts, which is more
-    than the samples: an accuracy that was reached so is to be compared with others that were.
+    Before each training trial the image is shifted by a whole number of rows and columns, drawn
+    uniformly; pixels that enter the view are background, 0. With learning off images are not
+    shifted. The network thus learns from more than the original samples: an accuracy reached with
+    augmentation is only comparable with others reached with it.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Gaze:
     Raises
     ------
     ParameterError
-        If there is no image of that shape, or the shift would leave nothing of it.
+        If `shape` is not that of an image, or a shift could move the image out of view.
 
     References
     ----------
@@ -56,7 +56,7 @@ class Gaze:
         return self.shape[0] * self.shape[1]
 
     def shifts(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """Draw how far `n` images are shifted down and to the right [pixels], shape (n, 2)."""
+        """Draw shifts of `n` images down and to the right [pixels], shape (n, 2)."""
         return rng.integers(-self.reach, self.reach, (n, 2), endpoint=True)
 
     def seen(self, values: np.ndarray, shifts: np.ndarray) -> np.ndarray:

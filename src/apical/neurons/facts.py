@@ -1,32 +1,32 @@
-"""The words in which populations say what they are: roles, parts of an error, assumptions."""
+"""Vocabulary of populations: roles, parts of an error, assumptions."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 Role = Literal["stimulus", "neurons", "bias", "error", "target", "relay", "reward"]
-"""What a population is there for.
+"""Role of a population in the network.
 
 ==============  ==============================================================================
-``"stimulus"``  It shows what is presented and hears nobody: a `Stimulus`, with any encoder.
-``"neurons"``   It answers what drives it, and may decide.
+``"stimulus"``  Input neurons without afferents: a `Stimulus`, with any encoder.
+``"neurons"``   Ordinary neurons, which respond to their drive; may be the output.
 ``"bias"``      One neuron whose ``x`` is always 1: its synapses are the biases of others.
-``"error"``     It is driven by what it judges, is shown the label, and holds the error.
-``"target"``    It is shown the label and hears nobody.
-``"relay"``     It passes on what the dendrites of one other population heard (`Population.relays`).
-``"reward"``    One neuron that says by how much a trial goes better with noise than without.
+``"error"``     Driven by the output, receives the label, represents the error.
+``"target"``    Receives the label, and has no afferents.
+``"relay"``     Relays the dendritic feedback of one other population (`Population.relays`).
+``"reward"``    One neuron: the decrease of a trial's loss due to noise.
 ==============  ==============================================================================
 """
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
 Half = Literal["size", "surplus", "lack"]
-"""What is left of a signed error: its size, or what its positive or its negative part says."""
+"""Part of a signed error: its size, or its positive or negative part."""
 
 Kept = Half | Literal["square"]
-"""What error neurons may tell of a signed error: a part of it, or half of its square."""
+"""Part of a signed error that error neurons may offer, or half of its square (the loss)."""
 
 Level = Literal["local", "broadcast", "idealised", "doubtful", "not local"]
-"""How plausible something is; `apical.plausibility.findings.Finding` says what each means."""
+"""Level of plausibility; `apical.plausibility.findings.Finding` explains each."""
 
 Aspect = Literal[
     "locality",
@@ -43,19 +43,19 @@ Aspect = Literal[
     "delays",
     "description",
 ]
-"""What the scorecard judges."""
+"""Aspect that the scorecard judges."""
 
 
 @dataclass(frozen=True)
 class Assumption:
-    """What a model of neurons takes for granted: a line of the scorecard about it.
+    """Assumption of a neuron model: a line of the scorecard.
 
     Parameters
     ----------
     aspect, level
-        What is judged, and how plausible it is.
+        Aspect that is judged, and its level of plausibility.
     reason
-        Why, in words.
+        Reason, in words.
     """
 
     aspect: Aspect

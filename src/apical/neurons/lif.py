@@ -28,22 +28,21 @@ from apical.neurons.traces import (
 )
 
 LEAK = 0.5
-"""Effect of a leak on the current of a fast-firing neuron [units of the threshold]: its rate,
-``1/(tau_m * log(I/(I - 1)))``, is ``(I - 1/2)/tau_m`` up to terms of order 1/I (rate of a LIF
-neuron: Gerstner et al. 2014, doi:10.1017/CBO9781107447615, section 1.3)."""
+"""Effect of the leak on the firing rate, as an equivalent current [units of the threshold]: at
+high rates ``1/(tau_m * log(I/(I - 1)))`` is ``(I - 1/2)/tau_m`` up to terms of order 1/I (firing
+rate of a LIF neuron: Gerstner et al. 2014, doi:10.1017/CBO9781107447615, section 1.3)."""
 
 
 @dataclass(frozen=True)
 class IntegrateAndFire(Population):
-    """What integrate-and-fire neurons share: membrane, synaptic current, trace and dendrite.
+    """Base of integrate-and-fire neurons: membrane, synaptic current, spike trace and dendrite.
 
-    Abstract: a model adds at which membrane it spikes, and what a spike changes besides. Fields
-    are described at `LIF`.
+    Abstract: a model adds its spike threshold and its reset. Fields are described at `LIF`.
 
     See Also
     --------
     LIF : With a fixed threshold.
-    apical.ALIF : With a threshold that adapts.
+    apical.ALIF : With an adaptive threshold.
     """
 
     tau_m: Duration = 20.0
@@ -98,7 +97,7 @@ class IntegrateAndFire(Population):
     def hearing_noise(self, std: float, kick: float, trial: float) -> Self:
         if self.stray_rate and self.stray_kick != kick:
             raise ParameterError(
-                f"{described(self)}: its stray events have the size {self.stray_kick!r} already, "
+                f"{described(self)}: its stray events already have the size {self.stray_kick!r}, "
                 f"so kick must be that, got {kick!r}.",
                 object=described(self),
                 parameter="kick",
@@ -146,19 +145,19 @@ class IntegrateAndFire(Population):
 
     @property
     def _reset(self) -> str:
-        """What a spike does to the membrane and to the trace."""
+        """Effect of a spike on the membrane potential and the spike trace."""
         after = {"subtract": f"v -= {self._height}", "rest": "v = 0"}
         return lines(after[self.reset], "x += 1")
 
     @property
     def _refractory(self) -> str:
-        """For how long a spike holds the membrane."""
+        """Refractory period, as an expression."""
         return when(self.refractory, "refractory_time")
 
     @property
     def _at_step(self) -> str:
-        """What happens at the start of a time step: small traces end, noise and strays arrive."""
-        # what a spike of the noise adds to the membrane is spread over the time step
+        """Statements of a time step: cut-off of small traces, background noise, stray events."""
+        # the effect of a noise spike on the membrane is spread over the time step
         noise = f"noise = noise_kick*poisson(noise_rate*dt)*{self._stretched_tau_m}/dt"
         return lines(
             forget(self.x_floor),
@@ -170,7 +169,7 @@ class IntegrateAndFire(Population):
 
     @property
     def _initial(self) -> dict[str, float | LogNormal]:
-        """Membrane at the start, and what differs between neurons."""
+        """Initial membrane potential, and factors that vary between neurons."""
         return {"v": self.v_start, **self._spread}
 
     @property
@@ -191,13 +190,13 @@ class IntegrateAndFire(Population):
 
     @property
     def _spread(self) -> dict[str, LogNormal]:
-        """Factors that differ between neurons: on the time constant and on the threshold."""
+        """Heterogeneity: factors on the time constant and the threshold of each neuron."""
         found = {"stretch": LogNormal(self.tau_m_cv), "height": LogNormal(self.threshold_cv)}
         return {name: factor for name, factor in found.items() if factor.cv}
 
     @property
     def _stretched_tau_m(self) -> str:
-        """Time constant of the membrane, as an expression."""
+        """Membrane time constant, as an expression."""
         return when(self.tau_m_cv, "(stretch*tau_m)", "tau_m")
 
     @property
@@ -216,58 +215,59 @@ class LIF(IntegrateAndFire):
         \tau_m \frac{dv}{dt} &= I + b - v \\
         \tau_s \frac{dI}{dt} &= -I + \tau_s \sum_j w_j S_j(t)
 
-    A spike at ``v > 1`` takes 1 off the membrane. Membranes are in units of the distance from rest
-    to threshold; spikes of a projection add their weight to the current ``I``. The dendrite
-    ``teach`` collects the feedback that arrives; it does not move the membrane. Signals: ``x``
-    spike trace, ``gain`` postsynaptic factor, ``teach``, ``delta = gain*teach``, ``v``, ``I``.
+    A spike at ``v > 1`` subtracts 1 from the membrane potential, which is in units of the distance
+    from rest to threshold; presynaptic spikes add their weight to the current ``I``. The apical
+    dendrite ``teach`` integrates the feedback that arrives; it does not drive the soma. Signals:
+    ``x`` spike trace, ``gain`` postsynaptic factor, ``teach``, ``delta = gain*teach``, ``v``,
+    ``I``.
 
     Options that are 0, False or infinite are off, so that the default is the plain model above.
 
     Parameters
     ----------
     tau_m, tau_s
-        Time constants of the membrane and of the synaptic current [ms]. 20 ms is the membrane of
-        Bellec et al. 2020, 5 ms the synapse of Zenke & Ganguli 2018. With ``tau_s=0`` there is no
-        current, and a spike moves the membrane at once, by its weight.
+        Time constants of the membrane and of the synaptic current [ms]. 20 ms is that of Bellec
+        et al. 2020, 5 ms that of Zenke & Ganguli 2018. With ``tau_s=0`` there is no synaptic
+        current, and a presynaptic spike changes the membrane potential at once, by its weight.
     leak
         False: a perfect integrator, ``tau_m dv/dt = I + bias``.
     bias
         Constant current [dimensionless, in units of the threshold].
     noise_rate, noise_kick
-        Rate of a Poisson train of its own that each neuron receives [Hz], and what one of its
-        spikes adds to the membrane [dimensionless], spread over the time step.
+        Background noise: rate of an independent Poisson train to each neuron [Hz], and the effect
+        of one of its spikes on the membrane potential [dimensionless], spread over the time step.
     refractory
-        Time after a spike in which the membrane is held [ms].
+        Refractory period [ms]; the membrane potential is constant in it.
     reset
-        ``"subtract"`` takes the threshold off the membrane, so that no input is lost and rates are
-        linear in the drive; ``"rest"`` puts it to 0.
+        ``"subtract"`` subtracts the threshold from the membrane potential, so that no input is lost
+        and firing rates are linear in the drive; ``"rest"`` sets it to 0.
     v_start
-        Membrane at the start of a run, and of each trial where the network resets its state
-        [dimensionless].
+        Membrane potential at the start of a run, and of each trial where the network resets its
+        state [dimensionless].
     tau_x
-        Time constant of the spike trace ``x`` [ms]; infinite counts the spikes of a trial, which is
-        what rules read that act at a trial's end.
+        Time constant of the spike trace ``x`` [ms]; infinite counts the spikes of a trial, as
+        rules need that act at the end of a trial.
     x_floor
-        Trace under which spikes are forgotten [dimensionless]: ``x`` becomes 0.
+        Cut-off of the spike trace [dimensionless]: below it ``x`` becomes 0.
     tau_teach
-        Time constant of the dendrite ``teach`` [ms]; infinite sums over a trial, 0 holds what
-        arrives for one time step.
+        Time constant of the dendrite ``teach`` [ms]; infinite sums over a trial, 0 holds the
+        feedback for one time step.
     gain
-        Expression for the postsynaptic factor of learning, the surrogate gradient of the neuron
-        [dimensionless]; it may read ``v``, ``I``, ``x``. The default is that of a rectifier: 1 for
-        neurons that have spiked, 0 for those that have not.
+        Surrogate gradient (pseudo-derivative): an expression for the postsynaptic factor of
+        learning [dimensionless]; it may read ``v``, ``I``, ``x``. The default is the derivative of
+        a rectifier: 1 for neurons that have spiked, 0 for others.
     stray_rate, stray_kick
-        Rate of each of two Poisson trains of its own that the dendrite hears beside its feedback
-        [Hz], and what a spike of the first adds to ``teach``, and one of the second takes off it
-        [dimensionless].
+        Dendritic noise: rate of each of two independent Poisson trains to the dendrite [Hz], and
+        the size of their events [dimensionless], which the first adds to ``teach`` and the second
+        subtracts.
     tau_m_cv, threshold_cv
-        Coefficients of variation of `tau_m` and of the threshold between neurons [dimensionless]:
-        log-normal factors of mean 1, drawn once.
+        Heterogeneity: coefficients of variation of `tau_m` and of the threshold between neurons
+        [dimensionless], by log-normal factors of mean 1, drawn once.
 
     See Also
     --------
-    apical.ALIF : With a threshold that adapts.
-    apical.ConductanceLIF : With synapses that open conductances.
+    apical.ALIF : With an adaptive threshold.
+    apical.ConductanceLIF : With conductance-based synapses.
     apical.superspike.slope : A surrogate gradient for `gain`.
 
     References

@@ -24,10 +24,10 @@ from apical.neurons.facts import Role
 from apical.plasticity.rules import ELIGIBILITY
 
 NUDGED = "nudged"
-"""What neurons do while the feedback they heard drives them besides (`Rate`, `nudge`)."""
+"""Signal: activity in the nudged phase, in which feedback drives neurons too (`Rate.nudge`)."""
 
 FED_BACK = ("teach", "delta", NUDGED)
-"""Signals that feedback moves."""
+"""Signals that depend on feedback."""
 
 
 @final
@@ -37,60 +37,60 @@ class Rate(Population):
 
     .. math:: \tau \frac{dx_j}{dt} = -x_j + f\Big(\sum_i w_{ij} x_i\Big)
 
-    The drive of a neuron is the sum, ``f`` its activation. The dendrite ``teach`` sums the feedback
-    that arrives and does not move the activity. Where there is no time (device ``array``) all is
-    settled.
+    The drive of a neuron is the sum, ``f`` its activation function. The apical dendrite ``teach``
+    sums the feedback that arrives and does not affect the activity. Device ``array`` computes the
+    steady state.
 
     Parameters
     ----------
     activation
-        What a neuron makes of its drive: a name (``"linear"``, ``"logistic"``, ``"tanh"``,
-        ``"relu"``, ``"leaky_relu"``, ``"gelu"``, ``"softplus"``, ``"softmax"``) or an
-        `Activation`. The default is odd, so that activities have no mean of their own. Softmax is
-        for read-outs on device ``array``.
+        Activation function: a name (``"linear"``, ``"logistic"``, ``"tanh"``, ``"relu"``,
+        ``"leaky_relu"``, ``"gelu"``, ``"softplus"``, ``"softmax"``) or an `Activation`. The default
+        is odd, so that activities are centred. Softmax is for read-outs on device ``array``.
     gain
-        Postsynaptic factor of learning: ``"slope"`` of the activation, or ``"one"`` for the
-        read-out under cross-entropy, where the slopes of loss and read-out cancel.
+        Postsynaptic factor of learning: ``"slope"`` (derivative) of the activation function, or
+        ``"one"`` for the read-out under cross-entropy, where the slopes of loss and read-out
+        cancel.
     tau
-        Time constant [ms]; 5 ms, a fast synapse, settles in some tens of ms.
+        Time constant [ms]; at 5 ms, a fast synapse, the steady state is reached in some tens of ms.
     unreliable
-        Probability that a neuron is silent in a trial of learning [dimensionless]; those that
-        are not are then stronger by ``1/(1 - unreliable)``. With learning off none is silent
-        (dropout, Srivastava et al. 2014, section 10).
+        Dropout probability in training trials [dimensionless]; the activity of the other neurons is
+        scaled by ``1/(1 - unreliable)`` (inverted dropout). With learning off no neuron is dropped
+        (Srivastava et al. 2014, section 10).
     teach_noise
-        Standard deviation of what each dendrite adds to the feedback in a trial of learning
-        [dimensionless, in units of ``teach``], drawn anew for each neuron and trial.
+        Dendritic noise: standard deviation of what is added to the feedback of each neuron in a
+        training trial [dimensionless, in units of ``teach``], drawn for each neuron and trial.
     explores
-        Standard deviation of the noise that each neuron adds to its drive in a trial of learning
-        [dimensionless, in units of the drive]. It then offers the signal ``eligibility``, that
-        noise divided by its variance, which is what
+        Node perturbation: standard deviation of the noise that is added to the drive of each
+        neuron in a training trial [dimensionless, in units of the drive]. The neuron then offers
+        the signal ``eligibility``, the noise divided by its variance, which
         `apical.plasticity.rules.node_perturbation` reads (Williams 1992,
         doi:10.1007/BF00992696, section 6). For device ``array``, with a `Reward`.
     noise
-        Standard deviation of the activity that each neuron fires of its own, whatever drives it,
-        in the trials of a noise phase [dimensionless]: normal, of mean 0, drawn anew for each
-        trial. 0 for neurons that never do; for device ``array`` only.
+        Spontaneous activity: standard deviation of the activity of each neuron, whatever its drive,
+        in the trials of a noise phase [dimensionless]: normal with mean 0, drawn for each trial. 0
+        for none; for device ``array`` only.
     norm
-        How drives are normalised over the trials of a batch, on device ``array``; None for not at
-        all. There are then inputs ``scale`` and ``shift`` for synapses from a `Bias`, and signals
-        ``normal`` and ``slope`` for rules of these (`apical.plasticity.rules.norm_scale`,
-        ``norm_shift``).
+        Batch normalisation of the drives, on device ``array``; None for none. There are then inputs
+        ``scale`` and ``shift`` for synapses from a `Bias`, and signals ``normal`` and ``slope`` for
+        their rules (`apical.plasticity.rules.norm_scale`, ``norm_shift``).
     plateau
-        What the dendrite makes of the feedback that arrives, an activation as above, in each of two
-        phases of a trial: input ``before`` takes what arrives in the first, ``teach`` what does in
-        the second, and the signal ``teach`` is the second plateau less the first. None for a
-        dendrite that sums (`apical.feedback.two_phase.two_phases`; Guerguiev, Lillicrap &
-        Richards 2017, doi:10.7554/eLife.22901).
+        Plateau potential: nonlinearity of the dendrite, an activation function as above, applied
+        to the feedback in each of two phases of a trial: input ``before`` receives that of the
+        first, ``teach`` that of the second, and the signal ``teach`` is the second plateau minus
+        the first. None for a dendrite that sums (`apical.feedback.two_phase.two_phases`;
+        Guerguiev, Lillicrap & Richards 2017, doi:10.7554/eLife.22901).
     nudge
-        Share, 0 to 1, of the feedback it heard by which the neuron is moved in the second phase
-        [dimensionless]. It then offers the signal ``nudged``, what it does in that phase: ``x +
-        nudge*teach``. A read-out that hears its own error is held at its target by 1.
+        Fraction, 0 to 1, of its feedback that is added to the activity in the second phase
+        [dimensionless]. The neuron then offers the signal ``nudged``, its activity in that phase:
+        ``x + nudge*teach``. With 1, a read-out that receives its own error is clamped to its
+        target.
 
     See Also
     --------
-    apical.Bias : Learned biases come from there.
+    apical.Bias : Source of learned biases.
     apical.RateError : Teaches these neurons.
-    apical.language.activations : The activations and their slopes.
+    apical.language.activations : The activation functions and their slopes.
 
     Examples
     --------
@@ -128,14 +128,14 @@ class Rate(Population):
             )
         if self.explores and self.unreliable:
             raise ParameterError(
-                f"{described(self)} needs neurons that explore or such as are unreliable, not "
-                f"both, got explores={self.explores!r} and unreliable={self.unreliable!r}.",
+                f"{described(self)} takes either exploration noise or dropout, not both, got "
+                f"explores={self.explores!r} and unreliable={self.unreliable!r}; set one to 0.",
                 object=described(self),
                 parameter="explores",
             )
         if self.is_softmax and self.gain != "one":
             raise ParameterError(
-                f"{described(self)}: softmax has no slope of one neuron alone; give gain='one', "
+                f"{described(self)}: softmax has no slope of a single neuron; give gain='one', "
                 "which is right under cross-entropy.",
                 object=described(self),
                 parameter="gain",
@@ -179,7 +179,7 @@ class Rate(Population):
 
     @property
     def is_softmax(self) -> bool:
-        """Whether the activity is divided by the sum over the population."""
+        """Whether it is a softmax population: activities are divided by their sum."""
         return self.activation == SOFTMAX
 
     @property
@@ -205,7 +205,7 @@ class Rate(Population):
 
     @property
     def curve(self) -> Activation:
-        """The activation as expressions."""
+        """Activation function, as expressions."""
         if isinstance(self.activation, Activation):
             return self.activation
         if self.is_softmax:
@@ -214,7 +214,7 @@ class Rate(Population):
 
     @property
     def dendrite(self) -> str:
-        """What the dendrite makes of what ``arrives``, and ``arrived`` in the phase before."""
+        """Dendritic signal ``teach``, from what ``arrives`` and ``arrived`` in the phase before."""
         if self.plateau is None:
             return "arrives"
         own = self.plateau if isinstance(self.plateau, Activation) else ACTIVATIONS[self.plateau]
@@ -225,7 +225,7 @@ class Rate(Population):
 
     @property
     def moved(self) -> str:
-        """What the neurons do while the feedback they heard drives them besides."""
+        """Activity in the nudged phase, as an expression."""
         return f"x + {self.nudge!r}*teach"
 
     def _refuse_brian(self) -> None:
@@ -237,14 +237,14 @@ class Rate(Population):
             )
         if self.explores:
             raise DeviceError(
-                f"Rate {self.name!r} explores: each trial is shown without noise and with it, "
-                "which only device 'array' does. Use that, or explores=0.",
+                f"Rate {self.name!r} explores (node perturbation): each trial is shown without and "
+                "with noise, which only device 'array' does. Use that, or explores=0.",
                 object=f"Rate {self.name!r}",
             )
         if self.norm:
             raise DeviceError(
                 f"Rate {self.name!r} has batch normalisation, which takes mean and variance over "
-                "trials that learn together; only device 'array' runs it. Use that, or norm=None.",
+                "a batch of trials; only device 'array' runs it. Use that, or norm=None.",
                 object=f"Rate {self.name!r}",
             )
 
@@ -286,20 +286,20 @@ class Rate(Population):
 
     @property
     def _slope(self) -> str:
-        """The postsynaptic factor as an expression of the activity ``y``; empty for none."""
+        """Postsynaptic factor, as an expression of the activity ``y``; empty for none."""
         return substituted(self.slope, {"x": "y"}) if self.slope else ""
 
 
 @final
 @dataclass(frozen=True)
 class Bias(Population):
-    """One neuron that is always active, so that its synapses are the biases of others.
+    """Bias neuron: always active, so that its synapses are the biases of other neurons.
 
     .. math:: x = 1
 
     See Also
     --------
-    apical.Rate : Hears the bias.
+    apical.Rate : Neurons that receive biases.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Relays: neurons that pass on, as spikes, what the dendrites of another population heard."""
+"""Relay neurons: pass on the dendritic feedback of another population as spikes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,39 +14,39 @@ from apical.neurons.facts import Role
 @final
 @dataclass(frozen=True)
 class Relay(Population):
-    r"""Spiking relays of the dendrites of a population: one positive and one negative for each.
+    r"""Spiking relays of dendritic feedback: a positive and a negative one for each neuron.
 
     .. math:: n_k^{\mathrm{up}} - n_k^{\mathrm{down}} = \operatorname{round}(\delta_k/\theta)
 
-    Neuron k of the first half spikes when ``delta = gain * teach`` of neuron k says that it did
-    too much (``delta < 0``), neuron k of the second half when it did too little, as in `Error`. A
-    spike stands for `theta`: what is not yet said, ``owed``, starts half-way to a threshold on
-    either side, so that spikes of the two, one minus the other, are ``delta/theta`` rounded. A
-    dendrite that holds what arrives (``tau_teach`` infinite) is said by its changes; one that
-    forgets, by its integral over time, which is the sum of what arrived. `size` is twice that of
-    the population.
+    Neuron k of the first half spikes when ``delta = gain * teach`` of neuron k signals that it was
+    too active (``delta < 0``), neuron k of the second half when it was not active enough, as in
+    `Error`. A spike represents `theta`: the part not yet transmitted, ``owed``, starts half-way
+    between the two thresholds, so that the difference of the two spike counts is ``delta/theta``
+    rounded. Of a dendrite without leak (``tau_teach`` infinite) changes are relayed; of a leaky
+    one, the integral over time, which is the sum of its inputs. `size` is twice that of the
+    population.
 
-    A relay hears one dendrite and no other neuron. The two of a pair push and pull each other: a
-    spike of either takes back what both owe.
+    A relay receives one dendritic signal and no other input. The two of a pair interact
+    (push-pull): a spike of either reduces what is owed by both.
 
     Parameters
     ----------
     of
         The population that is relayed.
     theta
-        What a spike stands for [dimensionless, in units of ``delta``]; 1, as large as an error
-        spike of weight 1.
+        Size that a spike represents [dimensionless, in units of ``delta``]; 1, as large as an
+        error spike of weight 1.
 
     See Also
     --------
-    apical.Error : Speaks in the same two signs.
-    apical.feedback.indirect : Wires relays.
+    apical.Error : Error neurons in pairs of opposite sign.
+    apical.feedback.indirect : Connects relays.
 
     References
     ----------
-    Two populations that carry the two signs of an error are those of Neftci et al. 2017,
-    doi:10.3389/fnins.2017.00324; the way of the error through the populations is that of
-    feedback alignment, Lillicrap et al. 2016, doi:10.1038/ncomms13276, eq. 4.
+    Two populations for the two signs of an error: Neftci et al. 2017,
+    doi:10.3389/fnins.2017.00324; the path of the error through the populations: feedback
+    alignment, Lillicrap et al. 2016, doi:10.1038/ncomms13276, eq. 4.
 
     Examples
     --------
@@ -72,8 +72,8 @@ class Relay(Population):
         super().__post_init__()
         if self.of.tau_teach is None:
             raise WiringError(
-                f"Relay {self.name!r} relays the dendrites of LIF neurons, which say how long they "
-                f"hold what arrives (tau_teach); {self.of.name!r} is {type(self.of).__name__}.",
+                f"Relay {self.name!r} relays the dendrites of LIF neurons, which have a time "
+                f"constant (tau_teach); {self.of.name!r} is {type(self.of).__name__}.",
                 object=f"Relay {self.name!r}",
             )
         if self.size != 2 * self.of.size:
@@ -120,7 +120,7 @@ class Relay(Population):
             threshold="owed > 0.5*theta",
             reset="owed -= theta\nx += 1",
             at_step=lines(
-                # what the two owe is opposite: where one has just spiked, the other is as far below
+                # the two owe opposite amounts: where one has just spiked, the other is as far below
                 "owed += theta*int(owed < -0.5*theta)",
                 f"owed -= side*({heard})",
                 when(holds(self.of), "held = heard"),
@@ -134,7 +134,7 @@ class Relay(Population):
 
 
 def what_came(population: Population) -> tuple[str, dict[str, tuple[float, str]]]:
-    """Return what came to a dendrite in a time step, in terms of what is ``heard`` of it.
+    """Return the input of a dendrite in a time step, in terms of its signal ``heard``.
 
     Parameters
     ----------
@@ -144,22 +144,22 @@ def what_came(population: Population) -> tuple[str, dict[str, tuple[float, str]]
     Returns
     -------
     tuple
-        An expression, which may read what was heard before, ``held``; and its parameters.
+        An expression, which may read the previous value, ``held``; and its parameters.
     """
     if holds(population):
         return "heard - held", {}
     tau = _tau_teach(population)
     if tau == 0:
         return "heard", {}
-    # the share that decays in a step: what is left of an event adds up to the event, at any step
+    # the fraction that decays in a step: what is left of an event sums to it, at any time step
     return "heard*(1 - exp(-dt/tau_heard))", {"tau_heard": (tau, "ms")}
 
 
 def holds(population: Population) -> bool:
-    """Say whether a dendrite holds what it heard for a trial, so that its changes are what came."""
+    """Say whether a dendrite has no leak within a trial, so that its changes are its input."""
     return _tau_teach(population) == INFINITE
 
 
 def _tau_teach(population: Population) -> float:
-    """Return the time constant of a dendrite [ms]; those of rates sum."""
+    """Return the time constant of a dendrite [ms]; infinite for rate neurons, which sum."""
     return INFINITE if population.tau_teach is None else population.tau_teach

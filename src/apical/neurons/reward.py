@@ -1,4 +1,4 @@
-"""A neuron that says by how much a trial goes better for the noise of those who explore."""
+"""Reward neuron: the change of a trial's loss due to perturbation noise."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from apical.neurons.facts import Role
 @final
 @dataclass(frozen=True)
 class Reward(Population):
-    r"""Reward neuron: by how much the loss of a trial is smaller with noise than without.
+    r"""Reward neuron: the decrease of a trial's loss due to the noise of perturbation.
 
     .. math:: x = L_{\xi = 0} - L_\xi
 
-    It hears what the error neurons tell of the loss. Every trial of learning is shown twice:
-    without noise, which it remembers, and with noise; ``x`` is the loss of the first less that of
-    the second, the same number for all who hear it (`apical.feedback.broadcast`). Where nothing
-    learns nobody explores, and ``x`` is 0. For device ``array``.
+    It receives the loss from the error neurons. Every training trial is shown twice, first without
+    noise and then with it; ``x`` is the loss of the first presentation minus that of the second, a
+    global signal (`apical.feedback.broadcast`). With learning off there is no noise, and ``x`` is
+    0. For device ``array``.
 
     See Also
     --------
     apical.rules.node_perturbation, apical.rules.weight_perturbation : Learn from it.
-    apical.feedback.broadcast : Tells all neurons.
+    apical.feedback.broadcast : Sends it to all neurons.
 
     References
     ----------
@@ -67,7 +67,7 @@ class Reward(Population):
 
     @property
     def described(self) -> NeuronModel:
-        # twice the loss that it hears: of the presentation without noise, and of the one with it
+        # the loss twice: of the presentation without noise, and of the one with it
         return NeuronModel("x = before - drive : 1\nbefore : 1", at_trial="before = drive")
 
     @property

@@ -1,4 +1,4 @@
-"""Stimulus: input neurons, whose spikes or activities are made of the values that are shown."""
+"""Stimulus (input) neurons, whose spikes or activities encode the presented values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -23,27 +23,27 @@ from apical.neurons.traces import (
 @final
 @dataclass(frozen=True)
 class Stimulus(Population):
-    r"""Stimulus (input) neurons, which spike as an encoder makes of the presented values.
+    r"""Stimulus (input) neurons, whose spikes encode the presented values.
 
     .. math:: \frac{dx}{dt} = -\frac{x}{\tau_x} + \sum_f \delta(t - t^f)
 
-    ``x`` is the spike trace, the presynaptic factor of learning; of an encoder without spikes it is
-    the activity.
+    ``x`` is the spike trace, the presynaptic factor of learning; with an encoder without spikes it
+    is the activity.
 
     Parameters
     ----------
     encoder
-        How values in [0, 1] become spikes; by default regular trains, the least noisy rate code.
+        Encoder of values in [0, 1]; by default regular spike trains, the least noisy rate code.
     tau_x
-        Time constant of the spike trace ``x`` [ms]; infinite counts the spikes of a trial, which
-        is what rules read that act at a trial's end.
+        Time constant of the spike trace ``x`` [ms]; infinite counts the spikes of a trial, as
+        rules need that act at the end of a trial.
     x_floor
-        Trace under which spikes are forgotten [dimensionless]: ``x`` becomes 0.
+        Cut-off of the spike trace [dimensionless]: below it ``x`` becomes 0.
     gaze
-        How the eye moves from trial to trial while the network is trained; None: it is still.
+        Data augmentation by random shifts of images in training trials; None: no shifts.
     frames
-        Number of frames, equally long, that a trial shows one after the other. The values of a
-        trial are then those of its frames in a row, shape (frames * size,).
+        Number of frames of equal length that a trial shows one after the other. The values of a
+        trial are then those of all frames, concatenated, shape (frames * size,).
 
     See Also
     --------
@@ -81,13 +81,13 @@ class Stimulus(Population):
         super().__post_init__()
         if self.gaze and self.gaze.n_inputs != self.size:
             raise WiringError(
-                f"Stimulus {self.name!r} has {self.size} neurons, but its gaze looks at images of "
+                f"Stimulus {self.name!r} has {self.size} neurons, but its gaze shifts images of "
                 f"{self.gaze.n_inputs} pixels, {self.gaze.shape}; give Gaze(shape=data.shape).",
                 object=described(self),
                 parameter="gaze",
             )
 
-    # an encoder says these by constants of its model that are called so
+    # an encoder states these by constants of its model with these names
     @property
     def time_constant(self) -> float | None:
         return self.encoder.spikes.parameters.get("tau", (None, "ms"))[0]
@@ -119,14 +119,14 @@ class Stimulus(Population):
 
     @property
     def n_values(self) -> int:
-        """Number of values of a trial: those of all its frames."""
+        """Number of values of a trial, over all its frames."""
         return self.frames * self.size
 
     @property
     def model(self) -> NeuronModel:
         spikes = self.encoder.spikes
         once, often = (spikes.at_trial, "") if self.frames == 1 else ("", spikes.at_trial)
-        if not spikes.threshold:  # the activity itself is what synapses see
+        if not spikes.threshold:  # synapses read the activity itself
             return NeuronModel(
                 spikes.equations, at_trial=once, at_frame=often, parameters=spikes.parameters
             )

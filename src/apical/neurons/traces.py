@@ -8,7 +8,7 @@ Parameters = dict[str, tuple[float, str]]
 
 
 def trace(name: str, tau: float) -> str:
-    r"""Return the equation of an exponential trace, or of a variable that only counts.
+    r"""Return the equation of an exponential trace, or of a variable without decay.
 
     .. math:: \tau \frac{dx}{dt} = -x
 
@@ -17,8 +17,8 @@ def trace(name: str, tau: float) -> str:
     name
         Variable that decays.
     tau
-        Time constant [ms]; infinite for a variable that counts, 0 for one that is emptied in every
-        time step: neither decays.
+        Time constant [ms]; infinite for a count, 0 for a variable that is set to 0 in every time
+        step: neither decays.
 
     Examples
     --------
@@ -53,12 +53,12 @@ def trace_parameters(name: str, tau: float) -> Parameters:
 
 
 def forget(x_floor: float) -> str:
-    """Return the statement by which a spike trace that is small becomes 0.
+    """Return the statement that sets small spike traces to 0.
 
     Parameters
     ----------
     x_floor
-        Trace under which spikes are forgotten [dimensionless]; 0 for none.
+        Cut-off of the spike trace [dimensionless]; 0 for none.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def forget(x_floor: float) -> str:
 
 
 def forget_parameters(x_floor: float) -> Parameters:
-    """Return the floor that `forget` reads.
+    """Return the cut-off that `forget` reads.
 
     Examples
     --------

@@ -11,25 +11,25 @@ from apical._base.parameters import CountOrZero, Matrix, Number, Positive, Share
 from apical.errors import ParameterError
 
 LEAST_BITS, MOST_BITS = 2, 24
-"""Fewest levels that have both signs; more than single precision holds make no difference."""
+"""Range of quantisation: the fewest bits with both signs, and as many as single precision has."""
 
 
 @dataclass(frozen=True)
 class Levels:
-    """Weights that come in ``2**bits`` sizes: numbers of fixed point in two's complement.
+    """Quantisation of weights to ``2**bits`` levels (fixed point, two's complement).
 
     Levels are multiples of ``step = largest/2**(bits - 1)`` from ``-largest`` to
-    ``largest - step``; 0 is one of them. A weight between two levels becomes either, the nearer
-    one with the larger probability, so that it stays the same on average (stochastic rounding,
-    Gupta et al. 2015, arXiv:1502.02551, section 3.1).
+    ``largest - step``; 0 is one of them. A weight between two levels is rounded to either, the
+    nearer one with the larger probability, so that its expected value does not change (stochastic
+    rounding, Gupta et al. 2015, arXiv:1502.02551, section 3.1).
 
     Parameters
     ----------
     bits
-        Binary digits of a weight, from 2 to 24.
+        Bits per weight, from 2 to 24.
     largest
-        Largest absolute weight [dimensionless], a power of 2, so that levels are exact numbers in
-        any precision.
+        Largest absolute weight [dimensionless], a power of 2, so that levels are exact in any
+        precision.
 
     Raises
     ------
@@ -52,7 +52,7 @@ class Levels:
 
     @property
     def step(self) -> float:
-        """Distance of two levels [dimensionless]."""
+        """Distance between neighbouring levels [dimensionless]."""
         return self.largest / 2 ** (self.bits - 1)
 
     @property
@@ -61,14 +61,14 @@ class Levels:
         return -self.largest, self.largest - self.step
 
     def rounded(self, weights: np.ndarray, draws: np.ndarray) -> np.ndarray:
-        """Return weights on their levels.
+        """Return quantised weights (stochastic rounding).
 
         Parameters
         ----------
         weights
             Any weights [dimensionless].
         draws
-            Numbers from [0, 1), independent and uniform, of the same shape.
+            Random numbers, independent and uniform on [0, 1), of the same shape.
         """
         scaled = np.clip(weights, *self.bounds) / self.step
         whole = np.floor(scaled)
@@ -77,26 +77,27 @@ class Levels:
 
 @checked()
 def polarity(n: CountOrZero, inhibitory: Share, rng: np.random.Generator) -> np.ndarray:
-    """Return the sign of each neuron's synapses, 1 or -1, shape (n,).
+    """Return the sign of each neuron by Dale's law, 1 or -1, shape (n,).
 
     Parameters
     ----------
     n
         Number of neurons.
     inhibitory
-        Share of them that inhibit; who does is drawn.
+        Fraction of inhibitory neurons, which are chosen at random.
     rng
-        Draws it.
+        Random number generator.
     """
     return np.where(rng.permutation(n) < round(inhibitory * n), -1.0, 1.0)
 
 
 @checked()
 def balanced(weights: Matrix, signs: Vector) -> np.ndarray:
-    """Return absolute weights with the signs of neurons, excitation and inhibition in balance.
+    """Return weights with the signs of their neurons, excitation and inhibition in balance.
 
-    Where neurons of both kinds are, weights of the fewer are larger, so that the two sum to 0 on
-    average, and all are scaled alike, so that their mean square is what it was.
+    If there are neurons of both kinds, those of the smaller group have larger weights, so that
+    excitation and inhibition cancel on average; all weights are then scaled to keep their mean
+    square.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Synapse-local dynamics of the update: momentum, RMSprop, Adam, clips as equations of one synapse.
+"""Optimisers as equations of one synapse: momentum, RMSprop, Adam, gradient clipping.
 
-Their state lives in the synapse, and they read nothing but the rule's own update, so a rule stays
-local under them.
+Their state is stored in the synapse, and they read only the rule's own update, so that a rule
+remains local with them (synapse-local dynamics of the update).
 """
 
 from collections.abc import Mapping
@@ -13,52 +13,52 @@ from apical.errors import LocalityError, ParameterError, concerning
 from apical.language.expressions import names, substituted
 
 NOISE = "xi"
-"""What a synapse draws anew at every update: a standard normal number of its own."""
+"""Name of the noise of a synapse: a standard normal number, independent at every update."""
 
 SPREAD = "spread"
-"""The standard deviation over all synapses of a projection, in dynamics that ask for one."""
+"""Name of the standard deviation over all synapses of a projection, in dynamics that use it."""
 
 LIMIT = "clip_limit"
-"""Parameter of dynamics that clip: the largest absolute update."""
+"""Parameter of gradient clipping: the largest absolute update."""
 
 READS = frozenset({"update", "w", NOISE})
-"""What dynamics may read besides their own state and parameters."""
+"""Names that dynamics may read besides their own state and parameters."""
 
 
 @dataclass(frozen=True)
 class UpdateDynamics:
-    """Optimiser of one synapse: what it makes of the updates that its rule asks for.
+    """Optimiser: maps the rule's update to a weight change, in each synapse.
 
     Parameters
     ----------
     name
-        What to call it in messages and exports.
+        Name in messages and exports.
     state
-        Variables of the synapse and where they start [dimensionless].
+        State variables of the synapse, with their initial values [dimensionless].
     steps
-        Variable and its new value for each, in order, in Brian2's grammar; ``update`` is what
-        the rule asks for, ``xi`` a standard normal number, drawn anew for each synapse and
-        update, the same wherever it is read in one update.
+        Assignments, as pairs of a variable and its new value, in order, in Brian2's grammar;
+        ``update`` is the update of the rule, ``xi`` a standard normal random number, independent
+        for each synapse and update, and the same wherever it is read in one update.
     change
-        Change of the weight after these steps [dimensionless].
+        Weight change after these steps [dimensionless].
     parameters
-        Value of each free number [dimensionless].
+        Hyperparameters: name -> value [dimensionless].
     source
-        Where the equations come from.
+        Reference for the equations.
     spread
         Expression of ``w``, ``update`` and `parameters` whose standard deviation over all synapses
-        of the projection the others may read as ``spread``. No synapse knows that: with it the
-        dynamics are not local, `apical.check` says so, and only device ``array`` runs them, as it
-        does backpropagation. Empty: there is none.
+        of the projection the other expressions may read as ``spread``. No synapse knows it: such
+        dynamics are not local, as `apical.check` reports, and only device ``array`` runs them, as
+        it does backpropagation. Empty for none.
 
     Raises
     ------
     LocalityError
-        If an expression reads what the synapse does not hold, and `spread` does not provide.
+        If an expression reads a name that is not available in the synapse.
 
     See Also
     --------
-    momentum, rmsprop, adam, clipped : Published ones.
+    momentum, rmsprop, adam, clipped : Published optimisers.
 
     Examples
     --------
@@ -85,8 +85,8 @@ class UpdateDynamics:
         own = {*self.state, *self.parameters}
         if self.spread and SPREAD in own:
             raise ParameterError(
-                f"UpdateDynamics {self.name!r} has a standard deviation to be read as {SPREAD!r}, "
-                "and a variable or parameter of that name; rename the latter.",
+                f"UpdateDynamics {self.name!r} offers a standard deviation as {SPREAD!r}, but has "
+                "a variable or parameter of that name; rename the latter.",
                 object=described(self),
                 parameter=SPREAD,
             )
@@ -113,7 +113,7 @@ class UpdateDynamics:
 
 @checked()
 def momentum(mu: ShareBelowOne = 0.9, rising: NonNegative = 0.0) -> UpdateDynamics:
-    r"""Momentum (heavy ball): updates that carry on in their direction.
+    r"""Momentum (heavy ball): a decaying sum of past updates.
 
     .. math::
 
@@ -123,17 +123,17 @@ def momentum(mu: ShareBelowOne = 0.9, rising: NonNegative = 0.0) -> UpdateDynami
     Parameters
     ----------
     mu
-        Share of the last change that is kept [dimensionless]; with 0.9, the usual choice, an update
-        acts ten times as large in the end.
+        Momentum coefficient [dimensionless]; with 0.9, the usual choice, the total effect of an
+        update is ten times its size.
     rising
-        Updates over which that share rises from 1/2 to 3/4: at update k it is
-        ``min(1 - 1/(2*floor(k/rising) + 2), mu)`` (Sutskever et al. 2013, eq. 5, where `rising` is
-        250); 0 for `mu` from the start.
+        Momentum schedule: number of updates over which the coefficient rises from 1/2 to 3/4; at
+        update k it is ``min(1 - 1/(2*floor(k/rising) + 2), mu)`` (Sutskever et al. 2013, eq. 5,
+        where `rising` is 250). 0 for constant `mu`.
 
     See Also
     --------
-    nesterov : Looks ahead.
-    adam : With a scale for each synapse.
+    nesterov : With look-ahead.
+    adam : With an adaptive learning rate for each synapse.
 
     References
     ----------
@@ -159,14 +159,14 @@ def momentum(mu: ShareBelowOne = 0.9, rising: NonNegative = 0.0) -> UpdateDynami
 
 @checked()
 def nesterov(mu: ShareBelowOne = 0.9, rising: NonNegative = 0.0) -> UpdateDynamics:
-    r"""Nesterov momentum: the update is asked for where momentum will have carried the weight.
+    r"""Nesterov momentum: the update is evaluated at the look-ahead weights.
 
     .. math::
 
         m &\leftarrow \mu m + \Delta \\
         w &\leftarrow w + \Delta + \mu m
 
-    The weight that neurons see is the one looked ahead to, ``theta + mu*m``, so that the rule needs
+    The weights of the network are the look-ahead weights, ``theta + mu*m``, so that the rule needs
     no second pass.
 
     Parameters
@@ -176,7 +176,7 @@ def nesterov(mu: ShareBelowOne = 0.9, rising: NonNegative = 0.0) -> UpdateDynami
 
     See Also
     --------
-    momentum : Without looking ahead.
+    momentum : Without look-ahead.
 
     References
     ----------
@@ -203,7 +203,7 @@ def nesterov(mu: ShareBelowOne = 0.9, rising: NonNegative = 0.0) -> UpdateDynami
 def _share_kept(
     mu: float, rising: float
 ) -> tuple[str, dict[str, float], dict[str, float], tuple[tuple[str, str], ...]]:
-    """Return the share of a change that is kept, and the parameters, state and steps of that."""
+    """Return the momentum coefficient, and the parameters, state and steps of its schedule."""
     if not rising:
         return "mu", {"mu": mu}, {}, ()
     share = "clip(1 - 0.5/(floor(count/rising) + 1), 0, mu)"
@@ -215,7 +215,7 @@ def _share_kept(
 def rmsprop(
     rate: float = 1e-3, rho: ShareBelowOne = 0.99, eps: NonNegative = 1e-8
 ) -> UpdateDynamics:
-    r"""RMSprop: updates divided by the running root of their mean square.
+    r"""RMSprop: updates divided by their running root mean square (RMS).
 
     .. math::
 
@@ -225,17 +225,17 @@ def rmsprop(
     Parameters
     ----------
     rate
-        Size of a change [dimensionless]; give the rule itself ``eta=1``.
+        Learning rate [dimensionless]; give the rule itself ``eta=1``.
     rho
-        Share of the mean square that is kept at every update [dimensionless]; 0.99 as in PyTorch, a
-        memory of 100 updates.
+        Decay of the running mean square per update [dimensionless]; 0.99, as in PyTorch, averages
+        over some 100 updates.
     eps
-        Added to the root [dimensionless], so that it divides by no 0.
+        Added to the root [dimensionless] to avoid division by 0.
 
     See Also
     --------
-    adam : With momentum besides.
-    leaky_maximum : Divides by the largest instead.
+    adam : With momentum in addition.
+    leaky_maximum : Divides by the running maximum instead.
 
     References
     ----------
@@ -261,7 +261,7 @@ def rmsprop(
 def leaky_maximum(
     rate: float = 1e-3, keep: ShareBelowOne = 0.99, eps: NonNegative = 1e-12
 ) -> UpdateDynamics:
-    r"""RMaxProp: updates divided by the largest that there was lately.
+    r"""RMaxProp: updates divided by their running maximum.
 
     .. math::
 
@@ -271,11 +271,11 @@ def leaky_maximum(
     Parameters
     ----------
     rate
-        Size of the largest change [dimensionless]; give the rule itself ``eta=1``.
+        Learning rate: the largest weight change [dimensionless]; give the rule itself ``eta=1``.
     keep
-        Share of the largest square that is kept at every update [dimensionless].
+        Decay of the running maximum of squares per update [dimensionless].
     eps
-        Added to the root [dimensionless], so that it divides by no 0.
+        Added to the root [dimensionless] to avoid division by 0.
 
     See Also
     --------
@@ -309,7 +309,7 @@ def adam(
     beta_2: ShareBelowOne = 0.999,
     eps: NonNegative = 1e-8,
 ) -> UpdateDynamics:
-    r"""Adam: updates with momentum, divided by the root of their mean square, both without bias.
+    r"""Adam: momentum divided by the running root mean square, both bias-corrected.
 
     .. math::
 
@@ -317,22 +317,22 @@ def adam(
             v \leftarrow \beta_2 v + (1 - \beta_2) \Delta^2 \\
         w &\leftarrow w + \alpha \frac{m/(1 - \beta_1^k)}{\sqrt{v/(1 - \beta_2^k)} + \epsilon}
 
-    ``p_1`` and ``p_2`` are the powers of `beta_1` and `beta_2` that the synapse has counted up.
-    Defaults are those of the paper.
+    ``p_1`` and ``p_2`` are the powers of `beta_1` and `beta_2` after k updates, state variables of
+    the synapse. Defaults are those of the paper.
 
     Parameters
     ----------
     rate
-        Size of a change [dimensionless]; give the rule itself ``eta=1``.
+        Learning rate [dimensionless]; give the rule itself ``eta=1``.
     beta_1, beta_2
-        Shares of the mean and of the mean square that are kept [dimensionless].
+        Decay of the running mean and mean square per update [dimensionless].
     eps
-        Added to the root [dimensionless], so that it divides by no 0.
+        Added to the root [dimensionless] to avoid division by 0.
 
     See Also
     --------
     rmsprop : Without momentum.
-    momentum : Without the scale.
+    momentum : Without an adaptive learning rate.
 
     References
     ----------
@@ -365,24 +365,24 @@ def adam(
 
 @checked()
 def go_up(alpha: float, sigma: NonNegative) -> UpdateDynamics:
-    r"""Langevin dynamics: updates with white noise of a fixed size (GO-UP, made local).
+    r"""Langevin dynamics: gradient descent with white noise of fixed size (GO-UP, made local).
 
     .. math:: w \leftarrow w + \alpha (\Delta + \sigma \xi), \qquad \xi \sim \mathcal{N}(0, 1)
 
-    As written down (`go_up_global`), the size of the noise is a standard deviation over a whole
-    tensor, which no synapse knows. Here `sigma` stands in its place; give each projection a rule
-    with one of its own. What is left is descent with white noise.
+    In the original (`go_up_global`) the size of the noise is a standard deviation over a whole
+    tensor, which no synapse knows. Here a constant, `sigma`, replaces it; give each projection a
+    rule with its own. The result is gradient descent with white noise.
 
     Parameters
     ----------
     alpha
-        Size of a step [dimensionless]; give the rule itself ``eta=1``.
+        Learning rate [dimensionless]; give the rule itself ``eta=1``.
     sigma
         Standard deviation of the noise, in units of the update [dimensionless].
 
     See Also
     --------
-    go_up_global : As written down, not local.
+    go_up_global : The original, not local.
 
     References
     ----------
@@ -406,26 +406,27 @@ def go_up(alpha: float, sigma: NonNegative) -> UpdateDynamics:
 
 @checked()
 def go_up_global(alpha: float) -> UpdateDynamics:
-    r"""Ornstein-Uhlenbeck updates with noise as large as weights are (GO-UP), not local.
+    r"""GO-UP: Ornstein-Uhlenbeck updates with noise as large as the weights; not local.
 
     .. math::
 
         w \leftarrow w + \alpha\big(\Delta + \operatorname{std}(w + \Delta)\,\xi\big), \qquad
         \xi \sim \mathcal{N}(0, 1)
 
-    Written down as ``theta <- (1 - alpha)*theta + alpha*(theta - g + std(theta - g)*xi)``, where g
+    The original is ``theta <- (1 - alpha)*theta + alpha*(theta - g + std(theta - g)*xi)``, where g
     is the gradient, xi standard normal, and std the standard deviation over the whole tensor, here
-    all synapses of a projection. The pull back to 0 and what is added to it cancel, so this is the
-    update above: where there is no gradient, each update makes the weights wider by the factor
-    ``sqrt(1 + alpha*alpha)``, and n updates need ``alpha*alpha*n/2`` to be small.
+    all synapses of a projection. The decay of theta and the theta that is added cancel, so this is
+    the update above: without a gradient, each update increases the standard deviation of the
+    weights by the factor ``sqrt(1 + alpha*alpha)``, and n updates need ``alpha*alpha*n/2`` to be
+    small.
 
-    Not local: std is a number of all synapses, which no synapse knows, and no broadcast brings
-    unless somebody reads them all. Only device ``array`` runs it; `go_up` is the local form.
+    Not local: std depends on all synapses, so no synapse knows it, and a broadcast would require
+    reading them all. Only device ``array`` runs it; `go_up` is the local form.
 
     Parameters
     ----------
     alpha
-        Size of a step [dimensionless]; give the rule itself ``eta=1``.
+        Learning rate [dimensionless]; give the rule itself ``eta=1``.
 
     See Also
     --------
@@ -454,23 +455,23 @@ def go_up_global(alpha: float) -> UpdateDynamics:
 
 @checked()
 def clipped(limit: Positive, after: UpdateDynamics | None = None) -> UpdateDynamics:
-    r"""Gradient clipping by value: updates of at most a given size, each synapse on its own.
+    r"""Gradient clipping by value: limits the absolute update of each synapse.
 
     .. math:: \Delta \leftarrow \max(-c, \min(\Delta, c))
 
-    Clipping the norm of a whole gradient (Pascanu et al., algorithm 1) needs a number that all
-    synapses share; this needs none.
+    Clipping by norm (Pascanu et al., algorithm 1) needs the norm of the whole gradient, which no
+    synapse knows; clipping by value is local.
 
     Parameters
     ----------
     limit
         Largest absolute update [dimensionless], the rule's `eta` included.
     after
-        What the synapse makes of the clipped update; None adds it to the weight.
+        Optimiser applied to the clipped update; None adds it to the weight.
 
     See Also
     --------
-    adam, rmsprop : What may come after.
+    adam, rmsprop : Optimisers for `after`.
 
     References
     ----------

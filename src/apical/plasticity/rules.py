@@ -1,4 +1,4 @@
-"""Learning rules: one update string each, in Brian2's grammar, checked where it is written."""
+"""Learning rules: one update string each, in Brian2's grammar, checked when it is constructed."""
 
 from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from apical.plasticity.traces import PER_STEP, Trace, kept
 When = Literal["trial", "feedback", "spike", "post", "noise"]
 
 ELIGIBILITY = "eligibility"
-"""What a neuron or a synapse that explores knows of its noise: that noise over its variance."""
+"""Characteristic eligibility (score function) of a perturbation: its noise over the variance."""
 
 RESERVED = frozenset(
     {
@@ -46,53 +46,52 @@ RESERVED = frozenset(
         *FUNCTIONS,
     }
 )
-"""Names that mean something at a synapse already."""
+"""Reserved names, which have a meaning in a synapse already."""
 
 
 @dataclass(frozen=True)
 class LearningRule:
-    """Learning rule: a local change of the weight of one synapse, as text.
+    """Learning rule: a local weight update of one synapse, as text.
 
     Parameters
     ----------
     name
-        What to call the rule in messages and exports.
+        Name in messages and exports.
     update
         Change of the weight ``w`` per update [dimensionless], in Brian2's grammar. Every name
         is ``w``, one of `parameters` or `traces`, or ends in ``_pre`` or ``_post``: a signal of
-        one of the two neurons that the synapse joins; or ``eligibility``, where the synapses
-        explore.
+        the presynaptic or postsynaptic neuron; or ``eligibility``, under weight perturbation.
     parameters
-        Value of each free number [dimensionless].
+        Parameters: name -> value [dimensionless].
     when
         ``"trial"``: once, at the end of each trial. ``"feedback"``: whenever feedback arrives at
         the postsynaptic neuron. ``"spike"``: at each presynaptic spike, which is then the
         presynaptic factor. ``"post"``: at each postsynaptic spike. ``"noise"``: once, at the end of
-        each trial in which the postsynaptic neuron fires noise of its own
-        (`apical.network.noise_phase.NoisePhase`), and then only; such a rule reads the activities
-        of the two neurons, and what drives the presynaptic one, alone.
+        each trial in which the postsynaptic neuron is spontaneously active
+        (`apical.network.noise_phase.NoisePhase`), and only then; such a rule reads only the
+        activities of the two neurons and the drive of the presynaptic one.
     onset
-        Time of each trial before which a rule that acts at feedback or at spikes does not act
-        [ms], for instance until the network has turned from one stimulus to the next.
+        Time after trial onset from which a rule acts at feedback or at spikes [ms], for instance
+        once the network has responded to the new stimulus.
     source
-        Where the rule comes from (paper, DOI, equation).
+        Reference for the rule (paper, DOI, equation).
     dynamics
-        What the synapse makes of the updates, for instance
-        `apical.plasticity.optimizers.rmsprop`; None adds them to the weight.
+        Optimiser, for instance `apical.plasticity.optimizers.rmsprop`; None adds updates to the
+        weight.
     traces
-        What the synapse remembers from one time step to the next, by name: eligibility traces.
+        Eligibility traces of the synapse, by name.
 
     Raises
     ------
     LocalityError
         If `update` or a trace reads a name that the synapse cannot know, or is not an expression.
     ParameterError
-        If a number is none, or a name is taken.
+        If a value is not a number, or a name is already in use.
 
     See Also
     --------
     three_factor : The rule of feedback alignment.
-    apical.optimizers : What a synapse makes of updates.
+    apical.optimizers : Optimisers: how updates become weight changes.
 
     Examples
     --------
@@ -132,7 +131,8 @@ class LearningRule:
     def _check(self) -> None:
         if self.onset and self.when in ("trial", "noise"):
             raise ParameterError(
-                f"{described(self)} acts at a trial's end and needs onset=0, got {self.onset!r}.",
+                f"{described(self)} acts at the end of a trial and needs onset=0, got "
+                f"{self.onset!r}.",
                 parameter="onset",
             )
         self._check_names(self.parameters, "a parameter")
@@ -173,7 +173,7 @@ class LearningRule:
         others = sorted(self._reads - known)
         if others:
             raise LocalityError(
-                f"{described(self)} acts while neurons fire noise and no error is there, so it may "
+                f"{described(self)} acts in noise phases, in which there is no error, so it may "
                 f"read 'x_pre', 'drive_pre' and 'x_post', got {', '.join(map(repr, others))}."
             )
 
@@ -189,7 +189,7 @@ class LearningRule:
 
     @property
     def _reads(self) -> frozenset[str]:
-        """Every name that the update or a trace reads."""
+        """All names that the update or a trace reads."""
         return names(self.update).union(*(names(trace.source) for trace in self.traces.values()))
 
     @property
@@ -211,23 +211,23 @@ def three_factor(
     decay: float = 0.0,
     dynamics: UpdateDynamics | None = None,
 ) -> LearningRule:
-    r"""Three-factor rule (delta rule with feedback), with weight decay where it is asked for.
+    r"""Three-factor rule (delta rule with feedback), with optional weight decay.
 
     .. math:: \Delta w_{ij} = \eta\,(x_i\, g_j\, T_j - \lambda w_{ij})
 
     Presynaptic activity ``x``, times postsynaptic gain ``g`` (slope, or surrogate gradient), times
-    feedback that arrived, ``teach``. The one rule of BP, FA, DFA and IFA; what differs is the
-    pathway that brings ``teach``.
+    feedback ``teach``. The one rule of BP, FA, DFA and IFA; what differs is the pathway that
+    carries the feedback.
 
     Parameters
     ----------
     eta
-        Learning rate [dimensionless]; 1 for `dynamics` that have a rate of their own.
+        Learning rate [dimensionless]; 1 for `dynamics` that have their own.
     when
         At the end of each trial, or whenever feedback arrives.
     decay
-        Share of itself that a weight loses at every update, per unit of `eta` [dimensionless]
-        (weight decay, L2 regularisation); 0 for none.
+        Weight decay (L2 regularisation): fraction of the weight that is lost at every update, per
+        unit of `eta` [dimensionless]; 0 for none.
     dynamics
         As in `LearningRule`.
 
@@ -266,8 +266,7 @@ def norm_scale(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> L
 
     .. math:: \Delta \gamma_j = \eta\, \hat z_j\, f'_j\, T_j
 
-    ``z`` is the normalised drive, ``f'`` the slope of the activation, ``T`` the feedback that
-    arrived.
+    ``z`` is the normalised drive, ``f'`` the slope of the activation function, ``T`` the feedback.
 
     Parameters
     ----------
@@ -300,7 +299,7 @@ def norm_shift(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> L
 
     .. math:: \Delta \beta_j = \eta\, f'_j\, T_j
 
-    ``f'`` is the slope of the activation, ``T`` the feedback that arrived.
+    ``f'`` is the slope of the activation function, ``T`` the feedback.
 
     Parameters
     ----------
@@ -344,7 +343,7 @@ def three_factor_at_spikes(eta: float, onset: Time = 0.0) -> LearningRule:
 
     See Also
     --------
-    three_factor : At a trial's end, or at feedback.
+    three_factor : At the end of a trial, or at feedback.
 
     Examples
     --------
@@ -365,15 +364,15 @@ def three_factor_at_spikes(eta: float, onset: Time = 0.0) -> LearningRule:
 
 @checked()
 def node_perturbation(eta: float = 1.0, *, dynamics: UpdateDynamics | None = None) -> LearningRule:
-    r"""Node perturbation (REINFORCE): a neuron's noise times the reward that came of it.
+    r"""Node perturbation (REINFORCE): the noise of the neuron times the resulting reward.
 
     .. math:: \Delta w_{ij} = \eta\, x_i\, \frac{\xi_j}{\sigma^2}\, R
 
     The reward ``R`` arrives as ``teach``. For populations with ``explores``, taught by
     `apical.feedback.broadcast`: ``eligibility`` is the noise of the neuron over its variance,
-    ``teach`` by how much the trial went better for the noise of all. No gradient is worked out, and
-    the expected update is that of backpropagation, up to terms that vanish with the noise (none in
-    a network that is linear).
+    ``teach`` the decrease of the trial's loss due to the noise of all neurons. No gradient is
+    computed, and the expected update is that of backpropagation, up to terms that vanish with the
+    noise (none in a linear network).
 
     Parameters
     ----------
@@ -384,8 +383,8 @@ def node_perturbation(eta: float = 1.0, *, dynamics: UpdateDynamics | None = Non
 
     See Also
     --------
-    weight_perturbation : Noise of synapses.
-    apical.Reward : Brings the reward.
+    weight_perturbation : Noise in synapses.
+    apical.Reward : Computes the reward.
 
     References
     ----------
@@ -411,13 +410,13 @@ def node_perturbation(eta: float = 1.0, *, dynamics: UpdateDynamics | None = Non
 def weight_perturbation(
     eta: float = 1.0, *, dynamics: UpdateDynamics | None = None
 ) -> LearningRule:
-    r"""Weight perturbation: a synapse's noise times the reward that came of it.
+    r"""Weight perturbation: the noise of the synapse times the resulting reward.
 
     .. math:: \Delta w_{ij} = \eta\, \frac{\xi_{ij}}{\sigma^2}\, R
 
     The reward ``R`` arrives as ``teach``. For projections with ``explores``, taught by
-    `apical.feedback.broadcast`. As `node_perturbation`, with noise of each synapse in place of that
-    of each neuron. Trials that learn together share the noise.
+    `apical.feedback.broadcast`. As `node_perturbation`, with noise in each synapse in place of each
+    neuron. All trials of a batch have the same noise.
 
     Parameters
     ----------
@@ -426,7 +425,7 @@ def weight_perturbation(
 
     See Also
     --------
-    node_perturbation : Noise of neurons, which has less variance.
+    node_perturbation : Noise in neurons; its updates have less variance.
 
     References
     ----------
@@ -450,21 +449,22 @@ def weight_perturbation(
 
 @checked()
 def stdp(eta: float, *, target: float = 0.4, largest: float = 1.0) -> LearningRule:
-    r"""Spike-timing-dependent plasticity (STDP), at each postsynaptic spike, without feedback.
+    r"""Spike-timing-dependent plasticity (STDP) at postsynaptic spikes, without feedback.
 
     .. math:: \Delta w_{ij} = \eta\,(x_i - x_{\mathrm{tar}})(w_{\max} - w_{ij})
 
-    Synapses whose presynaptic neuron fired lately grow, the others shrink; ``x`` is the presynaptic
-    trace. Give the projection ``bounds=(0, largest)``.
+    Synapses whose presynaptic neuron has fired recently are potentiated, the others depressed;
+    ``x`` is the presynaptic trace. Give the projection ``bounds=(0, largest)``.
 
     Parameters
     ----------
     eta
         Learning rate [dimensionless].
     target
-        Trace at which a weight stays as it is [dimensionless]; 0.4 as in the published code.
+        Presynaptic trace at which the weight does not change [dimensionless]; 0.4 as in the
+        published code.
     largest
-        Weight that learning does not exceed [dimensionless]; 1 as in the published code.
+        Largest weight [dimensionless]; 1 as in the published code.
 
     See Also
     --------
@@ -498,7 +498,7 @@ def e_prop(
     homeostasis: NonNegative = 0.0,
     usual: float = 0.0,
 ) -> LearningRule:
-    r"""E-prop: eligibility traces times the learning signal that a neuron hears now.
+    r"""E-prop: eligibility traces times the current learning signal of the neuron.
 
     .. math::
 
@@ -506,31 +506,31 @@ def e_prop(
         \bar e_{ij} &= \mathcal{F}_\tau\big[\psi_j\,(x_i - \beta_j a_{ij})\big], \qquad
             a_{ij} = \mathcal{F}_{\tau_a}\big[\psi_j\,(x_i - \beta_j a_{ij})\big]
 
-    ``F`` are low-pass filters, ``psi`` is the surrogate gradient (``gain``). The synapse keeps
-    ``e_trace``, a low-pass of ``gain_post * x_pre``: how much its weight moved the spikes of its
-    neuron (its eligibility). Where thresholds adapt it also keeps ``slow``, how much it moved the
-    adaptation, and takes off what the threshold rose by. The weight changes whenever feedback
-    arrives. ``x_pre`` must have the time constant of the postsynaptic membrane, which spikes move
-    at once (``tau_s=0``), and the dendrite hold what arrives for one step (``tau_teach=0``).
+    ``F`` are low-pass filters, ``psi`` is the surrogate gradient (``gain``). The eligibility trace
+    ``e_trace``, low-pass filtered ``gain_post * x_pre``, is the effect of the weight on the spikes
+    of the postsynaptic neuron. Where thresholds adapt, a second trace, ``slow``, is the effect on
+    the adaptation, which is subtracted. The weight changes whenever feedback arrives. ``x_pre``
+    must have the time constant of the postsynaptic membrane, which spikes change at once
+    (``tau_s=0``), and the dendrite hold the feedback for one time step (``tau_teach=0``).
 
     Parameters
     ----------
     eta
         Learning rate [dimensionless].
     tau
-        Time constant of the low-pass: that of the neurons that hear the postsynaptic one
-        [ms]; 20 ms as published.
+        Time constant of the low-pass filter: that of the neurons that receive the spikes of the
+        postsynaptic one [ms]; 20 ms as published.
     tau_a
         Time constant of adaptation, where the postsynaptic population is `apical.ALIF` [ms].
     homeostasis, usual
-        How much each spike beyond the usual number in the adaptation ``a`` is held against the
-        synapses that made it [dimensionless]: firing rates are regularised, as published, but
-        at feedback and by each neuron for itself. For `apical.ALIF` only.
+        Strength of the regularisation of firing rates, and the target value of the adaptation
+        ``a`` [dimensionless]; as published, but at feedback and by each neuron for itself. For
+        `apical.ALIF` only.
 
     See Also
     --------
     apical.ALIF : The neurons it was published with.
-    apical.superspike.rule : Descent on a distance of spike trains.
+    apical.superspike.rule : Gradient descent on a spike train distance.
 
     Examples
     --------

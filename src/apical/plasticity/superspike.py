@@ -1,4 +1,4 @@
-"""SuperSpike: spiking neurons learn when to spike, by a surrogate of their slope and an error.
+"""SuperSpike: surrogate-gradient learning of precise spike times.
 
 Zenke & Ganguli 2018, doi:10.1162/neco_a_01086.
 """
@@ -14,11 +14,11 @@ SOURCE = "Zenke & Ganguli 2018, doi:10.1162/neco_a_01086, and its published code
 
 @checked()
 def slope(beta: NonNegative = 10.0) -> str:
-    r"""Surrogate gradient of a spike: the slope of a fast sigmoid, as the `gain` of LIF neurons.
+    r"""Surrogate gradient: the derivative of a fast sigmoid, as the `gain` of LIF neurons.
 
     .. math:: \sigma'(v) = \frac{1}{(1 + \beta\,|v - 1|)^2}
 
-    It stands for the derivative of a spike by the membrane.
+    It replaces the derivative of a spike with respect to the membrane potential.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def slope(beta: NonNegative = 10.0) -> str:
     See Also
     --------
     rule : Reads it.
-    apical.ALIF : Has a triangle by default.
+    apical.ALIF : Triangular surrogate gradient by default.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def rule(
     tau_s: Duration = 5.0,
     dynamics: UpdateDynamics | None = None,
 ) -> LearningRule:
-    r"""SuperSpike: eligibility times filtered error, added up over a trial.
+    r"""SuperSpike rule: eligibility trace times filtered error, integrated over a trial.
 
     .. math::
 
@@ -56,13 +56,14 @@ def rule(
         \alpha * \big(\sigma'(v_j)\, (\epsilon * S_i)\big)(t)\; dt
 
     ``alpha`` and ``epsilon`` are double exponential kernels of `tau_m` and `tau_s`. Each synapse
-    keeps the potential that its spikes made (``psp``), its product with the slope of the neuron,
-    filtered twice (``eligible``), and the feedback that its neuron heard, filtered as often
-    (``heard``, a low-pass of ``teach``); ``summed`` adds up the product of the two. The dendrite
-    must decay with `tau_s` (``tau_teach``), the presynaptic trace too (``tau_x``), and the `gain`
-    be `slope`. With `Error` neurons that are told trains and feedback through the transpose of the
-    weights, that is descent on the van Rossum distance of output and target with the double
-    exponential kernel of the two time constants.
+    has traces of its postsynaptic potential (``psp``), of the product of that with the surrogate
+    gradient, filtered twice (``eligible``), and of the feedback to the postsynaptic neuron,
+    filtered likewise (``heard``, a low-pass of ``teach``); ``summed`` integrates the product of the
+    latter two. The dendrite must decay with `tau_s` (``tau_teach``), the presynaptic trace too
+    (``tau_x``), and the `gain` be `slope`. With target spike trains for the `Error` neurons, and
+    feedback through the transpose of the weights, this is gradient descent on the van Rossum
+    distance between output and target with the double exponential kernel of the two time
+    constants.
 
     Parameters
     ----------
@@ -72,13 +73,12 @@ def rule(
         Time constants of membrane and synaptic current [ms], also those of the kernel; 10 and
         5 ms as published.
     dynamics
-        What the synapse makes of the updates; published:
-        `apical.plasticity.optimizers.leaky_maximum`.
+        Optimiser; as published: `apical.plasticity.optimizers.leaky_maximum`.
 
     See Also
     --------
     slope : The surrogate gradient.
-    apical.rules.e_prop : Forgets the error within a step.
+    apical.rules.e_prop : With an unfiltered error.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Traces of a synapse: what it remembers of its two neurons, from one time step to the next.
+"""Eligibility traces of synapses.
 
 They are written as text in Brian2's grammar, as rules are, and read what a rule may read.
 """
@@ -17,22 +17,21 @@ INFINITE = float("inf")
 
 @dataclass(frozen=True)
 class Trace:
-    r"""Eligibility trace: a variable of each synapse that follows its two neurons.
+    r"""Eligibility trace: low-pass filtered activity of the two neurons of a synapse.
 
     .. math:: \frac{de}{dt} = \frac{s(t)}{\mathrm{ms}} - \frac{e}{\tau}
 
-    In a time step it decays to ``exp(-dt/tau)`` of itself, and then ``source * dt/ms`` is added,
-    which reads all traces as they are after that decay and the neurons as they are before the
-    spikes of the step.
+    In each time step it decays by the factor ``exp(-dt/tau)``, and then ``source * dt/ms`` is
+    added, which reads all traces after that decay and the neurons before the spikes of the step.
 
     Parameters
     ----------
     source
-        What is added in a millisecond [dimensionless]. It may read ``w``, parameters and traces of
-        the rule, and signals of the two neurons, with ``_pre`` or ``_post``.
+        Increment per millisecond [dimensionless]. It may read ``w``, parameters and traces of the
+        rule, and signals of the two neurons, with ``_pre`` or ``_post``.
     tau
-        Time constant [ms]; infinite sums up a trial, and begins each trial at 0. The others do so
-        in a network that resets its neurons between trials.
+        Time constant [ms]. Infinite: the trace integrates over a trial, and starts each trial at 0;
+        other traces do so in a network that resets its neurons between trials.
 
     Raises
     ------
@@ -43,7 +42,7 @@ class Trace:
 
     See Also
     --------
-    apical.rules.e_prop, apical.superspike.rule : Rules that have traces.
+    apical.rules.e_prop, apical.superspike.rule : Rules with traces.
 
     Examples
     --------
@@ -62,7 +61,7 @@ class Trace:
 
     @property
     def signals(self) -> frozenset[str]:
-        """Signals read, with their suffix."""
+        """Signals that it reads, with their suffix."""
         return frozenset(name for name in names(self.source) if place(name) != "synapse")
 
 
@@ -72,13 +71,13 @@ PER_STEP = "per_step"
 
 @checked()
 def kept(name: str) -> str:
-    """Return the name of the share of a trace that is kept in a time step."""
+    """Return the name of the decay factor of a trace per time step."""
     return f"kept_{name}"
 
 
 @checked()
 def numbers(traces: Mapping[str, Trace], dt: Duration) -> dict[str, float]:
-    """Return what the statements of a step read besides the rule's parameters [dimensionless].
+    """Return the constants of the statements of a time step: decay factors [dimensionless].
 
     Parameters
     ----------
@@ -93,7 +92,7 @@ def numbers(traces: Mapping[str, Trace], dt: Duration) -> dict[str, float]:
 
 @checked()
 def each_step(traces: Mapping[str, Trace]) -> str:
-    """Return the statements of a time step, in Brian2's grammar."""
+    """Return the statements that update the traces in a time step, in Brian2's grammar."""
     decayed = {name: f"_old_{name}" for name in traces}
     lines = [f"{old} = {kept(name)}*{name}" for name, old in decayed.items()]
     for name, trace in traces.items():
@@ -104,7 +103,7 @@ def each_step(traces: Mapping[str, Trace]) -> str:
 
 @checked()
 def at_trial(traces: Mapping[str, Trace], reset: bool) -> str:
-    """Return the statements by which traces begin a trial.
+    """Return the statements that reset traces at the start of a trial.
 
     Parameters
     ----------

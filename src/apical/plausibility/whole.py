@@ -67,9 +67,9 @@ def phases(network: Network) -> Iterator[Finding]:
             yield Finding(population.name, "phases", "broadcast", reason)
         if population.plateau:
             reason = (
-                "compares the plateaus of its dendrite in two phases of each trial of learning, "
-                "before and while the read-out is nudged towards its target, told apart by a "
-                "global signal (a phase)"
+                "compares the plateau potentials of its dendrite in two phases of each training "
+                "trial, before and while the read-out is nudged towards its target, distinguished "
+                "by a global signal (a phase)"
             )
             yield Finding(population.name, "phases", "broadcast", reason)
         if population.wait:

@@ -19,7 +19,7 @@ MOST_PANELS = 4
 
 @styled
 def comparison(curves: Mapping[str, Mapping[Metric, Matrix]]) -> Sequence[Axes]:
-    """Draw error [%] and angle to backpropagation [degrees] over epochs, for several wirings.
+    """Draw error [%] and angle to the backpropagation gradient [degrees] for several wirings.
 
     Parameters
     ----------

@@ -120,10 +120,10 @@ def learning_curves(
         metrics have one, and run or seed or both where there are several; concatenated), or a list
         of arrays, one for each run, shape (n_points,), measured after 0, 1, ... of `x`.
     metric
-        What to take from tables, and what the axis is called. Values of an accuracy are fractions
-        and are drawn in percent.
+        Metric to take from tables, and label of the axis. Accuracies are fractions and are drawn in
+        percent.
     subject
-        The population or projection it is of; "" for the whole network.
+        Population or projection of the metric; "" for the whole network.
     x
         Variable of the x axis: ``"epoch"``, ``"block"`` or ``"trial"``.
     band
@@ -149,7 +149,7 @@ _XLABELS = {"epoch": "epochs", "block": "blocks", "trial": "trials learned"}
 def measured(
     where: str, runs: pd.DataFrame | ArrayLike, metric: tuple[str, str], x: str
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return where a metric of a subject was measured, (n_points,), and values (n_runs, n_points).
+    """Return the times of a metric of a subject, (n_points,), and its values (n_runs, n_points).
 
     The metric is the pair of both.
     """

@@ -1,4 +1,4 @@
-"""The graph of signals drawn: what every variable, weight and update of a network reads."""
+"""Drawing of the signal graph: dependencies of all variables, weights and updates of a network."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,18 +27,18 @@ Place = tuple[float, float]
 
 @styled
 def signal_graph(network: Network, *, title: str | None = None, ax: Axes | None = None) -> Axes:
-    """Draw what every variable, signal, weight and update of a network reads.
+    """Draw the signal graph of a network: dependencies of all variables, weights and updates.
 
     Populations are boxes from the stimulus (left) to the error (right), with their variables in
-    rows; below them are the synapses that learn, and above what comes from outside. The colour of
-    an arrow says what it serves; each has ``source->target`` as its gid.
+    rows; below them are plastic synapses, and above external inputs. The colour of an arrow shows
+    its purpose; each has ``source->target`` as its gid.
 
     Parameters
     ----------
     network
         The description.
     title
-        Text above; by default the number of nodes and arrows.
+        Title; by default the numbers of nodes and edges.
 
     Raises
     ------

@@ -62,9 +62,9 @@ def styled(draw: Callable[_P, _R]) -> Callable[_P, _R]:
 
 @styled
 def save(ax: Panels, path: str | os.PathLike[str]) -> Path:
-    """Write the figure of Axes, whole or not at all: PNG of 150 dots per inch, or SVG.
+    """Write the figure of Axes as a PNG of 150 dots per inch, or an SVG, atomically.
 
-    The same data give the same bytes: the file names no time and no software.
+    The same data give the same bytes: the file contains no time stamp or software version.
 
     Parameters
     ----------

@@ -84,17 +84,17 @@ def learning(groups: Mapping[str, Sequence[TrainedRun]]) -> Section:
                 measured, "epochs", "angle to backpropagation [degrees]", levels={"no relation": 90}
             )
             what = projection.replace("_", " ")
-            pictures.append(drawn(axes, f"What {what} learns against what it would by BP."))
+            pictures.append(drawn(axes, f"Alignment of {what} with the gradient of BP."))
     return Section("Learning", said, pictures=pictures)
 
 
 def _with_angles(run: TrainedRun) -> list[str]:
-    """Return the projections whose angle to backpropagation was measured while it learned."""
+    """Return the projections with a measured angle to the backpropagation gradient."""
     return list(run.metrics.loc[run.metrics["metric"] == "angle", "subject"].unique())
 
 
 def _series(runs: Sequence[TrainedRun], metric: tuple[str, str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return epochs (n,) and values (n_runs, n) of a metric, as far as all runs have got."""
+    """Return epochs (n,) and values (n_runs, n) of a metric, up to the shortest run."""
     tables = []
     for run in runs:
         table = run.metrics
@@ -218,9 +218,9 @@ def representation(run: TrainedRun, records: Records, name: str) -> Section:
         "angles": "Angle between the weight update and the backpropagation gradient [degrees].",
         "feedback": "Alignment of feedback with forward weights: angle [degrees], ratio of norms.",
         "cost": "Cost, in NeuroBench's names (arXiv:2304.04640).",
-        "units": "Dead units (no slope in any trial, or no spike) and saturated responses, as "
-        "shares (Lu et al. 2020, doi:10.4208/cicp.OA-2020-0165; Glorot & Bengio 2010).",
-        "signs": "Dale's law: shares of neurons with weights of both signs.",
+        "units": "Fractions of dead units (no slope, or no spike, in any trial) and of saturated "
+        "responses (Lu et al. 2020, doi:10.4208/cicp.OA-2020-0165; Glorot & Bengio 2010).",
+        "signs": "Dale's law: fractions of neurons with weights of both signs.",
     }
     tables = [
         frame(found.learning.tables[key], caption)

@@ -13,7 +13,7 @@ from apical.runs.measures import MEASURES, Look, Measure
 from apical.training.loop import Metric, Position
 
 LOOK = 200
-"""Most test samples that are recorded for measures."""
+"""Largest number of test samples that are recorded for measures."""
 ROOM = 128e6
 """Memory limit of their signals [bytes]; fewer samples are recorded where it is exceeded."""
 
@@ -53,7 +53,7 @@ class Measuring:
     prepared
         The experiment whose network is measured.
     names
-        What to measure: names in `MEASURES`, or measures.
+        Measures, or their names in `MEASURES`.
 
     Raises
     ------
@@ -89,7 +89,7 @@ class Measuring:
     def __call__(
         self, simulator: Simulator, position: Position, before: Mapping[str, np.ndarray]
     ) -> dict[Metric, float]:
-        """Measure.
+        """Measure the network in its current state.
 
         Parameters
         ----------

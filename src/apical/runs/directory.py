@@ -29,7 +29,8 @@ CHECKPOINT, WEIGHTS, FIGURES = "checkpoint.npz", "weights.npz", "figures"
 COLUMNS = ("run", "seed", "epoch", "block", "trial", "metric", "subject", "value")
 _HEADER = (",".join(COLUMNS) + "\n").encode()
 _FORMER_HEADER = _HEADER.replace(b"subject,", b"")
-"""That of runs before 0.2, whose names of metrics end in the subject; they go on as they began."""
+"""Header of runs before 0.2, whose names of metrics end in the subject; they keep it when resumed.
+"""
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ class RunDirectory:
         self.write(name, lambda file: np.savez(file, **content))
 
     def write(self, name: str, writer: Callable[[BinaryIO], Any]) -> None:
-        """Write a file so that it is there whole or not at all."""
+        """Write a file atomically: it exists whole or not at all."""
         try:
             write_whole(self.path / name, writer)
         except OSError as error:
@@ -193,7 +194,7 @@ class RunDirectory:
 
     @property
     def _header(self) -> bytes:
-        """First line that ``metrics.csv`` has or should have."""
+        """Header of ``metrics.csv``, that of the file if it exists."""
         path = self.path / METRICS
         if not path.exists():
             return _HEADER

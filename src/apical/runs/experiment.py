@@ -28,7 +28,7 @@ PACKAGES = ("apical", "brian2", "numpy", "scikit-learn")
 BACK_ENDS = ("brian2cuda", "brian2genn")
 
 LATER = {"later": True}
-"""Marks fields that configurations of earlier versions lack: those runs did as by the default."""
+"""Mark of fields missing from configurations of earlier versions, which behaved as the default."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def read_experiment(out: Path) -> Experiment:
 
 
 _BESIDES = ("name", "model_sha256", "data_sha256")
-"""Texts that a configuration holds beside the fields of an `Experiment`."""
+"""Text entries of a configuration besides the fields of an `Experiment`."""
 
 
 def check_same(path: Path, config: Mapping[str, Any], prepared: Prepared) -> None:

@@ -54,7 +54,7 @@ def analyze_learning(run: TrainedRun, records: Records) -> LearningAnalysis:
     run
         A finished run. For angles and cost up to 200 of its test samples are replayed.
     records
-        What it did on trials, for dead units and saturated responses.
+        Its recorded activity, for dead units and saturated responses.
     """
     network, weights = run.network, run.weights
     first = {p.name: network.initial_weights(p) for p in network.projections}
@@ -76,7 +76,7 @@ def analyze_learning(run: TrainedRun, records: Records) -> LearningAnalysis:
 
 
 def _measured(run: TrainedRun, name: str) -> list[tuple[str, str, float]]:
-    """Return metrics, subjects and values."""
+    """Return the metrics of one measure: name, subject and value."""
     found = Measuring(run.prepared, [name])(run.simulator(), Position(), {})
     return [(*parts(metric), value) for metric, value in found.items()]
 

@@ -24,27 +24,27 @@ PROBE = 500
 """Test samples on which a rate network's angle to the backpropagation gradient is measured."""
 
 Metrics = Mapping[Metric, float]
-"""What was measured -> value; of a part of the network a pair, of a name and that of the part."""
+"""Metric -> value; a metric of a projection or population is a pair of its name and the part's."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """A network as a measure sees it, between two blocks of its training.
+    """State of a network in training, between two blocks, as input of a measure.
 
     Parameters
     ----------
     prepared
         The experiment: its network and its data.
     simulator
-        The network that trains, at its present state. It must be left as it is.
+        The network in training, in its current state, which a measure must not change.
     position
-        How far it is.
+        Position in training.
     weights
         Weights by name of projection, shape (n_pre, n_post).
     before
         The same before the last block.
     records
-        What it did on test samples at its present state; None where no measure asks for records.
+        Records of test samples in the current state; None if no measure needs records.
     """
 
     prepared: Prepared
@@ -61,10 +61,10 @@ class Look:
 
     @property
     def recorded(self) -> Records:
-        """What it did on test samples, for measures that ask for records."""
+        """Records of test samples, for measures that need them."""
         if self.records is None:
             raise ParameterError(
-                "Nothing was recorded for this measure; give Measure the signals that it needs: "
+                "There are no records for this measure; give Measure the signals that it needs: "
                 "records=lambda network: ('x',), for instance.",
                 object="Measure",
                 parameter="records",
@@ -82,22 +82,22 @@ def _fits(network: Network) -> None:
 
 @dataclass(frozen=True)
 class Measure:
-    """Something that is measured of a network while it trains.
+    """Measure of a network during training.
 
     Parameters
     ----------
     name
-        What commands know it by.
+        Name in commands.
     about
-        What it is, in a few words.
+        Description in a few words.
     measure
-        Returns what it found: name of the metric -> value, a float. The name of a metric of a
-        projection or population is a pair, as in ``("norm", "stimulus_to_hidden")``.
+        Returns metrics: name of the metric -> value, a float. The name of a metric of a projection
+        or population is a pair, as in ``("norm", "stimulus_to_hidden")``.
     records
-        Given the network, the signals that are to be recorded on test samples, which may be none;
-        None where nothing is to be recorded.
+        Given the network, returns the signals to record on test samples, which may be none; None
+        if no records are needed.
     check
-        Raises if a network cannot be measured in this way, before anything is trained.
+        Raises before training if the measure does not apply to a network.
     """
 
     name: str
@@ -128,7 +128,7 @@ def _signals_of_angles(network: Network) -> tuple[str, ...] | None:
 
 
 def _check_angles(network: Network) -> None:
-    """Raise if a network has no angles to backpropagation."""
+    """Raise if angles to the backpropagation gradient are not defined for a network."""
     learning.compared(network)
     if not network.is_spiking:
         check_network(network)
@@ -158,7 +158,7 @@ def _weights(look: Look) -> Metrics:
 
 
 def _activities(network: Network) -> tuple[str, ...]:
-    """Ask for activities: spikes are recorded anyway, what is graded is the signal ``x``."""
+    """Return the signals of activities: none where spikes are recorded, else ``x``."""
     return () if network.is_spiking else ("x",)
 
 
@@ -193,8 +193,8 @@ _MEASURES = (
     ),
     Measure("feedback", "alignment of feedback and forward weights", _feedback),
     Measure("weights", "norm, speed, zeros, Dale's law", _weights),
-    Measure("units", "dead ones, saturated responses", _units, _activities),
-    Measure("sparsity", "activities and weights that are 0", _sparsity, _activities),
+    Measure("units", "dead units, saturated responses", _units, _activities),
+    Measure("sparsity", "fractions of activities and weights that are 0", _sparsity, _activities),
     Measure("cost", "memory, operations, spikes, updates", _cost, update_signals),
 )
 
@@ -203,4 +203,4 @@ MEASURES: Registry[Measure] = Registry(
     {measure.name: measure for measure in _MEASURES},
     fits=lambda value: isinstance(value, Measure),
 )
-"""What can be measured during training, by the names that commands know."""
+"""Registry of measures during training, by name."""

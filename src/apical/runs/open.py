@@ -75,7 +75,7 @@ class TrainedRun:
         """The long table of ``metrics.csv``.
 
         Columns: run, seed, epoch, block, trial, metric, subject, value. The subject is the
-        population or projection that a metric is of, "" for the whole network.
+        population or projection of a metric, "" for the whole network.
         """
         try:
             table = pd.DataFrame(read_metrics(self.path / METRICS), columns=COLUMNS)

@@ -1,10 +1,10 @@
-"""Library of the scripts in models/: opening them, the gallery, the parts of studies.
+"""Library of the scripts in models/: loading models, the gallery, building blocks of studies.
 
-A study is a script with a command of its own: its options (`options`), a measurement at every
-combination of conditions and seeds (`sweep`), tables of rows (`tables`), errors while networks
-learn (`learning`), and a claim that can be checked in seconds (`study`, `gallery`).
+A study is a script with its own command: options (`options`), a measurement for every combination
+of conditions and seeds (`sweep`), tables (`tables`), learning curves (`learning`), and a claim that
+can be checked in seconds (`study`, `gallery`).
 
-Imports the laboratory. To add a script, see CONTRIBUTING.md.
+Imports all of the package below. To add a script, see CONTRIBUTING.md.
 """
 
 from apical.scripts.command import study as study

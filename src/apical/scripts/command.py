@@ -1,4 +1,4 @@
-"""The command of a study: a script that compares networks, and can check its claim in seconds."""
+"""Command-line interface of a study, with a quick check of its claim."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -13,22 +13,22 @@ from apical.scripts import gallery, studies
 def study(
     exhibit: gallery.Exhibit, *, files: str, on: str = ""
 ) -> Callable[[Callable[..., str | None]], click.Command]:
-    """Return what makes a command of the function that runs a study at full size.
+    """Return a decorator that makes a command of the function that runs a study at full size.
 
-    Its help is the first line of the script's docstring. To the options of the function come
-    ``--quick``, which checks the claim instead of running it, and ``--out``, the folder `out` that
-    the function is given: it is made before, and is called like the script by default. At the end
-    the command says where the results are. What the function returns is what to call them there,
-    for instance ``"Figure"``; None stands for ``"Figure and table"``.
+    Its help is the first line of the script's docstring. In addition to the options of the function
+    there are ``--quick``, which checks the claim instead, and ``--out``, the output folder, which
+    is created and passed to the function as `out`; its default is named after the script. At the
+    end the command prints the folder. The function may return a name for the results, for instance
+    ``"Figure"``; None means ``"Figure and table"``.
 
     Parameters
     ----------
     exhibit
         The claim.
     files
-        What the function writes into the folder, for the help.
+        Files that the function writes, for the help.
     on
-        On which data the quick check is made, for the help.
+        Data of the quick check, for the help.
     """
     where = f", on {on}" if on else ""
 

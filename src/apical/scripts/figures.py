@@ -1,4 +1,4 @@
-"""Figures of a study, straight from the rows of its table."""
+"""Figures of a study, from the rows of its table."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from apical import plotting
 from apical.scripts import tables
 
 Names = Mapping[Any, str] | Callable[[Any], str]
-"""What values are called: a mapping, or a function of a value."""
+"""Names of values: a mapping, or a function of a value."""
 
 
 def draw(
@@ -26,7 +26,7 @@ def draw(
     width: float | None = None,
     **options: Any,
 ) -> None:
-    """Draw what was measured as curves, thin for each seed and thick for their mean, and save them.
+    """Draw curves, thin for each seed and thick for their mean, and save them.
 
     Parameters
     ----------
@@ -37,15 +37,15 @@ def draw(
     x
         The column of the horizontal axis.
     y
-        The column of the vertical axis, or several, each with a label and a panel of its own.
+        The column of the vertical axis, or several with their labels, one panel each.
     by, names
-        As in `tables.series`: the column of whose values each has a curve, and their names.
+        As in `tables.series`: the column that distinguishes the curves, and their names.
     label
-        The label of the horizontal axis; by default the column.
+        Label of the horizontal axis; by default the column.
     over, titles
-        A column of whose values each has a panel, and the titles of these.
+        Column that distinguishes the panels, and their titles.
     limits
-        Ends of the vertical axis of the first panel, or of all where there are several for `over`.
+        Limits of the vertical axis of the first panel, or of all panels with `over`.
     width
         Width of each panel [inches]; by default that of a figure for a single panel, else 4.
     **options

@@ -1,6 +1,6 @@
-"""The gallery: studies and models that say what they reproduce, and can check it in seconds.
+"""The gallery: published results that studies and models reproduce, with a quick check of each.
 
-A script of ``models/`` takes part by a module-level ``EXHIBIT``.
+A script of ``models/`` is part of it if it defines ``EXHIBIT``.
 """
 
 import ast
@@ -13,19 +13,19 @@ from apical.errors import ClaimError, DataError, ScriptError
 from apical.scripts import models, studies
 
 MARKS = "<!-- gallery -->", "<!-- /gallery -->"
-"""Lines of a Markdown file between which its table stands."""
+"""Lines of a Markdown file that enclose the table."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a quick check found.
+    """Result of a quick check.
 
     Parameters
     ----------
     text
-        What was measured, in a few words with numbers.
+        The measurement, in a few words with numbers.
     holds
-        Whether that is what the study claims.
+        Whether it supports the claim of the study.
     """
 
     text: str
@@ -34,19 +34,19 @@ class Finding:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """What a script reproduces.
+    """A published result and its reproduction by a script.
 
     Parameters
     ----------
     claim
         The phenomenon, in one line.
     published
-        What was published for it, with numbers where there are any.
+        The published result, with numbers if there are any.
     reached
-        What the script reaches at full size; its docstring names the command.
+        The result of the script at full size; its docstring names the command.
     quick
         Checks the phenomenon in seconds, on data that come with the package; writes figures and
-        tables, if any, into the folder it is given, which is there.
+        tables, if any, into the given folder, which exists.
     """
 
     claim: str
@@ -56,18 +56,18 @@ class Exhibit:
 
 
 def scripts() -> dict[str, Path]:
-    """Return the scripts that take part: name -> path. They are read, not run."""
+    """Return the scripts of the gallery: name -> path. They are parsed, not run."""
     known = ((name, path) for name, (path, _) in models.available().items())
     return {name: path for name, path in known if _has_exhibit(path)}
 
 
 def load(path: Path) -> Exhibit:
-    """Return what a script reproduces.
+    """Return the exhibit of a script.
 
     Raises
     ------
     ScriptError
-        If its ``EXHIBIT`` is missing, or is none.
+        If its ``EXHIBIT`` is missing, or is not an `Exhibit`.
     """
     exhibit = getattr(models.imported(path.resolve()), "EXHIBIT", None)
     if not isinstance(exhibit, Exhibit):
@@ -80,14 +80,14 @@ def load(path: Path) -> Exhibit:
 
 
 def checked(exhibit: Exhibit, folder: Path) -> str:
-    """Check the phenomenon of a script in seconds, and return what was found.
+    """Check the phenomenon of a script in seconds, and return the result.
 
     Parameters
     ----------
     exhibit
         That of the script.
     folder
-        Where figures and tables go.
+        Output folder of figures and tables.
 
     Raises
     ------
@@ -114,9 +114,9 @@ class Entry:
     exhibit
         What it reproduces.
     finding
-        What its quick check found; None if that was not made.
+        Result of its quick check; None if it was not run.
     seconds
-        Time that took [s], importing the script included.
+        Duration of the check [s], including the import of the script.
     """
 
     name: str
@@ -134,12 +134,12 @@ def entry(name: str, folder: Path | None = None) -> Entry:
     name
         One of `scripts`.
     folder
-        Where the figures and tables of its quick check go; None makes no check.
+        Output folder of figures and tables of its quick check; None for no check.
 
     Raises
     ------
     ScriptError
-        If no such script takes part.
+        If the gallery has no such script.
     """
     known = scripts()
     if name not in known:
@@ -154,7 +154,7 @@ def entry(name: str, folder: Path | None = None) -> Entry:
 
 
 def cells(line: Entry) -> list[str]:
-    """Return what a table says of a script: name, claim, published, reached, and the check."""
+    """Return the cells of a script: name, claim, published, reached, and its quick check."""
     about = line.exhibit
     told = [line.name, about.claim, about.published, about.reached]
     if line.finding is None:
@@ -177,12 +177,12 @@ def markdown(lines: Sequence[Entry]) -> str:
 
 
 def write(path: Path, table: str) -> None:
-    """Put a table between the `MARKS` of a Markdown file; a file that is not there is made.
+    """Write a table between the `MARKS` of a Markdown file, which is created if it is missing.
 
     Raises
     ------
     DataError
-        If the file is there and does not hold both marks, each once and in order.
+        If the file exists but does not contain both marks, once each and in order.
     """
     text = path.read_text() if path.exists() else "\n".join(MARKS) + "\n"
     before, mark, rest = text.partition(MARKS[0])
@@ -190,7 +190,7 @@ def write(path: Path, table: str) -> None:
     if not (mark and end) or MARKS[0] in rest or MARKS[1] in after:
         raise DataError(
             f"{path} needs the lines {MARKS[0]} and {MARKS[1]}, once each, to put the gallery "
-            "between them; add them, or name a file that is not there."
+            "between them; add them, or name a new file."
         )
     path.write_text(f"{before}{mark}\n{table}{end}{after}")
 

@@ -28,23 +28,23 @@ def errors(
     Parameters
     ----------
     net
-        A network of rates, which device ``array`` runs.
+        A rate network, which device ``array`` runs.
     data
         Training and test samples.
     epochs
-        How often every training sample is shown.
+        Number of epochs.
     batch
         Batch size.
     name
-        What to call the column of the error.
+        Name of the column of the error.
     **options
-        Further options of `apical.train`; rates are constant and no progress is shown by default.
+        Further options of `apical.train`; by default the learning rate is constant and no progress
+        is shown.
 
     Returns
     -------
     list
-        Rows: ``epoch``, and the error, the share of test samples that are decided wrongly with
-        learning off [%].
+        Rows: ``epoch``, and the test error with learning off [%].
     """
     simulator = simulate(net, "array", batch=batch)
     taken = train(simulator, data, epochs, **{"final_rate": 1.0, "progress": False, **options})
@@ -62,14 +62,14 @@ def last_error(
     diverged: float = np.nan,
     **options: Any,
 ) -> float:
-    """Train a classifier, and return its test error [%] in the end, with learning off.
+    """Train a classifier, and return its final test error [%], with learning off.
 
     Parameters
     ----------
     net, data, epochs, batch, **options
         As in `errors`.
     diverged
-        What to return if the weights diverge [%].
+        Value to return if the weights diverge [%].
     """
     simulator = simulate(net, "array", batch=batch)
     try:
@@ -80,24 +80,23 @@ def last_error(
 
 
 def test_error(simulator: Simulator, data: Dataset) -> float:
-    """Return the share of test samples that are decided wrongly with learning off [%]."""
+    """Return the test error with learning off [%]."""
     return 100 * (1 - evaluate(simulator, data.test).accuracy)
 
 
 def between(
     simulator: Simulator, data: Dataset, first: int, last: int
 ) -> Iterator[tuple[int, float]]:
-    """Train a classifier from one epoch to another, and yield epochs and test errors [%].
+    """Train a classifier from one epoch to another; yield epochs and test errors [%].
 
     Parameters
     ----------
     simulator
-        A network on a device, at the state of the first epoch.
+        A network on a device, in the state after the first epoch.
     data
         Training and test samples.
     first, last
-        Epochs that were learned before, and those learned in the end; from 0 the error before
-        learning is yielded too.
+        Numbers of epochs before and after; from 0, the error before training is yielded too.
     """
     done = Position(first, 0, first * len(data.train)) if first else None
     for step in steps(simulator, data, Plan(last, final_rate=1.0), done):
@@ -106,10 +105,10 @@ def between(
 
 
 def reconstruct(simulator: Simulator, values: np.ndarray, epochs: int) -> Iterator[int]:
-    """Train an autoencoder on its own stimuli, and yield every epoch, from 0, before it begins.
+    """Train an autoencoder; yield the number of each epoch, from 0, before it begins.
 
-    The order of the stimuli is drawn anew in every epoch, from the stream ``"order"`` of the
-    network's seed. What is measured between epochs is that of as many epochs as are yielded.
+    The stimuli are shuffled in every epoch, by the random stream ``"order"`` of the network's seed.
+    The number that is yielded is that of the epochs completed.
 
     Parameters
     ----------
@@ -118,7 +117,7 @@ def reconstruct(simulator: Simulator, values: np.ndarray, epochs: int) -> Iterat
     values
         Stimuli, shape (n, n_inputs).
     epochs
-        How often every stimulus is shown.
+        Number of epochs.
     """
     for epoch in range(epochs + 1):
         yield epoch
@@ -129,7 +128,7 @@ def reconstruct(simulator: Simulator, values: np.ndarray, epochs: int) -> Iterat
 
 
 def squared_errors(simulator: Simulator, values: np.ndarray) -> np.ndarray:
-    """Return the squared error of each value that an autoencoder rebuilds, with learning off."""
+    """Return the squared reconstruction error of an autoencoder at each value, learning off."""
     rebuilt = simulator.run(Block(values)).counts[simulator.network.output.name]
     return (values - rebuilt) ** 2
 
@@ -145,27 +144,27 @@ def watch(
     trace: str,
     samples: int,
 ) -> Iterator[tuple[Row, Simulator, BlockResult]]:
-    """Train a classifier, and look at a signal within it before learning and as often as asked for.
+    """Train a classifier, and record a signal before and regularly during training.
 
     Parameters
     ----------
     net, data, epochs, batch
         As in `errors`.
     every
-        How often to look [epochs].
+        Interval between recordings [epochs].
     record, trace
-        Populations, and which of their signals to record.
+        Populations, and the signal of them to record.
     samples
-        How many of the test samples to show with learning off.
+        Number of test samples to record, with learning off.
 
     Yields
     ------
     row
-        ``epoch``, and ``error``, the share of these samples that are decided wrongly [%].
+        ``epoch``, and ``error``, the error on these samples [%].
     looker
-        A simulator of the same network at the same state that records.
+        A recording simulator of the same network in the same state.
     seen
-        What it did when it was shown them.
+        Its result on these samples.
     """
     learner = simulate(net, "array", batch=batch)
     looker = simulate(net, "array", record=record, traces=[trace])

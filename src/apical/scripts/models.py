@@ -1,4 +1,4 @@
-"""Model scripts: find them, load them, and read their options from the signature of `build`."""
+"""Model scripts: finding and loading them, and their options, from the signature of `build`."""
 
 import ast
 import hashlib
@@ -30,11 +30,11 @@ class Option:
     kind
         Its type: int, float, str or bool.
     choices
-        Values allowed; empty where any is.
+        Allowed values; empty if any is allowed.
     default
         Default value.
     help
-        What it is, from the docstring of ``build``.
+        Its description, from the docstring of ``build``.
     """
 
     name: str
@@ -67,11 +67,11 @@ class Model:
 
     @property
     def name(self) -> str:
-        """Name of the script, without its ending."""
+        """Name of the script, without its extension."""
         return self.path.stem
 
     def describe(self, data: Dataset, seed: int, options: Mapping[str, Any]) -> Network:
-        """Return the network for a data set, or say what the script does wrong."""
+        """Return the network for a data set, or raise if the script is at fault."""
         known = {option.name for option in self.options}
         strangers = sorted(set(options) - known)
         if strangers:
@@ -91,12 +91,12 @@ class Model:
 
     @property
     def sha256(self) -> str:
-        """Check sum of the script."""
+        """Checksum of the script."""
         return hashlib.sha256(self.path.read_bytes()).hexdigest()
 
 
 def folders() -> list[Path]:
-    """Return where models are looked for: ``./models``, and those that came with the package."""
+    """Return the folders of models: ``./models``, and those that came with the package."""
     package = Path(__file__).parents[1]
     places = [Path("models"), package / "models", package.parents[1] / "models"]
     return [place for place in places if place.is_dir()]
@@ -118,12 +118,12 @@ def available() -> dict[str, tuple[Path, str]]:
 
 
 def is_study(path: Path) -> bool:
-    """Say whether a script is a study: it brings a command of its own, and no network to train.
+    """Say whether a script is a study: it has its own command, and no network to train.
 
     Parameters
     ----------
     path
-        The script. It is read, not run: a study defines ``main`` and no ``build``.
+        The script. It is parsed, not run: a study defines ``main`` and no ``build``.
     """
     body = ast.parse(path.read_text()).body
     names = {node.name for node in body if isinstance(node, ast.FunctionDef)}
@@ -136,7 +136,7 @@ def load(name: str) -> Model:
     Raises
     ------
     ScriptError
-        If there is no such script, or it has no fitting function ``build``.
+        If there is no such script, or it has no suitable function ``build``.
     """
     path = Path(name)
     if not path.is_file():
@@ -150,10 +150,10 @@ def load(name: str) -> Model:
     try:
         study = is_study(path)
     except (SyntaxError, ValueError):
-        study = False  # importing says what is wrong
+        study = False  # the import reports what is wrong
     if study:
         raise ScriptError(
-            f"{path} is a study: it compares networks by a command of its own and is no model to "
+            f"{path} is a study: it compares networks by its own command and is not a model to "
             f"train; run 'python {path} --help'."
         )
     module = imported(path.resolve())
@@ -168,12 +168,12 @@ def load(name: str) -> Model:
 
 
 def imported(path: Path) -> ModuleType:
-    """Return a script as a module, imported anew.
+    """Return a script as a freshly imported module.
 
     Raises
     ------
     ScriptError
-        If it is no Python script.
+        If it is not a Python script.
     """
     name = f"apical_model_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -221,7 +221,7 @@ def _options(path: Path, build: BuildFunction) -> tuple[Option, ...]:
 
 
 def _helps(doc: str) -> dict[str, str]:
-    """Return what a numpydoc docstring says of each parameter."""
+    """Return the descriptions of parameters in a numpydoc docstring."""
     section = doc.partition("Parameters\n----------\n")[2]
     found = re.findall(r"^(\w[\w, ]*)\n((?:[ ]+.*\n?)+)", section, flags=re.MULTILINE)
     return {

@@ -1,4 +1,4 @@
-"""Options of the commands of studies: those that many share, checked where they are given."""
+"""Common options of the commands of studies, validated by the command line."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -26,14 +26,13 @@ def option(
     Parameters
     ----------
     name
-        For instance ``"--train-trials"``, which the function is given as ``train_trials``.
+        For instance ``"--train-trials"``, passed to the function as ``train_trials``.
     default
-        Its default: a whole number, another number, or text; None for a whole number that may be
-        left out.
+        Its default: a whole number, another number, or text; None for an optional whole number.
     help
-        What it is.
+        Help text.
     least, above
-        The smallest value allowed, 1 by default for whole numbers, or one that is no longer.
+        Smallest allowed value (1 by default for whole numbers), or exclusive lower bound.
     """
     kind: Any = type(default)
     if default is None or isinstance(default, int):
@@ -45,7 +44,7 @@ def option(
 
 
 def flag(name: str, help: str) -> Decorator:
-    """Return an option that is given or not."""
+    """Return a flag (an option without a value)."""
     return click.option(name, is_flag=True, help=help)
 
 
@@ -55,30 +54,30 @@ def dataset(default: str = "mnist", help: str = "") -> Decorator:
 
 
 def hidden(default: int, help: str = "Neurons in each hidden population.") -> Decorator:
-    """Return ``--hidden``, a number of neurons."""
+    """Return ``--hidden``, the number of neurons in each hidden population."""
     return option("--hidden", default, help)
 
 
 def epochs(default: int, help: str = "", *, least: int = 1) -> Decorator:
-    """Return ``--epochs``, how often every training sample is shown."""
+    """Return ``--epochs``, the number of epochs."""
     return option("--epochs", default, help, least=least)
 
 
 def seeds(default: str = "0") -> Decorator:
-    """Return ``--seed``, one seed or more, which the function is given as a list, `seeds`."""
+    """Return ``--seed``, one or more seeds, passed to the function as a list, `seeds`."""
     return _parsed("--seed", "seeds", default, "Seeds, as 0,1,2.", studies.numbers)
 
 
 def validation(default: int) -> Decorator:
-    """Return ``--validation``, on how many samples to validate; 0 stands for the test part."""
-    text = "Judge on so many of the last training samples, not the test part."
+    """Return ``--validation``, the size of the validation set; 0 for the test set."""
+    text = "Validate on this many of the last training samples, not on the test set."
     return option("--validation", default, text, least=min(default, 1))
 
 
 def train_trials(
     default: int | None = None, help: str = "First N training samples only.", *, least: int = 1
 ) -> Decorator:
-    """Return ``--train-trials``, how many training samples to use; None stands for all."""
+    """Return ``--train-trials``, the number of training samples to use; None for all."""
     return option("--train-trials", default, help, least=least)
 
 
@@ -90,11 +89,11 @@ def training(
     Parameters
     ----------
     name
-        The option of the number of hidden neurons.
+        Name of the option of the number of hidden neurons.
     hidden, epochs, seed
         Defaults.
     of
-        Which hidden population has so many neurons, ``"each"`` or ``"the"``, for the help.
+        ``"each"`` or ``"the"`` hidden population, for the help.
     """
 
     def decorated(full: F) -> F:
@@ -105,27 +104,27 @@ def training(
 
 
 def numbers(name: str, default: str, help: str = "") -> Decorator:
-    """Return an option that is a list of whole numbers joined by commas."""
+    """Return an option that is a list of whole numbers, separated by commas."""
     return _parsed(name, _keyword(name), default, help, studies.numbers)
 
 
 def sizes(name: str, default: str, help: str = "") -> Decorator:
-    """Return an option that is a list of numbers of 0 or more joined by commas."""
+    """Return an option that is a list of non-negative numbers, separated by commas."""
     return _parsed(name, _keyword(name), default, help, studies.sizes)
 
 
 def layers(default: str, help: str = "Neurons in each hidden population.") -> Decorator:
-    """Return ``--hidden``, sizes of hidden populations joined by hyphens, given as a list."""
+    """Return ``--hidden``, sizes of hidden populations separated by hyphens, passed as a list."""
     return _parsed("--hidden", "hidden", default, help, studies.layers)
 
 
 def names(name: str, default: str, help: str = "") -> Decorator:
-    """Return an option that is a list of names joined by commas."""
+    """Return an option that is a list of names, separated by commas."""
     return _parsed(name, _keyword(name), default, help, lambda text: text.split(","))
 
 
 def some_of(name: str, keyword: str, choices: list[str], help: str) -> Decorator:
-    """Return an option that may be repeated, each time with one of some choices; all by default."""
+    """Return a repeatable option with given choices; all of them by default."""
     kind = click.Choice(choices)
     return click.option(
         name, keyword, type=kind, multiple=True, default=choices, show_default=True, help=help
@@ -139,7 +138,7 @@ def _keyword(name: str) -> str:
 def _parsed(
     name: str, keyword: str, default: str, help: str, parse: Callable[[str], Any]
 ) -> Decorator:
-    """Return an option whose text is parsed before the function gets it."""
+    """Return an option whose text is parsed before it is passed to the function."""
     return click.option(
         name,
         keyword,

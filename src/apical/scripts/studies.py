@@ -1,4 +1,4 @@
-"""Studies: model scripts that compare networks, with a command of their own."""
+"""Helpers of studies, the scripts that compare networks by their own command."""
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
@@ -12,19 +12,19 @@ from apical.errors import DataError, ParameterError, ending_in_one_line
 
 
 def run(command: Callable[[], Any]) -> None:
-    """Run the command of a study; every error that is ours is one line and exit code 2.
+    """Run the command of a study; errors of this package end it in one line and exit code 2.
 
     Parameters
     ----------
     command
-        Reads its arguments from the command line, for instance a function made by click.
+        Reads its arguments from the command line, for instance a click command.
     """
     with ending_in_one_line():
         command()
 
 
 def numbers(text: str) -> list[int]:
-    """Return the seeds of a text such as ``"0,1,2"``."""
+    """Parse seeds such as ``"0,1,2"``."""
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
@@ -36,7 +36,7 @@ def numbers(text: str) -> list[int]:
 
 
 def sizes(text: str) -> list[float]:
-    """Return the numbers, 0 or more, of a text such as ``"0,0.03,0.1"``."""
+    """Parse non-negative numbers such as ``"0,0.03,0.1"``."""
     try:
         found = [float(part) for part in text.split(",")]
         if all(0 <= size < float("inf") for size in found):
@@ -52,7 +52,7 @@ def sizes(text: str) -> list[float]:
 
 
 def layers(text: str) -> list[int]:
-    """Return the sizes of hidden populations, of a text such as ``"256-32-256"``."""
+    """Parse sizes of hidden populations such as ``"256-32-256"``."""
     try:
         found = [int(part) for part in text.split("-")]
         if min(found) > 0:
@@ -68,12 +68,12 @@ def layers(text: str) -> list[int]:
 
 
 def validated(data: Dataset, n: int | None = None) -> Dataset:
-    """Return a data set that is judged on `n` training samples, at random; on a sixth if None."""
+    """Return a data set with `n` random training samples as its test set; a sixth if None."""
     return data.split(n or len(data.train) // 6, np.random.default_rng(0))
 
 
 def folder(path: Path) -> Path:
-    """Return a folder that a study may write into, made if it is not there."""
+    """Return an output folder, which is created if it is missing."""
     path.mkdir(parents=True, exist_ok=True)
     return path
 
@@ -84,14 +84,14 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], first: Sequence[s
     Parameters
     ----------
     path
-        The file; one that is there is replaced.
+        The file; an existing one is replaced.
     rows
-        Column -> value; all with the columns of the first.
+        Column -> value; all with the columns of the first row.
     first
-        Columns to begin with; the others follow as they are in the first row.
+        Columns to begin with; the others follow in the order of the first row.
     """
     if not rows:
-        raise DataError(f"Table {path} needs one row or more, got none.", object=f"Table {path}")
+        raise DataError(f"Table {path} needs at least one row, got none.", object=f"Table {path}")
     with path.open("w", newline="") as file:
         columns = list(dict.fromkeys([*first, *rows[0]]))
         writer = csv.DictWriter(file, columns, lineterminator="\n")

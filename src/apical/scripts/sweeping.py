@@ -1,4 +1,4 @@
-"""Sweeps of a study: the same measurement at every combination of conditions and seeds."""
+"""Parameter sweeps of a study: the same measurement for every combination of factor levels."""
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -20,24 +20,24 @@ def sweep(
     progress: bool = True,
     **factors: Iterable[Any] | Mapping[Any, str],
 ) -> list[Row]:
-    """Measure at every combination of some factors, and return the rows of a table.
+    """Measure for every combination of factor levels (full factorial); return the rows of a table.
 
-    The last factor changes fastest; if it is ``seed``, it makes the runs of a condition. Every row
-    begins with the levels of the factors, in their order.
+    The last factor varies fastest; if it is ``seed``, its levels are the runs of a condition. Every
+    row begins with the levels of the factors, in their order.
 
     Parameters
     ----------
     measure
-        Is given a level of each factor by its name, and returns a row or several: column -> value.
+        Called with a level of each factor by name, returns one or more rows: column -> value.
     said
-        What to print once a condition, the levels of all factors but the seed, is measured: a
-        format string whose fields are the levels, ``called`` (their names), ``n`` (the number of
-        runs) and, for every column, the mean of its last value over runs; or a function that is
-        given the rows of the condition and its levels, and returns the text. None prints nothing.
+        Text to print after each condition (the levels of all factors except the seed): a format
+        string whose fields are the levels, ``called`` (their names), ``n`` (the number of runs)
+        and, for every column, the mean of its last value over runs; or a function of the rows of
+        the condition and its levels that returns the text. None prints nothing.
     progress
-        Whether to show a progress bar, in a terminal; not around one that `measure` shows.
+        Whether to show a progress bar in a terminal; False if `measure` shows one itself.
     **factors
-        Name -> levels; a mapping says what to call them besides.
+        Name -> levels; a mapping also gives names of the levels.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def _several(found: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> Iterable
 
 
 def _means(rows: list[Row]) -> Row:
-    """Return the mean of every column that holds numbers."""
+    """Return the mean of every numeric column."""
     numbers = {name for name in rows[0] if isinstance(rows[0][name], int | float | np.number)}
     return {name: mean(rows, name) for name in numbers}
 

@@ -1,4 +1,4 @@
-"""Tables of a study, as rows: what is chosen from them, means, and series for figures."""
+"""Tables of a study, as rows: selection, means, and series for figures."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -22,12 +22,12 @@ def column(rows: Sequence[Row], what: str, **chosen: Any) -> np.ndarray:
 
 
 def mean(rows: Sequence[Row], what: str, **chosen: Any) -> float:
-    """Return the mean of a column over the rows with these values, in most cases over seeds."""
+    """Return the mean of a column over the rows with these values, usually over seeds."""
     return float(np.mean(column(rows, what, **chosen)))
 
 
 def runs(rows: Sequence[Row], what: str, *, of: str = "seed", **chosen: Any) -> np.ndarray:
-    """Return a column in rows of a matrix, one for each run, shape (n_runs, n_points).
+    """Return a column as a matrix with one row for each run, shape (n_runs, n_points).
 
     Parameters
     ----------
@@ -36,14 +36,14 @@ def runs(rows: Sequence[Row], what: str, *, of: str = "seed", **chosen: Any) -> 
     what
         The column.
     of
-        The column that says to which run a row belongs; without it, all are of one run.
+        The column that identifies the run of a row; if it is missing, there is one run.
     **chosen
-        Values of the rows that count.
+        Values of the rows to use.
 
     Raises
     ------
     DataError
-        If runs have different numbers of points, or there is none.
+        If runs have different numbers of points, or there are none.
 
     Examples
     --------
@@ -79,18 +79,18 @@ def series(
     rows
         The table.
     x, y
-        Columns: where points lie, and what was measured there, once for each seed.
+        Columns of the horizontal and the vertical axis, with a measurement for each seed.
     by
-        The column of whose values each has a series.
+        The column that distinguishes the series.
     names
-        What to call them: a mapping, whose order they get, or a function of a value.
+        Names of the series: a mapping, which also gives their order, or a function of a value.
     **chosen
-        Values of the rows that count.
+        Values of the rows to use.
 
     Returns
     -------
     dict
-        Name -> where points lie, shape (n_points,), and `runs`, shape (n_seeds, n_points).
+        Name -> horizontal positions, shape (n_points,), and `runs`, shape (n_seeds, n_points).
     """
     rows = where(rows, **chosen)
     known = list(dict.fromkeys(row[by] for row in rows))

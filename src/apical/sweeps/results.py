@@ -154,10 +154,10 @@ class SweepDirectory:
     def frame(self) -> pd.DataFrame:
         """One row for each run that is finished or failed, in the order of the design.
 
-        Columns: run, status ("done" or "failed"), error, seed, the factors, and what was measured
-        at the end: test_accuracy [fraction], train_seconds and compile_seconds (0 where a program
-        compiled before was used) [s], ms_per_trial [ms], and every metric of ``metrics.csv``, as
-        ``rate_hidden`` where it is of a population or a projection.
+        Columns: run, status ("done" or "failed"), error, seed, the factors, and the final metrics:
+        test_accuracy [fraction], train_seconds and compile_seconds (0 where a program compiled
+        before was used) [s], ms_per_trial [ms], and every metric of ``metrics.csv``, as in
+        ``rate_hidden`` if it is of a population or a projection.
         """
         rows = [self._rows[run.id] for run in self.design.runs if run.id in self._rows]
         frame = pd.DataFrame(rows, columns=None if rows else [*COLUMNS, "seed"])

@@ -32,8 +32,8 @@ class Outcome:
     seconds
         Time spent training, measurements included [s].
     curves
-        Values after every epoch, by metric, shape (n_seeds, n_epochs + 1): a name, or a pair of a
-        name and the population or projection it is of.
+        Values after every epoch, shape (n_seeds, n_epochs + 1), by metric: a name, or a pair of a
+        name and a population or projection.
     """
 
     wiring: str
@@ -131,10 +131,10 @@ def _outcome(
 
 
 def _by_metric(path: Path) -> dict[Metric, list[float]]:
-    """Return what was measured after every epoch, by metric."""
+    """Return the values after every epoch, by metric."""
     found: dict[Metric, list[float]] = {}
     for row in read_metrics(path):
-        if row["block"] == "0":  # after a block within an epoch it is not
+        if row["block"] == "0":  # only the rows at the end of an epoch
             metric, subject = row["metric"], row["subject"]
             name = (metric, subject) if subject else metric
             found.setdefault(name, []).append(float(row["value"]))

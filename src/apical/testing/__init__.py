@@ -1,6 +1,7 @@
-"""Contract suites: what any population, rule, wiring, encoder, device, measure, exporter keeps to.
+"""Contract suites (conformance tests) of populations, rules, wirings, encoders, devices and others.
 
-A package that registers objects by entry points holds all of them to their contracts with one test:
+A package that registers objects by entry points checks all of them against their contracts in one
+test:
 
     import pytest
     from apical.testing import cases
@@ -10,7 +11,7 @@ A package that registers objects by entry points holds all of them to their cont
         case()
 
 Imports `runs`, `export` and below. To add a contract, write a function with ``@contract(kind)`` in
-the module of its kind, whose docstring says what must hold, and raise `AssertionError` by `expect`.
+the module of its kind, with a docstring that states what must hold; fail by `expect`.
 """
 
 from apical.testing.contracts import Case as Case

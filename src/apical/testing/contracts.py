@@ -1,4 +1,4 @@
-"""Contracts by kind, and the cases that they make with what a package registers."""
+"""Contracts by kind, and test cases for the objects that a package registers."""
 
 import importlib
 import os
@@ -18,7 +18,7 @@ from apical.neurons.encoding import ENCODERS
 from apical.runs.measures import MEASURES
 
 COMPILED = "APICAL_TEST_COMPILED"
-"""Environment variable; where it is set, suites also run on devices that compile programs."""
+"""Environment variable; if it is set, suites also run on devices that compile programs."""
 
 KINDS: dict[str, Registry[Any] | None] = {
     "population": POPULATIONS,
@@ -29,7 +29,7 @@ KINDS: dict[str, Registry[Any] | None] = {
     "measure": MEASURES,
     "exporter": EXPORTERS,
 }
-"""Kinds that have contracts, and their registries; rules are handed over, not registered."""
+"""Kinds that have contracts, and their registries; rules are passed directly, not registered."""
 
 Check = Callable[[Any], None]
 
@@ -38,18 +38,18 @@ _FOUND: dict[str, list["Contract"]] = {kind: [] for kind in KINDS}
 
 @dataclass(frozen=True)
 class Contract:
-    """Something that every object of a kind keeps to.
+    """Contract: a property that every object of a kind must have.
 
     Parameters
     ----------
     kind
-        Which kind.
+        The kind.
     name
-        What to call it, for instance in the identifier of a test.
+        Name, for instance in the identifier of a test.
     about
-        What must hold, in one line.
+        The property, in one line.
     check
-        Given an object of the kind, raises `AssertionError` if it does not hold.
+        Given an object of the kind, raises `AssertionError` if it violates the contract.
     """
 
     kind: str
@@ -60,7 +60,7 @@ class Contract:
 
 @dataclass(frozen=True)
 class Case:
-    """A registered object and a contract; called, it checks the one by the other."""
+    """Test case: a registered object and a contract; call it to check."""
 
     name: str
     contract: Contract
@@ -76,7 +76,7 @@ class Case:
 
 
 def contract(kind: str) -> Callable[[Check], Check]:
-    """Return a decorator by which a function becomes a contract of a kind."""
+    """Return a decorator that registers a function as a contract of a kind."""
 
     def declared(check: Check) -> Check:
         about = (check.__doc__ or "").partition("\n")[0]
@@ -111,25 +111,25 @@ def contracts(kind: str) -> tuple[Contract, ...]:
 
 
 def hold(kind: str, value: Any) -> None:
-    """Hold one object to all contracts of its kind.
+    """Check one object against all contracts of its kind.
 
     Parameters
     ----------
     kind, value
         As in `contracts`, and the object: for populations and encoders the class. Devices and
-        exporters are asked for by name, so they have to be registered.
+        exporters are looked up by name, so they have to be registered.
 
     Raises
     ------
     AssertionError
-        At the first contract that it breaks.
+        At the first contract that it violates.
     """
     for one in contracts(kind):
         one.check(value)
 
 
 def cases(package: str) -> list[Case]:
-    """Return a case for each contract of each object that a package registers by entry points.
+    """Return test cases: each contract of each object that a package registers by entry points.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def cases(package: str) -> list[Case]:
     Raises
     ------
     ParameterError
-        If it registers nothing that has contracts.
+        If it registers no objects that have contracts.
     """
     found = []
     for kind, registry in KINDS.items():
@@ -159,7 +159,7 @@ def cases(package: str) -> list[Case]:
 
 
 def expect(holds: Any, sentence: str) -> None:
-    """Raise `AssertionError` with a sentence unless something holds."""
+    """Raise `AssertionError` with a sentence unless a condition holds."""
     if not holds:
         raise AssertionError(sentence)
 
@@ -167,8 +167,8 @@ def expect(holds: Any, sentence: str) -> None:
 def claiming(network: Network) -> list[Device]:
     """Return the devices that claim to run a network: those that do not refuse it.
 
-    Those that compile programs are left out unless `COMPILED` is set in the environment; then they
-    have to be usable here.
+    Devices that compile programs are omitted unless `COMPILED` is set in the environment; they must
+    then be usable on this machine.
     """
     found = []
     for device in DEVICES.values():

@@ -1,4 +1,4 @@
-"""A model script: the smallest network of rates with one hidden population."""
+"""A model script: a minimal rate network with one hidden population."""
 
 from apical.data.datasets import Dataset
 from apical.feedback.pathways import direct

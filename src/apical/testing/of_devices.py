@@ -1,4 +1,4 @@
-"""Contract of every device."""
+"""Contracts of devices."""
 
 from collections.abc import Iterator
 from dataclasses import is_dataclass
@@ -13,7 +13,7 @@ from apical.testing.references import apart, learned, made, rates, spiking, tria
 
 
 def _networks(device: Device) -> Iterator[tuple[Network, str]]:
-    """Yield the networks that a device claims, and the device that each is held against."""
+    """Yield the networks that a device claims, and the reference device of each."""
     if device.rates:
         yield rates(), "array"
     if device.spikes:
@@ -22,7 +22,7 @@ def _networks(device: Device) -> Iterator[tuple[Network, str]]:
 
 @contract("device")
 def says_what_it_is(device: Device) -> None:
-    """It has a name, a line about it, forms, and frozen options derived from Options."""
+    """It has a name, a description, forms, and frozen options derived from Options."""
     expect(device.name and device.about and device.forms, f"{device.name!r} lacks about or forms.")
     expect(device.rates or device.spikes, f"Device {device.name!r} runs no network.")
     own = is_dataclass(device.options) and issubclass(device.options, Options)
@@ -32,7 +32,7 @@ def says_what_it_is(device: Device) -> None:
 
 @contract("device")
 def refuses_options_that_it_does_not_have(device: Device) -> None:
-    """An unknown option, and a value that does not fit, are refused by name."""
+    """Unknown options and invalid values are refused, and named in the message."""
     for given in ({"no_such_option": 1}, {"dtype": "float8"}):
         try:
             device.chosen(given)
@@ -44,7 +44,7 @@ def refuses_options_that_it_does_not_have(device: Device) -> None:
 
 @contract("device")
 def refuses_networks_that_it_does_not_run(device: Device) -> None:
-    """A kind of network that it does not claim is refused before anything is built."""
+    """A kind of network that it does not support is refused before anything is built."""
     for claims, network in ((device.rates, rates()), (device.spikes, spiking())):
         try:
             device.require(network, device.options())
@@ -56,7 +56,7 @@ def refuses_networks_that_it_does_not_run(device: Device) -> None:
 
 @contract("device")
 def learns_as_the_reference_does(device: Device) -> None:
-    """Spikes are those of the reference, activities and changes of weights within 5 %."""
+    """Spikes equal those of the reference; activities and weight changes agree within 5 %."""
     for network, reference in _networks(device):
         change, result = learned(network, device.name)
         wanted, known = learned(network, reference)
@@ -64,12 +64,12 @@ def learns_as_the_reference_does(device: Device) -> None:
             limit = 0.0 if network.is_spiking else 0.05
             expect(apart(values, result.counts[name]) <= limit, f"Counts of {name!r} differ.")
         for name, values in wanted.items():
-            expect(apart(values, change[name]) < 0.05, f"{device.name!r} learns {name!r} amiss.")
+            expect(apart(values, change[name]) < 0.05, f"{device.name!r} learns {name!r} wrongly.")
 
 
 @contract("device")
 def the_same_state_gives_the_same_bits(device: Device) -> None:
-    """A state that was taken and set again brings the same counts; weights are part of it."""
+    """Restoring a saved state reproduces the same counts; weights are part of the state."""
     for network, _ in _networks(device):
         simulator = made(network, device.name)
         start = simulator.state
@@ -86,7 +86,7 @@ def the_same_state_gives_the_same_bits(device: Device) -> None:
 
 @contract("device")
 def weights_go_in_and_out(device: Device) -> None:
-    """Weights that are loaded are those that come out, and evaluation changes none."""
+    """Loaded weights are returned unchanged, also after evaluation."""
     for network, _ in _networks(device):
         simulator = made(network, device.name)
         for projection in network.plastic:

@@ -1,4 +1,4 @@
-"""Contract of every encoder. Suites take its class, which has a default for every parameter."""
+"""Contracts of encoders. Suites take the class, which has a default for every parameter."""
 
 from dataclasses import is_dataclass
 from inspect import getdoc
@@ -14,7 +14,7 @@ from apical.testing.references import N_INPUTS, driven, made, trials
 
 @contract("encoder")
 def says_what_it_is(cls: type[Encoder]) -> None:
-    """It is a frozen dataclass with a docstring and defaults, and makes a SpikeModel."""
+    """It is a frozen dataclass with a docstring and defaults, and returns a SpikeModel."""
     frozen = is_dataclass(cls) and cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
     expect(frozen, f"{cls.__name__} must be a frozen dataclass.")
     expect((getdoc(cls) or "").strip(), f"{cls.__name__} has no docstring.")
@@ -24,7 +24,7 @@ def says_what_it_is(cls: type[Encoder]) -> None:
 
 @contract("encoder")
 def drives_with_finite_numbers(cls: type[Encoder]) -> None:
-    """Values in [0, 1] become finite numbers of the same shape, and leave the values alone."""
+    """Values in [0, 1] become finite numbers of the same shape; the values are not modified."""
     values = np.linspace(0, 1, 12).reshape(2, N_INPUTS)
     before = values.copy()
     found = cls().drive(values)
@@ -35,7 +35,7 @@ def drives_with_finite_numbers(cls: type[Encoder]) -> None:
 
 @contract("encoder")
 def the_same_state_gives_the_same_bits(cls: type[Encoder]) -> None:
-    """Every device that claims it shows the same trials in the same way from the same state."""
+    """On every device that claims it, the same state reproduces the same trials."""
     encoder = cls()
     post = LIF("units", 2) if encoder.spikes.threshold else Rate("units", 2)
     network = driven(post, encoder)
@@ -49,9 +49,9 @@ def the_same_state_gives_the_same_bits(cls: type[Encoder]) -> None:
         again = simulator.run(trials())
         for name, counts in first.counts.items():
             same = np.array_equal(counts, again.counts[name])
-            expect(same, f"{cls.__name__} on {device.name} is not repeated.")
+            expect(same, f"{cls.__name__} on {device.name} is not reproducible.")
             expect(np.isfinite(counts).all(), f"{cls.__name__} on {device.name} is not finite.")
         for name, (times, units) in first.spikes.items():
             for one, other in zip((times, units), again.spikes[name], strict=True):
                 same = np.array_equal(one, other)
-                expect(same, f"{cls.__name__} on {device.name}: spikes are not repeated.")
+                expect(same, f"{cls.__name__} on {device.name}: spikes are not reproducible.")

@@ -1,4 +1,4 @@
-"""Contract of every exporter."""
+"""Contracts of exporters."""
 
 import tempfile
 from pathlib import Path
@@ -22,39 +22,39 @@ def _written(exporter: Exporter, what: Records, folder: str) -> dict[str, bytes]
 
 @contract("exporter")
 def says_what_it_is(exporter: Exporter) -> None:
-    """It has a name, a line about it, and a suffix that begins with a point, or none."""
-    expect(exporter.name and exporter.about, f"{exporter!r} lacks a name or what it is about.")
+    """It has a name, a description, and a suffix that begins with a dot, or none."""
+    expect(exporter.name and exporter.about, f"{exporter!r} lacks a name or a description.")
     pointed = exporter.suffix[:1] in ("", ".")
-    expect(pointed, f"The suffix {exporter.suffix!r} begins with no point.")
+    expect(pointed, f"The suffix {exporter.suffix!r} does not begin with a dot.")
 
 
 @contract("exporter")
 def writes_something_whole(exporter: Exporter) -> None:
-    """There are files with something in them; a folder says where everything comes from."""
+    """It writes files that are not empty; a folder contains provenance."""
     with tempfile.TemporaryDirectory(prefix="apical-") as folder:
         files = _written(exporter, records(), folder)
         expect(files and all(files.values()), f"Exporter {exporter.name!r} writes nothing.")
         told = bool(exporter.suffix) or ABOUT in files
-        expect(told, f"Exporter {exporter.name!r} does not say where its files come from.")
+        expect(told, f"Exporter {exporter.name!r} writes no provenance of its files.")
         left = [path.name for path in Path(folder).iterdir() if path.name.startswith(".")]
         expect(not left, f"Exporter {exporter.name!r} leaves {', '.join(left)} behind.")
 
 
 @contract("exporter")
 def overwrites_nothing_unasked(exporter: Exporter) -> None:
-    """What is there already is not overwritten."""
+    """Existing files are not overwritten by default."""
     with tempfile.TemporaryDirectory(prefix="apical-") as folder:
         _written(exporter, records(), folder)
         try:
             export(records(), exporter.name, Path(folder, f"it{exporter.suffix}"))
         except RunError:
             return
-        raise AssertionError(f"Exporter {exporter.name!r} overwrites what is there.")
+        raise AssertionError(f"Exporter {exporter.name!r} overwrites existing files.")
 
 
 @contract("exporter")
 def loses_neither_spikes_nor_signals(exporter: Exporter) -> None:
-    """Another time of a spike, and another value of a signal, are other files."""
+    """A different spike time, or value of a signal, gives different files."""
     with tempfile.TemporaryDirectory(prefix="apical-") as folder:
         plain = _written(exporter, records(), folder)
         for what, changed in (("spikes", records(time=13.5)), ("signals", records(value=0.75))):
@@ -67,7 +67,7 @@ def loses_neither_spikes_nor_signals(exporter: Exporter) -> None:
 
 @contract("exporter")
 def comes_back_as_it_was(exporter: Exporter) -> None:
-    """What it can read back are the spikes and signals that were written."""
+    """Reading back returns the spikes and signals that were written."""
     if exporter.read is None:
         return
     with tempfile.TemporaryDirectory(prefix="apical-") as folder:
@@ -78,4 +78,4 @@ def comes_back_as_it_was(exporter: Exporter) -> None:
         here, there = written.to_arrays(), found.to_arrays()
         for name, values in here.items():
             same = name in there and (values == there[name]).all()
-            expect(same, f"Exporter {exporter.name!r} does not bring back {name!r}.")
+            expect(same, f"Exporter {exporter.name!r} does not read back {name!r}.")

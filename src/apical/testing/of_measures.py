@@ -1,4 +1,4 @@
-"""Contract of every measure."""
+"""Contracts of measures."""
 
 import tempfile
 from functools import cache
@@ -36,7 +36,7 @@ def _prepared() -> Prepared:
 
 
 def _measured(measure: Measure) -> tuple[dict[Metric, float], bool]:
-    """Return what is measured of the network, and whether it was left as it was."""
+    """Return the metrics of the network, and whether its state is unchanged."""
     simulator = _prepared().simulator()
     before = simulator.state
     found = Measuring(_prepared(), [measure])(simulator, Position(), {})
@@ -46,33 +46,33 @@ def _measured(measure: Measure) -> tuple[dict[Metric, float], bool]:
 
 @contract("measure")
 def says_what_it_is(measure: Measure) -> None:
-    """It has a name and a line that says what it measures."""
-    expect(measure.name and measure.about, f"{measure!r} lacks a name or what it is about.")
+    """It has a name and a description."""
+    expect(measure.name and measure.about, f"{measure!r} lacks a name or a description.")
 
 
 @contract("measure")
 def finds_numbers_by_name(measure: Measure) -> None:
-    """What it finds are numbers by names without blanks."""
+    """It returns numbers, by names without blanks."""
     found, _ = _measured(measure)
-    expect(found, f"Measure {measure.name!r} finds nothing.")
+    expect(found, f"Measure {measure.name!r} returns nothing.")
     for metric, value in found.items():
         name, subject = parts(metric)
         named = isinstance(name, str) and name and not set(name + subject) & {" ", ",", "\n"}
-        expect(named, f"Measure {measure.name!r} calls something {name!r}.")
+        expect(named, f"Measure {measure.name!r} returns a metric with the name {name!r}.")
         expect(np.ndim(value) == 0 and isinstance(float(value), float), f"{name!r} is {value!r}.")
 
 
 @contract("measure")
 def leaves_the_network_as_it_is(measure: Measure) -> None:
-    """Measuring changes no bit of the network that trains."""
+    """It does not change the network in training."""
     expect(_measured(measure)[1], f"Measure {measure.name!r} changes the network that it measures.")
 
 
 @contract("measure")
 def finds_the_same_again(measure: Measure) -> None:
-    """The same network at the same position gives the same numbers."""
+    """It is deterministic: the same network at the same position gives the same numbers."""
     one, other = _measured(measure)[0], _measured(measure)[0]
     same = one.keys() == other.keys() and np.array_equal(
         list(one.values()), list(other.values()), equal_nan=True
     )
-    expect(same, f"Measure {measure.name!r} finds other numbers when it is asked again.")
+    expect(same, f"Measure {measure.name!r} returns other numbers when it is repeated.")

@@ -1,4 +1,4 @@
-"""Contract of every population. Suites take its class, which is made of a name and a size."""
+"""Contracts of populations. Suites take the class, which needs only a name and a size."""
 
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
@@ -16,7 +16,7 @@ from apical.testing.references import apart, driven, made, trials
 
 SIZE = 4
 NEARLY = 1e-9
-"""Relative change of a parameter that must change nearly nothing."""
+"""Relative change of a parameter whose effect must be negligible."""
 
 
 def _made(cls: type[Population]) -> Population:
@@ -35,7 +35,7 @@ def _devices(cls: type[Population]) -> list[str]:
 
 
 def _from_start(cls: type[Population], device: str) -> tuple[Simulator, BlockResult]:
-    """Return a simulator, and what it does in trials from its first state on."""
+    """Return a simulator in its initial state, and its result in trials from there."""
     simulator = _simulator(cls, device)
     start = simulator.state
     result = simulator.run(trials())
@@ -45,7 +45,7 @@ def _from_start(cls: type[Population], device: str) -> tuple[Simulator, BlockRes
 
 @contract("population")
 def says_what_it_is(cls: type[Population]) -> None:
-    """It is a frozen dataclass with a docstring, made of a name and a size, equal to its like."""
+    """It is a frozen dataclass with a docstring, needs a name and a size, and is comparable."""
     name = cls.__name__
     frozen = is_dataclass(cls) and cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
     expect(frozen, f"{name} must be a frozen dataclass.")
@@ -54,17 +54,17 @@ def says_what_it_is(cls: type[Population]) -> None:
     expect(one == other and hash(one) == hash(other), f"Two {name} made alike must be equal.")
     expect(one.size == SIZE and one.name == "units", f"{name} must keep its name and its size.")
     expect(isinstance(one.model, NeuronModel), f"{name}.model must be a NeuronModel.")
-    expect(one.model == other.model, f"{name}.model must be the same each time.")
+    expect(one.model == other.model, f"{name}.model must be the same at every call.")
     expect(one.signals, f"{name} must offer a signal that synapses may read.")
 
 
 @contract("population")
 def runs_alike_on_every_device_that_claims_it(cls: type[Population]) -> None:
-    """Devices that claim it give the same spikes, or activities within 2 %; units are right."""
+    """Devices that claim it give the same spikes, or activities within 2 %; units are correct."""
     first, *others = _devices(cls)
     counts = _from_start(cls, first)[1].counts["units"]
     expect(counts.shape == (3, SIZE), f"{cls.__name__} on {first}: counts of a wrong shape.")
-    expect(np.isfinite(counts).all(), f"{cls.__name__} on {first}: what is counted is not finite.")
+    expect(np.isfinite(counts).all(), f"{cls.__name__} on {first}: counts are not finite.")
     for device in others:
         there = _from_start(cls, device)[1].counts["units"]
         limit = 0.0 if _made(cls).is_spiking else 0.02
@@ -73,7 +73,7 @@ def runs_alike_on_every_device_that_claims_it(cls: type[Population]) -> None:
 
 @contract("population")
 def the_same_state_gives_the_same_bits(cls: type[Population]) -> None:
-    """A state that was taken and set again brings the same spikes and the same state."""
+    """Restoring a saved state reproduces the same spikes and the same final state."""
     for device in _devices(cls):
         simulator, first = _from_start(cls, device)
         start = simulator.state
@@ -93,7 +93,7 @@ def the_same_state_gives_the_same_bits(cls: type[Population]) -> None:
 
 @contract("population")
 def a_reset_makes_trials_independent(cls: type[Population]) -> None:
-    """In a network that resets, what a trial does does not depend on the trials before."""
+    """In a network that resets, a trial does not depend on the trials before."""
     block = trials()
     for device in _devices(cls):
         simulator, whole = _from_start(cls, device)
@@ -106,7 +106,7 @@ def a_reset_makes_trials_independent(cls: type[Population]) -> None:
 
 @contract("population")
 def nearly_equal_parameters_do_nearly_the_same(cls: type[Population]) -> None:
-    """A parameter changed by a billionth changes no spike, and activities by less than 1e-6."""
+    """Changing a parameter by 1e-9 changes no spike, and activities by less than 1e-6."""
     population = _made(cls)
     device = _devices(cls)[0]
     counts = _from_start(cls, device)[1].counts["units"]
@@ -118,7 +118,7 @@ def nearly_equal_parameters_do_nearly_the_same(cls: type[Population]) -> None:
             changed: dict[str, Any] = {field.name: value * (1 + NEARLY)}
             near = replace(population, **changed)
             simulator = made(driven(near), device, record=["units"])
-        except ApicalError:  # it has to be one of few values, a multiple of the time step for one
+        except ApicalError:  # only certain values are valid, such as multiples of the time step
             continue
         there = simulator.run(trials()).counts["units"]
         limit = 0.0 if population.is_spiking else 1e-6
@@ -131,7 +131,7 @@ def nearly_equal_parameters_do_nearly_the_same(cls: type[Population]) -> None:
 
 @contract("population")
 def the_scorecard_finds_it_local(cls: type[Population]) -> None:
-    """A network of it has a scorecard on which nothing is against locality."""
+    """The scorecard of a network of it finds nothing that is not local."""
     findings = audit(driven(_made(cls))).findings
     wrong = [f for f in findings if f.level == "not local"]
     expect(not wrong, f"{cls.__name__}: {'; '.join(str(f) for f in wrong)}.")

@@ -1,4 +1,4 @@
-"""Contract of every learning rule between rate neurons."""
+"""Contracts of learning rules between rate neurons."""
 
 import numpy as np
 
@@ -10,19 +10,19 @@ from apical.testing.references import apart, learned, made, rates, trials
 
 @contract("rule")
 def says_where_it_comes_from(rule: LearningRule) -> None:
-    """It has a name and a source."""
+    """It has a name and a reference."""
     expect(rule.name and rule.source, f"Rule {rule.name!r} needs a source.")
 
 
 @contract("rule")
 def the_scorecard_finds_it_local(rule: LearningRule) -> None:
-    """A network that learns by it has a scorecard on which nothing is against locality."""
+    """The scorecard of a network that learns by it finds nothing that is not local."""
     expect(audit(rates(rule=rule)).is_local, f"Rule {rule.name!r} is not local.")
 
 
 @contract("rule")
 def changes_nothing_where_nothing_learns(rule: LearningRule) -> None:
-    """With learning off weights keep their bits."""
+    """With learning off, weights do not change."""
     for device in claiming(rates(rule=rule)):
         simulator = made(rates(rule=rule), device.name)
         before = {p.name: simulator.weights(p) for p in simulator.network.plastic}
@@ -34,7 +34,7 @@ def changes_nothing_where_nothing_learns(rule: LearningRule) -> None:
 
 @contract("rule")
 def learns_alike_on_every_device_that_claims_it(rule: LearningRule) -> None:
-    """Devices that claim it change weights alike, within 5 % of the largest change."""
+    """Weight changes agree on all devices that claim it, within 5 % of the largest."""
     devices = claiming(rates(rule=rule))
     expect(devices, f"No device runs rule {rule.name!r}; one has to claim it.")
     changes = [learned(rates(rule=rule), device.name)[0] for device in devices]

@@ -1,4 +1,4 @@
-"""Contract of every wiring."""
+"""Contracts of wirings."""
 
 import numpy as np
 
@@ -16,13 +16,13 @@ def _networks(wiring: Wiring) -> list[Network]:
 
 @contract("wiring")
 def says_what_it_is(wiring: Wiring) -> None:
-    """It has a name, a label and a line that says how it brings the third factor."""
+    """It has a name, a label and a description of how it carries the third factor."""
     expect(wiring.name and wiring.label and wiring.about, f"{wiring!r} lacks name, label or about.")
 
 
 @contract("wiring")
 def reaches_every_population_that_learns(wiring: Wiring) -> None:
-    """Its pathway, or a relay of it, ends on every population that has plastic synapses."""
+    """Its pathway, or a relay of it, targets every population with plastic synapses."""
     for network in _networks(wiring):
         pathway = network.feedback
         expect(isinstance(pathway, FeedbackPathway), f"{wiring.name!r} returns no pathway.")
@@ -35,14 +35,14 @@ def reaches_every_population_that_learns(wiring: Wiring) -> None:
 
 @contract("wiring")
 def the_scorecard_agrees(wiring: Wiring) -> None:
-    """The scorecard finds it local just where it says so."""
+    """The scorecard finds it local if and only if it says so."""
     local = audit(rates(wiring)).is_local
     expect(local == wiring.local, f"Wiring {wiring.name!r} is wrong: local={wiring.local}.")
 
 
 @contract("wiring")
 def learns_alike_on_every_device_that_claims_it(wiring: Wiring) -> None:
-    """Weights of every population change, and alike on all devices that claim it, within 5 %."""
+    """All weights change, and the changes agree on all devices that claim it, within 5 %."""
     for network in _networks(wiring):
         devices = claiming(network)
         expect(devices, f"No device runs wiring {wiring.name!r}; one has to claim it.")
@@ -56,13 +56,13 @@ def learns_alike_on_every_device_that_claims_it(wiring: Wiring) -> None:
                     "differently.",
                 )
         still = [name for name, change in first.items() if not np.abs(change).max() > 0]
-        few = not network.is_spiking  # few spikes may well teach nothing
+        few = not network.is_spiking  # with few spikes, nothing may be learned
         expect(not (still and few), f"Wiring {wiring.name!r} does not teach {', '.join(still)}.")
 
 
 @contract("wiring")
 def rewiring_goes_there_and_back(wiring: Wiring) -> None:
-    """A network that is rewired to it and back to DFA learns with the bits that it had."""
+    """Rewiring a network to it and back to DFA does not change what is learned."""
     plain = rates(WIRINGS["dfa"])
     back = plain.rewired(wiring).rewired(WIRINGS["dfa"])
     device = claiming(plain)[0].name
@@ -71,7 +71,7 @@ def rewiring_goes_there_and_back(wiring: Wiring) -> None:
     other.run(trials(1.0))
     for projection in plain.plastic:
         same = np.array_equal(one.weights(projection.name), other.weights(projection.name))
-        expect(same, f"Wiring {wiring.name!r} leaves something behind in {projection.name!r}.")
+        expect(same, f"Rewiring to {wiring.name!r} and back changes {projection.name!r}.")
 
 
 @contract("wiring")

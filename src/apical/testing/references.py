@@ -1,4 +1,4 @@
-"""Networks, trials and records that suites hold objects against; small, so that suites are fast."""
+"""Small reference networks, trials and records for contract suites."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ N_INPUTS = 6
 
 
 def rates(wiring: Wiring | None = None, rule: LearningRule | None = None, seed: int = 0) -> Network:
-    """Return a network of rates, 6-5-4-3, that learns under a wiring; DFA by default."""
+    """Return a rate network, 6-5-4-3, that learns under a wiring; DFA by default."""
     wiring, rule = wiring or WIRINGS["dfa"], rule or rules.three_factor(0.5)
     net = Network(seed=seed, trial=200.0)
     pre: Population = net.add(Stimulus("stimulus", N_INPUTS, Graded()))
@@ -39,7 +39,7 @@ def rates(wiring: Wiring | None = None, rule: LearningRule | None = None, seed: 
 
 
 def spiking(wiring: Wiring | None = None, seed: int = 0) -> Network:
-    """Return a network of spiking neurons, 6-5-3, that learns under a wiring; DFA by default."""
+    """Return a spiking network, 6-5-3, that learns under a wiring; DFA by default."""
     wiring, rule = wiring or WIRINGS["dfa"], rules.three_factor(2e-2)
     net = Network(seed=seed, trial=50.0)
     x = net.add(Stimulus("stimulus", N_INPUTS, Regular(200.0, free_running=False)))
@@ -52,7 +52,7 @@ def spiking(wiring: Wiring | None = None, seed: int = 0) -> Network:
 
 
 def driven(population: Population, encoder: Encoder | None = None) -> Network:
-    """Return a stimulus that drives a population, which is the output; nothing learns."""
+    """Return a stimulus that drives a population, the output, without plasticity."""
     spikes = Regular(200.0, free_running=False)
     encoder = encoder or (spikes if population.is_spiking else Graded())
     net = Network(seed=0, trial=50.0, output=population.name)
@@ -67,7 +67,7 @@ def driven(population: Population, encoder: Encoder | None = None) -> Network:
 
 
 def trials(learning: float = 0.0, n: int = 3) -> Block:
-    """Return trials of the reference networks, with labels where something is to be learned."""
+    """Return trials of the reference networks, with labels if learning is on."""
     values = np.random.default_rng(0).random((n, N_INPUTS))
     labels = np.arange(n) % 3 if learning else None
     return Block(values, labels, np.full(n, learning))
@@ -79,7 +79,7 @@ def made(network: Network, device: str, **options: Any) -> Simulator:
 
 
 def learned(network: Network, device: str) -> tuple[dict[str, np.ndarray], BlockResult]:
-    """Return by how much weights change in trials on a device, and what was counted."""
+    """Return the weight changes in trials on a device, and the result of the trials."""
     simulator = made(network, device)
     before = {p.name: simulator.weights(p) for p in network.plastic}
     result = simulator.run(trials(1.0))
@@ -87,7 +87,7 @@ def learned(network: Network, device: str) -> tuple[dict[str, np.ndarray], Block
 
 
 def apart(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the largest difference of two arrays, by the largest number of the first."""
+    """Return the largest difference of two arrays, relative to the largest of the first."""
     largest = float(np.abs(one).max(initial=0.0))
     return float(np.abs(one - other).max(initial=0.0)) / (largest or 1.0)
 
@@ -98,9 +98,9 @@ def records(time: float = 12.5, value: float = 0.25) -> Records:
     Parameters
     ----------
     time
-        When a spike came [ms].
+        Time of a spike [ms].
     value
-        A value of a signal.
+        Value of a signal.
     """
     spikes = Spikes(np.array([0, 0, 1]), np.array([3.0, time, 7.0]), np.array([0, 1, 2], np.int32))
     signal = np.full((2, 1, 2), 0.5)

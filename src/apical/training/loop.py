@@ -81,8 +81,8 @@ class Step:
     position
         Progress of training.
     metrics
-        What was measured, by metric: a name, or the pair of a name and the population or projection
-        it is of. Accuracies are fractions; ``("rate", population)`` is in [Hz].
+        Values by metric: a name, or a pair of a name and a population or projection. Accuracies are
+        fractions; ``("rate", population)`` is in [Hz].
     """
 
     position: Position
@@ -150,8 +150,8 @@ def evaluated(simulator: Simulator, samples: Samples, epochs: CountOrZero) -> Ev
 
 Every = Literal["epoch", "block"]
 Measure = Callable[[Simulator, Position, Mapping[str, np.ndarray]], Mapping[Any, float]]
-"""Measures a network at its present state, which it leaves as it is: given how far the training is,
-and the plastic weights before the last block, by name of projection. Returns values by `Metric`."""
+"""Callback that measures a network without changing its state: given the progress of training, and
+the plastic weights before the last block, by name of projection. Returns values by `Metric`."""
 
 
 @checked()

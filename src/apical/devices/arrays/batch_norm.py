@@ -113,7 +113,7 @@ class Normaliser:
         return Normal(normal, deviation, scale, whole, measured)
 
     def backward(self, calls: list[Call], upper: Array, at: Normal) -> Array:
-        """Plan what the drives are taught, shape (n_trials, n), and return where it is.
+        """Plan the backward pass: the error of the drives, shape (n_trials, n); return its array.
 
         Ioffe & Szegedy 2015, arXiv:1502.03167, the six equations of section 3 combined: mean and
         variance depend on every trial of the batch, so the components of the error that are common
@@ -142,7 +142,7 @@ class Normaliser:
         return self._formed(calls, text, "delta", shape, **values)
 
     def _keep(self, calls: list[Call], mean: Array, variance: Array, n_trials: int) -> None:
-        """Let what is kept move towards a batch, of which the variance is made unbiased."""
+        """Update the running mean and (unbiased) variance by those of a batch."""
         share = self._norm.share
         for name, found in (("mean", mean), ("variance", variance)):
             kept = self.statistics[name]

@@ -44,7 +44,7 @@ class Holder:
         self._exists = None if exists is None else library.array(exists)
 
     def calls(self, w: Array, n_trials: int) -> list[Call]:
-        """Return the calls that hold the weights `w`, the same array every time.
+        """Return the calls that constrain the weights `w`, the same array every time.
 
         Parameters
         ----------
@@ -71,7 +71,7 @@ class Holder:
                 yield from self._rounded(w[strip], self._projection.levels.step)
 
     def _rounded(self, w: Array, step: float) -> Iterator[Call]:
-        """Yield what rounds some rows to multiples of a step, either up or down by chance."""
+        """Yield the calls that round rows to multiples of a step by stochastic rounding."""
         operations, shape = self._library.operations, tuple(w.shape)
         number, draws = self._library.number, self._room("draws", shape)
         whole = self._room("whole steps", shape)

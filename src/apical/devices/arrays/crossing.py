@@ -12,8 +12,8 @@ from apical.neurons.base import Population
 from apical.projections.projection import Projection, ReadBackwards, SignsOf
 
 Carry = Callable[[Array, Array, bool], Call]
-"""Returns what puts a signal, shape (n_trials, n_pre), into an input, shape (n_trials, n_post), or
-adds it."""
+"""Returns the call that writes or adds a signal, shape (n_trials, n_pre), to an input, shape
+(n_trials, n_post)."""
 
 
 class Crossing:
@@ -87,7 +87,7 @@ class Crossing:
         return lambda x, total, add: product(x, w, total, add=add)
 
     def _concordant(self, forward: Array, magnitudes: np.ndarray) -> Carry:
-        """Return how signals cross magnitudes with the signs that forward weights have by then."""
+        """Return the transmission of sign-concordant feedback, with current forward signs."""
         alike = self._library.array(np.ascontiguousarray(magnitudes.T))
         signed = self._library.empty(tuple(forward.shape))
 
@@ -104,7 +104,7 @@ class Crossing:
         return carry
 
     def put(self, sent: Array, total: Array, add: bool) -> Call:
-        """Return what puts a signal into an array of its shape, or adds it."""
+        """Return the call that writes or adds a signal to an array of its shape."""
         if add:
             return partial(self._operations[ast.Add], total, sent, out=total)
         return partial(self._operations[ast.UAdd], sent, out=total)

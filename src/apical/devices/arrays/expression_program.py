@@ -53,11 +53,11 @@ class Program:
         return list(self._folded)
 
     def folded(self, numbers: Values) -> dict[str, Array]:
-        """Return what follows from numbers alone, by its text, from numbers by name."""
+        """Evaluate constant subexpressions: text -> value, from scalars by name."""
         return {text: self._library.number(of(numbers)) for text, of in self._folded.items()}
 
     def refold(self, folded: Mapping[str, Array], numbers: Values) -> None:
-        """Put what follows from other numbers where `folded` put it."""
+        """Update the constants of `folded` in place, for other scalars."""
         for text, of in self._folded.items():
             folded[text][...] = of(numbers)
 

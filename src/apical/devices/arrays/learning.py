@@ -21,7 +21,7 @@ STRIP = 2**15
 """Number of weights processed at a time, if an update needs more than a matrix product: 128 kB."""
 
 Pairs = Sequence[tuple[Array, Array]]
-"""For each term, what the two neurons bring: shapes (n_trials, n_pre) and (n_trials, n_post)."""
+"""Neural factors of each term: shapes (n_trials, n_pre) and (n_trials, n_post)."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Learner:
         return self._rule.when
 
     def perturb(self, w: Array) -> None:
-        """Add noise to the weights `w`, in place; `restore` takes it out again."""
+        """Perturb the weights `w` by noise, in place; `restore` undoes it."""
         operations, size = self._library.operations, self.projection.explores
         noise, number = self._held[ELIGIBILITY], self._library.number
         drawn = self._explores().standard_normal(self.shape, np.float32)
@@ -109,11 +109,11 @@ class Learner:
         operations[ast.Mult](noise, number(size**-2), out=noise)
 
     def restore(self, w: Array) -> None:
-        """Bring the weights `w` back, to the same bits, to what they were before `perturb`."""
+        """Restore the weights `w` to the same bits as before `perturb`."""
         self._library.operations[ast.UAdd](self._before, out=w)
 
     def initial_state(self) -> dict[str, Array]:
-        """Return the variables of the dynamics, shape (n_pre, n_post), or () where all agree."""
+        """Return the state of the optimiser, shape (n_pre, n_post), or () where it is shared."""
         shared, library = self._stepping.shared, self._library
         return {
             name: library.number(value) if name in shared else library.full(value, self.shape)
@@ -233,7 +233,7 @@ class Learner:
         return plan, calls
 
     def _measured(self, w: Array, pairs: Pairs, n_trials: int) -> tuple[Array, list[Call]]:
-        """Return the update of all rows, and the calls that make it and tell how wide it is."""
+        """Return the update of all rows, and the calls that compute it and measure its spread."""
         assert self._wide is not None
         whole = self._room("whole update", self.shape)
         calls = self.update(w, pairs, n_trials, whole)

@@ -8,17 +8,17 @@ import numpy as np
 
 
 class Array(Protocol):
-    """What arrays of every library can do by themselves; all else is the library's to do."""
+    """Protocol of arrays, common to all libraries; all other operations are the library's."""
 
     @property
     def shape(self) -> Any:
-        """Its lengths: a tuple of int, or what the library has in place of one."""
+        """Its shape: a tuple of int, or the library's equivalent."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
 
     def __getitem__(self, key: Any, /) -> Self:
-        """Return a part, which is the same memory."""
+        """Return a view of a part (the same memory)."""
 
     def __setitem__(self, key: Any, value: Any, /) -> None:
         """Write numbers, or an array that broadcasts, into a part."""
@@ -31,7 +31,7 @@ Call = Callable[[], Any]
 
 
 class Library(ABC, Generic[A]):
-    """Arrays of one precision in one place, and what the array device does to them.
+    """Array library: arrays of one precision on one processor, and operations on them.
 
     All arrays are C-ordered; `A` is their class.
     """
@@ -71,11 +71,11 @@ class Library(ABC, Generic[A]):
 
     @abstractmethod
     def product(self, x: A, w: A, out: A, *, add: bool, transposed: bool = False) -> Call:
-        """Return what puts ``x @ w`` into `out`, or adds it; with `transposed`, ``x @ w.T``."""
+        """Return the call that writes or adds ``x @ w`` (`transposed`: ``x @ w.T``) to `out`."""
 
     @abstractmethod
     def outer(self, x: A, d: A, out: A, factor: float, *, add: bool) -> Call:
-        """Return what puts ``factor * x.T @ d`` into `out`, or adds it."""
+        """Return the call that writes or adds ``factor * x.T @ d`` to `out`."""
 
     @abstractmethod
     def spread(self, array: A) -> float:
@@ -83,7 +83,7 @@ class Library(ABC, Generic[A]):
 
     @abstractmethod
     def softmax(self, drive: A, out: A) -> Call:
-        """Return what puts the softmax of each row into `out`."""
+        """Return the call that writes the softmax of each row into `out`."""
 
     def loop(self, programs: Sequence[tuple[str, Any]]) -> Any:
         """Return a `Loop` that fuses programs, or None if the library has none.
@@ -103,7 +103,7 @@ class Library(ABC, Generic[A]):
 
 
 class Elsewhere(Library[A]):
-    """Arrays that are not in the memory of NumPy's, so that copies there and back cost time."""
+    """Array library whose arrays are in separate memory, so that transfers cost time."""
 
     @abstractmethod
     def has_room(self, shape: tuple[int, int]) -> bool:
@@ -111,7 +111,7 @@ class Elsewhere(Library[A]):
 
     @abstractmethod
     def numbers(self, values: np.ndarray) -> A:
-        """Return numbers of rows as `take` takes them, and slices of them."""
+        """Return row indices in the form that `take` accepts."""
 
     @abstractmethod
     def take(self, table: A, numbers: A, out: A) -> None:
@@ -140,5 +140,5 @@ class Workspace:
         return kept if len(kept) == n_rows else kept[:n_rows]
 
     def registers(self, number: int, shape: tuple[int, int]) -> list[Array]:
-        """Return a number of arrays for what is worked out on the way, the same at every call."""
+        """Return a number of arrays for intermediate results, the same at every call."""
         return [self(k, shape) for k in range(number)]

@@ -68,7 +68,7 @@ class Stepping:
         }
 
     def begun(self, state: Mapping[str, Array], factor: float) -> Plan:
-        """Return the steps of one synapse at a learning rate.
+        """Return the optimiser step at a learning rate.
 
         Parameters
         ----------
@@ -83,7 +83,7 @@ class Stepping:
         return Plan([(name, p, p.folded(numbers)) for name, p in programs], factor)
 
     def retuned(self, plan: Plan, state: Mapping[str, Array], factor: float) -> bool:
-        """Put another learning rate into a plan; False if that takes another plan.
+        """Change the learning rate of a plan in place; False if that needs another plan.
 
         Calls bound to the plan follow, since its constants are updated in place.
         """
@@ -102,7 +102,7 @@ class Stepping:
         return found | ({SPREAD: self.spread} if self._dynamics.spread else {})
 
     def of_all(self, plan: Plan, state: Mapping[str, Array]) -> list[Call]:
-        """Return the calls that step what all synapses share, and the numbers that follow from it.
+        """Return the calls that update shared variables, and the constants derived from them.
 
         Parameters
         ----------
@@ -125,7 +125,7 @@ class Stepping:
         return [step] if self.shared or self._dynamics.spread else []
 
     def of_rows(self, plan: Plan, values: Mapping[str, Array]) -> list[Call]:
-        """Return the calls that step the variables and the weights of some rows, in place.
+        """Return the calls that update the optimiser state and weights of some rows, in place.
 
         Parameters
         ----------

@@ -60,7 +60,7 @@ class Chance:
     def normal(
         self, calls: list[Call], name: str, what: str, shape: tuple[int, int], size: float
     ) -> Array:
-        """Plan normal numbers of mean 0 and standard deviation `size`, and return where.
+        """Plan Gaussian noise of mean 0 and standard deviation `size`, and return its array.
 
         `what` is its purpose, in the population called `name`.
         """
@@ -71,7 +71,7 @@ class Chance:
     def awake(
         self, calls: list[Call], name: str, what: str, shape: tuple[int, int], silent: float
     ) -> Array:
-        """Plan 0 for a share of all, and for the others what makes up for it; return where."""
+        """Plan an (inverted) dropout mask: 0, or the compensating factor; return its array."""
         return self._drawn(
             calls,
             name,

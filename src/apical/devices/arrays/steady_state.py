@@ -155,7 +155,7 @@ class Settling:
                     batch.signals.pop((name, DELTA), None)  # it was of a part
 
     def signal(self, batch: Batch, population: Population, name: str) -> Array:
-        """Return where a signal is, shape (n_trials, n), or one that broadcasts to it."""
+        """Return the array of a signal, shape (n_trials, n), or one that broadcasts to it."""
         name = DELTA if name == "delta" else name
         found = batch.signals.get((population.name, name))
         if found is not None:
@@ -185,7 +185,7 @@ class Settling:
         return found
 
     def factor(self, batch: Batch, population: Population, factor: Factor) -> Array:
-        """Return where what a population brings to a rule is, shape (n_trials, n)."""
+        """Return the array of a neural factor of a rule, shape (n_trials, n)."""
         known = batch.signals.get((population.name, factor.key))
         if known is not None:
             return known
@@ -213,7 +213,7 @@ class Settling:
     def _formed(
         self, batch: Batch, place: tuple[str, str], text: str, values: Mapping[str, Array]
     ) -> Array:
-        """Plan a signal that is an expression of others, and return where it is."""
+        """Plan a signal that is an expression of others, and return its array."""
         shape = max((tuple(value.shape) for value in values.values()), key=len)
         formula = Formula(parse(text), self.library, self._room)
         found, calls = formula.bound(values, place, shape)
@@ -221,7 +221,7 @@ class Settling:
         return found
 
     def _slope(self, batch: Batch, population: Population) -> tuple[str, dict[str, Array]]:
-        """Return the slope of an activation, 0 where a neuron is silent, and what it reads."""
+        """Return the expression of an activation's slope, 0 under dropout, and what it reads."""
         name, signals, slope = population.name, batch.signals, population.slope
         values = {"x": signals[name, "x"], "drive": signals[name, "drive"]}
         if (name, "awake") in signals:
@@ -230,7 +230,7 @@ class Settling:
         return slope, values
 
     def _gain(self, batch: Batch, population: Population, name: str) -> Array:
-        """Plan the slope of a response, or that with all other trials held still: the gain."""
+        """Plan the gain: the slope of the response, with all other trials held constant."""
         text, values = self._slope(batch, population)
         if name == "gain" and population.name in batch.normals:
             at = batch.normals[population.name]
@@ -239,7 +239,7 @@ class Settling:
         return self._formed(batch, (population.name, name), text, values)
 
     def _normalise(self, batch: Batch, population: Population, drive: Array) -> Array:
-        """Plan the normalised drive of a population, and return where it is."""
+        """Plan the batch-normalised drive of a population, and return its array."""
         name = population.name
         scale, shift = (
             self._sum(batch, population, target, empty)
@@ -252,7 +252,7 @@ class Settling:
         return at.drive
 
     def _respond(self, batch: Batch, population: Population) -> Array:
-        """Plan what all neurons make of their drive, and return where it is."""
+        """Plan the activation function of a population, and return the array of its activity."""
         name = population.name
         drive = self._sum(batch, population, "drive")
         if population.norm:
@@ -268,7 +268,7 @@ class Settling:
         return y
 
     def _explore(self, batch: Batch, population: Population, drive: Array) -> None:
-        """Plan noise that every neuron adds to its drive, and what it knows of that."""
+        """Plan node perturbation: noise added to the drive, and its eligibility."""
         shape, name, size = tuple(drive.shape), population.name, population.explores
         known = self._chance.normal(batch.calls, name, ELIGIBILITY, shape, 1 / size)
         noise, variance = self._room((name, "explored"), shape), self.library.number(size * size)
@@ -277,7 +277,7 @@ class Settling:
         batch.signals[name, ELIGIBILITY] = known
 
     def _rewarded(self, batch: Batch, reward: Population) -> Array:
-        """Plan by how much a trial goes better than it did without noise."""
+        """Plan the reward: the improvement of the loss over the trial without noise."""
         name, shape = reward.name, (batch.n_trials, 1)
         batch.loss = self._sum(batch, reward, "drive")
         if not batch.learns:
@@ -291,7 +291,7 @@ class Settling:
         self._crossing.put(batch.loss, before, False)()
 
     def _kept(self, batch: Batch, population: Population, y: Array) -> Array:
-        """Plan activities `y` of which some are silent at times, and return where they are."""
+        """Plan dropout of the activities `y`, and return their array."""
         unreliable = population.unreliable
         if not unreliable or not batch.learns:
             return y
@@ -311,13 +311,13 @@ class Settling:
         return found
 
     def _blur(self, batch: Batch, population: Population, heard: Array) -> None:
-        """Plan noise that every dendrite adds to what it heard."""
+        """Plan noise that every dendrite adds to its feedback."""
         shape, size = tuple(heard.shape), population.teach_noise
         stray = self._chance.normal(batch.calls, population.name, "stray", shape, size)
         batch.calls.append(self._crossing.put(stray, heard, True))
 
     def _sum(self, batch: Batch, population: Population, target: str, empty: float = 0) -> Array:
-        """Plan what arrives at an input, from all but the population itself; `empty` if nothing."""
+        """Plan the sum at an input, without the population's own; `empty` if there is none."""
         name, is_empty = population.name, True
         total = self._room((name, target), (batch.n_trials, population.size))
         for pre, carried, carry in self._crossing.onto[name, target]:

@@ -16,7 +16,7 @@ from apical.devices.arrays.library import Array, Elsewhere, Library
 from apical.neurons.encoding import Encoder
 
 Bring = Callable[[slice, Array], None]
-"""Puts what some trials of a block show into an array of as many rows."""
+"""Writes the stimuli or targets of some trials of a block into an array of as many rows."""
 
 PART = 2**24
 """Number of values sent at a time: 64 MB in single precision."""
@@ -57,11 +57,11 @@ class Supply:
         return lambda chunk, out: library.put(shown[chunk], out)
 
     def nothing(self, chunk: slice, out: Array) -> None:
-        """Bring 0 for every trial and neuron."""
+        """Supply 0 for every trial and neuron."""
         self._library.operations[ast.UAdd](self._library.number(0), out=out)
 
     def _table(self, library: Elsewhere, samples: Samples) -> Array | None:
-        """Return the stimuli of all samples where the arrays are; None if there is no room."""
+        """Return the stimuli of all samples in device memory; None if there is no room."""
         table = self._held.get(samples)
         if table is None and library.has_room(samples.values.shape):
             whole = samples.rows(slice(None))
@@ -117,7 +117,7 @@ class Kept:
         self._arrays: dict[str, Array] = {}
 
     def keep(self, name: str, chunk: slice, values: Array, size: int) -> None:
-        """Keep what was done in some trials.
+        """Record the activity of some trials.
 
         Parameters
         ----------

@@ -92,7 +92,7 @@ def _check_carried(projection: Projection, target: str, signal: str) -> None:
     beside = signal == "delta" and projection.carries.get("drive") == "x"
     if beside and pre.is_spiking and projection.release < 1:
         raise WiringError(
-            f"Projection {projection.name!r} carries what {pre.name!r} heard beside its spikes, "
+            f"Projection {projection.name!r} carries feedback of {pre.name!r} besides its spikes, "
             f"with release={projection.release!r}; such events always cross, so use release=1, or "
             "feedback.indirect(..., relay='random').",
             object=f"Projection {projection.name!r}",
@@ -100,8 +100,8 @@ def _check_carried(projection: Projection, target: str, signal: str) -> None:
     if pre.is_spiking and signal != "x" and not beside:
         raise WiringError(
             f"Projection {projection.name!r} carries {signal!r} of {pre.name!r}, but only the "
-            "spikes of a spiking population, 'x', cross a synapse, with 'delta' beside them along "
-            "a forward one; carry 'x', or let a Relay pass it on.",
+            "spikes of a spiking population, 'x', cross a synapse, and 'delta' besides them along "
+            "a forward one; carry 'x', or use a Relay.",
             object=f"Projection {projection.name!r}",
         )
 

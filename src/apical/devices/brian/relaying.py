@@ -56,17 +56,17 @@ def hearing(network: Network, population: Population, *, links: bool) -> list[st
 
 
 def multiplexes(projection: Projection) -> bool:
-    """Say whether spikes are not all that a projection carries."""
+    """Say whether a projection carries feedback events besides spikes (burst multiplexing)."""
     return projection.pre.is_spiking and "delta" in projection.carries.values()
 
 
 def passes_on(network: Network, population: Population) -> bool:
-    """Say whether the axons of a population carry what its dendrites heard, beside its spikes."""
+    """Say whether axons of a population carry its dendritic feedback besides its spikes."""
     return any(p.pre is population and multiplexes(p) for p in network.projections)
 
 
 def equations(population: Population) -> str:
-    """Return the variables of a neuron whose axon carries what its dendrite heard."""
+    """Return the variables of a neuron whose axon carries its dendritic feedback."""
     return lines("owed : 1", when(holds(population), "held : 1"))
 
 
