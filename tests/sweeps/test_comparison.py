@@ -126,7 +126,7 @@ def test_every_wiring_is_compared(model: str, tmp_path: Path) -> None:
     outcomes = compare(small, list(feedback.WIRINGS), [0], tmp_path, progress=False)
     assert [outcome.wiring for outcome in outcomes] == list(feedback.WIRINGS)
     for outcome in outcomes:
-        angles = [k for k in outcome.curves if k.startswith("angle_stimulus_to_hidden")]
+        angles = [k for k in outcome.curves if "_".join(k).startswith("angle_stimulus_to_hidden")]
         assert len(angles) == 1 and np.isfinite(outcome.curves[angles[0]][:, 1:]).all()
     with (tmp_path / TABLE).open(newline="") as file:
         assert len({row["test_error_mean"] for row in csv.DictReader(file)}) > 1
