@@ -99,7 +99,7 @@ class Statement:
 
     @property
     def reads(self) -> Reads:
-        """Names that its text reads; where it adds, it reads its target too, which is not included."""
+        """Names that its text reads; the target, which it also reads where it adds, is left out."""
         return reads(self.text)
 
 
