@@ -15,7 +15,7 @@ with undisturbed():
 
 
 class _Bar:
-    """What pooch asks of a progress bar, drawn by rich."""
+    """Progress bar of downloads: the interface that pooch expects, drawn by rich."""
 
     def __init__(self, progress: Progress, label: str) -> None:
         self.total = 0

@@ -31,7 +31,7 @@ _STATEMENT = re.compile(
 
 @dataclass(frozen=True)
 class Reads:
-    """What an expression reads.
+    """Names that an expression reads.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Equation:
 
     @property
     def reads(self) -> Reads:
-        """What it reads."""
+        """Names that it reads."""
         return reads(self.text) if self.text else Reads()
 
 
@@ -99,7 +99,7 @@ class Statement:
 
     @property
     def reads(self) -> Reads:
-        """What it reads, besides itself where it adds."""
+        """Names that its text reads; the target, which it also reads where it adds, is left out."""
         return reads(self.text)
 
 

@@ -82,7 +82,7 @@ def check_circle(projection: Projection, weights: np.ndarray) -> None:
     Raises
     ------
     WiringError
-        If a neuron both hears and teaches its own population.
+        If a neuron both receives and sends feedback within its population.
     """
     inside = _relayed(projection) is projection.post and _is_relay(projection)
     if not inside or "teach" not in projection.carries:

@@ -34,7 +34,7 @@ synapses or neurons, which none of them knows; ``"unknown"``: read by a model wh
 define it."""
 
 EdgeKind = Literal["within", "synapse", "scales", "rule", "weights"]
-"""How something is read: ``"within"`` a neuron, by the text of its model; across a ``"synapse"``;
+"""Kind of an edge: ``"within"`` a neuron, by the text of its model; across a ``"synapse"``;
 as the weight that ``"scales"`` what crosses; by a learning ``"rule"``; or as the ``"weights"`` of
 other synapses."""
 

@@ -18,7 +18,7 @@ ROUTES: Mapping[Route, tuple[str, str]] = {
     "teaching": ("teaching: into updates, and to weights", PALETTE[2]),
     "local": ("local: read by learning alone", "#9AA5B1"),
 }
-"""What arrows are called in the legend, and their colours."""
+"""Legend labels of edges, and their colours."""
 
 _ROW, _COLUMN, _WIDTH = 0.34, 2.1, 1.15  # distances of nodes and of boxes, width of a box [inch]
 

@@ -36,7 +36,7 @@ FLAGS = (
     "-fmad=false",
     "-I.",
 )
-"""What nvcc is told, besides the compute capability."""
+"""Options of nvcc, besides the compute capability."""
 
 _FORGET = "#undef _rand\n#undef _randn\n"
 """Text between code objects in one file, each of which defines these again."""
@@ -50,7 +50,7 @@ VERSIONS = ("apical", "brian2", "brian2cuda")
 
 @dataclass(frozen=True)
 class Target:
-    """What to compile for, and where compiled programs are.
+    """Target of compilation, and the folder of compiled programs.
 
     Parameters
     ----------

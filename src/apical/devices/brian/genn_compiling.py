@@ -21,7 +21,7 @@ from apical.errors import DeviceError
 GENERATOR = "src/genn/generator"
 """Where GeNN builds its generator, with the model in it, beneath its source."""
 MODEL = "magicnetwork_model"
-"""What Brian2GeNN calls every model."""
+"""Name that Brian2GeNN gives every model."""
 
 
 def check_brian2genn() -> None:

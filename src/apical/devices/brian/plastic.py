@@ -17,7 +17,7 @@ whether a synapse exists."""
 
 
 ADDED = frozenset({"count", "owed", "held"})
-"""What groups of spiking neurons may have beside their model: what is counted, or passed on."""
+"""Variables of spiking neurons besides those of their model: spike counts, or relayed feedback."""
 
 
 def timing(projection: Projection) -> str:

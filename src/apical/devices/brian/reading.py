@@ -27,7 +27,7 @@ UNREADABLE = (
     UnsupportedEquationsException,
     ValueError,
 )
-"""What Brian2 raises where equations, statements or units are wrong."""
+"""Exceptions that Brian2 raises where equations, statements or units are wrong."""
 
 
 def made(
