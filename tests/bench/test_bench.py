@@ -209,6 +209,7 @@ def test_how_far_weights_are_apart(tmp_path: Path) -> None:
         apart(idle, idle)
 
 
+@pytest.mark.slow
 def test_measurements_are_compared_and_a_failure_is_one_line() -> None:
     told: list[Any] = []
     wrong = replace(SMALL, dataset="nothing")

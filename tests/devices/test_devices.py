@@ -210,6 +210,7 @@ def test_devices_agree(name: str) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.slow
 def test_bounds_hold_after_every_update(device: str) -> None:
     """Also for weights that were loaded from outside, and at synapses that saw no spike."""
     network = small(**{**NETWORKS["poisson-trial"], "eta": 0.1})
@@ -319,6 +320,7 @@ def test_labels_can_be_left_out(device: str) -> None:
 
 
 @every_device
+@pytest.mark.slow
 def test_single_precision_is_the_default(device: str) -> None:
     double = plain(device)
     profile = {"profile": True} if device == "dense" else {}

@@ -37,6 +37,8 @@ from apical.neurons.base import Population
 from apical.neurons.encoding import Escape, Graded, Latency, Regular, Replayed
 from apical.plasticity.constraints import Levels
 
+pytestmark = pytest.mark.slow
+
 FINE = 1e-10
 STEPS = (1.0, 0.5, 0.1)
 TRIAL, SPIKE = 40.0, 10.0

@@ -26,6 +26,8 @@ from apical.errors import ApicalError
 from apical.records.recording import record
 from apical.runs.open import open_run
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).parents[1]
 DATA = datasets.blobs(12, 6, N_INPUTS, N_CLASSES, rng=np.random.default_rng(0))
 

@@ -16,6 +16,8 @@ from apical import Network, NeuronModel, Neurons, Normal, Stimulus, simulate
 from apical.errors import DeviceError
 from apical.neurons.encoding import Regular
 
+pytestmark = pytest.mark.slow
+
 DEVICES: dict[str, dict[str, Any]] = {
     "runtime": {"device": "runtime"},
     "dense": {"device": "cpp_standalone"},

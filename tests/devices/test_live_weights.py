@@ -31,6 +31,8 @@ from apical.neurons.encoding import Graded
 from apical.plasticity.constraints import Levels
 from apical.projections.projection import Projection, ReadBackwards
 
+pytestmark = pytest.mark.slow
+
 
 def drawn(net: Network, p: Projection, rng: np.random.Generator) -> np.ndarray:
     """Return random weights that a projection may have; feedback within keeps out of circles."""

@@ -11,6 +11,8 @@ from test_live_objects import every_device, made
 from apical import Block, datasets, evaluate, train
 from apical.errors import DeviceError
 
+pytestmark = pytest.mark.slow
+
 TRIAL, STEPS = 40.0, 40
 
 

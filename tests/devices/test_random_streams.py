@@ -23,6 +23,8 @@ from apical.records.recording import record
 from apical.training import unsupervised
 from apical.training.loop import Plan, evaluate, steps
 
+pytestmark = pytest.mark.slow
+
 DATA = blobs(40, 20, networks.N_INPUTS, networks.N_CLASSES, rng=np.random.default_rng(0))
 NOISY: dict[str, Any] = {"neuron": {"noise_rate": 100.0, "noise_kick": 0.3}, "release": 0.6}
 BACK = ("feedback_output_to_hidden_1",)

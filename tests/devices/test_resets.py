@@ -31,6 +31,8 @@ from apical.devices.brian import starting, variables
 from apical.neurons.base import Population
 from apical.neurons.encoding import Encoder, Escape, Latency, Poisson, Regular, Replayed
 
+pytestmark = pytest.mark.slow
+
 every_device = pytest.mark.parametrize(
     "device", ["runtime", pytest.param("cpp_standalone", marks=pytest.mark.slow)]
 )

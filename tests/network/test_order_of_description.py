@@ -182,6 +182,7 @@ def test_who_decides_and_what_is_said_follow_from_the_graph(name: str, data: st.
 @pytest.mark.parametrize("name", PLANS)
 @settings(max_examples=4, deadline=None)
 @given(data=st.data())
+@pytest.mark.slow
 def test_every_order_gives_the_same_bits(name: str, data: st.DataObject) -> None:
     make, device = PLANS[name]
     plan = make()
@@ -190,6 +191,7 @@ def test_every_order_gives_the_same_bits(name: str, data: st.DataObject) -> None
     assert same_bits(ran(other, device, **options), ran(plan.usual, device, **options))
 
 
+@pytest.mark.slow
 def test_every_order_gives_the_same_program() -> None:
     plan = recurrent()
     n, m = len(plan.populations), len(plan.edges) + len(plan.later)

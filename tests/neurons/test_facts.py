@@ -212,6 +212,7 @@ def test_the_scorecard_asks_for_facts(kind: str, wiring: str) -> None:
 
 
 @pytest.mark.parametrize("wiring", SPIKING)
+@pytest.mark.slow
 def test_spiking_networks_learn_the_same_bits(wiring: str) -> None:
     _same(*(_learned(network, "runtime", networks.trials) for network in both("spiking", wiring)))
 

@@ -21,6 +21,8 @@ from apical.plausibility import Aspect, audit
 from apical.projections.projection import Projection
 from apical.scripts import models
 
+pytestmark = pytest.mark.slow
+
 SHIPPED = Path(__file__).parents[2] / "models"
 
 

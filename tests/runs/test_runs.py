@@ -156,6 +156,7 @@ def moments_of(experiment: Experiment, out: Path) -> list[str]:
     return moments
 
 
+@pytest.mark.slow
 def test_run_killed_at_any_moment_goes_on_with_the_same_bits(
     experiment: Experiment, tmp_path: Path, whole: Path
 ) -> None:
@@ -188,6 +189,7 @@ def test_run_killed_again_and_again_goes_on_with_the_same_bits(
     assert_same_results(out, whole)
 
 
+@pytest.mark.slow
 def test_full_disk_at_any_moment_is_one_error_and_the_run_goes_on(
     experiment: Experiment, tmp_path: Path, whole: Path
 ) -> None:

@@ -24,6 +24,7 @@ def experiment(**changes: Any) -> Experiment:
     return Experiment(MODEL, SMALL, **options)
 
 
+@pytest.mark.slow
 def test_a_comparison_is_a_table_and_a_figure(tmp_path: Path) -> None:
     outcomes = compare(experiment(), ["bp", "dfa"], range(2), tmp_path, progress=False)
     assert [outcome.wiring for outcome in outcomes] == ["bp", "dfa"]
@@ -39,6 +40,7 @@ def test_a_comparison_is_a_table_and_a_figure(tmp_path: Path) -> None:
     assert float(rows[0]["test_error_mean"]) == pytest.approx(outcomes[0].test_error.mean())
 
 
+@pytest.mark.slow
 def test_runs_that_are_there_are_used_again(tmp_path: Path) -> None:
     compare(experiment(), ["fa"], [0], tmp_path, progress=False)
     summary = tmp_path / "fa" / "seed0" / "summary.json"
@@ -71,6 +73,7 @@ def call(*arguments: Any) -> Result:
     return CliRunner().invoke(cli.commands, ["compare", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_table(tmp_path: Path) -> None:
     result = call(
         MODEL,

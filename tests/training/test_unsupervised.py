@@ -147,6 +147,7 @@ def test_the_scorecard_says_what_is_told_to_all() -> None:
     assert "x_to_e" not in levels
 
 
+@pytest.mark.slow
 def test_measures_know_when_the_rule_acts() -> None:
     """What the rule asks for from records is what it does, as long as weights hardly move."""
     tiny = LearningRule("trace", "eta*x_pre", {"eta": 1e-9}, when="post")
@@ -211,6 +212,7 @@ def test_neurons_that_cannot_be_are_refused(options: dict[str, float]) -> None:
         ConductanceLIF("e", 2, tau_excite=0.0)
 
 
+@pytest.mark.slow
 def test_learning_goes_through_all_samples_without_labels() -> None:
     samples = Samples(shown(7).astype(np.float32), np.arange(7) % 3, 1.0)
     net = competing(total=2.0)
