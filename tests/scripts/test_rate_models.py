@@ -204,5 +204,5 @@ def test_errors_of_a_study_are_one_line(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_table_needs_rows(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="needs one row"):
+    with pytest.raises(DataError, match="needs at least one row"):
         studies.write_table(tmp_path / "empty.csv", [])
