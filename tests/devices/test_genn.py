@@ -57,7 +57,7 @@ def with_rule(**changes: Any) -> Network:
     [
         (small("feedback"), "acts at 'feedback', and GeNN lets weights change at the end of"),
         (small("spike"), "acts at 'spike'"),
-        (rate_networks.rates(), "'stimulus' is graded, .* use device='array' for networks of"),
+        (rate_networks.rates(), "'stimulus' is graded, .* use device='array' for rate networks"),
         (small(hidden=(8, 6), wiring=feedback.indirect), "carries x, delta, .* relay='random'"),
         (small(neuron={"tau_s": 0.0, "reset": "rest"}), "spike of 'hidden_0' sets 'v', to which"),
         (with_rule(delay=2.0), "'stimulus_to_hidden_0' has a delay, and GeNN gives no access"),

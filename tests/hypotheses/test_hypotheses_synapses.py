@@ -315,7 +315,10 @@ def test_kolen_pollack_turns_feedback_to_forward_weights() -> None:
         (lambda: kolen_pollack(kolen_pollack(layerwise())), "learns already"),
         (lambda: kolen_pollack(sparse_feedback(layerwise(), wires=1)), "is sparse already"),
         (lambda: sparse_feedback(kolen_pollack(layerwise()), wires=1), "learns or reads"),
-        (lambda: partial_feedback(kolen_pollack(layerwise()), share=0.5), "or such as learn"),
+        (
+            lambda: partial_feedback(kolen_pollack(layerwise()), share=0.5),
+            "forward or plastic ones",
+        ),
         (lambda: kolen_pollack(partial_feedback(layerwise(), share=0.5)), "is sparse already"),
         (lambda: sparse_feedback(sign_only(layerwise()), wires=1), "learns or reads"),
         (lambda: kolen_pollack(redrawn_feedback(layerwise())), "that is not redrawn"),

@@ -419,7 +419,7 @@ def spikes_of_a(times: object, neurons: object) -> Callable[[], object]:
         (lambda: plotting.curves({"a": ([0, 1], [1.0])}, "x", "y"), r"series\['a'\]: .* rows of 2"),
         (lambda: plotting.curves({"a": ([0], [np.nan])}, "x", "y"), r"series\['a'\]: needs finite"),
         (lambda: plotting.panels(0), "n: needs 1 panel"),
-        (lambda: plotting.save(draw_all()["curve"], "a.pdf"), r"path: needs a .png file"),
+        (lambda: plotting.save(draw_all()["curve"], "a.pdf"), r"path: needs a .png or .svg file"),
         (lambda: plotting.save(draw_all()["curve"], "no/such/folder/a.png"), "existing folder"),
         (lambda: plotting.save(list(draw_all().values())[:2], "a.png"), "got 2 figures"),
     ],

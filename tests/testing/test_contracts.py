@@ -91,7 +91,9 @@ def test_what_breaks_a_contract_is_told() -> None:
     with pytest.raises(AssertionError, match="Wiring 'bp' is wrong: local=True"):
         hold("wiring", replace(WIRINGS["bp"], local=True))
     restless = Measure("restless", "how often it was asked", lambda look, n=[0]: count(n))
-    with pytest.raises(AssertionError, match="'restless' returns other numbers when it is repeated"):
+    with pytest.raises(
+        AssertionError, match="'restless' returns other numbers when it is repeated"
+    ):
         hold("measure", restless)
 
 
