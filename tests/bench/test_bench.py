@@ -246,6 +246,7 @@ def run(*words: str) -> Result:
     return CliRunner().invoke(commands, line, standalone_mode=False, env={"COLUMNS": "200"})
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_table_a_file_and_a_figure(tmp_path: Path) -> None:
     out = tmp_path / "a" / "b"
     few = "--device", "array:numpy", "--hidden", "4", "--batch", "5", "--trials", "50"

@@ -48,6 +48,7 @@ def test_quick_run_measures_everything(tmp_path: Path) -> None:
     assert "targets" in text and "Written:" in text
 
 
+@pytest.mark.slow
 def test_help() -> None:
     text = run("--help")
     assert "--rival-python" in text

@@ -224,6 +224,7 @@ def test_bounds_hold_after_every_update(device: str) -> None:
 
 
 @every_device
+@pytest.mark.slow
 def test_without_learning_no_weight_changes(device: str) -> None:
     simulator = plain(device)
     names = [projection.name for projection in simulator.network.projections]
@@ -233,6 +234,7 @@ def test_without_learning_no_weight_changes(device: str) -> None:
 
 
 @every_device
+@pytest.mark.slow
 def test_only_trials_with_learning_change_weights(device: str) -> None:
     """The factor belongs to its trial: learning in trial 0 alone is that of a block of one."""
     factor = np.zeros(5)
@@ -258,6 +260,7 @@ def test_feedback_never_changes(device: str) -> None:
 
 
 @every_device
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits(device: str) -> None:
     def outcome(seed: int, index: int = 0) -> dict[str, np.ndarray]:
         simulator = build(small(**NETWORKS["poisson-trial"], seed=seed), device)
@@ -276,6 +279,7 @@ def test_the_same_seed_gives_the_same_bits(device: str) -> None:
     "name", some(["poisson-feedback", "regular-trial", "latency-spike"], ["poisson-feedback"])
 )
 @every_device
+@pytest.mark.slow
 def test_a_state_carries_over(device: str, name: str) -> None:
     """A block after a block, or in a new simulator from the state between them: the same bits."""
     first, second = trials(8, learning=1.0), trials(6, learning=0.5, seed=1, index=1)
@@ -312,6 +316,7 @@ def test_weights_can_be_loaded(device: str) -> None:
 
 
 @every_device
+@pytest.mark.slow
 def test_labels_can_be_left_out(device: str) -> None:
     """Without learning, what the network decides does not depend on what it would be told."""
     block = trials(5)
@@ -362,6 +367,7 @@ def test_other_numbers_compile_nothing() -> None:
 
 
 @every_device
+@pytest.mark.slow
 def test_brian_objects_can_be_added(device: str) -> None:
     simulator = plain(device)
     assert set(simulator.brian) >= {"stimulus", "hidden_0", "stimulus_to_hidden_0"}
@@ -374,6 +380,7 @@ def test_brian_objects_can_be_added(device: str) -> None:
     assert np.all(np.abs(monitor.x[:, 39] - counts[0]) <= 1)  # of the last step of trial 0
 
 
+@pytest.mark.slow
 def test_cython_agrees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Compiled anew, and not optimised: that takes half as long.
     monkeypatch.setitem(b2.prefs, "codegen.runtime.cython.cache_dir", str(tmp_path))
@@ -494,6 +501,7 @@ class ByHand:
 
 
 @every_device
+@pytest.mark.slow
 def test_rules_may_read_every_signal_of_the_presynaptic_neuron(device: str) -> None:
     """Also one that is an expression and not a variable, and without which nothing changes."""
     simulator = build(tiny("trial", LearningRule("own", "0.1 * gain_pre * x_post")), device)
@@ -504,6 +512,7 @@ def test_rules_may_read_every_signal_of_the_presynaptic_neuron(device: str) -> N
 
 
 @pytest.mark.parametrize("when", ["trial", "feedback", "spike"])
+@pytest.mark.slow
 def test_weights_are_those_worked_by_hand(when: str) -> None:
     simulator = build(tiny(when), "runtime")
     simulator.state = {"stimulus.phase": PHASES}

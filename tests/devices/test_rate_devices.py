@@ -173,6 +173,7 @@ def assert_same(
         for s in range(len(ACTIVATIONS))
     ],
 )
+@pytest.mark.slow
 def test_brian_learns_what_arrays_learn(wiring: str, shift: int) -> None:
     """Over all shifts, every activation meets every rule under every wiring."""
     kinds, ways = list(ACTIVATIONS), list(RULES.values())
@@ -187,6 +188,7 @@ def test_brian_learns_what_arrays_learn(wiring: str, shift: int) -> None:
 
 
 @pytest.mark.parametrize("name", DYNAMICS)
+@pytest.mark.slow
 def test_dynamics_of_the_update_agree(name: str) -> None:
     rule = rules.three_factor(1.0 if name != "momentum" else ETA, dynamics=DYNAMICS[name])
     network = rates("forward", of_layers=[rule] * 3, trial=FEW_STEPS["trial"])
@@ -218,6 +220,7 @@ def test_templates_of_our_own_give_the_same_bits(wiring: str, dtype: str) -> Non
     assert_same(*(simulator.state for simulator in both))
 
 
+@pytest.mark.slow
 def test_a_network_that_is_not_reset_settles_too() -> None:
     network = rates("forward", trial=FEW_STEPS["trial"], reset=False)
     assert_parity(network, "runtime", FEW_STEPS["dt"])
@@ -242,6 +245,7 @@ def test_the_state_holds_the_dynamics_of_synapses() -> None:
     assert not [name for name in state if name.endswith(("_drive", "_teach"))]
 
 
+@pytest.mark.slow
 def test_a_state_carries_over() -> None:
     """Two blocks, or the second in a new simulator from the state between them: the same bits."""
     first, second = trials(4, seed=1), trials(3, seed=2)
@@ -253,6 +257,7 @@ def test_a_state_carries_over() -> None:
     assert_same(at_once.state, resumed.state)
 
 
+@pytest.mark.slow
 def test_without_learning_no_synapse_changes() -> None:
     """Not even the counters of Adam, whose change has no value at its start."""
     simulator = runtime(adaptive())

@@ -413,6 +413,7 @@ def test_a_higher_threshold_and_a_slower_membrane_fire_less() -> None:
     assert counts["threshold"] < -0.3 and counts["membrane"] < -0.05, counts
 
 
+@pytest.mark.slow
 def test_online_learning_needs_no_phase() -> None:
     network = small()
     assert audit(network).about("phases")[0].level == "broadcast"
@@ -428,6 +429,7 @@ def test_online_learning_needs_no_phase() -> None:
         hypotheses.online(rates())
 
 
+@pytest.mark.slow
 def test_error_neurons_are_silent_until_the_label_comes() -> None:
     network = hypotheses.online(small())
     late = LATE(network)

@@ -126,6 +126,7 @@ def test_rounding_is_right_on_average_and_leaves_levels_alone() -> None:
     ],
     ids=["missing", "bits", "failing"],
 )
+@pytest.mark.slow
 def test_neutral_values_change_no_bit(neutral: Hypothesis) -> None:
     cases = [(small("spike"), "runtime")]
     if neutral.func is not failing_synapses:  # type: ignore[attr-defined]
@@ -160,6 +161,7 @@ def test_a_run_goes_on_with_the_same_bits() -> None:
 
 
 @pytest.mark.parametrize("kinds", [("dale", "missing"), ("kolen_pollack",)], ids="-".join)
+@pytest.mark.slow
 def test_brian_learns_what_arrays_learn(kinds: tuple[str, ...]) -> None:
     network = chain("layerwise", trial=FEW_STEPS["trial"])
     for kind in kinds:

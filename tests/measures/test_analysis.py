@@ -225,6 +225,7 @@ def test_many_classes_have_no_matrices(monkeypatch: pytest.MonkeyPatch) -> None:
     nothing_is_missing_without_a_word(found)
 
 
+@pytest.mark.slow
 def test_a_recording_is_compared(tmp_path: Path) -> None:
     made = network()
     trials = [(k * 1.0, k * 1.0 + 0.4) for k in range(60)]

@@ -104,6 +104,7 @@ def test_by_hand() -> None:
     assert total["weight_updates"] == 3 and total["weight_updates_dense"] == 12
 
 
+@pytest.mark.slow
 def test_a_silent_network_costs_nothing() -> None:
     net = networks.small()
     simulator = looking(net)
@@ -161,6 +162,7 @@ def simulators() -> list[tuple[str, Simulator]]:
 
 
 @pytest.mark.parametrize("which", range(4), ids=[0, 1, 2, 3])
+@pytest.mark.slow
 def test_against_another_count(which: int) -> None:
     name, simulator = simulators()[which]
     net, w = simulator.network, weights_of(simulator)
@@ -179,6 +181,7 @@ def test_against_another_count(which: int) -> None:
 @pytest.mark.parametrize(
     "when", ["trial", *(pytest.param(w, marks=pytest.mark.thorough) for w in ("feedback", "spike"))]
 )
+@pytest.mark.slow
 def test_updates_are_the_weights_that_change(when: Any) -> None:
     """One trial that learns very little: as many weights move as have an update, or fewer."""
     net = networks.small(when, neuron={"gain": "int(x > 0.1)"})
@@ -239,6 +242,7 @@ def test_memory_by_hand() -> None:
     assert footprint(net, held) == {"Footprint": 0, "learning_Footprint": 80}
 
 
+@pytest.mark.slow
 def test_what_was_not_recorded_is_named() -> None:
     net = networks.small()
     simulator = simulate(net, "runtime", record=["hidden_0"])

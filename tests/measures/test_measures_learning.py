@@ -60,6 +60,7 @@ def angles(simulator: Simulator, n: int = 10) -> dict[str, float]:
         ("spike", {"onset": 10.0}, 0.05),  # gain after a spike
     ],
 )
+@pytest.mark.slow
 def test_what_a_rule_asks_for_is_what_the_simulator_does(
     when: Any, options: dict[str, Any], tolerance: float
 ) -> None:
@@ -78,6 +79,7 @@ def test_what_a_rule_asks_for_is_what_the_simulator_does(
         assert np.linalg.norm(asked - done) < tolerance * size
 
 
+@pytest.mark.slow
 def test_terms_of_the_weight_alone_count_too() -> None:
     network = networks.small()
     eager = LearningRule("decays", "x_pre * gain_post * teach_post - 0.5 * w")
@@ -121,6 +123,7 @@ def carry_back(simulator: Simulator, sign: float = 1) -> None:
 @pytest.mark.parametrize(
     ("when", "hidden"), [("trial", (8, 6)), ("feedback", (8,)), ("spike", (8,))]
 )
+@pytest.mark.slow
 def test_feedback_through_the_forward_weights_is_backpropagation(when: Any, hidden: Any) -> None:
     """With a gain that is always 1, so that the product of the weights above is all there is."""
     network = networks.small(when, hidden=hidden, neuron={"gain": "1"})

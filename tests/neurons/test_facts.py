@@ -222,6 +222,7 @@ def test_rates_on_arrays_learn_the_same_bits(wiring: str) -> None:
     _same(*(_learned(network, "array", _rate_trials) for network in both("rates", wiring)))
 
 
+@pytest.mark.slow
 def test_rates_in_brian_learn_the_same_bits() -> None:
     _same(*(_learned(network, "runtime", _rate_trials) for network in both("rates", "direct")))
 

@@ -205,6 +205,7 @@ def test_forward_relays_of_dendrites_that_hold_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", ["heard", "held", "owed", "count"])
+@pytest.mark.slow
 def test_a_synapse_may_call_what_it_keeps_like_what_a_relaying_neuron_does(name: str) -> None:
     def learned(called: str) -> dict[str, np.ndarray]:
         rule = LearningRule("own", f"0.1*{called}", traces={called: Trace("x_pre*teach_post", 10)})
@@ -222,6 +223,7 @@ def test_a_synapse_may_call_what_it_keeps_like_what_a_relaying_neuron_does(name:
     assert len(mine) == 3
 
 
+@pytest.mark.slow
 def test_spikes_do_not_teach_and_relayed_events_do_not_drive() -> None:
     """Forward activity is the same under every wiring as long as nothing learns."""
     results = [watched(deep(w))[1] for w in (feedback.indirect, feedback.direct)]
@@ -366,6 +368,7 @@ def test_feedback_of_relays_is_held_against_the_forward_weights_above() -> None:
     assert 30 < rows.loc["feedback_output_to_hidden_1", "angle"] < 150
 
 
+@pytest.mark.slow
 def test_spikes_of_relays_are_spent_on_learning() -> None:
     network = deep(feedback.layerwise)
     record = [p.name for p in network.populations]
@@ -381,6 +384,7 @@ def test_spikes_of_relays_are_spent_on_learning() -> None:
     assert records.units["relay_hidden_1"].signs.tolist() == [1] * 6 + [-1] * 6
 
 
+@pytest.mark.slow
 def test_what_relayed_events_cost_is_not_known_from_records() -> None:
     network = deep(feedback.indirect)
     simulator = simulate(network, "runtime", record=[p.name for p in network.populations])

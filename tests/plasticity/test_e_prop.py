@@ -157,6 +157,7 @@ def test_what_synapses_learn_is_a_gradient_through_time(adaptation: float) -> No
         np.testing.assert_allclose(learned, gradient, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_neuron_that_spikes_too_much_is_held_back() -> None:
     changes = {}
     for usual in (0.0, 100.0):
@@ -169,6 +170,7 @@ def test_a_neuron_that_spikes_too_much_is_held_back() -> None:
     assert plain[0].mean() < 0 < plain[1].mean()  # eligibility is positive where nothing adapts
 
 
+@pytest.mark.slow
 def test_same_seed_same_bits_and_evaluation_leaves_no_trace() -> None:
     data = tasks.store_recall(
         20, 10, length=FRAMES - 1, each=1, noise=0.5, rng=np.random.default_rng(0)
@@ -255,6 +257,7 @@ def test_a_trace_forgets_in_some_time() -> None:
             Trace("x_pre", tau)
 
 
+@pytest.mark.slow
 def test_a_trace_without_time_constant_sums_up_a_trial() -> None:
     """Where a rule acts when the trial ends: also where neurons are not reset between trials."""
     found = {}

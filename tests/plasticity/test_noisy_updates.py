@@ -55,6 +55,7 @@ def test_every_update_draws_anew(device: str) -> None:
 
 
 @pytest.mark.parametrize("device", ["array", "runtime"])
+@pytest.mark.slow
 def test_draws_follow_from_seed_and_block(device: str) -> None:
     same = [walked(device, dark(index=3)) for _ in range(2)]
     assert np.array_equal(*same)
@@ -69,6 +70,7 @@ def test_nothing_moves_with_learning_off(device: str) -> None:
 @pytest.mark.parametrize(
     "device", ["runtime", pytest.param("cpp_standalone", marks=pytest.mark.thorough)]
 )
+@pytest.mark.slow
 def test_without_noise_the_devices_agree(device: str) -> None:
     rule = rules.three_factor(dynamics=dynamics.go_up(0.2, 0.0))
     assert_parity(in_brian(of_layers=(rule,) * 3, trial=FEW_STEPS["trial"]), device, **DT)
@@ -88,6 +90,7 @@ def test_without_noise_it_is_plain_descent() -> None:
         np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_one_number_is_drawn_for_an_update_wherever_it_is_read() -> None:
     twice = UpdateDynamics("twice", {"m": 0.0}, (("m", "xi"),), "m - xi")
     for device in ("array", "runtime"):

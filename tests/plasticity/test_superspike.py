@@ -66,6 +66,7 @@ def trains(spikes: tuple[np.ndarray, np.ndarray], size: int, steps: int = STEPS)
     return found
 
 
+@pytest.mark.slow
 def test_trains_are_replayed_to_the_step_and_errors_are_the_difference_a_step_later() -> None:
     simulator = simulate(
         network(), "runtime", dtype="float64", record=["stimulus", "output", "error"]
@@ -99,6 +100,7 @@ def low_pass(values: np.ndarray, tau: float) -> np.ndarray:
     return np.tensordot(weights, values, 1)
 
 
+@pytest.mark.slow
 def test_change_of_a_weight_is_the_published_product_by_hand() -> None:
     look: dict[str, Any] = {
         "record": ["hidden", "output", "error"],

@@ -46,6 +46,7 @@ def test_traces_show_what_a_spike_left() -> None:
     assert v.max() <= 1
 
 
+@pytest.mark.slow
 def test_looking_changes_nothing() -> None:
     block = networks.trials(4, learning=1.0)
     plain = simulate(networks.small(), "runtime", dtype="float64")

@@ -326,6 +326,7 @@ def test_drawing_needs_no_display_and_no_pyplot() -> None:
 
 
 @pytest.mark.parametrize("kind", list(draw_all()))
+@pytest.mark.slow
 def test_the_same_data_give_the_same_bytes(kind: str, tmp_path: Path) -> None:
     axes = draw_all()[kind]
     written = [plotting.save(axes, tmp_path / f"{i}.png") for i in range(2)]

@@ -476,6 +476,7 @@ def test_every_function_draws_into_axes_of_ones_own() -> None:
 
 
 @pytest.mark.parametrize("kind", list(draw_all()))
+@pytest.mark.slow
 def test_the_same_data_give_the_same_bytes(kind: str, tmp_path: Path) -> None:
     axes = draw_all()[kind]
     written = [plotting.save(axes, tmp_path / f"{i}.png") for i in range(2)]

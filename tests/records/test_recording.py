@@ -30,6 +30,7 @@ def recorded(network: Network, indices=range(6), **options):
     return simulator, record(simulator, SAMPLES, list(indices), **options)
 
 
+@pytest.mark.slow
 def test_spikes_are_those_of_their_trial() -> None:
     """A trial recorded alone, from rest, is the same as among others."""
     latency = {"encoder": Latency(20.0)}  # input neurons that keep no phase from before
@@ -42,6 +43,7 @@ def test_spikes_are_those_of_their_trial() -> None:
         np.testing.assert_array_equal(ours.unit, theirs.unit)
 
 
+@pytest.mark.slow
 def test_counts_decide_without_labels() -> None:
     _, records = recorded(networks.small())
     values, _ = SAMPLES.block(np.arange(6))
@@ -52,6 +54,7 @@ def test_counts_decide_without_labels() -> None:
     assert records.signals["hidden_0.v"].shape == (6, 40, 8)
 
 
+@pytest.mark.slow
 def test_recording_leaves_the_simulator_as_it_was() -> None:
     simulator = simulate(networks.small("feedback"), "runtime", **EVERYTHING)
     before = simulator.state

@@ -49,6 +49,7 @@ def test_runs_that_are_there_are_used_again(tmp_path: Path) -> None:
     assert summary.stat().st_mtime_ns == written and len(outcomes) == 2
 
 
+@pytest.mark.slow
 def test_runs_with_other_settings_are_not_used(tmp_path: Path) -> None:
     compare(experiment(), ["fa"], [0], tmp_path, progress=False)
     with pytest.raises(RunError, match="fa/seed0 holds a run with other settings; give another"):
@@ -122,6 +123,7 @@ def test_figure_of_nothing_is_refused() -> None:
 @pytest.mark.parametrize(
     "model", [pytest.param("Nokland_2016_mnist", marks=pytest.mark.slow), "rate_dfa"]
 )
+@pytest.mark.slow
 def test_every_wiring_is_compared(model: str, tmp_path: Path) -> None:
     script = str(Path(MODEL).with_name(f"{model}.py"))
     options = {"hidden": 8}

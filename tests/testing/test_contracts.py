@@ -85,6 +85,7 @@ class Forgets(LIF):
         return replace(plain, lasting=("v",))
 
 
+@pytest.mark.slow
 def test_what_breaks_a_contract_is_told() -> None:
     with pytest.raises(AssertionError, match="Forgets on runtime: a trial depends on those before"):
         hold("population", Forgets)
