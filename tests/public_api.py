@@ -113,6 +113,8 @@ def callables() -> Mapping[str, Callable[..., Any]]:
             gathers = module.__name__ in GATHERS
             if name.startswith("_") or not (own or gathers) or not _is_called(value):
                 continue
+            if name == "hypothesis":  # a decorator, which keeps what it is given for all others
+                continue
             found[f"{value.__module__.removeprefix('apical.')}.{value.__name__}"] = value
     return dict(sorted(found.items()))
 
@@ -367,7 +369,6 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
         "source": "Dale 1935",
         "apply": hypotheses.dale,
     },
-    "hypotheses.declaration.hypothesis": lambda: {"function": hypotheses.dale},
     "network.interventions.Loss": lambda: {"error": "error"},
     "projections.weights.Given": lambda: {"weights": np.ones((6, 4))},
     "plasticity.constraints.balanced": lambda: {

@@ -26,7 +26,7 @@ from apical.records.arrays import Records, Spikes
 NOISE = 1e-13
 Shake = Callable[[np.ndarray], np.ndarray]
 LABELS = np.arange(24) % 4
-LOOKED_AT_ELSEWHERE = {"network", "simulator", "projection", "path", "records_of"}
+LOOKED_AT_ELSEWHERE = {"network", "simulator", "projection", "path", "records_of", "centre"}
 """Parameters of measures of networks and files; `test_measures_learning` has those."""
 
 
@@ -115,6 +115,8 @@ OTHERS = {
     ("similarity", "b"): made,
     ("similarities", "a"): made,
     ("similarities", "b"): lambda seed, shake: made(seed + 1, shake),
+    ("angle", "a"): whole((24, 6)),
+    ("angle", "b"): lambda seed, shake: whole((24, 6))(seed + 1, shake),
     ("analyze", "recording"): lambda *_: None,  # that of a file
     ("check_same_stimuli", "a"): made,
     ("check_same_stimuli", "b"): made,
