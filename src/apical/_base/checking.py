@@ -39,6 +39,9 @@ def marked(annotation: Any) -> Any:
         return Any
     if annotation == npt.ArrayLike or np.ndarray in (annotation, origin):
         return Annotated[Any, Array()]
+    alias = getattr(origin or annotation, "__value__", None)
+    if alias is not None:  # a type alias, as NDArray is one in newer NumPy
+        return marked(alias)
     if isinstance(annotation, TypeVar):
         return marked(annotation.__bound__ or Any)
     if origin is Annotated:
