@@ -194,7 +194,7 @@ def digest(name: str) -> str:
             found.update(np.ascontiguousarray(counts[key]).tobytes())
     else:
         history = train(simulator, data(), 1, block=25, progress=False)
-        found.update(repr([sorted(step.metrics.items()) for step in history]).encode())
+        found.update(repr([sorted(named(step.metrics).items()) for step in history]).encode())
     for p in sorted(simulator.network.projections, key=lambda p: p.name):
         found.update(p.name.encode() + np.ascontiguousarray(simulator.weights(p)).tobytes())
     return found.hexdigest()
