@@ -158,6 +158,10 @@ class SignalGraph:
         """Add an arrow."""
         self.edges.append(Edge(source, target, kind, via))
 
+    def external(self, name: str, target: str, kind: EdgeKind, via: str) -> None:
+        """Add an arrow from what comes from outside the network."""
+        self.edge(self.node(Node("", name, "world")), target, kind, via)
+
     # ---- being asked -----------------------------------------------------------------------------
     @cached_property
     def _into(self) -> Mapping[str, Sequence[Edge]]:
@@ -345,14 +349,12 @@ class _Neurons:
             if f"{owner}.{name}" in self._graph.nodes:
                 self._graph.edge(f"{owner}.{name}", f"{owner}.{target}", "within", text)
             elif name in ("t", "lastspike"):
-                source = self._graph.node(Node("", "time", "world"))
-                self._graph.edge(source, f"{owner}.{target}", "within", text)
+                self._graph.external("time", f"{owner}.{target}", "within", text)
             elif not (name in CONSTANTS or name in self._model.parameters or _UNIT.fullmatch(name)):
                 source = self._graph.node(Node(owner, name, "unknown"))
                 self._graph.edge(source, f"{owner}.{target}", "within", text)
         for call in sorted(found.calls - MATHS):
-            source = self._graph.node(Node("", WORLD.get(call, call), "world"))
-            self._graph.edge(source, f"{owner}.{target}", "within", text)
+            self._graph.external(WORLD.get(call, call), f"{owner}.{target}", "within", text)
 
 
 class _Synapses:
@@ -401,7 +403,7 @@ class _Synapses:
             graph.edge(f"{moment.name}.spike", update, "rule", f"acts at {rule.when}")
         if rule.when == "feedback":
             graph.edge(f"{p.post.name}.{p.post.inputs['teach']}", update, "rule", "acts at it")
-        graph.edge(graph.node(Node("", "learning", "world")), update, "rule", "trials that learn")
+        graph.external("learning", update, "rule", "trials that learn")
         graph.edge(update, weight, "rule", rule.name)
         self._optimiser(rule, weight)
 
@@ -426,8 +428,7 @@ class _Synapses:
             if f"{owner}.{name}" in self._graph.nodes:
                 self._graph.edge(f"{owner}.{name}", f"{owner}.{target}", "rule", text)
         if "xi" in expressions.names(text):
-            chance = self._graph.node(Node("", "chance", "world"))
-            self._graph.edge(chance, f"{owner}.{target}", "rule", text)
+            self._graph.external("chance", f"{owner}.{target}", "rule", text)
 
     def _read(self, names: Iterable[str], target: str, text: str) -> None:
         p, graph = self._projection, self._graph
@@ -439,9 +440,9 @@ class _Synapses:
                 node = Node(ends[where].name, plain, "expression", (), True)
                 graph.edge(graph.node(node), target, "rule", text)
             elif name == ELIGIBILITY:
-                chance = graph.node(Node("", "chance", "world"))
-                graph.edge(chance, self._own(ELIGIBILITY, "trace"), "rule", "noise of the weight")
-                graph.edge(f"{p.name}.{ELIGIBILITY}", target, "rule", text)
+                noise = self._own(ELIGIBILITY, "trace")
+                graph.external("chance", noise, "rule", "noise of the weight")
+                graph.edge(noise, target, "rule", text)
             elif f"{p.name}.{name}" in graph.nodes:
                 graph.edge(f"{p.name}.{name}", target, "rule", text)
 
