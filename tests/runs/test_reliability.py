@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from processes import finish
+from processes import started as start
 
 from apical import simulate
 from apical.data.datasets import load
@@ -78,28 +80,6 @@ def environment(tmp_path: Path) -> dict[str, str]:
     """Return an environment whose scratch files go away with the test."""
     (tmp_path / "scratch").mkdir()
     return {**os.environ, "TMPDIR": str(tmp_path / "scratch"), "COLUMNS": "200"}
-
-
-def start(
-    arguments: tuple[Any, ...], folder: Path, environment: dict[str, str]
-) -> subprocess.Popen[str]:
-    """Start a process in a group of its own, as a shell does."""
-    return subprocess.Popen(
-        list(map(str, arguments)),
-        cwd=folder,
-        env=environment,
-        text=True,
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
-def finish(process: subprocess.Popen[str], code: int = 0) -> tuple[str, str]:
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == code, out + err
-    assert "Traceback" not in err, err
-    return out, err
 
 
 def kill(process: subprocess.Popen[str]) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from processes import finish, started
 from scipy import stats
 
 from apical import plotting
@@ -445,22 +446,7 @@ def command(*arguments: Any) -> list[str]:
 
 def start(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "COLUMNS": "200"}
-    return subprocess.Popen(
-        arguments,
-        cwd=folder,
-        env=environment,
-        text=True,
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
-def finish(process: subprocess.Popen[str], code: int = 0) -> tuple[str, str]:
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == code, out + err
-    assert "Traceback" not in err, err
-    return out, err
+    return started(arguments, folder, environment)
 
 
 def until(condition: Callable[[], Any], process: subprocess.Popen[str] | None = None) -> None:
