@@ -8,7 +8,7 @@ reads and writes define the information flow in a network.
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from apical.errors import ParameterError
@@ -91,11 +91,14 @@ class Statement:
         What stands right of the ``=``.
     adds
         Whether it also reads what it assigns to, as ``+=`` does.
+    operator
+        What stands before the ``=``: ``"+"``, ``"-"``, ``"*"``, ...; empty for plain assignment.
     """
 
     target: str
     text: str
     adds: bool
+    operator: str = field(default="", repr=False)
 
     @property
     def reads(self) -> Reads:
@@ -213,7 +216,8 @@ def _statement(line: str) -> Statement:
         raise ParameterError(
             f"{line!r} is not a statement in Brian2's grammar; write 'x = ...' or 'x += ...'."
         )
-    return Statement(found["target"], found["value"].strip(), bool(found["operator"]))
+    operator = found["operator"] or ""
+    return Statement(found["target"], found["value"].strip(), bool(operator), operator)
 
 
 def _logical_lines(text: str) -> Iterator[str]:

@@ -25,22 +25,32 @@ Half = Literal["size", "surplus", "lack"]
 Kept = Half | Literal["square"]
 """Part of a signed error that error neurons may offer, or half of its square (the loss)."""
 
-Level = Literal["local", "broadcast", "idealised", "doubtful", "not local"]
+Level = Literal["local", "noted", "broadcast", "idealised", "doubtful", "not local"]
 """Level of plausibility; `apical.plausibility.findings.Finding` explains each."""
 
 Aspect = Literal[
     "locality",
     "one-way",
     "weight transport",
+    "weight sharing",
     "feedback",
+    "feedback effect",
+    "teacher",
     "signed error",
+    "error size",
     "phases",
+    "plasticity switch",
     "global quantities",
+    "batch statistics",
+    "rates and spikes",
     "spike derivative",
     "Dale's law",
     "update locking",
-    "precision",
+    "settling time",
     "delays",
+    "memory",
+    "precision",
+    "cost",
     "description",
 ]
 """Aspect that the scorecard judges."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from apical.errors import ApicalError
+from apical.errors import ApicalError, WiringError
 from apical.language.expressions import vanishes_where, vanishes_with
 from apical.network.description import Network
 from apical.neurons.base import Population, times_among
@@ -29,9 +29,11 @@ def description(network: Network, weights: Weights) -> Iterator[Finding]:
     weights
         Its initial weights.
     """
+    output = _output(network)
+    yield from _ends(network)
     for population in network.populations:
-        yield from _joined(network, population)
-    yield from _islands(network)
+        yield from _joined(network, population, output)
+    yield from _islands(network, output)
     for population in network.populations:
         yield from _seconds(population.name, population.times, SHORTEST)
         yield from _unwritten(population)
@@ -43,17 +45,36 @@ def description(network: Network, weights: Weights) -> Iterator[Finding]:
     yield from _seconds(NETWORK, {"trial": network.trial}, SHORTEST_TRIAL)
 
 
+def _output(network: Network) -> Population | None:
+    """Return the output of a network; None where it is missing or ambiguous."""
+    try:
+        return network.output
+    except WiringError:
+        return None
+
+
+def _ends(network: Network) -> Iterator[Finding]:
+    """Yield what keeps a network from running: no stimulus, or no population that decides."""
+    for end in ("stimulus", "output"):
+        try:
+            getattr(network, end)
+        except WiringError as error:
+            yield _doubtful(NETWORK, f"{error.message} All else is judged without it")
+
+
 def _doubtful(subject: str, reason: str) -> Finding:
     return Finding(subject, "description", "doubtful", reason)
 
 
-def _joined(network: Network, population: Population) -> Iterator[Finding]:
+def _joined(
+    network: Network, population: Population, output: Population | None
+) -> Iterator[Finding]:
     """Yield populations without driving input, or without outgoing projections."""
     others = [p for p in network.projections if p.pre is not p.post]
     driven = any(p.post is population and set(p.carries) - {"teach", "before"} for p in others)
     heard = any(p.pre is population for p in others)
     heard |= any(p.relays is population for p in network.populations)
-    heard |= population is network.output
+    heard |= population is output
     hears = bool(set(population.inputs) - {"teach", "before"})
     hears &= population.role not in ("stimulus", "bias", "relay")
     if not heard and not any(population in (p.pre, p.post) for p in others):
@@ -70,9 +91,11 @@ def _joined(network: Network, population: Population) -> Iterator[Finding]:
         )
 
 
-def _islands(network: Network) -> Iterator[Finding]:
+def _islands(network: Network, output: Population | None) -> Iterator[Finding]:
     """Yield components that are connected neither to the stimulus nor to the output."""
-    found, grown = {network.stimulus, network.output}, True
+    found = {p for p in network.populations if p.role == "stimulus"}
+    found |= {output} if output else set()
+    grown = bool(found)
     while grown:
         more = {
             q
@@ -82,7 +105,7 @@ def _islands(network: Network) -> Iterator[Finding]:
         } - found
         more |= {p.relays for p in found if p.relays} - found
         found, grown = found | more, bool(more)
-    for population in network.populations:
+    for population in network.populations if found else ():
         joined = any(
             population in (p.pre, p.post) and p.pre is not p.post for p in network.projections
         )
@@ -133,6 +156,14 @@ def _unwritten(population: Population) -> Iterator[Finding]:
             yield _doubtful(population.name, reason)
 
 
+def _is_0(text: str) -> bool:
+    """Say whether an expression of a neuron is 0 for certain."""
+    try:
+        return vanishes_where(text, ())
+    except ApicalError:  # as below
+        return False
+
+
 def _stays_0(slope: str, name: str) -> bool:
     """Say whether a variable that starts at 0 stays there, by its differential equation."""
     try:
@@ -151,7 +182,7 @@ def _never(
             why = f"no feedback arrives at {population.name}"
             zeros |= {f"teach_{end}": why, f"delta_{end}": why}
         gain = population.slope
-        if gain and vanishes_where(gain, ()):
+        if gain and _is_0(gain):
             why = f"gain of {population.name} is {gain}"
             zeros |= {f"gain_{end}": why, f"delta_{end}": why}
     dynamics = rule.dynamics

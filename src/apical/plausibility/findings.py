@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from apical.neurons.base import Population
 from apical.neurons.facts import Aspect, Level
+from apical.plausibility.criteria import CRITERIA, MEANINGS
 
 LEVELS: tuple[Level, ...] = get_args(Level)
 
@@ -28,10 +29,10 @@ class Finding:
     aspect
         Aspect of plausibility, one of `ASPECTS`.
     level
-        ``"local"``: available at the synapse. ``"broadcast"``: needs a global signal, the same at
-        every synapse. ``"idealised"``: local, but no neuron is known to do it. ``"doubtful"``:
-        probably not intended, plausible or not. ``"not local"``: needs information that no synapse
-        has.
+        ``"local"``: available at the synapse. ``"noted"``: a number or a fact that no criterion
+        judges. ``"broadcast"``: needs a global signal, the same at every synapse. ``"idealised"``:
+        local, but no neuron is known to do it. ``"doubtful"``: probably not intended, plausible or
+        not. ``"not local"``: needs information that no synapse has.
     reason
         The reason, in words.
     place
@@ -43,6 +44,20 @@ class Finding:
     level: Level
     reason: str
     place: str = ""
+
+    @property
+    def criterion(self) -> str:
+        """What its aspect asks (`apical.plausibility.criteria.CRITERIA`)."""
+        return CRITERIA[self.aspect].text
+
+    @property
+    def source(self) -> str:
+        """The paper that asks it; empty where it is a matter of description alone."""
+        return CRITERIA[self.aspect].source
+
+    def as_dict(self) -> dict[str, str]:
+        """Return it as plain values, its criterion and that one's source among them."""
+        return {**asdict(self), "criterion": self.criterion, "source": self.source}
 
 
 def assumed(population: Population, *aspects: Aspect) -> Iterator[Finding]:
@@ -82,9 +97,22 @@ class Scorecard:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of findings of each level."""
+        """Number of findings of each level, which do not add up: `levels` says what each counts."""
         found = Counter(finding.level for finding in self.findings)
         return {level: found[level] for level in LEVELS}
+
+    @property
+    def levels(self) -> dict[str, dict[str, Any]]:
+        """What the findings of each level that there are have in common, and their aspects."""
+        return {
+            level: {
+                "meaning": MEANINGS[level],
+                "count": len(found),
+                "aspects": list(dict.fromkeys(f.aspect for f in found)),
+            }
+            for level in LEVELS
+            if (found := self.about_level(level))
+        }
 
     def about(self, aspect: Aspect) -> tuple[Finding, ...]:
         """Return the findings on one aspect."""
@@ -95,7 +123,8 @@ class Scorecard:
         return {
             "is_local": self.is_local,
             "counts": self.counts,
-            "findings": [asdict(finding) for finding in self.findings],
+            "levels": self.levels,
+            "findings": [finding.as_dict() for finding in self.findings],
         }
 
     def __str__(self) -> str:

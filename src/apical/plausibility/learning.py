@@ -1,11 +1,15 @@
 """Audit of learning rules: locality of what they read, and update locking."""
 
+from collections.abc import Iterable, Iterator
+
 from apical.language.expressions import names, place
-from apical.network.description import Network
+from apical.network.signals import ACTIVITY
 from apical.neurons.base import Population
+from apical.neurons.facts import Level
 from apical.plasticity.rules import LearningRule
 from apical.plasticity.traces import INFINITE, Trace
 from apical.plausibility.findings import Finding
+from apical.plausibility.teaching import Teaching
 from apical.projections.projection import Projection
 
 _WHEN = {
@@ -54,62 +58,78 @@ def _memory(trace: Trace) -> str:
     return "sum over a trial" if trace.tau == INFINITE else f"low-pass of {trace.tau:g} ms"
 
 
-def locking(network: Network, projection: Projection, rule: LearningRule) -> Finding:
+def locking(teaching: Teaching, projection: Projection, rule: LearningRule) -> Finding:
     """Return the finding on update locking: whether learning waits for other populations."""
-    reads = rule.signals
-    taught = [
-        end
-        for end, ending in ((projection.post, "post"), (projection.pre, "pre"))
-        if {f"teach_{ending}", f"delta_{ending}"} & reads
-    ]
-    if not taught:
-        reason = "no update locking: reads no feedback"
-        return Finding(projection.name, "update locking", "local", reason)
-    teachers = [p.pre for p in network.projections if p.post is taught[0] and "teach" in p.carries]
-    if teachers and all(pre.role == "target" for pre in teachers):
+
+    def said(level: Level, reason: str) -> Finding:
+        return Finding(projection.name, "update locking", level, reason)
+
+    end, read = _taught(teaching, projection)
+    if not read:
+        return said("local", "no update locking: reads no feedback")
+    carriers = _carriers(teaching, end, read)
+    after = _after(teaching, end)
+    if not carriers:
+        reason = f"no update locking: of the target it reads what {end.name} itself holds"
+        return said("local", reason)
+    if not any(node in after for node in carriers):
+        first = min(carriers, key=lambda node: teaching.distance[node])
+        owner = teaching.graph.nodes[first].owner
         reason = (
-            f"no update locking: {teachers[0].name} is available with the stimulus, before any of "
-            f"{', '.join(_reached(network, taught[0]))} has responded"
+            f"no update locking: {owner} is available with the stimulus, before any of "
+            f"{', '.join(_owners(teaching, after, end))} has responded"
         )
-        return Finding(projection.name, "update locking", "local", reason)
-    chain = _chain(network, taught[0])
-    waits = ", ".join(chain) or "no population"
+        return said("local", reason)
+    waits = ", ".join(_chain(teaching, end, carriers, after)) or "no population"
     if rule.when == "trial":
         reason = f"waits for {waits}; learns at a global signal, at the same time as all others"
-        return Finding(projection.name, "update locking", "broadcast", reason)
+        return said("broadcast", reason)
     reason = f"no update locking: learns from feedback that has arrived so far, by way of {waits}"
-    return Finding(projection.name, "update locking", "local", reason)
+    return said("local", reason)
 
 
-def _reached(network: Network, after: Population) -> list[str]:
-    """Return the populations that a population drives, directly or by way of others."""
-    reached = list[str]()
-    frontier = [after]
-    while frontier:
-        here = frontier.pop(0)
-        for p in network.driving:
-            if p.pre is here and p.post.name not in reached:
-                reached.append(p.post.name)
-                frontier.append(p.post)
-    return reached
+def _taught(teaching: Teaching, projection: Projection) -> tuple[Population, list[str]]:
+    """Return the end of a projection that reads of the target, and the signals that do."""
+    read = [node for node in teaching.read(projection) if node in teaching.distance]
+    for end in (projection.post, projection.pre):
+        found = [node for node in read if teaching.graph.nodes[node].owner == end.name]
+        if found:
+            return end, found
+    return projection.post, []
 
 
-def _chain(network: Network, after: Population) -> list[str]:
+def _carriers(teaching: Teaching, end: Population, read: Iterable[str]) -> set[str]:
+    """Return the nodes of other populations that bring the target to some signals."""
+    sources = set().union(*(teaching.graph.sources(node, ACTIVITY) for node in read))
+    nodes = teaching.graph.nodes
+    return {n for n in sources if n in teaching.distance and nodes[n].owner not in ("", end.name)}
+
+
+def _after(teaching: Teaching, end: Population) -> dict[str, int]:
+    """Return all nodes that respond after the activity of a population, nearest first."""
+    activity = teaching.activity(end)
+    return teaching.ordered([activity] if activity in teaching.graph.nodes else [])
+
+
+def _owners(teaching: Teaching, nodes: Iterable[str], end: Population) -> list[str]:
+    """Return the populations whose activity is among some nodes, in that order, but one."""
+    known = {teaching.activity(p): name for name, p in teaching.populations.items()}
+    found = dict.fromkeys(known[node] for node in nodes if node in known)
+    return [name for name in found if name != end.name and name not in teaching.told]
+
+
+def _chain(
+    teaching: Teaching, end: Population, carriers: set[str], after: dict[str, int]
+) -> list[str]:
     """Return the populations that must respond before feedback arrives: forward, then back."""
-    reached = _reached(network, after)
-    judges = [p.name for p in network.populations if p.role == "error"]
-    back, here = list[str](), after
-    for _ in network.populations:  # relays end at an error, or form a cycle
-        sources = [
-            p.pre
-            for p in network.projections
-            if p.post is here and "teach" in p.carries and p.pre.role != "error"
-        ]
-        if not sources or sources[0] is here:
-            break
-        here = sources[0]
-        if here.role == "reward":
-            back.append(here.name)
-            break
-        back.append(f"the error of {here.name}")
-    return [*reached, *judges, *reversed(back)]
+    before = set().union(*(teaching.graph.sources(node, ACTIVITY) for node in carriers))
+    forward = [node for node in after if node in before and node not in teaching.distance]
+    return [*_owners(teaching, forward, end), *_back(teaching, carriers)]
+
+
+def _back(teaching: Teaching, carriers: set[str]) -> Iterator[str]:
+    """Yield who brings the target, nearest to it first: by activity, or by an error of its own."""
+    ways = sorted(carriers, key=lambda node: (teaching.distance[node], node))
+    for name in dict.fromkeys(teaching.graph.nodes[node].owner for node in ways):
+        by_activity = teaching.activity(teaching.populations[name]) in carriers
+        yield name if by_activity else f"the error of {name}"

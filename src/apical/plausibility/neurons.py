@@ -1,7 +1,8 @@
-"""Audit of populations: labels, shared variables, signed errors, surrogate gradients, noise."""
+"""Audit of populations: labels, signed errors, surrogate gradients, rates, Dale's law, noise."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,7 +12,12 @@ from apical.neurons.base import Population
 from apical.neurons.facts import Kept
 from apical.plausibility.findings import Finding, assumed
 from apical.plausibility.pathways import Weights
+from apical.plausibility.signs import Signs
+from apical.plausibility.teaching import Teaching
 from apical.projections.projection import Projection, ReadBackwards
+
+SignsOfAll = Callable[[Population], Signs]
+"""Returns what is known of the signs within a population."""
 
 
 def own_equations(population: Population) -> Iterator[Finding]:
@@ -45,23 +51,52 @@ def own_equations(population: Population) -> Iterator[Finding]:
         yield Finding(population.name, "global quantities", "broadcast", reason)
 
 
-def derivative(network: Network, population: Population) -> Iterator[Finding]:
-    """Yield the surrogate gradient (gain) of a population, where learning reads it."""
-    readers = [p for p in network.plastic if p.post is population]
-    reads = any(p.rule and {"gain_post", "delta_post"} & p.rule.signals for p in readers)
-    sends = any(p.pre is population and "delta" in p.carries.values() for p in network.projections)
-    if not (reads or sends):
-        return
-    gain = population.slope or "a variable of its own"
-    if population.curve:
-        reason = f"does not spike: gain = {gain}, of the neuron's own activity and drive"
-    else:
-        reason = f"a spike has no derivative; surrogate gradient gain = {gain}, of its own state"
-    yield Finding(population.name, "spike derivative", "local", reason)
+def derivative(teaching: Teaching, population: Population) -> Iterator[Finding]:
+    """Yield what learning reads of a neuron's own state, such as a surrogate gradient."""
+    for name in teaching.own(population):
+        text = teaching.expression(population, name)
+        is_gain = name == "gain"
+        said = f"{name} = {text}" if text else f"{name}, a variable of its own"
+        if not population.is_spiking:
+            reason = f"does not spike: {said}, of the neuron's own activity and drive"
+        elif text or is_gain:
+            reason = f"a spike has no derivative; surrogate gradient {said}, of its own state"
+        else:
+            reason = f"learning reads {said}, beside its spikes"
+        yield Finding(population.name, "spike derivative", "local", reason)
 
 
-def dale(network: Network, population: Population, weights: Weights) -> Iterator[Finding]:
-    """Yield whether a population obeys Dale's law: one sign for all synapses of a neuron."""
+def rates(network: Network, signs: SignsOfAll) -> Iterator[Finding]:
+    """Yield whether neurons send spikes or rates, and whether a rate may be negative."""
+    for population in network.populations:
+        yield from assumed(population, "rates and spikes")
+        if population.role == "bias":
+            continue
+        if population.is_spiking:
+            reason = "sends spikes"
+            yield Finding(population.name, "rates and spikes", "local", reason)
+            continue
+        reason = "sends a graded activity, as a rate over many spikes would be"
+        if _is_negative(population, "x", signs):
+            reason += ", that nothing keeps from being negative"
+        yield Finding(population.name, "rates and spikes", "idealised", reason)
+
+
+def _is_negative(population: Population, signal: str, signs: SignsOfAll) -> bool:
+    """Say whether what neurons send may be negative; spikes are not."""
+    if signal == "x" and (population.is_spiking or population.role == "bias"):
+        return False
+    return not population.is_softmax and signs(population).may_be_negative(signal)
+
+
+def dale(
+    network: Network, population: Population, weights: Weights, signs: SignsOfAll
+) -> Iterator[Finding]:
+    """Yield whether a population obeys Dale's law: its neurons excite all targets or inhibit all.
+
+    The sign that counts is that of the weight, times that of the input that it reaches, times that
+    of the activity that crosses.
+    """
     leaving = [
         p
         for p in network.projections
@@ -69,18 +104,80 @@ def dale(network: Network, population: Population, weights: Weights) -> Iterator
     ]
     if not leaving:
         return
-    ranges = [_signs(network, p, weights) for p in leaving]
-    least, largest = (np.array([r[k] for r in ranges]) for k in (0, 1))
+    effects = [_effect(network, p, to, weights, signs) for p in leaving for to in p.carries]
+    least, largest = (np.array([e.bounds[k] for e in effects]) for k in (0, 1))
     mixed = (least.min(axis=0) < 0) & (largest.max(axis=0) > 0)
-    where = ", ".join(p.name for p in leaving)
+    unclear = list(dict.fromkeys(e.unclear for e in effects if e.unclear))
+    but = f"; the sign of {', '.join(unclear)} could not be told" if unclear else ""
     if mixed.any():
-        free = [p.name for p in leaving if p.rule and p.limits is None and p.inhibitory is None]
-        why = f"; nothing bounds {', '.join(free)}" if free else ""
         reason = f"{mixed.sum()} of {population.size} neurons may excite some targets and inhibit "
-        yield Finding(population.name, "Dale's law", "idealised", f"{reason}others{why}")
+        why = "; ".join(_why(leaving, effects, mixed))
+        reason += f"others{'; ' if why else ''}{why}"
+        yield Finding(population.name, "Dale's law", "idealised", reason + but)
     else:
-        reason = f"the synapses of each neuron are of one sign and stay so ({where})"
-        yield Finding(population.name, "Dale's law", "local", reason)
+        where = ", ".join(p.name for p in leaving)
+        reason = (
+            f"each neuron excites all its targets or inhibits all, and its synapses keep their "
+            f"signs ({where})"
+        )
+        yield Finding(population.name, "Dale's law", "local", reason + but)
+
+
+@dataclass(frozen=True)
+class _Effect:
+    """How the synapses of a projection may act through one input.
+
+    Parameters
+    ----------
+    bounds
+        Smallest and largest effect of each presynaptic neuron, shape (n_pre,) each.
+    where
+        The population and the input.
+    negative
+        The signal that may be negative; empty for none.
+    unclear
+        The input whose sign could not be told; empty for none.
+    """
+
+    bounds: tuple[np.ndarray, np.ndarray]
+    where: str
+    negative: str
+    unclear: str
+
+
+def _effect(
+    network: Network, projection: Projection, to: str, weights: Weights, signs: SignsOfAll
+) -> _Effect:
+    low, high = _signs(network, projection, weights)
+    variable = projection.post.inputs[to]
+    sign = signs(projection.post).effect(variable)
+    where = f"{projection.post.name} by {to}"
+    if sign == 0:
+        nothing = np.zeros(projection.pre.size)
+        return _Effect((nothing, nothing), where, "", where)
+    if sign == -1:
+        low, high = -high, -low
+    signal = projection.carries[to]
+    negative = ""
+    if _is_negative(projection.pre, signal, signs):
+        low, high, negative = np.minimum(low, -high), np.maximum(high, -low), signal
+    return _Effect((low, high), where, negative, "")
+
+
+def _why(leaving: list[Projection], effects: list[_Effect], mixed: np.ndarray) -> Iterator[str]:
+    """Yield why neurons break Dale's law."""
+    free = [p.name for p in leaving if p.rule and p.limits is None and p.inhibitory is None]
+    if free:
+        yield f"nothing bounds {', '.join(free)}"
+    negative = dict.fromkeys(e.negative for e in effects if e.negative)
+    if negative:
+        yield f"nothing keeps {', '.join(negative)} from being negative"
+    if not free and not negative:
+        excited, inhibited = (
+            dict.fromkeys(e.where for e in effects if (sign * e.bounds[k][mixed] > 0).any())
+            for sign, k in ((1, 1), (-1, 0))
+        )
+        yield f"they excite {', '.join(excited)} and inhibit {', '.join(inhibited)}"
 
 
 def _signs(
@@ -114,6 +211,12 @@ def signed_error(network: Network, weights: Weights) -> Iterator[Finding]:
             reason = (
                 f"each neuron follows the dendrite of one neuron of {population.relays.name!r}, "
                 "and its partner of the other sign; a spike for each sign"
+            )
+            yield Finding(population.name, "signed error", "idealised", reason)
+        if population.plateau:
+            reason = (
+                "each dendrite holds an error of both signs, the difference of its plateau "
+                "potentials in two phases"
             )
             yield Finding(population.name, "signed error", "idealised", reason)
         yield from assumed(population, "signed error")

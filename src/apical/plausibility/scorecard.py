@@ -6,30 +6,50 @@ from dataclasses import replace
 from apical._base.checking import checked
 from apical.errors import LocalityError, WiringError
 from apical.network.description import Network
+from apical.neurons.base import Population
 from apical.neurons.facts import Aspect
-from apical.plausibility import learning, neurons, pathways, whole
+from apical.plausibility import extent, learning, neurons, pathways, target, whole
 from apical.plausibility.description import description
 from apical.plausibility.findings import ASPECTS, NETWORK, Finding, Scorecard, assumed
 from apical.plausibility.pathways import Weights
+from apical.plausibility.signs import Signs
+from apical.plausibility.teaching import Teaching
 from apical.plausibility.whole import Training
 from apical.projections.projection import ReadBackwards
 
-_OF_ALL: tuple[Aspect, ...] = ("signed error", "phases", "global quantities", "delays")
-"""Aspects of which populations are asked where those of the whole network are told."""
-_OF_ONE = tuple(aspect for aspect in ASPECTS if aspect not in _OF_ALL)
+_OF_ONE: tuple[Aspect, ...] = (
+    "locality",
+    "one-way",
+    "weight transport",
+    "feedback",
+    "spike derivative",
+    "Dale's law",
+    "update locking",
+    "memory",
+    "precision",
+    "cost",
+    "description",
+)
+"""Aspects of which populations are asked here; of the others, where they are told."""
 
 
 def audit(
-    network: Network, *, batch: int = 1, final_rate: float = 1.0, dtype: str = "float32"
+    network: Network,
+    *,
+    batch: int | None = None,
+    final_rate: float = 1.0,
+    dtype: str = "float32",
 ) -> Scorecard:
     """Return the plausibility scorecard of a network, without raising on what is not local.
+
+    A network whose output is missing or ambiguous is judged without it, and a line says so.
 
     Parameters
     ----------
     network
         The network to audit.
     batch
-        Batch size: trials per weight update.
+        Batch size: trials per weight update; None where it is not known, which a line says.
     final_rate
         Learning-rate schedule: final factor on all learning rates [dimensionless], 1 at the start.
     dtype
@@ -38,26 +58,33 @@ def audit(
     Raises
     ------
     WiringError
-        If it has no forward projection, or learns without a feedback pathway that its rules read.
+        If the text of a neuron model cannot be read.
     """
     network = network.in_order()
-    _ = network.stimulus, network.output
-    _check_taught(network)
     weights = Weights(network)
+    teaching = Teaching(network)
+    signs = _signs_of(network)
     found = [
-        *_rules(network),
+        *_rules(network, teaching),
         *_feedback(network, weights),
-        *_neurons(network, weights),
-        *whole.phases(network),
-        *whole.global_quantities(network, Training(batch, final_rate)),
+        *_taught(network, teaching),
+        *_neurons(network, weights, teaching, signs),
+        *whole.phases(network, teaching),
+        *whole.global_quantities(network, Training(batch, final_rate), teaching, weights),
+        *whole.batch_statistics(network),
         *whole.precision(network, dtype),
         *whole.delays(network),
+        *_extent(network, weights, teaching),
         *description(network, weights),
     ]
     said = {finding.aspect for finding in found}
     found += [Finding(NETWORK, a, "local", whole.NOTHING[a]) for a in ASPECTS if a not in said]
     placed = [replace(f, place=network.place(f.subject)) for f in found]
     return Scorecard(tuple(sorted(placed, key=lambda f: ASPECTS.index(f.aspect))))
+
+
+_WIDE: tuple[Aspect, ...] = ("global quantities", "batch statistics")
+"""Aspects of updates and responses that read what no synapse knows, where that is declared."""
 
 
 @checked()
@@ -80,8 +107,12 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
     LocalityError
         If learning uses information that no synapse has; the message names each finding.
     WiringError
-        As in `audit`.
+        If it has no stimulus or no output, or learns without a feedback pathway that its rules
+        read.
     """
+    network = network.in_order()
+    _ = network.stimulus, network.output
+    _check_taught(network)
     card = audit(network)
     read = {p.name for p in network.projections if isinstance(p.weights, ReadBackwards)}
     wide = {
@@ -91,7 +122,7 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
     faults = [
         f"{f.subject}: {f.reason}"
         for f in card.faults
-        if not (transport and f.subject in (wide if f.aspect == "global quantities" else read))
+        if not (transport and f.subject in (wide if f.aspect in _WIDE else read))
     ]
     if faults:
         raise LocalityError("Not biologically plausible: " + "; ".join(faults) + ".")
@@ -109,11 +140,23 @@ def _check_taught(network: Network) -> None:
         )
 
 
-def _rules(network: Network) -> Iterator[Finding]:
+def _signs_of(network: Network) -> neurons.SignsOfAll:
+    """Return what gives the signs within a population, worked out once for each."""
+    known: dict[str, Signs] = {}
+
+    def signs(population: Population) -> Signs:
+        if population.name not in known:
+            known[population.name] = Signs(population)
+        return known[population.name]
+
+    return signs
+
+
+def _rules(network: Network, teaching: Teaching) -> Iterator[Finding]:
     for projection in network.plastic:
         if projection.rule is not None:
             yield learning.locality(projection, projection.rule)
-            yield learning.locking(network, projection, projection.rule)
+            yield learning.locking(teaching, projection, projection.rule)
 
 
 def _feedback(network: Network, weights: Weights) -> Iterator[Finding]:
@@ -127,11 +170,28 @@ def _feedback(network: Network, weights: Weights) -> Iterator[Finding]:
                 yield Finding(projection.name, "feedback", "broadcast", intervention.reason)
 
 
-def _neurons(network: Network, weights: Weights) -> Iterator[Finding]:
+def _taught(network: Network, teaching: Teaching) -> Iterator[Finding]:
+    yield from target.sharing(network)
+    yield from target.effect(network, teaching)
+    yield from target.teacher(network, teaching)
+    yield from target.error_size(network)
+    yield from target.switch(network)
+
+
+def _neurons(
+    network: Network, weights: Weights, teaching: Teaching, signs: neurons.SignsOfAll
+) -> Iterator[Finding]:
     for population in network.populations:
         yield from neurons.own_equations(population)
-        yield from neurons.derivative(network, population)
-        yield from neurons.dale(network, population, weights)
+        yield from neurons.derivative(teaching, population)
+        yield from neurons.dale(network, population, weights, signs)
         yield from neurons.noise(population)
         yield from assumed(population, *_OF_ONE)
+    yield from neurons.rates(network, signs)
     yield from neurons.signed_error(network, weights)
+
+
+def _extent(network: Network, weights: Weights, teaching: Teaching) -> Iterator[Finding]:
+    yield from extent.settling(network)
+    yield from extent.memory(network, teaching)
+    yield from extent.cost(network, teaching, weights)

@@ -123,7 +123,7 @@ class Prepared:
     def scorecard(self) -> Scorecard:
         """The scorecard of the network (`apical.plausibility.audit`), under this training."""
         e = self.experiment
-        return audit(self.network, batch=e.batch or 1, final_rate=e.final_rate, dtype=e.dtype)
+        return audit(self.network, batch=e.batch, final_rate=e.final_rate, dtype=e.dtype)
 
     def simulator(self) -> Simulator:
         """Return a new simulator, at its initial state."""

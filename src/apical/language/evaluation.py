@@ -1,0 +1,132 @@
+"""Values of expressions in Brian2's grammar over arrays of samples; nothing is run.
+
+For facts that follow from numbers: whether an activity can be negative, with which sign an input
+enters. Units are SI, so ``20*ms`` is 0.02.
+"""
+
+import ast
+import operator
+import re
+from collections.abc import Callable, Mapping
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from apical.errors import ParameterError
+
+Values = Mapping[str, Any]
+Function = Callable[..., Any]
+
+_PREFIXES = {"": 1.0, "n": 1e-9, "u": 1e-6, "m": 1e-3, "c": 1e-2, "k": 1e3, "M": 1e6, "G": 1e9}
+_UNIT = re.compile(
+    r"(?P<prefix>[numckMG]?)(?P<name>second|s|hertz|Hz|volt|V|amp|A|siemens|S|farad|F|ohm|metre|m)"
+    r"(?P<power>\d?)"
+)
+_OPERATIONS: Mapping[type, Function] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: np.divide,
+    ast.FloorDiv: np.floor_divide,
+    ast.Mod: np.mod,
+    ast.Pow: np.power,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+_FUNCTIONS: Mapping[str, Function] = {
+    **{name: getattr(np, name) for name in ("abs", "ceil", "clip", "exp", "floor", "log", "sign")},
+    **{name: getattr(np, name) for name in ("sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    **{name: getattr(np, name) for name in ("arcsin", "arccos", "arctan", "arctan2", "expm1")},
+    **{name: getattr(np, name) for name in ("log10", "log1p", "maximum", "minimum")},
+    "int": lambda x: np.trunc(np.asarray(x, dtype=float)),
+    "exprel": lambda x: np.where(x == 0, 1.0, np.expm1(x) / np.where(x == 0, 1.0, x)),
+}
+
+
+def evaluated(text: str, values: Values, functions: Mapping[str, Function]) -> np.ndarray:
+    """Return the values of an expression, shape as those of `values`.
+
+    Parameters
+    ----------
+    text
+        The expression.
+    values
+        Numbers or arrays by name. Names of units need none.
+    functions
+        Functions besides those of mathematics, by name: what Brian2 and a network offer.
+
+    Raises
+    ------
+    ParameterError
+        If it reads a name or calls a function that is not given, or is no expression.
+
+    Examples
+    --------
+    >>> float(evaluated("int(v > 1)*(e - v)/(20*ms)", {"v": 2.0, "e": 3.0}, {}))
+    50.0
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError as error:
+        raise ParameterError(f"{text!r} is not one expression ({error.msg}).") from None
+    with np.errstate(all="ignore"):
+        return np.asarray(_value(tree, values, {**_FUNCTIONS, **functions}), dtype=float)
+
+
+def _value(node: ast.expr, values: Values, functions: Mapping[str, Function]) -> Any:
+    match node:
+        case ast.Constant(value=int() | float() as number):
+            return float(number)
+        case ast.Name(id=name):
+            return values[name] if name in values else _unit(name)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_value(operand, values, functions)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return np.logical_not(_value(operand, values, functions))
+        case ast.UnaryOp(operand=operand):
+            return _value(operand, values, functions)
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATIONS:
+            left, right = (_value(side, values, functions) for side in (left, right))
+            return _OPERATIONS[type(op)](left, right)
+        case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _OPERATIONS:
+            left, right = (_value(side, values, functions) for side in (left, right))
+            return _OPERATIONS[type(op)](left, right)
+        case ast.BoolOp(op=op, values=parts):
+            joined = np.logical_and if isinstance(op, ast.And) else np.logical_or
+            return reduce(joined, (_value(part, values, functions) for part in parts))
+        case ast.Call(func=ast.Name(id=name), args=arguments) if name in functions:
+            return functions[name](*(_value(each, values, functions) for each in arguments))
+    raise ParameterError(f"{ast.unparse(node)!r} has no value here.")
+
+
+def _unit(name: str) -> float:
+    """Return a unit in SI units; the few other names that Brian2 knows are numbers."""
+    known = {"pi": np.pi, "e": np.e, "inf": np.inf, "True": 1.0, "False": 0.0}
+    if name in known:
+        return known[name]
+    found = _UNIT.fullmatch(name)
+    if found is None:
+        raise ParameterError(f"{name!r} has no value here.")
+    return float(_PREFIXES[found["prefix"]] ** int(found["power"] or 1))
+
+
+def comparisons(text: str) -> tuple[tuple[int, str, str], ...]:
+    """Return the comparisons of a condition: sign, and both sides, so that ``sign*(a - b) > 0``.
+
+    Examples
+    --------
+    >>> comparisons("v > 1 + theta and rand() < p")
+    ((1, 'v', '1 + theta'), (-1, 'rand()', 'p'))
+    """
+    tree = ast.parse(text.strip(), mode="eval")
+    return tuple(
+        (1 if isinstance(node.ops[0], ast.Gt | ast.GtE) else -1,)
+        + (ast.unparse(node.left), ast.unparse(node.comparators[0]))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare) and len(node.ops) == 1
+    )

@@ -1,0 +1,177 @@
+"""Audit of the target: who teaches, how large errors get, whether they move activity, and when."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from apical.errors import ParameterError
+from apical.language.evaluation import evaluated
+from apical.network.description import Network
+from apical.neurons.base import Population
+from apical.neurons.facts import Level
+from apical.plausibility.findings import NETWORK, Finding, assumed
+from apical.plausibility.teaching import Teaching
+from apical.projections.projection import ReadBackwards
+
+
+def teacher(network: Network, teaching: Teaching) -> Iterator[Finding]:
+    """Yield what teaches, an error, the label, one number or nothing, and where it comes from."""
+    for population in network.populations:
+        yield from assumed(population, "teacher")
+    if not network.plastic:
+        return
+    told = [p for p in network.populations if p.name in teaching.told]
+    heard = [p for p in network.plastic if any(n in teaching.distance for n in teaching.read(p))]
+    if not heard:
+        reason = "nothing: no update depends on a target"
+        yield Finding(NETWORK, "teacher", "local", reason)
+        return
+    sent = [p.pre for p in network.projections if teaching.teaches(p) and teaching.brings(p)]
+    numbers = [
+        p for p in sent if p.role == "reward" or (p.size == 1 and p.name not in teaching.told)
+    ]
+    level: Level = "idealised"
+    if numbers and set(sent) <= {*numbers, *told}:
+        what, level = (
+            f"one number, that of {numbers[0].name}, the same for all synapses",
+            "broadcast",
+        )
+    elif all(not _compares(teaching, p) for p in told):
+        what = "the target itself"
+    else:
+        what = "an error for each class, target against output"
+    names = ", ".join(p.name for p in told)
+    reason = (
+        f"{what}; the target is given to {names} from outside the network, in every trial that "
+        "learns"
+    )
+    yield Finding(NETWORK, "teacher", level, reason)
+
+
+def _compares(teaching: Teaching, population: Population) -> bool:
+    """Say whether a population reads the target beside the activity of others."""
+    return any(
+        p.post is population and p.pre is not population for p in teaching.network.projections
+    )
+
+
+def sharing(network: Network) -> Iterator[Finding]:
+    """Yield whether plastic synapses share weights."""
+    for population in network.populations:
+        yield from assumed(population, "weight sharing")
+    if not network.plastic:
+        return
+    n = sum(p.pre.size * p.post.size for p in network.plastic)
+    reason = f"each of the {n} synapses that may learn has a weight and an update of its own"
+    followed = [p.name for p in network.projections if isinstance(p.weights, ReadBackwards)]
+    if followed:
+        reason += f"; {', '.join(followed)} learn nothing: see weight transport"
+    yield Finding(NETWORK, "weight sharing", "local", reason)
+
+
+def effect(network: Network, teaching: Teaching) -> Iterator[Finding]:
+    """Yield whether feedback moves the activity of what it reaches."""
+    for population in network.populations:
+        yield from assumed(population, "feedback effect")
+    still = list[str]()
+    for p in network.projections:
+        if p.post.name in teaching.told or not (teaching.brings(p) and teaching.teaches(p)):
+            continue
+        if teaching.drives(p):
+            reason = f"moves the activity of {p.post.name}"
+            yield Finding(p.name, "feedback effect", "local", reason)
+        elif p.post.nudge:
+            reason = f"moves the activity of {p.post.name} by {p.post.nudge:g} of it, in one phase"
+            yield Finding(p.name, "feedback effect", "local", reason)
+        else:
+            still.append(p.post.name)
+    if still:
+        reason = (
+            f"moves no activity of {', '.join(dict.fromkeys(still))}: it reaches dendrites that "
+            "learning alone reads, whereas feedback in cortex is known to modulate activity"
+        )
+        yield Finding(NETWORK, "feedback effect", "idealised", reason)
+
+
+def error_size(network: Network) -> Iterator[Finding]:
+    """Yield how large errors get, where that is known."""
+    for population in network.populations:
+        yield from assumed(population, "error size")
+        if population.role != "error":
+            continue
+        if population.is_spiking:
+            bound = _spikes(population, network.trial)
+            yield Finding(population.name, "error size", "noted", bound)
+        else:
+            yield _graded(network, population)
+
+
+def _spikes(population: Population, trial: float) -> str:
+    """Describe the size of an error that is told by spikes."""
+    measured = getattr(population, "whole_of", None)
+    one = f"a spike stands for {population.stands_for:g} of the output"
+    if measured is None or population.frames > 1:
+        return f"{one}; there are as many as spikes are missing or in excess"
+    most = measured(trial) / population.stands_for
+    return (
+        f"{one}; for a class that is silent there are at most {most:.3g} in a trial, and for one "
+        "that fires too much as many as its spikes, which its refractory period alone bounds"
+    )
+
+
+def _graded(network: Network, population: Population) -> Finding:
+    """Return the finding on the size of a graded error, from the range of what it compares."""
+    judged = [p.pre for p in network.projections if p.post is population and p.pre.curve]
+    ranges = [_range(pre) for pre in judged]
+    if population.levels:
+        reason = f"cut to the range from -1 to 1, in {population.levels} levels"
+        return Finding(population.name, "error size", "local", reason)
+    bounds = [r for r in ranges if r is not None]
+    if not ranges or len(bounds) < len(ranges):
+        names = ", ".join(p.name for p in judged) or "what it compares"
+        reason = f"not bounded: neither is the activity of {names}"
+        return Finding(population.name, "error size", "idealised", reason)
+    low, high = min(b[0] for b in bounds), max(b[1] for b in bounds)
+    reason = (
+        f"for targets from 0 to 1 between {0 - high:.3g} and {1 - low:.3g}, as the output is "
+        f"between {low:.3g} and {high:.3g}"
+    )
+    return Finding(population.name, "error size", "local", reason)
+
+
+def _range(population: Population) -> tuple[float, float] | None:
+    """Return the least and the largest activity of graded neurons; None where it has no bounds."""
+    if population.is_softmax:
+        return 0.0, 1.0
+    assert population.curve
+    sizes = np.geomspace(1e-3, 1e6, 200)
+    drives = np.concatenate([-sizes[::-1], [0.0], sizes])
+    try:
+        found = evaluated(population.curve.response, {"drive": drives}, {}) + 0 * drives
+    except ParameterError:
+        return None
+    low, high = float(np.nanmin(found)), float(np.nanmax(found))
+    # one that still grows at drives of a million has no bound that matters
+    return (low, high) if max(-low, high) < 1e3 else None
+
+
+_MOMENTS: Mapping[str, str] = {
+    "trial": "at a global signal that a trial ends",
+    "feedback": "while feedback arrives",
+    "spike": "at presynaptic spikes",
+    "post": "at postsynaptic spikes",
+    "noise": "at a global signal, in phases of noise",
+}
+
+
+def switch(network: Network) -> Iterator[Finding]:
+    """Yield what switches plasticity on."""
+    for population in network.populations:
+        yield from assumed(population, "plasticity switch")
+    moments = dict.fromkeys(_MOMENTS[p.rule.when] for p in network.plastic if p.rule)
+    if moments:
+        reason = (
+            "a global signal says which trials are learned, all others leave weights as they are; "
+            f"within one, synapses learn {' or '.join(moments)}"
+        )
+        yield Finding(NETWORK, "plasticity switch", "broadcast", reason)

@@ -1,0 +1,193 @@
+"""What of the target reaches which synapse: the lines that follow from the graph of signals.
+
+Nothing here goes by the names of variables: a teaching signal is one that depends on the target.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+
+from apical.language.model_text import equations
+from apical.network.description import Network
+from apical.network.signals import ACTIVITY, Node, SignalGraph
+from apical.neurons.base import Population
+from apical.projections.projection import Projection
+
+
+class Teaching:
+    """The way of the target through a network, from what its graph of signals says.
+
+    Parameters
+    ----------
+    network
+        The network.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.graph: SignalGraph = network.graph.signals
+        self.populations = {p.name: p for p in network.populations}
+
+    @cached_property
+    def distance(self) -> Mapping[str, int]:
+        """Nodes that depend on the target while weights stay, and how many arrows away it is."""
+        return self._distances(["target"] if "target" in self.graph.nodes else [])
+
+    @cached_property
+    def told(self) -> frozenset[str]:
+        """Populations whose own text reads the target: errors and targets."""
+        if "target" not in self.graph.nodes:
+            return frozenset()
+        return frozenset(self._owner(edge.target) for edge in self.graph.out_of("target"))
+
+    @cached_property
+    def responding(self) -> frozenset[str]:
+        """Populations that a stimulus reaches other than by way of those that are told."""
+        shown = [p.name for p in self.network.populations if p.role == "stimulus"]
+        open_ones, found = list(shown), set(shown)
+        while open_ones:
+            here = open_ones.pop()
+            for p in self.network.projections:
+                if p.pre.name == here and p.post.name not in found | self.told:
+                    if self.drives(p):
+                        found.add(p.post.name)
+                        open_ones.append(p.post.name)
+        return frozenset(found)
+
+    @cached_property
+    def updated(self) -> frozenset[str]:
+        """Nodes that an update depends on while weights stay."""
+        into = (*ACTIVITY, "rule")
+        found = set().union(*(self.graph.sources(u, into) for u in self.graph.updates()))
+        return frozenset(n for n in found if self.graph.nodes[n].kind not in ("weight", "update"))
+
+    def activity(self, population: Population) -> str:
+        """Return the node of the activity: the spike or, of graded neurons, ``x``."""
+        own = [f"{population.name}.{name}" for name in ("spike", "x", *population.signals)]
+        return next((node for node in own if node in self.graph.nodes), own[0])
+
+    def drives(self, projection: Projection) -> bool:
+        """Say whether a projection moves the activity of its target."""
+        end = self.activity(projection.post)
+        if end not in self.graph.nodes:
+            return False
+        read = self.graph.sources(end, ACTIVITY)
+        return any(self._variable(projection, to) in read for to in projection.carries)
+
+    def carried(self, projection: Projection) -> Iterator[tuple[str, str, str]]:
+        """Yield what a projection carries: the signal's name, its node, the variable it reaches."""
+        for to, signal in projection.carries.items():
+            spikes = signal == "x" and f"{projection.pre.name}.spike" in self.graph.nodes
+            source = f"{projection.pre.name}.{'spike' if spikes else signal}"
+            yield signal, source, self._variable(projection, to)
+
+    def brings(self, projection: Projection) -> bool:
+        """Say whether a projection carries anything that depends on the target."""
+        return any(source in self.distance for _, source, _ in self.carried(projection))
+
+    def teaches(self, projection: Projection) -> bool:
+        """Say whether what a projection carries reaches an update other than through activity."""
+        end = self.activity(projection.post)
+        moving = self.graph.sources(end, ACTIVITY) if end in self.graph.nodes else set()
+        return any(
+            target in self.updated and (source in self.distance or target not in moving)
+            for _, source, target in self.carried(projection)
+        )
+
+    def clamps(self, projection: Projection) -> bool:
+        """Say whether it moves the activity of neurons that respond to stimuli by the target.
+
+        Those that are driven by it onwards are not counted again.
+        """
+        if projection.pre.name in self.responding or projection.post.name not in self.responding:
+            return False
+        moving = self.graph.sources(self.activity(projection.post), ACTIVITY)
+        return any(
+            source in self.distance and target in moving
+            for _, source, target in self.carried(projection)
+        )
+
+    def read(self, projection: Projection) -> list[str]:
+        """Return the signals that the update of a projection reads, its traces included."""
+        found, open_ones = dict[str, None](), [f"{projection.name}.update"]
+        while open_ones:
+            for edge in self.graph.into(open_ones.pop()):
+                kind = self.graph.nodes[edge.source].kind
+                if kind == "trace" and edge.source not in found:
+                    open_ones.append(edge.source)
+                if kind not in ("weight", "update", "whole"):
+                    found[edge.source] = None
+        return [node for node in found if self._owner(node) in self.populations]
+
+    def own(self, population: Population) -> list[str]:
+        """Return what learning reads of a neuron's own state that is neither activity nor taught.
+
+        Directly, or within a teaching signal, as the slope is in ``delta``.
+        """
+        found = dict[str, None]()
+        for projection in self.network.plastic:
+            open_ones, seen = [(node, True) for node in self.read(projection)], set[str]()
+            while open_ones:
+                node, is_read = open_ones.pop()
+                if node in seen:
+                    continue
+                seen.add(node)
+                if node in self.distance and not self._is_activity(node):
+                    open_ones += [(e.source, False) for e in self.graph.into(node)]
+                elif self._owner(node) == population.name and self._is_own(node, is_read):
+                    found[self.graph.nodes[node].name] = None
+        return list(found)
+
+    def _is_own(self, node: str, is_read: bool) -> bool:
+        """Say whether a node is a neuron's own state, and a signal that is not its activity."""
+        there = self.graph.nodes[node]
+        population = self.populations[there.owner]
+        if self._is_activity(node) or not there.is_signal or there.owner in self.told:
+            return False
+        if population.explores and not self.graph.into(node):
+            return False  # its private noise, which has a line of its own
+        moving = self.graph.sources(self.activity(population), ACTIVITY)
+        if there.inputs and not (is_read and node in moving):
+            return False
+        sources = self.graph.sources(node, ACTIVITY) - {node}
+        owned = {n for n in sources if self._owner(n) == there.owner}
+        return not owned or node in moving or not moving.isdisjoint(owned)
+
+    def _is_activity(self, node: str) -> bool:
+        """Say whether a node is the activity of a population, or follows its spikes alone."""
+        there = self.graph.nodes[node]
+        population = self.populations.get(there.owner)
+        if population is None:
+            return False
+        if node == self.activity(population) or there.name == "x":
+            return True
+        read = {edge.source for edge in self.graph.into(node)} - {node}
+        return read == {f"{there.owner}.spike"}
+
+    def expression(self, population: Population, name: str) -> str:
+        """Return the expression of a variable; empty where it is one that is kept."""
+        if name == "gain" and population.slope:
+            return population.slope
+        found = {e.name: e for e in equations(population.described.equations)}
+        equation = found.get(name)
+        return equation.text if equation and equation.kind == "expression" else ""
+
+    def ordered(self, start: Iterable[str]) -> dict[str, int]:
+        """Return all nodes that depend on some, nearest first."""
+        return self._distances(start)
+
+    def _distances(self, start: Iterable[str]) -> dict[str, int]:
+        found = dict.fromkeys(start, 0)
+        open_ones = list(found)
+        for node in open_ones:
+            for edge in self.graph.out_of(node):
+                if edge.kind in ACTIVITY and edge.target not in found:
+                    found[edge.target] = found[node] + 1
+                    open_ones.append(edge.target)
+        return found
+
+    def _variable(self, projection: Projection, to: str) -> str:
+        return f"{projection.post.name}.{projection.post.inputs[to]}"
+
+    def _owner(self, node: str) -> str:
+        known: Node = self.graph.nodes[node]
+        return known.owner
