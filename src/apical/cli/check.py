@@ -1,6 +1,7 @@
 """`apical check`: the plausibility scorecard of a model's learning."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -11,12 +12,13 @@ from rich.table import Table
 from apical.cli.model_options import ModelCommand, experiment_of, hypothesis_option, scale_option
 from apical.errors import LocalityError
 from apical.locality_check.synapses import disturb
-from apical.plausibility import ASPECTS, Scorecard
+from apical.plausibility import ASPECTS, Finding, Scorecard
 from apical.runs.experiment import prepare
 from apical.scripts import models
 
 COLOURS = {
     "local": "green",
+    "noted": "blue",
     "broadcast": "yellow",
     "idealised": "cyan",
     "doubtful": "bold magenta",
@@ -70,6 +72,7 @@ def check_command(
     \b
     Levels:
       local      available at the synapse
+      noted      a number or a fact that no criterion judges
       broadcast  needs a global signal, the same at every synapse
       idealised  local, but no neuron is known to do it
       doubtful   a description that is probably a mistake
@@ -118,18 +121,41 @@ def _show(card: Scorecard, title: str) -> None:
         found = card.about(aspect)
         if found:
             table.add_section()
-            table.add_row("", f"[bold]{aspect}", "")
-        for f in found:
-            place = f" [dim]({escape(f.place)})[/]" if f.place else ""
+            criterion, source = found[0].criterion, found[0].source
+            asked = f"[dim]{escape(criterion)}{f' ({escape(source)})' if source else ''}[/]"
+            table.add_row("", f"[bold]{aspect}", asked)
+        for alike in _alike(found):
+            f = alike[0]
+            places = ", ".join(dict.fromkeys(each.place for each in alike if each.place))
             table.add_row(
-                f"[{COLOURS[f.level]}]{f.level}", escape(f.subject), f"{escape(f.reason)}{place}"
+                f"[{COLOURS[f.level]}]{f.level}",
+                escape(", ".join(each.subject for each in alike)),
+                escape(f.reason) + (f" [dim]({escape(places)})[/]" if places else ""),
             )
     console = Console(highlight=False)
     console.print(table)
-    counted = ", ".join(
-        f"[{COLOURS[level]}]{n} {level}[/]" for level, n in card.counts.items() if n
-    )
     verdict = "[green]local[/]" if card.is_local else "[bold red]not local[/]"
-    console.print(f"{verdict}: {counted}.", soft_wrap=True)
+    console.print(f"{verdict}: {_verdict(card)}.", soft_wrap=True)
+    for level, counted in card.levels.items():
+        colour = COLOURS[level]
+        aspects = ", ".join(counted["aspects"])
+        said = f"  [{colour}]{counted['count']} {level}[/]: {counted['meaning']} ({aspects})"
+        console.print(said, soft_wrap=True)
     for f in (*card.about_level("doubtful"), *card.faults):  # repeated at the end of the output
         console.print(f"  {f.aspect}: {f.subject}: {f.reason}", soft_wrap=True, markup=False)
+
+
+def _alike(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """Return findings of one aspect in groups that say the same."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.level, finding.reason), []).append(finding)
+    return list(groups.values())
+
+
+def _verdict(card: Scorecard) -> str:
+    """Say what the verdict rests on."""
+    if card.is_local:
+        return "no line needs information that no synapse has"
+    one = len(card.faults) == 1
+    return f"{len(card.faults)} {'line needs' if one else 'lines need'} what no synapse has"

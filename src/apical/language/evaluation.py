@@ -124,9 +124,9 @@ def comparisons(text: str) -> tuple[tuple[int, str, str], ...]:
     ((1, 'v', '1 + theta'), (-1, 'rand()', 'p'))
     """
     tree = ast.parse(text.strip(), mode="eval")
+    found = [n for n in ast.walk(tree) if isinstance(n, ast.Compare) and len(n.ops) == 1]
+    signs = [1 if isinstance(n.ops[0], ast.Gt | ast.GtE) else -1 for n in found]
     return tuple(
-        (1 if isinstance(node.ops[0], ast.Gt | ast.GtE) else -1,)
-        + (ast.unparse(node.left), ast.unparse(node.comparators[0]))
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Compare) and len(node.ops) == 1
+        (sign, ast.unparse(n.left), ast.unparse(n.comparators[0]))
+        for sign, n in zip(signs, found, strict=True)
     )

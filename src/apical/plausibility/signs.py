@@ -79,7 +79,7 @@ class Signs:
         self, text: str, assumed: frozenset[str], fixed: Mapping[str, float] | None = None
     ) -> bool:
         """Say whether no sample of an expression is below 0, by more than rounding."""
-        values: dict[str, object] = {**self._parameters, **(fixed or {})}
+        values: dict[str, object] = {**_OF_BRIAN, **self._parameters, **(fixed or {})}
         try:
             self._sample(reads(text).names, values, assumed)
             found = evaluated(text, values, _SAMPLED)
@@ -107,7 +107,7 @@ class Signs:
             values[name] = sizes if is_positive else sizes * rng.choice([-1.0, 1.0], SAMPLES)
 
     def _is_variable(self, name: str) -> bool:
-        return name in self._synaptic or name in _ALWAYS or bool(self._changes(name))
+        return name in self._synaptic or bool(self._changes(name))
 
     # ---- the sign of an input --------------------------------------------------------------------
     def effect(self, variable: str) -> int | None:
@@ -177,16 +177,23 @@ class Signs:
 
     def _rest(self, others: float) -> dict[str, float]:
         """Return each variable at rest, where a trial begins."""
-        names = {*self._equations, *self._synaptic, *_ALWAYS}
+        names = {*self._equations, *self._synaptic}
         start = {
             name: float(value) if isinstance(value, int | float) else 1.0
             for name, value in self._model.initial.items()
         }
-        return {**dict.fromkeys(names, others), **start, **self._parameters, "dt": 1e-3}
+        return {**dict.fromkeys(names, others), **_OF_BRIAN, **start, **self._parameters}
 
 
-_ALWAYS = ("t", "dt", "i", "N", "lastspike", "not_refractory")
-"""Variables that Brian2 gives every neuron, none of which is negative."""
+_OF_BRIAN: Mapping[str, float] = {
+    "t": 0.05,
+    "dt": 1e-3,
+    "i": 1.0,
+    "N": 2.0,
+    "lastspike": 0.01,
+    "not_refractory": 1.0,
+}
+"""Variables that Brian2 gives every neuron, none of which is ever negative."""
 
 
 _TYPICAL: Mapping[str, Function] = {

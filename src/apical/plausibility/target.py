@@ -26,17 +26,12 @@ def teacher(network: Network, teaching: Teaching) -> Iterator[Finding]:
         reason = "nothing: no update depends on a target"
         yield Finding(NETWORK, "teacher", "local", reason)
         return
-    sent = [p.pre for p in network.projections if teaching.teaches(p) and teaching.brings(p)]
-    numbers = [
-        p for p in sent if p.role == "reward" or (p.size == 1 and p.name not in teaching.told)
-    ]
+    sent = {p.pre for p in network.projections if teaching.teaches(p) and teaching.brings(p)}
+    numbers = sorted(p.name for p in sent if p.role == "reward" or p.size == 1)
     level: Level = "idealised"
-    if numbers and set(sent) <= {*numbers, *told}:
-        what, level = (
-            f"one number, that of {numbers[0].name}, the same for all synapses",
-            "broadcast",
-        )
-    elif all(not _compares(teaching, p) for p in told):
+    if numbers and all(p.name in numbers or p in told for p in sent):
+        what, level = f"one number, that of {numbers[0]}, the same for all synapses", "broadcast"
+    elif not any(_compares(network, p) for p in told):
         what = "the target itself"
     else:
         what = "an error for each class, target against output"
@@ -48,11 +43,9 @@ def teacher(network: Network, teaching: Teaching) -> Iterator[Finding]:
     yield Finding(NETWORK, "teacher", level, reason)
 
 
-def _compares(teaching: Teaching, population: Population) -> bool:
-    """Say whether a population reads the target beside the activity of others."""
-    return any(
-        p.post is population and p.pre is not population for p in teaching.network.projections
-    )
+def _compares(network: Network, population: Population) -> bool:
+    """Say whether a population hears others beside the target."""
+    return any(p.post is population and p.pre is not population for p in network.projections)
 
 
 def sharing(network: Network) -> Iterator[Finding]:
@@ -114,8 +107,8 @@ def _spikes(population: Population, trial: float) -> str:
         return f"{one}; there are as many as spikes are missing or in excess"
     most = measured(trial) / population.stands_for
     return (
-        f"{one}; for a class that is silent there are at most {most:.3g} in a trial, and for one "
-        "that fires too much as many as its spikes, which its refractory period alone bounds"
+        f"{one}; for a class that should fire there are at most {most:.3g} in a trial, for one that "
+        "should not, as many as its spikes"
     )
 
 

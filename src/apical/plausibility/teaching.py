@@ -42,15 +42,12 @@ class Teaching:
     @cached_property
     def responding(self) -> frozenset[str]:
         """Populations that a stimulus reaches other than by way of those that are told."""
-        shown = [p.name for p in self.network.populations if p.role == "stimulus"]
-        open_ones, found = list(shown), set(shown)
-        while open_ones:
-            here = open_ones.pop()
-            for p in self.network.projections:
-                if p.pre.name == here and p.post.name not in found | self.told:
-                    if self.drives(p):
-                        found.add(p.post.name)
-                        open_ones.append(p.post.name)
+        found = {p.name for p in self.network.populations if p.role == "stimulus"}
+        onward = [p for p in self.network.projections if self.drives(p)]
+        is_grown = True
+        while is_grown:
+            more = {p.post.name for p in onward if p.pre.name in found} - found - self.told
+            found, is_grown = found | more, bool(more)
         return frozenset(found)
 
     @cached_property
