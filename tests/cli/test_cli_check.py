@@ -42,7 +42,8 @@ def test_the_machine_readable_form(wiring: str) -> None:
     assert (said["model"], said["options"]["wiring"]) == ("rate_dfa", wiring)
     assert said["is_local"] is said["dynamic"]["is_local"] is (wiring == "dfa")
     assert {f["aspect"] for f in said["findings"]} == set(ASPECTS)
-    assert set(said["findings"][0]) == {"subject", "aspect", "level", "reason", "place"}
+    first = said["findings"][0]
+    assert set(first) == {"subject", "aspect", "level", "reason", "place", "criterion", "source"}
     shared = [f["reason"] for f in said["findings"] if f["aspect"] == "global quantities"]
     assert any("64 trials" in reason for reason in shared), "as 'apical run' would train it"
 

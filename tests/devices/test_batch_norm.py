@@ -210,7 +210,7 @@ def test_torch_normalises_alike() -> None:
 
 def test_it_is_named_on_the_scorecard_and_refused_where_it_cannot_run() -> None:
     net = normed(feedback.direct)
-    (found, other) = (f for f in audit(net).about("global quantities"))
+    (found, other) = (f for f in audit(net).about("batch statistics"))
     assert found.level == "not local" and found.subject == "hidden_1" and "batch" in found.reason
     assert other.subject == "hidden_2"
     with pytest.raises(LocalityError, match="hidden_1: drives are centred"):

@@ -125,7 +125,7 @@ def test_who_waits_for_whom() -> None:
 
 def test_what_all_synapses_share_is_reported() -> None:
     def shared(net: Network, **training: Any) -> list[str]:
-        found = audit(net, **training).about("global quantities")
+        found = audit(net, **{"batch": 1, **training}).about("global quantities")
         assert {f.level for f in found} <= {"broadcast", "local"}
         return [f.reason for f in found if f.level == "broadcast"]
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from apical.errors import WiringError
 from apical.network.description import Network
-from apical.network.settling_time import LARGEST, NEGLIGIBLE, said, slowest_chain, unsettled
+from apical.network.settling_time import LARGEST, said, slowest_chain, unsettled
 from apical.plasticity.traces import INFINITE
 from apical.plausibility.findings import NETWORK, Finding, assumed
 from apical.plausibility.pathways import Weights
@@ -42,7 +42,7 @@ def settling(network: Network) -> Iterator[Finding]:
     )
     if left > LARGEST:
         reason += "; Brian2 devices refuse this, and device 'array' computes the steady state"
-    yield Finding(NETWORK, "settling time", "idealised" if left > NEGLIGIBLE else "noted", reason)
+    yield Finding(NETWORK, "settling time", "noted", reason)
 
 
 def memory(network: Network, teaching: Teaching) -> Iterator[Finding]:

@@ -93,22 +93,17 @@ def error_size(network: Network) -> Iterator[Finding]:
         if population.role != "error":
             continue
         if population.is_spiking:
-            bound = _spikes(population, network.trial)
+            bound = _spikes(population)
             yield Finding(population.name, "error size", "noted", bound)
         else:
             yield _graded(network, population)
 
 
-def _spikes(population: Population, trial: float) -> str:
+def _spikes(population: Population) -> str:
     """Describe the size of an error that is told by spikes."""
-    measured = getattr(population, "whole_of", None)
-    one = f"a spike stands for {population.stands_for:g} of the output"
-    if measured is None or population.frames > 1:
-        return f"{one}; there are as many as spikes are missing or in excess"
-    most = measured(trial) / population.stands_for
     return (
-        f"{one}; for a class that should fire there are at most {most:.3g} in a trial, for one that "
-        "should not, as many as its spikes"
+        f"a spike stands for {population.stands_for:g} of the output: a neuron sends as many as "
+        "spikes are missing or in excess, at most one in a time step"
     )
 
 
