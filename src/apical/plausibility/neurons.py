@@ -53,13 +53,11 @@ def own_equations(population: Population) -> Iterator[Finding]:
 
 def derivative(teaching: Teaching, population: Population) -> Iterator[Finding]:
     """Yield what learning reads of a neuron's own state, such as a surrogate gradient."""
-    for name in teaching.own(population):
-        text = teaching.expression(population, name)
-        is_gain = name == "gain"
+    for name, text in teaching.own(population).items():
         said = f"{name} = {text}" if text else f"{name}, a variable of its own"
         if not population.is_spiking:
             reason = f"does not spike: {said}, of the neuron's own activity and drive"
-        elif text or is_gain:
+        elif text:
             reason = f"a spike has no derivative; surrogate gradient {said}, of its own state"
         else:
             reason = f"learning reads {said}, beside its spikes"

@@ -7,11 +7,12 @@ import numpy as np
 from apical.errors import ParameterError
 from apical.language.evaluation import evaluated
 from apical.network.description import Network
+from apical.network.signals import ACTIVITY
 from apical.neurons.base import Population
 from apical.neurons.facts import Level
 from apical.plausibility.findings import NETWORK, Finding, assumed
 from apical.plausibility.teaching import Teaching
-from apical.projections.projection import ReadBackwards
+from apical.projections.projection import Projection, ReadBackwards
 
 
 def teacher(network: Network, teaching: Teaching) -> Iterator[Finding]:
@@ -31,10 +32,8 @@ def teacher(network: Network, teaching: Teaching) -> Iterator[Finding]:
     level: Level = "idealised"
     if numbers and all(p.name in numbers or p in told for p in sent):
         what, level = f"one number, that of {numbers[0]}, the same for all synapses", "broadcast"
-    elif not any(_compares(network, p) for p in told):
-        what = "the target itself"
     else:
-        what = "an error for each class, target against output"
+        what = " and ".join(dict.fromkeys(_kind(teaching, p) for p in heard))
     names = ", ".join(p.name for p in told)
     reason = (
         f"{what}; the target is given to {names} from outside the network, in every trial that "
@@ -43,9 +42,17 @@ def teacher(network: Network, teaching: Teaching) -> Iterator[Finding]:
     yield Finding(NETWORK, "teacher", level, reason)
 
 
-def _compares(network: Network, population: Population) -> bool:
-    """Say whether a population hears others beside the target."""
-    return any(p.post is population and p.pre is not population for p in network.projections)
+def _kind(teaching: Teaching, projection: Projection) -> str:
+    """Return what the updates of a projection read of the target."""
+    graph = teaching.graph
+    read = [node for node in teaching.read(projection) if node in teaching.distance]
+    sources = set().union(*(graph.sources(node, ACTIVITY) for node in read))
+    own = projection.post.name
+    taught = {n for n in sources & {*teaching.distance} if graph.nodes[n].owner != own}
+    behind = set().union(*(graph.sources(node, ACTIVITY) for node in taught))
+    if graph.decision is None or graph.decision in behind:
+        return "an error, the target against the output"
+    return "the target itself"
 
 
 def sharing(network: Network) -> Iterator[Finding]:

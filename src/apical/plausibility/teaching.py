@@ -5,8 +5,13 @@ Nothing here goes by the names of variables: a teaching signal is one that depen
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from typing import Any
 
-from apical.language.model_text import equations
+import numpy as np
+
+from apical.errors import ParameterError
+from apical.language.evaluation import evaluated
+from apical.language.model_text import equations, reads
 from apical.network.description import Network
 from apical.network.signals import ACTIVITY, Node, SignalGraph
 from apical.neurons.base import Population
@@ -91,13 +96,16 @@ class Teaching:
         )
 
     def clamps(self, projection: Projection) -> bool:
-        """Say whether it moves the activity of neurons that respond to stimuli by the target.
+        """Say whether it moves the activity of neurons that decide by the target.
 
         Those that are driven by it onwards are not counted again.
         """
         if projection.pre.name in self.responding or projection.post.name not in self.responding:
             return False
-        moving = self.graph.sources(self.activity(projection.post), ACTIVITY)
+        end, decision = self.activity(projection.post), self.graph.decision
+        if decision and end not in self.graph.sources(decision, ACTIVITY):
+            return False
+        moving = self.graph.sources(end, ACTIVITY)
         return any(
             source in self.distance and target in moving
             for _, source, target in self.carried(projection)
@@ -115,39 +123,97 @@ class Teaching:
                     found[edge.source] = None
         return [node for node in found if self._owner(node) in self.populations]
 
-    def own(self, population: Population) -> list[str]:
-        """Return what learning reads of a neuron's own state that is neither activity nor taught.
+    def own(self, population: Population) -> dict[str, str]:
+        """Return what learning reads of a neuron's own state, besides activity and teaching.
 
-        Directly, or within a teaching signal, as the slope is in ``delta``.
+        Directly, or as a factor of a teaching signal, as the slope is of ``delta``.
+
+        Returns
+        -------
+        dict
+            The expression of each, by its name; empty where it is a variable that is kept.
         """
-        found = dict[str, None]()
+        found = dict[str, str]()
         for projection in self.network.plastic:
-            open_ones, seen = [(node, True) for node in self.read(projection)], set[str]()
-            while open_ones:
-                node, is_read = open_ones.pop()
-                if node in seen:
-                    continue
-                seen.add(node)
-                if node in self.distance and not self._is_activity(node):
-                    open_ones += [(e.source, False) for e in self.graph.into(node)]
-                elif self._owner(node) == population.name and self._is_own(node, is_read):
-                    found[self.graph.nodes[node].name] = None
+            open_ones = self.read(projection)
+            found |= {
+                self.graph.nodes[node].name: self._expression(population, node)
+                for node in open_ones
+                if self._owner(node) == population.name and self._is_state(node)
+            }
+            for node in self._taught_by(open_ones):
+                if self._owner(node) == population.name:
+                    found |= self._factors(population, node)
+            if projection.post is population and self._weighs(projection):
+                assert projection.rule
+                found[f"the update of {projection.name}"] = projection.rule.update
+        return found
+
+    def _taught_by(self, nodes: Iterable[str]) -> list[str]:
+        """Return the teaching signals among some nodes and behind them, up to activities."""
+        found, open_ones = dict[str, None](), list(nodes)
+        while open_ones:
+            node = open_ones.pop()
+            if node in self.distance and node not in found and not self._is_activity(node):
+                found[node] = None
+                open_ones += [e.source for e in self.graph.into(node) if e.kind in ACTIVITY]
         return list(found)
 
-    def _is_own(self, node: str, is_read: bool) -> bool:
-        """Say whether a node is a neuron's own state, and a signal that is not its activity."""
+    def _is_state(self, node: str) -> bool:
+        """Say whether a node, which is not taught, follows from a neuron's own state or input."""
         there = self.graph.nodes[node]
         population = self.populations[there.owner]
-        if self._is_activity(node) or not there.is_signal or there.owner in self.told:
+        if self._is_activity(node) or node in self.distance or there.owner in self.told:
             return False
         if population.explores and not self.graph.into(node):
             return False  # its private noise, which has a line of its own
         moving = self.graph.sources(self.activity(population), ACTIVITY)
-        if there.inputs and not (is_read and node in moving):
-            return False
-        sources = self.graph.sources(node, ACTIVITY) - {node}
-        owned = {n for n in sources if self._owner(n) == there.owner}
-        return not owned or node in moving or not moving.isdisjoint(owned)
+        owned = {n for n in self.graph.sources(node, ACTIVITY) if self._owner(n) == there.owner}
+        return node in moving or (not there.inputs and (len(owned) == 1 or bool(owned & moving)))
+
+    def _factors(self, population: Population, node: str) -> dict[str, str]:
+        """Return what of a neuron's state weighs a teaching signal, and its expressions."""
+        if population.name in self.told:
+            return {}
+        text = self._expression(population, node)
+        found, hidden = dict[str, str](), list[str]()
+        for edge in self.graph.into(node):
+            if self._owner(edge.source) != population.name or edge.source in self.distance:
+                continue
+            there = self.graph.nodes[edge.source]
+            if there.inputs:
+                continue
+            own = self._expression(population, edge.source)
+            if own and self._is_state(edge.source):
+                found[there.name] = own
+            elif self._is_activity(edge.source) or self._is_state(edge.source):
+                hidden.append(there.name)
+        taught = [self.graph.nodes[e.source].name for e in self.graph.into(node)]
+        taught = [n for n in taught if f"{population.name}.{n}" in self.distance]
+        if text and any(_weighs(text, name, taught) for name in hidden):
+            found[self.graph.nodes[node].name] = text
+        return found
+
+    def _weighs(self, projection: Projection) -> bool:
+        """Say whether an update weighs what is taught by the activity of its target."""
+        rule = projection.rule
+        read = [n for n in self.read(projection) if self._owner(n) == projection.post.name]
+        taught = [f"{self.graph.nodes[n].name}_post" for n in read if n in self.distance]
+        active = [n for n in read if n not in self.distance and self._is_activity(n)]
+        names = {f"{self.graph.nodes[n].name}_post" for n in active} | {"x_post"}
+        known = rule.signals if rule else frozenset()
+        return bool(rule) and any(
+            name in known and _weighs(rule.update, name, taught) for name in names if active
+        )
+
+    def _expression(self, population: Population, node: str) -> str:
+        """Return the expression of a variable; empty where it is one that is kept."""
+        name = self.graph.nodes[node].name
+        if name == "gain" and population.slope:
+            return population.slope
+        found = {e.name: e for e in equations(population.described.equations)}
+        equation = found.get(name)
+        return equation.text if equation and equation.kind == "expression" else ""
 
     def _is_activity(self, node: str) -> bool:
         """Say whether a node is the activity of a population, or follows its spikes alone."""
@@ -159,14 +225,6 @@ class Teaching:
             return True
         read = {edge.source for edge in self.graph.into(node)} - {node}
         return read == {f"{there.owner}.spike"}
-
-    def expression(self, population: Population, name: str) -> str:
-        """Return the expression of a variable; empty where it is one that is kept."""
-        if name == "gain" and population.slope:
-            return population.slope
-        found = {e.name: e for e in equations(population.described.equations)}
-        equation = found.get(name)
-        return equation.text if equation and equation.kind == "expression" else ""
 
     def ordered(self, start: Iterable[str]) -> dict[str, int]:
         """Return all nodes that depend on some, nearest first."""
@@ -188,3 +246,20 @@ class Teaching:
     def _owner(self, node: str) -> str:
         known: Node = self.graph.nodes[node]
         return known.owner
+
+
+def _weighs(text: str, name: str, taught: Iterable[str]) -> bool:
+    """Say whether the effect of what is taught on an expression depends on a variable."""
+    found = reads(text)
+    if name not in found.names:
+        return False
+    values: dict[str, Any] = {**dict.fromkeys(found.names, 1.0), name: np.linspace(-3, 3, 25)}
+    for other in taught:
+        try:
+            low, high = (evaluated(text, {**values, other: end}, {}) for end in (1.0, 2.0))
+        except ParameterError:
+            return True  # it cannot be told apart
+        effect = (high - low) + 0 * values[name]
+        if np.ptp(effect) > 1e-9 * max(1.0, float(np.abs(effect).max())):
+            return True
+    return False

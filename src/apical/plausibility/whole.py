@@ -21,12 +21,13 @@ NOTHING: Mapping[Aspect, str] = {
     "feedback": "there is no feedback pathway",
     "feedback effect": "nothing carries the target",
     "teacher": "nothing learns",
-    "signed error": "there are no error neurons",
-    "error size": "there are no error neurons",
+    "signed error": "no population is declared to hold an error",
+    "error size": "no population is declared to hold an error",
     "phases": "no reset, no signal at the end of a trial: all times are alike",
     "plasticity switch": "nothing learns",
     "global quantities": "nothing reads a quantity of all neurons or all synapses",
     "batch statistics": "nothing reads a mean or a variance over trials",
+    "rates and spikes": "it has no neurons",
     "spike derivative": "no rule reads a state of a neuron beside its activity",
     "Dale's law": "it has no synapses",
     "update locking": "nothing learns",
@@ -191,7 +192,7 @@ def _one_number(network: Network, teaching: Teaching, weights: Weights) -> Itera
             yield Finding(projection.name, "global quantities", "broadcast", reason + post.name)
         elif projection.rule is None and not isinstance(projection.weights, ReadBackwards):
             rank = _of_rank_1(weights(projection))
-            if rank:
+            if rank is not None:
                 reason = (
                     f"all {post.size} neurons of {post.name} hear one number, the same sum over "
                     f"{pre.name}{rank}"
@@ -275,6 +276,7 @@ def _kept(projection: Projection) -> str:
     found = [f"trace {name}" for name in rule.traces]
     if rule.dynamics:
         found += [f"{name} of {rule.dynamics.name}" for name in rule.dynamics.state]
+    found += ["noise of its own"] if projection.explores else []
     return ", ".join(found)
 
 
