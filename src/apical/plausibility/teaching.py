@@ -144,9 +144,9 @@ class Teaching:
             for node in self._taught_by(open_ones):
                 if self._owner(node) == population.name:
                     found |= self._factors(population, node)
-            if projection.post is population and self._weighs(projection):
-                assert projection.rule
-                found[f"the update of {projection.name}"] = projection.rule.update
+            update = projection.rule.update if projection.rule else ""
+            if projection.post is population and self._weighs(projection, update):
+                found[f"the update of {projection.name}"] = update
         return found
 
     def _taught_by(self, nodes: Iterable[str]) -> list[str]:
@@ -194,17 +194,17 @@ class Teaching:
             found[self.graph.nodes[node].name] = text
         return found
 
-    def _weighs(self, projection: Projection) -> bool:
+    def _weighs(self, projection: Projection, update: str) -> bool:
         """Say whether an update weighs what is taught by the activity of its target."""
-        rule = projection.rule
-        read = [n for n in self.read(projection) if self._owner(n) == projection.post.name]
-        taught = [f"{self.graph.nodes[n].name}_post" for n in read if n in self.distance]
-        active = [n for n in read if n not in self.distance and self._is_activity(n)]
-        names = {f"{self.graph.nodes[n].name}_post" for n in active} | {"x_post"}
-        known = rule.signals if rule else frozenset()
-        return bool(rule) and any(
-            name in known and _weighs(rule.update, name, taught) for name in names if active
-        )
+        nodes = [n for n in self.read(projection) if self._owner(n) == projection.post.name]
+        taught = [f"{self.graph.nodes[n].name}_post" for n in nodes if n in self.distance]
+        # an update reads a spike as its trace x
+        active = {self.graph.nodes[n].name.replace("spike", "x") for n in nodes if self._rests(n)}
+        return any(_weighs(update, f"{name}_post", taught) for name in active)
+
+    def _rests(self, node: str) -> bool:
+        """Say whether a node is activity that the target does not move."""
+        return node not in self.distance and self._is_activity(node)
 
     def _expression(self, population: Population, node: str) -> str:
         """Return the expression of a variable; empty where it is one that is kept."""
@@ -221,7 +221,7 @@ class Teaching:
         population = self.populations.get(there.owner)
         if population is None:
             return False
-        if node == self.activity(population) or there.name == "x":
+        if node == self.activity(population):
             return True
         read = {edge.source for edge in self.graph.into(node)} - {node}
         return read == {f"{there.owner}.spike"}
