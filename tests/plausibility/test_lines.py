@@ -469,6 +469,18 @@ def test_a_network_without_an_end_is_judged_all_the_same() -> None:
     assert {f.aspect for f in audit(Network()).findings} == set(ASPECTS)
 
 
+def test_feedback_may_be_connected_by_hand() -> None:
+    net = chain()
+    error = net.add(RateError("error", 3))
+    net.connect(net.output, error, weights=Identity())
+    for projection in feedback.direct(error, net.forward).projections:
+        net.projections.append(projection)
+    assert net.feedback is None and check(net).is_local
+    net.projections.pop()
+    with pytest.raises(WiringError, match="'.*_to_.*' learn from 'teach_post', but"):
+        check(net)
+
+
 # precision ---------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""What learning takes in time, memory and operations: numbers beside the criteria."""
+"""Audit of what learning takes: time to settle, memory until feedback, synaptic operations."""
 
 from collections.abc import Iterator
 from math import exp

@@ -130,8 +130,13 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
 
 
 def _check_taught(network: Network) -> None:
-    """Raise if rules read feedback but the network has no feedback pathway."""
-    readers = [p.name for p in network.plastic if p.rule and "teach_post" in p.rule.signals]
+    """Raise if rules read feedback but no projection brings any."""
+    heard = {p.post.name for p in network.projections if "teach" in p.carries}
+    readers = [
+        p.name
+        for p in network.plastic
+        if p.rule and "teach_post" in p.rule.signals and p.post.name not in heard
+    ]
     if network.feedback is None and readers:
         raise WiringError(
             f"{', '.join(map(repr, readers))} learn from 'teach_post', but the network has no "

@@ -1,4 +1,4 @@
-"""What of the target reaches which synapse: the lines that follow from the graph of signals.
+"""Way of the target through a network, as its graph of signals has it.
 
 Nothing here goes by the names of variables: a teaching signal is one that depends on the target.
 """
