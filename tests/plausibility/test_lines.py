@@ -1,7 +1,7 @@
 """Each line of the scorecard says what flows, whatever it is called; with the right level."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from apical.feedback.pathways import FeedbackPathway
 from apical.language.activations import Activation
 from apical.neurons.base import Population
 from apical.neurons.encoding import Graded, Regular
+from apical.neurons.facts import Assumption
 from apical.plasticity import optimizers
 from apical.plasticity.constraints import Levels
 from apical.plausibility import ASPECTS, Aspect, Finding, audit
@@ -149,6 +150,7 @@ def test_learning_waits_for_what_an_error_moved_whatever_it_is_called() -> None:
         "broadcast",
         "waits for error; learns at a global signal, at the same time as all others",
     )
+    assert "second phase" in said(net, "phases")["output"][1]
 
 
 @pytest.mark.parametrize(
@@ -573,3 +575,43 @@ def test_what_learning_costs() -> None:
     # 6 x 9 and 9 x 3 forward and updated; 3 to the error, 3 back to the output, 3 x 9 to the rest
     assert level == "noted"
     assert "81 synapses carry activity, 33 carry what is taught, 81 are updated" in reason
+
+
+@pytest.mark.parametrize("aspect", ASPECTS)
+def test_what_a_kind_assumes_is_said_whatever_the_aspect(aspect: Aspect) -> None:
+    @dataclass(frozen=True)
+    class Frank(Population):
+        @property
+        def model(self) -> NeuronModel:
+            return NeuronModel(
+                "dv/dt = (I - v)/(20*ms) : 1\nI : 1\nx : 1", "v > 1", "v = 0\nx += 1"
+            )
+
+        @property
+        def inputs(self) -> Mapping[str, str]:
+            return {"drive": "I"}
+
+        @property
+        def signals(self) -> tuple[str, ...]:
+            return ("x",)
+
+        @property
+        def assumptions(self) -> tuple[Assumption, ...]:
+            return (Assumption(aspect, "idealised", "it is frank"),)
+
+    net = Network()
+    net.connect(net.add(Stimulus("x", 2)), net.add(Frank("y", 2)))
+    found = [f.reason for f in audit(net).about(aspect) if f.subject == "y"]
+    assert found.count("it is frank") == 1
+
+
+def test_a_text_that_no_rule_may_have_is_a_finding_not_an_error() -> None:
+    net = taught_by_own("oracle(i)")
+    assert audit(net).about("spike derivative")
+
+
+def taught_by_own(gain: str) -> Network:
+    """Return a network whose neurons call a function in their gain that nothing knows."""
+    equations = f"apical : 1\ngain = {gain} : 1\ndelta = gain*apical : 1"
+    hidden = own(equations, ("gain", "delta", "apical"), {"teach": "apical"})
+    return by_hand(hidden, "x_pre*delta_post", "teach")

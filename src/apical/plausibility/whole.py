@@ -87,6 +87,12 @@ def phases(network: Network, teaching: Teaching) -> Iterator[Finding]:
                 "by a global signal (a phase)"
             )
             yield Finding(population.name, "phases", "broadcast", reason)
+        if population.nudge:
+            reason = (
+                f"offers its activity in a second phase of each training trial, nudged by "
+                f"{population.nudge:g} of its feedback (a phase)"
+            )
+            yield Finding(population.name, "phases", "broadcast", reason)
         if population.wait:
             reason = (
                 f"computes no error until {population.wait:g} ms after the onset of each trial, "
