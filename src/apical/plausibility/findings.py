@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from apical.neurons.base import Population
 from apical.neurons.facts import Aspect, Level
+from apical.plausibility.matching import Match
 
 LEVELS: tuple[Level, ...] = get_args(Level)
 
@@ -15,6 +16,28 @@ ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
 
 NETWORK = "network"
 """Subject of findings about the whole model."""
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """One comparison of feedback with forward weights.
+
+    Parameters
+    ----------
+    subject
+        The feedback projection or the population on which feedback ends.
+    part
+        Which part of the feedback weights; empty for the whole of a projection.
+    forward
+        The forward weights, transposed.
+    match
+        How far they agree, and what would have been seen.
+    """
+
+    subject: str
+    part: str
+    forward: str
+    match: Match
 
 
 @dataclass(frozen=True)
@@ -36,6 +59,8 @@ class Finding:
         The reason, in words.
     place
         ``file:line`` where the subject was described; empty if unknown.
+    alignment
+        The comparisons that a finding on weight transport is made of.
     """
 
     subject: str
@@ -43,6 +68,7 @@ class Finding:
     level: Level
     reason: str
     place: str = ""
+    alignment: tuple[Alignment, ...] = ()
 
 
 def assumed(population: Population, *aspects: Aspect) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from apical.network.description import Network
 from apical.neurons.base import Population
 from apical.neurons.facts import Kept
 from apical.plausibility.findings import Finding, assumed
-from apical.plausibility.pathways import Weights
+from apical.plausibility.maps import Weights
 from apical.projections.projection import Projection, ReadBackwards
 
 

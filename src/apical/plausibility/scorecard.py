@@ -10,7 +10,8 @@ from apical.neurons.facts import Aspect
 from apical.plausibility import learning, neurons, pathways, whole
 from apical.plausibility.description import description
 from apical.plausibility.findings import ASPECTS, NETWORK, Finding, Scorecard, assumed
-from apical.plausibility.pathways import Weights
+from apical.plausibility.maps import Pathways, Weights
+from apical.plausibility.transport import transport
 from apical.plausibility.whole import Training
 from apical.projections.projection import ReadBackwards
 
@@ -117,10 +118,11 @@ def _rules(network: Network) -> Iterator[Finding]:
 
 
 def _feedback(network: Network, weights: Weights) -> Iterator[Finding]:
+    teaching = Pathways(network, weights).teaching
     for projection in network.projections:
-        yield pathways.one_way(network, projection, weights)
-    for projection in network.feedback.projections if network.feedback else ():
-        yield pathways.transport(network, projection, weights)
+        yield pathways.one_way(network, projection, weights, teaching)
+    yield from transport(network, weights)
+    for projection in teaching:
         yield pathways.fixed_or_plastic(projection)
         for intervention in network.interventions:
             if intervention.concerns(projection, network.output):
