@@ -10,7 +10,7 @@ by how much depends on its state, and is left out.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 
@@ -264,23 +264,18 @@ class Pathways:
             return
         levels = list(self._levels(population, end))
         routes = list(self._routes(population, end))
-        names = [" and ".join(repr(p.name) for p in route) for route in routes]
-        several = len(routes) > 1
-        which = f"all routes to {end.name!r}" if several else names[0] if names else end.name
-        product = "" if routes and len(routes[0]) == 1 else "the product of "
+        alone = len(routes) == 1
+        which = _said(routes[0]) if alone else f"sum of all routes to {end.name!r}"
         if levels:
             total = np.sum([level for _, level in levels], axis=0)
-            yield Forward(which if several else product + which, total.T)
-            inverse = np.linalg.pinv(total)
-            yield Forward(f"the pseudo-inverse of {which}", inverse)
-        for number, level in levels if len(levels) > 1 else ():
-            yield Forward(f"the routes of {number} synapses to {end.name!r}", level.T)
-        for route, name in zip(routes if several else (), names, strict=False):
-            product = "" if len(route) == 1 else "the product of "
-            values = self._weights(route[0])
-            for p in route[1:]:
-                values = values @ self._weights(p)
-            yield Forward(product + name, values.T, is_single=len(route) > 1)
+            yield Forward(f"the transposed {which}", total.T)
+            yield Forward(f"the pseudo-inverse of the {which}", np.linalg.pinv(total))
+        for number, level in () if len(levels) < 2 else levels:
+            said = f"the transposed sum of routes of {number} synapses to {end.name!r}"
+            yield Forward(said, level.T)
+        for route in () if alone else routes:
+            values = reduce(np.matmul, [self._weights(p) for p in route])
+            yield Forward(f"the transposed {_said(route)}", values.T, is_single=len(route) > 1)
 
     def _levels(self, population: Population, end: Population) -> Iterator[tuple[int, np.ndarray]]:
         """Yield each number of synapses, and the sum of such routes, shape (n_neurons, n_end)."""
@@ -317,6 +312,11 @@ class Pathways:
 
 _CARRIED = ("within", "synapse")
 _NONE: frozenset[str] = frozenset()
+
+
+def _said(route: tuple[Projection, ...]) -> str:
+    names = " and ".join(repr(p.name) for p in route)
+    return f"weights of {names}" if len(route) == 1 else f"product of {names}"
 
 
 def _pairs(n: int, reader: Population) -> np.ndarray:

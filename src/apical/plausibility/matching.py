@@ -24,7 +24,7 @@ ALPHA = 1e-3
 
 MOST_NEURONS, MOST_PERMUTATIONS, MOST_EXACT = 1000, 20_000, 7
 """Neurons and permutations that are sampled; up to how many neurons all permutations are tried."""
-_WORK = 1_000_000
+_WORK = 500_000
 """Neurons times permutations."""
 _TAIL = 0.0125
 """Fraction of permutations to which a tail is fitted (Knijnenburg et al. 2009,
@@ -74,7 +74,8 @@ class Match:
     tests
         Tests of independence.
     copies
-        Coincidences to the last bit, in words; each has a negligible probability by chance.
+        Coincidences to the last bit, in words, ``{}`` for the forward weights; each has a
+        negligible probability by chance.
     """
 
     n_neurons: int
@@ -106,7 +107,7 @@ def compare(back: np.ndarray, forward: np.ndarray, alpha: float = ALPHA) -> Matc
     norms = np.linalg.norm(back) * np.linalg.norm(forward)
     cosine = float(np.sum(back * forward) / norms) if norms else 0.0
     angle = float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
-    copies = (*_columns(back, forward), *_rows(back, forward), *_entries(back, forward))
+    copies = (*_entries(back, forward), *_columns(back, forward), *_rows(back, forward))
     kept = (back != 0).any(0) & (forward != 0).any(0), (back != 0).any(1) & (forward != 0).any(1)
     back, forward = (m[np.ix_(kept[1], kept[0])] for m in (back, forward))
     wired = (back != 0) & (forward != 0)
@@ -232,14 +233,14 @@ def _columns(back: np.ndarray, forward: np.ndarray) -> Iterator[str]:
     found = _parallel(back.T, forward.T)
     if found:
         some = "all" if found == back.shape[1] else str(found)
-        yield f"point exactly as they do at {some} of {back.shape[1]} neurons"
+        yield f"have exactly the direction of {{}} at {some} of {back.shape[1]} neurons"
 
 
 def _rows(back: np.ndarray, forward: np.ndarray) -> Iterator[str]:
     found = _parallel(back, forward)
     if found:
         some = "all" if found == len(back) else str(found)
-        yield f"are multiples of them for {some} of {len(back)} sources"
+        yield f"are exact multiples of {{}} from {some} of {len(back)} neurons"
 
 
 def _parallel(a: np.ndarray, b: np.ndarray) -> int:
@@ -296,4 +297,4 @@ def _entries(back: np.ndarray, forward: np.ndarray) -> Iterator[str]:
     expected = 0.5 * width * len(ratio)
     if len(ratio) * expected ** (number - 1) / gamma(min(number, 100)) < 1e-6:
         some = "all" if number == len(ratio) else str(number)
-        yield f"are one multiple of them at {some} of {len(ratio)} synapses"
+        yield f"are one exact multiple of {{}} at {some} of {len(ratio)} synapses"

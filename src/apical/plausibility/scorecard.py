@@ -10,6 +10,7 @@ from apical.neurons.facts import Aspect
 from apical.plausibility import learning, neurons, pathways, whole
 from apical.plausibility.description import description
 from apical.plausibility.findings import ASPECTS, NETWORK, Finding, Scorecard, assumed
+from apical.plausibility.flows import flows
 from apical.plausibility.maps import Pathways, Weights
 from apical.plausibility.transport import transport
 from apical.plausibility.whole import Training
@@ -131,7 +132,7 @@ def _feedback(network: Network, weights: Weights) -> Iterator[Finding]:
 
 def _neurons(network: Network, weights: Weights) -> Iterator[Finding]:
     for population in network.populations:
-        yield from neurons.own_equations(population)
+        yield from dict.fromkeys(flows(population, network.graph.signals))
         yield from neurons.derivative(network, population)
         yield from neurons.dale(network, population, weights)
         yield from neurons.noise(population)

@@ -151,7 +151,7 @@ class _Judged:
 
 def _judged(pair: _Pair) -> _Judged:
     back, forward = pair.back, pair.forward.values
-    for matrix, which in ((forward, f"the weights of {pair.forward.name}"), (back, "its weights")):
+    for matrix, which in ((forward, pair.forward.name), (back, "its weights")):
         rule = rule_of(matrix) if matrix.any() else "all are 0"
         if rule:
             why = f"{which} hold no information that could be transported ({rule})"
@@ -170,8 +170,8 @@ def _summary(subject: str, judged: list[_Judged], alpha: float) -> Finding:
     )
     for one in judged:
         if one.match is not None and one.match.copies:
-            how, which = one.match.copies[0], one.pair.forward.name
-            reason = f"its weights{one.pair.what} {how}: those of {which} transposed"
+            how = one.match.copies[0].format(one.pair.forward.name)
+            reason = f"its weights{one.pair.what} {how}"
             return _transported(subject, reason, matches)
     found = [
         (test.p, test, one)
@@ -183,7 +183,7 @@ def _summary(subject: str, judged: list[_Judged], alpha: float) -> Finding:
         _, test, one = min(found, key=lambda of: of[0])
         assert one.match is not None
         reason = (
-            f"its weights{one.pair.what} agree with those of {one.pair.forward.name} transposed: "
+            f"its weights{one.pair.what} agree with {one.pair.forward.name}: "
             f"{test.name} {test.value:.2f}, p = {test.p:.1g}, n = {one.match.n} weights of "
             f"{one.match.n_neurons} neurons"
         )
@@ -204,7 +204,7 @@ def _nothing(judged: list[_Judged]) -> str:
             seen = f"with {match.n_neurons} neurons only exact copies would have been seen"
         also = f"; {one.why}, which was taken out" if one.why else ""
         return (
-            f"did not correlate with the weights of {one.pair.forward.name} transposed (r = "
+            f"did not correlate with {one.pair.forward.name} (r = "
             f"{test.value:.2f}, angle {match.angle:.0f} deg, n = {match.n} weights of "
             f"{match.n_neurons} neurons; {seen}){also}"
         )
