@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import small
 from rate_networks import rates
@@ -180,6 +180,7 @@ def test_the_timing_of_each_rule_is_reported(when: Any, words: str) -> None:
     assert all(words in reason for reason in reasons), reasons
 
 
+@settings(deadline=None)
 @given(st.floats(0.01, 100), st.sampled_from([-1, 1]))
 def test_weight_transport_is_caught(scale: float, sign: int) -> None:
     message = (

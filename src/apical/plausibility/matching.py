@@ -29,6 +29,8 @@ _WORK = 500_000
 _TAIL = 0.0125
 """Fraction of permutations to which a tail is fitted (Knijnenburg et al. 2009,
 doi:10.1093/bioinformatics/btp211)."""
+_SHUFFLES = 20
+"""Random orders in which coincidences by chance are counted."""
 _SAME = 3e-7
 """Angle [rad] below which two directions coincide: rounding to single precision."""
 
@@ -257,12 +259,21 @@ def _parallel(a: np.ndarray, b: np.ndarray) -> int:
     if n < 2 or not kept.any() or _is_common(a[kept]) or _is_common(b[kept]):
         return 0
     a, b = _directed(a[kept].T).T, _directed(b[kept].T).T
-    off = np.linalg.norm(a - np.sum(a * b, axis=1, keepdims=True) * b, axis=1)
-    found = int((off < _SAME).sum())
+    found = _as_directed(a, b)
     # the share of directions, in n dimensions, within an angle of a line
     chance = min(2 * gamma(n / 2) / (pi**0.5 * gamma((n - 1) / 2) * (n - 1)) if n < 100 else 1, 1)
     chance *= _SAME ** (n - 1)
-    return found if found and comb(len(a), found) * chance**found < 1e-6 else 0
+    if not found or comb(len(a), found) * chance**found > 1e-6:
+        return 0
+    rng = seeds.stream(0, "coincidences")
+    by_chance = max(_as_directed(a, rng.permutation(b)) for _ in range(_SHUFFLES))
+    return found if found > 2 * by_chance or len(a) <= MOST_EXACT else 0
+
+
+def _as_directed(a: np.ndarray, b: np.ndarray) -> int:
+    """Count rows of length 1 that are parallel."""
+    off = np.linalg.norm(a - np.sum(a * b, axis=1, keepdims=True) * b, axis=1)
+    return int((off < _SAME).sum())
 
 
 def _is_discrete(weights: np.ndarray) -> bool:
@@ -286,15 +297,22 @@ def _entries(back: np.ndarray, forward: np.ndarray) -> Iterator[str]:
     a, b = back[kept], forward[kept]
     if len(a) < 3 or _is_discrete(a) or _is_discrete(b):
         return
-    ratio = np.sort(np.log(np.abs(a / b)))
     rounded = all(np.array_equal(m, m.astype(np.float32)) for m in (a, b))
     width = 4e-7 if rounded else 1e-12
-    last = np.searchsorted(ratio, ratio + width, side="right")
-    number = int((last - np.arange(len(ratio))).max())
-    if number < 3:
-        return
+    number = _most_alike(a, b, width)
     # ratios within a width of a given one are Poisson, of a density of at most 1/2 per unit of log
-    expected = 0.5 * width * len(ratio)
-    if len(ratio) * expected ** (number - 1) / gamma(min(number, 100)) < 1e-6:
-        some = "all" if number == len(ratio) else str(number)
-        yield f"are one exact multiple of {{}} at {some} of {len(ratio)} synapses"
+    expected = 0.5 * width * len(a)
+    if number < 3 or len(a) * expected ** (number - 1) / gamma(min(number, 100)) > 1e-6:
+        return
+    # products of few distinct values have many values, but their ratios still coincide
+    rng = seeds.stream(0, "coincidences")
+    if number > 2 * max(_most_alike(a, rng.permutation(b), width) for _ in range(_SHUFFLES)):
+        some = "all" if number == len(a) else str(number)
+        yield f"are one exact multiple of {{}} at {some} of {len(a)} synapses"
+
+
+def _most_alike(a: np.ndarray, b: np.ndarray, width: float) -> int:
+    """Return how many ratios at most lie within a relative width of each other."""
+    ratio = np.sort(np.log(np.abs(a / b)))
+    last = np.searchsorted(ratio, ratio + width, side="right")
+    return int((last - np.arange(len(ratio))).max())
