@@ -151,7 +151,7 @@ def _never(
             why = f"no feedback arrives at {population.name}"
             zeros |= {f"teach_{end}": why, f"delta_{end}": why}
         gain = population.slope
-        if gain and vanishes_where(gain, ()):
+        if gain and _is_nothing(gain):
             why = f"gain of {population.name} is {gain}"
             zeros |= {f"gain_{end}": why, f"delta_{end}": why}
     dynamics = rule.dynamics
@@ -167,6 +167,14 @@ def _never(
         causes = [why for name, why in zeros.items() if re.search(rf"\b{name}\b", read)]
         reason = f"rule {rule.name!r} ({rule.update}) can never change a weight: "
         yield _doubtful(projection.name, reason + ", ".join(dict.fromkeys(causes)))
+
+
+def _is_nothing(text: str) -> bool:
+    """Say whether an expression is 0 for certain; one that rules may not have is not."""
+    try:
+        return vanishes_where(text, ())
+    except ApicalError:
+        return False
 
 
 def _is_taught(network: Network, population: Population, weights: Weights) -> bool:

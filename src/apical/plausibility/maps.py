@@ -16,7 +16,7 @@ import numpy as np
 
 from apical.errors import WiringError
 from apical.network.description import Network
-from apical.network.signals import Edge, SignalGraph, moving_inputs
+from apical.network.signals import ACTIVITY, Edge, SignalGraph, moving_inputs
 from apical.neurons.base import Population
 from apical.projections.projection import Projection, ReadBackwards
 
@@ -113,7 +113,7 @@ class Pathways:
     def told(self) -> frozenset[str]:
         """Nodes that depend on the target."""
         nodes = self._graph.nodes
-        return frozenset(self._graph.reached("target", _CARRIED)) if "target" in nodes else _NONE
+        return frozenset(self._graph.reached("target", ACTIVITY)) if "target" in nodes else _NONE
 
     @cached_property
     def teachers(self) -> list[Population]:
@@ -310,7 +310,6 @@ class Pathways:
             ]
 
 
-_CARRIED = ("within", "synapse")
 _NONE: frozenset[str] = frozenset()
 
 

@@ -29,8 +29,8 @@ _WORK = 500_000
 _TAIL = 0.0125
 """Fraction of permutations to which a tail is fitted (Knijnenburg et al. 2009,
 doi:10.1093/bioinformatics/btp211)."""
-_SHUFFLES = 20
-"""Random orders in which coincidences by chance are counted."""
+_SHIFTS = 20
+"""Other orders in which coincidences by chance are counted."""
 _SAME = 3e-7
 """Angle [rad] below which two directions coincide: rounding to single precision."""
 
@@ -265,9 +265,14 @@ def _parallel(a: np.ndarray, b: np.ndarray) -> int:
     chance *= _SAME ** (n - 1)
     if not found or comb(len(a), found) * chance**found > 1e-6:
         return 0
-    rng = seeds.stream(0, "coincidences")
-    by_chance = max(_as_directed(a, rng.permutation(b)) for _ in range(_SHUFFLES))
-    return found if found > 2 * by_chance or len(a) <= MOST_EXACT else 0
+    by_chance = max((_as_directed(a, other) for other in _shifted(b)), default=0)
+    return found if found > 2 * by_chance else 0
+
+
+def _shifted(values: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield rows in other orders, in which none has kept its place."""
+    for shift in range(1, min(len(values), _SHIFTS + 1)):
+        yield np.roll(values, shift, axis=0)
 
 
 def _as_directed(a: np.ndarray, b: np.ndarray) -> int:
@@ -305,8 +310,7 @@ def _entries(back: np.ndarray, forward: np.ndarray) -> Iterator[str]:
     if number < 3 or len(a) * expected ** (number - 1) / gamma(min(number, 100)) > 1e-6:
         return
     # products of few distinct values have many values, but their ratios still coincide
-    rng = seeds.stream(0, "coincidences")
-    if number > 2 * max(_most_alike(a, rng.permutation(b), width) for _ in range(_SHUFFLES)):
+    if number > 2 * max(_most_alike(a, other, width) for other in _shifted(b)):
         some = "all" if number == len(a) else str(number)
         yield f"are one exact multiple of {{}} at {some} of {len(a)} synapses"
 

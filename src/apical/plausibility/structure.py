@@ -62,8 +62,18 @@ def without_profile(back: np.ndarray, forward: np.ndarray) -> tuple[np.ndarray, 
             for p, m in zip(profiles, (back, forward), strict=True)
         ]
         if min(explained) > max(_EXPLAINED * share, 0.2):
-            return back - profiles[0], forward - profiles[1], f"both fall with distance ({name})"
+            left, right = (
+                _standardised(m - p, distance)
+                for m, p in zip((back, forward), profiles, strict=True)
+            )
+            return left, right, f"both fall with distance ({name})"
     return back, forward, ""
+
+
+def _standardised(left: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Divide by the standard deviation at the distance of each pair: strong ones vary more."""
+    spread = np.sqrt(_profile(left**2, distance))
+    return left / np.where(spread > 0, spread, 1)
 
 
 def _profile(weights: np.ndarray, distance: np.ndarray) -> np.ndarray:
