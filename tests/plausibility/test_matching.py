@@ -21,6 +21,7 @@ def test_of_three_neurons_every_order_is_tried() -> None:
 def test_p_values_are_those_of_all_permutations() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(2, 5)), rng.normal(size=(2, 5))
+    orders = permutations(range(5))
     null = np.array([np.corrcoef(a.ravel(), b[:, order].ravel())[0, 1] for order in orders])
     r = np.corrcoef(a.ravel(), b.ravel())[0, 1]
     found = {test.name: test for test in compare(a, b).tests}["correlation"]

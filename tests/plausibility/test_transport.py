@@ -95,8 +95,10 @@ def test_parallel_feedback_adds_up_and_relays_multiply() -> None:
         )
     )
     pathways = Pathways(net, Weights(net))
-    np.testing.assert_allclose(pathways.arriving(error, one)["hidden_1.teach"], a + b @ c)
-    np.testing.assert_allclose(pathways.arriving(error, two)["hidden_2.teach"], b)
+    np.testing.assert_allclose(
+        pathways.arriving([error], one)["from 'error' to hidden_1.teach"], a + b @ c
+    )
+    np.testing.assert_allclose(pathways.arriving([error], two)["from 'error' to hidden_2.teach"], b)
     assert [p.name for p in pathways.teaching].count("relay") == 1
 
 
@@ -109,7 +111,7 @@ def test_errors_in_pairs_of_opposite_sign_are_their_difference() -> None:
     error = net.add(Error("error", 6))
     net.teach(feedback.direct(error, net.forward))
     drawn = forward_of(net, "error_to_hidden")
-    found = Pathways(net, Weights(net)).arriving(error, h)["hidden.teach"]
+    found = Pathways(net, Weights(net)).arriving([error], h)["from 'error' to hidden.teach"]
     np.testing.assert_allclose(found, drawn[:3] - drawn[3:])
 
 
@@ -155,6 +157,46 @@ def test_two_dendrites_whose_sum_a_rule_reads() -> None:
     net.connect(error, h, weights=Given(r), carries={"a": "x"}, name="on_a")
     net.connect(error, h, weights=Given(w - r), carries={"b": "x"}, name="on_b")
     assert "summed over all routes from 'error' to all its inputs" in faults(net)["hidden"]
+
+
+def test_two_populations_of_error_neurons_add_up() -> None:
+    net = rates(5, 20, 3)
+    error, other = net.add(RateError("error", 3)), net.add(RateError("other", 3))
+    net.connect(net.output, other, weights=Identity())
+    w = forward_of(net).T
+    r = np.random.default_rng(1).normal(0, 8 * w.std(), w.shape)
+    net.teach(feedback.direct(error, net.forward, Given(r)))
+    net.connect(other, net.populations[1], weights=Given(w - r), carries={"teach": "x"})
+    assert "from 'error' and 'other' to all its inputs" in faults(net)["hidden_1"]
+
+
+def test_weights_of_another_layer_are_transported_too() -> None:
+    net = rates(5, 20, 20, 3)
+    w = forward_of(net, "hidden_2_to_output").T
+    error = net.add(RateError("error", 3))
+    usual = feedback.direct(error, net.forward)
+    net.teach(
+        replace(
+            usual,
+            projections=tuple(
+                replace(p, weights=Given(w)) if p.post.name == "hidden_1" else p
+                for p in usual.projections
+            ),
+        )
+    )
+    assert "transposed weights of 'hidden_2_to_output'" in faults(net)["error_to_hidden_1"]
+
+
+def test_rules_of_a_class_of_ones_own_are_not_read() -> None:
+    class Sly(LearningRule):
+        pass
+
+    net = rates(5, 20, 3)
+    net.teach(feedback.direct(net.add(RateError("error", 3)), net.forward))
+    net = net.altered(
+        projection=lambda p: replace(p, rule=Sly("sly", "0.1*x_pre*teach_post")) if p.rule else p
+    )
+    assert "is of a class of one's own" in faults(net)["stimulus_to_hidden_1"]
 
 
 def test_the_product_of_two_random_matrices_may_be_a_transpose() -> None:

@@ -18,6 +18,7 @@ from apical.network.signals import MATHS, WORLD, SignalGraph
 from apical.neurons.base import NeuronModel, Population
 from apical.plausibility.findings import Finding
 from apical.plausibility.maps import is_ours
+from apical.projections.projection import Projection
 
 _INDEX = re.compile(r"i( % \w+)?")
 """Whose label a neuron may be shown: its own, also where there is a pair for each class."""
@@ -64,6 +65,26 @@ def flows(population: Population, graph: SignalGraph) -> Iterator[Finding]:
         if node.owner == population.name and node.kind == "unknown":
             reason = f"reads {node.name!r}, which neither its equations nor its parameters define"
             yield Finding(population.name, "locality", "not local", reason)
+
+
+def of_classes(projection: Projection) -> Iterator[Finding]:
+    """Yield parts of a projection whose classes are the user's: their code is not read.
+
+    The weights that a source of one's own draws are judged as they are
+    (`apical.plausibility.transport`).
+    """
+    parts: dict[str, object] = {
+        "it": projection,
+        "its rule": projection.rule,
+        "its levels": projection.levels,
+    }
+    if projection.rule is not None:
+        parts["the dynamics of its rule"] = projection.rule.dynamics
+    for what, part in parts.items():
+        if part is not None and not is_ours(part):
+            kind = type(part).__qualname__
+            reason = f"{what} is of a class of one's own, {kind}, whose code no check can read"
+            yield Finding(projection.name, "locality", "not local", reason)
 
 
 def _is_own(population: Population) -> bool:

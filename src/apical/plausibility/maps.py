@@ -8,7 +8,7 @@ not they belong to the declared feedback pathway. Within a neuron, signals are p
 by how much depends on its state, and is left out.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 
@@ -62,7 +62,10 @@ class Weights:
 
 
 def is_ours(thing: object) -> bool:
-    """Say whether an object is of a class of this package, and so are all that it is made of."""
+    """Say whether an object is of a class of this package, and so are sources that it is made of.
+
+    It is the class itself that counts: a subclass may override anything.
+    """
     if type(thing).__module__.partition(".")[0] != "apical":
         return False
     parts = vars(thing).values() if hasattr(thing, "__dict__") else ()
@@ -153,29 +156,42 @@ class Pathways:
         """Return the teaching projections that end on a population."""
         return [p for p in self.teaching if p.post is population]
 
-    def arriving(self, teacher: Population, population: Population) -> Maps:
+    @cached_property
+    def by_what_they_compare(self) -> dict[Population, list[Population]]:
+        """Teachers, by the population whose activity they are about; others are left out."""
+        found = dict[Population, list[Population]]()
+        for teacher in self.teachers:
+            end = self.compared(teacher)
+            if end is not None:
+                found.setdefault(end, []).append(teacher)
+        return found
+
+    def arriving(self, teachers: Sequence[Population], population: Population) -> Maps:
         """Return the effective weights from the classes onto each taught variable of a population.
 
         Parameters
         ----------
-        teacher
-            One of `teachers`. If its halves have opposite signs, their difference is meant.
+        teachers
+            Some of `teachers`, which signal errors of the same classes. Where halves of one have
+            opposite signs, their difference is meant.
         population
             Any other.
 
         Returns
         -------
         dict
-            Variable -> shape (n_classes, n_neurons); with more than one of them, their sum as well.
+            Routes, in words -> shape (n_classes, n_neurons): from each teacher to each variable
+            and, where there are several, their sum.
         """
-        maps = self._emissions(teacher)
         found = {
-            node: values
-            for node, values in maps.items()
+            f"from {teacher.name!r} to {node}": values
+            for teacher in teachers
+            for node, values in self._emissions(teacher).items()
             if node.startswith(f"{population.name}.") and node in self.heard and values.any()
         }
-        if len(found) > 1:
-            found["all its inputs"] = np.sum(list(found.values()), axis=0)
+        if len(found) > 1 and len({values.shape for values in found.values()}) == 1:
+            names = " and ".join(repr(teacher.name) for teacher in teachers)
+            found[f"from {names} to all its inputs"] = np.sum(list(found.values()), axis=0)
         return found
 
     def _emissions(self, teacher: Population) -> Maps:
@@ -227,6 +243,15 @@ class Pathways:
         return sent
 
     # ---- forward ---------------------------------------------------------------------------------
+    @cached_property
+    def single(self) -> list[Forward]:
+        """The weights of every driving projection: a copy of any is transport, wherever it goes."""
+        return [
+            Forward(f"the transposed weights of {p.name!r}", self._weights(p).T, is_single=True)
+            for leaving in self._driving.values()
+            for p in leaving
+        ]
+
     def compared(self, teacher: Population) -> Population | None:
         """Return the population whose activity a teacher is about; None if it is unknown."""
         judged = [p.pre for p in self._network.projections if p.post is teacher]

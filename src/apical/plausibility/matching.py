@@ -109,7 +109,7 @@ def compare(back: np.ndarray, forward: np.ndarray, alpha: float = ALPHA) -> Matc
     norms = np.linalg.norm(back) * np.linalg.norm(forward)
     cosine = float(np.sum(back * forward) / norms) if norms else 0.0
     angle = float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
-    copies = (*_entries(back, forward), *_columns(back, forward), *_rows(back, forward))
+    found = copies(back, forward)
     kept = (back != 0).any(0) & (forward != 0).any(0), (back != 0).any(1) & (forward != 0).any(1)
     back, forward = (m[np.ix_(kept[1], kept[0])] for m in (back, forward))
     wired = (back != 0) & (forward != 0)
@@ -119,7 +119,12 @@ def compare(back: np.ndarray, forward: np.ndarray, alpha: float = ALPHA) -> Matc
         chosen = seeds.stream(0, "permutation of neurons").permutation(back.shape[1])
         back, forward = (m[:, np.sort(chosen[:MOST_NEURONS])] for m in (back, forward))
     tests = tuple(_tests(back, forward, alpha / len(TESTS))) if back.size else ()
-    return Match(back.shape[1], back.size, angle, tests, copies)
+    return Match(back.shape[1], back.size, angle, tests, found)
+
+
+def copies(back: np.ndarray, forward: np.ndarray) -> tuple[str, ...]:
+    """Return coincidences to the last bit, as in `Match.copies`; parameters as in `compare`."""
+    return (*_entries(back, forward), *_columns(back, forward), *_rows(back, forward))
 
 
 # ---- permutation tests ---------------------------------------------------------------------------

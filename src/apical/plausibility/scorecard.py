@@ -10,7 +10,7 @@ from apical.neurons.facts import Aspect
 from apical.plausibility import learning, neurons, pathways, whole
 from apical.plausibility.description import description
 from apical.plausibility.findings import ASPECTS, NETWORK, Finding, Scorecard, assumed
-from apical.plausibility.flows import flows
+from apical.plausibility.flows import flows, of_classes
 from apical.plausibility.maps import Pathways, Weights
 from apical.plausibility.transport import transport
 from apical.plausibility.whole import Training
@@ -121,6 +121,7 @@ def _rules(network: Network) -> Iterator[Finding]:
 def _feedback(network: Network, weights: Weights) -> Iterator[Finding]:
     teaching = Pathways(network, weights).teaching
     for projection in network.projections:
+        yield from of_classes(projection)
         yield pathways.one_way(network, projection, weights, teaching)
     yield from transport(network, weights)
     for projection in teaching:

@@ -9,7 +9,7 @@ from apical.network.description import Network
 from apical.neurons.base import Population
 from apical.plausibility.findings import Alignment, Finding
 from apical.plausibility.maps import Forward, Pathways, Weights, halves
-from apical.plausibility.matching import ALPHA, Match, compare
+from apical.plausibility.matching import ALPHA, Match, compare, copies
 from apical.plausibility.mirrors import is_mirrored
 from apical.plausibility.structure import rule_of, without_profile
 from apical.projections.projection import Projection, ReadBackwards, SignsOf
@@ -100,24 +100,22 @@ def _all_pairs(network: Network, pathways: Pathways, weights: Weights) -> Iterat
         anchor = _anchor(pathways, projection)
         if anchor is None:
             continue
-        for forward in pathways.forward(projection.post, anchor):
+        for forward in (*pathways.forward(projection.post, anchor), *pathways.single):
             for drawn in weights.all_answers(projection):
                 for what, part in halves(drawn, projection.pre).items():
                     yield _Pair(projection.name, what, part, forward, (projection,))
-    for teacher in pathways.teachers:
-        end = pathways.compared(teacher)
-        for population in network.populations if end else ():
-            assert end is not None
+    for end, teachers in pathways.by_what_they_compare.items():
+        for population in network.populations:
             onto = tuple(pathways.onto(population))
             if not onto or population is end or population.is_told:
                 continue
             if any(isinstance(p.weights, ReadBackwards) for p in onto):
                 continue
-            for node, values in pathways.arriving(teacher, population).items():
-                subject = onto[0].name if len(onto) == 1 else population.name
-                what = f", summed over all routes from {teacher.name!r} to {node},"
+            subject = onto[0].name if len(onto) == 1 else population.name
+            for what, values in pathways.arriving(teachers, population).items():
+                said = f", summed over all routes {what},"
                 for forward in pathways.forward(population, end):
-                    yield _Pair(subject, what, values, forward, onto)
+                    yield _Pair(subject, said, values, forward, onto)
 
 
 def _anchor(pathways: Pathways, projection: Projection) -> Population | None:
@@ -151,6 +149,8 @@ class _Judged:
 
 def _judged(pair: _Pair) -> _Judged:
     back, forward = pair.back, pair.forward.values
+    if pair.forward.is_single and not copies(back, forward):
+        return _Judged(pair, None, "")
     for matrix, which in ((forward, pair.forward.name), (back, "its weights")):
         rule = rule_of(matrix) if matrix.any() else "all are 0"
         if rule:
