@@ -1,5 +1,7 @@
 """Permutation tests of weights, against values by hand, exact distributions and known truths."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from ground_truth import CHEATS, network
