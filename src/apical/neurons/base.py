@@ -168,8 +168,11 @@ class Population(ABC):
 
     @property
     def hears(self) -> Mapping[str, tuple["Population", str]]:
-        """Non-synaptic inputs: variable -> the population and the signal that it reads."""
-        return {}
+        """Non-synaptic inputs: variable -> the population and the signal that it reads.
+
+        By default what a relay passes on.
+        """
+        return {"heard": (self.relays, "delta")} if self.relays else {}
 
     # ---- its role --------------------------------------------------------------------------------
     role: ClassVar[Role] = "neurons"
