@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from apical._base.checking import described
 from apical.errors import ParameterError, WiringError
-from apical.language import expressions
+from apical.language import expressions, units
 from apical.language.model_text import Reads, equations, reads, statements
 from apical.neurons.base import Population
 from apical.plasticity.optimizers import SPREAD
@@ -66,11 +66,6 @@ CONSTANTS = frozenset({"dt", "i", "N", "pi", "e", "inf", "not_refractory", "True
 
 _NOISE = re.compile(r"xi(_\w+)?")
 """Brian2's names of white noise: `xi`, and one that begins with `xi_` for each independent one."""
-
-_UNIT = re.compile(
-    r"(?:[YZEPTGMkhdcmunpfazy]|da)?(?:second|s|Hz|hertz|volt|V|amp|ampere|A|siemens|S|farad|F|ohm"
-    r"|metre|meter|m|gram|gramme|g|mole|mol|kelvin|molar|joule|J|coulomb|C|newton|N|watt|W)\d*"
-)
 
 
 @dataclass(frozen=True)
@@ -487,7 +482,7 @@ class _Neurons:
                 self._graph.external("time", f"{owner}.{target}", "within", text)
             elif _NOISE.fullmatch(name) and name not in self._model.parameters:
                 self._graph.external("chance", f"{owner}.{target}", "within", text)
-            elif not (name in CONSTANTS or name in self._model.parameters or _UNIT.fullmatch(name)):
+            elif not (name in CONSTANTS or name in self._model.parameters or units.size(name)):
                 source = self._graph.node(Node(owner, name, "unknown"))
                 self._graph.edge(source, f"{owner}.{target}", "within", text)
         for call in sorted(found.calls - MATHS):
