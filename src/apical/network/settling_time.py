@@ -213,11 +213,13 @@ def check_settles(network: Network, dt: float) -> None:
     if left <= LARGEST:
         return
     enough = next(k for k, part in enumerate(unsettled_in_steps(chain, dt), 1) if part <= LARGEST)
+    computed = all(population.settles for population in network.populations)
+    instead = ", or use device='array', which computes the steady state" if computed else ""
     raise ParameterError(
         f"A trial of {network.trial:g} ms is too short for this rate network to reach its steady "
         f"state: {left:.2g} of the response to a stimulus is missing when it ends, behind "
         f"low-pass filters of {said(chain)} in a row. Let it last {(enough + 1) * dt:g} ms or "
-        "longer, or use device='array', which computes the steady state.",
+        f"longer{instead}.",
         object="Network",
         parameter="trial",
     )
