@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 import sympy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apical.language import units
@@ -25,6 +25,7 @@ def grown(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
+@settings(deadline=None)  # SymPy takes its time
 @given(st.recursive(LEAVES, grown, max_leaves=8))
 def test_a_coefficient_is_the_derivative(text: str) -> None:
     found = coefficient(text, "v", CONSTANTS, others=("I", "u"))
