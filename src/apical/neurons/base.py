@@ -168,8 +168,11 @@ class Population(ABC):
 
     @property
     def hears(self) -> Mapping[str, tuple["Population", str]]:
-        """Non-synaptic inputs: variable -> the population and the signal that it reads."""
-        return {}
+        """Non-synaptic inputs: variable -> the population and the signal that it reads.
+
+        By default what a relay passes on.
+        """
+        return {"heard": (self.relays, "delta")} if self.relays else {}
 
     # ---- its role --------------------------------------------------------------------------------
     role: ClassVar[Role] = "neurons"
@@ -260,9 +263,10 @@ class Population(ABC):
 
     @property
     def time_constant(self) -> float | None:
-        """Time constant of graded activity [ms]; None without one.
+        """Time constant of graded activity [ms], where the equations do not tell it.
 
-        Used to estimate how long a trial must be.
+        Linear ones do (`apical.network.settling_time.time_constants`). Used to estimate how long a
+        trial must be.
         """
         return None
 

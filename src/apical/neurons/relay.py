@@ -93,10 +93,6 @@ class Relay(Population):
         return ("x", "owed")
 
     @property
-    def hears(self) -> Mapping[str, tuple[Population, str]]:
-        return {"heard": (self.of, "delta")}
-
-    @property
     def relays(self) -> Population:
         return self.of
 
