@@ -14,7 +14,6 @@ from math import comb, factorial, gamma, pi
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from apical._base import seeds
 from apical._base.rounding import is_flat
@@ -154,6 +153,8 @@ def _tests(back: np.ndarray, forward: np.ndarray, alpha: float) -> Iterator[Test
 
 
 def _ranks(matrix: np.ndarray) -> np.ndarray:
+    from scipy.stats import rankdata  # takes as long to import as all else
+
     return np.asarray(rankdata(matrix, axis=None)).reshape(matrix.shape)
 
 
