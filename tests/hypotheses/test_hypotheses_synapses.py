@@ -256,7 +256,9 @@ def test_signs_follow_forward_weights_on_arrays_alone(transform: Hypothesis) -> 
     for device in ("runtime", "cpp_standalone"):
         with pytest.raises(LocalityError, match=r"hidden_2_to_hidden_1: .* \(transport of signs\)"):
             simulate(signed, device)
-    with pytest.raises(LocalityError, match="correlate with those of 'hidden_1_to_hidden_2'"):
+    with pytest.raises(
+        LocalityError, match="agree with the transposed weights of 'hidden_1_to_hidden_2'"
+    ):
         simulate(signs_copied(rates(feedback.layerwise, (8, 20, 20, 3))), "array")
 
 

@@ -116,10 +116,6 @@ class ForeignRate(Foreign):
         return self.own.gain == "slope"
 
     @property
-    def time_constant(self) -> float:
-        return self.own.tau
-
-    @property
     def has_apical_dendrite(self) -> bool:
         return True
 
@@ -131,17 +127,9 @@ class ForeignRateError(Foreign):
     def comparison(self) -> str:
         return "shown - drive"
 
-    @property
-    def time_constant(self) -> float:
-        return self.own.tau
-
 
 class ForeignTarget(Foreign):
     role: ClassVar[Role] = "target"
-
-    @property
-    def time_constant(self) -> float:
-        return self.own.tau
 
 
 class ForeignBias(Foreign):

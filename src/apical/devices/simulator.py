@@ -15,7 +15,7 @@ from apical.data.datasets import Rows
 from apical.errors import DataError, ParameterError
 from apical.network import initialization as drawing
 from apical.network.description import Network
-from apical.network.order import check_circle
+from apical.network.order import check_circle, relays_within
 from apical.projections.projection import Projection, ReadBackwards
 
 
@@ -379,8 +379,7 @@ def check_weights(
             )
         at = None if np.isfinite(weights).all() else np.argwhere(~np.isfinite(weights))[0]
         wrong = drawing.broken(p, network.seed, weights) if at is None else None
-        circle = "teach" in p.carries and (p.pre is p.post or p.pre.relays is not None)
-        if at is None and wrong is None and not circle:
+        if at is None and wrong is None and not relays_within(network, p):
             continue
         if np.array_equal(weights, now(p.name), equal_nan=True):
             continue
@@ -397,7 +396,7 @@ def check_weights(
                 "meet the constraints, such as network.held(projection, weights).",
                 **about,
             )
-        check_circle(p, weights)
+        check_circle(network, p, weights)
 
 
 def _restraints(projection: Projection) -> str:

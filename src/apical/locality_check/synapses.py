@@ -35,7 +35,7 @@ from apical.network.description import Network
 from apical.neurons.base import Population
 from apical.neurons.rate import FED_BACK
 from apical.plausibility import ASPECTS, Finding, Scorecard
-from apical.plausibility.pathways import copied
+from apical.plausibility.transport import copied
 from apical.projections.projection import Projection, ReadBackwards
 
 Make = Callable[..., Simulator]
@@ -171,7 +171,7 @@ def _unruled(simulator: Simulator, block: Block) -> Iterator[Fault]:
         if learns or follows or np.array_equal(before[p.name], after[p.name]):
             continue
         reason = "its weights change during learning without a rule"
-        how = copied(network, p, after[p.name], lambda q: after[q.name])
+        how = copied(network, p, after)
         if how:
             yield Fault(p.name, "weight transport", f"{reason}, and {how}")
         else:

@@ -10,7 +10,7 @@ from operator import is_
 from typing import Protocol, overload
 
 from apical.errors import ParameterError, WiringError
-from apical.network.signals import SignalGraph, moving_inputs
+from apical.network.signals import SignalGraph
 from apical.neurons.base import Population
 from apical.neurons.facts import Role
 from apical.projections.projection import Projection
@@ -41,7 +41,8 @@ class Graph:
         self._named = named
         self._all = tuple(populations)
         self._joined = tuple(projections)
-        self._inputs = {p.name: moving_inputs(p) for p in self._all}
+        self._texts = SignalGraph(self._all, ())  # who decides is not known yet
+        self._inputs = {p.name: self._texts.moving(p.name) for p in self._all}
         self._moving = [p for p in self._joined if self._moves(p)]
         after: dict[str, list[str]] = {p.name: [] for p in self._all}
         for p in self._moving:
@@ -75,7 +76,7 @@ class Graph:
     def signals(self) -> SignalGraph:
         """The signal graph: dependencies of all variables, signals, weights and updates."""
         decision = self._output.name if self._output else None
-        return SignalGraph(self.populations, self.projections, decision)
+        return self._texts.joined([p.name for p in self.populations], self.projections, decision)
 
     def _drives(self, projection: Projection) -> bool:
         """Say whether a projection affects the activity of its target."""

@@ -1,6 +1,10 @@
-"""Topological order of populations in the forward pass and in the feedback pass."""
+"""Topological order of populations in the forward pass and in the feedback pass.
 
-from collections.abc import Iterable
+Which synapses drive activity, which end on dendrites, and which pass on what a dendrite received
+follows from the signal graph (`apical.network.signals`), not from the names of inputs and signals.
+"""
+
+from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
@@ -8,55 +12,61 @@ import numpy as np
 from apical.errors import WiringError
 from apical.network.description import Network
 from apical.neurons.base import Population
-from apical.neurons.rate import FED_BACK
 from apical.projections.projection import Projection
 
 
 def forward_order(network: Network) -> list[Population]:
     """Return the populations in topological order of the forward pass.
 
+    Each comes after those that its activity depends on through synapses.
+
     Raises
     ------
     WiringError
         If populations drive each other in a cycle.
     """
-    driving = [p for p in network.projections if "drive" in p.carries]
-    return _sorted(network, driving, "The forward projections run")
+    signals = network.graph.signals
+    before: dict[str, list[str]] = {p.name: [] for p in network.populations}
+    for projection in network.projections:
+        if signals.drives(projection.name):
+            before[projection.post.name].append(projection.pre.name)
+    return _sorted(network, before, "The forward projections run")
 
 
 def feedback_order(network: Network) -> list[Population]:
     """Return the populations that receive feedback, in topological order of the feedback pass.
 
-    Feedback within a population must come from neurons that receive none from the population.
+    Each comes after those whose dendritic feedback is relayed to its own dendrites. Feedback within
+    a population must come from neurons that receive none from the population.
 
     Raises
     ------
     WiringError
         If feedback forms a cycle, or a relay comes from a population that receives none.
     """
-    teaching = [p for p in network.projections if "teach" in p.carries]
-    heard = {p.post for p in teaching}
+    signals = network.graph.signals
+    teaching = [p for p in network.projections if signals.teaches(p.name)]
+    heard = {p.post.name for p in teaching}
+    before: dict[str, list[str]] = {p.name: [] for p in network.populations}
     for projection in teaching:
-        if _is_relay(projection) and _relayed(projection) not in heard:
-            raise WiringError(
-                f"Projection {projection.name!r} relays what {_relayed(projection).name!r} hears, "
-                f"but {_relayed(projection).name!r} hears nothing; let it hear the error first.",
-                object=f"Projection {projection.name!r}",
-            )
-        if _relayed(projection) is projection.post:
-            _check_self(network, projection)
-    others = [p for p in teaching if _is_relay(p) and _relayed(p) is not p.post]
-    return [p for p in _sorted(network, others, "The feedback pathway runs") if p in heard]
+        for relayed in signals.relayed(projection.name):
+            if relayed not in heard:
+                raise WiringError(
+                    f"Projection {projection.name!r} relays what {relayed!r} hears, "
+                    f"but {relayed!r} hears nothing; let it hear the error first.",
+                    object=f"Projection {projection.name!r}",
+                )
+            if relayed == projection.post.name:
+                _check_self(network, projection)
+            else:
+                before[projection.post.name].append(relayed)
+    found = _sorted(network, before, "The feedback pathway runs")
+    return [p for p in found if p.name in heard]
 
 
-def _is_relay(projection: Projection) -> bool:
-    carried = projection.carries.get("teach")
-    return carried in FED_BACK or projection.pre.relays is not None
-
-
-def _relayed(projection: Projection) -> Population:
-    """Return the population whose dendritic feedback a projection relays, if it is a relay."""
-    return projection.pre.relays or projection.pre
+def relays_within(network: Network, projection: Projection) -> bool:
+    """Say whether a projection relays the dendritic feedback of a population to its own neurons."""
+    return projection.post.name in network.graph.signals.relayed(projection.name)
 
 
 def _check_self(network: Network, projection: Projection) -> None:
@@ -66,14 +76,16 @@ def _check_self(network: Network, projection: Projection) -> None:
             "hear other populations in two phases; take it out, or let them sum (plateau=None).",
             object=f"Feedback {projection.name!r}",
         )
-    check_circle(projection, network.initial_weights(projection))
+    check_circle(network, projection, network.initial_weights(projection))
 
 
-def check_circle(projection: Projection, weights: np.ndarray) -> None:
+def check_circle(network: Network, projection: Projection, weights: np.ndarray) -> None:
     """Raise if feedback within a population forms a cycle through its nonzero weights.
 
     Parameters
     ----------
+    network
+        The network of the projection.
     projection
         Any; projections other than feedback within a population pass.
     weights
@@ -84,8 +96,7 @@ def check_circle(projection: Projection, weights: np.ndarray) -> None:
     WiringError
         If a neuron both receives and sends feedback within its population.
     """
-    inside = _relayed(projection) is projection.post and _is_relay(projection)
-    if not inside or "teach" not in projection.carries:
+    if not relays_within(network, projection):
         return
     reached = weights != 0
     if projection.pre.is_paired:
@@ -99,10 +110,7 @@ def check_circle(projection: Projection, weights: np.ndarray) -> None:
         )
 
 
-def _sorted(network: Network, projections: Iterable[Projection], what: str) -> list[Population]:
-    before: dict[str, list[str]] = {p.name: [] for p in network.populations}
-    for projection in projections:
-        before[projection.post.name].append(_relayed(projection).name)
+def _sorted(network: Network, before: Mapping[str, Sequence[str]], what: str) -> list[Population]:
     try:
         names = list(TopologicalSorter(before).static_order())
     except CycleError as error:

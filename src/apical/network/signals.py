@@ -7,14 +7,14 @@ depends on the names of variables or classes.
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from apical._base.checking import described
 from apical.errors import ParameterError, WiringError
-from apical.language import expressions
+from apical.language import expressions, units
 from apical.language.model_text import Reads, equations, reads, statements
 from apical.neurons.base import Population
 from apical.plasticity.optimizers import SPREAD
@@ -61,13 +61,11 @@ MATHS = expressions.FUNCTIONS | {
 """Functions of their arguments alone."""
 
 
-CONSTANTS = frozenset({"dt", "i", "N", "pi", "e", "inf", "xi", "not_refractory", "True", "False"})
+CONSTANTS = frozenset({"dt", "i", "N", "pi", "e", "inf", "not_refractory", "True", "False"})
 """Names of Brian2's that any text may read, and that bring in nothing from elsewhere."""
 
-_UNIT = re.compile(
-    r"(?:[YZEPTGMkhdcmunpfazy]|da)?(?:second|s|Hz|hertz|volt|V|amp|ampere|A|siemens|S|farad|F|ohm"
-    r"|metre|meter|m|gram|gramme|g|mole|mol|kelvin|molar|joule|J|coulomb|C|newton|N|watt|W)\d*"
-)
+_NOISE = re.compile(r"xi(_\w+)?")
+"""Brian2's names of white noise: `xi`, and one that begins with `xi_` for each independent one."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,34 @@ class Edge:
     via: str = ""
 
 
-class SignalGraph:
+class _Part:
+    """Nodes and arrows: those of a whole graph, or what one population adds to it."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Node] = {}
+        self.edges: list[Edge] = []
+
+    def node(self, node: Node) -> str:
+        """Add a node, unless it is there, and return its name."""
+        return str(self.nodes.setdefault(str(node), node))
+
+    def edge(self, source: str, target: str, kind: EdgeKind, via: str = "") -> None:
+        """Add an arrow."""
+        self.edges.append(Edge(source, target, kind, via))
+
+    def external(self, name: str, target: str, kind: EdgeKind, via: str) -> None:
+        """Add an arrow from what comes from outside the network."""
+        self.edge(self.node(Node("", name, "world")), target, kind, via)
+
+    def take(self, part: "_Part", owner: str) -> None:
+        """Add all of a part. What its owner says of a node of its own replaces what others said."""
+        for name, node in part.nodes.items():
+            if name not in self.nodes or node.owner == owner:
+                self.nodes[name] = node
+        self.edges += part.edges
+
+
+class SignalGraph(_Part):
     """Signal graph: the dependencies within a network.
 
     Parameters
@@ -140,27 +165,41 @@ class SignalGraph:
         projections: Iterable[Projection],
         decision: str | None = None,
     ) -> None:
-        self.nodes: dict[str, Node] = {}
-        self.edges: list[Edge] = []
-        for population in populations:
-            _Neurons(self, population).add()
+        super().__init__()
+        self._parts: Mapping[str, _Part] = {p.name: _Neurons(p).add() for p in populations}
+        self._put_together(self._parts, projections, decision)
+
+    def joined(
+        self,
+        order: Iterable[str],
+        projections: Iterable[Projection],
+        decision: str | None = None,
+    ) -> "SignalGraph":
+        """Return a graph of the same populations, whose texts are not read again.
+
+        Parameters
+        ----------
+        order
+            Names of its populations, in the order in which their nodes are to come.
+        projections
+            Projections between them, in place of those of this graph.
+        decision
+            As of the class.
+        """
+        other = SignalGraph((), ())
+        other._parts = self._parts
+        other._put_together(order, projections, decision)
+        return other
+
+    def _put_together(
+        self, order: Iterable[str], projections: Iterable[Projection], decision: str | None
+    ) -> None:
+        for name in order:
+            self.take(self._parts[name], name)
         for projection in projections:
             _Synapses(self, projection).add()
         ends = [name for name in (f"{decision}.spike", f"{decision}.x") if name in self.nodes]
         self.decision: str | None = ends[0] if ends else None
-
-    # ---- being made ------------------------------------------------------------------------------
-    def node(self, node: Node) -> str:
-        """Add a node, unless it is there, and return its name."""
-        return str(self.nodes.setdefault(str(node), node))
-
-    def edge(self, source: str, target: str, kind: EdgeKind, via: str = "") -> None:
-        """Add an arrow."""
-        self.edges.append(Edge(source, target, kind, via))
-
-    def external(self, name: str, target: str, kind: EdgeKind, via: str) -> None:
-        """Add an arrow from what comes from outside the network."""
-        self.edge(self.node(Node("", name, "world")), target, kind, via)
 
     # ---- being asked -----------------------------------------------------------------------------
     @cached_property
@@ -257,6 +296,91 @@ class SignalGraph:
             return "forward"
         return "feedback" if {edge.source, edge.target} & self._told else "local"
 
+    # ---- activity and feedback -------------------------------------------------------------------
+    @cached_property
+    def _owned(self) -> Mapping[str, Sequence[str]]:
+        """Names of the nodes of each owner."""
+        found: dict[str, list[str]] = {}
+        for name, node in self.nodes.items():
+            found.setdefault(node.owner, []).append(name)
+        return found
+
+    @cached_property
+    def _crossed(self) -> Mapping[str, Sequence[Edge]]:
+        found: dict[str, list[Edge]] = {}
+        for edge in self.edges:
+            if edge.kind == "synapse":
+                found.setdefault(edge.via, []).append(edge)
+        return found
+
+    def activity(self, population: str) -> Sequence[str]:
+        """Return the nodes that are the activity of a population.
+
+        The spike or, of graded neurons, ``x``; where they offer none, all signals.
+        """
+        own = (f"{population}.spike", f"{population}.x")
+        ends = [name for name in own if name in self.nodes][:1]
+        return ends or [n for n in self._owned.get(population, ()) if self.nodes[n].is_signal]
+
+    @cached_property
+    def undefined(self) -> Sequence[Node]:
+        """What models read and no text defines, so that Brian2 will refuse them."""
+        return [node for node in self.nodes.values() if node.kind == "unknown"]
+
+    @cached_property
+    def _moving(self) -> set[str]:
+        """Inputs that the activity of their own population depends on."""
+        return {name for owner in self._parts for name in self._moving_of(owner)}
+
+    def _moving_of(self, population: str) -> Iterator[str]:
+        own = set(self._owned.get(population, ()))
+        ends = self.activity(population)
+        read = own & set().union(*(self.sources(end, ("within",)) for end in ends))
+        if any(self.nodes[name].kind == "unknown" for name in read):
+            read = own  # Brian2 will say what is wrong with it
+        return (name for name in read if self.nodes[name].inputs)
+
+    def moving(self, population: str) -> frozenset[str]:
+        """Return the inputs of a population that its activity depends on.
+
+        The others reach learning at most, as the apical dendrite of a `LIF` does.
+        """
+        return frozenset(k for name in self._moving_of(population) for k in self.nodes[name].inputs)
+
+    def crossing(self, projection: str) -> Sequence[Edge]:
+        """Return the arrows by which signals cross the synapses of a projection."""
+        return self._crossed.get(projection, ())
+
+    def drives(self, projection: str) -> Sequence[Edge]:
+        """Return those of `crossing` that activity depends on, behind the synapses."""
+        return [edge for edge in self.crossing(projection) if edge.target in self._moving]
+
+    def teaches(self, projection: str) -> Sequence[Edge]:
+        """Return those of `crossing` that end on a dendrite, which only learning reads."""
+        return [edge for edge in self.crossing(projection) if edge.target not in self._moving]
+
+    def relayed(self, projection: str) -> tuple[str, ...]:
+        """Return the populations whose dendritic feedback a projection passes on to dendrites.
+
+        A signal passes it on if, without crossing a synapse, it is made of what arrives at a
+        dendrite: ``delta`` and ``nudged`` of a `Rate`, the spikes of a `Relay`. The error is not.
+        """
+        found: dict[str, None] = {}
+        for edge in self.teaches(projection):
+            found |= dict.fromkeys(self._passed_on(edge.source))
+        return tuple(found)
+
+    def is_told(self, signal: str) -> bool:
+        """Say whether a signal is made of the target without crossing a synapse, as an error is."""
+        return "target" in self.sources(signal, ("within",))
+
+    def _passed_on(self, signal: str) -> list[str]:
+        """Return the populations whose dendrites a signal is made of, without a synapse between."""
+        made_of = self.sources(signal, ("within",))
+        return sorted(
+            {self.nodes[n].owner for n in made_of if self.nodes[n].inputs and n not in self._moving}
+        )
+
     # ---- other forms -----------------------------------------------------------------------------
     def to_networkx(self) -> "networkx.MultiDiGraph":
         """Return it as a graph of networkx, whose nodes and arrows have all of the above."""
@@ -283,42 +407,48 @@ ACTIVITY: tuple[EdgeKind, ...] = ("within", "synapse")
 
 
 class _Neurons:
-    """Adds what a population's model says."""
+    """Reads what a population's model says."""
 
-    def __init__(self, graph: SignalGraph, population: Population) -> None:
-        self._graph, self._population = graph, population
+    def __init__(self, population: Population) -> None:
+        self._graph, self._population = _Part(), population
         self._model = population.described
         inputs: dict[str, tuple[str, ...]] = {}
         for name, variable in population.inputs.items():
             inputs[variable] = (*inputs.get(variable, ()), name)
         self._inputs = inputs
 
-    def add(self) -> None:
-        owner, model = self._population.name, self._model
+    def add(self) -> _Part:
+        """Return its nodes and arrows."""
         try:
-            found = equations(model.equations)
-            codes = [
-                code
-                for text in (model.at_reset, model.at_trial, model.at_frame, model.at_step)
-                for code in statements(text)
-            ]
-            for equation in found:
-                self._variable(equation.name, equation.kind != "expression")
-            for name in {*model.summed, *self._inputs, *(s.target for s in codes)}:
-                self._variable(name, name not in model.summed)
-            for variable, (population, signal) in self._population.hears.items():
-                self._variable(variable, False)
-                heard = self._graph.node(Node(population.name, signal, "expression", (), True))
-                self._graph.edge(heard, f"{owner}.{variable}", "within")
-            for equation in found:
-                self._read(equation.reads, equation.name, f"{equation.name} = {equation.text}")
-            for statement in codes:
-                self._read(statement.reads, statement.target, statement.text)
-            if model.threshold:
+            self._equations()
+            if self._model.threshold:
                 self._spikes()
         except ParameterError as error:
             who = described(self._population)
             raise WiringError(f"{who}: {error.message}", object=who) from None
+        return self._graph
+
+    def _equations(self) -> None:
+        owner, model = self._population.name, self._model
+        found = equations(model.equations)
+        codes = [
+            code
+            for text in (model.at_reset, model.at_trial, model.at_frame, model.at_step)
+            for code in statements(text)
+        ]
+        for equation in found:
+            self._variable(equation.name, equation.kind != "expression")
+        targets = (code.target for code in codes)
+        for name in dict.fromkeys((*model.summed, *self._inputs, *targets)):
+            self._variable(name, name not in model.summed)
+        for variable, (population, signal) in self._population.hears.items():
+            self._variable(variable, False)
+            heard = self._graph.node(Node(population.name, signal, "expression", (), True))
+            self._graph.edge(heard, f"{owner}.{variable}", "within")
+        for equation in found:
+            self._read(equation.reads, equation.name, f"{equation.name} = {equation.text}")
+        for statement in codes:
+            self._read(statement.reads, statement.target, statement.text)
 
     def _variable(self, name: str, is_state: bool) -> None:
         owner = self._population
@@ -350,7 +480,9 @@ class _Neurons:
                 self._graph.edge(f"{owner}.{name}", f"{owner}.{target}", "within", text)
             elif name in ("t", "lastspike"):
                 self._graph.external("time", f"{owner}.{target}", "within", text)
-            elif not (name in CONSTANTS or name in self._model.parameters or _UNIT.fullmatch(name)):
+            elif _NOISE.fullmatch(name) and name not in self._model.parameters:
+                self._graph.external("chance", f"{owner}.{target}", "within", text)
+            elif not (name in CONSTANTS or name in self._model.parameters or units.size(name)):
                 source = self._graph.node(Node(owner, name, "unknown"))
                 self._graph.edge(source, f"{owner}.{target}", "within", text)
         for call in sorted(found.calls - MATHS):
@@ -457,20 +589,5 @@ def _grouped(
 
 
 def moving_inputs(population: Population) -> frozenset[str]:
-    """Return the inputs of a population that its activity depends on.
-
-    The others reach learning at most, as the apical dendrite of a `LIF` does. Activity is the spike
-    or, of graded neurons, ``x``; where they offer none, any signal.
-    """
-    graph = SignalGraph([population], [])
-    own = {name: f"{population.name}.{name}" for name in ("spike", "x", *population.signals)}
-    ends = [own[name] for name in ("spike", "x") if own[name] in graph.nodes][:1]
-    ends = ends or [node for node in own.values() if node in graph.nodes]
-    read = set().union(*(graph.sources(end, ACTIVITY) for end in ends))
-    if any(graph.nodes[node].kind == "unknown" for node in read):
-        return frozenset(population.inputs)  # Brian2 will say what is wrong with it
-    return frozenset(
-        name
-        for name, variable in population.inputs.items()
-        if f"{population.name}.{variable}" in read
-    )
+    """Return the inputs of a population that its activity depends on (`SignalGraph.moving`)."""
+    return SignalGraph([population], []).moving(population.name)

@@ -263,9 +263,10 @@ class Population(ABC):
 
     @property
     def time_constant(self) -> float | None:
-        """Time constant of graded activity [ms]; None without one.
+        """Time constant of graded activity [ms], where the equations do not tell it.
 
-        Used to estimate how long a trial must be.
+        Linear ones do (`apical.network.settling_time.time_constants`). Used to estimate how long a
+        trial must be.
         """
         return None
 

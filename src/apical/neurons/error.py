@@ -406,10 +406,6 @@ class RateError(Population):
         return ("x", "told") if self.keeps else ("x",)
 
     @property
-    def time_constant(self) -> float:
-        return self.tau
-
-    @property
     def overlooks(self) -> float:
         return self.threshold
 
@@ -496,10 +492,6 @@ class RateTarget(Population):
     role: ClassVar[Role] = "target"
 
     tau: Duration = 5.0
-
-    @property
-    def time_constant(self) -> float:
-        return self.tau
 
     @property
     def inputs(self) -> Mapping[str, str]:

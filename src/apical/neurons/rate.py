@@ -161,10 +161,6 @@ class Rate(Population):
         return self.gain == "slope"
 
     @property
-    def time_constant(self) -> float:
-        return self.tau
-
-    @property
     def has_apical_dendrite(self) -> bool:
         return True
 

@@ -89,10 +89,6 @@ class Stimulus(Population):
 
     # an encoder states these by constants of its model with these names
     @property
-    def time_constant(self) -> float | None:
-        return self.encoder.spikes.parameters.get("tau", (None, "ms"))[0]
-
-    @property
     def refractory(self) -> float:
         return self.encoder.spikes.parameters.get("refractory_time", (0.0, "ms"))[0]
 

@@ -10,7 +10,7 @@ from apical.network.description import Network
 from apical.neurons.base import Population, times_among
 from apical.plasticity.rules import LearningRule
 from apical.plausibility.findings import NETWORK, Finding
-from apical.plausibility.pathways import Weights
+from apical.plausibility.maps import Weights
 from apical.projections.projection import Projection, ReadBackwards
 
 SHORTEST = 0.25

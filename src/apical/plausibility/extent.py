@@ -10,7 +10,7 @@ from apical.network.description import Network
 from apical.network.settling_time import LARGEST, said, slowest_chain, unsettled
 from apical.plasticity.traces import INFINITE
 from apical.plausibility.findings import NETWORK, Finding, assumed
-from apical.plausibility.pathways import Weights
+from apical.plausibility.maps import Weights
 from apical.plausibility.teaching import Teaching
 from apical.projections.projection import Projection, ReadBackwards
 

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
+import numpy as np
+
 from apical.neurons.base import Population
 from apical.neurons.facts import Aspect, Level
 from apical.plausibility.criteria import CRITERIA, MEANINGS
+from apical.plausibility.matching import Match
 
 LEVELS: tuple[Level, ...] = get_args(Level)
 
@@ -16,6 +19,35 @@ ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
 
 NETWORK = "network"
 """Subject of findings about the whole model."""
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """One comparison of feedback with forward weights.
+
+    Parameters
+    ----------
+    subject
+        The feedback projection or the population on which feedback ends.
+    part
+        Which part of the feedback weights; empty for the whole of a projection.
+    forward
+        The forward weights, transposed.
+    match
+        How far they agree, and what would have been seen.
+    """
+
+    subject: str
+    part: str
+    forward: str
+    match: Match
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values; what no value would have been is None."""
+        match = asdict(self.match)
+        for test in match["tests"]:
+            test["seen_from"] = None if np.isnan(test["seen_from"]) else test["seen_from"]
+        return asdict(self) | {"match": match}
 
 
 @dataclass(frozen=True)
@@ -37,6 +69,8 @@ class Finding:
         The reason, in words.
     place
         ``file:line`` where the subject was described; empty if unknown.
+    alignment
+        The comparisons that a finding on weight transport is made of.
     """
 
     subject: str
@@ -44,6 +78,7 @@ class Finding:
     level: Level
     reason: str
     place: str = ""
+    alignment: tuple[Alignment, ...] = ()
 
     @property
     def criterion(self) -> str:
@@ -55,9 +90,10 @@ class Finding:
         """The paper that asks it; empty where it is a matter of description alone."""
         return CRITERIA[self.aspect].source
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, Any]:
         """Return it as plain values, its criterion and that one's source among them."""
-        return {**asdict(self), "criterion": self.criterion, "source": self.source}
+        found = asdict(self) | {"criterion": self.criterion, "source": self.source}
+        return found | {"alignment": [alignment.as_dict() for alignment in self.alignment]}
 
 
 def assumed(population: Population, *aspects: Aspect) -> Iterator[Finding]:

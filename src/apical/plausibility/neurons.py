@@ -1,54 +1,21 @@
 """Audit of populations: labels, signed errors, surrogate gradients, rates, Dale's law, noise."""
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from apical.errors import DeviceError
 from apical.network.description import Network
 from apical.neurons.base import Population
 from apical.neurons.facts import Kept
 from apical.plausibility.findings import Finding, assumed
-from apical.plausibility.pathways import Weights
+from apical.plausibility.maps import Weights
 from apical.plausibility.signs import Signs
 from apical.plausibility.teaching import Teaching
 from apical.projections.projection import Projection, ReadBackwards
 
 SignsOfAll = Callable[[Population], Signs]
 """Returns what is known of the signs within a population."""
-
-
-def own_equations(population: Population) -> Iterator[Finding]:
-    """Yield non-local inputs that the equations of a population read, not conveyed by a synapse."""
-    try:
-        model = population.model
-    except DeviceError:  # it has none, and runs on arrays by its facts alone
-        return
-    code = "\n".join(
-        (
-            model.equations,
-            model.threshold,
-            model.reset,
-            model.at_trial,
-            model.at_frame,
-            model.at_reset,
-            model.at_step,
-        )
-    )
-    for function, may, kind in (
-        ("label", population.is_told, "error neurons and targets"),
-        ("stimulus", population.role == "stimulus", "the stimulus"),
-    ):
-        if re.search(rf"\b{function}\s*\(", code) and not may:
-            reason = f"its equations read {function}(t, ...), which only {kind} may be shown"
-            yield Finding(population.name, "locality", "not local", reason)
-    shared = re.findall(r"^\s*(\w+)[^:\n]*:[^\n]*\(([^)\n]*\bshared\b[^)\n]*)\)", code, re.M)
-    held = [name for name, flags in shared if "constant" not in flags]
-    if held:
-        reason = f"{', '.join(held)} is one number for all its neurons (shared)"
-        yield Finding(population.name, "global quantities", "broadcast", reason)
 
 
 def derivative(teaching: Teaching, population: Population) -> Iterator[Finding]:

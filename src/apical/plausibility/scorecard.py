@@ -11,9 +11,11 @@ from apical.neurons.facts import Aspect
 from apical.plausibility import extent, learning, neurons, pathways, target, whole
 from apical.plausibility.description import description
 from apical.plausibility.findings import ASPECTS, NETWORK, Finding, Scorecard, assumed
-from apical.plausibility.pathways import Weights
+from apical.plausibility.flows import flows, of_classes
+from apical.plausibility.maps import Pathways, Weights
 from apical.plausibility.signs import Signs
 from apical.plausibility.teaching import Teaching
+from apical.plausibility.transport import transport
 from apical.plausibility.whole import Training
 from apical.projections.projection import ReadBackwards
 
@@ -165,10 +167,12 @@ def _rules(network: Network, teaching: Teaching) -> Iterator[Finding]:
 
 
 def _feedback(network: Network, weights: Weights) -> Iterator[Finding]:
+    teaching = Pathways(network, weights).teaching
     for projection in network.projections:
-        yield pathways.one_way(network, projection, weights)
-    for projection in network.feedback.projections if network.feedback else ():
-        yield pathways.transport(network, projection, weights)
+        yield from of_classes(projection)
+        yield pathways.one_way(network, projection, weights, teaching)
+    yield from transport(network, weights)
+    for projection in teaching:
         yield pathways.fixed_or_plastic(projection)
         for intervention in network.interventions:
             if intervention.concerns(projection, network.output):
@@ -187,7 +191,7 @@ def _neurons(
     network: Network, weights: Weights, teaching: Teaching, signs: neurons.SignsOfAll
 ) -> Iterator[Finding]:
     for population in network.populations:
-        yield from neurons.own_equations(population)
+        yield from dict.fromkeys(flows(population, network.graph.signals))
         yield from neurons.derivative(teaching, population)
         yield from neurons.dale(network, population, weights, signs)
         yield from neurons.noise(population)

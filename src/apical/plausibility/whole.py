@@ -9,7 +9,7 @@ from apical.network.description import Network
 from apical.neurons.base import Population
 from apical.neurons.facts import Aspect
 from apical.plausibility.findings import NETWORK, Finding, assumed
-from apical.plausibility.pathways import Weights
+from apical.plausibility.maps import Weights
 from apical.plausibility.teaching import Teaching
 from apical.projections.projection import Projection, ReadBackwards
 

@@ -11,10 +11,11 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
 from apical.network.description import Network
+from apical.network.signals import SignalGraph
 from apical.neurons.base import Population
 from apical.plotting.checks import refuse
 from apical.plotting.style import GREY, PALETTE, new_axes, styled
-from apical.projections.projection import Projection, ReadBackwards
+from apical.projections.projection import Projection
 
 MOST_COLUMNS = 8
 """Largest number of columns; of a deeper network the first ones and the last three are drawn."""
@@ -134,30 +135,34 @@ def _shown(
 
 def _arrows(network: Network) -> Iterable[_Arrow]:
     """Return the arrows to draw; a projection that drives and teaches gives two."""
+    signals = network.graph.signals
     for p in network.projections:
         if p.pre.role == "bias":
             continue
-        if "teach" in p.carries:
-            yield _Arrow(p.pre.name, p.post.name, _feedback_look(p), p.name)
-        if p.post.role in ("error", "reward"):
+        driving = signals.drives(p.name)
+        if signals.teaches(p.name):
+            yield _Arrow(p.pre.name, p.post.name, _feedback_look(signals, p), p.name)
+        if driving and any(map(signals.is_told, _compared(signals, p))):
             yield _Arrow(p.pre.name, p.post.name, _JUDGES, p.name)
-        elif not _only_teaches(p):
+        elif driving:
             look = _FIXED if p.rule is None else _LEARNS
             yield _Arrow(p.pre.name, p.post.name, look, p.name)
 
 
-def _feedback_look(projection: Projection) -> _Look:
-    if isinstance(projection.weights, ReadBackwards):
+def _compared(signals: SignalGraph, projection: Projection) -> Sequence[str]:
+    """Return what a projection carries, and the activity of the neurons that it reaches."""
+    carried = [edge.source for edge in signals.crossing(projection.name)]
+    return [*carried, *signals.activity(projection.post.name)]
+
+
+def _feedback_look(signals: SignalGraph, projection: Projection) -> _Look:
+    if any(edge.kind == "weights" for edge in signals.into(f"{projection.name}.w")):
         return _TRANSPOSED
     if projection.pre.role == "reward":
         return _REWARD
-    if projection.pre.is_told:
+    if any(signals.is_told(edge.source) for edge in signals.teaches(projection.name)):
         return _DIRECT
-    return _RELAYED if _only_teaches(projection) else _ALONG
-
-
-def _only_teaches(projection: Projection) -> bool:
-    return set(projection.carries) <= {"teach", "before"}
+    return _ALONG if signals.drives(projection.name) else _RELAYED
 
 
 def _biased(network: Network, population: Population) -> bool:

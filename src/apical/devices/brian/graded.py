@@ -50,13 +50,14 @@ def ranks(network: Network) -> dict[str, int]:
 
     Feedback then crosses all its relays in one step. All are negative: groups come at 0.
     """
+    signals = network.graph.signals
     graded = [p for p in network.projections if not p.pre.is_spiking]
     relayed = any(population.relays for population in network.populations)
     in_order = feedback_order(network) if graded or relayed else []
     heard = {p.name: k for k, p in enumerate(in_order)}
 
     def place(projection: Projection) -> tuple[int, bool]:
-        taught = "teach" in projection.carries
+        taught = signals.teaches(projection.name)
         return heard[projection.post.name] if taught else -1, projection.pre is projection.post
 
     ordered = sorted(graded, key=place)

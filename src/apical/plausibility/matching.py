@@ -1,0 +1,323 @@
+"""Statistical comparison of feedback weights with the weights that backpropagation would use.
+
+Under the null hypothesis the two are independent, so that it does not matter which neuron has which
+weights. A permutation test exchanges whole neurons, and is therefore right for few neurons and for
+heavy-tailed weights (Good 2005, Permutation, Parametric, and Bootstrap Tests of Hypotheses,
+doi:10.1007/b138696). Copies to the last bit need no statistics: independent draws never coincide.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import permutations
+from math import comb, factorial, gamma, pi
+
+import numpy as np
+
+from apical._base import seeds
+from apical._base.rounding import is_flat
+
+ALPHA = 1e-3
+"""Probability of a false alarm for the whole of a network: it is divided by its tests."""
+
+MOST_NEURONS, MOST_PERMUTATIONS, MOST_EXACT = 1000, 20_000, 7
+"""Neurons and permutations that are sampled; up to how many neurons all permutations are tried."""
+_WORK = 500_000
+"""Neurons times permutations."""
+_TAIL = 0.0125
+"""Fraction of permutations to which a tail is fitted (Knijnenburg et al. 2009,
+doi:10.1093/bioinformatics/btp211)."""
+_SHIFTS = 20
+"""Other orders in which coincidences by chance are counted."""
+_SAME = 3e-7
+"""Angle [rad] below which two directions coincide: rounding to single precision."""
+
+TESTS = ("correlation", "sign agreement", "rank agreement", "rank agreement of sizes", "cosines")
+"""Tests that `compare` makes, where they are defined."""
+
+
+@dataclass(frozen=True)
+class Test:
+    """One permutation test of independence.
+
+    Parameters
+    ----------
+    name
+        One of `TESTS`.
+    value
+        Statistic: Pearson's or Spearman's correlation, the fraction of equal signs, or the fourth
+        root of the mean fourth power of the cosines of single neurons.
+    p
+        Probability of a value as far from independence, if the two are independent.
+    seen_from
+        The smallest value that would have been significant; NaN where none could be.
+    """
+
+    __test__ = False  # not one of pytest's
+
+    name: str
+    value: float
+    p: float
+    seen_from: float
+
+
+@dataclass(frozen=True)
+class Match:
+    """How far feedback weights agree with those of backpropagation.
+
+    Parameters
+    ----------
+    n_neurons, n
+        Neurons that were exchanged, and weights that were compared.
+    angle
+        Angle between the two matrices [deg].
+    tests
+        Tests of independence.
+    copies
+        Coincidences to the last bit, in words, ``{}`` for the forward weights; each has a
+        negligible probability by chance.
+    """
+
+    n_neurons: int
+    n: int
+    angle: float
+    tests: tuple[Test, ...]
+    copies: tuple[str, ...]
+
+    def significant(self, alpha: float) -> tuple[Test, ...]:
+        """Return the tests that are significant at a level, corrected for their number."""
+        return tuple(t for t in self.tests if t.p * len(TESTS) < alpha)
+
+
+def compare(back: np.ndarray, forward: np.ndarray, alpha: float = ALPHA) -> Match:
+    """Compare feedback weights with the transposed forward weights.
+
+    Parameters
+    ----------
+    back, forward
+        Both of shape (n_sources, n_neurons) [dimensionless]: the feedback onto each neuron, and
+        what backpropagation would use in its place.
+    alpha
+        Level of significance, for `Test.seen_from`.
+    """
+    norms = np.linalg.norm(back) * np.linalg.norm(forward)
+    cosine = float(np.sum(back * forward) / norms) if norms else 0.0
+    angle = float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+    found = copies(back, forward)
+    kept = (back != 0).any(0) & (forward != 0).any(0), (back != 0).any(1) & (forward != 0).any(1)
+    back, forward = (m[np.ix_(kept[1], kept[0])] for m in (back, forward))
+    wired = (back != 0) & (forward != 0)
+    if wired.mean() < 0.95 if wired.size else True:  # sparse: only weights that both have
+        back, forward = back[wired][np.newaxis], forward[wired][np.newaxis]
+    if back.shape[1] > MOST_NEURONS:
+        chosen = seeds.stream(0, "permutation of neurons").permutation(back.shape[1])
+        back, forward = (m[:, np.sort(chosen[:MOST_NEURONS])] for m in (back, forward))
+    tests = tuple(_tests(back, forward, alpha / len(TESTS))) if back.size else ()
+    return Match(back.shape[1], back.size, angle, tests, found)
+
+
+def copies(back: np.ndarray, forward: np.ndarray) -> tuple[str, ...]:
+    """Return coincidences to the last bit, as in `Match.copies`; parameters as in `compare`."""
+    return (*_entries(back, forward), *_columns(back, forward), *_rows(back, forward))
+
+
+# ---- permutation tests ---------------------------------------------------------------------------
+
+
+def _tests(back: np.ndarray, forward: np.ndarray, alpha: float) -> Iterator[Test]:
+    """Yield every test that is defined: a constant has no correlation."""
+    forms: tuple[tuple[str, Callable[[np.ndarray], np.ndarray]], ...] = (
+        ("correlation", np.asarray),
+        ("sign agreement", np.sign),
+        ("rank agreement", _ranks),
+        ("rank agreement of sizes", lambda m: _ranks(np.abs(m))),
+    )
+    for name, form in forms:
+        a, b = form(back), form(forward)
+        if is_flat(a) or is_flat(b):
+            continue
+        a, b = a - a.mean(), b - b.mean()
+        gram = a.T @ b / (np.linalg.norm(a) * np.linalg.norm(b))
+        found = _test(name, gram, alpha, two_sided=True)
+        if name == "sign agreement":
+            value = float(np.mean(np.sign(back) == np.sign(forward)))
+            found = Test(name, value, found.p, (1 + found.seen_from) / 2)
+        yield found
+    if len(back) > 1:
+        yield _test("cosines", (_directed(back).T @ _directed(forward)) ** 4, alpha)
+
+
+def _ranks(matrix: np.ndarray) -> np.ndarray:
+    from scipy.stats import rankdata  # takes as long to import as all else
+
+    return np.asarray(rankdata(matrix, axis=None)).reshape(matrix.shape)
+
+
+def _directed(matrix: np.ndarray) -> np.ndarray:
+    """Return columns of length 1; those of zeros stay."""
+    norms = np.linalg.norm(matrix, axis=0)
+    return matrix / np.where(norms == 0, 1, norms)
+
+
+def _test(name: str, gram: np.ndarray, alpha: float, *, two_sided: bool = False) -> Test:
+    """Test the sum of a statistic over pairs of neurons, shape (n, n), that belong together."""
+    n = len(gram)
+    orders = _orders(n)
+    null = gram[np.arange(n), orders].sum(axis=1)
+    middle = float(gram.sum() / n)  # mean over all permutations
+    value = float(np.trace(gram))
+    away, far = (abs(value - middle), abs(null - middle)) if two_sided else (value, null)
+    p = _tail(np.sort(far), away, exact=n <= MOST_EXACT)
+    least = _threshold(np.sort(far), alpha, exact=n <= MOST_EXACT)
+    if name == "cosines":
+        return Test(name, (value / n) ** 0.25, p, (least / n) ** 0.25)
+    return Test(name, value, p, least)
+
+
+@cache
+def _orders(n: int) -> np.ndarray:
+    """Return permutations of neurons, shape (n_permutations, n): all of few, else a sample."""
+    if n <= MOST_EXACT:
+        return np.array(list(permutations(range(n))), dtype=np.intp).reshape(factorial(n), n)
+    number = max(min(MOST_PERMUTATIONS, _WORK // n), 1000)
+    rng = seeds.stream(0, "permutation test", index=n)
+    return rng.permuted(np.tile(np.arange(n), (number, 1)), axis=1)
+
+
+def _tail(null: np.ndarray, value: float, *, exact: bool) -> float:
+    """Return the probability of a value or a larger one.
+
+    Beyond the sampled permutations, a generalised Pareto distribution is fitted to their tail by
+    its moments; it is never taken to be bounded.
+    """
+    more = len(null) - int(np.searchsorted(null, value * (1 - 1e-12)))
+    if exact:
+        return more / len(null)
+    if more >= 10:
+        return (more + 1) / (len(null) + 1)
+    base, scale, shape, share = _pareto(null)
+    if not scale:
+        return (more + 1) / (len(null) + 1)
+    excess = (value - base) / scale
+    if shape < 1e-6:
+        return float(share * np.exp(-excess))
+    return float(share * (1 + shape * excess) ** (-1 / shape))
+
+
+def _threshold(null: np.ndarray, alpha: float, *, exact: bool) -> float:
+    """Return the smallest value whose tail is less probable than `alpha`; NaN if there is none."""
+    if exact:
+        allowed = int(alpha * len(null))  # permutations, of which the true one is one
+        return float(null[-allowed]) if allowed else np.nan
+    if alpha * len(null) >= 10:
+        return float(np.quantile(null, 1 - alpha))
+    base, scale, shape, share = _pareto(null)
+    if shape < 1e-6:
+        return float(base + scale * np.log(share / alpha))
+    return float(base + scale / shape * ((share / alpha) ** shape - 1))
+
+
+def _pareto(null: np.ndarray) -> tuple[float, float, float, float]:
+    """Return where the tail begins, its scale and shape, and the share of permutations in it."""
+    number = max(int(_TAIL * len(null)), 25)
+    base = float(null[-number - 1])
+    excess = null[-number:] - base
+    mean, spread = float(excess.mean()), float(excess.var())
+    if not spread:
+        return base, mean, 0.0, number / len(null)
+    shape = max(0.5 * (1 - mean**2 / spread), 0.0)
+    return base, mean * (1 - shape), shape, number / len(null)
+
+
+# ---- copies --------------------------------------------------------------------------------------
+
+
+def _columns(back: np.ndarray, forward: np.ndarray) -> Iterator[str]:
+    found = _parallel(back.T, forward.T)
+    if found:
+        some = "all" if found == back.shape[1] else str(found)
+        yield f"have exactly the direction of {{}} at {some} of {back.shape[1]} neurons"
+
+
+def _rows(back: np.ndarray, forward: np.ndarray) -> Iterator[str]:
+    found = _parallel(back, forward)
+    if found:
+        some = "all" if found == len(back) else str(found)
+        yield f"are exact multiples of {{}} from {some} of {len(back)} neurons"
+
+
+def _parallel(a: np.ndarray, b: np.ndarray) -> int:
+    """Count rows of the same direction, where chance would not make as many.
+
+    Rows with fewer than two weights, or whose weights are all alike, have no direction that could
+    have been copied, and neither has a matrix whose rows are all parallel.
+    """
+    if _is_discrete(a) or _is_discrete(b):
+        return 0
+    n = a.shape[1]
+    told = [(m != 0).sum(1) > 1 for m in (a, b)] + [~is_flat(m, axis=1) for m in (a, b)]
+    kept = np.logical_and.reduce(told)
+    if n < 2 or not kept.any() or _is_common(a[kept]) or _is_common(b[kept]):
+        return 0
+    a, b = _directed(a[kept].T).T, _directed(b[kept].T).T
+    found = _as_directed(a, b)
+    # the share of directions, in n dimensions, within an angle of a line
+    chance = min(2 * gamma(n / 2) / (pi**0.5 * gamma((n - 1) / 2) * (n - 1)) if n < 100 else 1, 1)
+    chance *= _SAME ** (n - 1)
+    if not found or comb(len(a), found) * chance**found > 1e-6:
+        return 0
+    by_chance = max((_as_directed(a, other) for other in _shifted(b)), default=0)
+    return found if found > 2 * by_chance else 0
+
+
+def _shifted(values: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield rows in other orders, in which none has kept its place."""
+    for shift in range(1, min(len(values), _SHIFTS + 1)):
+        yield np.roll(values, shift, axis=0)
+
+
+def _as_directed(a: np.ndarray, b: np.ndarray) -> int:
+    """Count rows of length 1 that are parallel."""
+    off = np.linalg.norm(a - np.sum(a * b, axis=1, keepdims=True) * b, axis=1)
+    return int((off < _SAME).sum())
+
+
+def _is_discrete(weights: np.ndarray) -> bool:
+    """Say whether there are so few distinct values that coincidences are due to chance."""
+    there = np.abs(weights[weights != 0])
+    return len(np.unique(there)) < 0.5 * len(there)
+
+
+def _is_common(rows: np.ndarray) -> bool:
+    """Say whether several rows all have one direction, for instance by a rule of connection."""
+    if len(rows) < 2:
+        return False
+    directed = _directed(rows.T).T
+    off = directed - (directed @ directed[0])[:, np.newaxis] * directed[0]
+    return bool((np.linalg.norm(off, axis=1) < _SAME).all())
+
+
+def _entries(back: np.ndarray, forward: np.ndarray) -> Iterator[str]:
+    """Yield how many single weights have one and the same ratio: those copied, and scaled."""
+    kept = (back != 0) & (forward != 0)
+    a, b = back[kept], forward[kept]
+    if len(a) < 3 or _is_discrete(a) or _is_discrete(b):
+        return
+    rounded = all(np.array_equal(m, m.astype(np.float32)) for m in (a, b))
+    width = 4e-7 if rounded else 1e-12
+    number = _most_alike(a, b, width)
+    # ratios within a width of a given one are Poisson, of a density of at most 1/2 per unit of log
+    expected = 0.5 * width * len(a)
+    if number < 3 or len(a) * expected ** (number - 1) / gamma(min(number, 100)) > 1e-6:
+        return
+    # products of few distinct values have many values, but their ratios still coincide
+    if number > 2 * max(_most_alike(a, other, width) for other in _shifted(b)):
+        some = "all" if number == len(a) else str(number)
+        yield f"are one exact multiple of {{}} at {some} of {len(a)} synapses"
+
+
+def _most_alike(a: np.ndarray, b: np.ndarray, width: float) -> int:
+    """Return how many ratios at most lie within a relative width of each other."""
+    ratio = np.sort(np.log(np.abs(a / b)))
+    last = np.searchsorted(ratio, ratio + width, side="right")
+    return int((last - np.arange(len(ratio))).max())
