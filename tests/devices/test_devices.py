@@ -11,6 +11,7 @@ import pytest
 from brian2.codegen.runtime.cython_rt.extension_manager import cython_extension_manager
 from networks import N_CLASSES, N_INPUTS, rule, small, trials
 
+import apical.devices as registry
 from apical import (
     LIF,
     Block,
@@ -34,12 +35,36 @@ from apical.errors import (
 )
 from apical.neurons.encoding import Escape, Latency, Poisson, Regular
 
-# Every device, and every option that changes how it computes. The first is the reference.
-DEVICES: dict[str, dict[str, Any]] = {
-    "runtime": {"device": "runtime", "codegen": "numpy"},
-    "dense": {"device": "cpp_standalone"},
-    "generic": {"device": "cpp_standalone", "dense": False},
+VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "runtime": {"runtime": {"codegen": "numpy"}},
+    "cpp_standalone": {"dense": {}, "generic": {"dense": False}},
 }
+"""Options that change how a device computes, by the name of the variant; none for others."""
+
+ELSEWHERE = {"cuda_standalone": "test_cuda.py", "genn": "test_genn.py"}
+"""Devices that need an environment of their own, and their tests."""
+
+
+def every_variant() -> dict[str, dict[str, Any]]:
+    """Return the options of every registered device of spiking networks, in all its variants.
+
+    The first is the reference.
+    """
+    return {
+        variant: {"device": name, **options}
+        for name, device in registry.DEVICES.items()
+        if device.spikes and name not in ELSEWHERE
+        for variant, options in VARIANTS.get(name, {name: {}}).items()
+    }
+
+
+def firsts() -> list[str]:
+    """Return the first variant of every device."""
+    names = {options["device"]: variant for variant, options in reversed(every_variant().items())}
+    return [variant for variant in every_variant() if variant in names.values()]
+
+
+DEVICES = every_variant()
 FOR_SHORT = {"dtype": "float64", "capacity": 12}
 """Options of the simulators of this module; blocks of 20 trials are then run in two parts."""
 
@@ -139,13 +164,15 @@ def some(names: Collection[str], always: Collection[str]) -> list[Any]:
     ]
 
 
-every_device = pytest.mark.parametrize("device", ["runtime", "dense"])
+every_device = pytest.mark.parametrize("device", firsts())
 
 
 def build(network: Network, device: str, **options: Any) -> Any:
     """Return a simulator that returns the spikes of every population."""
+    known = registry.DEVICES[DEVICES[device]["device"]]
+    short = {name: value for name, value in FOR_SHORT.items() if known.takes(name)}
     record = [population.name for population in network.populations]
-    return simulate(network, **{**DEVICES[device], **FOR_SHORT, "record": record, **options})
+    return simulate(network, **{**DEVICES[device], **short, "record": record, **options})
 
 
 def plain(device: str) -> Any:
