@@ -11,7 +11,7 @@ import test_devices
 from rate_networks import rates
 
 from apical import LIF, simulate
-from apical.cli.model_options import _TRAINING
+from apical.cli.model_options import training_options
 from apical.devices import DEVICES, Options, usual
 from apical.errors import DeviceError, ParameterError
 from apical.feedback import WIRINGS
@@ -39,7 +39,7 @@ def test_the_docstring_of_simulate_lists_its_options(name: str) -> None:
 
 
 def test_the_command_offers_every_device() -> None:
-    made = [option(lambda: None).__click_params__[-1] for option in _TRAINING]
+    made = training_options(lambda: None).__click_params__
     (device,) = [option for option in made if option.name == "device"]
     assert tuple(device.type.choices) == tuple(DEVICES)
     assert usual(rates()) == "array"
