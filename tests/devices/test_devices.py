@@ -147,20 +147,38 @@ GENERIC = (
 """Networks that also run without our templates: each timing, with and without bounds."""
 
 ALWAYS = (
-    "regular-trial",
-    "poisson-feedback",
-    "escape-spike",
-    "latency-feedback",
-    "layerwise-trial",
-    "indirect-feedback",
+    ("regular-trial", "dense"),
+    ("regular-trial", "generic"),
+    ("poisson-trial", "dense"),
+    ("escape-spike", "dense"),
+    ("latency-feedback", "dense"),
+    ("indirect-feedback", "dense"),
 )
-"""Each encoder, each timing and each wiring; the other networks are for `make test-all`."""
+"""Each encoder, timing and variant; the other programs are for `make test-all`."""
 
 
 def some(names: Collection[str], always: Collection[str]) -> list[Any]:
     """Return parameters of which some are only for `make test-all`."""
     return [
         pytest.param(name, marks=() if name in always else pytest.mark.thorough) for name in names
+    ]
+
+
+def compared() -> list[Any]:
+    """Return networks and the variants of devices that are compared with the reference."""
+    _, *others = every_variant()
+    new = set(others) - {device for _, device in ALWAYS}
+    always = {*ALWAYS, *(("regular-trial", device) for device in new)}
+    return [
+        pytest.param(
+            name,
+            device,
+            marks=() if (name, device) in always else pytest.mark.thorough,
+            id=f"{name}-{device}",
+        )
+        for name in NETWORKS
+        for device in others
+        if device != "generic" or name in GENERIC
     ]
 
 
@@ -209,11 +227,14 @@ def assert_same(
 # The contract ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", some(NETWORKS, ALWAYS))
-def test_devices_agree(name: str) -> None:
-    """All devices give the same spikes and weights, whether or not a block is run in parts."""
+@pytest.mark.parametrize(("name", "device"), compared())
+def test_devices_agree(name: str, device: str) -> None:
+    """All devices give the same spikes and weights, whether or not a block is run in parts.
+
+    With templates of our own or without, the bits are the same.
+    """
     network, block = small(**NETWORKS[name]), learning()
-    reference, *others = DEVICES
+    reference = next(iter(DEVICES))
     random = isinstance(
         network.stimulus.encoder, Escape | Poisson
     )  # each part has random numbers anew
@@ -223,10 +244,8 @@ def test_devices_agree(name: str) -> None:
     for projection in network.plastic:
         assert not np.allclose(before[f"{projection.name}.w"], whole.weights(projection))
     states = []
-    for device in others:
-        if device == "generic" and name not in GENERIC:
-            continue
-        simulator = build(small(**NETWORKS[name]), device)
+    for variant in ("dense", "generic") if device == "generic" else (device,):
+        simulator = build(small(**NETWORKS[name]), variant)
         result = simulator.run(block)
         assert_same(steps_and_neurons(expected), steps_and_neurons(result))
         assert_same(expected.counts, result.counts)
