@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from shutil import copy
 
 import pytest
 
@@ -245,6 +246,7 @@ def test_one_parametrised_test_holds_all_of_them_to_their_contracts(
     python: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "test_other.py").write_text(TEST)
+    copy(Path(__file__).parents[1] / "conftest.py", tmp_path)  # for its speed alone
     options = ["-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-rA", "test_other.py"]
     said = called([*python, *options], tmp_path)
     for case in (
