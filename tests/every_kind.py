@@ -1,6 +1,10 @@
-"""One small network for every wiring, population, encoder and rule: what programs are made of."""
+"""One small network for every wiring, population, encoder and rule: what programs are made of.
+
+What there is of each kind is read from the registries; a function reads them anew.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from functools import partial
 from itertools import combinations, product
 from typing import Any
@@ -24,10 +28,12 @@ from apical import (
     rules,
     superspike,
 )
+from apical.errors import ApicalError
+from apical.feedback import WIRINGS
 from apical.feedback.pathways import FeedbackPathway
 from apical.language.activations import ACTIVATIONS
-from apical.neurons.base import Population
-from apical.neurons.encoding import Encoder, Escape, Latency, Poisson, Regular, Replayed
+from apical.neurons.base import POPULATIONS, Population
+from apical.neurons.encoding import ENCODERS, Encoder, Escape, Latency, Poisson, Regular
 from apical.plasticity.constraints import Levels
 
 Case = tuple[str, ...]
@@ -39,18 +45,11 @@ def _partial(error: Any, forward: Sequence[Any]) -> FeedbackPathway:
     return feedback.indirect(error, forward, hears=dict.fromkeys(hidden, 0.5))
 
 
-def _random(error: Any, forward: Sequence[Any]) -> FeedbackPathway:
-    return feedback.indirect(error, forward, relay="random")
+def spiking_wirings() -> dict[str, Callable[..., FeedbackPathway] | None]:
+    """Return every registered wiring of spiking networks by name, and two more: none, partial."""
+    known = {name: wiring for name, wiring in WIRINGS.items() if wiring.spikes}
+    return {"none": None, **known, "partial": _partial}
 
-
-WIRINGS: Mapping[str, Callable[..., FeedbackPathway] | None] = {
-    "none": None,
-    "direct": feedback.direct,
-    "layerwise": feedback.layerwise,
-    "forward": feedback.indirect,
-    "random": _random,
-    "partial": _partial,
-}
 
 OWN = NeuronModel(
     "dv/dt = -v/tau : 1\nx : 1\nteach : 1\ngain = int(x > 0) : 1\ndelta = gain*teach : 1",
@@ -59,24 +58,43 @@ OWN = NeuronModel(
     at_reset="v = 0\nx = 0\nteach = 0",
     parameters={"tau": (20.0, "ms")},
 )
-POPULATIONS: Mapping[str, Callable[..., Population]] = {
-    "lif": LIF,
+MADE: Mapping[str, Callable[..., Population]] = {
     # as an integrator, for which no exact solution takes seconds to be found
-    "alif": partial(ALIF, leak=False),
-    "own": lambda name, size, **_: Neurons(
+    "ALIF": partial(ALIF, leak=False),
+    "Neurons": lambda name, size: Neurons(
         name, size, OWN, {"drive": "v", "teach": "teach"}, ("x", "gain", "teach", "delta", "v")
     ),
-    "conductance": lambda name, size, **_: ConductanceLIF(name, size, rise=0.1, fades=0.1),
+    "ConductanceLIF": partial(ConductanceLIF, rise=0.1, fades=0.1),
 }
+"""How some populations are made; all others by a name and a size."""
 
-ENCODERS: Mapping[str, Encoder] = {
+
+def spiking_populations() -> dict[str, Callable[..., Population]]:
+    """Return every registered population of spiking neurons that are driven, by name."""
+    found = {}
+    for name, cls in POPULATIONS.items():
+        made = MADE.get(name, cls)
+        sample = made("units", 2) if cls.role == "neurons" else None
+        if sample is not None and sample.is_spiking and "drive" in sample.inputs:
+            found[name] = made
+    return found
+
+
+SET: Mapping[str, Encoder] = {
     "regular": Regular(200.0),
-    "unreliable": Regular(200.0, total=3.0, unreliable=0.2),
     "poisson": Poisson(200.0),
     "escape": Escape(100.0, gain=2.0, threshold=0.5),
     "latency": Latency(20.0),
-    "replayed": Replayed(),
 }
+"""Encoders whose defaults are too slow for trials of 40 ms."""
+
+
+def spiking_encoders() -> dict[str, Encoder]:
+    """Return every registered encoder that spikes, by name, and one that is unreliable."""
+    found = {name: SET.get(name) or cls() for name, cls in ENCODERS.items()}
+    spiking = {name: encoder for name, encoder in found.items() if encoder.spikes.threshold}
+    return {**spiking, "unreliable": Regular(200.0, total=3.0, unreliable=0.2)}
+
 
 _HELD = {"tau_x": 20.0, "tau_teach": 0.0}
 RULES: Mapping[str, tuple[Callable[[str], LearningRule], Mapping[str, Any]]] = {
@@ -85,7 +103,7 @@ RULES: Mapping[str, tuple[Callable[[str], LearningRule], Mapping[str, Any]]] = {
     "spikes": (lambda _: rules.three_factor_at_spikes(0.1, onset=5.0), {"tau_teach": 20.0}),
     "stdp": (lambda _: rules.stdp(0.1), {"tau_x": 20.0}),
     "e_prop": (
-        lambda kind: rules.e_prop(0.1, tau_a=50.0 if kind == "alif" else None),
+        lambda kind: rules.e_prop(0.1, tau_a=50.0 if kind == "ALIF" else None),
         {**_HELD, "tau_s": 0.0},
     ),
     "superspike": (
@@ -93,51 +111,73 @@ RULES: Mapping[str, tuple[Callable[[str], LearningRule], Mapping[str, Any]]] = {
         {"tau_teach": 5.0, "gain": superspike.slope()},
     ),
 }
-"""For each the rule, by the population that learns, and what it needs of its neurons."""
+"""For each the rule, by the population that learns, and what it asks of neurons that have it."""
 
 
-def _possible(wiring: str, population: str, _: str, rule: str) -> bool:
-    """Say whether there is such a network: who learns from feedback has a dendrite that hears it.
-
-    Relays of spikes are of the dendrites of LIF neurons.
-    """
-    if population == "conductance" or wiring == "none":
-        return wiring == "none" and rule == "stdp"
-    return population != "own" or wiring in ("direct", "forward")
+ALONE = ("stdp",)
+"""Rules that learn without feedback."""
 
 
-SPIKING = [case for case in product(WIRINGS, POPULATIONS, ENCODERS, RULES) if _possible(*case)]
-"""Every network of spiking neurons, as ``(wiring, population, encoder, rule)``."""
+def _possible(wiring: str, population: str, rule: str) -> bool:
+    """Say whether there is such a network: some hear no feedback, or cannot be relayed."""
+    if wiring == "none" and rule not in ALONE:
+        return False
+    try:
+        spiking(wiring, population, "regular", rule)
+    except ApicalError:
+        return False
+    return True
+
+
+def spiking_cases() -> list[Case]:
+    """Return every network of spiking neurons, as ``(wiring, population, encoder, rule)``."""
+    ways, kinds = spiking_wirings(), spiking_populations()
+    possible = [case for case in product(ways, kinds, RULES) if _possible(*case)]
+    return [
+        (wiring, population, encoder, rule)
+        for wiring, population, rule in possible
+        for encoder in spiking_encoders()
+    ]
+
+
+def _taken(population: Callable[..., Population], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that a population has."""
+    known = {f.name for f in fields(population("units", 2))}
+    return {name: value for name, value in options.items() if name in known}
 
 
 def spiking(wiring: str, population: str, encoder: str, rule: str) -> Network:
     """Describe stimulus 5 -> hidden 4 -> hidden 4 -> output 3, all of which learn."""
     net = Network(seed=0, trial=40.0)
     learn, neuron = RULES[rule]
+    kinds_of = spiking_populations()
     frames = 40 if encoder == "replayed" else 1
     trace = {"tau_x": neuron["tau_x"]} if "tau_x" in neuron else {}
-    last: Any = net.add(Stimulus("stimulus", 5, ENCODERS[encoder], frames=frames, **trace))
+    shown = spiking_encoders()[encoder]
+    last: Any = net.add(Stimulus("stimulus", 5, shown, frames=frames, **trace))
     bounds = (0.0, 1.0) if rule == "stdp" else None
     weights = Normal(1.0) if bounds is None else Uniform(0.6, positive=True)
-    kinds = [population, population, population if wiring == "none" else "lif"]
+    kinds = [population, population, population if wiring == "none" else "LIF"]
     for name, size, kind in zip(("hidden_0", "hidden_1", "output"), (4, 4, 3), kinds, strict=True):
-        post = net.add(POPULATIONS[kind](name, size, **neuron))
+        made = kinds_of[kind]
+        post = net.add(made(name, size, **_taken(made, neuron)))
         net.connect(last, post, weights=weights, rule=learn(kind), bounds=bounds)
         last = post
-    way = WIRINGS[wiring]
+    way = spiking_wirings()[wiring]
     if way is not None:
         net.teach(way(net.add(Error("error", 6)), net.forward))
     return net
 
 
-RATE_WIRINGS: Mapping[str, Callable[..., FeedbackPathway]] = {
-    "direct": feedback.direct,
-    "layerwise": feedback.layerwise,
-    "forward": feedback.indirect,
-    "random": _random,
-    "partial": _partial,
-    "targets": feedback.target_projection,
-}
+SPIKING = spiking_cases()
+
+
+def rate_wirings() -> dict[str, Callable[..., FeedbackPathway]]:
+    """Return every registered wiring that needs no weight transport by name, and a partial one."""
+    known = {name: wiring for name, wiring in WIRINGS.items() if wiring.local}
+    return {**known, "partial": _partial}
+
+
 RATE_RULES: Mapping[str, LearningRule] = {
     "plain": rules.three_factor(0.1),
     "decay": rules.three_factor(0.1, decay=0.05),
@@ -155,14 +195,14 @@ RATE_RULES: Mapping[str, LearningRule] = {
     },
 }
 
-RATES = list(product(RATE_WIRINGS, ACTIVATIONS, RATE_RULES))
+RATES = list(product(rate_wirings(), ACTIVATIONS, RATE_RULES))
 """Every network of rates, as ``(wiring, activation, rule)``."""
 
 
 def rates(wiring: str, activation: str, rule: str) -> Network:
     """Describe stimulus 6 -> hidden 5 -> hidden 4 -> output 3, with biases."""
     return rate_networks.rates(
-        RATE_WIRINGS[wiring],
+        rate_wirings()[wiring],
         activation=activation,
         rule=RATE_RULES[rule],
         unreliable=0.2 if activation == "tanh" else 0.0,

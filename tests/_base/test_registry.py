@@ -57,6 +57,26 @@ def test_what_is_registered_is_known() -> None:
             known.register(name)
 
 
+@pytest.mark.parametrize("imported", [True, False])
+def test_an_entry_point_may_register_itself(
+    monkeypatch: pytest.MonkeyPatch, imported: bool, recwarn: pytest.WarningsRecorder
+) -> None:
+    """As modules of hypotheses do when they are imported, by whomever and whenever."""
+    others(monkeypatch, e="math:e")
+    for ask in (lambda k: k["e"], lambda k: list(k)[2], lambda k: "e" in k, len):
+        known = numbers()
+        if imported:
+            known.register("e")(2.7)
+        assert known.registered("e") == (2.7 if imported else None)
+        with monkeypatch.context() as patch:
+            patch.setattr(EntryPoint, "load", lambda _, known=known: known.register("e")(2.7))
+            if imported:
+                patch.setattr(EntryPoint, "load", lambda _: 2.7)
+            assert ask(known) in (2.7, "e", True, 3)
+            assert known.registered("e") == 2.7 == known["e"] and len(known) == 3
+    assert not recwarn.list
+
+
 def test_entry_points_come_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     others(monkeypatch, e="math:e")
     assert list(numbers()) == ["pi", "tau", "e"] and numbers()["e"] == pytest.approx(2.71828)

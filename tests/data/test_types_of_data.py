@@ -14,7 +14,7 @@ import rate_networks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apical import Block, simulate
+from apical import Block, Simulator, simulate
 from apical.bench.benchmarks import cases
 from apical.cli.app import main
 from apical.data.datasets import Dataset, Samples, load
@@ -270,14 +270,28 @@ def test_labels_that_are_no_classes_say_what_to_do(y: Any, match: str) -> None:
 # Blocks and samples of one's own --------------------------------------------------------------
 
 
+@pytest.fixture(scope="module", params=["runtime", "array"])
+def shown(request: pytest.FixtureRequest) -> tuple[Simulator, np.ndarray, dict[str, np.ndarray]]:
+    """Return a simulator, values that it can be shown, and its state before it is."""
+    spikes = request.param == "runtime"
+    simulator = simulate(networks.small() if spikes else rate_networks.rates(), request.param)
+    values = np.tile(BINARY, (1, 2))[:4] if spikes else BINARY[:4]
+    return simulator, values, simulator.state
+
+
 @pytest.mark.parametrize("dtype", TYPES)
-def test_a_block_of_any_type_is_the_same_on_every_device(dtype: str) -> None:
-    values = np.tile(BINARY, (1, 2))[:4]
-    for net, device in ((networks.small(), "runtime"), (rate_networks.rates(), "array")):
-        x = values if device == "runtime" else BINARY[:4]
-        expected = simulate(net, device).run(Block(x.astype(float), LABELS[:4], 1.0))
-        found = simulate(net, device).run(Block(x.astype(dtype), LABELS[:4].astype(float), 1.0))
-        np.testing.assert_array_equal(found.counts["output"], expected.counts["output"])
+def test_a_block_of_any_type_is_the_same_on_every_device(
+    dtype: str, shown: tuple[Simulator, np.ndarray, dict[str, np.ndarray]]
+) -> None:
+    simulator, x, start = shown
+    counts = []
+    for block in (
+        Block(x.astype(float), LABELS[:4], 1.0),
+        Block(x.astype(dtype), LABELS[:4].astype(float), 1.0),
+    ):
+        simulator.state = start
+        counts.append(simulator.run(block).counts["output"])
+    np.testing.assert_array_equal(*counts)
 
 
 def test_a_block_takes_lists() -> None:

@@ -258,9 +258,9 @@ ALL: dict[str, Any] = {name: lambda o=o: small(**o) for name, o in NETWORKS.item
 """Encoders, timings and wirings, as in the contract of all devices."""
 
 MORE: dict[str, Any] = {
-    "stdp": lambda: spiking("none", "lif", "regular", "stdp"),
-    "e-prop": lambda: spiking("direct", "alif", "regular", "e_prop"),
-    "superspike": lambda: spiking("forward", "lif", "replayed", "superspike"),
+    "stdp": lambda: spiking("none", "LIF", "regular", "stdp"),
+    "e-prop": lambda: spiking("dfa", "ALIF", "regular", "e_prop"),
+    "superspike": lambda: spiking("ifa_forward", "LIF", "replayed", "superspike"),
     **{name: OPTIONS[name] for name in ("a sum", "long delays", "labels that spike")},
 }
 """What else has templates, or objects in a time step, of its own."""

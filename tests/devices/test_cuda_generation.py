@@ -60,7 +60,7 @@ def test_whatever_neurons_and_synapses_may_be_is_generated(
 
 
 def test_rules_at_postsynaptic_spikes_have_a_thread_for_each_sender(tmp_path: Path) -> None:
-    sources = code_objects(generate(spiking("none", "lif", "regular", "stdp"), tmp_path))
+    sources = code_objects(generate(spiking("none", "LIF", "regular", "stdp"), tmp_path))
     learning = kernel(sources["stimulus_to_hidden_0_learning"])
     assert "if (_source >= 5) return;" in learning and "_num_events = _events[4];" in learning
     assert "_brian_clip(" in learning and "atomic" not in learning.lower()  # one thread for each

@@ -11,6 +11,7 @@ import pytest
 from brian2.codegen.runtime.cython_rt.extension_manager import cython_extension_manager
 from networks import N_CLASSES, N_INPUTS, rule, small, trials
 
+import apical.devices as registry
 from apical import (
     LIF,
     Block,
@@ -34,12 +35,36 @@ from apical.errors import (
 )
 from apical.neurons.encoding import Escape, Latency, Poisson, Regular
 
-# Every device, and every option that changes how it computes. The first is the reference.
-DEVICES: dict[str, dict[str, Any]] = {
-    "runtime": {"device": "runtime", "codegen": "numpy"},
-    "dense": {"device": "cpp_standalone"},
-    "generic": {"device": "cpp_standalone", "dense": False},
+VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "runtime": {"runtime": {"codegen": "numpy"}},
+    "cpp_standalone": {"dense": {}, "generic": {"dense": False}},
 }
+"""Options that change how a device computes, by the name of the variant; none for others."""
+
+ELSEWHERE = {"cuda_standalone": "test_cuda.py", "genn": "test_genn.py"}
+"""Devices that need an environment of their own, and their tests."""
+
+
+def every_variant() -> dict[str, dict[str, Any]]:
+    """Return the options of every registered device of spiking networks, in all its variants.
+
+    The first is the reference.
+    """
+    return {
+        variant: {"device": name, **options}
+        for name, device in registry.DEVICES.items()
+        if device.spikes and name not in ELSEWHERE
+        for variant, options in VARIANTS.get(name, {name: {}}).items()
+    }
+
+
+def firsts() -> list[str]:
+    """Return the first variant of every device."""
+    names = {options["device"]: variant for variant, options in reversed(every_variant().items())}
+    return [variant for variant in every_variant() if variant in names.values()]
+
+
+DEVICES = every_variant()
 FOR_SHORT = {"dtype": "float64", "capacity": 12}
 """Options of the simulators of this module; blocks of 20 trials are then run in two parts."""
 
@@ -122,14 +147,14 @@ GENERIC = (
 """Networks that also run without our templates: each timing, with and without bounds."""
 
 ALWAYS = (
-    "regular-trial",
-    "poisson-feedback",
-    "escape-spike",
-    "latency-feedback",
-    "layerwise-trial",
-    "indirect-feedback",
+    ("regular-trial", "dense"),
+    ("regular-trial", "generic"),
+    ("poisson-trial", "dense"),
+    ("escape-spike", "dense"),
+    ("latency-feedback", "dense"),
+    ("indirect-feedback", "dense"),
 )
-"""Each encoder, each timing and each wiring; the other networks are for `make test-all`."""
+"""Each encoder, timing and variant; the other programs are for `make test-all`."""
 
 
 def some(names: Collection[str], always: Collection[str]) -> list[Any]:
@@ -139,13 +164,33 @@ def some(names: Collection[str], always: Collection[str]) -> list[Any]:
     ]
 
 
-every_device = pytest.mark.parametrize("device", ["runtime", "dense"])
+def compared() -> list[Any]:
+    """Return networks and the variants of devices that are compared with the reference."""
+    _, *others = every_variant()
+    new = set(others) - {device for _, device in ALWAYS}
+    always = {*ALWAYS, *(("regular-trial", device) for device in new)}
+    return [
+        pytest.param(
+            name,
+            device,
+            marks=() if (name, device) in always else pytest.mark.thorough,
+            id=f"{name}-{device}",
+        )
+        for name in NETWORKS
+        for device in others
+        if device != "generic" or name in GENERIC
+    ]
+
+
+every_device = pytest.mark.parametrize("device", firsts())
 
 
 def build(network: Network, device: str, **options: Any) -> Any:
     """Return a simulator that returns the spikes of every population."""
+    known = registry.DEVICES[DEVICES[device]["device"]]
+    short = {name: value for name, value in FOR_SHORT.items() if known.takes(name)}
     record = [population.name for population in network.populations]
-    return simulate(network, **{**DEVICES[device], **FOR_SHORT, "record": record, **options})
+    return simulate(network, **{**DEVICES[device], **short, "record": record, **options})
 
 
 def plain(device: str) -> Any:
@@ -182,11 +227,14 @@ def assert_same(
 # The contract ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", some(NETWORKS, ALWAYS))
-def test_devices_agree(name: str) -> None:
-    """All devices give the same spikes and weights, whether or not a block is run in parts."""
+@pytest.mark.parametrize(("name", "device"), compared())
+def test_devices_agree(name: str, device: str) -> None:
+    """All devices give the same spikes and weights, whether or not a block is run in parts.
+
+    With templates of our own or without, the bits are the same.
+    """
     network, block = small(**NETWORKS[name]), learning()
-    reference, *others = DEVICES
+    reference = next(iter(DEVICES))
     random = isinstance(
         network.stimulus.encoder, Escape | Poisson
     )  # each part has random numbers anew
@@ -196,10 +244,8 @@ def test_devices_agree(name: str) -> None:
     for projection in network.plastic:
         assert not np.allclose(before[f"{projection.name}.w"], whole.weights(projection))
     states = []
-    for device in others:
-        if device == "generic" and name not in GENERIC:
-            continue
-        simulator = build(small(**NETWORKS[name]), device)
+    for variant in ("dense", "generic") if device == "generic" else (device,):
+        simulator = build(small(**NETWORKS[name]), variant)
         result = simulator.run(block)
         assert_same(steps_and_neurons(expected), steps_and_neurons(result))
         assert_same(expected.counts, result.counts)

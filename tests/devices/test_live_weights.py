@@ -136,7 +136,7 @@ def settled(wiring: Callable[..., Any], **options: Any) -> Network:
 RATES: Mapping[str, Callable[[], Network]] = {
     "layerwise": lambda: settled(feedback.layerwise),
     "forward": lambda: settled(feedback.indirect),
-    "partial": lambda: settled(every_kind.RATE_WIRINGS["partial"]),
+    "partial": lambda: settled(every_kind.rate_wirings()["partial"]),
     "targets": lambda: settled(feedback.target_projection),
 }
 
@@ -161,7 +161,7 @@ def test_loaded_weights_act_on_arrays_as_in_brian2(name: str) -> None:
 
 
 SPIKING: Mapping[str, Callable[[], Network]] = {
-    "layerwise": lambda: every_kind.spiking("layerwise", "lif", "regular", "feedback"),
+    "layerwise": lambda: every_kind.spiking("fa", "LIF", "regular", "feedback"),
     "restrained": every_kind.OPTIONS["signs, gaps"],
 }
 
@@ -192,7 +192,7 @@ def test_loaded_weights_act_in_programs_as_in_process(name: str, dense: bool) ->
 # ---- what cannot be had --------------------------------------------------------------------------
 def circular() -> Network:
     """Rates of which half hears the error, and the other half those."""
-    return settled(every_kind.RATE_WIRINGS["partial"])
+    return settled(every_kind.rate_wirings()["partial"])
 
 
 @pytest.mark.parametrize("how", ["load", "state"])

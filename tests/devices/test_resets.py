@@ -213,7 +213,7 @@ def test_what_runs_on_is_said() -> None:
     """Whatever changes and is not named by its model begins anew; only these are named."""
     named = {}
     for kind, population in {
-        **{k: Stimulus(k, 2, v) for k, v in every_kind.ENCODERS.items()},
+        **{k: Stimulus(k, 2, v) for k, v in every_kind.spiking_encoders().items()},
         "lif": LIF("lif", 2),
         "alif": ALIF("alif", 2),
         "conductances": ConductanceLIF("conductances", 2),
@@ -224,7 +224,7 @@ def test_what_runs_on_is_said() -> None:
     assert named.pop("conductances") == {"theta"}
     assert all(found <= {"phase", "interval", "lastspike"} for found in named.values())
     for kind in named:
-        assert "free_running" in type(every_kind.ENCODERS[kind]).__dataclass_fields__
+        assert "free_running" in type(every_kind.spiking_encoders()[kind]).__dataclass_fields__
 
 
 def test_own_neurons_begin_where_they_began() -> None:

@@ -181,11 +181,11 @@ KINDS = [
     pytest.param(make, id=name)
     for name, make in [
         *((f"spiking {w} {p} {r}", lambda w=w, p=p, r=r: every_kind.spiking(w, p, "regular", r))
-          for w, p, r in [("direct", "lif", "trial"), ("forward", "alif", "feedback"),
-                          ("random", "lif", "trial"), ("direct", "own", "feedback"),
-                          ("layerwise", "lif", "spikes"), ("direct", "lif", "superspike")]),
+          for w, p, r in [("dfa", "LIF", "trial"), ("ifa_forward", "ALIF", "feedback"),
+                          ("ifa_random", "LIF", "trial"), ("dfa", "Neurons", "feedback"),
+                          ("fa", "LIF", "spikes"), ("dfa", "LIF", "superspike")]),
         *((f"rates {w}", lambda w=w: every_kind.rates(w, "tanh", "plain"))
-          for w in ("direct", "layerwise", "forward", "random", "targets")),
+          for w in every_kind.rate_wirings()),
     ]
 ]  # fmt: skip
 
@@ -241,7 +241,7 @@ def test_the_command_draws_and_exports(
 
 
 def test_rules_that_act_at_a_spike_read_it() -> None:
-    graph = every_kind.spiking("direct", "lif", "regular", "spikes").graph.signals
+    graph = every_kind.spiking("dfa", "LIF", "regular", "spikes").graph.signals
     (update,) = [u for u in graph.updates() if u.startswith("stimulus_to")]
     assert "stimulus.spike" in edges(graph, update)
     assert rules.three_factor_at_spikes(0.1).when == "spike"

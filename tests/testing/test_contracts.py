@@ -1,27 +1,31 @@
 """What this package brings keeps to the contracts that it sets, and what does not is found."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from apical import rules
+from apical import LIF, Network, datasets, hypotheses, rules
+from apical.data.registry import SOURCES
 from apical.devices import DEVICES
-from apical.errors import ParameterError
+from apical.errors import ParameterError, WiringError
 from apical.export import EXPORTERS, Exporter
 from apical.feedback import WIRINGS
 from apical.neurons.base import POPULATIONS
-from apical.neurons.lif import LIF
 from apical.runs.measures import MEASURES, Measure
-from apical.testing import Case, cases, contracts, hold
+from apical.testing import Case, cases, contracts, hold, of_data_sources
 from apical.testing.contracts import KINDS
 
 OFTEN = {
     "population": ("LIF", "Rate"),
     "encoder": ("regular", "graded"),
     "wiring": ("dfa", "drtp"),
+    "hypothesis": ("weights_of_bits", "weight_mirror"),
+    "data source": ("digits",),
     "device": ("array",),
     "measure": tuple(MEASURES),
     "exporter": ("csv", "sonata"),
@@ -110,3 +114,120 @@ def test_an_exporter_that_loses_spikes_is_told(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(EXPORTERS, "counts", Exporter("counts", "how many trials", write, ".txt"))
     with pytest.raises(AssertionError, match="Exporter 'counts' loses spikes"):
         hold("exporter", EXPORTERS["counts"])
+
+
+@pytest.fixture
+def declared() -> Iterator[Callable[..., Any]]:
+    """Return a function that declares a hypothesis for one test, and returns it."""
+
+    def declare(change: Callable[[Network, float], Network], **claims: Any) -> Any:
+        def mine(network: Network, *, by: float = 0.0) -> Network:
+            """Change something.
+
+            References
+            ----------
+            This test.
+            """
+            if not network.populations:
+                raise WiringError("Hypothesis 'mine' needs populations.")
+            return change(network, by)
+
+        hypotheses.hypothesis(**claims)(mine)
+        return hypotheses.HYPOTHESES["mine"]
+
+    yield declare
+    if "mine" in hypotheses.HYPOTHESES:
+        del hypotheses.HYPOTHESES["mine"]
+
+
+def longer(network: Network, by: float) -> Network:
+    return network.altered(trial=network.trial + by)
+
+
+@pytest.mark.parametrize(
+    ("change", "claims", "message"),
+    [
+        (lambda network, by: network, {}, "'mine' changes nothing; see example"),
+        (
+            longer,
+            {"example": {"by": 5.0}, "neutral": {"by": 1.0}},
+            "neutral, on spikes under DFA: something",
+        ),
+        (longer, {"example": {"by": 5.0}, "aspects": ("delays",)}, r"in \[\], but declares"),
+        (
+            lambda network, by: network.altered(seed=network.seed + 1, settle=5.0),
+            {},
+            "changes the seed of the network",
+        ),
+        (
+            lambda network, by: network.altered(settle=9.0 - len(network.interventions)),
+            {},
+            "redrawn_feedback.every=2. on .*: the order matters",
+        ),
+    ],
+)
+def test_a_hypothesis_that_breaks_a_contract_is_told(
+    declared: Any, change: Any, claims: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(AssertionError, match=message):
+        hold("hypothesis", declared(change, **claims))
+
+
+def test_a_hypothesis_keeps_to_its_contracts(declared: Any) -> None:
+    def later(network: Network, by: float) -> Network:
+        return network.altered(settle=network.settle + by)
+
+    hold("hypothesis", declared(later, example={"by": 5.0}, neutral={"by": 0.0}))
+
+
+def test_values_of_options_that_a_hypothesis_does_not_have(declared: Any) -> None:
+    with pytest.raises(ParameterError, match="'mine' has no option 'too', which its example or"):
+        declared(longer, example={"too": 1})
+
+
+def blobs(scale: float | None, seed: int | None = 0, **changes: Any) -> Any:
+    data = datasets.blobs(40, 20, 6, 3, rng=np.random.default_rng(seed))
+    data = replace(data, name="mine", licence="MIT")
+    given = {"scale": 1.0 if scale is None else scale}
+    parts = {name: replace(getattr(data, name), **given) for name in ("train", "test")}
+    return replace(data, **parts, **changes)
+
+
+@pytest.mark.parametrize(
+    ("load", "message"),
+    [
+        (lambda scale: blobs(scale, seed=None), "other samples when it is loaded again"),
+        (lambda scale: blobs(None), "ignores the scale 2"),
+        (lambda scale: blobs(scale, licence="GPL"), "have another licence"),
+        (lambda scale: blobs(scale).subset(train=30), r"tells \(40, 20, 3\) .* has \(30, 20, 3\)"),
+        (lambda scale: blobs(scale, n_classes=4, name="mine"), "has .40, 20, 4"),
+        (lambda scale: blobs(0.5 * (scale or 1.0)), "training stimuli from .* see scale"),
+    ],
+)
+def test_a_data_source_that_breaks_a_contract_is_told(
+    load: Any, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = datasets.Source("mine", "MIT", "here", (), 40, 20, 3, "made", load)
+    monkeypatch.setitem(SOURCES, "mine", source)
+    of_data_sources._loaded.cache_clear()
+    with pytest.raises(AssertionError, match=message):
+        hold("data source", source)
+
+
+def test_a_data_source_whose_file_is_missing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(scale: float | None) -> Any:
+        if "APICAL_DATA_DIR" in os.environ:
+            open(Path(os.environ["APICAL_DATA_DIR"], "mine.npz")).close()
+        return blobs(scale)
+
+    monkeypatch.delenv("APICAL_DATA_DIR", raising=False)
+    source = datasets.Source("mine", "MIT", "here", (), 40, 20, 3, "made", load)
+    monkeypatch.setitem(SOURCES, "mine", source)
+    of_data_sources._loaded.cache_clear()
+    with pytest.raises(AssertionError, match="'mine': needs a DataError, got FileNotFoundError"):
+        hold("data source", source)
+
+
+def test_sums_of_downloads_are_asked_for() -> None:
+    with pytest.raises(AssertionError, match="'mnist' needs 4 different SHA-256 of 64 hexadecimal"):
+        hold("data source", replace(SOURCES["mnist"], sha256=("5",) * 4))

@@ -1,9 +1,10 @@
-"""Another package registers objects of five kinds, and one test holds them to their contracts."""
+"""Another package registers objects of seven kinds, and one test holds them to their contracts."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
+from shutil import copy
 
 import pytest
 
@@ -118,6 +119,58 @@ DEVICE = Device(
     transport=True,
 )
 ''',
+    "bounded.py": '''
+"""A hypothesis: synapses that saturate."""
+from dataclasses import replace
+
+from apical._base.parameters import Positive
+from apical.errors import WiringError
+from apical.hypotheses import hypothesis
+
+
+@hypothesis(example={"largest": 0.2}, neutral={"largest": None}, aspects=("Dale's law",))
+def bounded_synapses(network, *, largest: Positive | None):
+    """Saturating synapses: no update takes a weight beyond a largest size.
+
+    Parameters
+    ----------
+    largest
+        Largest absolute weight of plastic synapses [dimensionless]; None is neutral.
+
+    References
+    ----------
+    Fusi & Abbott 2007, doi:10.1038/nn1859.
+    """
+    if not network.plastic:
+        raise WiringError("Hypothesis 'bounded_synapses' needs synapses that learn; give a rule.")
+    if largest is None:
+        return network
+    bounds = (-largest, largest)
+    return network.altered(projection=lambda p: replace(p, bounds=bounds) if p.rule else p)
+''',
+    "stripes.py": '''
+"""A data source: stripes, horizontal or vertical."""
+import numpy as np
+
+from apical.datasets import Dataset, Source
+
+
+def load(scale):
+    """Draw them from a seed."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    stripes = np.repeat(rng.integers(0, 2, (60, 1, 4)), 4, axis=1)
+    across = np.swapaxes(stripes, 1, 2)
+    images = np.where(labels[:, None, None] == 0, stripes, across).astype(np.float32)
+    parts = (images[:40], labels[:40], images[40:], labels[40:])
+    given = {"scale": scale or 1.0, "licence": STRIPES.licence, "source": STRIPES.url}
+    return Dataset.from_arrays("stripes", *parts, **given)
+
+
+STRIPES = Source(
+    "stripes", "CC0", "https://example.org", (), 40, 20, 2, "drawn from a seed", load
+)
+''',
 }
 ENTRY_POINTS = """\
 [apical.populations]
@@ -128,6 +181,10 @@ coarse = other.sparse:WIRING
 largest = other.largest:MEASURE
 [apical.exporters]
 archive = other.archive:EXPORTER
+[apical.hypotheses]
+bounded_synapses = other.bounded:bounded_synapses
+[apical.data_sources]
+stripes = other.stripes:STRIPES
 [apical.devices]
 single = other.single:DEVICE
 broken = other.nowhere:DEVICE
@@ -189,6 +246,7 @@ def test_one_parametrised_test_holds_all_of_them_to_their_contracts(
     python: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "test_other.py").write_text(TEST)
+    copy(Path(__file__).parents[1] / "conftest.py", tmp_path)  # for its speed alone
     options = ["-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-rA", "test_other.py"]
     said = called([*python, *options], tmp_path)
     for case in (
@@ -197,6 +255,8 @@ def test_one_parametrised_test_holds_all_of_them_to_their_contracts(
         "measure-largest-leaves_the_network_as_it_is",
         "exporter-archive-comes_back_as_it_was",
         "device-single-learns_as_the_reference_does",
+        "hypothesis-bounded_synapses-a_neutral_value_changes_no_bit",
+        "data_source-stripes-a_split_follows_its_seed",
     ):
         assert f"PASSED test_other.py::test_contract[{case}]" in said
 
@@ -214,7 +274,8 @@ def test_what_it_brings_is_known_everywhere(python: list[str], tmp_path: Path) -
         "        return CliRunner().invoke(commands, words, standalone_mode=False).output\n"
         "    listed = said('doctor', '--list')\n"
         "print([str(w.message) for w in told if 'left out' in str(w.message)])\n"
-        "print([name in listed for name in ('Leaky', 'coarse', 'largest', 'archive', 'single')])\n"
+        "names = 'Leaky coarse largest archive single bounded_synapses stripes'.split()\n"
+        "print([name in listed for name in names])\n"
         "print('broken' in listed)\n"
         "helps = said('run', '--help') + said('compare', '--help') + said('export', '--help')\n"
         "helps = ' '.join(helps.split())  # lines are broken anywhere\n"
@@ -222,4 +283,4 @@ def test_what_it_brings_is_known_everywhere(python: list[str], tmp_path: Path) -
     )
     lines = called([*python, "-c", script], tmp_path).splitlines()
     assert lines[0].count("left out") == 1 and "device 'broken'" in lines[0]
-    assert lines[1:] == [str([True] * 5), "False", str([True] * 3)]
+    assert lines[1:] == [str([True] * 7), "False", str([True] * 3)]

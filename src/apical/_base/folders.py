@@ -7,10 +7,13 @@ import platformdirs
 
 from apical.errors import DataError
 
+CACHE = "APICAL_CACHE_DIR"
+"""Environment variable: where compiled programs and data are kept."""
+
 
 def cache_folder() -> Path:
     """Return where compiled programs and data are kept: APICAL_CACHE_DIR or the user's cache."""
-    given = os.environ.get("APICAL_CACHE_DIR")
+    given = os.environ.get(CACHE)
     return Path(given).expanduser() if given else platformdirs.user_cache_path("apical")
 
 

@@ -62,6 +62,7 @@ class Registry(MutableMapping[str, T], Generic[T]):
             name: EntryPoint(name, value, self.group) if isinstance(value, str) else value
             for name, value in (built_in or {}).items()
         }
+        self._registered: set[str] = set()
         self._others: dict[str, T] | None = None
 
     @property
@@ -91,6 +92,7 @@ class Registry(MutableMapping[str, T], Generic[T]):
 
         def registered(value: T) -> T:
             self._own[name] = value
+            self._registered.add(name)
             return value
 
         return registered
@@ -99,9 +101,10 @@ class Registry(MutableMapping[str, T], Generic[T]):
         name = self.aliases.get(name, name)
         if name not in self._own:
             others = self._loaded()
-            if name not in others:
+            if name in others:
+                return others[name]
+            if name not in self._own:  # where those that register themselves are by now
                 raise self._unknown(name)
-            return others[name]
         found = self._own[name]
         if not isinstance(found, EntryPoint):
             return found
@@ -116,17 +119,23 @@ class Registry(MutableMapping[str, T], Generic[T]):
         del self._own[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self.aliases or name in self._own or name in self._loaded()
+        known = name in self.aliases or name in self._own
+        return known or name in self._loaded() or name in self._own
 
     def __iter__(self) -> Iterator[str]:
-        yield from (*self._own, *self._loaded())
+        others = self._loaded()  # first: some register themselves among our own
+        yield from (*self._own, *others)
 
     def __len__(self) -> int:
-        return len(self._own) + len(self._loaded())
+        return len(list(iter(self)))
 
     def get(self, name: str, default: T | None = None) -> T | None:  # type: ignore[override]
         """Return an object, or `default` where there is none of that name."""
         return self[name] if name in self else default  # noqa: SIM401 - __getitem__ says more
+
+    def registered(self, name: str) -> T | None:
+        """Return an object that was registered by `register`, or None; loads no other package."""
+        return self[name] if name in self._registered and name in self._own else None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -160,13 +169,14 @@ class Registry(MutableMapping[str, T], Generic[T]):
 
     def _taken_in(self, point: EntryPoint, others: dict[str, T]) -> str:
         """Load an entry point; return why that cannot be, or nothing."""
-        if point.name in self._own or point.name in self.aliases or point.name in others:
+        own = point.name in self._own and point.name not in self._registered
+        if own or point.name in self.aliases or point.name in others:
             return "that name is taken"
         try:
             found = point.load()
         except Exception as error:  # whatever a package of others raises when it is imported
             return f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(".")
-        if point.name in self._own:  # it registered itself when it was imported
+        if point.name in self._own:  # it registered itself, now or when it was imported earlier
             return ""
         if not self._fits(found):
             return f"it is no {self.kind}, but {type(found).__name__}"

@@ -16,7 +16,7 @@ from apical._base.progress import BenchProgress
 from apical.bench.benchmarks import TABLE, Row, cases, chosen, measure_all, no_gpu, write
 from apical.bench.figure import FIGURE, draw
 from apical.bench.worker import MODELS, Case
-from apical.cli.model_options import scale_option
+from apical.cli.model_options import experiment_options
 from apical.devices.diagnosis import examine
 
 
@@ -61,8 +61,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, text: str) -> t
     show_default=True,
     help="Largest number of trials in a timed block; each takes up to 0.7 s.",
 )
-@click.option("--dataset", default="digits", show_default=True, help="Data set to train on.")
-@scale_option
+@experiment_options("dataset", "scale")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from apical.cli.model_options import ModelCommand, experiment_of, hypothesis_option, scale_option
+from apical.cli.model_options import ModelCommand, experiment_of, experiment_options
 from apical.errors import LocalityError
 from apical.locality_check.synapses import disturb
 from apical.plausibility import ASPECTS, Finding, Scorecard
@@ -34,30 +34,8 @@ COLOURS = {
     help="Also perturb single neurons and synapses, and test which weights learn differently.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print it in machine-readable form.")
-@hypothesis_option
-@click.option(
-    "--dataset",
-    default="digits",
-    show_default=True,
-    help="Data set for which the network is built, or an .npz file.",
-)
-@click.option("--data-dir", type=click.Path(), help="Folder with the data set's IDX files.")
-@scale_option
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--batch", type=click.IntRange(1), help="Batch size; as in 'apical run'.")
-@click.option(
-    "--final-rate",
-    type=click.FloatRange(0, 1),
-    default=0.05,
-    show_default=True,
-    help="Final factor of the learning-rate schedule; as in 'apical run'.",
-)
-@click.option(
-    "--dtype",
-    type=click.Choice(["float32", "float64"]),
-    default="float32",
-    show_default=True,
-    help="Floating-point precision; as in 'apical run'.",
+@experiment_options(
+    "hypothesis", "dataset", "data_dir", "scale", "seed", "batch", "final_rate", "dtype"
 )
 @click.pass_context
 def check_command(

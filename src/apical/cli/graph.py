@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from apical._base.whole_files import write_whole
-from apical.cli.model_options import ModelCommand, experiment_of, hypothesis_option
+from apical.cli.model_options import ModelCommand, experiment_of, experiment_options
 from apical.errors import ParameterError
 from apical.network.description import Network
 from apical.runs.experiment import prepare
@@ -48,15 +48,7 @@ FIGURES = (".png", ".svg")
     is_flag=True,
     help="Draw what every variable, weight and update reads, not populations and pathways only.",
 )
-@hypothesis_option
-@click.option(
-    "--dataset",
-    default="digits",
-    show_default=True,
-    help="Data set that the network is described for, or an .npz file.",
-)
-@click.option("--data-dir", type=click.Path(), help="Folder with the data set's IDX files.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@experiment_options("hypothesis", "dataset", "data_dir", "seed")
 @click.pass_context
 def graph_command(
     context: click.Context, model: str, out: Path | None, signals: bool, **given: Any

@@ -90,66 +90,47 @@ def _click_option(option: models.Option) -> click.Option:
     )
 
 
-def _option(name: str, **settings: Any) -> Callable[[F], F]:
-    """Return the option of a field of `Experiment`, with the same default unless told otherwise."""
-    default = Experiment.__dataclass_fields__[name].default
-    settings = {"default": default, "show_default": default not in (None, ""), **settings}
-    return click.option(f"--{name.replace('_', '-')}", name, **settings)
-
-
-hypothesis_option = _option(
-    "hypothesis",
-    metavar="NAME(OPTION=...)+...",
-    help="Plausibility hypotheses to apply to the network, for instance "
-    "'sparse_feedback(wires=1)'; 'apical hypotheses' lists them.",
-)
-
-scale_option = _option(
-    "scale",
-    type=click.FloatRange(0, min_open=True),
-    help="Input normalisation: the stored value that stands for 1; by default that of the data set "
-    "where it is known, otherwise inferred from its values and reported.",
-)
-
-_TRAINING = [
-    hypothesis_option,
-    _option(
-        "dataset",
+_SETTINGS: dict[str, dict[str, Any]] = {
+    "hypothesis": dict(
+        metavar="NAME(OPTION=...)+...",
+        help="Plausibility hypotheses to apply to the network, for instance "
+        "'sparse_feedback(wires=1)'; 'apical hypotheses' lists them.",
+    ),
+    "dataset": dict(
         help="Data set (see 'apical data list'), or an .npz file with x_train, y_train, x_test, "
         "y_test.",
     ),
-    _option("data_dir", type=click.Path(), help="Folder with the data set's IDX files."),
-    scale_option,
-    _option("train_trials", type=click.IntRange(1), help="Train on the first N samples only."),
-    _option("test_trials", type=click.IntRange(1), help="Test on the first N samples only."),
-    _option(
-        "validation",
+    "data_dir": dict(type=click.Path(), help="Folder with the data set's IDX files."),
+    "scale": dict(
+        type=click.FloatRange(0, min_open=True),
+        help="Input normalisation: the stored value that stands for 1; by default that of the data "
+        "set where it is known, otherwise inferred from its values and reported.",
+    ),
+    "train_trials": dict(type=click.IntRange(1), help="Train on the first N samples only."),
+    "test_trials": dict(type=click.IntRange(1), help="Test on the first N samples only."),
+    "validation": dict(
         type=click.IntRange(0),
         help="Hold out N training samples as validation set and evaluate on them instead of the "
         "test samples.",
     ),
-    _option("epochs", type=click.IntRange(0)),
-    _option("block", type=click.IntRange(1), help="Trials between two checkpoints (a block)."),
-    _option(
-        "final_rate",
+    "epochs": dict(type=click.IntRange(0)),
+    "block": dict(type=click.IntRange(1), help="Trials between two checkpoints (a block)."),
+    "final_rate": dict(
         type=click.FloatRange(0, 1),
         help="Learning-rate schedule: final factor on learning rates, reached linearly from 1.",
     ),
-    _option(
-        "device",
+    "device": dict(
         type=click.Choice(tuple(DEVICES)),
         help="Device to simulate on; by default cpp_standalone for spiking networks, array for "
         "rate networks.",
     ),
-    _option(
-        "batch",
+    "batch": dict(
         type=click.IntRange(1),
         help="Batch size on device array: trials per weight update (mini-batch); 64 by default.",
     ),
-    _option("dtype", type=click.Choice(["float32", "float64"])),
-    _option("dt", type=click.FloatRange(0, min_open=True), help="Time step [ms]."),
-    _option(
-        "measure",
+    "dtype": dict(type=click.Choice(["float32", "float64"]), help="Floating-point precision."),
+    "dt": dict(type=click.FloatRange(0, min_open=True), help="Time step [ms]."),
+    "measure": dict(
         callback=lambda _, __, text: _measures(text),
         default="",
         show_default=False,
@@ -158,13 +139,33 @@ _TRAINING = [
         + "; ".join(f"{name} ({one.about})" for name, one in MEASURES.items())
         + ".",
     ),
-    _option(
-        "measure_every",
+    "measure_every": dict(
         type=click.Choice(get_args(Every)),
         help="Measure after every epoch, or after every block.",
     ),
-]
-"""Options that become fields of an `Experiment`, all but model, options and seed."""
+    "seed": dict(type=int, help="Seed of every random stream."),
+}
+"""Options of commands that become fields of an `Experiment`, all but model and its own options."""
+
+
+def experiment_options(*names: str) -> Callable[[F], F]:
+    """Return a decorator that adds options of an `Experiment` to a command, with its defaults.
+
+    Parameters
+    ----------
+    *names
+        Fields of `Experiment`, for instance ``"dataset"``.
+    """
+
+    def added(command: F) -> F:
+        for name in reversed(names):
+            default = Experiment.__dataclass_fields__[name].default
+            settings = {"default": default, "show_default": default not in (None, "")}
+            option = f"--{name.replace('_', '-')}"
+            command = click.option(option, name, **{**settings, **_SETTINGS[name]})(command)
+        return command
+
+    return added
 
 
 def _measures(text: str) -> tuple[str, ...]:
@@ -177,10 +178,8 @@ def _measures(text: str) -> tuple[str, ...]:
 
 
 def training_options(command: F) -> F:
-    """Add the options of training to a command: data, epochs, hyperparameters, device."""
-    for option in reversed(_TRAINING):
-        command = option(command)
-    return command
+    """Add the options of training to a command: data, epochs, hyperparameters, device; no seed."""
+    return experiment_options(*(name for name in _SETTINGS if name != "seed"))(command)
 
 
 def experiment_of(

@@ -19,7 +19,8 @@ STEMS = (
 )
 """Names of the files of each data set that is downloaded, less ``.gz``."""
 
-_DATA_DIR = "APICAL_DATA_DIR"
+DATA_DIR = "APICAL_DATA_DIR"
+"""Environment variable: the folder of the user's own IDX files."""
 
 
 @dataclass(frozen=True)
@@ -114,11 +115,11 @@ def downloaded(name: str | Path) -> Source | None:
 def available(data_dir: str | Path | None = None) -> tuple[Source, ...]:
     """Return the data sets known by name, and where each of them is."""
     listed = []
-    given = "data_dir" if data_dir is not None else _DATA_DIR
+    given = "data_dir" if data_dir is not None else DATA_DIR
     for name, source in SOURCES.items():
         folder = path(name, data_dir) if source.sha256 else None
         if folder is not None:
-            where = "cached" if folder == _cache(name) else f"in {given}"
+            where = "cached" if folder == cached(name) else f"in {given}"
             source = replace(source, where=where)
         listed.append(source)
     return tuple(listed)
@@ -130,7 +131,7 @@ def path(name: str | Path, data_dir: str | Path | None = None) -> Path | None:
         return single_file(name)
     folder, missing = _own_folder(str(name), data_dir)
     if missing and data_dir is None:
-        folder = _cache(str(name))
+        folder = cached(str(name))
         missing = _missing(folder)
     return None if missing else folder
 
@@ -149,10 +150,10 @@ def fetch(name: str | Path, data_dir: str | Path | None = None) -> Path | None:
     folder, missing = _own_folder(source.name, data_dir)
     if missing and data_dir is None:
         # The sums of the whole cache are checked: what was damaged there is downloaded again.
-        folder, missing = _cache(source.name), STEMS
+        folder, missing = cached(source.name), STEMS
     from apical.data.download import download  # libraries that `import apical` does not need
 
-    otherwise = f"put all four files in a folder and name it by --data-dir or {_DATA_DIR}"
+    otherwise = f"put all four files in a folder and name it by --data-dir or {DATA_DIR}"
     for stem, sha256 in zip(STEMS, source.sha256, strict=True):
         if stem in missing:
             download(source.url + f"{stem}.gz", sha256, folder, otherwise)
@@ -194,18 +195,19 @@ def single_file(name: str | Path) -> Path | None:
     raise DataError(f"unknown data set {str(name)!r}; choose {known}, or the path of an .npz file.")
 
 
-def _cache(name: str) -> Path:
+def cached(name: str) -> Path:
+    """Return the folder of the cache in which a downloaded data set is, or would be, kept."""
     return cache_folder() / "data" / name
 
 
 def _own_folder(name: str, data_dir: str | Path | None) -> tuple[Path, Sequence[str]]:
     """Return the folder of the user's own IDX files, and the files that it lacks (all: none)."""
-    given = data_dir if data_dir is not None else os.environ.get(_DATA_DIR)
+    given = data_dir if data_dir is not None else os.environ.get(DATA_DIR)
     if not given:
         return Path(), STEMS
     root = Path(given).expanduser()
     if not root.is_dir():
-        what = "data_dir" if data_dir is not None else _DATA_DIR
+        what = "data_dir" if data_dir is not None else DATA_DIR
         raise DataError(
             f"{name}: {what} is {root}, which is no folder; make it or name another.",
             object=str(name),

@@ -10,7 +10,8 @@ changes no bit of a simulation. A hypothesis that does not apply to a network ra
 
 Imports `network` and below. To add one, write a function with `@hypothesis`, whose docstring says
 what it does and where that comes from, and import it here; another package names the function as an
-entry point of group ``apical.hypotheses``, under its own name.
+entry point of group ``apical.hypotheses``, under its own name. Give the decorator an example, the
+neutral value, and the aspects of the scorecard that change: `apical.testing` holds it to them.
 """
 
 from apical.hypotheses.backward import kolen_pollack as kolen_pollack

@@ -2,14 +2,15 @@
 
 import inspect
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, overload
 
 from apical._base.checking import checked, require, shown
 from apical._base.registry import Registry
 from apical.errors import ParameterError
 from apical.network.description import Network
+from apical.neurons.facts import Aspect
 
 F = TypeVar("F", bound=Callable[..., Network])
 
@@ -28,12 +29,22 @@ class Hypothesis:
         References, in one line.
     apply
         Function of a network, with options by keyword, that returns another network.
+    example
+        Options for an example: those without a default, and others whose default would not show in
+        a small network.
+    neutral
+        Options under which it changes no bit of a simulation; empty if there are none.
+    aspects
+        Aspects of the scorecard (`apical.plausibility.ASPECTS`) that it changes.
     """
 
     name: str
     about: str
     source: str
     apply: Callable[..., Network]
+    example: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    neutral: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    aspects: tuple[Aspect, ...] = ()
 
     @property
     def options(self) -> dict[str, inspect.Parameter]:
@@ -48,7 +59,26 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
 """Every hypothesis, by name; importing `apical.hypotheses` declares those of the package."""
 
 
-def hypothesis(function: F) -> F:
+@overload
+def hypothesis(function: F) -> F: ...
+
+
+@overload
+def hypothesis(
+    *,
+    example: Mapping[str, Any] | None = None,
+    neutral: Mapping[str, Any] | None = None,
+    aspects: tuple[Aspect, ...] = (),
+) -> Callable[[F], F]: ...
+
+
+def hypothesis(
+    function: Any = None,
+    *,
+    example: Mapping[str, Any] | None = None,
+    neutral: Mapping[str, Any] | None = None,
+    aspects: tuple[Aspect, ...] = (),
+) -> Any:
     """Decorator: declare a function from network to network as a hypothesis, and check its options.
 
     Its name is that of the function; description and references are the first line of the docstring
@@ -58,12 +88,27 @@ def hypothesis(function: F) -> F:
     ----------
     function
         Takes a network first, and options by keyword only.
+    example, neutral, aspects
+        As in `Hypothesis`; contract suites (`apical.testing`) hold it to them. Without them,
+        the decorator is written without brackets.
 
     Raises
     ------
     ParameterError
-        If it has no docstring with references, or another hypothesis has its name.
+        If it has no docstring with references, another hypothesis has its name, or `example` or
+        `neutral` name an option that it does not have.
     """
+
+    def declared(one: F) -> F:
+        return _declared(one, dict(example or {}), dict(neutral or {}), tuple(aspects))
+
+    return declared if function is None else declared(function)
+
+
+def _declared(
+    function: F, example: dict[str, Any], neutral: dict[str, Any], aspects: tuple[Aspect, ...]
+) -> F:
+    """Register a function as a hypothesis; return it with its options checked."""
     wanted = "a function from a network to a network"
     require(inspect.isfunction(function), "hypothesis", "function", wanted, shown(function))
     name, doc = function.__name__, inspect.getdoc(function) or ""
@@ -75,10 +120,19 @@ def hypothesis(function: F) -> F:
             object=f"Hypothesis {name!r}",
         )
     checking = checked("Hypothesis")(function)
-    declared = Hypothesis(name, doc.partition("\n")[0], " ".join(found[1].split()), checking)
-    known = HYPOTHESES.get(name)
+    source = " ".join(found[1].split())
+    made = Hypothesis(name, doc.partition("\n")[0], source, checking, example, neutral, aspects)
+    for key in (*example, *neutral):
+        if key not in made.options:
+            raise ParameterError(
+                f"Hypothesis {name!r} has no option {key!r}, which its example or neutral values "
+                f"name; it has {', '.join(made.options) or 'none'}.",
+                object=f"Hypothesis {name!r}",
+                parameter=key,
+            )
+    known = HYPOTHESES.registered(name)  # others import this package, which may be under way
     if known is not None and known.apply.__module__ == function.__module__:
-        HYPOTHESES[name] = declared  # its module was imported anew
+        HYPOTHESES[name] = made  # its module was imported anew
     else:
-        HYPOTHESES.register(name)(declared)
+        HYPOTHESES.register(name)(made)
     return checking

@@ -9,7 +9,7 @@ from apical.network.interventions import Loss, Redraw
 from apical.projections.projection import ReadBackwards
 
 
-@hypothesis
+@hypothesis(example={"every": 2}, neutral={"every": 0}, aspects=("feedback",))
 def redrawn_feedback(network: Network, *, every: CountOrZero = 100) -> Network:
     """Redraw the random feedback onto hidden populations at intervals during learning.
 
@@ -49,7 +49,7 @@ def redrawn_feedback(network: Network, *, every: CountOrZero = 100) -> Network:
     return network.altered(interventions=(Redraw(every), *network.interventions))
 
 
-@hypothesis
+@hypothesis(example={"share": 0.5}, neutral={"share": 0.0}, aspects=("feedback",))
 def lost_error_neurons(network: Network, *, share: Share = 0.1, after: CountOrZero = 0) -> Network:
     """Lesion a fraction of the error neurons during learning.
 
@@ -90,7 +90,7 @@ def lost_error_neurons(network: Network, *, share: Share = 0.1, after: CountOrZe
     return network.altered(interventions=(*network.interventions, loss))
 
 
-@hypothesis
+@hypothesis(example={"tasks": 3}, neutral={"tasks": 1})
 def class_incremental(network: Network, *, tasks: Count = 5) -> Network:
     """Class-incremental (continual) learning: groups of classes one after the other, test on all.
 

@@ -25,7 +25,7 @@ from apical.projections.projection import ReadBackwards
 from apical.projections.weights import Masked, Opposed, WeightSource
 
 
-@hypothesis
+@hypothesis(example={"std": 0.5}, neutral={"std": 0.0}, aspects=("feedback",))
 def noisy_feedback(network: Network, *, std: NonNegative, kick: Positive = 1.0) -> Network:
     """Noisy feedback: independent noise in the dendrite of each hidden neuron.
 
@@ -67,7 +67,7 @@ def noisy_feedback(network: Network, *, std: NonNegative, kick: Positive = 1.0) 
     return network.altered(population=noisy) if std else network
 
 
-@hypothesis
+@hypothesis(example={"share": 0.5}, neutral={"share": 1.0}, aspects=("Dale's law",))
 def partial_feedback(network: Network, *, share: ShareAboveZero) -> Network:
     """Partial feedback: only a fraction of the neurons of each hidden population receives it.
 
@@ -121,7 +121,7 @@ def _masking(mask: np.ndarray) -> Callable[[WeightSource], WeightSource]:
     return lambda source: on_wires(source, lambda wires: Masked(wires, post=mask))
 
 
-@hypothesis
+@hypothesis(example={"threshold": 0.2}, neutral={"threshold": 0.0}, aspects=("signed error",))
 def thresholded_error(network: Network, *, threshold: ShareBelowOne) -> Network:
     """Error threshold (dead zone): soft thresholding of the error, so that small errors are 0.
 
@@ -162,7 +162,7 @@ def thresholded_error(network: Network, *, threshold: ShareBelowOne) -> Network:
     return with_error(network, "thresholded_error", lambda e: e.overlooking(total, network.trial))
 
 
-@hypothesis
+@hypothesis(example={"levels": 5}, neutral={"levels": None}, aspects=("signed error",))
 def quantised_error(network: Network, *, levels: Count | None) -> Network:
     """Quantised error: error neurons represent only a few levels of error.
 
@@ -214,7 +214,7 @@ def quantised_error(network: Network, *, levels: Count | None) -> Network:
     return with_error(network, "quantised_error", lambda e: e.telling(levels, network.trial))
 
 
-@hypothesis
+@hypothesis(neutral={"keeps": None}, aspects=("one-way", "signed error"))
 def unsigned_error(network: Network, *, keeps: Half | None = "size") -> Network:
     """Unsigned error: hidden populations receive only its magnitude, or one of its two signs.
 

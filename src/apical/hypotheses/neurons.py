@@ -6,7 +6,9 @@ from apical.hypotheses.declaration import hypothesis
 from apical.network.description import Network
 
 
-@hypothesis
+@hypothesis(
+    example={"membrane": 0.3, "threshold": 0.2}, neutral={"membrane": 0.0, "threshold": 0.0}
+)
 def heterogeneity(
     network: Network, *, membrane: NonNegative = 0.0, threshold: NonNegative = 0.0
 ) -> Network:

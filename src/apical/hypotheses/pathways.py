@@ -9,7 +9,7 @@ from apical.projections.projection import ReadBackwards
 from apical.projections.weights import FewInputs, Opposed, WeightSource
 
 
-@hypothesis
+@hypothesis(aspects=("Dale's law",))
 def sparse_feedback(network: Network, *, wires: Count = 1) -> Network:
     """Sparse feedback: each hidden neuron receives only a few feedback synapses (wires).
 

@@ -16,7 +16,7 @@ from apical.plasticity.constraints import Levels
 from apical.projections.projection import Projection
 
 
-@hypothesis
+@hypothesis(aspects=("Dale's law",))
 def dale(network: Network, *, inhibitory: Share = 0.2) -> Network:
     """Dale's law: each neuron is either excitatory or inhibitory to all its forward targets.
 
@@ -51,7 +51,7 @@ def dale(network: Network, *, inhibitory: Share = 0.2) -> Network:
     return with_projections(network, network.driving, lambda p: replace(p, inhibitory=inhibitory))
 
 
-@hypothesis
+@hypothesis(example={"share": 0.5}, neutral={"share": 0.0})
 def missing_synapses(network: Network, *, share: ShareBelowOne) -> Network:
     """Sparse connectivity: a random fraction of the forward synapses does not exist.
 
@@ -82,7 +82,7 @@ def missing_synapses(network: Network, *, share: ShareBelowOne) -> Network:
     return with_projections(network, chosen, lambda p: replace(p, missing=share))
 
 
-@hypothesis
+@hypothesis(example={"bits": 4}, neutral={"bits": None}, aspects=("Dale's law", "precision"))
 def weights_of_bits(network: Network, *, bits: int | None, largest: Positive = 1.0) -> Network:
     """Weight quantisation: plastic weights have 2**bits levels, with stochastic rounding.
 
@@ -123,7 +123,7 @@ def weights_of_bits(network: Network, *, bits: int | None, largest: Positive = 1
     return with_projections(network, chosen, lambda p: replace(p, levels=levels))
 
 
-@hypothesis
+@hypothesis(example={"release": 0.5}, neutral={"release": 1.0})
 def failing_synapses(network: Network, *, release: ShareAboveZero) -> Network:
     """Unreliable synapses: transmission at forward synapses fails at random (synaptic dropout).
 

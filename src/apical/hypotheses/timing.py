@@ -13,7 +13,7 @@ from apical.plasticity.rules import LearningRule
 from apical.projections.projection import Projection
 
 
-@hypothesis
+@hypothesis(example={"delay": 7.0}, neutral={"delay": 0.0}, aspects=("delays",))
 def delayed_feedback(network: Network, *, delay: Time) -> Network:
     """Delayed feedback: conduction delays of feedback to hidden populations.
 
@@ -78,7 +78,7 @@ def _check_time(network: Network, hypothesis: str, delay: float) -> None:
         )
 
 
-@hypothesis
+@hypothesis(aspects=("locality", "phases", "update locking", "delays"))
 def online(
     network: Network,
     *,
@@ -123,9 +123,14 @@ def online(
     ----------
     Neftci et al. 2017, doi:10.3389/fnins.2017.00324: event-driven learning without phases.
     """
+    if not network.populations:
+        raise WiringError(
+            "Hypothesis 'online' needs populations that spike, of which the network has none; add "
+            "LIF and Error.",
+            object="Hypothesis 'online'",
+        )
     for projection in network.plastic:
         _check_online(projection)
-
     other = with_error(
         network, "online", lambda e: e.forgetting(tau_error, tau_label, network.trial)
     )
@@ -175,7 +180,7 @@ def _paced(rule: LearningRule, factor: float) -> LearningRule:
     return replace(rule, parameters={**rule.parameters, **rates})
 
 
-@hypothesis
+@hypothesis(example={"delay": 12.0}, neutral={"delay": 0.0}, aspects=("phases",))
 def delayed_label(network: Network, *, delay: Time, trace: Time | None = None) -> Network:
     """Delayed label: the label follows the stimulus after a delay, bridged by eligibility traces.
 

@@ -1,4 +1,4 @@
-"""Contract suites (conformance tests) of populations, rules, wirings, encoders, devices and others.
+"""Contract suites (conformance tests) of populations, rules, wirings, hypotheses and others.
 
 A package that registers objects by entry points checks all of them against their contracts in one
 test:

@@ -8,10 +8,12 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from apical._base.registry import Registry
+from apical.data.registry import SOURCES
 from apical.devices import DEVICES, Device
 from apical.errors import ApicalError, ParameterError
 from apical.export import EXPORTERS
 from apical.feedback import WIRINGS
+from apical.hypotheses import HYPOTHESES
 from apical.network.description import Network
 from apical.neurons.base import POPULATIONS
 from apical.neurons.encoding import ENCODERS
@@ -25,6 +27,8 @@ KINDS: dict[str, Registry[Any] | None] = {
     "encoder": ENCODERS,
     "rule": None,
     "wiring": WIRINGS,
+    "hypothesis": HYPOTHESES,
+    "data source": SOURCES,
     "device": DEVICES,
     "measure": MEASURES,
     "exporter": EXPORTERS,
@@ -72,7 +76,8 @@ class Case:
             self.contract.check(registry[self.name])
 
     def __str__(self) -> str:
-        return f"{self.contract.kind}-{self.name}-{self.contract.name}"
+        kind = self.contract.kind.replace(" ", "_")
+        return f"{kind}-{self.name}-{self.contract.name}"
 
 
 def contract(kind: str) -> Callable[[Check], Check]:
@@ -92,8 +97,8 @@ def contracts(kind: str) -> tuple[Contract, ...]:
     Parameters
     ----------
     kind
-        ``"population"``, ``"encoder"``, ``"rule"``, ``"wiring"``, ``"device"``, ``"measure"`` or
-        ``"exporter"``.
+        ``"population"``, ``"encoder"``, ``"rule"``, ``"wiring"``, ``"hypothesis"``,
+        ``"data source"``, ``"device"``, ``"measure"`` or ``"exporter"``.
 
     Raises
     ------
@@ -106,7 +111,9 @@ def contracts(kind: str) -> tuple[Contract, ...]:
             object="apical.testing",
             parameter="kind",
         )
-    importlib.import_module(f"apical.testing.of_{kind}s")
+    registry = KINDS[kind]
+    plural = f"{kind}s" if registry is None else registry.plural.replace(" ", "_")
+    importlib.import_module(f"apical.testing.of_{plural}")
     return tuple(_FOUND[kind])
 
 
@@ -116,8 +123,9 @@ def hold(kind: str, value: Any) -> None:
     Parameters
     ----------
     kind, value
-        As in `contracts`, and the object: for populations and encoders the class. Devices and
-        exporters are looked up by name, so they have to be registered.
+        As in `contracts`, and the object: for populations and encoders the class. Devices,
+        hypotheses, data sources and exporters are looked up by name, so they have to be
+        registered.
 
     Raises
     ------
