@@ -1,6 +1,6 @@
 """Learning curves of studies: errors of classifiers and of autoencoders."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from apical.devices import simulate
 from apical.devices.simulator import Block, BlockResult, Simulator
 from apical.errors import RunError
 from apical.network.description import Network
+from apical.scripts.sweeping import sweep
 from apical.scripts.tables import Row
 from apical.training.loop import Plan, Position, evaluate, steps, train
 
@@ -51,6 +52,40 @@ def errors(
     key = "test_accuracy"
     found = [step.metrics[key] for step in taken if key in step.metrics]
     return [{"epoch": k, name: 100 * (1 - accuracy)} for k, accuracy in enumerate(found)]
+
+
+def compare(
+    network: Callable[..., Network],
+    data: Dataset,
+    epochs: int,
+    batch: int = 1,
+    said: str | None = None,
+    name: str = "error",
+    **factors: Iterable[Any],
+) -> list[Row]:
+    """Train a classifier for every combination of factor levels, for instance wirings and seeds.
+
+    Parameters
+    ----------
+    network
+        Called with a level of each factor by name, returns the network to train.
+    data, epochs, batch, name
+        As in `errors`.
+    said
+        Text to print after each condition, as in `apical.scripts.sweep`.
+    **factors
+        Name -> levels, as in `apical.scripts.sweep`.
+
+    Returns
+    -------
+    list
+        Rows: the levels, and those of `errors`.
+    """
+
+    def measured(**levels: Any) -> list[Row]:
+        return errors(network(**levels), data, epochs, batch, name)
+
+    return sweep(measured, said, **factors)
 
 
 def last_error(

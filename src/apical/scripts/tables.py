@@ -26,6 +26,11 @@ def mean(rows: Sequence[Row], what: str, **chosen: Any) -> float:
     return float(np.mean(column(rows, what, **chosen)))
 
 
+def last(rows: Sequence[Row], what: str, by: str) -> dict[Any, Any]:
+    """Return the last entry of a column for each value of another: value -> entry."""
+    return {row[by]: row[what] for row in rows}
+
+
 def runs(rows: Sequence[Row], what: str, *, of: str = "seed", **chosen: Any) -> np.ndarray:
     """Return a column as a matrix with one row for each run, shape (n_runs, n_points).
 
