@@ -51,7 +51,6 @@ def curves(
     log_x: bool = False,
     log_y: bool = False,
     first_color: CountOrZero = 0,
-    limits: tuple[float, float] | None = None,
     band: Band = "",
     ax: Axes | None = None,
 ) -> Axes:
@@ -72,8 +71,6 @@ def curves(
         Whether an axis is logarithmic.
     first_color
         Number of the first curve's colour, so that panels can agree on colours.
-    limits
-        Limits of the vertical axis; by default those of the data.
     band
         Shaded band around the mean of several runs: ``"range"``, from the smallest to the largest;
         ``"interval"``, a 95 % bootstrap interval of the mean (percentile bootstrap, Efron &
@@ -99,8 +96,6 @@ def curves(
         ax.axhline(level, color=GREY, linewidth=1, linestyle=(0, dashes), label=name)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.set(xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
-    if limits is not None:
-        ax.set_ylim(limits)
     if whole and not log_x:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))  # steps and epochs have no halves
     if log_y:

@@ -72,24 +72,3 @@ def draw(
         if limits and (over or len(drawn) == 1):
             drawn[-1].set_ylim(limits)
     plotting.save(drawn, path)
-
-
-def side_by_side(
-    path: Path, *draws: Callable[..., Any], width: float = 4.0, height: float = 3.2
-) -> None:
-    """Draw panels side by side, and save them.
-
-    Parameters
-    ----------
-    path
-        The PNG file.
-    *draws
-        One function for each panel, called with its Axes as `ax`, for instance
-        ``partial(plotting.curves, series, "epochs", "error [%]")``.
-    width, height
-        Size of each panel [inches].
-    """
-    axes = plotting.panels(len(draws), width=width, height=height)
-    for ax, drawn in zip(axes, draws, strict=True):
-        drawn(ax=ax)
-    plotting.save(axes, path)

@@ -1,6 +1,6 @@
 """Learning curves of studies: errors of classifiers and of autoencoders."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -166,6 +166,29 @@ def squared_errors(simulator: Simulator, values: np.ndarray) -> np.ndarray:
     """Return the squared reconstruction error of an autoencoder at each value, learning off."""
     rebuilt = simulator.run(Block(values)).counts[simulator.network.output.name]
     return (values - rebuilt) ** 2
+
+
+def losses(simulator: Simulator, parts: Mapping[str, np.ndarray], epochs: int) -> Iterator[Row]:
+    """Train an autoencoder; yield its losses before training and after every epoch.
+
+    Parameters
+    ----------
+    simulator
+        A network with as many outputs as inputs.
+    parts
+        Name of the column -> stimuli, shape (n, n_inputs); the first are those to learn.
+    epochs
+        Number of epochs.
+
+    Yields
+    ------
+    row
+        ``epoch``, and for each part the mean squared error of an output, with learning off.
+    """
+    for epoch in reconstruct(simulator, next(iter(parts.values())), epochs):
+        errors = {name: squared_errors(simulator, values) for name, values in parts.items()}
+        means = {name: float(np.mean(found, dtype=np.float64)) for name, found in errors.items()}
+        yield {"epoch": epoch} | means
 
 
 def watch(

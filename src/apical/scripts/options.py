@@ -82,7 +82,7 @@ def train_trials(
 
 
 def training(
-    name: str = "--hidden", *, hidden: int, epochs: int, seed: str = "0", of: str = "each"
+    name: str = "--hidden", *, hidden: int | str, epochs: int, seed: str = "0", of: str = "each"
 ) -> Decorator:
     """Return ``--dataset``, ``--hidden``, ``--epochs`` and ``--seed``, the last as a list `seeds`.
 
@@ -91,13 +91,15 @@ def training(
     name
         Name of the option of the number of hidden neurons.
     hidden, epochs, seed
-        Defaults.
+        Defaults. Text such as ``"256-32-256"`` makes `hidden` a list, as in `layers`.
     of
         ``"each"`` or ``"the"`` hidden population, for the help.
     """
 
     def decorated(full: F) -> F:
-        neurons = option(name, hidden, f"Neurons in {of} hidden population.")
+        text = f"Neurons in {of} hidden population."
+        many = isinstance(hidden, str)
+        neurons = layers(str(hidden), text) if many else option(name, hidden, text)
         return dataset()(neurons(option("--epochs", epochs)(seeds(seed)(full))))
 
     return decorated
