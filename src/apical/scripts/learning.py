@@ -10,6 +10,7 @@ from apical.data.datasets import Dataset
 from apical.devices import simulate
 from apical.devices.simulator import Block, BlockResult, Simulator
 from apical.errors import RunError
+from apical.measures.alignment import angle
 from apical.network.description import Network
 from apical.scripts.sweeping import sweep
 from apical.scripts.tables import Row
@@ -119,6 +120,21 @@ def test_error(simulator: Simulator, data: Dataset) -> float:
     return 100 * (1 - evaluate(simulator, data.test).accuracy)
 
 
+def follow(
+    simulator: Simulator, data: Dataset, plan: Plan, done: Position | None = None
+) -> Iterator[tuple[int, float]]:
+    """Train a classifier; yield the number of each completed epoch, and its test accuracy.
+
+    Parameters
+    ----------
+    simulator, data, plan, done
+        As in `apical.training.steps`; with nothing done, epoch 0 is that before training.
+    """
+    for step in steps(simulator, data, plan, done):
+        if "test_accuracy" in step.metrics:
+            yield step.position.epoch, step.metrics["test_accuracy"]
+
+
 def between(
     simulator: Simulator, data: Dataset, first: int, last: int
 ) -> Iterator[tuple[int, float]]:
@@ -134,9 +150,28 @@ def between(
         Numbers of epochs before and after; from 0, the error before training is yielded too.
     """
     done = Position(first, 0, first * len(data.train)) if first else None
-    for step in steps(simulator, data, Plan(last, final_rate=1.0), done):
-        if "test_accuracy" in step.metrics:
-            yield step.position.epoch, 100 * (1 - step.metrics["test_accuracy"])
+    for epoch, accuracy in follow(simulator, data, Plan(last, final_rate=1.0), done):
+        yield epoch, 100 * (1 - accuracy)
+
+
+def feedback_angles(simulator: Simulator) -> dict[str, float]:
+    """Return the angles between feedback weights and transposed forward weights [degrees].
+
+    Parameters
+    ----------
+    simulator
+        A network with layerwise feedback from every population to the one below.
+
+    Returns
+    -------
+    dict
+        ``angle_1`` is that of the feedback onto the first hidden population, and so on.
+    """
+    found = {}
+    for k, forward in enumerate(simulator.network.forward[1:], start=1):
+        back = simulator.weights(f"feedback_{forward.post.name}_to_{forward.pre.name}")
+        found[f"angle_{k}"] = angle(back, simulator.weights(forward).T)
+    return found
 
 
 def reconstruct(simulator: Simulator, values: np.ndarray, epochs: int) -> Iterator[int]:
