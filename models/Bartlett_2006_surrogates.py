@@ -1,16 +1,14 @@
 """Surrogate losses for the 0-1 loss, and how minimising them affects a linear classifier.
 
-Bartlett, Jordan & McAuliffe 2006 (doi:10.1198/016214505000000907): if all functions are allowed, a
-risk under a surrogate bounds the 0-1 risk, ``psi(excess 0-1 risk) <= excess risk``, with psi(t) = t
-for the hinge and the sigmoid, t**2 for the squared loss, 1 - sqrt(1 - t**2) for the exponential and
-((1 + t) log(1 + t) + (1 - t) log(1 - t))/2 for the logistic loss (section 2). A linear classifier
-is not all functions. There convex surrogates weigh an outlier the more the farther it is, the 0-1
-loss does not (Long & Servedio 2010, doi:10.1007/s10994-009-5165-z; Ben-David et al. 2012,
-arXiv:1206.6442), nor does the sigmoid, which is not convex.
+Bartlett, Jordan & McAuliffe 2006 (doi:10.1198/016214505000000907), section 2: if all functions are
+allowed, a risk under a surrogate bounds the 0-1 risk, ``psi(excess 0-1 risk) <= excess risk``. A
+linear classifier is not all functions. There convex surrogates weigh an outlier the more the
+farther it is, the 0-1 loss does not (Long & Servedio 2010, doi:10.1007/s10994-009-5165-z; Ben-David
+et al. 2012, arXiv:1206.6442), nor does the sigmoid, which is not convex.
 
 Two classes of normal points in a plane, 100 each, two standard deviations from the middle; 20 of
-the second lie beyond the first. Errors of the best line of all are found exactly. At 40 % and more
-a line has turned to the 20 outliers, and is blind to what tells the classes apart.
+the second lie beyond the first. Where errors are 40 % and more, the line has turned to these
+outliers, and is blind to what tells the classes apart.
 
     python models/Bartlett_2006_surrogates.py
 """
@@ -20,12 +18,10 @@ from pathlib import Path
 import numpy as np
 
 import apical as ap
-from apical.reference.margin_losses import SURROGATES, least_errors, minimised, zero_one
+from apical.reference import margin_losses as margins
 from apical.scripts import Row, gallery, options, panels, studies, study, sweep, tables
 
-EACH, OUTLIERS = 100, 20
-"""Points of a class, and how many of the second are outliers."""
-NAMES = ("0-1", *SURROGATES)
+EACH, OUTLIERS = 100, 20  # points of a class, and how many of the second are outliers
 
 
 def points(distance: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -40,49 +36,21 @@ def points(distance: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def errors(distance: float, seed: int) -> list[Row]:
     """Return the error [%] of the minimiser of each surrogate, and of the best line."""
     x, y = points(distance, seed)
-    rows = [{"loss": "0-1", "error": 100 * least_errors(x, y)}]
-    for name, loss in SURROGATES.items():
-        w = minimised(loss, x, y)
-        wrong = zero_one(y * (x @ w[:2] + w[2])).mean()
-        rows.append({"loss": name, "error": 100 * float(wrong)})
-    return rows
-
-
-def draw(rows: list[Row], path: Path) -> None:
-    """Draw the losses, the bounds, and errors over the distance of outliers."""
-    m, excess, zero = np.linspace(-2.5, 2.5, 501), np.linspace(0, 1, 41), np.zeros(1)
-    losses, bounds = {"0-1": (m, zero_one(m))}, {}
-    for name, loss in SURROGATES.items():
-        losses[name] = m, loss.value(m) / loss.value(zero)
-        if name != "sigmoid":
-            bounds[name] = loss.psi(excess) / loss.value(zero), 100 * excess
-    lines = tables.series(rows, "distance", "error", "loss")
-    bound = {"first_color": 1, "title": "all functions to choose from"}
-    panels.draw(
-        path,
-        panels.Panel(losses, "margin", "loss, 1 at a margin of 0", axes={"ylim": (0, 5)}),
-        panels.Panel(bounds, "excess risk under the surrogate", "most excess errors [%]", bound),
-        panels.Panel(
-            lines, "distance of outliers [std]", "errors of the minimiser [%]", {"log_x": True}
-        ),
-        width=4.2,
-    )
+    lines = {name: margins.minimised(loss, x, y) for name, loss in margins.SURROGATES.items()}
+    found = {"0-1": margins.least_errors(x, y)}
+    found |= {name: margins.error_rate(line, x, y) for name, line in lines.items()}
+    return [{"loss": name, "error": 100 * wrong} for name, wrong in found.items()]
 
 
 def quick(out: Path) -> gallery.Finding:
     """Put outliers near and far, for three seeds."""
     rows = sweep(errors, distance=(2.0, 100.0), seed=range(3))
-    near, far = (
-        {n: tables.mean(rows, "error", loss=n, distance=d) for n in NAMES} for d in (2, 100)
-    )
-    convex = [name for name, loss in SURROGATES.items() if loss.is_convex]
-    said = "; ".join(f"{name} {near[name]:.0f}, {far[name]:.0f}" for name in NAMES)
-    misled = min(far[name] for name in convex) > far["0-1"] + 10
-    right = all(near[name] < near["0-1"] + 10 for name in SURROGATES)
-    return gallery.Finding(
-        f"errors [%] where outliers lie 2 and 100 std away: {said}",
-        misled and right and far["sigmoid"] < far["0-1"] + 3,
-    )
+    near, far = (tables.means(rows, "error", by="loss", distance=d) for d in (2, 100))
+    said = "; ".join(f"{name} {near[name]:.0f}, {far[name]:.0f}" for name in near)
+    text = f"errors [%] where outliers lie 2 and 100 std away: {said}"
+    misled = min(far[loss.name] for loss in margins.SURROGATES.values() if loss.is_convex)
+    holds = misled > far["0-1"] + 10 and max(near.values()) < near["0-1"] + 10
+    return gallery.Finding(text, holds and far["sigmoid"] < far["0-1"] + 3)
 
 
 EXHIBIT = gallery.Exhibit(
@@ -99,12 +67,21 @@ EXHIBIT = gallery.Exhibit(
 @options.seeds("0,1,2,3,4")
 def main(distances: list[float], seeds: list[int], out: Path) -> None:
     def said(rows: list[Row], distance: float) -> str:
-        means = (f"{name} {tables.mean(rows, 'error', loss=name):.1f}" for name in NAMES)
-        return f"outliers {distance:g} std away: errors [%] {', '.join(means)}"
+        means = tables.listed(tables.means(rows, "error", by="loss"))
+        return f"outliers {distance:g} std away: errors [%] {means}"
 
     rows = sorted(sweep(errors, said, distance=distances, seed=seeds), key=lambda row: row["seed"])
     studies.write_table(out / "errors.csv", rows)
-    draw(rows, out / "surrogates.png")
+    losses = margins.loss_curves(np.linspace(-2.5, 2.5, 501))
+    bounds = margins.risk_bounds(np.linspace(0, 1, 41))
+    lines = tables.series(rows, "distance", "error", "loss")
+    free, line = {"first_color": 1, "title": "all functions"}, {"log_x": True, "title": "a line"}
+    panels.draw(
+        out / "surrogates.png",
+        panels.Panel(losses, "margin", "loss, 1 at a margin of 0", axes={"ylim": (0, 5)}),
+        panels.Panel(bounds, "excess risk under the surrogate", "most excess errors", free),
+        panels.Panel(lines, "distance of outliers [std]", "errors [%]", line),
+    )
 
 
 if __name__ == "__main__":

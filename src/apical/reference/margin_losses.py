@@ -88,6 +88,38 @@ the least ``(1 + t)/2*value(m) + (1 - t)/2*value(-m)`` over all margins m."""
 
 
 @checked()
+def loss_curves(margins: Vector) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return margins and the 0-1 loss and each surrogate, scaled to 1 at a margin of 0, by name."""
+    zero, curves = np.zeros(1), {"0-1": (margins, zero_one(margins))}
+    for name, loss in SURROGATES.items():
+        curves[name] = margins, loss.value(margins) / loss.value(zero)
+    return curves
+
+
+@checked()
+def risk_bounds(excess: Vector) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return the least excess risk under each surrogate of functions with an excess 0-1 risk.
+
+    The risk is scaled as in `loss_curves`: name -> (excess risk, excess 0-1 risk). The sigmoid is
+    left out, since its psi-transform is that of the hinge.
+
+    Parameters
+    ----------
+    excess
+        Excess 0-1 risk, from 0 to 1, shape (n,).
+    """
+    zero, chosen = np.zeros(1), [name for name in SURROGATES if name != "sigmoid"]
+    scaled = {n: SURROGATES[n].psi(excess) / SURROGATES[n].value(zero) for n in chosen}
+    return {name: (risk, excess) for name, risk in scaled.items()}
+
+
+@checked()
+def error_rate(w: Vector, x: Matrix, y: Vector) -> float:
+    """Return the share of errors of a linear classifier, as returned by `minimised`."""
+    return float(zero_one(_signed(x, y) @ w).mean())
+
+
+@checked()
 def minimised(loss: MarginLoss, x: Matrix, y: Vector, starts: Count = 20) -> np.ndarray:
     """Return the linear classifier of minimal mean loss, shape (n_inputs + 1,), the bias last.
 
