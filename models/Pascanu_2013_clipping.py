@@ -3,10 +3,8 @@
 Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063: gradients through time explode where weights are
 large, and clipping their norm (algorithm 1) lets recurrent networks learn. Here depth takes the
 place of time: tanh layers of 50 neurons with weights N(0, 2.5^2/n_in), plain gradient descent with
-batch size 10 on 12,000 training images of MNIST, of which 2,000 are held out. The norm of a
-gradient is a number that all synapses share; here each synapse clips its own update, which it can
-(`apical.optimizers.clipped`, at 0.003, learning rate included). What reaches a layer directly, as
-under DFA, cannot explode on the way. BENCHMARKS.md has the errors at all learning rates.
+batch size 10 on MNIST (10,000 training images, 2,000 held out). All synapses share the norm of a
+gradient; here each clips its own update at 0.003. Errors at all learning rates: BENCHMARKS.md.
 
     python models/Pascanu_2013_clipping.py
 """
@@ -28,10 +26,10 @@ def network(data: ap.Dataset, seed: int, case: str, layers: int, eta: float) -> 
     """Describe tanh layers whose weights are large."""
     clip = ap.optimizers.clipped(3e-3) if "clipped" in case else None
     sizes = [data.n_inputs, *[50] * layers, data.n_classes]
-    weights = [*[ap.FanIn(2.5, uniform=False)] * layers, ap.FanIn(uniform=False)]
-    joins = {"bias": ap.Zero(), "rule": ap.rules.three_factor(eta, dynamics=clip)}
-    about = {"wiring": CASES[case], "seed": seed, "weights": weights}
-    return feedforward(sizes, "tanh", "softmax", **about, **joins)
+    weights = [ap.FanIn(scale, uniform=False) for scale in (*[2.5] * layers, 1.0)]
+    joins = {"weights": weights, "bias": ap.Zero(), "seed": seed}
+    rule = ap.rules.three_factor(eta, dynamics=clip)
+    return feedforward(sizes, "tanh", "softmax", wiring=CASES[case], rule=rule, **joins)
 
 
 def norms(data: ap.Dataset, case: str, seed: int, layers: int = 30) -> list[Row]:
