@@ -17,28 +17,25 @@ import numpy as np
 
 import apical as ap
 from apical.scripts import Row, figures, gallery, learning, options, studies, study, sweep
+from apical.scripts.spiking import integrators
 
 # what hidden neurons multiply the error by
 SLOPES = {"own": "int(x > 0)", "one": "1", "fixed": "1"}
 NAMES = {"own": "own slope", "one": "slope 1", "fixed": "hidden synapses fixed"}
-MNIST = {"trial": 100.0, "rate": 100.0, "total": 100.0, "spread": 0.06, "target": 100.0}
-XOR = {"trial": 40.0, "rate": 200.0, "total": 0.0, "spread": 1.0, "target": 200.0}
+# options of the network, encoder, and standard deviation of the first weights
+MNIST = {"trial": 100.0, "target": 100.0}, ap.encoding.Regular(100.0, 100.0), 0.06
+XOR = {"trial": 40.0, "target": 200.0}, ap.encoding.Regular(200.0, 0.0), 1.0
 A, B = np.divmod(np.arange(4), 2)  # the bits of exclusive or, each shown with its opposite
 STIMULI, LABELS = np.stack([A, 1 - A, B, 1 - B], axis=1).astype(np.float32), A ^ B
 
 
-def network(sizes: list[int], seed: int, slope: str, etas: tuple, task: dict) -> ap.Network:
-    """Describe stimulus -> hidden -> output; error neurons reach both populations directly."""
-    net, neuron = ap.Network(seed=seed, trial=task["trial"]), {"leak": False, "v_start": 0.5}
-    x = ap.Stimulus("stimulus", sizes[0], ap.encoding.Regular(task["rate"], task["total"]))
-    h = ap.LIF("hidden", sizes[1], gain=SLOPES[slope], **neuron)
-    y = ap.LIF("output", sizes[2], bias=1.2, gain="1", **neuron)
+def network(sizes: list[int], seed: int, slope: str, etas: tuple, task: tuple) -> ap.Network:
+    """Describe stimulus -> hidden -> output; hidden neurons scale a broadcast error by a slope."""
+    about, encoder, spread = task
     first, last = (ap.rules.three_factor(eta) for eta in etas)
     learns = [None if slope == "fixed" else first, last]
-    ap.chain(net, x, h, y, weights=[ap.Normal(task["spread"]), ap.Zero()], rule=learns)
-    error = net.add(ap.Error("error", 2 * sizes[2], target=task["target"]))
-    net.teach(ap.feedback.direct(error, net.forward))
-    return net
+    about = {"name": "hidden", "weights": [ap.Normal(spread), ap.Zero()], "rule": learns} | about
+    return integrators(sizes, encoder, SLOPES[slope], wiring="dfa", seed=seed, **about)
 
 
 def margin(slope: str, seed: int) -> float:
