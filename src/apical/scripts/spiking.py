@@ -1,6 +1,6 @@
 """Spiking networks of studies, in trial form: perfect integrators, reset after every trial."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from apical.feedback import WIRINGS
@@ -24,7 +24,7 @@ def integrators(
     gaze: Gaze | None = None,
     target: float = 100.0,
     name: str = "hidden_{}",
-    feedback: Mapping[str, Any] | None = None,
+    relay: str | None = None,
     **joins: Any,
 ) -> Network:
     """Describe a feedforward network of non-leaky integrate-and-fire neurons with spiking errors.
@@ -52,8 +52,8 @@ def integrators(
         Firing rate of the output neuron of the right class [Hz].
     name
         Name of the hidden populations; ``{}`` stands for their numbers, from 1.
-    feedback
-        Options of the feedback scheme, for instance ``{"relay": "random"}``.
+    relay
+        How the error is relayed under IFA, ``"forward"`` or ``"random"``; other schemes ignore it.
     **joins
         Options of `apical.chain`: ``weights``, ``rule``, ...
     """
@@ -64,5 +64,6 @@ def integrators(
     y = LIF("output", sizes[-1], gain="1", bias=1.2, **neuron)
     chain(net, x, *h, y, **joins)
     error = net.add(Error("error", 2 * sizes[-1], target=target))
-    net.teach(WIRINGS[wiring](error, net.forward, **(feedback or {})))
+    options = {"relay": relay} if relay and wiring == "ifa" else {}
+    net.teach(WIRINGS[wiring](error, net.forward, **options))
     return net
