@@ -2,10 +2,9 @@
 
 Many neurons with one synapse each roll down the same landscape from different starts. Each answers
 its weight w with ``f(w) = C w**2 + 4 A (w - k)**2``, k the nearest whole number, where it should
-answer -1, so that the loss is ``(1 + f)**2/2``: a bowl with wells. Well k has a minimum where
-``abs(k) < 1/2 + 2 A/C``, at ``k 4A/(C + 4A)``, and the lowest is at 0. Plain gradient descent stops
-in the first well, momentum (the heavy ball, Polyak 1964, doi:10.1016/0041-5553(64)90137-5) carries
-through several, as Adam does (Kingma & Ba 2015, arXiv:1412.6980), and noise that fades climbs out.
+answer -1, so that the loss is ``(1 + f)**2/2``: a bowl with wells, the lowest at 0. Plain gradient
+descent stops in the first well; momentum (Polyak 1964, doi:10.1016/0041-5553(64)90137-5) and Adam
+(Kingma & Ba 2015, arXiv:1412.6980) carry through several, and noise that fades climbs out.
 
     python models/Polyak_1964_minima.py
 """
