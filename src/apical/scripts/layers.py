@@ -83,7 +83,7 @@ def feedforward(
     x = Stimulus("stimulus", sizes[0], Graded())
     layers = zip(sizes[1:-1], kinds, strict=True)
     h = [Rate(name.format(k), *layer, **options) for k, layer in enumerate(layers, start=1)]
-    own = {"gain": "one"} if loss == "cross-entropy" else {}
+    own: dict[str, Any] = {"gain": "one"} if loss == "cross-entropy" else {}
     y = Rate("output", sizes[-1], output, **own, **(scheme.output if scheme else {}))
     chain(net, x, *h, y, **joins)
     if scheme:

@@ -1,6 +1,6 @@
 """Learning curves of studies: errors of classifiers and of autoencoders."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,7 @@ def compare(
     batch: int = 1,
     said: str | None = None,
     name: str = "error",
-    **factors: Iterable[Any],
+    **factors: Any,
 ) -> list[Row]:
     """Train a classifier for every combination of factor levels, for instance wirings and seeds.
 

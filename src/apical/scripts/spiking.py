@@ -57,7 +57,8 @@ def integrators(
     **joins
         Options of `apical.chain`: ``weights``, ``rule``, ...
     """
-    net, neuron = Network(seed=seed, trial=trial), {"leak": False, "v_start": 0.5}
+    net = Network(seed=seed, trial=trial)
+    neuron: dict[str, Any] = {"leak": False, "v_start": 0.5}
     x = Stimulus("stimulus", sizes[0], encoder, gaze=gaze)
     hidden = enumerate(sizes[1:-1], start=1)
     h = [LIF(name.format(k), n, gain=slope, **neuron) for k, n in hidden]
