@@ -46,6 +46,8 @@ def test_curves_are_one_at_a_margin_of_zero_and_bounds_hold_at_the_ends() -> Non
         assert margins.tolist() == [0, 30] and loss[0] == 1
     for name, (risk, excess) in risk_bounds(np.array([0.0, 1.0])).items():
         assert risk[0] == excess[0] == 0 and risk[1] == pytest.approx(1.0), name
+    with pytest.raises(ParameterError, match="from 0 to 1"):
+        risk_bounds(np.array([1.1]))
     assert {*SURROGATES} - {*risk_bounds(np.zeros(1))} == {"sigmoid"}
 
 

@@ -215,7 +215,7 @@ def test_integrators_relay_the_error_as_they_are_told() -> None:
     for wiring, relay, relays in (
         ("dfa", "random", 0),
         ("ifa", "forward", 0),
-        ("ifa", "random", 2),
+        ("ifa", "random", 1),
     ):
         net = spiking.integrators(
             [4, 3, 3, 2], ap.encoding.Regular(), "1", wiring=wiring, relay=relay, **joins

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from apical._base.checking import checked, require
-from apical._base.parameters import Array, Count, NonNegative, Number
+from apical._base.parameters import Array, Count, NonNegative, Number, Share
 from apical.errors import DataError, ParameterError
 
 Floats = NDArray[np.float64]
@@ -176,7 +176,7 @@ def clipped(
 
 @checked()
 def one_neuron(
-    weight: Finite, bias: Finite, target: Finite = 0.7, start: Finite = 0.0, steps: Count = 50
+    weight: Finite, bias: Finite, target: Share = 0.7, start: Finite = 0.0, steps: Count = 50
 ) -> tuple[float, Floats]:
     """Return the squared error of one logistic neuron that excites itself, and its gradient.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apical._base.checking import check_fields, checked
+from apical._base.checking import check_fields, checked, require
 from apical._base.extras import undisturbed
 from apical._base.parameters import Count, Matrix, Vector
 from apical.errors import DataError, ParameterError
@@ -108,6 +108,8 @@ def risk_bounds(excess: Vector) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     excess
         Excess 0-1 risk, from 0 to 1, shape (n,).
     """
+    inside = bool(((excess >= 0) & (excess <= 1)).all())
+    require(inside, "margins.risk_bounds", "excess", "from 0 to 1", f"{excess}")
     zero, chosen = np.zeros(1), [name for name in SURROGATES if name != "sigmoid"]
     scaled = {n: SURROGATES[n].psi(excess) / SURROGATES[n].value(zero) for n in chosen}
     return {name: (risk, excess) for name, risk in scaled.items()}
@@ -115,8 +117,19 @@ def risk_bounds(excess: Vector) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 @checked()
 def error_rate(w: Vector, x: Matrix, y: Vector) -> float:
-    """Return the share of errors of a linear classifier, as returned by `minimised`."""
-    return float(zero_one(_signed(x, y) @ w).mean())
+    """Return the share of errors of a linear classifier.
+
+    Parameters
+    ----------
+    w
+        Its weights, the bias last, as `minimised` returns them, shape (n_inputs + 1,).
+    x, y
+        As in `minimised`.
+    """
+    signed = _signed(x, y)
+    shape = (signed.shape[1],)
+    require(w.shape == shape, "margins.error_rate", "w", f"of shape {shape}", f"shape {w.shape}")
+    return float(zero_one(signed @ w).mean())
 
 
 @checked()
