@@ -1,6 +1,6 @@
 """Figures of several panels side by side, each with its own axes, bands and published values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,54 @@ def draw(path: Path, *panels: Panel, width: float = 4.0) -> None:
     plotting.save(axes, path)
 
 
+def grid(
+    rows: Sequence[tables.Row],
+    x: str,
+    y: Mapping[str, str],
+    by: str,
+    over: str,
+    names: Mapping[Any, str] | Callable[[Any], str] = str,
+    *,
+    label: str = "",
+    titles: Mapping[Any, str] | None = None,
+    log_y: Sequence[str] = (),
+    **shown: Any,
+) -> list[Panel]:
+    """Return a panel for each value of a column and each quantity, without what diverged.
+
+    Parameters
+    ----------
+    rows
+        The table.
+    x
+        The column of the horizontal axis.
+    y
+        Quantities: columns of the vertical axes, with their labels.
+    by
+        The column that distinguishes the curves.
+    over
+        The column that distinguishes panels of one quantity.
+    names
+        Names of the curves, as in `tables.series`.
+    label
+        Label of the horizontal axis; by default the column.
+    titles
+        Titles of the panels, by value of `over`; by default the values.
+    log_y
+        Quantities with a logarithmic axis.
+    **shown
+        Further options of `apical.plotting.curves`.
+    """
+    found = []
+    for value in dict.fromkeys(row[over] for row in rows):
+        title = (titles or {}).get(value, str(value))
+        for what, ylabel in y.items():
+            series = finite(tables.series(tables.where(rows, **{over: value}), x, what, by, names))
+            options = {"title": title, "log_y": what in log_y, **shown}
+            found.append(Panel(series, label or x, ylabel, options))
+    return found
+
+
 def columns(
     rows: Sequence[tables.Row], x: str, names: Mapping[str, str], scale: float = 1.0, **chosen: Any
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -100,3 +148,24 @@ def finite(series: Series) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         if kept.any():
             found[name] = np.asarray(x)[kept], np.asarray(y)[..., kept]
     return found
+
+
+def points(
+    rows: Sequence[tables.Row], x: str, y: str, by: str
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return one curve for each value of a column, through all of its points that are finite.
+
+    Parameters
+    ----------
+    rows
+        The table; runs need not have the same number of rows, as in `tables.series`.
+    x, y
+        Columns of the horizontal and the vertical axis.
+    by
+        The column that distinguishes the curves.
+    """
+    found = {}
+    for value in dict.fromkeys(row[by] for row in rows):
+        chosen = {by: value}
+        found[str(value)] = tables.column(rows, x, **chosen), tables.column(rows, y, **chosen)
+    return finite(found)
