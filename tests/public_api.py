@@ -408,6 +408,9 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
         "psi": np.abs,
     },
     "reference.margin_losses.minimised": lambda: {"loss": margins.SURROGATES["logistic"]},
+    "reference.margin_losses.loss_curves": lambda: {"margins": np.array([0.5, -0.5])},
+    "reference.margin_losses.risk_bounds": lambda: {"excess": np.array([0.0, 0.5])},
+    "reference.margin_losses.error_rate": lambda: {"w": np.ones(3)},
     "reference.margin_losses.zero_one": lambda: {"margins": np.array([0.5, -0.5])},
     "reference.bptt.states": lambda: {"weights": np.eye(2), "inputs": np.ones((3, 2))},
     "reference.bptt.gradients": lambda: {
@@ -421,6 +424,7 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
         "lags": [1, 2],
     },
     "reference.bptt.with_radius": lambda: {"weights": np.eye(2), "radius": 0.9},
+    "reference.bptt.one_neuron": lambda: {"weight": 5.0, "bias": -2.0},
     "reference.bptt.clipped": lambda: {"gradient": np.ones(3), "threshold": 1.0},
     "measures.alignment.angle": lambda: {},
     "data.tasks.spike_pattern": lambda: {"n_inputs": 3, "n_outputs": 2, "frames": 20},

@@ -7,7 +7,15 @@ import pytest
 from scipy import optimize
 
 from apical.errors import ParameterError
-from apical.reference.margin_losses import SURROGATES, least_errors, minimised, zero_one
+from apical.reference.margin_losses import (
+    SURROGATES,
+    error_rate,
+    least_errors,
+    loss_curves,
+    minimised,
+    risk_bounds,
+    zero_one,
+)
 
 GRID = np.concatenate([np.linspace(-12, 12, 4801), [-300.0, 300.0]])
 
@@ -31,6 +39,22 @@ def test_slope_is_that_of_the_value_and_the_loss_is_a_bound(name: str) -> None:
     scale = loss.value(np.zeros(1))[0]
     assert np.all(loss.value(GRID) / scale >= zero_one(GRID) - 1e-12)
     assert zero_one(np.array([-1.0, 0.0, 1.0])).tolist() == [1, 1, 0]
+
+
+def test_curves_are_one_at_a_margin_of_zero_and_bounds_hold_at_the_ends() -> None:
+    for margins, loss in loss_curves(np.array([0.0, 30.0])).values():
+        assert margins.tolist() == [0, 30] and loss[0] == 1
+    for name, (risk, excess) in risk_bounds(np.array([0.0, 1.0])).items():
+        assert risk[0] == excess[0] == 0 and risk[1] == pytest.approx(1.0), name
+    with pytest.raises(ParameterError, match="from 0 to 1"):
+        risk_bounds(np.array([1.1]))
+    assert {*SURROGATES} - {*risk_bounds(np.zeros(1))} == {"sigmoid"}
+
+
+def test_error_rate_counts_points_on_the_wrong_side() -> None:
+    x, y = np.array([[1.0, 0.0], [-1.0, 0.0], [3.0, 0.0], [0.5, 0.0]]), np.array([1, -1, -1, 1])
+    assert error_rate(np.array([1.0, 0.0, 0.0]), x, y) == 0.25
+    assert error_rate(np.array([1.0, 0.0, -0.5]), x, y) == 0.5  # one lies on the line
 
 
 def points(n: int = 40, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -41,6 +41,19 @@ def test_clipping_keeps_the_direction() -> None:
     np.testing.assert_array_equal(unrolled.clipped(given, 5.1), given)
 
 
+def test_gradient_of_one_neuron_is_a_difference() -> None:
+    at = {"weight": 3.0, "bias": -1.4, "start": 0.5, "steps": 10}
+    error, gradient = unrolled.one_neuron(**at)  # type: ignore[arg-type]
+    for k, name in enumerate(("weight", "bias")):
+        above, below = (
+            unrolled.one_neuron(**at | {name: at[name] + by})[0]  # type: ignore[arg-type]
+            for by in (1e-6, -1e-6)
+        )
+        assert gradient[k] == pytest.approx((above - below) / 2e-6, rel=1e-5)
+    activity = unrolled.states([[3.0]], np.full((10, 1), -1.4), "logistic", 1 / (1 + np.exp(-0.5)))
+    assert error == (activity[-1, 0] - 0.7) ** 2
+
+
 def test_what_does_not_fit_is_named() -> None:
     with pytest.raises(ParameterError, match="shape .n, n., got .3, 2."):
         unrolled.states(np.zeros((3, 2)), INPUTS)

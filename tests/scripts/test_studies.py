@@ -11,7 +11,18 @@ from click.testing import CliRunner
 import apical as ap
 from apical.data.datasets import blobs, halves
 from apical.errors import DataError, ParameterError
-from apical.scripts import figures, gallery, learning, options, studies, study, sweep, tables
+from apical.scripts import (
+    figures,
+    gallery,
+    layers,
+    learning,
+    options,
+    spiking,
+    studies,
+    study,
+    sweep,
+    tables,
+)
 
 ROWS = [
     {"wiring": wiring, "seed": seed, "epoch": epoch, "error": 10.0 * seed + epoch}
@@ -24,6 +35,13 @@ ROWS = [
 def test_rows_are_chosen_and_averaged() -> None:
     assert tables.column(ROWS, "error", wiring="fa", epoch=1).tolist() == [31.0, 41.0]
     assert tables.mean(ROWS, "error", epoch=1) == 36.0
+
+
+def test_means_and_last_entries_are_listed_by_the_values_of_a_column() -> None:
+    assert tables.means(ROWS, "error", by="wiring", epoch=1) == {"fa": 36.0, "bp": 36.0}
+    last = tables.last(ROWS, "error", by="seed")
+    assert last == {3: 31.0, 4: 41.0}
+    assert tables.listed(last, digits=2) == "3 31.00, 4 41.00"
 
 
 @pytest.mark.parametrize("seeds_outside", [True, False])
@@ -84,6 +102,22 @@ def test_options_are_parsed_before_a_study_gets_them(tmp_path: Path) -> None:
         assert CliRunner().invoke(main, refused).exit_code == 2
 
 
+def test_hidden_populations_of_training_may_be_many_or_none() -> None:
+    @click.command
+    @options.training(hidden="8-4", epochs=3)
+    def several(**given: Any) -> None:
+        click.echo(sorted(given.items()))
+
+    @click.command
+    @options.training(epochs=3)
+    def none(**given: Any) -> None:
+        click.echo(sorted(given))
+
+    given = CliRunner().invoke(several, ["--hidden", "5-6-7"]).output
+    assert "('hidden', [5, 6, 7])" in given and "('seeds', [0])" in given
+    assert CliRunner().invoke(none, []).output == "['dataset', 'epochs', 'seeds']\n"
+
+
 @pytest.mark.parametrize("text", ["", "8-0", "8--4", "a"])
 def test_populations_without_neurons_are_refused(text: str) -> None:
     assert studies.layers("256-32") == [256, 32]
@@ -103,7 +137,8 @@ def test_figures_have_a_panel_for_each_column_or_value(tmp_path: Path) -> None:
     }.items():
         figures.draw(tmp_path / f"{name}.png", ROWS, "epoch", "error", "wiring", **shown)
     y = {"error": "error [%]", "seed": "seed"}
-    figures.draw(tmp_path / "columns.png", ROWS, "epoch", y, "wiring", limits=(0, 50))
+    own = {"error": {"title": "errors"}}
+    figures.draw(tmp_path / "columns.png", ROWS, "epoch", y, "wiring", limits=(0, 50), panels=own)
     assert all((tmp_path / f"{n}.png").stat().st_size > 5000 for n in ("one", "two", "columns"))
 
 
@@ -134,6 +169,61 @@ def test_errors_are_those_of_training_and_evaluating() -> None:
         )
     )
     assert [row["error"] for row, _, _ in seen] == [row["wrong"] for row in rows]
+
+
+def test_networks_are_compared_over_levels_and_seeds(capsys: pytest.CaptureFixture) -> None:
+    data = blobs(rng=np.random.default_rng(0))
+
+    def network(eta: float, seed: int) -> ap.Network:
+        return rates(data, eta)
+
+    said = "rate {eta}: {wrong:.0f} %, mean of {n}"
+    found = learning.compare(network, data, 1, 4, said, "wrong", eta=[0.1], seed=[0, 1])
+    rows = learning.errors(rates(data, 0.1), data, 1, batch=4, name="wrong")
+    assert found == [{"eta": 0.1, "seed": seed} | row for seed in (0, 1) for row in rows]
+    assert capsys.readouterr().out == f"rate 0.1: {rows[-1]['wrong']:.0f} %, mean of 2\n"
+    simulator, plan = ap.simulate(rates(data, 0.1), "array", batch=4), ap.training.Plan(1, 7, 1.0)
+    followed = list(learning.follow(simulator, data, plan))
+    assert [(k, 100 * (1 - share)) for k, share in followed] == [tuple(r.values()) for r in rows]
+
+
+def test_feedback_angles_are_those_to_the_transpose() -> None:
+    joins: dict[str, Any] = {"weights": ap.Uniform(1.0), "rule": ap.rules.three_factor(0.1)}
+    for wiring in ("bp", "fa"):
+        net = layers.feedforward([4, 3, 3, 2], "tanh", wiring=wiring, **joins)
+        angles = learning.feedback_angles(ap.simulate(net, "array"))
+        assert list(angles) == ["angle_1", "angle_2"]
+        assert all((angle < 1e-3) == (wiring == "bp") for angle in angles.values())
+
+
+def test_losses_of_an_autoencoder_are_mean_squared_errors() -> None:
+    joins: dict[str, Any] = {"weights": ap.Uniform(0.1), "rule": ap.rules.three_factor(0.01)}
+    net = layers.feedforward(
+        [4, 2, 4], "tanh", "linear", wiring="bp", loss="squared error", **joins
+    )
+    values = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    simulator = ap.simulate(net, "array")
+    rows = list(learning.losses(simulator, {"train": values, "test": values[:5]}, 3))
+    assert [row["epoch"] for row in rows] == [0, 1, 2, 3]
+    assert rows[-1]["train"] < rows[0]["train"]
+    last = np.mean(learning.squared_errors(simulator, values[:5]), dtype=np.float64)
+    assert rows[-1]["test"] == last
+
+
+def test_integrators_relay_the_error_as_they_are_told() -> None:
+    joins: dict[str, Any] = {"weights": ap.Zero(), "rule": ap.rules.three_factor(1e-3)}
+    for wiring, relay, relays in (
+        ("dfa", "random", 0),
+        ("ifa", "forward", 0),
+        ("ifa", "random", 1),
+    ):
+        net = spiking.integrators(
+            [4, 3, 3, 2], ap.encoding.Regular(), "1", wiring=wiring, relay=relay, **joins
+        )
+        named = [p.name for p in net.populations]
+        assert sum(name.startswith("relay_") for name in named) == relays
+        assert {"hidden_1", "hidden_2", "output", "error"} < {*named}
+        assert next(p.size for p in net.populations if p.name == "error") == 4
 
 
 def test_divergence_is_the_error_that_is_asked_for() -> None:

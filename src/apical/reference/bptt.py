@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from apical._base.checking import checked, require
-from apical._base.parameters import Array, NonNegative, Number
+from apical._base.parameters import Array, Count, NonNegative, Number, Share
 from apical.errors import DataError, ParameterError
 
 Floats = NDArray[np.float64]
@@ -19,6 +19,7 @@ Numbers = Annotated[ArrayLike, Array(finite=True)]
 Start = Annotated[ArrayLike, Array((0, 1), finite=True)]
 Line = Annotated[ArrayLike, Array((1,), finite=True)]
 Activity = Annotated[Floats, Array((2,), finite=True)]
+Finite = Annotated[float, Number()]
 Response = Literal["linear", "tanh", "logistic"]
 
 _RESPONSES: dict[str, tuple[Callable[[Floats], Floats], Callable[[Floats], Floats]]] = {
@@ -171,6 +172,42 @@ def clipped(
     given = np.asarray(gradient, np.float64)
     norm = float(np.linalg.norm(given))
     return given * (threshold / norm) if norm > threshold else given
+
+
+@checked()
+def one_neuron(
+    weight: Finite, bias: Finite, target: Share = 0.7, start: Finite = 0.0, steps: Count = 50
+) -> tuple[float, Floats]:
+    """Return the squared error of one logistic neuron that excites itself, and its gradient.
+
+    Parameters
+    ----------
+    weight, bias
+        Weight of the synapse onto itself, and input at every step [dimensionless].
+    target
+        Activity to be reached after the last step.
+    start
+        Drive of the neuron before the first step.
+    steps
+        Number of steps.
+
+    Returns
+    -------
+    error
+        Squared difference of the last activity and the target.
+    gradient
+        With respect to weight and bias, shape (2,).
+
+    References
+    ----------
+    Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, figure 6 (from a drive of 0.5).
+    """
+    w, inputs = [[weight]], np.full((steps, 1), bias)
+    activity = states(w, inputs, "logistic", 1 / (1 + np.exp(-start)))
+    surplus = float(activity[-1, 0]) - target
+    back = gradients(w, activity, [2 * surplus], "logistic")[1:, 0]
+    drive = back * activity[1:, 0] * (1 - activity[1:, 0])
+    return surplus**2, np.array([drive @ activity[:-1, 0], drive.sum()])
 
 
 def _same(n: int, given: ArrayLike, object: str, parameter: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apical._base.checking import check_fields, checked
+from apical._base.checking import check_fields, checked, require
 from apical._base.extras import undisturbed
 from apical._base.parameters import Count, Matrix, Vector
 from apical.errors import DataError, ParameterError
@@ -85,6 +85,51 @@ SURROGATES: Mapping[str, MarginLoss] = {
 """Surrogates and their transforms (Bartlett, Jordan & McAuliffe 2006,
 doi:10.1198/016214505000000907, section 2), by name. That of a convex loss is its value at 0 less
 the least ``(1 + t)/2*value(m) + (1 - t)/2*value(-m)`` over all margins m."""
+
+
+@checked()
+def loss_curves(margins: Vector) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return margins and the 0-1 loss and each surrogate, scaled to 1 at a margin of 0, by name."""
+    zero, curves = np.zeros(1), {"0-1": (margins, zero_one(margins))}
+    for name, loss in SURROGATES.items():
+        curves[name] = margins, loss.value(margins) / loss.value(zero)
+    return curves
+
+
+@checked()
+def risk_bounds(excess: Vector) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return the least excess risk under each surrogate of functions with an excess 0-1 risk.
+
+    The risk is scaled as in `loss_curves`: name -> (excess risk, excess 0-1 risk). The sigmoid is
+    left out, since its psi-transform is that of the hinge.
+
+    Parameters
+    ----------
+    excess
+        Excess 0-1 risk, from 0 to 1, shape (n,).
+    """
+    inside = bool(((excess >= 0) & (excess <= 1)).all())
+    require(inside, "margins.risk_bounds", "excess", "from 0 to 1", f"{excess}")
+    zero, chosen = np.zeros(1), [name for name in SURROGATES if name != "sigmoid"]
+    scaled = {n: SURROGATES[n].psi(excess) / SURROGATES[n].value(zero) for n in chosen}
+    return {name: (risk, excess) for name, risk in scaled.items()}
+
+
+@checked()
+def error_rate(w: Vector, x: Matrix, y: Vector) -> float:
+    """Return the share of errors of a linear classifier.
+
+    Parameters
+    ----------
+    w
+        Its weights, the bias last, as `minimised` returns them, shape (n_inputs + 1,).
+    x, y
+        As in `minimised`.
+    """
+    signed = _signed(x, y)
+    shape = (signed.shape[1],)
+    require(w.shape == shape, "margins.error_rate", "w", f"of shape {shape}", f"shape {w.shape}")
+    return float(zero_one(signed @ w).mean())
 
 
 @checked()

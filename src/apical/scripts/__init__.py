@@ -9,3 +9,4 @@ Imports all of the package below. To add a script, see CONTRIBUTING.md.
 
 from apical.scripts.command import study as study
 from apical.scripts.sweeping import sweep as sweep
+from apical.scripts.tables import Row as Row

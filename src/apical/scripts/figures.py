@@ -24,6 +24,7 @@ def draw(
     titles: Names = str,
     limits: tuple[float, float] | None = None,
     width: float | None = None,
+    panels: Mapping[Any, Mapping[str, Any]] | None = None,
     **options: Any,
 ) -> None:
     """Draw curves, thin for each seed and thick for their mean, and save them.
@@ -48,6 +49,8 @@ def draw(
         Limits of the vertical axis of the first panel, or of all panels with `over`.
     width
         Width of each panel [inches]; by default that of a figure for a single panel, else 4.
+    panels
+        Options of single panels in addition, by column, or by value of `over` if there is one.
     **options
         Passed on to `apical.plotting.curves`.
     """
@@ -63,8 +66,9 @@ def draw(
     for ax, (value, column, ylabel) in zip(axes, cells, strict=True):
         chosen = {over: value} if over else {}
         found = tables.series(rows, x, column, by, names, **chosen)
-        title = {"title": called(value)} if over else {}
-        drawn.append(plotting.curves(found, label or x, ylabel, ax=ax, **title | options))
+        own = {**({"title": called(value)} if over else {}), **options}
+        own |= (panels or {}).get(value if over else column, {})
+        drawn.append(plotting.curves(found, label or x, ylabel, ax=ax, **own))
         if limits and (over or len(drawn) == 1):
             drawn[-1].set_ylim(limits)
     plotting.save(drawn, path)

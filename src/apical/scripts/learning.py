@@ -1,6 +1,6 @@
 """Learning curves of studies: errors of classifiers and of autoencoders."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,9 @@ from apical.data.datasets import Dataset
 from apical.devices import simulate
 from apical.devices.simulator import Block, BlockResult, Simulator
 from apical.errors import RunError
+from apical.measures.alignment import angle
 from apical.network.description import Network
+from apical.scripts.sweeping import sweep
 from apical.scripts.tables import Row
 from apical.training.loop import Plan, Position, evaluate, steps, train
 
@@ -53,6 +55,40 @@ def errors(
     return [{"epoch": k, name: 100 * (1 - accuracy)} for k, accuracy in enumerate(found)]
 
 
+def compare(
+    network: Callable[..., Network],
+    data: Dataset,
+    epochs: int,
+    batch: int = 1,
+    said: str | None = None,
+    name: str = "error",
+    **factors: Any,
+) -> list[Row]:
+    """Train a classifier for every combination of factor levels, for instance wirings and seeds.
+
+    Parameters
+    ----------
+    network
+        Called with a level of each factor by name, returns the network to train.
+    data, epochs, batch, name
+        As in `errors`.
+    said
+        Text to print after each condition, as in `apical.scripts.sweep`.
+    **factors
+        Name -> levels, as in `apical.scripts.sweep`.
+
+    Returns
+    -------
+    list
+        Rows: the levels, and those of `errors`.
+    """
+
+    def measured(**levels: Any) -> list[Row]:
+        return errors(network(**levels), data, epochs, batch, name)
+
+    return sweep(measured, said, **factors)
+
+
 def last_error(
     net: Network,
     data: Dataset,
@@ -84,6 +120,21 @@ def test_error(simulator: Simulator, data: Dataset) -> float:
     return 100 * (1 - evaluate(simulator, data.test).accuracy)
 
 
+def follow(
+    simulator: Simulator, data: Dataset, plan: Plan, done: Position | None = None
+) -> Iterator[tuple[int, float]]:
+    """Train a classifier; yield the number of each completed epoch, and its test accuracy.
+
+    Parameters
+    ----------
+    simulator, data, plan, done
+        As in `apical.training.steps`; with nothing done, epoch 0 is that before training.
+    """
+    for step in steps(simulator, data, plan, done):
+        if "test_accuracy" in step.metrics:
+            yield step.position.epoch, step.metrics["test_accuracy"]
+
+
 def between(
     simulator: Simulator, data: Dataset, first: int, last: int
 ) -> Iterator[tuple[int, float]]:
@@ -99,9 +150,28 @@ def between(
         Numbers of epochs before and after; from 0, the error before training is yielded too.
     """
     done = Position(first, 0, first * len(data.train)) if first else None
-    for step in steps(simulator, data, Plan(last, final_rate=1.0), done):
-        if "test_accuracy" in step.metrics:
-            yield step.position.epoch, 100 * (1 - step.metrics["test_accuracy"])
+    for epoch, accuracy in follow(simulator, data, Plan(last, final_rate=1.0), done):
+        yield epoch, 100 * (1 - accuracy)
+
+
+def feedback_angles(simulator: Simulator) -> dict[str, float]:
+    """Return the angles between feedback weights and transposed forward weights [degrees].
+
+    Parameters
+    ----------
+    simulator
+        A network with layerwise feedback from every population to the one below.
+
+    Returns
+    -------
+    dict
+        ``angle_1`` is that of the feedback onto the first hidden population, and so on.
+    """
+    found = {}
+    for k, forward in enumerate(simulator.network.forward[1:], start=1):
+        back = simulator.weights(f"feedback_{forward.post.name}_to_{forward.pre.name}")
+        found[f"angle_{k}"] = angle(back, simulator.weights(forward).T)
+    return found
 
 
 def reconstruct(simulator: Simulator, values: np.ndarray, epochs: int) -> Iterator[int]:
@@ -131,6 +201,29 @@ def squared_errors(simulator: Simulator, values: np.ndarray) -> np.ndarray:
     """Return the squared reconstruction error of an autoencoder at each value, learning off."""
     rebuilt = simulator.run(Block(values)).counts[simulator.network.output.name]
     return (values - rebuilt) ** 2
+
+
+def losses(simulator: Simulator, parts: Mapping[str, np.ndarray], epochs: int) -> Iterator[Row]:
+    """Train an autoencoder; yield its losses before training and after every epoch.
+
+    Parameters
+    ----------
+    simulator
+        A network with as many outputs as inputs.
+    parts
+        Name of the column -> stimuli, shape (n, n_inputs); the first are those to learn.
+    epochs
+        Number of epochs.
+
+    Yields
+    ------
+    row
+        ``epoch``, and for each part the mean squared error of an output, with learning off.
+    """
+    for epoch in reconstruct(simulator, next(iter(parts.values())), epochs):
+        errors = {name: squared_errors(simulator, values) for name, values in parts.items()}
+        means = {name: float(np.mean(found, dtype=np.float64)) for name, found in errors.items()}
+        yield {"epoch": epoch} | means
 
 
 def watch(

@@ -82,7 +82,12 @@ def train_trials(
 
 
 def training(
-    name: str = "--hidden", *, hidden: int, epochs: int, seed: str = "0", of: str = "each"
+    name: str = "--hidden",
+    *,
+    hidden: int | str | None = None,
+    epochs: int,
+    seed: str = "0",
+    of: str = "each",
 ) -> Decorator:
     """Return ``--dataset``, ``--hidden``, ``--epochs`` and ``--seed``, the last as a list `seeds`.
 
@@ -91,14 +96,20 @@ def training(
     name
         Name of the option of the number of hidden neurons.
     hidden, epochs, seed
-        Defaults.
+        Defaults. Text such as ``"256-32-256"`` makes `hidden` a list, as in `layers`; None leaves
+        the option out.
     of
         ``"each"`` or ``"the"`` hidden population, for the help.
     """
+    text = f"Neurons in {of} hidden population."
 
     def decorated(full: F) -> F:
-        neurons = option(name, hidden, f"Neurons in {of} hidden population.")
-        return dataset()(neurons(option("--epochs", epochs)(seeds(seed)(full))))
+        full = option("--epochs", epochs)(seeds(seed)(full))
+        if isinstance(hidden, str):
+            full = layers(hidden, text)(full)
+        elif hidden is not None:
+            full = option(name, hidden, text)(full)
+        return dataset()(full)
 
     return decorated
 

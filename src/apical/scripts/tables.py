@@ -26,6 +26,23 @@ def mean(rows: Sequence[Row], what: str, **chosen: Any) -> float:
     return float(np.mean(column(rows, what, **chosen)))
 
 
+def means(rows: Sequence[Row], what: str, by: str, **chosen: Any) -> dict[Any, float]:
+    """Return the mean of a column for each value of another: value -> mean."""
+    chosen_rows = where(rows, **chosen)
+    values = dict.fromkeys(row[by] for row in chosen_rows)
+    return {value: mean(chosen_rows, what, **{by: value}) for value in values}
+
+
+def last(rows: Sequence[Row], what: str, by: str) -> dict[Any, Any]:
+    """Return the last entry of a column for each value of another: value -> entry."""
+    return {row[by]: row[what] for row in rows}
+
+
+def listed(found: Mapping[Any, float], digits: int = 1) -> str:
+    """Return numbers with their names as text, with so many digits behind the point."""
+    return ", ".join(f"{name} {number:.{digits}f}" for name, number in found.items())
+
+
 def runs(rows: Sequence[Row], what: str, *, of: str = "seed", **chosen: Any) -> np.ndarray:
     """Return a column as a matrix with one row for each run, shape (n_runs, n_points).
 

@@ -1,0 +1,70 @@
+"""Spiking networks of studies, in trial form: perfect integrators, reset after every trial."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from apical.feedback import WIRINGS
+from apical.network.chains import chain
+from apical.network.description import Network
+from apical.neurons.encoding import Encoder
+from apical.neurons.error import Error
+from apical.neurons.eye_movements import Gaze
+from apical.neurons.lif import LIF
+from apical.neurons.stimulus import Stimulus
+
+
+def integrators(
+    sizes: Sequence[int],
+    encoder: Encoder,
+    slope: str,
+    *,
+    wiring: str,
+    seed: int = 0,
+    trial: float = 100.0,
+    gaze: Gaze | None = None,
+    target: float = 100.0,
+    name: str = "hidden_{}",
+    relay: str | None = None,
+    **joins: Any,
+) -> Network:
+    """Describe a feedforward network of non-leaky integrate-and-fire neurons with spiking errors.
+
+    Membranes start at half their threshold, the output has a bias, two error neurons for each class
+    compare it with the label. Populations are called as in `apical.scripts.layers.feedforward`.
+
+    Parameters
+    ----------
+    sizes
+        Numbers of neurons, from the stimulus to the output.
+    encoder
+        How stimuli become spikes.
+    slope
+        Surrogate derivative of hidden neurons, an expression; that of the output is 1.
+    wiring
+        Feedback scheme, one of `apical.feedback.WIRINGS`.
+    seed
+        Seed of the network.
+    trial
+        Duration of a trial [ms].
+    gaze
+        Shifts of images in training trials.
+    target
+        Firing rate of the output neuron of the right class [Hz].
+    name
+        Name of the hidden populations; ``{}`` stands for their numbers, from 1.
+    relay
+        How the error is relayed under IFA, ``"forward"`` or ``"random"``; other schemes ignore it.
+    **joins
+        Options of `apical.chain`: ``weights``, ``rule``, ...
+    """
+    net = Network(seed=seed, trial=trial)
+    neuron: dict[str, Any] = {"leak": False, "v_start": 0.5}
+    x = Stimulus("stimulus", sizes[0], encoder, gaze=gaze)
+    hidden = enumerate(sizes[1:-1], start=1)
+    h = [LIF(name.format(k), n, gain=slope, **neuron) for k, n in hidden]
+    y = LIF("output", sizes[-1], gain="1", bias=1.2, **neuron)
+    chain(net, x, *h, y, **joins)
+    error = net.add(Error("error", 2 * sizes[-1], target=target))
+    options = {"relay": relay} if relay and wiring == "ifa" else {}
+    net.teach(WIRINGS[wiring](error, net.forward, **options))
+    return net
