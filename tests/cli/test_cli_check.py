@@ -43,7 +43,8 @@ def test_the_machine_readable_form(wiring: str) -> None:
     assert said["is_local"] is said["dynamic"]["is_local"] is (wiring == "dfa")
     assert {f["aspect"] for f in said["findings"]} == set(ASPECTS)
     first = said["findings"][0]
-    assert set(first) == {"subject", "aspect", "level", "reason", "place", "criterion", "source"}
+    about = {"subject", "aspect", "level", "reason", "place", "criterion", "source", "alignment"}
+    assert set(first) == about
     shared = [f["reason"] for f in said["findings"] if f["aspect"] == "global quantities"]
     assert any("64 trials" in reason for reason in shared), "as 'apical run' would train it"
 

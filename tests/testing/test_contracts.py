@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from apical import LIF, Network, datasets, hypotheses, rules
+from apical import LIF, Network, Projection, datasets, hypotheses, rules
 from apical.data.registry import SOURCES
 from apical.devices import DEVICES
 from apical.errors import ParameterError, WiringError
@@ -144,6 +144,19 @@ def longer(network: Network, by: float) -> Network:
     return network.altered(trial=network.trial + by)
 
 
+def faster(network: Network, by: float) -> Network:
+    """Multiply all learning rates, which the scorecard does not know."""
+
+    def changed(projection: Projection) -> Projection:
+        rule = projection.rule
+        if rule is None:
+            return projection
+        rates = {name: by * value for name, value in rule.parameters.items()}
+        return replace(projection, rule=replace(rule, parameters=rates))
+
+    return network.altered(projection=changed)
+
+
 @pytest.mark.parametrize(
     ("change", "claims", "message"),
     [
@@ -151,9 +164,14 @@ def longer(network: Network, by: float) -> Network:
         (
             longer,
             {"example": {"by": 5.0}, "neutral": {"by": 1.0}},
-            "neutral, on spikes under DFA: something",
+            "neutral, on rates under DFA: the scorecard differs",
         ),
-        (longer, {"example": {"by": 5.0}, "aspects": ("delays",)}, r"in \[\], but declares"),
+        (
+            faster,
+            {"example": {"by": 5.0}, "neutral": {"by": 2.0}},
+            "neutral, on rates under DFA: something else is learned",
+        ),
+        (faster, {"example": {"by": 5.0}, "aspects": ("delays",)}, r"in \[\], but declares"),
         (
             lambda network, by: network.altered(seed=network.seed + 1, settle=5.0),
             {},

@@ -123,7 +123,10 @@ def kolen_pollack(
 
 @hypothesis(
     neutral={"trials": 0},
-    aspects=("locality", "feedback", "phases", "Dale's law", "update locking"),
+    aspects=(
+        *("locality", "weight sharing", "feedback", "phases", "Dale's law", "update locking"),
+        *("plasticity switch", "cost"),
+    ),
 )
 def weight_mirror(
     network: Network,

@@ -14,7 +14,7 @@ from apical.feedback.wirings import WIRINGS
 from apical.hypotheses import HYPOTHESES, Hypothesis, online
 from apical.hypotheses.naming import applied
 from apical.network.description import Network
-from apical.plausibility import ASPECTS, audit
+from apical.plausibility import ASPECTS, Finding, audit
 from apical.projections.projection import Projection
 from apical.testing.contracts import claiming, contract, expect
 from apical.testing.references import made, rates, spiking, trials
@@ -172,7 +172,7 @@ def the_scorecard_changes_where_it_says(hypothesis: Hypothesis) -> None:
     for _, network, other in _under(hypothesis):
         before, after = audit(network), audit(other)
         for aspect in ASPECTS:
-            if [str(f) for f in before.about(aspect)] != [str(f) for f in after.about(aspect)]:
+            if [*map(_said, before.about(aspect))] != [*map(_said, after.about(aspect))]:
                 found.add(aspect)
     wanted = set(hypothesis.aspects)
     expect(
@@ -180,6 +180,11 @@ def the_scorecard_changes_where_it_says(hypothesis: Hypothesis) -> None:
         f"Hypothesis {hypothesis.name!r} changes the scorecard in {sorted(found)}, "
         f"but declares {sorted(wanted)}; see aspects.",
     )
+
+
+def _said(finding: Finding) -> str:
+    """Return what a finding says; of measured alignment, the verdict but not the numbers."""
+    return f"{finding.level} {finding.subject}" if finding.alignment else str(finding)
 
 
 @contract("hypothesis")
