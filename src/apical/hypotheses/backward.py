@@ -28,7 +28,7 @@ KOLEN_POLLACK = (
 )
 
 
-@hypothesis(aspects=("weight transport", "feedback", "Dale's law"))
+@hypothesis(aspects=("weight sharing", "weight transport", "feedback", "Dale's law"))
 def sign_concordant(network: Network) -> Network:
     """Sign-concordant feedback: signs of the forward weights at all times, fixed magnitudes.
 
@@ -52,7 +52,7 @@ def sign_concordant(network: Network) -> Network:
     return _with_signs(network, "sign_concordant", alike=False)
 
 
-@hypothesis(aspects=("weight transport", "feedback", "Dale's law"))
+@hypothesis(aspects=("weight sharing", "weight transport", "feedback", "Dale's law"))
 def sign_only(network: Network) -> Network:
     """Uniform sign-concordant feedback: signs of the forward weights, one magnitude for all.
 
@@ -77,7 +77,12 @@ def sign_only(network: Network) -> Network:
     return _with_signs(network, "sign_only", alike=True)
 
 
-@hypothesis(aspects=("locality", "feedback", "Dale's law", "update locking"))
+@hypothesis(
+    aspects=(
+        *("locality", "weight sharing", "feedback", "Dale's law", "update locking"),
+        *("memory", "cost"),
+    )
+)
 def kolen_pollack(
     network: Network, *, decay: Annotated[float, Number(above=0, below=1)] = 1e-3
 ) -> Network:

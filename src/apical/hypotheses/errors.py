@@ -67,7 +67,7 @@ def noisy_feedback(network: Network, *, std: NonNegative, kick: Positive = 1.0) 
     return network.altered(population=noisy) if std else network
 
 
-@hypothesis(example={"share": 0.5}, neutral={"share": 1.0}, aspects=("Dale's law",))
+@hypothesis(example={"share": 0.5}, neutral={"share": 1.0}, aspects=("Dale's law", "cost"))
 def partial_feedback(network: Network, *, share: ShareAboveZero) -> Network:
     """Partial feedback: only a fraction of the neurons of each hidden population receives it.
 
@@ -162,7 +162,7 @@ def thresholded_error(network: Network, *, threshold: ShareBelowOne) -> Network:
     return with_error(network, "thresholded_error", lambda e: e.overlooking(total, network.trial))
 
 
-@hypothesis(example={"levels": 5}, neutral={"levels": None}, aspects=("signed error",))
+@hypothesis(example={"levels": 5}, neutral={"levels": None}, aspects=("signed error", "error size"))
 def quantised_error(network: Network, *, levels: Count | None) -> Network:
     """Quantised error: error neurons represent only a few levels of error.
 

@@ -9,7 +9,7 @@ from apical.projections.projection import ReadBackwards
 from apical.projections.weights import FewInputs, Opposed, WeightSource
 
 
-@hypothesis(aspects=("Dale's law",))
+@hypothesis(aspects=("Dale's law", "cost"))
 def sparse_feedback(network: Network, *, wires: Count = 1) -> Network:
     """Sparse feedback: each hidden neuron receives only a few feedback synapses (wires).
 

@@ -51,7 +51,7 @@ def dale(network: Network, *, inhibitory: Share = 0.2) -> Network:
     return with_projections(network, network.driving, lambda p: replace(p, inhibitory=inhibitory))
 
 
-@hypothesis(example={"share": 0.5}, neutral={"share": 0.0})
+@hypothesis(example={"share": 0.5}, neutral={"share": 0.0}, aspects=("cost",))
 def missing_synapses(network: Network, *, share: ShareBelowOne) -> Network:
     """Sparse connectivity: a random fraction of the forward synapses does not exist.
 

@@ -13,7 +13,7 @@ from apical.plasticity.rules import LearningRule
 from apical.projections.projection import Projection
 
 
-@hypothesis(example={"delay": 7.0}, neutral={"delay": 0.0}, aspects=("delays",))
+@hypothesis(example={"delay": 7.0}, neutral={"delay": 0.0}, aspects=("delays", "memory"))
 def delayed_feedback(network: Network, *, delay: Time) -> Network:
     """Delayed feedback: conduction delays of feedback to hidden populations.
 
@@ -78,7 +78,12 @@ def _check_time(network: Network, hypothesis: str, delay: float) -> None:
         )
 
 
-@hypothesis(aspects=("locality", "phases", "update locking", "delays"))
+@hypothesis(
+    aspects=(
+        *("locality", "phases", "update locking", "delays"),
+        *("plasticity switch", "memory"),
+    )
+)
 def online(
     network: Network,
     *,

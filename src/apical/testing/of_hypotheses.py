@@ -184,7 +184,8 @@ def the_scorecard_changes_where_it_says(hypothesis: Hypothesis) -> None:
 
 def _said(finding: Finding) -> str:
     """Return what a finding says; of measured alignment, the verdict but not the numbers."""
-    return f"{finding.level} {finding.subject}" if finding.alignment else str(finding)
+    measured = finding.aspect == "weight transport"
+    return f"{finding.level} {finding.subject}" if measured else str(finding)
 
 
 @contract("hypothesis")
