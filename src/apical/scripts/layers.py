@@ -1,0 +1,92 @@
+"""Feedforward rate networks of studies: layer sizes, activations, loss and wiring in one call."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from apical.errors import WiringError
+from apical.feedback import WIRINGS, pathways
+from apical.network.chains import chain
+from apical.network.description import Network
+from apical.neurons.encoding import Graded
+from apical.neurons.error import RateError
+from apical.neurons.rate import Rate
+from apical.neurons.stimulus import Stimulus
+from apical.projections.weights import WeightSource
+
+Loss = Literal["cross-entropy", "squared error"]
+
+
+def feedforward(
+    sizes: Sequence[int],
+    hidden: str | Sequence[str],
+    output: str = "softmax",
+    *,
+    wiring: str | None,
+    seed: int = 0,
+    loss: Loss = "cross-entropy",
+    feedback: WeightSource | None = None,
+    neurons: Mapping[str, Any] | None = None,
+    name: str = "hidden_{}",
+    **joins: Any,
+) -> Network:
+    """Describe a feedforward rate network with a loss function and a feedback pathway.
+
+    Populations are called ``stimulus``, ``hidden_1``, ..., ``output`` and ``error``.
+
+    Parameters
+    ----------
+    sizes
+        Numbers of neurons, from the stimulus to the output.
+    hidden, output
+        Activation functions: of all hidden populations, or of each; and of the output.
+    wiring
+        Feedback scheme, one of `apical.feedback.WIRINGS`; None for no error and no feedback.
+    seed
+        Seed of the network.
+    loss
+        Loss function. With cross-entropy the output, softmax or logistic, learns by its error
+        alone; with the squared error, by its error times the derivative of its activation.
+    feedback
+        Weights of fixed random feedback, which backpropagation has none of; by default those of
+        the wiring.
+    neurons
+        Further options of every hidden population, for instance ``norm``.
+    name
+        Name of the hidden populations; ``{}`` stands for their numbers, from 1.
+    **joins
+        Options of `apical.chain`: ``weights``, ``rule``, ``bias``, ``bias_rule``, ...
+
+    Raises
+    ------
+    WiringError
+        If the activations are not as many as the hidden populations.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> rule = ap.rules.three_factor(0.1)
+    >>> net = feedforward([64, 30, 10], "tanh", wiring="dfa", weights=ap.FanIn(), rule=rule)
+    >>> [projection.name for projection in net.forward]
+    ['stimulus_to_hidden_1', 'hidden_1_to_output']
+    """
+    n = len(sizes) - 2
+    kinds = [hidden] * n if isinstance(hidden, str) else list(hidden)
+    if len(kinds) != n:
+        raise WiringError(
+            f"Sizes {list(sizes)} make {n} hidden populations, but there are {len(kinds)} "
+            "activation functions; give one for each of them, or one for all without a list.",
+            object="feedforward",
+            parameter="hidden",
+        )
+    net, scheme = Network(seed=seed), WIRINGS[wiring] if wiring else None
+    options = {**(scheme.hidden if scheme else {}), **(neurons or {})}
+    x = Stimulus("stimulus", sizes[0], Graded())
+    layers = zip(sizes[1:-1], kinds, strict=True)
+    h = [Rate(name.format(k), *layer, **options) for k, layer in enumerate(layers, start=1)]
+    own: dict[str, Any] = {"gain": "one"} if loss == "cross-entropy" else {}
+    y = Rate("output", sizes[-1], output, **own, **(scheme.output if scheme else {}))
+    chain(net, x, *h, y, **joins)
+    if scheme:
+        random = [] if feedback is None or scheme.connect is pathways.transposed else [feedback]
+        net.teach(scheme(net.add(RateError("error", sizes[-1])), net.forward, *random))
+    return net
