@@ -13,7 +13,7 @@ from apical.scripts import models
 
 SCRIPTS = sorted((Path(__file__).parents[2] / "models").glob("*.py"))
 MEDIAN, LONGEST = 136, 150
-LONGER = {"Jang_go_up": 203, "Werfel_2005_perturbation": 190}
+LONGER = {"Jang_go_up": 203}
 """Studies of several experiments each, which may not grow."""
 PUBLIC = {
     alias.asname or alias.name

@@ -70,7 +70,7 @@ def feedforward(
     ['stimulus_to_hidden_1', 'hidden_1_to_output']
     """
     n = len(sizes) - 2
-    kinds = [hidden] * n if isinstance(hidden, str) else list(hidden)
+    kinds = [hidden for _ in range(n)] if isinstance(hidden, str) else list(hidden)
     if len(kinds) != n:
         raise WiringError(
             f"Sizes {list(sizes)} make {n} hidden populations, but there are {len(kinds)} "
