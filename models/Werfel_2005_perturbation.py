@@ -107,8 +107,7 @@ def costs(kind: str, seed: int, data: ap.Dataset, hidden: int, budget: int) -> l
 def quick(out: Path) -> gallery.Finding:
     """Teach six perceptrons for two e-folds each."""
     found, said = times(sweep(partial(distances, efolds=2.0), kind=PREDICTED, seed=range(6)))
-    near = all(abs(found[kind] / PREDICTED[kind] - 1) < 0.35 for kind in PREDICTED)
-    return gallery.Finding(said, near)
+    return gallery.Finding(said, all(abs(found[k] / PREDICTED[k] - 1) < 0.35 for k in PREDICTED))
 
 
 EXHIBIT = gallery.Exhibit(

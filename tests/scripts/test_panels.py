@@ -49,6 +49,13 @@ def test_what_diverged_is_left_out() -> None:
     assert found["a"][0].tolist() == [0, 2] and found["a"][1].tolist() == [[1, 3], [1, 3]]
 
 
+def test_runs_of_different_lengths_make_one_curve() -> None:
+    rows = [*ROWS, {"seed": 1, "step": 3, "right": np.inf, "wrong": 2.0}]
+    found = panels.points(rows, "step", "right", "seed")
+    assert list(found) == ["0", "1"]
+    assert [x.tolist() for x, _ in found.values()] == [[1, 2], [1, 2]]
+
+
 def test_figure_is_written(tmp_path: Path) -> None:
     panels.draw(tmp_path / "f.png", Panel({"a": (X, X)}, "x", "y"), Panel({"b": (X, X)}, "x", "y"))
     assert (tmp_path / "f.png").stat().st_size > 10_000

@@ -1,6 +1,6 @@
 """Learning curves of studies: errors of classifiers and of autoencoders."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -176,3 +176,40 @@ def watch(
         wrong = np.mean(seen.counts[net.output.name].argmax(axis=1) != labels)
         row = {"epoch": step.position.trial / len(data.train), "error": 100 * float(wrong)}
         yield row, looker, seen
+
+
+def track(
+    simulator: Simulator,
+    data: Dataset,
+    plan: Plan,
+    measure: Callable[[Simulator], Mapping[str, float]],
+) -> list[Row]:
+    """Train a classifier, and measure before the first and after every block of trials.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device.
+    data
+        Training and test samples.
+    plan
+        Hyperparameters of training; its block is the interval between measurements.
+    measure
+        Called with the simulator, returns further columns and their values.
+
+    Returns
+    -------
+    list
+        Rows: ``trial``, the trials learned so far; ``test_error`` with learning off [%], NaN within
+        an epoch; and what `measure` returns. If the weights diverge, the last row is repeated with
+        an infinite error.
+    """
+    rows = list[Row]()
+    try:
+        for step in steps(simulator, data, plan):
+            right = step.metrics.get("test_accuracy", np.nan)
+            row: Row = {"trial": step.position.trial, "test_error": 100 * (1 - right)}
+            rows.append(row | dict(measure(simulator)))
+    except RunError:
+        rows.append(rows[-1] | {"test_error": np.inf})
+    return rows

@@ -100,3 +100,24 @@ def finite(series: Series) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         if kept.any():
             found[name] = np.asarray(x)[kept], np.asarray(y)[..., kept]
     return found
+
+
+def points(
+    rows: Sequence[tables.Row], x: str, y: str, by: str
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return one curve for each value of a column, through all of its points that are finite.
+
+    Parameters
+    ----------
+    rows
+        The table; runs need not have the same number of rows, as in `tables.series`.
+    x, y
+        Columns of the horizontal and the vertical axis.
+    by
+        The column that distinguishes the curves.
+    """
+    found = {}
+    for value in dict.fromkeys(row[by] for row in rows):
+        chosen = {by: value}
+        found[str(value)] = tables.column(rows, x, **chosen), tables.column(rows, y, **chosen)
+    return finite(found)

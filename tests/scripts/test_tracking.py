@@ -1,0 +1,31 @@
+"""What a study measures while a network learns."""
+
+import numpy as np
+import pytest
+from test_studies import rates
+
+import apical as ap
+from apical.data.datasets import blobs
+from apical.scripts.learning import track
+
+DATA = blobs(rng=np.random.default_rng(0))
+
+
+def weight(simulator: ap.Simulator) -> dict[str, float]:
+    return {"weight": float(simulator.weights("stimulus_to_output")[0, 0])}
+
+
+def test_rows_tell_the_state_after_every_block_and_errors_after_every_epoch() -> None:
+    simulator, n = ap.simulate(rates(DATA), "array"), len(DATA.train)
+    first = weight(simulator)["weight"]
+    rows = track(simulator, DATA, ap.training.Plan(2, -(-n // 2), 1.0), weight)
+    assert [row["trial"] for row in rows] == [0, -(-n // 2), n, n + -(-n // 2), 2 * n]
+    assert [np.isnan(row["test_error"]) for row in rows] == [False, True, False, True, False]
+    assert rows[0]["weight"] == first and rows[-1]["weight"] == weight(simulator)["weight"]
+    assert rows[-1]["test_error"] == 100 * (1 - ap.evaluate(simulator, DATA.test).accuracy)
+
+
+def test_divergence_is_an_infinite_error_at_the_end() -> None:
+    simulator = ap.simulate(rates(DATA, 1e3), "array")
+    *_, last = track(simulator, DATA, ap.training.Plan(2, len(DATA.train), 1.0), weight)
+    assert last["test_error"] == np.inf and last["weight"] == pytest.approx(last["weight"])
