@@ -6,7 +6,7 @@ from test_studies import rates
 
 import apical as ap
 from apical.data.datasets import blobs
-from apical.scripts.learning import track
+from apical.scripts.learning import at_updates, log_spaced, track
 
 DATA = blobs(rng=np.random.default_rng(0))
 
@@ -29,3 +29,18 @@ def test_divergence_is_an_infinite_error_at_the_end() -> None:
     simulator = ap.simulate(rates(DATA, 1e3), "array")
     *_, last = track(simulator, DATA, ap.training.Plan(2, len(DATA.train), 1.0), weight)
     assert last["test_error"] == np.inf and last["weight"] == pytest.approx(last["weight"])
+
+
+def test_updates_are_the_same_wherever_one_stops_to_look() -> None:
+    ends = []
+    for at in ([0, 1, 5], [5], [0, 5]):
+        simulator = ap.simulate(rates(DATA), "array", batch=4)
+        assert list(at_updates(simulator, DATA, at, 4)) == at
+        ends.append(weight(simulator)["weight"])
+    start = weight(ap.simulate(rates(DATA), "array", batch=4))["weight"]
+    assert len({round(end, 6) for end in ends}) == 1 and ends[0] != start
+
+
+def test_numbers_are_evenly_spaced_on_a_logarithmic_axis() -> None:
+    assert log_spaced(1000, 4) == [0, 1, 10, 100, 1000]
+    assert log_spaced(3, 10) == [0, 1, 2, 3]

@@ -1,6 +1,6 @@
 """Learning curves of studies: errors of classifiers and of autoencoders."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -213,3 +213,33 @@ def track(
     except RunError:
         rows.append(rows[-1] | {"test_error": np.inf})
     return rows
+
+
+def at_updates(simulator: Simulator, data: Dataset, at: Sequence[int], batch: int) -> Iterator[int]:
+    """Train on mini-batches of random training samples; yield given numbers of updates.
+
+    Samples are drawn with replacement, by the random stream ``"order"`` of the network's seed.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device, with this batch size.
+    data
+        Training samples.
+    at
+        Numbers of updates, increasing, at which to stop and yield.
+    batch
+        Batch size.
+    """
+    order, done = seeds.stream(simulator.network.seed, "order"), 0
+    for updates in map(int, at):
+        chosen = order.integers(len(data.train), size=batch * (updates - done))
+        for part in np.array_split(chosen, -(-len(chosen) // 5000)) if len(chosen) else ():
+            simulator.run(Block(*data.train.block(part), learning=np.ones(())))
+        done = updates
+        yield updates
+
+
+def log_spaced(last: int, n: int) -> list[int]:
+    """Return 0 and some `n` whole numbers up to `last`, evenly spaced on a logarithmic axis."""
+    return [int(k) for k in np.unique([0, *np.round(np.geomspace(1, last, n))])]
