@@ -6,7 +6,8 @@ from test_studies import rates
 
 import apical as ap
 from apical.data.datasets import blobs
-from apical.scripts.learning import at_updates, log_spaced, track
+from apical.scripts.layers import feedforward
+from apical.scripts.learning import at_updates, log_spaced, reconstruction_errors, track
 
 DATA = blobs(rng=np.random.default_rng(0))
 
@@ -44,3 +45,18 @@ def test_updates_are_the_same_wherever_one_stops_to_look() -> None:
 def test_numbers_are_evenly_spaced_on_a_logarithmic_axis() -> None:
     assert log_spaced(1000, 4) == [0, 1, 10, 100, 1000]
     assert log_spaced(3, 10) == [0, 1, 2, 3]
+
+
+def test_reconstruction_errors_are_those_of_the_state_after_each_epoch() -> None:
+    values = DATA.train.block(slice(20))[0]
+    n, joins = values.shape[1], {"weights": ap.FanIn(), "bias": ap.Zero()}
+
+    def autoencoder(eta: float) -> ap.Network:
+        rule = ap.rules.three_factor(eta)
+        return feedforward([n, 3, n], "tanh", "linear", wiring="bp", rule=rule, **joins)
+
+    found = reconstruction_errors(autoencoder(0.05), values, 3, batch=5)
+    rebuilt = ap.simulate(autoencoder(0.05), "array").run(ap.Block(values)).counts["output"]
+    assert found[0] == pytest.approx(((rebuilt - values) ** 2).sum(axis=1).mean(), rel=1e-5)
+    assert len(found) == 4 and found[3] < found[0]
+    assert reconstruction_errors(autoencoder(1e30), values, 3, batch=5)[-1] == np.inf

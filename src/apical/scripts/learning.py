@@ -243,3 +243,33 @@ def at_updates(simulator: Simulator, data: Dataset, at: Sequence[int], batch: in
 def log_spaced(last: int, n: int) -> list[int]:
     """Return 0 and some `n` whole numbers up to `last`, evenly spaced on a logarithmic axis."""
     return [int(k) for k in np.unique([0, *np.round(np.geomspace(1, last, n))])]
+
+
+def reconstruction_errors(
+    net: Network, values: np.ndarray, epochs: int, batch: int = 1
+) -> list[float]:
+    """Train an autoencoder, and return the squared error of a stimulus, summed over its values.
+
+    Parameters
+    ----------
+    net
+        A rate network with as many outputs as inputs, which device ``array`` runs.
+    values
+        Stimuli to learn, shape (n, n_inputs).
+    epochs
+        Number of epochs.
+    batch
+        Batch size.
+
+    Returns
+    -------
+    list
+        Mean over the stimuli, with learning off, before training and after every epoch; infinite
+        once it has diverged.
+    """
+    simulator, errors = simulate(net, "array", batch=batch), list[float]()
+    for _ in reconstruct(simulator, values, epochs):
+        squared = squared_errors(simulator, values)
+        error = float(np.sum(squared, dtype=np.float64) / len(values))
+        errors.append(error if np.isfinite(error) else np.inf)
+    return errors
