@@ -56,6 +56,17 @@ def test_runs_of_different_lengths_make_one_curve() -> None:
     assert [x.tolist() for x, _ in found.values()] == [[1, 2], [1, 2]]
 
 
+def test_grid_has_a_panel_for_each_value_and_quantity() -> None:
+    rows = [row | {"net": net, "kind": "a"} for net in ("big", "small") for row in ROWS]
+    rows += [row | {"net": "big", "kind": "diverged", "right": np.nan} for row in ROWS]
+    y = {"right": "right [%]", "wrong": "wrong [%]"}
+    found = panels.grid(rows, "step", y, "kind", "net", titles={"big": "BIG"}, log_y=["wrong"])
+    assert [panel.shown["title"] for panel in found] == ["BIG", "BIG", "small", "small"]
+    assert [panel.ylabel for panel in found[:2]] == ["right [%]", "wrong [%]"]
+    assert [panel.shown["log_y"] for panel in found[:2]] == [False, True]
+    assert [list(panel.series) for panel in found[:2]] == [["a"], ["a", "diverged"]]
+
+
 def test_figure_is_written(tmp_path: Path) -> None:
     panels.draw(tmp_path / "f.png", Panel({"a": (X, X)}, "x", "y"), Panel({"b": (X, X)}, "x", "y"))
     assert (tmp_path / "f.png").stat().st_size > 10_000

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from test_rate_models import script
 
 SHORT: dict[str, Any] = {
-    "born_dead": lambda *_: 0.5,
+    "born_dead": lambda *_: (0.5, 0.5),
     "STEPS": (0.03, 0.1),
     "ETAS": {"bp": (0.03,), "dfa": (0.03,)},
 }

@@ -71,12 +71,26 @@ def last_error(
     diverged
         Value to return if the weights diverge [%].
     """
+    simulator = trained(net, data, epochs, batch, **options)
+    return test_error(simulator, data) if simulator else diverged
+
+
+def trained(
+    net: Network, data: Dataset, epochs: int, batch: int = 1, **options: Any
+) -> Simulator | None:
+    """Train a classifier, and return its simulator; None if the weights diverge.
+
+    Parameters
+    ----------
+    net, data, epochs, batch, **options
+        As in `errors`.
+    """
     simulator = simulate(net, "array", batch=batch)
     try:
         train(simulator, data, epochs, **{"final_rate": 1.0, "progress": False, **options})
     except RunError:
-        return diverged
-    return test_error(simulator, data)
+        return None
+    return simulator
 
 
 def test_error(simulator: Simulator, data: Dataset) -> float:

@@ -70,6 +70,51 @@ def draw(path: Path, *panels: Panel, width: float = 4.0) -> None:
     plotting.save(axes, path)
 
 
+def grid(
+    rows: Sequence[tables.Row],
+    x: str,
+    y: Mapping[str, str],
+    by: str,
+    over: str,
+    *,
+    label: str = "",
+    titles: Mapping[Any, str] | None = None,
+    log_y: Sequence[str] = (),
+    **shown: Any,
+) -> list[Panel]:
+    """Return a panel for each value of a column and each quantity, without what diverged.
+
+    Parameters
+    ----------
+    rows
+        The table.
+    x
+        The column of the horizontal axis.
+    y
+        Quantities: columns of the vertical axes, with their labels.
+    by
+        The column that distinguishes the curves.
+    over
+        The column that distinguishes panels of one quantity.
+    label
+        Label of the horizontal axis; by default the column.
+    titles
+        Titles of the panels, by value of `over`; by default the values.
+    log_y
+        Quantities with a logarithmic axis.
+    **shown
+        Further options of `apical.plotting.curves`.
+    """
+    found = []
+    for value in dict.fromkeys(row[over] for row in rows):
+        title = (titles or {}).get(value, str(value))
+        for what, ylabel in y.items():
+            series = finite(tables.series(tables.where(rows, **{over: value}), x, what, by))
+            options = {"title": title, "log_y": what in log_y, **shown}
+            found.append(Panel(series, label or x, ylabel, options))
+    return found
+
+
 def columns(
     rows: Sequence[tables.Row], x: str, names: Mapping[str, str], scale: float = 1.0, **chosen: Any
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
