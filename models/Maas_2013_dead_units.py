@@ -1,11 +1,9 @@
 """Dead units: large steps kill ReLU units, deep narrow stacks are born dead; leaky slopes help.
 
-A ReLU unit that no stimulus drives above 0 has no slope, so nothing teaches it any more (Maas,
-Hannun & Ng 2013, Rectifier nonlinearities improve neural network acoustic models, ICML workshop,
-section 2; GELU: Hendrycks & Gimpel 2016, arXiv:1606.08415). From symmetric weights and no biases a
-stack of L layers of N units is dead for a stimulus with probability 1 - (1 - 2^-N)^L (Lu, Shin, Su
-& Karniadakis 2020, doi:10.4208/cicp.OA-2020-0165). Maas et al. found leaky units no better than
-ReLU in the end, which is so here too (BENCHMARKS.md). 784-100-100-100-10, MNIST, batch size 10.
+A ReLU unit that no stimulus drives above 0 has no slope and learns no more (Maas, Hannun & Ng 2013,
+Rectifier nonlinearities improve neural network acoustic models, ICML workshop, section 2; GELU:
+arXiv:1606.08415). An untrained stack of L layers of N units is dead for a stimulus with probability
+1 - (1 - 2^-N)^L (Lu et al. 2020, doi:10.4208/cicp.OA-2020-0165). All results: BENCHMARKS.md.
 
     python models/Maas_2013_dead_units.py
 """
@@ -45,22 +43,21 @@ def learn(data: ap.Dataset, size: int, epochs: int, eta: float, **how) -> tables
 def born_dead(size: int, depth: int, networks: int) -> tuple[float, float]:
     """Return the share of untrained ReLU stacks without an active top unit, and the theory's."""
     nets = (network([4, *[size] * depth, 2], k, "bp", "relu", 1.0) for k in range(networks))
-    found = (dead_units(ap.simulate(net, "array"), np.ones((1, 4))) for net in nets)
-    top = [units[f"hidden_{depth}"].all() for units in found]
-    return float(np.mean(top)), 1 - (1 - 2.0**-size) ** depth
+    found = [dead_units(ap.simulate(net, "array"), np.ones((1, 4))) for net in nets]
+    return np.mean([u[f"hidden_{depth}"].all() for u in found]), 1 - (1 - 2**-size) ** depth
 
 
 def quick(out: Path) -> gallery.Finding:
     """Train 3x50 units on digits at a low and a high learning rate, and count stacks born dead."""
     data, (born, expected) = ap.datasets.load("digits"), born_dead(2, 6, 150)
     trained = partial(learn, studies.validated(data, 287), 50, 8, wiring="bp")
-    low = {k: trained(0.03, activation=k, seed=0)["dead"] for k in KINDS}
     runs = {k: [trained(0.45, activation=k, seed=seed)["dead"] for seed in (0, 1)] for k in KINDS}
-    high = {k: np.mean(dead) for k, dead in runs.items()}
-    said = ", ".join(f"{k} {100 * low[k]:.0f}, {100 * high[k]:.0f} %" for k in KINDS)
+    dead = {k: (trained(0.03, activation=k, seed=0)["dead"], np.mean(runs[k])) for k in KINDS}
+    said = ", ".join(f"{k} {100 * low:.0f}, {100 * high:.0f} %" for k, (low, high) in dead.items())
     text = f"hidden units dead after small and large steps: {said}; stacks of 6x2 ReLU born dead "
     text += f"{100 * born:.0f} % (theory {100 * expected:.0f} %)"
-    kills = low["relu"] < 0.1 and high["relu"] > 0.2 and max(high["leaky_relu"], high["gelu"]) < 0.1
+    (low, high), *others = dead.values()
+    kills = low < 0.1 and high > 0.2 and max(high for _, high in others) < 0.1
     return gallery.Finding(text, bool(kills and abs(born - expected) < 0.1))
 
 
@@ -82,11 +79,9 @@ def main(dataset: str, size: int, epochs: int, seeds: list[int], out: Path) -> N
     for wiring, etas in ETAS.items():
         rows += sweep(measured, said, wiring=[wiring], activation=KINDS, eta=etas, seed=seeds)
     studies.write_table(out / "units.csv", rows)
-    drawn = panels.grid(rows, "eta", SHOWN, "activation", "wiring", log_y=["error"])
-    panels.draw(out / "units.png", *drawn, width=3.6)
+    panels.draw(out / "units.png", *panels.grid(rows, "eta", SHOWN, "activation", "wiring"))
     for depth in (2, 5, 10, 20):
-        share, expected = born_dead(3, depth, 500)
-        print(f"{depth} layers of 3 ReLU: {share:.1%} born dead, expected {expected:.1%}")
+        print("{} layers born dead: {:.1%}, theory {:.1%}".format(depth, *born_dead(3, depth, 500)))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import pytest
 
 import apical as ap
 from apical.errors import WiringError
-from apical.scripts.layers import feedforward
+from apical.scripts.layers import feedforward, scale_and_shift
 
 RULE = ap.rules.three_factor(0.1)
 JOINS = {"weights": ap.FanIn(), "bias": ap.Zero(), "rule": RULE}
@@ -52,3 +52,15 @@ def test_hidden_populations_may_have_options_and_a_name_of_their_own() -> None:
 def test_activations_are_as_many_as_hidden_populations() -> None:
     with pytest.raises(WiringError, match="make 2 hidden populations, but there are 1"):
         feedforward([4, 5, 5, 2], ["tanh"], wiring="bp", **JOINS)
+
+
+def test_normalised_layers_learn_a_scale_and_a_shift() -> None:
+    joins = {"weights": ap.FanIn(), "rule": RULE, "neurons": {"norm": ap.BatchNorm()}}
+    net = scale_and_shift(feedforward([64, 5, 4, 10], "logistic", wiring="dfa", **joins), 0.1)
+    simulator = ap.simulate(net, "array", batch=10)
+    names = [f"{part}_{k}" for k in (1, 2) for part in ("scale", "shift")] + ["bias_to_output"]
+    assert [p.name for p in net.projections if p.pre.role == "bias"] == names
+    first = {name: simulator.weights(name) for name in names}
+    assert all((first[name] == ("scale" in name)).all() for name in names)
+    simulator.run(ap.Block(*ap.datasets.load("digits").train.block(slice(50)), np.ones(())))
+    assert all((simulator.weights(name) != first[name]).any() for name in names)

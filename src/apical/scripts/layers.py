@@ -3,15 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
+
 from apical.errors import WiringError
 from apical.feedback import WIRINGS, pathways
 from apical.network.chains import chain
 from apical.network.description import Network
 from apical.neurons.encoding import Graded
 from apical.neurons.error import RateError
-from apical.neurons.rate import Rate
+from apical.neurons.rate import Bias, Rate
 from apical.neurons.stimulus import Stimulus
-from apical.projections.weights import WeightSource
+from apical.plasticity.rules import norm_scale, norm_shift, three_factor
+from apical.projections.weights import Given, WeightSource, Zero
 
 Loss = Literal["cross-entropy", "squared error"]
 
@@ -89,4 +92,31 @@ def feedforward(
     if scheme:
         random = [] if feedback is None or scheme.connect is pathways.transposed else [feedback]
         net.teach(scheme(net.add(RateError("error", sizes[-1])), net.forward, *random))
+    return net
+
+
+def scale_and_shift(net: Network, eta: float) -> Network:
+    r"""Add the parameters of batch normalisation that learn, and biases of the output; return it.
+
+    .. math:: \gamma_j\,\hat z_j + \beta_j
+
+    Parameters
+    ----------
+    net
+        A network whose hidden populations are normalised (`BatchNorm`), without biases.
+    eta
+        Learning rate of scales (from 1), shifts and biases (from 0), by plain gradient descent.
+
+    References
+    ----------
+    Ioffe & Szegedy 2015, arXiv:1502.03167, section 3: the shift takes the place of the bias.
+    """
+    bias, (*hidden, last) = net.add(Bias("bias")), net.forward
+    for k, post in enumerate((p.post for p in hidden), start=1):
+        ones = Given(np.ones((1, post.size)))
+        parts = {"scale": (ones, norm_scale), "shift": (Zero(), norm_shift)}
+        for part, (first, rule) in parts.items():
+            options: dict[str, Any] = {"carries": {part: "x"}, "name": f"{part}_{k}"}
+            net.connect(bias, post, weights=first, rule=rule(eta), **options)
+    net.connect(bias, last.post, weights=Zero(), rule=three_factor(eta))
     return net

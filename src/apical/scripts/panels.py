@@ -1,6 +1,6 @@
 """Figures of several panels side by side, each with its own axes, bands and published values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,7 @@ def grid(
     y: Mapping[str, str],
     by: str,
     over: str,
+    names: Mapping[Any, str] | Callable[[Any], str] = str,
     *,
     label: str = "",
     titles: Mapping[Any, str] | None = None,
@@ -96,6 +97,8 @@ def grid(
         The column that distinguishes the curves.
     over
         The column that distinguishes panels of one quantity.
+    names
+        Names of the curves, as in `tables.series`.
     label
         Label of the horizontal axis; by default the column.
     titles
@@ -109,7 +112,7 @@ def grid(
     for value in dict.fromkeys(row[over] for row in rows):
         title = (titles or {}).get(value, str(value))
         for what, ylabel in y.items():
-            series = finite(tables.series(tables.where(rows, **{over: value}), x, what, by))
+            series = finite(tables.series(tables.where(rows, **{over: value}), x, what, by, names))
             options = {"title": title, "log_y": what in log_y, **shown}
             found.append(Panel(series, label or x, ylabel, options))
     return found
