@@ -1,22 +1,16 @@
 """Competing neurons learn digits by STDP, without supervision (Diehl & Cook 2015).
 
-doi:10.3389/fncom.2015.00099: Poisson stimuli (0 to 63.75 Hz) excite 100 or 400 neurons, each of
-which excites one inhibitory neuron, which inhibits all the others. At each spike of an excitatory
-neuron ``w += eta*(x_pre - target)*(1 - w)``; thresholds rise with every spike. No neuron sees the
-labels: afterwards every neuron is assigned the class that it responds to most, learning off, and
-the class whose neurons fire most is the decision. Published test accuracies on MNIST: 100 neurons
-82.9, 400 neurons 87.0, 6,400 neurons 95.0 % (the first two from memory).
+doi:10.3389/fncom.2015.00099: Poisson stimuli excite 100 or 400 neurons, each of which excites one
+inhibitory neuron, which inhibits all the others. At each spike of an excitatory neuron ``w +=
+eta*(x_pre - target)*(1 - w)``; thresholds rise with every spike. No neuron sees the labels:
+afterwards every neuron is assigned the class that it responds to most, learning off, and the class
+whose neurons fire most is the decision.
 
 As published (and as in github.com/peter-u-diehl/stdp-mnist): neurons, conductances, reversal
-potentials, refractory times, inhibition, time step (0.5 ms), 350 ms a stimulus, weights that sum to
-78.4 onto each neuron; for that sum each synapse would have to know all others, as the scorecard
-says. Different: one pass over the 60,000 images instead of three or more; the rest of 150 ms
-between stimuli is a reset; stimuli that evoke fewer than 5 spikes are not repeated at higher rates,
-instead thresholds fall 4 times as fast (by 2e-4 a trial, which keeps some 13 spikes per stimulus);
-no delays; classes are assigned by 10,000 images. Of six settings compared on the last 10,000
-training images after 10,000 trials (76 to 81 %), ``eta = 0.01`` and ``target = 0.2`` did best.
-Reached in one pass, test images: 100 neurons 81.5, 82.4, 80.9 % (seeds 0, 1, 2), 400 neurons 89.4 %
-(seed 0), in one and three minutes of one core.
+potentials, refractory times, inhibition, time step, stimuli, and weights that sum to 78.4 onto each
+neuron; for that sum each synapse would have to know all others, as the scorecard says. Different:
+one pass instead of three or more; a reset between stimuli; stimuli that evoke few spikes are not
+repeated, instead thresholds fall 4 times as fast; no delays. BENCHMARKS.md has the results.
 
     python models/Diehl_2015_stdp.py --neurons 400
 """
@@ -27,7 +21,7 @@ import numpy as np
 
 import apical as ap
 from apical import plotting
-from apical.data.datasets import Samples
+from apical.data.datasets import bars
 from apical.scripts import gallery, options, studies, study
 from apical.training import unsupervised
 
@@ -67,30 +61,14 @@ def network(
     return net
 
 
-def bars(n: int, seed: int, side: int = 4) -> Samples:
-    """Return noisy images of one horizontal bar each; the class is its row."""
-    rng = np.random.default_rng(seed)
-    labels = np.tile(np.arange(side), -(-n // side))[:n]
-    image = np.zeros((n, side, side), np.float32)
-    image[np.arange(n), labels] = 1
-    noisy = np.clip(0.9 * image + 0.1 * rng.random(image.shape), 0, 1).astype(np.float32)
-    return Samples(noisy.reshape(n, -1), labels.astype(np.int64))
-
-
-def accuracy(simulator: ap.Simulator, known: Samples, new: Samples, n_classes: int) -> float:
-    """Assign each neuron a class by samples with known labels; return the accuracy on others."""
-    counts = unsupervised.responses(simulator, known, index=-1)
-    found = unsupervised.assigned(counts, known.labels, n_classes)
-    return found.accuracy(unsupervised.responses(simulator, new, index=-(10**6)), new.labels)
-
-
 def compete(inhibition: float) -> tuple[float, int, np.ndarray]:
     """Show bars to eight neurons; return accuracy, how many bars have a neuron, and weights."""
     fast = {"trial": 40.0, "rate": 300.0, "total": 4.0, "eta": 0.1, "target": 1.0, "tau_m": 20.0}
     net = network(16, 8, 0, fades=2e-3, rise=0.1, inhibition=inhibition, **fast)
     simulator = ap.simulate(net, "runtime", dt=0.5)
-    unsupervised.learn(simulator, bars(60, 0), progress=False)
-    reached = accuracy(simulator, bars(16, 1), bars(16, 2), 4)
+    shown, *judged = (bars(n, rng=np.random.default_rng(k)) for k, n in enumerate((60, 16, 16)))
+    unsupervised.learn(simulator, shown, progress=False)
+    reached = unsupervised.accuracy(simulator, *judged, 4)
     weights = simulator.weights("stimulus_to_excitatory")
     taken = weights.reshape(4, 4, -1).mean(axis=1).argmax(axis=0)
     return reached, len(np.unique(taken)), weights
@@ -130,7 +108,7 @@ def main(
         simulator = ap.simulate(network(data.n_inputs, neurons, seed), dt=0.5)
         unsupervised.learn(simulator, data.train, epochs)
         known = data.train.part(slice(10_000))
-        reached = accuracy(simulator, known, data.test, data.n_classes)
+        reached = unsupervised.accuracy(simulator, known, data.test, data.n_classes)
         rows.append({"seed": seed, "neurons": neurons, "epochs": epochs, "accuracy": reached})
         print(f"{neurons} neurons, seed {seed}: accuracy {100 * reached:.2f} %")
     weights, rng = simulator.weights("stimulus_to_excitatory"), np.random.default_rng(0)

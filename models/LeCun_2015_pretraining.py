@@ -4,17 +4,10 @@ LeCun, Bengio & Hinton 2015, doi:10.1038/nature14539: "for smaller data sets, un
 pre-training helps to prevent overfitting, leading to significantly better generalization when the
 number of labelled examples is small". They give no numbers.
 
-784-400-400-400-10, logistic, softmax, Adam with batch size 64 (20 with 100 labels), at 1e-3 in
-pretraining and 3e-3 under supervision. Each hidden population learns to reconstruct the one below,
-of which a quarter is masked, in 5 epochs of 50,000 images without labels; then all of the network
-learns from labelled ones (40,000 trials, or 8 epochs of 50,000). Test error, mean of seeds 0, 1, 2,
-from random weights and pretrained:
-
-- BP: 100 labels 24.5 and 22.1 %, 1,000 labels 11.0 and 8.8 %, 50,000 labels 1.72 and 1.73 %.
-- FA, which then is the rule of the autoencoders too: 24.1 and 25.1, 11.4 and 11.5, 2.55 and 2.65 %.
-- DFA, the same: 24.4 and 24.6, 11.5 and 11.6, 2.53 and 2.38 %.
-
-So what autoencoders learn through random feedback saves no labels.
+784-400-400-400-10, Adam. Each hidden population learns to reconstruct the one below, of which a
+quarter is masked, in 5 epochs of 50,000 images without labels; then all of the network learns from
+labelled ones (40,000 trials, or 8 epochs). Under FA and DFA, which then are the rules of the
+autoencoders too, this saves no labels. All numbers: BENCHMARKS.md.
 
     python models/LeCun_2015_pretraining.py --seed 0,1,2
 """
@@ -28,51 +21,38 @@ import numpy as np
 import apical as ap
 from apical.data.datasets import stratified
 from apical.scripts import figures, gallery, learning, options, studies, study, sweep, tables
+from apical.scripts.layers import feedforward
 from apical.training import pretraining
-
-Start = dict[str, np.ndarray]
-STARTS = ("random", "pretrained")
 
 
 def network(
-    sizes: list[int], seed: int, wiring: str, output: str, start: Start | None, eta: float = 1e-3
+    sizes: list[int], seed: int, wiring: str, output: str, start: list, eta: float = 1e-3
 ) -> ap.Network:
-    """Describe logistic populations; projections that `start` names begin with its weights."""
-    net, rule = ap.Network(seed=seed), ap.rules.three_factor(dynamics=ap.optimizers.adam(eta))
-    x = ap.Stimulus("stimulus", sizes[0], ap.encoding.Graded())
-    h = [ap.Rate(f"hidden_{k + 1}", size, "logistic") for k, size in enumerate(sizes[1:-1])]
-    y = ap.Rate("output", sizes[-1], output, gain="one")
-    known = {name: ap.Given(weights) for name, weights in (start or {}).items()}
-    below = zip((x, *h), (*h, y), strict=True)
-    weights = [known.get(f"{pre.name}_to_{post.name}", ap.Glorot()) for pre, post in below]
-    biases = [known.get(f"bias_to_{post.name}", ap.Zero()) for post in (*h, y)]
-    ap.chain(net, x, *h, y, weights=weights, bias=biases, rule=rule)
-    error = net.add(ap.RateError("error", sizes[-1]))
-    net.teach(ap.feedback.WIRINGS[wiring](error, net.forward))
-    return net
+    """Describe logistic populations; the first ones begin with the weights of pretrained levels."""
+    first, rest = [level.weights for level in start], len(sizes) - 1 - len(start)
+    joins = {
+        "weights": [ap.Given(w["stimulus_to_hidden_1"]) for w in first] + [ap.Glorot()] * rest,
+        "bias": [ap.Given(w["bias_to_hidden_1"]) for w in first] + [ap.Zero()] * rest,
+        "rule": ap.rules.three_factor(dynamics=ap.optimizers.adam(eta)),
+    }
+    return feedforward(sizes, "logistic", output, wiring=wiring, seed=seed, **joins)
 
 
 def pretrained(
     values: np.ndarray, sizes: list[int], seed: int, wiring: str, plan: pretraining.Plan
-) -> Start:
-    """Return the weights of hidden populations after each has learned to rebuild the one below."""
-    widths, start = sizes[1:-1], {}
+) -> list[pretraining.Level]:
+    """Return hidden populations of which each has learned to rebuild the one below."""
 
     def autoencoder(k: int, n: int) -> ap.Network:
-        return network([n, widths[k], n], seed + 1000 * k, wiring, "logistic", None)
+        return network([n, sizes[k + 1], n], seed + 1000 * k, wiring, "logistic", [])
 
-    levels = pretraining.pretrained(values, len(widths), autoencoder, plan)
-    for k, level in enumerate(levels, start=1):
-        below = "stimulus" if k == 1 else f"hidden_{k - 1}"
-        start[f"{below}_to_hidden_{k}"] = level.weights["stimulus_to_hidden_1"]
-        start[f"bias_to_hidden_{k}"] = level.weights["bias_to_hidden_1"]
-    return start
+    return pretraining.pretrained(values, len(sizes) - 2, autoencoder, plan)
 
 
-def error(data: ap.Dataset, labels: int, seed: int, net: ap.Network, trials: int) -> float:
+def error(data: ap.Dataset, labels: int, trials: int, net: ap.Network) -> float:
     """Return the test error [%] after so many trials with some labels, or 8 epochs."""
-    data = replace(data, train=stratified(data.train, labels, ap.stream(seed, "labelled")))
-    n = len(data.train)
+    labelled = stratified(data.train, labels, ap.stream(net.seed, "labelled"))
+    n, data = len(labelled), replace(data, train=labelled)
     simulator = ap.simulate(net, "array", batch=min(64, n // 5))
     few = data.subset(test=1)  # judged once, at the end
     ap.train(simulator, few, max(trials // n, 8), progress=False)
@@ -81,23 +61,18 @@ def error(data: ap.Dataset, labels: int, seed: int, net: ap.Network, trials: int
 
 def quick(out: Path) -> gallery.Finding:
     """Pretrain on 8 x 8 digits; 30 of them have labels (three choices of them), then all."""
-    data, sizes, few = ap.datasets.load("digits"), [64, 200, 200, 200, 10], 30
+    data, sizes = ap.datasets.load("digits"), [64, 200, 200, 200, 10]
     values, many = data.train.block(slice(None))[0], len(data.train)
     start, gains = pretrained(values, sizes, 0, "bp", pretraining.Plan(60, 16, 0.3)), []
-    for n, trials, seeds in ((few, 3_000, (0, 1, 2)), (many, 30_000, (0, 1))):
-        random, begun = (
-            [
-                error(data, n, s, network(sizes, s, "bp", "softmax", given, 1e-2), trials)
-                for s in seeds
-            ]
-            for given in (None, start)
-        )
+    for n, trials, seeds in ((30, 3_000, (0, 1, 2)), (many, 30_000, (0, 1))):
+        nets = [
+            [network(sizes, s, "bp", "softmax", given, 1e-2) for s in seeds]
+            for given in ([], start)
+        ]
+        random, begun = ([error(data, n, trials, net) for net in of] for of in nets)
         gains.append(np.mean(np.subtract(random, begun)))
-    return gallery.Finding(
-        f"pretraining spares {gains[0]:.1f} points of error with {few} labels, {gains[1]:.1f} with "
-        f"{many}",
-        bool(gains[0] > 3 and gains[1] < gains[0] / 2),
-    )
+    text = f"pretraining spares {gains[0]:.1f} points of error with 30 labels, {gains[1]:.1f} with "
+    return gallery.Finding(f"{text}{many}", bool(gains[0] > 3 and gains[1] < gains[0] / 2))
 
 
 EXHIBIT = gallery.Exhibit(
@@ -128,13 +103,13 @@ def main(dataset: str, hidden: list, wirings: list, labels: list, out: Path, **o
     begun = cache(lambda seed, wiring: pretrained(values, sizes, seed, wiring, plan))
 
     def measured(seed: int, wiring: str, labels: int, start: str) -> tables.Row:
-        given = begun(seed, wiring) if start == "pretrained" else None
+        given = begun(seed, wiring) if start == "pretrained" else []
         net = network(sizes, seed, wiring, "softmax", given, of["rate"])
-        return {"test_error": error(data, labels, seed, net, 40_000)}
+        return {"test_error": error(data, labels, 40_000, net)}
 
     said = "seed {seed}, {wiring}, {labels} labels, {start}: {test_error:.2f} % wrong"
-    levels = {"seed": of["seeds"], "wiring": wirings, "labels": labels, "start": STARTS}
-    rows = sweep(measured, said, progress=False, **levels)
+    levels = {"wiring": wirings, "labels": labels, "start": ("random", "pretrained")}
+    rows = sweep(measured, said, progress=False, seed=of["seeds"], **levels)
     studies.write_table(out / "errors.csv", rows)
     rows = [row | {"case": f"{row['wiring'].upper()}, {row['start']}"} for row in rows]
     y, shown = {"test_error": "test error [%]"}, {"label": "labelled samples", "log_x": True}

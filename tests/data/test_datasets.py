@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from apical.data import registry as sources
-from apical.data.datasets import Dataset, Samples, available, blobs, fetch, load, path
+from apical.data.datasets import Dataset, Samples, available, bars, blobs, fetch, load, path
 from apical.data.idx import read_idx
 from apical.errors import DataError, ParameterError
 
@@ -658,3 +658,12 @@ def test_real_mnist_is_read_fast_and_kept_as_bytes() -> None:
     assert hashlib.sha256(raw + data.train.values.tobytes()).hexdigest() == (
         "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
     )
+
+
+def test_bars_are_bright_rows() -> None:
+    samples = bars(10, 3, rng=np.random.default_rng(0))
+    images, labels = samples.block(slice(None))
+    assert labels.tolist() == [0, 1, 2] * 3 + [0] and images.shape == (10, 9)
+    bright = images.reshape(10, 3, 3) >= 0.9
+    assert (bright.all(axis=2) == (labels[:, np.newaxis] == np.arange(3))).all()
+    assert (images[~bright.reshape(10, 9)] <= 0.1).all()

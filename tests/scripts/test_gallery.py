@@ -83,11 +83,12 @@ def test_gradients_explode_by_weight_times_slope() -> None:
 
 def test_descent_begins_at_the_speeds_before_training_and_lowers_them() -> None:
     study, data = script(NIELSEN), datasets.load("digits")
-    block = Block(*data.train.block(slice(300)))
-    found = study.descent(block, 10, 2, epochs=30)
-    first = study.speeds(study.network([64, 30, 30, 10], 0, "bp"), block)
-    assert found[0] == pytest.approx(first, rel=1e-9)
-    assert (found[-1] < 0.5 * found[0]).all()
+    first = study.speeds(
+        study.network([64, 30, 30, 10], 0, "bp"), Block(*data.train.block(slice(1000)))
+    )
+    found = np.array([speeds for _, speeds in study.descent(data, 2, epochs=30).series.values()])
+    assert found[:, 0] == pytest.approx(first, rel=1e-9)
+    assert (found[:, -1] < 0.5 * found[:, 0]).all()
 
 
 def test_identity_neuron_is_as_exact_as_its_weight_is_small() -> None:
@@ -95,20 +96,6 @@ def test_identity_neuron_is_as_exact_as_its_weight_is_small() -> None:
     study = script(NIELSEN)
     assert study.identity(0.1) == pytest.approx(0.05**3 / 48 * 4 / 0.1, rel=0.01)
     assert study.identity(2.0) > 0.02
-
-
-def test_explosive_interval_is_narrow() -> None:
-    """Against a scan of activities: abs(w slope(w a)) >= 1 only where abs(w) >= 4."""
-    study, a = script(NIELSEN), np.linspace(-1, 1, 200_001)
-    for w in (-30.0, -4.5, 0.5, 3.99, 4.01, 6.9, 100.0):
-        s = logistic(w * a)
-        explosive = np.abs(w * s * (1 - s)) >= 1
-        assert explosive.any() == (abs(w) >= 4)
-        assert study.width(w) == pytest.approx(explosive.sum() * 1e-5, abs=3e-5)
-    weights = np.arange(4, 40, 0.01)
-    widths = [study.width(w) for w in weights]
-    assert max(widths) == pytest.approx(0.45, abs=0.005) and max(widths) < 0.45
-    assert weights[np.argmax(widths)] == pytest.approx(6.9, abs=0.05)
 
 
 def test_study_trains_as_in_the_book_and_writes_its_table_and_figure(tmp_path: Path) -> None:
@@ -124,7 +111,7 @@ def test_study_trains_as_in_the_book_and_writes_its_table_and_figure(tmp_path: P
     assert lines[0] == "wiring,hidden,seed,layer,speed" and len(lines) == 1 + 4 * (2 + 3 + 4)
     data = datasets.load("digits").held_out(400)
     assert (len(data.train), len(data.test), data.name) == (1037, 400, "digits:validation")
-    assert study.accuracy(data, 1, 0, "bp", 10) > 0.85
+    assert study.accuracy(data, "bp", 1, 0, 10)["accuracy"] > 85
 
 
 def test_quick_option_of_a_study_prints_what_it_found(tmp_path: Path) -> None:

@@ -8,11 +8,9 @@ from click.testing import CliRunner
 from test_rate_models import script
 
 SHORT: dict[str, Any] = {
-    "born_dead": lambda *_: 0.5,
+    "born_dead": lambda *_: (0.5, 0.5),
     "STEPS": (0.03, 0.1),
-    "SCALES": (0.5, 1.0),
     "ETAS": {"bp": (0.03,), "dfa": (0.03,)},
-    "RATES": {0.0: [0.1], 0.9: [0.1], 0.99: [0.1]},
 }
 """What a study does less of in a test."""
 
@@ -20,7 +18,7 @@ SHORT: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("name", "arguments", "rows"),
     [
-        ("Sutskever_2013_momentum", "--trials 100 --epochs 1", 6),
+        ("Sutskever_2013_momentum", "--trials 100 --epochs 1", 18),
         pytest.param(
             "Maas_2013_dead_units", "--epochs 1 --size 5 --seed 0", 6, marks=pytest.mark.thorough
         ),

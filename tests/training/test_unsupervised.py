@@ -225,3 +225,11 @@ def test_learning_goes_through_all_samples_without_labels() -> None:
     assert u.responses(one, samples).shape == (7, 3)
     for name, values in one.state.items():
         np.testing.assert_array_equal(values, before[name])
+
+
+def test_accuracy_is_by_the_classes_that_known_samples_assign() -> None:
+    simulator = simulate(competing(total=2.0), "runtime", dt=DT)
+    known, new = (Samples(shown(n).astype(np.float32), np.arange(n) % 3, 1.0) for n in (6, 4))
+    found = u.assigned(u.responses(simulator, known, index=-1), known.labels, 3)
+    expected = found.accuracy(u.responses(simulator, new, index=-(10**6)), new.labels)
+    assert u.accuracy(simulator, known, new, 3) == expected

@@ -247,6 +247,32 @@ def blobs(
 
 
 @checked()
+def bars(n: Count, side: Count = 4, *, rng: np.random.Generator) -> Samples:
+    """Make noisy square images of one horizontal bar each; the class is its row.
+
+    Pixels of the bar are between 0.9 and 1, the others between 0 and 0.1.
+
+    Parameters
+    ----------
+    n
+        Number of images; the classes take turns.
+    side
+        Pixels along each side, and number of classes.
+    rng
+        Random numbers of the noise.
+
+    References
+    ----------
+    Foeldiak 1990, doi:10.1007/BF02331346, whose images show several bars each.
+    """
+    labels = np.tile(np.arange(side), -(-n // side))[:n]
+    image = np.zeros((n, side, side), np.float32)
+    image[np.arange(n), labels] = 1
+    noisy = np.clip(0.9 * image + 0.1 * rng.random(image.shape), 0, 1).astype(np.float32)
+    return Samples(noisy.reshape(n, -1), labels.astype(np.int64))
+
+
+@checked()
 def stratified(samples: Samples, n: Count, rng: np.random.Generator) -> Samples:
     """Return `n` samples, equally many of every class, drawn at random; all if there are no more.
 

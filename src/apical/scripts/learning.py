@@ -1,6 +1,6 @@
 """Learning curves of studies: errors of classifiers and of autoencoders."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -107,12 +107,26 @@ def last_error(
     diverged
         Value to return if the weights diverge [%].
     """
+    simulator = trained(net, data, epochs, batch, **options)
+    return test_error(simulator, data) if simulator else diverged
+
+
+def trained(
+    net: Network, data: Dataset, epochs: int, batch: int = 1, **options: Any
+) -> Simulator | None:
+    """Train a classifier, and return its simulator; None if the weights diverge.
+
+    Parameters
+    ----------
+    net, data, epochs, batch, **options
+        As in `errors`.
+    """
     simulator = simulate(net, "array", batch=batch)
     try:
         train(simulator, data, epochs, **{"final_rate": 1.0, "progress": False, **options})
     except RunError:
-        return diverged
-    return test_error(simulator, data)
+        return None
+    return simulator
 
 
 def test_error(simulator: Simulator, data: Dataset) -> float:
@@ -269,3 +283,100 @@ def watch(
         wrong = np.mean(seen.counts[net.output.name].argmax(axis=1) != labels)
         row = {"epoch": step.position.trial / len(data.train), "error": 100 * float(wrong)}
         yield row, looker, seen
+
+
+def track(
+    simulator: Simulator,
+    data: Dataset,
+    plan: Plan,
+    measure: Callable[[Simulator], Mapping[str, float]],
+) -> list[Row]:
+    """Train a classifier, and measure before the first and after every block of trials.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device.
+    data
+        Training and test samples.
+    plan
+        Hyperparameters of training; its block is the interval between measurements.
+    measure
+        Called with the simulator, returns further columns and their values.
+
+    Returns
+    -------
+    list
+        Rows: ``trial``, the trials learned so far; ``test_error`` with learning off [%], NaN within
+        an epoch; and what `measure` returns. If the weights diverge, the last row is repeated with
+        an infinite error.
+    """
+    rows = list[Row]()
+    try:
+        for step in steps(simulator, data, plan):
+            right = step.metrics.get("test_accuracy", np.nan)
+            row: Row = {"trial": step.position.trial, "test_error": 100 * (1 - right)}
+            rows.append(row | dict(measure(simulator)))
+    except RunError:
+        rows.append(rows[-1] | {"test_error": np.inf})
+    return rows
+
+
+def at_updates(simulator: Simulator, data: Dataset, at: Sequence[int], batch: int) -> Iterator[int]:
+    """Train on mini-batches of random training samples; yield given numbers of updates.
+
+    Samples are drawn with replacement, by the random stream ``"order"`` of the network's seed.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device, with this batch size.
+    data
+        Training samples.
+    at
+        Numbers of updates, increasing, at which to stop and yield.
+    batch
+        Batch size.
+    """
+    order, done = seeds.stream(simulator.network.seed, "order"), 0
+    for updates in map(int, at):
+        chosen = order.integers(len(data.train), size=batch * (updates - done))
+        for part in np.array_split(chosen, -(-len(chosen) // 5000)) if len(chosen) else ():
+            simulator.run(Block(*data.train.block(part), learning=np.ones(())))
+        done = updates
+        yield updates
+
+
+def log_spaced(last: int, n: int) -> list[int]:
+    """Return 0 and some `n` whole numbers up to `last`, evenly spaced on a logarithmic axis."""
+    return [int(k) for k in np.unique([0, *np.round(np.geomspace(1, last, n))])]
+
+
+def reconstruction_errors(
+    net: Network, values: np.ndarray, epochs: int, batch: int = 1
+) -> list[float]:
+    """Train an autoencoder, and return the squared error of a stimulus, summed over its values.
+
+    Parameters
+    ----------
+    net
+        A rate network with as many outputs as inputs, which device ``array`` runs.
+    values
+        Stimuli to learn, shape (n, n_inputs).
+    epochs
+        Number of epochs.
+    batch
+        Batch size.
+
+    Returns
+    -------
+    list
+        Mean over the stimuli, with learning off, before training and after every epoch; infinite
+        once it has diverged.
+    """
+    simulator, errors = simulate(net, "array", batch=batch), list[float]()
+    for _ in reconstruct(simulator, values, epochs):
+        squared = squared_errors(simulator, values)
+        error = float(np.sum(squared, dtype=np.float64) / len(values))
+        errors.append(error if np.isfinite(error) else np.inf)
+    return errors

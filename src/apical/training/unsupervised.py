@@ -122,6 +122,25 @@ def responses(
 
 
 @checked()
+def accuracy(simulator: Simulator, known: Samples, new: Samples, n_classes: Count) -> float:
+    """Assign each output neuron a class by labelled samples; return the accuracy on others.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device; its state is restored.
+    known
+        Samples whose labels assign classes to neurons.
+    new
+        Samples to classify.
+    n_classes
+        Number of classes.
+    """
+    found = assigned(responses(simulator, known, index=-1), known.labels, n_classes)
+    return found.accuracy(responses(simulator, new, index=-(10**6)), new.labels)
+
+
+@checked()
 def learn(
     simulator: Simulator,
     samples: Samples,
