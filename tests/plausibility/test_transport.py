@@ -239,6 +239,17 @@ def test_a_source_that_answers_otherwise_later() -> None:
     assert any("one exact multiple" in reason for reason in reasons)
 
 
+def test_forward_weights_that_begin_at_0_hold_nothing_yet() -> None:
+    net = rates(5, 20, 3)
+    net.projections[1] = replace(net.projections[1], weights=Zero())
+    net.teach(feedback.direct(net.add(RateError("error", 3)), net.forward))
+    found = [f for f in audit(net).about("weight transport") if f.subject == "error_to_hidden_1"]
+    assert found[0].reason == (
+        "the transposed weights of 'hidden_1_to_output' hold no information that could be "
+        "transported (all are 0)"
+    )
+
+
 # ---- mirrored learning ---------------------------------------------------------------------------
 
 

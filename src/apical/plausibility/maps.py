@@ -291,6 +291,8 @@ class Pathways:
         routes = list(self._routes(population, end))
         alone = len(routes) == 1
         which = _said(routes[0]) if alone else f"sum of all routes to {end.name!r}"
+        if routes and not levels:  # weights that begin at 0
+            yield Forward(f"the transposed {which}", np.zeros((end.size, population.size)))
         if levels:
             total = np.sum([level for _, level in levels], axis=0)
             yield Forward(f"the transposed {which}", total.T)

@@ -150,7 +150,7 @@ class _Judged:
 def _judged(pair: _Pair) -> _Judged:
     back, forward = pair.back, pair.forward.values
     if pair.forward.is_single and not copies(back, forward):
-        return _Judged(pair, None, "")
+        return _Judged(pair, None, f"no copy of {pair.forward.name}")
     for matrix, which in ((forward, pair.forward.name), (back, "its weights")):
         rule = rule_of(matrix) if matrix.any() else "all are 0"
         if rule:
