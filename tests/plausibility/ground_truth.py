@@ -80,6 +80,12 @@ def _some_entries(rng: np.random.Generator, w: Matrix) -> Matrix:
     return np.where(rng.random(w.shape) < 0.3, w, rng.normal(0, w.std() or 1, w.shape))
 
 
+def _rotated(rng: np.random.Generator, w: Matrix) -> Matrix:
+    """Mixtures of classes; of a few of many neurons, or a copy if there are too many classes."""
+    mixed = np.linalg.qr(rng.normal(size=(len(w), len(w))))[0] @ w
+    return mixed if 2 * len(w) <= w.shape[1] else w
+
+
 CHEATS: dict[str, Callable[[np.random.Generator, Matrix], Matrix]] = {
     "copied": lambda rng, w: w,
     "turned round": lambda rng, w: -0.3 * w,
@@ -93,6 +99,7 @@ CHEATS: dict[str, Callable[[np.random.Generator, Matrix], Matrix]] = {
     "rounded": lambda rng, w: np.round(2 * w / w.std()),
     "some neurons": _some_columns,
     "some synapses": _some_entries,
+    "rotated": _rotated,
     "shifted": lambda rng, w: w + 0.5,
     "pseudo-inverse": lambda rng, w: np.linalg.pinv(w.T),
 }
