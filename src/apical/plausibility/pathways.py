@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from apical.network.description import Network
+from apical.plausibility.events import acting, said
 from apical.plausibility.findings import Finding
 from apical.plausibility.maps import Weights
 from apical.plausibility.matching import ALPHA, Match, compare
@@ -69,15 +70,27 @@ def _in_both_directions(a: Projection, b: Projection, weights: Weights) -> Match
     return compare(there, back) if there.size > 1 else None
 
 
-def fixed_or_plastic(feedback: Projection) -> Finding:
-    """Return the finding on fixed or plastic feedback synapses."""
+def fixed_or_plastic(network: Network, feedback: Projection) -> Finding:
+    """Return the finding on what changes feedback synapses: nothing, a rule, interventions.
+
+    Parameters
+    ----------
+    network
+        Its network.
+    feedback
+        The projection.
+    """
+    done = said(acting(network, feedback))
     if isinstance(feedback.weights, ReadBackwards):
         other = feedback.weights.projection.name
         reason = f"follows the {feedback.weights.what} of {other!r}, without a rule of its own"
         return Finding(feedback.name, "feedback", "not local", reason)
+    reason = "fixed synapses, at their initial weights"
     if feedback.rule is not None:
         reason = (
             f"plastic by a local rule of its own, {feedback.rule.name!r} ({feedback.rule.update})"
         )
+    if not done:
         return Finding(feedback.name, "feedback", "local", reason)
-    return Finding(feedback.name, "feedback", "local", "fixed synapses, at their initial weights")
+    reason = reason if feedback.rule is not None else "drawn at the start"
+    return Finding(feedback.name, "feedback", "broadcast", f"{reason}, and {done}")

@@ -10,6 +10,8 @@ from apical._base.memory import peak_memory_mb
 from apical._base.progress import TrainingProgress
 from apical.devices import Simulator
 from apical.errors import DeviceError
+from apical.plausibility import Finding, judge
+from apical.plausibility.afterwards import plain
 from apical.runs.callbacks import Measuring, chosen
 from apical.runs.directory import SUMMARY, Checkpoint, RunDirectory, read_json
 from apical.runs.experiment import (
@@ -69,7 +71,7 @@ def run(
         **asdict(prepared.experiment),
         "model_sha256": prepared.model.sha256,
         "data_sha256": fingerprint(prepared.data),
-        "scorecard": [asdict(finding) for finding in prepared.scorecard.findings],
+        "scorecard": [plain(asdict(finding)) for finding in prepared.scorecard.findings],
         "versions": versions(**library),
         **library,
     }
@@ -149,6 +151,7 @@ def _carry_on(
         simulator.state = checkpoint.state
     plan = Plan(experiment.epochs, experiment.block, experiment.final_rate)
     before = checkpoint.seconds if checkpoint else 0.0
+    changed = checkpoint.changed if checkpoint else ()
     started = time.perf_counter()
     position = checkpoint.position if checkpoint else None
     done = position.trial if position else 0
@@ -158,7 +161,9 @@ def _carry_on(
             directory.append(step)
             compiling = simulator.compile_seconds + (measuring.compile_seconds if measuring else 0)
             seconds = before + time.perf_counter() - started - compiling
-            saved = Checkpoint(step.position, simulator.state, directory.metrics_bytes, seconds)
+            changed = tuple(dict.fromkeys((*changed, *step.changed)))
+            at = step.position, simulator.state, directory.metrics_bytes
+            saved = Checkpoint(*at, seconds, changed)
             directory.save(saved)
             bar.update(step.position.trial, step.metrics.get("test_accuracy"))
             if stop() and step.position.epoch < plan.epochs:
@@ -170,9 +175,16 @@ def _carry_on(
         from apical.runs import figures  # matplotlib, which nothing else here needs
 
         figures.draw(directory, prepared.network, data, untrained, simulator.state, final)
+    trials = saved.position.trial if saved else 0
+    card = judge(simulator, trials=trials, final_rate=experiment.final_rate, changed=changed)
     summary = _summary(prepared, simulator, final, saved.seconds if saved else 0.0)
-    directory.finish(weights, summary)
+    summary |= {"is_local": card.is_local, "faults": [_said(fault) for fault in card.faults]}
+    directory.finish(weights, card.as_dict(), summary)
     return summary
+
+
+def _said(fault: Finding) -> str:
+    return f"{fault.aspect}: {fault.subject}: {fault.reason}"
 
 
 def _summary(
