@@ -17,7 +17,7 @@ import numpy as np
 
 from apical.network.description import Network
 from apical.neurons.facts import Aspect
-from apical.plausibility.events import acting, foreign, shuffled
+from apical.plausibility.events import HORIZON, acting, foreign, shuffled
 from apical.plausibility.findings import ASPECTS, NETWORK, Alignment, Finding, Scorecard
 from apical.plausibility.maps import Pathways, Weights, is_ours
 from apical.plausibility.matching import ALPHA, TESTS
@@ -124,20 +124,20 @@ def judge(
     dtype = next((str(w.dtype) for w in final.values()), "float32")
     card = audit(network, batch=simulator.batch, final_rate=final_rate, dtype=dtype)
     ran = _Ran(network, _read(network, began or {}), final, trials, tuple(changed))
-    kept = list(_mended(ran, card.findings))
     size = f"in batches of {simulator.batch} trials" if simulator.batch > 1 else "trial by trial"
     how_many = "a run" if trials is None else f"a run of {trials:,} training trials"
     found = [
+        *_mended(ran, card.findings),
         Finding(NETWORK, "description", "local", f"judged after {how_many}, {size}, in {dtype}"),
         *_fixed(ran),
         *_begun_otherwise(ran),
         *_changed_between(ran),
         *_aligned(ran, card.findings),
-        *foreign(network, ran.weights, {p.name: shuffled(p, final[p.name]) for p in ran.feedback}),
+        *_own_interventions(ran),
         *_additions(simulator),
     ]
-    placed = [replace(f, place=f.place or network.place(f.subject)) for f in found]
-    order = sorted(dict.fromkeys((*kept, *placed)), key=lambda f: ASPECTS.index(f.aspect))
+    every = [_turned(ran, replace(f, place=f.place or network.place(f.subject))) for f in found]
+    order = sorted(dict.fromkeys(every), key=lambda f: ASPECTS.index(f.aspect))
     return JudgedScorecard(tuple(order), trials, simulator.batch, dtype)
 
 
@@ -232,11 +232,16 @@ def _mended(ran: _Ran, findings: Sequence[Finding]) -> Iterator[Finding]:
         aspect, subject = finding.aspect, finding.subject
         if aspect == "feedback" and subject in replaced and _is_on_change(ran, finding):
             continue
-        prepared = aspect == "weight transport" and "prepared symmetric" in finding.reason
-        if prepared and subject in ran.alignments:
-            turned = f"; after the run their angle is {ran.alignments[subject].match.angle:.0f} deg"
-            finding = replace(finding, reason=finding.reason + turned)
         yield finding
+
+
+def _turned(ran: _Ran, finding: Finding) -> Finding:
+    """Add what became of the angle, where feedback was prepared symmetric."""
+    if finding.aspect != "weight transport" or "prepared symmetric" not in finding.reason:
+        return finding
+    one = ran.alignments.get(finding.subject)
+    what = f"{one.match.angle:.0f} deg" if one else "undefined"
+    return replace(finding, reason=f"{finding.reason}; after the run their angle is {what}")
 
 
 def _is_on_change(ran: _Ran, finding: Finding) -> bool:
@@ -305,11 +310,18 @@ def _transports(
     ran: _Ran, projection: Projection, weights: Weights, when: str
 ) -> Iterator[Finding]:
     """Yield weight transport in weights that nothing else accounts for."""
+    declared = {p.name for p in ran.network.projections if isinstance(p.weights, ReadBackwards)}
     ends = {projection.name, projection.post.name}
     ends |= {p.name for p in ran.feedback if p.post is projection.pre}
     for found in transport(ran.network, weights):
-        if found.level == "not local" and found.subject in ends and found.alignment:
-            yield replace(found, reason=f"{when} {found.reason}")
+        if found.level == "not local" and found.subject in ends - declared:
+            yield replace(found, reason=f"{when}: {found.reason}")
+
+
+def _own_interventions(ran: _Ran) -> Iterator[Finding]:
+    handed = {p.name: shuffled(p, ran.final[p.name]) for p in ran.feedback}
+    end = HORIZON if ran.trials is None else ran.trials
+    yield from foreign(ran.network, ran.weights, handed, end)
 
 
 # ---- alignment -----------------------------------------------------------------------------------

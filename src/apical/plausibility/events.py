@@ -13,7 +13,7 @@ from apical.plausibility.maps import Weights, is_ours
 from apical.plausibility.transport import transport
 from apical.projections.projection import Projection, ReadBackwards
 
-_HORIZON = 100_000
+HORIZON = 100_000
 """Training trials within which interventions are asked when they act."""
 _ASKED = 3
 """At how many times."""
@@ -49,12 +49,17 @@ def said(interventions: Iterable[Intervention]) -> str:
 
 
 def foreign(
-    network: Network, weights: Weights, handed: Mapping[str, np.ndarray] | None = None
+    network: Network,
+    weights: Weights,
+    handed: Mapping[str, np.ndarray] | None = None,
+    start: int = 0,
 ) -> Iterator[Finding]:
     """Yield what can be said of interventions whose code is not of this package.
 
     Their code cannot be read, so each is applied to feedback weights that know nothing of the
     forward weights, at the first times that it acts; what it returns must know nothing either.
+    After a run these are times beyond its end: what was drawn during the run by number of the trial
+    was learned from, and forward weights have come to agree with it.
 
     Parameters
     ----------
@@ -64,6 +69,8 @@ def foreign(
         Its weights.
     handed
         Feedback weights to apply them to, by name of projection; those of the network by default.
+    start
+        Training trials so far.
     """
     for projection in network.feedback.projections if network.feedback else ():
         if isinstance(projection.weights, ReadBackwards):
@@ -71,7 +78,7 @@ def foreign(
         for one in acting(network, projection):
             if not is_ours(one):
                 given = (handed or {}).get(projection.name, weights(projection))
-                yield _judged(network, weights, projection, one, given)
+                yield _judged(network, weights, projection, one, given, start)
 
 
 def shuffled(projection: Projection, weights: np.ndarray) -> np.ndarray:
@@ -94,11 +101,12 @@ def _judged(
     projection: Projection,
     one: Intervention,
     given: np.ndarray,
+    start: int,
 ) -> Finding:
     """Return the finding on what one intervention makes of the weights of a projection."""
     code, name = f"code of {type(one).__name__}, which is not of this package", projection.name
     try:
-        times = list(islice(one.times(0, _HORIZON), _ASKED))
+        times = list(islice(one.times(start, start + HORIZON), _ASKED))
         made = [one.acted(projection, given.copy(), network.seed, t) for t in times]
         made = [np.asarray(values, float).reshape(projection.shape) for values in made]
     except Exception as error:  # the user's, whatever it is
@@ -112,9 +120,9 @@ def _judged(
                 reason = f"after {trial} trials, by {code}: {found.reason}"
                 return Finding(name, "weight transport", "not local", reason)
     if not times:
-        reason = f"{code}, acts at none of the first {_HORIZON:,} trials"
+        reason = f"{code}, acts at none of {HORIZON:,} trials after {start:,}: not tested"
     else:
-        asked = "once" if len(times) == 1 else f"at its first {len(times)} times"
+        asked = f"for trial {', '.join(map(str, times))}"
         reason = (
             f"{code}, was asked {asked}: what it made of weights that know nothing of the forward "
             "weights knows nothing of them either"

@@ -16,7 +16,7 @@ import numpy as np
 
 from apical.errors import WiringError
 from apical.network.description import Network
-from apical.network.signals import Edge, SignalGraph, moving_inputs
+from apical.network.signals import Edge, EdgeKind, SignalGraph, moving_inputs
 from apical.neurons.base import Population
 from apical.projections.projection import Projection, ReadBackwards
 
@@ -321,7 +321,7 @@ class Pathways:
             ]
 
 
-_CARRIED = ("within", "synapse")
+_CARRIED: tuple[EdgeKind, ...] = ("within", "synapse")
 _NONE: frozenset[str] = frozenset()
 
 
