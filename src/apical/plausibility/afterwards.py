@@ -8,7 +8,7 @@ any case: where forward weights learned to agree with fixed feedback, it is feed
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
 from typing import Any, Protocol
@@ -62,25 +62,9 @@ class JudgedScorecard(Scorecard):
     dtype: str = "float32"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values for JSON, which knows no NaN: those are None."""
+        """Return it as plain values, for instance for JSON."""
         about = {"trials": self.trials, "batch": self.batch, "dtype": self.dtype}
-        findings = [plain(asdict(finding)) for finding in self.findings]
-        return {"judged": about, **super().as_dict(), "findings": findings}
-
-
-def plain(value: Any) -> Any:
-    """Return plain values with None in place of numbers that are not finite.
-
-    Parameters
-    ----------
-    value
-        Mappings and sequences of numbers and texts.
-    """
-    if isinstance(value, Mapping):
-        return {key: plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
+        return {"judged": about, **super().as_dict()}
 
 
 def judge(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
+from apical._base.plain_values import plain
 from apical.neurons.base import Population
 from apical.neurons.facts import Aspect, Level
 from apical.plausibility.matching import Match
@@ -117,11 +118,11 @@ class Scorecard:
         return tuple(f for f in self.findings if f.aspect == aspect)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values, for instance for JSON."""
+        """Return it as plain values for JSON: numbers that are not finite are None."""
         return {
             "is_local": self.is_local,
             "counts": self.counts,
-            "findings": [asdict(finding) for finding in self.findings],
+            "findings": [plain(asdict(finding)) for finding in self.findings],
         }
 
     def __str__(self) -> str:

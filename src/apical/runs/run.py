@@ -10,8 +10,7 @@ from apical._base.memory import peak_memory_mb
 from apical._base.progress import TrainingProgress
 from apical.devices import Simulator
 from apical.errors import DeviceError
-from apical.plausibility import Finding, judge
-from apical.plausibility.afterwards import plain
+from apical.plausibility import JudgedScorecard, judge
 from apical.runs.callbacks import Measuring, chosen
 from apical.runs.directory import SUMMARY, Checkpoint, RunDirectory, read_json
 from apical.runs.experiment import (
@@ -71,7 +70,7 @@ def run(
         **asdict(prepared.experiment),
         "model_sha256": prepared.model.sha256,
         "data_sha256": fingerprint(prepared.data),
-        "scorecard": [plain(asdict(finding)) for finding in prepared.scorecard.findings],
+        "scorecard": prepared.scorecard.as_dict()["findings"],
         "versions": versions(**library),
         **library,
     }
@@ -151,7 +150,6 @@ def _carry_on(
         simulator.state = checkpoint.state
     plan = Plan(experiment.epochs, experiment.block, experiment.final_rate)
     before = checkpoint.seconds if checkpoint else 0.0
-    changed = checkpoint.changed if checkpoint else ()
     started = time.perf_counter()
     position = checkpoint.position if checkpoint else None
     done = position.trial if position else 0
@@ -161,7 +159,7 @@ def _carry_on(
             directory.append(step)
             compiling = simulator.compile_seconds + (measuring.compile_seconds if measuring else 0)
             seconds = before + time.perf_counter() - started - compiling
-            changed = tuple(dict.fromkeys((*changed, *step.changed)))
+            changed = (*(saved.changed if saved else ()), *step.changed)
             at = step.position, simulator.state, directory.metrics_bytes
             saved = Checkpoint(*at, seconds, changed)
             directory.save(saved)
@@ -175,20 +173,28 @@ def _carry_on(
         from apical.runs import figures  # matplotlib, which nothing else here needs
 
         figures.draw(directory, prepared.network, data, untrained, simulator.state, final)
-    trials = saved.position.trial if saved else 0
-    card = judge(simulator, trials=trials, final_rate=experiment.final_rate, changed=changed)
-    summary = _summary(prepared, simulator, final, saved.seconds if saved else 0.0)
-    summary |= {"is_local": card.is_local, "faults": [_said(fault) for fault in card.faults]}
+    card = _judged(prepared, simulator, saved)
+    summary = _summary(prepared, simulator, final, card, saved.seconds if saved else 0.0)
     directory.finish(weights, card.as_dict(), summary)
     return summary
 
 
-def _said(fault: Finding) -> str:
-    return f"{fault.aspect}: {fault.subject}: {fault.reason}"
+def _judged(prepared: Prepared, simulator: Simulator, saved: Checkpoint | None) -> JudgedScorecard:
+    """Return the scorecard as it is after the run."""
+    return judge(
+        simulator,
+        trials=saved.position.trial if saved else 0,
+        final_rate=prepared.experiment.final_rate,
+        changed=saved.changed if saved else (),
+    )
 
 
 def _summary(
-    prepared: Prepared, simulator: Simulator, final: Evaluation, seconds: float
+    prepared: Prepared,
+    simulator: Simulator,
+    final: Evaluation,
+    card: JudgedScorecard,
+    seconds: float,
 ) -> dict[str, Any]:
     experiment, data = prepared.experiment, prepared.data
     learned = experiment.epochs * len(data.train)
@@ -208,5 +214,7 @@ def _summary(
         "compile_seconds": round(simulator.compile_seconds, 3),
         "ms_per_trial": round(1e3 * seconds / learned, 4) if learned else None,
         "peak_memory_mb": round(peak_memory_mb(), 1),
+        "is_local": card.is_local,
+        "faults": [f"{f.aspect}: {f.subject}: {f.reason}" for f in card.faults],
         "versions": versions(str(prepared.building.get("library", ""))),
     }
