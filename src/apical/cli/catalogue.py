@@ -39,7 +39,7 @@ def show_catalogue(
             bar.update(done, name)
             found = catalogue.entries(name, data)
             spiking = measure == "all"
-            wanted = catalogue.missing(found, data, known, spiking=spiking) if measure else []
+            wanted = catalogue.missing(found, data, known, spiking=spiking) if measure else {}
             if wanted:
                 for line in catalogue.measure(name, data, wanted):
                     key = line.model, line.condition

@@ -98,10 +98,13 @@ def judge(
 
     Examples
     --------
+    >>> from apical import datasets, models, simulate, train
+    >>> data = datasets.load("digits").subset(200, 50)
+    >>> simulator = simulate(models.load("rate_dfa").build(data, 0, hidden=10), "array")
     >>> began = simulator.state
-    >>> steps = apical.train(simulator, data, epochs=5)
-    >>> card = judge(simulator, began, trials=steps[-1].position.trial)
-    >>> print(card.is_local)
+    >>> steps = train(simulator, data, epochs=1, progress=False)
+    >>> judge(simulator, began, trials=steps[-1].position.trial).is_local
+    True
     """
     network = simulator.network.in_order()
     final = {p.name: np.asarray(simulator.weights(p)) for p in network.projections}

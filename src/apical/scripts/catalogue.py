@@ -285,8 +285,8 @@ def missing(
     known: Mapping[tuple[str, str], Measured],
     *,
     spiking: bool,
-) -> list[str]:
-    """Return the conditions of a script that `measure` can train and that lack a number.
+) -> dict[str, tuple[int, ...]]:
+    """Return what `measure` can add: the conditions of a script, and the seeds that are needed.
 
     Parameters
     ----------
@@ -299,18 +299,20 @@ def missing(
     spiking
         Whether to train spiking networks too, which are compiled.
     """
-    wanted = []
+    wanted: dict[str, tuple[int, ...]] = {}
     for entry in found:
         key, network = (entry.model, entry.condition), entry.network
         if network is None or not _fits(network, data) or (network.is_spiking and not spiking):
             continue
         line = known.get(key, Measured(*key))
-        if not (line.settings and line.cost_settings):
-            wanted.append(entry.condition)
+        if not line.settings:
+            wanted[entry.condition] = SEEDS
+        elif not line.cost_settings:
+            wanted[entry.condition] = SEEDS[:1]
     return wanted
 
 
-def measure(name: str, data: Dataset, conditions: Sequence[str]) -> list[Measured]:
+def measure(name: str, data: Dataset, wanted: Mapping[str, Sequence[int]]) -> list[Measured]:
     """Train the networks of a script, and measure accuracy and cost with learning off.
 
     Parameters
@@ -318,23 +320,23 @@ def measure(name: str, data: Dataset, conditions: Sequence[str]) -> list[Measure
     name
         One of `names`.
     data
-        Training and test samples; networks of other sizes are left out.
-    conditions
-        Which of its networks.
+        Training and test samples.
+    wanted
+        Condition -> seeds to train it with.
     """
     accuracies: dict[str, list[float]] = {}
     costs: dict[str, tuple[float, float]] = {}
-    for seed in SEEDS:
+    for seed in sorted({seed for seeds in wanted.values() for seed in seeds}):
         for entry in entries(name, data, seed):
-            network = entry.network
-            if network is None or entry.condition not in conditions or not _fits(network, data):
+            if entry.network is None or seed not in wanted.get(entry.condition, ()):
                 continue
+            found = accuracies.setdefault(entry.condition, [])
             try:
-                simulator, accuracy = _trained(network, data)
+                simulator, accuracy = _trained(entry.network, data)
             except RunError:  # weights diverged
-                accuracies.setdefault(entry.condition, []).append(np.nan)
+                found.append(np.nan)
                 continue
-            accuracies.setdefault(entry.condition, []).append(accuracy)
+            found.append(accuracy)
             if entry.condition not in costs:
                 costs[entry.condition] = _operations(simulator, data)
     return [
@@ -390,7 +392,8 @@ def _measured(
     if not np.isfinite(found).all():
         accuracy, settings = "", f"{settings}: weights diverged"
     else:
-        accuracy = f"{np.mean(found):.2f} +- {np.std(found, ddof=1):.2f}"
+        spread = f" +- {np.std(found, ddof=1):.2f}" if len(found) > 1 else ""
+        accuracy = f"{np.mean(found):.2f}{spread}"
     told = Measured(name, condition, accuracy, settings, "apical check --all --measure")
     if cost is None:
         return told
