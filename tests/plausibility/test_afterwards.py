@@ -269,6 +269,16 @@ def test_plastic_feedback_that_is_redrawn_says_both() -> None:
     assert lines and all("plastic by a local rule" in f.reason for f in lines)
 
 
+def test_hypotheses_about_feedback_stand_on_its_line() -> None:
+    def fewer(p: Projection) -> Projection:
+        return replace(p, missing=0.25) if p.name == "error_to_hidden_0" else p
+
+    net = applied(networks.small(), "delayed_feedback(delay=3)").altered(projection=fewer)
+    lines = [f for f in audit(net).about("feedback") if f.subject == "error_to_hidden_0"]
+    assert lines[0].reason.startswith("fixed synapses, at their initial weights; 25% of its syn")
+    assert lines[0].reason.endswith("spikes arrive 3 ms late")
+
+
 # ---- what else -----------------------------------------------------------------------------------
 
 

@@ -152,9 +152,9 @@ def test_measuring_fills_in_what_is_missing_and_keeps_the_rest(
     assert float(bp.inference) > 64 * 30 / 2
     mean, _, spread = dfa.accuracy.partition(" +- ")
     assert 5 < float(mean) < 100 and float(spread) >= 0
-    assert dfa.settings == "digits, 1 epochs, seeds 0, 1"
+    assert dfa.settings == "digits, 1 epochs of batches of 20, seeds 0, 1"
     assert dfa.source == "apical check --all --measure"
-    assert dfa.cost_settings == "digits, 50 test samples after training, seed 0"
+    assert dfa.cost_settings == "digits, 1 epochs of batches of 20, seed 0, 50 test samples"
     entries = catalogue.entries("Li_2018_landscape", small)
     assert not catalogue.missing(entries, small, known, spiking=True)
 

@@ -62,25 +62,24 @@ def _write(path: Path, text: str) -> None:
 
 def _print(rows: list[catalogue.Row], colours: Mapping[str, str]) -> None:
     console = Console(highlight=False)
+    numbers = "".join(str((k + 1) % 10) for k in range(len(ASPECTS)))
     shown = Table(title="Catalogue: the worst level of each line of the scorecard")
-    shown.add_column("model", overflow="fold")
     shown.add_column("network", overflow="fold")
-    for number in range(len(ASPECTS)):
-        shown.add_column(str(number + 1), justify="center", no_wrap=True)
-    shown.add_column("accuracy [%]", justify="right", overflow="fold")
-    shown.add_column("operations", justify="right", overflow="fold")
+    shown.add_column(numbers, no_wrap=True)
+    shown.add_column("accuracy [%]", overflow="fold", min_width=12)
+    shown.add_column("operations", justify="right")
     last = ""
     for row in rows:
         if row.model != last:
             shown.add_section()
-        first = "" if row.model == last else escape(row.model)
+            shown.add_row(f"[bold]{escape(row.model)}")
         last, of = row.model, row.measured
-        marks = [_mark(row.levels.get(aspect), colours) for aspect in ASPECTS]
-        network = escape(row.condition or row.problem)
+        marks = "".join(_mark(row.levels.get(aspect), colours) for aspect in ASPECTS)
         accuracy = of.accuracy or catalogue.NOT_MEASURED
-        shown.add_row(first, network, *marks, accuracy, of.inference or catalogue.NOT_MEASURED)
+        cost = f"{int(of.inference):,}" if of.inference else catalogue.NOT_MEASURED
+        shown.add_row(f"  {escape(row.condition)}", marks, accuracy, cost)
     console.print(shown)
-    legend = [f"[{colours[level]}]{level[0]}[/] {level}" for level in LEVELS]
+    legend = [f"[{colours[level]}]{_letter(level)}[/] {level}" for level in LEVELS]
     console.print(", ".join(legend), soft_wrap=True)
     console.print(", ".join(f"{k} {aspect}" for k, aspect in enumerate(ASPECTS, 1)), soft_wrap=True)
     judged = [row for row in rows if row.is_local is not None]
@@ -93,9 +92,10 @@ def _print(rows: list[catalogue.Row], colours: Mapping[str, str]) -> None:
             console.print(said, soft_wrap=True, markup=False)
 
 
+def _letter(level: str) -> str:
+    """Return the letter of a level; capital where learning is not local."""
+    return level[0].upper() if level == "not local" else level[0]
+
+
 def _mark(level: Level | None, colours: Mapping[str, str]) -> str:
-    """Return one letter for a level; capital where learning is not local."""
-    if level is None:
-        return ""
-    letter = level[0].upper() if level == "not local" else level[0]
-    return f"[{colours[level]}]{letter}[/]"
+    return " " if level is None else f"[{colours[level]}]{_letter(level)}[/]"

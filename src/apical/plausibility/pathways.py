@@ -1,6 +1,6 @@
 """Audit of synapses: one-way transmission, plasticity of feedback."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -90,7 +90,18 @@ def fixed_or_plastic(network: Network, feedback: Projection) -> Finding:
         reason = (
             f"plastic by a local rule of its own, {feedback.rule.name!r} ({feedback.rule.update})"
         )
-    if not done:
-        return Finding(feedback.name, "feedback", "local", reason)
-    reason = reason if feedback.rule is not None else "drawn at the start"
-    return Finding(feedback.name, "feedback", "broadcast", f"{reason}, and {done}")
+    elif done:
+        reason = "drawn at the start"
+    reason += f", and {done}" if done else ""
+    reason += "".join(f"; {what}" for what in _hypotheses(feedback))
+    return Finding(feedback.name, "feedback", "broadcast" if done else "local", reason)
+
+
+def _hypotheses(feedback: Projection) -> Iterator[str]:
+    """Yield what else is assumed of the synapses of a feedback projection."""
+    if feedback.missing:
+        yield f"{feedback.missing:.0%} of its synapses do not exist"
+    if feedback.release < 1:
+        yield f"each spike is transmitted with probability {feedback.release:g}"
+    if feedback.delay:
+        yield f"spikes arrive {feedback.delay:g} ms late"

@@ -35,10 +35,11 @@ MEASURED = "measured.csv"
 NOT_MEASURED = "not measured"
 CONDITIONS = ("wiring", "variant", "update")
 """Options of models that make other networks, of which each choice has a row."""
-EPOCHS, SEEDS, RECORDED = 10, (0, 1, 2), 50
-"""How `measure` trains, and on how many test samples it counts synaptic operations."""
+EPOCHS, SEEDS, AT_ONCE, RECORDED = 30, (0, 1, 2), 20, 50
+"""How `measure` trains: epochs, seeds, and trials of a batch where a device takes batches; and on
+how many test samples it counts synaptic operations."""
 BATCH = 64
-"""Trials of a batch where a device takes batches, as in `apical run`."""
+"""Trials of a batch for which networks are judged, as `apical run` trains them."""
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,7 @@ def judged(entry: Entry, known: Mapping[tuple[str, str], Measured]) -> Row:
     if entry.network is None:
         return Row(*key, {}, None, entry.problem, measured)
     try:
-        card = audit(entry.network, batch=_options(entry.network).get("batch", 1))
+        card = audit(entry.network, batch=_options(entry.network, BATCH).get("batch", 1))
     except ApicalError as error:
         return Row(*key, {}, None, error.message, measured)
     return Row(*key, worst(card), card.is_local, "", measured)
@@ -272,7 +273,7 @@ def write_measured(path: Path, known: Mapping[tuple[str, str], Measured]) -> Non
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(vars(one) for one in known.values())
+    writer.writerows(vars(known[key]) for key in sorted(known))
     write_whole(path, lambda file: file.write(text.getvalue().encode()))
 
 
@@ -350,13 +351,13 @@ def _fits(network: Network, data: Dataset) -> bool:
     return sizes == (data.n_inputs, data.n_classes) and network.target_frames == 1
 
 
-def _options(network: Network) -> dict[str, Any]:
-    return {"batch": BATCH} if DEVICES[usual(network)].takes("batch") else {}
+def _options(network: Network, batch: int) -> dict[str, Any]:
+    return {"batch": batch} if DEVICES[usual(network)].takes("batch") else {}
 
 
 def _trained(network: Network, data: Dataset) -> tuple[Simulator, float]:
     """Return a trained network, and its test accuracy [%]."""
-    simulator = simulate(network, usual(network), **_options(network))
+    simulator = simulate(network, usual(network), **_options(network, AT_ONCE))
     history = train(simulator, data, EPOCHS, progress=False)
     return simulator, 100 * history[-1].metrics["test_accuracy"]
 
@@ -370,7 +371,7 @@ def _operations(simulator: Simulator, data: Dataset) -> tuple[float, float]:
         usual(network),
         record=every,
         traces=update_signals(network),
-        **_options(network),
+        **_options(network, AT_ONCE),
     )
     looking.state = simulator.state
     records = record(looking, data.test, np.arange(min(RECORDED, len(data.test))))
@@ -388,7 +389,8 @@ def _measured(
     cost: tuple[float, float] | None,
 ) -> Measured:
     seeds = ", ".join(map(str, SEEDS[: len(found)]))
-    settings = f"{data.name}, {EPOCHS} epochs, seeds {seeds}"
+    how = f"{data.name}, {EPOCHS} epochs of batches of {AT_ONCE}"
+    settings = f"{how}, seeds {seeds}"
     if not np.isfinite(found).all():
         accuracy, settings = "", f"{settings}: weights diverged"
     else:
@@ -397,7 +399,7 @@ def _measured(
     told = Measured(name, condition, accuracy, settings, "apical check --all --measure")
     if cost is None:
         return told
-    counted = f"{data.name}, {min(RECORDED, len(data.test))} test samples after training, seed 0"
+    counted = f"{how}, seed 0, {min(RECORDED, len(data.test))} test samples"
     inference, learning = (f"{number:.0f}" for number in cost)
     return replace(told, inference=inference, learning=learning, cost_settings=counted)
 
