@@ -279,7 +279,9 @@ def test_the_commands_take_hypotheses(
 
     assert "sparse_feedback" in call("hypotheses") and "wires=1" in call("hypotheses")
     assert "redrawn every 9 trials" in " ".join(
-        call("check", "rate_dfa", "--hypothesis", "redrawn_feedback(every=9)").split()
+        call("check", "rate_dfa", "--hypothesis", "redrawn_feedback(every=9)")
+        .replace("│", "")
+        .split()
     )
     assert call("check", "rate_dfa", "--hypothesis", "nonsense").startswith(
         "apical: There is no hypothesis 'nonsense'"
