@@ -140,6 +140,15 @@ def test_what_changes_between_blocks_is_seen(data: Dataset) -> None:
     assert "between two blocks" in said(card, BACK, "locality")[0][1]
 
 
+def test_forward_weights_that_are_taken_from_feedback_are_seen(data: Dataset) -> None:
+    simulator = learned(rates(sizes=SIZES), data)
+    simulator.load({UP: simulator.weights(BACK).T})
+    assert judge(simulator).is_local, "a rule may have learned them, for all that is known"
+    assert faults(judge(simulator, changed=[UP])) == {(UP, "locality"), (BACK, "weight transport")}
+    simulator.load({UP: learned(rates(sizes=SIZES), data).weights(UP)})
+    assert faults(judge(simulator, changed=[UP])) == {(UP, "locality")}
+
+
 def test_a_measure_that_changes_weights_is_seen(data: Dataset) -> None:
     simulator = simulate(rates(sizes=SIZES), "array", batch=5)
 

@@ -296,12 +296,18 @@ def _changed_between(ran: _Ran) -> Iterator[Finding]:
 def _transports(
     ran: _Ran, projection: Projection, weights: Weights, when: str
 ) -> Iterator[Finding]:
-    """Yield weight transport in weights that nothing else accounts for."""
+    """Yield weight transport in weights that nothing else accounts for.
+
+    Forward weights may agree with feedback because they learned; of those only copies count.
+    """
+    is_feedback = projection.name in {p.name for p in ran.feedback}
     declared = {p.name for p in ran.network.projections if isinstance(p.weights, ReadBackwards)}
     ends = {projection.name, projection.post.name}
     ends |= {p.name for p in ran.feedback if p.post is projection.pre}
     for found in transport(ran.network, weights):
-        if found.level == "not local" and found.subject in ends - declared:
+        copies = any(one.match.copies for one in found.alignment)
+        judged = found.level == "not local" and found.subject in ends - declared
+        if judged and (is_feedback or copies):
             yield replace(found, reason=f"{when}: {found.reason}")
 
 
