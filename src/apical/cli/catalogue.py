@@ -66,7 +66,7 @@ def _print(rows: list[catalogue.Row], colours: Mapping[str, str]) -> None:
     shown = Table(title="Catalogue: the worst level of each line of the scorecard")
     shown.add_column("network", overflow="fold")
     shown.add_column(numbers, no_wrap=True)
-    shown.add_column("accuracy [%]", overflow="fold", min_width=12)
+    shown.add_column("accuracy [%], data", overflow="fold", min_width=12)
     shown.add_column("operations", justify="right")
     last = ""
     for row in rows:
@@ -75,7 +75,8 @@ def _print(rows: list[catalogue.Row], colours: Mapping[str, str]) -> None:
             shown.add_row(f"[bold]{escape(row.model)}")
         last, of = row.model, row.measured
         marks = "".join(_mark(row.levels.get(aspect), colours) for aspect in ASPECTS)
-        accuracy = of.accuracy or catalogue.NOT_MEASURED
+        of_data = of.settings.partition(",")[0]
+        accuracy = f"{of.accuracy} {of_data}" if of.accuracy else catalogue.NOT_MEASURED
         cost = f"{int(of.inference):,}" if of.inference else catalogue.NOT_MEASURED
         shown.add_row(f"  {escape(row.condition)}", marks, accuracy, cost)
     console.print(shown)
