@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from apical import __version__
 from apical._base.whole_files import write_whole
 from apical.data.datasets import Dataset
 from apical.devices import DEVICES, Simulator, simulate, usual
@@ -396,7 +397,8 @@ def _measured(
     else:
         spread = f" +- {np.std(found, ddof=1):.2f}" if len(found) > 1 else ""
         accuracy = f"{np.mean(found):.2f}{spread}"
-    told = Measured(name, condition, accuracy, settings, "apical check --all --measure")
+    source = f"apical check --all --measure (version {__version__})"
+    told = Measured(name, condition, accuracy, settings, source)
     if cost is None:
         return told
     counted = f"{how}, seed 0, {min(RECORDED, len(data.test))} test samples"
