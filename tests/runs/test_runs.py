@@ -29,6 +29,7 @@ from apical.runs.directory import (
     COLUMNS,
     CONFIG,
     METRICS,
+    SCORECARD,
     SUMMARY,
     WEIGHTS,
     RunDirectory,
@@ -92,6 +93,7 @@ def assert_same_results(out: Path, whole: Path) -> None:
     for name, values in expected.items():
         np.testing.assert_array_equal(got[name], values)
     assert {entry.name for entry in out.iterdir()} == {entry.name for entry in whole.iterdir()}
+    assert (out / SCORECARD).read_bytes() == (whole / SCORECARD).read_bytes()
     measured = ("train_seconds", "ms_per_trial", "peak_memory_mb")
     summaries = [json.loads((folder / SUMMARY).read_text()) for folder in (out, whole)]
     for summary in summaries:
@@ -225,7 +227,7 @@ def test_full_disk_keeps_the_checkpoint_before(
 
 def test_files_of_a_finished_run(experiment: Experiment, whole: Path) -> None:
     files = {entry.name for entry in whole.iterdir()} - {".lock"}
-    assert files == {CONFIG, METRICS, CHECKPOINT, WEIGHTS, SUMMARY}
+    assert files == {CONFIG, METRICS, CHECKPOINT, WEIGHTS, SCORECARD, SUMMARY}
 
 
 def test_config_holds_everything_to_repeat_the_run(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from apical.cli.catalogue import show_catalogue
 from apical.cli.model_options import ModelCommand, experiment_of, experiment_options
 from apical.errors import LocalityError
 from apical.locality_check.synapses import disturb
@@ -27,7 +29,25 @@ COLOURS = {
 
 
 @click.command("check", cls=ModelCommand, no_args_is_help=True)
-@click.argument("model")
+@click.argument("model", required=False)
+@click.option("--all", "every", is_flag=True, help="One table of every shipped model instead.")
+@click.option(
+    "--csv",
+    "table",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --all: also write the table to a CSV file.",
+)
+@click.option(
+    "--markdown",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --all: also write the table as a page of Markdown.",
+)
+@click.option(
+    "--measure",
+    type=click.Choice(["rates", "all"]),
+    help="With --all: first train those networks on digits whose accuracy or cost nobody measured, "
+    "rate networks or spiking ones too, and add them to models/measured.csv.",
+)
 @click.option(
     "--dynamic",
     is_flag=True,
@@ -39,7 +59,7 @@ COLOURS = {
 )
 @click.pass_context
 def check_command(
-    context: click.Context, model: str, dynamic: bool, as_json: bool, **given: Any
+    context: click.Context, model: str | None, dynamic: bool, as_json: bool, **given: Any
 ) -> int:
     """Print the plausibility scorecard of a MODEL script: which information its learning needs.
 
@@ -61,7 +81,18 @@ def check_command(
       apical check spiking_dfa
       apical check rate_dfa --wiring bp --dynamic
       apical check spiking_dfa --update online --json > scorecard.json
+      apical check --all --csv catalogue.csv
     """
+    of_all = {name: given.pop(name) for name in ("table", "markdown", "measure")}
+    if given.pop("every"):
+        if model is not None or dynamic or as_json:
+            raise click.UsageError("--all takes no MODEL, --dynamic or --json; try --csv.")
+        show_catalogue(COLOURS, **of_all)
+        return 0
+    if model is None:
+        raise click.UsageError("Which MODEL? 'apical models' lists them; --all takes every one.")
+    if any(of_all.values()):
+        raise click.UsageError("--csv, --markdown and --measure are for --all.")
     loaded: models.Model = context.meta["model"]
     prepared = prepare(experiment_of(loaded, given))
     card, found = prepared.scorecard, None

@@ -26,6 +26,7 @@ from apical.training.loop import Position, Step
 
 CONFIG, METRICS, SUMMARY = "config.json", "metrics.csv", "summary.json"
 CHECKPOINT, WEIGHTS, FIGURES = "checkpoint.npz", "weights.npz", "figures"
+SCORECARD = "scorecard.json"
 COLUMNS = ("run", "seed", "epoch", "block", "trial", "metric", "subject", "value")
 _HEADER = (",".join(COLUMNS) + "\n").encode()
 _FORMER_HEADER = _HEADER.replace(b"subject,", b"")
@@ -47,12 +48,15 @@ class Checkpoint:
         Length of ``metrics.csv`` when the checkpoint was made [bytes].
     seconds
         Time spent training so far [s].
+    changed
+        Projections whose weights were changed between blocks so far (`Step.changed`).
     """
 
     position: Position
     state: Mapping[str, np.ndarray]
     metrics_bytes: int
     seconds: float
+    changed: tuple[str, ...] = ()
 
 
 class RunDirectory:
@@ -144,6 +148,7 @@ class RunDirectory:
             "metrics_bytes": checkpoint.metrics_bytes,
             "seconds": checkpoint.seconds,
             "arrays": sorted(checkpoint.state),
+            "changed": list(checkpoint.changed),
         }
         self.write_arrays(CHECKPOINT, {"about": np.array(json.dumps(about)), **checkpoint.state})
 
@@ -159,15 +164,24 @@ class RunDirectory:
             position = Position(about["epoch"], about["block"], about["trial"])
             if sorted(arrays) != about["arrays"]:
                 raise ValueError("arrays are missing")
-            checkpoint = Checkpoint(position, arrays, about["metrics_bytes"], about["seconds"])
+            changed = tuple(map(str, about.get("changed", ())))  # earlier versions did not look
+            checkpoint = Checkpoint(
+                position, arrays, about["metrics_bytes"], about["seconds"], changed
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path} is damaged ({error}); start the run again elsewhere.") from None
         self._cut_metrics(checkpoint.metrics_bytes)
         return checkpoint
 
-    def finish(self, weights: Mapping[str, np.ndarray], summary: Mapping[str, Any]) -> None:
-        """Write the final weights and the summary."""
+    def finish(
+        self,
+        weights: Mapping[str, np.ndarray],
+        scorecard: Mapping[str, Any],
+        summary: Mapping[str, Any],
+    ) -> None:
+        """Write the final weights, the scorecard judged after the run, and the summary."""
         self.write_arrays(WEIGHTS, weights)
+        self._write_json(SCORECARD, scorecard)
         self._write_json(SUMMARY, summary)
 
     def write_arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:

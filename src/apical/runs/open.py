@@ -20,6 +20,7 @@ from apical.runs.directory import (
     COLUMNS,
     CONFIG,
     METRICS,
+    SCORECARD,
     SUMMARY,
     WEIGHTS,
     RunDirectory,
@@ -69,6 +70,25 @@ class TrainedRun:
     def data(self) -> Dataset:
         """The data set it was trained and tested on."""
         return self.prepared.data
+
+    @cached_property
+    def scorecard(self) -> list[dict[str, Any]]:
+        """The findings of the scorecard as plain data, judged after the run (`judge`).
+
+        Runs of earlier versions have that of their description alone.
+        """
+        path = self.path / SCORECARD
+        if not path.exists():
+            return list(self.config["scorecard"])
+        found = read_json(path).get("findings")
+        if not isinstance(found, list):
+            raise RunError(f"{path} is damaged: it has no list of findings.")
+        return found
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether `scorecard` was judged after the run."""
+        return (self.path / SCORECARD).exists()
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
