@@ -6,6 +6,7 @@ from types import ModuleType
 from apical.data.datasets import Dataset
 from apical.network.description import Network
 from apical.plasticity import optimizers, rules
+from apical.projections.weights import FanIn, Zero
 
 Networks = Callable[[ModuleType, Dataset, int], Mapping[str, Network]]
 """Given the script, a data set and a seed: condition -> network, of the size that the script's
@@ -49,7 +50,7 @@ STUDIES: Mapping[str, Networks] = {
         )
     },
     "LeCun_2015_pretraining": lambda of, data, seed: {
-        wiring: of.network(_layers(data, 400, 400, 400), seed, wiring, "softmax", None, 3e-3)
+        wiring: of.network(_layers(data, 400, 400, 400), seed, wiring, "softmax", [], 3e-3)
         for wiring in _WIRINGS
     },
     "Li_2018_landscape": lambda of, data, seed: {
@@ -63,7 +64,7 @@ STUDIES: Mapping[str, Networks] = {
             _layers(data, 100, 100, 100), seed, wiring, activation, etas[0]
         )
         for wiring, etas in of.ETAS.items()
-        for activation in of.ACTIVATIONS
+        for activation in of.KINDS
     },
     "Meulemans_2021_autoencoder": lambda of, data, seed: {
         wiring: of.network(data.n_inputs, seed, wiring, [256, 32, 256]) for wiring in _WIRINGS
@@ -83,20 +84,29 @@ STUDIES: Mapping[str, Networks] = {
     },
     "Refinetti_2021_align": lambda of, data, seed: {"dfa": of.network(data, seed, 100, 3, 0.1)},
     "Samadi_2017_spiking_fa": lambda of, data, seed: {
-        called: of.network(data.n_inputs, 1000, data.n_classes, seed, slope)
+        called: of.network(_layers(data, 1000), seed, slope, (1e-5, 6e-4), of.MNIST)
         for slope, called in of.NAMES.items()
     },
     "Sutskever_2013_momentum": lambda of, data, seed: {
         "bp, Nesterov 0.99": of.network(
-            data.n_inputs,
+            [data.n_inputs, 100, 50, 25, 10, 25, 50, 100, data.n_inputs],
             seed,
-            of.SIZES,
             1.0,
             rules.three_factor(0.01, dynamics=optimizers.nesterov(0.99, 250.0)),
         )
     },
     "Werfel_2005_perturbation": lambda of, data, seed: {
-        called: of.classifier(data, kind, seed, 30) for kind, called in of.NAMES.items()
+        called: of.network(
+            kind,
+            of.RATES[kind],
+            {"node": 1e-2, "weight": 1e-3},
+            seed,
+            _layers(data, 30),
+            ("tanh", "logistic"),
+            weights=FanIn(),
+            bias=Zero(),
+        )
+        for kind, called in of.NAMES.items()
     },
     "Zenke_2018_superspike": lambda of, _, seed: {
         called: of.network(seed, 100, 16, 250, learns, 3e-2, 3e-2)
