@@ -48,7 +48,9 @@ _PATIENCE = 3000.0
 """How long each kind of test may take on a device [ms], by these guesses."""
 
 
-def budget_of(network: Network, n_steps: int, *, thorough: bool, each: int | None) -> Budget:
+def budget_of(
+    network: Network, n_steps: int, *, thorough: bool, each: int | None, again: bool = False
+) -> Budget:
     """Return the budget of a network.
 
     Parameters
@@ -62,12 +64,15 @@ def budget_of(network: Network, n_steps: int, *, thorough: bool, each: int | Non
     each
         The numbers of neurons of each population and synapses of each projection to perturb
         instead.
+    again
+        Whether it is the second device, which may take a third of the time.
     """
     n_synapses = sum(p.pre.size * p.post.size for p in network.projections)
     most = IN_STEPS if n_steps else SETTLED
     step = _STEP + _STEP_PER_SYNAPSE * n_synapses
     run = n_steps * step if n_steps else _SETTLED + _SETTLED_PER_SYNAPSE * n_synapses
-    more, patience = (MORE, MORE * _PATIENCE) if thorough else (1, _PATIENCE)
+    more = MORE if thorough else 1
+    patience = more * _PATIENCE / (3 if again else 1)
     runs = min(more * most.runs, max(4, int(patience / run / 4)))
     blocks = min(more * most.blocks, max(8, int(patience / run)))
     brief = 3 * step if n_steps else run
@@ -76,7 +81,7 @@ def budget_of(network: Network, n_steps: int, *, thorough: bool, each: int | Non
     if each is not None:
         neurons = each * len(network.populations)
         synapses = each * len(network.projections)
-        runs, blocks = max(neurons, synapses), min(blocks, 64)
+        runs = max(neurons, synapses)
     return Budget(neurons, synapses, runs, most.moments, blocks)
 
 
@@ -178,14 +183,14 @@ class Tally:
     @property
     def said(self) -> str:
         """What was perturbed, in words."""
-        sizes = sum(p.size for p in self.network.populations)
+        sizes = sum(p.size for p in self.network.populations if p.role != "bias")
         pairs = sum(p.pre.size * p.post.size for p in self.network.projections)
         neurons = _of(len(self.neurons), sizes, "neurons")
         synapses = _of(len(self.synapses), pairs, "synapses")
         when = "over a whole trial"
         if self.moments:
             when = f"in {self.moments} time steps in which weights change, {self.runs} over a trial"
-        return f"{neurons} and {synapses} perturbed one by one ({when}, device {self.device})"
+        return f"device {self.device}: {neurons} and {synapses} perturbed one by one, {when}"
 
 
 def _of(n: int, total: int, what: str) -> str:

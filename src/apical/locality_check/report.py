@@ -53,12 +53,10 @@ def scorecard(
             found.append(_projection(network, p, tested))
     for population in network.populations:
         if population.name not in wrong:
-            reason = (
-                "what neurons did here differed only where a perturbation, another label or later "
-                "trials had reached them along synapses"
-            )
+            reason = "its neurons differed only where what was changed had reached them by synapses"
             where = network.place(population.name)
             found.append(Finding(population.name, "one-way", "local", reason, where))
+    found += [_perturbed(network, one) for one in tested]
     if NETWORK not in wrong:
         found.append(_whole(network, tested, refused))
     return Scorecard(tuple(sorted(found, key=lambda f: ASPECTS.index(f.aspect))))
@@ -109,12 +107,19 @@ def _projection(network: Network, p: Projection, tested: Sequence[Tested]) -> Fi
     if len(untested) == len(tested):
         reason = f"not tested: {'; '.join(untested[0].tally.left_out)}"
         return Finding(p.name, "locality", "doubtful", reason, place)
-    said = "; ".join(one.tally.said for one in tested if one.tally.synapses)
     reason = (
-        f"only updates of synapses that a perturbation touched changed; {n:,} of {total:,} updates "
-        f"were different from 0 without any; {said}"
+        f"{n:,} of {total:,} updates were different from 0, and a perturbation changed only those "
+        "of synapses that it touched"
     )
     return Finding(p.name, "locality", "local", reason, place)
+
+
+def _perturbed(network: Network, tested: Tested) -> Finding:
+    """Return the finding on how much was perturbed on a device."""
+    if not tested.tally.synapses:
+        reason = f"not tested on device {tested.device}: {'; '.join(tested.tally.left_out)}"
+        return Finding(NETWORK, "locality", "doubtful", reason, network.place(NETWORK))
+    return Finding(NETWORK, "locality", "local", tested.tally.said, network.place(NETWORK))
 
 
 def _blocks(tested: Tested) -> str:

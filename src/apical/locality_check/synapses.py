@@ -9,7 +9,7 @@
 - weights are watched over many blocks, and compared with what `apical.simulate` learns (`watching`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -60,6 +60,7 @@ def disturb(
     make: Make = simulate,
     each: int | None = None,
     thorough: bool = False,
+    devices: Sequence[str] | None = None,
 ) -> Scorecard:
     """Test the locality of learning by perturbations, and return a scorecard.
 
@@ -81,6 +82,9 @@ def disturb(
         all of a small network and a sample of a large one.
     thorough
         Whether to take up to ten times as long.
+    devices
+        Names of the devices to test it on, ``"array"`` and ``"runtime"``; by default all that run
+        it.
 
     Returns
     -------
@@ -106,7 +110,7 @@ def disturb(
     shown = Shown(network, np.asarray(values), np.asarray(labels))
     how = How(make, each, thorough)
     found, refused = list[Tested](), dict[str, ApicalError]()
-    for device in _devices(network, refused):
+    for device in devices or _devices(network, refused):
         try:
             found.append(_tested(network, device, shown, how))
         except (DeviceError, LocalityError, ParameterError) as error:
@@ -142,7 +146,8 @@ def _tested(network: Network, device: str, shown: Shown, how: How) -> Tested:
     faults = list(added(subject.simulator))
     dt = getattr(subject.simulator, "dt", None)
     n_steps = round(network.trial / dt) if dt else 0
-    budget = budget_of(network, n_steps, thorough=how.thorough, each=how.each)
+    again = bool(n_steps) and not network.is_spiking  # after device array
+    budget = budget_of(network, n_steps, thorough=how.thorough, each=how.each, again=again)
     n_trials = 3 * subject.batch
     with subject.steps(n_trials):
         plain = Subject(network, device, subject.plainly, shown) if subject.is_scripted else None
