@@ -344,8 +344,8 @@ class Simulator(Protocol):
     """Protocol of simulators: trials and weights in, counts and weights out.
 
     A simulator to which a script can add objects also has ``additions``, a tuple of `Addition`;
-    one that can run single time steps has ``stepping(n_trials)``, a context manager that gives
-    `Steps`.
+    one that can run single time steps has ``stepping(n_trials, keyed=False)``, a context manager
+    that gives `Steps`.
     """
 
     network: Network

@@ -51,7 +51,7 @@ class Moments:
 
     def __post_init__(self) -> None:
         self.network = self.subject.network
-        self.n_trials = 1 if self.steps.steps > LONG else 2
+        self.n_trials = 1 if self.steps.steps > LONG else 3
         self.end = self.n_trials * self.steps.steps
         for population in self.network.populations:
             self._held[population.name] = [
@@ -104,10 +104,12 @@ class Moments:
     def _busy(self) -> tuple[set[int], dict[str, np.ndarray]]:
         """Return the steps in which most weights of each projection change, and who is active.
 
-        The step after the last is that in which the last trial ends.
+        The step after the last is that in which the last trial ends. Where no weight changes it is
+        the step with most activity.
         """
         self._begin()
         counts = {p.name: np.zeros(self.end + 1, int) for p in self.network.plastic}
+        spikes = np.zeros(self.end + 1, int)
         active = {p.name: np.zeros(p.size, bool) for p in self.network.populations}
         for step in range(self.end + 1):
             outcome = self._run(step + 1)
@@ -119,10 +121,11 @@ class Moments:
                     values = outcome.signals.get(f"{name}.{signal}")
                     if values is not None:
                         active[name] |= (values != 0).any(0)
+                        spikes[step] += np.count_nonzero(values)
         best = [int(np.argmax(found)) for found in counts.values() if found.any()]
         total = sum(counts.values())
         later = [int(step) for step in np.argsort(-total, kind="stable") if total[step]]
-        steps = list(dict.fromkeys([*best, *later]))
+        steps = list(dict.fromkeys([*best, *later])) or [int(np.argmax(spikes))]
         return {*steps[: max(self.budget.moments, len({*best}))]}, active
 
     # ---- one step --------------------------------------------------------------------------------

@@ -209,15 +209,23 @@ class Subject:
         return found
 
     @contextmanager
-    def steps(self, n_trials: int) -> Iterator[Steps | None]:
-        """Let short blocks run fast, and give single time steps, where the simulator has them."""
+    def steps(self, n_trials: int, *, keyed: bool = False) -> Iterator[Steps | None]:
+        """Let short blocks run fast, and give single time steps, where the simulator has them.
+
+        Parameters
+        ----------
+        n_trials
+            Largest number of trials in a block.
+        keyed
+            Whether an additional spike must not change what others draw.
+        """
         stepping = getattr(self.simulator, "stepping", None)
         with ExitStack() as stack:
             found: Steps | None = None
             if callable(stepping):
                 try:
                     with guarded(f"What {self.name} returned"):
-                        found = stack.enter_context(stepping(n_trials))
+                        found = stack.enter_context(stepping(n_trials, keyed=keyed))
                 except DeviceError:
                     found = None
             yield found

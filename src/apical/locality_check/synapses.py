@@ -10,7 +10,7 @@
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from apical.errors import ApicalError, DeviceError, LocalityError, ParameterErro
 from apical.locality_check.budget import Budget, Tally, budget_of
 from apical.locality_check.causality import Causality
 from apical.locality_check.causes import Causes, Fault
+from apical.locality_check.changes import State
 from apical.locality_check.moments import Moments
 from apical.locality_check.report import Tested, scorecard
 from apical.locality_check.subject import Make, Shown, Subject
@@ -27,7 +28,6 @@ from apical.locality_check.watching import Watching, added
 from apical.locality_check.whole import Whole
 from apical.network.description import Network
 from apical.plausibility import Scorecard
-from apical.projections.projection import Projection
 
 LARGEST = 400_000
 """Number of synapses from which on a network of rates is not run in time steps too."""
@@ -159,45 +159,19 @@ def _tested(network: Network, device: str, shown: Shown, how: How) -> Tested:
                 faults += watching.faults(plain.simulator)
         causes = Causes(network)
         faults += Causality(subject, causes, tally, watching.reached).faults()
-    quiet = _without_chance(network, tally)
-    if quiet is not None:
-        faults += _perturbed(subject, quiet, tally, budget, watching, how)
+    faults += _perturbed(subject, tally, budget, watching.reached)
     return Tested(device, faults, tally)
 
 
 def _perturbed(
-    subject: Subject, network: Network, tally: Tally, budget: Budget, watching: Watching, how: How
+    subject: Subject, tally: Tally, budget: Budget, state: State
 ) -> Iterator[Fault]:
-    """Perturb neurons and synapses, of a network in which events draw no random numbers."""
-    if network is not subject.network:
-        shown = replace(subject.shown, network=network)
-        subject = Subject(network, subject.device, how.make, shown)
+    """Perturb neurons and synapses."""
+    network = subject.network
     rng, causes = seeds.stream(network.seed, "disturbances"), Causes(network)
-    state = watching.reached
-    with subject.steps(3 * subject.batch) as steps:
+    with subject.steps(3 * subject.batch, keyed=True) as steps:
         yield from Whole(subject, causes, tally, budget, state, rng).faults()
         if steps is not None:
             yield from Moments(subject, causes, steps, tally, budget, state, rng).faults()
         elif network.is_spiking:
             tally.leave_out("single time steps, which what was returned does not offer")
-
-
-def _without_chance(network: Network, tally: Tally) -> Network | None:
-    """Return the network without random numbers that are drawn at spikes; None if it needs them.
-
-    An additional spike would change all draws after it.
-    """
-    for p in network.plastic:
-        if p.rule and p.rule.when != "trial" and p.rule.dynamics and p.rule.dynamics.draws:
-            tally.leave_out(f"perturbations, since {p.name!r} draws random numbers at its events")
-            return None
-    drawn = [p for p in network.projections if _draws(p)]
-    return network.altered(projection=_quiet).in_order() if drawn else network
-
-
-def _draws(p: Projection) -> bool:
-    return p.release < 1 or bool(p.levels and p.rule and p.rule.when not in ("trial", "noise"))
-
-
-def _quiet(p: Projection) -> Projection:
-    return replace(p, release=1.0, levels=None) if _draws(p) else p

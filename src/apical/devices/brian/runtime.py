@@ -43,7 +43,7 @@ class RuntimeSimulator(BrianSimulator):
         return InProcess(monitor)
 
     @contextmanager
-    def stepping(self, n_trials: int) -> Iterator[Stepper]:
+    def stepping(self, n_trials: int, *, keyed: bool = False) -> Iterator[Stepper]:
         """Make code once for all blocks that are run meanwhile, and let steps be run one by one.
 
         What is added or changed in Brian2 objects meanwhile has no effect on blocks of at most
@@ -53,13 +53,16 @@ class RuntimeSimulator(BrianSimulator):
         ----------
         n_trials
             Largest number of trials in such a block; longer ones run as ever.
+        keyed
+            Whether each neuron and each synapse draws random numbers of its own, such that an
+            additional spike changes no other number; other numbers than in blocks that run as ever.
 
         Raises
         ------
         DeviceError
             If something added ticks at other times than the network.
         """
-        before, self._stepper = self._stepper, Stepper(self, n_trials)
+        before, self._stepper = self._stepper, Stepper(self, n_trials, keyed=keyed)
         try:
             yield self._stepper
         finally:

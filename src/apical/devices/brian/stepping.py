@@ -5,6 +5,7 @@ trial. For many short runs (`apical.locality_check`) it is made once, for blocks
 of trials, whose stimuli and labels are written into the tables that the code reads.
 """
 
+import zlib
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -39,6 +40,37 @@ class Reached(Moment):
     generator: Mapping[str, Any]
 
 
+class Draws:
+    """Random numbers that follow from who draws them and when, whoever else draws any.
+
+    Brian2 draws as many numbers as there are neurons that reset, or synapses that transmit: one
+    more spike would change all numbers drawn after it.
+
+    Parameters
+    ----------
+    stepper
+        Knows the time.
+    name
+        Name of what is run.
+    normal
+        Whether numbers are from the normal distribution, rather than from 0 to 1.
+    """
+
+    def __init__(self, stepper: "Stepper", name: str, *, normal: bool) -> None:
+        self._stepper, self._normal = stepper, normal
+        self._name, self._last, self._calls = zlib.crc32(name.encode()), (0, -1), 0
+
+    def __call__(self, index: Any) -> Any:
+        """Return a number for each of some neurons or synapses, or for one."""
+        place = self._stepper.place
+        self._calls = self._calls + 1 if place == self._last else 0
+        self._last = place
+        at = np.asarray(index)
+        rng = np.random.default_rng([*place, self._name, self._calls])
+        n = int(at.max(initial=-1)) + 1
+        return (rng.standard_normal(n) if self._normal else rng.random(n))[at]
+
+
 class Stepper:
     """Runs the objects of a simulator step by step. Made by `RuntimeSimulator.stepping`.
 
@@ -48,9 +80,13 @@ class Stepper:
         The simulator.
     n_trials
         Largest number of trials in a block.
+    keyed
+        Whether each neuron and each synapse draws random numbers of its own (`keyed`).
     """
 
-    def __init__(self, simulator: "RuntimeSimulator", n_trials: int) -> None:
+    def __init__(
+        self, simulator: "RuntimeSimulator", n_trials: int, *, keyed: bool = False
+    ) -> None:
         self._simulator, self._built = simulator, simulator._built
         self.n_trials, self.step = n_trials, 0
         network = self._built.brian_network
@@ -72,6 +108,8 @@ class Stepper:
         self._ours = [*ours, *self._built.traces.values()]
         self._generator: Mapping[str, Any] | None = None
         self._make_code(network)
+        if keyed:
+            self._key_draws()
 
     def _make_code(self, network: Any) -> None:
         described = self._simulator.network
@@ -85,6 +123,20 @@ class Stepper:
         known_arrays = (v for v in arrays(*self._objects) if not v.constant)
         recorded = {v for v in arrays(*(o for o in self._objects if isinstance(o, KINDS)))}
         self._kept = [v for v in known_arrays if v not in recorded]
+
+    def _key_draws(self) -> None:
+        """Let random numbers follow from who draws them, and when."""
+        for item in self._objects:
+            for code in item._code_objects:
+                namespace = getattr(code, "namespace", {})
+                for name in {"rand", "randn"} & {*namespace}:
+                    namespace[name] = Draws(self, f"{code.name} {name}", normal=name == "randn")
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """The stream of random numbers, and the time step in it."""
+        seeding = self._simulator._seedings[0]
+        return seeding.key, seeding.first * self.steps + self.step
 
     # ---- what is run -----------------------------------------------------------------------------
     def show(self, block: Block) -> None:
@@ -126,6 +178,7 @@ class Stepper:
         acting = [o for o in self._objects if o.active and id(o) not in left_out]
         ticks = self._ticks()
         for step in range(self.step, stop):
+            self.step = step
             due = {clock for clock, period in self._clocks.items() if step % period == 0}
             self._built.brian_network.t_ = step * self._simulator.options.dt * 1e-3
             for item in acting:
