@@ -39,9 +39,7 @@ class Causality:
 
     def __post_init__(self) -> None:
         self.network, self.shown = self.subject.network, self.subject.shown
-        self.told = {
-            p.name: np.ones(p.size, bool) for p in self.network.populations if p.is_told
-        }
+        self.told = {p.name: np.ones(p.size, bool) for p in self.network.populations if p.is_told}
 
     def faults(self) -> Iterator[Fault]:
         """Yield violations."""
@@ -71,7 +69,7 @@ class Causality:
                 )
                 for labels in (self.shown.labels, self.shown.others)
             ]
-            yield from self.causes.faults(*runs, changed)
+            yield from self.causes.faults(runs[0], runs[1], changed)
 
     def _decisions(self) -> Iterator[Fault]:
         output = self.network.output.name
@@ -87,9 +85,9 @@ class Causality:
                 block = replace(block, labels=None, targets=None)
             self.subject.simulator.state = dict(self.state)
             results.append(self.subject.run(block))
-        first = results[0].counts.get(output)
-        for result in results[1:]:
-            if first is not None and not np.array_equal(first, result.counts.get(output)):
+        decided = [result.counts[output] for result in results if output in result.counts]
+        for other in decided[1:]:
+            if not np.array_equal(decided[0], other):
                 reason = "its decisions depend on the label, with learning off"
                 yield Fault(output, "locality", reason)
                 return
@@ -106,9 +104,10 @@ class Causality:
             one, other = getattr(block, name), getattr(later, name)
             if one is not None:
                 now[name] = np.concatenate([one[:b], other[b:]])
-        runs = [self.subject.outcome(self.state, shown) for shown in (
-            block, replace(block, values=values, **now)
-        )]
+        runs = [
+            self.subject.outcome(self.state, shown)
+            for shown in (block, replace(block, values=values, **now))
+        ]
         for population in self.network.populations:
             for signal in (*population.signals, "spike"):
                 if self._differs_early(f"{population.name}.{signal}", *runs):

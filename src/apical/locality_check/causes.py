@@ -126,9 +126,7 @@ class Causes:
                 found[p.post.name] |= {p.pre.name, *found[p.pre.name]}
         return found
 
-    def faults(
-        self, base: Outcome, other: Outcome, perturbation: Perturbation
-    ) -> Iterator[Fault]:
+    def faults(self, base: Outcome, other: Outcome, perturbation: Perturbation) -> Iterator[Fault]:
         """Yield every difference between two runs that has no cause."""
         found = _Comparison(self, base, other, perturbation)
         for population in self.network.populations:

@@ -123,7 +123,7 @@ class Moments:
                         active[name] |= (values != 0).any(0)
                         spikes[step] += np.count_nonzero(values)
         best = [int(np.argmax(found)) for found in counts.values() if found.any()]
-        total = sum(counts.values())
+        total = np.sum([*counts.values()], axis=0)
         later = [int(step) for step in np.argsort(-total, kind="stable") if total[step]]
         steps = list(dict.fromkeys([*best, *later])) or [int(np.argmax(spikes))]
         return {*steps[: max(self.budget.moments, len({*best}))]}, active
@@ -245,4 +245,4 @@ class Moments:
             self.tally.runs += 1
             self.tally.neurons.add((population, neuron))
             changed = self._of_neuron(population, neuron)
-            yield from self.causes.faults(*outcomes, changed)
+            yield from self.causes.faults(outcomes[0], outcomes[1], changed)

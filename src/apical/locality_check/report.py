@@ -32,9 +32,7 @@ class Tested:
     tally: Tally
 
 
-def scorecard(
-    network: Network, tested: Sequence[Tested], refused: Mapping[str, str]
-) -> Scorecard:
+def scorecard(network: Network, tested: Sequence[Tested], refused: Mapping[str, str]) -> Scorecard:
     """Return a finding for each kind of violation, and for each part without one.
 
     Parameters

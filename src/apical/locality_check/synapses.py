@@ -6,7 +6,8 @@
   time steps in which weights change and over a whole trial (`moments`, `whole`); every difference
   must have a cause that reached it (`causes`);
 - labels and later trials are changed: nothing may differ before they can have come (`causality`);
-- weights are watched over many blocks, and compared with what `apical.simulate` learns (`watching`).
+- weights are watched over many blocks, and compared with those that `apical.simulate` learns
+  (`watching`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -110,18 +111,16 @@ def disturb(
     shown = Shown(network, np.asarray(values), np.asarray(labels))
     how = How(make, each, thorough)
     found, refused = list[Tested](), dict[str, ApicalError]()
+    made_here = make is simulate
     for device in devices or _devices(network, refused):
         try:
             found.append(_tested(network, device, shown, how))
-        except (DeviceError, LocalityError, ParameterError) as error:
-            if found and make is simulate:  # another device has shown what there is
-                refused[device] = error
-            elif not found and device == "array" and isinstance(error, DeviceError):
-                refused[device] = error
-            elif found and isinstance(error, DeviceError | LocalityError):
-                refused[device] = error
-            else:
+        except ApicalError as error:
+            # another device has shown, or may show, what there is; a script's own errors count
+            refusals = (DeviceError, LocalityError, *((ParameterError,) if made_here else ()))
+            if not isinstance(error, refusals):
                 raise
+            refused[device] = error
     if not found:
         raise next(iter(refused.values()))
     return scorecard(network, found, {device: e.message for device, e in refused.items()})
@@ -163,9 +162,7 @@ def _tested(network: Network, device: str, shown: Shown, how: How) -> Tested:
     return Tested(device, faults, tally)
 
 
-def _perturbed(
-    subject: Subject, tally: Tally, budget: Budget, state: State
-) -> Iterator[Fault]:
+def _perturbed(subject: Subject, tally: Tally, budget: Budget, state: State) -> Iterator[Fault]:
     """Perturb neurons and synapses."""
     network = subject.network
     rng, causes = seeds.stream(network.seed, "disturbances"), Causes(network)

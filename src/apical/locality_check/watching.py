@@ -74,7 +74,9 @@ class Watching:
         self, start: dict[str, np.ndarray], after: dict[str, np.ndarray], k: int
     ) -> Iterator[Fault]:
         """Yield weights that change without a rule."""
-        taught = {p.name for p in self.network.feedback.projections} if self.network.feedback else ()
+        taught = (
+            {p.name for p in self.network.feedback.projections} if self.network.feedback else ()
+        )
         for p in self.network.projections:
             learns = p.rule is not None and p.rule.when != "noise"
             follows = isinstance(p.weights, ReadBackwards)

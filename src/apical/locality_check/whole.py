@@ -127,7 +127,9 @@ class Whole:
 
     def _reading(self, base: Outcome) -> Iterator[Fault]:
         """Yield what changes with forward weights although no activity does."""
-        if any(p.explores for p in (*self.network.populations, *self.network.projections)):
+        network = self.network
+        explores = [*(p.explores for p in network.populations)]
+        if any((*explores, *(p.explores for p in network.projections))):
             self.tally.leave_out("weights with activities held, since these explore")
             return
         for p in self.network.driving:

@@ -23,6 +23,8 @@ from apical.errors import DeviceError
 if TYPE_CHECKING:
     from apical.devices.brian.runtime import RuntimeSimulator
 
+_numbers: Any = np.random  # Brian2 draws from the global generator
+
 
 @dataclass(frozen=True)
 class Reached(Moment):
@@ -58,15 +60,15 @@ class Draws:
 
     def __init__(self, stepper: "Stepper", name: str, *, normal: bool) -> None:
         self._stepper, self._normal = stepper, normal
-        self._name, self._last, self._calls = zlib.crc32(name.encode()), (0, -1), 0
+        self._name, self._last, self._calls = zlib.crc32(name.encode()), -1, 0
 
     def __call__(self, index: Any) -> Any:
         """Return a number for each of some neurons or synapses, or for one."""
-        place = self._stepper.place
-        self._calls = self._calls + 1 if place == self._last else 0
-        self._last = place
+        turn = self._stepper.turn
+        self._calls = self._calls + 1 if turn == self._last else 0
+        self._last = turn
         at = np.asarray(index)
-        rng = np.random.default_rng([*place, self._name, self._calls])
+        rng = np.random.default_rng([*self._stepper.place, self._name, self._calls])
         n = int(at.max(initial=-1)) + 1
         return (rng.standard_normal(n) if self._normal else rng.random(n))[at]
 
@@ -88,7 +90,7 @@ class Stepper:
         self, simulator: "RuntimeSimulator", n_trials: int, *, keyed: bool = False
     ) -> None:
         self._simulator, self._built = simulator, simulator._built
-        self.n_trials, self.step = n_trials, 0
+        self.n_trials, self.step, self.turn = n_trials, 0, 0
         network = self._built.brian_network
         self._objects: list[Any] = list(network.sorted_objects)
         self._clocks = {item.clock: 1 for item in self._objects}
@@ -157,7 +159,7 @@ class Stepper:
         with ExitStack() as stack:
             self._enter(stack)
             self.loop(stop, others)
-            self._generator = np.random.get_state(legacy=False)  # type: ignore[assignment]
+            self._generator = _numbers.get_state(legacy=False)
         return self._window(stop - start, start)
 
     def close(self, n_trials: int) -> None:
@@ -171,14 +173,14 @@ class Stepper:
         stack.enter_context(self._simulator._place())
         stack.enter_context(np.errstate(over="ignore"))
         if self._generator is not None:
-            np.random.set_state(dict(self._generator))
+            _numbers.set_state(dict(self._generator))
 
     def loop(self, stop: int, left_out: Collection[int] = ()) -> None:
         """Run until before a time step, with Brian2 set up."""
         acting = [o for o in self._objects if o.active and id(o) not in left_out]
         ticks = self._ticks()
         for step in range(self.step, stop):
-            self.step = step
+            self.step, self.turn = step, self.turn + 1
             due = {clock for clock, period in self._clocks.items() if step % period == 0}
             self._built.brian_network.t_ = step * self._simulator.options.dt * 1e-3
             for item in acting:
@@ -192,7 +194,7 @@ class Stepper:
 
     def loop_closing(self, n_trials: int) -> None:
         """Let the closing objects act, with Brian2 set up."""
-        self.step = n_trials * self.steps
+        self.step, self.turn = n_trials * self.steps, self.turn + 1
         self._ticks()
         for item in self._objects:
             if item.active and any(item is one for one in self._built.closing):
