@@ -81,7 +81,7 @@ def budget_of(
     if each is not None:
         neurons = each * len(network.populations)
         synapses = each * len(network.projections)
-        runs = max(neurons, synapses)
+        runs, blocks = max(neurons, synapses), min(blocks, 16) if n_steps else blocks
     return Budget(neurons, synapses, runs, most.moments, blocks)
 
 

@@ -56,7 +56,8 @@ class Causality:
             outcome = self.subject.outcome(self.state, shown)
             for name, change in outcome.changes.items():
                 if change.any():
-                    yield Fault(name, "phases", "its weights change although learning is off")
+                    reason = "its weights change although learning is off"
+                    yield Fault(name, "phases", reason, "rests")
 
     def _labels(self) -> Iterator[Fault]:
         """Yield what differs with the label without a cause: learning off, and on."""
@@ -89,7 +90,7 @@ class Causality:
         for other in decided[1:]:
             if not np.array_equal(decided[0], other):
                 reason = "its decisions depend on the label, with learning off"
-                yield Fault(output, "locality", reason)
+                yield Fault(output, "locality", reason, "decisions")
                 return
 
     def _future(self) -> Iterator[Fault]:
@@ -112,7 +113,7 @@ class Causality:
             for signal in (*population.signals, "spike"):
                 if self._differs_early(f"{population.name}.{signal}", *runs):
                     reason = f"its {signal} depends on stimuli or labels of later trials"
-                    yield Fault(population.name, "locality", reason)
+                    yield Fault(population.name, "locality", reason, "future")
                     break
 
     def _differs_early(self, name: str, one: Outcome, other: Outcome) -> bool:
@@ -140,7 +141,7 @@ class Causality:
                     "trials in several: what is learned from one trial depends on others that are "
                     "over, or to come (a replay, or a global signal between blocks)"
                 )
-                yield Fault(name, "phases", reason)
+                yield Fault(name, "phases", reason, "replays")
 
     def _followers(self) -> Iterator[Fault]:
         """Yield projections whose weights follow those of others (weight transport)."""
@@ -158,7 +159,7 @@ class Causality:
             for other, after in weights_of(simulator).items():
                 if other != source.name and not np.array_equal(before[other], after):
                     reason = f"its weights change when those of {source.name!r} do"
-                    yield Fault(other, "weight transport", reason)
+                    yield Fault(other, "weight transport", reason, "followers")
         simulator.state = dict(self.state)
 
 

@@ -93,11 +93,14 @@ class Fault:
     ----------
     subject, aspect, reason
         As in `apical.plausibility.Finding`.
+    test
+        Name of the test that found it.
     """
 
     subject: str
     aspect: Aspect
     reason: str
+    test: str = "perturbation"
 
 
 @dataclass
@@ -183,7 +186,8 @@ class _Comparison:
                     "weights": "though no activity changed: the weights were read",
                 }.get(p.kind, "which no synapse explains")
                 reason = f"{p.what} changed {what} in {some.sum()} of {some.size} neurons, {why}"
-                yield Fault(population.name, self.causes.aspect(population, p), reason)
+                aspect = self.causes.aspect(population, p)
+                yield Fault(population.name, aspect, reason, _test(p))
 
     def _cause(self, population: Population, signal: str) -> np.ndarray:
         """Return when each neuron has a cause for a difference of a signal."""
@@ -265,7 +269,7 @@ class _Comparison:
         if wrong.any():
             p = self.perturbation
             reason = f"{p.what} changed the update of {wrong.sum()} synapses that it does not touch"
-            yield Fault(name, self.causes.aspect(projection.post, p), reason)
+            yield Fault(name, self.causes.aspect(projection.post, p), reason, _test(p))
 
     def _touched(self, population: Population) -> np.ndarray:
         """Return the neurons that were perturbed, or with a signal that differs, shape (size,)."""
@@ -278,9 +282,15 @@ class _Comparison:
         return found
 
 
+def _test(perturbation: Perturbation) -> str:
+    return "labels" if perturbation.kind == "label" else "perturbation"
+
+
 def _following(population: Population) -> Mapping[str, frozenset[str]]:
     """Return the signals that follow from each input within a neuron, by the text of its model."""
     signals = frozenset((*population.signals, "spike"))
+    if population.norm:  # which is no part of the text
+        return dict.fromkeys(population.inputs, signals)
     try:
         graph = SignalGraph([population], [])
     except ApicalError:

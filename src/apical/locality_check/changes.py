@@ -97,6 +97,9 @@ def balanced(
     """
     silent = ~np.any(sent != 0, axis=0)
     change = rng.normal(size=weights.shape)
+    change[:, ~weights.any(0)] = 0  # a sum of exactly 0 may be where a response bends
+    if not change.any():
+        return None
     if silent.sum() >= min(3, len(silent)):  # which leaves no rounding
         change[~silent] = 0
     else:

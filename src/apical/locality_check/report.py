@@ -12,6 +12,16 @@ from apical.plausibility import ASPECTS, Finding, Scorecard
 from apical.plausibility.findings import NETWORK
 from apical.projections.projection import Projection, ReadBackwards
 
+PASSED = {
+    "rests": "no weight changed with learning off",
+    "decisions": "other labels, or none, changed no decision with learning off",
+    "labels": "other labels changed nothing before they could have come",
+    "future": "later trials changed nothing",
+    "replays": "trials taught the same in one block and in several",
+    "followers": "no weights followed when others were set",
+}
+"""What is said of each test of causality that was passed."""
+
 
 @dataclass(frozen=True)
 class Tested:
@@ -55,19 +65,19 @@ def scorecard(network: Network, tested: Sequence[Tested], refused: Mapping[str, 
             where = network.place(population.name)
             found.append(Finding(population.name, "one-way", "local", reason, where))
     found += [_perturbed(network, one) for one in tested]
-    if NETWORK not in wrong:
-        found.append(_whole(network, tested, refused))
+    found.append(_whole(network, tested, refused))
     return Scorecard(tuple(sorted(found, key=lambda f: ASPECTS.index(f.aspect))))
 
 
 def _violations(network: Network, tested: Sequence[Tested]) -> list[Finding]:
-    """Return one finding for all violations of a subject and an aspect."""
-    first: dict[tuple[str, str], tuple[str, Fault]] = {}
-    times: dict[tuple[str, str], int] = {}
+    """Return one finding for all violations that a test found of a subject and an aspect."""
+    first: dict[tuple[str, ...], tuple[str, Fault]] = {}
+    times: dict[tuple[str, ...], int] = {}
     for one in tested:
         for fault in one.faults:
-            # additions to the network are each named
-            key = fault.subject, fault.reason if fault.subject == NETWORK else fault.aspect
+            key: tuple[str, ...] = (fault.subject, fault.aspect, fault.test)
+            if fault.test == "addition":  # each of them is named
+                key = (*key, fault.reason)
             first.setdefault(key, (one.device, fault))
             times[key] = times.get(key, 0) + 1
     found = []
@@ -127,11 +137,9 @@ def _blocks(tested: Tested) -> str:
 def _whole(network: Network, tested: Sequence[Tested], refused: Mapping[str, str]) -> Finding:
     """Return the finding on tests of the network as a whole."""
     devices = " and ".join(one.device for one in tested)
-    reason = (
-        f"on {devices}: no weight changed with learning off; other labels changed no decision, and "
-        "nothing before they could have come; later trials changed nothing; trials taught the same "
-        "in one block and in several"
-    )
+    failed = {fault.test for one in tested for fault in one.faults}
+    passed = "; ".join(said for test, said in PASSED.items() if test not in failed)
+    reason = f"on {devices}: {passed or 'no test of causality was passed'}"
     left = list(dict.fromkeys(what for one in tested for what in one.tally.left_out))
     left += [f"device {device} ({why.rstrip('.')})" for device, why in refused.items()]
     if left:

@@ -19,6 +19,9 @@ from apical.projections.projection import Projection
 
 Make = Callable[..., Simulator]
 
+SCRIPT = "the script's make"
+"""Object of errors about what a script made."""
+
 NORMALISED = 8
 """Batch size of a network with batch normalisation, unless the script chooses one."""
 
@@ -59,7 +62,7 @@ def guarded(what: str) -> Iterator[None]:
         raise ParameterError(
             f"{what} raised {type(cause).__name__}: {text[:300]}{place}; correct it, or check "
             "without --dynamic.",
-            object="locality_check",
+            object=SCRIPT,
             parameter="make",
         ) from error
 
@@ -151,7 +154,7 @@ class Subject:
                 f"{self.name} returned {type(made).__name__}, which is no simulator (no "
                 f"{', '.join(lacks)}); return what simulate() returns, or an object around it that "
                 "passes on all of its attributes.",
-                object="locality_check",
+                object=SCRIPT,
             )
         check_same(network, made.network, self.name)
         return made
@@ -179,7 +182,7 @@ class Subject:
             raise DeviceError(
                 f"run of what {self.name} returned gave {type(result).__name__}, no BlockResult; "
                 "return what the simulator returns.",
-                object="locality_check",
+                object=SCRIPT,
             )
         return result
 
@@ -249,7 +252,7 @@ def check_same(wanted: Network, got: Network, who: str) -> None:
         raise LocalityError(
             f"{who} simulates another network than the one described ({what}), so that its "
             "scorecard would be that of the former; describe what you simulate.",
-            object="locality_check",
+            object=SCRIPT,
         )
 
 

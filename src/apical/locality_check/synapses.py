@@ -24,7 +24,7 @@ from apical.locality_check.causes import Causes, Fault
 from apical.locality_check.changes import State
 from apical.locality_check.moments import Moments
 from apical.locality_check.report import Tested, scorecard
-from apical.locality_check.subject import Make, Shown, Subject
+from apical.locality_check.subject import SCRIPT, Make, Shown, Subject
 from apical.locality_check.watching import Watching, added
 from apical.locality_check.whole import Whole
 from apical.network.description import Network
@@ -118,7 +118,7 @@ def disturb(
         except ApicalError as error:
             # another device has shown, or may show, what there is; a script's own errors count
             refusals = (DeviceError, LocalityError, *((ParameterError,) if made_here else ()))
-            if not isinstance(error, refusals):
+            if not isinstance(error, refusals) or error.object == SCRIPT:
                 raise
             refused[device] = error
     if not found:

@@ -15,6 +15,7 @@ from apical.locality_check.causality import differ
 from apical.locality_check.causes import Fault
 from apical.locality_check.changes import mirrors
 from apical.locality_check.subject import Subject, guarded, weights_of
+from apical.plausibility import Aspect
 from apical.plausibility.findings import NETWORK
 from apical.projections.projection import ReadBackwards
 
@@ -87,9 +88,10 @@ class Watching:
             reason = f"its weights change during learning without a rule, first in block {k + 1}"
             how = mirrors(self.network, p, after)
             if how:
-                yield Fault(p.name, "weight transport", f"{reason}, and {how}")
+                yield Fault(p.name, "weight transport", f"{reason}, and {how}", "unruled")
             else:
-                yield Fault(p.name, "feedback" if p.name in taught else "locality", reason)
+                aspect: Aspect = "feedback" if p.name in taught else "locality"
+                yield Fault(p.name, aspect, reason, "unruled")
 
     def _other(
         self,
@@ -111,7 +113,7 @@ class Watching:
                 f"from the same start and blocks, first in block {k + 1}: code that the "
                 "description does not know changes what is learned"
             )
-            yield Fault(name, "locality", reason)
+            yield Fault(name, "locality", reason, "script")
 
 
 def added(simulator: Simulator) -> Iterator[Fault]:
@@ -123,4 +125,4 @@ def added(simulator: Simulator) -> Iterator[Fault]:
                 f"the script added or changed {item.name!r} ({item.kind}){said}: the description "
                 "does not know this code, so that nothing can be said for what it reads and writes"
             )
-            yield Fault(NETWORK, "locality", reason)
+            yield Fault(NETWORK, "locality", reason, "addition")
