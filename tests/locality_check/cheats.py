@@ -69,10 +69,7 @@ class Scaled(Wrapped):
         if learns(block):
             loss = float(np.mean(result.traces["error.x"] ** 2))
             self.inner.load(
-                {
-                    name: w + loss * (self.inner.weights(name) - w)
-                    for name, w in before.items()
-                }
+                {name: w + loss * (self.inner.weights(name) - w) for name, w in before.items()}
             )
         return result
 
@@ -284,4 +281,3 @@ HONEST: Mapping[str, Case] = {
     "monitors": Case(spikes, monitored),
     "another constant": Case(spikes, excitable),
 }
-

@@ -79,7 +79,7 @@ RATES: dict[str, Callable[[], Network]] = {
 
 def adaptive() -> Network:
     """Return a recurrent network of adapting neurons that learns by eligibility traces."""
-    net = Network(seed=0, trial=40.0)
+    net = Network(seed=0, trial=40.0, reset=False, settle=10.0)
     x = net.add(Stimulus("stimulus", 12, Regular(200.0), tau_x=20.0))
     h = net.add(ALIF("hidden", 8, bias=0.8, tau_x=20.0, tau_teach=0.0, gain="int(x > 0.1)"))
     y = net.add(LIF("output", 3, bias=1.5, gain="1", tau_x=20.0, tau_teach=0.0))

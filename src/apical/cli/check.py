@@ -43,9 +43,9 @@ SHOWN = 6
     "--make",
     "script",
     metavar="FILE.py:NAME",
-    help="With --dynamic: a function that makes the simulator, called as apical.simulate is, so that "
-    "what a script does afterwards is tested too; by default the function 'make' of the MODEL "
-    "script if there is one.",
+    help="With --dynamic: a function that makes the simulator, called as apical.simulate is, so "
+    "that what a script does afterwards is tested too; by default the function 'make' of the "
+    "MODEL script if there is one.",
 )
 @click.option("--thorough", is_flag=True, help="With --dynamic: take up to ten times as long.")
 @click.option("--json", "as_json", is_flag=True, help="Print it in machine-readable form.")

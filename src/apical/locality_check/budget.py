@@ -189,7 +189,8 @@ class Tally:
         synapses = _of(len(self.synapses), pairs, "synapses")
         when = "over a whole trial"
         if self.moments:
-            when = f"in {self.moments} time steps in which weights change, {self.runs} over a trial"
+            steps = "the time step" if self.moments == 1 else f"{self.moments} time steps"
+            when = f"in {steps} with most updates, {self.runs:,} of them over a trial too"
         return f"device {self.device}: {neurons} and {synapses} perturbed one by one, {when}"
 
 

@@ -129,6 +129,7 @@ class Subject:
         self.simulator = self._made(network, make)
         self.batch = self.simulator.batch
         self.start = self.simulator.state
+        self._check_state()
 
     @property
     def is_scripted(self) -> bool:
@@ -158,6 +159,17 @@ class Subject:
             )
         check_same(network, made.network, self.name)
         return made
+
+    def _check_state(self) -> None:
+        """Raise if what is around a simulator keeps its state to itself."""
+        with guarded(f"The state of what {self.name} returned"):
+            self.simulator.state = dict(self.start)
+        if "state" in getattr(self.simulator, "__dict__", {}):
+            raise DeviceError(
+                f"{self.name} returned {type(self.simulator).__name__}, on which state can be set "
+                "without reaching the simulator within; give it a property 'state' with a setter.",
+                object=SCRIPT,
+            )
 
     def plainly(self, network: Network, device: str, **options: Any) -> Simulator:
         """Return the same network from the same start without the script, on a device."""
