@@ -62,7 +62,8 @@ class RuntimeSimulator(BrianSimulator):
         DeviceError
             If something added ticks at other times than the network.
         """
-        before, self._stepper = self._stepper, Stepper(self, n_trials, keyed=keyed)
+        before = self._stepper
+        self._stepper = Stepper(self, self._seedings, n_trials, keyed=keyed)
         try:
             yield self._stepper
         finally:

@@ -6,22 +6,20 @@ of trials, whose stimuli and labels are written into the tables that the code re
 """
 
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from brian2.core.variables import ArrayVariable
 
 from apical.devices.brian import chance, reading, tables
 from apical.devices.brian.adoption import arrays
+from apical.devices.brian.base import BrianSimulator
 from apical.devices.brian.monitors import KINDS
 from apical.devices.simulator import Block, Moment, Window
 from apical.errors import DeviceError
-
-if TYPE_CHECKING:
-    from apical.devices.brian.runtime import RuntimeSimulator
 
 _numbers: Any = np.random  # Brian2 draws from the global generator
 
@@ -78,8 +76,8 @@ class Stepper:
 
     Parameters
     ----------
-    simulator
-        The simulator.
+    simulator, seedings
+        The simulator, and what seeds its random numbers.
     n_trials
         Largest number of trials in a block.
     keyed
@@ -87,8 +85,14 @@ class Stepper:
     """
 
     def __init__(
-        self, simulator: "RuntimeSimulator", n_trials: int, *, keyed: bool = False
+        self,
+        simulator: BrianSimulator,
+        seedings: Sequence[chance.Seeding],
+        n_trials: int,
+        *,
+        keyed: bool = False,
     ) -> None:
+        self._seedings = seedings
         self._simulator, self._built = simulator, simulator._built
         self.n_trials, self.step, self.turn = n_trials, 0, 0
         network = self._built.brian_network
@@ -137,7 +141,7 @@ class Stepper:
     @property
     def place(self) -> tuple[int, int]:
         """The stream of random numbers, and the time step in it."""
-        seeding = self._simulator._seedings[0]
+        seeding = self._seedings[0]
         return seeding.key, seeding.first * self.steps + self.step
 
     # ---- what is run -----------------------------------------------------------------------------
@@ -148,7 +152,7 @@ class Stepper:
         tables.fill(values, described, block)
         for name, table in self._tables.items():
             table.values[...] = values[name]
-        chance.tell(self._simulator._seedings, described.seed, block)
+        chance.tell(self._seedings, described.seed, block)
         self.step, self._generator = 0, None
 
     def run(self, stop: int) -> Window:
