@@ -1,4 +1,4 @@
-"""How much is perturbed: all of a small network, a stated sample of a large one."""
+"""Numbers of perturbations: all of a small network, a stated sample of a large one."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a script adds, and what it learns over many short training blocks.
+"""Training of what a script made, compared with `apical.simulate`, over many short blocks.
 
 Weights without a rule are watched, so that one that is copied now and then is seen; and what a
 script learns is compared with what `apical.simulate` learns from the same start and blocks.

@@ -1,4 +1,4 @@
-"""What a script added to the Brian2 objects of a simulator, or changed in them."""
+"""Additions of a script to the Brian2 objects of a simulator, and changes in them."""
 
 import inspect
 from collections.abc import Iterator, Mapping
