@@ -19,6 +19,9 @@ from apical.locality_check.causes import SAME, Causes, Fault, Outcome, Perturbat
 from apical.locality_check.subject import Subject, weights_of
 from apical.network.signals import ACTIVITY, SignalGraph
 
+SEVERAL = 6
+"""Number of trials in which labels are changed."""
+
 
 @dataclass
 class Causality:
@@ -29,7 +32,7 @@ class Causality:
     subject, causes, tally
         The network on a device, what may be the cause of what in it, and what was done.
     state
-        The state in which trials begin.
+        The state in which trials begin; labels are also changed in the first state of all.
     """
 
     subject: Subject
@@ -63,11 +66,11 @@ class Causality:
         """Yield what differs with the label without a cause: learning off, and on."""
         what = "other labels"
         changed = Perturbation(what, "label", neurons=self.told)
-        for n, learning in ((2, 0.0), (1, 1.0)):
+        first = self.subject.start
+        runs_of = (first, SEVERAL, 0.0), (self.state, SEVERAL, 0.0), (first, 1, 1.0)
+        for state, n, learning in runs_of:
             runs = [
-                self.subject.outcome(
-                    self.state, self.shown.block(n, learning=learning, labels=labels)
-                )
+                self.subject.outcome(state, self.shown.block(n, learning=learning, labels=labels))
                 for labels in (self.shown.labels, self.shown.others)
             ]
             yield from self.causes.faults(runs[0], runs[1], changed)
@@ -81,7 +84,7 @@ class Causality:
             return
         results = list[BlockResult]()
         for labels in (self.shown.labels, self.shown.others, None):
-            block = self.shown.block(3, learning=0.0, labels=labels)
+            block = self.shown.block(SEVERAL, learning=0.0, labels=labels)
             if labels is None:
                 block = replace(block, labels=None, targets=None)
             self.subject.simulator.state = dict(self.state)

@@ -19,7 +19,7 @@ from apical._base import seeds
 from apical.devices import simulate
 from apical.errors import ApicalError, DeviceError, LocalityError, ParameterError
 from apical.locality_check.budget import Budget, Tally, budget_of
-from apical.locality_check.causality import Causality
+from apical.locality_check.causality import SEVERAL, Causality
 from apical.locality_check.causes import Causes, Fault
 from apical.locality_check.changes import State
 from apical.locality_check.moments import Moments
@@ -147,7 +147,7 @@ def _tested(network: Network, device: str, shown: Shown, how: How) -> Tested:
     n_steps = round(network.trial / dt) if dt else 0
     again = bool(n_steps) and not network.is_spiking  # after device array
     budget = budget_of(network, n_steps, thorough=how.thorough, each=how.each, again=again)
-    n_trials = 3 * subject.batch
+    n_trials = max(SEVERAL, 3 * subject.batch)
     with subject.steps(n_trials):
         plain = Subject(network, device, subject.plainly, shown) if subject.is_scripted else None
         watching = Watching(subject, tally, budget)
@@ -166,7 +166,7 @@ def _perturbed(subject: Subject, tally: Tally, budget: Budget, state: State) -> 
     """Perturb neurons and synapses."""
     network = subject.network
     rng, causes = seeds.stream(network.seed, "disturbances"), Causes(network)
-    with subject.steps(3 * subject.batch, keyed=True) as steps:
+    with subject.steps(max(SEVERAL, subject.batch), keyed=True) as steps:
         yield from Whole(subject, causes, tally, budget, state, rng).faults()
         if steps is not None:
             yield from Moments(subject, causes, steps, tally, budget, state, rng).faults()
