@@ -60,6 +60,17 @@ class Rarely(Wrapped):
         return result
 
 
+class Long(Wrapped):
+    """Copies forward weights to the feedback, but only in blocks as long as those of a training."""
+
+    def run(self, block: Block) -> Any:
+        result = self.inner.run(block)
+        if len(block) > 100 and block.epoch >= 0:
+            back = self.inner.weights("hidden_1_to_output").T
+            self.inner.load({"error_to_hidden_1": back})
+        return result
+
+
 class Scaled(Wrapped):
     """Scales all updates by the loss of the block, a global signal."""
 
@@ -225,6 +236,7 @@ RATES: Mapping[str, Case] = {
     "a copy now and then": Case(
         rates, Rarely.make, ("weight transport",), "'hidden_1_to_output' read backwards"
     ),
+    "a copy in long blocks": Case(rates, Long.make, ("weight transport",)),
     "updates scaled by the loss": Case(rates, Scaled.make, ("locality", "global quantities")),
     "a shuffled replay": Case(rates, Replayed.make, ("phases",), "in several"),
     "weights nudged to be shared": Case(rates, Shared.make, ("locality",), "other weights"),
@@ -274,7 +286,13 @@ def preloaded(*args: Any, **options: Any) -> Any:
     return simulator
 
 
+def single(*args: Any, **options: Any) -> Any:
+    """Return a simulator in single precision."""
+    return Wrapped.make(*args, **{**options, "dtype": "float32"})
+
+
 HONEST: Mapping[str, Case] = {
+    "single precision": Case(rates, single),
     "a simulator that only logs": Case(rates, Wrapped.make),
     "batches of 8": Case(rates, in_batches),
     "other weights to begin with": Case(rates, preloaded),

@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,12 +101,16 @@ class Shown:
     def block(
         self, n: int, first: int = 0, *, learning: float = 1.0, labels: np.ndarray | None = None
     ) -> Block:
-        """Return `n` training trials, `first` and those after it."""
+        """Return `n` trials, `first` and those after it."""
         at = (first + np.arange(n)) % len(self.values)
         told = (self.labels if labels is None else labels)[at]
         made = Block.of_targets if self.labels.ndim == 2 else Block.of_labels
         index = seeds.presentation("disturbance")
         return made(self.values[at], told, learning, index=index, first=first)
+
+    def training(self, n: int, first: int) -> Block:
+        """Return `n` trials that look like those of the first epoch of a training."""
+        return replace(self.block(n, first), index=0, phase="train", epoch=0)
 
 
 class Subject:
@@ -178,6 +182,8 @@ class Subject:
         dt = getattr(self.simulator, "dt", None)
         if dt:
             options["dt"] = dt
+        if any(values.dtype == np.float32 for values in self.start.values()):
+            options["dtype"] = "float32"
         found = simulate(network, device, **options)
         constants = getattr(self.simulator, "constants", None)
         if constants is not None:

@@ -22,6 +22,9 @@ from apical.projections.projection import ReadBackwards
 REACHED = 6
 """Number of blocks after which a state is kept for perturbations."""
 
+LONG, BRIEF = 256, 6
+"""Number of updates in one last, longer block: of steady states, and in time steps."""
+
 
 @dataclass
 class Watching:
@@ -52,11 +55,14 @@ class Watching:
         """
         start = weights_of(self.subject.simulator)
         before, n = start, self.subject.batch
-        for k in range(self.budget.blocks):
-            block = self.subject.shown.block(n, k * n)
+        in_steps = getattr(self.subject.simulator, "dt", None)
+        long = n * (BRIEF if in_steps else LONG)
+        for k in range(self.budget.blocks + 1):
+            last = k == self.budget.blocks  # which is as long as blocks of a training are
+            block = self.subject.shown.training(long if last else n, k * n)
             result = self.subject.run(block)
             after = weights_of(self.subject.simulator)
-            self.tally.blocks += 1
+            self.tally.blocks = min(k + 1, self.budget.blocks)
             self.tally.learns({name: w - before[name] for name, w in after.items()})
             yield from self._unruled(start, after, k)
             if plain is not None:
@@ -68,7 +74,7 @@ class Watching:
                         yield from self._once(name, "responds otherwise", k)
                 yield from self._other(start, after, weights_of(plain), k)
             before = after
-            if k < REACHED and all(np.isfinite(w).all() for w in after.values()):
+            if k < REACHED and not last and all(np.isfinite(w).all() for w in after.values()):
                 self.reached = self.subject.simulator.state
 
     def _unruled(
