@@ -44,7 +44,7 @@ MORE = 10
 _STEP, _STEP_PER_SYNAPSE = 0.5, 5e-5
 """Duration of a time step in this process, and what each synapse adds to it [ms]; a guess."""
 _SETTLED, _SETTLED_PER_SYNAPSE = 1.0, 2e-4
-_PATIENCE = 3000.0
+_PATIENCE = 4500.0
 """How long each kind of test may take on a device [ms], by these guesses."""
 
 

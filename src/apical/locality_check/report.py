@@ -97,12 +97,6 @@ def _projection(network: Network, p: Projection, tested: Sequence[Tested]) -> Fi
         if isinstance(p.weights, ReadBackwards):
             reason = f"its weights {what}, and no other weights follow them"
         return Finding(p.name, "feedback", "local", reason, place)
-    if p.rule.when == "noise":
-        reason = (
-            f"its weights were unchanged to the bit after {blocks}; its rule acts in noise phases, "
-            "which were not perturbed (not tested)"
-        )
-        return Finding(p.name, "locality", "local", reason, place)
     learned = [one.tally.learned.get(p.name, np.zeros(p.shape, bool)) for one in tested]
     n, total = max(int(found.sum()) for found in learned), p.pre.size * p.post.size
     if not n:

@@ -167,7 +167,8 @@ def _perturbed(subject: Subject, tally: Tally, budget: Budget, state: State) -> 
     network = subject.network
     rng, causes = seeds.stream(network.seed, "disturbances"), Causes(network)
     with subject.steps(max(SEVERAL, subject.batch), keyed=True) as steps:
-        yield from Whole(subject, causes, tally, budget, state, rng).faults()
+        for fires in ("", *(p.name for p in network.noisy)):
+            yield from Whole(subject, causes, tally, budget, state, rng, fires).faults()
         if steps is not None:
             yield from Moments(subject, causes, steps, tally, budget, state, rng).faults()
         elif network.is_spiking:

@@ -4,12 +4,13 @@ Weights without a rule are watched, so that one that is copied now and then is s
 script learns is compared with what `apical.simulate` learns from the same start and blocks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from apical.devices import Simulator
+from apical._base import seeds
+from apical.devices import Block, BlockResult, Simulator
 from apical.locality_check.budget import Budget, Tally
 from apical.locality_check.causality import differ
 from apical.locality_check.causes import Fault
@@ -54,28 +55,41 @@ class Watching:
             The same network from the same start without the script; None if there is no script.
         """
         start = weights_of(self.subject.simulator)
-        before, n = start, self.subject.batch
-        in_steps = getattr(self.subject.simulator, "dt", None)
-        long = n * (BRIEF if in_steps else LONG)
-        for k in range(self.budget.blocks + 1):
-            last = k == self.budget.blocks  # which is as long as blocks of a training are
-            block = self.subject.shown.training(long if last else n, k * n)
+        before = start
+        for k, block in enumerate(self._blocks()):
             result = self.subject.run(block)
             after = weights_of(self.subject.simulator)
             self.tally.blocks = min(k + 1, self.budget.blocks)
             self.tally.learns({name: w - before[name] for name, w in after.items()})
-            yield from self._unruled(start, after, k)
+            if not block.fires:
+                yield from self._unruled(start, after, k)
             if plain is not None:
                 with guarded("Training without the script"):
                     known = plain.run(block)
-                for name, counts in known.counts.items():
-                    found = result.counts.get(name)
-                    if found is None or not np.allclose(found, counts, 1e-6, 1e-9, equal_nan=True):
-                        yield from self._once(name, "responds otherwise", k)
+                yield from self._responses(known, result, k)
                 yield from self._other(start, after, weights_of(plain), k)
             before = after
-            if k < REACHED and not last and all(np.isfinite(w).all() for w in after.values()):
+            if k < min(REACHED, self.budget.blocks) and _finite(after):
                 self.reached = self.subject.simulator.state
+
+    def _blocks(self) -> Iterator[Block]:
+        """Yield training blocks of one update, a longer one, and noise phases if there are any."""
+        n, shown = self.subject.batch, self.subject.shown
+        for k in range(self.budget.blocks):
+            yield shown.training(n, k * n)
+        in_steps = getattr(self.subject.simulator, "dt", None)
+        longer = n * (BRIEF if in_steps else LONG)
+        yield shown.training(longer, self.budget.blocks * n)
+        for p in self.network.noisy:
+            index = seeds.presentation("noise phase")
+            yield Block.noise(p.name, n, self.network.stimulus.n_values, index=index)
+
+    def _responses(self, known: BlockResult, found: BlockResult, k: int) -> Iterator[Fault]:
+        """Yield populations that respond otherwise than without the script."""
+        for name, counts in known.counts.items():
+            mine = found.counts.get(name)
+            if mine is None or not np.allclose(mine, counts, 1e-6, 1e-9, equal_nan=True):
+                yield from self._once(name, "responds otherwise", k)
 
     def _unruled(
         self, start: dict[str, np.ndarray], after: dict[str, np.ndarray], k: int
@@ -120,6 +134,10 @@ class Watching:
                 "description does not know changes what is learned"
             )
             yield Fault(name, "locality", reason, "script")
+
+
+def _finite(weights: Mapping[str, np.ndarray]) -> bool:
+    return all(np.isfinite(w).all() for w in weights.values())
 
 
 def added(simulator: Simulator) -> Iterator[Fault]:

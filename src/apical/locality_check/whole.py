@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from apical._base import seeds
 from apical.devices import Block
 from apical.locality_check.budget import Budget, Tally, chosen_neurons, chosen_synapses
 from apical.locality_check.causes import Causes, Fault, Outcome, Perturbation
@@ -32,6 +33,8 @@ class Whole:
         The state in which the trial begins.
     rng
         Chooses neurons and synapses.
+    fires
+        Name of a population that fires noise in the trial, which is then one of a noise phase.
     """
 
     subject: Subject
@@ -40,12 +43,17 @@ class Whole:
     budget: Budget
     state: Mapping[str, np.ndarray]
     rng: np.random.Generator
+    fires: str = ""
 
     def __post_init__(self) -> None:
         network = self.subject.network
         self.network = network
         normed = any(p.norm for p in network.populations)
         self.block = self.subject.shown.block(self.subject.batch if normed else 1)
+        if self.fires:
+            index = seeds.presentation("disturbance", 1)
+            inputs = network.stimulus.n_values
+            self.block = Block.noise(self.fires, len(self.block), inputs, index=index)
 
     def faults(self) -> Iterator[Fault]:
         """Yield differences without a cause."""
@@ -94,7 +102,8 @@ class Whole:
         block, synapses = self.block, dict[str, np.ndarray]()
         stimulus = self.network.stimulus
         if population == stimulus.name:
-            if getattr(stimulus.encoder, "total", 0):  # each of them depends on all others
+            # each of them depends on all others, or none is shown
+            if getattr(stimulus.encoder, "total", 0) or self.fires:
                 return
             block = self._shown_more(block, neuron)
         else:
