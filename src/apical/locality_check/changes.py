@@ -96,38 +96,43 @@ def balanced(
         Draws the change.
     """
     silent = ~np.any(sent != 0, axis=0)
+    # where nothing is sent nothing is rounded; and spikes may fail to cross
+    only_silent = projection.pre.is_spiking or silent.sum() >= min(3, len(silent))
     change = rng.normal(size=weights.shape)
     change[:, ~weights.any(0)] = 0  # a sum of exactly 0 may be where a response bends
-    if not change.any():
-        return None
-    if silent.sum() >= min(3, len(silent)):  # which leaves no rounding
+    if only_silent:
         change[~silent] = 0
     else:
-        _, sizes, rows = np.linalg.svd(sent, full_matrices=True)
-        rank = int((sizes > 1e-9 * sizes.max(initial=1e-300)).sum())
-        rows = rows[rank:]
-        if not len(rows):
-            return None
+        rows = _orthogonal(sent)
         change = rows.T @ (rows @ change)
-    change *= STEP / max(np.abs(change).max(), 1e-300)
-    if projection.limits is not None:
-        low, high = projection.limits
-        room = np.where(change > 0, high - weights, weights - low) / np.maximum(
-            np.abs(change), 1e-300
-        )
-        moves = change != 0
-        if silent.sum() >= min(3, len(silent)):
-            change = np.where(moves, change * np.clip(room, 0, 1), 0)
-        else:
-            change *= np.clip(room[moves].min(initial=1.0), 0, 1)
+    if not change.any():
+        return None
+    change *= STEP / np.abs(change).max()
+    change = _within(projection, weights, change, each=only_silent)
     moved = weights + change
     if projection.restrained:
         held = network.held(projection, moved)
         if not np.array_equal(held, moved):
-            if not silent.any():
-                return None
             moved = np.where(silent[:, np.newaxis], held, weights)
     return moved if np.abs(moved - weights).max(initial=0) > 1e-3 else None
+
+
+def _orthogonal(sent: np.ndarray) -> np.ndarray:
+    """Return a basis of what is orthogonal to all rows, shape (n, n_pre)."""
+    _, sizes, rows = np.linalg.svd(sent, full_matrices=True)
+    return rows[int((sizes > 1e-9 * sizes.max(initial=1e-300)).sum()) :]
+
+
+def _within(
+    projection: Projection, weights: np.ndarray, change: np.ndarray, *, each: bool
+) -> np.ndarray:
+    """Return a change by which weights stay within their bounds, smaller for each or for all."""
+    if projection.limits is None:
+        return change
+    low, high = projection.limits
+    room = np.where(change > 0, high - weights, weights - low)
+    share = np.clip(room / np.maximum(np.abs(change), 1e-300), 0, 1)
+    return change * (share if each else share[change != 0].min(initial=1.0))
 
 
 def heard(projection: Projection, signals: Mapping[str, np.ndarray]) -> np.ndarray | None:

@@ -144,7 +144,8 @@ class Whole:
         for p in self.network.driving:
             name = f"{p.name}.w"
             sent = heard(p, base.signals)
-            if name not in self.state or sent is None or len(sent) >= 500:
+            on_the_way = bool(p.delay) and not network.reset
+            if name not in self.state or sent is None or len(sent) >= 500 or on_the_way:
                 continue
             moved = balanced(self.network, p, np.asarray(self.state[name]), sent, self.rng)
             if moved is None:
