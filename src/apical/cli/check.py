@@ -12,7 +12,9 @@ from rich.table import Table
 
 from apical.cli.catalogue import show_catalogue
 from apical.cli.model_options import ModelCommand, experiment_of, experiment_options
-from apical.errors import LocalityError
+from apical.devices import simulate
+from apical.errors import LocalityError, ScriptError
+from apical.locality_check.subject import Make, guarded
 from apical.locality_check.synapses import disturb
 from apical.plausibility import ASPECTS, Finding, Scorecard
 from apical.runs.experiment import prepare
@@ -26,6 +28,10 @@ COLOURS = {
     "doubtful": "bold magenta",
     "not local": "bold red",
 }
+
+
+SHOWN = 6
+"""Number of training samples shown in a dynamic check, over and over."""
 
 
 @click.command("check", cls=ModelCommand, no_args_is_help=True)
@@ -51,15 +57,31 @@ COLOURS = {
 @click.option(
     "--dynamic",
     is_flag=True,
-    help="Also perturb single neurons and synapses, and test which weights learn differently.",
+    help="Also run it: perturb single neurons and synapses, labels and later trials, and test what "
+    "differs. Takes up to a minute.",
 )
+@click.option(
+    "--make",
+    "script",
+    metavar="FILE.py:NAME",
+    help="With --dynamic: a function that makes the simulator, called as apical.simulate is, so "
+    "that what a script does afterwards is tested too; by default the function 'make' of the "
+    "MODEL script if there is one.",
+)
+@click.option("--thorough", is_flag=True, help="With --dynamic: take up to ten times as long.")
 @click.option("--json", "as_json", is_flag=True, help="Print it in machine-readable form.")
 @experiment_options(
     "hypothesis", "dataset", "data_dir", "scale", "seed", "batch", "final_rate", "dtype"
 )
 @click.pass_context
 def check_command(
-    context: click.Context, model: str | None, dynamic: bool, as_json: bool, **given: Any
+    context: click.Context,
+    model: str | None,
+    dynamic: bool,
+    script: str | None,
+    thorough: bool,
+    as_json: bool,
+    **given: Any,
 ) -> int:
     """Print the plausibility scorecard of a MODEL script: which information its learning needs.
 
@@ -80,6 +102,7 @@ def check_command(
     Examples:
       apical check spiking_dfa
       apical check rate_dfa --wiring bp --dynamic
+      apical check rate_dfa --dynamic --make my_script.py:make
       apical check spiking_dfa --update online --json > scorecard.json
       apical check --all --csv catalogue.csv
     """
@@ -94,14 +117,19 @@ def check_command(
     if any(of_all.values()):
         raise click.UsageError("--csv, --markdown and --measure are for --all.")
     loaded: models.Model = context.meta["model"]
+    if not dynamic and (script or thorough):
+        raise click.UsageError("--make and --thorough are for --dynamic; add that.")
     prepared = prepare(experiment_of(loaded, given))
     card, found = prepared.scorecard, None
     if dynamic:
-        values, labels = prepared.data.train.block(slice(0, 3))
+        make = _made_by(script, loaded)
+        values, labels = prepared.data.train.block(slice(0, SHOWN))
         try:
             with Console(stderr=True).status("perturbing neurons and synapses"):
-                found = disturb(prepared.network, values, labels)
-        except LocalityError as error:  # no device runs it; the scorecard says so too
+                found = disturb(prepared.network, values, labels, make=make, thorough=thorough)
+        except LocalityError as error:
+            if card.is_local:  # else no device runs it, and the scorecard says why
+                raise
             click.echo(f"Not perturbed: {error.message}", err=True)
     if as_json:
         e = prepared.experiment
@@ -119,6 +147,31 @@ def check_command(
         if found:
             _show(found, f"{loaded.name}: disturbed")
     return int(not (card.is_local and (found is None or found.is_local)))
+
+
+def _made_by(script: str | None, loaded: models.Model) -> Make:
+    """Return what makes simulators: a function of a script, or `apical.simulate`."""
+    if script is None:
+        own = loaded.build.__globals__.get("make")
+        is_its_own = getattr(own, "__module__", None) == loaded.build.__module__
+        return own if callable(own) and is_its_own else simulate
+    path, _, name = script.rpartition(":")
+    if not path or not Path(path).is_file():
+        raise ScriptError(
+            f"--make needs FILE.py:NAME, a script and a function in it, got {script!r}"
+            f"{f', and there is no file {path!r}' if path else ''}.",
+            object="--make",
+        )
+    with guarded(f"The script {path}"):
+        module = models.imported(Path(path).resolve())
+    make: Make | None = getattr(module, name, None)
+    if not callable(make):
+        raise ScriptError(
+            f"{path} has no function {name!r}; name one that is called as apical.simulate is, and "
+            "returns a simulator.",
+            object="--make",
+        )
+    return make
 
 
 def _show(card: Scorecard, title: str) -> None:
