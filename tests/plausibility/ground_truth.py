@@ -131,6 +131,8 @@ def network(seed: int, cheat: str = "") -> tuple[Network, str]:
     depth = int(rng.integers(1, 4))
     least = 12 if cheat else 3  # of fewer neurons, only exact copies can be seen
     sizes = [5, *(int(n) for n in rng.integers(least, 40, depth)), int(rng.integers(3, 12))]
+    if not cheat and rng.random() < 0.3:  # square matrices, in which more could coincide
+        sizes = [5, *[sizes[1]] * (depth + 1)]
     kinds = DRAWS if cheat else DRAWS | RULES_OF_WIRING
     if cheat:  # whose transposes hold information, and have no zeros to divide by
         kinds = {k: DRAWS[k] for k in ("normal", "uniform", "heavy-tailed")}
@@ -151,6 +153,10 @@ def network(seed: int, cheat: str = "") -> tuple[Network, str]:
         drawn = kinds[back_kind](rng, true.shape)
         backs.append(CHEATS[cheat](rng, true) if cheat and k == which else drawn)
     net.teach(_pathway(net, error, backs, layered))
+    if not cheat and not spiking and rng.random() < 0.3:
+        return _rewired(
+            net, str(rng.choice(["fa", "ifa_forward", "ifa_random", "drtp"]))
+        ), "rewired"
     return net, f"{kind}, {back_kind}, {sizes}, {'FA' if layered else 'DFA'}, {spiking=}, {which=}"
 
 

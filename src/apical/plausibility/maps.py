@@ -250,13 +250,15 @@ class Pathways:
 
     # ---- forward ---------------------------------------------------------------------------------
     @cached_property
-    def single(self) -> list[Forward]:
+    def single(self) -> dict[str, Forward]:
         """The weights of every driving projection: a copy of any is transport, wherever it goes."""
-        return [
-            Forward(f"the transposed weights of {p.name!r}", self._weights(p).T, is_single=True)
+        return {
+            p.name: Forward(
+                f"the transposed weights of {p.name!r}", self._weights(p).T, is_single=True
+            )
             for leaving in self._driving.values()
             for p in leaving
-        ]
+        }
 
     def compared(self, teacher: Population) -> Population | None:
         """Return the population whose activity a teacher is about; None if it is unknown."""

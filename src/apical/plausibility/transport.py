@@ -108,7 +108,8 @@ def _all_pairs(network: Network, pathways: Pathways, weights: Weights) -> Iterat
         anchor = _anchor(pathways, projection)
         if anchor is None:
             continue
-        for forward in (*pathways.forward(projection.post, anchor), *pathways.single):
+        others = [single for name, single in pathways.single.items() if name != projection.name]
+        for forward in (*pathways.forward(projection.post, anchor), *others):
             for drawn in weights.all_answers(projection):
                 for what, part in halves(drawn, projection.pre).items():
                     yield _Pair(projection.name, what, part, forward, (projection,))
