@@ -154,9 +154,8 @@ def network(seed: int, cheat: str = "") -> tuple[Network, str]:
         backs.append(CHEATS[cheat](rng, true) if cheat and k == which else drawn)
     net.teach(_pathway(net, error, backs, layered))
     if not cheat and not spiking and rng.random() < 0.3:
-        return _rewired(
-            net, str(rng.choice(["fa", "ifa_forward", "ifa_random", "drtp"]))
-        ), "rewired"
+        wiring = str(rng.choice(["fa", "ifa_forward", "ifa_random", "drtp"]))
+        return net.rewired(WIRINGS[wiring]), f"{wiring}, {sizes}"
     return net, f"{kind}, {back_kind}, {sizes}, {'FA' if layered else 'DFA'}, {spiking=}, {which=}"
 
 

@@ -17,7 +17,7 @@ from apical.errors import LocalityError, ScriptError
 from apical.locality_check.subject import Make, guarded
 from apical.locality_check.synapses import disturb
 from apical.plausibility import ASPECTS, Finding, Scorecard
-from apical.runs.experiment import prepare
+from apical.runs.experiment import Prepared, prepare
 from apical.scripts import models
 
 COLOURS = {
@@ -132,21 +132,25 @@ def check_command(
                 raise
             click.echo(f"Not perturbed: {error.message}", err=True)
     if as_json:
-        e = prepared.experiment
-        about = {
-            "model": loaded.name,
-            "options": dict(e.options),
-            "hypothesis": e.hypothesis,
-            "dataset": prepared.data.name,
-            "seed": e.seed,
-        }
-        tested = {"dynamic": found.as_dict()} if found else {}
-        click.echo(json.dumps(about | card.as_dict() | tested, indent=2))
+        _print_json(prepared, card, found)
     else:
         _show(card, f"{loaded.name}: information that learning needs")
         if found:
             _show(found, f"{loaded.name}: disturbed")
     return int(not (card.is_local and (found is None or found.is_local)))
+
+
+def _print_json(prepared: Prepared, card: Scorecard, found: Scorecard | None) -> None:
+    e = prepared.experiment
+    about = {
+        "model": prepared.model.name,
+        "options": dict(e.options),
+        "hypothesis": e.hypothesis,
+        "dataset": prepared.data.name,
+        "seed": e.seed,
+    }
+    tested = {"dynamic": found.as_dict()} if found else {}
+    click.echo(json.dumps(about | card.as_dict() | tested, indent=2))
 
 
 def _made_by(script: str | None, loaded: models.Model) -> Make:
