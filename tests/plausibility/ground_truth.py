@@ -20,7 +20,7 @@ from apical import (
     feedback,
     rules,
 )
-from apical.feedback import FeedbackPathway
+from apical.feedback import WIRINGS, FeedbackPathway
 
 Matrix = np.ndarray
 Draw = Callable[[np.random.Generator, tuple[int, int]], Matrix]
