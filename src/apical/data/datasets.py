@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from apical._base.checking import check_fields, checked, fitting
 from apical._base.extras import quietly_import
+from apical._base.names import check_name
 from apical._base.parameters import Count, Positive
 from apical.data import converting
 from apical.data.idx import read_idx
@@ -58,6 +59,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_name(self.name, "label", "Dataset", "a data set")
 
     @classmethod
     def from_arrays(

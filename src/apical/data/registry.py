@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from apical._base.folders import cache_folder, make_folder
+from apical._base.names import check_name
 from apical._base.registry import Registry
 from apical.errors import DataError
 
@@ -57,6 +58,9 @@ class Source:
     where: str = "to be downloaded"
     load: Callable[[float | None], Any] | None = None
     file: Callable[[], Path | None] = lambda: None
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "word", "Source", "a data source")
 
 
 # SHA-256 of the gzip files, in the order of STEMS. Two public sources agree on all twelve:

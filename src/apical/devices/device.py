@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_type_hints
 
 from apical._base.checking import check_fields, fitting
+from apical._base.names import check_name
 from apical._base.parameters import Names
 from apical._base.registry import Registry
 from apical.devices.needs import Looked, Machine
@@ -108,6 +109,9 @@ class Device:
     compiles: bool = False
     forms: tuple[Form, ...] = (Form(),)
     diagnose: Callable[[Machine], Iterable[Looked]] = _is_there
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "word", "Device", "a device")
 
     @property
     def option_names(self) -> tuple[str, ...]:

@@ -220,6 +220,24 @@ def _statement(line: str) -> Statement:
     return Statement(found["target"], found["value"].strip(), bool(operator), operator)
 
 
+def uncommented(text: str) -> str:
+    """Return a text without its comments."""
+    return "\n".join(line.partition("#")[0] for line in text.splitlines())
+
+
+def assigned(text: str) -> tuple[str, ...]:
+    """Return what statements assign to, also where one is none that can be read."""
+    parts = (part.strip() for line in _logical_lines(text) for part in line.split(";"))
+    return tuple(match["target"] for match in map(_STATEMENT.match, parts) if match)
+
+
+def defined(text: str) -> tuple[str, ...]:
+    """Return the variables of a model's equations, also where a line is none that can be read."""
+    found = (_EQUATION.match(line) for line in _logical_lines(text))
+    groups = (match.group("state", "name", "parameter") for match in found if match)
+    return tuple(next(filter(None, names)) for names in groups)
+
+
 def _logical_lines(text: str) -> Iterator[str]:
     """Yield lines without comments; one that leaves a parenthesis open goes on in the next."""
     line, depth = "", 0

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from apical._base.checking import check_fields, checked, require
+from apical._base.names import check_name
 from apical._base.parameters import Array, CountOrZero, Duration, Kinds, Labels, Matrix, Vector
 from apical.errors import DataError
 
@@ -114,6 +115,8 @@ class Records:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        for name in (*self.units, *self.signals):  # exporters name files by them
+            check_name(name, "word", "Records", "a population or signal")
         for name in _PER_TRIAL:
             found = len(getattr(self, name))
             require(
