@@ -113,6 +113,7 @@ class Dataset:
         ScaleWarning
             If the scale was inferred and is not 1.
         """
+        check_name(name, "label", "Dataset", "a data set")
         train, shape = converting.values(x_train, f"{name}: x_train")
         test, test_shape = converting.values(x_test, f"{name}: x_test")
         if shape != test_shape:

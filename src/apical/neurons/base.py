@@ -15,8 +15,9 @@ from apical._base.parameters import Constants, Count, Time, powers
 from apical._base.registry import Registry
 from apical.errors import WiringError
 from apical.language.activations import Activation
+from apical.language.model_text import check_names
 from apical.neurons.batch_norm import BatchNorm
-from apical.neurons.encoding import Draw, check_variables
+from apical.neurons.encoding import Draw
 from apical.neurons.facts import Assumption, Kept, Role
 
 INFINITE = float("inf")
@@ -111,7 +112,7 @@ class NeuronModel:
             time = fitting(self.refractory, Time, "NeuronModel", "refractory")
             object.__setattr__(self, "refractory", f"{time!r}*ms")
         check_fields(self)
-        check_variables(self)
+        check_names(self)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, final
+from typing import Annotated, Literal, final
 
 import numpy as np
 
 from apical._base.checking import check_fields, checked
-from apical._base.names import check_name, check_text
 from apical._base.parameters import (
     Constants,
     Duration,
@@ -19,7 +18,7 @@ from apical._base.parameters import (
 )
 from apical._base.registry import Registry
 from apical.language.fragments import when
-from apical.language.model_text import assigned, defined, uncommented
+from apical.language.model_text import check_names
 
 
 @dataclass(frozen=True)
@@ -73,44 +72,7 @@ class SpikeModel:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        check_variables(self)
-
-
-_STATEMENTS = ("reset", "at_trial", "at_frame", "at_reset", "at_step")
-_TEXTS = ("equations", "threshold", "refractory", *_STATEMENTS)
-_OF_BRIAN = ("lastspike", "not_refractory")
-"""Variables of every neuron with a refractory period, which statements may set."""
-
-
-def check_variables(model: Any) -> None:
-    """Raise unless a neuron model is written in ASCII, and its variables may be called so.
-
-    Parameters
-    ----------
-    model
-        A `SpikeModel` or `apical.NeuronModel`.
-
-    Raises
-    ------
-    ParameterError
-        If a character or a name is not possible in generated code.
-    """
-    owner = type(model).__name__
-    for field_ in _TEXTS:
-        check_text(uncommented(getattr(model, field_, "")), owner, field_)
-    for what, given in (
-        ("a variable", defined(model.equations)),
-        ("a parameter", model.parameters),
-        ("a summed variable", getattr(model, "summed", ())),
-        ("a variable", model.initial),
-        (
-            "a variable",
-            (name for text in _STATEMENTS for name in assigned(getattr(model, text, ""))),
-        ),
-    ):
-        for name in given:
-            if name not in _OF_BRIAN:
-                check_name(name, "variable", owner, what)
+        check_names(self)
 
 
 _INTERVAL = "interval = -log(1 - rand())"
