@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -27,6 +28,7 @@ def sweep(
     *,
     workers: int | None = None,
     scheduler: str | None = None,
+    security: Any = None,
     progress: bool = True,
     stop: Callable[[], bool] = lambda: False,
 ) -> pd.DataFrame:
@@ -53,6 +55,9 @@ def sweep(
         Address of a Dask scheduler instead, such as ``"tls://host:8786"``. Its workers need one
         thread each, the same software, and `out`, models and data under the same paths. At an
         address ``tcp://`` whoever reaches it can run code as you: see `apical.sweeps`.
+    security
+        Certificates for a scheduler at an address ``tls://``, a `distributed.Security`; by default
+        those of Dask's configuration (``distributed.comm.tls``).
     progress
         Whether to show a progress bar.
     stop
@@ -79,7 +84,7 @@ def sweep(
             f"A sweep needs 1 worker or more, got {workers}.", object="sweep", parameter="workers"
         )
     with ExitStack() as stack:
-        known = stack.enter_context(connected(scheduler)) if scheduler is not None else None
+        known = stack.enter_context(connected(scheduler, security)) if scheduler else None
         directory = stack.enter_context(SweepDirectory.open(out, design, sums))
         waiting = directory.waiting
         if waiting:
@@ -120,10 +125,8 @@ def _run_all(
             run = pending.pop(ended.key)
             if ended.status == "lost" and not stopped:
                 raise _gone(directory)
-            finished, failed = (
-                finished + (ended.status == "done"),
-                failed + (ended.status == "failed"),
-            )
+            finished += ended.status == "done"
+            failed += ended.status == "failed"
             if ended.status in ("done", "failed"):
                 _record(directory, run, ended.status, ended.error)
             bar.update(finished, failed)

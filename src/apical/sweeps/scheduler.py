@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from apical._base.checking import shown
 from apical._base.extras import library
 from apical.errors import RunError
 from apical.sweeps.workers import DIED, Ended
@@ -81,8 +82,13 @@ def _outcome(future: Any) -> Ended:
 
 
 @contextmanager
-def connected(address: str) -> Iterator[OfScheduler]:
+def connected(address: str, security: Any = None) -> Iterator[OfScheduler]:
     """Yield the workers of an existing scheduler.
+
+    Parameters
+    ----------
+    address, security
+        As in `apical.sweeps.sweep`.
 
     Raises
     ------
@@ -92,11 +98,13 @@ def connected(address: str) -> Iterator[OfScheduler]:
     distributed, dask = library("distributed", "sweep"), library("dask", "sweep")
     with _quietly(), dask.config.set(_CONFIG):
         try:
-            client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
+            client = distributed.Client(
+                address, timeout=PATIENCE, set_as_default=False, security=security
+            )
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             raise RunError(
-                f"No Dask scheduler answers at {address!r} ({' '.join(str(error).split())}); start "
-                "one with 'dask scheduler', or leave out --scheduler."
+                f"No Dask scheduler answers at {shown(address)} "
+                f"({' '.join(str(error).split())}); start one with 'dask scheduler', or leave out --scheduler."
             ) from None
         try:
             threads = set(client.nthreads().values())
