@@ -104,7 +104,8 @@ def connected(address: str, security: Any = None) -> Iterator[OfScheduler]:
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             raise RunError(
                 f"No Dask scheduler answers at {shown(address)} "
-                f"({' '.join(str(error).split())}); start one with 'dask scheduler', or leave out --scheduler."
+                f"({' '.join(str(error).split())}); start one with 'dask scheduler', or leave out "
+                "--scheduler."
             ) from None
         try:
             threads = set(client.nthreads().values())
