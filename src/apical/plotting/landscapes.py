@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
+from apical._base.checking import shown
 from apical.plotting.checks import Numbers, checked, refuse
 from apical.plotting.style import color, new_axes, styled
 
@@ -52,7 +53,7 @@ def landscape(
     )
     bar = ax.figure.colorbar(image, ax=ax, label="loss", shrink=0.85)
     ticks = np.linspace(np.log10(levels[0]), np.log10(levels[-1]), 5)
-    bar.set_ticks(list(ticks), labels=[f"{10**tick:.3g}" for tick in shown])
+    bar.set_ticks(list(ticks), labels=[f"{10**tick:.3g}" for tick in ticks])
     bar.outline.set_visible(False)
     for k, (name, given) in enumerate((paths or {}).items()):
         points = checked(
