@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from apical._base.checking import shown
 from apical._base.names import check_text
-from apical.errors import LocalityError, ParameterError
+from apical.errors import LocalityError, ParameterError, brief
 
 FUNCTIONS = frozenset({"abs", "ceil", "clip", "exp", "floor", "int", "log", "sign", "sqrt", "tanh"})
 """Functions of one synapse's values that an update may call."""
@@ -90,7 +90,7 @@ def parse(text: str) -> ast.expr:
 
 def _short(part: ast.expr) -> str:
     """Return a part of an expression for a message, without quotation marks."""
-    return shown(ast.unparse(part))[1:].removesuffix("'")
+    return brief(ast.unparse(part), 80)
 
 
 def _is_condition(node: ast.expr, text: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a sweep asks of its workers: processes of this machine, or those of a Dask scheduler."""
+"""Workers of a sweep: what it asks of processes of this machine, and of a Dask scheduler."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
