@@ -308,7 +308,7 @@ OF_PARAMETER: Mapping[str, Callable[[], Any]] = {
     "n_classes": lambda: 3,
     "source": lambda: Normal(),
     "rule": lambda: rules.three_factor(),
-    "traces": lambda: {"e": Trace("x_pre", 5.0)},
+    "traces": lambda: {"seen": Trace("x_pre", 5.0)},
     "dt": lambda: 1.0,
     "indices": lambda: [0, 1],
     "x": lambda: X,

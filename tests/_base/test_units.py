@@ -212,14 +212,14 @@ def test_the_first_things_that_a_user_of_brian_types_work() -> None:
 
 
 def test_constants_of_own_neurons_may_be_quantities() -> None:
-    constants = {"tau": 20 * ms, "rate": 5 * Hz, "n": (3, "integer"), "k": 2, "t": (4 * ms, "ms")}
+    constants = {"tau": 20 * ms, "rate": 5 * Hz, "n": (3, "integer"), "k": 2, "u": (4 * ms, "ms")}
     found = NeuronModel("v : 1", parameters=constants).parameters
     assert found == {
         "tau": (20.0, "ms"),
         "rate": (5.0, "Hz"),
         "n": (3, "integer"),
         "k": (2.0, "1"),
-        "t": (4.0, "ms"),
+        "u": (4.0, "ms"),
     }
     for wrong in (5 * mV, (5 * Hz, "ms"), (5.0, "volt"), "20 ms", (1,), (math.nan, "ms")):
         with pytest.raises(ParameterError, match="NeuronModel: parameters"):

@@ -163,9 +163,9 @@ def test_texts_are_read_once(make: Callable[..., Network], monkeypatch: pytest.M
 
 
 def test_nodes_come_in_the_order_of_the_text() -> None:
-    model = NeuronModel("x = e + d : 1", summed=("e", "d"), at_step="c = 1\nb = 1")
+    model = NeuronModel("x = f + d : 1", summed=("f", "d"), at_step="c = 1\nb = 1")
     names = [n.name for n in SignalGraph([Neurons("n", 1, model, {"in": "a"})], []).nodes.values()]
-    assert names == ["x", "e", "d", "a", "c", "b"]
+    assert names == ["x", "f", "d", "a", "c", "b"]
 
 
 def test_what_another_says_of_a_node_gives_way_to_its_owner() -> None:
@@ -185,9 +185,3 @@ def test_noise_of_equations_comes_from_chance(noise: str) -> None:
     graph = SignalGraph([Neurons("own", 3, model)], [])
     assert {edge.source for edge in graph.into("own.v")} == {"chance", "own.v"}
     assert "chance" in graph.sources("own.x") and not graph.undefined
-
-
-def test_a_variable_or_a_constant_may_be_called_as_noise_is() -> None:
-    model = NeuronModel("v = xi_2 + xi_1 : 1\nxi_1 : 1", parameters={"xi_2": (1.0, "1")})
-    graph = SignalGraph([Neurons("own", 3, model, offers=("v",))], [])
-    assert {edge.source for edge in graph.into("own.v")} == {"own.xi_1"}

@@ -86,7 +86,7 @@ def test_error_neurons_come_in_pairs() -> None:
 
 @pytest.mark.parametrize("name", ["Hidden", "2nd", "a b", "", "läyer-1"])
 def test_names_are_lower_case_identifiers(name: str) -> None:
-    with pytest.raises(ParameterError, match="must be a lower-case identifier"):
+    with pytest.raises(ParameterError, match="cannot name a population"):
         LIF(name, 1)
 
 

@@ -236,19 +236,19 @@ def test_disturbances_reach_only_what_they_touch() -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"traces": {"e": Trace("gain_post*x")}}, "reads 'x', which a synapse cannot know"),
+        ({"traces": {"seen": Trace("gain_post*x")}}, "reads 'x', which a synapse cannot know"),
         ({"traces": {"w": Trace("x_pre")}}, "'w' cannot name a trace"),
         ({"traces": {"eta": Trace("x_pre")}}, "its traces both use 'eta'"),
         (
-            {"traces": {"e": Trace("x_pre")}, "parameters": {"eta": 1.0, "kept_e": 1.0}},
-            "its traces both use 'kept_e'",
+            {"traces": {"seen": Trace("x_pre")}, "parameters": {"eta": 1.0, "kept_seen": 1.0}},
+            "its traces both use 'kept_seen'",
         ),
-        ({}, "reads 'e', which a synapse cannot know"),
+        ({}, "reads 'seen', which a synapse cannot know"),
     ],
 )
 def test_traces_are_local_and_have_names_of_their_own(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises((LocalityError, ParameterError), match=said):
-        LearningRule("any", "eta*e*teach_post", **{"parameters": {"eta": 1.0}, **wrong})
+        LearningRule("any", "eta*seen*teach_post", **{"parameters": {"eta": 1.0}, **wrong})
 
 
 def test_a_trace_forgets_in_some_time() -> None:
@@ -279,7 +279,7 @@ def test_a_trace_without_time_constant_sums_up_a_trial() -> None:
 
 def test_what_knows_no_time_refuses_traces_and_frames() -> None:
     net = rate_networks.rates(feedback.direct)
-    traced = LearningRule("any", "e*teach_post", traces={"e": Trace("x_pre", 10.0)})
+    traced = LearningRule("any", "seen*teach_post", traces={"seen": Trace("x_pre", 10.0)})
     with pytest.raises(DeviceError, match="'array' knows the end of a trial only.*traces"):
         simulate(
             net.altered(projection=lambda p: replace(p, rule=traced) if p.rule else p), "array"

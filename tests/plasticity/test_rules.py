@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apical import rules
+from apical._base.names import LISTS
 from apical.errors import LocalityError, ParameterError
 from apical.language.expressions import place
 from apical.plasticity.rules import RESERVED, LearningRule
@@ -17,7 +18,14 @@ from apical.plasticity.rules import RESERVED, LearningRule
 IDENTIFIERS = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,11}", fullmatch=True).filter(
     lambda name: not keyword.iskeyword(name)
 )
-STRANGERS = IDENTIFIERS.filter(lambda name: place(name) == "synapse" and name not in RESERVED)
+WORDS = frozenset().union(*(known.words for known in LISTS if "synaptic" in known.sorts))
+STRANGERS = st.from_regex(r"[a-zA-Z][a-zA-Z0-9_]{0,11}", fullmatch=True).filter(
+    lambda name: (
+        place(name) == "synapse"
+        and name not in RESERVED | WORDS
+        and not f"{name}_".startswith("xi_")
+    )
+)
 FORMS = st.sampled_from(
     [
         "{}",
@@ -54,7 +62,7 @@ def test_parameters_are_taken(name: str, form: str) -> None:
 
 @pytest.mark.parametrize("name", [*sorted(RESERVED), "x_pre", "two words", "1st"])
 def test_parameters_have_names_of_their_own(name: str) -> None:
-    with pytest.raises(LocalityError, match=f"'any': {name!r} cannot name a parameter"):
+    with pytest.raises(ParameterError, match=f"'any': {name!r} cannot name a parameter"):
         LearningRule("any", "eta * x_pre", {"eta": 1.0, name: 0.5})
 
 

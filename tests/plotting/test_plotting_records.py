@@ -572,7 +572,7 @@ def graph_of_nothing() -> object:
         ),
         (
             lambda: plotting.recording_comparison({"a": [1.0]}, {"b": [1.0]}),
-            r"recording: needs what model has \['a'\], got \['b'\]",
+            r"recording: needs what model has \('a'\), got 'b'",
         ),
         (
             lambda: plotting.recording_comparison({"a": [1]}, {"a": [1]}, names=("x", "x")),

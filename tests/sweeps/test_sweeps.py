@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,7 +24,7 @@ from apical import plotting
 from apical.cli import app as cli
 from apical.errors import ApicalError, DataError, DesignError, RunError
 from apical.runs.experiment import Experiment
-from apical.sweeps import Design, read_design, report, statistics, sweep
+from apical.sweeps import Design, read_design, report, scheduler, statistics, sweep
 from apical.sweeps.design import check
 from apical.sweeps.results import RESULTS, SWEEP, SweepDirectory
 from apical.sweeps.working import work
@@ -573,6 +575,180 @@ def test_client_and_worker_killed_and_nothing_lost_or_done_twice(
         assert results(runs / run.id) == results(alone)
 
 
+def family(of: int) -> set[int]:
+    """Return a process and all that come from it."""
+    parents = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            stat = (process / "stat").read_text()
+            parents[int(process.name)] = int(stat.rpartition(")")[2].split()[1])
+    found = {of}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def listening(processes: set[int]) -> set[str]:
+    """Return the sockets of processes at which something may be connected."""
+    waiting = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            columns = line.split()
+            if columns[3] == "0A":
+                waiting.add(f"socket:[{columns[9]}]")
+    for line in Path("/proc/net/unix").read_text().splitlines()[1:]:
+        columns = line.split()
+        if int(columns[3], 16) & 0x10000:
+            waiting.add(f"socket:[{columns[6]}]")
+    held = set()
+    for process in processes:
+        for handle in Path(f"/proc/{process}/fd").glob("*"):
+            with contextlib.suppress(OSError):
+                held.add(os.readlink(handle))
+    return waiting & held
+
+
+def workers_of_sweep() -> set[int]:
+    """Return worker processes that this process started."""
+    found = set()
+    for child in family(os.getpid()) - {os.getpid()}:
+        with contextlib.suppress(OSError):
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.add(child)
+    return found
+
+
+IN_PROC = pytest.mark.skipif(not Path("/proc/net/unix").exists(), reason="looks into /proc")
+
+
+@IN_PROC
+def test_what_listens_is_found() -> None:
+    before = listening({os.getpid()})
+    with socket.create_server(("127.0.0.1", 0)):
+        assert len(listening({os.getpid()}) - before) == 1
+
+
+@pytest.mark.slow
+@IN_PROC
+def test_a_sweep_opens_no_port(tmp_path: Path) -> None:
+    seen, before = [], listening(family(os.getpid()))
+
+    def look() -> bool:  # asked all the time; stops nothing
+        seen.append((len(workers_of_sweep()), listening(family(os.getpid())) - before))
+        return False
+
+    frame = sweep(small(), tmp_path / "out", workers=2, progress=False, stop=look)
+    assert (frame["status"] == "done").all()
+    assert max(number for number, _ in seen) == 2
+    assert not any(ports for _, ports in seen)
+    assert not workers_of_sweep()
+
+
+@pytest.mark.slow
+@IN_PROC
+def test_workers_that_are_killed_are_replaced_and_their_runs_go_on(tmp_path: Path) -> None:
+    design, out, killed = small(seeds=1), tmp_path / "out", set[int]()
+
+    def kill() -> bool:
+        if len(killed) < 3 and list((out / "runs").glob("*/config.json")):
+            for worker in workers_of_sweep() - killed:
+                os.kill(worker, signal.SIGKILL)
+                killed.add(worker)
+        return False
+
+    frame = sweep(design, out, workers=2, progress=False, stop=kill)
+    assert len(killed) >= 3 and (frame["status"] == "done").all()
+    run = design.runs[0]
+    alone = tmp_path / "alone" / run.id
+    assert work(run.experiment, str(alone), *session(tmp_path))["status"] == "done"
+    assert results(out / "runs" / run.id) == results(alone)
+
+
+DEADLY = """
+
+_built = build
+
+
+@functools.wraps(_built)
+def build(*arguments, **options):
+    import multiprocessing
+    import os
+
+    if options.get("hidden") == 13 and multiprocessing.parent_process() is not None:
+        os._exit(9)
+    return _built(*arguments, **options)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_kills_its_workers_has_failed(tmp_path: Path) -> None:
+    model = tmp_path / "deadly.py"
+    model.write_text(MODEL.read_text().replace("\nfrom ", "\nimport functools\nfrom ", 1) + DEADLY)
+    experiment = Experiment(
+        str(model), {"layers": 1}, train_trials=200, test_trials=50, epochs=1, block=100
+    )
+    design = Design(experiment, {"hidden": [8, 13]}, 1)
+    good, bad = sweep(design, tmp_path / "out", workers=1, progress=False).to_dict("records")
+    assert good["status"] == "done"
+    assert bad["status"] == "failed" and "its worker died again and again" in bad["error"]
+
+
+@pytest.mark.slow
+@IN_PROC
+def test_workers_end_with_a_sweep_that_is_killed(tmp_path: Path) -> None:
+    path, runs = written(tmp_path, LONG), tmp_path / "out" / "runs"
+    arguments = command("sweep", path, "--workers", 2, "--out", "out", "--quiet")
+    process = start(arguments, tmp_path)
+    until(lambda: list(runs.glob("*/checkpoint.npz")), process)
+    workers = family(process.pid) - {process.pid}
+    assert workers
+    process.kill()
+    process.communicate()
+    until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate")
+def test_a_scheduler_with_certificates_knows_whom_it_serves(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    request = f"openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=x -keyout {key}"
+    subprocess.run([*request.split(), "-out", certificate], check=True, capture_output=True)
+    parts = [
+        f"tls_{who}_{what}" for who in ("client", "scheduler", "worker") for what in ("key", "cert")
+    ]
+    files = {part: str(key if part.endswith("key") else certificate) for part in parts}
+    ours = distributed.Security(tls_ca_file=str(certificate), require_encryption=True, **files)
+    options = {"threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(1, protocol="tls://", security=ours, **options) as cluster:
+        address = cluster.scheduler_address
+        assert address.startswith("tls://")
+        with scheduler.connected(address, ours) as workers:
+            assert workers.are_ready()
+        with (
+            pytest.raises(RunError, match="No Dask scheduler answers at") as caught,
+            scheduler.connected(address),
+        ):
+            pass
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_script_that_workers_cannot_import_is_said(tmp_path: Path) -> None:
+    path = written(tmp_path, TOML)
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from apical.errors import ending_in_one_line\n"
+        "from apical.sweeps import read_design, sweep\n"
+        "with ending_in_one_line():\n"
+        f"    sweep(read_design(Path({str(path)!r})), 'out', workers=2, progress=False)\n"
+    )
+    _, err = finish(start([sys.executable, str(script)], tmp_path), 2)
+    assert err.splitlines()[-1].startswith(
+        "apical: Workers end before they begin, the last with exit code 2; a script that sweeps"
+    )
+
+
 @pytest.mark.slow
 def test_ctrl_c_stops_behind_checkpoints_and_the_same_command_goes_on(tmp_path: Path) -> None:
     path, runs = written(tmp_path, LONG), tmp_path / "out" / "runs"
@@ -663,10 +839,8 @@ def test_a_scheduler_that_goes_away_is_one_line(tmp_path: Path, dask: Dask) -> N
 
 
 def test_a_scheduler_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    from apical.sweeps import running
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(running, "PATIENCE", 0.5)
+        patch.setattr(scheduler, "PATIENCE", 0.5)
         for address in ("tcp://127.0.0.1:9", "nowhere://x"):
             with pytest.raises(RunError, match="No Dask scheduler answers at") as caught:
                 sweep(small(), tmp_path / "out", scheduler=address)
@@ -676,6 +850,9 @@ def test_a_scheduler_that_is_not_there_is_one_line(tmp_path: Path) -> None:
 def test_a_missing_library_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(DataError, match=r"needs distributed.*pip install 'apical\[sweep\]'"):
+        sweep(small(), tmp_path / "out", scheduler="tcp://127.0.0.1:9")
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(DataError, match=r"needs pyarrow.*pip install 'apical\[sweep\]'"):
         sweep(small(), tmp_path / "out")
 
 

@@ -6,7 +6,7 @@ compares values with annotations (`apical._base.parameters`); words for messages
 """
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
 from functools import cache, wraps
 from types import NoneType, UnionType
@@ -127,7 +127,7 @@ def fitting(value: Any, annotation: Any, object: str, parameter: str) -> Any:
     wanted = marked(annotation)
     if get_origin(wanted) is Mapping and where and where[0] in value:
         parameter, wanted, value = (
-            f"{parameter}[{where[0]!r}]",
+            f"{parameter}[{shown(where[0])}]",
             get_args(wanted)[1],
             value[where[0]],
         )
@@ -164,16 +164,35 @@ def require(holds: bool, object: str, parameter: str, wanted: str, got: str) -> 
 
 
 def shown(value: object) -> str:
-    """Return the representation of a value, shortened to one line."""
-    line = " ".join(repr(value).split())
+    """Return the representation of a value, shortened to one line of at most 80 characters."""
+    try:
+        line = " ".join(repr(value).split())
+    except Exception:  # any, of any class: Python itself writes no number of 5,000 digits
+        return f"a value of type {type(value).__name__[:40]}"
     return line if len(line) <= 80 else f"{line[:77]}..."
+
+
+def listed(values: Collection[object]) -> str:
+    """Return several values for a message: as many as fit into 150 characters, then how many more.
+
+    Parameters
+    ----------
+    values
+        In the order in which they are shown.
+    """
+    parts: list[str] = []
+    for value in values:
+        if sum(map(len, parts)) > 80:
+            return f"{', '.join(parts)} and {len(values) - len(parts)} more"
+        parts.append(shown(value))
+    return ", ".join(parts)
 
 
 def described(owner: object) -> str:
     """Return how messages refer to an object: its class, and its name if it has one."""
     name = getattr(owner, "name", "")
     kind = type(owner).__name__
-    return f"{kind} {name!r}" if isinstance(name, str) and name else kind
+    return f"{kind} {shown(name)}" if isinstance(name, str) and name else kind
 
 
 @cache

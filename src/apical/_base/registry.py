@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
+from apical._base.checking import shown
 from apical.errors import ApicalWarning, ParameterError
 
 T = TypeVar("T")
@@ -143,12 +144,12 @@ class Registry(MutableMapping[str, T], Generic[T]):
         return (*self, *self.aliases)
 
     def _unknown(self, name: str) -> ParameterError:
-        near = get_close_matches(str(name), self.names, 1)
+        near = get_close_matches(str(name)[:80], self.names, 1)
         asked = f" Did you mean {near[0]!r}?" if near else ""
         hint = f" {self._hint}" if self._hint else ""
         return ParameterError(
-            f"There is no {self.kind} {name!r}; known are {', '.join(self)}.{asked}{hint}",
-            object=f"{self.kind.capitalize()} {name!r}",
+            f"There is no {self.kind} {shown(name)}; known are {', '.join(self)}.{asked}{hint}",
+            object=f"{self.kind.capitalize()} {shown(name)}",
             parameter=self.kind,
         )
 

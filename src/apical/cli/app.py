@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from apical import __version__
+from apical._base.checking import shown
 from apical.cli.interruption import interruptible
 from apical.cli.model_options import ModelCommand, experiment_of, training_options
 from apical.cli.programs import only_compiled, program_options, taken
@@ -258,7 +259,7 @@ def _seeds(text: str) -> list[int]:
         raise ValueError("duplicate seed")
     except ValueError:
         raise click.BadParameter(
-            f"must be a number, or different numbers joined by commas, got {text!r}",
+            f"must be a number, or different numbers joined by commas, got {shown(text)}",
             param_hint="--seed",
         ) from None
 

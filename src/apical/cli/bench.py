@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from apical._base.checking import shown
 from apical._base.progress import BenchProgress
 from apical.bench.benchmarks import TABLE, Row, cases, chosen, measure_all, no_gpu, write
 from apical.bench.figure import FIGURE, draw
@@ -27,7 +28,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, text: str) -> t
             raise ValueError
     except ValueError:
         raise click.BadParameter(
-            f"must be whole numbers from 1 on, joined by commas, got {text!r}"
+            f"must be whole numbers from 1 on, joined by commas, got {shown(text)}"
         ) from None
     return numbers
 

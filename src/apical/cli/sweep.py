@@ -22,8 +22,8 @@ from apical.sweeps.tables import Report
 @click.option(
     "--scheduler",
     metavar="ADDRESS",
-    help="Dask scheduler to run on instead, for instance tcp://host:8786; its workers "
-    "need --nthreads 1 and the same files.",
+    help="Dask scheduler to run on instead, for instance tls://host:8786; its workers "
+    "need --nthreads 1 and the same files. Whoever reaches a tcp:// address can run code as you.",
 )
 @click.option(
     "--metric", default="test_accuracy", show_default=True, help="Column of the results to report."

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from apical._base.checking import shown
 from apical._base.parameters import unit_of
-from apical.errors import DataError, ParameterError, ScaleWarning
+from apical.errors import DataError, ParameterError, ScaleWarning, brief
 from apical.errors.source_location import OWN
 
 BRIGHTER = 2.0
@@ -143,14 +143,16 @@ def scale_of(given: float | None, train: NDArray[Any], test: NDArray[Any], name:
     scale = _guessed(train, test) if given is None else check_scale(given, name)
     if largest > scale or brightest > BRIGHTER * scale:
         raise DataError(
-            f"{name}: values reach {largest:g} in x_train and {brightest:g} in x_test, above the "
+            f"{brief(name)}: values reach {largest:g} in x_train and {brightest:g} in x_test, "
+            "above the "
             f"scale {scale:g}; scale both parts alike, or say what stands for 1: scale= (--scale).",
             parameter="scale",
         )
     if given is None and scale != 1:
         kind = "as 8-bit images" if scale == 255 else "the largest training value"
         warnings.warn(
-            f"{name}: values reach {largest:g}, and were divided by {scale:g} ({kind}), which is a "
+            f"{brief(name)}: values reach {largest:g}, and were divided by {scale:g} ({kind}), "
+            "which is a "
             f"guess; say what stands for 1: scale={scale:g} (--scale {scale:g}).",
             ScaleWarning,
             stacklevel=_level(),
@@ -182,7 +184,8 @@ def check_scale(scale: Any, name: str) -> float:
         number = math.nan
     if isinstance(scale, str | bool) or not 0 < number < math.inf:
         raise ParameterError(
-            f"{name}: scale must be the stored value that stands for 1, a number above 0, got "
+            f"{brief(name)}: scale must be the stored value that stands for 1, a number above 0, "
+            "got "
             f"{scale!r}.",
             parameter="scale",
         )

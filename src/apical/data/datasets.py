@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from apical._base.checking import check_fields, checked, fitting
 from apical._base.extras import quietly_import
+from apical._base.names import check_name
 from apical._base.parameters import Count, Positive
 from apical.data import converting
 from apical.data.idx import read_idx
@@ -27,7 +28,7 @@ from apical.data.registry import path as path
 from apical.data.samples import Part
 from apical.data.samples import Rows as Rows
 from apical.data.samples import Samples as Samples
-from apical.errors import DataError, ParameterError
+from apical.errors import DataError, ParameterError, brief
 
 DIGITS_SCALE = 16.0
 """Pixels of ``digits`` are whole numbers from 0 to 16."""
@@ -58,6 +59,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_name(self.name, "path", "Dataset", "a data set")
 
     @classmethod
     def from_arrays(
@@ -111,11 +113,12 @@ class Dataset:
         ScaleWarning
             If the scale was inferred and is not 1.
         """
-        train, shape = converting.values(x_train, f"{name}: x_train")
-        test, test_shape = converting.values(x_test, f"{name}: x_test")
+        check_name(name, "path", "Dataset", "a data set")
+        train, shape = converting.values(x_train, f"{brief(name)}: x_train")
+        test, test_shape = converting.values(x_test, f"{brief(name)}: x_test")
         if shape != test_shape:
             raise DataError(
-                f"{name}: x_train holds samples of shape {shape}, x_test samples of shape "
+                f"{brief(name)}: x_train holds samples of shape {shape}, x_test samples of shape "
                 f"{test_shape}; store both alike."
             )
         train, test = converting.alike((train, test))
@@ -126,8 +129,8 @@ class Dataset:
             )
         scale = converting.scale_of(scale, train, test, name)
         parts = (
-            Samples(train, _classes(y_train, len(train), f"{name}: y_train"), scale),
-            Samples(test, _classes(y_test, len(test), f"{name}: y_test"), scale),
+            Samples(train, _classes(y_train, len(train), f"{brief(name)}: y_train"), scale),
+            Samples(test, _classes(y_test, len(test), f"{brief(name)}: y_test"), scale),
         )
         return cls(name, *parts, _count_classes(name, *parts), shape, licence, source)
 
@@ -140,8 +143,8 @@ class Dataset:
         """Return the first `train` training and the first `test` test samples (None: all)."""
         return replace(
             self,
-            train=_first(self.train, train, f"{self.name}: train"),
-            test=_first(self.test, test, f"{self.name}: test"),
+            train=_first(self.train, train, f"{brief(self.name)}: train"),
+            test=_first(self.test, test, f"{brief(self.name)}: test"),
         )
 
     def split(self, validation: int, rng: np.random.Generator) -> "Dataset":
@@ -164,7 +167,8 @@ class Dataset:
         n = len(self.train)
         if not 1 <= validation < n:
             raise ParameterError(
-                f"{self.name}: validation samples asked for: {validation}; there are {n} training "
+                f"{brief(self.name)}: validation samples asked for: {validation}; there are {n} "
+                "training "
                 f"samples; ask for 1 to {n - 1}.",
                 object=self.name,
                 parameter="validation",
@@ -201,17 +205,21 @@ def _count_classes(name: str, train: Samples, test: Samples) -> int:
     present = np.unique(train.labels)
     n_classes = int(max(present[-1], test.labels.max())) + 1
     if len(present) == 1:
-        raise DataError(f"{name}: all training labels are {present[0]}; needs two classes or more.")
+        raise DataError(
+            f"{brief(name)}: all training labels are {present[0]}; needs two classes or more."
+        )
     if len(present) != n_classes and len(present) == n_classes - present[0]:
         raise DataError(
-            f"{name}: labels start at {present[0]}, so class 0 has no training sample; number the "
+            f"{brief(name)}: labels start at {present[0]}, so class 0 has no training sample; "
+            "number the "
             f"classes from 0: subtract {present[0]} from the labels of both parts."
         )
     if len(present) != n_classes:
         gaps = np.flatnonzero(present != np.arange(len(present)))
         absent = int(gaps[0]) if gaps.size else len(present)
         raise DataError(
-            f"{name}: labels run to {n_classes - 1} but class {absent} has no training sample; "
+            f"{brief(name)}: labels run to {n_classes - 1} but class {absent} has no training "
+            "sample; "
             "number the classes from 0 without gaps and give each of them training samples."
         )
     return n_classes
@@ -408,7 +416,9 @@ DIGITS = Source(
 
 def _load_npz(file: Path, scale: float | None) -> Dataset:
     if not zipfile.is_zipfile(file):
-        raise DataError(f"{file}: not an .npz file (or cut short); write it with numpy.savez.")
+        raise DataError(
+            f"{brief(file)}: not an .npz file (or cut short); write it with numpy.savez."
+        )
     try:
         with np.load(file, allow_pickle=False) as archive:
             missing = [name for name in _ARRAYS if name not in archive.files]
@@ -417,11 +427,12 @@ def _load_npz(file: Path, scale: float | None) -> Dataset:
                 scale = archive["scale"].item()
     except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
-            f"{file}: cannot be read ({error}); write plain arrays again with numpy.savez."
+            f"{brief(file)}: cannot be read ({error}); write plain arrays again with numpy.savez."
         ) from error
     if missing:
         raise DataError(
-            f"{file}: lacks {', '.join(missing)}, holds {', '.join(archive.files) or 'nothing'}; "
+            f"{brief(file)}: lacks {', '.join(missing)}, holds "
+            f"{', '.join(archive.files) or 'nothing'}; "
             f"needs {', '.join(_ARRAYS)}."
         )
     return Dataset.from_arrays(str(file), *arrays, scale=scale, source=str(file), copy=False)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from apical._base.folders import cache_folder, make_folder
+from apical._base.names import check_name
 from apical._base.registry import Registry
-from apical.errors import DataError
+from apical.errors import DataError, brief
 
 STEMS = (
     "train-images-idx3-ubyte",
@@ -57,6 +58,9 @@ class Source:
     where: str = "to be downloaded"
     load: Callable[[float | None], Any] | None = None
     file: Callable[[], Path | None] = lambda: None
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "word", "Source", "a data source")
 
 
 # SHA-256 of the gzip files, in the order of STEMS. Two public sources agree on all twelve:
@@ -185,11 +189,15 @@ def single_file(name: str | Path) -> Path | None:
     if source is not None:
         return source.file()
     file = Path(name).expanduser()
-    if file.is_file():
-        return file
+    try:
+        if file.is_file():
+            return file
+    except OSError as error:  # such as a name that is too long
+        raise DataError(f"{brief(file)} cannot be read: {error.strerror}.") from None
     if file.suffix == ".npz":
         raise DataError(
-            f"{file}: no such file; give the path of an existing .npz file.", object=str(file)
+            f"{brief(file)}: no such file; give the path of an existing .npz file.",
+            object=brief(file),
         )
     known = ", ".join(SOURCES)
     raise DataError(f"unknown data set {str(name)!r}; choose {known}, or the path of an .npz file.")

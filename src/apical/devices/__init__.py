@@ -9,7 +9,7 @@ To add a device, write a module with a `Device`, its options a frozen dataclass,
 from collections.abc import Collection
 from typing import Any, Literal
 
-from apical._base.checking import checked
+from apical._base.checking import checked, listed, shown
 from apical._base.parameters import Names
 from apical.devices.device import DEVICES as DEVICES
 from apical.devices.device import Device as Device
@@ -94,8 +94,7 @@ def _check_recorded(network: Network, record: Collection[str], traces: Collectio
     strangers = sorted(set(record) - set(known))
     if strangers:
         raise ParameterError(
-            f"record names {', '.join(map(repr, strangers))}, but the network has "
-            f"{', '.join(known)}.",
+            f"record names {listed(strangers)}, but the network has {', '.join(known)}.",
             object="devices.simulate",
             parameter="record",
         )
@@ -104,8 +103,8 @@ def _check_recorded(network: Network, record: Collection[str], traces: Collectio
         if not any(signal in signals for signals in offered.values()):
             offers = "; ".join(f"{name}: {', '.join(has)}" for name, has in offered.items())
             raise ParameterError(
-                f"traces names {signal!r}, which no recorded population offers ({offers or 'none'} "
-                "recorded); name one of those, or record more populations.",
+                f"traces names {shown(signal)}, which no recorded population offers "
+                f"({offers or 'none'} recorded); name one of those, or record more populations.",
                 object="devices.simulate",
                 parameter="traces",
             )

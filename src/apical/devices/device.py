@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_type_hints
 
-from apical._base.checking import check_fields, fitting
+from apical._base.checking import check_fields, fitting, shown
+from apical._base.names import check_name
 from apical._base.parameters import Names
 from apical._base.registry import Registry
 from apical.devices.needs import Looked, Machine
@@ -109,6 +110,9 @@ class Device:
     forms: tuple[Form, ...] = (Form(),)
     diagnose: Callable[[Machine], Iterable[Looked]] = _is_there
 
+    def __post_init__(self) -> None:
+        check_name(self.name, "word", "Device", "a device")
+
     @property
     def option_names(self) -> tuple[str, ...]:
         """Names of its options."""
@@ -143,8 +147,8 @@ class Device:
         owners = [device for device in DEVICES.values() if device.takes(option)]
         if not owners:
             raise ParameterError(
-                f"Device {self.name!r} has no option {option!r}, and no other device has; it has "
-                f"{', '.join(self.option_names)}.",
+                f"Device {self.name!r} has no option {shown(option)}, and no other device has; "
+                f"it has {', '.join(self.option_names)}.",
                 object="devices.simulate",
                 parameter=option,
             )
@@ -155,7 +159,7 @@ class Device:
             return
         names = " and ".join(repr(device.name) for device in owners)
         raise DeviceError(
-            f"Device {self.name!r} has no option {option!r}, got {value!r}; only {names} "
+            f"Device {self.name!r} has no option {shown(option)}, got {shown(value)}; only {names} "
             f"{'has' if len(owners) == 1 else 'have'} it. Leave it out.",
             object=f"Device {self.name!r}",
         )

@@ -17,5 +17,6 @@ from apical.errors.exceptions import RunError as RunError
 from apical.errors.exceptions import ScaleWarning as ScaleWarning
 from apical.errors.exceptions import ScriptError as ScriptError
 from apical.errors.exceptions import WiringError as WiringError
+from apical.errors.exceptions import brief as brief
 from apical.errors.exceptions import concerning as concerning
 from apical.errors.exceptions import ending_in_one_line as ending_in_one_line

@@ -12,6 +12,20 @@ from typing import Any
 from apical.errors.source_location import caller
 
 
+def brief(text: object, most: int = 180) -> str:
+    """Return a text for a message, such as a path: on one line, without its middle if it is long.
+
+    Parameters
+    ----------
+    text
+        The text, or what is written so.
+    most
+        Most characters of it.
+    """
+    line, half = " ".join(str(text).split()), (most - 3) // 2
+    return line if len(line) <= most else f"{line[:half]}...{line[-half:]}"
+
+
 class ApicalError(Exception):
     """Base class: catch it to catch every error that `apical` raises on purpose.
 
@@ -138,6 +152,6 @@ def ending_in_one_line() -> Iterator[None]:
         print(f"apical: {error}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"apical: {where}{error.strerror or error}.", file=sys.stderr)
+        where = f"{brief(error.filename)}: " if error.filename else ""
+        print(f"apical: {where}{brief(error.strerror or error)}.", file=sys.stderr)
         sys.exit(2)

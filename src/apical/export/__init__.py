@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from apical._base.checking import checked, fitting
 from apical._base.whole_files import whole
-from apical.errors import DataError, ParameterError, RunError
+from apical.errors import DataError, ParameterError, RunError, brief
 from apical.export import about, session
 from apical.export.exporter import EXPORTERS as EXPORTERS
 from apical.export.exporter import Exporter as Exporter
@@ -71,15 +71,15 @@ def export(
     exporter, target = EXPORTERS[format], Path(path)
     if exporter.suffix and target.suffix != exporter.suffix:
         raise ParameterError(
-            f"A file of format {format} ends in {exporter.suffix!r}, but got {str(target)!r}.",
+            f"A file of format {format} ends in {exporter.suffix!r}, but got {brief(target)!r}.",
             object="export",
             parameter="target",
         )
     session.check(records)
     metrics = _checked_metrics(metrics)
     is_folder = not exporter.suffix
-    _check_target(target, overwrite, folder=is_folder)
     try:
+        _check_target(target, overwrite, folder=is_folder)
         target.parent.mkdir(parents=True, exist_ok=True)
         with whole(target, folder=is_folder, shared=True) as part:
             exporter.write(records, part, metrics)
@@ -87,7 +87,7 @@ def export(
                 text = about.as_text(about.provenance(records, format))
                 (part / ABOUT).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise RunError(f"{target} cannot be written: {error.strerror or error}.") from None
+        raise RunError(f"{brief(target)} cannot be written: {error.strerror or error}.") from None
     return target
 
 
@@ -112,17 +112,20 @@ def _checked_metrics(metrics: "pandas.DataFrame | None") -> "pandas.DataFrame | 
 def _check_target(target: Path, overwrite: bool, folder: bool) -> None:
     if not target.name:
         raise ParameterError(
-            f"{str(target)!r} names no file or folder to write.",
+            f"{brief(target)!r} names no file or folder to write.",
             object="export",
             parameter="target",
         )
     if not (target.exists() or target.is_symlink()):
         return
     if not overwrite:
-        raise RunError(f"{target} exists already; give another path, or ask to overwrite it.")
+        raise RunError(
+            f"{brief(target)} exists already; give another path, or ask to overwrite it."
+        )
     if target.is_symlink() or target.is_dir() != folder or (folder and not _is_ours(target)):
         raise RunError(
-            f"{target} is not an export of this form, so it is not overwritten; remove it, or "
+            f"{brief(target)} is not an export of this form, so it is not overwritten; remove it, "
+            "or "
             "give another path."
         )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from apical._base.names import check_name
 from apical._base.registry import Registry
 from apical.records.arrays import Records
 
@@ -34,6 +35,9 @@ class Exporter:
     write: Callable[[Records, Path, Any], None]
     suffix: str = ""
     read: Callable[[Path], Records] | None = None
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "word", "Exporter", "an exporter")
 
 
 EXPORTERS: Registry[Exporter] = Registry(

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from apical._base.checking import check_fields, checked, described, require, shown
+from apical._base.names import check_name
 from apical._base.parameters import Mask, ShareAboveZero
 from apical.errors import WiringError
 from apical.neurons.base import Population
@@ -60,6 +61,7 @@ class FeedbackPathway:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_name(self.name, "label", "FeedbackPathway", "a pathway")
         for projection in self.projections:
             if "teach" not in projection.carries:
                 raise WiringError(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from apical._base.names import check_name
 from apical._base.registry import Registry
 from apical.feedback import pathways
 from apical.feedback.pathways import FeedbackPathway
@@ -48,6 +49,9 @@ class Wiring:
     output: Mapping[str, Any] = field(default_factory=dict)
     local: bool = True
     spikes: bool = True
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "word", "Wiring", "a wiring")
 
     def __call__(
         self, error: Population, forward: Sequence[Projection], *more: Any, **options: Any

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
 from apical._base.checking import checked, require, shown
+from apical._base.names import check_name
 from apical._base.registry import Registry
 from apical.errors import ParameterError
 from apical.network.description import Network
@@ -45,6 +46,9 @@ class Hypothesis:
     example: Mapping[str, Any] = field(default_factory=dict, hash=False)
     neutral: Mapping[str, Any] = field(default_factory=dict, hash=False)
     aspects: tuple[Aspect, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "function", "Hypothesis", "a hypothesis")
 
     @property
     def options(self) -> dict[str, inspect.Parameter]:

@@ -1,9 +1,12 @@
 """Parser of hypotheses by name, as in commands, run directories and sweeps; never evaluated."""
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Any
 
+from apical._base.checking import shown
+from apical._base.names import check_text
 from apical.errors import ParameterError, WiringError
 from apical.hypotheses.declaration import HYPOTHESES
 from apical.network.description import Network
@@ -30,7 +33,7 @@ def applied(network: Network, text: str) -> Network:
         strangers = [key for key in arguments if key not in found.options]
         if strangers:
             raise ParameterError(
-                f"Hypothesis {name!r} has no option {strangers[0]!r}; it has "
+                f"Hypothesis {name!r} has no option {shown(strangers[0])}; it has "
                 f"{', '.join(found.options) or 'none'}.",
                 object=f"Hypothesis {name!r}",
                 parameter=strangers[0],
@@ -39,7 +42,7 @@ def applied(network: Network, text: str) -> Network:
             network = found.apply(network, **arguments)
         except TypeError as error:
             raise ParameterError(
-                f"Hypothesis {name!r} cannot take {arguments!r}: {error}.",
+                f"Hypothesis {name!r} cannot take {shown(arguments)}: {error}.",
                 object=f"Hypothesis {name!r}",
             ) from None
     return network
@@ -49,6 +52,7 @@ def _calls(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield names and arguments, in order."""
     if not text.strip():
         return
+    check_text(re.sub(r"'[^']*'|\"[^\"]*\"", "", text), "A hypothesis")
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except SyntaxError as error:
@@ -77,5 +81,5 @@ def _value(node: ast.expr, text: str) -> Any:
 def _unreadable(text: str) -> WiringError:
     return WiringError(
         f"Hypotheses must read as 'one(option=1) + another', options being numbers or text, got "
-        f"{text!r}."
+        f"{shown(text)}."
     )

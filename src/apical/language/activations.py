@@ -7,7 +7,8 @@ steady-state activity.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from apical._base.checking import check_fields, described
+from apical._base.checking import check_fields, described, listed
+from apical._base.names import check_name
 from apical.errors import LocalityError, concerning
 from apical.language.expressions import names
 
@@ -42,6 +43,7 @@ class Activation:
             self._check()
 
     def _check(self) -> None:
+        check_name(self.name, "label", "Activation", "an activation")
         for what, text, known in (
             ("response", self.response, {"drive"}),
             ("slope", self.slope or "1", {"drive", "x"}),
@@ -49,7 +51,7 @@ class Activation:
             strangers = sorted(names(text) - known)
             if strangers:
                 raise LocalityError(
-                    f"Activation {self.name!r}: {what} reads {', '.join(map(repr, strangers))}, "
+                    f"Activation {self.name!r}: {what} reads {listed(strangers)}, "
                     f"but may read only {', '.join(sorted(known))}.",
                 )
 

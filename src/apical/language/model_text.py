@@ -10,7 +10,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
+from apical._base.checking import shown
+from apical._base.names import check_name, check_text
 from apical.errors import ParameterError
 
 _EQUATION = re.compile(
@@ -125,7 +128,7 @@ def reads(text: str) -> Reads:
         tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError as error:
         raise ParameterError(
-            f"{text!r} is not one expression in Brian2's grammar ({error.msg})."
+            f"{shown(text)} is not one expression in Brian2's grammar ({error.msg})."
         ) from None
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     apart = {id(call.func) for call in calls}
@@ -164,7 +167,7 @@ def _equation(line: str) -> Equation:
     found = _EQUATION.match(line)
     if found is None:
         raise ParameterError(
-            f"{line!r} is not an equation in Brian2's grammar; write 'dx/dt = ... : unit', "
+            f"{shown(line)} is not an equation in Brian2's grammar; write 'dx/dt = ... : unit', "
             "'x = ... : unit' or 'x : unit'."
         )
     unit, flags = _unit(found["unit"].strip())
@@ -214,10 +217,28 @@ def _statement(line: str) -> Statement:
     found = _STATEMENT.match(line)
     if found is None:
         raise ParameterError(
-            f"{line!r} is not a statement in Brian2's grammar; write 'x = ...' or 'x += ...'."
+            f"{shown(line)} is not a statement in Brian2's grammar; write 'x = ...' or 'x += ...'."
         )
     operator = found["operator"] or ""
     return Statement(found["target"], found["value"].strip(), bool(operator), operator)
+
+
+def uncommented(text: str) -> str:
+    """Return a text without its comments."""
+    return "\n".join(line.partition("#")[0] for line in text.splitlines())
+
+
+def assigned(text: str) -> tuple[str, ...]:
+    """Return what statements assign to, also where one is none that can be read."""
+    parts = (part.strip() for line in _logical_lines(text) for part in line.split(";"))
+    return tuple(match["target"] for match in map(_STATEMENT.match, parts) if match)
+
+
+def defined(text: str) -> tuple[str, ...]:
+    """Return the variables of a model's equations, also where a line is none that can be read."""
+    found = (_EQUATION.match(line) for line in _logical_lines(text))
+    groups = (match.group("state", "name", "parameter") for match in found if match)
+    return tuple(next(filter(None, names)) for names in groups)
 
 
 def _logical_lines(text: str) -> Iterator[str]:
@@ -236,3 +257,36 @@ def _logical_lines(text: str) -> Iterator[str]:
             line, depth = "", 0
     if line:
         yield line
+
+
+_STATEMENTS = ("reset", "at_trial", "at_frame", "at_reset", "at_step")
+_TEXTS = ("equations", "threshold", "refractory", *_STATEMENTS)
+_OF_BRIAN = ("lastspike", "not_refractory")
+"""Variables of every neuron with a refractory period, which statements may set."""
+
+
+def check_names(model: Any) -> None:
+    """Raise unless a neuron model is written in ASCII, and its variables may be called so.
+
+    Parameters
+    ----------
+    model
+        An `apical.NeuronModel`, or the part of it that encoders have.
+
+    Raises
+    ------
+    ParameterError
+        If a character or a name is not possible in generated code.
+    """
+    owner = type(model).__name__
+    for field_ in _TEXTS:
+        check_text(uncommented(getattr(model, field_, "")), owner, field_)
+    set_ = [name for text in _STATEMENTS for name in assigned(getattr(model, text, ""))]
+    for what, given in (
+        ("a variable", defined(model.equations)),
+        ("a parameter", model.parameters),
+        ("a summed variable", getattr(model, "summed", ())),
+        ("a variable", [name for name in (*model.initial, *set_) if name not in _OF_BRIAN]),
+    ):
+        for name in given:
+            check_name(name, "variable", owner, what)

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from apical._base.checking import check_fields, checked, require
+from apical._base.checking import check_fields, checked, require, shown
 from apical._base.extras import library
 from apical._base.parameters import Kinds, Vector
-from apical.errors import DataError
+from apical.errors import DataError, brief
 from apical.records.arrays import Spikes, check_inside
 
 LABELS = ("label", "stimulus", "condition")
@@ -104,31 +104,33 @@ def load_recording(path: str | Path, label: str | None = None) -> Recording:
     readers = {".nwb": ("NWB", _read_nwb), ".nix": ("NIX", _read_nix)}
     if path.suffix not in readers:
         raise DataError(
-            f"Recording {path} must be an NWB file (.nwb) or a NIX file (.nix); convert it, for "
+            f"Recording {brief(path)} must be an NWB file (.nwb) or a NIX file (.nix); convert "
+            "it, for "
             "instance with NeuroConv.",
-            object=f"Recording {path}",
+            object=f"Recording {brief(path)}",
         )
     if not path.is_file():
         raise DataError(
-            f"Recording {path} is not there; check the path.", object=f"Recording {path}"
+            f"Recording {brief(path)} is not there; check the path.",
+            object=f"Recording {brief(path)}",
         )
     form, read = readers[path.suffix]
     with _reading(path, form):
         units, windows, columns = read(path)
     if not len(windows):
         raise DataError(
-            f"Recording {path} has no trials; a table of trials is needed.",
-            object=f"Recording {path}",
+            f"Recording {brief(path)} has no trials; a table of trials is needed.",
+            object=f"Recording {brief(path)}",
         )
     if not units:
         raise DataError(
-            f"Recording {path} has no units with spike times; sorted units are needed.",
-            object=f"Recording {path}",
+            f"Recording {brief(path)} has no units with spike times; sorted units are needed.",
+            object=f"Recording {brief(path)}",
         )
     if not np.isfinite(windows).all() or np.any(windows[:, 1] <= windows[:, 0]):
         raise DataError(
-            f"Recording {path}: every trial must stop after it starts; some do not.",
-            object=f"Recording {path}",
+            f"Recording {brief(path)}: every trial must stop after it starts; some do not.",
+            object=f"Recording {brief(path)}",
         )
     return Recording(
         path,
@@ -163,7 +165,8 @@ def _reading(path: Path, form: str) -> Iterator[None]:
     except Exception as error:  # readers of HDF5 raise nearly anything
         said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise DataError(
-            f"Recording {path} cannot be read as {form}: {said}.", object=f"Recording {path}"
+            f"Recording {brief(path)} cannot be read as {form}: {said}.",
+            object=f"Recording {brief(path)}",
         ) from None
 
 
@@ -260,8 +263,9 @@ def _labels(path: Path, columns: Mapping[str, np.ndarray], name: str | None) -> 
     if name is not None and name not in columns:
         known = ", ".join(sorted(columns)) or "none"
         raise DataError(
-            f"Recording {path} has no column {name!r} of its trials; it has {known}: name one.",
-            object=f"Recording {path}",
+            f"Recording {brief(path)} has no column {shown(name)} of its trials; it has "
+            f"{known}: name one.",
+            object=f"Recording {brief(path)}",
         )
     found = name or next((key for key in LABELS if key in columns), None)
     return None if found is None else np.array([_text(value) for value in columns[found]])

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from apical._base import seeds
-from apical._base.checking import checked
+from apical._base.checking import checked, shown
 from apical._base.parameters import Matrix
 from apical._base.rounding import exceeds, is_nothing, size_of
 from apical.devices.simulator import Block, Simulator, left_as_it_was
@@ -122,7 +122,8 @@ def saturated(gain: Matrix, activation: str) -> Statistic:
     """
     if activation not in STEEPEST:
         raise ParameterError(
-            f"Saturation is of {', '.join(STEEPEST)}, got {activation!r}; use dead for others.",
+            f"Saturation is of {', '.join(STEEPEST)}, got {shown(activation)}; use dead for "
+            "others.",
             object="saturation.saturated",
             parameter="activation",
         )

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from apical._base.checking import check_fields, checked, described
+from apical._base.checking import check_fields, checked, described, shown
 from apical._base.parameters import Count, Duration, Seed, Time
 from apical.errors import ApicalError, ParameterError, WiringError
 from apical.errors.source_location import caller
@@ -328,7 +328,7 @@ class Network:
                 return projection
         known = ", ".join(p.name for p in self.projections) or "none"
         raise WiringError(
-            f"The network has no projection {name!r}; it has {known}.", object="Network"
+            f"The network has no projection {shown(name)}; it has {known}.", object="Network"
         )
 
     def place(self, name: str) -> str:

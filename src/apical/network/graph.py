@@ -9,6 +9,7 @@ from functools import cached_property
 from operator import is_
 from typing import Protocol, overload
 
+from apical._base.checking import shown
 from apical.errors import ParameterError, WiringError
 from apical.network.signals import SignalGraph
 from apical.neurons.base import Population
@@ -306,7 +307,7 @@ class Output:
         if not (name is None or isinstance(name, str)):
             raise ParameterError(
                 "Network needs output, the name of the population that decides, or None, got "
-                f"{given!r}.",
+                f"{shown(given)}.",
                 object="Network",
                 parameter="output",
             )

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, ClassVar, Self, final
 
 from apical._base.checking import check_fields, described, fitting
+from apical._base.names import check_name
 from apical._base.parameters import Constants, Count, Time, powers
 from apical._base.registry import Registry
-from apical.errors import ParameterError, WiringError
+from apical.errors import WiringError
 from apical.language.activations import Activation
+from apical.language.model_text import check_names
 from apical.neurons.batch_norm import BatchNorm
 from apical.neurons.encoding import Draw
 from apical.neurons.facts import Assumption, Kept, Role
@@ -110,6 +112,7 @@ class NeuronModel:
             time = fitting(self.refractory, Time, "NeuronModel", "refractory")
             object.__setattr__(self, "refractory", f"{time!r}*ms")
         check_fields(self)
+        check_names(self)
 
 
 @dataclass(frozen=True)
@@ -130,13 +133,7 @@ class Population(ABC):
     def __post_init__(self) -> None:
         check_fields(self)
         # lower case: array arguments of compiled CUDA programs lose their capitals
-        if not (self.name.isidentifier() and self.name == self.name.lower()):
-            raise ParameterError(
-                f"A population's name must be a lower-case identifier, got {self.name!r}; "
-                "use for instance 'hidden_1'.",
-                object=type(self).__name__,
-                parameter="name",
-            )
+        check_name(self.name, "population", type(self).__name__, "a population")
 
     @property
     @abstractmethod
@@ -542,6 +539,12 @@ class Neurons(Population):
     neuron: NeuronModel = field(default_factory=lambda: NeuronModel("v : 1"))
     takes: Mapping[str, str] = field(default_factory=dict)
     offers: tuple[str, ...] = ("x",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for what, given in (("an input", self.takes), ("a signal", self.offers)):
+            for name in given:
+                check_name(name, "key", described(self), what)
 
     def __hash__(self) -> int:
         return hash((self.name, self.size))  # mappings are not hashable

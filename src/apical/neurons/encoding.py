@@ -18,6 +18,7 @@ from apical._base.parameters import (
 )
 from apical._base.registry import Registry
 from apical.language.fragments import when
+from apical.language.model_text import check_names
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class SpikeModel:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_names(self)
 
 
 _INTERVAL = "interval = -log(1 - rand())"

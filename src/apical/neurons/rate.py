@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from math import hypot
 from typing import ClassVar, Literal, Self, final
 
-from apical._base.checking import described
+from apical._base.checking import described, shown
 from apical._base.parameters import (
     Count,
     Duration,
@@ -122,7 +122,7 @@ class Rate(Population):
         if isinstance(self.activation, str) and self.activation not in {*ACTIVATIONS, SOFTMAX}:
             raise ParameterError(
                 f"{described(self)}: activation must be an Activation or one of "
-                f"{', '.join([*ACTIVATIONS, SOFTMAX])}, got {self.activation!r}.",
+                f"{', '.join([*ACTIVATIONS, SOFTMAX])}, got {shown(self.activation)}.",
                 object=described(self),
                 parameter="activation",
             )
@@ -143,7 +143,7 @@ class Rate(Population):
         if isinstance(self.plateau, str) and self.plateau not in ACTIVATIONS:
             raise ParameterError(
                 f"{described(self)} needs a plateau that is None, an Activation or one of "
-                f"{', '.join(ACTIVATIONS)}, got {self.plateau!r}.",
+                f"{', '.join(ACTIVATIONS)}, got {shown(self.plateau)}.",
                 object=described(self),
                 parameter="plateau",
             )

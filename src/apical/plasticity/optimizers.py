@@ -7,7 +7,8 @@ remains local with them (synapse-local dynamics of the update).
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from apical._base.checking import check_fields, checked, described
+from apical._base.checking import check_fields, checked, described, listed, shown
+from apical._base.names import check_name
 from apical._base.parameters import NonNegative, Positive, ShareBelowOne
 from apical.errors import LocalityError, ParameterError, concerning
 from apical.language.expressions import names, substituted
@@ -82,6 +83,10 @@ class UpdateDynamics:
             self._check()
 
     def _check(self) -> None:
+        check_name(self.name, "label", "UpdateDynamics", "an optimiser")
+        for what, given in (("a state variable", self.state), ("a parameter", self.parameters)):
+            for name in given:
+                check_name(name, "synaptic", described(self), what, taken=READS)
         own = {*self.state, *self.parameters}
         if self.spread and SPREAD in own:
             raise ParameterError(
@@ -97,10 +102,10 @@ class UpdateDynamics:
         for text, known, variable in texts:
             strangers = sorted(names(text) - known)
             if strangers or (variable and variable not in self.state):
-                wrong = ", ".join(map(repr, strangers)) or repr(variable)
+                wrong = listed(strangers) or shown(variable)
                 raise LocalityError(
                     f"UpdateDynamics {self.name!r} uses {wrong}, which is neither its state nor a "
-                    f"parameter; it knows {', '.join(sorted(known))}.",
+                    f"parameter; it knows {listed(sorted(known))}.",
                     object=f"UpdateDynamics {self.name!r}",
                 )
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Literal
 
-from apical._base.checking import check_fields, checked, described, shown
+from apical._base.checking import check_fields, checked, described, listed, shown
+from apical._base.names import check_name
 from apical._base.parameters import Duration, NonNegative, Time
 from apical.errors import LocalityError, ParameterError, concerning
 from apical.language.expressions import FUNCTIONS, names, place
@@ -123,12 +124,13 @@ class LearningRule:
         for key, value in given.items():
             if isinstance(value, Sized) and not isinstance(value, str):
                 raise LocalityError(
-                    f"{described(self)}: parameter {key!r} must be one finite number, got "
+                    f"{described(self)}: parameter {shown(key)} must be one finite number, got "
                     f"{shown(value)}; an array would tell a synapse about other synapses.",
                     parameter=key,
                 )
 
     def _check(self) -> None:
+        check_name(self.name, "label", "LearningRule", "a rule")
         if self.onset and self.when in ("trial", "noise"):
             raise ParameterError(
                 f"{described(self)} acts at the end of a trial and needs onset=0, got "
@@ -146,25 +148,20 @@ class LearningRule:
         strangers = sorted(n for n in asked if place(n) == "synapse" and n not in known)
         if strangers:
             raise LocalityError(
-                f"LearningRule {self.name!r} reads {', '.join(map(repr, strangers))}, which a "
+                f"LearningRule {self.name!r} reads {listed(strangers)}, which a "
                 "synapse cannot know. End a name in '_pre' or '_post' to read a signal of one of "
                 "its two neurons, or give a number in `parameters`, or a trace.",
             )
 
     def _check_names(self, keys: Iterable[str], what: str) -> None:
         for key in keys:
-            if not key.isidentifier() or key in RESERVED or place(key) != "synapse":
-                raise LocalityError(
-                    f"{described(self)}: {key!r} cannot name {what}; choose an identifier not "
-                    f"ending in '_pre' or '_post' that is none of {', '.join(sorted(RESERVED))}.",
-                    parameter=key,
-                )
+            check_name(key, "synaptic", described(self), what, taken=RESERVED)
 
     def _check_twice(self, what: str, used: Iterable[str], others: Iterable[str]) -> None:
         twice = sorted({*used} & {*others})
         if twice:
             raise ParameterError(
-                f"{described(self)} and {what} both use {', '.join(map(repr, twice))}; rename one.",
+                f"{described(self)} and {what} both use {listed(twice)}; rename one.",
                 parameter=twice[0],
             )
 
@@ -174,7 +171,7 @@ class LearningRule:
         if others:
             raise LocalityError(
                 f"{described(self)} acts in noise phases, in which there is no error, so it may "
-                f"read 'x_pre', 'drive_pre' and 'x_post', got {', '.join(map(repr, others))}."
+                f"read 'x_pre', 'drive_pre' and 'x_post', got {listed(others)}."
             )
 
     def _check_dynamics(self, dynamics: UpdateDynamics) -> None:

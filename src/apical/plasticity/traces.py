@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import exp
 
-from apical._base.checking import check_fields, checked
+from apical._base.checking import check_fields, checked, shown
 from apical._base.parameters import Constant, Duration
 from apical.errors import concerning
 from apical.language.expressions import names, place, substituted
@@ -56,7 +56,7 @@ class Trace:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        with concerning(f"Trace {self.source!r}", "source"):
+        with concerning(f"Trace {shown(self.source)}", "source"):
             names(self.source)
 
     @property

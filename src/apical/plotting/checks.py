@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
+from apical._base.checking import shown
 from apical._base.parameters import Array, Marker, Number, unit_of
 from apical.errors import DataError
 from apical.records.arrays import Records
@@ -122,7 +123,7 @@ def one_trial(records: Records, trial: int) -> int:
     """Validate the index of a recorded trial, and return it."""
     if not isinstance(trial, int | np.integer) or not 0 <= trial < len(records):
         needs = f"one of the {len(records)} recorded trials, from 0"
-        refuse("trial", needs, f"{trial!r}", "choose one, or record more")
+        refuse("trial", needs, shown(trial), "choose one, or record more")
     return int(trial)
 
 

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
+from apical._base.checking import shown
 from apical._base.metric_names import Metric, one_name, parts
 from apical._base.parameters import Matrix
 from apical._base.rounding import is_nothing
@@ -39,7 +40,7 @@ def comparison(curves: Mapping[str, Mapping[Metric, Matrix]]) -> Sequence[Axes]:
         if not metrics.get("test_accuracy", np.zeros((0, 0))).size:
             known = (one_name(*parts(metric)) for metric in metrics)
             got, do = ", ".join(known) or "none", "measure it after every epoch"
-            refuse(f"curves[{wiring!r}]", "the metric 'test_accuracy'", got, do)
+            refuse(f"curves[{shown(wiring)}]", "the metric 'test_accuracy'", got, do)
     projections = _projections(curves)
     figure = NotebookFigure(figsize=(4.2 + 1.7 * len(projections), 3.2), layout="constrained")
     widths = [2.4] + [1.0] * len(projections)
@@ -125,7 +126,7 @@ def angles(
     """
     series = {}
     for name, given in by_projection.items():
-        where, do = f"by_projection[{name!r}]", "give a row for each run"
+        where, do = f"by_projection[{shown(name)}]", "give a row for each run"
         rows = np.atleast_2d(with_gaps(where, given, "angles, not all NaN", do))
         at = np.arange(rows.shape[-1]) if x is None else checked("x", x, "finite numbers", do)
         seen = np.atleast_1d(~np.isnan(rows).any(axis=0))

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
+from apical._base.checking import listed, shown
 from apical._base.extras import undisturbed
 from apical._base.rounding import is_flat, is_nothing, size_of, tied
 from apical.plotting.checks import Numbers, Panels, checked, refuse, with_gaps
@@ -32,9 +33,11 @@ def firing_rates(
         above 0 span a factor of more than 50.
     """
     do, above = "divide spike counts by the time in seconds", (0.0, np.inf)
-    given = {k: checked(f"rates[{k!r}]", v, "rates >= 0 Hz", do, above) for k, v in rates.items()}
+    given = {
+        k: checked(f"rates[{shown(k)}]", v, "rates >= 0 Hz", do, above) for k, v in rates.items()
+    }
     if not given or not all(len(values) for values in given.values()):
-        refuse("rates", "populations with neurons", f"{list(given)}", "leave out the empty ones")
+        refuse("rates", "populations with neurons", listed(list(given)), "leave out the empty ones")
     size = max(size_of(values) for values in given.values())
     given = {name: np.where(is_nothing(v, size), 0, v) for name, v in given.items()}
     firing = np.concatenate([values[values > 0] for values in given.values()])
@@ -76,9 +79,9 @@ def distributions(
     of
         Units of observation, for the other axis: ``"neurons"``, ``"synapses"``, ...
     """
-    given = {name: _defined(f"values[{name!r}]", numbers) for name, numbers in values.items()}
+    given = {name: _defined(f"values[{shown(name)}]", numbers) for name, numbers in values.items()}
     if not given or kind not in ("ecdf", "histogram"):
-        got = f"{len(given)} names and kind {kind!r}"
+        got = f"{len(given)} names and kind {shown(kind)}"
         refuse("values", "a name or more and kind 'ecdf' or 'histogram'", got, "give those")
     left, right = _span(given)
     edges = np.linspace(left, right, 41)
@@ -123,10 +126,15 @@ def recording_comparison(
         from scipy.stats import ks_2samp
 
     if not model or set(model) != set(recording):
-        refuse("recording", f"what model has {list(model)}", f"{list(recording)}", "give the same")
+        refuse(
+            "recording",
+            f"what model has ({listed(list(model))})",
+            listed(list(recording)),
+            "give the same",
+        )
     both: list[Mapping[str, ArrayLike]] = [model, recording]
     if len(set(names)) != 2:
-        refuse("names", "two names", f"{names}", "name the model and the recording differently")
+        refuse("names", "two names", shown(names), "name the model and the recording differently")
     axes = panels(len(model)) if ax is None else np.array(ax, dtype=object).ravel()
     if len(axes) != len(model):
         refuse("ax", f"{len(model)} Axes", f"{len(axes)}", "pass one for each quantity, or None")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
+from apical._base.checking import shown
 from apical.plotting.checks import Numbers, checked, refuse
 from apical.plotting.style import color, new_axes, styled
 
@@ -51,13 +52,20 @@ def landscape(
         x, y, np.log10(z), np.log10(levels), colors="white", linewidths=0.5, linestyles="solid"
     )
     bar = ax.figure.colorbar(image, ax=ax, label="loss", shrink=0.85)
-    shown = np.linspace(np.log10(levels[0]), np.log10(levels[-1]), 5)
-    bar.set_ticks(list(shown), labels=[f"{10**tick:.3g}" for tick in shown])
+    ticks = np.linspace(np.log10(levels[0]), np.log10(levels[-1]), 5)
+    bar.set_ticks(list(ticks), labels=[f"{10**tick:.3g}" for tick in ticks])
     bar.outline.set_visible(False)
     for k, (name, given) in enumerate((paths or {}).items()):
-        points = checked(f"paths[{name!r}]", given, "points, shape (n, 2)", "give both", ndim=2)
+        points = checked(
+            f"paths[{shown(name)}]", given, "points, shape (n, 2)", "give both", ndim=2
+        )
         if points.shape[1] != 2 or not len(points):
-            refuse(f"paths[{name!r}]", "points, shape (n, 2)", f"shape {points.shape}", "give both")
+            refuse(
+                f"paths[{shown(name)}]",
+                "points, shape (n, 2)",
+                f"shape {points.shape}",
+                "give both",
+            )
         ax.plot(*points.T, color=color(k), label=name, linewidth=1.4, marker=".", markersize=2)
         ax.plot(*points[0], "o", color=color(k), markerfacecolor="white", markersize=6)
         ax.plot(*points[-1], "o", color=color(k), markersize=6)

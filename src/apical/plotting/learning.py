@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
+from apical._base.checking import shown
 from apical.plotting.checks import Numbers, checked, percent, refuse
 from apical.plotting.lines import Band, curves
 from apical.plotting.style import GREY, inches, new_axes, styled
@@ -47,7 +48,9 @@ def learning_curve(
         refuse("trials", "one or more rising numbers", f"{at}", "sort the tests by trials learned")
     tested = percent("accuracy", accuracy, len(at))
     trained = None if train is None else percent("train", train, len(at))
-    levels = [(key, percent(f"published[{key!r}]", [x], 1)) for key, x in (published or {}).items()]
+    levels = [
+        (key, percent(f"published[{shown(key)}]", [x], 1)) for key, x in (published or {}).items()
+    ]
     levels += [] if chance is None else [("chance", percent("chance", [chance], 1))]
     ax = new_axes(ax, (6.0, 3.4))
     (mean,) = ax.plot(at, tested.mean(0), zorder=3, marker="o" if len(at) <= 30 else None)
@@ -135,8 +138,8 @@ def learning_curves(
         refuse("runs", "one name or more", "none", "give name -> table or arrays")
     accuracy, series = metric.endswith("accuracy"), {}
     for name, given in runs.items():
-        at, rows = measured(f"runs[{name!r}]", given, (metric, subject), x)
-        series[name] = (at, percent(f"runs[{name!r}]", rows, len(at)) if accuracy else rows)
+        at, rows = measured(f"runs[{shown(name)}]", given, (metric, subject), x)
+        series[name] = (at, percent(f"runs[{shown(name)}]", rows, len(at)) if accuracy else rows)
     named = " of ".join(filter(None, (metric, subject))).replace("_", " ")
     ylabel = f"{named}, learning off [%]" if accuracy else f"{named} [dimensionless]"
     levels = {} if chance is None else {"chance": percent("chance", [chance], 1).item()}
@@ -163,7 +166,7 @@ def measured(
     missing = [column for column in (x, "metric", "value") if column not in runs.columns]
     if missing:
         got, do = ", ".join(map(str, runs.columns)), "read the metrics.csv of a run"
-        refuse(where, f"a column {missing[0]!r}", f"columns {got or 'none'}", do)
+        refuse(where, f"a column {shown(missing[0])}", f"columns {got or 'none'}", do)
     # pandas reads an empty field as missing
     subjects = runs["subject"].fillna("") if "subject" in runs.columns else [""] * len(runs)
     names = pd.Series(list(zip(runs["metric"], subjects, strict=True)), runs.index, object)

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
+from apical._base.checking import shown
 from apical._base.parameters import CountOrZero
 from apical.plotting.checks import Inches, Numbers, PanelCount, checked, refuse
 from apical.plotting.style import GREY, NotebookFigure, color, new_axes, styled
@@ -82,7 +83,7 @@ def curves(
     if not series:
         refuse("series", "one curve or more", "none", "give name -> (x, y)")
     if band not in ("", *_BANDS):
-        refuse("band", f"one of {', '.join(_BANDS)}, or nothing", repr(band), "choose one")
+        refuse("band", f"one of {', '.join(_BANDS)}, or nothing", shown(band), "choose one")
     ax, whole = new_axes(ax, (5.2, 3.4)), True
     for k, (name, (x, y)) in enumerate(series.items(), start=first_color):
         at, runs = _checked(name, x, y)
@@ -100,9 +101,9 @@ def curves(
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))  # steps and epochs have no halves
     if log_y:
         low, high = ax.get_ylim()
-        shown = "123456789" if high < 10 * low else "25"  # first digits between powers of ten
+        digits = "123456789" if high < 10 * low else "25"  # first digits between powers of ten
         ax.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
-        ax.yaxis.set_minor_formatter(lambda y, _: f"{y:g}" if f"{y:e}"[0] in shown else "")
+        ax.yaxis.set_minor_formatter(lambda y, _: f"{y:g}" if f"{y:e}"[0] in digits else "")
     shaded = _BANDS[band] if band and ax.collections else None
     ax.legend(fontsize=8, title=shaded, title_fontsize=8, alignment="left")
     return ax
@@ -110,7 +111,7 @@ def curves(
 
 def _checked(name: str, x: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     """Validate x, shape (n_points,), and y, returned as rows, shape (n_runs, n_points)."""
-    where, do = f"series[{name!r}]", "give one y for each x"
+    where, do = f"series[{shown(name)}]", "give one y for each x"
     at = checked(where, x, "finite numbers", do)
     runs = checked(where, y, "finite numbers", do, ndim=None)
     runs = runs[None] if runs.ndim == 1 else runs

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from apical._base.checking import shown
 from apical._base.parameters import Names
 from apical.neurons.lif import LIF
 from apical.plotting.checks import Numbers, Panels, indices, one_trial, refuse
@@ -61,12 +62,12 @@ def traces(
     """
     trial = one_trial(records, trial)
     if isinstance(signals, str) or not len(signals):
-        refuse("signals", "a list of names", repr(signals), "give for instance ['v']")
+        refuse("signals", "a list of names", shown(signals), "give for instance ['v']")
     recorded = {name: records.trace(population, name) for name in signals}
     for name, trace in recorded.items():
         if trace.sizes["time"] < 2:
             got, do = "the end of the trial only", "record on device 'runtime'"
-            refuse(f"signals: {name!r}", "values at every time step", got, do)
+            refuse(f"signals: {shown(name)}", "values at every time step", got, do)
     chosen = _chosen(records, population, units, trial)
     if ax is None:
         size = (5.8, 0.7 + 1.6 * len(signals))

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from apical._base.checking import shown
 from apical._base.extras import undisturbed
 from apical.measures.normality import normal_fit
 from apical.plotting.checks import Numbers, checked, refuse
@@ -43,7 +44,7 @@ def normality(samples: Mapping[str, Numbers], *, unit: str = "value") -> Sequenc
     axes = figure.subplots(2, len(samples), squeeze=False, sharex=True, sharey="row")
     at = np.linspace(-4.5, 4.5, 200)
     for k, (name, given) in enumerate(samples.items()):
-        where = f"samples[{name!r}]"
+        where = f"samples[{shown(name)}]"
         values = checked(where, given, "finite numbers", "leave others out", ndim=None).ravel()
         fit = normal_fit(values)
         scaled = np.sort((values - fit.mean) / fit.std)

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
+from apical._base.checking import shown
 from apical._base.parameters import Names
 from apical.plotting.checks import Numbers, Panels, checked, indices, one_trial, refuse
 from apical.plotting.style import GREY, NotebookFigure, color, inches, new_axes, styled
@@ -71,7 +72,7 @@ def _band(
     name: str, spikes: tuple[ArrayLike, ArrayLike], size: int, duration_ms: float
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Validate and return spike times [ms] and neurons of a population."""
-    where, needs = f"spikes[{name!r}]", f"times from 0 to {duration_ms:g} ms"
+    where, needs = f"spikes[{shown(name)}]", f"times from 0 to {duration_ms:g} ms"
     do = "select one trial and subtract its start"
     times = checked(where, spikes[0], needs, do, (0, duration_ms * (1 + 1e-9)))
     neurons = indices(where, spikes[1], size, "give the size of the population in sizes")

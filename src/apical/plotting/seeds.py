@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
+from apical._base.checking import shown
 from apical._base.rounding import is_flat
 from apical.plotting.checks import Numbers, checked, refuse
 from apical.plotting.style import GREY, color, new_axes, styled
@@ -46,7 +47,7 @@ def every_seed(
     places = {name: float(k) for k, name in enumerate(groups)}
     say = "finite numbers", "leave out runs that are not finished"
     values = {
-        name: scale * checked(f"groups[{name!r}]", list(of.values()), *say)
+        name: scale * checked(f"groups[{shown(name)}]", list(of.values()), *say)
         for name, of in groups.items()
     }
     every = np.concatenate(list(values.values()))

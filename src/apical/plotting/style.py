@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from apical._base.checking import checked
 from apical._base.whole_files import write_whole
+from apical.errors import brief
 from apical.plotting.checks import Dots, Panels, refuse
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -75,7 +76,7 @@ def save(ax: Panels, path: str | os.PathLike[str]) -> Path:
     form = path.suffix.lower()
     if form not in (".png", ".svg") or not path.parent.is_dir():
         wanted = "a .png or .svg file in an existing folder"
-        refuse("path", wanted, f"{path}", "rename it or make that")
+        refuse("path", wanted, brief(path), "rename it or make that")
     content = as_png(ax, 150) if form == ".png" else as_svg(ax)
     return write_whole(path, content, shared=True)
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from apical._base.checking import check_fields, described
+from apical._base.checking import check_fields, described, shown
+from apical._base.names import check_name
 from apical._base.parameters import (
     NonNegative,
     Positive,
@@ -95,10 +96,11 @@ class Projection:
         if ends and isinstance(self.name, str) and not self.name:
             object.__setattr__(self, "name", f"{self.pre.name}_to_{self.post.name}")
         check_fields(self)
+        check_name(self.name, "object", "Projection", "a projection")
         for target, signal in self.carries.items():
             if signal not in self.pre.signals or target not in self.post.inputs:
                 raise WiringError(
-                    f"Projection {self.name!r} carries {signal!r} to {target!r}, but "
+                    f"Projection {self.name!r} carries {shown(signal)} to {shown(target)}, but "
                     f"{_offer(self.pre)} and {self.post.name!r} takes "
                     f"{', '.join(self.post.inputs) or 'no input'}.",
                     object=f"Projection {self.name!r}",

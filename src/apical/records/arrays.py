@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from apical._base.checking import check_fields, checked, require
+from apical._base.checking import check_fields, checked, require, shown
+from apical._base.names import check_name
 from apical._base.parameters import Array, CountOrZero, Duration, Kinds, Labels, Matrix, Vector
-from apical.errors import DataError
+from apical.errors import DataError, brief
 
 VERSION = 1
 """Version of the array format of `Records.to_arrays`."""
@@ -114,6 +115,8 @@ class Records:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        for name in (*self.units, *self.signals):  # exporters name files by them
+            check_name(name, "word", "Records", "a population or signal")
         for name in _PER_TRIAL:
             found = len(getattr(self, name))
             require(
@@ -144,7 +147,7 @@ class Records:
             "Records",
             parameter,
             f"of the populations {', '.join(self.units) or 'in units'}",
-            repr(name),
+            shown(name),
         )
 
     def __len__(self) -> int:
@@ -193,8 +196,9 @@ class Records:
         if name not in self.signals:
             known = ", ".join(self.signals) or "none"
             raise DataError(
-                f"These records hold no signal {name!r}; they hold {known}. Record it with "
-                f"'apical record RUN --populations {population} --signals {signal}'."
+                f"These records hold no signal {shown(name)}; they hold {known}. Record it with "
+                f"'apical record RUN --populations {brief(population, 50)} --signals "
+                f"{brief(signal, 50)}'."
             )
         values = self.signals[name]
         return xarray.DataArray(
@@ -213,8 +217,8 @@ class Records:
         if population not in self.spikes:
             known = ", ".join(self.spikes) or "of none"
             raise DataError(
-                f"These records hold no spikes of {population!r}; they hold those of {known}. "
-                f"Record them with 'apical record RUN --populations {population}'."
+                f"These records hold no spikes of {shown(population)}; they hold those of {known}. "
+                f"Record them with 'apical record RUN --populations {brief(population, 50)}'."
             )
         return self.spikes[population]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from apical._base import seeds
-from apical._base.checking import checked
+from apical._base.checking import checked, shown
 from apical._base.parameters import Array, CountOrZero, Duration
 from apical.data.datasets import Samples
 from apical.devices.simulator import Block, BlockResult, Simulator, left_as_it_was
@@ -135,7 +135,7 @@ def units(simulator: Simulator, network: Network, name: str) -> Units:
     if population is None:
         known = ", ".join(p.name for p in network.populations)
         raise ParameterError(
-            f"The network has no population {name!r}; it has {known}.",
+            f"The network has no population {shown(name)}; it has {known}.",
             object="recording.units",
             parameter="name",
         )

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from filelock import FileLock, Timeout
 
+from apical._base.checking import shown
 from apical._base.metric_names import former, one_name, parts
 from apical._base.whole_files import write_whole
 from apical.errors import InUseError, RunError
@@ -93,7 +94,7 @@ class RunDirectory:
             others = [entry.name for entry in path.iterdir() if entry.name not in leftovers]
             if others:
                 raise RunError(
-                    f"Run directory {path} is not empty (it has {others[0]!r}); "
+                    f"Run directory {path} is not empty (it has {shown(others[0])}); "
                     "give another --out.",
                     object=f"Run directory {path}",
                 )
@@ -275,7 +276,7 @@ def read_metrics(path: Path) -> Iterator[dict[str, str]]:
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
             if None in row or None in row.values():
-                raise ValueError(f"line {','.join(map(str, row.values()))!r} is cut short")
+                raise ValueError(f"line {shown(','.join(map(str, row.values())))} is cut short")
             if "subject" not in row:
                 row["metric"], row["subject"] = former(row["metric"])
             yield {name: row[name] for name in COLUMNS}

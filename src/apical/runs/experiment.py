@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from apical._base import seeds
-from apical._base.checking import check_fields
+from apical._base.checking import check_fields, shown
 from apical.data import datasets
 from apical.data.datasets import Dataset
 from apical.devices import DEVICES, Simulator, simulate, usual
@@ -198,7 +198,7 @@ def read_experiment(out: Path) -> Experiment:
             raise RunError(f"{path} is damaged: it lacks {name!r}.")
     wrong = [name for name in _BESIDES if not isinstance(config[name], str)]
     if wrong:
-        raise RunError(f"{path} is damaged: {wrong[0]!r} is {config[wrong[0]]!r}.")
+        raise RunError(f"{path} is damaged: {wrong[0]!r} is {shown(config[wrong[0]])}.")
     try:
         found = Experiment(**{name: config[name] for name in known if name in config})
     except ParameterError as error:

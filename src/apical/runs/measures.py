@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from apical._base import seeds
+from apical._base.names import check_name
 from apical._base.registry import Registry
 from apical.devices import Block, Simulator
 from apical.devices.arrays.engine import check_network
@@ -105,6 +106,9 @@ class Measure:
     measure: Callable[[Look], Metrics]
     records: Callable[[Network], tuple[str, ...] | None] = _nothing
     check: Callable[[Network], Any] = _fits
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "word", "Measure", "a measure")
 
 
 def _training(look: Look) -> Metrics:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from apical._base.checking import shown
 from apical.errors import ClaimError, DataError, ScriptError
 from apical.scripts import models, studies
 
@@ -144,8 +145,8 @@ def entry(name: str, folder: Path | None = None) -> Entry:
     known = scripts()
     if name not in known:
         raise ScriptError(
-            f"The gallery has no script {name!r}; it has {', '.join(known) or 'none'}.",
-            object=f"Script {name!r}",
+            f"The gallery has no script {shown(name)}; it has {', '.join(known) or 'none'}.",
+            object=f"Script {shown(name)}",
         )
     began, path = time.perf_counter(), known[name]
     exhibit = load(path)

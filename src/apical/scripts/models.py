@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from apical._base.checking import shown
 from apical.data.datasets import Dataset
 from apical.errors import ParameterError, ScriptError
 from apical.network.description import Network
@@ -76,7 +77,7 @@ class Model:
         strangers = sorted(set(options) - known)
         if strangers:
             raise ParameterError(
-                f"Model {self.path} has no option {strangers[0]!r}; it has "
+                f"Model {self.path} has no option {shown(strangers[0])}; it has "
                 f"{', '.join(sorted(known)) or 'none'}.",
                 object=f"Model {self.path}",
                 parameter=strangers[0],
@@ -143,7 +144,7 @@ def load(name: str) -> Model:
         known = available()
         if path.stem not in known or name not in (path.stem, f"{path.stem}.py"):
             raise ScriptError(
-                f"There is no model {name!r}; known models are {', '.join(known) or 'none'}. "
+                f"There is no model {shown(name)}; known models are {', '.join(known) or 'none'}. "
                 "Give one of them, or the path of a script."
             )
         path = known[path.stem][0]

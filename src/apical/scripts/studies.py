@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from apical._base.checking import shown
 from apical.data.datasets import Dataset
 from apical.errors import DataError, ParameterError, ending_in_one_line
 
@@ -29,7 +30,8 @@ def numbers(text: str) -> list[int]:
         return [int(part) for part in text.split(",")]
     except ValueError:
         raise ParameterError(
-            f"Seeds must be whole numbers joined by commas, got {text!r}; give for instance 0,1,2.",
+            f"Seeds must be whole numbers joined by commas, got "
+            f"{shown(text)}; give for instance 0,1,2.",
             object="studies",
             parameter="seeds",
         ) from None
@@ -44,7 +46,8 @@ def sizes(text: str) -> list[float]:
         raise ValueError("negative, infinite, or no number")
     except ValueError:
         raise ParameterError(
-            f"Sizes must be numbers of 0 or more joined by commas, got {text!r}; give for instance "
+            f"Sizes must be numbers of 0 or more joined by commas, got "
+            f"{shown(text)}; give for instance "
             "0,0.03,0.1.",
             object="studies",
             parameter="sizes",
@@ -60,7 +63,8 @@ def layers(text: str) -> list[int]:
         raise ValueError("a population without neurons")
     except ValueError:
         raise ParameterError(
-            f"Hidden populations must be numbers of neurons joined by hyphens, got {text!r}; give "
+            f"Hidden populations must be numbers of neurons joined by hyphens, got "
+            f"{shown(text)}; give "
             "for instance 500-500.",
             object="studies",
             parameter="hidden",

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
+from apical._base.checking import shown
 from apical.devices import check_simulation
 from apical.errors import ApicalError, DesignError
 from apical.runs.callbacks import chosen
@@ -169,7 +170,7 @@ def read_design(path: Path) -> Design:
 def _design(given: Mapping[str, Any]) -> Design:
     strangers = sorted(set(given) - _KEYS)
     if strangers:
-        _refuse(f"{strangers[0]!r}", f"to be one of {', '.join(sorted(_KEYS))}", strangers[0])
+        _refuse(f"{shown(strangers[0])}", f"to be one of {', '.join(sorted(_KEYS))}", strangers[0])
     fields = given.get("experiment")
     if not isinstance(fields, dict) or not isinstance(fields.get("model"), str):
         _refuse("[experiment]", "to be a table with a model", fields)
@@ -244,13 +245,16 @@ def _kind(name: str, found: Sequence[models.Model]) -> Any:
     """Return the type of a factor: that of a field, or of the option of every model."""
     if name in COLUMNS:
         _refuse(
-            f"Factor {name!r}", f"a name other than {', '.join(COLUMNS)}", name, "rename the option"
+            f"Factor {shown(name)}",
+            f"a name other than {', '.join(COLUMNS)}",
+            name,
+            "rename the option",
         )
     for model in found:
         options = {option.name: option for option in model.options}
         if name in KINDS and name in options:
             _refuse(
-                f"Factor {name!r}",
+                f"Factor {shown(name)}",
                 "to be one thing",
                 f"a field and an option of {model.path}",
                 "rename the option",
@@ -258,7 +262,7 @@ def _kind(name: str, found: Sequence[models.Model]) -> Any:
         if name not in KINDS and name not in options:
             known = f"{', '.join(KINDS)}; and options of {model.name}: {', '.join(options)}"
             hint = "give seeds beside the tables" if name == "seed" else "name one of them"
-            _refuse(f"Factor {name!r}", f"to be one of {known}", name, hint)
+            _refuse(f"Factor {shown(name)}", f"to be one of {known}", name, hint)
     return KINDS[name] if name in KINDS else _kind_of(name, found[0])
 
 
@@ -274,13 +278,15 @@ def _check_options(options: Mapping[str, Any], found: Sequence[models.Model]) ->
         known = [option.name for option in model.options]
         for name, value in options.items():
             if name not in known:
-                _refuse(f"Option {name!r}", f"to be one of {model.name}: {', '.join(known)}", name)
+                _refuse(
+                    f"Option {shown(name)}", f"to be one of {model.name}: {', '.join(known)}", name
+                )
             if value is not None:
-                _fitting(f"Option {name!r}", value, _kind_of(name, model))
+                _fitting(f"Option {shown(name)}", value, _kind_of(name, model))
 
 
 def _levels(name: str, levels: Any, kind: Any) -> tuple[Level, ...]:
-    where = f"Factor {name!r}"
+    where = f"Factor {shown(name)}"
     if not isinstance(levels, Sequence) or isinstance(levels, str) or not len(levels):
         _refuse(where, "a list of one level or more", levels)
     found = [_fitting(where, level, kind) for level in levels]
@@ -351,4 +357,4 @@ def _id(levels: Mapping[str, Level], seed: int) -> str:
 
 
 def _refuse(where: str, needs: str, got: object, do: str = "change the design") -> NoReturn:
-    raise DesignError(f"{where}: needs {needs}, got {got!r}; {do}.", object=str(where))
+    raise DesignError(f"{where}: needs {needs}, got {shown(got)}; {do}.", object=str(where))

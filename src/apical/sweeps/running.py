@@ -1,10 +1,8 @@
-"""Run a sweep on Dask: a local cluster, or an existing scheduler."""
+"""Run a sweep: on processes of this machine, or on the workers of a Dask scheduler."""
 
-import logging
 import os
-import queue
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +13,13 @@ from apical._base.progress import SweepProgress
 from apical.errors import ParameterError, RunError
 from apical.runs.run import Stopped
 from apical.sweeps.design import Design, Run, check
+from apical.sweeps.processes import Processes
 from apical.sweeps.results import RESULTS, SweepDirectory
-from apical.sweeps.working import work
+from apical.sweeps.scheduler import connected
+from apical.sweeps.workers import Workers
 
-PATIENCE = 10.0
-"""Timeout of the connection to a scheduler [s]."""
 _POLL = 0.2
 """Polling interval of the request to stop [s]."""
-_CONFIG = {"distributed.comm.timeouts.connect": PATIENCE}
 
 
 def sweep(
@@ -31,6 +28,7 @@ def sweep(
     *,
     workers: int | None = None,
     scheduler: str | None = None,
+    security: Any = None,
     progress: bool = True,
     stop: Callable[[], bool] = lambda: False,
 ) -> pd.DataFrame:
@@ -42,7 +40,8 @@ def sweep(
     (``OPENBLAS_NUM_THREADS=1``; more threads sum in another order). A run whose worker dies is
     resumed by another worker; after four of them it has failed.
 
-    Scripts that call this need ``if __name__ == "__main__":``, since workers import them.
+    Scripts that call this need ``if __name__ == "__main__":``, since workers import them. Workers
+    of this machine are reached through pipes: no port is open.
 
     Parameters
     ----------
@@ -53,8 +52,12 @@ def sweep(
     workers
         Worker processes on this machine; one for each processor by default.
     scheduler
-        Address of a Dask scheduler instead, such as ``"tcp://host:8786"``. Its workers need one
-        thread each, the same software, and `out`, models and data under the same paths.
+        Address of a Dask scheduler instead, such as ``"tls://host:8786"``. Its workers need one
+        thread each, the same software, and `out`, models and data under the same paths. At an
+        address ``tcp://`` whoever reaches it can run code as you: see `apical.sweeps`.
+    security
+        Certificates for a scheduler at an address ``tls://``, a `distributed.Security`; by default
+        those of Dask's configuration (``distributed.comm.tls``).
     progress
         Whether to show a progress bar.
     stop
@@ -74,93 +77,62 @@ def sweep(
     Stopped
         If `stop` asked for it.
     """
-    _libraries()
+    library("pyarrow.parquet", "sweep")
     out, sums = Path(out).resolve(), check(design)
     if scheduler is None and workers is not None and workers < 1:
         raise ParameterError(
             f"A sweep needs 1 worker or more, got {workers}.", object="sweep", parameter="workers"
         )
     with ExitStack() as stack:
-        client = stack.enter_context(_connected(scheduler)) if scheduler is not None else None
+        known = stack.enter_context(connected(scheduler, security)) if scheduler else None
         directory = stack.enter_context(SweepDirectory.open(out, design, sums))
         waiting = directory.waiting
         if waiting:
             done = len(design) - len(waiting)
             bar = stack.enter_context(SweepProgress(len(design), shown=progress, done=done))
-            if client is None:
-                n = min(workers or os.cpu_count() or 1, len(waiting))
-                client = stack.enter_context(_local(n))
-            _run_all(directory, waiting, client, bar, stop)
+            n = min(workers or os.cpu_count() or 1, len(waiting))
+            chosen = known or stack.enter_context(Processes(n))
+            _run_all(directory, waiting, chosen, bar, stop)
         return directory.frame
-
-
-def _libraries() -> None:
-    for module in ("distributed", "pyarrow.parquet"):
-        library(module, "sweep")
 
 
 def _run_all(
     directory: SweepDirectory,
     waiting: list[Run],
-    client: Any,
+    workers: Workers,
     bar: SweepProgress,
     stop: Callable[[], bool],
 ) -> None:
     """Run all waiting runs, and record their outcomes."""
-    ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
     finished, failed, stopped = len(directory.design) - len(waiting), 0, False
     with directory.session() as (session, token):
-        pending = {}
-        for run in waiting:
-            arguments = (run.experiment, str(directory.folder(run)), str(session), token)
-            future = client.submit(work, *arguments, key=f"{run.id}-{token}", pure=False)
-            future.add_done_callback(ended.put)
-            pending[future.key] = run, future
-        bar.describe("running" if client.nthreads() else "waiting for workers")
+        pending = {f"{run.id}-{token}": run for run in waiting}
+        for key, run in pending.items():
+            workers.submit(key, (run.experiment, str(directory.folder(run)), str(session), token))
+        bar.describe("running" if workers.are_ready() else "waiting for workers")
         while pending:
             if stop() and not stopped:
                 stopped = True
                 bar.describe("stopping")
                 session.unlink(missing_ok=True)
-                _drop_idle(client, pending)
-            future = _next(ended)
-            if future is None and client.status not in ("running", "connecting"):
+                for key in workers.drop_idle():
+                    del pending[key]
+            ended = workers.next(_POLL)
+            if ended is None and workers.are_gone():
                 raise _gone(directory)
-            if future is None or future.key not in pending:
+            if ended is None:
                 continue
-            run, _ = pending.pop(future.key)
-            if future.status == "cancelled" and not stopped:
+            run = pending.pop(ended.key)
+            if ended.status == "lost" and not stopped:
                 raise _gone(directory)
-            status, error = _outcome(future)
-            finished, failed = finished + (status == "done"), failed + (status == "failed")
-            if status != "stopped":
-                _record(directory, run, status, error)
+            finished += ended.status == "done"
+            failed += ended.status == "failed"
+            if ended.status in ("done", "failed"):
+                _record(directory, run, ended.status, ended.error)
             bar.update(finished, failed)
             bar.describe("stopping" if stopped else "running")
     if stopped and finished + failed < len(directory.design):
         raise Stopped
-
-
-def _next(ended: "queue.SimpleQueue[Any]") -> Any:
-    with suppress(queue.Empty):
-        return ended.get(timeout=_POLL)
-    return None
-
-
-def _outcome(future: Any) -> tuple[str, str]:
-    """Return status and error of a run that ended in any way."""
-    if future.status == "finished":
-        try:
-            result = future.result(timeout=PATIENCE)
-            return result["status"], result["error"]
-        except Exception as error:  # its worker died with the result
-            return "failed", f"its result was lost ({type(error).__name__})"
-    if future.status == "cancelled":
-        return "stopped", ""
-    why = future.exception(timeout=PATIENCE)
-    if type(why).__name__ == "KilledWorker":
-        return "failed", "its worker died again and again, for instance of too little memory"
-    return "failed", f"{type(why).__name__}: {' '.join(str(why).split())}"
 
 
 def _record(directory: SweepDirectory, run: Run, status: str, error: str) -> None:
@@ -178,81 +150,8 @@ def _record(directory: SweepDirectory, run: Run, status: str, error: str) -> Non
         )
 
 
-def _drop_idle(client: Any, pending: dict[str, Any]) -> None:
-    """Cancel runs that no worker has begun; those that have begun stop by themselves."""
-    begun = {key for keys in client.processing().values() for key in keys}
-    for key in [key for key in pending if key not in begun]:
-        _, future = pending.pop(key)
-        future.cancel()
-
-
 def _gone(directory: SweepDirectory) -> RunError:
     return RunError(
         f"The scheduler went away. What is finished is in {directory.path / RESULTS}; start the "
         "sweep again to resume it."
     )
-
-
-@contextmanager
-def _connected(address: str) -> Iterator[Any]:
-    """Yield a client of an existing scheduler."""
-    distributed, dask = library("distributed", "sweep"), library("dask", "sweep")
-    with _quietly(), dask.config.set(_CONFIG):
-        try:
-            client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
-        except (OSError, ValueError) as error:
-            raise RunError(
-                f"No Dask scheduler answers at {address!r} ({' '.join(str(error).split())}); start "
-                "one with 'dask scheduler', or leave out --scheduler."
-            ) from None
-        try:
-            threads = set(client.nthreads().values())
-            if threads - {1}:
-                raise RunError(
-                    f"Workers of {address} have {max(threads)} threads, and a sweep needs one "
-                    "each: start them with 'dask worker --nthreads 1'."
-                )
-            yield client
-        finally:
-            client.close(timeout=PATIENCE)
-
-
-@contextmanager
-def _local(n: int) -> Iterator[Any]:
-    """Yield a client of a local cluster of `n` processes."""
-    distributed = library("distributed", "sweep")
-    with _quietly():
-        try:
-            cluster = distributed.LocalCluster(
-                n_workers=n,
-                threads_per_worker=1,
-                processes=True,
-                host="127.0.0.1",
-                dashboard_address=None,
-                memory_limit=0,
-                silence_logs=logging.CRITICAL,
-                preload=["apical.sweeps.working"],
-            )
-        except (OSError, RuntimeError) as error:
-            raise RunError(f"No workers could be started on this machine: {error}.") from None
-        with cluster, distributed.Client(cluster, set_as_default=False) as client:
-            yield client
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Silence log messages of Dask that are reported here in one line, or are harmless."""
-    names = [
-        name
-        for name in logging.root.manager.loggerDict
-        if name.partition(".")[0] in ("distributed", "tornado")
-    ]
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

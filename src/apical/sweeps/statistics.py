@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from apical._base.checking import checked
+from apical._base.checking import checked, listed, shown
 from apical._base.extras import library, undisturbed
 from apical._base.parameters import Array, Names, NonNegative
 from apical._base.rounding import ROUNDING, is_flat, is_nothing, size_of
@@ -245,7 +245,7 @@ def _groups(
         columns = ", ".join(map(str, results.columns)) or "none"
         raise DesignError(
             f"factors must name one column or more of the results, which also need status and "
-            f"seed; got {', '.join(factors) or 'none'} of the columns {columns}."
+            f"seed; got {listed(factors) or 'none'} of the columns {columns}."
         )
     done = results[results["status"] == "done"]
     fixed = {"run", "status", "error", "seed", *factors}
@@ -257,7 +257,7 @@ def _groups(
     if not len(done):
         raise DesignError("There are no results: no run of the sweep is finished.")
     if metric not in known:
-        raise DesignError(f"metric must be one of {', '.join(known)}; got {metric!r}.")
+        raise DesignError(f"metric must be one of {', '.join(known)}; got {shown(metric)}.")
     done = done[done[metric].notna()]
     grouped = done.groupby(list(factors), sort=False, dropna=False)
     return [(dict(zip(factors, levels, strict=True)), group) for levels, group in grouped]

@@ -1,8 +1,11 @@
 """The task of a worker: start or resume one run, or find it finished."""
 
+import multiprocessing
 import signal
 import threading
 import time
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -55,16 +58,37 @@ def work(experiment: Experiment, folder: str, session: str, token: str) -> dict[
         return {"status": "done", "error": ""}
 
 
-def dask_setup(worker: Any) -> None:
-    """Leave Ctrl-C to the client; Dask calls this in a worker's process before it works."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+READY = "ready"
+"""What a worker of this machine says before it takes its first task."""
+
+
+def serve(pipe: Connection) -> None:
+    """Work on what comes through a pipe until that is closed, with Ctrl-C left to the other end.
+
+    Parameters
+    ----------
+    pipe
+        From it come arguments of `work`, into it go `READY` and then what `work` returns.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):  # it was blocked until it could be ignored
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    with suppress(EOFError, OSError):
+        pipe.send(READY)
+        while True:
+            pipe.send(work(*pipe.recv()))
+
+
+def _is_orphan() -> bool:
+    """Say whether the process that started this one is gone."""
+    parent = multiprocessing.parent_process()
+    return parent is not None and not parent.is_alive()
 
 
 def _run(experiment: Experiment, folder: Path, session: Path, token: str) -> None:
     def stop() -> bool:
         try:
-            return session.read_text() != token
+            return _is_orphan() or session.read_text() != token
         except OSError:
             return True
 
