@@ -18,6 +18,7 @@ from apical.devices.brian.workplace import Workplace, preferences
 from apical.devices.simulator import (
     Block,
     BlockResult,
+    Closing,
     check_block,
     check_state,
     check_weights,
@@ -59,7 +60,7 @@ class Objects(Mapping[str, Any]):
         return len(self._objects)
 
 
-class BrianSimulator(ABC):
+class BrianSimulator(Closing, ABC):
     """A network that Brian2 runs, block after block.
 
     The global state of Brian2 and of NumPy's random numbers is restored after every operation.
