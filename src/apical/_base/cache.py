@@ -103,6 +103,8 @@ def alone(home: Path) -> Iterator[None]:
         yield
     finally:
         if lock is not None:
+            with suppress(OSError):  # who waits for it makes another one
+                _lock_of(home).unlink()
             lock.release()
 
 
@@ -146,6 +148,24 @@ def is_whole(folder: Path) -> bool:
 def _sum(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def put(made: Path, home: Path) -> None:
+    """Put a signed entry in its place, where a damaged one may be, or that of an earlier version.
+
+    Raises
+    ------
+    OSError
+        If that is impossible.
+    """
+    try:
+        if home.exists():
+            home.rename(made / "damaged")
+        made.rename(home)
+        remove(home / "damaged")
+    except OSError:
+        if not is_whole(home):  # else another process was faster, where none can be locked
+            raise
 
 
 def hold(folder: Path) -> Hold | None:

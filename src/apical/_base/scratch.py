@@ -1,4 +1,4 @@
-"""Folders for the files of a process while it works, and the removal of what dead processes left."""
+"""Folders for the files of a working process, and the removal of what dead processes left."""
 
 import os
 import shutil
@@ -31,10 +31,10 @@ def fast_folder() -> Path:
 
     Blocks go in and out as files; on a disk that takes as long as a small network.
     """
-    if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK):
-        if shutil.disk_usage(MEMORY).free > 1e9:
-            return MEMORY
-    return Path(tempfile.gettempdir())
+    usual = "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK)
+    if usual or shutil.disk_usage(MEMORY).free < 1e9:
+        return Path(tempfile.gettempdir())
+    return MEMORY
 
 
 def clear_leftovers() -> list[Path]:

@@ -56,9 +56,14 @@ def work(experiment: Experiment, folder: str, session: str, token: str) -> dict[
 
 
 def dask_setup(worker: Any) -> None:
-    """Leave Ctrl-C to the client; Dask calls this in a worker's process before it works."""
+    """Leave signals to the client; Dask calls this in a worker's process before it works.
+
+    Batch systems and terminals send them to every process. The client hears them too, and has all
+    runs stop after their checkpoints.
+    """
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _run(experiment: Experiment, folder: Path, session: Path, token: str) -> None:

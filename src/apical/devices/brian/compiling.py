@@ -93,7 +93,13 @@ def kept(project: Path, home: Path, compile_it: Callable[[], None]) -> Found:
                 return Found(home, False, cache.hold(home))
             compile_it()
             cache.sign(project, _needed(project))
-            _move(project, home)
+            try:
+                cache.put(project, home)
+            except OSError as error:
+                raise DeviceError(
+                    f"The compiled program could not be moved to {home} ({error.strerror}); remove "
+                    "that folder and run again."
+                ) from None
             held = cache.hold(home)
     finally:
         owners.remove(project)
@@ -105,21 +111,6 @@ def kept(project: Path, home: Path, compile_it: Callable[[], None]) -> Found:
 def _needed(project: Path) -> list[Path]:
     """Return the files of a program that it cannot do without."""
     return [project / "main", *filter(Path.is_file, (project / "static_arrays").rglob("*"))]
-
-
-def _move(project: Path, home: Path) -> None:
-    """Put a program in its place, where a damaged one may be, or one of an earlier version."""
-    try:
-        if home.exists():
-            home.rename(project / "damaged")
-        project.rename(home)
-        owners.remove(home / "damaged")
-    except OSError as error:
-        if not cache.is_whole(home):  # else another process was faster, where none can be locked
-            raise DeviceError(
-                f"The compiled program could not be moved to {home} ({error.strerror}); remove "
-                "that folder and run again."
-            ) from None
 
 
 def fingerprint(project: Path, how: Sequence[str], sources: Sequence[str]) -> str:
