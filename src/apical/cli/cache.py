@@ -83,7 +83,7 @@ def _show() -> None:
     table = Table(title=f"Cache in {cache_folder()}", title_justify="left")
     for column in ("what", "entries", "size", "last used", "longest unused"):
         table.add_column(column, justify="left" if column == "what" else "right")
-    names = {"programs": "compiled networks", "loops": "compiled loops of device array"}
+    names = {"programs": "compiled networks", "loops": "loops (device array)"}
     total = 0
     for kind in cache.KINDS:
         found = cache.entries(kind)
@@ -119,10 +119,8 @@ def _many(n: int, what: str) -> str:
 def _size(size: float) -> str:
     if size == float("inf"):
         return "any size (no limit)"
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            break
+    units = ["B", "kB", "MB", "GB", "TB"]
+    while size >= 1000 and len(units) > 1:
         size /= 1000
-    else:
-        unit = "TB"
-    return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.3g} {unit}"
+        del units[0]
+    return f"{size:.0f} {units[0]}" if size >= 100 else f"{size:.3g} {units[0]}"

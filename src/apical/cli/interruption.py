@@ -5,10 +5,14 @@ at once, and cleans up behind itself. The exit code is 128 and the number of the
 shell: 130, 143, 129.
 """
 
+import errno
+import os
 import signal
 import sys
+import termios
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -54,7 +58,8 @@ class Stop:
         if self():
             raise Ended(signum)
         self._signum = signum
-        _tell(f"\nStopping after this block ({SIGNALS[signum]} again: at once).")
+        _leave_dead_terminal()
+        print(f"\nStopping after this block ({SIGNALS[signum]} again: at once).", file=sys.stderr)
 
 
 @contextmanager
@@ -70,8 +75,12 @@ def ending_by_signals() -> Iterator[None]:
     """Let what would end the process without a word end it as Ctrl-C does: cleaned up."""
 
     def end(signum: int, frame: FrameType | None) -> None:
+        _leave_dead_terminal()
         raise Ended(signum)
 
+    if threading.current_thread() is not threading.main_thread():  # which alone hears signals
+        yield
+        return
     with _handled(end, but=signal.SIGINT):
         yield
 
@@ -94,9 +103,16 @@ def _handled(handler: Any, but: int | None = None) -> Iterator[None]:
             signal.signal(number, former)
 
 
-def _tell(text: str) -> None:
-    with suppress(OSError):  # after SIGHUP there may be nobody to tell
-        print(text, file=sys.stderr, flush=True)
+def _leave_dead_terminal() -> None:
+    """Print into the void where the terminal is gone: a run must not fail because of that."""
+    for output in (1, 2):
+        try:
+            termios.tcgetattr(output)
+        except termios.error as error:
+            if error.args[0] == errno.EIO:
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, output)
+                os.close(nowhere)
 
 
 def code_of(error: BaseException) -> int:
