@@ -30,8 +30,9 @@ USUAL = {
     "core.stop_on_keyboard_interrupt": False,  # Ctrl-C is handled by the training loop
     "devices.cpp_standalone.openmp_threads": 0,
     "legacy.refractory_timing": False,
+    "logging.std_redirection_to_file": False,  # for each process two files that a kill leaves
 }
-"""Preferences that would change results, or end a run early."""
+"""Preferences that would change results, end a run early, or leave files behind."""
 
 
 @contextmanager
