@@ -1,5 +1,6 @@
 """Simulators are context managers, and say that they are closed."""
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -68,4 +69,5 @@ def test_files_go_when_a_program_is_closed(tmp_path: Path, monkeypatch: pytest.M
     other: Any = simulate(networks.small(), "cpp_standalone")
     assert len(os.listdir(tmp_path)) == 1
     del other
+    gc.collect()
     assert not os.listdir(tmp_path)

@@ -227,7 +227,9 @@ def call_apart(
         process.wait()
         raise
     finally:
-        del _running[process]
+        stopped = _running.pop(process, None) is None
+    if stopped:
+        raise DeviceError(f"{command[0]} was stopped.")
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
@@ -238,9 +240,9 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def _end_all(folder: Path) -> None:
-    for process, where in list(_running.items()):
-        if where == folder and process.returncode is None:
-            _end(process)
+    for process in [process for process, where in list(_running.items()) if where == folder]:
+        del _running[process]
+        _end(process)
 
 
 def complaint(done: subprocess.CompletedProcess[str]) -> str:
