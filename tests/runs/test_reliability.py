@@ -226,14 +226,22 @@ STOPS = [
 ]
 
 
+def started_by(process: subprocess.Popen[str]) -> list[int]:
+    """Return the numbers of programs that a process started, and that run."""
+    found, mark = [], f"{owners.STARTED_BY}=-p{process.pid}-".encode()
+    for other in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark in (other / "environ").read_bytes():  # that of a dead one is empty
+                found.append(int(other.name))
+    return found
+
+
 def stop_by(whom: str, number: int, process: subprocess.Popen[str]) -> None:
     """Send a signal to a process, its group, or, as SLURM does, also to what it started."""
     if whom == "every":
-        mark = f"{owners.STARTED_BY}=-p{process.pid}-".encode()
-        for other in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                if mark in (other / "environ").read_bytes():
-                    os.kill(int(other.name), number)
+        for pid in started_by(process):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
     (os.kill if whom == "process" else os.killpg)(process.pid, number)
 
 
@@ -357,28 +365,24 @@ def test_directory_in_use_by_a_live_run(
 def test_a_killed_run_leaves_nothing_behind_the_next_start_of_any_device(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    """Nor does what it had started run on; what a living run has is not touched."""
+    """Nor does what it had started go on; what a living run has is not touched."""
     first = start(command("trial", tmp_path, "--block", 300), tmp_path, environment)
     scratch = tmp_path / "scratch"
-    wait(first, lambda: bool(list(scratch.glob("apical-*/in.*"))))
+    wait(first, lambda: bool(list(scratch.glob("apical-*/in.*")) and started_by(first)))
+    for pid in (*started_by(first), first.pid):  # none of them is over too early
+        os.kill(pid, signal.SIGSTOP)
     (tmp_path / "other").mkdir()
     other = start(command("trial", tmp_path), tmp_path / "other", environment)
     wait(other, changed(tmp_path / "other" / "run" / "checkpoint.npz"))
     os.kill(other.pid, signal.SIGSTOP)
     (living,) = scratch.glob(f"apical-p{other.pid}-*")
     kill(first)
-    assert list(scratch.glob(f"apical-p{first.pid}-*"))
-    code = (
-        "from rate_networks import rates; from apical import simulate; simulate(rates(), 'array')"
-    )
+    assert list(scratch.glob(f"apical-p{first.pid}-*")) and started_by(first)
+    code = "import apical, rate_networks; apical.simulate(rate_networks.rates(), 'array')"
     tests = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     finish(start((sys.executable, "-c", code), tmp_path, {**environment, "PYTHONPATH": tests}))
     assert list(scratch.iterdir()) == [living]
-    mark = f"{owners.STARTED_BY}=-p{first.pid}-".encode()
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            dead = (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
-            assert dead or mark not in (process / "environ").read_bytes()
+    assert not started_by(first)
     os.kill(other.pid, signal.SIGCONT)
     finish(other)
     assert not list(scratch.iterdir())
