@@ -144,6 +144,7 @@ def _compile(compiler: str, code: str, home: Path) -> None:
         subprocess.run(
             [compiler, *FLAGS, "-x", "c++", "-", "-o", LIBRARY],
             cwd=made,
+            env={**owners.environment(), "TMPDIR": str(made.resolve())},
             input=code,
             text=True,
             check=True,

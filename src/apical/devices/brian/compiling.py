@@ -253,7 +253,8 @@ def complaint(done: subprocess.CompletedProcess[str]) -> str:
 
 def call(command: list[str], project: Path) -> None:
     """Run a compiler in the folder of a program; its output is kept in a log file."""
-    done = call_apart(command, project)
+    # what it writes on the way goes with the folder, also if it is killed
+    done = call_apart(command, project, {**os.environ, "TMPDIR": str(project.resolve())})
     if done.returncode:
         log = project.with_name(f"{project.name.removeprefix('.')}.log")
         log.write_text(done.stdout + done.stderr)
