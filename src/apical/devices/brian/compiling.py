@@ -256,7 +256,7 @@ def call(command: list[str], project: Path) -> None:
     # what it writes on the way goes with the folder, also if it is killed
     done = call_apart(command, project, {**os.environ, "TMPDIR": str(project.resolve())})
     if done.returncode:
-        log = project.with_name(f"{project.name.removeprefix('.')}.log")
+        log = project.with_name(f"{project.name.lstrip('.')}.log")
         log.write_text(done.stdout + done.stderr)
         first = next((line for line in done.stderr.splitlines() if "rror" in line), "no message")
         raise DeviceError(
