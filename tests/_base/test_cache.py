@@ -263,3 +263,24 @@ def test_the_limit_is_the_variable_or_what_was_set_or_the_usual(
     monkeypatch.delenv(cache.LIMIT)
     (programs.parent / "limit").write_text("nonsense")
     assert cache.limit() == cache.USUAL
+
+
+def test_a_cache_that_is_a_file_or_nowhere_holds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    for path in ("file", "nowhere"):
+        monkeypatch.setenv("APICAL_CACHE_DIR", str(tmp_path / path))
+        assert cache.clear_leftovers() == []
+        assert cache.entries() == []
+        assert cache.evict(0) == []
+
+
+def test_a_limit_that_is_none_is_told_before_anything_is_compiled(
+    programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(cache.LIMIT, "a lot")
+    times: list[str] = []
+    with pytest.raises(ParameterError, match="'a lot'"):
+        compiled(programs, "a", times=times)
+    assert not times

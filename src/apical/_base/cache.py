@@ -69,7 +69,9 @@ def _locked(file: Path, *, shared: bool = False, wait: bool = True) -> Hold | No
         raise OSError(errno.ENOLCK, "files cannot be locked", str(file))
     how = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
     while True:
-        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        # on a file that can only be read a lock can be shared, but not had alone
+        way = os.O_RDONLY if shared else os.O_RDWR
+        handle = os.open(file, way | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(handle, how)
             if _is_of(handle, file):
@@ -173,11 +175,11 @@ def hold(folder: Path) -> Hold | None:
 
     None where files cannot be locked: there nothing is ever removed.
     """
+    held = None
     with suppress(OSError):
         held = _locked(folder / _USED, shared=True)
         os.utime(folder / _USED)
-        return held
-    return None
+    return held
 
 
 def drop(path: Path) -> bool:
@@ -307,7 +309,7 @@ def clear_leftovers() -> list[Path]:
     compilers, which are kept for some days.
     """
     found = []
-    for folder in (cache_folder() / kind for kind in KINDS):
+    for folder in filter(Path.is_dir, (cache_folder() / kind for kind in KINDS)):
         for prefix in (".new", ".old"):
             found += remove_abandoned(folder, prefix, shared=True)
         for path in folder.glob(".*.lock"):

@@ -226,7 +226,7 @@ def _end_orphans(dead: Owner) -> None:
     """
     mark = f"{STARTED_BY}={dead.text}".encode()
     for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, AttributeError):  # not every system can do that
             if not _is_started_by(process, mark):
                 continue
             handle = os.pidfd_open(int(process.name))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Protocol, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -331,11 +331,14 @@ class Closing:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def __getattr__(self, name: str) -> Any:
-        """Raise: an attribute is missing, which is so of most of them after `close`."""
-        if self._closed:
-            raise _is_closed()
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name)
+    if not TYPE_CHECKING:  # which is to find names that no simulator has
+
+        def __getattr__(self, name: str) -> Any:
+            """Raise: an attribute is missing, which is so of most of them after `close`."""
+            if self._closed:
+                raise _is_closed()
+            said = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(said, name=name)
 
 
 _KEPT = ("network", "batch", "compile_seconds", "profile_seconds")

@@ -87,6 +87,7 @@ def compile_project(project: Path, jobs: int) -> Found:
 
 def kept(project: Path, home: Path, compile_it: Callable[[], None]) -> Found:
     """Compile the program in `project` and move it to `home`, unless it is there, and whole."""
+    most = cache.limit() if home.parent == cache_folder() / "programs" else None
     try:
         with cache.alone(home):
             if cache.is_whole(home):
@@ -103,8 +104,8 @@ def kept(project: Path, home: Path, compile_it: Callable[[], None]) -> Found:
             held = cache.hold(home)
     finally:
         owners.remove(project)
-    if home.parent == cache_folder() / "programs":
-        cache.evict(cache.limit())
+    if most is not None:
+        cache.evict(most)
     return Found(home, True, held)
 
 
