@@ -11,7 +11,7 @@ import pytest
 from apical import Network, simulate
 from apical.devices import lacks
 from apical.devices.brian import cuda_compiling
-from apical.devices.brian.compiling import as_one, kept
+from apical.devices.brian.compiling import Found, as_one, kept
 
 LACKS = [lack.what for lack in lacks.lacks_of_brian2cuda()]
 needs_brian2cuda = pytest.mark.skipif(bool(LACKS), reason="; ".join(LACKS))
@@ -31,7 +31,7 @@ using std::string; using std::endl; using std::streampos;
 """What nvcc's own headers bring in."""
 
 
-def for_cpu(project: Path, programs: Path, capability: str, *_: Any) -> tuple[Path, bool]:
+def for_cpu(project: Path, programs: Path, capability: str, *_: Any) -> Found:
     """Compile a generated CUDA program for the CPU; in place of `cuda_compiling.compile_cuda`."""
     home = programs / f"{cuda_compiling.known_by(project)}-sm_{capability.replace('.', '')}"
 
@@ -54,10 +54,10 @@ def for_cpu(project: Path, programs: Path, capability: str, *_: Any) -> tuple[Pa
 def written(simulator: Any, to: Path) -> Path:
     """Let a simulator write its program to a folder, without compiling it."""
 
-    def keep(project: Path) -> tuple[Path, bool]:
+    def keep(project: Path) -> Found:
         shutil.copytree(project, to)
         shutil.rmtree(project)
-        return to, True
+        return Found(to, True)
 
     simulator._make = keep
     return Path(simulator.build())

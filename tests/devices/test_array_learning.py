@@ -385,3 +385,23 @@ def test_a_cache_folder_that_cannot_be_written_is_done_without(
     (tmp_path / "file").touch()
     monkeypatch.setenv("APICAL_CACHE_DIR", str(tmp_path / "file"))
     assert looped(DYNAMICS[1], "float32", "eta*x_pre*gain_post*teach_post")
+
+
+@pytest.mark.parametrize("damage", [b"", b"no library", None])
+def test_a_damaged_loop_is_compiled_again(
+    damage: bytes | None, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APICAL_CACHE_DIR", str(tmp_path))
+    loops._compiled.cache_clear()
+    program = Program(parse("w + 0.5*update"), LIBRARY)
+    if Loop([("w", program)], np.dtype("float64")).function is None:
+        pytest.skip("no compiler")
+    (library,) = tmp_path.rglob("*.so")
+    size = library.stat().st_size
+    library.unlink()  # it is mapped
+    if damage is not None:
+        library.write_bytes(damage)
+    loops._compiled.cache_clear()
+    assert Loop([("w", program)], np.dtype("float64")).function is not None
+    assert library.stat().st_size == size
+    loops._compiled.cache_clear()

@@ -22,6 +22,7 @@ from processes import finish
 from processes import started as start
 
 from apical import simulate
+from apical._base import owners
 from apical.data.datasets import load
 from apical.devices import Block
 from apical.errors import ApicalError
@@ -83,11 +84,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def kill(process: subprocess.Popen[str]) -> None:
-    """Kill the process; then, only to save time here, the compilers that it left behind."""
+    """Kill the process, and nothing that it started."""
     process.kill()
     process.communicate()
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 def refused(done: tuple[str, str], *words: str) -> None:
@@ -190,6 +189,7 @@ def test_run_killed_at_random_moments_ends_with_the_same_bits(
         again = RESUME
     finish(start(RESUME, tmp_path, environment))
     assert_same_results(out, expected)
+    assert not list((tmp_path / "scratch").iterdir()), "what the killed ones left is there"
 
 
 def test_run_killed_while_compiling_ends_with_the_same_bits(
@@ -197,34 +197,69 @@ def test_run_killed_while_compiling_ends_with_the_same_bits(
 ) -> None:
     expected, cold = whole("trial"), {**environment, "APICAL_CACHE_DIR": str(tmp_path / "cold")}
     rng, programs = random.Random(0), tmp_path / "cold" / "programs"
-    first, begun = command("trial", tmp_path), 0
+    first = command("trial", tmp_path)
     for _ in range(3):
         process = start(
             RESUME if (tmp_path / "run" / "config.json").exists() else first, tmp_path, cold
         )
 
-        def compiling(before: int = begun) -> bool:
-            return len(list(programs.glob(".new-*/all_code.cc"))) > before
+        def compiling(pid: int = process.pid) -> bool:
+            return bool(list(programs.glob(f".new-p{pid}-*/all_code.cc")))
 
         wait(process, compiling)
         time.sleep(rng.uniform(0, 1.5))
         kill(process)
-        begun = len(list(programs.glob(".new-*/all_code.cc")))
+        assert len(list(programs.glob(".new-*"))) == 1, "those before are removed"
     finish(start(RESUME, tmp_path, cold))
     assert_same_results(tmp_path / "run", expected)
+    assert [path for path in programs.iterdir() if path.name.startswith(".")] == []
+    assert not list((tmp_path / "scratch").iterdir())
 
 
-@pytest.mark.parametrize("whom", [pytest.param("process", marks=pytest.mark.thorough), "group"])
-def test_ctrl_c_stops_behind_a_checkpoint(
-    whom: str, tmp_path: Path, environment: dict[str, str], whole: Callable[[str], Path]
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+"""What stops a run: a terminal, a batch system, the end of a session."""
+STOPS = [
+    pytest.param("process", signal.SIGINT, marks=pytest.mark.thorough),
+    ("group", signal.SIGINT),
+    ("every", signal.SIGTERM),
+    ("process", signal.SIGHUP),
+]
+
+
+def started_by(process: subprocess.Popen[str]) -> list[int]:
+    """Return the numbers of programs that a process started, and that run."""
+    found, mark = [], f"{owners.STARTED_BY}=-p{process.pid}-".encode()
+    for other in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark in (other / "environ").read_bytes():  # that of a dead one is empty
+                found.append(int(other.name))
+    return found
+
+
+def stop_by(whom: str, number: int, process: subprocess.Popen[str]) -> None:
+    """Send a signal to a process, its group, or, as SLURM does, also to what it started."""
+    if whom == "every":
+        for pid in started_by(process):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+    (os.kill if whom == "process" else os.killpg)(process.pid, number)
+
+
+@pytest.mark.parametrize(("whom", "number"), STOPS)
+def test_signals_stop_behind_a_checkpoint(
+    whom: str,
+    number: int,
+    tmp_path: Path,
+    environment: dict[str, str],
+    whole: Callable[[str], Path],
 ) -> None:
     expected, out = whole("trial"), tmp_path / "run"
     again: tuple[Any, ...] = command("trial", tmp_path)
     for _ in range(2):
         process = start(again, tmp_path, environment)
         wait(process, changed(out / "checkpoint.npz"))
-        (os.kill if whom == "process" else os.killpg)(process.pid, signal.SIGINT)
-        text, _ = finish(process, 130)
+        stop_by(whom, number, process)
+        text, _ = finish(process, 128 + number)
         assert "apical run --resume run" in text
         about = json.loads(str(arrays(out / "checkpoint.npz")["about"]))
         assert about["metrics_bytes"] == (out / "metrics.csv").stat().st_size
@@ -235,30 +270,36 @@ def test_ctrl_c_stops_behind_a_checkpoint(
     assert_same_results(out, expected)
 
 
-@pytest.mark.parametrize("whom", [pytest.param("process", marks=pytest.mark.thorough), "group"])
-def test_ctrl_c_while_compiling_stops_with_the_resume_command(
-    whom: str, tmp_path: Path, environment: dict[str, str], whole: Callable[[str], Path]
+@pytest.mark.parametrize(("whom", "number"), STOPS)
+def test_signals_while_compiling_stop_with_the_resume_command(
+    whom: str,
+    number: int,
+    tmp_path: Path,
+    environment: dict[str, str],
+    whole: Callable[[str], Path],
 ) -> None:
     cold = {**environment, "APICAL_CACHE_DIR": str(tmp_path / "cold")}
     process = start(command("trial", tmp_path), tmp_path, cold)
     wait(process, lambda: bool(list((tmp_path / "cold").glob("programs/.new-*/all_code.cc"))))
     time.sleep(0.5)
-    (os.kill if whom == "process" else os.killpg)(process.pid, signal.SIGINT)
-    text, _ = finish(process, 130)
+    stop_by(whom, number, process)
+    text, _ = finish(process, 128 + number)
     assert "apical run --resume run" in text
     finish(start(RESUME, tmp_path, environment))
     assert_same_results(tmp_path / "run", whole("trial"))
 
 
-def test_second_ctrl_c_stops_at_once_and_loses_nothing(
-    tmp_path: Path, environment: dict[str, str], whole: Callable[[str], Path]
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_second_signal_stops_at_once_and_loses_nothing(
+    number: int, tmp_path: Path, environment: dict[str, str], whole: Callable[[str], Path]
 ) -> None:
     process = start(command("trial", tmp_path), tmp_path, environment)
     wait(process, changed(tmp_path / "run" / "checkpoint.npz"))
     for _ in range(2):
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, number)
         time.sleep(0.02)
-    finish(process, 130)
+    finish(process, 128 + number)
+    assert not list((tmp_path / "scratch").iterdir())
     finish(start(RESUME, tmp_path, environment))
     assert_same_results(tmp_path / "run", whole("trial"))
 
@@ -319,6 +360,49 @@ def test_directory_in_use_by_a_live_run(
     os.kill(process.pid, signal.SIGCONT)
     finish(process)
     assert_same_results(tmp_path / "run", whole("trial"))
+
+
+def test_a_killed_run_leaves_nothing_behind_the_next_start_of_any_device(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """Nor does what it had started go on; what a living run has is not touched."""
+    first = start(command("trial", tmp_path, "--block", 300), tmp_path, environment)
+    scratch = tmp_path / "scratch"
+    wait(first, lambda: bool(list(scratch.glob("apical-*/in.*")) and started_by(first)))
+    for pid in (*started_by(first), first.pid):  # none of them is over too early
+        os.kill(pid, signal.SIGSTOP)
+    (tmp_path / "other").mkdir()
+    other = start(command("trial", tmp_path), tmp_path / "other", environment)
+    wait(other, changed(tmp_path / "other" / "run" / "checkpoint.npz"))
+    os.kill(other.pid, signal.SIGSTOP)
+    (living,) = scratch.glob(f"apical-p{other.pid}-*")
+    kill(first)
+    assert list(scratch.glob(f"apical-p{first.pid}-*")) and started_by(first)
+    code = "import apical, rate_networks; apical.simulate(rate_networks.rates(), 'array')"
+    tests = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    finish(start((sys.executable, "-c", code), tmp_path, {**environment, "PYTHONPATH": tests}))
+    assert list(scratch.iterdir()) == [living]
+    assert not started_by(first)
+    os.kill(other.pid, signal.SIGCONT)
+    finish(other)
+    assert not list(scratch.iterdir())
+
+
+def test_a_damaged_program_is_compiled_again(
+    tmp_path: Path, environment: dict[str, str], whole: Callable[[str], Path]
+) -> None:
+    expected, cold = whole("trial"), {**environment, "APICAL_CACHE_DIR": str(tmp_path / "cold")}
+    process = start(command("trial", tmp_path), tmp_path, cold)
+    wait(process, changed(tmp_path / "run" / "checkpoint.npz"))
+    (program,) = (tmp_path / "cold" / "programs").glob("*/main")
+    size = program.stat().st_size
+    program.unlink()  # it is run at the moment
+    program.write_bytes(b"damaged")
+    program.chmod(0o755)
+    refused(finish(process, 2), "cannot be started", "compiled again")
+    finish(start(RESUME, tmp_path, cold))
+    assert program.stat().st_size == size
+    assert_same_results(tmp_path / "run", expected)
 
 
 def test_no_scratch_file_is_left(tmp_path: Path, environment: dict[str, str]) -> None:

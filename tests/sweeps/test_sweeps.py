@@ -750,15 +750,20 @@ def test_a_script_that_workers_cannot_import_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_stops_behind_checkpoints_and_the_same_command_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "what"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")]
+)
+def test_signals_stop_behind_checkpoints_and_the_same_command_goes_on(
+    number: int, what: str, tmp_path: Path
+) -> None:
     path, runs = written(tmp_path, LONG), tmp_path / "out" / "runs"
     again = command("sweep", path, "--workers", 2, "--out", "out", "--quiet")
     process = start(again, tmp_path)
     until(lambda: list(runs.glob("*/checkpoint.npz")), process)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: workers too
-    out, err = finish(process, 130)
+    os.killpg(process.pid, number)  # as terminals and batch systems do: workers too
+    out, err = finish(process, 128 + number)
     assert "Resume with the same command" in out
-    assert err == "\nStopping after this block (Ctrl-C again: at once).\n"
+    assert err == f"\nStopping after this block ({what} again: at once).\n"
     begun = {p: p.stat().st_mtime_ns for p in runs.glob("*/config.json")}
     assert begun and len(list(runs.glob("*/summary.json"))) < 8
     finish(start(again, tmp_path))

@@ -9,7 +9,7 @@ import pytest
 
 from apical._base import seeds
 from apical.data.datasets import Dataset, blobs
-from apical.devices import Block, BlockResult
+from apical.devices import Block, BlockResult, Closing
 from apical.errors import ParameterError, RunError
 from apical.network.description import Network
 from apical.projections.projection import Projection
@@ -25,7 +25,7 @@ from apical.training.loop import (
 )
 
 
-class FakeSimulator:
+class FakeSimulator(Closing):
     """A simulator without neurons: every block moves its state by what the block holds.
 
     Whatever a run must hand over from one process to the next changes the result: the state, the

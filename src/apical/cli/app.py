@@ -2,7 +2,6 @@
 
 import atexit
 import importlib
-import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +16,7 @@ from rich.table import Table
 
 from apical import __version__
 from apical._base.checking import shown
-from apical.cli.interruption import interruptible
+from apical.cli.interruption import be_deaf, code_of, ending_by_signals, interruptible
 from apical.cli.model_options import ModelCommand, experiment_of, training_options
 from apical.cli.programs import only_compiled, program_options, taken
 from apical.data import datasets
@@ -46,26 +45,22 @@ def run_model(path: str) -> None:
 
 def _exit_with(command: click.Command) -> None:
     try:
-        with ending_in_one_line():
+        with ending_in_one_line(), ending_by_signals():
             sys.exit(command.main(standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        sys.exit(130)
+    except (click.exceptions.Abort, KeyboardInterrupt) as error:
+        sys.exit(code_of(error))
     finally:  # at interpreter exit; the caller may continue until then
-        atexit.unregister(_deaf)
-        atexit.register(_deaf)
-
-
-def _deaf() -> None:
-    """Ignore Ctrl-C, which would only replace the exit code by death from a signal."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+        atexit.unregister(be_deaf)
+        atexit.register(be_deaf)
 
 
 ELSEWHERE = {
     "analyze": "results",
     "bench": "bench",
+    "cache": "cache",
     "check": "check",
     "compare": "compare",
     "doctor": "doctor",
@@ -200,7 +195,7 @@ def _run_all(jobs: list[tuple[Path, Callable[..., dict[str, Any]]]]) -> int:
                     soft_wrap=True,
                     highlight=False,
                 )
-                return 130
+                return stop.code
     console.print(_table(summaries))
     _print_verdict(console, summaries)
     console.print(f"Run director{'y' if len(jobs) == 1 else 'ies'}:", highlight=False)

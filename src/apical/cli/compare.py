@@ -66,7 +66,7 @@ def compare_command(context: click.Context, model: str, **given: Any) -> int:
             )
         except Stopped:
             Console().print("Stopped after a checkpoint. Resume with the same command.")
-            return 130
+            return stop.code
     Console().print(_comparison_table(outcomes, f"{loaded.name} on {experiment.dataset}"))
     Console().print(f"Figure: {folder / FIGURE}\nTable: {folder / TABLE}", soft_wrap=True)
     return 0

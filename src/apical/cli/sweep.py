@@ -79,7 +79,7 @@ def sweep_command(
             )
         except Stopped:
             Console().print("Stopped after checkpoints. Resume with the same command.")
-            return 130
+            return stop.code
     failed = results[results["status"] == "failed"]
     for row in failed.itertuples():
         click.echo(f"apical: {row.run} failed: {row.error}", err=True)

@@ -11,12 +11,14 @@ from typing import Any, Literal
 
 from apical._base.checking import checked, listed, shown
 from apical._base.parameters import Names
+from apical._base.scratch import clear_leftovers_once
 from apical.devices.device import DEVICES as DEVICES
 from apical.devices.device import Device as Device
 from apical.devices.device import Options as Options
 from apical.devices.device import usual as usual
 from apical.devices.simulator import Block as Block
 from apical.devices.simulator import BlockResult as BlockResult
+from apical.devices.simulator import Closing as Closing
 from apical.devices.simulator import Simulator as Simulator
 from apical.errors import ParameterError
 from apical.network.description import Network
@@ -33,6 +35,10 @@ def simulate(
     **options: Any,
 ) -> Simulator:
     """Build a simulator of a network on a device.
+
+    A simulator is a context manager: ``with simulate(network) as simulator:`` gives back its memory
+    and removes its files at the end, as `Simulator.close` does, and as happens by itself when
+    nothing refers to it any more.
 
     Parameters
     ----------
@@ -73,6 +79,7 @@ def simulate(
     LocalityError, WiringError
         If the network is not plausible, or incomplete.
     """
+    clear_leftovers_once()
     found = DEVICES[device]
     given = {"dtype": dtype, "record": record, "traces": traces, **options}
     chosen = found.chosen(given)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Protocol, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from apical._base.checking import check_fields, fitting
 from apical._base.parameters import Array, CountOrZero
 from apical.data import converting
 from apical.data.datasets import Rows
-from apical.errors import DataError, ParameterError
+from apical.errors import DataError, DeviceError, ParameterError
 from apical.network import initialization as drawing
 from apical.network.description import Network
 from apical.network.order import check_circle, relays_within
@@ -346,6 +346,8 @@ class Simulator(Protocol):
     A simulator to which a script can add objects also has ``additions``, a tuple of `Addition`;
     one that can run single time steps has ``stepping(n_trials, keyed=False)``, a context manager
     that gives `Steps`.
+
+    It is a context manager that closes it at the end; `Closing` has all that it takes.
     """
 
     network: Network
@@ -381,6 +383,61 @@ class Simulator(Protocol):
 
     def load(self, weights: Mapping[str, np.ndarray]) -> None:
         """Take over weights: projection name -> shape (n_pre, n_post)."""
+
+    def close(self) -> None:
+        """Give back its memory and remove its files; it cannot be used any more."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+
+class Closing:
+    """Base of simulators that can be closed, once or more often, and are context managers."""
+
+    network: Network
+    _closed = False
+
+    def close(self) -> None:
+        """Give back its memory and remove its files; only its network and what it took remain."""
+        if self._closed:
+            return
+        self._release()
+        kept = {name: vars(self)[name] for name in _KEPT if name in vars(self)}
+        vars(self).clear()
+        vars(self).update(kept, _closed=True)
+
+    def _release(self) -> None:
+        """Remove what lies outside this process."""
+
+    def __enter__(self) -> Self:
+        if self._closed:
+            raise _is_closed()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    if not TYPE_CHECKING:  # which is to find names that no simulator has
+
+        def __getattr__(self, name: str) -> Any:
+            """Raise: an attribute is missing, which is so of most of them after `close`."""
+            if self._closed:
+                raise _is_closed()
+            said = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(said, name=name)
+
+
+_KEPT = ("network", "batch", "compile_seconds", "profile_seconds")
+"""What is still known of a simulator that is closed."""
+
+
+def _is_closed() -> DeviceError:
+    return DeviceError(
+        "The simulator is closed; make another one with simulate(), and take over a saved state "
+        "if need be.",
+        object="Simulator",
+    )
 
 
 @contextmanager

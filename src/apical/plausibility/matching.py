@@ -8,7 +8,7 @@ doi:10.1007/b138696). Copies to the last bit need no statistics: independent dra
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from itertools import permutations
 from math import comb, factorial, gamma, pi
 
@@ -175,7 +175,7 @@ def _test(name: str, gram: np.ndarray, alpha: float, *, two_sided: bool = False)
     return Test(name, value, p, least)
 
 
-@cache
+@lru_cache(maxsize=2)  # of megabytes each
 def _orders(n: int) -> np.ndarray:
     """Return permutations of neurons, shape (n_permutations, n): all of few, else a sample."""
     if n <= MOST_EXACT:

@@ -92,7 +92,8 @@ def _replay(
     network: Network, data: Dataset, sample: int, state: Mapping[str, np.ndarray]
 ) -> BlockResult:
     values, labels = data.test.block([sample])
-    simulator = simulate(network, "runtime", record=[p.name for p in network.populations])
-    simulator.state = state
     index = seeds.presentation("raster")
-    return simulator.run(Block.of_labels(values, labels, index=index, phase="record"))
+    every = [p.name for p in network.populations]
+    with simulate(network, "runtime", record=every) as simulator:
+        simulator.state = state
+        return simulator.run(Block.of_labels(values, labels, index=index, phase="record"))

@@ -74,10 +74,10 @@ def run(
         "versions": versions(**library),
         **library,
     }
-    simulator = prepared.simulator()  # before a directory is made: it may be refused
-    measuring = _measuring(prepared)
-    with RunDirectory.create(out, config) as directory:
-        return _carry_on(directory, prepared, simulator, measuring, progress, draw, stop)
+    with prepared.simulator() as simulator:  # before a directory is made: it may be refused
+        measuring = _measuring(prepared)
+        with RunDirectory.create(out, config) as directory:
+            return _carry_on(directory, prepared, simulator, measuring, progress, draw, stop)
 
 
 def resume(
@@ -99,8 +99,9 @@ def resume(
         library = {"library": str(config["library"])} if "library" in config else {}
         prepared = prepare(experiment, library | dict(building or {}))
         check_same(directory.path, directory.config, prepared)
-        simulator, measuring = prepared.simulator(), _measuring(prepared)
-        return _carry_on(directory, prepared, simulator, measuring, progress, draw, stop)
+        with prepared.simulator() as simulator:
+            measuring = _measuring(prepared)
+            return _carry_on(directory, prepared, simulator, measuring, progress, draw, stop)
 
 
 def build(experiment: Experiment, building: Mapping[str, Any] | None = None) -> list[Path]:

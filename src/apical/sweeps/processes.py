@@ -17,7 +17,7 @@ from typing import Any
 
 from apical.errors import RunError
 from apical.sweeps.workers import DEATHS, DIED, Ended
-from apical.sweeps.working import READY, serve
+from apical.sweeps.working import LEFT_TO_THE_CLIENT, READY, serve
 
 _PATIENCE = 10.0
 """Time that a worker has to end [s]."""
@@ -59,7 +59,7 @@ class Processes:
     def __exit__(self, *error: object) -> None:
         for worker in self._workers:
             if worker.key is not None or not worker.is_ready:
-                worker.process.terminate()
+                worker.process.kill()  # it ignores other signals
             worker.pipe.close()  # which ends what is idle
         for worker in self._workers:
             worker.process.join(_PATIENCE)
@@ -163,12 +163,12 @@ class Processes:
 
 @contextmanager
 def _spawning() -> Iterator[None]:
-    """Start processes that have one thread for each library, and that Ctrl-C does not reach.
+    """Start processes that have one thread for each library, and that no signal stops.
 
-    They begin with the signal blocked, and then ignore it (`serve`); here it comes later.
+    They begin with signals blocked, and then ignore them (`serve`); here they come later.
     """
     blocks = hasattr(signal, "pthread_sigmask")
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if blocks else set()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, LEFT_TO_THE_CLIENT) if blocks else set()
     added = [name for name in _ONE_THREAD if name not in os.environ]
     os.environ.update(dict.fromkeys(added, "1"))
     try:

@@ -58,21 +58,32 @@ def work(experiment: Experiment, folder: str, session: str, token: str) -> dict[
         return {"status": "done", "error": ""}
 
 
+LEFT_TO_THE_CLIENT = frozenset(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP")
+    if hasattr(signal, name)  # Windows has not all of them
+)
+"""Signals that workers ignore."""
+
 READY = "ready"
 """What a worker of this machine says before it takes its first task."""
 
 
 def serve(pipe: Connection) -> None:
-    """Work on what comes through a pipe until that is closed, with Ctrl-C left to the other end.
+    """Work on what comes through a pipe until that is closed, with signals left to the other end.
+
+    Batch systems and terminals send them to every process. The other end hears them too, and has
+    all runs stop after their checkpoints.
 
     Parameters
     ----------
     pipe
         From it come arguments of `work`, into it go `READY` and then what `work` returns.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):  # it was blocked until it could be ignored
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    for number in LEFT_TO_THE_CLIENT:
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):  # they were blocked until they could be ignored
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, LEFT_TO_THE_CLIENT)
     with suppress(EOFError, OSError):
         pipe.send(READY)
         while True:

@@ -96,3 +96,20 @@ def weights_go_in_and_out(device: Device) -> None:
             simulator.run(trials())
             same = np.array_equal(simulator.weights(projection.name), weights)
             expect(same, f"Device {device.name!r} changes weights of {projection.name!r}.")
+
+
+@contract("device")
+def closes(device: Device) -> None:
+    """A simulator is a context manager; once it is closed, it says so, and closes again."""
+    for network, _ in _networks(device):
+        with made(network, device.name) as simulator:
+            simulator.run(trials())
+        simulator.close()
+        for use in (lambda s: s.run(trials()), lambda s: s.state):
+            try:
+                use(simulator)
+            except ApicalError as error:
+                said = "closed" in error.message
+                expect(said, f"Device {device.name!r}, once closed, says: {error.message}")
+            else:
+                raise AssertionError(f"A simulator of device {device.name!r} runs on once closed.")

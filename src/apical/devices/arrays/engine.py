@@ -16,6 +16,7 @@ from apical.devices.arrays.transfer import Bring, Kept, Supply
 from apical.devices.simulator import (
     Block,
     BlockResult,
+    Closing,
     check_block,
     check_state,
     check_weights,
@@ -32,7 +33,7 @@ PLANS = 8
 """Number of batch sizes whose plans are cached."""
 
 
-class ArraySimulator:
+class ArraySimulator(Closing):
     """Simulator of rate networks in the steady state. Made by `apical.simulate`."""
 
     compile_seconds = 0.0

@@ -1,10 +1,12 @@
 """Brian2 devices: the only modules that import brian2."""
 
 import logging
+import os
 import signal
 import sys
 import threading
 import warnings
+from contextlib import suppress
 
 from apical._base.extras import undisturbed
 
@@ -26,10 +28,8 @@ def _import_brian2() -> None:
     logging.raiseExceptions = False
     try:
         import brian2  # noqa: F401
-        from brian2.utils.logger import BrianLogger
 
-        if BrianLogger.file_handler is not None:
-            logging.getLogger("brian2").removeHandler(BrianLogger.file_handler)
+        _forget_log_file()
     finally:
         logging.raiseExceptions, signal.signal = loud, set_handler
         sys.excepthook, warned.handlers[:] = hook, handlers
@@ -37,6 +37,23 @@ def _import_brian2() -> None:
             logging.captureWarnings(False)
         if main_thread:
             signal.signal(signal.SIGINT, handler)
+
+
+def _forget_log_file() -> None:
+    """Remove Brian2's log file and its copy of the script, which a process that is killed leaves.
+
+    Nothing is written to the file; what Brian2 says on the console it still says.
+    """
+    from brian2.utils.logger import BrianLogger
+
+    if BrianLogger.file_handler is not None:
+        logging.getLogger("brian2").removeHandler(BrianLogger.file_handler)
+        BrianLogger.file_handler.close()
+    for file in (BrianLogger.tmp_log, BrianLogger.tmp_script):
+        if file is not None:
+            with suppress(OSError):
+                os.remove(file)
+    BrianLogger.tmp_log = BrianLogger.tmp_script = None
 
 
 if "brian2" not in sys.modules:

@@ -19,6 +19,7 @@ from apical.devices.simulator import (
     Addition,
     Block,
     BlockResult,
+    Closing,
     check_block,
     check_state,
     check_weights,
@@ -60,7 +61,7 @@ class Objects(Mapping[str, Any]):
         return len(self._objects)
 
 
-class BrianSimulator(ABC):
+class BrianSimulator(Closing, ABC):
     """A network that Brian2 runs, block after block.
 
     The global state of Brian2 and of NumPy's random numbers is restored after every operation.

@@ -1,20 +1,18 @@
 """Compilation of generated C++ programs, cached for later runs of the same structure."""
 
 import hashlib
+import os
 import platform
 import re
-import shutil
 import signal
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
-from filelock import FileLock
-
-from apical._base import compilers
+from apical._base import cache, compilers, owners
 from apical._base.folders import cache_folder
 from apical.errors import DeviceError
 
@@ -28,14 +26,25 @@ _INCLUDED = re.compile(r"\s*#\s*include\s*([<\"].+[>\"])")
 _CALLED = re.compile(r"^void (\w+)\(\)", re.MULTILINE)
 _FRAME_FLAGS = (*FLAGS, "-O1")
 """For what is not run in every time step: half the time to compile it."""
+STOPPING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+"""What asks a process to stop: Ctrl-C, batch systems, the end of a session."""
+_running: dict[subprocess.Popen[str], Path] = {}
+"""Commands that run now, and in which folder."""
 
 
-def scratch(prefix: str, programs: Path | None = None) -> Path:
+class Found(NamedTuple):
+    """A compiled program: its folder, whether it had to be compiled, and what keeps it there."""
+
+    folder: Path
+    fresh: bool
+    hold: cache.Hold | None = None
+
+
+def scratch(programs: Path | None = None) -> Path:
     """Return a new empty folder beside the compiled programs, which are in the cache by default."""
     programs = programs or cache_folder() / "programs"
     try:
-        programs.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f".{prefix}-", dir=programs))
+        return cache.make_new(programs)
     except OSError as error:
         raise DeviceError(
             f"Compiled programs are kept in {programs}, which cannot be written: "
@@ -56,7 +65,7 @@ def compiler() -> str:
     return found
 
 
-def compile_project(project: Path, jobs: int) -> tuple[Path, bool]:
+def compile_project(project: Path, jobs: int) -> Found:
     """Compile the program generated in `project`, or find it among those compiled before.
 
     Parameters
@@ -65,13 +74,6 @@ def compile_project(project: Path, jobs: int) -> tuple[Path, bool]:
         Folder made by `scratch`, with generated code in it; it is used up.
     jobs
         Number of compilers to run side by side.
-
-    Returns
-    -------
-    Path
-        Folder with the program ``main``.
-    bool
-        Whether it had to be compiled.
 
     Raises
     ------
@@ -83,38 +85,33 @@ def compile_project(project: Path, jobs: int) -> tuple[Path, bool]:
     return kept(project, project.parent / known_by, lambda: _compile(project, path, jobs))
 
 
-def kept(project: Path, home: Path, compile_it: Callable[[], None]) -> tuple[Path, bool]:
-    """Compile the program in `project` and move it to `home`, unless it is cached there."""
-    with _alone(home):
-        if (home / "main").exists():
-            shutil.rmtree(project)
-            return home, False
-        compile_it()
-        return _moved(project, home), True
-
-
-@contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """Let one process at a time compile a program; where files cannot be locked, each does."""
-    lock = FileLock(home.with_name(f".{home.name}.lock"))
-    with suppress(OSError, NotImplementedError):
-        lock.acquire()
+def kept(project: Path, home: Path, compile_it: Callable[[], None]) -> Found:
+    """Compile the program in `project` and move it to `home`, unless it is there, and whole."""
+    most = cache.limit() if home.parent == cache_folder() / "programs" else None
     try:
-        yield
+        with cache.alone(home):
+            if cache.is_whole(home):
+                return Found(home, False, cache.hold(home))
+            compile_it()
+            cache.sign(project, _needed(project))
+            try:
+                cache.put(project, home)
+            except OSError as error:
+                raise DeviceError(
+                    f"The compiled program could not be moved to {home} ({error.strerror}); remove "
+                    "that folder and run again."
+                ) from None
+            held = cache.hold(home)
     finally:
-        lock.release()
+        owners.remove(project)
+    if most is not None:
+        cache.evict(most)
+    return Found(home, True, held)
 
 
-def _moved(project: Path, home: Path) -> Path:
-    try:
-        project.rename(home)
-    except OSError:  # another process was faster
-        shutil.rmtree(project, ignore_errors=True)
-    if not (home / "main").exists():
-        raise DeviceError(
-            f"The compiled program could not be moved to {home}; remove that folder and run again."
-        )
-    return home
+def _needed(project: Path) -> list[Path]:
+    """Return the files of a program that it cannot do without."""
+    return [project / "main", *filter(Path.is_file, (project / "static_arrays").rglob("*"))]
 
 
 def fingerprint(project: Path, how: Sequence[str], sources: Sequence[str]) -> str:
@@ -168,7 +165,11 @@ def call_all(project: Path, calls: Sequence[list[str]], link: list[str], jobs: i
         Number of compilers to run side by side.
     """
     with ThreadPoolExecutor(min(jobs, len(calls))) as pool:
-        list(pool.map(lambda command: call(command, project), calls))
+        try:
+            list(pool.map(lambda command: call(command, project), calls))
+        except BaseException:
+            _end_all(project)  # else the pool would wait for them
+            raise
     call(link, project)
     for leftover in project.glob("*.o"):
         leftover.unlink()
@@ -200,12 +201,13 @@ def as_one(objects: Sequence[Path], between: str = "") -> str:
 def call_apart(
     command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command in its own session, so that Ctrl-C reaches this process only.
+    """Run a command in its own session, so that signals to stop reach this process only.
 
-    The command has a session of its own; until it is in there, the signal is held back.
-    `environment` is that of this process by default.
+    The command has a session of its own, and what asks it to stop is held back: a batch system
+    sends that to every process, and this one has the command finish a block, or ends it with all
+    that it started. `environment` is that of this process by default.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         process = subprocess.Popen(
             command,
@@ -214,17 +216,34 @@ def call_apart(
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            env=environment,
+            env=owners.environment(environment),
         )
+        _running[process] = folder
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     try:
         out, err = process.communicate()
     except BaseException:
-        process.kill()
+        _end(process)
         process.wait()
         raise
+    finally:
+        stopped = _running.pop(process, None) is None
+    if stopped:
+        raise DeviceError(f"{command[0]} was stopped.")
     return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a command with all that it started: a compiler is several processes."""
+    with suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _end_all(folder: Path) -> None:
+    for process in [process for process, where in list(_running.items()) if where == folder]:
+        del _running[process]
+        _end(process)
 
 
 def complaint(done: subprocess.CompletedProcess[str]) -> str:
@@ -235,9 +254,10 @@ def complaint(done: subprocess.CompletedProcess[str]) -> str:
 
 def call(command: list[str], project: Path) -> None:
     """Run a compiler in the folder of a program; its output is kept in a log file."""
-    done = call_apart(command, project)
+    # what it writes on the way goes with the folder, also if it is killed
+    done = call_apart(command, project, {**os.environ, "TMPDIR": str(project.resolve())})
     if done.returncode:
-        log = project.with_suffix(".log")
+        log = project.with_name(f"{project.name.lstrip('.')}.log")
         log.write_text(done.stdout + done.stderr)
         first = next((line for line in done.stderr.splitlines() if "rror" in line), "no message")
         raise DeviceError(

@@ -10,7 +10,13 @@ from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
 from apical._base import seeds
 from apical.devices.brian import build, chance
-from apical.devices.brian.compiling import call_apart, compile_project, compiler, complaint
+from apical.devices.brian.compiling import (
+    Found,
+    call_apart,
+    compile_project,
+    compiler,
+    complaint,
+)
 from apical.devices.brian.dense import DenseDevice, PlainDevice
 from apical.devices.brian.standalone import StandaloneSimulator
 from apical.devices.simulator import Block
@@ -64,7 +70,7 @@ class CppSimulator(StandaloneSimulator):
     def _new_device(self) -> Any:
         return DenseDevice() if self.options.dense else PlainDevice()
 
-    def _make(self, project: Path) -> tuple[Path, bool]:
+    def _make(self, project: Path) -> Found:
         return compile_project(project, self.jobs)
 
     def _start(self, command: list[str], folder: Path) -> str:

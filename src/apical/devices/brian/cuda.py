@@ -17,7 +17,7 @@ import numpy as np
 from apical._base.folders import cache_folder
 from apical.devices.brian import build, cuda_compiling
 from apical.devices.brian.base import precision
-from apical.devices.brian.compiling import call_apart
+from apical.devices.brian.compiling import Found, call_apart
 from apical.devices.brian.cuda_compiling import Target
 from apical.devices.brian.cuda_failures import failure, needs
 from apical.devices.brian.standalone import StandaloneSimulator
@@ -81,13 +81,14 @@ class CudaSimulator(StandaloneSimulator):
         super()._write(project)
         mend(project, self.options.dt * 1e-3)
 
-    def _make(self, project: Path) -> tuple[Path, bool]:
+    def _make(self, project: Path) -> Found:
         if not self._target.prebuilt:
             return cuda_compiling.compile_cuda(
                 project, project.parent, self._capability, self.jobs, self._toolkit
             )
         programs = self._target.programs or cache_folder() / "programs"
-        return cuda_compiling.find_prebuilt(programs, cuda_compiling.known_by(project)), False
+        name = cuda_compiling.known_by(project)
+        return Found(cuda_compiling.find_prebuilt(programs, name), False)
 
     def _start(self, command: list[str], folder: Path) -> str:
         done = call_apart(command, self._program or folder, cuda_compiling.environment())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from apical._base import compilers
 from apical._base.whole_files import write_whole
-from apical.devices.brian.compiling import as_one, call_all, fingerprint, kept
+from apical.devices.brian.compiling import Found, as_one, call_all, fingerprint, kept
 from apical.devices.lacks import check_environment, lacks_of_brian2cuda, lacks_of_toolkit
 from apical.devices.surroundings import (
     Toolkit,
@@ -130,9 +130,7 @@ def check_toolkit(capability: str) -> Toolkit:
     return kit
 
 
-def compile_cuda(
-    project: Path, programs: Path, capability: str, jobs: int, kit: Toolkit
-) -> tuple[Path, bool]:
+def compile_cuda(project: Path, programs: Path, capability: str, jobs: int, kit: Toolkit) -> Found:
     """Compile the program generated in `project`, or find it among those compiled before.
 
     Parameters
@@ -147,13 +145,6 @@ def compile_cuda(
         Number of compilers to run side by side.
     kit
         The toolkit to compile with.
-
-    Returns
-    -------
-    Path
-        Folder with the program ``main``.
-    bool
-        Whether it had to be compiled.
 
     Raises
     ------

@@ -17,7 +17,7 @@ import numpy as np
 
 from apical.devices.brian import build, genn_compiling, reading
 from apical.devices.brian.base import precision
-from apical.devices.brian.compiling import call_apart, complaint
+from apical.devices.brian.compiling import Found, call_apart, complaint
 from apical.devices.brian.standalone import StandaloneSimulator, leave_clocks, write_over
 from apical.devices.brian.workplace import preferences
 from apical.devices.simulator import BlockResult
@@ -82,7 +82,7 @@ class GennSimulator(StandaloneSimulator):
     def _write(self, project: Path) -> None:
         self._device.write(project)
 
-    def _make(self, project: Path) -> tuple[Path, bool]:
+    def _make(self, project: Path) -> Found:
         return genn_compiling.compile_genn(project, self._source, self.jobs)
 
     def _hand_over(self, folder: Path, n_trials: int, seed: Mapping[str, int]) -> list[str]:

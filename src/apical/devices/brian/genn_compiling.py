@@ -8,6 +8,7 @@ from filelock import FileLock
 from apical._base import compilers
 from apical.devices.brian.compiling import (
     FLAGS,
+    Found,
     as_one,
     call,
     call_all,
@@ -51,7 +52,7 @@ def check_source() -> Path:
     return folder
 
 
-def compile_genn(project: Path, source: Path, jobs: int) -> tuple[Path, bool]:
+def compile_genn(project: Path, source: Path, jobs: int) -> Found:
     """Compile the program written to `project`, or find it among those compiled before.
 
     Parameters
@@ -63,13 +64,6 @@ def compile_genn(project: Path, source: Path, jobs: int) -> tuple[Path, bool]:
         Folder of GeNN's source.
     jobs
         Number of compilers to run side by side.
-
-    Returns
-    -------
-    Path
-        Folder with the program ``main``.
-    bool
-        Whether it had to be compiled.
 
     Raises
     ------

@@ -6,6 +6,7 @@ changes act from the next block on. Changes that a compiled program cannot take 
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +79,12 @@ class Home:
     def __post_init__(self) -> None:
         self.reader = Reader()
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Context in which variables are read and set in this process."""
+        with active(self.reader), self.place.remembering():
+            yield
+
     def check(self, variable: Any, name: str, group: str) -> None:
         """Raise if setting a variable would have no effect."""
         if variable.read_only or variable in self.inputs:
@@ -99,13 +106,13 @@ class LiveView(VariableView):
 
     def get_item(self, item: Any, level: int = 0, namespace: Any = None) -> Any:
         """Return values, as Brian2 does in process."""
-        with active(self._home.reader):
+        with self._home.reading():
             return super().get_item(item, level + 1, namespace)
 
     def set_item(self, item: Any, value: Any, level: int = 0, namespace: Any = None) -> None:
         """Set values, as Brian2 does in process."""
         self._home.check(self.variable, self.name, self.group_name)
-        with active(self._home.reader):
+        with self._home.reading():
             super().set_item(item, value, level + 1, namespace)
 
 
@@ -131,7 +138,7 @@ class _Live:
             super().__setattr__(key, value, *([level + 1] if level else []))
             return
         self._home.check(variable, key, self.name)
-        with active(self._home.reader):
+        with self._home.reading():
             super().__setattr__(key, value, level + 1)  # type: ignore[call-arg]
 
     def run_regularly(self, *args: Any, **options: Any) -> Any:

@@ -33,7 +33,9 @@ class RuntimeSimulator(BrianSimulator):
 
     @contextmanager
     def _settings(self) -> Iterator[None]:
-        with precision(self.dtype), preferences({"codegen.target": self.codegen}):
+        told = "logging.std_redirection_to_file"  # what compilers say is for nobody
+        wanted = {"codegen.target": self.codegen, told: self.codegen == "cython"}
+        with precision(self.dtype), preferences(wanted):
             yield
 
     def _begin(self, name: str, values: np.ndarray) -> None:

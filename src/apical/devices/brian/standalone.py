@@ -6,8 +6,6 @@ from any saved state.
 """
 
 import os
-import shutil
-import tempfile
 import time
 import weakref
 from abc import abstractmethod
@@ -20,10 +18,11 @@ from typing import Any
 import brian2 as b2
 import numpy as np
 
-from apical._base import seeds
+from apical._base import cache, owners, seeds
+from apical._base.scratch import new_scratch
 from apical.devices.brian import build, live, reading, tables, variables
 from apical.devices.brian.base import BrianSimulator, precision
-from apical.devices.brian.compiling import scratch
+from apical.devices.brian.compiling import Found, scratch
 from apical.devices.brian.monitors import Compiled
 from apical.devices.simulator import Block, BlockResult, check_block
 from apical.errors import DeviceError, RunError
@@ -44,13 +43,19 @@ class StandaloneSimulator(BrianSimulator):
         self.dtype, self.profile, self.jobs = np.dtype(dtype), profile, jobs
         self.profile_seconds: dict[str, float] = {}
         self._program: Path | None = None
+        self._hold: cache.Hold | None = None
         self._description: Mapping[tuple[str, str], Any] = {}
         self._settle(self._new_device(), self._clock)
         for projection in network.projections:
             self._number(self._built.objects[projection.name], *projection.shape)
         self._tables = tables.empty(network, options.capacity, self.dtype)
-        self._scratch = Path(tempfile.mkdtemp(prefix="apical-", dir=_fast_folder()))
-        weakref.finalize(self, _remove, self._scratch)
+        self._scratch = _scratch()
+        self._remove_scratch = weakref.finalize(self, _remove, self._scratch, os.getpid())
+
+    def _release(self) -> None:
+        self._remove_scratch()
+        if self._hold is not None:
+            self._hold.release()
 
     # ---- what the languages of programs differ in ------------------------------------------------
     _PREPARE: tuple[str, ...] = ()
@@ -69,8 +74,8 @@ class StandaloneSimulator(BrianSimulator):
         """Return the Brian2 device that generates code."""
 
     @abstractmethod
-    def _make(self, project: Path) -> tuple[Path, bool]:
-        """Compile a program, or find it; return its folder, and whether it had to be compiled."""
+    def _make(self, project: Path) -> Found:
+        """Compile a program, or find it."""
 
     @abstractmethod
     def _start(self, command: list[str], folder: Path) -> str:
@@ -137,17 +142,21 @@ class StandaloneSimulator(BrianSimulator):
 
     def _compile(self) -> Path:
         started = time.perf_counter()
-        project = scratch("new", self._store)
-        with self._place():
-            self._describe_runs()
-            self._write(project)
-        self._description = live.description(self._built.brian_network)
-        for table in filter(self._uses, self._tables):
-            # Every block brings its own values; the zeros written here need not be read first.
-            os.truncate(project / "static_arrays" / f"{table}_table_values", 0)
-        program, fresh = self._make(project)
-        self.compile_seconds = time.perf_counter() - started if fresh else 0.0
-        return program
+        project = scratch(self._store)
+        try:
+            with self._place():
+                self._describe_runs()
+                self._write(project)
+            self._description = live.description(self._built.brian_network)
+            for table in filter(self._uses, self._tables):
+                # Every block brings its own values; the zeros written here need not be read first.
+                os.truncate(project / "static_arrays" / f"{table}_table_values", 0)
+            found = self._make(project)
+        finally:
+            owners.remove(project)
+        self._hold = found.hold
+        self.compile_seconds = time.perf_counter() - started if found.fresh else 0.0
+        return found.folder
 
     def _describe_runs(self) -> None:
         """Have Brian2 generate a program for a block of any length, and for the end of a block."""
@@ -248,7 +257,13 @@ class StandaloneSimulator(BrianSimulator):
         return f"{table}_table_values" in self._device.static_arrays
 
     def _call(self, folder: Path, command: list[str]) -> None:
-        complaint = self._start(command, folder)
+        try:
+            complaint = self._start(command, folder)
+        except OSError as error:
+            raise RunError(
+                f"The compiled network in {self._program} cannot be started ({error.strerror}). "
+                "Resume: it is compiled again if it is damaged."
+            ) from None
         if complaint:
             raise RunError(
                 f"The compiled network stopped with {complaint}. Nothing of this block was kept."
@@ -336,19 +351,16 @@ def _cut_short(name: str, folder: Path) -> RunError:
     )
 
 
-def _remove(folder: Path) -> None:
+def _remove(folder: Path, pid: int) -> None:
+    if os.getpid() == pid:  # it is not that of a fork
+        owners.remove(folder)
+
+
+def _scratch() -> Path:
     try:
-        shutil.rmtree(folder, ignore_errors=True)
-    except KeyboardInterrupt:  # interrupted, but files in memory must still be removed
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _fast_folder() -> str | None:
-    """Return a folder in memory if there is one with room, else None for the usual one.
-
-    Blocks go in and out as files; on a disk that takes as long as a small network.
-    """
-    memory = "/dev/shm"
-    if "TMPDIR" in os.environ or not os.access(memory, os.W_OK):
-        return None
-    return memory if shutil.disk_usage(memory).free > 1e9 else None
+        return new_scratch()
+    except OSError as error:
+        raise RunError(
+            f"No folder for blocks can be made: {error.filename}: {error.strerror}. Set TMPDIR to "
+            "a folder that can be written."
+        ) from None

@@ -6,10 +6,13 @@ works, and the user's is restored afterwards, also after an error.
 """
 
 import importlib
+import inspect
 import logging
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cache
 from typing import Any
 
 import brian2 as b2
@@ -27,8 +30,9 @@ USUAL = {
     "core.stop_on_keyboard_interrupt": False,  # Ctrl-C is handled by the training loop
     "devices.cpp_standalone.openmp_threads": 0,
     "legacy.refractory_timing": False,
+    "logging.std_redirection_to_file": False,  # for each process two files that a kill leaves
 }
-"""Preferences that would change results, or end a run early."""
+"""Preferences that would change results, end a run early, or leave files behind."""
 
 
 @contextmanager
@@ -73,6 +77,25 @@ def active(device: Any) -> AbstractContextManager[None]:
     return replaced(_devices, "active_device", device)
 
 
+@cache
+def _remembering() -> tuple[Any, ...]:
+    """Return the functions of Brian2 whose results are remembered for each set of variables."""
+    found: dict[int, Any] = {}
+    for name, module in list(sys.modules.items()):
+        if not name.startswith("brian2."):
+            continue
+        kinds = [item for item in vars(module).values() if inspect.isclass(item)]
+        for item in (v for owner in (module, *kinds) for v in list(vars(owner).values())):
+            function = inspect.unwrap(getattr(item, "__func__", item)) if callable(item) else item
+            if (
+                inspect.isfunction(function)
+                and hasattr(function, "_cache")
+                and "variables" in inspect.signature(function).parameters
+            ):
+                found[id(function)] = function
+    return tuple(found.values())
+
+
 class Workplace:
     """Private Brian2 state of one simulator. Calling it gives a context in which it is active.
 
@@ -104,6 +127,7 @@ class Workplace:
         self._quiet = [HierarchyFilter(name) for name in quiet]
         self._instances: dict[type, InstanceTrackerSet] = defaultdict(InstanceTrackerSet)
         self._said: set[tuple[Any, ...]] = set()
+        self._remembered: dict[Any, dict[Any, Any]] = defaultdict(dict)
         with self():
             device.activate(build_on_run=False)
 
@@ -114,6 +138,7 @@ class Workplace:
             enter(active(self.device))
             enter(replaced(Trackable.__instancefollower__, "instance_sets", self._instances))
             enter(replaced(BrianLogger, "_log_messages", self._said))
+            enter(self.remembering())
             enter(replaced(b2.Network, "_globally_running", False))
             enter(replaced(b2.Network, "_globally_stopped", False))
             enter(undisturbed())  # by what Cython sets, and what is imported for the first time
@@ -122,6 +147,14 @@ class Workplace:
             enter(self._settings())
             enter(_quietly(self._quiet))
             stack.callback(self._claim)
+            yield
+
+    @contextmanager
+    def remembering(self) -> Iterator[None]:
+        """Let what Brian2 remembers of variables be forgotten with the simulator."""
+        with ExitStack() as stack:
+            for function in _remembering():
+                stack.enter_context(replaced(function, "_cache", self._remembered[function]))
             yield
 
     def _claim(self) -> None:
