@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -142,9 +143,11 @@ def load(name: str) -> Model:
     if not path.is_file():
         known = available()
         if path.stem not in known or name not in (path.stem, f"{path.stem}.py"):
+            near = get_close_matches(path.stem, known, 1)
+            asked = f"Did you mean {near[0]!r}? " if near else ""
             raise ScriptError(
                 f"There is no model {name!r}; known models are {', '.join(known) or 'none'}. "
-                "Give one of them, or the path of a script."
+                f"{asked}Give one of them, or the path of a script."
             )
         path = known[path.stem][0]
     try:
