@@ -353,9 +353,11 @@ def test_it_is_strict_json(data: Dataset) -> None:
 
 
 @pytest.mark.slow
-def test_spiking_networks_in_process() -> None:
+@pytest.mark.parametrize("device", ["runtime", "cpp_standalone"])
+def test_spiking_networks_on_each_device(device: str) -> None:
+    """What a device makes when it compiles is no addition of a script."""
     net = networks.small(wiring=feedback.direct, hidden=(10,))
-    simulator = simulate(net, "runtime")
+    simulator = simulate(net, device)
     began = simulator.state
     simulator.run(networks.trials(6))
     card = judge(simulator, began, trials=6)

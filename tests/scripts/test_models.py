@@ -150,6 +150,13 @@ def test_unknown_model_lists_the_known(here: Path) -> None:
         models.load("spikng_dfa")
 
 
+def test_a_build_with_other_arguments_is_one_line(here: Path) -> None:
+    with pytest.raises(
+        ScriptError, match=r"calling build\(data, seed\) fails: too many positional"
+    ):
+        models.load(str(script(here, "data")))
+
+
 @pytest.mark.parametrize("name", ["spiking_dfa.txt", "missing/other.py", "."])
 def test_path_of_no_script(here: Path, name: str) -> None:
     with pytest.raises(ScriptError, match="There is no model"):

@@ -144,9 +144,10 @@ def load(name: str) -> Model:
         known = available()
         if path.stem not in known or name not in (path.stem, f"{path.stem}.py"):
             near = get_close_matches(path.stem, known, 1)
+            nor = " and no such file" if path.suffix or path.name != name else ""
             asked = f"Did you mean {near[0]!r}? " if near else ""
             raise ScriptError(
-                f"There is no model {name!r}; known models are {', '.join(known) or 'none'}. "
+                f"There is no model {name!r}{nor}; known models are {', '.join(known) or 'none'}. "
                 f"{asked}Give one of them, or the path of a script."
             )
         path = known[path.stem][0]
@@ -167,7 +168,16 @@ def load(name: str) -> Model:
             "Network; it does not.",
             object=f"Model {path}",
         )
-    return Model(path.resolve(), inspect.getdoc(module) or "", build, _options(path, build))
+    options = _options(path, build)
+    try:
+        inspect.signature(build).bind("data", "seed")
+    except TypeError as error:
+        raise ScriptError(
+            f"Model {path}: build must take (data, seed, *, option=default, ...), but calling "
+            f"build(data, seed) fails: {error}; correct its arguments.",
+            object=f"Model {path}",
+        ) from None
+    return Model(path.resolve(), inspect.getdoc(module) or "", build, options)
 
 
 def imported(path: Path) -> ModuleType:
