@@ -135,7 +135,7 @@ def test_what_is_wrong_with_make_is_said(tmp_path: Path) -> None:
     script = tmp_path / "mine.py"
     script.write_text("x = 1")
     for text, said in (
-        ("make", "needs FILE.py:NAME"),
+        ("mine.py", "needs FILE.py:NAME, a script and a function in it, got 'mine.py'; write"),
         ("nothing.py:make", "there is no file 'nothing.py'"),
         (f"{script}:make", "has no function 'make'"),
     ):

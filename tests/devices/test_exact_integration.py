@@ -517,6 +517,13 @@ def test_a_refractory_period_lasts_as_many_steps_as_it_says() -> None:
         assert set(np.rint(np.diff(times)).astype(int)) == {int(rest)}
 
 
+def test_equations_that_are_not_linear_are_told_another_method() -> None:
+    model = NeuronModel("dv/dt = -v**3/(20*ms) : 1\nx : 1", threshold="v > 1", reset="v = 0")
+    simulator = simulate(_one(Neurons("hidden", 2, model, takes={"drive": "v"})), "runtime")
+    with pytest.raises(ParameterError, match=r"Neurons 'hidden': .*method='euler'\)\."):
+        simulator.run(Block(np.zeros((1, 3))))
+
+
 def test_equations_that_have_no_closed_form_are_left_to_brian2() -> None:
     """Not linear; coefficients that change; held neurons that drive others."""
     for equations in (

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -235,6 +236,9 @@ def test_the_command_draws_and_exports(
     figure = tmp_path / "made.png"
     assert run("spiking_dfa", "--signals", "--out", str(figure)) == 0
     assert figure.read_bytes().startswith(b"\x89PNG")
+    assert re.search(r"\d+ nodes, \d+ arrows\.", capsys.readouterr().out)
+    assert run("spiking_dfa", "--out", str(figure)) == 0
+    assert "4 populations, 6 projections." in capsys.readouterr().out
     assert run("spiking_dfa", "--out", str(tmp_path / "made.pdf")) == 2
     assert "--out must end in .png" in capsys.readouterr().err
     assert run("spiking_dfa", "--out", str(tmp_path / "none" / "made.png")) == 2

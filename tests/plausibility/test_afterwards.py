@@ -13,6 +13,7 @@ from rate_networks import rates
 
 from apical import Dataset, Network, Zero, datasets, feedback, rules, simulate, train
 from apical.devices import Simulator
+from apical.errors import ParameterError
 from apical.hypotheses.naming import applied
 from apical.network.interventions import Intervention, Redraw
 from apical.neurons.base import Population
@@ -323,6 +324,23 @@ def test_networks_without_feedback_are_judged_too(data: Dataset) -> None:
     assert "after a run, trial by trial" in str(judge(simulator))
 
 
+@pytest.mark.parametrize(
+    ("began", "said"),
+    [
+        ({"hidden": np.zeros(3)}, r"began must be simulator.state .*, got \['hidden'\], none of"),
+        ({BACK: np.zeros(3)}, r"began\['.*'\] must be of shape \(\d+, \d+\), got \(3,\)"),
+    ],
+)
+def test_weights_of_another_network_are_refused(began: dict[str, Any], said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        judge(simulate(rates(sizes=SIZES), "array"), began)
+
+
+def test_what_is_no_simulator_is_refused() -> None:
+    with pytest.raises(ParameterError, match="what apical.simulate returned, after training, got"):
+        judge(rates(sizes=SIZES))  # type: ignore[arg-type]
+
+
 def test_it_is_strict_json(data: Dataset) -> None:
     card = judge(learned(rates(sizes=(6, 3, 4)), data))
 
@@ -335,9 +353,11 @@ def test_it_is_strict_json(data: Dataset) -> None:
 
 
 @pytest.mark.slow
-def test_spiking_networks_in_process() -> None:
+@pytest.mark.parametrize("device", ["runtime", "cpp_standalone"])
+def test_spiking_networks_on_each_device(device: str) -> None:
+    """What a device makes when it compiles is no addition of a script."""
     net = networks.small(wiring=feedback.direct, hidden=(10,))
-    simulator = simulate(net, "runtime")
+    simulator = simulate(net, device)
     began = simulator.state
     simulator.run(networks.trials(6))
     card = judge(simulator, began, trials=6)

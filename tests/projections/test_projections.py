@@ -133,3 +133,18 @@ def test_a_rule_that_waits_for_feedback_needs_a_target_that_hears_it() -> None:
     rule = LearningRule("own", "x_pre * x_post", when="feedback")
     with pytest.raises(WiringError, match="teach"):
         Projection(Y, E, rule=rule)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"weights": 0.2}, r"a WeightSource \(such as Normal\(0.2\) or Given\(array\)\), got 0.2"),
+        (
+            {"rule": "stdp"},
+            r"a LearningRule \(such as rules.three_factor\(1e-4\)\) or None, got 'stdp'",
+        ),
+    ],
+)
+def test_what_is_no_weights_or_rule_is_told_what_is(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        Projection(X, H, **wrong)

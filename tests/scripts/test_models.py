@@ -146,6 +146,15 @@ def test_script_may_define_dataclasses(here: Path) -> None:
 def test_unknown_model_lists_the_known(here: Path) -> None:
     with pytest.raises(ScriptError, match="no model 'nothing'; known models are .*spiking_dfa"):
         models.load("nothing")
+    with pytest.raises(ScriptError, match=r"Did you mean 'spiking_dfa'\? Give one of them, or"):
+        models.load("spikng_dfa")
+
+
+def test_a_build_with_other_arguments_is_one_line(here: Path) -> None:
+    with pytest.raises(
+        ScriptError, match=r"calling build\(data, seed\) fails: too many positional"
+    ):
+        models.load(str(script(here, "data")))
 
 
 @pytest.mark.parametrize("name", ["spiking_dfa.txt", "missing/other.py", "."])

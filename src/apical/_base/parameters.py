@@ -191,9 +191,18 @@ class Array(Marker):
 
 @dataclass(frozen=True, repr=False)
 class Kind(Marker):
-    """Marks an object of a class, or one with its methods where that is a protocol."""
+    """Marks an object of a class, or one with its methods where that is a protocol.
+
+    Parameters
+    ----------
+    of
+        The class.
+    example
+        How to write one, for messages; empty for none.
+    """
 
     of: Any
+    example: str = ""
 
     def plain(self, value: Any) -> Any:
         """Return the object; ValueError if it is none of that class."""
@@ -215,7 +224,8 @@ class Kind(Marker):
     def text(self) -> str:
         """The requirement, in words."""
         name = "function" if self.of is Callable else self.of.__name__
-        return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
+        example = f" (such as {self.example})" if self.example else ""
+        return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}{example}"
 
 
 @dataclass(frozen=True, repr=False)

@@ -136,7 +136,7 @@ def check_command(
     else:
         _show(card, f"{loaded.name}: information that learning needs")
         if found:
-            _show(found, f"{loaded.name}: disturbed")
+            _show(found, f"{loaded.name}: what perturbations changed")
     return int(not (card.is_local and (found is None or found.is_local)))
 
 
@@ -161,9 +161,10 @@ def _made_by(script: str | None, loaded: models.Model) -> Make:
         return own if callable(own) and is_its_own else simulate
     path, _, name = script.rpartition(":")
     if not path or not Path(path).is_file():
+        whole = f"; write '{script}:make', or what the function is called"
+        lacks = f", and there is no file {path!r}; correct the path" if path else whole
         raise ScriptError(
-            f"--make needs FILE.py:NAME, a script and a function in it, got {script!r}"
-            f"{f', and there is no file {path!r}' if path else ''}.",
+            f"--make needs FILE.py:NAME, a script and a function in it, got {script!r}{lacks}.",
             object="--make",
         )
     with guarded(f"The script {path}"):

@@ -87,5 +87,9 @@ def graph_command(
 
         drawn = plotting.signal_graph if signals else plotting.network_graph
         plotting.save(drawn(network), path)
-    found = network.graph.signals
-    click.echo(f"{path}: {len(found.nodes)} nodes, {len(found.edges)} arrows.")
+    if signals or path.suffix.lower() in DATA:
+        found = network.graph.signals
+        click.echo(f"{path}: {len(found.nodes)} nodes, {len(found.edges)} arrows.")
+    else:
+        joined = f"{len(network.populations)} populations, {len(network.projections)} projections"
+        click.echo(f"{path}: {joined}.")

@@ -312,7 +312,8 @@ def target_projection(
 
 def _needed(forward: Sequence[Projection]) -> None:
     wanted = "the forward projections that it teaches"
-    require(len(forward) > 0, "feedback", "forward", wanted, "none")
+    got = "none; join populations by network.connect before network.teach"
+    require(len(forward) > 0, "feedback", "forward", wanted, got)
 
 
 def _taught(

@@ -1,6 +1,10 @@
 """Biological plausibility: an audit of locality, weight transport, Dale's law, update locking.
 
 Learning is local if all information that a synapse uses is available at that synapse.
+
+Imports `network` and below. To add an aspect, name it in `Aspect` (`neurons/facts.py`), give it a
+`Criterion` in `criteria.py` and what is said where it does not apply in `whole.NOTHING`, and yield
+a `Finding` for each subject from a function that `scorecard.audit` calls.
 """
 
 from apical.plausibility.afterwards import JudgedScorecard as JudgedScorecard

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from apical._base.checking import require, shown
 from apical.network.description import Network
 from apical.neurons.facts import Aspect
 from apical.plausibility.events import HORIZON, acting, foreign, shuffled
@@ -96,6 +97,11 @@ def judge(
         Projections whose weights were changed between two blocks, by neither learning nor an
         intervention (`apical.training.loop.Step.changed`).
 
+    Raises
+    ------
+    ParameterError
+        If `simulator` is no simulator, or `began` names no projection or has other shapes.
+
     Examples
     --------
     >>> from apical import datasets, models, simulate, train
@@ -106,6 +112,13 @@ def judge(
     >>> judge(simulator, began, trials=steps[-1].position.trial).is_local
     True
     """
+    require(
+        hasattr(simulator, "network") and hasattr(simulator, "weights"),
+        "judge",
+        "simulator",
+        "what apical.simulate returned, after training",
+        shown(simulator),
+    )
     network = simulator.network.in_order()
     final = {p.name: np.asarray(simulator.weights(p)) for p in network.projections}
     dtype = next((str(w.dtype) for w in final.values()), "float32")
@@ -202,10 +215,21 @@ class _Ran:
 def _read(network: Network, began: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return weights by name of projection, from those or from the state of a simulator."""
     found = {}
+    names = {f"{p.name}{end}" for p in network.projections for end in ("", ".w")}
+    require(
+        not began or not names.isdisjoint(began),
+        "judge",
+        "began",
+        "simulator.state from before training, or weights by name of projection",
+        f"{shown(sorted(began))}, none of which is a projection",
+    )
     for p in network.projections:
         values = began.get(p.name, began.get(f"{p.name}.w"))
         if values is not None and not isinstance(p.weights, ReadBackwards):
-            found[p.name] = np.asarray(values).reshape(p.shape)
+            given = np.asarray(values)
+            fits = given.size == p.pre.size * p.post.size
+            require(fits, "judge", f"began[{p.name!r}]", f"of shape {p.shape}", f"{given.shape}")
+            found[p.name] = given.reshape(p.shape)
     return found
 
 

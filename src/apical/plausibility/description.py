@@ -31,6 +31,9 @@ def description(network: Network, weights: Weights) -> Iterator[Finding]:
     """
     output = _output(network)
     yield from _ends(network)
+    if not network.plastic:
+        reason = "nothing learns: no projection has a rule; give one, as in connect(..., rule=...)"
+        yield Finding(NETWORK, "description", "noted", reason)
     for population in network.populations:
         yield from _joined(network, population, output)
     yield from _islands(network, output)

@@ -2,6 +2,9 @@
 
 Figures are made without pyplot: no global state changes, nothing needs a display, and a notebook
 shows ``axes.figure``. Every function takes ``ax=`` to draw into Axes of one's own.
+
+Imports `measures` and below. To add a figure, write a function with ``@styled`` that takes ``ax=``
+and returns the Axes, in the module of its subject, and import it here.
 """
 
 from apical.plotting.comparing import angles as angles

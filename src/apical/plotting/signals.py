@@ -13,9 +13,9 @@ from apical.plotting.checks import refuse
 from apical.plotting.style import GREY, PALETTE, new_axes, styled
 
 ROUTES: Mapping[Route, tuple[str, str]] = {
-    "forward": ("forward: on a way to the decision", PALETTE[0]),
-    "feedback": ("feedback: made of the target", PALETTE[1]),
-    "teaching": ("teaching: into updates, and to weights", PALETTE[2]),
+    "forward": ("forward: on a path to the decision", PALETTE[0]),
+    "feedback": ("feedback: depends on the target", PALETTE[1]),
+    "teaching": ("teaching: read by updates, and weight changes", PALETTE[2]),
     "local": ("local: read by learning alone", "#9AA5B1"),
 }
 """Legend labels of edges, and their colours."""
@@ -70,6 +70,8 @@ def signal_graph(network: Network, *, title: str | None = None, ax: Axes | None 
         loc="upper center",
         bbox_to_anchor=(0.5, 0.0),
         ncols=2,
+        title="bold: what synapses can read, inputs, updates; italic: expressions",
+        title_fontsize=8,
     )
     ax.set(xlim=(left, right), ylim=(low, high), xticks=[], yticks=[])
     ax.spines[:].set_visible(False)

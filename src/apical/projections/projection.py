@@ -3,12 +3,14 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 
 from apical._base.checking import check_fields, described, shown
 from apical._base.names import check_name
 from apical._base.parameters import (
+    Kind,
     NonNegative,
     Positive,
     Share,
@@ -78,8 +80,10 @@ class Projection:
 
     pre: Population
     post: Population
-    weights: WeightSource = field(default_factory=Normal)
-    rule: LearningRule | None = None
+    weights: Annotated[WeightSource, Kind(WeightSource, "Normal(0.2) or Given(array)")] = field(
+        default_factory=Normal
+    )
+    rule: Annotated[LearningRule, Kind(LearningRule, "rules.three_factor(1e-4)")] | None = None
     carries: Mapping[str, str] = field(default_factory=lambda: {"drive": "x"})
     bounds: tuple[float, float] | None = None
     name: str = ""

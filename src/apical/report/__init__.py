@@ -1,4 +1,8 @@
-"""Reports: a self-contained HTML page on one run, or on several side by side."""
+"""Reports: a self-contained HTML page on one run, or on several side by side.
+
+Imports `runs` and below. To add a section, write a function of runs in `sections.py` that returns a
+`Section`, and call it in `page` (for all runs) or in `sections.details` (for one).
+"""
 
 from collections.abc import Sequence
 from pathlib import Path

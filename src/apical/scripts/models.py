@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -143,9 +144,13 @@ def load(name: str) -> Model:
     if not path.is_file():
         known = available()
         if path.stem not in known or name not in (path.stem, f"{path.stem}.py"):
+            near = get_close_matches(path.stem, known, 1)
+            nor = " and no such file" if path.suffix or path.name != name else ""
+            asked = f"Did you mean {near[0]!r}? " if near else ""
             raise ScriptError(
-                f"There is no model {shown(name)}; known models are {', '.join(known) or 'none'}. "
-                "Give one of them, or the path of a script."
+                f"There is no model {shown(name)}{nor}; known models are "
+                f"{', '.join(known) or 'none'}. "
+                f"{asked}Give one of them, or the path of a script."
             )
         path = known[path.stem][0]
     try:
@@ -165,7 +170,16 @@ def load(name: str) -> Model:
             "Network; it does not.",
             object=f"Model {path}",
         )
-    return Model(path.resolve(), inspect.getdoc(module) or "", build, _options(path, build))
+    options = _options(path, build)
+    try:
+        inspect.signature(build).bind("data", "seed")
+    except TypeError as error:
+        raise ScriptError(
+            f"Model {path}: build must take (data, seed, *, option=default, ...), but calling "
+            f"build(data, seed) fails: {error}; correct its arguments.",
+            object=f"Model {path}",
+        ) from None
+    return Model(path.resolve(), inspect.getdoc(module) or "", build, options)
 
 
 def imported(path: Path) -> ModuleType:

@@ -28,6 +28,9 @@ all machines share, and programs are compiled once if ``APICAL_CACHE_DIR`` is th
         report(results, design.factors, design.baseline).write(Path("runs/experiment"))
 
 A job that ends before its run is like a worker that died: the run resumes from its checkpoint.
+
+Imports `runs` and below. To add a statistic, write a function in `statistics.py`, and give
+it a column in `statistics.summary` or `statistics.comparisons`, and in `tables.py`.
 """
 
 from apical.sweeps.design import Design as Design

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import brian2 as b2
@@ -38,6 +38,10 @@ class Made:
         """Return what there is now."""
         objects = built.brian_network.sorted_objects
         return cls(frozenset(map(id, objects)), _described(built))
+
+    def including(self, item: b2.BrianObject) -> "Made":
+        """Return it with an object that the simulator made later, when it was compiled."""
+        return replace(self, objects=self.objects | {id(part) for part in family([item])})
 
     def additions(self, built: Built) -> Iterator[Addition]:
         """Yield what has been added or changed since."""

@@ -106,9 +106,14 @@ def check_names(population: Population, group: b2.NeuronGroup) -> None:
 
 def _refuse(owner: str, error: BaseException) -> NoReturn:
     said = " ".join(str(error.args[0] if error.args else error).split()).rstrip(".")
+    remedy = "see names, units, threshold, reset, and what is done at trials and steps"
+    if isinstance(error, UnsupportedEquationsException) or "linear components" in said:
+        remedy = (
+            "method 'exact', the default, is for linear equations; for others give "
+            "NeuronModel(..., method='euler')"
+        )
     raise ParameterError(
-        f"{owner}: Brian2 cannot read its equations or statements: {said[:300]}; see names, "
-        "units, threshold, reset, and what is done at trials and steps.",
+        f"{owner}: Brian2 cannot read its equations or statements: {said[:300]}; {remedy}.",
         object=owner,
         parameter="equations",
     ) from error

@@ -170,6 +170,7 @@ class StandaloneSimulator(BrianSimulator):
             name="control",
         )
         network.add(self._control)
+        self._made = self._made.including(self._control)  # no addition of a script
         device.apply_run_args()
         for line in self._PREPARE:
             device.insert_code("main", line)
