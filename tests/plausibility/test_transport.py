@@ -159,6 +159,34 @@ def test_two_dendrites_whose_sum_a_rule_reads() -> None:
     assert "summed over all routes from 'error' to all its inputs" in faults(net)["hidden"]
 
 
+@pytest.mark.parametrize(("relay", "second"), [("p - q", 1.0), ("2*p - 0.3*q", 2.0)])
+def test_a_difference_that_a_population_of_ones_own_works_out(relay: str, second: float) -> None:
+    net = rates(5, 20, 3)
+    error, hidden = net.add(RateError("error", 3)), net.populations[1]
+    model = NeuronModel(f"x = {relay} : 1\np : 1\nq : 1", method="euler")
+    own = net.add(Neurons("own", 20, model, {"p": "p", "q": "q"}, ("x",)))
+    w = forward_of(net).T
+    r = np.random.default_rng(1).normal(0, 8 * w.std(), w.shape)
+    other = r - w if second == 1.0 else (2 * r - w) / 0.3
+    net.teach(feedback.direct(error, net.forward[1:]))
+    for name, weights, to in (("first", r, "p"), ("second", other, "q")):
+        net.connect(error, own, weights=Given(weights), carries={to: "x"}, name=name)
+    net.connect(own, hidden, weights=Identity(), carries={"teach": "x"})
+    assert "in a weighted sum of 2 routes" in " ".join(faults(net).values())
+
+
+def test_a_source_of_ones_own_that_draws_at_random_is_honest() -> None:
+    @dataclass(frozen=True)
+    class Laplace(WeightSource):
+        def draw(self, n_pre: int, n_post: int, rng: Generator) -> np.ndarray:
+            return rng.laplace(size=(n_pre, n_post))
+
+    net = rates(5, 20, 3)
+    net.projections[1] = replace(net.projections[1], weights=Laplace())
+    net.teach(feedback.direct(net.add(RateError("error", 3)), net.forward, Laplace()))
+    assert not faults(net)
+
+
 def test_two_populations_of_error_neurons_add_up() -> None:
     net = rates(5, 20, 3)
     error, other = net.add(RateError("error", 3)), net.add(RateError("other", 3))

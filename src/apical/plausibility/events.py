@@ -115,10 +115,11 @@ def _judged(
     for trial, values in zip(times, made, strict=True):
         if np.array_equal(values, given):
             continue
-        for found in transport(network, weights.replaced({name: values})):
-            if found.level == "not local" and found.subject in (name, projection.post.name):
-                reason = f"after {trial} trials, by {code}: {found.reason}"
-                return Finding(name, "weight transport", "not local", reason)
+        for what, judged in (("", values), ("what it adds: ", values - given)):
+            for found in transport(network, weights.replaced({name: judged})):
+                if found.level == "not local" and found.subject in (name, projection.post.name):
+                    reason = f"after {trial} trials, by {code}: {what}{found.reason}"
+                    return Finding(name, "weight transport", "not local", reason)
     if not times:
         reason = f"{code}, acts at none of {HORIZON:,} trials after {start:,}: not tested"
     else:
