@@ -1,6 +1,7 @@
 """Effective maps by hand, routes that were not declared, mirrored rules, and texts of models."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from apical import (
     feedback,
     rules,
 )
+from apical.errors import WiringError
 from apical.feedback import FeedbackPathway
 from apical.neurons.base import Population
 from apical.plausibility import audit
@@ -435,3 +437,32 @@ def test_subclasses_are_read_like_any_other(kind: type[Population], words: str) 
             )
         )
     assert any(words in f.reason for f in audit(net).faults)
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (lambda shape: 1 / 0, "raised ZeroDivisionError"),
+        (lambda shape: np.full(shape, np.nan), "not finite"),
+        (lambda shape: np.ones(shape[::-1]), r"shape \(20, 3\)"),
+        (lambda shape: None, "type object"),
+    ],
+)
+def test_sources_of_ones_own_that_fail_are_one_line(draw: Any, words: str) -> None:
+    @dataclass(frozen=True)
+    class Broken(WeightSource):
+        def draw(self, n_pre: int, n_post: int, rng: Generator) -> np.ndarray:
+            return np.asarray(draw((n_pre, n_post)))
+
+    net = rates(5, 20, 3)
+    net.teach(feedback.direct(net.add(RateError("error", 3)), net.forward, Broken()))
+    with pytest.raises(WiringError, match=words):
+        audit(net)
+
+
+def test_an_equation_that_reads_itself_is_no_traceback() -> None:
+    net = rates(5, 6, 3)
+    model = NeuronModel("x = x + I : 1\nI : 1", method="euler")
+    own = net.add(Neurons("own", 6, model, {"drive": "I"}, ("x",)))
+    net.connect(net.populations[1], own)
+    assert audit(net).findings

@@ -6,6 +6,7 @@ from itertools import islice
 import numpy as np
 
 from apical._base import seeds
+from apical.errors import WiringError
 from apical.network.description import Network
 from apical.network.interventions import Intervention
 from apical.plausibility.findings import Finding
@@ -31,7 +32,22 @@ def acting(network: Network, projection: Projection) -> tuple[Intervention, ...]
     if not network.interventions or projection.name not in {p.name for p in taught}:
         return ()
     output = network.output
-    return tuple(a for a in network.interventions if a.concerns(projection, output))
+    found = list[Intervention]()
+    for one in network.interventions:
+        try:
+            if one.concerns(projection, output):
+                _ = one.reason
+                found.append(one)
+        except Exception as error:
+            if is_ours(one):
+                raise
+            raise WiringError(
+                f"The intervention {type(one).__name__} must say whether it concerns "
+                f"{projection.name!r}, and its reason, but raised {type(error).__name__}: {error}; "
+                "mend its code.",
+                object=f"Intervention {type(one).__name__}",
+            ) from error
+    return tuple(found)
 
 
 def said(interventions: Iterable[Intervention]) -> str:

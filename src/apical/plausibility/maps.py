@@ -55,13 +55,33 @@ class Weights:
     def all_answers(self, projection: Projection) -> list[np.ndarray]:
         """Return every different answer of the source, the first one first."""
         if projection.name not in self._drawn:
-            found = [self._network.initial_weights(projection)]
+            found = [self._asked(projection)]
             for _ in range(0 if is_ours(projection.weights) else self.ASKED):
-                again = self._network.initial_weights(projection)
+                again = self._asked(projection)
                 if not any(np.array_equal(again, known) for known in found):
                     found.append(again)
             self._drawn[projection.name] = found
         return self._drawn[projection.name]
+
+    def _asked(self, projection: Projection) -> np.ndarray:
+        """Return an answer of the source of weights, whose code may be the user's."""
+        if is_ours(projection.weights):
+            return self._network.initial_weights(projection)
+        try:
+            found = np.asarray(self._network.initial_weights(projection))
+            problem = f"gave an array of shape {found.shape} and type {found.dtype}"
+            if found.dtype.kind in "biuf" and found.shape == projection.shape:
+                if np.isfinite(found).all():
+                    return found.astype(float)
+                problem = "gave weights that are not finite"
+        except Exception as error:  # the user's, whatever it is
+            problem = f"raised {type(error).__name__}: {error}"
+        raise WiringError(
+            f"The source of weights of {projection.name!r}, {type(projection.weights).__name__}, "
+            f"must draw finite numbers of shape {projection.shape}, but it {problem}; mend its "
+            "method draw.",
+            object=f"Projection {projection.name!r}",
+        )
 
     def replaced(self, known: Mapping[str, np.ndarray]) -> "Weights":
         """Return the same weights but for some, by name of projection."""

@@ -12,6 +12,8 @@ from apical._base.rounding import is_flat
 
 _ALIKE = 1e-6
 """Relative tolerance on weights at equal distances: rounding to single precision."""
+_SAMPLE = 4001
+"""Number of weights of which it is asked first whether they depend on distance."""
 _MOST_GROUPS = 24
 """Distances at which the mean of noisy weights is taken."""
 _EXPLAINED = 3.0
@@ -59,6 +61,8 @@ def without_profile(back: np.ndarray, forward: np.ndarray) -> tuple[np.ndarray, 
     there = back[both], forward[both]
     for name, distances in _distances(*back.shape) if both.any() else ():
         distance = distances[both]
+        if not _depends(there, distance):
+            continue
         groups = _groups(distance)
         share = (groups.max() + 1) / distance.size
         if share > 0.25:
@@ -73,8 +77,22 @@ def without_profile(back: np.ndarray, forward: np.ndarray) -> tuple[np.ndarray, 
                 _put(_standardised(m - p, groups), both)
                 for m, p in zip(there, profiles, strict=True)
             ]
-            known.append((explained, *left, f"they fall with distance ({name})"))
+            known.append((explained, left[0], left[1], f"they fall with distance ({name})"))
     return known[-1][1:]
+
+
+def _depends(there: tuple[np.ndarray, np.ndarray], distance: np.ndarray) -> bool:
+    """Say whether a sample of many weights could depend on distance at all."""
+    if distance.size <= _SAMPLE:
+        return True
+    some = np.linspace(0, distance.size - 1, _SAMPLE).astype(int)
+    groups = _groups(distance[some])
+    n = np.bincount(groups)
+    for weights in (m[some] for m in there):
+        mean = np.bincount(groups, weights) / n
+        if np.var(mean[groups]) > 0.1 * np.var(weights):
+            return True
+    return False
 
 
 def _put(values: np.ndarray, places: np.ndarray) -> np.ndarray:
