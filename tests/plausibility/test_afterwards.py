@@ -249,6 +249,14 @@ def test_own_interventions_that_copy_initial_weights_are_caught_before_the_run()
     assert "by code of Own" in str(audit(net))
 
 
+def test_own_interventions_that_drift_towards_forward_weights_are_caught() -> None:
+    net, held = under(
+        lambda held, w, _: w + 1e-3 * (held[0].initial_weights(held[1]).T - w), hidden=40
+    )
+    held += [net, net.projection(UP)]
+    assert "what it adds" in str(audit(net).faults)
+
+
 def test_own_interventions_that_copy_weights_of_the_run_are_caught_after_it(data: Dataset) -> None:
     def makes(held: list[Any], weights: np.ndarray, seed: int) -> np.ndarray:
         rng = np.random.default_rng(seed)

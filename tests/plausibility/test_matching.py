@@ -69,6 +69,8 @@ def test_angles_and_copies_by_hand() -> None:
     scaled = w * np.array([0.1, 3.0, 7.0])
     assert compare(scaled, w).copies[0] == "have exactly the direction of {} at all of 3 neurons"
     turned = np.array([[-0.5, -1.7, -1.1], [1.0, 0.3, -2.0]])  # at right angles, neuron by neuron
+    assert "from other neurons at all of 2" in compare(turned, w).copies[0]
+    turned *= [2.0, 3.0, 5.0]
     assert compare(turned, w).angle == pytest.approx(90)
     assert not compare(turned, w).copies
 
@@ -129,6 +131,44 @@ def test_profiles_are_taken_out_and_copies_stay() -> None:
     assert compare(left, right).copies
     random = rng.normal(size=(20, 20))
     assert without_profile(random, random)[0] is random
+
+
+@pytest.mark.parametrize("places", [(0.0, -1.0), (0.0, 0.0), (0.5, 0.0)])
+def test_profiles_over_distances_that_are_all_different(places: tuple[float, float]) -> None:
+    """30 neurons beside 8: no two pairs are as far apart, and noise adds to the profile."""
+    rng = np.random.default_rng(0)
+    rows, columns = ((np.arange(n) + places[0]) / (n + places[1]) for n in (30, 8))
+    away = np.abs(np.subtract.outer(rows, columns))
+    hat = np.exp(-(away**2) / 0.02) - 0.4 * np.exp(-(away**2) / 0.1)
+    a, b = (hat + 0.2 * rng.normal(size=hat.shape) for _ in range(2))
+    left, right, why = without_profile(a.T, b.T)
+    assert why and not compare(left, right).significant(ALPHA)
+    left, right, why = without_profile(a.T, (a + 0.1 * b).T)
+    assert compare(left, right).significant(ALPHA)
+
+
+def test_synapses_that_do_not_exist_are_no_part_of_a_profile() -> None:
+    rng = np.random.default_rng(0)
+    near = np.abs(np.subtract.outer(np.arange(40) / 40, np.arange(10) / 10)) < 0.15
+    left, right, _ = without_profile(*(near * rng.uniform(size=near.shape) for _ in range(2)))
+    assert not (left * ~near).any()
+    assert not compare(left.T, right.T).significant(ALPHA)
+
+
+def test_copies_of_a_few_neurons_with_a_little_noise() -> None:
+    rng = np.random.default_rng(0)
+    w = rng.normal(size=(3, 5))
+    for noise in (1e-4, 1e-3, 1e-2):
+        near = 0.7 * w * (1 + noise * rng.normal(size=w.shape))
+        assert [t.name for t in compare(near, w).significant(ALPHA)] == ["equal ratios"]
+    for positive in (rng.uniform(0.99, 1.01, (2, 3, 5)), rng.uniform(0, 1, (2, 3, 5))):
+        assert not compare(*positive).significant(ALPHA)
+
+
+def test_exchanged_classes() -> None:
+    rng = np.random.default_rng(0)
+    w = rng.normal(size=(10, 12))
+    assert "from other neurons at all of 10" in compare(w[rng.permutation(10)], w).copies[0]
 
 
 @pytest.mark.parametrize("seed", range(25))

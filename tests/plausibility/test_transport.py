@@ -1,6 +1,7 @@
 """Effective maps by hand, routes that were not declared, mirrored rules, and texts of models."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from apical import (
     feedback,
     rules,
 )
+from apical.errors import WiringError
 from apical.feedback import FeedbackPathway
 from apical.neurons.base import Population
 from apical.plausibility import audit
@@ -157,6 +159,34 @@ def test_two_dendrites_whose_sum_a_rule_reads() -> None:
     net.connect(error, h, weights=Given(r), carries={"a": "x"}, name="on_a")
     net.connect(error, h, weights=Given(w - r), carries={"b": "x"}, name="on_b")
     assert "summed over all routes from 'error' to all its inputs" in faults(net)["hidden"]
+
+
+@pytest.mark.parametrize(("relay", "second"), [("p - q", 1.0), ("2*p - 0.3*q", 2.0)])
+def test_a_difference_that_a_population_of_ones_own_works_out(relay: str, second: float) -> None:
+    net = rates(5, 20, 3)
+    error, hidden = net.add(RateError("error", 3)), net.populations[1]
+    model = NeuronModel(f"x = {relay} : 1\np : 1\nq : 1", method="euler")
+    own = net.add(Neurons("own", 20, model, {"p": "p", "q": "q"}, ("x",)))
+    w = forward_of(net).T
+    r = np.random.default_rng(1).normal(0, 8 * w.std(), w.shape)
+    other = r - w if second == 1.0 else (2 * r - w) / 0.3
+    net.teach(feedback.direct(error, net.forward[1:]))
+    for name, weights, to in (("first", r, "p"), ("second", other, "q")):
+        net.connect(error, own, weights=Given(weights), carries={to: "x"}, name=name)
+    net.connect(own, hidden, weights=Identity(), carries={"teach": "x"})
+    assert "in a weighted sum of 2 routes" in " ".join(faults(net).values())
+
+
+def test_a_source_of_ones_own_that_draws_at_random_is_honest() -> None:
+    @dataclass(frozen=True)
+    class Laplace(WeightSource):
+        def draw(self, n_pre: int, n_post: int, rng: Generator) -> np.ndarray:
+            return rng.laplace(size=(n_pre, n_post))
+
+    net = rates(5, 20, 3)
+    net.projections[1] = replace(net.projections[1], weights=Laplace())
+    net.teach(feedback.direct(net.add(RateError("error", 3)), net.forward, Laplace()))
+    assert not faults(net)
 
 
 def test_two_populations_of_error_neurons_add_up() -> None:
@@ -407,3 +437,32 @@ def test_subclasses_are_read_like_any_other(kind: type[Population], words: str) 
             )
         )
     assert any(words in f.reason for f in audit(net).faults)
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (lambda shape: 1 / 0, "raised ZeroDivisionError"),
+        (lambda shape: np.full(shape, np.nan), "not finite"),
+        (lambda shape: np.ones(shape[::-1]), r"shape \(20, 3\)"),
+        (lambda shape: None, "type object"),
+    ],
+)
+def test_sources_of_ones_own_that_fail_are_one_line(draw: Any, words: str) -> None:
+    @dataclass(frozen=True)
+    class Broken(WeightSource):
+        def draw(self, n_pre: int, n_post: int, rng: Generator) -> np.ndarray:
+            return np.asarray(draw((n_pre, n_post)))
+
+    net = rates(5, 20, 3)
+    net.teach(feedback.direct(net.add(RateError("error", 3)), net.forward, Broken()))
+    with pytest.raises(WiringError, match=words):
+        audit(net)
+
+
+def test_an_equation_that_reads_itself_is_no_traceback() -> None:
+    net = rates(5, 6, 3)
+    model = NeuronModel("x = x + I : 1\nI : 1", method="euler")
+    own = net.add(Neurons("own", 6, model, {"drive": "I"}, ("x",)))
+    net.connect(net.populations[1], own)
+    assert audit(net).findings

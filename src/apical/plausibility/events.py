@@ -6,6 +6,7 @@ from itertools import islice
 import numpy as np
 
 from apical._base import seeds
+from apical.errors import WiringError
 from apical.network.description import Network
 from apical.network.interventions import Intervention
 from apical.plausibility.findings import Finding
@@ -31,7 +32,22 @@ def acting(network: Network, projection: Projection) -> tuple[Intervention, ...]
     if not network.interventions or projection.name not in {p.name for p in taught}:
         return ()
     output = network.output
-    return tuple(a for a in network.interventions if a.concerns(projection, output))
+    found = list[Intervention]()
+    for one in network.interventions:
+        try:
+            if one.concerns(projection, output):
+                _ = one.reason
+                found.append(one)
+        except Exception as error:
+            if is_ours(one):
+                raise
+            raise WiringError(
+                f"The intervention {type(one).__name__} must say whether it concerns "
+                f"{projection.name!r}, and its reason, but raised {type(error).__name__}: {error}; "
+                "mend its code.",
+                object=f"Intervention {type(one).__name__}",
+            ) from error
+    return tuple(found)
 
 
 def said(interventions: Iterable[Intervention]) -> str:
@@ -115,10 +131,11 @@ def _judged(
     for trial, values in zip(times, made, strict=True):
         if np.array_equal(values, given):
             continue
-        for found in transport(network, weights.replaced({name: values})):
-            if found.level == "not local" and found.subject in (name, projection.post.name):
-                reason = f"after {trial} trials, by {code}: {found.reason}"
-                return Finding(name, "weight transport", "not local", reason)
+        for what, judged in (("", values), ("what it adds: ", values - given)):
+            for found in transport(network, weights.replaced({name: judged})):
+                if found.level == "not local" and found.subject in (name, projection.post.name):
+                    reason = f"after {trial} trials, by {code}: {what}{found.reason}"
+                    return Finding(name, "weight transport", "not local", reason)
     if not times:
         reason = f"{code}, acts at none of {HORIZON:,} trials after {start:,}: not tested"
     else:

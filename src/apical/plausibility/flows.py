@@ -17,7 +17,7 @@ from apical.language.model_text import equations, statements
 from apical.network.signals import MATHS, WORLD, SignalGraph
 from apical.neurons.base import NeuronModel, Population
 from apical.plausibility.findings import Finding
-from apical.plausibility.maps import is_ours
+from apical.plausibility.maps import is_of_ours, is_ours
 from apical.projections.projection import Projection
 
 _INDEX = re.compile(r"i( % \w+)?")
@@ -81,7 +81,7 @@ def of_classes(projection: Projection) -> Iterator[Finding]:
     if projection.rule is not None:
         parts["the dynamics of its rule"] = projection.rule.dynamics
     for what, part in parts.items():
-        if part is not None and not is_ours(part):
+        if part is not None and not is_of_ours(type(part)):
             kind = type(part).__qualname__
             reason = f"{what} is of a class of one's own, {kind}, whose code no check can read"
             yield Finding(projection.name, "locality", "not local", reason)

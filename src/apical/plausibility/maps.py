@@ -23,6 +23,9 @@ from apical.projections.projection import Projection, ReadBackwards
 ROUTES = 1024
 """Largest number of single routes that are followed, beside their sums by number of synapses."""
 
+_ROUTES_BACK = 64
+
+Matrix = np.ndarray
 Maps = dict[str, np.ndarray]
 """Node -> effective weights, shape (n_sources, n_neurons)."""
 
@@ -52,13 +55,33 @@ class Weights:
     def all_answers(self, projection: Projection) -> list[np.ndarray]:
         """Return every different answer of the source, the first one first."""
         if projection.name not in self._drawn:
-            found = [self._network.initial_weights(projection)]
+            found = [self._asked(projection)]
             for _ in range(0 if is_ours(projection.weights) else self.ASKED):
-                again = self._network.initial_weights(projection)
+                again = self._asked(projection)
                 if not any(np.array_equal(again, known) for known in found):
                     found.append(again)
             self._drawn[projection.name] = found
         return self._drawn[projection.name]
+
+    def _asked(self, projection: Projection) -> np.ndarray:
+        """Return an answer of the source of weights, whose code may be the user's."""
+        if is_ours(projection.weights):
+            return self._network.initial_weights(projection)
+        try:
+            found = np.asarray(self._network.initial_weights(projection))
+            problem = f"gave an array of shape {found.shape} and type {found.dtype}"
+            if found.dtype.kind in "biuf" and found.shape == projection.shape:
+                if np.isfinite(found).all():
+                    return found.astype(float)
+                problem = "gave weights that are not finite"
+        except Exception as error:  # the user's, whatever it is
+            problem = f"raised {type(error).__name__}: {error}"
+        raise WiringError(
+            f"The source of weights of {projection.name!r}, {type(projection.weights).__name__}, "
+            f"must draw finite numbers of shape {projection.shape}, but it {problem}; mend its "
+            "method draw.",
+            object=f"Projection {projection.name!r}",
+        )
 
     def replaced(self, known: Mapping[str, np.ndarray]) -> "Weights":
         """Return the same weights but for some, by name of projection."""
@@ -67,12 +90,17 @@ class Weights:
         return found
 
 
+def is_of_ours(kind: type) -> bool:
+    """Say whether a class is of this package."""
+    return kind.__module__.partition(".")[0] == "apical"
+
+
 def is_ours(thing: object) -> bool:
     """Say whether an object is of a class of this package, and so are sources that it is made of.
 
     It is the class itself that counts: a subclass may override anything.
     """
-    if type(thing).__module__.partition(".")[0] != "apical":
+    if not is_of_ours(type(thing)):
         return False
     parts = vars(thing).values() if hasattr(thing, "__dict__") else ()
     return all(is_ours(p) for p in parts if hasattr(type(p), "draw"))
@@ -200,6 +228,32 @@ class Pathways:
             found[f"from {names} to all its inputs"] = np.sum(list(found.values()), axis=0)
         return found
 
+    def routes_back(self, teachers: Sequence[Population], population: Population) -> list[Matrix]:
+        """Return the effective weights along single routes from teachers to a population.
+
+        A model may weigh what arrives by different routes as it likes, also with opposite signs.
+
+        Parameters
+        ----------
+        teachers, population
+            As in `arriving`.
+        """
+        found = dict[bytes, Matrix]()
+        for teacher in teachers:
+            start = _pairs(teacher.size // 2 if teacher.is_paired else teacher.size, teacher)
+            waiting = [({n: start for n in self._within(teacher.name, "target")}, {teacher.name})]
+            while waiting and len(found) < _ROUTES_BACK:
+                sent, seen = waiting.pop(0)
+                for edge in self._crossings:
+                    post = self._projections[edge.via].post.name
+                    if post in seen or len(waiting) > _ROUTES_BACK:
+                        continue
+                    for node, values in self._crossed(sent, [edge]).items():
+                        if post == population.name and node in self.heard:
+                            found.setdefault(values.tobytes(), values)
+                        waiting.append((self._spread({node: values}), {*seen, post}))
+        return list(found.values())
+
     def _emissions(self, teacher: Population) -> Maps:
         """Return what arrives at every input variable from a teacher, summed over all routes."""
         if teacher.name not in self._emitted:
@@ -207,7 +261,7 @@ class Pathways:
             start = _pairs(teacher.size // 2 if teacher.is_paired else teacher.size, teacher)
             sent = {n: start for n in self._within(teacher.name, "target")}
             for _ in range(self._longest):
-                came = self._crossed(sent)
+                came = self._crossed(sent, self._crossings)
                 if not came:
                     break
                 for node, values in came.items():
@@ -221,10 +275,10 @@ class Pathways:
         reached = self._graph.reached(node, ("within",))
         return {name for name in reached if name.startswith(f"{owner}.")}
 
-    def _crossed(self, sent: Maps) -> Maps:
+    def _crossed(self, sent: Maps, edges: Sequence[Edge]) -> Maps:
         """Return what arrives after one more synapse."""
         came = Maps()
-        for edge in self._crossings:
+        for edge in edges:
             projection = self._projections[edge.via]
             if edge.source not in sent or self._judges(projection):
                 continue

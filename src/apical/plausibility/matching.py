@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import permutations
-from math import comb, factorial, gamma, pi
+from math import comb, factorial, gamma, lgamma, pi
 
 import numpy as np
 
@@ -29,6 +29,12 @@ _TAIL = 0.0125
 doi:10.1093/bioinformatics/btp211)."""
 _SHIFTS = 20
 """Other orders in which coincidences by chance are counted."""
+_MANY = 40
+"""Neurons from which rows of two values never coincide."""
+_NEAR, _RARE = (1e-3, 1e-2, 0.1), 1e-9
+"""Relative widths within which ratios count as equal, and how improbable as many must be."""
+_MOST_ROWS = 128
+"""Sources up to which all orders are tried in which weights may have been exchanged."""
 _SAME = 3e-7
 """Angle [rad] below which two directions coincide: rounding to single precision."""
 
@@ -43,10 +49,11 @@ class Test:
     Parameters
     ----------
     name
-        One of `TESTS`.
+        One of `TESTS`, or "equal ratios": copies with a little noise, as of a few neurons.
     value
-        Statistic: Pearson's or Spearman's correlation, the fraction of equal signs, or the fourth
-        root of the mean fourth power of the cosines of single neurons.
+        Statistic: Pearson's or Spearman's correlation, the fraction of equal signs, the fourth root
+        of the mean fourth power of the cosines of single neurons, or the fraction of weights whose
+        ratios to those that they are compared with are equal within `_NEAR`.
     p
         Probability of a value as far from independence, if the two are independent.
     seen_from
@@ -112,14 +119,14 @@ def compare(back: np.ndarray, forward: np.ndarray, alpha: float = ALPHA) -> Matc
     if back.shape[1] > MOST_NEURONS:
         chosen = seeds.stream(0, "permutation of neurons").permutation(back.shape[1])
         back, forward = (m[:, np.sort(chosen[:MOST_NEURONS])] for m in (back, forward))
-    tests = tuple(_tests(back, forward, alpha / len(TESTS))) if back.size else ()
+    tests = (*_tests(back, forward, alpha / len(TESTS)), *_near(back, forward)) if back.size else ()
     return Match(back.shape[1], back.size, angle, tests, found)
 
 
 def copies(back: np.ndarray, forward: np.ndarray) -> tuple[str, ...]:
     """Return coincidences to the last bit, as in `Match.copies`; parameters as in `compare`."""
     found = (*_entries(back, forward), *_columns(back, forward), *_rows(back, forward))
-    return found or tuple(_spans(back, forward))
+    return found or (*_others_rows(back, forward), *_spans(back, forward))
 
 
 # ---- permutation tests ---------------------------------------------------------------------------
@@ -230,6 +237,27 @@ def _pareto(null: np.ndarray) -> tuple[float, float, float, float]:
     return base, mean * (1 - shape), shape, number / len(null)
 
 
+def _near(back: np.ndarray, forward: np.ndarray) -> Iterator[Test]:
+    """Yield whether many single weights have nearly one and the same ratio.
+
+    Of a few neurons there are too few permutations for any other test.
+    """
+    kept = (back != 0) & (forward != 0)
+    a, b = back[kept], forward[kept]
+    if len(a) < 5 or _is_discrete(a) or _is_discrete(b):
+        return
+    for width in _NEAR:
+        number = _most_alike(a, b, width, is_signed=True)
+        expected = 0.5 * width * len(a)  # as in `_entries`
+        log_p = np.log(len(a)) + (number - 1) * np.log(expected) - lgamma(number)
+        if number < 3 or number < 2 * expected or log_p > np.log(_RARE):
+            continue
+        by_chance = max(_most_alike(a, other, width, is_signed=True) for other in _shifted(b))
+        if number > 2 * by_chance:
+            yield Test("equal ratios", number / len(a), float(np.exp(log_p)), np.nan)
+            return
+
+
 # ---- copies --------------------------------------------------------------------------------------
 
 
@@ -247,6 +275,21 @@ def _rows(back: np.ndarray, forward: np.ndarray) -> Iterator[str]:
         yield f"are exact multiples of {{}} from {some} of {len(back)} neurons"
 
 
+def _others_rows(back: np.ndarray, forward: np.ndarray) -> Iterator[str]:
+    """Yield how many rows are those of another source, as where classes are exchanged.
+
+    Rows in other orders, each a multiple of a row of the others.
+    """
+    n = len(back)
+    if n > _MOST_ROWS or back.shape[1] < 3:
+        return
+    orders = (np.roll(np.arange(n), k) for k in range(n))
+    found = sum(_parallel(back, forward[order], is_ordered=False) for order in orders)
+    if found:
+        some = "all" if found == n else str(found)
+        yield f"are exact multiples of {{}} from other neurons at {some} of {n} neurons"
+
+
 def _spans(back: np.ndarray, forward: np.ndarray) -> Iterator[str]:
     """Yield whether rows are mixtures of the others', as of a rotation of the classes.
 
@@ -257,6 +300,8 @@ def _spans(back: np.ndarray, forward: np.ndarray) -> Iterator[str]:
     a, b = back[kept], forward[kept]
     if len(a) < 2 or 2 * len(a) > a.shape[1]:
         return
+    if a.shape[1] < _MANY and (_is_discrete(a) or _is_discrete(b)):
+        return  # rows of few distinct values may coincide
     shared = _shared_rank(a, b)
     if shared > 0 and shared > 2 * max(_shared_rank(a, other.T) for other in _shifted(b.T)):
         yield f"are mixtures of {{}} in {shared} of {len(a)} dimensions"
@@ -269,7 +314,7 @@ def _shared_rank(a: np.ndarray, b: np.ndarray) -> int:
     return int(rank(a, rtol=1e-6) + rank(b, rtol=1e-6) - rank(np.concatenate(scaled), rtol=1e-6))
 
 
-def _parallel(a: np.ndarray, b: np.ndarray) -> int:
+def _parallel(a: np.ndarray, b: np.ndarray, *, is_ordered: bool = True) -> int:
     """Count rows of the same direction, where chance would not make as many.
 
     Rows with fewer than two weights, or whose weights are all alike, have no direction that could
@@ -289,6 +334,8 @@ def _parallel(a: np.ndarray, b: np.ndarray) -> int:
     chance *= _SAME ** (n - 1)
     if not found or comb(len(a), found) * chance**found > 1e-6:
         return 0
+    if not is_ordered:
+        return found
     by_chance = max((_as_directed(a, other) for other in _shifted(b)), default=0)
     return found if found > 2 * by_chance else 0
 
@@ -339,8 +386,11 @@ def _entries(back: np.ndarray, forward: np.ndarray) -> Iterator[str]:
         yield f"are one exact multiple of {{}} at {some} of {len(a)} synapses"
 
 
-def _most_alike(a: np.ndarray, b: np.ndarray, width: float) -> int:
+def _most_alike(a: np.ndarray, b: np.ndarray, width: float, *, is_signed: bool = False) -> int:
     """Return how many ratios at most lie within a relative width of each other."""
-    ratio = np.sort(np.log(np.abs(a / b)))
+    ratio = np.log(np.abs(a / b))
+    if is_signed:  # those of either sign far from the others
+        ratio = ratio + np.where(a * b > 0, 1, -1) * (np.ptp(ratio) + 1)
+    ratio = np.sort(ratio)
     last = np.searchsorted(ratio, ratio + width, side="right")
     return int((last - np.arange(len(ratio))).max())

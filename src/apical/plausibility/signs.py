@@ -41,6 +41,7 @@ class Signs:
             name: value * _UNITS.get(unit, 1.0)
             for name, (value, unit) in self._model.parameters.items()
         }
+        self._open = set[str]()  # expressions that are being worked out
         self._synaptic = {*population.inputs.values(), *self._model.summed, *population.hears}
 
     # ---- the sign of a signal --------------------------------------------------------------------
@@ -97,7 +98,13 @@ class Signs:
             if name in values or (equation is None and not self._is_variable(name)):
                 continue
             if equation is not None and equation.kind == "expression":
-                self._sample(reads(equation.text).names, values, assumed)
+                if name in self._open:
+                    raise ParameterError(f"{name} is defined by itself")
+                self._open.add(name)
+                try:
+                    self._sample(reads(equation.text).names, values, assumed)
+                finally:
+                    self._open.discard(name)
                 values[name] = evaluated(equation.text, values, _SAMPLED)
                 continue
             rng = np.random.default_rng([k, len(values), *map(ord, name)])

@@ -1,7 +1,7 @@
 """Audit of weight transport: whether feedback weights know forward weights."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from apical.plausibility.matching import ALPHA, Match, compare, copies
 from apical.plausibility.mirrors import is_mirrored
 from apical.plausibility.structure import rule_of, without_profile
 from apical.projections.projection import Projection, ReadBackwards, SignsOf
+
+_EXACT = 1e-6
+"""Relative size of what a sum of routes may leave: rounding to single precision."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,34 @@ def _all_pairs(network: Network, pathways: Pathways, weights: Weights) -> Iterat
                 said = f", summed over all routes {what},"
                 for forward in pathways.forward(population, end):
                     yield _Pair(subject, said, values, forward, onto)
+            yield from _weighed(pathways, end, teachers, population, subject)
+
+
+def _weighed(
+    pathways: Pathways,
+    end: Population,
+    teachers: Sequence[Population],
+    population: Population,
+    subject: str,
+) -> Iterator[_Pair]:
+    """Yield where some weighted sum of several routes is what backpropagation would use.
+
+    Of independent weights none is: there are many more of them than routes.
+    """
+    routes = pathways.routes_back(teachers, population)
+    onto = tuple(pathways.onto(population))
+    for forward in pathways.forward(population, end) if len(routes) > 1 else ():
+        wanted, size = forward.values, np.linalg.norm(forward.values)
+        alike = [r for r in routes if r.shape == wanted.shape]
+        if len(alike) < 2 or 4 * len(alike) > np.count_nonzero(wanted) or rule_of(wanted):
+            continue
+        basis = np.stack([route.ravel() for route in alike], 1)
+        basis = basis / np.linalg.norm(basis, axis=0)
+        sizes = np.linalg.lstsq(basis, wanted.ravel(), rcond=None)[0]
+        found = (basis @ sizes).reshape(wanted.shape)
+        if np.linalg.norm(found - wanted) < _EXACT * size:
+            said = f", in a weighted sum of {len(alike)} routes,"
+            yield _Pair(subject, said, found, forward, onto)
 
 
 def _anchor(pathways: Pathways, projection: Projection) -> Population | None:
@@ -165,8 +196,11 @@ def _judged(pair: _Pair) -> _Judged:
         if rule:
             why = f"{which} hold no information that could be transported ({rule})"
             return _Judged(pair, None, why)
-    back, forward, shared = without_profile(back, forward)
-    return _Judged(pair, compare(back, forward, ALPHA), shared)
+    left, right, shared = without_profile(back, forward)
+    match = compare(left, right, ALPHA)
+    if shared:  # what was taken out hides copies of some neurons
+        match = replace(match, copies=copies(back, forward) or match.copies)
+    return _Judged(pair, match, shared)
 
 
 def _summary(subject: str, judged: list[_Judged], alpha: float) -> Finding:
