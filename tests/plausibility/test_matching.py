@@ -4,9 +4,10 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+import scipy.stats
 from ground_truth import CHEATS, network
 
-from apical.plausibility import audit
+from apical.plausibility import audit, matching
 from apical.plausibility.matching import ALPHA, TESTS, compare
 from apical.plausibility.structure import rule_of, without_profile
 
@@ -73,6 +74,12 @@ def test_angles_and_copies_by_hand() -> None:
     turned *= [2.0, 3.0, 5.0]
     assert compare(turned, w).angle == pytest.approx(90)
     assert not compare(turned, w).copies
+
+
+def test_ranks_are_those_of_scipy() -> None:
+    values = np.random.default_rng(0).integers(0, 5, (4, 6)).astype(float)
+    expected = scipy.stats.rankdata(values, axis=None).reshape(values.shape)
+    np.testing.assert_array_equal(matching._ranks(values), expected)
 
 
 def test_single_precision_is_still_a_copy() -> None:
