@@ -13,17 +13,20 @@ import argparse
 import ast
 import copy
 import csv
+import hashlib
+import json
 import os
 import random
+import re
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import forked_tests
 
 ROOT = Path(__file__).parents[1]
 SOURCE = Path("src/apical")
@@ -176,6 +179,17 @@ def _equations(text: str) -> Iterator[str]:
         yield ast.unparse(tree)
 
 
+def files(module: str) -> list[str]:
+    """Return the files of tests that should notice a change of a module, its own first."""
+    found = list[str]()
+    for given in noticing(module):
+        path = ROOT / given
+        inside = sorted(path.glob("test_*.py")) if path.is_dir() else [path]
+        found += [file.relative_to(ROOT).as_posix() for file in inside]
+    stem = Path(module).stem.removesuffix("s")
+    return sorted(dict.fromkeys(found), key=lambda file: stem not in Path(file).stem)
+
+
 def noticing(module: str) -> list[str]:
     """Return the tests that should notice a change of a module."""
     return next(tests for start, tests in TESTS.items() if module.startswith(start))
@@ -184,11 +198,15 @@ def noticing(module: str) -> list[str]:
 def every_mutant() -> list[Mutant]:
     """Return all mutants of all modules that `TESTS` names, in order."""
     found = []
-    for path in sorted((ROOT / SOURCE).rglob("*.py")):
-        module = path.relative_to(ROOT / SOURCE).as_posix()
-        if any(module.startswith(start) for start in TESTS):
-            found += mutants(module, path.read_text())
+    for path in mutable():
+        found += mutants(path.relative_to(ROOT / SOURCE).as_posix(), path.read_text())
     return found
+
+
+def mutable() -> list[Path]:
+    """Return the modules that `TESTS` names, in order."""
+    every = ((p, p.relative_to(ROOT / SOURCE).as_posix()) for p in (ROOT / SOURCE).rglob("*.py"))
+    return sorted(path for path, name in every if any(name.startswith(start) for start in TESTS))
 
 
 @dataclass(frozen=True)
@@ -203,24 +221,169 @@ class Outcome:
     by: str
 
 
-def _run(tree: Path, tests: Sequence[str], limit: float) -> Outcome:
-    environment = os.environ | {"PYTHONPATH": str(tree / "src"), "OPENBLAS_NUM_THREADS": "1"}
-    environment |= {"PYTHONDONTWRITEBYTECODE": "1"}
-    call = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "-p", "no:randomly"]
-    call += ["-m", "not slow and not thorough", "-n", "0", "--tb=no", *tests]
-    begun = time.monotonic()
-    try:
-        done = subprocess.run(
-            call, cwd=tree, env=environment, capture_output=True, text=True, timeout=limit
-        )
-    except subprocess.TimeoutExpired:
-        return Outcome("timeout", time.monotonic() - begun, "")
-    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    outcome = "killed" if done.returncode else "survived"
-    by = failed[0].partition(" ")[2].partition(" - ")[0] if failed else ""
-    if done.returncode and not by:
-        raise SystemExit(f"The tests could not be run: {done.stdout[-500:]}{done.stderr[-500:]}")
-    return Outcome(outcome, time.monotonic() - begun, by)
+def statement(source: str, line: int) -> tuple[list[ast.stmt], ast.stmt]:
+    """Return the innermost statement of a line, and those that it is in."""
+    found: list[ast.stmt] = []
+    nodes: list[ast.AST] = [ast.parse(source)]
+    while nodes:
+        node = nodes.pop()
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.stmt):
+                if child.lineno <= line <= (child.end_lineno or 0):
+                    found.append(child)
+                    nodes = [child]
+                    break
+            elif isinstance(child, ast.ExceptHandler | ast.match_case):
+                nodes.append(child)
+    return found[:-1], found[-1]
+
+
+def lines_to_run(mutant: Mutant, sources: Mapping[str, str]) -> list[set[str]]:
+    """Return the marked lines of which a test should run one to notice a mutant, the best first."""
+    around, innermost = statement(sources[mutant.module], mutant.line)
+    if any(isinstance(node, ast.FunctionDef) for node in around):
+        return [{f"{mutant.module}:{innermost.lineno}"}]
+    if isinstance(innermost, ast.FunctionDef):  # a default
+        return [{f"{mutant.module}:{node.lineno}" for node in innermost.body}]
+    nearest = next((node for node in reversed(around) if isinstance(node, ast.ClassDef)), None)
+    whole = ast.parse(sources[mutant.module]) if nearest is None else nearest
+    inside = {f"{mutant.module}:{n.lineno}" for n in ast.walk(whole) if isinstance(n, ast.stmt)}
+    targets = getattr(innermost, "targets", [getattr(innermost, "target", None)])
+    words = "|".join(node.id for node in targets if isinstance(node, ast.Name))
+    using = set[str]()
+    for module, source in sources.items() if words else ():
+        for number, text in enumerate(source.splitlines(), 1):
+            if re.search(rf"\b({words})\b", text):
+                using.add(f"{module}:{statement(source, number)[1].lineno}")
+    return [using, inside]
+
+
+class Notice:
+    """Finds and runs the tests that should notice a mutant.
+
+    Which lines a test runs is seen once for each file of tests, and kept in a file as long as the
+    sources and the tests are the same.
+
+    Parameters
+    ----------
+    folder
+        Where to put two copies of the repository, one with marked lines.
+    kept
+        The file that keeps what was seen.
+    limit
+        Time for each mutant [s].
+    budget
+        Time that the tests chosen for one mutant may take without it [s].
+    """
+
+    def __init__(self, folder: Path, kept: Path, limit: float, budget: float) -> None:
+        self.limit, self.budget, self._kept = limit, budget, kept
+        self.tree, self._marked = folder / "plain" / "tree", folder / "marked" / "tree"
+        ignored = shutil.ignore_patterns(".git", ".venv*", "__pycache__", ".*_cache", "runs")
+        for tree in (self.tree, self._marked):
+            shutil.copytree(ROOT, tree, ignore=ignored, symlinks=True)
+        self.sources = dict[str, str]()
+        for path in mutable():
+            module = path.relative_to(ROOT / SOURCE).as_posix()
+            self.sources[module] = path.read_text()
+            marked = forked_tests.marked(module, self.sources[module])
+            (self._marked / SOURCE / module).write_text(marked)
+        texts = (path.read_bytes() for path in sorted((ROOT / SOURCE).rglob("*.py")))
+        self._of_sources = hashlib.sha256(b"".join(texts)).hexdigest()
+        self._seen = json.loads(kept.read_text()) if kept.exists() else {}
+        self._sound, self._broken = set[str](), set[str]()
+        forked_tests.prepare()
+        forked_tests.run(self.tree, ["--collect-only", "tests/measures"], 300.0, write=True)
+
+    def outcome(self, mutant: Mutant) -> Outcome:
+        """Run the tests that should notice a mutant until one does."""
+        begun = time.monotonic()
+        spent, taken, done = 0.0, 0.0, set[str]()
+        tests = files(mutant.module)
+        for stage in [*tests, ""]:
+            seen = self.seen(stage or tests[0])
+            chosen = list[str]()
+            for name in self._choose(mutant, seen, rest=not stage):
+                if name not in done and spent + seen.passed[name] <= self.budget:
+                    chosen.append(name)
+                    spent += seen.passed[name]
+            done.update(chosen)
+            while chosen:
+                start = time.monotonic()
+                found = self._run(mutant, chosen, self.limit - taken)
+                taken += time.monotonic() - start
+                if found.code is None:
+                    return Outcome("timeout", time.monotonic() - begun, "")
+                if not found.code:
+                    break
+                by = found.failed or chosen[0]
+                if self._is_sound(by, chosen[0]):
+                    return Outcome("killed", time.monotonic() - begun, found.failed or stage)
+                chosen = [name for name in chosen if name not in self._broken]
+        return Outcome("survived", time.monotonic() - begun, "")
+
+    def _run(self, mutant: Mutant, tests: Sequence[str], limit: float) -> forked_tests.Seen:
+        file = self.tree / SOURCE / mutant.module
+        before, times = file.read_text(), file.stat()
+        file.write_text(mutant.source)
+        changed = times.st_mtime_ns + 10**10  # bytecode of the sound module is not taken for this
+        os.utime(file, ns=(changed, changed))
+        try:
+            return forked_tests.run(self.tree, tests, max(limit, 1.0))
+        finally:
+            file.write_text(before)
+            os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    def _is_sound(self, test: str, other: str) -> bool:
+        """Return whether a test, or another where a whole file fails, passes without mutants."""
+        test = test if "::" in test else other
+        if test not in self._sound | self._broken:
+            passes = forked_tests.run(self.tree, [test], 300.0).code == 0
+            (self._sound if passes else self._broken).add(test)
+        return test in self._sound
+
+    def _choose(self, mutant: Mutant, seen: forked_tests.Seen, *, rest: bool) -> list[str]:
+        """Return the tests of a file that run what is changed, fast ones first; or the others."""
+        wanted = lines_to_run(mutant, self.sources)
+        if any(lines & set(seen.imported) for lines in wanted[:1]):
+            wanted.append({line for line in _all_lines(seen) if line.startswith(mutant.module)})
+        chosen = dict[str, None]()
+        for lines in wanted:
+            fitting = [name for name, ran in seen.lines.items() if not lines.isdisjoint(ran)]
+            chosen |= dict.fromkeys(sorted(fitting, key=seen.passed.__getitem__))
+        names = [n for n in seen.passed if n not in chosen] if rest else list(chosen)
+        return [name for name in names if name not in self._broken]
+
+    def seen(self, file: str) -> forked_tests.Seen:
+        """Return which lines each test of a file runs, and how long it takes."""
+        key = hashlib.sha256((self._marked / file).read_bytes()).hexdigest() + self._of_sources
+        if key not in self._seen:
+            print(f"(what {file} runs)", flush=True)
+            call = [*forked_tests.FAST, "--maxfail=1000", file]
+            found = forked_tests.run(self._marked, call, 900.0, write=True)
+            if found.code not in (0, 1, 5):
+                raise SystemExit(f"{file} could not be run: {found.said}")
+            self._seen[key] = vars(found)
+            self._kept.write_text(json.dumps(self._seen))
+        return forked_tests.Seen(**self._seen[key])
+
+
+def _all_lines(seen: forked_tests.Seen) -> set[str]:
+    return {line for lines in seen.lines.values() for line in lines}
+
+
+def is_assertion(mutant: Mutant) -> bool:
+    """Return whether only the check of equal lengths by `zip` is changed, an assertion."""
+    if (mutant.before, mutant.after) != ("True", "(False)"):
+        return False
+    text = (ROOT / SOURCE / mutant.module).read_text().splitlines()[mutant.line - 1]
+    return "strict=True" in text and text.count("True") == 1
+
+
+def drawn(sample: int, seed: int, only: str = "") -> list[Mutant]:
+    """Return a sample of all mutants, in the order in which they were drawn."""
+    every = [m for m in every_mutant() if m.module.startswith(only)]
+    return random.Random(seed).sample(every, min(sample, len(every)))
 
 
 def main() -> None:
@@ -231,38 +394,32 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=200, help="how many mutants")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
     parser.add_argument("--skip", type=int, default=0, help="how many of these to leave out, first")
+    parser.add_argument("--these", default="", help="only those of these places in the draw: 3,17")
     parser.add_argument("--only", default="", help="modules whose path begins so")
-    parser.add_argument("--limit", type=float, default=600.0, help="time for each [s]")
+    parser.add_argument("--limit", type=float, default=120.0, help="time for each [s]")
+    parser.add_argument("--budget", type=float, default=60.0, help="time of tests for each [s]")
     parser.add_argument("--stop", type=float, default=float("inf"), help="begin none after [s]")
+    parser.add_argument("--kept", type=Path, default=ROOT / ".mutants.json", help="what tests run")
     parser.add_argument("--out", type=Path, default=Path("mutants.csv"))
     given = parser.parse_args()
-    every = [m for m in every_mutant() if m.module.startswith(given.only)]
-    drawn = random.Random(given.seed).sample(every, min(given.sample, len(every)))
     begun, rows = time.monotonic(), list[dict[str, object]]()
+    these = {int(n) for n in given.these.split(",") if n}
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        tree = Path(folder) / "tree"
-        kept = shutil.ignore_patterns(".git", ".venv*", "__pycache__", ".*_cache")
-        shutil.copytree(ROOT, tree, ignore=kept, symlinks=True)
-        sound = set[str]()
-        for mutant in drawn[given.skip :]:
+        notice = Notice(Path(folder), given.kept.absolute(), given.limit, given.budget)
+        for place, mutant in enumerate(drawn(given.sample, given.seed, given.only)):
+            if place < given.skip or these and place not in these:
+                continue
             if time.monotonic() - begun > given.stop:
                 break
-            file = tree / SOURCE / mutant.module
-            before = file.read_text()
-            file.write_text(mutant.source)
-            outcome = _run(tree, noticing(mutant.module), given.limit)
-            file.write_text(before)
-            if outcome.outcome == "killed" and outcome.by not in sound:
-                if _run(tree, [outcome.by], given.limit).outcome != "survived":
-                    raise SystemExit(f"{outcome.by} fails without any mutant; repair it first.")
-                sound.add(outcome.by)
+            assertion = Outcome("assertion", 0.0, "")
+            outcome = assertion if is_assertion(mutant) else notice.outcome(mutant)
             about = {k: v for k, v in asdict(mutant).items() if k != "source"}
-            rows.append(about | asdict(outcome))
+            rows.append({"place": place} | about | asdict(outcome))
             print(*rows[-1].values(), sep=" | ", flush=True)
             _write(given.out, rows)
     counts = Counter(row["outcome"] for row in rows)
     said = ", ".join(f"{n} {outcome}" for outcome, n in counts.items())
-    print(f"{len(rows)} mutants, drawn from {len(every)} by seed {given.seed}: {said}")
+    print(f"{len(rows)} mutants, drawn by seed {given.seed}: {said}")
 
 
 def _write(path: Path, rows: list[dict[str, object]]) -> None:
