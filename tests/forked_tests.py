@@ -7,6 +7,7 @@ Lines are seen by copies of modules in which every statement of a function says 
 
 import ast
 import builtins
+import contextlib
 import importlib
 import json
 import os
@@ -20,9 +21,12 @@ from typing import Any
 
 import pytest
 
-HEAVY = """numpy pandas scipy.stats scipy.signal sklearn.model_selection sklearn.feature_selection
-sklearn.linear_model sklearn.manifold sklearn.decomposition matplotlib.pyplot brian2 hypothesis h5py
-nixio pynwb neo elephant libsonata click xdist sympy""".split()
+HEAVY = [
+    *("numpy", "pandas", "scipy.stats", "scipy.signal", "sympy", "matplotlib.pyplot", "brian2"),
+    *("sklearn.decomposition", "sklearn.feature_selection", "sklearn.linear_model"),
+    *("sklearn.manifold", "sklearn.model_selection", "elephant", "neo", "nixio", "pynwb", "h5py"),
+    *("libsonata", "click", "hypothesis", "xdist"),
+]
 """What tests and sources import from elsewhere; what is not installed is left out."""
 
 QUIET = ["-x", "-p", "no:cacheprovider", "-p", "no:randomly", "--tb=no", "-n", "0"]
@@ -91,10 +95,8 @@ def run(tree: Path, arguments: Sequence[str], limit: float, *, write: bool = Fal
         finally:
             os._exit(70)
     ended = _ends(child, time.monotonic() + limit)
-    try:  # whatever the tests started
+    with contextlib.suppress(ProcessLookupError):  # whatever the tests started
         os.killpg(child, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     if not ended:
         os.waitpid(child, 0)
         return Seen()
@@ -202,7 +204,7 @@ def _functions(tree: ast.AST) -> list[ast.AST]:
 
 
 def _comes_first(node: ast.stmt) -> bool:
-    return _is_docstring(node) or isinstance(node, ast.ImportFrom) and node.module == "__future__"
+    return _is_docstring(node) or (isinstance(node, ast.ImportFrom) and node.module == "__future__")
 
 
 def _is_docstring(node: ast.stmt) -> bool:

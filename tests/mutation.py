@@ -407,7 +407,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         notice = Notice(Path(folder), given.kept.absolute(), given.limit, given.budget)
         for place, mutant in enumerate(drawn(given.sample, given.seed, given.only)):
-            if place < given.skip or these and place not in these:
+            if place < given.skip or (these and place not in these):
                 continue
             if time.monotonic() - begun > given.stop:
                 break
