@@ -84,6 +84,20 @@ def test_what_cannot_be_written_to_is_said(tmp_path: Path) -> None:
         export(rate_records(), "csv", "/")
 
 
+def test_folders_above_the_target_are_made(tmp_path: Path) -> None:
+    export(rate_records(), "csv", tmp_path / "a" / "b" / "it")
+    assert (tmp_path / "a" / "b" / "it" / "units.csv").exists()
+
+
+@every_format
+def test_what_a_killed_export_left_behind_is_in_nobody_s_way(form: str, tmp_path: Path) -> None:
+    """Others may export to the same path at the same time: each has a part of its own."""
+    path = place(tmp_path, form)
+    left = path.with_name(f".{path.name}.part")
+    left.mkdir()
+    assert export(rate_records(), form, path).exists() and left.exists()
+
+
 def test_formats_and_names_are_checked(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="no exporter 'mat'; known are nwb, nix, sonata"):
         export(rate_records(), "mat", tmp_path / "it.mat")
