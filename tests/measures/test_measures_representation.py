@@ -196,3 +196,10 @@ def test_activity_that_is_not_finite_is_named() -> None:
     made.signals["b.x"][3, 0, 1] = np.nan
     with pytest.raises(DataError, match="of 'b' is not finite in 1 of 60 trials, the first of th"):
         dissimilarities(made, "b")
+
+
+def test_what_all_patterns_share_costs_euclidean_distances_no_precision() -> None:
+    patterns = 1e8 + np.array([[0.0, 0.0], [1.0, 0.0], [3.0, 4.0]])
+    found = rdm(patterns, np.arange(3), "euclidean")
+    by_hand = np.array([[0, 1, 25], [1, 0, 20], [25, 20, 0]]) / 2  # mean squares
+    np.testing.assert_allclose(found.matrix, by_hand, rtol=1e-6)
