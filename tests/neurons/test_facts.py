@@ -5,6 +5,7 @@ import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -14,10 +15,10 @@ import pytest
 import rate_networks
 
 import apical
-from apical import Bias, Block, Network, Stimulus, feedback, simulate
+from apical import LIF, Bias, Block, Network, Stimulus, feedback, simulate
 from apical.errors import WiringError
 from apical.language.activations import Activation
-from apical.neurons.base import NeuronModel, Population
+from apical.neurons.base import POPULATIONS, NeuronModel, Population
 from apical.neurons.facts import ROLES, Assumption, Role
 from apical.plausibility import audit
 
@@ -262,6 +263,41 @@ def test_who_says_nothing_is_neutral() -> None:
     assert silent.slope == ""
     assert silent.summing() is silent.at_once(1.0) is silent.remembering(5.0) is silent
     assert silent.varied(0.1, 0.1) is silent.waiting(1.0, 10.0) is None
+    assert silent.relaying(silent) is silent.without_pause(5.0, 0.1) is silent
+    assert silent.forgetting(20.0, 5.0, 100.0) is silent
+    assert silent.firing(0.1) is silent.hearing_noise(0.1, 1.0, 100.0) is None
+    assert silent.overlooking(0.1, 100.0) is silent.telling(3, 100.0) is None
+    assert silent.keeping("size") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "facts"),
+    [
+        (None, "relays curve time_constant norm tau_teach plateau levels keeps"),
+        (False, "is_told serves_learning is_paired is_custom gain_is_slope is_softmax"),
+        (False, "is_spiking fires_alone has_apical_dendrite"),
+        (0.0, "refractory unreliable noise explores nudge teach_noise push_pull overlooks wait"),
+        (1, "frames"),
+        (1.0, "stands_for"),
+        (4, "n_classes"),
+        (inf, "tau_x"),
+        ({}, "hears"),
+        ("", "comparison"),
+        ("x", "moved"),
+        ("arrives", "dendrite"),
+    ],
+)
+def test_facts_that_nobody_states_are_neutral(value: object, facts: str) -> None:
+    silent = Silent("silent", 4, like=Bias("x"))
+    for name in facts.split():
+        found = getattr(silent, name)
+        assert found == value and type(found) is type(value), name
+
+
+def test_only_populations_are_registered_by_other_packages() -> None:
+    assert POPULATIONS._fits(LIF)
+    for wrong in (int, 3, LIF("h", 1)):
+        assert POPULATIONS._fits(wrong) is False
 
 
 def test_a_relay_must_say_how_it_is_given_another_population() -> None:
