@@ -224,7 +224,7 @@ def test_a_network_agrees_with_itself() -> None:
     for name in LIKENESS:
         low, high = lines[name].ceiling
         assert lines[name].value == pytest.approx(high, abs=0.01)  # it holds their own noise
-        assert low < high <= 1 and lines[name].p < 0.02
+        assert low < high <= 1 and lines[name].p == 1 / 101  # none of 100 shuffles is as alike
         assert lines[name].chance < lines[name].value - 0.1
 
 
@@ -258,9 +258,13 @@ def test_the_ranks_of_chance_are_those_of_the_value(monkeypatch: pytest.MonkeyPa
             self.halves = generator(seed)
 
         def permutation(self, what: Any) -> np.ndarray:
-            return np.arange(what) if isinstance(what, int) else self.halves.permutation(what)
+            if isinstance(what, int):
+                orders.append(what)
+                return np.arange(what)
+            halved.append(len(what))
+            return self.halves.permutation(what)
 
-    generator = np.random.default_rng
+    generator, orders, halved = np.random.default_rng, list[int](), list[int]()
     rng, labels = generator(0), np.arange(30) % 5
     made = [
         records({"h": (poisson(rng.exponential(30.0, (5, 9))[labels], 400.0, k), 9)}, labels, 400.0)
@@ -270,6 +274,7 @@ def test_the_ranks_of_chance_are_those_of_the_value(monkeypatch: pytest.MonkeyPa
     lines = by_measure(compare(made[0], as_recording(made[1], "h")))
     for name in LIKENESS:
         assert lines[name].chance == pytest.approx(lines[name].value) and lines[name].p == 1
+    assert halved == 20 * 5 * [6] and orders == 100 * [5]
 
 
 def test_every_population_meets_every_area(tmp_path: Path) -> None:
@@ -326,3 +331,11 @@ def test_silence_is_said() -> None:
         assert lines["rate_ks"].value > 0.9
         for name in ("cv_ks", *LIKENESS):
             assert np.isnan(lines[name].value) and lines[name].why, name
+        assert lines["cv_ks"].why.endswith(
+            ", no neuron has one: fewer than 10 intervals between spikes of one trial"
+        )
+        same = "the mean responses of one of the two do not differ between classes"
+        assert lines["cka"].why == same
+        assert lines["cka_debiased"].why == (
+            f"{same}, or all by as much, or there are fewer than 4 classes"
+        )
