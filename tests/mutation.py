@@ -22,7 +22,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -211,7 +211,7 @@ def mutable() -> list[Path]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a mutant, in how long [s], and which test killed it.
+    """What became of a mutant, in how much time of processors [s], and which test killed it.
 
     A mutant whose tests take too long has the outcome ``timeout``, and is not counted as killed.
     """
@@ -297,7 +297,6 @@ class Notice:
 
     def outcome(self, mutant: Mutant) -> Outcome:
         """Run the tests that should notice a mutant until one does."""
-        begun = time.monotonic()
         spent, taken, done = 0.0, 0.0, set[str]()
         tests = files(mutant.module)
         for stage in [*tests, ""]:
@@ -309,18 +308,20 @@ class Notice:
                     spent += seen.passed[name]
             done.update(chosen)
             while chosen:
-                start = time.monotonic()
                 found = self._run(mutant, chosen, self.limit - taken)
-                taken += time.monotonic() - start
+                taken += found.cpu
+                if found.code in (4, 5):  # names of tests may depend on what is changed
+                    whole = [*forked_tests.FAST, *dict.fromkeys(n.split("::")[0] for n in chosen)]
+                    found = self._run(mutant, whole, self.limit - taken)
+                    taken += found.cpu
                 if found.code is None:
-                    return Outcome("timeout", time.monotonic() - begun, "")
+                    return Outcome("timeout", self.limit, "")
                 if not found.code:
                     break
-                by = found.failed or chosen[0]
-                if self._is_sound(by, chosen[0]):
-                    return Outcome("killed", time.monotonic() - begun, found.failed or stage)
+                if found.failed not in self._broken:
+                    return Outcome("killed", taken, found.failed or chosen[0])
                 chosen = [name for name in chosen if name not in self._broken]
-        return Outcome("survived", time.monotonic() - begun, "")
+        return Outcome("survived", taken, "")
 
     def _run(self, mutant: Mutant, tests: Sequence[str], limit: float) -> forked_tests.Seen:
         file = self.tree / SOURCE / mutant.module
@@ -334,13 +335,17 @@ class Notice:
             file.write_text(before)
             os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
 
-    def _is_sound(self, test: str, other: str) -> bool:
-        """Return whether a test, or another where a whole file fails, passes without mutants."""
-        test = test if "::" in test else other
-        if test not in self._sound | self._broken:
-            passes = forked_tests.run(self.tree, [test], 300.0).code == 0
-            (self._sound if passes else self._broken).add(test)
-        return test in self._sound
+    def broken(self, tests: Iterable[str]) -> set[str]:
+        """Return those of some tests that fail without any mutant, and leave them out from now on.
+
+        A file of tests that failed as a whole could be imported when its tests were seen.
+        """
+        unknown = sorted({t for t in tests if "::" in t} - self._sound - self._broken)
+        if unknown:
+            found = forked_tests.run(self.tree, ["--maxfail=1000", *unknown], 600.0)
+            self._sound |= set(found.passed)
+            self._broken |= set(unknown) - set(found.passed)
+        return self._broken & set(tests)
 
     def _choose(self, mutant: Mutant, seen: forked_tests.Seen, *, rest: bool) -> list[str]:
         """Return the tests of a file that run what is changed, fast ones first; or the others."""
@@ -396,17 +401,20 @@ def main() -> None:
     parser.add_argument("--skip", type=int, default=0, help="how many of these to leave out, first")
     parser.add_argument("--these", default="", help="only those of these places in the draw: 3,17")
     parser.add_argument("--only", default="", help="modules whose path begins so")
-    parser.add_argument("--limit", type=float, default=120.0, help="time for each [s]")
+    parser.add_argument(
+        "--limit", type=float, default=120.0, help="time of processors for each [s]"
+    )
     parser.add_argument("--budget", type=float, default=60.0, help="time of tests for each [s]")
     parser.add_argument("--stop", type=float, default=float("inf"), help="begin none after [s]")
     parser.add_argument("--kept", type=Path, default=ROOT / ".mutants.json", help="what tests run")
     parser.add_argument("--out", type=Path, default=Path("mutants.csv"))
     given = parser.parse_args()
-    begun, rows = time.monotonic(), list[dict[str, object]]()
+    begun, rows = time.monotonic(), dict[int, dict[str, object]]()
     these = {int(n) for n in given.these.split(",") if n}
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         notice = Notice(Path(folder), given.kept.absolute(), given.limit, given.budget)
-        for place, mutant in enumerate(drawn(given.sample, given.seed, given.only)):
+        sample = drawn(given.sample, given.seed, given.only)
+        for place, mutant in enumerate(sample):
             if place < given.skip or (these and place not in these):
                 continue
             if time.monotonic() - begun > given.stop:
@@ -414,19 +422,24 @@ def main() -> None:
             assertion = Outcome("assertion", 0.0, "")
             outcome = assertion if is_assertion(mutant) else notice.outcome(mutant)
             about = {k: v for k, v in asdict(mutant).items() if k != "source"}
-            rows.append({"place": place} | about | asdict(outcome))
-            print(*rows[-1].values(), sep=" | ", flush=True)
+            rows[place] = {"place": place} | about | asdict(outcome)
+            print(*rows[place].values(), sep=" | ", flush=True)
             _write(given.out, rows)
-    counts = Counter(row["outcome"] for row in rows)
+        while broken := notice.broken({str(row["by"]) for row in rows.values()}):
+            print(f"(fail without any mutant: {', '.join(broken)})", flush=True)
+            for place in [k for k, row in rows.items() if row["by"] in broken]:
+                rows[place] |= asdict(notice.outcome(sample[place]))
+                _write(given.out, rows)
+    counts = Counter(row["outcome"] for row in rows.values())
     said = ", ".join(f"{n} {outcome}" for outcome, n in counts.items())
     print(f"{len(rows)} mutants, drawn by seed {given.seed}: {said}")
 
 
-def _write(path: Path, rows: list[dict[str, object]]) -> None:
+def _write(path: Path, rows: Mapping[int, dict[str, object]]) -> None:
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
+        writer = csv.DictWriter(file, list(next(iter(rows.values()))))
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(rows.values())
 
 
 if __name__ == "__main__":
