@@ -1,10 +1,19 @@
 """Mutation testing: changes single operators, numbers and conditions of the sources, and sees which
 changes no test notices.
 
-Mutants are drawn by a seed from the modules named in `TESTS`, each written into a copy of the tree,
-where the tests of its module run until the first failure; a test that kills passes without the
-mutant, which is tried. Strings that are equations, as those of
-rules and activations, are mutated too; annotations, docstrings and messages of errors are not.
+Mutants are drawn by a seed from the modules named in `TESTS`. Each is written into a copy of the
+tree, where its tests run until the first failure: of the files that `TESTS` names, the own file of
+a module first, those tests that run the changed statement; where the change is outside of any
+function, those that run a statement which names what is assigned, and then any of its class or
+module. Which test runs what, and how long, is seen once for each file, by marked copies
+(`forked_tests`). Fast tests are the first, and no more are run than take `--budget`. At last the
+other tests of the own file run. So tests are left out, of which some could kill: what survives here
+may be killed by the whole suite, and never the other way round. At the end all tests that killed run
+without any mutant; if one fails, its mutants are tried again without it.
+
+Strings that are equations, as those of rules and activations, are mutated too; annotations,
+docstrings and messages of errors are not. A changed ``strict=True`` of `zip` has the outcome
+``assertion`` and is not run: it is a check, as are ``assert`` and what raises errors.
 
     python tests/mutation.py --sample 200 --seed 0 --out mutants.csv
 """
