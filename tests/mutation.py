@@ -7,9 +7,9 @@ a module first, those tests that run the changed statement; where the change is 
 function, those that run a statement which names what is assigned, and then any of its class or
 module. Which test runs what, and how long, is seen once for each file, by marked copies
 (`forked_tests`). Fast tests are the first, and no more are run than take `--budget`. At last the
-other tests of the own file run. So tests are left out, of which some could kill: what survives here
-may be killed by the whole suite, and never the other way round. At the end all tests that killed run
-without any mutant; if one fails, its mutants are tried again without it.
+other tests of the own file run. So tests are left out, of which some could kill: what survives
+here may be killed by the whole suite, and never the other way round. At the end all tests that
+killed run without any mutant; if one fails, its mutants are tried again without it.
 
 Strings that are equations, as those of rules and activations, are mutated too; annotations,
 docstrings and messages of errors are not. A changed ``strict=True`` of `zip` has the outcome
