@@ -210,6 +210,16 @@ def test_what_is_not_known_is_said(origin: dict[str, Any]) -> None:
     assert json.loads(about.as_text(about.provenance(numbers, "csv")))["about"]["sizes"] == [0, 1]
 
 
+def test_stories_tell_model_and_data() -> None:
+    told = about.story(random_records(3))
+    assert 'Model: spiking_dfa (A network, with a "quoted" word and a second line). S' in told
+    assert "Stimuli: 3 samples of the data set digits, shown for 5 ms each" in told
+    plain = dataclasses.replace(random_records(3), about={"model": "mine"})
+    assert " Model: mine. Stimuli: " in about.story(plain)
+    titles = [{"run": "a/s0", "model": "b"}, {"model": "b"}, {}]
+    assert [about.title(known) for known in titles] == ["a/s0", "b", "records"]
+
+
 def test_metrics_know_their_rule_and_population() -> None:
     table = tables.measured(some_metrics(), ABOUT)
     assert table["value"].tolist() == [0.1, 12.5, 0.9, 81.25]

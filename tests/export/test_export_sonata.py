@@ -98,6 +98,7 @@ def test_files_are_what_the_format_asks_for(tmp_path: Path) -> None:
         group = file["report/hidden"]
         assert group["data"].dtype == "<f4" and group["data"].attrs["units"] == "1"
         assert group["mapping/node_ids"][:].tolist() == [0, 1, 2, 3, 4]
+        assert group["mapping/node_ids"].attrs["sorted"] == 1
         assert group["mapping/index_pointers"][:].tolist() == [0, 1, 2, 3, 4, 5]
         assert group["mapping/element_ids"][:].tolist() == [0] * 5
         assert group["mapping/element_ids"].dtype == "<u4"

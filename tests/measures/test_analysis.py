@@ -75,7 +75,7 @@ def test_every_population_is_measured() -> None:
     assert measure(found, "y", "readout_accuracy").value == 1
     assert "rate" not in set(found.measures[found.measures.population == "y"].measure)
     assert any(note.startswith("y: has activities, not spikes") for note in found.notes)
-    assert len(found.neurons) == 26 and found.recording is None
+    assert found.neurons.index.tolist() == list(range(26)) and found.recording is None
 
 
 def test_arrays_of_figures_are_there() -> None:

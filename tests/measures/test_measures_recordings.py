@@ -16,6 +16,7 @@ import quantities
 from made_records import poisson, records, tuned
 
 from apical.errors import DataError
+from apical.measures import agreement
 from apical.measures.agreement import Agreement, compare
 from apical.measures.recordings import Recording, load_recording
 from apical.records.arrays import Records, Spikes, Units
@@ -148,6 +149,29 @@ def test_epochs_of_a_single_segment_are_trials(tmp_path: Path) -> None:
     found = load_recording(write_nix(tmp_path / "a.nix", [segment]))
     assert found.counts.tolist() == [[2, 0, 1], [1, 0, 1], [1, 0, 0]]
     assert found.labels is not None and found.labels.tolist() == ["3", "4", "3"]
+
+
+@pytest.mark.parametrize("names", [["blocks"], ["blocks", "trials"]])
+def test_epochs_called_trials_are_trials_or_else_the_first(
+    names: list[str], tmp_path: Path
+) -> None:
+    segment = neo.Segment()
+    segment.spiketrains.append(train([0.5, 1.5, 1.6], 4.0))
+    for k, name in enumerate(names):
+        times, long = np.array([k, 2.0]) * quantities.s, np.ones(2) * quantities.s
+        segment.epochs.append(neo.Epoch(times, long, labels=np.array(["3", "4"]), name=name))
+    found = load_recording(write_nix(tmp_path / "a.nix", [segment]))
+    assert found.counts.tolist() == [[len(names)], [0]]
+
+
+def test_three_classes_in_common_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agreement, "SPLITS", 2)
+    monkeypatch.setattr(agreement, "SHUFFLES", 2)
+    labels, rates = tuned(24, 12, 3, 30.0, 1)
+    made = records({"h": (poisson(rates, 400.0, 1), 12)}, labels, 400.0)
+    lines = by_measure(compare(made, as_recording(made, "h")))
+    for name in ("rsa", "rsa_rho_a", "cka"):
+        assert np.isfinite(lines[name].value) and lines[name].n == (3, 3)
 
 
 def test_what_this_package_exports_is_a_recording(tmp_path: Path) -> None:

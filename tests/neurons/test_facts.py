@@ -15,10 +15,11 @@ import pytest
 import rate_networks
 
 import apical
-from apical import LIF, Bias, Block, Network, Stimulus, feedback, simulate
+from apical import LIF, Bias, Block, Error, Network, Stimulus, feedback, simulate
 from apical.errors import WiringError
 from apical.language.activations import Activation
 from apical.neurons.base import POPULATIONS, NeuronModel, Population
+from apical.neurons.encoding import Escape, Graded
 from apical.neurons.facts import ROLES, Assumption, Role
 from apical.plausibility import audit
 
@@ -292,6 +293,20 @@ def test_facts_that_nobody_states_are_neutral(value: object, facts: str) -> None
     for name in facts.split():
         found = getattr(silent, name)
         assert found == value and type(found) is type(value), name
+
+
+def test_encoders_state_the_facts_of_their_stimulus() -> None:
+    assert Stimulus("s", 3).refractory == 0.0 and Stimulus("s", 3).time_constant is None
+    assert Stimulus("s", 3, Escape(refractory=3.0)).refractory == 3.0
+    assert Stimulus("s", 3, Graded(tau=7.0)).time_constant == 7.0
+
+
+def test_a_label_that_is_filtered_is_an_assumption() -> None:
+    assert Error("e", 4).assumptions == ()
+    (delays,) = Error("e", 4, tau_label=5.0).assumptions
+    assert (delays.aspect, delays.level) == ("delays", "local") and "5 ms" in delays.reason
+    assert Error("e", 4, wait=30.0).at_once(2.0) == Error("e", 4, wait=2.0)
+    assert Error("e", 4, frames=7).at_once(2.0) == Error("e", 4)
 
 
 def test_only_populations_are_registered_by_other_packages() -> None:
