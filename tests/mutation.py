@@ -22,6 +22,7 @@ import argparse
 import ast
 import copy
 import csv
+import fnmatch
 import hashlib
 import json
 import os
@@ -288,9 +289,8 @@ class Notice:
     def __init__(self, folder: Path, kept: Path, limit: float, budget: float) -> None:
         self.limit, self.budget, self._kept = limit, budget, kept
         self.tree, self._marked = folder / "plain" / "tree", folder / "marked" / "tree"
-        ignored = shutil.ignore_patterns(".git", ".venv*", "__pycache__", ".*_cache", "runs")
         for tree in (self.tree, self._marked):
-            shutil.copytree(ROOT, tree, ignore=ignored, symlinks=True)
+            shutil.copytree(ROOT, tree, ignore=_of_no_use, symlinks=True)
         self.sources = dict[str, str]()
         for path in mutable():
             module = path.relative_to(ROOT / SOURCE).as_posix()
@@ -377,9 +377,18 @@ class Notice:
             found = forked_tests.run(self._marked, call, 900.0, write=True)
             if found.code not in (0, 1, 5):
                 raise SystemExit(f"{file} could not be run: {found.said}")
+            if found.failed:
+                print(f"(fails without any mutant: {found.failed})", flush=True)
             self._seen[key] = vars(found)
             self._kept.write_text(json.dumps(self._seen))
         return forked_tests.Seen(**self._seen[key])
+
+
+def _of_no_use(folder: str, names: list[str]) -> set[str]:
+    """Return what is not copied: what is made, not written."""
+    patterns = (".git", ".venv*", "__pycache__", ".*_cache", ".hypothesis")
+    found = {name for pattern in patterns for name in fnmatch.filter(names, pattern)}
+    return found | ({"runs"} if Path(folder) == ROOT else set())
 
 
 def _all_lines(seen: forked_tests.Seen) -> set[str]:
