@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from apical import LIF, Error, NeuronModel, Neurons, Stimulus
+from apical import LIF, Error, NeuronModel, Neurons, Rate, Stimulus
 from apical.errors import ParameterError
 from apical.neurons.base import Population
+from apical.neurons.batch_norm import BatchNorm
 from apical.neurons.encoding import Encoder, Escape, Latency, Poisson, Regular, decisions
 
 INFINITE = float("inf")
@@ -142,6 +143,24 @@ def test_heterogeneity_is_added_to_what_there_is() -> None:
     assert varied.tau_m_cv == pytest.approx(sqrt(1.36 * 1.64 - 1))
     assert varied.threshold_cv == 0.75
     assert LIF("h", 4).varied(0.8, 0.5) == LIF("h", 4, tau_m_cv=0.8, threshold_cv=0.5)
+
+
+def test_rates_say_what_they_do() -> None:
+    tanh, softmax = Rate("h", 3, tau=7.0), Rate("y", 3, "softmax", gain="one")
+    assert (tanh.is_softmax, softmax.is_softmax) == (False, True)
+    assert (tanh.gain_is_slope, softmax.gain_is_slope) == (True, False)
+    assert tanh.is_spiking is False and tanh.time_constant == 7.0
+    assert tanh.has_apical_dendrite is True and tanh.summing() is tanh
+    assert Rate("h", 3, plateau="tanh").summing() == Rate("h", 3)
+    assert tanh.firing(0.5) == Rate("h", 3, tau=7.0, noise=0.5)
+    noisy = Rate("h", 3, teach_noise=0.3).hearing_noise(0.4, 1.0, 100.0)
+    assert noisy.teach_noise == pytest.approx(0.5)  # variances add
+    plain = Rate("h", 3).model.parameters
+    assert [*plain] == ["tau"] and plain["tau"] == (5.0, "ms")
+    assert Rate("h", 3, teach_noise=0.3).model.parameters["teach_noise"] == (0.3, "1")
+    assert tanh.inputs == {"drive": "drive", "teach": "teach"}
+    normed = Rate("h", 3, norm=BatchNorm()).inputs
+    assert normed == {**tanh.inputs, "scale": "scale", "shift": "shift"}
 
 
 @pytest.mark.parametrize("name", ["Hidden", "2nd", "a b", "", "läyer-1"])
