@@ -56,6 +56,7 @@ TESTS = {
     "measures/learning.py": [
         "tests/measures/test_measures_learning.py",
         "tests/measures/test_rounding_of_learning.py",
+        "tests/neurons/test_relays.py",
     ],
     "measures/losses.py": ["tests/measures/test_landscapes.py", "tests/reference"],
     "measures/normality.py": ["tests/measures/test_normality.py"],
