@@ -4,12 +4,13 @@ changes no test notices.
 Mutants are drawn by a seed from the modules named in `TESTS`. Each is written into a copy of the
 tree, where its tests run until the first failure: of the files that `TESTS` names, the own file of
 a module first, those tests that run the changed statement; where the change is outside of any
-function, those that run a statement which names what is assigned, and then any of its class or
-module. Which test runs what, and how long, is seen once for each file, by marked copies
-(`forked_tests`). Fast tests are the first, and no more are run than take `--budget`. At last the
-other tests of the own file run. So tests are left out, of which some could kill: what survives
-here may be killed by the whole suite, and never the other way round. At the end all tests that
-killed run without any mutant; if one fails, its mutants are tried again without it.
+function, those that run a statement which names what is assigned, then any of its class or module,
+and all others of a file that names it or its class. Which test runs what, and how long, is seen
+once for each file, by marked copies (`forked_tests`). Fast tests are the first, and no more are run
+than take `--budget`. At last the other tests of the own file run. So tests are left out, of which
+some could kill: what survives here may be killed by the whole suite, and never the other way round.
+At the end all tests that killed run without any mutant; if one fails, its mutants are tried again
+without it.
 
 Strings that are equations, as those of rules and activations, are mutated too; annotations,
 docstrings and messages of errors are not. A changed ``strict=True`` of `zip` has the outcome
@@ -259,14 +260,17 @@ def lines_to_run(mutant: Mutant, sources: Mapping[str, str]) -> list[set[str]]:
     nearest = next((node for node in reversed(around) if isinstance(node, ast.ClassDef)), None)
     whole = ast.parse(sources[mutant.module]) if nearest is None else nearest
     inside = {f"{mutant.module}:{n.lineno}" for n in ast.walk(whole) if isinstance(n, ast.stmt)}
-    targets = getattr(innermost, "targets", [getattr(innermost, "target", None)])
-    words = "|".join(node.id for node in targets if isinstance(node, ast.Name))
+    words = "|".join(node.id for node in _targets(innermost) if isinstance(node, ast.Name))
     using = set[str]()
     for module, source in sources.items() if words else ():
         for number, text in enumerate(source.splitlines(), 1):
             if re.search(rf"\b({words})\b", text):
                 using.add(f"{module}:{statement(source, number)[1].lineno}")
     return [using, inside]
+
+
+def _targets(node: ast.stmt) -> list[ast.expr | None]:
+    return getattr(node, "targets", [getattr(node, "target", None)])
 
 
 class Notice:
@@ -312,7 +316,8 @@ class Notice:
         for stage in [*tests, ""]:
             seen = self.seen(stage or tests[0])
             chosen = list[str]()
-            for name in self._choose(mutant, seen, rest=not stage):
+            rest = not stage or self._names(stage, mutant)
+            for name in self._choose(mutant, seen, rest=rest):
                 if name not in done and spent + seen.passed[name] <= self.budget:
                     chosen.append(name)
                     spent += seen.passed[name]
@@ -358,7 +363,7 @@ class Notice:
         return self._broken & set(tests)
 
     def _choose(self, mutant: Mutant, seen: forked_tests.Seen, *, rest: bool) -> list[str]:
-        """Return the tests of a file that run what is changed, fast ones first; or the others."""
+        """Return the tests of a file that run what is changed, fast ones first, and the others."""
         wanted = lines_to_run(mutant, self.sources)
         if any(lines & set(seen.imported) for lines in wanted[:1]):
             wanted.append({line for line in _all_lines(seen) if line.startswith(mutant.module)})
@@ -366,8 +371,18 @@ class Notice:
         for lines in wanted:
             fitting = [name for name, ran in seen.lines.items() if not lines.isdisjoint(ran)]
             chosen |= dict.fromkeys(sorted(fitting, key=seen.passed.__getitem__))
-        names = [n for n in seen.passed if n not in chosen] if rest else list(chosen)
-        return [name for name in names if name not in self._broken]
+        others = sorted(seen.passed, key=seen.passed.__getitem__) if rest else []
+        return [name for name in dict.fromkeys([*chosen, *others]) if name not in self._broken]
+
+    def _names(self, file: str, mutant: Mutant) -> bool:
+        """Return whether tests name what is changed outside of any function, or its class."""
+        around, innermost = statement(self.sources[mutant.module], mutant.line)
+        if any(isinstance(node, ast.FunctionDef) for node in [*around, innermost]):
+            return False
+        names = [node.name for node in around if isinstance(node, ast.ClassDef)]
+        names += [node.id for node in _targets(innermost) if isinstance(node, ast.Name)]
+        text = (self._marked / file).read_text()
+        return any(re.search(rf"\b{name}\b", text) for name in names)
 
     def seen(self, file: str) -> forked_tests.Seen:
         """Return which lines each test of a file runs, and how long it takes."""
