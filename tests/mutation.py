@@ -1,10 +1,20 @@
 """Mutation testing: changes single operators, numbers and conditions of the sources, and sees which
 changes no test notices.
 
-Mutants are drawn by a seed from the modules named in `TESTS`, each written into a copy of the tree,
-where the tests of its module run until the first failure; a test that kills passes without the
-mutant, which is tried. Strings that are equations, as those of
-rules and activations, are mutated too; annotations, docstrings and messages of errors are not.
+Mutants are drawn by a seed from the modules named in `TESTS`. Each is written into a copy of the
+tree, where its tests run until the first failure: of the files that `TESTS` names, the own file of
+a module first, those tests that run the changed statement; where the change is outside of any
+function, those that run a statement which names what is assigned, then any of its class or module,
+and all others of a file that names it or its class. Which test runs what, and how long, is seen
+once for each file, by marked copies (`forked_tests`). Fast tests are the first, and no more are run
+than take `--budget`. At last the other tests of the own file run. So tests are left out, of which
+some could kill: what survives here may be killed by the whole suite, and never the other way round.
+At the end all tests that killed run without any mutant; if one fails, its mutants are tried again
+without it.
+
+Strings that are equations, as those of rules and activations, are mutated too; annotations,
+docstrings and messages of errors are not. A changed ``strict=True`` of `zip` has the outcome
+``assertion`` and is not run: it is a check, as are ``assert`` and what raises errors.
 
     python tests/mutation.py --sample 200 --seed 0 --out mutants.csv
 """
@@ -13,17 +23,21 @@ import argparse
 import ast
 import copy
 import csv
+import fnmatch
+import hashlib
+import json
 import os
 import random
+import re
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import forked_tests
 
 ROOT = Path(__file__).parents[1]
 SOURCE = Path("src/apical")
@@ -43,6 +57,7 @@ TESTS = {
     "measures/learning.py": [
         "tests/measures/test_measures_learning.py",
         "tests/measures/test_rounding_of_learning.py",
+        "tests/neurons/test_relays.py",
     ],
     "measures/losses.py": ["tests/measures/test_landscapes.py", "tests/reference"],
     "measures/normality.py": ["tests/measures/test_normality.py"],
@@ -176,6 +191,17 @@ def _equations(text: str) -> Iterator[str]:
         yield ast.unparse(tree)
 
 
+def files(module: str) -> list[str]:
+    """Return the files of tests that should notice a change of a module, its own first."""
+    found = list[str]()
+    for given in noticing(module):
+        path = ROOT / given
+        inside = sorted(path.glob("test_*.py")) if path.is_dir() else [path]
+        found += [file.relative_to(ROOT).as_posix() for file in inside]
+    stem = Path(module).stem.removesuffix("s")
+    return sorted(dict.fromkeys(found), key=lambda file: stem not in Path(file).stem)
+
+
 def noticing(module: str) -> list[str]:
     """Return the tests that should notice a change of a module."""
     return next(tests for start, tests in TESTS.items() if module.startswith(start))
@@ -184,16 +210,20 @@ def noticing(module: str) -> list[str]:
 def every_mutant() -> list[Mutant]:
     """Return all mutants of all modules that `TESTS` names, in order."""
     found = []
-    for path in sorted((ROOT / SOURCE).rglob("*.py")):
-        module = path.relative_to(ROOT / SOURCE).as_posix()
-        if any(module.startswith(start) for start in TESTS):
-            found += mutants(module, path.read_text())
+    for path in mutable():
+        found += mutants(path.relative_to(ROOT / SOURCE).as_posix(), path.read_text())
     return found
+
+
+def mutable() -> list[Path]:
+    """Return the modules that `TESTS` names, in order."""
+    every = ((p, p.relative_to(ROOT / SOURCE).as_posix()) for p in (ROOT / SOURCE).rglob("*.py"))
+    return sorted(path for path, name in every if any(name.startswith(start) for start in TESTS))
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a mutant, in how long [s], and which test killed it.
+    """What became of a mutant, in how much time of processors [s], and which test killed it.
 
     A mutant whose tests take too long has the outcome ``timeout``, and is not counted as killed.
     """
@@ -203,24 +233,196 @@ class Outcome:
     by: str
 
 
-def _run(tree: Path, tests: Sequence[str], limit: float) -> Outcome:
-    environment = os.environ | {"PYTHONPATH": str(tree / "src"), "OPENBLAS_NUM_THREADS": "1"}
-    environment |= {"PYTHONDONTWRITEBYTECODE": "1"}
-    call = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "-p", "no:randomly"]
-    call += ["-m", "not slow and not thorough", "-n", "0", "--tb=no", *tests]
-    begun = time.monotonic()
-    try:
-        done = subprocess.run(
-            call, cwd=tree, env=environment, capture_output=True, text=True, timeout=limit
-        )
-    except subprocess.TimeoutExpired:
-        return Outcome("timeout", time.monotonic() - begun, "")
-    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    outcome = "killed" if done.returncode else "survived"
-    by = failed[0].partition(" ")[2].partition(" - ")[0] if failed else ""
-    if done.returncode and not by:
-        raise SystemExit(f"The tests could not be run: {done.stdout[-500:]}{done.stderr[-500:]}")
-    return Outcome(outcome, time.monotonic() - begun, by)
+def statement(source: str, line: int) -> tuple[list[ast.stmt], ast.stmt]:
+    """Return the innermost statement of a line, and those that it is in."""
+    found: list[ast.stmt] = []
+    nodes: list[ast.AST] = [ast.parse(source)]
+    while nodes:
+        node = nodes.pop()
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.stmt):
+                if child.lineno <= line <= (child.end_lineno or 0):
+                    found.append(child)
+                    nodes = [child]
+                    break
+            elif isinstance(child, ast.ExceptHandler | ast.match_case):
+                nodes.append(child)
+    return found[:-1], found[-1]
+
+
+def lines_to_run(mutant: Mutant, sources: Mapping[str, str]) -> list[set[str]]:
+    """Return the marked lines of which a test should run one to notice a mutant, the best first."""
+    around, innermost = statement(sources[mutant.module], mutant.line)
+    if any(isinstance(node, ast.FunctionDef) for node in around):
+        return [{f"{mutant.module}:{innermost.lineno}"}]
+    if isinstance(innermost, ast.FunctionDef):  # a default
+        return [{f"{mutant.module}:{node.lineno}" for node in innermost.body}]
+    nearest = next((node for node in reversed(around) if isinstance(node, ast.ClassDef)), None)
+    whole = ast.parse(sources[mutant.module]) if nearest is None else nearest
+    inside = {f"{mutant.module}:{n.lineno}" for n in ast.walk(whole) if isinstance(n, ast.stmt)}
+    words = "|".join(node.id for node in _targets(innermost) if isinstance(node, ast.Name))
+    using = set[str]()
+    for module, source in sources.items() if words else ():
+        for number, text in enumerate(source.splitlines(), 1):
+            if re.search(rf"\b({words})\b", text):
+                using.add(f"{module}:{statement(source, number)[1].lineno}")
+    return [using, inside]
+
+
+def _targets(node: ast.stmt) -> list[ast.expr | None]:
+    return getattr(node, "targets", [getattr(node, "target", None)])
+
+
+class Notice:
+    """Finds and runs the tests that should notice a mutant.
+
+    Which lines a test runs is seen once for each file of tests, and kept in a file as long as the
+    sources and the tests are the same.
+
+    Parameters
+    ----------
+    folder
+        Where to put two copies of the repository, one with marked lines.
+    kept
+        The file that keeps what was seen.
+    limit
+        Time for each mutant [s].
+    budget
+        Time that the tests chosen for one mutant may take without it [s].
+    """
+
+    def __init__(self, folder: Path, kept: Path, limit: float, budget: float) -> None:
+        self.limit, self.budget, self._kept = limit, budget, kept
+        self.tree, self._marked = folder / "plain" / "tree", folder / "marked" / "tree"
+        for tree in (self.tree, self._marked):
+            shutil.copytree(ROOT, tree, ignore=_of_no_use, symlinks=True)
+        self.sources = dict[str, str]()
+        for path in mutable():
+            module = path.relative_to(ROOT / SOURCE).as_posix()
+            self.sources[module] = path.read_text()
+            marked = forked_tests.marked(module, self.sources[module])
+            (self._marked / SOURCE / module).write_text(marked)
+        texts = (path.read_bytes() for path in sorted((ROOT / SOURCE).rglob("*.py")))
+        self._of_sources = hashlib.sha256(b"".join(texts)).hexdigest()
+        self._seen = json.loads(kept.read_text()) if kept.exists() else {}
+        self._sound, self._broken = set[str](), set[str]()
+        forked_tests.prepare()
+        forked_tests.run(self.tree, ["--collect-only", "tests/measures"], 300.0, write=True)
+
+    def outcome(self, mutant: Mutant) -> Outcome:
+        """Run the tests that should notice a mutant until one does."""
+        spent, taken, done = 0.0, 0.0, set[str]()
+        tests = files(mutant.module)
+        for stage in [*tests, ""]:
+            seen = self.seen(stage or tests[0])
+            chosen = list[str]()
+            rest = not stage or self._names(stage, mutant)
+            for name in self._choose(mutant, seen, rest=rest):
+                if name not in done and spent + seen.passed[name] <= self.budget:
+                    chosen.append(name)
+                    spent += seen.passed[name]
+            done.update(chosen)
+            while chosen:
+                found = self._run(mutant, chosen, self.limit - taken)
+                taken += found.cpu
+                if found.code in (4, 5):  # names of tests may depend on what is changed
+                    whole = [*forked_tests.FAST, *dict.fromkeys(n.split("::")[0] for n in chosen)]
+                    found = self._run(mutant, whole, self.limit - taken)
+                    taken += found.cpu
+                if found.code is None:
+                    return Outcome("timeout", self.limit, "")
+                if not found.code:
+                    break
+                if found.failed not in self._broken:
+                    return Outcome("killed", taken, found.failed or chosen[0])
+                chosen = [name for name in chosen if name not in self._broken]
+        return Outcome("survived", taken, "")
+
+    def _run(self, mutant: Mutant, tests: Sequence[str], limit: float) -> forked_tests.Seen:
+        file = self.tree / SOURCE / mutant.module
+        before, times = file.read_text(), file.stat()
+        file.write_text(mutant.source)
+        changed = times.st_mtime_ns + 10**10  # bytecode of the sound module is not taken for this
+        os.utime(file, ns=(changed, changed))
+        try:
+            return forked_tests.run(self.tree, tests, max(limit, 1.0))
+        finally:
+            file.write_text(before)
+            os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    def broken(self, tests: Iterable[str]) -> set[str]:
+        """Return those of some tests that fail without any mutant, and leave them out from now on.
+
+        A file of tests that failed as a whole could be imported when its tests were seen.
+        """
+        unknown = sorted({t for t in tests if "::" in t} - self._sound - self._broken)
+        if unknown:
+            found = forked_tests.run(self.tree, ["--maxfail=1000", *unknown], 600.0)
+            self._sound |= set(found.passed)
+            self._broken |= set(unknown) - set(found.passed)
+        return self._broken & set(tests)
+
+    def _choose(self, mutant: Mutant, seen: forked_tests.Seen, *, rest: bool) -> list[str]:
+        """Return the tests of a file that run what is changed, fast ones first, and the others."""
+        wanted = lines_to_run(mutant, self.sources)
+        if any(lines & set(seen.imported) for lines in wanted[:1]):
+            wanted.append({line for line in _all_lines(seen) if line.startswith(mutant.module)})
+        chosen = dict[str, None]()
+        for lines in wanted:
+            fitting = [name for name, ran in seen.lines.items() if not lines.isdisjoint(ran)]
+            chosen |= dict.fromkeys(sorted(fitting, key=seen.passed.__getitem__))
+        others = sorted(seen.passed, key=seen.passed.__getitem__) if rest else []
+        return [name for name in dict.fromkeys([*chosen, *others]) if name not in self._broken]
+
+    def _names(self, file: str, mutant: Mutant) -> bool:
+        """Return whether tests name what is changed outside of any function, or its class."""
+        around, innermost = statement(self.sources[mutant.module], mutant.line)
+        if any(isinstance(node, ast.FunctionDef) for node in [*around, innermost]):
+            return False
+        names = [node.name for node in around if isinstance(node, ast.ClassDef)]
+        names += [node.id for node in _targets(innermost) if isinstance(node, ast.Name)]
+        text = (self._marked / file).read_text()
+        return any(re.search(rf"\b{name}\b", text) for name in names)
+
+    def seen(self, file: str) -> forked_tests.Seen:
+        """Return which lines each test of a file runs, and how long it takes."""
+        key = hashlib.sha256((self._marked / file).read_bytes()).hexdigest() + self._of_sources
+        if key not in self._seen:
+            print(f"(what {file} runs)", flush=True)
+            call = [*forked_tests.FAST, "--maxfail=1000", file]
+            found = forked_tests.run(self._marked, call, 900.0, write=True)
+            if found.code not in (0, 1, 5):
+                raise SystemExit(f"{file} could not be run: {found.said}")
+            if found.failed:
+                print(f"(fails without any mutant: {found.failed})", flush=True)
+            self._seen[key] = vars(found)
+            self._kept.write_text(json.dumps(self._seen))
+        return forked_tests.Seen(**self._seen[key])
+
+
+def _of_no_use(folder: str, names: list[str]) -> set[str]:
+    """Return what is not copied: what is made, not written."""
+    patterns = (".git", ".venv*", "__pycache__", ".*_cache", ".hypothesis")
+    found = {name for pattern in patterns for name in fnmatch.filter(names, pattern)}
+    return found | ({"runs"} if Path(folder) == ROOT else set())
+
+
+def _all_lines(seen: forked_tests.Seen) -> set[str]:
+    return {line for lines in seen.lines.values() for line in lines}
+
+
+def is_assertion(mutant: Mutant) -> bool:
+    """Return whether only the check of equal lengths by `zip` is changed, an assertion."""
+    if (mutant.before, mutant.after) != ("True", "(False)"):
+        return False
+    text = (ROOT / SOURCE / mutant.module).read_text().splitlines()[mutant.line - 1]
+    return "strict=True" in text and text.count("True") == 1
+
+
+def drawn(sample: int, seed: int, only: str = "") -> list[Mutant]:
+    """Return a sample of all mutants, in the order in which they were drawn."""
+    every = [m for m in every_mutant() if m.module.startswith(only)]
+    return random.Random(seed).sample(every, min(sample, len(every)))
 
 
 def main() -> None:
@@ -231,45 +433,47 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=200, help="how many mutants")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
     parser.add_argument("--skip", type=int, default=0, help="how many of these to leave out, first")
+    parser.add_argument("--these", default="", help="only those of these places in the draw: 3,17")
     parser.add_argument("--only", default="", help="modules whose path begins so")
-    parser.add_argument("--limit", type=float, default=600.0, help="time for each [s]")
+    parser.add_argument(
+        "--limit", type=float, default=120.0, help="time of processors for each [s]"
+    )
+    parser.add_argument("--budget", type=float, default=60.0, help="time of tests for each [s]")
     parser.add_argument("--stop", type=float, default=float("inf"), help="begin none after [s]")
+    parser.add_argument("--kept", type=Path, default=ROOT / ".mutants.json", help="what tests run")
     parser.add_argument("--out", type=Path, default=Path("mutants.csv"))
     given = parser.parse_args()
-    every = [m for m in every_mutant() if m.module.startswith(given.only)]
-    drawn = random.Random(given.seed).sample(every, min(given.sample, len(every)))
-    begun, rows = time.monotonic(), list[dict[str, object]]()
+    begun, rows = time.monotonic(), dict[int, dict[str, object]]()
+    these = {int(n) for n in given.these.split(",") if n}
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        tree = Path(folder) / "tree"
-        kept = shutil.ignore_patterns(".git", ".venv*", "__pycache__", ".*_cache")
-        shutil.copytree(ROOT, tree, ignore=kept, symlinks=True)
-        sound = set[str]()
-        for mutant in drawn[given.skip :]:
+        notice = Notice(Path(folder), given.kept.absolute(), given.limit, given.budget)
+        sample = drawn(given.sample, given.seed, given.only)
+        for place, mutant in enumerate(sample):
+            if place < given.skip or (these and place not in these):
+                continue
             if time.monotonic() - begun > given.stop:
                 break
-            file = tree / SOURCE / mutant.module
-            before = file.read_text()
-            file.write_text(mutant.source)
-            outcome = _run(tree, noticing(mutant.module), given.limit)
-            file.write_text(before)
-            if outcome.outcome == "killed" and outcome.by not in sound:
-                if _run(tree, [outcome.by], given.limit).outcome != "survived":
-                    raise SystemExit(f"{outcome.by} fails without any mutant; repair it first.")
-                sound.add(outcome.by)
+            assertion = Outcome("assertion", 0.0, "")
+            outcome = assertion if is_assertion(mutant) else notice.outcome(mutant)
             about = {k: v for k, v in asdict(mutant).items() if k != "source"}
-            rows.append(about | asdict(outcome))
-            print(*rows[-1].values(), sep=" | ", flush=True)
+            rows[place] = {"place": place} | about | asdict(outcome)
+            print(*rows[place].values(), sep=" | ", flush=True)
             _write(given.out, rows)
-    counts = Counter(row["outcome"] for row in rows)
+        while broken := notice.broken({str(row["by"]) for row in rows.values()}):
+            print(f"(fail without any mutant: {', '.join(broken)})", flush=True)
+            for place in [k for k, row in rows.items() if row["by"] in broken]:
+                rows[place] |= asdict(notice.outcome(sample[place]))
+                _write(given.out, rows)
+    counts = Counter(row["outcome"] for row in rows.values())
     said = ", ".join(f"{n} {outcome}" for outcome, n in counts.items())
-    print(f"{len(rows)} mutants, drawn from {len(every)} by seed {given.seed}: {said}")
+    print(f"{len(rows)} mutants, drawn by seed {given.seed}: {said}")
 
 
-def _write(path: Path, rows: list[dict[str, object]]) -> None:
+def _write(path: Path, rows: Mapping[int, dict[str, object]]) -> None:
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
+        writer = csv.DictWriter(file, list(next(iter(rows.values()))))
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(rows.values())
 
 
 if __name__ == "__main__":

@@ -84,6 +84,20 @@ def test_what_cannot_be_written_to_is_said(tmp_path: Path) -> None:
         export(rate_records(), "csv", "/")
 
 
+def test_folders_above_the_target_are_made(tmp_path: Path) -> None:
+    export(rate_records(), "csv", tmp_path / "a" / "b" / "it")
+    assert (tmp_path / "a" / "b" / "it" / "units.csv").exists()
+
+
+@every_format
+def test_what_a_killed_export_left_behind_is_in_nobody_s_way(form: str, tmp_path: Path) -> None:
+    """Others may export to the same path at the same time: each has a part of its own."""
+    path = place(tmp_path, form)
+    left = path.with_name(f".{path.name}.part")
+    left.mkdir()
+    assert export(rate_records(), form, path).exists() and left.exists()
+
+
 def test_formats_and_names_are_checked(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="no exporter 'mat'; known are nwb, nix, sonata"):
         export(rate_records(), "mat", tmp_path / "it.mat")
@@ -194,6 +208,16 @@ def test_what_is_not_known_is_said(origin: dict[str, Any]) -> None:
     assert "licence of the data: not stated" in about.story(records)
     numbers = dataclasses.replace(records, about={"seed": np.int64(3), "sizes": np.arange(2)})
     assert json.loads(about.as_text(about.provenance(numbers, "csv")))["about"]["sizes"] == [0, 1]
+
+
+def test_stories_tell_model_and_data() -> None:
+    told = about.story(random_records(3))
+    assert 'Model: spiking_dfa (A network, with a "quoted" word and a second line). S' in told
+    assert "Stimuli: 3 samples of the data set digits, shown for 5 ms each" in told
+    plain = dataclasses.replace(random_records(3), about={"model": "mine"})
+    assert " Model: mine. Stimuli: " in about.story(plain)
+    titles = [{"run": "a/s0", "model": "b"}, {"model": "b"}, {}]
+    assert [about.title(known) for known in titles] == ["a/s0", "b", "records"]
 
 
 def test_metrics_know_their_rule_and_population() -> None:

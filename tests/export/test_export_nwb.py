@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import h5py
 import neo
 import numpy as np
 import nwbinspector
@@ -213,6 +214,23 @@ def test_it_says_that_it_is_simulated_and_where_it_comes_from(tmp_path: Path) ->
         table = file.processing["misc"]["learning_curves"].to_dataframe()
         for name in some_metrics():
             assert table[name].tolist() == some_metrics()[name].tolist()
+
+
+def test_a_settled_signal_of_one_trial_is_a_series_for_each_unit(tmp_path: Path) -> None:
+    with opened(export(rate_records(1), "nwb", tmp_path / "it.nwb")) as file:
+        assert {name: series.data.shape for name, series in file.acquisition.items()} == {
+            f"hidden.x.{unit}-{unit}": (1, 1) for unit in range(7)
+        }
+        assert all("once a trial, at its end" in s.description for s in file.acquisition.values())
+
+
+def test_what_is_streamed_is_compressed(tmp_path: Path) -> None:
+    path = export(random_records(), "nwb", tmp_path / "it.nwb")
+    with h5py.File(path) as file:
+        for name in ("units/spike_times", "acquisition/hidden.v/data"):
+            data = file[name]
+            assert (data.compression, data.compression_opts, data.shuffle) == ("gzip", 4, True)
+        assert "every 0.5 ms" in file["acquisition/hidden.v"].attrs["description"]
 
 
 def test_time_is_that_of_the_export_where_none_is_known(tmp_path: Path) -> None:

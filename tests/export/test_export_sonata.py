@@ -3,15 +3,17 @@
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import h5py
 import libsonata
 import numpy as np
 import pandas as pd
+import pytest
 from export_cases import ABOUT, random_records, rate_records, small_records, some_metrics
 from hypothesis import given, settings
 
-from apical.export import export
+from apical.export import export, sonata
 from apical.records.arrays import Records
 
 
@@ -83,7 +85,7 @@ def test_files_are_what_the_format_asks_for(tmp_path: Path) -> None:
     for path in files:
         with h5py.File(path) as file:
             assert file.attrs["magic"] == 0x0A7A and file.attrs["magic"].dtype == np.uint32
-            assert file.attrs["version"].shape == (2,)
+            assert file.attrs["version"].tolist() == [0, 1]
             assert file.attrs["version"].dtype == np.uint32
             assert json.loads(file["about"].asstr()[()])["about"] == ABOUT
     with h5py.File(folder / "spikes.h5") as file:
@@ -95,7 +97,12 @@ def test_files_are_what_the_format_asks_for(tmp_path: Path) -> None:
     with h5py.File(folder / "v_report.h5") as file:
         group = file["report/hidden"]
         assert group["data"].dtype == "<f4" and group["data"].attrs["units"] == "1"
+        assert group["mapping/node_ids"][:].tolist() == [0, 1, 2, 3, 4]
+        assert group["mapping/node_ids"].attrs["sorted"] == 1
+        assert group["mapping/index_pointers"][:].tolist() == [0, 1, 2, 3, 4, 5]
+        assert group["mapping/element_ids"][:].tolist() == [0] * 5
         assert group["mapping/element_ids"].dtype == "<u4"
+        assert group["mapping/time"][:].tolist() == [0.0, 3 * 5.0, 0.5]
         assert group["mapping/time"].attrs["units"] == "ms"
 
 
@@ -113,3 +120,17 @@ def test_configurations_lead_to_the_files(tmp_path: Path) -> None:
         assert (folder / Path(simulation.report(name).file_name).name).exists()
     rates = export(rate_records(), "sonata", tmp_path / "rates")
     assert "spikes" not in (rates / "simulation_config.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("shape", "chunk"),
+    [
+        ((1 << 20, 256), (256, 256)),  # 256 * 256 values of 4 bytes are 256 kB
+        ((65536, 1), None),
+        ((65537, 1), (65536, 1)),
+        ((3, 100_000), (1, 100_000)),  # at least one time
+        ((3, 0), None),
+    ],
+)
+def test_reports_are_in_chunks_of_256_kb(shape: tuple[int, int], chunk: Any) -> None:
+    assert sonata._chunk(shape) == chunk

@@ -1,5 +1,7 @@
 """Feedback pathways: fixed, random, and drawn without a look at the forward weights."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,9 +9,21 @@ from hypothesis import strategies as st
 from networks import N_CLASSES, small
 from rate_networks import rates
 
-from apical import LIF, Error, Given, Normal, Projection, Stimulus, Uniform, feedback
+from apical import (
+    LIF,
+    Error,
+    FanIn,
+    Given,
+    Normal,
+    Opposed,
+    Projection,
+    Stimulus,
+    Uniform,
+    feedback,
+)
 from apical.errors import ParameterError, WiringError
 from apical.feedback.pathways import FeedbackPathway
+from apical.projections.weights import WeightSource, ZeroSum
 
 TEACH = {"teach": "x"}
 
@@ -63,6 +77,20 @@ def test_feedback_is_uncorrelated_with_forward_weights() -> None:
 def test_feedback_weights_may_be_chosen() -> None:
     net = small(wiring=lambda error, forward: feedback.direct(error, forward, Uniform(0.1)))
     assert np.abs(net.initial_weights(net.projection("error_to_hidden_0"))).max() < 0.1
+
+
+@pytest.mark.parametrize(("n", "first"), [(1, Normal(1.0)), (2, ZeroSum(Normal(1.0)))])
+def test_layerwise_feedback_of_spikes_has_no_common_part(n: int, first: WeightSource) -> None:
+    """But where there is a single class, whose only weight would be 0."""
+    stimulus, output = Stimulus("stimulus", 3), LIF("output", n)
+    hidden = [LIF("hidden_0", 5), LIF("hidden_1", 4)]
+    forward = [
+        Projection(pre, post, Uniform(1.0)) for pre, post in pairwise([stimulus, *hidden, output])
+    ]
+    pathway = feedback.layerwise(Error("error", 2 * n), forward)
+    weights = {p.post.name: p.weights for p in pathway.projections}
+    assert weights["hidden_1"] == Opposed(first)
+    assert weights["hidden_0"] == Opposed(FanIn(uniform=False))
 
 
 def test_a_pathway_that_drives_is_refused() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
-from made_records import poisson, records, tuned
+from made_records import poisson, records, regular, tuned
 from test_measures_recordings import write_nwb
 
 from apical.errors import DataError
@@ -75,7 +75,7 @@ def test_every_population_is_measured() -> None:
     assert measure(found, "y", "readout_accuracy").value == 1
     assert "rate" not in set(found.measures[found.measures.population == "y"].measure)
     assert any(note.startswith("y: has activities, not spikes") for note in found.notes)
-    assert len(found.neurons) == 26 and found.recording is None
+    assert found.neurons.index.tolist() == list(range(26)) and found.recording is None
 
 
 def test_arrays_of_figures_are_there() -> None:
@@ -117,6 +117,15 @@ def test_tables_are_written_and_read_back(tmp_path: Path) -> None:
 def test_short_trials_are_said() -> None:
     assert any("mean intervals between spikes" in note for note in analyze(network(60, 50.0)).notes)
     assert not any(note.startswith("h: a trial") for note in analyze(network(8, 2000.0)).notes)
+
+
+@pytest.mark.parametrize(("spikes", "said"), [(4, True), (5, False), (6, False)])
+def test_five_mean_intervals_in_a_trial_are_enough(spikes: int, said: bool) -> None:
+    """`spikes` in 100 ms are as many mean intervals, each 100 / `spikes` ms long."""
+    made = records({"h": (regular(3, 2, 100.0, 100.0 / spikes), 2)}, np.arange(3))
+    assert made.rates("h").mean() == pytest.approx(10 * spikes)
+    note = f"h: a trial holds {spikes} mean intervals between spikes; below 5"
+    assert any(n.startswith(note) for n in analyze(made).notes) == said
 
 
 @pytest.mark.parametrize("n_trials", [1, 2, 3])

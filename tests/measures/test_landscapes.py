@@ -1,5 +1,6 @@
 """Losses, planes through weights, surfaces on them, and evolution, against cases that are known."""
 
+import tracemalloc
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -134,6 +135,18 @@ def test_principal_plane_holds_a_path_that_is_plane_and_most_of_one_that_is_not(
         landscapes.principal_plane(CENTRE, bent[:1])
     with pytest.raises(ParameterError, match="needs points that have these weights"):
         plane.explained([{"w": CENTRE["w"]}])
+
+
+def test_principal_planes_of_many_weights_take_little_memory() -> None:
+    """As much as the points do, not the square of the number of weights, 128 MB."""
+    rng = np.random.default_rng(0)
+    centre, *points = ({"w": rng.normal(size=(40, 100))} for _ in range(4))
+    tracemalloc.start()
+    try:
+        landscapes.principal_plane(centre, points)
+        assert tracemalloc.get_traced_memory()[1] < 4e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_surface_of_a_linear_network_is_the_paraboloid_that_it_is() -> None:

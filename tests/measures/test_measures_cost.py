@@ -2,15 +2,17 @@
 
 from typing import Any
 
+import made_records
 import networks
 import numpy as np
 import pytest
 import rate_networks
 from test_measures_learning import SAMPLES, looking, network_weights, records_of, weights_of
 
-from apical import LIF, Block, Error, Network, Simulator, Stimulus, feedback, rules, simulate
+from apical import LIF, Block, Error, Network, Rate, Simulator, Stimulus, feedback, rules, simulate
 from apical.errors import DataError
 from apical.measures.cost import (
+    _is_binary,
     activation_sparsity,
     connection_sparsity,
     cost,
@@ -253,3 +255,16 @@ def test_what_was_not_recorded_is_named() -> None:
     some = simulate(rates, "array", record=["hidden_1"], traces=["x"])
     with pytest.raises(DataError, match=r"lack the signal 'stimulus.x'.*--signals x"):
         synaptic_operations(rates, network_weights(rates), record(some, SAMPLES, [0]))
+
+
+@pytest.mark.parametrize(
+    ("values", "binary"),
+    [([0, 1, 1], True), ([-1, 0, 1], True), ([0, 2, 1], False), ([0, 0.5, 1], False)],
+)
+def test_signals_of_one_bit_and_a_sign_need_no_multiplication(
+    values: list[float], binary: bool
+) -> None:
+    signal = np.array(values, float).reshape(1, 1, 3)
+    made = made_records.records({}, np.zeros(1, int), signals={"y": signal[0]})
+    assert _is_binary(made, Rate("y", 3), "x") is binary
+    assert _is_binary(made, LIF("y", 3), "x") is True

@@ -158,6 +158,29 @@ def test_epochs_of_a_single_segment_are_trials(tmp_path: Path) -> None:
     assert found.labels is not None and found.labels.tolist() == ["3", "4", "3"]
 
 
+@pytest.mark.parametrize("names", [["blocks"], ["blocks", "trials"]])
+def test_epochs_called_trials_are_trials_or_else_the_first(
+    names: list[str], tmp_path: Path
+) -> None:
+    segment = neo.Segment()
+    segment.spiketrains.append(train([0.5, 1.5, 1.6], 4.0))
+    for k, name in enumerate(names):
+        times, long = np.array([k, 2.0]) * quantities.s, np.ones(2) * quantities.s
+        segment.epochs.append(neo.Epoch(times, long, labels=np.array(["3", "4"]), name=name))
+    found = load_recording(write_nix(tmp_path / "a.nix", [segment]))
+    assert found.counts.tolist() == [[len(names)], [0]]
+
+
+def test_three_classes_in_common_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agreement, "SPLITS", 2)
+    monkeypatch.setattr(agreement, "SHUFFLES", 2)
+    labels, rates = tuned(24, 12, 3, 30.0, 1)
+    made = records({"h": (poisson(rates, 400.0, 1), 12)}, labels, 400.0)
+    lines = by_measure(compare(made, as_recording(made, "h")))
+    for name in ("rsa", "rsa_rho_a", "cka"):
+        assert np.isfinite(lines[name].value) and lines[name].n == (3, 3)
+
+
 @pytest.mark.usefixtures("few")
 def test_what_this_package_exports_is_a_recording(tmp_path: Path) -> None:
     export = pytest.importorskip("apical.export").export
@@ -233,7 +256,7 @@ def test_a_network_agrees_with_itself() -> None:
     for name in LIKENESS:
         low, high = lines[name].ceiling
         assert lines[name].value == pytest.approx(high, abs=0.01)  # it holds their own noise
-        assert low < high <= 1 and lines[name].p < 0.02
+        assert low < high <= 1 and lines[name].p == 1 / 101  # none of 100 shuffles is as alike
         assert lines[name].chance < lines[name].value - 0.1
 
 
@@ -271,9 +294,13 @@ def test_the_ranks_of_chance_are_those_of_the_value(monkeypatch: pytest.MonkeyPa
             self.halves = generator(seed)
 
         def permutation(self, what: Any) -> np.ndarray:
-            return np.arange(what) if isinstance(what, int) else self.halves.permutation(what)
+            if isinstance(what, int):
+                orders.append(what)
+                return np.arange(what)
+            halved.append(len(what))
+            return self.halves.permutation(what)
 
-    generator = np.random.default_rng
+    generator, orders, halved = np.random.default_rng, list[int](), list[int]()
     rng, labels = generator(0), np.arange(30) % 5
     made = [
         records({"h": (poisson(rng.exponential(30.0, (5, 9))[labels], 400.0, k), 9)}, labels, 400.0)
@@ -283,6 +310,7 @@ def test_the_ranks_of_chance_are_those_of_the_value(monkeypatch: pytest.MonkeyPa
     lines = by_measure(compare(made[0], as_recording(made[1], "h")))
     for name in LIKENESS:
         assert lines[name].chance == pytest.approx(lines[name].value) and lines[name].p == 1
+    assert halved == 20 * 5 * [6] and orders == 100 * [5]
 
 
 @pytest.mark.usefixtures("few")
@@ -341,3 +369,11 @@ def test_silence_is_said() -> None:
         assert lines["rate_ks"].value > 0.9
         for name in ("cv_ks", *LIKENESS):
             assert np.isnan(lines[name].value) and lines[name].why, name
+        assert lines["cv_ks"].why.endswith(
+            ", no neuron has one: fewer than 10 intervals between spikes of one trial"
+        )
+        same = "the mean responses of one of the two do not differ between classes"
+        assert lines["cka"].why == same
+        assert lines["cka_debiased"].why == (
+            f"{same}, or all by as much, or there are fewer than 4 classes"
+        )

@@ -7,6 +7,7 @@ import pytest
 from made_records import poisson, records, tuned
 from scipy.stats import ortho_group, spearmanr
 
+from apical._base.rounding import ROUNDING
 from apical.errors import DataError
 from apical.measures import representation
 from apical.measures.representation import (
@@ -17,6 +18,7 @@ from apical.measures.representation import (
     participation_ratio,
     rdm,
     rdm_similarity,
+    scaled_ranks,
     similarities,
     similarity,
 )
@@ -196,3 +198,33 @@ def test_activity_that_is_not_finite_is_named() -> None:
     made.signals["b.x"][3, 0, 1] = np.nan
     with pytest.raises(DataError, match="of 'b' is not finite in 1 of 60 trials, the first of th"):
         dissimilarities(made, "b")
+
+
+def test_what_all_patterns_share_costs_euclidean_distances_no_precision() -> None:
+    patterns = 1e8 + np.array([[0.0, 0.0], [1.0, 0.0], [3.0, 4.0]])
+    found = rdm(patterns, np.arange(3), "euclidean")
+    by_hand = np.array([[0, 1, 25], [1, 0, 20], [25, 20, 0]]) / 2  # mean squares
+    np.testing.assert_allclose(found.matrix, by_hand, rtol=1e-6)
+
+
+def test_two_patterns_are_apart() -> None:
+    patterns = np.array([[1.0, 2.0, 3.0], [3.0, 2.0, 2.0]])
+    found = rdm(patterns, np.arange(2))
+    by_hand = 1 - np.corrcoef(patterns)[0, 1]
+    np.testing.assert_allclose(found.matrix, [[0, by_hand], [by_hand, 0]], atol=1e-12)
+
+
+def test_rounding_of_dissimilarities_grows_with_what_they_are_made_of() -> None:
+    """A change of 1 part of the size moves a correlation by twice as much of the spread."""
+    patterns = np.array([[1.0, -1.0, 0.0], [2.0, 0.0, -2.0], [0.0, 3.0, -3.0]])
+    spread = np.sqrt(np.mean(patterns**2))  # each has the mean 0
+    for size in (3.0, 3e4):
+        found = rdm(patterns, np.arange(3), size=size)
+        assert found.rounding == pytest.approx(2 * ROUNDING * size / spread)
+
+
+def test_ranks_of_ties_are_scaled_as_if_there_were_none_for_rho_a_alone() -> None:
+    """Three values have ranks 1, 2, 3, of variance 2/3; with a tie 1.5, 1.5, 3, of variance 1/2."""
+    values, ranks = np.array([0.1, 0.1, 0.7]), np.array([-0.5, -0.5, 1.0])
+    np.testing.assert_allclose(scaled_ranks(values, 0.0, "rho-a"), ranks / np.sqrt(2 / 3))
+    np.testing.assert_allclose(scaled_ranks(values, 0.0, "spearman"), ranks / np.sqrt(1 / 2))

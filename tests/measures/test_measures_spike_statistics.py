@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from made_records import in_order, poisson, records, regular, tuned
 
-from apical.errors import DataError
+from apical.errors import DataError, ParameterError
 from apical.measures import spike_statistics as statistics
 from apical.records.arrays import Spikes, Units
 
@@ -160,8 +160,40 @@ def test_sparseness_is_1_of_one_and_0_of_all() -> None:
         np.testing.assert_allclose(found, expected, atol=1e-12)
         lifetime = statistics.lifetime_sparseness(values, np.arange(5)).values
         np.testing.assert_allclose(lifetime, expected, atol=1e-12)
+    two = np.array([[1.0, 0.0], [2.0, 2.0], [1.0, 3.0]])  # a = 1/2, 1, 4/5
+    np.testing.assert_allclose(
+        statistics.population_sparseness(two).values, [1, 0, (1 - 4 / 5) / (1 / 2)], atol=1e-12
+    )
     half = np.array([[1.0, 1, 0, 0]])  # a = (1/2)**2 / (1/2) = 1/2
     assert statistics.population_sparseness(half).values[0] == pytest.approx((1 / 2) / (3 / 4))
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_sparseness_has_no_unit(unit: float) -> None:
+    responses = unit * np.array([[1.0, 1, 0, 0]])
+    assert statistics.population_sparseness(responses).values[0] == pytest.approx(2 / 3)
+
+
+def test_intervals_are_of_neurons_that_there_are() -> None:
+    gaps = statistics.Intervals(np.array([0, 3]), np.array([0, 0]), np.array([1.0, 2.0]))
+    for measure in (statistics.cv, statistics.cv2, statistics.lv):
+        assert measure(gaps, 4).values.shape == (4,)
+        with pytest.raises(ParameterError, match="above 3, the last neuron"):
+            measure(gaps, 3)
+
+
+def test_fano_needs_two_trials_that_are_alike() -> None:
+    counts = np.array([[1.0, 2.0], [3.0, 4.0]])
+    assert statistics.fano(counts[:1]).why == "there are no two trials"
+    apart = statistics.fano(counts, np.array([0, 1]))
+    assert apart.why == "there are no two trials of one class" and apart.undefined == 2
+
+
+def test_correlations_within_classes_leave_out_those_in_which_a_neuron_is_constant() -> None:
+    counts = np.array([[5, 5, 1], [5, 5, 2], [5, 5, 4], [1, 2, 1], [2, 1, 3], [4, 8, 3.0]])
+    found = statistics.correlation(counts, np.repeat([0, 1], 3)).values
+    one, both = np.corrcoef(counts[3:].T), np.triu_indices(3, 1)
+    np.testing.assert_allclose(found, one[both])
 
 
 def test_trials_of_one_sample_are_one_stimulus() -> None:

@@ -6,6 +6,7 @@ from made_records import poisson, records, tuned
 from sklearn.feature_selection import mutual_info_classif
 from sklearn.metrics import mutual_info_score
 
+from apical.errors import ParameterError
 from apical.measures.tuning import readout_accuracy, tuning
 from apical.records.arrays import Records
 
@@ -155,3 +156,11 @@ def test_what_is_silent_or_has_one_class_is_named() -> None:
         assert found.undefined == 3 and "fewer than 2 classes" in found.why
     single = records({"h": (poisson(rates[:2], 200.0), 3)}, np.arange(2), 200.0)
     assert tuning(single, "h")["anova_f"].undefined == 3
+
+
+def test_seeds_are_those_that_scikit_learn_takes() -> None:
+    made = tuned_records(20, 5)
+    assert readout_accuracy(made, "h", seed=2**32 - 1).values.shape == (20,)
+    for wrong in (2**32, -1):
+        with pytest.raises(ParameterError, match="seed"):
+            readout_accuracy(made, "h", seed=wrong)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from rate_networks import rates, trials
+from scipy.special import expit
 from test_rate_devices import FEW_STEPS, assert_parity
 from test_rate_devices import rates as in_brian
 
@@ -47,6 +48,22 @@ def test_slopes_are_those_of_the_drives() -> None:
     found = slopes("tanh", [1.0, -3.0], [0.0, 0.5, 1.0])
     drive = np.outer([0.0, 0.5, 1.0], [1.0, -3.0])
     np.testing.assert_allclose(found, 1 / np.cosh(drive) ** 2, rtol=1e-12)
+
+
+def test_slopes_of_activities_are_those_by_hand() -> None:
+    z = np.array([-2.5, -1.0, -0.25, 0.25, 0.5, 1.0, 2.5])
+    by_hand = {
+        "linear": (z, np.ones(7)),
+        "logistic": (expit(z), expit(z) * expit(-z)),
+        "softmax": (expit(z), expit(z) * expit(-z)),  # of two units, by its own drive
+        "tanh": (np.tanh(z), 1 / np.cosh(z) ** 2),
+        "relu": (np.maximum(z, 0), [0, 0, 0, 1, 1, 1, 1]),
+        "leaky_relu": (np.maximum(z, 0.01 * z), [0.01, 0.01, 0.01, 1, 1, 1, 1]),
+        "softplus": (np.logaddexp(0, z), expit(z)),
+    }
+    assert by_hand.keys() == saturation.SLOPES.keys()
+    for name, (activity, slope) in by_hand.items():
+        np.testing.assert_allclose(saturation.SLOPES[name](activity), slope, rtol=1e-12)
 
 
 EDGE = float(np.arctanh(np.sqrt(0.9)))

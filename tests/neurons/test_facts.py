@@ -5,6 +5,7 @@ import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -14,10 +15,11 @@ import pytest
 import rate_networks
 
 import apical
-from apical import Bias, Block, Network, Stimulus, feedback, simulate
+from apical import LIF, Bias, Block, Error, Network, Stimulus, feedback, simulate
 from apical.errors import WiringError
 from apical.language.activations import Activation
-from apical.neurons.base import NeuronModel, Population
+from apical.neurons.base import POPULATIONS, NeuronModel, Population
+from apical.neurons.encoding import Escape, Graded
 from apical.neurons.facts import ROLES, Assumption, Role
 from apical.plausibility import audit
 
@@ -250,6 +252,55 @@ def test_who_says_nothing_is_neutral() -> None:
     assert silent.slope == ""
     assert silent.summing() is silent.at_once(1.0) is silent.remembering(5.0) is silent
     assert silent.varied(0.1, 0.1) is silent.waiting(1.0, 10.0) is None
+    assert silent.relaying(silent) is silent.without_pause(5.0, 0.1) is silent
+    assert silent.forgetting(20.0, 5.0, 100.0) is silent
+    assert silent.firing(0.1) is silent.hearing_noise(0.1, 1.0, 100.0) is None
+    assert silent.overlooking(0.1, 100.0) is silent.telling(3, 100.0) is None
+    assert silent.keeping("size") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "facts"),
+    [
+        (None, "relays curve time_constant norm tau_teach plateau levels keeps"),
+        (False, "is_told serves_learning is_paired is_custom gain_is_slope is_softmax"),
+        (False, "is_spiking fires_alone has_apical_dendrite"),
+        (0.0, "refractory unreliable noise explores nudge teach_noise push_pull overlooks wait"),
+        (1, "frames"),
+        (1.0, "stands_for"),
+        (4, "n_classes"),
+        (inf, "tau_x"),
+        ({}, "hears"),
+        ("", "comparison"),
+        ("x", "moved"),
+        ("arrives", "dendrite"),
+    ],
+)
+def test_facts_that_nobody_states_are_neutral(value: object, facts: str) -> None:
+    silent = Silent("silent", 4, like=Bias("x"))
+    for name in facts.split():
+        found = getattr(silent, name)
+        assert found == value and type(found) is type(value), name
+
+
+def test_encoders_state_the_facts_of_their_stimulus() -> None:
+    assert Stimulus("s", 3).refractory == 0.0 and Stimulus("s", 3).time_constant is None
+    assert Stimulus("s", 3, Escape(refractory=3.0)).refractory == 3.0
+    assert Stimulus("s", 3, Graded(tau=7.0)).time_constant == 7.0
+
+
+def test_a_label_that_is_filtered_is_an_assumption() -> None:
+    assert Error("e", 4).assumptions == ()
+    (delays,) = Error("e", 4, tau_label=5.0).assumptions
+    assert (delays.aspect, delays.level) == ("delays", "local") and "5 ms" in delays.reason
+    assert Error("e", 4, wait=30.0).at_once(2.0) == Error("e", 4, wait=2.0)
+    assert Error("e", 4, frames=7).at_once(2.0) == Error("e", 4)
+
+
+def test_only_populations_are_registered_by_other_packages() -> None:
+    assert POPULATIONS._fits(LIF)
+    for wrong in (int, 3, LIF("h", 1)):
+        assert POPULATIONS._fits(wrong) is False
 
 
 def test_a_relay_must_say_how_it_is_given_another_population() -> None:

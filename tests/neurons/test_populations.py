@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from math import exp, sqrt
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from apical import LIF, Error, NeuronModel, Neurons, Stimulus
+from apical import LIF, Error, NeuronModel, Neurons, Rate, Stimulus
 from apical.errors import ParameterError
 from apical.neurons.base import Population
+from apical.neurons.batch_norm import BatchNorm
 from apical.neurons.encoding import Encoder, Escape, Latency, Poisson, Regular, decisions
 
 INFINITE = float("inf")
@@ -82,6 +84,83 @@ def test_error_neurons_come_in_pairs() -> None:
     assert Error("error", 6).n_classes == 3
     with pytest.raises(ParameterError, match="size must be even, .* size=5"):
         Error("error", 5)
+
+
+def test_the_largest_error_is_what_a_membrane_holds_of_the_target() -> None:
+    """100 Hz for 50 ms are 5 spikes; with a leak of 20 ms the integral of the exponential."""
+    assert Error("e", 4).whole_of(50.0) == pytest.approx(5)
+    assert Error("e", 4, wait=30.0).whole_of(50.0) == pytest.approx(2)
+    leaky = Error("e", 4, tau=20.0, wait=10.0)
+    assert leaky.whole_of(50.0) == pytest.approx(2 * (1 - exp(-2)))
+
+
+@pytest.mark.parametrize("options", [{"levels": 5}, {"threshold": 0.25}])
+def test_what_is_a_share_of_the_largest_error_follows_it(options: dict[str, Any]) -> None:
+    error = Error("e", 4, whole=5.0, **options)
+    assert error.waiting(30.0, 50.0) == Error("e", 4, whole=2.0, wait=30.0, **options)
+    forgets = error.forgetting(20.0, 3.0, 50.0)
+    assert (forgets.tau, forgets.tau_label) == (20.0, 3.0)
+    assert forgets.whole == pytest.approx(2 * (1 - exp(-2.5)))
+    assert forgets.forgetting(1.0, 1.0, 50.0) is forgets
+
+
+def test_an_error_that_is_no_share_keeps_its_unit() -> None:
+    assert Error("e", 4).forgetting(20.0, 3.0, 50.0).whole == 1.0
+    assert Error("e", 4).overlooking(0.25, 50.0) == Error("e", 4, threshold=0.25, whole=5.0)
+    assert Error("e", 4).telling(5, 50.0) == Error("e", 4, levels=5, whole=5.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "spike", "fires_at"),
+    [
+        ({}, 1.0, 1.0),
+        ({"theta": 2.0}, 2.0, 2.0),
+        ({"threshold": 0.25, "whole": 8.0}, 1.0, 3.0),  # a dead zone of 2
+        ({"levels": 5, "whole": 8.0}, 4.0, 2.0),  # -8, -4, 0, 4, 8, rounded to the nearest
+        ({"levels": 5, "whole": 8.0, "rectified": True}, 4.0, 4.0),
+        ({"frames": 3}, 1.0, 0.5),
+    ],
+)
+def test_error_neurons_fire_where_a_spike_is_nearest(
+    options: dict[str, Any], spike: float, fires_at: float
+) -> None:
+    error = Error("e", 4, **options)
+    assert (error.stands_for, error.fires_at) == (spike, fires_at)
+    assert error.push_pull == (0.0 if error.rectified else spike)
+
+
+def test_levels_of_an_error_are_odd() -> None:
+    for levels in (3, 5, 7, 9):
+        assert Error("e", 4, levels=levels).levels == levels
+    for levels in (4, 6, 10):
+        with pytest.raises(ParameterError, match="levels that are odd"):
+            Error("e", 4, levels=levels)
+
+
+def test_heterogeneity_is_added_to_what_there_is() -> None:
+    """Of two independent factors of mean 1, 1 + cv**2 multiply."""
+    varied = LIF("h", 4, tau_m_cv=0.6, threshold_cv=0.75).varied(0.8, 0.0)
+    assert varied.tau_m_cv == pytest.approx(sqrt(1.36 * 1.64 - 1))
+    assert varied.threshold_cv == 0.75
+    assert LIF("h", 4).varied(0.8, 0.5) == LIF("h", 4, tau_m_cv=0.8, threshold_cv=0.5)
+
+
+def test_rates_say_what_they_do() -> None:
+    tanh, softmax = Rate("h", 3, tau=7.0), Rate("y", 3, "softmax", gain="one")
+    assert (tanh.is_softmax, softmax.is_softmax) == (False, True)
+    assert (tanh.gain_is_slope, softmax.gain_is_slope) == (True, False)
+    assert tanh.is_spiking is False and tanh.time_constant == 7.0
+    assert tanh.has_apical_dendrite is True and tanh.summing() is tanh
+    assert Rate("h", 3, plateau="tanh").summing() == Rate("h", 3)
+    assert tanh.firing(0.5) == Rate("h", 3, tau=7.0, noise=0.5)
+    noisy = Rate("h", 3, teach_noise=0.3).hearing_noise(0.4, 1.0, 100.0)
+    assert noisy.teach_noise == pytest.approx(0.5)  # variances add
+    plain = Rate("h", 3).model.parameters
+    assert [*plain] == ["tau"] and plain["tau"] == (5.0, "ms")
+    assert Rate("h", 3, teach_noise=0.3).model.parameters["teach_noise"] == (0.3, "1")
+    assert tanh.inputs == {"drive": "drive", "teach": "teach"}
+    normed = Rate("h", 3, norm=BatchNorm()).inputs
+    assert normed == {**tanh.inputs, "scale": "scale", "shift": "shift"}
 
 
 @pytest.mark.parametrize("name", ["Hidden", "2nd", "a b", "", "läyer-1"])

@@ -118,3 +118,29 @@ def test_the_catalogue() -> None:
     for rule in (at_trial, at_feedback, at_spikes):
         assert rule.parameters == {"eta": 0.1}
         assert "doi" in rule.source
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        rules.three_factor(),
+        rules.norm_scale(),
+        rules.norm_shift(),
+        rules.node_perturbation(),
+        rules.weight_perturbation(),
+    ],
+    ids=lambda rule: rule.name,
+)
+def test_optimizers_scale_updates_that_are_not_scaled(rule: LearningRule) -> None:
+    assert rule.parameters["eta"] == 1.0
+
+
+def test_stdp_has_the_target_and_the_bound_of_its_paper() -> None:
+    assert rules.stdp(0.01).parameters == {"eta": 0.01, "target": 0.4, "largest": 1.0}
+
+
+def test_e_prop_regularises_rates_where_asked() -> None:
+    assert rules.e_prop(0.1).update == "eta * e_trace * teach_post"
+    steady = rules.e_prop(0.1, tau_a=2000.0, homeostasis=0.5, usual=2.0)
+    assert steady.update == "eta * e_trace * (teach_post - homeostasis * (a_post - usual))"
+    assert steady.parameters == {"eta": 0.1, "homeostasis": 0.5, "usual": 2.0}
