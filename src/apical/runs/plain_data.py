@@ -57,12 +57,12 @@ def known() -> Mapping[str, type]:
     """Return the classes that may be made from data, by name; all of them are of this package."""
     registered = (*POPULATIONS.values(), *ENCODERS.values())
     ours = [kind for kind in registered if kind.__module__.partition(".")[0] == _PACKAGE]
-    found: dict[str, type] = {kind.__name__: kind for kind in ours}
+    found: dict[str, Any] = {kind.__name__: kind for kind in ours}
     for module in MODULES:
         for name, kind in vars(module).items():
             is_own = isinstance(kind, type) and kind.__module__ == module.__name__
             if is_own and is_dataclass(kind) and not name.startswith("_"):
-                found[kind.__name__] = kind
+                found[name] = kind
     return found
 
 
@@ -92,10 +92,12 @@ class Writer:
         kind = type(owner)
         if known().get(kind.__name__) is not kind:
             raise UnheldError(f"{kind.__qualname__} of {kind.__module__} is not of this package")
-        return {
-            "class": kind.__name__,
-            **{f.name: self.value(getattr(owner, f.name)) for f in fields(kind)},
-        }
+        inside = {f.name: getattr(owner, f.name) for f in fields(kind)}
+        return {"class": kind.__name__, **self.mapped(inside)}
+
+    def mapped(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return named values as data."""
+        return {name: self.value(value) for name, value in values.items()}
 
     def value(self, value: Any) -> Any:
         """Return any value as data."""
@@ -188,7 +190,15 @@ class Reader:
 
 def failing() -> tuple[type[Exception], ...]:
     """Return what reading data raises that no `Writer` wrote."""
-    return (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError, ApicalError)
+    return (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        IndexError,
+        RecursionError,
+        ApicalError,
+    )
 
 
 def _is_infinite(value: Any) -> bool:
@@ -197,4 +207,3 @@ def _is_infinite(value: Any) -> bool:
 
 def _infinite(text: str) -> float:
     return {"inf": float("inf"), "-inf": -float("inf"), "nan": float("nan")}[text]
-

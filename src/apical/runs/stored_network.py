@@ -60,22 +60,22 @@ def as_data(network: Network, model: ModelAbout) -> tuple[dict[str, Any], dict[s
     projections = {p.name: p for p in network.projections}
     writer, lacks = Writer(populations, projections), list[str]()
 
-    def held(what: str, write: Callable[[], T]) -> T | None:
+    def held(what: str, write: Callable[[Any], dict[str, Any]], part: Any) -> Any:
         try:
-            return write()
+            return write(part)
         except UnheldError as error:
             lacks.append(f"{what}: {error}")
             return None
 
     pathway = network.feedback
     stored = {
-        "parameters": held("parameters of the network", lambda: _parameters(network, writer)),
+        "parameters": held("the network", writer.mapped, _parameters(network)),
         "populations": [
-            held(f"population {p.name!r}", lambda p=p: writer.made(p)) for p in network.populations
+            held(f"population {p.name!r}", writer.made, p) for p in network.populations
         ],
         "equations": {p.name: _equations(p) for p in network.populations},
         "projections": [
-            held(f"projection {p.name!r}", lambda p=p: writer.made(p)) for p in network.projections
+            held(f"projection {p.name!r}", writer.made, p) for p in network.projections
         ],
         "feedback": pathway
         and {
@@ -141,9 +141,9 @@ def from_data(
     return StoredNetwork(model, network, lacks)
 
 
-def _parameters(network: Network, writer: Writer) -> dict[str, Any]:
+def _parameters(network: Network) -> dict[str, Any]:
     named = {f.name: getattr(network, f.name) for f in fields(network) if f.name not in _BESIDES}
-    return {name: writer.value(value) for name, value in named.items()} | {"output": network.named}
+    return named | {"output": network.named}
 
 
 def _equations(population: Population) -> dict[str, Any]:
@@ -192,7 +192,7 @@ class _Rebuilding:
         )
 
     def _population(self, name: str) -> Population:
-        return self._once("populations", Population, self._populations, name)
+        return self._once("populations", Population, self._populations, name)  # type: ignore[type-abstract]
 
     def _projection(self, name: str) -> Projection:
         return self._once("projections", Projection, self._projections, name)

@@ -72,7 +72,8 @@ def _run(experiment: Experiment, folder: Path, session: Path, token: str) -> Non
         try:
             if (folder / CONFIG).exists():
                 check_settings(folder, experiment)
-                resume(folder, progress=False, draw=False, stop=stop)
+                script = Path(experiment.model)  # of the user who started this sweep
+                resume(folder, trust=script, progress=False, draw=False, stop=stop)
             else:
                 run(experiment, folder, progress=False, draw=False, stop=stop)
             return
