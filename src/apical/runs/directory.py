@@ -300,9 +300,11 @@ class RunDirectory:
             with whole(self.path / name) as part:
                 with part.open("wb") as file:
                     writer(file)
-                # now, before the file is in its place: then either of the two is right
                 self.manifest.expect(name, {**digest(part), **(more or {})})
-                self.manifest.write()
+                # before the file is in its place, so that either of the two is right; of a run that
+                # begins all files are bound at once, by the last of them
+                if name == CONFIG or (self.path / CONFIG).exists():
+                    self.manifest.write()
         except OSError as error:
             raise self._full(name, error) from None
 
