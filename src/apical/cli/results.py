@@ -236,9 +236,9 @@ def _as_table(frame: Any, title: str) -> Table:
 
 def _records(run: Path, file: Path | None, trust: Path | None) -> Records:
     """Return the records of a file, those of the run, or new ones."""
-    from apical.runs.open import RECORDS, open_run, read_records, write_records
+    from apical.runs.open import has_records, open_run, read_records, write_records
 
-    if file is not None or (run / RECORDS).exists():
+    if file is not None or has_records(run):
         return read_records(file or run, of=run)
     trained = open_run(run, trust=trust)
     with Console(stderr=True).status("replaying 200 trials"):

@@ -117,10 +117,10 @@ class Manifest:
         before = self.files.get(name)
         self.files[name] = {**entry, "before": before and _without_before(before)}
 
-    def settle(self) -> None:
-        """Forget what was there before the files that are in their places now."""
-        for entry in self.files.values():
-            entry.pop("before", None)
+    def settle(self, *names: str) -> None:
+        """Forget what was there before files that are in their places now; all by default."""
+        for name in names or self.files:
+            self.files[name].pop("before", None)
 
     def configured(self, config: Mapping[str, Any]) -> None:
         """Bind the run to a configuration."""
@@ -175,10 +175,11 @@ class Manifest:
             differ = [name for name in {**known, **now} if known.get(name) != now.get(name)]
             if not differ:
                 raise
+            names = ", ".join(map(repr, sorted(differ)))[:100]
             raise RunError(
                 f"{self.folder / CONFIG} is not the configuration that this run began with: "
-                f"{', '.join(map(repr, sorted(differ)))[:100]} differ{'s' * (len(differ) == 1)} "
-                f"from what {MANIFEST} says. {_WHAT_THEN}"
+                f"{names} {'differs' if len(differ) == 1 else 'differ'} from what {MANIFEST} says. "
+                f"{_WHAT_THEN}"
             ) from error
 
     def _right(self, path: Path, entry: Entry) -> Entry | None:

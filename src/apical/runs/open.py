@@ -259,9 +259,26 @@ def write_records(path: Path, records: Records) -> Path:
     if target.name == RECORDS and (target.parent / CONFIG).exists():
         with RunDirectory.reopen(target.parent) as run:
             run.write_arrays(RECORDS, records.to_arrays())
+            if run.manifest is not None:  # from now on they may not be missing
+                run.manifest.settle(RECORDS)
+                run.manifest.write()
         return target
     RunDirectory(target.parent, {}).write_arrays(target.name, records.to_arrays())
     return target
+
+
+def has_records(path: Path) -> bool:
+    """Whether a run has records.
+
+    Raises
+    ------
+    RunError
+        If it had some, which are missing.
+    """
+    _, manifest = bound(path)
+    if manifest is not None and (path / RECORDS).exists() is not (RECORDS in manifest.files):
+        manifest.check(RECORDS)
+    return (path / RECORDS).exists()
 
 
 def read_records(path: Path, *, of: Path | None = None) -> Records:
