@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import random
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -207,6 +208,27 @@ def test_full_disk_at_any_moment_is_one_error_and_the_run_goes_on(
             assert_same_results(out, whole)
         except AssertionError as error:
             raise AssertionError(f"disk full at moment {at} ({name})") from error
+
+
+@pytest.mark.slow
+def test_a_run_killed_while_its_epochs_change_goes_on_with_the_same_bits(
+    experiment: Experiment, tmp_path: Path, whole: Path
+) -> None:
+    def more(out: Path) -> None:
+        experiments.resume(out, epochs=3, progress=False, draw=False)
+
+    expected = shutil.copytree(whole, tmp_path / "expected" / "run")
+    with accident(-1, Killed) as moments:
+        more(expected)
+    for at, name in enumerate(moments):
+        out = shutil.copytree(whole, tmp_path / str(at) / "run")
+        with accident(at, Killed), pytest.raises(Killed):
+            more(out)
+        more(out)
+        try:
+            assert_same_results(out, expected)
+        except AssertionError as error:
+            raise AssertionError(f"killed at moment {at} ({name})") from error
 
 
 def test_full_disk_keeps_the_checkpoint_before(

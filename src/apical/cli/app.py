@@ -167,6 +167,8 @@ def run_command(
     if resume_from is not None:
         how |= {"trust": trust, **_changing(context)}
         jobs = [(resume_from, partial(resume, resume_from, **how))]
+    elif trust is not None:
+        raise click.UsageError("--trust is for --resume; a MODEL that you name is imported.")
     elif model is None:
         raise click.UsageError("Which MODEL? 'apical models' lists them.")
     else:

@@ -16,6 +16,8 @@ from apical.errors import RunError
 
 MANIFEST, CONFIG = "manifest.json", "config.json"
 FORMAT, VERSION = "apical run", 1
+LARGEST = 16_000_000
+"""Largest size of a manifest [bytes]; one has some thousands."""
 
 Entry = dict[str, Any]
 
@@ -67,6 +69,8 @@ class Manifest:
         """
         path = folder / MANIFEST
         try:
+            if path.stat().st_size > LARGEST:
+                raise RunError(f"{path} is damaged: it has more than {LARGEST:,} bytes.")
             text = path.read_bytes()
         except FileNotFoundError:
             return None

@@ -87,7 +87,7 @@ def compare(
             one = replace(experiment, options=options, seed=seed, closely=True)
             if (folder / CONFIG).exists():
                 check_settings(folder, one)
-                script = Path(one.model)  # named by the user
+                script = models.find(one.model)  # named by the user
                 summaries.append(resume(folder, trust=script, progress=progress, stop=stop))
             else:
                 summaries.append(run(one, folder, progress=progress, stop=stop))

@@ -13,6 +13,7 @@ from apical.errors import ApicalError, InUseError
 from apical.runs.directory import CONFIG
 from apical.runs.experiment import Experiment, check_settings
 from apical.runs.run import Stopped, resume, run
+from apical.scripts import models
 
 with undisturbed():
     from threadpoolctl import threadpool_limits
@@ -72,7 +73,7 @@ def _run(experiment: Experiment, folder: Path, session: Path, token: str) -> Non
         try:
             if (folder / CONFIG).exists():
                 check_settings(folder, experiment)
-                script = Path(experiment.model)  # of the user who started this sweep
+                script = models.find(experiment.model)  # of the user who started this sweep
                 resume(folder, trust=script, progress=False, draw=False, stop=stop)
             else:
                 run(experiment, folder, progress=False, draw=False, stop=stop)
