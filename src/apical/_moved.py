@@ -22,7 +22,7 @@ MOVED = {
     "configuration": "runs.experiment",
     "converting": "data.converting",
     "datasets": "data.datasets",
-    "disturbances": "locality_check.signals",
+    "disturbances": "locality_check.causes",
     "drawing": "network.initialization",
     "dynamics": "plasticity.optimizers",
     "encoding": "neurons.encoding",

@@ -81,7 +81,7 @@ def test_targets_that_know_forward_weights_are_caught() -> None:
 
 def test_what_learns_changes_nothing_else() -> None:
     block = trials(4)
-    card = disturb(drtp(), block.values, block.labels, each=1)
+    card = disturb(drtp(), block.values, block.labels, each=1, devices=["array"])
     assert card.is_local, card.faults
 
 

@@ -212,13 +212,13 @@ def test_the_scorecard_sees_plastic_feedback() -> None:
         }
         assert "error" in said(network, "update locking")[p][1]
     block = trials(3, (8, 3))
-    assert disturb(network, block.values, block.labels).is_local
+    assert disturb(network, block.values, block.labels, each=2, devices=["array"]).is_local
 
 
 def test_the_dynamic_check_finds_restraints_local() -> None:
     network = coarse(half_missing(dale(layerwise())))
     block = trials(3, (8, 3))
-    assert disturb(network, block.values, block.labels).is_local
+    assert disturb(network, block.values, block.labels, each=2, devices=["array"]).is_local
 
 
 @pytest.mark.slow

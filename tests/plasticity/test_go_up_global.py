@@ -122,7 +122,13 @@ def test_disturbances_find_what_the_scorecard_says() -> None:
     """One synapse disturbed changes what all of its projection learn; not so in the local form."""
     values, labels = np.random.default_rng(0).random((3, 6)), np.arange(3)
     cards = [
-        disturb(rates(rule=rules.three_factor(dynamics=made)), values, labels, each=1)
+        disturb(
+            rates(rule=rules.three_factor(dynamics=made)),
+            values,
+            labels,
+            each=1,
+            devices=["array"],
+        )
         for made in (dynamics.go_up_global(ALPHA), dynamics.go_up(ALPHA, 0.1))
     ]
     assert any("changed the update of" in f.reason for f in cards[0].faults)

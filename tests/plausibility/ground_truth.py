@@ -20,7 +20,7 @@ from apical import (
     feedback,
     rules,
 )
-from apical.feedback import FeedbackPathway
+from apical.feedback import WIRINGS, FeedbackPathway
 
 Matrix = np.ndarray
 Draw = Callable[[np.random.Generator, tuple[int, int]], Matrix]
@@ -80,6 +80,12 @@ def _some_entries(rng: np.random.Generator, w: Matrix) -> Matrix:
     return np.where(rng.random(w.shape) < 0.3, w, rng.normal(0, w.std() or 1, w.shape))
 
 
+def _rotated(rng: np.random.Generator, w: Matrix) -> Matrix:
+    """Mixtures of classes; of a few of many neurons, or a copy if there are too many classes."""
+    mixed = np.linalg.qr(rng.normal(size=(len(w), len(w))))[0] @ w
+    return mixed if 2 * len(w) <= w.shape[1] else w
+
+
 CHEATS: dict[str, Callable[[np.random.Generator, Matrix], Matrix]] = {
     "copied": lambda rng, w: w,
     "turned round": lambda rng, w: -0.3 * w,
@@ -93,6 +99,7 @@ CHEATS: dict[str, Callable[[np.random.Generator, Matrix], Matrix]] = {
     "rounded": lambda rng, w: np.round(2 * w / w.std()),
     "some neurons": _some_columns,
     "some synapses": _some_entries,
+    "rotated": _rotated,
     "shifted": lambda rng, w: w + 0.5,
     "pseudo-inverse": lambda rng, w: np.linalg.pinv(w.T),
 }
@@ -124,6 +131,8 @@ def network(seed: int, cheat: str = "") -> tuple[Network, str]:
     depth = int(rng.integers(1, 4))
     least = 12 if cheat else 3  # of fewer neurons, only exact copies can be seen
     sizes = [5, *(int(n) for n in rng.integers(least, 40, depth)), int(rng.integers(3, 12))]
+    if not cheat and rng.random() < 0.3:  # square matrices, in which more could coincide
+        sizes = [5, *[sizes[1]] * (depth + 1)]
     kinds = DRAWS if cheat else DRAWS | RULES_OF_WIRING
     if cheat:  # whose transposes hold information, and have no zeros to divide by
         kinds = {k: DRAWS[k] for k in ("normal", "uniform", "heavy-tailed")}
@@ -144,6 +153,9 @@ def network(seed: int, cheat: str = "") -> tuple[Network, str]:
         drawn = kinds[back_kind](rng, true.shape)
         backs.append(CHEATS[cheat](rng, true) if cheat and k == which else drawn)
     net.teach(_pathway(net, error, backs, layered))
+    if not cheat and not spiking and rng.random() < 0.3:
+        wiring = str(rng.choice(["fa", "ifa_forward", "ifa_random", "drtp"]))
+        return net.rewired(WIRINGS[wiring]), f"{wiring}, {sizes}"
     return net, f"{kind}, {back_kind}, {sizes}, {'FA' if layered else 'DFA'}, {spiking=}, {which=}"
 
 

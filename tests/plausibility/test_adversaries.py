@@ -41,7 +41,8 @@ def disturbed(adversary: Adversary, each: int) -> set[tuple[str, Aspect]]:
     net = adversary.network()
     block = (networks if net.is_spiking else rate_networks).trials(3)
     assert block.labels is not None
-    card = disturb(net, block.values, block.labels, make=adversary.make, each=each)
+    devices = ["runtime" if net.is_spiking else "array"]
+    card = disturb(net, block.values, block.labels, make=adversary.make, each=each, devices=devices)
     return {(f.subject, f.aspect) for f in card.faults}
 
 
@@ -121,10 +122,10 @@ def test_what_is_local_is_let_through(wiring: str, output: str) -> None:
     block = rate_networks.trials(3)
     assert block.labels is not None
     net = rate_networks.rates(feedback.WIRINGS[wiring], output=output)
-    card = disturb(net, block.values, block.labels, each=4)
+    card = disturb(net, block.values, block.labels, each=4, devices=["array"])
     assert card.is_local, str(card)
     about = {f.subject for f in card.about("locality")}
-    assert about == {p.name for p in net.plastic}
+    assert about == {"network", *(p.name for p in net.plastic)}
 
 
 @pytest.mark.slow
@@ -186,5 +187,5 @@ def test_networks_of_studies_are_local_but_for_backpropagation(wiring: str) -> N
     for net in nets:
         assert audit(net).is_local is (wiring != "bp")
         block = np.random.default_rng(0).random((3, net.stimulus.size))
-        card = disturb(net, block, np.array([0, 1, 2]))
+        card = disturb(net, block, np.array([0, 1, 2]), each=2, devices=["array"])
         assert card.is_local is (wiring != "bp"), str(card)

@@ -17,7 +17,7 @@ from apical.data.datasets import blobs
 from apical.errors import RunError
 from apical.export import export
 from apical.report import page
-from apical.runs.directory import CHECKPOINT, CONFIG, METRICS, read_metrics
+from apical.runs.directory import CHECKPOINT, CONFIG, METRICS, SCORECARD, read_metrics
 from apical.runs.experiment import Experiment
 from apical.runs.open import TrainedRun, open_run
 from apical.runs.run import Stopped, resume, run
@@ -58,6 +58,8 @@ def as_before(out: Path, target: Path) -> Path:
             name = one_name(row.pop("metric"), row.pop("subject"))
             writer.writerow([*list(row.values())[:-1], name, row["value"]])
     about["metrics_bytes"] = (target / METRICS).stat().st_size
+    del about["changed"]
+    (target / SCORECARD).unlink(missing_ok=True)
     np.savez(target / CHECKPOINT, **{**checkpoint, "about": np.array(json.dumps(about))})
     return target
 

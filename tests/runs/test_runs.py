@@ -34,6 +34,7 @@ from apical.runs.directory import (
     MANIFEST,
     METRICS,
     NETWORK,
+    SCORECARD,
     SUMMARY,
     WEIGHTS,
     RunDirectory,
@@ -97,6 +98,7 @@ def assert_same_results(out: Path, whole: Path) -> None:
     for name, values in expected.items():
         np.testing.assert_array_equal(got[name], values)
     assert {entry.name for entry in out.iterdir()} == {entry.name for entry in whole.iterdir()}
+    assert (out / SCORECARD).read_bytes() == (whole / SCORECARD).read_bytes()
     measured = ("train_seconds", "ms_per_trial", "peak_memory_mb")
     summaries = [json.loads((folder / SUMMARY).read_text()) for folder in (out, whole)]
     for summary in summaries:
@@ -252,7 +254,7 @@ def test_full_disk_keeps_the_checkpoint_before(
 def test_files_of_a_finished_run(experiment: Experiment, whole: Path) -> None:
     files = {entry.name for entry in whole.iterdir()} - {".lock"}
     bound = {MANIFEST, NETWORK, ARRAYS}
-    assert files == {CONFIG, METRICS, CHECKPOINT, WEIGHTS, SUMMARY} | bound
+    assert files == {CONFIG, METRICS, CHECKPOINT, WEIGHTS, SCORECARD, SUMMARY} | bound
 
 
 def test_config_holds_everything_to_repeat_the_run(

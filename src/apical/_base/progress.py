@@ -125,6 +125,25 @@ class BenchProgress(_Bar):
         self._bar.update(self._task, completed=done, now=now)
 
 
+class CatalogueProgress(_Bar):
+    """Progress bar of the catalogue: number of scripts whose networks are judged.
+
+    Parameters
+    ----------
+    total
+        Total number of scripts.
+    shown
+        Whether to show anything.
+    """
+
+    def __init__(self, total: int, *, shown: bool = True) -> None:
+        super().__init__("scripts", "now", "judging", total, shown, 0)
+
+    def update(self, done: int, now: str) -> None:
+        """Show how many scripts are finished, and which is judged now."""
+        self._bar.update(self._task, completed=done, now=now)
+
+
 def _console() -> "Console":
     """Return where to show progress; without ipywidgets a notebook shows it as plain text."""
     from rich.console import Console

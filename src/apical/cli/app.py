@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from apical import __version__
@@ -214,6 +215,7 @@ def _run_all(jobs: list[tuple[Path, Callable[..., dict[str, Any]]]]) -> int:
                 )
                 return 130
     console.print(_table(summaries))
+    _print_verdict(console, summaries)
     console.print(f"Run director{'y' if len(jobs) == 1 else 'ies'}:", highlight=False)
     for folder, _ in jobs:
         console.print(f"  {folder}", soft_wrap=True, highlight=False)
@@ -224,6 +226,16 @@ def _run_all(jobs: list[tuple[Path, Callable[..., dict[str, Any]]]]) -> int:
         highlight=False,
     )
     return 0
+
+
+def _print_verdict(console: Console, summaries: list[dict[str, Any]]) -> None:
+    """Print whether learning was local, by the scorecard that is judged after each run."""
+    judged = [s for s in summaries if "is_local" in s]  # a run of an earlier version is not
+    if judged and all(s["is_local"] for s in judged):
+        console.print("Judged after the run: learning was [green]local[/].", highlight=False)
+    for fault in dict.fromkeys(fault for s in judged for fault in s["faults"]):
+        said = f"Judged after the run: [bold red]not local[/]: {escape(fault)}"
+        console.print(said, soft_wrap=True, highlight=False)
 
 
 def _table(summaries: list[dict[str, Any]]) -> Table:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,11 +10,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from apical.cli.catalogue import show_catalogue
 from apical.cli.model_options import ModelCommand, experiment_of, experiment_options
-from apical.errors import LocalityError
+from apical.devices import simulate
+from apical.errors import LocalityError, ScriptError
+from apical.locality_check.subject import Make, guarded
 from apical.locality_check.synapses import disturb
 from apical.plausibility import ASPECTS, Finding, Scorecard
-from apical.runs.experiment import prepare
+from apical.runs.experiment import Prepared, prepare
 from apical.scripts import models
 
 COLOURS = {
@@ -26,20 +30,58 @@ COLOURS = {
 }
 
 
+SHOWN = 6
+"""Number of training samples shown in a dynamic check, over and over."""
+
+
 @click.command("check", cls=ModelCommand, no_args_is_help=True)
-@click.argument("model")
+@click.argument("model", required=False)
+@click.option("--all", "every", is_flag=True, help="One table of every shipped model instead.")
+@click.option(
+    "--csv",
+    "table",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --all: also write the table to a CSV file.",
+)
+@click.option(
+    "--markdown",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --all: also write the table as a page of Markdown.",
+)
+@click.option(
+    "--measure",
+    type=click.Choice(["rates", "all"]),
+    help="With --all: first train those networks on digits whose accuracy or cost nobody measured, "
+    "rate networks or spiking ones too, and add them to models/measured.csv.",
+)
 @click.option(
     "--dynamic",
     is_flag=True,
-    help="Also perturb single neurons and synapses, and test which weights learn differently.",
+    help="Also run it: perturb single neurons and synapses, labels and later trials, and test what "
+    "differs. Takes up to a minute.",
 )
+@click.option(
+    "--make",
+    "script",
+    metavar="FILE.py:NAME",
+    help="With --dynamic: a function that makes the simulator, called as apical.simulate is, so "
+    "that what a script does afterwards is tested too; by default the function 'make' of the "
+    "MODEL script if there is one.",
+)
+@click.option("--thorough", is_flag=True, help="With --dynamic: take up to ten times as long.")
 @click.option("--json", "as_json", is_flag=True, help="Print it in machine-readable form.")
 @experiment_options(
     "hypothesis", "dataset", "data_dir", "scale", "seed", "batch", "final_rate", "dtype"
 )
 @click.pass_context
 def check_command(
-    context: click.Context, model: str, dynamic: bool, as_json: bool, **given: Any
+    context: click.Context,
+    model: str | None,
+    dynamic: bool,
+    script: str | None,
+    thorough: bool,
+    as_json: bool,
+    **given: Any,
 ) -> int:
     """Print the plausibility scorecard of a MODEL script: which information its learning needs.
 
@@ -60,34 +102,80 @@ def check_command(
     Examples:
       apical check spiking_dfa
       apical check rate_dfa --wiring bp --dynamic
+      apical check rate_dfa --dynamic --make my_script.py:make
       apical check spiking_dfa --update online --json > scorecard.json
+      apical check --all --csv catalogue.csv
     """
+    of_all = {name: given.pop(name) for name in ("table", "markdown", "measure")}
+    if given.pop("every"):
+        if model is not None or dynamic or as_json:
+            raise click.UsageError("--all takes no MODEL, --dynamic or --json; try --csv.")
+        show_catalogue(COLOURS, **of_all)
+        return 0
+    if model is None:
+        raise click.UsageError("Which MODEL? 'apical models' lists them; --all takes every one.")
+    if any(of_all.values()):
+        raise click.UsageError("--csv, --markdown and --measure are for --all.")
     loaded: models.Model = context.meta["model"]
+    if not dynamic and (script or thorough):
+        raise click.UsageError("--make and --thorough are for --dynamic; add that.")
     prepared = prepare(experiment_of(loaded, given))
     card, found = prepared.scorecard, None
     if dynamic:
-        values, labels = prepared.data.train.block(slice(0, 3))
+        make = _made_by(script, loaded)
+        values, labels = prepared.data.train.block(slice(0, SHOWN))
         try:
             with Console(stderr=True).status("perturbing neurons and synapses"):
-                found = disturb(prepared.network, values, labels)
-        except LocalityError as error:  # no device runs it; the scorecard says so too
+                found = disturb(prepared.network, values, labels, make=make, thorough=thorough)
+        except LocalityError as error:
+            if card.is_local:  # else no device runs it, and the scorecard says why
+                raise
             click.echo(f"Not perturbed: {error.message}", err=True)
     if as_json:
-        e = prepared.experiment
-        about = {
-            "model": loaded.name,
-            "options": dict(e.options),
-            "hypothesis": e.hypothesis,
-            "dataset": prepared.data.name,
-            "seed": e.seed,
-        }
-        tested = {"dynamic": found.as_dict()} if found else {}
-        click.echo(json.dumps(about | card.as_dict() | tested, indent=2))
+        _print_json(prepared, card, found)
     else:
         _show(card, f"{loaded.name}: information that learning needs")
         if found:
             _show(found, f"{loaded.name}: disturbed")
     return int(not (card.is_local and (found is None or found.is_local)))
+
+
+def _print_json(prepared: Prepared, card: Scorecard, found: Scorecard | None) -> None:
+    e = prepared.experiment
+    about = {
+        "model": prepared.model.name,
+        "options": dict(e.options),
+        "hypothesis": e.hypothesis,
+        "dataset": prepared.data.name,
+        "seed": e.seed,
+    }
+    tested = {"dynamic": found.as_dict()} if found else {}
+    click.echo(json.dumps(about | card.as_dict() | tested, indent=2))
+
+
+def _made_by(script: str | None, loaded: models.Model) -> Make:
+    """Return what makes simulators: a function of a script, or `apical.simulate`."""
+    if script is None:
+        own = loaded.build.__globals__.get("make")
+        is_its_own = getattr(own, "__module__", None) == loaded.build.__module__
+        return own if callable(own) and is_its_own else simulate
+    path, _, name = script.rpartition(":")
+    if not path or not Path(path).is_file():
+        raise ScriptError(
+            f"--make needs FILE.py:NAME, a script and a function in it, got {script!r}"
+            f"{f', and there is no file {path!r}' if path else ''}.",
+            object="--make",
+        )
+    with guarded(f"The script {path}"):
+        module = models.imported(Path(path).resolve())
+    make: Make | None = getattr(module, name, None)
+    if not callable(make):
+        raise ScriptError(
+            f"{path} has no function {name!r}; name one that is called as apical.simulate is, and "
+            "returns a simulator.",
+            object="--make",
+        )
+    return make
 
 
 def _show(card: Scorecard, title: str) -> None:

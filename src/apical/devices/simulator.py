@@ -257,8 +257,96 @@ class BlockResult:
     traces: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Addition:
+    """Something that a script added to a simulator, or changed in it.
+
+    Parameters
+    ----------
+    name, kind
+        Its name, and its class.
+    what
+        What it does, or what was changed, in words.
+    only_reads
+        Whether it is known to write nothing but its own record: a monitor.
+    """
+
+    name: str
+    kind: str
+    what: str = ""
+    only_reads: bool = False
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A moment of a simulation, to which one can come back.
+
+    Parameters
+    ----------
+    step
+        Time steps since the block began.
+    """
+
+    step: int
+
+
+@dataclass(frozen=True)
+class Window:
+    """What neurons did in some time steps.
+
+    Parameters
+    ----------
+    signals
+        Recorded signals at the end of every time step: ``<population>.<signal>`` -> shape
+        (n_steps, size).
+    spikes
+        Whether neurons of recorded populations spiked: name -> shape (n_steps, size).
+    """
+
+    signals: Mapping[str, np.ndarray]
+    spikes: Mapping[str, np.ndarray]
+
+
+class Steps(Protocol):
+    """Protocol of simulators that run one time step at a time (`stepping` of device ``runtime``).
+
+    Only what is in the network runs, neither more nor less than in `Simulator.run`; a simulator
+    that wraps another is not asked.
+    """
+
+    step: int
+    steps: int
+    """Time steps of a trial."""
+
+    def show(self, block: Block) -> None:
+        """Let a block be what is shown, and begin at its first time step."""
+
+    def run(self, stop: int) -> Window:
+        """Run until before a time step of the block, and return what its neurons did."""
+
+    def close(self, n_trials: int) -> None:
+        """Let what acts after the last of a number of trials act: learning."""
+
+    def keep(self) -> Moment:
+        """Return the present moment, to come back to."""
+
+    def back(self, moment: Moment) -> None:
+        """Come back to a moment."""
+
+    def get(self, name: str) -> np.ndarray:
+        """Return a copy of a variable of the state, ``<object>.<variable>``."""
+
+    def put(self, name: str, values: np.ndarray) -> None:
+        """Set a variable of the state."""
+
+
 class Simulator(Protocol):
-    """Protocol of simulators: trials and weights in, counts and weights out."""
+    """Protocol of simulators: trials and weights in, counts and weights out.
+
+    A simulator to which a script can add objects also has ``additions``, a tuple of `Addition`;
+    one that can run single time steps has ``stepping(n_trials, keyed=False)``, a context manager
+    that gives `Steps`.
+    """
 
     network: Network
 

@@ -1,46 +1,56 @@
-"""Dynamic test of locality: perturb one neuron or synapse, and test which weight updates change.
+"""Dynamic check of locality: what learns, and what decides, is perturbed and its causes are traced.
 
-`apical.plausibility.audit` analyses the description; here the network is run. From the same state,
-with one perturbation at the time of a weight update, only the synapses of the perturbed neuron may
-change their updates (see `apical.locality_check.signals`). In addition, weights without a rule must
-not change, no weight may change with learning off, and no label may reach a decision.
+`apical.plausibility.audit` analyses the description; here the network is run, as a script runs it:
 
-So that activity cannot spread, spiking networks are run for a single time step, from a state
-reached by learning: traces and dendrites are those at the end of a trial. Device ``array`` computes
-steady states, without time or neuron state: there stimuli and synapses are perturbed, with the
-outgoing synapses of the affected neuron removed in both runs, and pairs of weights whose effects
-cancel, so that only the weights differ.
+- every neuron and synapse of a small network, and a stated sample of a large one, is perturbed, in
+  time steps in which weights change and over a whole trial (`moments`, `whole`); every difference
+  must have a cause that reached it (`causes`);
+- labels and later trials are changed: nothing may differ before they can have come (`causality`);
+- weights are watched over many blocks, and compared with those that `apical.simulate` learns
+  (`watching`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from apical._base import seeds
-from apical.devices import Block, Simulator, simulate
-from apical.errors import WiringError
-from apical.locality_check.signals import (
-    Fault,
-    Outcome,
-    compare,
-    disturbed,
-    isolated,
-    of_inputs,
-    of_neurons,
-    of_pairs,
-    of_synapses,
-)
+from apical.devices import simulate
+from apical.errors import ApicalError, DeviceError, LocalityError, ParameterError
+from apical.locality_check.budget import Budget, Tally, budget_of
+from apical.locality_check.causality import SEVERAL, Causality
+from apical.locality_check.causes import Causes, Fault
+from apical.locality_check.changes import State
+from apical.locality_check.moments import Moments
+from apical.locality_check.report import Tested, scorecard
+from apical.locality_check.subject import SCRIPT, Make, Shown, Subject
+from apical.locality_check.watching import Watching, added
+from apical.locality_check.whole import Whole
 from apical.network.description import Network
-from apical.neurons.base import Population
-from apical.neurons.rate import FED_BACK
-from apical.plausibility import ASPECTS, Finding, Scorecard
-from apical.plausibility.transport import copied
-from apical.projections.projection import Projection, ReadBackwards
+from apical.plausibility import Scorecard
 
-Make = Callable[..., Simulator]
-STEP = 1.0
-"""Time step [ms]."""
+LARGEST = 400_000
+"""Number of synapses from which on a network of rates is not run in time steps too."""
+
+
+@dataclass(frozen=True)
+class How:
+    """How much is tested.
+
+    Parameters
+    ----------
+    make
+        Factory of simulators, called as `apical.simulate` is.
+    each
+        Neurons of each population and synapses of each projection to perturb; None: by budget.
+    thorough
+        Whether the check may take ten times as long.
+    """
+
+    make: Make = field(default=simulate)
+    each: int | None = None
+    thorough: bool = False
 
 
 def disturb(
@@ -49,253 +59,117 @@ def disturb(
     labels: np.ndarray,
     *,
     make: Make = simulate,
-    each: int = 2,
+    each: int | None = None,
+    thorough: bool = False,
+    devices: Sequence[str] | None = None,
 ) -> Scorecard:
-    """Test the locality of learning by perturbations, and return violations as a scorecard.
+    """Test the locality of learning by perturbations, and return a scorecard.
+
+    Rate networks are run on device ``array`` and, where that can, on ``runtime`` too; spiking ones
+    on ``runtime``.
 
     Parameters
     ----------
     network
         The network to test.
     values, labels
-        A few training trials, shapes (n_trials, n_inputs) and (n_trials,).
+        A few training trials, shapes (n_trials, n_inputs) and (n_trials,), or targets
+        (n_trials, n_targets) in place of labels.
     make
-        Factory of simulators, called as `apical.simulate` is.
+        Factory of simulators, called as `apical.simulate` is: what a script does after that is
+        tested too.
     each
-        Number of neurons of each population and synapses of each projection to perturb.
+        Number of neurons of each population and synapses of each projection to perturb; by default
+        all of a small network and a sample of a large one.
+    thorough
+        Whether to take up to ten times as long.
+    devices
+        Names of the devices to test it on, ``"array"`` and ``"runtime"``; by default all that run
+        it.
 
     Returns
     -------
     Scorecard
-        ``"not local"`` where a difference had no local cause, ``"local"`` where none was found.
+        ``"not local"`` where a difference had no local cause, ``"local"`` where none was found;
+        ``"doubtful"``, not tested, where no update was ever different from 0.
 
     Raises
     ------
     LocalityError, DeviceError
-        If no device runs the network.
-    WiringError
-        If it learns by reward: any perturbation changes the reward, and so all updates.
+        If no device runs the network, or `make` returns no simulator, or one of another network.
+    ParameterError
+        If nothing learns, or code of the script raises.
     """
-    rewards = [p.name for p in network.populations if p.role == "reward"]
-    if rewards:
-        raise WiringError(
-            f"Perturbations cannot test a network that learns by reward: {rewards[0]!r} tells all "
-            "synapses of every change. Read its scorecard (apical.check) instead."
+    if not network.plastic:
+        raise ParameterError(
+            "The network has no plastic projection, so there is no update to test; give one a "
+            "rule, or check without --dynamic.",
+            object="Network",
+            parameter="rule",
         )
-    device = "runtime" if network.is_spiking else "array"
-    simulator = _made(network, device, make)
-    whole, frame = (seeds.presentation("disturbance", k) for k in range(2))
-    block = Block.of_labels(values, labels, 1.0, index=whole)
-    start = simulator.state
-    faults = [*_rests(simulator, block), *_labels(simulator, start, block)]
-    faults += [*_followers(simulator, start)]
-    simulator.state = start
-    faults += [*_unruled(simulator, block)]
-    shown = values[-1:, -network.stimulus.size :]
-    last = Block.of_labels(shown, labels[-1:], 1.0, index=frame)
-    bench = Bench.of(network, simulator, last, make)
-    found, n = bench.faults(each, seeds.stream(network.seed, "disturbances"))
-    return _scorecard(network, [*faults, *found], n, len(block))
+    network = network.in_order()
+    shown = Shown(network, np.asarray(values), np.asarray(labels))
+    how = How(make, each, thorough)
+    found, refused = list[Tested](), dict[str, ApicalError]()
+    made_here = make is simulate
+    for device in devices or _devices(network, refused):
+        try:
+            found.append(_tested(network, device, shown, how))
+        except ApicalError as error:
+            # another device has shown, or may show, what there is; a script's own errors count
+            refusals = (DeviceError, LocalityError, *((ParameterError,) if made_here else ()))
+            if not isinstance(error, refusals) or error.object == SCRIPT:
+                raise
+            refused[device] = error
+    if not found:
+        raise next(iter(refused.values()))
+    return scorecard(network, found, {device: e.message for device, e in refused.items()})
 
 
-def _made(network: Network, device: str, make: Make) -> Simulator:
-    names = [p.name for p in network.populations]
-    signals = {signal: None for p in network.populations for signal in p.signals}
-    return make(network, device, dtype="float64", record=names, traces=tuple(signals))
+def _devices(network: Network, refused: dict[str, ApicalError]) -> Iterator[str]:
+    """Yield the devices to test a network on."""
+    if network.is_spiking:
+        yield "runtime"
+        return
+    yield "array"
+    n = sum(p.pre.size * p.post.size for p in network.projections)
+    if n > LARGEST:
+        refused["runtime"] = DeviceError(f"{n:,} synapses are too many")
+    else:
+        yield "runtime"
 
 
-def _weights(simulator: Simulator) -> dict[str, np.ndarray]:
-    return {p.name: simulator.weights(p) for p in simulator.network.projections}
-
-
-def _rests(simulator: Simulator, block: Block) -> Iterator[Fault]:
-    """Yield weights that change where learning is off."""
-    before = _weights(simulator)
-    simulator.run(replace(block, labels=None, learning=np.zeros(())))
-    for name, after in _weights(simulator).items():
-        if not np.array_equal(before[name], after):
-            yield Fault(name, "phases", "its weights change although learning is off")
-
-
-def _labels(simulator: Simulator, start: Mapping[str, np.ndarray], block: Block) -> Iterator[Fault]:
-    """Yield populations whose activity depends on the label without a synapse that conveys it."""
-    network = simulator.network
-    taught = [p for p in network.projections if p.pre.is_told]
-    if any(p.is_forward or not (p.post.has_apical_dendrite or p.post.is_told) for p in taught):
-        return  # the error may move activity, and the scorecard says so
-    shown = []
-    for labels in (block.labels, (np.asarray(block.labels) + 1) % network.output.size):
-        simulator.state = dict(start)
-        still = replace(block, labels=labels, learning=np.zeros(()))
-        shown.append(simulator.run(still).traces)
-    for population in network.populations:
-        if population.is_told:
-            continue
-        for signal in population.signals:
-            name = f"{population.name}.{signal}"
-            if signal in FED_BACK or name not in shown[0]:
-                continue
-            if not np.array_equal(shown[0][name], shown[1][name]):
-                reason = f"its {signal} depends on the label, which no synapse brings there"
-                yield Fault(population.name, "locality", reason)
-                break
-
-
-def _followers(simulator: Simulator, start: Mapping[str, np.ndarray]) -> Iterator[Fault]:
-    """Yield projections whose weights follow those of others (weight transport)."""
-    for source in simulator.network.driving:
-        name = f"{source.name}.w"
-        if name not in start:
-            continue
-        simulator.state = dict(start)
-        before = _weights(simulator)
-        moved = simulator.network.held(source, start[name] + 0.5)
-        if np.array_equal(moved, start[name]):
-            moved = simulator.network.held(source, start[name] - 0.5)
-        simulator.state = {name: moved}
-        for other, after in _weights(simulator).items():
-            if other != source.name and not np.array_equal(before[other], after):
-                reason = f"its weights change when those of {source.name!r} do"
-                yield Fault(other, "weight transport", reason)
-
-
-def _unruled(simulator: Simulator, block: Block) -> Iterator[Fault]:
-    """Train, and yield weights that change without a rule."""
-    network, before = simulator.network, _weights(simulator)
-    simulator.run(block)
-    after = _weights(simulator)
-    taught = {p.name for p in network.feedback.projections} if network.feedback else set()
-    for p in network.projections:
-        follows = isinstance(p.weights, ReadBackwards)
-        learns = p.rule is not None and p.rule.when != "noise"
-        if learns or follows or np.array_equal(before[p.name], after[p.name]):
-            continue
-        reason = "its weights change during learning without a rule"
-        how = copied(network, p, after)
-        if how:
-            yield Fault(p.name, "weight transport", f"{reason}, and {how}")
+def _tested(network: Network, device: str, shown: Shown, how: How) -> Tested:
+    """Test a network on a device."""
+    subject, tally = Subject(network, device, how.make, shown), Tally(network, device)
+    faults = list(added(subject.simulator))
+    dt = getattr(subject.simulator, "dt", None)
+    n_steps = round(network.trial / dt) if dt else 0
+    again = bool(n_steps) and not network.is_spiking  # after device array
+    budget = budget_of(network, n_steps, thorough=how.thorough, each=how.each, again=again)
+    n_trials = max(SEVERAL, 3 * subject.batch)
+    with subject.steps(n_trials):
+        plain = Subject(network, device, subject.plainly, shown) if subject.is_scripted else None
+        watching = Watching(subject, tally, budget)
+        if plain is None:
+            faults += watching.faults(None)
         else:
-            yield Fault(p.name, "feedback" if p.name in taught else "locality", reason)
+            with plain.steps(n_trials):
+                faults += watching.faults(plain.simulator)
+        causes = Causes(network)
+        faults += Causality(subject, causes, tally, watching.reached).faults()
+    faults += _perturbed(subject, tally, budget, watching.reached)
+    return Tested(device, faults, tally)
 
 
-@dataclass(frozen=True)
-class Bench:
-    """A network at the time of a weight update.
-
-    Parameters
-    ----------
-    network, simulator
-        The network, with trials of one time step on devices that simulate time.
-    block
-        The training trial.
-    state
-        The state before it.
-    """
-
-    network: Network
-    simulator: Simulator
-    block: Block
-    state: Mapping[str, np.ndarray]
-
-    @classmethod
-    def of(cls, network: Network, reached: Simulator, block: Block, make: Make) -> "Bench":
-        """Return the bench of a network, in the state that its simulator has reached."""
-        if not network.is_spiking:
-            return cls(network, reached, block, reached.state)
-        brief = _brief(network)
-        simulator = _made(brief, "runtime", make)
-        return cls(brief, simulator, block, reached.state)
-
-    def faults(self, each: int, rng: np.random.Generator) -> tuple[list[Fault], int]:
-        """Return violations of locality, and the number of perturbations."""
-        base, timed = self._run(self.state, self.block), self.network.is_spiking
-        chosen = [
-            *(
-                of_neurons(self.network, base, self.state, each, rng)
-                if timed
-                else of_inputs(self.network, each, rng)
-            ),
-            *of_synapses(self.network, base, self.state, each, rng),
-            *(() if timed else of_pairs(self.network, base, self.state, rng)),
-        ]
-        found = list[Fault]()
-        for disturbance in chosen:
-            state, calm, values = dict(self.state), base, np.array(self.block.values)
-            if not timed and not disturbance.silent:
-                state = isolated(self.network, state, disturbance)
-                calm = self._run(state, self.block)
-            if disturbance.stimulus:
-                values[:, disturbance.neuron] += disturbance.stimulus
-            block = replace(self.block, values=values)
-            shaken = self._run(disturbed(state, disturbance), block)
-            found += compare(self.network, calm, shaken, disturbance)
-        return found, len(chosen)
-
-    def _run(self, state: Mapping[str, np.ndarray], block: Block) -> Outcome:
-        self.simulator.state = dict(state)
-        before = _weights(self.simulator)
-        signals = self.simulator.run(block).traces
-        changes = {name: w - before[name] for name, w in _weights(self.simulator).items()}
-        return Outcome(signals, before, changes)
-
-
-def _brief(network: Network) -> Network:
-    """Return the network with trials of one time step, which continue from the state.
-
-    Random transmission failures are left out: an additional spike would change all other draws.
-    """
-
-    def at_once(population: Population) -> Population:
-        return population.at_once(wait=1e-6)
-
-    return network.altered(
-        population=at_once, projection=_brief_one, trial=STEP, settle=0.0, reset=False
-    )
-
-
-def _brief_one(p: Projection) -> Projection:
-    if p.release < 1 or (p.rule and p.rule.when != "trial"):
-        p = replace(p, release=1.0, levels=None)
-    return replace(p, rule=replace(p.rule, onset=0.0)) if p.rule and p.rule.onset else p
-
-
-def _scorecard(network: Network, faults: list[Fault], n: int, n_trials: int) -> Scorecard:
-    """Return a finding for each kind of violation, and for each part without one."""
-    first: dict[tuple[str, str], Fault] = {}
-    times: dict[tuple[str, str], int] = {}
-    for fault in faults:
-        key = fault.subject, fault.aspect
-        first.setdefault(key, fault)
-        times[key] = times.get(key, 0) + 1
-    found = []
-    for f in first.values():
-        n_more = times[f.subject, f.aspect] - 1
-        more = f"; {n_more} more like it" if n_more else ""
-        place = network.place(f.subject)
-        found.append(Finding(f.subject, f.aspect, "not local", f"{f.reason}{more}", place))
-    wrong = {subject for subject, _ in first}
-    for p in network.projections:
-        if p.name in wrong:
-            continue
-        waits = p.rule is not None and p.rule.when == "noise"
-        if p.rule and not waits:
-            reason = f"{n} perturbations changed only updates of the synapses that they touch"
-        else:
-            noise = "; its rule acts in noise phases, which were not perturbed" if waits else ""
-            same = f"its weights were unchanged to the bit after {n_trials} training trials"
-            reason = f"{same}{noise}"
-        found.append(
-            Finding(
-                p.name,
-                "locality" if p.rule else "feedback",
-                "local",
-                reason,
-                network.place(p.name),
-            )
-        )
-    for population in network.populations:
-        if population.name not in wrong:
-            reason = f"{n} perturbations reached neurons here along synapses only"
-            where = network.place(population.name)
-            found.append(Finding(population.name, "one-way", "local", reason, where))
-    return Scorecard(tuple(sorted(found, key=lambda f: ASPECTS.index(f.aspect))))
+def _perturbed(subject: Subject, tally: Tally, budget: Budget, state: State) -> Iterator[Fault]:
+    """Perturb neurons and synapses."""
+    network = subject.network
+    rng, causes = seeds.stream(network.seed, "disturbances"), Causes(network)
+    with subject.steps(max(SEVERAL, subject.batch), keyed=True) as steps:
+        for fires in ("", *(p.name for p in network.noisy)):
+            yield from Whole(subject, causes, tally, budget, state, rng, fires).faults()
+        if steps is not None:
+            yield from Moments(subject, causes, steps, tally, budget, state, rng).faults()
+        elif network.is_spiking:
+            tally.leave_out("single time steps, which what was returned does not offer")

@@ -3,6 +3,8 @@
 Learning is local if all information that a synapse uses is available at that synapse.
 """
 
+from apical.plausibility.afterwards import JudgedScorecard as JudgedScorecard
+from apical.plausibility.afterwards import judge as judge
 from apical.plausibility.findings import ASPECTS as ASPECTS
 from apical.plausibility.findings import Aspect as Aspect
 from apical.plausibility.findings import Finding as Finding

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
-import numpy as np
-
+from apical._base.plain_values import plain
 from apical.neurons.base import Population
 from apical.neurons.facts import Aspect, Level
 from apical.plausibility.criteria import CRITERIA, MEANINGS
@@ -41,13 +40,6 @@ class Alignment:
     part: str
     forward: str
     match: Match
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values; what no value would have been is None."""
-        match = asdict(self.match)
-        for test in match["tests"]:
-            test["seen_from"] = None if np.isnan(test["seen_from"]) else test["seen_from"]
-        return asdict(self) | {"match": match}
 
 
 @dataclass(frozen=True)
@@ -93,7 +85,7 @@ class Finding:
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values, its criterion and that one's source among them."""
         found = asdict(self) | {"criterion": self.criterion, "source": self.source}
-        return found | {"alignment": [alignment.as_dict() for alignment in self.alignment]}
+        return {name: plain(value) for name, value in found.items()}
 
 
 def assumed(population: Population, *aspects: Aspect) -> Iterator[Finding]:
@@ -155,7 +147,7 @@ class Scorecard:
         return tuple(f for f in self.findings if f.aspect == aspect)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values, for instance for JSON."""
+        """Return it as plain values for JSON: numbers that are not finite are None."""
         return {
             "is_local": self.is_local,
             "counts": self.counts,

@@ -60,6 +60,12 @@ class Weights:
             self._drawn[projection.name] = found
         return self._drawn[projection.name]
 
+    def replaced(self, known: Mapping[str, np.ndarray]) -> "Weights":
+        """Return the same weights but for some, by name of projection."""
+        found = Weights(self._network, known)
+        found._drawn = {**self._drawn, **found._drawn}
+        return found
+
 
 def is_ours(thing: object) -> bool:
     """Say whether an object is of a class of this package, and so are sources that it is made of.
@@ -244,13 +250,15 @@ class Pathways:
 
     # ---- forward ---------------------------------------------------------------------------------
     @cached_property
-    def single(self) -> list[Forward]:
+    def single(self) -> dict[str, Forward]:
         """The weights of every driving projection: a copy of any is transport, wherever it goes."""
-        return [
-            Forward(f"the transposed weights of {p.name!r}", self._weights(p).T, is_single=True)
+        return {
+            p.name: Forward(
+                f"the transposed weights of {p.name!r}", self._weights(p).T, is_single=True
+            )
             for leaving in self._driving.values()
             for p in leaving
-        ]
+        }
 
     def compared(self, teacher: Population) -> Population | None:
         """Return the population whose activity a teacher is about; None if it is unknown."""
@@ -303,6 +311,11 @@ class Pathways:
         for route in () if alone else routes:
             values = reduce(np.matmul, [self._weights(p) for p in route])
             yield Forward(f"the transposed {_said(route)}", values.T, is_single=len(route) > 1)
+
+    def leads(self, population: Population, end: Population) -> str:
+        """Name a route from a population to another, whatever its weights; empty without any."""
+        route = next(self._routes(population, end), None)
+        return _said(route) if route else ""
 
     def _levels(self, population: Population, end: Population) -> Iterator[tuple[int, np.ndarray]]:
         """Yield each number of synapses, and the sum of such routes, shape (n_neurons, n_end)."""

@@ -118,7 +118,8 @@ def compare(back: np.ndarray, forward: np.ndarray, alpha: float = ALPHA) -> Matc
 
 def copies(back: np.ndarray, forward: np.ndarray) -> tuple[str, ...]:
     """Return coincidences to the last bit, as in `Match.copies`; parameters as in `compare`."""
-    return (*_entries(back, forward), *_columns(back, forward), *_rows(back, forward))
+    found = (*_entries(back, forward), *_columns(back, forward), *_rows(back, forward))
+    return found or tuple(_spans(back, forward))
 
 
 # ---- permutation tests ---------------------------------------------------------------------------
@@ -244,6 +245,28 @@ def _rows(back: np.ndarray, forward: np.ndarray) -> Iterator[str]:
     if found:
         some = "all" if found == len(back) else str(found)
         yield f"are exact multiples of {{}} from {some} of {len(back)} neurons"
+
+
+def _spans(back: np.ndarray, forward: np.ndarray) -> Iterator[str]:
+    """Yield whether rows are mixtures of the others', as of a rotation of the classes.
+
+    Of independent rows that are fewer than half as many as neurons, no mixture is one of the
+    others.
+    """
+    kept = (back != 0).any(1) & (forward != 0).any(1)
+    a, b = back[kept], forward[kept]
+    if len(a) < 2 or 2 * len(a) > a.shape[1]:
+        return
+    shared = _shared_rank(a, b)
+    if shared > 0 and shared > 2 * max(_shared_rank(a, other.T) for other in _shifted(b.T)):
+        yield f"are mixtures of {{}} in {shared} of {len(a)} dimensions"
+
+
+def _shared_rank(a: np.ndarray, b: np.ndarray) -> int:
+    """Return the dimension of what the rows of both span together."""
+    rank = np.linalg.matrix_rank
+    scaled = [m / (np.linalg.norm(m) or 1) for m in (a, b)]
+    return int(rank(a, rtol=1e-6) + rank(b, rtol=1e-6) - rank(np.concatenate(scaled), rtol=1e-6))
 
 
 def _parallel(a: np.ndarray, b: np.ndarray) -> int:

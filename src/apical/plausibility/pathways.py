@@ -1,10 +1,11 @@
 """Audit of synapses: one-way transmission, plasticity of feedback."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from apical.network.description import Network
+from apical.plausibility.events import acting, said
 from apical.plausibility.findings import Finding
 from apical.plausibility.maps import Weights
 from apical.plausibility.matching import ALPHA, Match, compare
@@ -69,15 +70,38 @@ def _in_both_directions(a: Projection, b: Projection, weights: Weights) -> Match
     return compare(there, back) if there.size > 1 else None
 
 
-def fixed_or_plastic(feedback: Projection) -> Finding:
-    """Return the finding on fixed or plastic feedback synapses."""
+def fixed_or_plastic(network: Network, feedback: Projection) -> Finding:
+    """Return the finding on what changes feedback synapses: nothing, a rule, interventions.
+
+    Parameters
+    ----------
+    network
+        Its network.
+    feedback
+        The projection.
+    """
+    done = said(acting(network, feedback))
     if isinstance(feedback.weights, ReadBackwards):
         other = feedback.weights.projection.name
         reason = f"follows the {feedback.weights.what} of {other!r}, without a rule of its own"
         return Finding(feedback.name, "feedback", "not local", reason)
+    reason = "fixed synapses, at their initial weights"
     if feedback.rule is not None:
         reason = (
             f"plastic by a local rule of its own, {feedback.rule.name!r} ({feedback.rule.update})"
         )
-        return Finding(feedback.name, "feedback", "local", reason)
-    return Finding(feedback.name, "feedback", "local", "fixed synapses, at their initial weights")
+    elif done:
+        reason = "drawn at the start"
+    reason += f", and {done}" if done else ""
+    reason += "".join(f"; {what}" for what in _hypotheses(feedback))
+    return Finding(feedback.name, "feedback", "broadcast" if done else "local", reason)
+
+
+def _hypotheses(feedback: Projection) -> Iterator[str]:
+    """Yield what else is assumed of the synapses of a feedback projection."""
+    if feedback.missing:
+        yield f"{feedback.missing:.0%} of its synapses do not exist"
+    if feedback.release < 1:
+        yield f"each spike is transmitted with probability {feedback.release:g}"
+    if feedback.delay:
+        yield f"spikes arrive {feedback.delay:g} ms late"

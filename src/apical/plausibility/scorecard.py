@@ -10,6 +10,7 @@ from apical.neurons.base import Population
 from apical.neurons.facts import Aspect
 from apical.plausibility import extent, learning, neurons, pathways, target, whole
 from apical.plausibility.description import description
+from apical.plausibility.events import foreign
 from apical.plausibility.findings import ASPECTS, NETWORK, Finding, Scorecard, assumed
 from apical.plausibility.flows import flows, of_classes
 from apical.plausibility.maps import Pathways, Weights
@@ -173,10 +174,8 @@ def _feedback(network: Network, weights: Weights) -> Iterator[Finding]:
         yield pathways.one_way(network, projection, weights, teaching)
     yield from transport(network, weights)
     for projection in teaching:
-        yield pathways.fixed_or_plastic(projection)
-        for intervention in network.interventions:
-            if intervention.concerns(projection, network.output):
-                yield Finding(projection.name, "feedback", "broadcast", intervention.reason)
+        yield pathways.fixed_or_plastic(network, projection)
+    yield from foreign(network, weights)
 
 
 def _taught(network: Network, teaching: Teaching) -> Iterator[Finding]:

@@ -61,18 +61,26 @@ def transport(network: Network, weights: Weights) -> Iterator[Finding]:
     for projection in pathways.teaching:
         if projection.name in said or isinstance(projection.weights, ReadBackwards):
             continue
-        pre = projection.pre.relays or projection.pre
-        reason = (
-            f"no forward pathway leads from {projection.post.name!r} to {pre.name!r}, so none has "
-            "weights that could be transported"
-        )
-        if projection.pre.is_told:
-            reason = (
-                f"{projection.post.name!r} is what the error is about: no weights lie between them"
-            )
+        reason = _uncompared(pathways, projection)
         yield Finding(projection.name, "weight transport", "local", reason)
     yield from _mirrors(network, pathways, weights)
     yield from _changing(network, weights)
+
+
+def _uncompared(pathways: Pathways, projection: Projection) -> str:
+    """Say why there are no forward weights to compare those of a feedback projection with."""
+    anchor, post = _anchor(pathways, projection), projection.post
+    if anchor is not None and anchor is not post:
+        route = pathways.leads(post, anchor)
+        if route:
+            return f"the forward weights are all 0 ({route}): nothing to transport so far"
+    if projection.pre.is_told:
+        return f"{post.name!r} is what the error is about: no weights lie between them"
+    pre = projection.pre.relays or projection.pre
+    return (
+        f"no forward pathway leads from {post.name!r} to {pre.name!r}, so none has weights that "
+        "could be transported"
+    )
 
 
 # ---- what is compared ----------------------------------------------------------------------------
@@ -100,7 +108,8 @@ def _all_pairs(network: Network, pathways: Pathways, weights: Weights) -> Iterat
         anchor = _anchor(pathways, projection)
         if anchor is None:
             continue
-        for forward in (*pathways.forward(projection.post, anchor), *pathways.single):
+        others = [single for name, single in pathways.single.items() if name != projection.name]
+        for forward in (*pathways.forward(projection.post, anchor), *others):
             for drawn in weights.all_answers(projection):
                 for what, part in halves(drawn, projection.pre).items():
                     yield _Pair(projection.name, what, part, forward, (projection,))

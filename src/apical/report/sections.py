@@ -133,16 +133,22 @@ def network(run: TrainedRun, name: str) -> Section:
 
 def scorecard(run: TrainedRun, name: str) -> Section:
     """Return the section with the plausibility scorecard of a network."""
-    findings = run.config["scorecard"]
+    findings = run.scorecard
     # runs of earlier versions have neither aspect nor place
     rows = [
         [f.get("aspect", "-"), f["subject"], f["level"], f["reason"], f.get("place") or "-"]
         for f in findings
     ]
     levels = [str(f["level"]).split()[0] for f in findings]
+    said = ["The information that each part of the network needs in order to learn."]
+    said.append(
+        "Judged after the run: its weights, its interventions, its batches and what was added."
+        if run.is_judged
+        else "Judged by the description of the network alone, before it ran."
+    )
     return Section(
         f"Scorecard: {name}",
-        ["The information that each part of the network needs in order to learn."],
+        said,
         [Table(("aspect", "what", "level", "why", "where"), rows, levels=levels)],
     )
 

@@ -30,6 +30,9 @@ from apical.training.loop import Position, Step
 METRICS, SUMMARY = "metrics.csv", "summary.json"
 NETWORK, ARRAYS = "network.json", "network.npz"
 CHECKPOINT, WEIGHTS, FIGURES = "checkpoint.npz", "weights.npz", "figures"
+SCORECARD = "scorecard.json"
+FINISHED = (SUMMARY, WEIGHTS, METRICS, SCORECARD)
+"""Files of a finished run that belong together: what it learned, and what is said of it."""
 COLUMNS = ("run", "seed", "epoch", "block", "trial", "metric", "subject", "value")
 FORMAT = 2
 """Format of run directories, in `config.json`: 2 has a manifest and the network as data."""
@@ -53,12 +56,15 @@ class Checkpoint:
         Length of ``metrics.csv`` when the checkpoint was made [bytes].
     seconds
         Time spent training so far [s].
+    changed
+        Projections whose weights were changed between blocks so far (`Step.changed`).
     """
 
     position: Position
     state: Mapping[str, np.ndarray]
     metrics_bytes: int
     seconds: float
+    changed: tuple[str, ...] = ()
 
 
 class RunDirectory:
@@ -185,7 +191,7 @@ class RunDirectory:
         except OSError as error:
             raise self._full(SUMMARY, error) from None
         if self.manifest is not None:
-            for name in (SUMMARY, WEIGHTS):
+            for name in (SUMMARY, SCORECARD, WEIGHTS):
                 self.manifest.files.pop(name, None)
         self.configure({**self.config, **changes, "changed": [*known, *told]})
 
@@ -228,6 +234,7 @@ class RunDirectory:
             "metrics_bytes": checkpoint.metrics_bytes,
             "seconds": checkpoint.seconds,
             "arrays": sorted(checkpoint.state),
+            "changed": list(checkpoint.changed),
         }
         arrays = {"about": np.array(json.dumps(about)), **checkpoint.state}
         self.write_arrays(CHECKPOINT, arrays, with_metrics=True)
@@ -247,15 +254,24 @@ class RunDirectory:
             position = Position(about["epoch"], about["block"], about["trial"])
             if sorted(arrays) != about["arrays"]:
                 raise ValueError("arrays are missing")
-            checkpoint = Checkpoint(position, arrays, about["metrics_bytes"], about["seconds"])
+            changed = tuple(map(str, about.get("changed", ())))  # earlier versions did not look
+            checkpoint = Checkpoint(
+                position, arrays, about["metrics_bytes"], about["seconds"], changed
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path} is damaged ({error}); start the run again elsewhere.") from None
         self._cut_metrics(checkpoint.metrics_bytes)
         return checkpoint
 
-    def finish(self, weights: Mapping[str, np.ndarray], summary: Mapping[str, Any]) -> None:
-        """Write the final weights and the summary."""
+    def finish(
+        self,
+        weights: Mapping[str, np.ndarray],
+        scorecard: Mapping[str, Any],
+        summary: Mapping[str, Any],
+    ) -> None:
+        """Write the final weights, the scorecard judged after the run, and the summary."""
         self.write_arrays(WEIGHTS, weights)
+        self._write_json(SCORECARD, scorecard)
         if self.manifest is not None:
             self.manifest.files[METRICS] = self._metrics_entry()
             self.manifest.settle()

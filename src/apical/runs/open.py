@@ -20,7 +20,9 @@ from apical.records.recording import record
 from apical.runs.directory import (
     COLUMNS,
     CONFIG,
+    FINISHED,
     METRICS,
+    SCORECARD,
     SUMMARY,
     WEIGHTS,
     RunDirectory,
@@ -72,6 +74,25 @@ class TrainedRun:
     def data(self) -> Dataset:
         """The data set it was trained and tested on."""
         return self.prepared.data
+
+    @cached_property
+    def scorecard(self) -> list[dict[str, Any]]:
+        """The findings of the scorecard as plain data, judged after the run (`judge`).
+
+        Runs of earlier versions have that of their description alone.
+        """
+        path = self.path / SCORECARD
+        if not path.exists():
+            return list(self.config["scorecard"])
+        found = read_json(path).get("findings")
+        if not isinstance(found, list):
+            raise RunError(f"{path} is damaged: it has no list of findings.")
+        return found
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether `scorecard` was judged after the run."""
+        return (self.path / SCORECARD).exists()
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
@@ -211,7 +232,7 @@ def open_run(path: Path, *, trust: Path | None = None) -> TrainedRun:
             object=f"Run {path}",
         )
     if manifest is not None:
-        manifest.check(SUMMARY, WEIGHTS, METRICS)
+        manifest.check(*FINISHED)
     prepared = prepare_recorded(path, read_experiment(path), trust=trust)
     weights, network = read_arrays(path / WEIGHTS), prepared.network
     shapes = {p.name: p.shape for p in network.projections}

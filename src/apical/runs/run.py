@@ -10,15 +10,9 @@ from apical._base.memory import peak_memory_mb
 from apical._base.progress import TrainingProgress
 from apical.devices import Simulator
 from apical.errors import DeviceError, RunError
+from apical.plausibility import JudgedScorecard, judge
 from apical.runs.callbacks import Measuring, chosen
-from apical.runs.directory import (
-    METRICS,
-    SUMMARY,
-    WEIGHTS,
-    Checkpoint,
-    RunDirectory,
-    read_json,
-)
+from apical.runs.directory import FINISHED, SUMMARY, Checkpoint, RunDirectory, read_json
 from apical.runs.experiment import (
     Experiment,
     Prepared,
@@ -78,7 +72,7 @@ def run(
         **asdict(prepared.experiment),
         "model_sha256": prepared.model.sha256,
         "data_sha256": fingerprint(prepared.data),
-        "scorecard": [asdict(finding) for finding in prepared.scorecard.findings],
+        "scorecard": prepared.scorecard.as_dict()["findings"],
         "versions": versions(**library),
         "blas_threads": blas_threads(),
         **library,
@@ -130,7 +124,7 @@ def resume(
                 parameter="epochs",
             )
         if (out / SUMMARY).exists() and not changes:
-            directory.check(SUMMARY, WEIGHTS, METRICS)
+            directory.check(*FINISHED)
             return read_json(out / SUMMARY)
         library = {"library": str(config["library"])} if "library" in config else {}
         experiment = replace(
@@ -212,7 +206,9 @@ def _carry_on(
             directory.append(step)
             compiling = simulator.compile_seconds + (measuring.compile_seconds if measuring else 0)
             seconds = before + time.perf_counter() - started - compiling
-            saved = Checkpoint(step.position, simulator.state, directory.metrics_bytes, seconds)
+            changed = (*(saved.changed if saved else ()), *step.changed)
+            at = step.position, simulator.state, directory.metrics_bytes
+            saved = Checkpoint(*at, seconds, changed)
             directory.save(saved)
             bar.update(step.position.trial, step.metrics.get("test_accuracy"))
             if stop() and step.position.epoch < plan.epochs:
@@ -224,13 +220,28 @@ def _carry_on(
         from apical.runs import figures  # matplotlib, which nothing else here needs
 
         figures.draw(directory, prepared.network, data, untrained, simulator.state, final)
-    summary = _summary(prepared, simulator, final, saved.seconds if saved else 0.0)
-    directory.finish(weights, summary)
+    card = _judged(prepared, simulator, saved)
+    summary = _summary(prepared, simulator, final, card, saved.seconds if saved else 0.0)
+    directory.finish(weights, card.as_dict(), summary)
     return summary
 
 
+def _judged(prepared: Prepared, simulator: Simulator, saved: Checkpoint | None) -> JudgedScorecard:
+    """Return the scorecard as it is after the run."""
+    return judge(
+        simulator,
+        trials=saved.position.trial if saved else 0,
+        final_rate=prepared.experiment.final_rate,
+        changed=saved.changed if saved else (),
+    )
+
+
 def _summary(
-    prepared: Prepared, simulator: Simulator, final: Evaluation, seconds: float
+    prepared: Prepared,
+    simulator: Simulator,
+    final: Evaluation,
+    card: JudgedScorecard,
+    seconds: float,
 ) -> dict[str, Any]:
     experiment, data = prepared.experiment, prepared.data
     learned = experiment.epochs * len(data.train)
@@ -250,5 +261,7 @@ def _summary(
         "compile_seconds": round(simulator.compile_seconds, 3),
         "ms_per_trial": round(1e3 * seconds / learned, 4) if learned else None,
         "peak_memory_mb": round(peak_memory_mb(), 1),
+        "is_local": card.is_local,
+        "faults": [f"{f.aspect}: {f.subject}: {f.reason}" for f in card.faults],
         "versions": versions(str(prepared.building.get("library", ""))),
     }

@@ -19,6 +19,7 @@ from apical.data.datasets import Dataset, Samples
 from apical.devices.simulator import Simulator
 from apical.errors import RunError
 from apical.neurons.encoding import decisions
+from apical.projections.projection import ReadBackwards
 from apical.training.presentation import block_size, learned, presented, shown
 
 LARGEST_WEIGHT = 1e3
@@ -83,10 +84,14 @@ class Step:
     metrics
         Values by metric: a name, or a pair of a name and a population or projection. Accuracies are
         fractions; ``("rate", population)`` is in [Hz].
+    changed
+        Projections whose weights were changed between the previous block and this one, by neither
+        learning nor an intervention: by a measure, for instance, or by the script.
     """
 
     position: Position
     metrics: Mapping[Metric, Measured]
+    changed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -193,6 +198,7 @@ def steps(
     """
     position = start or Position()
     size = block_size(simulator, plan.block, len(data.train))
+    left = _own(simulator)
     if start is None:
         metrics = _test(simulator, data, 0)
         if measure:
@@ -203,12 +209,14 @@ def steps(
     while position.epoch < plan.epochs:
         part = slice(position.block * size, (position.block + 1) * size)
         block = presented(simulator, data.train, plan.epochs, position.epoch, part)
+        changed = _changed(simulator, left)
         done = position.trial + np.arange(len(block))
         factor = 1 - (1 - plan.final_rate) * done / total
         ends = position.block + 1 == per_epoch
         before = _plastic(simulator) if measure and (ends or every == "block") else None
         counts = learned(simulator, replace(block, learning=factor), position.trial)
-        _check_weights(simulator, position)
+        left = _own(simulator)
+        _check_weights(simulator, left, position)
         metrics = _rates(simulator, counts)
         position = Position(position.epoch, position.block + 1, position.trial + len(block))
         if ends:
@@ -216,7 +224,8 @@ def steps(
             metrics |= _test(simulator, data, position.epoch)
         if measure and before is not None:
             metrics |= measure(simulator, position, before)
-        yield Step(position, metrics)
+            changed, left = (*changed, *_changed(simulator, left)), _own(simulator)
+        yield Step(position, metrics, changed)
 
 
 @checked()
@@ -268,9 +277,24 @@ def _rates(simulator: Simulator, counts: Mapping[str, np.ndarray]) -> dict[Metri
     }
 
 
-def _check_weights(simulator: Simulator, position: Position) -> None:
+def _own(simulator: Simulator) -> dict[str, np.ndarray]:
+    """Return the weights of all projections that have some of their own."""
+    return {
+        p.name: simulator.weights(p)
+        for p in simulator.network.projections
+        if not isinstance(p.weights, ReadBackwards)
+    }
+
+
+def _changed(simulator: Simulator, left: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """Return the projections whose weights are not those that were left."""
+    now = _own(simulator)
+    return tuple(name for name, weights in left.items() if not np.array_equal(weights, now[name]))
+
+
+def _check_weights(simulator: Simulator, now: Mapping[str, np.ndarray], position: Position) -> None:
     for projection in simulator.network.plastic:
-        weights = simulator.weights(projection)
+        weights = now[projection.name]
         if not np.isfinite(weights).all() or np.abs(weights).max() > LARGEST_WEIGHT:
             raise RunError(
                 f"The weights of projection {projection.name!r} diverged in block "

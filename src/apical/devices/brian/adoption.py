@@ -21,8 +21,16 @@ def arrays(*items: Any) -> list[ArrayVariable]:
     """Return the arrays owned by Brian2 objects, not those of other objects that they read."""
     known = {item.id for item in items}
     found = (v for item in items for v in getattr(item, "variables", {}).values())
-    own = [v for v in found if isinstance(v, ArrayVariable) and v.owner.id in known]
+    own = [v for v in found if isinstance(v, ArrayVariable) and _owner(v) in known]
     return list(dict.fromkeys(own))
+
+
+def _owner(variable: ArrayVariable) -> Any:
+    """Return the identity of the owner of an array; None if that is gone, as a former clock is."""
+    try:
+        return variable.owner.id
+    except ReferenceError:
+        return None
 
 
 def adopt(items: Collection[Any], device: Any, network: b2.Network, *, compiled: bool) -> list[Any]:

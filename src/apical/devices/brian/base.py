@@ -11,11 +11,12 @@ from brian2.core.base import BrianObject
 from brian2.core.variables import ArrayVariable
 
 from apical._base.checking import fitting
-from apical.devices.brian import build, live, plastic, refractory, variables
+from apical.devices.brian import additions, build, live, plastic, refractory, variables
 from apical.devices.brian.adoption import adopt, arrays
 from apical.devices.brian.monitors import KINDS, Diary
 from apical.devices.brian.workplace import Workplace, preferences
 from apical.devices.simulator import (
+    Addition,
     Block,
     BlockResult,
     check_block,
@@ -74,6 +75,8 @@ class BrianSimulator(ABC):
     _periods: Mapping[str, refractory.Period]
     _shapes: Mapping[str, tuple[int, ...]]
     _variables: dict[str, ArrayVariable]
+    _constants: tuple[str, ...]
+    _made: additions.Made
 
     def _settle(self, device: Any, clock: Any = None) -> None:
         """Create the Brian2 objects on a private device.
@@ -97,6 +100,7 @@ class BrianSimulator(ABC):
         self._shapes = variables.state_shapes(self._built)
         start = variables.beginning(self._built)
         self._variables = {name: variables.variable(self._built, name) for name in start}
+        self._constants = tuple(name for name in start if name not in self._shapes)
         for name, values in start.items():
             self._begin(name, values)
         self._propagate()
@@ -112,6 +116,7 @@ class BrianSimulator(ABC):
         home = live.Home(self._place, inputs, self._is_built)
         live.settle(self._built.objects, home)
         self._home, self._diary = home, Diary(self.network.trial)
+        self._made = additions.Made.of(self._built)
 
     _QUIET: tuple[str, ...] = ()
     """Loggers whose messages are suppressed."""
@@ -176,6 +181,24 @@ class BrianSimulator(ABC):
         self._variables |= own
         self._home.inputs.update(own.values())
         self._time_steps = live.time_steps(self._built.brian_network)
+
+    @property
+    def additions(self) -> tuple[Addition, ...]:
+        """What a script added to the Brian2 objects of the network, or changed in them.
+
+        Values of variables and constants are no code, and not among them.
+        """
+        return tuple(self._made.additions(self._built))
+
+    @property
+    def constants(self) -> dict[str, np.ndarray]:
+        """Every number besides the state that the network depends on, by name."""
+        return {name: np.array(self._variables[name].get_value()) for name in self._constants}
+
+    @constants.setter
+    def constants(self, constants: Mapping[str, np.ndarray]) -> None:
+        for name, values in constants.items():
+            self._set(name, values)
 
     def moments(self, monitor: Any) -> pd.DataFrame:
         """Return the time and trial of the samples of a monitor.

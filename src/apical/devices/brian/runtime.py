@@ -12,6 +12,7 @@ from brian2.devices.device import RuntimeDevice
 from apical.devices.brian import build, chance, reading, tables, variables
 from apical.devices.brian.base import BrianSimulator, precision
 from apical.devices.brian.monitors import InProcess
+from apical.devices.brian.stepping import Stepper
 from apical.devices.brian.workplace import preferences
 from apical.devices.simulator import Block, BlockResult
 from apical.network.description import Network
@@ -21,6 +22,7 @@ class RuntimeSimulator(BrianSimulator):
     """Runs a network in this process. Made by `apical.simulate`; parameters as there."""
 
     _compiled = False
+    _stepper: Stepper | None = None
 
     def __init__(self, network: Network, options: build.Options, dtype: str, codegen: str) -> None:
         self.network, self.options = network, options
@@ -40,8 +42,37 @@ class RuntimeSimulator(BrianSimulator):
     def _record(self, monitor: Any) -> InProcess:
         return InProcess(monitor)
 
+    @contextmanager
+    def stepping(self, n_trials: int, *, keyed: bool = False) -> Iterator[Stepper]:
+        """Make code once for all blocks that are run meanwhile, and let steps be run one by one.
+
+        What is added or changed in Brian2 objects meanwhile has no effect on blocks of at most
+        `n_trials`.
+
+        Parameters
+        ----------
+        n_trials
+            Largest number of trials in such a block; longer ones run as ever.
+        keyed
+            Whether each neuron and each synapse draws random numbers of its own, such that an
+            additional spike changes no other number; other numbers than in blocks that run as ever.
+
+        Raises
+        ------
+        DeviceError
+            If something added ticks at other times than the network.
+        """
+        before = self._stepper
+        self._stepper = Stepper(self, self._seedings, n_trials, keyed=keyed)
+        try:
+            yield self._stepper
+        finally:
+            self._stepper = before
+
     def _run(self, block: Block) -> BlockResult:
         """Run a part of a block; Brian2's time starts at 0."""
+        if self._stepper is not None and len(block) <= self._stepper.n_trials:
+            return self._run_stepped(self._stepper, block)
         network, n = self._built.brian_network, len(block)
         values = tables.empty(self.network, n)
         tables.fill(values, self.network, block)
@@ -60,10 +91,26 @@ class RuntimeSimulator(BrianSimulator):
                 network.run(n * self.network.trial * b2.ms)
             with build.only_closing(self._built):
                 network.run(build.closing_time(self._built, self.options.dt))
+        return self._ended(n)
+
+    def _run_stepped(self, stepper: Stepper, block: Block) -> BlockResult:
+        """Run a part of a block with the code that was made."""
+        stepper.show(block)
+        with self._place(), ExitStack() as stack:
+            for record in self._diary.records:
+                stack.enter_context(record.part(self._diary.start))
+            stack.enter_context(np.errstate(over="ignore"))
+            with reading.prepared(self.network):
+                stepper.loop(len(block) * stepper.steps)
+                stepper.loop_closing(len(block))
+        return self._ended(len(block))
+
+    def _ended(self, n_trials: int) -> BlockResult:
+        """Move the times of last spikes to the next block, and return the result of this one."""
         state = {k: self._get(k) for k in self._shapes if k.endswith(".lastspike")}
-        variables.shift_spike_times(state, -n * self.network.trial * 1e-3)
+        variables.shift_spike_times(state, -n_trials * self.network.trial * 1e-3)
         self.state = state
-        return self._result(n)
+        return self._result(n_trials)
 
     def _result(self, n_trials: int) -> BlockResult:
         """Return what the monitors hold, and empty them: they would grow from block to block."""

@@ -1,0 +1,130 @@
+"""Audit of interventions: what is done to feedback between trials, by no synapse of the network."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+
+import numpy as np
+
+from apical._base import seeds
+from apical.network.description import Network
+from apical.network.interventions import Intervention
+from apical.plausibility.findings import Finding
+from apical.plausibility.maps import Weights, is_ours
+from apical.plausibility.transport import transport
+from apical.projections.projection import Projection, ReadBackwards
+
+HORIZON = 100_000
+"""Training trials within which interventions are asked when they act."""
+_ASKED = 3
+"""At how many times."""
+
+
+def acting(network: Network, projection: Projection) -> tuple[Intervention, ...]:
+    """Return the interventions that act on a projection, in order.
+
+    Parameters
+    ----------
+    network, projection
+        A network, and one of its projections. Only feedback is acted on.
+    """
+    taught = network.feedback.projections if network.feedback else ()
+    if not network.interventions or projection.name not in {p.name for p in taught}:
+        return ()
+    output = network.output
+    return tuple(a for a in network.interventions if a.concerns(projection, output))
+
+
+def said(interventions: Iterable[Intervention]) -> str:
+    """Describe interventions in words; empty if there are none.
+
+    Parameters
+    ----------
+    interventions
+        Those on one projection.
+    """
+    return ", and ".join(
+        f"{one.reason} (intervention{'' if is_ours(one) else f' {type(one).__name__}'})"
+        for one in interventions
+    )
+
+
+def foreign(
+    network: Network,
+    weights: Weights,
+    handed: Mapping[str, np.ndarray] | None = None,
+    start: int = 0,
+) -> Iterator[Finding]:
+    """Yield what can be said of interventions whose code is not of this package.
+
+    Their code cannot be read, so each is applied to feedback weights that know nothing of the
+    forward weights, at the first times that it acts; what it returns must know nothing either.
+    After a run these are times beyond its end: what was drawn during the run by number of the trial
+    was learned from, and forward weights have come to agree with it.
+
+    Parameters
+    ----------
+    network
+        The network.
+    weights
+        Its weights.
+    handed
+        Feedback weights to apply them to, by name of projection; those of the network by default.
+    start
+        Training trials so far.
+    """
+    for projection in network.feedback.projections if network.feedback else ():
+        if isinstance(projection.weights, ReadBackwards):
+            continue
+        for one in acting(network, projection):
+            if not is_ours(one):
+                given = (handed or {}).get(projection.name, weights(projection))
+                yield _judged(network, weights, projection, one, given, start)
+
+
+def shuffled(projection: Projection, weights: np.ndarray) -> np.ndarray:
+    """Return the weights of a projection in random order, which know nothing of forward weights.
+
+    Parameters
+    ----------
+    projection
+        The projection.
+    weights
+        Shape (n_pre, n_post) [dimensionless].
+    """
+    rng = seeds.stream(0, "shuffled feedback", projection.name)
+    return np.asarray(rng.permutation(weights.ravel()).reshape(weights.shape))
+
+
+def _judged(
+    network: Network,
+    weights: Weights,
+    projection: Projection,
+    one: Intervention,
+    given: np.ndarray,
+    start: int,
+) -> Finding:
+    """Return the finding on what one intervention makes of the weights of a projection."""
+    code, name = f"code of {type(one).__name__}, which is not of this package", projection.name
+    try:
+        times = list(islice(one.times(start, start + HORIZON), _ASKED))
+        made = [one.acted(projection, given.copy(), network.seed, t) for t in times]
+        made = [np.asarray(values, float).reshape(projection.shape) for values in made]
+    except Exception as error:  # the user's, whatever it is
+        reason = f"cannot be judged: {code}, raised {type(error).__name__}: {error}"
+        return Finding(name, "weight transport", "not local", reason)
+    for trial, values in zip(times, made, strict=True):
+        if np.array_equal(values, given):
+            continue
+        for found in transport(network, weights.replaced({name: values})):
+            if found.level == "not local" and found.subject in (name, projection.post.name):
+                reason = f"after {trial} trials, by {code}: {found.reason}"
+                return Finding(name, "weight transport", "not local", reason)
+    if not times:
+        reason = f"{code}, acts at none of {HORIZON:,} trials after {start:,}: not tested"
+    else:
+        asked = f"for trial {', '.join(map(str, times))}"
+        reason = (
+            f"{code}, was asked {asked}: what it made of weights that know nothing of the forward "
+            "weights knows nothing of them either"
+        )
+    return Finding(name, "feedback", "broadcast", reason)
