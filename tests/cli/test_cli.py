@@ -330,7 +330,7 @@ def test_resume_from_another_folder_finds_the_data(
 @pytest.mark.parametrize("extra", ["model", "option"])
 def test_resume_takes_nothing_else(apical: Call, extra: str) -> None:
     apical("run", "spiking_dfa", *TINY, "--out", "there")
-    more = ["spiking_dfa"] if extra == "model" else ["--epochs", 99]
+    more = ["spiking_dfa"] if extra == "model" else ["--block", 99]
     misused(apical("run", "--resume", "there", *more), "--resume")
 
 
@@ -496,9 +496,9 @@ def test_resume_of_a_damaged_run(apical: Call) -> None:
     apical("run", "spiking_dfa", *TINY, "--out", "there")
     Path("there/summary.json").unlink()
     Path("there/checkpoint.npz").write_bytes(b"garbage")
-    refused(apical("run", "--resume", "there", "--quiet"), "checkpoint.npz is damaged")
+    refused(apical("run", "--resume", "there", "--quiet"), "checkpoint.npz is not the file")
     Path("there/config.json").write_text("{")
-    refused(apical("run", "--resume", "there", "--quiet"), "config.json is damaged")
+    refused(apical("run", "--resume", "there", "--quiet"), "config.json is not the file")
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import networks
 import numpy as np
 import pytest
 import rate_networks
+from unbound import unbound
 
 from apical import Block, Network, simulate
 from apical.cli.app import commands
@@ -150,6 +151,7 @@ def test_bad_runs_are_named(finished: Path, tmp_path: Path) -> None:
         open_run(tmp_path)
     for name in ("config.json", "summary.json", "metrics.csv"):
         (tmp_path / name).write_bytes((finished / name).read_bytes())
+    unbound(tmp_path)
     with pytest.raises(RunError, match=r"has no weights.npz: it is not finished.*--resume"):
         open_run(tmp_path)
     np.savez(tmp_path / "weights.npz", hidden_1_to_output=np.zeros((3, 2)))

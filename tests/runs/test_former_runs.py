@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from unbound import unbound
 
 from apical import plotting
 from apical._base.metric_names import former, one_name, parts
@@ -46,7 +47,7 @@ def quietly(function: Any, *arguments: Any, **options: Any) -> Any:
 
 def as_before(out: Path, target: Path) -> Path:
     """Copy a run to what it would have been before 0.2, its last checkpoint included."""
-    shutil.copytree(out, target)
+    unbound(shutil.copytree(out, target))
     whole, checkpoint = (target / METRICS).read_bytes(), dict(np.load(target / CHECKPOINT))
     about = json.loads(str(checkpoint["about"]))
     assert about["metrics_bytes"] == len(whole)
@@ -141,8 +142,8 @@ def test_a_former_run_without_a_checkpoint_begins_again(
 ) -> None:
     out = tmp_path / "run"
     out.mkdir()
-    config = json.loads((both[0].path / CONFIG).read_text())
-    (out / CONFIG).write_text(json.dumps(config))
+    (out / CONFIG).write_bytes((both[0].path / CONFIG).read_bytes())
+    unbound(out)
     (out / METRICS).write_bytes(FORMER + b"run,0,0,0,0,test_acc")
     quietly(resume, out)
     assert (out / METRICS).read_bytes() == (both[1].path / METRICS).read_bytes()
@@ -150,8 +151,7 @@ def test_a_former_run_without_a_checkpoint_begins_again(
 
 def test_rows_that_are_cut_short_are_named(both: list[TrainedRun], tmp_path: Path) -> None:
     for number, found in enumerate(both):
-        out = tmp_path / str(number)
-        shutil.copytree(found.path, out)
+        out = unbound(shutil.copytree(found.path, tmp_path / str(number)))
         (out / METRICS).write_bytes((out / METRICS).read_bytes().rpartition(b",")[0])
         with pytest.raises(RunError, match=r"metrics.csv is damaged: .* is cut short"):
             _ = open_run(out).metrics

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from unbound import unbound
 
 from apical.cli.app import commands
 from apical.data.datasets import blobs
@@ -68,6 +69,7 @@ def test_runs_of_earlier_versions_have_the_scorecard_of_their_description(
 ) -> None:
     quietly(run, experiment(file), tmp_path / "run")
     (tmp_path / "run" / SCORECARD).unlink()
+    unbound(tmp_path / "run")
     trained = open_run(tmp_path / "run")
     assert not trained.is_judged
     assert trained.scorecard == trained.config["scorecard"]

@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import random
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 from test_training import FakeSimulator
+from unbound import unbound
 
 from apical.data.datasets import blobs
 from apical.errors import ApicalError, RunError
@@ -25,10 +27,13 @@ from apical.plausibility import ASPECTS
 from apical.runs import experiment as configuration
 from apical.runs import run as experiments
 from apical.runs.directory import (
+    ARRAYS,
     CHECKPOINT,
     COLUMNS,
     CONFIG,
+    MANIFEST,
     METRICS,
+    NETWORK,
     SCORECARD,
     SUMMARY,
     WEIGHTS,
@@ -207,6 +212,27 @@ def test_full_disk_at_any_moment_is_one_error_and_the_run_goes_on(
             raise AssertionError(f"disk full at moment {at} ({name})") from error
 
 
+@pytest.mark.slow
+def test_a_run_killed_while_its_epochs_change_goes_on_with_the_same_bits(
+    experiment: Experiment, tmp_path: Path, whole: Path
+) -> None:
+    def more(out: Path) -> None:
+        experiments.resume(out, epochs=3, progress=False, draw=False)
+
+    expected = shutil.copytree(whole, tmp_path / "expected" / "run")
+    with accident(-1, Killed) as moments:
+        more(expected)
+    for at, name in enumerate(moments):
+        out = shutil.copytree(whole, tmp_path / str(at) / "run")
+        with accident(at, Killed), pytest.raises(Killed):
+            more(out)
+        more(out)
+        try:
+            assert_same_results(out, expected)
+        except AssertionError as error:
+            raise AssertionError(f"killed at moment {at} ({name})") from error
+
+
 def test_full_disk_keeps_the_checkpoint_before(
     experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,7 +253,8 @@ def test_full_disk_keeps_the_checkpoint_before(
 
 def test_files_of_a_finished_run(experiment: Experiment, whole: Path) -> None:
     files = {entry.name for entry in whole.iterdir()} - {".lock"}
-    assert files == {CONFIG, METRICS, CHECKPOINT, WEIGHTS, SCORECARD, SUMMARY}
+    bound = {MANIFEST, NETWORK, ARRAYS}
+    assert files == {CONFIG, METRICS, CHECKPOINT, WEIGHTS, SCORECARD, SUMMARY} | bound
 
 
 def test_config_holds_everything_to_repeat_the_run(
@@ -454,7 +481,7 @@ def refused(experiment: Experiment, out: Path, match: str) -> None:
 def test_damaged_config_is_named(
     experiment: Experiment, tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:
-    out = stopped(experiment, tmp_path / "run")
+    out = unbound(stopped(experiment, tmp_path / "run"))
     (out / CONFIG).write_bytes(damage((out / CONFIG).read_bytes()))
     refused(experiment, out, f"{CONFIG} is damaged")
 
@@ -476,7 +503,7 @@ def rewrite(file: Path, changes: Mapping[str, Any], without: str | None = None) 
     ],
 )
 def test_config_that_lacks_a_key_is_named(experiment: Experiment, tmp_path: Path, key: str) -> None:
-    out = stopped(experiment, tmp_path / "run")
+    out = unbound(stopped(experiment, tmp_path / "run"))
     rewrite(out / CONFIG, {}, without=key)
     refused(experiment, out, f"{CONFIG} is damaged: it lacks '{key}'")
 
@@ -484,7 +511,7 @@ def test_config_that_lacks_a_key_is_named(experiment: Experiment, tmp_path: Path
 def test_what_earlier_versions_do_not_say_is_as_by_default(
     experiment: Experiment, tmp_path: Path
 ) -> None:
-    out = stopped(experiment, tmp_path / "run")
+    out = unbound(stopped(experiment, tmp_path / "run"))
     said = read_experiment(out)
     later = {f.name: f.default for f in fields(Experiment) if f.metadata == configuration.LATER}
     assert later == {"hypothesis": "", "scale": None, "measure": (), "measure_every": "epoch"}
@@ -495,7 +522,7 @@ def test_what_earlier_versions_do_not_say_is_as_by_default(
 
 def test_every_field_is_kept_and_checked(experiment: Experiment, tmp_path: Path) -> None:
     """A new option is one field: it is written, read, and refused where its type is another."""
-    out = stopped(experiment, tmp_path / "run")
+    out = unbound(stopped(experiment, tmp_path / "run"))
     assert read_experiment(out) == prepare(experiment).experiment
     before = (out / CONFIG).read_text()
     for field in fields(Experiment):
@@ -530,7 +557,7 @@ def test_every_field_is_kept_and_checked(experiment: Experiment, tmp_path: Path)
 def test_config_with_a_wrong_value_is_refused(
     experiment: Experiment, tmp_path: Path, wrong: dict[str, Any]
 ) -> None:
-    out = stopped(experiment, tmp_path / "run")
+    out = unbound(stopped(experiment, tmp_path / "run"))
     rewrite(out / CONFIG, wrong)
     refused(experiment, out, "")
 
@@ -550,7 +577,7 @@ def test_config_with_a_wrong_value_is_refused(
 def test_damaged_checkpoint_is_named(
     experiment: Experiment, tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:
-    out = stopped(experiment, tmp_path / "run")
+    out = unbound(stopped(experiment, tmp_path / "run"))
     (out / CHECKPOINT).write_bytes(damage((out / CHECKPOINT).read_bytes()))
     refused(experiment, out, f"{CHECKPOINT} is damaged")
 
@@ -559,7 +586,7 @@ def test_damaged_checkpoint_is_named(
 def test_no_flipped_bit_of_a_checkpoint_goes_unnoticed(
     experiment: Experiment, tmp_path: Path, seed: int
 ) -> None:
-    out, rng = stopped(experiment, tmp_path / "run"), random.Random(seed)
+    out, rng = unbound(stopped(experiment, tmp_path / "run")), random.Random(seed)
     good = (out / CHECKPOINT).read_bytes()
     with RunDirectory.reopen(out) as directory:
         expected = directory.checkpoint()
@@ -584,14 +611,14 @@ def test_no_flipped_bit_of_a_checkpoint_goes_unnoticed(
 def test_checkpoint_that_does_not_say_where_it_is(
     experiment: Experiment, tmp_path: Path, about: bytes
 ) -> None:
-    out = stopped(experiment, tmp_path / "run")
+    out = unbound(stopped(experiment, tmp_path / "run"))
     state = arrays(out / CHECKPOINT)
     np.savez(out / CHECKPOINT, **{**state, "about": np.array(about.decode())})
     refused(experiment, out, f"{CHECKPOINT} is damaged")
 
 
 def test_checkpoint_without_a_state_is_refused(experiment: Experiment, tmp_path: Path) -> None:
-    out = stopped(experiment, tmp_path / "run")
+    out = unbound(stopped(experiment, tmp_path / "run"))
     np.savez(out / CHECKPOINT, about=arrays(out / CHECKPOINT)["about"])
     refused(experiment, out, f"{CHECKPOINT}|state")
 
@@ -600,7 +627,7 @@ def test_checkpoint_without_a_state_is_refused(experiment: Experiment, tmp_path:
 def test_metrics_shorter_than_the_checkpoint_says(
     experiment: Experiment, tmp_path: Path, length: int
 ) -> None:
-    out = stopped(experiment, tmp_path / "run")
+    out = unbound(stopped(experiment, tmp_path / "run"))
     (out / METRICS).write_bytes((out / METRICS).read_bytes()[:length])
     refused(experiment, out, f"{METRICS} is shorter than its checkpoint says")
 
@@ -611,15 +638,26 @@ def test_metrics_that_are_gone(experiment: Experiment, tmp_path: Path) -> None:
     refused(experiment, out, METRICS)
 
 
-def test_model_that_changed_since_the_run_began(experiment: Experiment, tmp_path: Path) -> None:
+@pytest.mark.parametrize("now", ["changed", "gone"])
+def test_a_run_needs_its_model_no_more(experiment: Experiment, tmp_path: Path, now: str) -> None:
+    """Its network is stored as data. A run of before 0.2 needs the script, and its user's word."""
     script = tmp_path / "model.py"
     script.write_text(MODEL.read_text())
-    experiment = Experiment(**{**vars(experiment), "model": str(script)})
-    out = stopped(experiment, tmp_path / "run")
+    of_script = replace(experiment, model=str(script))
+    out = stopped(of_script, tmp_path / "run")
+    former = unbound(stopped(of_script, tmp_path / "former" / "run"))
     script.write_text(MODEL.read_text() + "# changed\n")
-    refused(experiment, out, "model .*model.py changed since it began")
-    script.write_text(MODEL.read_text())
+    if now == "gone":
+        script.unlink()
+    refused(experiment, former, "needs the script that it began with .*--trust .*model.py")
+    with pytest.raises(RunError, match="is not the script|does not exist"):
+        experiments.resume(former, trust=script, progress=False, draw=False)
     go_on(experiment, out)
+    script.write_text(MODEL.read_text())
+    experiments.resume(former, trust=script, progress=False, draw=False)
+    assert (former / METRICS).read_bytes() == (out / METRICS).read_bytes()
+    for name, weights in arrays(out / WEIGHTS).items():
+        np.testing.assert_array_equal(arrays(former / WEIGHTS)[name], weights)
 
 
 def test_data_that_changed_since_the_run_began(experiment: Experiment, tmp_path: Path) -> None:
@@ -630,14 +668,6 @@ def test_data_that_changed_since_the_run_began(experiment: Experiment, tmp_path:
     refused(experiment, out, "data set .*blobs.npz changed since it began")
     file.write_bytes(good)
     go_on(experiment, out)
-
-
-def test_model_that_is_gone(experiment: Experiment, tmp_path: Path) -> None:
-    script = tmp_path / "model.py"
-    script.write_text(MODEL.read_text())
-    out = stopped(Experiment(**{**vars(experiment), "model": str(script)}), tmp_path / "run")
-    script.unlink()
-    refused(experiment, out, "no model '.*model.py'")
 
 
 def test_diverging_run_keeps_its_last_good_checkpoint(

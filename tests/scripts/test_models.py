@@ -1,13 +1,16 @@
 """Model scripts: finding and loading them, and reading options from the signature of `build`."""
 
 import hashlib
+import importlib.util
+import os
+import py_compile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from apical.data.datasets import blobs
-from apical.errors import ScriptError
+from apical.errors import ApicalWarning, ScriptError
 from apical.scripts import models
 from apical.scripts.models import Option
 
@@ -72,12 +75,33 @@ def test_every_shipped_study_is_refused_as_a_model(path: Path) -> None:
         models.load(str(path))
 
 
-def test_models_folder_here_goes_first(here: Path) -> None:
-    script(here / "models", "data, seed", name="spiking_dfa.py")
-    path, doc = models.available()["spiking_dfa"]
-    assert doc == "Mine: a model."
-    assert path.resolve() == here / "models" / "spiking_dfa.py"
-    assert models.load("spiking_dfa").path == here / "models" / "spiking_dfa.py"
+@pytest.mark.parametrize("where", ["models", "."])
+def test_models_of_the_package_go_before_files_of_this_folder(here: Path, where: str) -> None:
+    mine = script(here / where, "data, seed", "raise SystemExit('executed')", "spiking_dfa.py")
+    assert models.available()["spiking_dfa"][0] == SHIPPED / "spiking_dfa.py"
+    given = f"models/{mine.name}" if where == "models" else mine.name
+    with pytest.warns(ApicalWarning, match=f"{given} in this folder is another file.*./{given}"):
+        assert models.load("spiking_dfa").path == SHIPPED / "spiking_dfa.py"
+    with pytest.raises(SystemExit, match="executed"):
+        models.load(given)
+
+
+def test_bytecode_beside_a_script_is_not_executed(here: Path) -> None:
+    """Of bytecode nobody knows the checksum."""
+    path = script(here, "data, seed", "x = 1")
+    stat = path.stat()
+    cached = Path(importlib.util.cache_from_source(str(path)))
+    other = script(here / "other", "data, seed", "y = 1")
+    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    py_compile.compile(str(other), str(cached))
+    assert other.stat().st_size == stat.st_size
+    assert "x" in models.load(str(path)).build.__globals__
+
+
+def test_a_script_is_imported_only_if_it_has_the_given_checksum(here: Path) -> None:
+    path = script(here, "data, seed", "raise SystemExit('executed')")
+    with pytest.raises(ScriptError, match="is not imported: its SHA-256 is"):
+        models.load(str(path), "0" * 64)
 
 
 def test_a_broken_script_in_the_models_folder_hides_no_other(here: Path) -> None:

@@ -124,7 +124,15 @@ def commands() -> None:
     "--resume",
     "resume_from",
     type=click.Path(path_type=Path),
-    help="Resume the run of this directory from its last checkpoint; nothing else is needed.",
+    help="Resume the run of this directory from its last checkpoint; nothing else is needed. Only "
+    "--epochs (more of them), --device and --library may change, which is recorded.",
+)
+@click.option(
+    "--trust",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="With --resume: model script to import if data cannot hold the network of the run; it "
+    "must be the very file that the run began with. Without it nothing is imported.",
 )
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.option("--figures/--no-figures", default=True, show_default=True)
@@ -143,18 +151,21 @@ def run_command(
       apical run spiking_dfa --epochs 30 --seed 0,1,2
       apical run models/spiking_dfa.py --dataset mnist --hidden 500 --out runs/mnist
       apical run --resume runs/mnist
+      apical run --resume runs/mnist --epochs 40
       apical run spiking_dfa --device cuda_standalone --no-run --capability 9.0 --out built
       apical run spiking_dfa --device cuda_standalone --prebuilt built
       apical run rate_dfa --device array --library torch:cuda
     """
     progress, draw = not given.pop("quiet"), given.pop("figures")
     jobs: list[tuple[Path, Callable[..., dict[str, Any]]]] = []
-    seeds, out = _seeds(given.pop("seeds")), given.pop("out")
+    seeds, out, trust = _seeds(given.pop("seeds")), given.pop("out"), given.pop("trust")
     no_run, building = given["no_run"], taken(given, given.get("device"), out)
     how: dict[str, Any] = {"progress": progress, "draw": draw, "building": building}
     if resume_from is not None:
-        _nothing_else(context)
+        how |= {"trust": trust, **_changing(context)}
         jobs = [(resume_from, partial(resume, resume_from, **how))]
+    elif trust is not None:
+        raise click.UsageError("--trust is for --resume; a MODEL that you name is imported.")
     elif model is None:
         raise click.UsageError("Which MODEL? 'apical models' lists them.")
     else:
@@ -169,18 +180,21 @@ def run_command(
     return _run_all(jobs)
 
 
-def _nothing_else(context: click.Context) -> None:
-    """Refuse what --resume would ignore."""
-    for name in context.params:
-        source = context.get_parameter_source(name)
-        given = source is click.core.ParameterSource.COMMANDLINE
-        if given and name not in _WITH_RESUME:
+def _changing(context: click.Context) -> dict[str, Any]:
+    """Return the settings that --resume is to change, and refuse those that it may not."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = [k for k, v in sources.items() if v is click.core.ParameterSource.COMMANDLINE]
+    for name in given:
+        if name not in (*_WITH_RESUME, *_CHANGED_AT_RESUME):
             raise click.UsageError(
                 f"--resume takes everything from the run directory; leave out {name!r}."
             )
+    return {name: context.params[name] for name in given if name in _CHANGED_AT_RESUME}
 
 
-_WITH_RESUME = ("resume_from", "quiet", "figures", "capability", "prebuilt", "library")
+_WITH_RESUME = ("resume_from", "trust", "quiet", "figures", "capability", "prebuilt", "library")
+_CHANGED_AT_RESUME = ("epochs", "device")
+"""Settings of a run that may change when it is resumed."""
 
 
 def _run_all(jobs: list[tuple[Path, Callable[..., dict[str, Any]]]]) -> int:

@@ -12,6 +12,13 @@ from apical.records.arrays import Records
 
 _folder = click.Path(file_okay=False, path_type=Path)
 _file = click.Path(path_type=Path)
+_trust = click.option(
+    "--trust",
+    type=_file,
+    metavar="FILE",
+    help="Model script to import if data cannot hold the network of RUN; it must be the very file "
+    "that the run began with. Without it nothing is imported.",
+)
 
 
 def _names(context: click.Context, option: click.Parameter, value: str | None) -> Any:
@@ -48,7 +55,8 @@ def _say(text: str) -> None:
     "--untrained", is_flag=True, help="Replay the network as it was before learning; needs --out."
 )
 @click.option("--out", type=_file, help="File to write; records.npz in RUN by default.")
-def record_command(run: Path, out: Path | None, **given: Any) -> None:
+@_trust
+def record_command(run: Path, out: Path | None, trust: Path | None, **given: Any) -> None:
     """Record the activity of a trained network on held-out trials: spikes and signals.
 
     RUN is the directory of a finished run. Learning is off; decisions are made without labels.
@@ -64,7 +72,7 @@ def record_command(run: Path, out: Path | None, **given: Any) -> None:
     from apical.runs.open import open_run, write_records
 
     with Console(stderr=True).status("replaying"):
-        records = open_run(run).record(**given)
+        records = open_run(run, trust=trust).record(**given)
     where = write_records(out or run, records)
     spikes = sum(len(spikes) for spikes in records.spikes.values())
     held = [f"{spikes:,} spikes of {', '.join(records.spikes)}"] if records.spikes else []
@@ -93,7 +101,10 @@ def record_command(run: Path, out: Path | None, **given: Any) -> None:
     "'apical record', or of 200 trials recorded now.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace what is there.")
-def export_command(run: Path, kind: str, out: Path, records: Path | None, overwrite: bool) -> None:
+@_trust
+def export_command(
+    run: Path, kind: str, out: Path, records: Path | None, trust: Path | None, overwrite: bool
+) -> None:
     """Export the recorded activity of a trained network to a format of neurophysiology.
 
     RUN is the directory of a finished run.
@@ -104,9 +115,9 @@ def export_command(run: Path, kind: str, out: Path, records: Path | None, overwr
       apical export runs/mnist --format parquet --out tables
     """
     from apical.export import export
-    from apical.runs.open import open_run
+    from apical.runs.open import metrics_of
 
-    what, metrics = _records(run, records), open_run(run).metrics
+    what, metrics = _records(run, records, trust), metrics_of(run)
     with Console(stderr=True).status(f"writing {out}"):
         where = export(what, kind, out, metrics=metrics, overwrite=overwrite)
     _say(f"{len(what)} trials of {', '.join(what.units)}: {where}")
@@ -133,8 +144,14 @@ def export_command(run: Path, kind: str, out: Path, records: Path | None, overwr
     "representations of populations.",
 )
 @click.option("--out", type=_file, help="Folder for tables and figures; RUN/analysis by default.")
+@_trust
 def analyze_command(
-    run: Path, records: Path | None, recording: Path | None, against: Path | None, out: Path | None
+    run: Path,
+    records: Path | None,
+    recording: Path | None,
+    against: Path | None,
+    trust: Path | None,
+    out: Path | None,
 ) -> None:
     """Analyse the activity and weights of a trained network: spikes, representations, cost.
 
@@ -147,14 +164,16 @@ def analyze_command(
       apical analyze runs/dfa --against runs/bp
     """
     from apical.runs.analysis import analyze_run
-    from apical.runs.open import open_run
+    from apical.runs.open import open_run, read_records
 
-    what = _records(run, records)
+    what = _records(run, records, trust)
     other = None
     if against is not None:
-        other = _records(against, None) if against.is_dir() else _records(run, against)
+        is_run = against.is_dir()
+        other = _records(against, None, None) if is_run else read_records(against)
     with Console(stderr=True).status("analysing"):
-        analysis = analyze_run(open_run(run), what, recording=recording, against=other)
+        trained = open_run(run, trust=trust)
+        analysis = analyze_run(trained, what, recording=recording, against=other)
         files = analysis.write(out or run / "analysis")
     Console().print(_as_table(analysis.overview, f"{len(what)} trials: mean ± standard deviation"))
     learned = analysis.learning.tables
@@ -182,7 +201,10 @@ def analyze_command(
     help="Test samples to replay where a RUN has no records yet.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
-def report_command(runs: tuple[Path, ...], out: Path | None, trials: int, overwrite: bool) -> None:
+@_trust
+def report_command(
+    runs: tuple[Path, ...], out: Path | None, trials: int, trust: Path | None, overwrite: bool
+) -> None:
     """Write an HTML report on one RUN, or on several side by side.
 
     RUNS are directories of finished runs. The page needs no internet connection and no other file.
@@ -198,7 +220,8 @@ def report_command(runs: tuple[Path, ...], out: Path | None, trials: int, overwr
 
     path = out or runs[0] / "report.html"
     with Console(stderr=True).status("writing the report"):
-        write_report([open_run(run) for run in runs], path, trials=trials, overwrite=overwrite)
+        opened = [open_run(run, trust=trust) for run in runs]
+        write_report(opened, path, trials=trials, overwrite=overwrite)
     _say(f"Report: {path} ({path.stat().st_size / 1e6:.1f} MB); open it in a browser.")
 
 
@@ -211,13 +234,13 @@ def _as_table(frame: Any, title: str) -> Table:
     return table
 
 
-def _records(run: Path, file: Path | None) -> Records:
+def _records(run: Path, file: Path | None, trust: Path | None) -> Records:
     """Return the records of a file, those of the run, or new ones."""
-    from apical.runs.open import RECORDS, open_run, read_records, write_records
+    from apical.runs.open import has_records, open_run, read_records, write_records
 
-    if file is not None or (run / RECORDS).exists():
-        return read_records(file or run)
-    trained = open_run(run)
+    if file is not None or has_records(run):
+        return read_records(file or run, of=run)
+    trained = open_run(run, trust=trust)
     with Console(stderr=True).status("replaying 200 trials"):
         records = trained.record(min(200, len(trained.data.test)))
     write_records(run, records)

@@ -72,8 +72,7 @@ def command(run: TrainedRun) -> str:
         for f in fields(Experiment)
         if f.name not in _APART and getattr(experiment, f.name) != f.default
     }
-    defaults = {option.name: option.default for option in model.options}
-    given |= {k: v for k, v in experiment.options.items() if v != defaults.get(k)}
+    given |= {k: v for k, v in experiment.options.items() if v != model.defaults.get(k)}
     given |= {"device": experiment.device, "seed": experiment.seed}
     if DEVICES[str(experiment.device)].takes("batch"):
         given["batch"] = experiment.batch

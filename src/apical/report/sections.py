@@ -13,7 +13,7 @@ from apical.report import naming
 from apical.report.parts import Picture, Section, Table, drawn
 from apical.runs.analysis import analyze_run
 from apical.runs.directory import FIGURES
-from apical.runs.open import RECORDS, TrainedRun, read_records
+from apical.runs.open import TrainedRun, has_records, read_records
 
 KEPT_FIGURES = {
     "confusion": "Confusion matrix on test samples, learning off.",
@@ -243,6 +243,6 @@ def representation(run: TrainedRun, records: Records, name: str) -> Section:
 
 
 def _records(run: TrainedRun, trials: int) -> Records:
-    if (run.path / RECORDS).exists():
+    if has_records(run.path):
         return read_records(run.path)
     return run.record(min(trials, len(run.data.test)))

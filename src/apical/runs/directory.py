@@ -1,10 +1,12 @@
 """The directory of a run: configuration, metrics, checkpoints, results.
 
 Files are JSON, CSV and npz without pickle. Checkpoints are replaced atomically, so a run that is
-killed at any moment resumes from the last one.
+killed at any moment resumes from the last one. A manifest binds them to each other
+(`apical.runs.manifest`): whatever is read is checked before.
 """
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -21,14 +23,20 @@ from filelock import FileLock, Timeout
 
 from apical._base.checking import shown
 from apical._base.metric_names import former, one_name, parts
-from apical._base.whole_files import write_whole
+from apical._base.whole_files import whole, write_whole
 from apical.errors import InUseError, RunError
+from apical.runs.manifest import CONFIG, MANIFEST, Entry, Manifest, digest
 from apical.training.loop import Position, Step
 
-CONFIG, METRICS, SUMMARY = "config.json", "metrics.csv", "summary.json"
+METRICS, SUMMARY = "metrics.csv", "summary.json"
+NETWORK, ARRAYS = "network.json", "network.npz"
 CHECKPOINT, WEIGHTS, FIGURES = "checkpoint.npz", "weights.npz", "figures"
 SCORECARD = "scorecard.json"
+FINISHED = (SUMMARY, WEIGHTS, METRICS, SCORECARD)
+"""Files of a finished run that belong together: what it learned, and what is said of it."""
 COLUMNS = ("run", "seed", "epoch", "block", "trial", "metric", "subject", "value")
+FORMAT = 2
+"""Format of run directories, in `config.json`: 2 has a manifest and the network as data."""
 _HEADER = (",".join(COLUMNS) + "\n").encode()
 _FORMER_HEADER = _HEADER.replace(b"subject,", b"")
 """Header of runs before 0.2, whose names of metrics end in the subject; they keep it when resumed.
@@ -61,15 +69,42 @@ class Checkpoint:
 
 
 class RunDirectory:
-    """One run on disk. Use `create` or `reopen`; both lock the directory while it is in use."""
+    """One run on disk. Use `create` or `reopen`; both lock the directory while it is in use.
 
-    def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
-        self.path, self.config = path, dict(config)
+    Parameters
+    ----------
+    path
+        Its folder.
+    config
+        What its ``config.json`` holds.
+    manifest
+        What binds its files together; None for a run of before 0.2, and for any other folder.
+    """
+
+    def __init__(
+        self, path: Path, config: Mapping[str, Any], manifest: Manifest | None = None
+    ) -> None:
+        self.path, self.config, self.manifest = path, dict(config), manifest
+        self._metrics: Any = None  # SHA-256 of metrics.csv, as far as it was read or written
 
     @classmethod
     @contextmanager
-    def create(cls, path: Path, config: Mapping[str, Any]) -> Iterator["RunDirectory"]:
+    def create(
+        cls,
+        path: Path,
+        config: Mapping[str, Any],
+        network: tuple[Mapping[str, Any], Mapping[str, np.ndarray]] | None = None,
+    ) -> Iterator["RunDirectory"]:
         """Start a run in a new or empty directory.
+
+        Parameters
+        ----------
+        path
+            Its folder.
+        config
+            What its ``config.json`` holds.
+        network
+            What its ``network.json`` holds, and the arrays that go with it.
 
         Raises
         ------
@@ -90,7 +125,8 @@ class RunDirectory:
                     object=f"Run directory {path}",
                 )
             # left by a run that was killed while it was being created; nothing of value
-            leftovers = {_LOCK, METRICS, f".{METRICS}.part", f".{CONFIG}.part"}
+            made = (METRICS, CONFIG, NETWORK, ARRAYS, MANIFEST)
+            leftovers = {_LOCK, *made, *(f".{name}.part" for name in made)}
             others = [entry.name for entry in path.iterdir() if entry.name not in leftovers]
             if others:
                 raise RunError(
@@ -98,9 +134,15 @@ class RunDirectory:
                     "give another --out.",
                     object=f"Run directory {path}",
                 )
-            run = cls(path, config)
+            (path / MANIFEST).unlink(missing_ok=True)
+            run = cls(path, {**config, "format": FORMAT}, Manifest(path))
+            content, arrays = network or ({}, {})
+            if arrays:
+                run.write_arrays(ARRAYS, arrays)
+            if content:
+                run._write_json(NETWORK, content)
             run.write(METRICS, lambda file: file.write(_HEADER))
-            run._write_json(CONFIG, run.config)  # last: it marks the directory as a run
+            run.configure(run.config)  # last: it marks the directory as a run
             yield run
 
     @classmethod
@@ -116,7 +158,48 @@ class RunDirectory:
         if not (path / CONFIG).exists():
             raise RunError(f"{path} holds no run: it has no {CONFIG}. Give the --out of a run.")
         with _locked(path):
-            yield cls(path, read_json(path / CONFIG))
+            config, manifest = bound(path)
+            if manifest is not None:  # what was to change when a process was killed did not
+                manifest.configured(config)
+            yield cls(path, config, manifest)
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Write the configuration, and bind the run to it."""
+        self.config = dict(config)
+        if self.manifest is not None:
+            self.manifest.configured(self.config)
+        self._write_json(CONFIG, self.config)
+
+    def reconfigure(self, changes: Mapping[str, Any]) -> None:
+        """Change settings of a run that goes on, and say so in its configuration.
+
+        A finished run is an unfinished one from then on.
+
+        Parameters
+        ----------
+        changes
+            Name of a setting -> its new value.
+        """
+        saved = self.checkpoint()
+        trial = saved.position.trial if saved else 0
+        known = self.config.get("changed", [])
+        told = [
+            {"setting": name, "before": self.config.get(name), "now": now, "trial": trial}
+            for name, now in changes.items()
+        ]
+        try:
+            (self.path / SUMMARY).unlink(missing_ok=True)
+        except OSError as error:
+            raise self._full(SUMMARY, error) from None
+        if self.manifest is not None:
+            for name in (SUMMARY, SCORECARD, WEIGHTS):
+                self.manifest.files.pop(name, None)
+        self.configure({**self.config, **changes, "changed": [*known, *told]})
+
+    def check(self, *names: str) -> None:
+        """Raise unless files are those that the run wrote."""
+        if self.manifest is not None:
+            self.manifest.check(*names)
 
     @property
     def metrics_bytes(self) -> int:
@@ -132,9 +215,12 @@ class RunDirectory:
         for metric, value in step.metrics.items():
             names = [one_name(*parts(metric))] if is_former else parts(metric)
             writer.writerow([*about, *names, repr(float(value))])
+        rows = buffer.getvalue().encode()
+        if self.manifest is not None:
+            self._summed().update(rows)
         try:
             with (self.path / METRICS).open("ab") as file:
-                file.write(buffer.getvalue().encode())
+                file.write(rows)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
@@ -151,14 +237,18 @@ class RunDirectory:
             "arrays": sorted(checkpoint.state),
             "changed": list(checkpoint.changed),
         }
-        self.write_arrays(CHECKPOINT, {"about": np.array(json.dumps(about)), **checkpoint.state})
+        arrays = {"about": np.array(json.dumps(about)), **checkpoint.state}
+        self.write_arrays(CHECKPOINT, arrays, with_metrics=True)
 
     def checkpoint(self) -> Checkpoint | None:
         """Return the last checkpoint, truncating ``metrics.csv`` to it; None before the first."""
         path = self.path / CHECKPOINT
+        self.check(CHECKPOINT)
         if not path.exists():
+            self._check_metrics(METRICS)
             self._cut_metrics(len(self._header))
             return None
+        self._check_metrics(CHECKPOINT)
         arrays = read_arrays(path)
         try:
             about = json.loads(str(arrays.pop("about")))
@@ -183,17 +273,55 @@ class RunDirectory:
         """Write the final weights, the scorecard judged after the run, and the summary."""
         self.write_arrays(WEIGHTS, weights)
         self._write_json(SCORECARD, scorecard)
+        if self.manifest is not None:
+            self.manifest.files[METRICS] = self._metrics_entry()
+            self.manifest.settle()
         self._write_json(SUMMARY, summary)
 
-    def write_arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
-        """Write arrays as an npz file, atomically."""
-        content: dict[str, Any] = dict(arrays)
-        self.write(name, lambda file: np.savez(file, **content))
+    def write_arrays(
+        self, name: str, arrays: Mapping[str, np.ndarray], *, with_metrics: bool = False
+    ) -> None:
+        """Write arrays as an npz file, atomically.
 
-    def write(self, name: str, writer: Callable[[BinaryIO], Any]) -> None:
-        """Write a file atomically: it exists whole or not at all."""
+        Parameters
+        ----------
+        name
+            Name of the file.
+        arrays
+            Arrays by name.
+        with_metrics
+            Whether the file belongs to ``metrics.csv`` as it is now.
+        """
+        content: dict[str, Any] = dict(arrays)
+        more = {"metrics": self._metrics_entry()} if with_metrics and self.manifest else {}
+        self.write(name, lambda file: np.savez(file, **content), more)
+
+    def write(
+        self, name: str, writer: Callable[[BinaryIO], Any], more: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write a file atomically, and bind it to the run: it exists whole or not at all.
+
+        Parameters
+        ----------
+        name
+            Name of the file.
+        writer
+            Writes the content into an open file.
+        more
+            What else belongs to the file, for the manifest.
+        """
         try:
-            write_whole(self.path / name, writer)
+            if self.manifest is None:
+                write_whole(self.path / name, writer)
+                return
+            with whole(self.path / name) as part:
+                with part.open("wb") as file:
+                    writer(file)
+                self.manifest.expect(name, {**digest(part), **(more or {})})
+                # before the file is in its place, so that either of the two is right; of a run that
+                # begins all files are bound at once, by the last of them
+                if name == CONFIG or (self.path / CONFIG).exists():
+                    self.manifest.write()
         except OSError as error:
             raise self._full(name, error) from None
 
@@ -204,6 +332,9 @@ class RunDirectory:
         try:
             folder.mkdir(exist_ok=True)
             yield folder
+            if self.manifest is not None:
+                found = {f"{name}/{file.name}": digest(file) for file in sorted(folder.iterdir())}
+                self.manifest.files.update(found)
         except OSError as error:
             raise self._full(name, error) from None
 
@@ -220,6 +351,21 @@ class RunDirectory:
         text = json.dumps(content, indent=2) + "\n"
         self.write(name, lambda file: file.write(text.encode()))
 
+    def _summed(self) -> Any:
+        """Return the running SHA-256 of ``metrics.csv``, from its start."""
+        if self._metrics is None:
+            self._metrics = hashlib.sha256((self.path / METRICS).read_bytes())
+        return self._metrics
+
+    def _metrics_entry(self) -> Entry:
+        return {"bytes": self.metrics_bytes, "sha256": self._summed().hexdigest()}
+
+    def _check_metrics(self, name: str) -> None:
+        """Raise unless ``metrics.csv`` begins as it was when a file was written."""
+        entry = self.manifest.files.get(name) if self.manifest is not None else None
+        if entry is not None and self.manifest is not None:
+            self.manifest.check_first(METRICS, entry.get("metrics", entry))
+
     def _cut_metrics(self, length: int) -> None:
         path = self.path / METRICS
         if not path.exists() or path.stat().st_size < length:
@@ -228,6 +374,7 @@ class RunDirectory:
                 "is damaged. Start the run again elsewhere."
             )
         os.truncate(path, length)
+        self._metrics = None
 
     def _full(self, name: str, error: OSError) -> RunError:
         saved = (
@@ -265,6 +412,53 @@ def _locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
+def bound(path: Path) -> tuple[dict[str, Any], Manifest | None]:
+    """Return the configuration of a run and its manifest, which agree; None for a run before 0.2.
+
+    Raises
+    ------
+    RunError
+        If there is no run, its configuration was changed, or its manifest is missing.
+    """
+    if not (path / CONFIG).exists():
+        raise RunError(f"{path} holds no run: it has no {CONFIG}. Give the --out of a run.")
+    manifest = Manifest.read(path)
+    try:
+        config, damaged = read_json(path / CONFIG), None
+    except RunError as error:
+        config, damaged = None, error
+    if manifest is not None:
+        manifest.check_config(config)
+    if config is None:
+        raise damaged or RunError(f"{path / CONFIG} is damaged.")
+    if manifest is None and "format" in config:
+        raise RunError(
+            f"{path / MANIFEST} is missing: nothing says which files are of this run. Restore it, "
+            "or start the run again elsewhere."
+        )
+    return config, manifest
+
+
+def checked_files(path: Path, *names: str) -> None:
+    """Raise unless files of a run are those that it wrote, its configuration included.
+
+    Parameters
+    ----------
+    path
+        Directory of the run.
+    *names
+        Files that are to be read.
+
+    Raises
+    ------
+    RunError
+        If one is missing, damaged, or of another run.
+    """
+    _, manifest = bound(path)
+    if manifest is not None:
+        manifest.check(*names)
+
+
 def read_metrics(path: Path) -> Iterator[dict[str, str]]:
     """Yield the rows of a ``metrics.csv``, by `COLUMNS`, whichever version wrote it.
 
@@ -285,12 +479,22 @@ def read_metrics(path: Path) -> Iterator[dict[str, str]]:
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; raise if the file is damaged."""
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(), object_pairs_hook=_once)
     except (OSError, ValueError) as error:
         raise RunError(f"{path} is damaged: {error}.") from None
     if not isinstance(content, dict):
         raise RunError(f"{path} is damaged: it must hold one JSON object.")
     return content
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object; raise if a name occurs twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice[:40]!r} occurs twice")
+    return found
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import platform
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -20,7 +21,9 @@ from apical.errors import ParameterError, RunError
 from apical.hypotheses.naming import applied
 from apical.network.description import Network
 from apical.plausibility import Scorecard, audit
-from apical.runs.directory import CONFIG, read_json
+from apical.runs.directory import ARRAYS, NETWORK, bound, read_arrays, read_json
+from apical.runs.manifest import CONFIG, Manifest
+from apical.runs.stored_network import StoredNetwork, from_data
 from apical.scripts import models
 from apical.training.loop import Every
 
@@ -114,7 +117,7 @@ class Prepared:
     """
 
     experiment: Experiment
-    model: models.Model
+    model: models.ModelAbout
     data: Dataset
     network: Network
     building: Mapping[str, Any] = field(default_factory=dict)
@@ -157,7 +160,115 @@ def prepare(experiment: Experiment, building: Mapping[str, Any] | None = None) -
     model, data = models.load(experiment.model), load_data(experiment)
     network = describe(experiment, model, data)
     experiment = replace(experiment, scale=data.train.scale)
-    return Prepared(settled(experiment, network), model, data, network, building or {})
+    return Prepared(settled(experiment, network), model.about, data, network, building or {})
+
+
+def prepare_recorded(
+    out: Path,
+    experiment: Experiment,
+    building: Mapping[str, Any] | None = None,
+    *,
+    trust: Path | None = None,
+) -> Prepared:
+    """Load the data of a run, and rebuild its network from its directory.
+
+    The network is made from data (``network.json``). Only where these cannot hold it, or there are
+    none, a script is imported: one that `trusted` lets pass.
+
+    Parameters
+    ----------
+    out
+        Directory of the run.
+    experiment
+        Its experiment.
+    building
+        That of `Prepared`.
+    trust
+        A script to import if need be.
+
+    Raises
+    ------
+    RunError
+        If a file is not that of the run, the network cannot be rebuilt, or the data changed.
+    """
+    config, manifest = bound(out)
+    stored = read_network(out, manifest)
+    if stored is not None and stored.network is not None:
+        data = load_data(experiment)
+        settled_ones = settled(replace(experiment, scale=data.train.scale), stored.network)
+        prepared = Prepared(settled_ones, stored.model, data, stored.network, building or {})
+    else:
+        why = stored.lacks[0] if stored else "it has no network.json, as runs of before 0.2"
+        script, data = trusted(out, config, trust, why), load_data(experiment)
+        model = models.load(str(script), str(config["model_sha256"]))
+        network = describe(experiment, model, data)
+        experiment = replace(experiment, scale=data.train.scale)
+        about = replace(model.about, path=Path(experiment.model))
+        prepared = Prepared(settled(experiment, network), about, data, network, building or {})
+    if config["data_sha256"] != fingerprint(data):
+        raise RunError(
+            f"Run {out} cannot be resumed: the data set {data.name} changed since it began. "
+            "Restore it, or start a new run.",
+            object=f"Run {out}",
+        )
+    return prepared
+
+
+def read_network(out: Path, manifest: Manifest | None) -> StoredNetwork | None:
+    """Read the network of a run; None where the run is of before there were networks as data."""
+    if manifest is None:
+        return None
+    manifest.check(NETWORK, ARRAYS)
+    if NETWORK not in manifest.files:
+        return None
+    arrays = read_arrays(out / ARRAYS) if ARRAYS in manifest.files else {}
+    return from_data(read_json(out / NETWORK), arrays, out / NETWORK)
+
+
+def trusted(out: Path, config: Mapping[str, Any], trust: Path | None, why: str) -> Path:
+    """Return the script that may be imported to rebuild the network of a run, and say so.
+
+    It has the checksum that the run recorded, and is either a model of the package, or named by the
+    user and outside the run's directory.
+
+    Parameters
+    ----------
+    out
+        Directory of the run.
+    config
+        Its configuration.
+    trust
+        The script that the user names; None for none.
+    why
+        Why data do not suffice.
+
+    Raises
+    ------
+    RunError
+        If there is no such script.
+    """
+    wanted, recorded = str(config["model_sha256"]), Path(str(config["model"]))
+    script = trust if trust is not None else models.own(recorded.stem)
+    if trust is not None and (not trust.is_file() or trust.resolve().is_relative_to(out.resolve())):
+        what = "lies in the run's directory" if trust.is_file() else "does not exist"
+        raise RunError(
+            f"Run {out}: {trust} is not imported, since it {what}; give --trust a file of your own."
+        )
+    found = hashlib.sha256(script.read_bytes()).hexdigest() if script is not None else ""
+    if script is not None and found == wanted:
+        print(f"apical: importing {script} (SHA-256 {found})", file=sys.stderr)
+        return script
+    if trust is not None:
+        raise RunError(
+            f"Run {out}: {trust} is not imported, since it is not the script that the run began "
+            f"with (SHA-256 {wanted[:12]}..., that of {trust.name} is {found[:12]}...)."
+        )
+    raise RunError(
+        f"Run {out} cannot be rebuilt from data alone ({why[:150]}): it needs the script that it "
+        f"began with (SHA-256 {wanted[:12]}...). If you trust it, name it: --trust "
+        f"{str(recorded)[-150:]}.",
+        object=f"Run {out}",
+    )
 
 
 def describe(experiment: Experiment, model: models.Model, data: Dataset) -> Network:
@@ -191,7 +302,7 @@ def read_experiment(out: Path) -> Experiment:
         If the configuration is damaged.
     """
     path = out / CONFIG
-    config = read_json(path)
+    config, _ = bound(out)
     known = {f.name: f.metadata == LATER for f in fields(Experiment)}
     for name, is_later in (dict.fromkeys(_BESIDES, False) | known).items():
         if name not in config and not is_later:
@@ -209,20 +320,6 @@ def read_experiment(out: Path) -> Experiment:
 
 _BESIDES = ("name", "model_sha256", "data_sha256")
 """Text entries of a configuration besides the fields of an `Experiment`."""
-
-
-def check_same(path: Path, config: Mapping[str, Any], prepared: Prepared) -> None:
-    """Raise if the model or the data of a run changed since its configuration was written."""
-    for name, now, thing in (
-        ("model_sha256", prepared.model.sha256, f"the model {prepared.model.path}"),
-        ("data_sha256", fingerprint(prepared.data), f"the data set {prepared.data.name}"),
-    ):
-        if config[name] != now:
-            raise RunError(
-                f"Run {path} cannot be resumed: {thing} changed since it began. Restore it, or "
-                "start a new run.",
-                object=f"Run {path}",
-            )
 
 
 def check_settings(out: Path, experiment: Experiment) -> None:

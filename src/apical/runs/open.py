@@ -1,5 +1,6 @@
 """Access to trained networks: finished runs, read back from their directories."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,16 +20,19 @@ from apical.records.recording import record
 from apical.runs.directory import (
     COLUMNS,
     CONFIG,
+    FINISHED,
     METRICS,
     SCORECARD,
     SUMMARY,
     WEIGHTS,
     RunDirectory,
+    bound,
+    checked_files,
     read_arrays,
     read_json,
     read_metrics,
 )
-from apical.runs.experiment import Prepared, check_same, prepare, read_experiment
+from apical.runs.experiment import Prepared, prepare_recorded, read_experiment
 
 RECORDS = "records.npz"
 _NUMBERS = ("seed", "epoch", "block", "trial")
@@ -97,11 +101,7 @@ class TrainedRun:
         Columns: run, seed, epoch, block, trial, metric, subject, value. The subject is the
         population or projection of a metric, "" for the whole network.
         """
-        try:
-            table = pd.DataFrame(read_metrics(self.path / METRICS), columns=COLUMNS)
-            return table.astype(dict.fromkeys(_NUMBERS, int) | {"value": float})
-        except (OSError, KeyError, ValueError) as error:
-            raise RunError(f"{self.path / METRICS} is damaged: {error}.") from None
+        return _table(self.path / METRICS)
 
     def simulator(
         self, record: Sequence[str] = (), traces: Sequence[str] = (), *, untrained: bool = False
@@ -207,25 +207,33 @@ def _kind(network: Network, projection: Any) -> str:
     return "forward" if projection.is_forward else "error"
 
 
-def open_run(path: Path) -> TrainedRun:
-    """Read a finished run.
+def open_run(path: Path, *, trust: Path | None = None) -> TrainedRun:
+    """Read a finished run; nothing of its directory is executed.
+
+    Parameters
+    ----------
+    path
+        Its directory.
+    trust
+        A script to import if data cannot hold the network, and only if it is the very file that the
+        run began with, outside its directory: see the page "What you may open".
 
     Raises
     ------
     RunError
-        If there is no run, it is not finished or damaged, or its model or data changed since.
+        If there is no run, it is not finished, a file is damaged or of another run, or its network
+        cannot be rebuilt.
     """
-    if not (path / CONFIG).exists():
-        raise RunError(f"{path} holds no run: it has no {CONFIG}. Give the --out of a run.")
-    config = read_json(path / CONFIG)
+    config, manifest = bound(path)
     if not (path / SUMMARY).exists() or not (path / WEIGHTS).exists():
         missing = WEIGHTS if not (path / WEIGHTS).exists() else SUMMARY
         raise RunError(
             f"Run {path} has no {missing}: it is not finished. 'apical run --resume {path}' first.",
             object=f"Run {path}",
         )
-    prepared = prepare(read_experiment(path))
-    check_same(path, config, prepared)
+    if manifest is not None:
+        manifest.check(*FINISHED)
+    prepared = prepare_recorded(path, read_experiment(path), trust=trust)
     weights, network = read_arrays(path / WEIGHTS), prepared.network
     shapes = {p.name: p.shape for p in network.projections}
     for name, shape in shapes.items():
@@ -238,8 +246,30 @@ def open_run(path: Path) -> TrainedRun:
     return TrainedRun(path, config, read_json(path / SUMMARY), prepared, weights)
 
 
+def metrics_of(path: Path) -> pd.DataFrame:
+    """Read the long table of ``metrics.csv`` of a run, as `TrainedRun.metrics`; it is checked.
+
+    Raises
+    ------
+    RunError
+        If it is damaged, or of another run.
+    """
+    checked_files(path, METRICS)
+    return _table(path / METRICS)
+
+
+def _table(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.DataFrame(read_metrics(path), columns=COLUMNS)
+        return table.astype(dict.fromkeys(_NUMBERS, int) | {"value": float})
+    except (OSError, KeyError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {error}.") from None
+
+
 def write_records(path: Path, records: Records) -> Path:
     """Write records into a run directory or a file, atomically, and return the path.
+
+    In the directory of a run they are bound to it.
 
     Raises
     ------
@@ -247,20 +277,73 @@ def write_records(path: Path, records: Records) -> Path:
         If they cannot be written.
     """
     target = path / RECORDS if path.is_dir() else path
-    folder = RunDirectory(target.parent, {})
-    folder.write_arrays(target.name, records.to_arrays())
+    if target.name == RECORDS and (target.parent / CONFIG).exists():
+        with RunDirectory.reopen(target.parent) as run:
+            run.write_arrays(RECORDS, records.to_arrays())
+            if run.manifest is not None:  # from now on they may not be missing
+                run.manifest.settle(RECORDS)
+                run.manifest.write()
+        return target
+    RunDirectory(target.parent, {}).write_arrays(target.name, records.to_arrays())
     return target
 
 
-def read_records(path: Path) -> Records:
+def has_records(path: Path) -> bool:
+    """Whether a run has records.
+
+    Raises
+    ------
+    RunError
+        If it had some, which are missing.
+    """
+    _, manifest = bound(path)
+    if manifest is not None and (path / RECORDS).exists() is not (RECORDS in manifest.files):
+        manifest.check(RECORDS)
+    return (path / RECORDS).exists()
+
+
+def read_records(path: Path, *, of: Path | None = None) -> Records:
     """Read what `write_records` wrote: a file, or the one of a run directory.
+
+    Parameters
+    ----------
+    path
+        The file or the directory.
+    of
+        The run of which the records must be; that of the directory by default.
 
     Raises
     ------
     RunError, DataError
-        If there is none, or it is damaged.
+        If there is none, it is damaged, or of another run.
     """
     source = path / RECORDS if path.is_dir() else path
     if not source.exists():
         raise RunError(f"{source} does not exist; 'apical record RUN' makes it.")
-    return Records.from_arrays(read_arrays(source))
+    if path.is_dir():
+        checked_files(path, RECORDS)
+        of = of or path
+    records = Records.from_arrays(read_arrays(source))
+    if of is not None:
+        _check_records(source, records, of)
+    return records
+
+
+def _check_records(source: Path, records: Records, run: Path) -> None:
+    """Raise unless records say that they are of a run, as it is configured now."""
+    config, _ = bound(run)
+    found = records.about.get("config")
+    found = found if isinstance(found, Mapping) else {}
+    differ = [k for k in {**config, **found} if _plain(found, k) != _plain(config, k)]
+    if differ:
+        names = ", ".join(map(repr, differ))[:100]
+        what = f"{names} differ{'s' if len(differ) == 1 else ''}" if found else "they name no run"
+        raise RunError(
+            f"{source} are not records of run {run} as it is now: {what}. Record it anew with "
+            f"'apical record {run}'."
+        )
+
+
+def _plain(config: Mapping[str, Any], name: str) -> Any:
+    """Return an entry of a configuration as it is read from a file."""
+    return json.loads(json.dumps(config.get(name), default=str))

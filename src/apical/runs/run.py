@@ -2,26 +2,28 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from apical._base.memory import peak_memory_mb
 from apical._base.progress import TrainingProgress
 from apical.devices import Simulator
-from apical.errors import DeviceError
+from apical.errors import DeviceError, RunError
 from apical.plausibility import JudgedScorecard, judge
 from apical.runs.callbacks import Measuring, chosen
-from apical.runs.directory import SUMMARY, Checkpoint, RunDirectory, read_json
+from apical.runs.directory import FINISHED, SUMMARY, Checkpoint, RunDirectory, read_json
 from apical.runs.experiment import (
     Experiment,
     Prepared,
-    check_same,
     fingerprint,
     prepare,
+    prepare_recorded,
     read_experiment,
     versions,
 )
+from apical.runs.stored_network import as_data
+from apical.runs.threads import blas_threads, same_threads
 from apical.training.loop import Evaluation, Plan, evaluated, steps
 
 
@@ -72,36 +74,81 @@ def run(
         "data_sha256": fingerprint(prepared.data),
         "scorecard": prepared.scorecard.as_dict()["findings"],
         "versions": versions(**library),
+        "blas_threads": blas_threads(),
         **library,
     }
+    network = as_data(prepared.network, prepared.model)
     with prepared.simulator() as simulator:  # before a directory is made: it may be refused
         measuring = _measuring(prepared)
-        with RunDirectory.create(out, config) as directory:
+        with RunDirectory.create(out, config, network) as directory:
             return _carry_on(directory, prepared, simulator, measuring, progress, draw, stop)
 
 
 def resume(
     out: Path,
     *,
+    epochs: int | None = None,
+    device: str | None = None,
+    trust: Path | None = None,
     progress: bool = True,
     draw: bool = True,
     stop: Callable[[], bool] = lambda: False,
     building: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Resume an interrupted run from its last checkpoint; parameters and errors as in `run`.
+    """Resume an interrupted run from its last checkpoint; other parameters and errors as in `run`.
 
-    It uses the array library that it began with, unless `building` names another.
+    It uses the array library that it began with, unless `building` names another, and as many
+    threads of BLAS, which decide in which order numbers are added. What changes is recorded in its
+    configuration (``changed``).
+
+    Parameters
+    ----------
+    out
+        Directory of the run.
+    epochs
+        More epochs than the run had, finished or not; None for those that it has.
+    device
+        Another device; None for that of the run.
+    trust
+        A script to import if data cannot hold the network, as in `apical.runs.open.open_run`.
     """
     with RunDirectory.reopen(out) as directory:
-        if (out / SUMMARY).exists():
-            return read_json(out / SUMMARY)
         experiment, config = read_experiment(out), directory.config
+        wanted = {"epochs": epochs, "device": device, "library": (building or {}).get("library")}
+        changes = {k: v for k, v in wanted.items() if v not in (None, config.get(k))}
+        if epochs is not None and epochs < experiment.epochs:
+            raise RunError(
+                f"Run {out} has {experiment.epochs} epochs, which may only become more, got "
+                f"{epochs}.",
+                object=f"Run {out}",
+                parameter="epochs",
+            )
+        if (out / SUMMARY).exists() and not changes:
+            directory.check(*FINISHED)
+            return read_json(out / SUMMARY)
         library = {"library": str(config["library"])} if "library" in config else {}
-        prepared = prepare(experiment, library | dict(building or {}))
-        check_same(directory.path, directory.config, prepared)
-        with prepared.simulator() as simulator:
+        experiment = replace(
+            experiment,
+            epochs=experiment.epochs if epochs is None else epochs,
+            device=device or experiment.device,
+        )
+        prepared = prepare_recorded(out, experiment, library | dict(building or {}), trust=trust)
+        threads = same_threads(config.get("blas_threads"), out)
+        with threads, prepared.simulator() as simulator:
             measuring = _measuring(prepared)
+            if changes:
+                _try(directory, simulator)
+                directory.reconfigure(changes)
             return _carry_on(directory, prepared, simulator, measuring, progress, draw, stop)
+
+
+def _try(directory: RunDirectory, simulator: Simulator) -> None:
+    """Raise if a checkpoint does not fit a simulator, before a run is changed for good."""
+    saved = directory.checkpoint()
+    if saved:
+        untrained = simulator.state
+        simulator.state = saved.state
+        simulator.state = untrained
 
 
 def build(experiment: Experiment, building: Mapping[str, Any] | None = None) -> list[Path]:

@@ -6,16 +6,18 @@ import importlib.util
 import inspect
 import re
 import sys
+import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from importlib.abc import SourceLoader
 from pathlib import Path
 from types import ModuleType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from apical._base.checking import shown
 from apical.data.datasets import Dataset
-from apical.errors import ParameterError, ScriptError
+from apical.errors import ApicalWarning, ParameterError, ScriptError
 from apical.network.description import Network
 
 BuildFunction = Callable[..., Network]
@@ -47,6 +49,33 @@ class Option:
 
 
 @dataclass(frozen=True)
+class ModelAbout:
+    """What a run keeps of its model as data: nothing of it is executed.
+
+    Parameters
+    ----------
+    path
+        The script.
+    sha256
+        Checksum of the script.
+    doc
+        Its docstring.
+    defaults
+        Default values of its options, by name.
+    """
+
+    path: Path
+    sha256: str
+    doc: str = ""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name of the script, without its extension."""
+        return self.path.stem
+
+
+@dataclass(frozen=True)
 class Model:
     """A script with a function ``build(data, seed, *, option=default, ...) -> Network``.
 
@@ -60,12 +89,15 @@ class Model:
         The function.
     options
         Keyword-only arguments of the function.
+    sha256
+        Checksum of the script, as it was when it was imported.
     """
 
     path: Path
     doc: str
     build: BuildFunction
     options: tuple[Option, ...]
+    sha256: str
 
     @property
     def name(self) -> str:
@@ -92,16 +124,22 @@ class Model:
         return network
 
     @property
-    def sha256(self) -> str:
-        """Checksum of the script."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+    def about(self) -> ModelAbout:
+        """What a run keeps of it as data."""
+        defaults = {option.name: option.default for option in self.options}
+        return ModelAbout(self.path, self.sha256, self.doc, defaults)
+
+
+def own_folders() -> list[Path]:
+    """Return the folders of models that came with the package."""
+    package = Path(__file__).parents[1]
+    places = [package / "models", package.parents[1] / "models"]
+    return [place for place in places if place.is_dir()]
 
 
 def folders() -> list[Path]:
-    """Return the folders of models: ``./models``, and those that came with the package."""
-    package = Path(__file__).parents[1]
-    places = [Path("models"), package / "models", package.parents[1] / "models"]
-    return [place for place in places if place.is_dir()]
+    """Return the folders of models: those that came with the package, then ``./models``."""
+    return [*own_folders(), *(place for place in [Path("models")] if place.is_dir())]
 
 
 def available() -> dict[str, tuple[Path, str]]:
@@ -132,13 +170,22 @@ def is_study(path: Path) -> bool:
     return "main" in names and "build" not in names
 
 
-def load(name: str) -> Model:
-    """Load a model by its path or its name.
+def own(name: str) -> Path | None:
+    """Return the script of a model that came with the package; None if there is none."""
+    scripts = (folder / f"{name}.py" for folder in own_folders())
+    return next((script for script in scripts if script.is_file()), None)
+
+
+def find(name: str) -> Path:
+    """Return the script of a model, by its path or its name; nothing is imported.
+
+    A name is that of a model of the package first, then of a script in ``./models``. A path has a
+    slash, or ends in ``.py``.
 
     Raises
     ------
     ScriptError
-        If there is no such script, or it has no suitable function ``build``.
+        If there is no such script.
     """
     path = Path(name)
     if not path.is_file():
@@ -151,8 +198,42 @@ def load(name: str) -> Model:
                 f"There is no model {shown(name)}{nor}; known models are "
                 f"{', '.join(known) or 'none'}. "
                 f"{asked}Give one of them, or the path of a script."
+    if path.is_file() and name != path.stem:
+        return path
+    known = available()
+    if path.stem not in known or name not in (path.stem, f"{path.stem}.py"):
+        raise ScriptError(
+            f"There is no model {name!r}; known models are {', '.join(known) or 'none'}. "
+            "Give one of them, or the path of a script."
+        )
+    found = known[path.stem][0]
+    for here in (Path("models") / f"{path.stem}.py", Path(f"{path.stem}.py")):
+        if here.is_file() and not here.samefile(found):
+            warnings.warn(
+                f"{name} is the model {found}; {here} in this folder is another file. To use that, "
+                f"give its path: ./{here}.",
+                ApicalWarning,
+                stacklevel=3,
             )
-        path = known[path.stem][0]
+    return found
+
+
+def load(name: str, sha256: str | None = None) -> Model:
+    """Load a model by its path or its name, as `find` does.
+
+    Parameters
+    ----------
+    name
+        Its path or its name.
+    sha256
+        The checksum that it must have to be imported; None for any.
+
+    Raises
+    ------
+    ScriptError
+        If there is no such script, it has another checksum, or no suitable function ``build``.
+    """
+    path = find(name)
     try:
         study = is_study(path)
     except (SyntaxError, ValueError):
@@ -162,7 +243,14 @@ def load(name: str) -> Model:
             f"{path} is a study: it compares networks by its own command and is not a model to "
             f"train; run 'python {path} --help'."
         )
-    module = imported(path.resolve())
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if sha256 not in (None, found):
+        raise ScriptError(
+            f"Model {path} is not imported: its SHA-256 is {found}, not {sha256}.",
+            object=f"Model {path}",
+        )
+    module = imported(path.resolve(), content)
     build = getattr(module, "build", None)
     if not callable(build):
         raise ScriptError(
@@ -180,10 +268,21 @@ def load(name: str) -> Model:
             object=f"Model {path}",
         ) from None
     return Model(path.resolve(), inspect.getdoc(module) or "", build, options)
+    doc, options = inspect.getdoc(module) or "", _options(path, build)
+    return Model(path.resolve(), doc, build, options, found)
 
 
-def imported(path: Path) -> ModuleType:
+def imported(path: Path, content: bytes | None = None) -> ModuleType:
     """Return a script as a freshly imported module.
+
+    It is compiled from its source: of bytecode that lies beside it nobody knows the checksum.
+
+    Parameters
+    ----------
+    path
+        The script.
+    content
+        What the file holds, if it was read before.
 
     Raises
     ------
@@ -192,7 +291,7 @@ def imported(path: Path) -> ModuleType:
     """
     name = f"apical_model_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    if spec is None or not isinstance(spec.loader, SourceLoader):
         raise ScriptError(
             f"Model {path} is not a Python script; its name must end in '.py'.",
             object=f"Model {path}",
@@ -200,7 +299,8 @@ def imported(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        source = path.read_bytes() if content is None else content
+        exec(spec.loader.source_to_code(source, str(path)), vars(module))
     except SyntaxError as error:
         raise ScriptError(
             f"Model {path} does not parse: {error}.", object=f"Model {path}"

@@ -20,7 +20,7 @@ from apical._base.extras import library
 from apical._base.metric_names import one_name
 from apical._base.whole_files import write_whole
 from apical.errors import InUseError, RunError
-from apical.runs.directory import METRICS, SUMMARY, read_json, read_metrics
+from apical.runs.directory import METRICS, SUMMARY, checked_files, read_json, read_metrics
 from apical.runs.experiment import check_settings, versions
 from apical.sweeps.design import COLUMNS, Design, Run
 
@@ -222,6 +222,7 @@ class SweepDirectory:
 
 def measured(folder: Path) -> dict[str, float]:
     """Return the final metrics of a finished run, by name; raise RunError if some are missing."""
+    checked_files(folder, SUMMARY, METRICS)
     summary, found = read_json(folder / SUMMARY), {}
     try:
         found = {name: float(summary[name] or 0) for name in _OF_SUMMARY}

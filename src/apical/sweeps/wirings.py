@@ -11,7 +11,7 @@ from apical import plotting
 from apical._base.metric_names import Metric, parts
 from apical.errors import ParameterError, ScriptError
 from apical.feedback.wirings import label
-from apical.runs.directory import CONFIG, METRICS, read_metrics
+from apical.runs.directory import CONFIG, METRICS, checked_files, read_metrics
 from apical.runs.experiment import Experiment, check_settings
 from apical.runs.run import resume, run
 from apical.scripts import models, studies
@@ -86,8 +86,9 @@ def compare(
             options = {**experiment.options, "wiring": wiring}
             one = replace(experiment, options=options, seed=seed, closely=True)
             if (folder / CONFIG).exists():
-                summaries.append(resume(folder, progress=progress, stop=stop))
                 check_settings(folder, one)
+                script = models.find(one.model)  # named by the user
+                summaries.append(resume(folder, trust=script, progress=progress, stop=stop))
             else:
                 summaries.append(run(one, folder, progress=progress, stop=stop))
             folders.append(folder)
@@ -118,6 +119,8 @@ def check_wirings(model: models.Model, wirings: Sequence[str]) -> None:
 def _outcome(
     wiring: str, summaries: Sequence[Mapping[str, Any]], folders: Sequence[Path]
 ) -> Outcome:
+    for folder in folders:
+        checked_files(folder, METRICS)
     tables = [_by_metric(folder / METRICS) for folder in folders]
     names = [name for name in tables[0] if parts(name)[0] != "rate"]
     curves = {name: np.array([table[name] for table in tables]) for name in names}

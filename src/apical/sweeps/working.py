@@ -16,6 +16,7 @@ from apical.errors import ApicalError, InUseError
 from apical.runs.directory import CONFIG
 from apical.runs.experiment import Experiment, check_settings
 from apical.runs.run import Stopped, resume, run
+from apical.scripts import models
 
 with undisturbed():
     from threadpoolctl import threadpool_limits
@@ -107,7 +108,8 @@ def _run(experiment: Experiment, folder: Path, session: Path, token: str) -> Non
         try:
             if (folder / CONFIG).exists():
                 check_settings(folder, experiment)
-                resume(folder, progress=False, draw=False, stop=stop)
+                script = models.find(experiment.model)  # of the user who started this sweep
+                resume(folder, trust=script, progress=False, draw=False, stop=stop)
             else:
                 run(experiment, folder, progress=False, draw=False, stop=stop)
             return
