@@ -188,23 +188,16 @@ def find(name: str) -> Path:
         If there is no such script.
     """
     path = Path(name)
-    if not path.is_file():
-        known = available()
-        if path.stem not in known or name not in (path.stem, f"{path.stem}.py"):
-            near = get_close_matches(path.stem, known, 1)
-            nor = " and no such file" if path.suffix or path.name != name else ""
-            asked = f"Did you mean {near[0]!r}? " if near else ""
-            raise ScriptError(
-                f"There is no model {shown(name)}{nor}; known models are "
-                f"{', '.join(known) or 'none'}. "
-                f"{asked}Give one of them, or the path of a script."
     if path.is_file() and name != path.stem:
         return path
     known = available()
     if path.stem not in known or name not in (path.stem, f"{path.stem}.py"):
+        near = get_close_matches(path.stem, known, 1)
+        nor = " and no such file" if path.suffix or path.name != name else ""
+        asked = f"Did you mean {near[0]!r}? " if near else ""
         raise ScriptError(
-            f"There is no model {name!r}; known models are {', '.join(known) or 'none'}. "
-            "Give one of them, or the path of a script."
+            f"There is no model {shown(name)}{nor}; known models are "
+            f"{', '.join(known) or 'none'}. {asked}Give one of them, or the path of a script."
         )
     found = known[path.stem][0]
     for here in (Path("models") / f"{path.stem}.py", Path(f"{path.stem}.py")):
