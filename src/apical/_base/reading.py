@@ -262,9 +262,7 @@ def conform(content: Mapping[str, Any], schema: type, file: object) -> None:
         try:
             fitting(content[field.name], hints[field.name], "Entry", field.name)
         except ParameterError as error:
-            raise UnreadableError(
-                file, _line(error.message.removeprefix("Entry: "))
-            ) from None
+            raise UnreadableError(file, _line(error.message.removeprefix("Entry: "))) from None
 
 
 @dataclass(frozen=True, repr=False)

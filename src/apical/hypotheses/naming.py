@@ -4,8 +4,10 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
+from apical._base.checking import shown
 from apical.errors import ParameterError, WiringError
 from apical.hypotheses.declaration import HYPOTHESES
+from apical.language.syntax import syntax_tree
 from apical.network.description import Network
 
 
@@ -50,9 +52,9 @@ def _calls(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
     if not text.strip():
         return
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
-    except SyntaxError as error:
-        raise _unreadable(text) from error
+        tree = syntax_tree(text)
+    except ParameterError:
+        raise _unreadable(text) from None
     terms: list[ast.expr] = []
     while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add):
         terms.insert(0, tree.right)
@@ -70,12 +72,12 @@ def _calls(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def _value(node: ast.expr, text: str) -> Any:
     try:
         return ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         raise _unreadable(text) from None
 
 
 def _unreadable(text: str) -> WiringError:
     return WiringError(
         f"Hypotheses must read as 'one(option=1) + another', options being numbers or text, got "
-        f"{text!r}."
+        f"{shown(text)}."
     )

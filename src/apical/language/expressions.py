@@ -8,7 +8,9 @@ import ast
 from collections.abc import Container, Mapping
 from functools import lru_cache
 
+from apical._base.checking import shown
 from apical.errors import LocalityError, ParameterError
+from apical.language.syntax import syntax_tree
 
 FUNCTIONS = frozenset({"abs", "ceil", "clip", "exp", "floor", "int", "log", "sign", "sqrt", "tanh"})
 """Functions of one synapse's values that an update may call."""
@@ -54,33 +56,30 @@ def parse(text: str) -> ast.expr:
         If `text` is not one expression, or uses anything but arithmetic, comparisons, numbers,
         names and the functions in `FUNCTIONS`.
     """
-    try:
-        tree = ast.parse(text.strip(), mode="eval")
-    except SyntaxError as error:
-        raise ParameterError(
-            f"{text!r} is not one expression in Brian2's grammar ({error.msg}); "
-            "write the change of w, for instance 'eta * x_pre * gain_post * teach_post'."
-        ) from None
+    hint = "write the change of w, for instance 'eta * x_pre * gain_post * teach_post'"
+    tree = syntax_tree(text, hint)
     for node in ast.walk(tree):
         if not isinstance(node, _NODES):
             raise LocalityError(
-                f"{text!r} uses {type(node).__name__}; allowed are arithmetic, comparisons, "
+                f"{shown(text)} uses {type(node).__name__}; allowed are arithmetic, comparisons, "
                 "numbers, names and function calls."
             )
         if isinstance(node, ast.Constant) and type(node.value) not in (int, float):
-            raise ParameterError(f"{text!r} holds {node.value!r}; only numbers are allowed.")
+            raise ParameterError(
+                f"{shown(text)} holds {shown(node.value)}; only numbers are allowed."
+            )
         if isinstance(node, ast.Call) and (
             not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS or node.keywords
         ):
             raise LocalityError(
-                f"{text!r} calls {ast.unparse(node.func)!r}; "
+                f"{shown(text)} calls {shown(ast.unparse(node.func))}; "
                 f"allowed functions are {', '.join(sorted(FUNCTIONS))}."
             )
-    if _is_condition(tree.body, text):
+    if _is_condition(tree, text):
         raise ParameterError(
-            f"{text!r} is a condition, not a number; write int({ast.unparse(tree.body)})."
+            f"{shown(text)} is a condition, not a number; write int({_short(tree)})."
         )
-    return tree.body
+    return tree
 
 
 def _is_condition(node: ast.expr, text: str) -> bool:
@@ -89,7 +88,7 @@ def _is_condition(node: ast.expr, text: str) -> bool:
         case ast.Compare(left=left, comparators=others):
             if len(others) > 1:
                 raise ParameterError(
-                    f"{text!r} compares three things at once in {ast.unparse(node)!r}; join two "
+                    f"{shown(text)} compares three things at once in {shown(ast.unparse(node))}; join two "
                     "comparisons by 'and'."
                 )
             _expect(False, [left, *others], text)
@@ -108,7 +107,7 @@ def _is_condition(node: ast.expr, text: str) -> bool:
             number = 3 if function == "clip" else 1
             if len(arguments) != number:
                 raise ParameterError(
-                    f"{text!r} gives {function} {len(arguments)} arguments; it takes {number}."
+                    f"{shown(text)} gives {function} {len(arguments)} arguments; it takes {number}."
                 )
             if function == "int":
                 _is_condition(arguments[0], text)
@@ -121,13 +120,18 @@ def _expect(condition: bool, parts: list[ast.expr], text: str) -> None:
     for part in parts:
         if _is_condition(part, text) is not condition:
             raise ParameterError(
-                f"{text!r} uses {ast.unparse(part)!r} as a "
+                f"{shown(text)} uses {shown(ast.unparse(part))} as a "
                 + (
                     "condition; compare it with a number."
                     if condition
-                    else f"number; write int({ast.unparse(part)})."
+                    else f"number; write int({_short(part)})."
                 )
             )
+
+
+def _short(node: ast.expr) -> str:
+    text = ast.unparse(node)
+    return text if len(text) <= 60 else "..."
 
 
 def names(text: str) -> frozenset[str]:
@@ -145,7 +149,7 @@ def names_in(tree: ast.expr) -> frozenset[str]:
 
 def substituted(text: str, others: Mapping[str, str]) -> str:
     """Return an expression with some of its names replaced by others."""
-    tree = ast.parse(text.strip(), mode="eval").body
+    tree = syntax_tree(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id in others:
             node.id = others[node.id]

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from apical._base.checking import shown
 from apical.errors import ParameterError
+from apical.language.syntax import syntax_tree
 
 _EQUATION = re.compile(
     r"""(?: d(?P<state>\w+)\s*/\s*dt\s*=\s*(?P<slope>\S.*)
@@ -121,12 +123,7 @@ def reads(text: str) -> Reads:
     >>> sorted(found.names), sorted(found.calls)
     (['I', 'bias', 'i', 'tau_m', 'v'], ['int', 'stimulus'])
     """
-    try:
-        tree = ast.parse(text.strip(), mode="eval")
-    except SyntaxError as error:
-        raise ParameterError(
-            f"{text!r} is not one expression in Brian2's grammar ({error.msg})."
-        ) from None
+    tree = syntax_tree(text)
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     apart = {id(call.func) for call in calls}
     # stimulus(t, i) is what is shown now, which is no reading of the time
@@ -164,7 +161,7 @@ def _equation(line: str) -> Equation:
     found = _EQUATION.match(line)
     if found is None:
         raise ParameterError(
-            f"{line!r} is not an equation in Brian2's grammar; write 'dx/dt = ... : unit', "
+            f"{shown(line)} is not an equation in Brian2's grammar; write 'dx/dt = ... : unit', "
             "'x = ... : unit' or 'x : unit'."
         )
     unit, flags = _unit(found["unit"].strip())
@@ -214,7 +211,7 @@ def _statement(line: str) -> Statement:
     found = _STATEMENT.match(line)
     if found is None:
         raise ParameterError(
-            f"{line!r} is not a statement in Brian2's grammar; write 'x = ...' or 'x += ...'."
+            f"{shown(line)} is not a statement in Brian2's grammar; write 'x = ...' or 'x += ...'."
         )
     operator = found["operator"] or ""
     return Statement(found["target"], found["value"].strip(), bool(operator), operator)

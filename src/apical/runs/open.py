@@ -12,7 +12,7 @@ import pandas as pd
 
 from apical.data.datasets import Dataset
 from apical.devices import Simulator
-from apical.errors import ParameterError, RunError
+from apical.errors import DataError, ParameterError, RunError
 from apical.network.description import Network
 from apical.records.arrays import Records
 from apical.records.recording import record
@@ -243,4 +243,7 @@ def read_records(path: Path) -> Records:
     source = path / RECORDS if path.is_dir() else path
     if not source.exists():
         raise RunError(f"{source} does not exist; 'apical record RUN' makes it.")
-    return Records.from_arrays(read_arrays(source))
+    try:
+        return Records.from_arrays(read_arrays(source))
+    except DataError as error:
+        raise DataError(f"{source}: {error.message}", object=str(source)) from None
