@@ -7,6 +7,8 @@ from pathlib import Path
 
 from apical.errors import ParameterError
 
+UNCHECKED = 16e6
+"""Sizes up to this are not compared with free memory, which takes longer than they do [bytes]."""
 _GROUPS = Path("/sys/fs/cgroup")
 """Where Linux says what a group of processes (a container, a job) may take and takes."""
 
@@ -54,6 +56,8 @@ def check_memory(needed: float, what: str, lower: str, object: str = "") -> None
     ParameterError
         If it does not fit.
     """
+    if needed <= UNCHECKED:
+        return
     free = free_memory()
     if needed > free:
         raise ParameterError(
