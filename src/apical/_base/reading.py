@@ -439,7 +439,8 @@ def stored_arrays(
 def array_of(file: Path, archive: zipfile.ZipFile, stored: Stored) -> np.ndarray:
     """Return an array of a file that `stored_arrays` opened."""
     with reading(f"{file} ({_named(stored.entry)})"), archive.open(stored.entry) as content:
-        return np.lib.format.read_array(content, allow_pickle=False, max_header_size=MOST_HEADER)
+        array: np.ndarray = np.lib.format.read_array(content, allow_pickle=False)
+        return array
 
 
 def _named(entry: zipfile.ZipInfo) -> str:

@@ -42,7 +42,9 @@ def read_idx(file: Path, n_dims: int) -> NDArray[np.uint8]:
         ) from None
 
 
-def _read(file: Path, content: IO[bytes], most: int, n_dims: int) -> NDArray[np.uint8]:
+def _read(
+    file: Path, content: IO[bytes] | gzip.GzipFile, most: int, n_dims: int
+) -> NDArray[np.uint8]:
     """Read the array from content that has `most` bytes at most."""
     start = 4 + 4 * n_dims
     head = content.read(start)

@@ -88,8 +88,8 @@ def _is_condition(node: ast.expr, text: str) -> bool:
         case ast.Compare(left=left, comparators=others):
             if len(others) > 1:
                 raise ParameterError(
-                    f"{shown(text)} compares three things at once in {shown(ast.unparse(node))}; join two "
-                    "comparisons by 'and'."
+                    f"{shown(text)} compares three things at once in {shown(ast.unparse(node))}; "
+                    "join two comparisons by 'and'."
                 )
             _expect(False, [left, *others], text)
             return True

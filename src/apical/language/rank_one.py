@@ -87,8 +87,9 @@ def _products(node: ast.expr, text: str) -> list[tuple[ast.expr, ...]]:
         case ast.BinOp(left=base, op=ast.Pow(), right=ast.Constant(value=int(power))) if power > 0:
             return _crossed([_products(base, text)] * min(power, MOST_TERMS + 1), text)
     raise DeviceError(
-        f"The update {shown(text)} mixes the two neurons in {shown(ast.unparse(node))}. That is local, but "
-        "no matrix product; simulate it in Brian2 (device='cpp_standalone' or 'runtime')."
+        f"The update {shown(text)} mixes the two neurons in {shown(ast.unparse(node))}. That is "
+        "local, but no matrix product; simulate it in Brian2 (device='cpp_standalone' or "
+        "'runtime')."
     )
 
 

@@ -67,7 +67,8 @@ def _too_deep(text: str) -> ParameterError:
 
 def _check(tree: ast.expr, text: str) -> None:
     """Raise if a tree is too deep or holds a number that is none in double precision."""
-    level, depth = [tree], 0
+    level: list[ast.AST] = [tree]
+    depth = 0
     while level:
         if depth > DEEPEST:
             raise _too_deep(text)

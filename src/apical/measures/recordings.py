@@ -1,5 +1,6 @@
 """Neural recordings: spike trains of trials, read from NWB and NIX files."""
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import numpy as np
 
 from apical._base.checking import check_fields, checked, require
 from apical._base.extras import library
+from apical._base.memory import free_memory, sized
 from apical._base.parameters import Kinds, Vector
 from apical.errors import DataError
 from apical.records.arrays import Spikes, check_inside
@@ -114,6 +116,7 @@ def load_recording(path: str | Path, label: str | None = None) -> Recording:
         )
     form, read = readers[path.suffix]
     with _reading(path, form):
+        _check_size(path)
         units, windows, columns = read(path)
     if not len(windows):
         raise DataError(
@@ -165,6 +168,28 @@ def _reading(path: Path, form: str) -> Iterator[None]:
         raise DataError(
             f"Recording {path} cannot be read as {form}: {said}.", object=f"Recording {path}"
         ) from None
+
+
+def _check_size(path: Path) -> None:
+    """Raise if the arrays that a file of HDF5 declares do not fit into memory, before any is read.
+
+    Packed in chunks, or with a value for what was never written, they may be of any size.
+    """
+    sizes: list[int] = []
+
+    def look(name: str, found: Any) -> None:
+        if hasattr(found, "dtype") and found.shape is not None:
+            sizes.append(math.prod(found.shape) * found.dtype.itemsize)
+
+    with library("h5py", path.suffix.removeprefix(".")).File(path, "r") as file:
+        file.visititems(look)
+    needed, free = sum(sizes), free_memory()
+    if needed > free:
+        raise DataError(
+            f"Recording {path} declares arrays of {sized(needed)}, and {sized(free)} of memory are "
+            "free; cut it into parts, or take a machine with more memory.",
+            object=f"Recording {path}",
+        )
 
 
 def _read_nwb(path: Path) -> _Content:

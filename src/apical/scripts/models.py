@@ -111,7 +111,7 @@ def available() -> dict[str, tuple[Path, str]]:
                 doc = ast.get_docstring(ast.parse(path.read_text())) or ""
                 doc = doc.partition("\n")[0]
                 doc += f" (study: python {path})" if is_study(path) else ""
-            except (SyntaxError, ValueError) as error:
+            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
                 doc = f"(does not parse: {error})".partition("\n")[0]
             found.setdefault(path.stem, (path, doc))
     return found
@@ -149,7 +149,7 @@ def load(name: str) -> Model:
         path = known[path.stem][0]
     try:
         study = is_study(path)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         study = False  # the import reports what is wrong
     if study:
         raise ScriptError(
