@@ -12,6 +12,7 @@ import json
 import re
 import stat
 import struct
+import tokenize
 import tomllib
 import zipfile
 import zlib
@@ -104,6 +105,7 @@ _FOREIGN = (
     zlib.error,
     zipfile.BadZipFile,
     csv.Error,
+    tokenize.TokenError,
 )
 """What `json`, `csv`, `tomllib`, `zipfile` and NumPy raise for files that are damaged."""
 

@@ -7,7 +7,7 @@ group ``apical.exporters``.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from apical._base.checking import checked, fitting
 from apical._base.reading import UnreadableError, read_json

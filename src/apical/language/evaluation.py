@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from apical._base.checking import shown
 from apical.errors import ParameterError
 from apical.language.syntax import syntax_tree
 
@@ -98,8 +99,12 @@ def _value(node: ast.expr, values: Values, functions: Mapping[str, Function]) ->
             joined = np.logical_and if isinstance(op, ast.And) else np.logical_or
             return reduce(joined, (_value(part, values, functions) for part in parts))
         case ast.Call(func=ast.Name(id=name), args=arguments) if name in functions:
-            return functions[name](*(_value(each, values, functions) for each in arguments))
-    raise ParameterError(f"{ast.unparse(node)!r} has no value here.")
+            given = [_value(each, values, functions) for each in arguments]
+            try:
+                return functions[name](*given)
+            except (TypeError, ValueError) as error:
+                raise ParameterError(f"{shown(ast.unparse(node))} has no value: {error}.") from None
+    raise ParameterError(f"{shown(ast.unparse(node))} has no value here.")
 
 
 def _unit(name: str) -> float:
