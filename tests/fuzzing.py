@@ -97,8 +97,12 @@ RULES = (
 )
 EQUATIONS = "dv/dt = (I - v)/tau : 1 (unless refractory)\nI : 1\ngain = int(v > 0)*exp(-v) : 1"
 STATEMENTS = "v -= theta; x += 1\nw = clip(w + eta*x_pre, 0, 1)"
-# hypotheses and their options are those of the package
-HYPOTHESES = ("sparse_feedback(wires=1) + dale", "weight_noise(std=0.1)", "dale(share=[1, {2: 3}])")
+HYPOTHESES = (
+    "sparse_feedback(wires=1) + dale",
+    "missing_synapses(share=0.5) + weights_of_bits(bits=4)",
+    "noisy_feedback(std=0.5)",
+    "quantised_error(levels=5) + sign_only",
+)
 DESIGN = """seeds = 2
 baseline = {wiring = "bp"}
 [experiment]
