@@ -18,7 +18,7 @@ def test_memory_follows_from_sizes() -> None:
     kept = sum(synapses.values())
     expected = 4 * kept + 8 * max(synapses.values()) + 4 * PER_NEURON * neurons
     assert network_bytes(network, 4) == expected
-    adam = rates(rule=rules.with_dynamics(rules.three_factor(0.1), optimizers.adam()))
+    adam = rates(rule=rules.three_factor(1.0, dynamics=optimizers.adam()))
     first = adam.plastic[0]
     assert first.rule and first.rule.dynamics and len(first.rule.dynamics.shared) == 2
     assert weights_bytes(first, 8) == 3 * 8 * first.shape[0] * first.shape[1]

@@ -21,9 +21,9 @@ SCRIPT = """
 from apical import FanIn, Network, Rate, RateError, Stimulus, feedback, rules
 from apical.neurons.encoding import Graded
 
-def build(data, seed, *, hidden: int = 3):
+def build(data, seed, *, hidden: int = 4):
     net = Network(seed=seed, trial=100.0)
-    stimulus = net.add(Stimulus("stimulus", data.train.n_inputs, Graded()))
+    stimulus = net.add(Stimulus("stimulus", data.train.values.shape[1], Graded()))
     middle, output = net.add(Rate("hidden", hidden)), net.add(Rate("output", data.n_classes))
     net.connect(stimulus, middle, weights=FanIn(), rule=rules.three_factor(0.1))
     net.connect(middle, output, weights=FanIn(), rule=rules.three_factor(0.1))
@@ -42,7 +42,12 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     x, y = rng.random((12, 2, 2)), np.arange(12) % 3
     np.savez(folder / "data.npz", x_train=x, y_train=y, x_test=x[:6], y_test=y[:6])
     experiment = Experiment(
-        str(folder / "model.py"), dataset=str(folder / "data.npz"), epochs=2, block=6, scale=1.0
+        str(folder / "model.py"),
+        dataset=str(folder / "data.npz"),
+        epochs=2,
+        block=6,
+        scale=1.0,
+        batch=3,
     )
     run(experiment, folder / "run", progress=False, draw=False)
     write_records(folder / "run", open_run(folder / "run").record(4))
@@ -99,9 +104,8 @@ def test_checkpoints_with_such_weights(
 ) -> None:
     out = unfinished(good, tmp_path / "run")
     state = dict(np.load(out / CHECKPOINT))
-    np.savez(
-        out / CHECKPOINT, **{**state, "hidden_to_output.w": change(state["hidden_to_output.w"])}
-    )
+    state["hidden_to_output.w"] = change(state["hidden_to_output.w"])
+    np.savez(out / CHECKPOINT, **state)
     refused(lambda: resume(out, progress=False), f"{CHECKPOINT} is damaged: weights 'hidden_to")
 
 
@@ -109,7 +113,7 @@ def unfinished(good: Path, out: Path) -> Path:
     """Return a run that was stopped after its first checkpoint."""
     config = json.loads((good / CONFIG).read_text())
     experiment = Experiment(
-        config["model"], dataset=config["dataset"], epochs=2, block=6, scale=1.0
+        config["model"], dataset=config["dataset"], epochs=2, block=6, scale=1.0, batch=3
     )
     with pytest.raises(Stopped):
         run(experiment, out, progress=False, draw=False, stop=lambda: True)
@@ -119,9 +123,9 @@ def unfinished(good: Path, out: Path) -> Path:
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"epoch": 99}, "it is of epoch 99, block 1, and the run has 2 epochs"),
+        ({"epoch": 99}, "it is of epoch 99, block 0, and the run has 2 epochs"),
         ({"epoch": -1}, "epoch must be one whole number >= 0"),
-        ({"epoch": 2}, "it is of epoch 2, block 1, and the run has 2 epochs"),
+        ({"epoch": 2, "block": 1}, "it is of epoch 2, block 1, and the run has 2 epochs"),
         ({"trial": -5}, "trial must be"),
         ({"block": 10**30}, "block must be"),
         ({"seconds": float("nan")}, "seconds must be"),
@@ -139,6 +143,22 @@ def test_checkpoints_of_impossible_positions(
     about = json.loads(str(state["about"])) | change
     np.savez(out / CHECKPOINT, **{**state, "about": np.array(json.dumps(about))})
     refused(lambda: resume(out, progress=False), f"{CHECKPOINT} is damaged: .*{match}")
+
+
+@pytest.mark.parametrize(
+    ("epoch", "block", "trial"), [(2, 0, 0), (1, 0, 11), (0, 5, 30), (0, 1, 0), (0, 0, 12)]
+)
+def test_positions_that_no_training_comes_by(
+    good: Path, tmp_path: Path, epoch: int, block: int, trial: int
+) -> None:
+    out = unfinished(good, tmp_path / "run")
+    state = dict(np.load(out / CHECKPOINT))
+    about = json.loads(str(state["about"])) | {"epoch": epoch, "block": block, "trial": trial}
+    np.savez(out / CHECKPOINT, **{**state, "about": np.array(json.dumps(about))})
+    match = (
+        f"cannot go on from epoch {epoch}, block {block}, trial {trial}: no training of 2 epochs"
+    )
+    refused(lambda: resume(out, progress=False), match)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,11 @@ from apical._base.parameters import (
     Checksum,
     Count,
     CountOrZero,
+    Duration,
     Line,
     NonNegative,
     Page,
+    Positive,
     Seed,
     Share,
 )
@@ -45,7 +47,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Config:
-    """What ``config.json`` holds besides the fields of an `apical.runs.experiment.Experiment`.
+    """What ``config.json`` holds; fields of an `Experiment` only where they have a limit of theirs.
 
     Parameters
     ----------
@@ -59,6 +61,10 @@ class Config:
         Versions of packages that results depend on.
     library
         Array library, where there is one.
+    model, hypothesis, dataset, data_dir, scale, train_trials, test_trials, validation, epochs
+        As in an `apical.runs.experiment.Experiment`, which says which must be there.
+    block, final_rate, seed, dt, batch
+        So do these.
     """
 
     name: Line
@@ -67,6 +73,20 @@ class Config:
     scorecard: Annotated[Sequence[Any], Objects(Finding)]
     versions: Mapping[str, Line]
     library: Line = "numpy"
+    model: Page = ""
+    hypothesis: Page = ""
+    dataset: Page = ""
+    data_dir: Page | None = None
+    scale: Positive | None = None
+    train_trials: Count | None = None
+    test_trials: Count | None = None
+    validation: CountOrZero = 0
+    epochs: CountOrZero = 0
+    block: Count = 1
+    final_rate: Share = 0.0
+    seed: Seed = 0
+    dt: Duration = 1.0
+    batch: Count | None = None
 
 
 @dataclass(frozen=True)
