@@ -116,7 +116,6 @@ def load_recording(path: str | Path, label: str | None = None) -> Recording:
         )
     form, read = readers[path.suffix]
     with _reading(path, form):
-        _check_size(path)
         units, windows, columns = read(path)
     if not len(windows):
         raise DataError(
@@ -193,7 +192,9 @@ def _check_size(path: Path) -> None:
 
 
 def _read_nwb(path: Path) -> _Content:
-    with library("pynwb", "nwb").NWBHDF5IO(str(path), "r") as file:
+    pynwb = library("pynwb", "nwb")
+    _check_size(path)
+    with pynwb.NWBHDF5IO(str(path), "r") as file:
         content = file.read()
         trials, table = content.trials, content.units
         windows, columns = np.zeros((0, 2)), {}
@@ -217,7 +218,9 @@ def _known(names: Sequence[str]) -> list[str]:
 
 
 def _read_nix(path: Path) -> _Content:
-    file = library("neo", "nix").NixIO(str(path), mode="ro")
+    neo = library("neo", "nix")
+    _check_size(path)
+    file = neo.NixIO(str(path), mode="ro")
     try:
         segments = [segment for block in file.read_all_blocks() for segment in block.segments]
     finally:
