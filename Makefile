@@ -8,6 +8,7 @@
 # make test-cuda: programs for NVIDIA GPUs, in an environment of their own; needs no GPU.
 # make test-genn: device genn, and Brian2 2.5.4, in an environment of their own; what runs needs
 #   GENN_PATH, the folder of GeNN's source.
+# make fuzz: 100,000 damaged files and texts for every reader and parser; minutes.
 # make mutants: 200 small changes of rules, feedback, neurons, measures and exports, of which tests
 #   should notice 90 % or more; hours. What became of each is in mutants.csv.
 PYTHON ?= python3
@@ -29,7 +30,7 @@ SOURCES := $(shell find src tests models -type f -not -name '*.pyc')
 BESIDE = OPENBLAS_NUM_THREADS=1 .venv-$(1)/bin/python -m pytest -n auto --dist worksteal -p no:logging
 SAID := $(VENV)/.generated
 
-.PHONY: demo test test-rest test-all test-cuda test-genn generation mutants same-bits lint clean help
+.PHONY: demo test test-rest test-all test-cuda test-genn generation mutants fuzz same-bits lint clean help
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -113,6 +114,9 @@ same-bits: $(STAMP)
 	git worktree remove --force $(VENV)/base
 	PYTHONPATH=src $(BIN)/python tests/same_bits.py run > $(VENV)/after.json
 	$(BIN)/python tests/same_bits.py compare $(VENV)/before.json $(VENV)/after.json
+
+fuzz: $(STAMP)
+	$(BIN)/python tests/fuzzing.py --inputs 100000 --seed 0
 
 mutants: $(STAMP)
 	$(BIN)/python tests/mutation.py --sample 200 --seed 0 --out mutants.csv

@@ -377,3 +377,17 @@ def test_silence_is_said() -> None:
         assert lines["cka_debiased"].why == (
             f"{same}, or all by as much, or there are fewer than 4 classes"
         )
+
+
+@pytest.mark.parametrize("name", ["a.nwb", "a.nix"])
+def test_arrays_larger_than_memory_are_refused_before_they_are_read(
+    tmp_path: Path, name: str
+) -> None:
+    """A small file may declare any size: what was never written has one value."""
+    h5py = pytest.importorskip("h5py")
+    pytest.importorskip("pynwb" if name == "a.nwb" else "neo")
+    with h5py.File(tmp_path / name, "w") as file:
+        file.create_dataset("units/spike_times", (10**12,), "f8", chunks=(1000,))
+    assert (tmp_path / name).stat().st_size < 10_000
+    with pytest.raises(DataError, match="declares arrays of 8 TB, and .* of memory are free"):
+        load_recording(tmp_path / name)

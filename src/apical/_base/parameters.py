@@ -5,6 +5,7 @@ quantity becomes the same float. A value that does not fit raises `ParameterErro
 """
 
 import inspect
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -249,6 +250,36 @@ class Texts(Marker):
 
 
 @dataclass(frozen=True, repr=False)
+class Text(Marker):
+    """Marks text of limited length.
+
+    Parameters
+    ----------
+    most
+        Its largest number of characters.
+    pattern
+        A regular expression that it must match as a whole; empty for none.
+    """
+
+    most: int = 1000
+    pattern: str = ""
+
+    def plain(self, value: Any) -> str:
+        """Return the text; ValueError if it is none, too long, or of another form."""
+        if not isinstance(value, str) or len(value) > self.most or "\0" in value:
+            raise ValueError
+        if self.pattern and not re.fullmatch(self.pattern, value):
+            raise ValueError
+        return value
+
+    @property
+    def text(self) -> str:
+        """The requirement, in words."""
+        form = f" of the form {self.pattern}" if self.pattern else ""
+        return f"text of at most {self.most:,} characters{form}"
+
+
+@dataclass(frozen=True, repr=False)
 class Constants(Marker):
     """Marks the shared constants of a neuron model: numbers and their units, or quantities."""
 
@@ -317,6 +348,12 @@ Matrix = Annotated[np.ndarray, Array((2,))]
 """An array with 2 dimensions."""
 Mask = Annotated[np.ndarray, Array((1,), kinds="b")]
 """An array of bools with 1 dimension."""
+Line = Annotated[str, Text(1000)]
+"""Text of up to 1,000 characters, from a file."""
+Page = Annotated[str, Text(1_000_000)]
+"""Text of up to a million characters, from a file."""
+Checksum = Annotated[str, Text(64, "[0-9a-f]{64}")]
+"""A SHA-256 in hexadecimal digits."""
 Names = Annotated[Collection[str], Texts()]
 """Names of populations or signals."""
 Kinds = Annotated[np.ndarray, Array((1,), kinds="biufU")]

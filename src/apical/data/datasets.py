@@ -5,7 +5,7 @@ Values stay as they are stored (a byte a pixel) and become stimuli in [0, 1] blo
 
 import math
 import zipfile
-import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import distribution
 from pathlib import Path
@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from apical._base.checking import check_fields, checked, fitting
+from apical._base.checking import check_fields, checked, fitting, shown
 from apical._base.extras import quietly_import
 from apical._base.names import check_name
 from apical._base.parameters import Count, Positive
+from apical._base.reading import UnreadableError, array_of, stored_arrays
 from apical.data import converting
 from apical.data.idx import read_idx
 from apical.data.registry import SOURCES, idx_files, single_file
@@ -367,9 +368,8 @@ def former_scale(name: str) -> float | None:
     """
     if not name.endswith(".npz") or not zipfile.is_zipfile(name):
         return None
-    with np.load(name, allow_pickle=False) as archive:
-        stored = archive["x_train"].dtype if "x_train" in archive.files else None
-    return 255.0 if stored == np.uint8 else None
+    with stored_arrays(Path(name), names=("x_train",)) as (_, stored):
+        return 255.0 if "x_train" in stored and stored["x_train"].dtype == np.uint8 else None
 
 
 def _load_digits(scale: float | None) -> Dataset:
@@ -420,19 +420,39 @@ def _load_npz(file: Path, scale: float | None) -> Dataset:
             f"{brief(file)}: not an .npz file (or cut short); write it with numpy.savez."
         )
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            missing = [name for name in _ARRAYS if name not in archive.files]
-            arrays = [archive[name] for name in _ARRAYS] if not missing else []
-            if scale is None and "scale" in archive.files:
-                scale = archive["scale"].item()
-    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        # of any kind: `converting` says which type was needed, and which it is
+        with stored_arrays(file, "biufcmMUSV", (*_ARRAYS, "scale")) as (archive, stored):
+            known = archive.namelist()
+            arrays = {name: array_of(file, archive, found) for name, found in stored.items()}
+    except UnreadableError as error:
         raise DataError(
-            f"{brief(file)}: cannot be read ({error}); write plain arrays again with numpy.savez."
-        ) from error
+            f"{brief(file)}: cannot be read ({error.why}); write plain arrays again with "
+            "numpy.savez.",
+            object=str(file),
+        ) from None
+    missing = [name for name in _ARRAYS if name not in arrays]
     if missing:
+        held = [name.removesuffix(".npy") for name in known]
         raise DataError(
-            f"{brief(file)}: lacks {', '.join(missing)}, holds "
-            f"{', '.join(archive.files) or 'nothing'}; "
-            f"needs {', '.join(_ARRAYS)}."
+            f"{brief(file)}: lacks {', '.join(missing)}, holds {_listed(held)}; needs "
+            f"{', '.join(_ARRAYS)}."
         )
-    return Dataset.from_arrays(str(file), *arrays, scale=scale, source=str(file), copy=False)
+    if scale is None and "scale" in arrays:
+        scale = _scale(file, arrays["scale"])
+    named = (arrays[name] for name in _ARRAYS)
+    return Dataset.from_arrays(str(file), *named, scale=scale, source=str(file), copy=False)
+
+
+def _listed(names: Sequence[str]) -> str:
+    text = ", ".join(names) or "nothing"
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def _scale(file: Path, stored: np.ndarray) -> float:
+    """Return the scale in a file, one number above 0."""
+    if stored.size != 1 or stored.dtype.kind not in "iuf" or not 0 < stored.item() < np.inf:
+        raise DataError(
+            f"{file}: scale must be one finite number above 0, got {shown(stored.tolist())}.",
+            object=str(file),
+        )
+    return float(stored.item())

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_type_hints
 
+import numpy as np
+
 from apical._base.checking import check_fields, fitting, shown
 from apical._base.names import check_name
 from apical._base.parameters import Names
@@ -12,6 +14,7 @@ from apical.devices.needs import Looked, Machine
 from apical.devices.simulator import Simulator
 from apical.errors import DeviceError, ParameterError
 from apical.network.description import Network
+from apical.network.size import check_network_fits
 from apical.plausibility import check
 
 
@@ -165,7 +168,8 @@ class Device:
         )
 
     def require(self, network: Network, options: Options) -> None:
-        """Raise if a network is not plausible, incomplete, or not supported by the device."""
+        """Raise if a network is too large, not plausible, incomplete, or not supported here."""
+        check_network_fits(network, np.dtype(options.dtype).itemsize)
         check(network, transport=self.transport)
         self.check(network, options)
 

@@ -6,11 +6,11 @@ name it in `EXPORTERS` (`exporter.py`); another package names its `Exporter` as 
 group ``apical.exporters``.
 """
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from apical._base.checking import checked, fitting
+from apical._base.reading import UnreadableError, read_json
 from apical._base.whole_files import whole
 from apical.errors import DataError, ParameterError, RunError, brief
 from apical.export import about, session
@@ -133,9 +133,9 @@ def _check_target(target: Path, overwrite: bool, folder: bool) -> None:
 def _is_ours(folder: Path) -> bool:
     """Say whether a folder is empty or was written by `export`: nothing else is ever removed."""
     try:
-        found: Any = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        if not (folder / ABOUT).exists():
+            return not any(folder.iterdir())
+        found = read_json(folder / ABOUT)
         return found["simulated"] is True and "apical" in found["exported_with"]
-    except FileNotFoundError:
-        return not any(folder.iterdir())
-    except (ValueError, KeyError, TypeError, OSError):
+    except (UnreadableError, KeyError, TypeError, OSError):
         return False

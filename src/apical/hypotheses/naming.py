@@ -9,6 +9,7 @@ from apical._base.checking import shown
 from apical._base.names import check_text
 from apical.errors import ParameterError, WiringError
 from apical.hypotheses.declaration import HYPOTHESES
+from apical.language.syntax import syntax_tree
 from apical.network.description import Network
 
 
@@ -54,9 +55,9 @@ def _calls(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
         return
     check_text(re.sub(r"'[^']*'|\"[^\"]*\"", "", text), "A hypothesis")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
-    except SyntaxError as error:
-        raise _unreadable(text) from error
+        tree = syntax_tree(text)
+    except ParameterError:
+        raise _unreadable(text) from None
     terms: list[ast.expr] = []
     while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add):
         terms.insert(0, tree.right)
@@ -74,7 +75,7 @@ def _calls(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def _value(node: ast.expr, text: str) -> Any:
     try:
         return ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         raise _unreadable(text) from None
 
 

@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from apical._base.checking import shown
 from apical.errors import ParameterError
+from apical.language.syntax import syntax_tree
 
 Values = Mapping[str, Any]
 Function = Callable[..., Any]
@@ -70,10 +72,7 @@ def evaluated(text: str, values: Values, functions: Mapping[str, Function]) -> n
     >>> float(evaluated("int(v > 1)*(e - v)/(20*ms)", {"v": 2.0, "e": 3.0}, {}))
     50.0
     """
-    try:
-        tree = ast.parse(text.strip(), mode="eval").body
-    except SyntaxError as error:
-        raise ParameterError(f"{text!r} is not one expression ({error.msg}).") from None
+    tree = syntax_tree(text)
     with np.errstate(all="ignore"):
         return np.asarray(_value(tree, values, {**_FUNCTIONS, **functions}), dtype=float)
 
@@ -100,8 +99,12 @@ def _value(node: ast.expr, values: Values, functions: Mapping[str, Function]) ->
             joined = np.logical_and if isinstance(op, ast.And) else np.logical_or
             return reduce(joined, (_value(part, values, functions) for part in parts))
         case ast.Call(func=ast.Name(id=name), args=arguments) if name in functions:
-            return functions[name](*(_value(each, values, functions) for each in arguments))
-    raise ParameterError(f"{ast.unparse(node)!r} has no value here.")
+            given = [_value(each, values, functions) for each in arguments]
+            try:
+                return functions[name](*given)
+            except (TypeError, ValueError) as error:
+                raise ParameterError(f"{shown(ast.unparse(node))} has no value: {error}.") from None
+    raise ParameterError(f"{shown(ast.unparse(node))} has no value here.")
 
 
 def _unit(name: str) -> float:
@@ -123,7 +126,7 @@ def comparisons(text: str) -> tuple[tuple[int, str, str], ...]:
     >>> comparisons("v > 1 + theta and rand() < p")
     ((1, 'v', '1 + theta'), (-1, 'rand()', 'p'))
     """
-    tree = ast.parse(text.strip(), mode="eval")
+    tree = syntax_tree(text)
     found = [n for n in ast.walk(tree) if isinstance(n, ast.Compare) and len(n.ops) == 1]
     signs = [1 if isinstance(n.ops[0], ast.Gt | ast.GtE) else -1 for n in found]
     return tuple(

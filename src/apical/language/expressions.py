@@ -11,6 +11,7 @@ from functools import lru_cache
 from apical._base.checking import shown
 from apical._base.names import check_text
 from apical.errors import LocalityError, ParameterError, brief
+from apical.language.syntax import syntax_tree
 
 FUNCTIONS = frozenset({"abs", "ceil", "clip", "exp", "floor", "int", "log", "sign", "sqrt", "tanh"})
 """Functions of one synapse's values that an update may call."""
@@ -57,13 +58,8 @@ def parse(text: str) -> ast.expr:
         names and the functions in `FUNCTIONS`.
     """
     check_text(text, "An expression")
-    try:
-        tree = ast.parse(text.strip(), mode="eval")
-    except SyntaxError as error:
-        raise ParameterError(
-            f"{shown(text)} is not one expression in Brian2's grammar ({error.msg}); "
-            "write the change of w, for instance 'eta * x_pre * gain_post * teach_post'."
-        ) from None
+    hint = "write the change of w, for instance 'eta * x_pre * gain_post * teach_post'"
+    tree = syntax_tree(text, hint)
     for node in ast.walk(tree):
         if not isinstance(node, _NODES):
             raise LocalityError(
@@ -81,11 +77,11 @@ def parse(text: str) -> ast.expr:
                 f"{shown(text)} calls {shown(ast.unparse(node.func))}; "
                 f"allowed functions are {', '.join(sorted(FUNCTIONS))}."
             )
-    if _is_condition(tree.body, text):
+    if _is_condition(tree, text):
         raise ParameterError(
-            f"{shown(text)} is a condition, not a number; write int({_short(tree.body)})."
+            f"{shown(text)} is a condition, not a number; write int({_short(tree)})."
         )
-    return tree.body
+    return tree
 
 
 def _short(part: ast.expr) -> str:
@@ -155,7 +151,7 @@ def names_in(tree: ast.expr) -> frozenset[str]:
 
 def substituted(text: str, others: Mapping[str, str]) -> str:
     """Return an expression with some of its names replaced by others."""
-    tree = ast.parse(text.strip(), mode="eval").body
+    tree = syntax_tree(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id in others:
             node.id = others[node.id]

@@ -6,10 +6,14 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import isfinite
 
+from apical.errors import ParameterError
 from apical.language import units
+from apical.language.syntax import syntax_tree
 
 MOST_POWER = 16
 """Largest exponent of a constant that is worked out."""
+MOST_BITS = 4096
+"""Largest size of a constant, as a fraction, that is raised to a power."""
 
 
 class _NotLinearError(Exception):
@@ -56,7 +60,7 @@ def coefficient(
     reader = _Reader(variable, constants, expressions or {}, others)
     try:
         return reader.read(_tree(text)).slope
-    except _NotLinearError:
+    except (_NotLinearError, ParameterError):  # the latter where the text is no expression
         return None
 
 
@@ -98,6 +102,7 @@ class _Affine:
         if base is None or exponent is None or (base == 0 and exponent < 0):
             return _Affine()
         whole = exponent.denominator == 1 and abs(exponent) <= MOST_POWER
+        whole = whole and base.numerator.bit_length() + base.denominator.bit_length() <= MOST_BITS
         return _Affine(rest=Fraction(base ** int(exponent)) if whole else None)
 
 
@@ -155,4 +160,4 @@ class _Reader:
 
 
 def _tree(text: str) -> ast.expr:
-    return ast.parse(text.strip(), mode="eval").body
+    return syntax_tree(text)

@@ -15,6 +15,7 @@ from typing import Any
 from apical._base.checking import shown
 from apical._base.names import check_name, check_text
 from apical.errors import ParameterError
+from apical.language.syntax import syntax_tree
 
 _EQUATION = re.compile(
     r"""(?: d(?P<state>\w+)\s*/\s*dt\s*=\s*(?P<slope>\S.*)
@@ -124,12 +125,7 @@ def reads(text: str) -> Reads:
     >>> sorted(found.names), sorted(found.calls)
     (['I', 'bias', 'i', 'tau_m', 'v'], ['int', 'stimulus'])
     """
-    try:
-        tree = ast.parse(text.strip(), mode="eval")
-    except SyntaxError as error:
-        raise ParameterError(
-            f"{shown(text)} is not one expression in Brian2's grammar ({error.msg})."
-        ) from None
+    tree = syntax_tree(text)
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     apart = {id(call.func) for call in calls}
     # stimulus(t, i) is what is shown now, which is no reading of the time

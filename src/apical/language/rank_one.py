@@ -7,17 +7,21 @@ the synapse. Over a batch of trials every such product is one matrix product.
 
 import ast
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, reduce
 from itertools import product
+from math import prod
 from typing import Any
 
+from apical._base.checking import shown
 from apical.errors import DeviceError
 from apical.language.expressions import names_in, parse, place
 
 Values = Mapping[str, Any]
 ONE = ast.Constant(1)
+MOST_TERMS = 100
+"""Largest number of terms that an update is expanded to, and of factors of each."""
 HELD = frozenset({"w", "eligibility"})
 """Names that have a separate value in every synapse."""
 
@@ -77,16 +81,27 @@ def _products(node: ast.expr, text: str) -> list[tuple[ast.expr, ...]]:
         case ast.UnaryOp(op=ast.UAdd(), operand=operand):
             return _products(operand, text)
         case ast.BinOp(left=left, op=ast.Mult(), right=right):
-            pairs = product(_products(left, text), _products(right, text))
-            return [a + b for a, b in pairs]
+            return _crossed([_products(left, text), _products(right, text)], text)
         case ast.BinOp(left=left, op=ast.Div(), right=right) if len(_places(right)) <= 1:
             return _times(ast.BinOp(ONE, ast.Div(), right), _products(left, text))
         case ast.BinOp(left=base, op=ast.Pow(), right=ast.Constant(value=int(power))) if power > 0:
-            return [sum(chosen, ()) for chosen in product(_products(base, text), repeat=power)]
+            return _crossed([_products(base, text)] * min(power, MOST_TERMS + 1), text)
     raise DeviceError(
-        f"The update {text!r} mixes the two neurons in {ast.unparse(node)!r}. That is local, but "
-        "no matrix product; simulate it in Brian2 (device='cpp_standalone' or 'runtime')."
+        f"The update {shown(text)} mixes the two neurons in {shown(ast.unparse(node))}. That is "
+        "local, but no matrix product; simulate it in Brian2 (device='cpp_standalone' or "
+        "'runtime')."
     )
+
+
+def _crossed(sums: Sequence[list[tuple[ast.expr, ...]]], text: str) -> list[tuple[ast.expr, ...]]:
+    """Multiply sums of products, unless what they expand to is too long."""
+    length, factors = prod(map(len, sums)), sum(len(found[0]) for found in sums)
+    if length > MOST_TERMS or factors > MOST_TERMS:
+        raise DeviceError(
+            f"The update {shown(text)} expands to more than {MOST_TERMS} terms or factors, each a "
+            "matrix product; write it with fewer brackets, or as several rules."
+        )
+    return [sum(chosen, ()) for chosen in product(*sums)]
 
 
 def _times(factor: ast.expr, products: list[tuple[ast.expr, ...]]) -> list[tuple[ast.expr, ...]]:

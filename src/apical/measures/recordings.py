@@ -1,5 +1,6 @@
 """Neural recordings: spike trains of trials, read from NWB and NIX files."""
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import numpy as np
 
 from apical._base.checking import check_fields, checked, require, shown
 from apical._base.extras import library
+from apical._base.memory import free_memory, sized
 from apical._base.parameters import Kinds, Vector
 from apical.errors import DataError, brief
 from apical.records.arrays import Spikes, check_inside
@@ -170,8 +172,32 @@ def _reading(path: Path, form: str) -> Iterator[None]:
         ) from None
 
 
+def _check_size(path: Path) -> None:
+    """Raise if the arrays that a file of HDF5 declares do not fit into memory, before any is read.
+
+    Packed in chunks, or with a value for what was never written, they may be of any size.
+    """
+    sizes: list[int] = []
+
+    def look(name: str, found: Any) -> None:
+        if hasattr(found, "dtype") and found.shape is not None:
+            sizes.append(math.prod(found.shape) * found.dtype.itemsize)
+
+    with library("h5py", path.suffix.removeprefix(".")).File(path, "r") as file:
+        file.visititems(look)
+    needed, free = sum(sizes), free_memory()
+    if needed > free:
+        raise DataError(
+            f"Recording {path} declares arrays of {sized(needed)}, and {sized(free)} of memory are "
+            "free; cut it into parts, or take a machine with more memory.",
+            object=f"Recording {path}",
+        )
+
+
 def _read_nwb(path: Path) -> _Content:
-    with library("pynwb", "nwb").NWBHDF5IO(str(path), "r") as file:
+    pynwb = library("pynwb", "nwb")
+    _check_size(path)
+    with pynwb.NWBHDF5IO(str(path), "r") as file:
         content = file.read()
         trials, table = content.trials, content.units
         windows, columns = np.zeros((0, 2)), {}
@@ -195,7 +221,9 @@ def _known(names: Sequence[str]) -> list[str]:
 
 
 def _read_nix(path: Path) -> _Content:
-    file = library("neo", "nix").NixIO(str(path), mode="ro")
+    neo = library("neo", "nix")
+    _check_size(path)
+    file = neo.NixIO(str(path), mode="ro")
     try:
         segments = [segment for block in file.read_all_blocks() for segment in block.segments]
     finally:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from apical._base import seeds
+from apical._base.memory import check_memory
 from apical.plasticity import constraints as restraints
 from apical.projections.projection import Projection, ReadBackwards, SignsOf
 
@@ -15,7 +16,13 @@ def initial_weights(projection: Projection, seed: int) -> np.ndarray:
 
     Weight constraints (Dale's law, sparsity mask, quantisation) hold from the start.
     """
-    source = projection.weights
+    source, (pre, post) = projection.weights, projection.shape
+    check_memory(
+        8 * pre * post,
+        f"Weights of projection {projection.name!r}, {pre:,} x {post:,} in double precision",
+        f"the number of neurons of {projection.pre.name!r} or {projection.post.name!r}",
+        object=f"projection {projection.name!r}",
+    )
     if isinstance(source, ReadBackwards):
         return source.made(initial_weights(source.projection, seed), magnitudes(projection, seed))
     weights = source.draw(*projection.shape, seeds.stream(seed, "weights", projection.name))

@@ -115,6 +115,17 @@ class UpdateDynamics:
         texts = [*(text for _, text in self.steps), self.change]
         return any(NOISE in names(text) for text in texts)
 
+    @property
+    def shared(self) -> frozenset[str]:
+        """State variables that depend on no signal, and so are the same in all synapses."""
+        found = set(self.state)
+        while True:
+            known = found | set(self.parameters)
+            own = {name for name, text in self.steps if not names(text) <= known}
+            if not own & found:
+                return frozenset(found)
+            found -= own
+
 
 @checked()
 def momentum(mu: ShareBelowOne = 0.9, rising: NonNegative = 0.0) -> UpdateDynamics:

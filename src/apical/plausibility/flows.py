@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from apical.errors import ApicalError
+from apical.errors import ApicalError, ParameterError
 from apical.language.model_text import equations, statements
+from apical.language.syntax import syntax_tree
 from apical.network.signals import MATHS, WORLD, SignalGraph
 from apical.neurons.base import NeuronModel, Population
 from apical.plausibility.findings import Finding
@@ -131,8 +132,8 @@ def _of_text(population: Population, text: _Text, known: set[str]) -> Iterator[F
     """Yield what one expression reads from elsewhere than its own neuron."""
     name = population.name
     try:
-        tree = ast.parse(text.text.strip(), mode="eval")
-    except SyntaxError:
+        tree = syntax_tree(text.text)
+    except ParameterError:
         reason = f"its {text.what} ({text.text}) cannot be read as an expression"
         yield Finding(name, "locality", "not local", reason)
         return

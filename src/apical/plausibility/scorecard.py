@@ -6,6 +6,7 @@ from dataclasses import replace
 from apical._base.checking import checked
 from apical.errors import LocalityError, WiringError
 from apical.network.description import Network
+from apical.network.size import check_network_fits
 from apical.neurons.base import Population
 from apical.neurons.facts import Aspect
 from apical.plausibility import extent, learning, neurons, pathways, target, whole
@@ -64,6 +65,7 @@ def audit(
         If the text of a neuron model cannot be read.
     """
     network = network.in_order()
+    check_network_fits(network)
     weights = Weights(network)
     teaching = Teaching(network)
     signs = _signs_of(network)

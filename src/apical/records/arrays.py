@@ -1,7 +1,7 @@
 """Records: spike trains, signals and decisions of trials, as arrays with named axes and units."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -9,7 +9,18 @@ import numpy as np
 
 from apical._base.checking import check_fields, checked, require, shown
 from apical._base.names import check_name
-from apical._base.parameters import Array, CountOrZero, Duration, Kinds, Labels, Matrix, Vector
+from apical._base.parameters import (
+    Array,
+    CountOrZero,
+    Duration,
+    Kinds,
+    Labels,
+    Line,
+    Matrix,
+    Page,
+    Vector,
+)
+from apical._base.reading import Objects, conform, json_object, reading
 from apical.errors import DataError, brief
 
 VERSION = 1
@@ -249,12 +260,13 @@ class Records:
             If arrays are missing, or are those of another version.
         """
         try:
-            about = json.loads(str(arrays["records"]))
+            about = _told(arrays.get("records"))
             if about["version"] != VERSION:
                 raise DataError(
                     f"Records of version {about['version']} cannot be read, this package writes "
                     f"version {VERSION}; record the run again."
                 )
+            _check_finite(arrays)
             spiking = [name.partition(":")[2] for name in arrays if name.startswith("unit:")]
             return cls(
                 about["duration"],
@@ -280,6 +292,78 @@ class Records:
                 raise
             said = getattr(error, "message", f"{error} is missing or damaged.")
             raise DataError(f"The file holds no records: {said}") from None
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """A rule in the provenance of records: of which projection, its update, its source."""
+
+    projection: Line = ""
+    name: Line = ""
+    update: Page = ""
+    source: Page = ""
+
+
+@dataclass(frozen=True)
+class _Projection:
+    """A projection in the provenance of records."""
+
+    name: Line
+    pre: Line
+    post: Line
+    kind: Line
+
+
+@dataclass(frozen=True)
+class _Provenance:
+    """What exporters and plots read of the provenance of records."""
+
+    run: Line = ""
+    model: Page = ""
+    model_doc: Page = ""
+    dataset: Page = ""
+    licence: Page | None = ""
+    shape: Sequence[CountOrZero] = ()
+    rules: Annotated[Sequence[Any], Objects(_Rule)] = ()
+    feedback: Mapping[str, Page] | None = None
+    projections: Annotated[Sequence[Any], Objects(_Projection)] = ()
+    created: Line = ""
+    versions: Mapping[str, Line] | None = None
+    config: Mapping[str, Any] | None = None
+    options: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What the entry ``records`` of an npz file holds."""
+
+    version: int
+    duration: Duration
+    dt: Duration
+    kinds: Mapping[str, Line]
+    about: Mapping[str, Any]
+
+
+def _told(entry: np.ndarray | None) -> dict[str, Any]:
+    if entry is None or entry.dtype.kind != "U" or entry.ndim:
+        raise DataError(
+            "The file holds no records: 'records', which says what it holds, is missing."
+        )
+    with reading("The description of these records"):
+        text = str(entry)
+    found = json_object(text, "The description of these records", _Told)
+    conform(found["about"], _Provenance, "The provenance of these records")
+    return found
+
+
+def _check_finite(arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise if an array of a file holds something that is no finite number."""
+    for name, values in arrays.items():
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise DataError(
+                f"These records are damaged: {shown(name)} holds NaN or infinite values; record "
+                "the run again."
+            )
 
 
 @checked()

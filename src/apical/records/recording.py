@@ -8,6 +8,7 @@ import numpy as np
 
 from apical._base import seeds
 from apical._base.checking import checked, shown
+from apical._base.memory import check_memory
 from apical._base.parameters import Array, CountOrZero, Duration
 from apical.data.datasets import Samples
 from apical.devices.simulator import Block, BlockResult, Simulator, left_as_it_was
@@ -78,7 +79,10 @@ def record(
     with left_as_it_was(simulator):
         decided = [_decided(simulator, part) for part in parts]
     with left_as_it_was(simulator):
-        looked = [simulator.run(part) for part in parts]
+        looked = []
+        for part in parts:
+            looked.append(simulator.run(part))
+            _check_room(looked[0], len(parts[0]), len(chosen) - sum(map(len, parts[: len(looked)])))
     names = _recorded(network, looked[0])
     return Records(
         network.trial,
@@ -94,6 +98,17 @@ def record(
             for name in looked[0].traces
         },
         about=dict(about or {}),
+    )
+
+
+def _check_room(first: BlockResult, trials: int, left: int) -> None:
+    """Raise if the signals of the trials that are left, and all joined, do not fit into memory."""
+    of_trial = sum(values.nbytes for values in first.traces.values()) / trials
+    check_memory(
+        left * 2 * of_trial,
+        f"The signals of {left:,} more trials",
+        "the number of trials, or record fewer populations or signals",
+        object="recording.record",
     )
 
 

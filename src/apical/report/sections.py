@@ -114,7 +114,7 @@ def network(run: TrainedRun, name: str) -> Section:
     """Return the section on the network: wiring, learning rules, sources."""
     network = run.network
     pathway = network.feedback
-    said = [f"{run.prepared.model.doc.splitlines()[0]}"]
+    said = run.prepared.model.doc.splitlines()[:1]  # none where a script has no docstring
     if pathway:
         said.append(f"Feedback: {pathway.name} ({pathway.source}).")
     pictures = [drawn(plotting.network_graph(network), f"The network of {name}.", wide=True)]

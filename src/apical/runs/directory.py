@@ -10,8 +10,6 @@ import hashlib
 import io
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,10 +19,13 @@ from typing import Any, BinaryIO
 import numpy as np
 from filelock import FileLock, Timeout
 
+from apical._base import reading
 from apical._base.checking import shown
 from apical._base.metric_names import former, one_name, parts
+from apical._base.reading import UnreadableError, read_rows, real
 from apical._base.whole_files import whole, write_whole
 from apical.errors import InUseError, RunError
+from apical.runs import schemas
 from apical.runs.manifest import CONFIG, MANIFEST, Entry, Manifest, digest
 from apical.training.loop import Position, Step
 
@@ -250,17 +251,13 @@ class RunDirectory:
             return None
         self._check_metrics(CHECKPOINT)
         arrays = read_arrays(path)
-        try:
-            about = json.loads(str(arrays.pop("about")))
-            position = Position(about["epoch"], about["block"], about["trial"])
-            if sorted(arrays) != about["arrays"]:
-                raise ValueError("arrays are missing")
-            changed = tuple(map(str, about.get("changed", ())))  # earlier versions did not look
-            checkpoint = Checkpoint(
-                position, arrays, about["metrics_bytes"], about["seconds"], changed
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise RunError(f"{path} is damaged ({error}); start the run again elsewhere.") from None
+        with _as_run_error():
+            about = _progress(arrays.pop("about", None), path, self.config.get("epochs"))
+            if sorted(arrays) != sorted(about["arrays"]):
+                raise UnreadableError(path, "arrays of the state are missing, or there are others")
+        position = Position(about["epoch"], about["block"], about["trial"])
+        changed = tuple(map(str, about.get("changed", ())))  # earlier versions did not look
+        checkpoint = Checkpoint(position, arrays, about["metrics_bytes"], about["seconds"], changed)
         self._cut_metrics(checkpoint.metrics_bytes)
         return checkpoint
 
@@ -388,6 +385,20 @@ class RunDirectory:
         )
 
 
+def _progress(about: np.ndarray | None, path: Path, epochs: Any) -> dict[str, Any]:
+    """Return what a checkpoint says of itself, if it is possible in a run of so many epochs."""
+    if about is None or about.dtype.kind != "U" or about.ndim:
+        raise UnreadableError(path, "it does not say where in the run it was made")
+    with reading.reading(path):
+        found = reading.json_object(str(about), path, schemas.Progress)
+    epoch, block = found["epoch"], found["block"]
+    if isinstance(epochs, int) and (epoch > epochs or (epoch == epochs and block)):
+        raise UnreadableError(
+            path, f"it is of epoch {epoch}, block {block}, and the run has {epochs} epochs"
+        )
+    return found
+
+
 _LOCK = ".lock"
 
 
@@ -465,42 +476,67 @@ def read_metrics(path: Path) -> Iterator[dict[str, str]]:
     Raises
     ------
     ValueError
-        If a row is not whole.
+        If a row is not whole, or holds something else than numbers.
     """
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            if None in row or None in row.values():
-                raise ValueError(f"line {shown(','.join(map(str, row.values())))} is cut short")
-            if "subject" not in row:
-                row["metric"], row["subject"] = former(row["metric"])
-            yield {name: row[name] for name in COLUMNS}
+    former_columns = tuple(name for name in COLUMNS if name != "subject")
+    for row in read_rows(path, (COLUMNS, former_columns)):
+        for column in ("epoch", "block", "trial"):
+            reading.whole(row[column], path, column)
+        real(row["value"], path, "value")
+        if "subject" not in row:
+            row["metric"], row["subject"] = former(row["metric"])
+        yield {name: row[name] for name in COLUMNS}
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; raise if the file is damaged."""
-    try:
-        content = json.loads(path.read_text(), object_pairs_hook=_once)
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged: {error}.") from None
-    if not isinstance(content, dict):
-        raise RunError(f"{path} is damaged: it must hold one JSON object.")
-    return content
+SCHEMAS: Mapping[str, type] = {CONFIG: schemas.Config, SUMMARY: schemas.Summary}
+"""Files of a run that have a schema, and which."""
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a JSON object; raise if a name occurs twice."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice[:40]!r} occurs twice")
-    return found
+def read_json(path: Path, schema: type | None = None) -> dict[str, Any]:
+    """Read a JSON object; raise if the file is damaged.
+
+    Parameters
+    ----------
+    path
+        The file.
+    schema
+        What it must hold, as in `apical._base.reading.conform`; by default that of its name in
+        `SCHEMAS`.
+
+    Raises
+    ------
+    RunError
+        If it cannot be read, or does not conform.
+    """
+    with _as_run_error():
+        return reading.read_json(path, schema or SCHEMAS.get(path.name))
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read the arrays of an npz file; raise if it is damaged."""
+    """Read the arrays of an npz file; raise if it is damaged.
+
+    Those of ``weights.npz``, and those of a checkpoint that are weights, must be finite numbers.
+
+    Raises
+    ------
+    RunError
+        If it cannot be read, or holds more than free memory does.
+    """
+    with _as_run_error():
+        arrays = reading.read_arrays(path)
+        for name, values in arrays.items():
+            if path.name == WEIGHTS or (path.name == CHECKPOINT and name.endswith(".w")):
+                wrong = schemas.wrong_weights(values)
+                if wrong:
+                    raise UnreadableError(path, f"weights {shown(name)} {wrong}")
+        return arrays
+
+
+@contextmanager
+def _as_run_error() -> Iterator[None]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
-        raise RunError(f"{path} is damaged: {error}.") from None
+        yield
+    except UnreadableError as error:
+        raise RunError(
+            f"{error.message.rstrip('.')}; restore it from a copy, or start the run again."
+        ) from None

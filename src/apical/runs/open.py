@@ -13,7 +13,7 @@ import pandas as pd
 
 from apical.data.datasets import Dataset
 from apical.devices import Simulator
-from apical.errors import ParameterError, RunError
+from apical.errors import DataError, ParameterError, RunError
 from apical.network.description import Network
 from apical.records.arrays import Records
 from apical.records.recording import record
@@ -323,7 +323,10 @@ def read_records(path: Path, *, of: Path | None = None) -> Records:
     if path.is_dir():
         checked_files(path, RECORDS)
         of = of or path
-    records = Records.from_arrays(read_arrays(source))
+    try:
+        records = Records.from_arrays(read_arrays(source))
+    except DataError as error:
+        raise DataError(f"{source}: {error.message}", object=str(source)) from None
     if of is not None:
         _check_records(source, records, of)
     return records

@@ -151,7 +151,7 @@ def available() -> dict[str, tuple[Path, str]]:
                 doc = ast.get_docstring(ast.parse(path.read_text())) or ""
                 doc = doc.partition("\n")[0]
                 doc += f" (study: python {path})" if is_study(path) else ""
-            except (SyntaxError, ValueError) as error:
+            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
                 doc = f"(does not parse: {error})".partition("\n")[0]
             found.setdefault(path.stem, (path, doc))
     return found
@@ -229,7 +229,7 @@ def load(name: str, sha256: str | None = None) -> Model:
     path = find(name)
     try:
         study = is_study(path)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         study = False  # the import reports what is wrong
     if study:
         raise ScriptError(
@@ -260,8 +260,7 @@ def load(name: str, sha256: str | None = None) -> Model:
             f"build(data, seed) fails: {error}; correct its arguments.",
             object=f"Model {path}",
         ) from None
-    return Model(path.resolve(), inspect.getdoc(module) or "", build, options)
-    doc, options = inspect.getdoc(module) or "", _options(path, build)
+    doc = inspect.getdoc(module) or ""
     return Model(path.resolve(), doc, build, options, found)
 
 

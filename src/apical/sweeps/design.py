@@ -4,7 +4,6 @@ import itertools
 import json
 import math
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -13,6 +12,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
 from apical._base.checking import shown
+from apical._base.reading import UnreadableError, read_toml
 from apical.devices import check_simulation
 from apical.errors import ApicalError, DesignError
 from apical.runs.callbacks import chosen
@@ -156,11 +156,10 @@ def read_design(path: Path) -> Design:
         If it cannot be read, or holds anything else.
     """
     try:
-        given = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise DesignError(f"{path} cannot be read: {error.strerror}; give a TOML file.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DesignError(f"{path} is not TOML: {error}.") from None
+        given = read_toml(path)
+    except UnreadableError as error:
+        what = "is not TOML" if path.is_file() else "cannot be read"
+        raise DesignError(f"{path} {what}: {error.why}; give a TOML file.") from None
     try:
         return _design(given)
     except DesignError as error:

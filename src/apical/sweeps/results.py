@@ -6,18 +6,19 @@ one row for each finished or failed run, and can be rebuilt from the others, exc
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 from filelock import FileLock, Timeout
 
 from apical._base.extras import library
 from apical._base.metric_names import one_name
+from apical._base.parameters import Checksum, Kind
 from apical._base.whole_files import write_whole
 from apical.errors import InUseError, RunError
 from apical.runs.directory import METRICS, SUMMARY, checked_files, read_json, read_metrics
@@ -98,7 +99,7 @@ class SweepDirectory:
     def _begin(self, sums: Mapping[str, str]) -> None:
         about = {**_about(self.design), "sums": dict(sums)}
         if (self.path / SWEEP).exists():
-            known = read_json(self.path / SWEEP)
+            known = read_json(self.path / SWEEP, _Known)
             _check_same(self.path, known, about)
         else:
             others = {entry.name for entry in self.path.iterdir()} - {_LOCK, f".{SWEEP}.part"}
@@ -218,6 +219,28 @@ class SweepDirectory:
             yield path, token
         finally:
             path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What ``sweep.json`` holds.
+
+    Parameters
+    ----------
+    sums
+        Checksums of models and data, by description.
+    factors
+        Levels of each factor.
+    seeds
+        All seeds.
+    experiment
+        The fields of the experiment that are no factors.
+    """
+
+    sums: Mapping[str, Checksum]
+    factors: Mapping[str, Sequence[Any]]
+    seeds: Annotated[Sequence[int], Kind(list)]
+    experiment: Mapping[str, Any]
 
 
 def measured(folder: Path) -> dict[str, float]:

@@ -192,12 +192,14 @@ def steps(
     Raises
     ------
     RunError
-        If weights diverge. The state before that block can be saved and used.
+        If weights diverge. The state before that block can be saved and used. If no training of
+        this plan comes by `start`.
     ParameterError
         If there are fewer training samples than one batch.
     """
     position = start or Position()
     size = block_size(simulator, plan.block, len(data.train))
+    _check_position(position, plan, len(data.train), size)
     left = _own(simulator)
     if start is None:
         metrics = _test(simulator, data, 0)
@@ -257,6 +259,18 @@ def train(
             bar.update(step.position.trial, step.metrics.get("test_accuracy"))
             taken.append(step)
     return taken
+
+
+def _check_position(position: Position, plan: Plan, n: int, size: int) -> None:
+    """Raise unless training on `n` samples, in blocks of `size`, comes by a position."""
+    epoch, block, last = position.epoch, position.block, position.epoch == plan.epochs
+    is_known = epoch <= plan.epochs and block * size < (1 if last else n)
+    if not is_known or position.trial != epoch * n + block * size:
+        raise RunError(
+            f"Training cannot go on from epoch {epoch}, block {block}, trial {position.trial}: no "
+            f"training of {plan.epochs} epochs of {n} trials in blocks of {size} comes by there. "
+            "The checkpoint is damaged; restore it from a copy, or start the run again."
+        )
 
 
 def _test(simulator: Simulator, data: Dataset, epoch: int) -> dict[Metric, float]:

@@ -24,6 +24,7 @@ from apical.devices.simulator import (
 )
 from apical.errors import DeviceError
 from apical.network.description import Network
+from apical.network.size import check_trials_fit
 from apical.projections.projection import Projection, ReadBackwards
 
 AT_REST = 1000
@@ -144,6 +145,9 @@ class ArraySimulator(Closing):
         their learning factors.
         """
         check_block(self.network, block)
+        traced = [(population.name, signal) for population, signal in self._traces]
+        size = self.library.number(0).itemsize
+        check_trials_fit(self.network, len(block), 1, size, self._record, traced)
         if block.fires:
             return self._fire(block)
         counts, traces = (Kept(self.library, len(block)) for _ in range(2))
@@ -172,8 +176,8 @@ class ArraySimulator(Closing):
                 traces.keep(f"{population.name}.{signal}", chunk, values, population.size)
             if factor:
                 self._learn(plan, factor, brought)
-        traced = {name: values[:, np.newaxis] for name, values in traces.read().items()}
-        return BlockResult(counts.read(), traces=traced)
+        signals = {name: values[:, np.newaxis] for name, values in traces.read().items()}
+        return BlockResult(counts.read(), traces=signals)
 
     def _shown(self, block: Block) -> tuple[Bring, Bring | None]:
         """Return the suppliers of the stimuli and of the targets of a block, if any."""

@@ -5,10 +5,9 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from apical.devices.arrays.library import Library
-from apical.devices.arrays.optimizer_step import shared
 from apical.errors import DeviceError
 from apical.network.description import Network
-from apical.projections.projection import ReadBackwards
+from apical.network.size import weights_bytes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,26 +31,14 @@ def said(function: F) -> F:
 def _text(network: Network, library: Library, batch: int, error: BaseException) -> str:
     sizes = ", ".join(f"{p.name!r} {p.size:,}" for p in network.populations)
     mega = library.number(0).itemsize / 1e6
-    weights, activities = (
-        f"{count * mega:,.0f} MB" for count in (_per_synapse(network), batch * _neurons(network))
-    )
+    kept = sum(weights_bytes(p, 1) for p in network.projections)
+    weights, activities = (f"{count * mega:,.0f} MB" for count in (kept, batch * _neurons(network)))
     what = ". ".join(str(error).partition("\n")[0].split(". ")[:3]).rstrip(".")
     return (
         f"Device 'array' has no memory left ({what}). Weights and what their updates keep take "
         f"{weights}, each signal {activities} with batch={batch}, for {sizes} neurons; lower the "
         "number of hidden neurons or batch, or take a device with more memory."
     )
-
-
-def _per_synapse(network: Network) -> int:
-    """Return the number of values for weights and the state of their optimisers."""
-    found = 0
-    for projection in network.projections:
-        dynamics = projection.rule.dynamics if projection.rule else None
-        kept = 0 if isinstance(projection.weights, ReadBackwards) else 1
-        kept += len(set(dynamics.state) - shared(dynamics)) if dynamics else 0
-        found += kept * projection.shape[0] * projection.shape[1]
-    return found
 
 
 def _neurons(network: Network) -> int:

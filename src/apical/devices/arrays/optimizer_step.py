@@ -8,7 +8,7 @@ from typing import Any
 
 from apical.devices.arrays.expression_program import Program
 from apical.devices.arrays.library import Array, Call, Library, Workspace
-from apical.language.expressions import names, parse
+from apical.language.expressions import parse
 from apical.language.rank_one import compiled
 from apical.plasticity.optimizers import SPREAD, UpdateDynamics
 
@@ -47,7 +47,7 @@ class Stepping:
     def __init__(self, dynamics: UpdateDynamics, library: Library, room: Workspace) -> None:
         self._dynamics, self._room = dynamics, room
         self._copy = library.operations[ast.UAdd]
-        self.shared = shared(dynamics)
+        self.shared = dynamics.shared
         """Variables that depend on no signal, and so are shared by all synapses."""
         self.spread = 0.0
         """Standard deviation over all synapses, if the optimiser reads it; set before `of_all`."""
@@ -147,14 +147,3 @@ class Stepping:
             if not program.writes:
                 calls.append(partial(self._copy, found, out=values[name]))
         return calls
-
-
-def shared(dynamics: UpdateDynamics) -> frozenset[str]:
-    """Return the variables that depend on no signal, and so are shared by all synapses."""
-    found = set(dynamics.state)
-    while True:
-        known = found | set(dynamics.parameters)
-        own = {name for name, text in dynamics.steps if not names(text) <= known}
-        if not own & found:
-            return frozenset(found)
-        found -= own

@@ -27,6 +27,7 @@ from apical.devices.simulator import (
 )
 from apical.errors import DeviceError, ParameterError
 from apical.network.description import Network
+from apical.network.size import check_trials_fit
 from apical.projections.projection import Projection
 
 
@@ -295,6 +296,7 @@ class BrianSimulator(Closing, ABC):
             If constants were set to what neurons cannot have.
         """
         check_block(self.network, block)
+        self._check_size(len(block))
         self._check_unchanged()
         self._check_periods()
         self._propagate()
@@ -305,6 +307,19 @@ class BrianSimulator(Closing, ABC):
             self._diary.shown(part)
         self._diary.blocks += 1
         return joined(results, self.network.trial, parts)
+
+    def _check_size(self, trials: int) -> None:
+        """Raise if what is kept of so many trials does not fit into free memory."""
+        known = {p.name: p.signals for p in self.network.populations}
+        traced = [
+            (name, signal)
+            for name in self.options.record
+            for signal in self.options.traces
+            if signal in known[name]
+        ]
+        steps = round(self.network.trial / self.options.dt)
+        counted = {self.network.output.name, *self.options.record}
+        check_trials_fit(self.network, trials, steps, 4, counted, traced)  # at least
 
     @abstractmethod
     def _run(self, block: Block) -> BlockResult:

@@ -1,0 +1,110 @@
+"""Memory that a network needs, from its description alone: before anything is allocated."""
+
+from collections.abc import Iterable
+
+from apical._base.memory import check_memory
+from apical.network.description import Network
+from apical.projections.projection import Projection, ReadBackwards
+
+PER_NEURON = 16
+"""Values that a simulator keeps of each neuron: state, inputs, signals, counts."""
+
+
+def weights_bytes(projection: Projection, itemsize: int) -> int:
+    """Return the memory of a projection's weights and of its optimiser's state [bytes].
+
+    Parameters
+    ----------
+    projection
+        The projection.
+    itemsize
+        Size of a number [bytes].
+    """
+    kept = 0 if isinstance(projection.weights, ReadBackwards) else 1
+    rule = projection.rule
+    if rule is not None and rule.dynamics is not None:
+        kept += len(set(rule.dynamics.state) - rule.dynamics.shared)
+    pre, post = projection.shape
+    return kept * pre * post * itemsize
+
+
+def network_bytes(network: Network, itemsize: int) -> int:
+    """Return the memory of a network at least: all weights, and the state of all neurons [bytes].
+
+    While weights are drawn, those of the largest projection take double precision besides.
+    """
+    drawn = max((8 * p.shape[0] * p.shape[1] for p in network.projections), default=0)
+    weights = sum(weights_bytes(p, itemsize) for p in network.projections)
+    neurons = sum(population.size for population in network.populations)
+    return weights + drawn + PER_NEURON * itemsize * neurons
+
+
+def check_network_fits(network: Network, itemsize: int = 8) -> None:
+    """Raise if a network does not fit into free memory.
+
+    Parameters
+    ----------
+    network
+        The network.
+    itemsize
+        Size of a number [bytes]: 4 in single precision, 8 in double precision.
+
+    Raises
+    ------
+    ParameterError
+        If it does not; the message names its largest projection and what to lower.
+    """
+    largest = max(network.projections, key=lambda p: p.shape[0] * p.shape[1], default=None)
+    if largest is None:
+        return
+    n, (pre, post) = len(network.projections), largest.shape
+    check_memory(
+        network_bytes(network, itemsize),
+        f"The weights of {n} projections, the largest being {largest.name!r} of {pre:,} x {post:,},"
+        " and the state of their neurons",
+        f"the number of neurons of {largest.pre.name!r} or {largest.post.name!r} (--hidden)",
+        object=f"projection {largest.name!r}",
+    )
+
+
+def check_trials_fit(
+    network: Network,
+    trials: int,
+    steps: int,
+    itemsize: int,
+    recorded: Iterable[str],
+    traces: Iterable[tuple[str, str]],
+) -> None:
+    """Raise if what is kept of the trials of a block does not fit into free memory.
+
+    Parameters
+    ----------
+    network
+        The network.
+    trials
+        Number of trials.
+    steps
+        Time steps of a trial; 1 in the steady state.
+    itemsize
+        Size of a number [bytes].
+    recorded
+        Populations whose counts or activities are kept.
+    traces
+        Population and signal of everything that is kept at every time step.
+
+    Raises
+    ------
+    ParameterError
+        If it does not.
+    """
+    sizes = {population.name: population.size for population in network.populations}
+    counts = sum(sizes[name] for name in recorded)
+    traced = sum(sizes[name] for name, _ in traces)
+    values = network.stimulus.n_values
+    check_memory(
+        trials * itemsize * (values + counts + steps * traced),
+        f"The stimuli, counts and signals of a block of {trials:,} trials",
+        "the number of trials (block, capacity), the recorded populations or signals, or the "
+        "number of neurons",
+        object="Block",
+    )
