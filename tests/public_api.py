@@ -392,6 +392,12 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "training.loop.evaluated": lambda: {"epochs": 1},
     "training.loop.Step": lambda: {"position": training.Position(), "metrics": {}},
     "training.unsupervised.Assignment": lambda: {"classes": np.array([0, 1, 2])},
+    "training.unsupervised.accuracy": lambda: {
+        "simulator": alone(),
+        "known": data().train.part(slice(3)),
+        "new": data().train.part(slice(3)),
+        "n_classes": 3,
+    },
     "training.unsupervised.learn": lambda: {
         "simulator": alone(),
         "samples": data().train.part(slice(3)),

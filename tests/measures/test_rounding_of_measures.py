@@ -115,6 +115,7 @@ OTHERS = {
     ("similarity", "b"): made,
     ("similarities", "a"): made,
     ("similarities", "b"): lambda seed, shake: made(seed + 1, shake),
+    ("explosive_width", "weight"): lambda seed, shake: float(shake(np.array([7.0]))[0]),
     ("angle", "a"): whole((24, 6)),
     ("angle", "b"): lambda seed, shake: whole((24, 6))(seed + 1, shake),
     ("analyze", "recording"): lambda *_: None,  # that of a file

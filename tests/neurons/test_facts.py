@@ -19,7 +19,7 @@ from apical import LIF, Bias, Block, Error, Network, Stimulus, feedback, simulat
 from apical.errors import WiringError
 from apical.language.activations import Activation
 from apical.neurons.base import POPULATIONS, NeuronModel, Population
-from apical.neurons.encoding import Escape, Graded
+from apical.neurons.encoding import Escape
 from apical.neurons.facts import ROLES, Assumption, Role
 from apical.plausibility import audit
 
@@ -195,10 +195,12 @@ def test_the_graph_asks_for_facts(kind: str, wiring: str) -> None:
 @pytest.mark.parametrize(("kind", "wiring"), ALL)
 def test_the_scorecard_asks_for_facts(kind: str, wiring: str) -> None:
     here, there = (
-        [replace(finding, place="") for finding in audit(network).findings]
+        [replace(f, place="", alignment=()) for f in audit(network).findings]
         for network in both(kind, wiring)
     )
-    assert here == there
+    # texts of classes of this package are not read, since they have been reviewed
+    own = [f for f in there if "reads i, the number of the neuron" not in f.reason]
+    assert here == own
 
 
 @pytest.mark.parametrize("wiring", SPIKING)
@@ -284,9 +286,8 @@ def test_facts_that_nobody_states_are_neutral(value: object, facts: str) -> None
 
 
 def test_encoders_state_the_facts_of_their_stimulus() -> None:
-    assert Stimulus("s", 3).refractory == 0.0 and Stimulus("s", 3).time_constant is None
+    assert Stimulus("s", 3).refractory == 0.0
     assert Stimulus("s", 3, Escape(refractory=3.0)).refractory == 3.0
-    assert Stimulus("s", 3, Graded(tau=7.0)).time_constant == 7.0
 
 
 def test_a_label_that_is_filtered_is_an_assumption() -> None:

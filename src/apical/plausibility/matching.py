@@ -35,6 +35,8 @@ _NEAR, _RARE = (1e-3, 1e-2, 0.1), 1e-9
 """Relative widths within which ratios count as equal, and how improbable as many must be."""
 _MOST_ROWS = 128
 """Sources up to which all orders are tried in which weights may have been exchanged."""
+_BY_HAND = 33
+"""Weights of fewer steps than this of one size are taken to be written by hand, or quantised."""
 _SAME = 3e-7
 """Angle [rad] below which two directions coincide: rounding to single precision."""
 
@@ -356,7 +358,10 @@ def _as_directed(a: np.ndarray, b: np.ndarray) -> int:
 def _is_discrete(weights: np.ndarray) -> bool:
     """Say whether there are so few distinct values that coincidences are due to chance."""
     there = np.abs(weights[weights != 0])
-    return len(np.unique(there)) < 0.5 * len(there)
+    if len(np.unique(there)) < 0.5 * len(there):
+        return True
+    steps = there / there.min(initial=np.inf)  # small whole numbers, as one writes them by hand
+    return bool(np.all((steps < _BY_HAND) & (np.abs(steps - np.round(steps)) < 1e-9)))
 
 
 def _is_common(rows: np.ndarray) -> bool:
