@@ -17,6 +17,7 @@ from apical.language.model_text import equations, statements
 from apical.language.syntax import syntax_tree
 from apical.network.signals import MATHS, WORLD, SignalGraph
 from apical.neurons.base import NeuronModel, Population
+from apical.neurons.facts import Level
 from apical.plausibility.findings import Finding
 from apical.plausibility.maps import is_of_ours, is_ours
 from apical.projections.projection import Projection
@@ -207,7 +208,9 @@ def _linked(model: NeuronModel, population: Population) -> Iterator[Finding]:
     """Yield variables of other populations that are read without a synapse."""
     for variable, (other, signal) in population.hears.items():
         reason = f"{variable} is {signal} of {other.name!r} itself (linked), not by a synapse"
-        yield Finding(population.name, "locality", "not local", reason)
+        follows = population.relays is other and signal == "delta"  # as this package's relays do
+        level: Level = "idealised" if follows else "not local"
+        yield Finding(population.name, "locality", level, reason)
     linked = [e.name for e in equations(model.equations) if "linked" in e.flags]
     for name in (n for n in linked if n not in population.hears):
         reason = f"{name} is a variable of other neurons (linked), not conveyed by a synapse"
