@@ -29,10 +29,11 @@ TEXTS = st.lists(st.sampled_from(PARTS), max_size=25).map("".join) | st.text(max
         ("w * 1e999", "a number that is too large"),
         ("w * " + "9" * 400, "a number that is too large"),
         ("w * " + "9" * 5000, "not one expression .*limit"),
+        ("x" * 101 + "_pre * w", "a name of 105 characters; the longest is 100"),
         ("w\0", "null bytes"),
         ("w + '\ud800'", "surrogates not allowed"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_rules_beyond_the_limits_are_refused_where_they_are_written(text: str, match: str) -> None:
     with pytest.raises(ParameterError, match=match) as caught:

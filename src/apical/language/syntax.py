@@ -13,6 +13,8 @@ from apical.errors import ParameterError
 
 LONGEST = 10_000
 """Characters of the longest expression."""
+LONGEST_NAME = 100
+"""Characters of the longest name in one."""
 DEEPEST = 100
 """Largest number of operations in each other; a sum of n terms is n - 1 of them."""
 
@@ -31,7 +33,8 @@ def syntax_tree(text: str, hint: str = "") -> ast.expr:
     ------
     ParameterError
         If it is none, is longer than `LONGEST`, has more than `DEEPEST` operations in each other,
-        or holds a number that is not finite in double precision.
+        or holds a name longer than `LONGEST_NAME` or a number that is not finite in double
+        precision.
     """
     otherwise = f"; {hint}" if hint else ""
     if len(text) > LONGEST:
@@ -66,7 +69,7 @@ def _too_deep(text: str) -> ParameterError:
 
 
 def _check(tree: ast.expr, text: str) -> None:
-    """Raise if a tree is too deep or holds a number that is none in double precision."""
+    """Raise if a tree is too deep, or holds names or numbers beyond the limits."""
     level: list[ast.AST] = [tree]
     depth = 0
     while level:
@@ -76,6 +79,12 @@ def _check(tree: ast.expr, text: str) -> None:
             if isinstance(node, ast.Constant) and not _is_finite(node.value):
                 raise ParameterError(
                     f"{shown(text)} holds a number that is too large; the largest is 1.8e308."
+                )
+            name = getattr(node, "id", None) or getattr(node, "arg", None)  # of a name, a keyword
+            if isinstance(name, str) and len(name) > LONGEST_NAME:
+                raise ParameterError(
+                    f"{shown(text)} has a name of {len(name):,} characters; the longest is "
+                    f"{LONGEST_NAME}."
                 )
         level = [
             below
