@@ -9,7 +9,7 @@
 # make test-genn: device genn, and Brian2 2.5.4, in an environment of their own; what runs needs
 #   GENN_PATH, the folder of GeNN's source.
 # make mutants: 200 small changes of rules, feedback, neurons, measures and exports, of which tests
-#   should notice 90 % or more; hours. What became of each is in mutants.csv.
+#   should notice 90 % or more; some 15 minutes of one core. What became of each is in mutants.csv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
