@@ -10,7 +10,7 @@
 #   GENN_PATH, the folder of GeNN's source.
 # make fuzz: 100,000 damaged files and texts for every reader and parser; minutes.
 # make mutants: 200 small changes of rules, feedback, neurons, measures and exports, of which tests
-#   should notice 90 % or more; hours. What became of each is in mutants.csv.
+#   should notice 90 % or more; some 15 minutes of one core. What became of each is in mutants.csv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -52,7 +52,10 @@ TESTS = {
     "neurons/": ["tests/neurons", "tests/devices/test_spiking_dynamics.py", "tests/feedback"],
     "measures/agreement.py": ["tests/measures/test_measures_recordings.py"],
     "measures/cost.py": ["tests/measures/test_measures_cost.py"],
-    "measures/kernels.py": ["tests/measures/test_measures_representation.py"],
+    "measures/kernels.py": [
+        "tests/measures/test_measures_representation.py",
+        "tests/_base/test_rounding.py",
+    ],
     "measures/landscapes.py": ["tests/measures/test_landscapes.py"],
     "measures/learning.py": [
         "tests/measures/test_measures_learning.py",

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from export_cases import ABOUT, random_records, rate_records, small_records, some_metrics
 from hypothesis import given, settings
 
+from apical.errors import RunError
 from apical.export import export
 from apical.records.arrays import Records
 
@@ -81,6 +83,28 @@ def test_a_network_of_rates(form: str, tmp_path: Path) -> None:
     folder = export(rate_records(), form, tmp_path / "it")
     assert_same(folder, rate_records())
     assert sorted(read(folder)) == ["signals", "stimuli", "trials", "units"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_parquet_files_are_closed(
+    fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    class Held(pyarrow.parquet.ParquetWriter):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments)
+            made.append(self)
+
+        def write_table(self, *arguments: object) -> None:
+            if fails:
+                raise OSError(28, "No space left on device")
+            super().write_table(*arguments)
+
+    monkeypatch.setattr(pyarrow.parquet, "ParquetWriter", Held)
+    with pytest.raises(RunError) if fails else nullcontext():
+        export(rate_records(), "parquet", tmp_path / "it")
+    assert len(made) == (1 if fails else 4) and not any(writer.is_open for writer in made)
 
 
 def test_parquet_files_say_where_they_come_from(tmp_path: Path) -> None:

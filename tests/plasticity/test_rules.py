@@ -2,6 +2,7 @@
 
 import keyword
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -121,18 +122,18 @@ def test_the_catalogue() -> None:
 
 
 @pytest.mark.parametrize(
-    "rule",
+    "make",
     [
-        rules.three_factor(),
-        rules.norm_scale(),
-        rules.norm_shift(),
-        rules.node_perturbation(),
-        rules.weight_perturbation(),
+        rules.three_factor,
+        rules.norm_scale,
+        rules.norm_shift,
+        rules.node_perturbation,
+        rules.weight_perturbation,
     ],
-    ids=lambda rule: rule.name,
+    ids=lambda make: make.__name__,
 )
-def test_optimizers_scale_updates_that_are_not_scaled(rule: LearningRule) -> None:
-    assert rule.parameters["eta"] == 1.0
+def test_optimizers_scale_updates_that_are_not_scaled(make: Callable[[], LearningRule]) -> None:
+    assert make().parameters["eta"] == 1.0
 
 
 def test_stdp_has_the_target_and_the_bound_of_its_paper() -> None:
