@@ -1,4 +1,8 @@
-"""Files of a run with bad numbers, of bad form, or made to do harm: refused in one line each."""
+"""Files of a run with bad numbers, of bad form, or made to do harm: refused in one line each.
+
+The manifest of a run notices any change of them first. So these runs have none, as before 0.2, and
+what reads them has to notice.
+"""
 
 import json
 import shutil
@@ -9,6 +13,7 @@ from typing import Any
 import fuzzing
 import numpy as np
 import pytest
+from unbound import unbound
 
 from apical.errors import ApicalError, RunError
 from apical.report import page
@@ -54,6 +59,11 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
+def copied(good: Path, out: Path) -> Path:
+    """Return a copy of a run that nothing binds to its files."""
+    return unbound(shutil.copytree(good, out))
+
+
 def refused(read: Callable[[], Any], match: str) -> None:
     with pytest.raises(ApicalError, match=match) as caught:
         read()
@@ -61,7 +71,7 @@ def refused(read: Callable[[], Any], match: str) -> None:
 
 
 def with_weights(good: Path, out: Path, change: Callable[[np.ndarray], np.ndarray]) -> Path:
-    shutil.copytree(good, out)
+    copied(good, out)
     weights = dict(np.load(good / WEIGHTS))
     np.savez(out / WEIGHTS, **{**weights, "hidden_to_output": change(weights["hidden_to_output"])})
     return out
@@ -95,7 +105,9 @@ def test_weights_that_are_none(
     good: Path, tmp_path: Path, change: Callable[[np.ndarray], np.ndarray], match: str
 ) -> None:
     out = with_weights(good, tmp_path / "run", change)
-    refused(lambda: open_run(out), f"{WEIGHTS} is damaged: .*{match}")
+    refused(
+        lambda: open_run(out, trust=good.parent / "model.py"), f"{WEIGHTS} is damaged: .*{match}"
+    )
 
 
 @pytest.mark.parametrize("change", [spoilt(np.nan), spoilt(1e30), lambda w: w.astype(np.int64)])
@@ -106,18 +118,23 @@ def test_checkpoints_with_such_weights(
     state = dict(np.load(out / CHECKPOINT))
     state["hidden_to_output.w"] = change(state["hidden_to_output.w"])
     np.savez(out / CHECKPOINT, **state)
-    refused(lambda: resume(out, progress=False), f"{CHECKPOINT} is damaged: weights 'hidden_to")
+    refused(lambda: again(good, out), f"{CHECKPOINT} is damaged: weights 'hidden_to")
 
 
 def unfinished(good: Path, out: Path) -> Path:
-    """Return a run that was stopped after its first checkpoint."""
+    """Return a run that was stopped after its first checkpoint, and that nothing binds."""
     config = json.loads((good / CONFIG).read_text())
     experiment = Experiment(
         config["model"], dataset=config["dataset"], epochs=2, block=6, scale=1.0, batch=3
     )
     with pytest.raises(Stopped):
         run(experiment, out, progress=False, draw=False, stop=lambda: True)
-    return out
+    return unbound(out)
+
+
+def again(good: Path, out: Path) -> dict[str, Any]:
+    """Resume a run."""
+    return resume(out, trust=good.parent / "model.py", progress=False)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +149,7 @@ def unfinished(good: Path, out: Path) -> Path:
         ({"metrics_bytes": -1}, "metrics_bytes must be"),
         ({"arrays": ["hidden_to_output.w"]}, "arrays of the state are missing"),
         ({"arrays": None}, "arrays must be"),
+        ({"changed": 3}, "changed must be"),
     ],
     ids=str,
 )
@@ -142,7 +160,7 @@ def test_checkpoints_of_impossible_positions(
     state = dict(np.load(out / CHECKPOINT))
     about = json.loads(str(state["about"])) | change
     np.savez(out / CHECKPOINT, **{**state, "about": np.array(json.dumps(about))})
-    refused(lambda: resume(out, progress=False), f"{CHECKPOINT} is damaged: .*{match}")
+    refused(lambda: again(good, out), f"{CHECKPOINT} is damaged: .*{match}")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +176,7 @@ def test_positions_that_no_training_comes_by(
     match = (
         f"cannot go on from epoch {epoch}, block {block}, trial {trial}: no training of 2 epochs"
     )
-    refused(lambda: resume(out, progress=False), match)
+    refused(lambda: again(good, out), match)
 
 
 @pytest.mark.parametrize(
@@ -180,24 +198,43 @@ def test_positions_that_no_training_comes_by(
         (CONFIG, {"model": "\0"}, "the character"),
         (CONFIG, {"seed": 10**50}, "a whole number of 51 digits"),
         (CONFIG, {"epochs": 10**30}, "epochs must be"),
+        (CONFIG, {"changed": 3}, "changed must be a list of objects with setting, trial"),
     ],
-    ids=range(16),
+    ids=range(17),
 )
 def test_text_files_that_hold_something_else(
     good: Path, tmp_path: Path, name: str, content: Any, match: str
 ) -> None:
-    out = shutil.copytree(good, tmp_path / "run")
+    out = copied(good, tmp_path / "run")
     if not isinstance(content, str):
-        content = json.dumps({**json.loads((good / name).read_text()), **content})
+        content = json.dumps({**json.loads((out / name).read_text()), **content})
     (out / name).write_text(content)
-    refused(lambda: open_run(out), f"{name} is damaged: .*{match}")
+    refused(lambda: open_run(out, trust=good.parent / "model.py"), f"{name} is damaged: .*{match}")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "match"),
+    [
+        (SUMMARY, {"test_accuracy": 1.5}, f"{SUMMARY} is not the file that this run wrote"),
+        (CONFIG, {"epochs": 10**30}, "began with: 'epochs' differs"),
+        (CONFIG, {"seed": 10**50}, f"{CONFIG} is not the file that this run wrote"),
+        (CONFIG, {"model_sha256": "0"}, "began with: 'model_sha256' differs"),
+    ],
+)
+def test_the_manifest_notices_first(
+    good: Path, tmp_path: Path, name: str, content: dict[str, Any], match: str
+) -> None:
+    out = shutil.copytree(good, tmp_path / "run")
+    (out / name).write_text(json.dumps({**json.loads((out / name).read_text()), **content}))
+    refused(lambda: open_run(out), match)
 
 
 def test_metrics_that_are_no_numbers(good: Path, tmp_path: Path) -> None:
-    out = shutil.copytree(good, tmp_path / "run")
+    out = copied(good, tmp_path / "run")
+    opened = open_run(out, trust=good.parent / "model.py")
     for row in ("run,0,x,0,0,a,,0.5", "run,0,1,0,0,a,,half", "run,0,-1,0,0,a,,1", "\xff"):
         (out / METRICS).write_bytes((good / METRICS).read_bytes() + row.encode("latin1") + b"\n")
-        refused(lambda: open_run(out).metrics, f"{METRICS} is damaged")
+        refused(lambda: opened.metrics, f"{METRICS} is damaged")
 
 
 @pytest.mark.parametrize(
@@ -237,7 +274,7 @@ def test_every_reader_and_parser_takes_very_much(tmp_path: Path) -> None:
 
 
 def test_run_errors_are_run_errors(good: Path, tmp_path: Path) -> None:
-    out = shutil.copytree(good, tmp_path / "run")
+    out = copied(good, tmp_path / "run")
     (out / SUMMARY).write_text("{}")
     with pytest.raises(RunError, match="restore it from a copy, or start the run again"):
-        open_run(out)
+        open_run(out, trust=good.parent / "model.py")

@@ -256,7 +256,7 @@ class RunDirectory:
             if sorted(arrays) != sorted(about["arrays"]):
                 raise UnreadableError(path, "arrays of the state are missing, or there are others")
         position = Position(about["epoch"], about["block"], about["trial"])
-        changed = tuple(map(str, about.get("changed", ())))  # earlier versions did not look
+        changed = tuple(about.get("changed", ()))  # earlier versions did not look
         checkpoint = Checkpoint(position, arrays, about["metrics_bytes"], about["seconds"], changed)
         self._cut_metrics(checkpoint.metrics_bytes)
         return checkpoint
@@ -434,20 +434,23 @@ def bound(path: Path) -> tuple[dict[str, Any], Manifest | None]:
     if not (path / CONFIG).exists():
         raise RunError(f"{path} holds no run: it has no {CONFIG}. Give the --out of a run.")
     manifest = Manifest.read(path)
-    try:
-        config, damaged = read_json(path / CONFIG), None
-    except RunError as error:
-        config, damaged = None, error
     if manifest is not None:
-        manifest.check_config(config)
-    if config is None:
-        raise damaged or RunError(f"{path / CONFIG} is damaged.")
+        manifest.check_config(_entries(path / CONFIG))
+    config = read_json(path / CONFIG)
     if manifest is None and "format" in config:
         raise RunError(
             f"{path / MANIFEST} is missing: nothing says which files are of this run. Restore it, "
             "or start the run again elsewhere."
         )
     return config, manifest
+
+
+def _entries(file: Path) -> dict[str, Any] | None:
+    """Return what a JSON file holds, possible or not, to tell what differs; None if it has none."""
+    try:
+        return reading.read_json(file)
+    except UnreadableError:
+        return None
 
 
 def checked_files(path: Path, *names: str) -> None:

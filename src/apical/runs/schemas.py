@@ -46,6 +46,22 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Change:
+    """A setting in ``config.json`` that was changed when the run went on.
+
+    Parameters
+    ----------
+    setting
+        Its name.
+    trial
+        Number of trials learned until then.
+    """
+
+    setting: Line
+    trial: Seed
+
+
+@dataclass(frozen=True)
 class Config:
     """What ``config.json`` holds; fields of an `Experiment` only where they have a limit of theirs.
 
@@ -61,6 +77,8 @@ class Config:
         Versions of packages that results depend on.
     library
         Array library, where there is one.
+    changed
+        Settings that were changed later.
     model, hypothesis, dataset, data_dir, scale, train_trials, test_trials, validation, epochs
         As in an `apical.runs.experiment.Experiment`, which says which must be there.
     block, final_rate, seed, dt, batch
@@ -73,6 +91,7 @@ class Config:
     scorecard: Annotated[Sequence[Any], Objects(Finding)]
     versions: Mapping[str, Line]
     library: Line = "numpy"
+    changed: Annotated[Sequence[Any], Objects(Change)] = ()
     model: Page = ""
     hypothesis: Page = ""
     dataset: Page = ""
@@ -143,6 +162,9 @@ class Progress:
         Time spent training [s].
     arrays
         Names of the arrays of the state.
+    changed
+        Projections whose weights something else than learning changed; earlier versions did not
+        look.
     """
 
     epoch: CountOrZero
@@ -151,6 +173,7 @@ class Progress:
     metrics_bytes: Seed
     seconds: NonNegative
     arrays: Sequence[Line]
+    changed: Sequence[Line] = ()
 
 
 def wrong_weights(weights: np.ndarray) -> str:
