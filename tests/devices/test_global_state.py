@@ -79,6 +79,11 @@ def monitored(simulator: Any) -> Any:
     return b2.StateMonitor(simulator.brian["hidden_0"], "v", record=True, name="probe")
 
 
+def _stepped(simulator: Any) -> None:
+    with simulator.stepping(2):
+        simulator.run(trials(2))
+
+
 CALLS: dict[str, Callable[[Any, Any], Any]] = {
     "state": lambda s, m: setattr(s, "state", s.state),
     "weights": lambda s, m: s.weights("stimulus_to_hidden_0"),
@@ -93,6 +98,10 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
     "evaluate": lambda s, m: evaluate(s, DATA.test),
     "record": lambda s, m: record(s, DATA.test, np.arange(2)),
     "left_as_it_was": lambda s, m: left_as_it_was(s).__enter__(),
+    "additions": lambda s, m: s.additions,
+    "constants": lambda s, m: setattr(s, "constants", s.constants),
+    "stepping": lambda s, m: _stepped(s),
+    "close": lambda s, m: s.close(),  # last
 }
 FUNCTIONS = ("train", "evaluate", "record", "left_as_it_was")
 DATA_OF_SIMULATORS = {
