@@ -432,8 +432,8 @@ def test_published_sums_are_well_formed_and_all_different() -> None:
 
 def test_default_cache_is_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("APICAL_CACHE_DIR")
-    assert sources._cache("mnist").parts[-2:] == ("data", "mnist")
-    assert "apical" in sources._cache("mnist").parts
+    assert sources.cached("mnist").parts[-2:] == ("data", "mnist")
+    assert "apical" in sources.cached("mnist").parts
 
 
 # Downloads ------------------------------------------------------------------------------------

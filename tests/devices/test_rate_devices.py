@@ -380,12 +380,14 @@ def test_a_trial_too_short_to_settle_is_refused_with_the_one_that_would_do(devic
 def test_the_scorecard_says_what_is_unsettled() -> None:
     def said(trial: float) -> list[str]:
         findings = check(rates(trial=trial)).findings
-        return [f.reason for f in findings if "steady state" in f.reason]
+        return [f.reason for f in findings if f.aspect == "settling time"]
 
-    assert not said(200.0)
+    assert said(200.0)[0].endswith(
+        "5e-13 of the response to a stimulus is missing when a trial of 200 ms ends"
+    )
     assert said(100.0) == [
-        "1.7e-05 of the response to a stimulus is missing when a trial of 100 ms ends, short of "
-        "the steady state (5 x 5 ms in a row)"
+        "updates read the steady state, behind 5 x 5 ms in a row: 1.7e-05 of the response to a "
+        "stimulus is missing when a trial of 100 ms ends"
     ]
     assert "Brian2 devices refuse this" in said(50.0)[0]
 

@@ -31,7 +31,7 @@ TEXTS = st.lists(st.sampled_from(PARTS), max_size=25).map("".join) | st.text(max
         ("w * " + "9" * 5000, "not one expression .*limit"),
         ("x" * 101 + "_pre * w", "a name of 105 characters; the longest is 100"),
         ("w\0", "null bytes"),
-        ("w + '\ud800'", "surrogates not allowed"),
+        ("w + '\ud800'", r"has '\\ud800' \(U\+D800\) in .*; write code in ASCII"),
     ],
     ids=range(12),
 )

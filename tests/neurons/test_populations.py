@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from apical import LIF, Error, NeuronModel, Neurons, Rate, Stimulus
 from apical.errors import ParameterError
+from apical.network.settling_time import time_constants
 from apical.neurons.base import Population
 from apical.neurons.batch_norm import BatchNorm
 from apical.neurons.encoding import Encoder, Escape, Latency, Poisson, Regular, decisions
@@ -149,7 +150,7 @@ def test_rates_say_what_they_do() -> None:
     tanh, softmax = Rate("h", 3, tau=7.0), Rate("y", 3, "softmax", gain="one")
     assert (tanh.is_softmax, softmax.is_softmax) == (False, True)
     assert (tanh.gain_is_slope, softmax.gain_is_slope) == (True, False)
-    assert tanh.is_spiking is False and tanh.time_constant == 7.0
+    assert tanh.is_spiking is False and time_constants(tanh.described) == {"y": 7.0}
     assert tanh.has_apical_dendrite is True and tanh.summing() is tanh
     assert Rate("h", 3, plateau="tanh").summing() == Rate("h", 3)
     assert tanh.firing(0.5) == Rate("h", 3, tau=7.0, noise=0.5)

@@ -80,7 +80,8 @@ def cache_command(everything: bool, age: float | None, most: str | None) -> int:
 
 def _show() -> None:
     console: Any = Console(highlight=False)
-    table = Table(title=f"Cache in {cache_folder()}", title_justify="left")
+    click.echo(f"Cache in {cache_folder()}")  # not the title, which would break a long path
+    table = Table()
     for column in ("what", "entries", "size", "last used", "longest unused"):
         table.add_column(column, justify="left" if column == "what" else "right")
     names = {"programs": "compiled networks", "loops": "loops (device array)"}

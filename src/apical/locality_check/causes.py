@@ -32,6 +32,9 @@ SAME = 1e-9
 BALANCED = 1e-6
 """The same where weights were changed such that no activity changes, up to rounding."""
 
+ROUNDING = 1e-15
+"""Largest difference between two runs that is rounding, however small a signal is."""
+
 Kind = Literal["neuron", "synapse", "weights", "label"]
 """What is perturbed: a ``"neuron"``; a ``"synapse"``; ``"weights"`` such that no activity changes;
 or the ``"label"``."""
@@ -161,6 +164,7 @@ class _Comparison:
         self.now = {name: self._differ(name) for name in base.signals}
         self.ever = {name: found.any(0) for name, found in self.now.items()}
         self.n_steps = len(next(iter(base.signals.values()), np.zeros(1)))
+        self._causing: dict[str, np.ndarray] = {}
         self._arriving: dict[tuple[str, str], np.ndarray] = {}
 
     def _differ(self, name: str) -> np.ndarray:
@@ -170,6 +174,22 @@ class _Comparison:
         scale = np.maximum(1.0, np.maximum(np.abs(a), np.abs(b)))
         same = (np.abs(a - b) <= self.tolerance * scale) | (np.isnan(a) & np.isnan(b))
         return np.asarray(~same)
+
+    def _may_cause(self, name: str) -> np.ndarray:
+        """Return where a signal differs by enough to be a cause.
+
+        An effect may be larger than its cause: a reward of 1e-4 that differs by 1e-10 changes
+        updates by a millionth. So a small signal is compared with its own largest value, not with
+        1. Not where weights are balanced: there, activity differs by rounding and must not.
+        """
+        if name not in self._causing:
+            found = self.now[name]
+            a, b = self.base.signals[name], self.other.signals[name]
+            if a.dtype != bool and self.perturbation.kind != "weights":
+                largest = np.nanmax(np.abs([a, b]), initial=0.0)
+                found = found | (np.abs(a - b) > SAME * min(1.0, largest) + ROUNDING)
+            self._causing[name] = found
+        return self._causing[name]
 
     def of_signals(self, population: Population) -> Iterator[Fault]:
         """Yield signals of a population that differ without a cause."""
@@ -216,7 +236,8 @@ class _Comparison:
         found = np.zeros((self.n_steps, population.size), bool)
         names = [signal, "spike"] if signal == "x" else [signal]
         for name in names:
-            found |= self.now.get(f"{population.name}.{name}", False)
+            if f"{population.name}.{name}" in self.now:
+                found |= self._may_cause(f"{population.name}.{name}")
         perturbed = self.perturbation.neurons.get(population.name)
         if perturbed is not None:
             found |= perturbed
@@ -275,7 +296,8 @@ class _Comparison:
         """Return the neurons that were perturbed, or with a signal that differs, shape (size,)."""
         found = np.zeros(population.size, bool)
         for signal in (*population.signals, "spike"):
-            found |= self.ever.get(f"{population.name}.{signal}", False)
+            if f"{population.name}.{signal}" in self.now:
+                found |= self._may_cause(f"{population.name}.{signal}").any(0)
         found |= self.perturbation.neurons.get(population.name, False)
         if population.norm:  # declared: the response of one depends on all trials
             found |= found.any()

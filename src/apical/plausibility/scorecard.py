@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from apical._base.checking import checked
+from apical._base.checking import checked, described
 from apical.errors import LocalityError, WiringError
 from apical.network.description import Network
 from apical.network.size import check_network_fits
@@ -125,12 +125,18 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
     }
     wide |= {p.name for p in network.populations if p.norm}
     faults = [
-        f"{f.subject}: {f.reason}"
+        f
         for f in card.faults
         if not (transport and f.subject in (wide if f.aspect in _WIDE else read))
     ]
     if faults:
-        raise LocalityError("Not biologically plausible: " + "; ".join(faults) + ".")
+        said = "; ".join(f"{f.subject}: {f.reason}" for f in faults)
+        parts: dict[str, object] = {p.name: p for p in network.populations}
+        parts |= {p.name: p for p in network.projections}
+        raise LocalityError(
+            f"Not biologically plausible: {said}.",
+            object=described(parts.get(faults[0].subject, network)),
+        )
     return card
 
 
