@@ -12,6 +12,7 @@ from test_doctor import H100, tool, tools
 
 from apical import simulate
 from apical.devices.brian import cuda_compiling
+from apical.devices.brian.compiling import Found
 from apical.devices.brian.cuda_failures import Needs, failure, needs
 from apical.errors import DeviceError, RunError
 
@@ -112,9 +113,9 @@ def test_a_block_that_fails_leaves_everything_as_it_was(
 ) -> None:
     """So that a run goes on from what was saved."""
 
-    def compile_cuda(project: Path, *_: Any) -> tuple[Path, bool]:
+    def compile_cuda(project: Path, *_: Any) -> Found:
         tool(project, "main", script)
-        return project, True
+        return Found(project, True, None)
 
     monkeypatch.setattr(cuda_compiling, "check_toolkit", lambda capability: None)
     monkeypatch.setattr(cuda_compiling, "compile_cuda", compile_cuda)

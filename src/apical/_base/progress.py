@@ -4,6 +4,8 @@ from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from apical._base.random_state import untouched_random
+
 if TYPE_CHECKING:  # imported when a bar is shown
     from rich.console import Console
 
@@ -22,14 +24,15 @@ class _Bar:
     def __init__(
         self, unit: str, field: str, text: str, total: int, shown: bool, done: int
     ) -> None:
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
+        with untouched_random():
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                Progress,
+                TextColumn,
+                TimeElapsedColumn,
+                TimeRemainingColumn,
+            )
 
         self._bar = Progress(
             TextColumn("[bold]{task.description}"),
