@@ -4,7 +4,7 @@ from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from apical._base.random_state import untouched_random
+from apical._base.extras import undisturbed
 
 if TYPE_CHECKING:  # imported when a bar is shown
     from rich.console import Console
@@ -24,7 +24,7 @@ class _Bar:
     def __init__(
         self, unit: str, field: str, text: str, total: int, shown: bool, done: int
     ) -> None:
-        with untouched_random():
+        with undisturbed():
             from rich.progress import (
                 BarColumn,
                 MofNCompleteColumn,

@@ -4,8 +4,8 @@ Imports everything. To add a command, write a module with a click command in it 
 `app.ELSEWHERE`.
 """
 
-from apical._base.random_state import untouched_random
+from apical._base.extras import undisturbed
 
-with untouched_random():
+with undisturbed():
     from apical.cli.app import main as main
     from apical.cli.app import run_model as run_model
