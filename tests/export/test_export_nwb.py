@@ -96,6 +96,8 @@ def _assert_same_stimuli(file: Any, records: Records) -> None:
     images = file.stimulus_template["stimuli"]
     first = {sample: k for k, sample in reversed(list(enumerate(records.samples.tolist())))}
     assert shown.tolist() == records.samples.tolist() and len(images.images) == len(first)
+    assert file.stimulus["presentations"].starting_time == 0.0
+    assert file.stimulus["presentations"].rate == pytest.approx(1e3 / records.duration)
     for sample, k in first.items():
         image = images[f"sample_{sample}"].data[:]
         np.testing.assert_array_equal(image.ravel(), records.values[k].astype(np.float32))

@@ -153,6 +153,10 @@ def test_others_as_they_are_written() -> None:
         "dx/dt = -x/tau_x : 1",
         "theta : 1",
     ]
+    adapts = of(ConductanceLIF("h", 3, rise=0.1, fades=0.01))
+    assert (adapts.threshold, adapts.lasting) == ("v > 1 + theta", ("theta",))
+    assert adapts.reset == "v = v_reset\nx += 1\ntheta += rise*int(learning(t) > 0)"
+    assert adapts.at_trial == "theta = theta*(1 - fades*int(learning(t) > 0))"
     held, forgets = (of(Relay("r", 4, of=LIF("h", 2, tau_teach=tau))) for tau in (float("inf"), 5))
     assert held.at_step.splitlines()[1:] == ["owed -= side*(heard - held)", "held = heard"]
     assert forgets.at_step.splitlines()[1:] == [
