@@ -9,7 +9,7 @@ from scipy.stats import ortho_group, spearmanr
 
 from apical._base.rounding import ROUNDING
 from apical.errors import DataError
-from apical.measures import representation
+from apical.measures import kernels, representation
 from apical.measures.representation import (
     cka,
     cka_by_chance,
@@ -228,3 +228,16 @@ def test_ranks_of_ties_are_scaled_as_if_there_were_none_for_rho_a_alone() -> Non
     values, ranks = np.array([0.1, 0.1, 0.7]), np.array([-0.5, -0.5, 1.0])
     np.testing.assert_allclose(scaled_ranks(values, 0.0, "rho-a"), ranks / np.sqrt(2 / 3))
     np.testing.assert_allclose(scaled_ranks(values, 0.0, "spearman"), ranks / np.sqrt(1 / 2))
+
+
+@pytest.mark.parametrize("n", [5, 8])
+def test_the_unbiased_overlap_is_that_of_song_et_al(n: int) -> None:
+    """Song et al. 2007, eq. 5: from kernels without their diagonals."""
+    rng = np.random.default_rng(n)
+    x, y = (kernels.centred(rng.normal(size=(n, k))) for k in (3, 4))
+    k, m = (part @ part.T for part in (x, y))
+    np.fill_diagonal(k, 0)
+    np.fill_diagonal(m, 0)
+    expected = np.trace(k @ m) + k.sum() * m.sum() / ((n - 1) * (n - 2))
+    expected -= 2 / (n - 2) * np.sum(k @ m)
+    assert kernels._unbiased_overlap(x, y) == pytest.approx(expected, rel=1e-9)
