@@ -1,5 +1,6 @@
 """Programs for GPUs that stop: one line that says what to do, and nothing lost."""
 
+import shutil
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -114,8 +115,10 @@ def test_a_block_that_fails_leaves_everything_as_it_was(
     """So that a run goes on from what was saved."""
 
     def compile_cuda(project: Path, *_: Any) -> Found:
-        tool(project, "main", script)
-        return Found(project, True, None)
+        home = tmp_path / "home"  # a program is moved out of the folder in which it is made
+        shutil.copytree(project, home, dirs_exist_ok=True)
+        tool(home, "main", script)
+        return Found(home, True)
 
     monkeypatch.setattr(cuda_compiling, "check_toolkit", lambda capability: None)
     monkeypatch.setattr(cuda_compiling, "compile_cuda", compile_cuda)
