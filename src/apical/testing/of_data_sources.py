@@ -7,9 +7,9 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,18 @@ from apical.testing.contracts import contract, expect
 def _loaded(name: str) -> Dataset | None:
     """Return a data set; None for one that is downloaded and not on this machine."""
     return None if SOURCES[name].sha256 and path(name) is None else load(name)
+
+
+def _of_samples(check: Callable[[Source, Dataset], None]) -> Callable[[Source], None]:
+    """Hold to a contract only those sources whose samples can be loaded here."""
+
+    @wraps(check)
+    def held(source: Source) -> None:
+        data = _loaded(source.name)
+        if data is not None:
+            check(source, data)
+
+    return held
 
 
 def _same(one: Dataset, other: Dataset) -> bool:
@@ -88,11 +100,9 @@ def downloads_are_checked(source: Source) -> None:
 
 
 @contract("data source")
-def shapes_and_types_fit(source: Source) -> None:
+@_of_samples
+def shapes_and_types_fit(source: Source, data: Dataset) -> None:
     """Values are uint8 or float32, (n, n_inputs), and n_inputs is the size of a sample's shape."""
-    data = _loaded(source.name)
-    if data is None:
-        return
     expect(data.name == source.name, f"The data of {source.name!r} are called {data.name!r}.")
     expect(data.licence == source.licence, f"The data of {source.name!r} have another licence.")
     for part in (data.train, data.test):
@@ -112,11 +122,9 @@ def shapes_and_types_fit(source: Source) -> None:
 
 
 @contract("data source")
-def stimuli_are_in_range(source: Source) -> None:
+@_of_samples
+def stimuli_are_in_range(source: Source, data: Dataset) -> None:
     """Training stimuli lie in [0, 1] and differ; test stimuli are finite and not negative."""
-    data = _loaded(source.name)
-    if data is None:
-        return
     values, _ = data.train.block(slice(None))
     least, most = float(values.min()), float(values.max())
     inside = 0 <= least < most <= 1
@@ -127,11 +135,9 @@ def stimuli_are_in_range(source: Source) -> None:
 
 
 @contract("data source")
-def every_class_is_labelled(source: Source) -> None:
+@_of_samples
+def every_class_is_labelled(source: Source, data: Dataset) -> None:
     """Labels run from 0 to n_classes - 1; every class has training samples."""
-    data = _loaded(source.name)
-    if data is None:
-        return
     found = np.unique(data.train.labels)
     every = np.array_equal(found, np.arange(data.n_classes))
     expect(every, f"{source.name!r}: classes {found.tolist()} are not 0 to {data.n_classes - 1}.")
@@ -140,11 +146,9 @@ def every_class_is_labelled(source: Source) -> None:
 
 
 @contract("data source")
-def the_same_is_loaded_again(source: Source) -> None:
+@_of_samples
+def the_same_is_loaded_again(source: Source, data: Dataset) -> None:
     """Loading is deterministic, and does not use NumPy's global random state."""
-    data = _loaded(source.name)
-    if data is None:
-        return
     drawn = _drawn()
     again = load(source.name)
     expect(_same(data, again), f"{source.name!r}: other samples when it is loaded again.")
@@ -152,11 +156,9 @@ def the_same_is_loaded_again(source: Source) -> None:
 
 
 @contract("data source")
-def a_split_follows_its_seed(source: Source) -> None:
+@_of_samples
+def a_split_follows_its_seed(source: Source, data: Dataset) -> None:
     """The same seed holds out the same samples, another seed others; nothing is lost."""
-    data = _loaded(source.name)
-    if data is None:
-        return
     n = max(1, len(data.train) // 4)
     one, same, other = (data.split(n, np.random.default_rng(seed)) for seed in (0, 0, 1))
     expect(_same(one, same), f"{source.name!r}: the same seed splits it differently.")
@@ -168,11 +170,9 @@ def a_split_follows_its_seed(source: Source) -> None:
 
 
 @contract("data source")
-def a_scale_is_taken(source: Source) -> None:
+@_of_samples
+def a_scale_is_taken(source: Source, data: Dataset) -> None:
     """A given scale is that of both parts, stored values are unchanged; a bad one is refused."""
-    data = _loaded(source.name)
-    if data is None:
-        return
     scale = 2 * data.train.scale
     other = load(source.name, scale=scale)
     taken = other.train.scale == other.test.scale == scale
