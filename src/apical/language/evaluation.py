@@ -6,7 +6,6 @@ enters. Units are SI, so ``20*ms`` is 0.02.
 
 import ast
 import operator
-import re
 from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Any
@@ -15,16 +14,12 @@ import numpy as np
 
 from apical._base.checking import shown
 from apical.errors import ParameterError
+from apical.language import units
 from apical.language.syntax import syntax_tree
 
 Values = Mapping[str, Any]
 Function = Callable[..., Any]
 
-_PREFIXES = {"": 1.0, "n": 1e-9, "u": 1e-6, "m": 1e-3, "c": 1e-2, "k": 1e3, "M": 1e6, "G": 1e9}
-_UNIT = re.compile(
-    r"(?P<prefix>[numckMG]?)(?P<name>second|s|hertz|Hz|volt|V|amp|A|siemens|S|farad|F|ohm|metre|m)"
-    r"(?P<power>\d?)"
-)
 _OPERATIONS: Mapping[type, Function] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -112,10 +107,10 @@ def _unit(name: str) -> float:
     known = {"pi": np.pi, "e": np.e, "inf": np.inf, "True": 1.0, "False": 0.0}
     if name in known:
         return known[name]
-    found = _UNIT.fullmatch(name)
-    if found is None:
+    size = units.size(name)
+    if size is None:
         raise ParameterError(f"{name!r} has no value here.")
-    return float(_PREFIXES[found["prefix"]] ** int(found["power"] or 1))
+    return float(size)
 
 
 def comparisons(text: str) -> tuple[tuple[int, str, str], ...]:
