@@ -8,34 +8,10 @@ import brian2 as b2
 import networks
 import numpy as np
 import rate_networks
+from adversaries import Wrapped
 
 from apical import Block, Network, simulate
 from apical.plausibility import Aspect
-
-
-class Wrapped:
-    """A simulator around another."""
-
-    def __init__(self, inner: Any) -> None:
-        self.inner, self.network = inner, inner.network
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    @property
-    def state(self) -> Any:
-        return self.inner.state
-
-    @state.setter
-    def state(self, state: Any) -> None:
-        self.inner.state = state
-
-    def run(self, block: Block) -> Any:
-        return self.inner.run(block)
-
-    @classmethod
-    def make(cls, *args: Any, **options: Any) -> Any:
-        return cls(simulate(*args, **options))
 
 
 def learns(block: Block) -> bool:

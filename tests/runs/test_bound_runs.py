@@ -426,7 +426,7 @@ def test_a_run_goes_on_with_the_threads_that_it_began_with(
         assert threads.blas_threads() == 2
     assert type(bound(runs.of("finished"))[0]["blas_threads"]) is int
     monkeypatch.setattr(threads, "blas_threads", lambda: 1)
-    with pytest.warns(ApicalWarning, match="began with 64 threads of BLAS and goes on with 1"):  # noqa: SIM117
+    with pytest.warns(ApicalWarning, match="began with 64 threads of BLAS and continues with 1"):  # noqa: SIM117
         with threads.same_threads(64, tmp_path):
             pass
 

@@ -566,7 +566,7 @@ def test_client_and_worker_killed_and_nothing_lost_or_done_twice(
     worker()
     finish(start(command("sweep", path, "--scheduler", address, *out), tmp_path))
     assert {p: p.stat().st_mtime_ns for p in finished} == finished
-    assert {p: p.stat().st_mtime_ns for p in begun} == begun  # gone on with, not begun again
+    assert {p: p.stat().st_mtime_ns for p in begun} == begun  # resumed, not begun again
     frame = pd.read_parquet(tmp_path / "out" / RESULTS)
     assert len(frame) == 8 and (frame["status"] == "done").all()
     for run in read_design(path).runs:

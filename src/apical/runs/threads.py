@@ -1,7 +1,7 @@
 """Threads of BLAS: on how many of them the last bits of a matrix product depend.
 
 A product that is divided among threads is summed in another order. So a run records how many there
-were, and goes on with as many.
+were, and continues with as many.
 """
 
 import warnings
@@ -43,7 +43,7 @@ def same_threads(wanted: Any, run: Path) -> Iterator[None]:
     with threadpool_limits(wanted, "blas"):
         if blas_threads() != wanted:
             warnings.warn(
-                f"Run {run} began with {wanted} threads of BLAS and goes on with "
+                f"Run {run} began with {wanted} threads of BLAS and continues with "
                 f"{blas_threads()}: the last bits of its results may be others.",
                 ApicalWarning,
                 stacklevel=3,
