@@ -16,7 +16,7 @@ import numpy as np
 
 from apical.errors import WiringError
 from apical.network.description import Network
-from apical.network.signals import ACTIVITY, Edge, SignalGraph, moving_inputs
+from apical.network.signals import ACTIVITY, Edge, SignalGraph
 from apical.neurons.base import Population
 from apical.projections.projection import Projection, ReadBackwards
 
@@ -240,8 +240,7 @@ class Pathways:
         """
         found = dict[bytes, Matrix]()
         for teacher in teachers:
-            start = _pairs(teacher.size // 2 if teacher.is_paired else teacher.size, teacher)
-            waiting = [({n: start for n in self._within(teacher.name, "target")}, {teacher.name})]
+            waiting = [(self._told_by(teacher), {teacher.name})]
             while waiting and len(found) < _ROUTES_BACK:
                 sent, seen = waiting.pop(0)
                 for edge in self._crossings:
@@ -258,8 +257,7 @@ class Pathways:
         """Return what arrives at every input variable from a teacher, summed over all routes."""
         if teacher.name not in self._emitted:
             total = Maps()
-            start = _pairs(teacher.size // 2 if teacher.is_paired else teacher.size, teacher)
-            sent = {n: start for n in self._within(teacher.name, "target")}
+            sent = self._told_by(teacher)
             for _ in range(self._longest):
                 came = self._crossed(sent, self._crossings)
                 if not came:
@@ -269,6 +267,11 @@ class Pathways:
                 sent = self._spread(came)
             self._emitted[teacher.name] = total
         return self._emitted[teacher.name]
+
+    def _told_by(self, teacher: Population) -> Maps:
+        """Return how the classes reach the signals of a teacher, before any synapse."""
+        classes = _pairs(teacher.size // 2 if teacher.is_paired else teacher.size, teacher)
+        return dict.fromkeys(self._within(teacher.name, "target"), classes)
 
     def _within(self, owner: str, node: str) -> set[str]:
         """Return the nodes of a population that depend on one, by the text of its model alone."""
@@ -342,7 +345,7 @@ class Pathways:
         found: dict[str, list[Projection]] = {p.name: [] for p in self._network.populations}
         for p in self._network.projections:
             told = p.pre.is_told or p.post.is_told or isinstance(p.weights, ReadBackwards)
-            if not told and p.pre.role != "bias" and moving_inputs(p.post) & {*p.carries}:
+            if not told and p.pre.role != "bias" and self._graph.drives(p.name):
                 found[p.pre.name].append(p)
         return found
 
@@ -365,11 +368,6 @@ class Pathways:
         for route in () if alone else routes:
             values = reduce(np.matmul, [self._weights(p) for p in route])
             yield Forward(f"the transposed {_said(route)}", values.T, is_single=len(route) > 1)
-
-    def leads(self, population: Population, end: Population) -> str:
-        """Name a route from a population to another, whatever its weights; empty without any."""
-        route = next(self._routes(population, end), None)
-        return _said(route) if route else ""
 
     def _levels(self, population: Population, end: Population) -> Iterator[tuple[int, np.ndarray]]:
         """Yield each number of synapses, and the sum of such routes, shape (n_neurons, n_end)."""

@@ -251,9 +251,8 @@ def _near(back: np.ndarray, forward: np.ndarray) -> Iterator[Test]:
         return
     for width in _NEAR:
         number = _most_alike(a, b, width, is_signed=True)
-        expected = 0.5 * width * len(a)  # as in `_entries`
-        log_p = np.log(len(a)) + (number - 1) * np.log(expected) - lgamma(number)
-        if number < 3 or number < 2 * expected or log_p > np.log(_RARE):
+        log_p = _log_chance(len(a), number, width)
+        if number < 3 or number < width * len(a) or log_p > np.log(_RARE):
             continue
         by_chance = max(_most_alike(a, other, width, is_signed=True) for other in _shifted(b))
         if number > 2 * by_chance:
@@ -382,14 +381,20 @@ def _entries(back: np.ndarray, forward: np.ndarray) -> Iterator[str]:
     rounded = all(np.array_equal(m, m.astype(np.float32)) for m in (a, b))
     width = 4e-7 if rounded else 1e-12
     number = _most_alike(a, b, width)
-    # ratios within a width of a given one are Poisson, of a density of at most 1/2 per unit of log
-    expected = 0.5 * width * len(a)
-    if number < 3 or len(a) * expected ** (number - 1) / gamma(min(number, 100)) > 1e-6:
+    if number < 3 or _log_chance(len(a), number, width) > np.log(1e-6):
         return
     # products of few distinct values have many values, but their ratios still coincide
     if number > 2 * max(_most_alike(a, other, width) for other in _shifted(b)):
         some = "all" if number == len(a) else str(number)
         yield f"are one exact multiple of {{}} at {some} of {len(a)} synapses"
+
+
+def _log_chance(n: int, number: int, width: float) -> float:
+    """Return the logarithm of how probable it is that so many of n ratios are as alike.
+
+    Those within a width of a given one are Poisson, of a density of at most 1/2 per unit of log.
+    """
+    return float(np.log(n) + (number - 1) * np.log(0.5 * width * n) - lgamma(number))
 
 
 def _most_alike(a: np.ndarray, b: np.ndarray, width: float, *, is_signed: bool = False) -> int:

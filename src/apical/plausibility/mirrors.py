@@ -75,9 +75,9 @@ def _worked_out(text: str, values: Mapping[str, np.ndarray]) -> np.ndarray:
 
 def _origin(network: Network, population: Population, signal: str) -> str:
     """Return where a signal comes from: of a dendrite that hears one-to-one, from there."""
-    if signal == "gain" and _is_number(population.slope):
+    if signal == "gain" and _is_one(population.slope):
         return "1"
-    if signal == "delta" and _is_number(population.slope):
+    if signal == "delta" and _is_one(population.slope):
         return _origin(network, population, "teach")
     variable = population.inputs.get(signal)
     arriving = [
@@ -96,8 +96,8 @@ def _origin(network: Network, population: Population, signal: str) -> str:
     return f"{population.name}.{signal}"
 
 
-def _is_number(text: str | None) -> bool:
+def _is_one(text: str | None) -> bool:
     try:
-        return text in ("one",) or float(text or "nan") == 1
+        return float(text or "nan") == 1
     except ValueError:
         return False

@@ -1,6 +1,6 @@
 """Audit of weight transport: whether feedback weights know forward weights."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -64,19 +64,15 @@ def transport(network: Network, weights: Weights) -> Iterator[Finding]:
     for projection in pathways.teaching:
         if projection.name in said or isinstance(projection.weights, ReadBackwards):
             continue
-        reason = _uncompared(pathways, projection)
+        reason = _uncompared(projection)
         yield Finding(projection.name, "weight transport", "local", reason)
     yield from _mirrors(network, pathways, weights)
     yield from _changing(network, weights)
 
 
-def _uncompared(pathways: Pathways, projection: Projection) -> str:
+def _uncompared(projection: Projection) -> str:
     """Say why there are no forward weights to compare those of a feedback projection with."""
-    anchor, post = _anchor(pathways, projection), projection.post
-    if anchor is not None and anchor is not post:
-        route = pathways.leads(post, anchor)
-        if route:
-            return f"the forward weights are all 0 ({route}): nothing to transport so far"
+    post = projection.post
     if projection.pre.is_told:
         return f"{post.name!r} is what the error is about: no weights lie between them"
     pre = projection.pre.relays or projection.pre
@@ -252,24 +248,6 @@ def _nothing(judged: list[_Judged]) -> str:
             f"{match.n_neurons} neurons; {seen}){also}"
         )
     return next((one.why for one in judged if one.why), "nothing to compare")
-
-
-def copied(network: Network, feedback: Projection, weights: Mapping[str, np.ndarray]) -> str:
-    """Describe how the weights of a run derive from forward weights; empty if they do not.
-
-    Parameters
-    ----------
-    network
-        Its network.
-    feedback
-        The projection that is judged.
-    weights
-        Projection -> weights, shape (n_pre, n_post) [dimensionless].
-    """
-    for finding in transport(network, Weights(network, weights)):
-        if finding.subject in (feedback.name, feedback.post.name) and finding.level == "not local":
-            return finding.reason
-    return ""
 
 
 def _transported(subject: str, reason: str, matches: tuple[Alignment, ...] = ()) -> Finding:
