@@ -175,7 +175,7 @@ class _Ran:
     @cached_property
     def alignments(self) -> dict[str, Alignment]:
         """How feedback agrees with forward weights at its end, by projection or population."""
-        return _shown(list(transport(self.network, self.weights)))
+        return _shown(list(transport(Pathways(self.network, self.weights))))
 
     @cached_property
     def unaccounted(self) -> dict[str, str]:
@@ -328,7 +328,7 @@ def _transports(
     declared = {p.name for p in ran.network.projections if isinstance(p.weights, ReadBackwards)}
     ends = {projection.name, projection.post.name}
     ends |= {p.name for p in ran.feedback if p.post is projection.pre}
-    for found in transport(ran.network, weights):
+    for found in transport(Pathways(ran.network, weights)):
         copies = any(one.match.copies for one in found.alignment)
         judged = found.level == "not local" and found.subject in ends - declared
         if judged and (is_feedback or copies):
@@ -377,7 +377,7 @@ def _aligned(ran: _Ran, findings: Sequence[Finding]) -> Iterator[Finding]:
 def _at_the_start(ran: _Ran, findings: Sequence[Finding]) -> Sequence[Finding]:
     if not ran.began:
         return findings
-    return list(transport(ran.network, ran.described.replaced(ran.began)))
+    return list(transport(Pathways(ran.network, ran.described.replaced(ran.began))))
 
 
 def _why(ran: _Ran, subject: str, *, significant: bool) -> str:

@@ -10,7 +10,7 @@ from apical.errors import WiringError
 from apical.network.description import Network
 from apical.network.interventions import Intervention
 from apical.plausibility.findings import Finding
-from apical.plausibility.maps import Weights, is_ours
+from apical.plausibility.maps import Pathways, Weights, is_ours
 from apical.plausibility.transport import transport
 from apical.projections.projection import Projection, ReadBackwards
 
@@ -132,7 +132,7 @@ def _judged(
         if np.array_equal(values, given):
             continue
         for what, judged in (("", values), ("what it adds: ", values - given)):
-            for found in transport(network, weights.replaced({name: judged})):
+            for found in transport(Pathways(network, weights.replaced({name: judged}))):
                 if found.level == "not local" and found.subject in (name, projection.post.name):
                     reason = f"after {trial} trials, by {code}: {what}{found.reason}"
                     return Finding(name, "weight transport", "not local", reason)

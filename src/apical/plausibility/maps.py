@@ -137,7 +137,7 @@ class Pathways:
     """
 
     def __init__(self, network: Network, weights: Weights) -> None:
-        self._network, self._weights = network, weights
+        self.network, self.weights = network, weights
         self._graph: SignalGraph = network.graph.signals
         self._longest = len(network.populations) + 1
         self._projections = {p.name: p for p in network.projections}
@@ -157,7 +157,7 @@ class Pathways:
         """Populations that are shown the label or the target."""
         shown = self._graph.out_of("target") if "target" in self._graph.nodes else ()
         names = {edge.target.partition(".")[0] for edge in shown}
-        return [p for p in self._network.populations if p.name in names]
+        return [p for p in self.network.populations if p.name in names]
 
     @cached_property
     def heard(self) -> frozenset[str]:
@@ -170,13 +170,13 @@ class Pathways:
     @cached_property
     def teaching(self) -> list[Projection]:
         """Projections by which a signal about the target can reach an update, declared or not."""
-        declared = self._network.feedback.projections if self._network.feedback else ()
+        declared = self.network.feedback.projections if self.network.feedback else ()
         found = {p.name for p in declared}
         for edge in self._crossings:
             teaches = edge.source in self.told and edge.target in self.heard
             if teaches and not self._judges(self._projections[edge.via]):
                 found.add(edge.via)
-        return [p for p in self._network.projections if p.name in found]
+        return [p for p in self.network.projections if p.name in found]
 
     @staticmethod
     def _judges(projection: Projection) -> bool:
@@ -285,7 +285,7 @@ class Pathways:
             projection = self._projections[edge.via]
             if edge.source not in sent or self._judges(projection):
                 continue
-            values = sent[edge.source] @ self._weights(projection)
+            values = sent[edge.source] @ self.weights(projection)
             if values.any():
                 came[edge.target] = came[edge.target] + values if edge.target in came else values
         return came
@@ -311,7 +311,7 @@ class Pathways:
         """The weights of every driving projection: a copy of any is transport, wherever it goes."""
         return {
             p.name: Forward(
-                f"the transposed weights of {p.name!r}", self._weights(p).T, is_single=True
+                f"the transposed weights of {p.name!r}", self.weights(p).T, is_single=True
             )
             for leaving in self._driving.values()
             for p in leaving
@@ -319,12 +319,12 @@ class Pathways:
 
     def compared(self, teacher: Population) -> Population | None:
         """Return the population whose activity a teacher is about; None if it is unknown."""
-        judged = [p.pre for p in self._network.projections if p.post is teacher]
+        judged = [p.pre for p in self.network.projections if p.post is teacher]
         judged = [p for p in judged if not p.is_told and p.role not in ("bias", "reward")]
         if judged:
             return judged[0]
         try:
-            return self._network.output
+            return self.network.output
         except WiringError:
             return None
 
@@ -342,8 +342,8 @@ class Pathways:
     @cached_property
     def _driving(self) -> dict[str, list[Projection]]:
         """Return the projections that move the activity of their targets, by where they begin."""
-        found: dict[str, list[Projection]] = {p.name: [] for p in self._network.populations}
-        for p in self._network.projections:
+        found: dict[str, list[Projection]] = {p.name: [] for p in self.network.populations}
+        for p in self.network.projections:
             told = p.pre.is_told or p.post.is_told or isinstance(p.weights, ReadBackwards)
             if not told and p.pre.role != "bias" and self._graph.drives(p.name):
                 found[p.pre.name].append(p)
@@ -366,7 +366,7 @@ class Pathways:
             said = f"the transposed sum of routes of {number} synapses to {end.name!r}"
             yield Forward(said, level.T)
         for route in () if alone else routes:
-            values = reduce(np.matmul, [self._weights(p) for p in route])
+            values = reduce(np.matmul, [self.weights(p) for p in route])
             yield Forward(f"the transposed {_said(route)}", values.T, is_single=len(route) > 1)
 
     def _levels(self, population: Population, end: Population) -> Iterator[tuple[int, np.ndarray]]:
@@ -376,7 +376,7 @@ class Pathways:
             back = dict[str, np.ndarray]()
             for name, leaving in self._driving.items():
                 parts = [
-                    self._weights(p) @ here[p.post.name] for p in leaving if p.post.name in here
+                    self.weights(p) @ here[p.post.name] for p in leaving if p.post.name in here
                 ]
                 if parts:
                     back[name] = np.sum(parts, axis=0)

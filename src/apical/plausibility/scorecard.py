@@ -176,12 +176,12 @@ def _rules(network: Network, teaching: Teaching) -> Iterator[Finding]:
 
 
 def _feedback(network: Network, weights: Weights) -> Iterator[Finding]:
-    teaching = Pathways(network, weights).teaching
+    routes = Pathways(network, weights)
     for projection in network.projections:
         yield from of_classes(projection)
-        yield pathways.one_way(network, projection, weights, teaching)
-    yield from transport(network, weights)
-    for projection in teaching:
+        yield pathways.one_way(network, projection, weights, routes.teaching)
+    yield from transport(routes)
+    for projection in routes.teaching:
         yield pathways.fixed_or_plastic(network, projection)
     yield from foreign(network, weights)
 

@@ -41,7 +41,7 @@ class _Pair:
     projections: tuple[Projection, ...]
 
 
-def transport(network: Network, weights: Weights) -> Iterator[Finding]:
+def transport(pathways: Pathways) -> Iterator[Finding]:
     """Yield one finding on every feedback projection, and one on each sum of several.
 
     Feedback is every projection by which a signal about the target can reach a weight update,
@@ -49,12 +49,10 @@ def transport(network: Network, weights: Weights) -> Iterator[Finding]:
 
     Parameters
     ----------
-    network
-        The network to audit.
-    weights
-        Its weights.
+    pathways
+        All routes of the network to audit, with its weights.
     """
-    pathways = Pathways(network, weights)
+    network, weights = pathways.network, pathways.weights
     yield from _declared(network)
     judged = [_judged(pair) for pair in _pairs(network, pathways, weights)]
     alpha = ALPHA / max(sum(one.is_tested for one in judged), 1)
