@@ -38,6 +38,25 @@ class Wiring:
         Whether the information that each synapse uses is local; backpropagation is not local.
     spikes
         Whether it works with spiking populations.
+
+    See Also
+    --------
+    apical.Network.rewired : The same network under another wiring.
+
+    Examples
+    --------
+    >>> from apical.feedback import WIRINGS
+    >>> [(name, way.label) for name, way in WIRINGS.items() if way.local and way.spikes]
+    [('fa', 'FA'), ('dfa', 'DFA'), ('ifa_forward', 'IFA forward'), ('ifa_random', 'IFA random')]
+    >>> WIRINGS["two_phases"].hidden, WIRINGS["two_phases"].output
+    ({'plateau': 'logistic'}, {'nudge': 1.0})
+    >>> WIRINGS["ifa"].name  # another name of it
+    'ifa_forward'
+    >>> WIRINGS["dfb"]  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: There is no wiring 'dfb'; known are bp, fa, dfa,
+        ifa_forward, ifa_random, drtp, two_phases. Did you mean 'dfa'?...
     """
 
     name: str
@@ -71,6 +90,14 @@ class Wiring:
             A population that learns.
         is_output
             Whether it is the output; otherwise it is a hidden population.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> two_phases, dfa = ap.feedback.WIRINGS["two_phases"], ap.feedback.WIRINGS["dfa"]
+        >>> hidden = two_phases.suited(ap.Rate("hidden", 3), is_output=False)
+        >>> hidden.plateau, dfa.suited(hidden, is_output=False).plateau
+        ('logistic', None)
         """
         needs = self.output if is_output else self.hidden
         defaults: dict[str, Any] = {f.name: f.default for f in fields(population)}
