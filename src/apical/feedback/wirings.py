@@ -46,8 +46,8 @@ class Wiring:
     Examples
     --------
     >>> from apical.feedback import WIRINGS
-    >>> [(name, way.label) for name, way in WIRINGS.items() if way.local and way.spikes]
-    [('fa', 'FA'), ('dfa', 'DFA'), ('ifa_forward', 'IFA forward'), ('ifa_random', 'IFA random')]
+    >>> [(name, WIRINGS[name].label, WIRINGS[name].local) for name in ("bp", "dfa", "ifa_random")]
+    [('bp', 'BP', False), ('dfa', 'DFA', True), ('ifa_random', 'IFA random', True)]
     >>> WIRINGS["two_phases"].hidden, WIRINGS["two_phases"].output
     ({'plateau': 'logistic'}, {'nudge': 1.0})
     >>> WIRINGS["ifa"].name  # another name of it
@@ -55,8 +55,8 @@ class Wiring:
     >>> WIRINGS["dfb"]  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
     Traceback (most recent call last):
         ...
-    apical.errors.exceptions.ParameterError: There is no wiring 'dfb'; known are bp, fa, dfa,
-        ifa_forward, ifa_random, drtp, two_phases. Did you mean 'dfa'?...
+    apical.errors.exceptions.ParameterError: There is no wiring 'dfb'; known are ... Did
+        you mean 'dfa'?...
     """
 
     name: str
