@@ -157,6 +157,29 @@ class SignalGraph(_Part):
     ------
     WiringError
         If the text of a model cannot be read.
+
+    See Also
+    --------
+    apical.network.graph.Graph : Populations in place of variables.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+    >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> signals = net.graph.signals
+    >>> signals.updates()
+    ['stimulus_to_hidden.update', 'hidden_to_output.update']
+    >>> sorted(edge.source for edge in signals.into("stimulus_to_hidden.update"))
+    ['hidden.gain', 'hidden.teach', 'learning', 'stimulus.x']
+    >>> way = signals.way("target", "stimulus_to_hidden.update")
+    >>> [edge.source for edge in way]  # how the label reaches the weight
+    ['target', 'error.shown', 'error.x', 'hidden.teach']
+    >>> signals.route(way[0]), signals.route(way[-1])
+    ('feedback', 'teaching')
     """
 
     def __init__(
