@@ -6,6 +6,7 @@ import inspect
 import json
 import pkgutil
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -132,8 +133,38 @@ def methods(kind: type) -> Iterator[Any]:
 PUBLIC = public()
 
 
+def relatives(text: str) -> Iterator[str]:
+    """Yield the names that the section `See Also` of a docstring lists."""
+    listed = text.partition("\nSee Also\n--------\n")[2].partition("\n\n")[0]
+    for line in listed.splitlines():
+        if not line.startswith(" "):
+            yield from line.partition(" : ")[0].split(", ")
+
+
+def test_public_names_are_found() -> None:
+    assert PUBLIC.keys() > {"data.datasets.load", "hypotheses.synapses.dale"}
+    assert "network.description.Network.teach" in PUBLIC
+    assert {name.partition(".")[0] for name in PUBLIC} == {*FOLDERS}
+    assert len(PUBLIC) > 150
+
+
 @pytest.mark.parametrize("name", PUBLIC)
 def test_public_names_show_an_example(name: str) -> None:
     text = inspect.getdoc(PUBLIC[name]) or ""
     example = text.partition("\nExamples\n--------\n")[2]
     assert ">>> " in example.partition("\n----")[0], f"{name} has no section Examples that runs."
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_relatives_of_public_names_exist(name: str) -> None:
+    value = PUBLIC[name]
+    module = sys.modules[value.__module__]
+    owner = getattr(module, value.__qualname__.partition(".")[0])
+    scope = {**vars(module), **vars(owner), "apical": apical}
+    for relative in relatives(inspect.getdoc(value) or ""):
+        root, _, rest = relative.partition(".")
+        assert root in scope, f"{name}: no {relative}; write it as 'apical.module.name'."
+        found = resolved(relative) if root == "apical" else scope[root]
+        for part in rest.split(".") if rest and root != "apical" else ():
+            found = getattr(found, part, None)
+        assert found is not None, f"{name}: no {relative}."

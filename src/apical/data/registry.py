@@ -49,7 +49,7 @@ class Source:
 
     See Also
     --------
-    load : Load the data set of a name.
+    apical.datasets.load : Load the data set of a name.
 
     Examples
     --------

@@ -36,7 +36,7 @@ class Samples:
 
     See Also
     --------
-    Dataset.from_arrays : Converts what can be converted.
+    apical.Dataset.from_arrays : Converts what can be converted.
 
     Examples
     --------

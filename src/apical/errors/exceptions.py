@@ -25,7 +25,7 @@ def brief(text: object, most: int = 180) -> str:
     Examples
     --------
     >>> from apical.errors import brief
-    >>> brief("a path\nof many characters", 15)
+    >>> brief("a path of many characters", 15)
     'a path...acters'
     """
     line, half = " ".join(str(text).split()), (most - 3) // 2
@@ -91,11 +91,36 @@ class ParameterError(ApicalError, ValueError):
 
 
 class LocalityError(ApicalError, ValueError):
-    """A rule or pathway is not local: it uses something that is not available at its synapse."""
+    """A rule or pathway is not local: it uses something that is not available at its synapse.
+
+    See Also
+    --------
+    apical.check : Raises it for networks that learn by what no synapse knows.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> ap.LearningRule("telepathic", "x_pre*w_other")  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.LocalityError: LearningRule 'telepathic' reads 'w_other', which a
+        synapse cannot know. End a name in '_pre' or '_post' to read a signal of one of its two
+        neurons, or give a number in `parameters`, or a trace...
+    """
 
 
 class WiringError(ApicalError, ValueError):
-    """A population, projection or feedback pathway does not fit the network."""
+    """A population, projection or feedback pathway does not fit the network.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> ap.Network().projection("hidden_to_output")  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.WiringError: The network has no projection 'hidden_to_output'; it has
+        none...
+    """
 
 
 class ScriptError(ApicalError, ValueError):
@@ -108,15 +133,7 @@ class ScriptError(ApicalError, ValueError):
     Traceback (most recent call last):
         ...
     apical.errors.exceptions.ScriptError: There is no model 'no_such_script.py' and no such file;
-        known models are Akrout_2019_mirror, Bartlett_2006_surrogates, Bellec_2020_eprop,
-        Diehl_2015_stdp, Frenkel_2021_drtp, Glorot_2010_saturation, Guerguiev_2017_dendrites,
-        Ioffe_2015_batch_norm, Jang_go_up, LeCun_2015_pretraining, Li_2018_landscape,
-        Lillicrap_2016_linear, Lillicrap_2016_mnist, Maas_2013_dead_units,
-        Meulemans_2021_autoencoder, Neftci_2017_erbp, Nielsen_2015_vanishing, Nokland_2016_frozen,
-        Nokland_2016_mnist, Pascanu_2013_clipping, Pascanu_2013_recurrent, Polyak_1964_minima,
-        Refinetti_2021_align, Samadi_2017_spiking_fa, Sutskever_2013_momentum,
-        Werfel_2005_perturbation, Zenke_2018_superspike, rate_dfa, spiking_deep, spiking_dfa. Give
-        one of them, or the path of a script...
+        known models are ... Give one of them, or the path of a script...
     """
 
 
@@ -153,7 +170,22 @@ class DeviceError(ApicalError, RuntimeError):
 
 
 class RunError(ApicalError, RuntimeError):
-    """A run cannot continue, or its directory is unusable; earlier checkpoints are intact."""
+    """A run cannot continue, or its directory is unusable; earlier checkpoints are intact.
+
+    See Also
+    --------
+    apical.errors.InUseError : Another process uses the directory.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from apical.runs.open import open_run
+    >>> open_run(Path("no_such_run"))  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.RunError: no_such_run holds no run: it has no config.json. Give the
+        --out of a run...
+    """
 
 
 class InUseError(RunError):

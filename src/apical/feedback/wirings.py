@@ -175,7 +175,14 @@ WIRINGS: Registry[Wiring] = Registry(
 
 
 def label(name: str) -> str:
-    """Return the label of a wiring in tables and figures, for any name that a model uses."""
+    """Return the label of a wiring in tables and figures, for any name that a model uses.
+
+    Examples
+    --------
+    >>> from apical.feedback.wirings import label
+    >>> label("dfa"), label("ifa_random"), label("mine")
+    ('DFA', 'IFA random', 'MINE')
+    """
     return WIRINGS[name].label if name in tuple(WIRINGS) else name.upper()
 
 
@@ -188,6 +195,20 @@ def suited(
     ----------
     wiring, population, is_output
         As in `Wiring.suited`.
+
+    See Also
+    --------
+    Wiring.suited : Of one wiring.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.feedback.wirings import suited
+    >>> wiring = ap.feedback.WIRINGS["two_phases"]
+    >>> suited(wiring, ap.Rate("output", 3), is_output=True).nudge
+    1.0
+    >>> suited(ap.feedback.direct, ap.Rate("output", 3), is_output=True).nudge
+    0.0
     """
     if not isinstance(wiring, Wiring):
         return population

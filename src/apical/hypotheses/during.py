@@ -31,7 +31,7 @@ def redrawn_feedback(network: Network, *, every: CountOrZero = 100) -> Network:
 
     See Also
     --------
-    weight_mirror : Feedback that learns.
+    apical.hypotheses.weight_mirror : Feedback that learns.
 
     References
     ----------
@@ -94,7 +94,7 @@ def lost_error_neurons(network: Network, *, share: Share = 0.1, after: CountOrZe
 
     See Also
     --------
-    partial_feedback : Hidden neurons that hear no error.
+    apical.hypotheses.partial_feedback : Hidden neurons that hear no error.
 
     References
     ----------

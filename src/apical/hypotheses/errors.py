@@ -111,7 +111,7 @@ def partial_feedback(network: Network, *, share: ShareAboveZero) -> Network:
 
     See Also
     --------
-    sparse_feedback : Few synapses onto each neuron.
+    apical.hypotheses.sparse_feedback : Few synapses onto each neuron.
     apical.feedback.indirect : The rest is taught by those that hear the error.
 
     References
@@ -321,7 +321,9 @@ def unsigned_error(network: Network, *, keeps: Half | None = "size") -> Network:
     ------
     WiringError
         If no hidden population receives feedback directly from error neurons, or another part of
-        the error is kept already; if the size is to be kept of an error that is only a sign.
+        the error is kept already.
+    ParameterError
+        If the size is to be kept of an error that is only a sign.
 
     See Also
     --------

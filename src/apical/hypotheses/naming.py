@@ -31,7 +31,7 @@ def applied(network: Network, text: str) -> Network:
 
     See Also
     --------
-    Hypothesis : What a name stands for.
+    apical.hypotheses.Hypothesis : What a name stands for.
 
     Examples
     --------

@@ -31,8 +31,8 @@ def sparse_feedback(network: Network, *, wires: Count = 1) -> Network:
 
     See Also
     --------
-    partial_feedback : Some neurons without feedback.
-    missing_synapses : Few forward synapses.
+    apical.hypotheses.partial_feedback : Some neurons without feedback.
+    apical.hypotheses.missing_synapses : Few forward synapses.
 
     References
     ----------

@@ -43,7 +43,7 @@ def dale(network: Network, *, inhibitory: Share = 0.2) -> Network:
 
     See Also
     --------
-    unsigned_error : Errors without a sign.
+    apical.hypotheses.unsigned_error : Errors without a sign.
 
     References
     ----------
@@ -100,7 +100,7 @@ def missing_synapses(network: Network, *, share: ShareBelowOne) -> Network:
 
     See Also
     --------
-    sparse_feedback : Few feedback synapses.
+    apical.hypotheses.sparse_feedback : Few feedback synapses.
 
     References
     ----------
@@ -156,7 +156,7 @@ def weights_of_bits(network: Network, *, bits: int | None, largest: Positive = 1
 
     See Also
     --------
-    quantised_error : Few levels of error.
+    apical.hypotheses.quantised_error : Few levels of error.
 
     References
     ----------
@@ -212,7 +212,7 @@ def failing_synapses(network: Network, *, release: ShareAboveZero) -> Network:
 
     See Also
     --------
-    noisy_feedback : Noise in dendrites.
+    apical.hypotheses.noisy_feedback : Noise in dendrites.
 
     References
     ----------

@@ -42,9 +42,9 @@ class Activation:
     >>> from apical.language.activations import ACTIVATIONS, Activation
     >>> list(ACTIVATIONS)
     ['linear', 'logistic', 'tanh', 'relu', 'leaky_relu', 'gelu', 'softplus']
-    >>> softplus = Activation("softplus", "log(1 + exp(drive))", "1/(1 + exp(-drive))")
-    >>> print(ap.Rate("hidden", 10, softplus).model.equations.splitlines()[0])
-    dy/dt = (log(1 + exp(drive)) - y)/tau : 1
+    >>> bump = Activation("bump", "exp(-drive*drive)", "-2*drive*x")
+    >>> print(ap.Rate("hidden", 10, bump).model.equations.splitlines()[0])
+    dy/dt = (exp(-drive*drive) - y)/tau : 1
     >>> Activation("normalised", "drive/total")  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
     Traceback (most recent call last):
         ...

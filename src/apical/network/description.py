@@ -195,6 +195,36 @@ class Network:
         Output spikes of class k excite the positive and inhibit the negative error neuron of
         k; unless they are `rectified`, each of the two inhibits the other, so that together they
         represent one signed error. `Relay` and `RateTarget` populations of the pathway are added.
+
+        Raises
+        ------
+        WiringError
+            If there is a pathway already, or it does not fit the network, which then stays as
+            it was.
+
+        See Also
+        --------
+        rewired : Replace the pathway by another.
+        apical.feedback.direct : A pathway.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+        >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+        >>> h, y = ap.Rate("hidden", 6), ap.Rate("output", 3)
+        >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule)
+        >>> error = net.add(ap.RateError("error", 3))
+        >>> pathway = net.teach(ap.feedback.direct(error, net.forward))
+        >>> [p.name for p in pathway.projections]
+        ['error_to_output', 'error_to_hidden']
+        >>> net.projection("output_to_error").weights  # the output drives the error
+        Identity(weight=1.0)
+        >>> net.teach(pathway)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+        Traceback (most recent call last):
+            ...
+        apical.errors.exceptions.WiringError: The network already has the feedback pathway 'DFA';
+            describe a second network to compare another...
         """
         if self.feedback is not None:
             raise WiringError(
@@ -233,6 +263,33 @@ class Network:
             `apical.feedback.WIRINGS`, by which populations get the parameters that it needs.
         **options
             Passed on to it.
+
+        Raises
+        ------
+        WiringError
+            If there is no pathway to replace, or the network learns by a reward.
+
+        See Also
+        --------
+        teach : Attach the first pathway.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+        >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+        >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+        >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+        >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+        >>> for wiring in (ap.feedback.layerwise, ap.feedback.target_projection):
+        ...     other = net.rewired(wiring)
+        ...     print(other.feedback.name, [p.name for p in other.feedback.projections][1:])
+        FA ['feedback_output_to_hidden']
+        DRTP ['target_to_hidden']
+        >>> net.feedback.name  # as it was
+        'DFA'
+        >>> net.rewired(ap.feedback.WIRINGS["two_phases"]).output.nudge  # what that wiring needs
+        1.0
         """
         if self.feedback is None:
             raise WiringError(
@@ -568,6 +625,20 @@ class Network:
 
         The result has the signs of its neurons (Dale's law), 0 where synapses do not exist, and
         quantised weights.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import apical as ap
+        >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+        >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+        >>> h, y = ap.Rate("hidden", 6), ap.Rate("output", 3)
+        >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule)
+        >>> signed = ap.hypotheses.dale(net, inhibitory=0.5)
+        >>> forward = signed.projection("stimulus_to_hidden")
+        >>> w = signed.held(forward, np.ones((4, 6)))  # inhibitory neurons have none above 0
+        >>> sorted(w[:, 0].tolist()), sorted(signed.polarity(forward).tolist())
+        ([0.0, 0.0, 1.0, 1.0], [-1.0, -1.0, 1.0, 1.0])
         """
         return drawing.held(projection, self.seed, np.asarray(weights))
 

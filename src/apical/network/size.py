@@ -87,7 +87,7 @@ def check_network_fits(network: Network, itemsize: int = 8) -> None:
         ...
     apical.errors.exceptions.ParameterError: The weights of 1 projections, the largest being
         'hidden_to_hidden' of 10,000,000 x 10,000,000, and the state of their neurons would take 1.6
-        PB of memory, and 23.7 GB are free; lower the number of neurons of 'hidden' or 'hidden'
+        PB of memory, and ... are free; lower the number of neurons of 'hidden' or 'hidden'
         (--hidden), or take a machine with more memory...
     """
     largest = max(network.projections, key=lambda p: p.shape[0] * p.shape[1], default=None)

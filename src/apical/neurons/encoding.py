@@ -75,8 +75,11 @@ class SpikeModel:
     --------
     >>> from apical.neurons.encoding import Poisson
     >>> model = Poisson(100.0).spikes
-    >>> model.threshold, model.reset
-    ('phase >= interval', 'phase -= interval\ninterval = -log(1 - rand())')
+    >>> model.threshold
+    'phase >= interval'
+    >>> print(model.reset)
+    phase -= interval
+    interval = -log(1 - rand())
     """
 
     equations: str
