@@ -34,7 +34,7 @@ FOLDERS = (
 )
 """Folders of the package whose public names are held to an example."""
 
-METHODS_OF = ("Dataset", "Network", "Samples", "SignalGraph", "Wiring")
+METHODS_OF = ("Dataset", "Network", "Samples", "Wiring")
 """Classes whose methods users call; of all others they call the constructor."""
 
 
@@ -119,7 +119,13 @@ def public() -> Mapping[str, Any]:
         found[name] = value
         if value.__name__ in METHODS_OF:
             found |= {f"{name}.{m.__name__}": m for m in methods(value)}
-    return {name: found[name] for name in sorted(found) if not re.search(r"\._|<", f".{name}"[6:])}
+    return {name: found[name] for name in sorted(found) if not is_private(name)}
+
+
+def is_private(name: str) -> bool:
+    """Say whether a part of a name begins with an underscore, but for the folder `_base`."""
+    _, *parts = name.split(".")
+    return any(part.startswith(("_", "<")) for part in parts)
 
 
 def methods(kind: type) -> Iterator[Any]:
@@ -152,7 +158,7 @@ def test_public_names_are_found() -> None:
 def test_public_names_show_an_example(name: str) -> None:
     text = inspect.getdoc(PUBLIC[name]) or ""
     example = text.partition("\nExamples\n--------\n")[2]
-    assert ">>> " in example.partition("\n----")[0], f"{name} has no section Examples that runs."
+    assert example.startswith(">>> "), f"{name} has no section Examples that runs."
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -248,6 +248,8 @@ def indirect(
     ------
     WiringError
         If no population could relay the error to one of them.
+    ParameterError
+        If `hears` names a population that is not hidden, or no neuron of one.
 
     See Also
     --------

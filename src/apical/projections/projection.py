@@ -76,6 +76,8 @@ class Projection:
     WiringError
         If a population lacks a signal or input that the projection or its rule names, or if the
         projection cannot have a delay.
+    ParameterError
+        If a number is out of range, or `bounds` do not fit the signs or levels of the weights.
 
     See Also
     --------

@@ -190,6 +190,11 @@ class Glorot(WeightSource):
     --------
     FanIn : Scaled by the number of presynaptic neurons alone.
 
+    References
+    ----------
+    Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural
+    networks, AISTATS, eq. 16.
+
     Examples
     --------
     >>> import apical as ap
