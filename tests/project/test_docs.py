@@ -186,7 +186,8 @@ def test_examples_in_docstrings(name: str) -> None:
     for device, package in (("cuda_device", "brian2cuda"), ("genn_device", "brian2genn")):
         if name.endswith(device):
             pytest.importorskip(package)  # another
-    assert doctest.testmod(importlib.import_module(name)).failed == 0
+    script = {"__name__": "__main__"}  # what examples define is a user's, not the package's
+    assert doctest.testmod(importlib.import_module(name), extraglobs=script).failed == 0
 
 
 def leaves(kind: type) -> Iterator[type]:
