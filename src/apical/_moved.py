@@ -84,7 +84,7 @@ PUBLIC = {
     "tasks": "data.tasks",
     "two_phase": "feedback.two_phase",
 }
-"""Short name of a public module -> where it is: ``apical.rules``, ``from apical.rules import stdp``."""
+"""Short name of a public module -> where it is, as in ``from apical.rules import stdp``."""
 
 
 class _Elsewhere(MetaPathFinder, Loader):
