@@ -100,10 +100,10 @@ def states(
     if x.ndim != 2 or x.shape[1] != len(w):
         raise ParameterError(
             f"{len(w)} neurons need inputs (n_steps, {len(w)}), got shape {x.shape}.",
-            object="unrolled.states",
+            object="bptt.states",
             parameter="inputs",
         )
-    _same(len(w), start, "unrolled.states", "start")
+    _same(len(w), start, "bptt.states", "start")
     respond, _ = _RESPONSES[response]
     found = np.empty((len(x) + 1, len(w)))
     found[0] = start
@@ -159,12 +159,12 @@ def gradients(
     w, (_, slope) = _square(weights), _RESPONSES[response]
     require(
         activity.shape[1] == len(w),
-        "unrolled.gradients",
+        "bptt.gradients",
         "activity",
         f"of {len(w)} neurons",
         f"shape {activity.shape}",
     )
-    _same(len(w), last, "unrolled.gradients", "last")
+    _same(len(w), last, "bptt.gradients", "last")
     found = np.empty_like(activity)
     found[-1] = last
     for t in range(len(activity) - 1, 0, -1):
@@ -202,7 +202,7 @@ def linear_norms(weights: Numbers, last: Line, lags: Line) -> Floats:
     [1.0, 2.0, 8.0]
     """
     values, vectors = np.linalg.eig(_square(weights))
-    _same(len(values), last, "unrolled.linear_norms", "last")
+    _same(len(values), last, "bptt.linear_norms", "last")
     parts = np.linalg.solve(vectors, np.asarray(last, complex))
     powers = values[np.newaxis] ** np.asarray(lags, complex)[:, np.newaxis]
     norms: Floats = np.linalg.norm((powers * parts) @ vectors.T, axis=1)

@@ -157,7 +157,7 @@ def risk_bounds(excess: Vector) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     ([0.0, 0.5, 1.0], [0.0, 0.25, 1.0])
     """
     inside = bool(((excess >= 0) & (excess <= 1)).all())
-    require(inside, "margins.risk_bounds", "excess", "from 0 to 1", f"{excess}")
+    require(inside, "margin_losses.risk_bounds", "excess", "from 0 to 1", f"{excess}")
     zero, chosen = np.zeros(1), [name for name in SURROGATES if name != "sigmoid"]
     scaled = {n: SURROGATES[n].psi(excess) / SURROGATES[n].value(zero) for n in chosen}
     return {name: (risk, excess) for name, risk in scaled.items()}
@@ -188,7 +188,7 @@ def error_rate(w: Vector, x: Matrix, y: Vector) -> float:
     """
     signed = _signed(x, y)
     shape = (signed.shape[1],)
-    require(w.shape == shape, "margins.error_rate", "w", f"of shape {shape}", f"shape {w.shape}")
+    require(w.shape == shape, "margin_losses.error_rate", "w", f"of shape {shape}", f"shape {w.shape}")
     return float(zero_one(signed @ w).mean())
 
 
@@ -284,7 +284,7 @@ def least_errors(x: Matrix, y: Vector) -> float:
     if x.ndim != 2 or x.shape[1] != 2:
         raise ParameterError(
             f"Least errors need points of shape (n, 2), got {x.shape}.",
-            object="margins.least_errors",
+            object="margin_losses.least_errors",
             parameter="x",
         )
     _signed(x, y)
