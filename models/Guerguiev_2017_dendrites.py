@@ -8,10 +8,10 @@ no weight transport; but all must know the phase, as `apical check` reports.
 
 Published for MNIST, with spiking three-compartment neurons, test error after 60 epochs (figure 6B):
 8.3 % without a hidden population, 4.1 % with 500 hidden neurons, 3.2 % with two hidden populations.
-Reached with 784-500-10 after 10 epochs, mean of seeds 0, 1, 2: two phases 2.16, DFA 2.16, BP 2.04
-%, and 14.38 % if hidden synapses are fixed. What differs: settled rates instead of spikes in phases
-of some 50 ms, so plateaus are free of noise; apical dendrites do not drive the soma; targets are 0
-or 1, and reached; batch size 20. How learning rates were chosen is in BENCHMARKS.md.
+Reached with 784-500-10 after 10 epochs, mean of seeds 0, 1, 2: two phases 2.16, DFA 2.16, BP
+2.04 %, and 14.38 % if hidden synapses are fixed. What differs: settled rates instead of spikes in
+phases of some 50 ms, so plateaus are free of noise; apical dendrites do not drive the soma; targets
+are 0 or 1, and reached; batch size 20. How learning rates were chosen is in BENCHMARKS.md.
 
     python models/Guerguiev_2017_dendrites.py --seed 0,1,2
 """
