@@ -144,8 +144,10 @@ def line(cells: Sequence[str]) -> str:
 def places() -> list[str]:
     """Return a line for each place where published numbers were found."""
     found = dict.fromkeys(
-        (f"{row['paper']} ({row['doi']})" if row["doi"] else row["paper"],)
-        + tuple(row[name] for name in ("where", "checked", "remark"))
+        (
+            f"{row['paper']} ({row['doi']})" if row["doi"] else row["paper"],
+            *(row[name] for name in ("where", "checked", "remark")),
+        )
         for row in table("benchmarks/results/published.csv")
     )
     return [line(cells) for cells in found]
