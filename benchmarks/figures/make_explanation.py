@@ -2,7 +2,7 @@
 
     python benchmarks/figures/make_explanation.py
 
-writes SVG files to docs/explanation/figures and benchmarks/results/time_steps.csv; one core, seed 0.
+writes SVG files to docs/explanation/figures, and benchmarks/results/time_steps.csv; seed 0.
 """
 
 import csv
@@ -80,7 +80,7 @@ def node(ax: Axes, place: tuple, name: str, colour: str = "#444444") -> None:
 
 def wirings() -> None:
     """Draw the four wirings side by side."""
-    drawn, axes = figure(4, 8.4, 3.6)
+    _, axes = figure(4, 8.4, 3.6)
     for ax, (title, feedback) in zip(axes, WIRINGS.items(), strict=True):
         for start, end, kind, bend in (*FORWARD, *feedback):
             style = "--" if kind == "copied" else "-"
@@ -104,7 +104,7 @@ BARRED = ["weights of other synapses", "other neurons", "target, clock", "mean o
 
 def locality() -> None:
     """Draw what a synapse may read, and what it may not."""
-    drawn, (ax,) = figure(1, 8.0, 3.2)
+    _, (ax,) = figure(1, 8.0, 3.2)
     at = {"pre": (0.12, 0.55), "post": (0.52, 0.55), "dendrite": (0.52, 0.88)}
     for name, place in at.items():
         ax.plot(*place, "o", ms=42, mfc="white", mec="#444444", mew=1.4)
@@ -162,7 +162,7 @@ def trial() -> None:
 def rates() -> None:
     """Draw spike counts of a perfect integrator beside the activity of a rectified linear rate."""
     weights = np.linspace(-0.3, 0.9, 49)[None, :]
-    drawn, (ax,) = figure(1, 5.4, 3.2)
+    _, (ax,) = figure(1, 5.4, 3.2)
     for trial_ms, colour in ((100, "#AAAAAA"), (1000, BLUE)):
         net = ap.Network(seed=0, trial=trial_ms)
         x = net.add(ap.Stimulus("stimulus", 1, Regular(rate=100, total=1)))

@@ -8,7 +8,7 @@ seed, or both. Intervals are 95 % t intervals of the mean over seeds.
 import csv
 import re
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,24 +116,40 @@ def reached(ours: Row, unit: str, measured: Mapping[str, Row]) -> tuple[Reached,
     return of_measured(row, unit), settings, source
 
 
-def rows() -> list[str]:
-    """Return the lines of the table of all published numbers."""
+def rows() -> Iterator[tuple[Row, Row | None, Reached | None, tuple[str, str]]]:
+    """Yield each published number with ours: its entry, the number, settings and source."""
     measured = {f"{r['model']}/{r['condition']}": r for r in table("models/measured.csv")}
     ours = {row["key"]: row for row in table("benchmarks/results/reached.csv")}
-    lines, last = [], ""
     for row in table("benchmarks/results/published.csv"):
-        paper = "" if row["model"] == last else f"{row['paper']}, `models/{row['model']}.py`"
-        last = row["model"]
-        cells = [paper, row["what"], f"{row['value']} ({row['unit']})", row["checked"]]
-        if row["key"] in ours:
-            mine = ours[row["key"]]
-            number, settings, source = reached(mine, row["unit"], measured)
-            how = "; ".join(filter(None, (settings, source)))
-            cells += [f"**{number}**", number.limits, str(number.n), mine["differs"], how]
+        mine = ours.get(row["key"])
+        if mine is None:
+            yield row, None, None, ("", "")
         else:
-            cells += ["not run", "", "", "", ""]
-        lines.append(line(cells))
+            number, *how = reached(mine, row["unit"], measured)
+            yield row, mine, number, (how[0], how[1])
+
+
+def numbers() -> list[str]:
+    """Return the lines of the table of all numbers, a line of its own before each script."""
+    lines, last = [], ""
+    for row, _, number, _ in rows():
+        if row["model"] != last:
+            last = row["model"]
+            lines.append(line([f"**{row['paper']}**, `models/{last}.py`", *[""] * 5]))
+        cells = [f"{row['what']} [{row['unit']}]", row["value"], row["checked"]]
+        known = [f"**{number}**", number.limits, str(number.n)] if number else ["not run", "", ""]
+        lines.append(line([*cells, *known]))
     return lines
+
+
+def differences() -> list[str]:
+    """Return the lines that say how ours were made, and what differs from the paper."""
+    found: dict[tuple[str, str, str, str], list[str]] = {}
+    for row, mine, _, (settings, source) in rows():
+        if mine is not None:
+            key = (f"`{row['model']}`", settings, source, mine["differs"])
+            found.setdefault(key, []).append(row["what"])
+    return [line([key[0], "; ".join(what), *key[1:]]) for key, what in found.items()]
 
 
 def line(cells: Sequence[str]) -> str:
@@ -154,12 +170,13 @@ def places() -> list[str]:
 
 
 def pages() -> dict[str, str]:
-    """Return the two tables."""
-    heads = ["paper, script", "what", "published", "checked", "here, mean", "95 % interval"]
-    heads += ["seeds", "what differs", "settings and source"]
+    """Return the tables of numbers, of how ours were made, and of where theirs were found."""
+    heads = ["what [unit]", "published", "checked", "here, mean", "95 % interval", "seeds"]
+    ours = ["script", "what", "settings", "source", "what differs from the paper"]
     where = ["paper", "where", "checked", "remark"]
     return {
-        "explanation/generated/reproduced.inc": _table(heads, rows()),
+        "explanation/generated/reproduced.inc": _table(heads, numbers()),
+        "explanation/generated/differences.inc": _table(ours, differences()),
         "explanation/generated/places.inc": _table(where, places()),
     }
 
