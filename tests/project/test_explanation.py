@@ -88,3 +88,11 @@ def test_the_comparison_fills_every_cell_and_names_what_is_here(
             assert (ROOT / path).exists()
     assert 6 <= sum(row.get("short", False) for row in data["rows"]) <= 10
     assert compared.short().endswith(f"Checked {data['checked']}.\n")
+
+
+def test_the_readme_compares_as_the_page_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "_ext"))
+    told = importlib.import_module("compared").short()
+    page = (ROOT / "README.md").read_text()
+    inside = page.partition("<!-- compares -->")[2].partition("<!-- /compares -->")[0]
+    assert inside.strip() == told.partition("\nChecked")[0].strip()

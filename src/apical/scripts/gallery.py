@@ -171,7 +171,7 @@ def columns(*, quick: bool) -> list[str]:
 
 
 def markdown(lines: Sequence[Entry]) -> str:
-    """Return the table of one line or more as Markdown; links are those of a page in docs/gallery."""
+    """Return the table of one line or more as Markdown, with links for a page in docs/gallery."""
     heads = columns(quick=lines[0].finding is not None)
     rows = [_linked(cells(line)) for line in lines]
     return "\n".join(map(_row, [heads, ["---"] * len(heads), *rows])) + "\n"
