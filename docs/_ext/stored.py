@@ -51,8 +51,8 @@ class Stored:
     units: Mapping[str, str]
     commands: tuple[str, ...]
     commits: tuple[str, ...]
-    seeds: str
     machine: str
+    seeds: str = ""
     about: str = ""
     published: str = ""
     remarks: str = ""
