@@ -147,10 +147,10 @@ def number(spec: str) -> str:
     NoSuchNumberError
         If it is not stored, or the text does not have three parts.
     """
-    parts = [part.strip() for part in spec.split(":")]
-    if len(parts) != 3:
+    name, first, rest = (part.strip() for part in spec.partition(":"))
+    row, second, column = (part.strip() for part in rest.rpartition(":"))
+    if not (first and second):
         raise NoSuchNumberError(f"A number is NAME:row:column, not {spec!r}.")
-    name, row, column = parts
     if name == PUBLISHED:
         return published(row, column)
     stored = load(name)
@@ -170,7 +170,9 @@ def _grid(stored: Stored) -> str:
 
 def _source(stored: Stored) -> str:
     """Return what stands beneath a table: commands, seeds, commits and machine."""
-    facts = [f"Seeds: {stored.seeds}."] if stored.seeds else []
+    facts = [] if stored.commands or stored.published else ["The command was not kept."]
+    if stored.seeds:
+        facts.append(f"Seeds: {stored.seeds}.")
     if stored.commits:
         many = "Commits" if len(stored.commits) > 1 else "Commit"
         facts.append(f"{many}: {', '.join(stored.commits)}.")
