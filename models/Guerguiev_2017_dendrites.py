@@ -12,7 +12,7 @@ arXiv:1810.11393, cite it). Reached with 784-500-10 after 10 epochs, mean of see
 phases 2.16, DFA 2.16, BP 2.04 %, and 14.38 % if hidden synapses are fixed. What differs: settled
 rates instead of spikes in phases of some 50 ms, so plateaus are free of noise; apical dendrites do
 not drive the soma; targets are 0 or 1, and reached; batch size 20. How learning rates were chosen
-is in BENCHMARKS.md.
+is in docs/results/papers.md.
 
     python models/Guerguiev_2017_dendrites.py --seed 0,1,2
 """

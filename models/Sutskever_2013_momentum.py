@@ -3,7 +3,7 @@
 Sutskever, Martens, Dahl & Hinton 2013, On the importance of initialization and momentum in deep
 learning, ICML. Initial weights are those of Martens 2010: each neuron hears 15 others, N(0, 1); the
 momentum at update k is min(1 - 1/(2*floor(k/250) + 2), mu) (eq. 5); learning rates are the best by
-training error. Here 784-100-50-25-10 and back, 1/150 of the updates (tables: BENCHMARKS.md).
+training error. Here 784-100-50-25-10 and back, 1/150 of the updates (docs/results/training.md).
 
     python models/Sutskever_2013_momentum.py
 """

@@ -1,6 +1,7 @@
 """How the JSON that benchmarks write becomes tables: one function a table, named in its TOML file.
 
-To add one, write a function from the parsed file to columns and rows of text, and list it in `ADAPTERS`.
+To add one, write a function from the parsed file to columns and rows of text, and list it in
+`ADAPTERS`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -103,15 +104,27 @@ def spiking_targets(results: Mapping[str, Any]) -> Table:
         size, stats = f"784-{case['hidden']}-10", case["contestants"]
         online, loop, rival = (
             stats[name]["ms_per_trial"]["median"]
-            for name in ("apical, online form", "C++ loop, online form", "snnTorch, BPTT, batch 128")
+            for name in (
+                "apical, online form",
+                "C++ loop, online form",
+                "snnTorch, BPTT, batch 128",
+            )
         )
         aim = "faster than snnTorch in batches"
         trial = stats["snnTorch, BPTT, batch 128"]["ratio"]
         times = "at most 2 times the time of the C++ loop"
         rows += [
-            [f"{size}, online: {times} (of medians)", f"{online / loop:.1f}", _verdict([online <= 2 * loop])],
+            [
+                f"{size}, online: {times} (of medians)",
+                f"{online / loop:.1f}",
+                _verdict([online <= 2 * loop]),
+            ],
             [f"{size}: {aim}", _spread(trial, 1), _verdict([trial["median"] > 1])],
-            [f"{size}, online: {aim} (of medians)", f"{rival / online:.1f}", _verdict([rival > online])],
+            [
+                f"{size}, online: {aim} (of medians)",
+                f"{rival / online:.1f}",
+                _verdict([rival > online]),
+            ],
         ]
     return _table(["target", "ratio", "verdict"], rows)
 

@@ -1,4 +1,4 @@
-"""Stored results in pages: ``{results}`NAME``` puts in a table, ``{number}`NAME:row:column``` a number."""
+"""Stored results in pages: directive ``results`` puts in a table, role ``number`` one number."""
 
 from typing import Any, ClassVar
 
@@ -7,7 +7,6 @@ from docutils.parsers.rst.states import Inliner
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
-
 from stored import RESULTS, NoSuchNumberError, markdown, number
 
 

@@ -63,7 +63,8 @@ class Stored:
         Parameters
         ----------
         row : str
-            The first cell of the row, or as many of its first cells as tell it from all others, joined by ", ".
+            The first cell of the row, or as many of its first cells as tell it from all others,
+            joined by ", ".
         column : str
             Its name.
         """
