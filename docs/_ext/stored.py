@@ -131,8 +131,9 @@ def published(key: str, column: str) -> str:
         if row["key"] == key and column in row:
             if column != "value":
                 return row[column]
-            mark = "" if row["checked"] == "yes" else f" ({FROM_MEMORY})"
-            return _with_unit(row["value"], row["unit"]) + mark
+            unit, _, _ = row["unit"].partition(" ")  # "% test error" is said by the sentence
+            mark = f" ({FROM_MEMORY})" if row["checked"] == FROM_MEMORY else ""
+            return _with_unit(row["value"], unit) + mark
     raise NoSuchNumberError(f"published.csv has no {column!r} of key {key!r}.")
 
 
