@@ -21,13 +21,15 @@ from typing import Any
 import click
 
 HERE = Path(__file__).parent
+Runs = Sequence[tuple[dict[str, Any], dict[str, Any]]]
+"""Configuration and summary of each."""
 TABLES = HERE / "results" / "tables"
 SETTINGS = ("train_trials", "test_trials", "validation", "block", "final_rate", "hypothesis")
 SETTINGS = (*SETTINGS, "device", "dtype", "dt", "batch")
 """Entries of config.json that are options of `apical run`, besides those of the model."""
 
 
-def runs_of(folder: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def runs_of(folder: Path) -> Runs:
     """Return configuration and summary of the runs in a directory, by seed."""
     found = [folder] if (folder / "summary.json").exists() else sorted(folder.glob("seed*"))
     runs = [
@@ -55,6 +57,15 @@ def command(configs: Sequence[Mapping[str, Any]]) -> str:
 
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def cells_of(label: str, runs: Runs, seeds: Sequence[int]) -> list[str]:
+    """Return a row: label, data, epochs, the accuracy of each seed [%] and their mean."""
+    shares = {config["seed"]: 100 * summary["test_accuracy"] for config, summary in runs}
+    texts = [f"{shares[seed]:.2f}" if seed in shares else "" for seed in seeds]
+    first, _ = runs[0]
+    row = [label, first["dataset"], str(first["epochs"]), *texts]
+    return [*row, f"{mean(shares.values()):.2f}"]
 
 
 def toml(about: Mapping[str, Any]) -> str:
@@ -96,13 +107,7 @@ def main(
     made = {label: runs_of(Path(folder)) for label, folder in rows}
     seeds = sorted({config["seed"] for runs in made.values() for config, _ in runs})
     columns = [f"seed {seed}" for seed in seeds]
-    cells = []
-    for label, runs in made.items():
-        shares = {c["seed"]: 100 * summary["test_accuracy"] for c, summary in runs}
-        texts = [f"{shares[seed]:.2f}" if seed in shares else "" for seed in seeds]
-        first, _ = runs[0]
-        row = [label, first["dataset"], str(first["epochs"]), *texts]
-        cells.append([*row, f"{mean(shares.values()):.2f}"])
+    cells = [cells_of(label, runs, seeds) for label, runs in made.items()]
     about = {
         "title": title,
         "commands": [command([config for config, _ in runs]) for runs in made.values()],
