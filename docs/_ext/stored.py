@@ -178,6 +178,8 @@ def _source(stored: Stored) -> str:
     if stored.commits:
         many = "Commits" if len(stored.commits) > 1 else "Commit"
         facts.append(f"{many}: {', '.join(stored.commits)}.")
+    else:
+        facts.append("The commit was not noted.")
     facts.append(f"Machine: {stored.machine}.")
     if stored.published:
         facts.append(f"Published: {stored.published}")
