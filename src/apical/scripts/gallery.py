@@ -171,7 +171,7 @@ def columns(*, quick: bool) -> list[str]:
 
 
 def markdown(lines: Sequence[Entry]) -> str:
-    """Return the table of one line or more as Markdown; scripts are linked as ``models/...``."""
+    """Return the table of one line or more as Markdown; links are those of a page in docs/gallery."""
     heads = columns(quick=lines[0].finding is not None)
     rows = [_linked(cells(line)) for line in lines]
     return "\n".join(map(_row, [heads, ["---"] * len(heads), *rows])) + "\n"
@@ -197,7 +197,7 @@ def write(path: Path, table: str) -> None:
 
 
 def _linked(told: Sequence[str]) -> list[str]:
-    return [f"[{told[0]}](models/{told[0]}.py)", *told[1:]]
+    return [f"[{told[0]}](../../models/{told[0]}.py)", *told[1:]]
 
 
 def _row(parts: Iterable[str]) -> str:
