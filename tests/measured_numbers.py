@@ -20,7 +20,7 @@ SHAPES = {
     "a spread": rf"{NUMBER} ?(?:\+-|±|\+/-) ?\d[\d.]*",
     "a share": rf"{NUMBER}{AGAIN} ?(?:%|per cent\b|percent\b|points?\b)",
     "an angle": rf"{NUMBER}{AGAIN} degrees\b",
-    "a time": rf"{NUMBER}{AGAIN} (?:s|ms|us|ns|seconds?|minutes?|min|hours?)\b",
+    "a time": rf"{NUMBER}{AGAIN} (?:s|ms|us|ns|\w*seconds?|minutes?|min|hours?)\b",
     "memory": rf"{NUMBER}{AGAIN} ?[KMGT]B\b",
     "a ratio": rf"{NUMBER}{AGAIN} (?:times|x) {COMPARED}",
 }
@@ -84,14 +84,10 @@ def prose(text: str) -> str:
     text = "\n".join(_outside_fences(text.splitlines()))
     text = re.sub(r"^(?: {4}|>>> ).*$", "", text, flags=re.MULTILINE)
     text = re.sub(r"<!--(?! (?:results|settings):).*?-->", _blank, text, flags=re.DOTALL)
-    text = re.sub(rf"{ROLE}", "", text)
+    text = re.sub(ROLE, _blank, text)
     text = re.sub(r"(?<!\$)\$[^$\n]+\$|\$\$.*?\$\$", _blank, text, flags=re.DOTALL)
-    return re.sub(r"\]\([^)]*\)|https?://\S+|doi:\S+|arXiv:\S+", "]", text)
-
-
-def without_code(text: str) -> str:
-    """Return a block without inline code; commands are looked for before."""
-    return re.sub(r"(`+)(?!`).+?\1", "", text, flags=re.DOTALL)
+    addresses = r"(?<=\])\([^)]*\)|https?://\S+|doi:\S+|arXiv:\S+"
+    return re.sub(addresses, _blank, text)
 
 
 def blocks(text: str) -> Iterator[tuple[int, str]]:
@@ -110,13 +106,20 @@ def blocks(text: str) -> Iterator[tuple[int, str]]:
 
 def _measured(block: str) -> Iterator[tuple[int, str, str]]:
     """Yield what looks measured in a block: how many lines down, text and kind."""
-    block = without_code(block)
+    ends = [place for place, letter in enumerate(block) if letter == "\n"]
+    line = " ".join(block.split("\n"))  # a number and its unit may stand on two lines
+    line = re.sub(r"(`+)(?!`).+?\1", _covered, line)
     for shape in ALLOWED.values():
-        block = re.sub(shape, lambda found: re.sub(r"[\d%]", "_", found[0]), block)
+        line = re.sub(shape, _covered, line)
     for kind, shape in SHAPES.items():
-        for found in re.finditer(shape, block):
-            yield block.count("\n", 0, found.start()), found[0], kind
-        block = re.sub(shape, _blank, block)
+        for found in re.finditer(shape, line):
+            yield sum(end < found.start() for end in ends), found[0], kind
+        line = re.sub(shape, _covered, line)
+
+
+def _covered(found: re.Match[str]) -> str:
+    """Return as many letters that say nothing."""
+    return "_" * len(found[0])
 
 
 def unsourced(text: str) -> list[Found]:
