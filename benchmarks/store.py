@@ -24,8 +24,10 @@ HERE = Path(__file__).parent
 Runs = Sequence[tuple[dict[str, Any], dict[str, Any]]]
 """Configuration and summary of each."""
 TABLES = HERE / "results" / "tables"
-SETTINGS = ("train_trials", "test_trials", "validation", "block", "final_rate", "hypothesis")
-SETTINGS = (*SETTINGS, "device", "dtype", "dt", "batch")
+SETTINGS = (
+    *("train_trials", "test_trials", "validation", "block", "final_rate", "hypothesis"),
+    *("device", "dtype", "dt", "batch"),
+)
 """Entries of config.json that are options of `apical run`, besides those of the model."""
 
 

@@ -165,13 +165,14 @@ def devices(results: Mapping[str, Any]) -> Table:
     grouped: dict[tuple[str, ...], dict[int, Any]] = {}
     for row in results["rows"]:
         case = row["case"]
-        key = ({"rate": "rates"}.get(case["network"], case["network"]), case["name"])
-        grouped.setdefault((*key, str(case["batch"])), {})[case["hidden"]] = row["measured"]
+        network = {"rate": "rates"}.get(case["network"], case["network"])
+        key = (network, case["name"], str(case["batch"]))
+        grouped.setdefault(key, {})[case["hidden"]] = row["measured"]
     rows = []
-    for key, measured in sorted(grouped.items(), key=lambda item: _order(item[0])):
+    for which, measured in sorted(grouped.items(), key=lambda item: _order(item[0])):
         speeds = [median(measured[size]["trials_per_second"]) for size in sizes]
         memory = [measured[size]["memory_mb"] for size in (sizes[0], sizes[-1])]
-        rows.append([*key, *map(_speed, speeds), *(f"{mb:.0f}" for mb in memory)])
+        rows.append([*which, *map(_speed, speeds), *(f"{mb:.0f}" for mb in memory)])
     speed = [f"{size:,} hidden" for size in sizes]
     ends = [f"host memory, {size:,}" for size in (sizes[0], sizes[-1])]
     return _table(["network", "device", "batch", *speed, *ends], rows)
