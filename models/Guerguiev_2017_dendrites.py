@@ -11,7 +11,7 @@ Published for MNIST, with spiking three-compartment neurons, test error after 60
 Reached with 784-500-10 after 10 epochs, mean of seeds 0, 1, 2: two phases 2.16, DFA 2.16, BP
 2.04 %, and 14.38 % if hidden synapses are fixed. What differs: settled rates instead of spikes in
 phases of some 50 ms, so plateaus are free of noise; apical dendrites do not drive the soma; targets
-are 0 or 1, and reached; batch size 20. How learning rates were chosen is in BENCHMARKS.md.
+are 0 or 1, and reached; batch size 20. How learning rates were chosen is in docs/results/papers.md.
 
     python models/Guerguiev_2017_dendrites.py --seed 0,1,2
 """

@@ -12,7 +12,7 @@ one rate for both, as published, learning is slower: the mean activity of 1,000 
 bounds the learning rate of the output.
 
 Reached, test error after 20 epochs on all 60,000 training samples, seed 0: FA 1.92 %, BP 1.72 %.
-That FA does better than BP, as published, is not found here. More is in BENCHMARKS.md.
+That FA does better than BP, as published, is not found here. More is in docs/results/rates.md.
 
     apical run models/Lillicrap_2016_mnist.py --dataset mnist --batch 10 --epochs 20 --wiring fa
     apical run models/Lillicrap_2016_mnist.py --dataset mnist --batch 10 --epochs 20 --wiring bp

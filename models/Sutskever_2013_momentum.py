@@ -5,7 +5,7 @@ learning, ICML. Initial weights are those of Martens 2010: each neuron hears 15 
 momentum at update k is min(1 - 1/(2*floor(k/250) + 2), mu) (eq. 5); learning rates are the best by
 training error. There the last 1,000 updates have a momentum of 0.9, without which the best error on
 MNIST is 1.2 instead of 0.73 (table 2). Here 784-100-50-25-10 and back, 1/150 of the updates, and no
-such end (tables: BENCHMARKS.md).
+such end (tables: docs/results/training.md).
 
     python models/Sutskever_2013_momentum.py
 """
