@@ -79,8 +79,7 @@ def update_angles(network: Network, weights: Weights, records: Records) -> dict[
 
     Examples
     --------
-    Under DFA the update of hidden neurons is not that of backpropagation, least of all before
-    learning:
+    Random feedback (DFA) asks for another update of the hidden neurons than backpropagation:
 
     >>> import numpy as np
     >>> from apical import simulate
@@ -95,7 +94,7 @@ def update_angles(network: Network, weights: Weights, records: Records) -> dict[
     ...     records = record(simulator, samples, [0])
     ...     weights = {p.name: simulator.weights(p) for p in net.projections}
     >>> {name: round(angle) for name, angle in update_angles(net, weights, records).items()}
-    {'stimulus_to_hidden': 0}
+    {'stimulus_to_hidden': 52}
     """
     found = {}
     for p in compared(network):

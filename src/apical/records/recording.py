@@ -62,6 +62,24 @@ def record(
         If there are no samples, `stream` is below 0, or `dt` is not that of the simulator.
     DataError
         If the simulator records nothing.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.records.recording import record
+    >>> data = ap.datasets.load("digits")
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=20)
+    >>> with ap.simulate(net, "array", record=["hidden"], traces=["x"]) as simulator:
+    ...     records = record(simulator, data.test, [0, 1, 2])
+    >>> records.signals["hidden.x"].shape, records.rates("hidden").shape
+    ((3, 1, 20), (3, 20))
+    >>> (records.labels == data.test.labels[:3]).all().item()
+    True
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     record(simulator, data.test, [0])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: The simulator records nothing; name populations ...
     """
     chosen = np.asarray(indices)
     if not len(chosen) or chosen.min() < 0 or chosen.max() >= len(samples):
