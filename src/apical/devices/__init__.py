@@ -70,6 +70,11 @@ def simulate(
         ``programs=None``, ``prebuilt=False``.
         ``genn``: ``dt``, ``capacity``, ``jobs``.
 
+    Returns
+    -------
+    Simulator
+        The network on the device, in its initial state.
+
     Raises
     ------
     DeviceError
@@ -78,11 +83,6 @@ def simulate(
         If the device or an option is unknown, or a value is invalid.
     LocalityError, WiringError
         If the network is not plausible, or incomplete.
-
-    Returns
-    -------
-    Simulator
-        The network on the device, in its initial state.
 
     See Also
     --------

@@ -172,17 +172,17 @@ class Device:
 
         An option of another device is accepted if its value is the default of that device.
 
+        Parameters
+        ----------
+        given
+            Name of an option -> its value.
+
         Raises
         ------
         DeviceError
             If only other devices have one of the options.
         ParameterError
             If no device has it, or a value is invalid.
-
-        Parameters
-        ----------
-        given
-            Name of an option -> its value.
 
         Examples
         --------

@@ -25,17 +25,17 @@ LARGEST_RDM = 2000
 def responses(records: Records, population: str) -> np.ndarray:
     """Return the response of each neuron in each trial, shape (n_trials, n), float64.
 
-    Raises
-    ------
-    DataError
-        If neither spikes nor activities of the population were recorded, or some are not finite.
-
     Parameters
     ----------
     records
         Recorded activity.
     population
         The population.
+
+    Raises
+    ------
+    DataError
+        If neither spikes nor activities of the population were recorded, or some are not finite.
 
     Examples
     --------
@@ -458,17 +458,17 @@ def similarity(
 def similarities(a: Records, b: Records, measure: Measure = "correlation") -> dict[str, Similarity]:
     """Return the `similarity` of every population that two records share, by its name.
 
-    Raises
-    ------
-    DataError
-        If they share none; as in `similarity`.
-
     Parameters
     ----------
     a, b
         Activity recorded on the same trials.
     measure
         As in `dissimilarities`.
+
+    Raises
+    ------
+    DataError
+        If they share none; as in `similarity`.
 
     Examples
     --------

@@ -121,17 +121,17 @@ class Moments:
 def weights_of(projection: Projection, weights: Mapping[str, Matrix]) -> np.ndarray:
     """Return the weights of a projection, shape (n_pre, n_post).
 
-    Raises
-    ------
-    DataError
-        If there are none, or they have another shape.
-
     Parameters
     ----------
     projection
         The projection.
     weights
         W by name of projection.
+
+    Raises
+    ------
+    DataError
+        If there are none, or they have another shape.
 
     Examples
     --------
@@ -161,15 +161,15 @@ def weights_of(projection: Projection, weights: Mapping[str, Matrix]) -> np.ndar
 def rule_of(projection: Projection) -> LearningRule:
     """Return the rule of a projection.
 
-    Raises
-    ------
-    WiringError
-        If it has none, or one that reads synaptic traces.
-
     Parameters
     ----------
     projection
         A plastic projection.
+
+    Raises
+    ------
+    WiringError
+        If it has none, or one that reads synaptic traces.
 
     Examples
     --------

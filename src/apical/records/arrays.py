@@ -231,15 +231,15 @@ class Records:
     def counts(self, population: str) -> np.ndarray:
         """Return the spike count of each neuron in each trial, shape (n_trials, n).
 
-        Raises
-        ------
-        DataError
-            If the spikes of the population were not recorded.
-
         Parameters
         ----------
         population
             Name of a population that spikes.
+
+        Raises
+        ------
+        DataError
+            If the spikes of the population were not recorded.
 
         Examples
         --------
@@ -291,15 +291,15 @@ class Records:
     def trace(self, population: str, signal: str) -> Any:
         """Return a signal over time as an `xarray.DataArray` (trial, time, unit), time in [ms].
 
-        Raises
-        ------
-        DataError
-            If the signal was not recorded.
-
         Parameters
         ----------
         population, signal
             Name of the population, and of its signal.
+
+        Raises
+        ------
+        DataError
+            If the signal was not recorded.
 
         Examples
         --------
@@ -387,15 +387,15 @@ class Records:
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Records":
         """Return what `to_arrays` was made of.
 
-        Raises
-        ------
-        DataError
-            If arrays are missing, or are those of another version.
-
         Parameters
         ----------
         arrays
             What `to_arrays` returned.
+
+        Raises
+        ------
+        DataError
+            If arrays are missing, or are those of another version.
 
         Examples
         --------

@@ -273,6 +273,11 @@ def steps(
     every
         When to call it: before the first block, and after every epoch or after every block.
 
+    Yields
+    ------
+    Step
+        The metrics and the position.
+
     Raises
     ------
     RunError
@@ -280,11 +285,6 @@ def steps(
         this plan comes by `start`.
     ParameterError
         If there are fewer training samples than one batch.
-
-    Yields
-    ------
-    Step
-        The metrics and the position.
 
     Examples
     --------

@@ -107,6 +107,11 @@ def assigned(counts: Matrix, labels: Labels, n_classes: Count) -> Assignment:
     n_classes
         Number of classes; a class without trials is not assigned.
 
+    Returns
+    -------
+    Assignment
+        The class of each neuron.
+
     Raises
     ------
     ParameterError
@@ -115,11 +120,6 @@ def assigned(counts: Matrix, labels: Labels, n_classes: Count) -> Assignment:
     References
     ----------
     Diehl & Cook 2015, doi:10.3389/fncom.2015.00099, section 2.5.
-
-    Returns
-    -------
-    Assignment
-        The class of each neuron.
 
     Examples
     --------
