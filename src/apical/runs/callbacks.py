@@ -34,6 +34,15 @@ def chosen(names: Sequence[str], network: Network, *, closely: bool = False) -> 
     ------
     ParameterError
         If a measure is unknown.
+
+    Examples
+    --------
+    >>> from apical.runs.callbacks import chosen
+    >>> from apical.testing.references import rates
+    >>> chosen(["norms"], rates())  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: There is no measure 'norms'; known are training, ...
     """
     wanted = {MEASURES[name].name for name in names}
     if closely:

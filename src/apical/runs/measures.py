@@ -99,6 +99,16 @@ class Measure:
         if no records are needed.
     check
         Raises before training if the measure does not apply to a network.
+
+    Examples
+    --------
+    >>> from apical.runs.measures import MEASURES, Measure
+    >>> list(MEASURES)
+    ['training', 'angles', 'feedback', 'weights', 'units', 'sparsity', 'cost']
+    >>> def largest(look):
+    ...     return {("largest", name): float(w.max()) for name, w in look.weights.items()}
+    >>> Measure("largest", "largest weight of each projection", largest).name
+    'largest'
     """
 
     name: str
