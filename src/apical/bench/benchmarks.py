@@ -132,6 +132,20 @@ def cases(
         Largest number of trials in a timed block.
     dataset, scale
         Data set, and its stored value that stands for 1, as in `apical.data.datasets.load`.
+
+    Returns
+    -------
+    tuple
+        The cases, and reasons by network and device.
+
+    Examples
+    --------
+    >>> from apical.bench.benchmarks import cases
+    >>> these, refused = cases(["array:numpy"], [10], [1, 64], trials=500, dataset="digits")
+    >>> [(case.network, case.name, case.batch) for case in these]
+    [('rate', 'array:numpy', 1), ('rate', 'array:numpy', 64)]
+    >>> list(refused)
+    ['array:numpy, spiking network']
     """
     data, found, refused = datasets.load(dataset, scale=scale), list[Case](), dict[str, str]()
     known = dataset, data.train.scale

@@ -15,7 +15,31 @@ _APART = ("model", "options", "seed", "device", "batch")
 
 
 def settings(run: TrainedRun) -> dict[str, Any]:
-    """Return the settings that distinguish a run from others, the seed last."""
+    """Return the settings that distinguish a run from others, the seed last.
+
+    Parameters
+    ----------
+    run
+        A finished run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.report import naming
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.runs.open import open_run
+    >>> from apical.runs.run import run
+    >>> plan = Experiment("rate_dfa", train_trials=100, test_trials=50, epochs=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     summary = run(plan, Path(folder) / "run", progress=False, draw=False)
+    ...     found = open_run(Path(folder) / "run")
+    >>> list(naming.settings(found))[-1], naming.labels([found])
+    ('seed', ['run'])
+    >>> naming.command(found)  # doctest: +NORMALIZE_WHITESPACE
+    'apical run rate_dfa --scale 16.0 --train-trials 100 --test-trials 50 --epochs 1 --device array
+    --seed 0 --batch 64'
+    """
     experiment = run.prepared.experiment
     known = {"model": run.prepared.model.name, **experiment.options}
     known |= {

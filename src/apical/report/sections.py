@@ -180,7 +180,22 @@ def activity(records: Records, name: str) -> Section:
 
 
 def frame(table: pd.DataFrame, caption: str = "") -> Table:
-    """Return a data frame as a table of text."""
+    """Return a data frame as a table of text.
+
+    Parameters
+    ----------
+    table
+        A data frame.
+    caption
+        Its caption.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from apical.report.sections import frame
+    >>> frame(pd.DataFrame({"wiring": ["bp"], "error": [1.64123]})).rows
+    [['bp', '1.641']]
+    """
     rows = [[_number(cell) for cell in row] for row in table.itertuples(index=False)]
     return Table([str(c).replace("_", " ") for c in table.columns], rows, caption)
 

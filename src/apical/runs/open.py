@@ -148,7 +148,7 @@ class TrainedRun:
         ...     summary = run(plan, Path(folder) / "run", progress=False, draw=False)
         ...     found = open_run(Path(folder) / "run")
         >>> with found.simulator() as trained, found.simulator(untrained=True) as naive:
-        ...     [bool(simulator.weights("hidden_to_output").any()) for simulator in (trained, naive)]
+        ...     [bool(s.weights("hidden_to_output").any()) for s in (trained, naive)]
         [True, False]
         """
         simulator = self.prepared.looking(record, traces)
