@@ -139,7 +139,14 @@ class Row:
 
 
 def names() -> list[str]:
-    """Return the names of the scripts that have networks to judge."""
+    """Return the names of the scripts that have networks to judge.
+
+    Examples
+    --------
+    >>> from apical.scripts import catalogue
+    >>> "rate_dfa" in catalogue.names()
+    True
+    """
     found = []
     for name, (path, _) in models.available().items():
         try:
@@ -160,6 +167,14 @@ def entries(name: str, data: Dataset, seed: int = 0) -> list[Entry]:
         One of `names`.
     data, seed
         Data set and seed for which they are built.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import catalogue
+    >>> data = ap.datasets.load("digits")
+    >>> [entry.condition for entry in catalogue.entries("rate_dfa", data)]
+    ['bp', 'fa', 'dfa', 'ifa_forward', 'ifa_random', 'drtp', 'two_phases']
     """
     path = models.available()[name][0]
     try:
@@ -225,7 +240,23 @@ def judged(entry: Entry, known: Mapping[tuple[str, str], Measured]) -> Row:
 
 
 def worst(card: Scorecard) -> dict[Aspect, Level]:
-    """Return the worst level of each aspect of a scorecard."""
+    """Return the worst level of each aspect of a scorecard.
+
+    Parameters
+    ----------
+    card
+        The scorecard.
+
+    Examples
+    --------
+    >>> from apical.feedback import WIRINGS
+    >>> from apical.plausibility import audit
+    >>> from apical.scripts import catalogue
+    >>> from apical.testing.references import rates
+    >>> levels = catalogue.worst(audit(rates(WIRINGS["bp"])))
+    >>> levels["weight transport"], levels["locality"]
+    ('not local', 'local')
+    """
     found: dict[Aspect, Level] = {}
     for aspect in ASPECTS:
         levels = [LEVELS.index(finding.level) for finding in card.about(aspect)]

@@ -33,6 +33,21 @@ def option(
         Help text.
     least, above
         Smallest allowed value (1 by default for whole numbers), or exclusive lower bound.
+
+    Examples
+    --------
+    >>> import click
+    >>> from apical.scripts import options
+    >>> @click.command()
+    ... @options.option("--eta", 0.1, "Learning rate.", above=0)
+    ... def main(eta):
+    ...     print(f"eta = {eta}")
+    >>> main(["--eta", "0.5"], standalone_mode=False)
+    eta = 0.5
+    >>> main(["--eta", "0"], standalone_mode=False)
+    Traceback (most recent call last):
+        ...
+    click.exceptions.BadParameter: 0.0 is not in the range x>0.
     """
     kind: Any = type(default)
     if default is None or isinstance(default, int):
@@ -100,6 +115,17 @@ def training(
         the option out.
     of
         ``"each"`` or ``"the"`` hidden population, for the help.
+
+    Examples
+    --------
+    >>> import click
+    >>> from apical.scripts import options
+    >>> @click.command()
+    ... @options.training(hidden=100, epochs=10, seed="0,1")
+    ... def main(dataset, hidden, epochs, seeds):
+    ...     print(dataset, hidden, epochs, seeds)
+    >>> main(["--epochs", "3"], standalone_mode=False)
+    mnist 100 3 [0, 1]
     """
     text = f"Neurons in {of} hidden population."
 
@@ -125,7 +151,26 @@ def sizes(name: str, default: str, help: str = "") -> Decorator:
 
 
 def layers(default: str, help: str = "Neurons in each hidden population.") -> Decorator:
-    """Return ``--hidden``, sizes of hidden populations separated by hyphens, passed as a list."""
+    """Return ``--hidden``, sizes of hidden populations separated by hyphens, passed as a list.
+
+    Parameters
+    ----------
+    default
+        For instance ``"256-32-256"``.
+    help
+        Help text.
+
+    Examples
+    --------
+    >>> import click
+    >>> from apical.scripts import options
+    >>> @click.command()
+    ... @options.layers("256-32-256")
+    ... def main(hidden):
+    ...     print(hidden)
+    >>> main([], standalone_mode=False)
+    [256, 32, 256]
+    """
     return _parsed("--hidden", "hidden", default, help, studies.layers)
 
 

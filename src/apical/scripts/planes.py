@@ -35,6 +35,16 @@ def trajectory(
         Batch size.
     points
         Number of points in each epoch.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import planes
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=5)
+    >>> path = planes.trajectory(net, data, 1, batch=10, points=4)
+    >>> len(path), path[-1]["hidden_to_output"].shape
+    (5, (5, 10))
     """
     simulator = simulate(net, "array", batch=batch)
     plan = Plan(epochs, max(batch, len(data.train) // points), 1.0)
