@@ -418,6 +418,16 @@ class Moment:
     ----------
     step
         Time steps since the block began.
+
+    See Also
+    --------
+    Steps : Keeps moments, and comes back to them.
+
+    Examples
+    --------
+    >>> from apical.devices.simulator import Moment
+    >>> Moment(step=10).step
+    10
     """
 
     step: int
@@ -434,6 +444,14 @@ class Window:
         (n_steps, size).
     spikes
         Whether neurons of recorded populations spiked: name -> shape (n_steps, size).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.devices.simulator import Window
+    >>> window = Window({"h.v": np.zeros((10, 3))}, {"h": np.zeros((10, 3), bool)})
+    >>> window.signals["h.v"].shape
+    (10, 3)
     """
 
     signals: Mapping[str, np.ndarray]
@@ -445,6 +463,23 @@ class Steps(Protocol):
 
     Only what is in the network runs, neither more nor less than in `Simulator.run`; a simulator
     that wraps another is not asked.
+
+    Examples
+    --------
+    Five time steps of a spiking network, and back:
+
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.testing.references import spiking
+    >>> with ap.simulate(spiking(), "runtime", record=["hidden"], traces=["v"]) as simulator:
+    ...     with simulator.stepping(1) as steps:
+    ...         steps.show(ap.Block.of_stimuli(np.ones((1, 6))))
+    ...         start = steps.keep()
+    ...         first = steps.run(5).signals["hidden.v"]
+    ...         steps.back(start)
+    ...         again = steps.run(5).signals["hidden.v"]
+    >>> first.shape, bool((first == again).all())
+    ((5, 5), True)
     """
 
     step: int
@@ -690,7 +725,18 @@ class Simulator(Protocol):
 
 
 class Closing:
-    """Base of simulators that can be closed, once or more often, and are context managers."""
+    """Base of simulators that can be closed, once or more often, and are context managers.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.testing.references import rates
+    >>> simulator = ap.simulate(rates(), "array")
+    >>> simulator.close()
+    >>> simulator.close()
+    >>> simulator.network.output.name
+    'output'
+    """
 
     network: Network
     _closed = False
@@ -826,6 +872,17 @@ def check_weights(
         Weights beyond bounds act unchanged until an update clips them.
     WiringError
         If feedback within a population would form a cycle.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.devices.simulator import check_weights
+    >>> from apical.testing.references import rates
+    >>> state = {"hidden_2_to_output.w": np.full((4, 3), np.inf)}
+    >>> check_weights(rates(), state, now=lambda name: np.ones((4, 3)))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: Weights of projection 'hidden_2_to_output' must be ...
     """
     for p in network.projections:
         if f"{p.name}.w" not in state:

@@ -263,6 +263,12 @@ class Updates:
         Evaluations of the rule: every synapse at the end of a trial; every synapse onto a neuron
         that receives feedback, in every time step; every synapse that transmits a spike; every
         synapse onto a neuron that spikes.
+
+    Examples
+    --------
+    >>> from apical.measures.cost import Updates
+    >>> Updates("stimulus_to_hidden", effective=900.0, dense=1920.0).effective
+    900.0
     """
 
     projection: str

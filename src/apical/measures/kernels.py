@@ -131,7 +131,22 @@ def cka_by_chance(x: Matrix, y: Matrix, *, seed: Seed = 0) -> float:
 
 @checked()
 def centred(x: np.ndarray) -> np.ndarray:
-    """Return responses minus their mean over stimuli, scaled to maximum 1; 0 where constant."""
+    """Return responses minus their mean over stimuli, scaled to maximum 1; 0 where constant.
+
+    Parameters
+    ----------
+    x
+        Responses, shape (n_stimuli, n).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.kernels import centred
+    >>> centred(np.array([[1.0, 7.0], [3.0, 7.0], [8.0, 7.0]]))
+    array([[-0.75,  0.  ],
+           [-0.25,  0.  ],
+           [ 1.  ,  0.  ]])
+    """
     x = np.asarray(x, dtype=float)
     if not len(x):
         return x
@@ -142,7 +157,21 @@ def centred(x: np.ndarray) -> np.ndarray:
 
 @checked()
 def overlap(x: Matrix, y: Matrix) -> float:
-    """Return sum(XX' * YY'), computed by the smaller matrix product, since it equals |X'Y|**2."""
+    """Return sum(XX' * YY'), computed by the smaller matrix product, since it equals |X'Y|**2.
+
+    Parameters
+    ----------
+    x, y
+        Responses to the same stimuli, shapes (n_stimuli, n_x) and (n_stimuli, n_y).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.kernels import overlap
+    >>> x, y = np.array([[1.0], [2.0]]), np.array([[3.0], [1.0]])
+    >>> overlap(x, y), float((x.T @ y)[0, 0] ** 2)
+    (25.0, 25.0)
+    """
     _check_stimuli(x, y)
     if x.shape[1] * y.shape[1] > len(x) ** 2:
         return float(np.sum((x @ x.T) * (y @ y.T)))

@@ -482,6 +482,20 @@ def falls_below_zero(responses: np.ndarray, size: NonNegative | None = None) -> 
     """Say whether responses, of any shape, are negative by more than rounding.
 
     `size` is the magnitude of the numbers from which they were computed, by default their own.
+
+    Parameters
+    ----------
+    responses
+        Responses.
+    size
+        That magnitude.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.spike_statistics import falls_below_zero
+    >>> falls_below_zero(np.array([3.0, -1e-17])), falls_below_zero(np.array([3.0, -0.1]))
+    (False, True)
     """
     size = size_of(responses) if size is None else size
     return bool(exceeds(0, np.min(responses, initial=0), size))

@@ -81,5 +81,17 @@ class Statistic:
 
 @checked()
 def single(value: Measured, unit: str, source: str, why: str = "", note: str = "") -> Statistic:
-    """Return the statistic of a single value for a whole population."""
+    """Return the statistic of a single value for a whole population.
+
+    Parameters
+    ----------
+    value, unit, source, why, note
+        As in `Statistic`.
+
+    Examples
+    --------
+    >>> from apical.measures.statistic import single
+    >>> single(4.0, "1", "by hand").row()["value"]
+    4.0
+    """
     return Statistic(np.array([value], dtype=float), unit, "population", source, why, note)

@@ -34,6 +34,15 @@ class Alignment:
         The forward weights, transposed.
     match
         How far they agree, and what would have been seen.
+
+    Examples
+    --------
+    >>> from apical.plausibility import audit
+    >>> from apical.testing.references import rates
+    >>> card = audit(rates())
+    >>> findings = {finding.subject: finding for finding in card.about("weight transport")}
+    >>> findings["error_to_hidden_2"].alignment[0].forward
+    "the transposed weights of 'hidden_2_to_output'"
     """
 
     subject: str

@@ -188,12 +188,38 @@ def new_axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
 
 
 def inches(ax: Axes) -> float:
-    """Return the height of Axes [inches]."""
+    """Return the height of Axes [inches].
+
+    Parameters
+    ----------
+    ax
+        The Axes.
+
+    Examples
+    --------
+    >>> from apical import plotting
+    >>> from apical.plotting.style import inches
+    >>> 0 < inches(plotting.panels(1, height=3.0)[0]) <= 3.0
+    True
+    """
     return float(ax.get_position().height * ax.figure.figure.get_figheight())
 
 
 def color(k: int) -> str:
-    """Return the k-th colour of the palette, from the start again after the last."""
+    """Return the k-th colour of the palette, from the start again after the last.
+
+    Parameters
+    ----------
+    k
+        Its number, from 0.
+
+    Examples
+    --------
+    >>> from apical.plotting import PALETTE
+    >>> from apical.plotting.style import color
+    >>> color(0) == PALETTE[0] == color(len(PALETTE))
+    True
+    """
     return PALETTE[k % len(PALETTE)]
 
 

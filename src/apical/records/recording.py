@@ -163,7 +163,24 @@ def _recorded(network: Network, result: BlockResult) -> list[str]:
 
 @checked()
 def units(simulator: Simulator, network: Network, name: str) -> Units:
-    """Return the recorded units of a population."""
+    """Return the recorded units of a population.
+
+    Parameters
+    ----------
+    simulator, network
+        The network on a device, and its description.
+    name
+        Name of the population.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.records.recording import units
+    >>> from apical.testing.references import rates
+    >>> with ap.simulate(rates(), "array") as simulator:
+    ...     units(simulator, simulator.network, "hidden_1").kind
+    'Rate'
+    """
     population = next((p for p in network.populations if p.name == name), None)
     if population is None:
         known = ", ".join(p.name for p in network.populations)

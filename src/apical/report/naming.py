@@ -51,7 +51,29 @@ def settings(run: TrainedRun) -> dict[str, Any]:
 
 
 def labels(runs: Sequence[TrainedRun]) -> list[str]:
-    """Return a label for each run, made of the settings that differ, in their order."""
+    """Return a label for each run, made of the settings that differ, in their order.
+
+    Parameters
+    ----------
+    runs
+        Finished runs.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.report import naming
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.runs.open import open_run
+    >>> from apical.runs.run import run
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for seed in (0, 1):
+    ...         plan = Experiment("rate_dfa", train_trials=100, test_trials=50, epochs=1, seed=seed)
+    ...         summary = run(plan, Path(folder) / str(seed), progress=False, draw=False)
+    ...     runs = [open_run(Path(folder) / str(seed)) for seed in (0, 1)]
+    >>> naming.labels(runs), [len(members) for members in naming.groups(runs).values()]
+    (['seed 0', 'seed 1'], [2])
+    """
     return _told_apart([settings(run) for run in runs], [run.name for run in runs])
 
 

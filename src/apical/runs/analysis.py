@@ -194,7 +194,26 @@ def analyze_run(
 
 @checked()
 def figures(analysis: Analysis) -> dict[str, tuple[Any, str]]:
-    """Return the figures of an analysis: name -> Axes, and their caption."""
+    """Return the figures of an analysis: name -> Axes, and their caption.
+
+    Parameters
+    ----------
+    analysis
+        From `apical.measures.tables.analyze`.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.measures.tables import analyze
+    >>> from apical.records.recording import record
+    >>> from apical.runs.analysis import figures
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=5)
+    >>> with ap.simulate(net, "array", record=["hidden"], traces=["x"]) as simulator:
+    ...     found = figures(analyze(record(simulator, data.test, range(20))))
+    >>> sorted(found)
+    ['dissimilarity']
+    """
     drawn: dict[str, tuple[Any, str]] = {}
     if analysis.rates:
         drawn["rates"] = (plotting.firing_rates(analysis.rates), "Mean rate of each neuron.")

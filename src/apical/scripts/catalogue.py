@@ -227,6 +227,16 @@ def judged(entry: Entry, known: Mapping[tuple[str, str], Measured]) -> Row:
         The network.
     known
         What was measured, by script and condition (`read_measured`).
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import catalogue
+    >>> data = ap.datasets.load("digits")
+    >>> first = catalogue.entries("rate_dfa", data)[0]
+    >>> row = catalogue.judged(first, {})
+    >>> row.model, row.condition, row.is_local
+    ('rate_dfa', 'bp', False)
     """
     key = entry.model, entry.condition
     measured = known.get(key, Measured(*key))
@@ -276,10 +286,22 @@ def read_measured(path: Path | None = None) -> dict[tuple[str, str], Measured]:
     path
         The file; by default that of every folder of models, the first one first.
 
+    Returns
+    -------
+    dict
+        (script, condition) -> what was measured.
+
     Raises
     ------
     DataError
         If a file has other columns.
+
+    Examples
+    --------
+    >>> from apical.scripts import catalogue
+    >>> known = catalogue.read_measured()
+    >>> ("rate_dfa", "dfa") in known
+    True
     """
     paths = [path] if path else [folder / MEASURED for folder in models.folders()]
     found: dict[tuple[str, str], Measured] = {}
@@ -441,7 +463,14 @@ def _measured(
 
 
 def columns() -> list[str]:
-    """Return the names of the columns of the catalogue."""
+    """Return the names of the columns of the catalogue.
+
+    Examples
+    --------
+    >>> from apical.scripts import catalogue
+    >>> catalogue.columns()[:3]
+    ['model', 'condition', 'local']
+    """
     after = ["accuracy [%]", "settings", "source", "operations, inference", "operations, learning"]
     return ["model", "condition", "local", *ASPECTS, *after]
 

@@ -163,6 +163,13 @@ class Entry:
         Result of its quick check; None if it was not run.
     seconds
         Duration of the check [s], including the import of the script.
+
+    Examples
+    --------
+    >>> from apical.scripts import gallery
+    >>> line = gallery.entry("Maas_2013_dead_units")
+    >>> line.path.name, line.finding
+    ('Maas_2013_dead_units.py', None)
     """
 
     name: str
@@ -200,7 +207,19 @@ def entry(name: str, folder: Path | None = None) -> Entry:
 
 
 def cells(line: Entry) -> list[str]:
-    """Return the cells of a script: name, claim, published, reached, and its quick check."""
+    """Return the cells of a script: name, claim, published, reached, and its quick check.
+
+    Parameters
+    ----------
+    line
+        The script.
+
+    Examples
+    --------
+    >>> from apical.scripts import gallery
+    >>> gallery.cells(gallery.entry("Maas_2013_dead_units"))[0]
+    'Maas_2013_dead_units'
+    """
     about = line.exhibit
     told = [line.name, about.claim, about.published, about.reached]
     if line.finding is None:
@@ -228,7 +247,20 @@ def columns(*, quick: bool) -> list[str]:
 
 
 def markdown(lines: Sequence[Entry]) -> str:
-    """Return the table of one line or more as Markdown; scripts are linked as ``models/...``."""
+    """Return the table of one line or more as Markdown; scripts are linked as ``models/...``.
+
+    Parameters
+    ----------
+    lines
+        The scripts.
+
+    Examples
+    --------
+    >>> from apical.scripts import gallery
+    >>> table = gallery.markdown([gallery.entry("Maas_2013_dead_units")])
+    >>> table.splitlines()[0]
+    '| script | claim | published | reached |'
+    """
     heads = columns(quick=lines[0].finding is not None)
     rows = [_linked(cells(line)) for line in lines]
     return "\n".join(map(_row, [heads, ["---"] * len(heads), *rows])) + "\n"

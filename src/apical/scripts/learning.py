@@ -286,6 +286,20 @@ def feedback_angles(simulator: Simulator) -> dict[str, float]:
     -------
     dict
         ``angle_1`` is that of the feedback onto the first hidden population, and so on.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import learning
+    >>> from apical.scripts.layers import feedforward
+    >>> options = {"weights": ap.FanIn(), "rule": ap.rules.three_factor(0.1)}
+    >>> net = feedforward([8, 5, 4, 3], "tanh", wiring="fa", **options)
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     aligned = 3 * simulator.weights("hidden_2_to_output").T
+    ...     simulator.load({"feedback_output_to_hidden_2": aligned})
+    ...     found = learning.feedback_angles(simulator)
+    >>> list(found), round(found["angle_2"], 4)
+    (['angle_1', 'angle_2'], 0.0)
     """
     found = {}
     for k, forward in enumerate(simulator.network.forward[1:], start=1):
@@ -376,6 +390,22 @@ def losses(simulator: Simulator, parts: Mapping[str, np.ndarray], epochs: int) -
     ------
     row
         ``epoch``, and for each part the mean squared error of an output, with learning off.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import learning
+    >>> from apical.scripts.layers import feedforward
+    >>> values, labels = ap.datasets.load("digits").train.block(slice(100))
+    >>> net = feedforward(
+    ...     [64, 10, 64], "tanh", "linear", wiring="bp", loss="squared", weights=ap.FanIn(),
+    ...     rule=ap.rules.three_factor(0.01),
+    ... )
+    >>> parts = {"train": values[:80], "test": values[80:]}
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     rows = list(learning.losses(simulator, parts, epochs=2))
+    >>> list(rows[0]), rows[-1]["test"] < rows[0]["test"]
+    (['epoch', 'train', 'test'], True)
     """
     for epoch in reconstruct(simulator, next(iter(parts.values())), epochs):
         errors = {name: squared_errors(simulator, values) for name, values in parts.items()}
@@ -415,6 +445,18 @@ def watch(
         A recording simulator of the same network in the same state.
     seen
         Its result on these samples.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import learning
+    >>> data = ap.datasets.load("digits").subset(100, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=5)
+    >>> watched = learning.watch(
+    ...     net, data, 1, batch=10, every=0.5, record=["hidden"], trace="x", samples=20
+    ... )
+    >>> [(row["epoch"], seen.traces["hidden.x"].shape) for row, looker, seen in watched]
+    [(0.0, (20, 1, 5)), (0.5, (20, 1, 5)), (1.0, (20, 1, 5))]
     """
     learner = simulate(net, "array", batch=batch)
     looker = simulate(net, "array", record=record, traces=[trace])

@@ -177,7 +177,14 @@ def own_folders() -> list[Path]:
 
 
 def folders() -> list[Path]:
-    """Return the folders of models: those that came with the package, then ``./models``."""
+    """Return the folders of models: those that came with the package, then ``./models``.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> ap.models.folders()[0].name
+    'models'
+    """
     return [*own_folders(), *(place for place in [Path("models")] if place.is_dir())]
 
 
@@ -388,6 +395,17 @@ def imported(path: Path, content: bytes | None = None) -> ModuleType:
     ------
     ScriptError
         If it is not a Python script.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import apical as ap
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     script = Path(folder) / "mine.py"
+    ...     size = script.write_text("EPOCHS = 5")
+    ...     ap.models.imported(script).EPOCHS
+    5
     """
     name = f"apical_model_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)

@@ -59,7 +59,24 @@ def option(
 
 
 def flag(name: str, help: str) -> Decorator:
-    """Return a flag (an option without a value)."""
+    """Return a flag (an option without a value).
+
+    Parameters
+    ----------
+    name, help
+        As in `option`.
+
+    Examples
+    --------
+    >>> import click
+    >>> from apical.scripts import options
+    >>> @click.command()
+    ... @options.flag("--deep", "Three hidden populations.")
+    ... def main(deep):
+    ...     print(deep)
+    >>> main(["--deep"], standalone_mode=False)
+    True
+    """
     return click.option(name, is_flag=True, help=help)
 
 
@@ -141,7 +158,26 @@ def training(
 
 
 def numbers(name: str, default: str, help: str = "") -> Decorator:
-    """Return an option that is a list of whole numbers, separated by commas."""
+    """Return an option that is a list of whole numbers, separated by commas.
+
+    Parameters
+    ----------
+    name, default, help
+        As in `option`; the default is text.
+
+    Examples
+    --------
+    >>> import click
+    >>> from apical.scripts import options
+    >>> @click.command()
+    ... @options.numbers("--depth", "1,2")
+    ... @options.sizes("--noise", "0,0.1")
+    ... @options.names("--wiring", "bp,dfa")
+    ... def main(depth, noise, wiring):
+    ...     print(depth, noise, wiring)
+    >>> main(["--depth", "3,4"], standalone_mode=False)
+    [3, 4] [0.0, 0.1] ['bp', 'dfa']
+    """
     return _parsed(name, _keyword(name), default, help, studies.numbers)
 
 
@@ -180,7 +216,30 @@ def names(name: str, default: str, help: str = "") -> Decorator:
 
 
 def some_of(name: str, keyword: str, choices: list[str], help: str) -> Decorator:
-    """Return a repeatable option with given choices; all of them by default."""
+    """Return a repeatable option with given choices; all of them by default.
+
+    Parameters
+    ----------
+    name, help
+        As in `option`.
+    keyword
+        Name of the argument of the function.
+    choices
+        Allowed values.
+
+    Examples
+    --------
+    >>> import click
+    >>> from apical.scripts import options
+    >>> @click.command()
+    ... @options.some_of("--wiring", "wirings", ["bp", "fa", "dfa"], "Wirings.")
+    ... def main(wirings):
+    ...     print(list(wirings))
+    >>> main([], standalone_mode=False)
+    ['bp', 'fa', 'dfa']
+    >>> main(["--wiring", "fa"], standalone_mode=False)
+    ['fa']
+    """
     kind = click.Choice(choices)
     return click.option(
         name, keyword, type=kind, multiple=True, default=choices, show_default=True, help=help

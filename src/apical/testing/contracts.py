@@ -102,7 +102,20 @@ class Case:
 
 
 def contract(kind: str) -> Callable[[Check], Check]:
-    """Return a decorator that registers a function as a contract of a kind."""
+    """Return a decorator that registers a function as a contract of a kind.
+
+    Parameters
+    ----------
+    kind
+        The kind, as in `contracts`.
+
+    Examples
+    --------
+    >>> from apical.testing import contracts
+    >>> [found.name for found in contracts("exporter")]  # doctest: +NORMALIZE_WHITESPACE
+    ['says_what_it_is', 'writes_something_whole', 'overwrites_nothing_unasked',
+    'loses_neither_spikes_nor_signals', 'comes_back_as_it_was']
+    """
 
     def declared(check: Check) -> Check:
         about = (check.__doc__ or "").partition("\n")[0]
@@ -243,6 +256,18 @@ def claiming(network: Network) -> list[Device]:
 
     Devices that compile programs are omitted unless `COMPILED` is set in the environment; they must
     then be usable on this machine.
+
+    Parameters
+    ----------
+    network
+        The network.
+
+    Examples
+    --------
+    >>> from apical.testing.contracts import claiming
+    >>> from apical.testing.references import rates
+    >>> "array" in [device.name for device in claiming(rates())]
+    True
     """
     found = []
     for device in DEVICES.values():

@@ -128,12 +128,38 @@ def trials(learning: float = 0.0, n: int = 3) -> Block:
 
 
 def made(network: Network, device: str, **options: Any) -> Simulator:
-    """Return a simulator in double precision."""
+    """Return a simulator in double precision.
+
+    Parameters
+    ----------
+    network, device, **options
+        As in `apical.simulate`.
+
+    Examples
+    --------
+    >>> from apical.testing.references import made, rates
+    >>> with made(rates(), "array") as simulator:
+    ...     simulator.weights("hidden_2_to_output").dtype
+    dtype('float64')
+    """
     return simulate(network, device, dtype="float64", **options)
 
 
 def learned(network: Network, device: str) -> tuple[dict[str, np.ndarray], BlockResult]:
-    """Return the weight changes in trials on a device, and the result of the trials."""
+    """Return the weight changes in trials on a device, and the result of the trials.
+
+    Parameters
+    ----------
+    network, device
+        As in `apical.simulate`.
+
+    Examples
+    --------
+    >>> from apical.testing.references import learned, rates
+    >>> changes, result = learned(rates(), "array")
+    >>> changes["hidden_2_to_output"].shape, result.counts["output"].shape
+    ((4, 3), (3, 3))
+    """
     simulator = made(network, device)
     before = {p.name: simulator.weights(p) for p in network.plastic}
     result = simulator.run(trials(1.0))
