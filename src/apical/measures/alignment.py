@@ -112,10 +112,15 @@ def _updates(
 
 @checked()
 def angle(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the angle between two arrays of one shape, taken as vectors [degrees].
+    r"""Return the angle between two arrays of one shape, taken as vectors [degrees].
 
     NaN where one of them is 0. Accurate for small angles too, by Kahan's half-angle formula
     (Kahan 2006, "How futile are mindless assessments of roundoff", section 12).
+
+    .. math::
+
+        \theta = 2 \arctan \frac{\lVert \hat a - \hat b \rVert}{\lVert \hat a + \hat b \rVert}
+            = \arccos \hat a \cdot \hat b, \quad \hat a = a / \lVert a \rVert
 
     Examples
     --------

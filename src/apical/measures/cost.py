@@ -96,7 +96,9 @@ def _serves_learning(projection: Projection) -> bool:
 
 @checked()
 def connection_sparsity(network: Network, weights: Weights) -> float:
-    """Return NeuroBench's ConnectionSparsity: the fraction of driving weights that are 0.
+    r"""Return NeuroBench's ConnectionSparsity: the fraction of driving weights that are 0.
+
+    .. math:: \left\lvert \{ w_{ij} = 0 \} \right\rvert / \left\lvert \{ w_{ij} \} \right\rvert
 
     Parameters
     ----------

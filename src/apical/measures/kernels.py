@@ -15,12 +15,17 @@ SHUFFLES = 10
 
 @checked()
 def cka(x: Matrix, y: Matrix) -> float:
-    """Return the linear centred kernel alignment of two sets of responses [dimensionless].
+    r"""Return the linear centred kernel alignment of two sets of responses [dimensionless].
 
     With centred Gram matrices K = X X' and L = Y Y': sum(K * L) / (|K| |L|), 1 where the responses
     are the same up to rotation and scale, NaN where one never changes (Kornblith et al. 2019,
     arXiv:1905.00414, section 3). It is biased upwards where neurons outnumber stimuli (Murphy et
     al. 2024, arXiv:2405.01012): compare it with the chance level, or see `cka_debiased`.
+
+    .. math::
+
+        \mathrm{CKA} = \frac{\lVert X^\top Y \rVert_F^2}
+            {\lVert X^\top X \rVert_F \, \lVert Y^\top Y \rVert_F}
 
     Parameters
     ----------
@@ -52,7 +57,7 @@ def cka(x: Matrix, y: Matrix) -> float:
 
 @checked()
 def cka_debiased(x: Matrix, y: Matrix) -> float:
-    """Return the debiased linear centred kernel alignment of two sets of responses [dimensionless].
+    r"""Return the debiased linear centred kernel alignment of responses [dimensionless].
 
     As `cka`, with the estimator of the Hilbert-Schmidt independence criterion that has no bias
     (Song et al. 2007, doi:10.1145/1273496.1273600, eq. 4) in place of sum(K * L): a mean over
@@ -61,6 +66,14 @@ def cka_debiased(x: Matrix, y: Matrix) -> float:
     are the same up to rotation and scale (Nguyen et al. 2021, arXiv:2010.15327; Murphy et al. 2024,
     arXiv:2405.01012). NaN for fewer than 4 stimuli, and where one set of responses is constant, or
     all pairs of stimuli are equally dissimilar.
+
+    With the Gram matrices whose diagonals are set to 0, marked by a tilde, the estimator is
+
+    .. math::
+
+        \frac{1}{n (n - 3)} \left[ \mathrm{tr}(\tilde K \tilde L)
+            + \frac{\mathbf 1^\top \tilde K \mathbf 1 \, \mathbf 1^\top \tilde L \mathbf 1}
+            {(n - 1)(n - 2)} - \frac{2}{n - 2} \mathbf 1^\top \tilde K \tilde L \mathbf 1 \right]
 
     Parameters and errors as in `cka`.
 

@@ -76,11 +76,13 @@ class Plane:
 
 @checked()
 def random_plane(centre: Weights, rng: np.random.Generator) -> Plane:
-    """Return a plane along two random directions with filter normalisation.
+    r"""Return a plane along two random directions with filter normalisation.
 
     Directions are Gaussian; the vector of weights that one neuron receives from a population is
     then scaled to the norm of its current weights. Weights from a single neuron, such as a
     `apical.Bias`, do not change.
+
+    .. math:: d_j \leftarrow \frac{\lVert w_j \rVert}{\lVert d_j \rVert}\, d_j
 
     Parameters
     ----------

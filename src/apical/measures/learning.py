@@ -338,7 +338,12 @@ def _at_bounds(w: np.ndarray, limits: tuple[float, float] | None) -> float:
 
 @checked()
 def sign_measures(network: Network, weights: Weights) -> "pd.DataFrame":
-    """Return how far neurons violate Dale's law, by which all synapses of a neuron have one sign.
+    r"""Return how far neurons violate Dale's law, by which all synapses of a neuron have one sign.
+
+    .. math::
+
+        \text{minority} = \sum_i \min(w_i^+, w_i^-) \Big/ \sum_i (w_i^+ + w_i^-), \quad
+            w_i^\pm = \sum_j \max(\pm w_{ij}, 0)
 
     Parameters
     ----------

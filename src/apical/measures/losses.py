@@ -20,11 +20,16 @@ CROSS_ENTROPY = ("logistic", "softmax")
 
 @checked()
 def losses(simulator: Simulator, block: Block) -> np.ndarray:
-    """Return the loss function of every trial of a block with learning off, shape (n_trials,).
+    r"""Return the loss function of every trial of a block with learning off, shape (n_trials,).
 
     It is the loss function that gradient descent minimises under `apical.feedback.transposed` (BP):
     half the squared error or, where the read-out is logistic or a softmax with ``gain="one"``, the
     cross-entropy [nats]. The state of the simulator is restored.
+
+    .. math::
+
+        L = \tfrac12 \sum_k (t_k - y_k)^2, \quad L = -\sum_k t_k \ln y_k \;\text{(softmax)}, \quad
+            L = -\sum_k t_k \ln y_k + (1 - t_k) \ln (1 - y_k) \;\text{(logistic)}
 
     Parameters
     ----------

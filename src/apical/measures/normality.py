@@ -53,7 +53,9 @@ class NormalFit:
 
 @checked()
 def normal_fit(values: np.ndarray) -> NormalFit:
-    """Fit a normal distribution to a sample, for a Lilliefors test of normality.
+    r"""Fit a normal distribution to a sample, for a Lilliefors test of normality.
+
+    .. math:: D = \sup_x \left\lvert F_n(x) - \Phi\left( \frac{x - \bar x}{s} \right) \right\rvert
 
     Parameters
     ----------

@@ -214,7 +214,11 @@ def rdm(
     measure: Measure = "correlation",
     size: NonNegative | None = None,
 ) -> Dissimilarities:
-    """Return the representational dissimilarity matrix of patterns.
+    r"""Return the representational dissimilarity matrix of patterns.
+
+    .. math::
+
+        d_{ij} = 1 - \rho(x_i, x_j) \quad \text{or} \quad d_{ij} = \lVert x_i - x_j \rVert^2 / N
 
     Parameters
     ----------
@@ -535,11 +539,13 @@ def check_same_stimuli(a: Records, b: Records) -> None:
 
 @checked()
 def participation_ratio(patterns: Matrix) -> float:
-    """Return the participation ratio, the dimensionality of responses; NaN if constant.
+    r"""Return the participation ratio, the dimensionality of responses; NaN if constant.
 
     With the eigenvalues v of their covariance: sum(v)**2 / sum(v**2), from 1 (all along one line)
     to n (the same in all directions) (Gao et al. 2017, doi:10.1101/214262; Recanatesi et
     al. 2022, doi:10.1016/j.patter.2022.100555). With T trials it cannot be above T - 1.
+
+    .. math:: \mathrm{PR} = \left( \sum_k v_k \right)^2 \Big/ \sum_k v_k^2
 
     Parameters
     ----------

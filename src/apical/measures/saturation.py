@@ -169,7 +169,9 @@ def _is_low(gain: np.ndarray, activation: str) -> np.ndarray:
 
 @checked()
 def dead(gain: Matrix) -> Statistic:
-    """Return which units are dead: zero slope in all trials, and so no gradient to learn from.
+    r"""Return which units are dead: zero slope in all trials, and so no gradient to learn from.
+
+    .. math:: \max_{\text{trials}} \lvert \varphi'(u_j) \rvert \le 10^{-3}
 
     Parameters
     ----------

@@ -18,11 +18,13 @@ Times = Annotated[ArrayLike, Array((1,), finite=True)]
 def van_rossum(
     one: Times, other: Times, *, tau_rise: Time = 5.0, tau_decay: Duration = 10.0
 ) -> float:
-    """Return the squared van Rossum distance of two spike trains [dimensionless].
+    r"""Return the squared van Rossum distance of two spike trains [dimensionless].
 
     Both are filtered by a double exponential kernel; the integral of their squared difference is
     given in units of that of a single spike, so the distance from an empty train is about the
     number of spikes of the other, if these are far apart.
+
+    .. math:: D^2 = \frac{\int (f - g)^2\, dt}{\int k^2\, dt}, \quad f(t) = \sum_i k(t - t_i)
 
     Parameters
     ----------

@@ -118,7 +118,9 @@ def spike_statistics(records: Records, population: str) -> dict[str, Statistic]:
 
 @checked()
 def rate(counts: Matrix, duration: Duration | Vector) -> Statistic:
-    """Return the mean firing rate of each neuron [Hz].
+    r"""Return the mean firing rate of each neuron [Hz].
+
+    .. math:: \nu_j = \sum_{\text{trials}} n_j \Big/ \sum_{\text{trials}} T
 
     Parameters
     ----------
@@ -221,12 +223,14 @@ def intervals(spikes: Spikes) -> Intervals:
 
 @checked()
 def cv(gaps: Intervals, n: CountOrZero) -> Statistic:
-    """Return the CV, the coefficient of variation of each neuron's interspike intervals.
+    r"""Return the CV, the coefficient of variation of each neuron's interspike intervals.
 
     1 for a Poisson process, 0 for a regular train (`elephant.statistics.cv`). Intervals longer than
     a trial are never observed: unless trials are many times longer than intervals, it is biased
     downwards (Nawrot et al. 2008, doi:10.1016/j.jneumeth.2007.10.013). Neurons with fewer than
     `LEAST_INTERVALS` intervals have none.
+
+    .. math:: \mathrm{CV} = \frac{1}{\bar T} \sqrt{\frac{1}{n} \sum_i (T_i - \bar T)^2}
 
     Parameters
     ----------
@@ -261,11 +265,16 @@ def cv(gaps: Intervals, n: CountOrZero) -> Statistic:
 
 @checked()
 def cv2(gaps: Intervals, n: CountOrZero) -> Statistic:
-    """Return the CV2 of each neuron, the irregularity of adjacent intervals [dimensionless].
+    r"""Return the CV2 of each neuron, the irregularity of adjacent intervals [dimensionless].
 
     1 for a Poisson process, 0 for a regular train (Holt et al. 1996, doi:10.1152/jn.1996.75.5.1806;
     `elephant.statistics.cv2` of each trial, weighted by its pairs of intervals). Parameters as in
     `cv`.
+
+    .. math::
+
+        \mathrm{CV}_2 = \frac{1}{n - 1} \sum_{i=1}^{n-1}
+            \frac{2 \lvert T_{i+1} - T_i \rvert}{T_{i+1} + T_i}
 
     Examples
     --------
@@ -283,11 +292,16 @@ def cv2(gaps: Intervals, n: CountOrZero) -> Statistic:
 
 @checked()
 def lv(gaps: Intervals, n: CountOrZero) -> Statistic:
-    """Return the LV of each neuron, the local variation of adjacent intervals [dimensionless].
+    r"""Return the LV of each neuron, the local variation of adjacent intervals [dimensionless].
 
     1 for a Poisson process, 0 for a regular train (Shinomoto et al. 2003,
     doi:10.1162/089976603322518759; `elephant.statistics.lv` of each trial, weighted by its pairs of
     intervals). Parameters as in `cv`.
+
+    .. math::
+
+        \mathrm{LV} = \frac{3}{n - 1} \sum_{i=1}^{n-1}
+            \left( \frac{T_{i+1} - T_i}{T_{i+1} + T_i} \right)^2
 
     Examples
     --------
@@ -323,11 +337,13 @@ def _local(
 
 @checked()
 def fano(counts: Matrix, labels: Kinds | None = None) -> Statistic:
-    """Return the Fano factor of each neuron: variance over mean of its spike counts.
+    r"""Return the Fano factor of each neuron: variance over mean of its spike counts.
 
     The variance is the unbiased estimate, so Poisson counts give 1 on average for any number of
     trials; `elephant.statistics.fanofactor`, which needs an object for each train, gives
     (k - 1) / k of it for k trials.
+
+    .. math:: F = \frac{1}{(k - 1)\, \bar n} \sum_{i=1}^k (n_i - \bar n)^2
 
     Parameters
     ----------
@@ -368,7 +384,11 @@ def fano(counts: Matrix, labels: Kinds | None = None) -> Statistic:
 
 @checked()
 def correlation(counts: Matrix, labels: Kinds | None = None) -> Statistic:
-    """Return the spike count correlation of each pair of neurons [dimensionless].
+    r"""Return the spike count correlation of each pair of neurons [dimensionless].
+
+    .. math::
+
+        \rho_{ij} = \frac{\mathrm{cov}(n_i, n_j)}{\sqrt{\mathrm{var}(n_i)\, \mathrm{var}(n_j)}}
 
     Parameters
     ----------
@@ -423,11 +443,16 @@ def correlation(counts: Matrix, labels: Kinds | None = None) -> Statistic:
 
 @checked()
 def lifetime_sparseness(responses: Matrix, samples: Kinds) -> Statistic:
-    """Return the lifetime sparseness of each neuron: 0 equal responses to all stimuli, 1 to one.
+    r"""Return the lifetime sparseness of each neuron: 0 equal responses to all stimuli, 1 to one.
 
     With the mean response r_k to stimulus k of n: (1 - mean(r)**2 / mean(r**2)) / (1 - 1 / n)
     (Treves & Rolls 1991, doi:10.1088/0954-898X_2_4_004; Vinje & Gallant 2000,
     doi:10.1126/science.287.5456.1273). Low spike counts bias it upwards.
+
+    .. math::
+
+        S = \left( 1 - \frac{\left( \sum_k r_k / n \right)^2}{\sum_k r_k^2 / n} \right)
+            \Big/ \left( 1 - \frac{1}{n} \right)
 
     Parameters
     ----------
@@ -520,7 +545,9 @@ def _sparseness(responses: np.ndarray, size: float) -> np.ndarray:
 
 @checked()
 def excitation_inhibition(counts: Matrix, signs: Vector) -> Statistic:
-    """Return the E/I ratio of firing: mean count of excitatory over that of inhibitory neurons.
+    r"""Return the E/I ratio of firing: mean count of excitatory over that of inhibitory neurons.
+
+    .. math:: \bar n_E / \bar n_I
 
     Parameters
     ----------

@@ -115,7 +115,12 @@ def _fewest(labels: np.ndarray, groups: np.ndarray) -> int:
 
 @checked()
 def tuning(records: Records, population: str) -> dict[str, Statistic]:
-    """Return the class tuning of each neuron: selectivity, ANOVA, mutual information.
+    r"""Return the class tuning of each neuron: selectivity, ANOVA, mutual information.
+
+    .. math::
+
+        s = \frac{r_{\max} - \bar r_{\text{others}}}{r_{\max} + \bar r_{\text{others}}}, \quad
+            I = \sum_{r, c} p(r, c) \log_2 \frac{p(r, c)}{p(r)\, p(c)}
 
     Parameters
     ----------

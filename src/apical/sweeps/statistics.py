@@ -184,10 +184,12 @@ def interval(values: Values) -> tuple[float, float]:
 
 @checked()
 def t_test(differences: Values, size: NonNegative | None = None) -> float:
-    """Return the two-sided p value of a paired t test.
+    r"""Return the two-sided p value of a paired t test.
 
     NaN for one difference, or where all differences are equal but not 0; 1 where all are 0; both
     within rounding.
+
+    .. math:: t = \bar d \, \sqrt n / s_d, \quad n - 1 \text{ degrees of freedom}
 
     Parameters
     ----------
@@ -257,10 +259,12 @@ def permutation_test(differences: Values, size: NonNegative | None = None) -> fl
 
 @checked()
 def holm(p: Values) -> NDArray[np.float64]:
-    """Correct p values for multiple comparisons by Holm's method (family-wise error rate).
+    r"""Correct p values for multiple comparisons by Holm's method (family-wise error rate).
 
     Step-down method of Holm (1979, Scandinavian Journal of Statistics 6, 65-70), valid under any
     dependence (`statsmodels`). NaN is kept and not counted.
+
+    .. math:: \tilde p_{(i)} = \max_{j \le i} \min\left( (n - j + 1)\, p_{(j)}, 1 \right)
 
     Parameters
     ----------
@@ -285,12 +289,17 @@ def holm(p: Values) -> NDArray[np.float64]:
 
 @checked()
 def effect_size(differences: Values, size: NonNegative | None = None) -> float:
-    """Return the effect size of paired differences: Cohen's d_z with Hedges' correction.
+    r"""Return the effect size of paired differences: Cohen's d_z with Hedges' correction.
 
     d_z = mean / standard deviation (Cohen 1988, p. 48; Lakens 2013, doi:10.3389/fpsyg.2013.00863,
     eq. 6), times J = Gamma(m/2) / (sqrt(m/2) Gamma((m-1)/2)), m = n - 1, which removes the bias
     of small samples (Hedges 1981, doi:10.3102/10769986006002107, eq. 6e). [dimensionless] NaN for
     fewer than three differences, or if all are equal; 0 where all are 0; both within rounding.
+
+    .. math::
+
+        d_z J = \frac{\bar d}{s_d}\, \frac{\Gamma(m/2)}{\sqrt{m/2}\; \Gamma((m - 1)/2)},
+            \quad m = n - 1
 
     Parameters
     ----------

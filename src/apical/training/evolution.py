@@ -60,12 +60,14 @@ def evolve(
     parents: int = 20,
     sigma: float = 0.02,
 ) -> Iterator[Generation]:
-    """Evolve the plastic weights of a network by a genetic algorithm, yielding each generation.
+    r"""Evolve the plastic weights of a network by a genetic algorithm, yielding each generation.
 
     The first individuals are networks of other seeds. The best individuals of each generation are
     parents: each individual of the next is a mutated copy of one of them, drawn at random, with
     Gaussian noise on every weight, and the best survives unchanged (truncation selection with
     elitism, without crossover). At every yield the simulator holds the best.
+
+    .. math:: w' = w + \sigma \xi, \quad \xi \sim \mathcal N(0, 1)
 
     Parameters
     ----------

@@ -28,9 +28,13 @@ LARGEST_WEIGHT = 1e3
 
 @dataclass(frozen=True)
 class Plan:
-    """Hyperparameters of training: number of epochs and learning-rate schedule.
+    r"""Hyperparameters of training: number of epochs and learning-rate schedule.
 
     There is no early stopping: training lasts all epochs, and the test accuracy of each is kept.
+
+    Trial k of K is learned with the rate, of final factor f:
+
+    .. math:: \eta_k = \eta \left[ 1 - (1 - f)\, k / K \right]
 
     Parameters
     ----------

@@ -25,7 +25,11 @@ NOBODY = -1
 
 @dataclass(frozen=True)
 class Assignment:
-    """The class label assigned to each neuron.
+    r"""The class label assigned to each neuron.
+
+    The decision is the class whose neurons A_c fire most on average:
+
+    .. math:: c^* = \arg\max_c \frac{1}{\lvert A_c \rvert} \sum_{j \in A_c} n_j
 
     Parameters
     ----------
