@@ -120,7 +120,7 @@ def load_recording(path: str | Path, label: str | None = None) -> Recording:
 
     Examples
     --------
-    What a network did, exported and read again as if it had been recorded:
+    The activity of a network, exported, and read again like a recording:
 
     >>> import tempfile
     >>> from pathlib import Path
