@@ -76,6 +76,10 @@ class Block:
     DataError
         If arrays do not fit each other, or hold invalid values.
 
+    See Also
+    --------
+    apical.train : Makes blocks of a data set, in random order.
+
     Examples
     --------
     >>> import numpy as np
@@ -190,10 +194,17 @@ class Block:
         >>> block.labels, block.learning
         (array([5, 0]), array([1. , 0.5]))
 
-        Labels that are on their own do not teach:
+        Labels on their own do not teach:
 
         >>> ap.Block.of_labels(np.zeros((2, 64)), [5, 0]).learning
         array([0., 0.])
+
+        Samples of a data set in [0, 1]; its ``values`` are stored numbers, here from 0 to 16:
+
+        >>> train = ap.datasets.load("digits").train
+        >>> block = ap.Block.of_labels(*train.block(slice(4)))
+        >>> float(block.values.max()), int(train.values.max())
+        (1.0, 16)
         """
         return cls(values, labels, np.asarray(learning), **placed)
 

@@ -68,6 +68,10 @@ def export(
     RunError
         If the path exists already, or cannot be written.
 
+    See Also
+    --------
+    apical.measures.recordings.load_recording : Reads NWB and NIX files.
+
     Examples
     --------
     >>> import tempfile

@@ -100,6 +100,10 @@ def disturb(
     ParameterError
         If nothing learns, or code of the script raises.
 
+    See Also
+    --------
+    apical.check : Reads the description, without running it.
+
     Examples
     --------
     >>> import numpy as np

@@ -45,6 +45,10 @@ def angles_to_backpropagation(simulator: Simulator, block: Block) -> dict[str, f
     DeviceError
         If the network spikes, so that there is no exact gradient to compare with.
 
+    See Also
+    --------
+    apical.measures.learning.update_angles : The same of spiking networks, from recorded signals.
+
     References
     ----------
     Lillicrap et al. 2016, doi:10.1038/ncomms13276, fig. 2: the angle falls below 90 degrees.

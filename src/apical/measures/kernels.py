@@ -38,6 +38,11 @@ def cka(x: Matrix, y: Matrix) -> float:
     DataError
         If the numbers of stimuli differ.
 
+    See Also
+    --------
+    cka_debiased : Without the bias of many neurons.
+    cka_by_chance : The chance level.
+
     Examples
     --------
     One neuron each: the squared correlation, here 27/28. Rotation and scale make no difference.

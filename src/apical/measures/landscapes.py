@@ -91,6 +91,11 @@ def random_plane(centre: Weights, rng: np.random.Generator) -> Plane:
     rng
         Random generator of the directions.
 
+    See Also
+    --------
+    principal_plane : Along a learning trajectory.
+    surface : The loss on a plane.
+
     References
     ----------
     Li, Xu, Taylor, Studer & Goldstein 2018, arXiv:1712.09913, section 4; that biases stay is
@@ -126,6 +131,11 @@ def principal_plane(centre: Weights, points: Sequence[Weights]) -> Plane:
         For instance the final weights.
     points
         Two or more others, for instance the weights along the learning trajectory.
+
+    See Also
+    --------
+    random_plane : Along random directions.
+    surface : The loss on a plane.
 
     References
     ----------
@@ -172,6 +182,10 @@ def surface(
         a constraint (Dale's law, sparsity mask, quantisation) are projected onto it.
     a, b
         Coordinates along the two axes.
+
+    See Also
+    --------
+    apical.plotting.landscape : Draws it.
 
     Examples
     --------

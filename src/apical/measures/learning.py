@@ -171,6 +171,10 @@ def feedback_measures(network: Network, weights: Weights) -> "pd.DataFrame":
         ``projection``, ``population``, ``angle`` [degrees] between all weights taken as vectors,
         NaN where all of one are 0, and ``ratio`` of the norms, feedback / forward [dimensionless].
 
+    See Also
+    --------
+    update_angles : Of updates, not of weights.
+
     References
     ----------
     Lillicrap et al. 2016, doi:10.1038/ncomms13276; Akrout et al. 2019, arXiv:1904.05391.

@@ -189,6 +189,10 @@ def dead(gain: Matrix) -> Statistic:
     DataError
         If there is no trial.
 
+    See Also
+    --------
+    apical.measures.dead_units.dead_units : The same of all hidden populations of a simulator.
+
     Examples
     --------
     >>> import numpy as np

@@ -239,6 +239,10 @@ def cv(gaps: Intervals, n: CountOrZero) -> Statistic:
     n
         Number of neurons.
 
+    See Also
+    --------
+    cv2, lv : Of adjacent intervals, for rates that change slowly.
+
     Examples
     --------
     Intervals of 10 and 30 ms have the mean 20 and the standard deviation 10 (elephant's, without

@@ -183,6 +183,10 @@ def analyze(
         If there is no trial, or no population of which spikes or activities were recorded; if the
         recording cannot be read or compared; if a library is not installed.
 
+    See Also
+    --------
+    apical.runs.analysis.analyze_run : The same of a finished run, with its weights and their cost.
+
     Examples
     --------
     >>> import tempfile

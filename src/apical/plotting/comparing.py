@@ -141,6 +141,10 @@ def angles(
     band
         As in `curves`.
 
+    See Also
+    --------
+    apical.measures.alignment.angles_to_backpropagation : Computes them.
+
     Examples
     --------
     >>> from apical import plotting

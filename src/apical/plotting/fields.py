@@ -40,6 +40,10 @@ def receptive_fields(
     unit
         Unit of the weights.
 
+    See Also
+    --------
+    apical.plotting.distributions : Weights of all synapses, as a distribution.
+
     Examples
     --------
     >>> import numpy as np

@@ -40,6 +40,10 @@ def landscape(
     ax
         Axes to draw into; a new figure by default.
 
+    See Also
+    --------
+    apical.measures.landscapes.surface : Computes it.
+
     Examples
     --------
     >>> import numpy as np

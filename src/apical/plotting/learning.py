@@ -43,6 +43,10 @@ def learning_curve(
     published
         Fractions reported elsewhere, by source, drawn as dashed lines.
 
+    See Also
+    --------
+    learning_curves : Several conditions, with the spread over seeds.
+
     Examples
     --------
     >>> from apical import plotting
@@ -142,6 +146,11 @@ def learning_curves(
         As in `curves`.
     chance
         Chance level as a fraction, drawn as a dotted line.
+
+    See Also
+    --------
+    learning_curve : One condition, beside published numbers.
+    every_seed : Final results only.
 
     Examples
     --------

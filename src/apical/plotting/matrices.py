@@ -95,6 +95,10 @@ def dissimilarity(
     of
         Name of rows and columns, where they have no labels.
 
+    See Also
+    --------
+    apical.measures.representation.dissimilarities : Computes it.
+
     Examples
     --------
     >>> import numpy as np
@@ -180,6 +184,10 @@ def similarity(
         Names of the columns, shape (m,).
     measure
         Name of the similarity, with its unit.
+
+    See Also
+    --------
+    apical.measures.representation.similarity : Computes it.
 
     Examples
     --------

@@ -60,6 +60,10 @@ def traces(
     DataError
         If something was not recorded, or has one point in time only.
 
+    See Also
+    --------
+    raster_of : Spikes of all neurons of a trial.
+
     Examples
     --------
     >>> from dataclasses import replace

@@ -38,6 +38,10 @@ def normality(samples: Mapping[str, Numbers], *, unit: str = "value") -> Sequenc
     Axes
         Those of the histograms, then those of the QQ plots.
 
+    See Also
+    --------
+    apical.measures.normality.normal_fit : The fit and its critical value.
+
     Examples
     --------
     >>> import numpy as np

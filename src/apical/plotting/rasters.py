@@ -40,6 +40,10 @@ def raster(
     title
         Text above the raster.
 
+    See Also
+    --------
+    raster_of : Of a recorded trial.
+
     Examples
     --------
     >>> import numpy as np
@@ -117,6 +121,10 @@ def raster_of(
     ------
     DataError
         If the trial or the spikes of a population were not recorded.
+
+    See Also
+    --------
+    apical.records.recording.record : Records trials.
 
     Examples
     --------

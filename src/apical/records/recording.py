@@ -63,6 +63,11 @@ def record(
     DataError
         If the simulator records nothing.
 
+    See Also
+    --------
+    apical.records.Records : What it returns, with rates, counts and traces.
+    apical.evaluate : Decisions alone, on any number of samples.
+
     Examples
     --------
     >>> import apical as ap

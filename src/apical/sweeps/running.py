@@ -77,6 +77,11 @@ def sweep(
     Stopped
         If `stop` asked for it.
 
+    See Also
+    --------
+    repeated : For runs of seconds, in this process.
+    report : Statistics, table and figure of the results.
+
     Examples
     --------
     A sweep starts worker processes, which import the script that calls it::

@@ -187,6 +187,11 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
     Evaluation
         Labels, decisions and rates.
 
+    See Also
+    --------
+    train : Trains it, and evaluates after every epoch.
+    apical.records.recording.record : Keeps spikes and signals of single trials.
+
     Examples
     --------
     A network that starts with an output of zeros decides the first class for all:

@@ -237,6 +237,10 @@ def learn(
     progress
         Whether to show a progress bar, in a terminal or a notebook.
 
+    See Also
+    --------
+    accuracy : Assigns classes afterwards, and tests them.
+
     Examples
     --------
     Oja's rule turns the weights into the direction of the stimuli, with length 1 (Oja 1982,
