@@ -46,6 +46,13 @@ class How:
         Neurons of each population and synapses of each projection to perturb; None: by budget.
     thorough
         Whether the check may take ten times as long.
+
+    Examples
+    --------
+    >>> from apical import simulate
+    >>> from apical.locality_check.synapses import How
+    >>> How(each=2).make is simulate
+    True
     """
 
     make: Make = field(default=simulate)

@@ -55,6 +55,12 @@ class Entry:
         The network; None if it could not be built.
     problem
         Why it could not.
+
+    Examples
+    --------
+    >>> from apical.scripts.catalogue import Entry
+    >>> Entry("rate_dfa", "dfa", None, "the script is missing").problem
+    'the script is missing'
     """
 
     model: str
@@ -83,6 +89,12 @@ class Measured:
         measured.
     cost_settings
         Data, and the samples on which they were counted.
+
+    Examples
+    --------
+    >>> from apical.scripts.catalogue import Measured
+    >>> Measured("rate_dfa", "dfa", accuracy="96.0", source="BENCHMARKS.md").inference
+    ''
     """
 
     model: str
@@ -323,6 +335,18 @@ def write_measured(path: Path, known: Mapping[tuple[str, str], Measured]) -> Non
         The file.
     known
         What was measured.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.scripts import catalogue
+    >>> line = catalogue.Measured("mine", "dfa", accuracy="96.0")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "measured.csv"
+    ...     catalogue.write_measured(path, {("mine", "dfa"): line})
+    ...     catalogue.read_measured(path)["mine", "dfa"].accuracy
+    '96.0'
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
@@ -476,7 +500,22 @@ def columns() -> list[str]:
 
 
 def cells(row: Row) -> list[str]:
-    """Return the cells of a row, in the order of `columns`."""
+    """Return the cells of a row, in the order of `columns`.
+
+    Parameters
+    ----------
+    row
+        The network, judged.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import catalogue
+    >>> entries = catalogue.entries("rate_dfa", ap.datasets.load("digits"))
+    >>> row = catalogue.judged(entries[2], {})
+    >>> dict(zip(catalogue.columns(), catalogue.cells(row)))["condition"]
+    'dfa'
+    """
     verdict = {True: "yes", False: "no", None: row.problem or "not judged"}[row.is_local]
     of = row.measured
     return [
@@ -493,7 +532,22 @@ def cells(row: Row) -> list[str]:
 
 
 def table(rows: Iterable[Row]) -> str:
-    """Return the catalogue as CSV."""
+    """Return the catalogue as CSV.
+
+    Parameters
+    ----------
+    rows
+        The networks, judged.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import catalogue
+    >>> entries = catalogue.entries("rate_dfa", ap.datasets.load("digits"))
+    >>> text = catalogue.table([catalogue.judged(entries[2], {})])
+    >>> text.splitlines()[1].split(",")[:3]
+    ['rate_dfa', 'dfa', 'yes']
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns())

@@ -170,7 +170,14 @@ class Model:
 
 
 def own_folders() -> list[Path]:
-    """Return the folders of models that came with the package."""
+    """Return the folders of models that came with the package.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> [folder.name for folder in ap.models.own_folders()]
+    ['models']
+    """
     package = Path(__file__).parents[1]
     places = [package / "models", package.parents[1] / "models"]
     return [place for place in places if place.is_dir()]

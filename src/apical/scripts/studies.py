@@ -19,6 +19,13 @@ def run(command: Callable[[], Any]) -> None:
     ----------
     command
         Reads its arguments from the command line, for instance a click command.
+
+    Examples
+    --------
+    >>> import click
+    >>> from apical.scripts import studies
+    >>> studies.run(lambda: print("done"))
+    done
     """
     with ending_in_one_line():
         command()

@@ -58,14 +58,11 @@ class Contract:
     Examples
     --------
     >>> from apical.testing import contracts
-    >>> for contract in contracts("rule"):
-    ...     print(contract.name, "-", contract.about)  # doctest: +NORMALIZE_WHITESPACE
-    says_where_it_comes_from - It has a name and a reference.
-    the_scorecard_finds_it_local - The scorecard of a network that learns by it finds nothing that
-    is not local.
-    changes_nothing_where_nothing_learns - With learning off, weights do not change.
-    learns_alike_on_every_device_that_claims_it - Weight changes agree on all devices that claim it,
-    within 5 % of the largest.
+    >>> contract = contracts("rule")[1]
+    >>> contract.name
+    'the_scorecard_finds_it_local'
+    >>> contract.about
+    'The scorecard of a network that learns by it finds nothing that is not local.'
     """
 
     kind: str
