@@ -194,9 +194,9 @@ def test_the_time_step_is_that_of_the_simulator() -> None:
 
 def test_labels_are_ignored_where_no_error_neurons_hear_them() -> None:
     net = Network(seed=0)
-    x, y = net.add(Stimulus("x", 2, Graded())), net.add(Rate("y", 3, "relu"))
+    x, y = net.add(Stimulus("x", 12, Graded())), net.add(Rate("y", 3, "relu"))
     net.connect(x, y, weights=FanIn())
-    values, labels = np.ones((4, 2)), np.array([0, 1, 0, 1])
+    values, labels = np.ones((4, 12)), np.array([0, 1, 0, 1])
     simulator = simulate(net, "array", record=["y"], traces=["x"])
     told = simulator.run(Block(values, labels)).traces["y.x"]
     np.testing.assert_array_equal(told, simulator.run(Block(values)).traces["y.x"])

@@ -158,8 +158,8 @@ def _recorded(network: Network, result: BlockResult) -> list[str]:
     names = [p.name for p in network.populations if p.name in traced or p.name in result.spikes]
     if not names:
         raise ParameterError(
-            "The simulator records nothing; name populations with simulate(..., record=[...]), and, "
-            "for graded ones, their signals too, as in traces=['x'].",
+            "The simulator records nothing; name populations with simulate(..., record=[...]), and "
+            "for graded ones their signals too, as in traces=['x'].",
             object="recording.record",
             parameter="simulator",
         )
