@@ -62,6 +62,7 @@ ELSEWHERE = {
     "bench": "bench",
     "cache": "cache",
     "check": "check",
+    "cite": "cite",
     "compare": "compare",
     "doctor": "doctor",
     "export": "results",

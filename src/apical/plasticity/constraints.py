@@ -35,6 +35,10 @@ class Levels:
     ------
     ParameterError
         If there are no such levels.
+
+    References
+    ----------
+    Gupta et al. 2015, arXiv:1502.02551, section 3.1.
     """
 
     bits: Annotated[int, Number(whole=True, least=LEAST_BITS, most=MOST_BITS)]

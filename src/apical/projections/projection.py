@@ -308,6 +308,10 @@ class SignsOf(ReadBackwards):
         Source of the weights whose absolute values are taken.
     alike
         True: all magnitudes equal the root mean square of these instead.
+
+    References
+    ----------
+    Liao, Leibo & Poggio 2016, arXiv:1510.05067, section 3.
     """
 
     magnitudes: WeightSource = field(default_factory=Normal)

@@ -90,6 +90,10 @@ class FanOut(WeightSource):
         Factor on ``1/sqrt(n_post)`` [dimensionless].
     uniform
         As in `FanIn`.
+
+    References
+    ----------
+    Nokland 2016, arXiv:1609.01596, section 4.
     """
 
     scale: NonNegative = 1.0
@@ -101,7 +105,12 @@ class FanOut(WeightSource):
 
 @dataclass(frozen=True)
 class Glorot(WeightSource):
-    """Glorot (Xavier) initialisation: uniform up to ``sqrt(6/(n_pre + n_post))`` (2010, eq. 16)."""
+    """Glorot (Xavier) initialisation: uniform up to ``sqrt(6/(n_pre + n_post))``.
+
+    References
+    ----------
+    Glorot & Bengio 2010, eq. 16.
+    """
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         return _scaled((6 / (n_pre + n_post)) ** 0.5, True, (n_pre, n_post), rng)
@@ -200,6 +209,10 @@ class ZeroSum(WeightSource):
     ----------
     source
         Where the weights come from before the shift.
+
+    References
+    ----------
+    Neftci et al. 2017, doi:10.3389/fnins.2017.00324.
     """
 
     source: WeightSource = field(default_factory=Normal)
