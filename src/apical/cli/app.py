@@ -70,6 +70,7 @@ ELSEWHERE = {
     "check": "check",
     "cite": "cite",
     "compare": "compare",
+    "completion": "completion",
     "doctor": "doctor",
     "export": "results",
     "gallery": "gallery",
