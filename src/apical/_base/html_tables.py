@@ -68,7 +68,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Cell]], *, total: int | N
     >>> from apical._base.html_tables import table
     >>> table(["name", "n"], [["<hidden>", 3]]).count("<td")
     2
-    >>> "and 60 more" in table(["k"], ([k] for k in range(100)), total=100)
+    >>> "and 70 more" in table(["k"], ([k] for k in range(100)), total=100)
     True
     """
     shown = [*islice(rows, MOST_ROWS)]
