@@ -24,6 +24,9 @@ CELLS = (
     "history = train(simulator, data, epochs=3, block=10)",
     "history",
     "evaluate(simulator, data.test)",
+    "from apical.records.recording import record\n"
+    "seen = ap.simulate(net, 'array', batch=10, record=('h',), traces=('x',))\n"
+    "record(seen, data.test, list(range(10)))",
 )
 
 
@@ -44,8 +47,8 @@ def test_objects_are_tables_and_progress_is_one_output(tmp_path: Path) -> None:
     assert all(output.get("name") != "stderr" for output in outputs(notebook))
     assert not any(ABSOLUTE.search(words(output)) for output in outputs(notebook))
     shown = [cell.outputs for cell in notebook.cells]
-    assert [len(found) for found in shown] == [0, 1, 1, 1, 1, 1]
-    _, network, card, bar, history, evaluation = (
+    assert [len(found) for found in shown] == [0, 1, 1, 1, 1, 1, 1]
+    _, network, card, bar, history, evaluation, records = (
         found[0].data.get("text/html", "") if found else "" for found in shown
     )
     assert "<table" in network and "x_to_h" in network and "three_factor" in network
@@ -53,6 +56,7 @@ def test_objects_are_tables_and_progress_is_one_output(tmp_path: Path) -> None:
     assert bar.startswith("<div>600 of 600 trials, test accuracy ") and "elapsed" not in bar
     assert history.count("<tr") == 1 + 4  # the head, before training, and each epoch
     assert "Evaluation, learning off" in evaluation and "accuracy" in evaluation
+    assert "Records, learning off" in records and ">Rate<" in records
     assert all(found[0].data["text/plain"] for found in shown[1:])
     assert shown[3][0].output_type == "display_data"
     assert kinds(notebook) == kinds(executed(tmp_path)), "stored twice, it is the same"

@@ -148,3 +148,11 @@ def test_the_command_takes_a_run_and_writes_a_file(tmp_path: Path) -> None:
     assert again.exit_code != 0 and "there already" in str(again.exception)
     refused = call(out, "--hypothesis", "dale")
     assert refused.exit_code == 2 and "states its own settings" in refused.output
+
+
+def test_what_is_neither_a_run_nor_a_model_is_refused(tmp_path: Path) -> None:
+    for what, said in (("runs/nothing", "no run 'runs/nothing'"), ("rate_dfaa", "mean 'rate_dfa'")):
+        result = call(what)
+        assert result.exit_code != 0 and said in str(result.exception)
+    result = call(tmp_path)
+    assert result.exit_code != 0 and "holds no run" in str(result.exception)

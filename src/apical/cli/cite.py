@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from apical import __version__
+from apical._base.checking import shown
 from apical._base.whole_files import write_whole
 from apical.cli.model_options import ModelCommand, experiment_of, experiment_options
 from apical.errors import ParameterError
@@ -19,7 +20,13 @@ class CiteCommand(ModelCommand):
 
     def names_model(self, text: str) -> bool:
         """Say whether an argument names a model; a directory is a run, and nothing is imported."""
-        return not Path(text).is_dir()
+        path = Path(text)
+        if "/" in text and path.suffix != ".py" and not path.exists():
+            raise ParameterError(
+                f"There is no run {shown(text)}; give a run directory, or the name of a model.",
+                object="apical cite",
+            )
+        return not path.is_dir()
 
 
 @click.command("cite", cls=CiteCommand, no_args_is_help=True)
