@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from apical._base.bibliography import cite
 from apical._base.checking import check_fields, checked, fitting, shown
 from apical._base.extras import quietly_import
 from apical._base.names import check_name
@@ -567,6 +568,7 @@ DIGITS = Source(
     where="shipped with scikit-learn",
     load=_load_digits,
     file=_digits_file,
+    source=cite("alpaydin1998"),
 )
 """Handwritten digits, 8x8 pixels."""
 

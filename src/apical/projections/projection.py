@@ -385,6 +385,10 @@ class SignsOf(ReadBackwards):
     apical.hypotheses.sign_concordant : Give the feedback of a network such weights.
     TransposeOf : Whole weights.
 
+    References
+    ----------
+    Liao, Leibo & Poggio 2016, arXiv:1510.05067, section 3.
+
     Examples
     --------
     >>> import numpy as np
