@@ -1,4 +1,4 @@
-"""Notebooks and tutorials run from the first cell to the last, and are stored with clean outputs."""
+"""Notebooks and tutorials run from top to bottom, and are stored with clean outputs."""
 
 import itertools
 import re
