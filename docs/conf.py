@@ -30,6 +30,7 @@ nitpicky = False
 # Notebooks are stored with their outputs, and tests run them; building the site runs nothing.
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # tables too
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "fieldlist", "substitution"]
 myst_heading_anchors = 4
 suppress_warnings = ["mystnb.unknown_mime_type"]
