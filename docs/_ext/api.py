@@ -1,0 +1,82 @@
+"""Pages of the API: one for each public name, and one for each errand that lists its names."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from public_names import ERRANDS, ROOMS, Errand, Name, by_errand, public
+
+from apical._base.registry import Registry
+
+FOLDER = "reference/generated"
+
+
+def heading(text: str, mark: str = "=") -> str:
+    """Return a heading of reStructuredText."""
+    return f"{text}\n{mark * len(text)}\n\n"
+
+
+def page_of(name: Name) -> str:
+    """Return the file name of a page; of two that differ in capitals alone one is marked."""
+    alike = Counter(other.path.lower() for other in public())
+    mark = "-class" if name.is_class and alike[name.path.lower()] > 1 else ""
+    return name.path + mark
+
+
+def directive(name: Name) -> str:
+    """Return the directive of autodoc that shows a name."""
+    short = name.path.split(".")[1] in ROOMS and name.path.count(".") == 2
+    front = "apical" if short else name.path.rpartition(".")[0]
+    what = f"{front}::{name.path.removeprefix(front + '.')}"
+    if name.is_class:
+        return f".. autoclass:: {what}\n   :members:\n   :show-inheritance:\n"
+    if name.is_function:
+        return f".. autofunction:: {what}\n"
+    text = "\n".join(f"   {line}".rstrip() for line in name.text.splitlines())
+    return f".. py:data:: {name.path}\n\n{text}\n"
+
+
+def listed(registry: Registry) -> Iterator[str]:
+    """Yield a table of what a registry holds: by which name, what it is."""
+    yield ".. list-table::\n   :header-rows: 1\n\n   * - name\n     - what it is\n"
+    for key, value in registry.items():
+        said = getattr(value, "about", None) or (value.__doc__ or "").partition("\n")[0]
+        yield f"   * - ``{key}``\n     - {said if isinstance(said, str) else key}\n"
+    yield f"\nOther packages add theirs as entry points of group ``{registry.group}``.\n"
+
+
+def shown(name: Name) -> str:
+    """Return the page of a name."""
+    text = heading(name.path.removeprefix("apical.")) + directive(name)
+    if isinstance(name.value, Registry):
+        text += "\n" + "".join(listed(name.value))
+    file = name.home.replace(".", "/") + ".py"
+    return f"{text}\n.. rubric:: Source\n\n``src/{file}``\n"
+
+
+def table(names: tuple[Name, ...]) -> str:
+    """Return the table of an errand: what can be imported, then constants."""
+    rows = [f"   {name.path}\n" for name in names if name.is_class or name.is_function]
+    text = ".. autosummary::\n   :nosignatures:\n\n" + "".join(rows) + "\n"
+    for name in names:
+        if not (name.is_class or name.is_function):
+            text += f":py:data:`{name.path}`\n   {name.line}\n\n"
+    return text
+
+
+def errand_page(errand: Errand, names: tuple[Name, ...]) -> str:
+    """Return the page of an errand: its names with a line each, and the tree of their pages."""
+    tree = "".join(f"   {page_of(name)}\n" for name in names)
+    lead = f"{errand.about}\n\n"
+    return (
+        heading(errand.title) + lead + table(names) + f".. toctree::\n   :hidden:\n\n{tree}"
+    )
+
+
+def pages() -> dict[str, str]:
+    """Return the pages of the API by their paths."""
+    made = {}
+    for errand in ERRANDS:
+        names = by_errand()[errand.page]
+        made[f"{FOLDER}/{errand.page}.rst"] = errand_page(errand, names)
+        made |= {f"{FOLDER}/{page_of(name)}.rst": shown(name) for name in names}
+    return made
