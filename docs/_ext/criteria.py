@@ -12,7 +12,7 @@ LINKS = {"doi": "https://doi.org/", "arXiv": "https://arxiv.org/abs/"}
 def linked(source: str) -> str:
     """Return references with their identifiers as links."""
     return re.sub(
-        r"(doi|arXiv):([^\s;]+)", lambda m: f"[{m[0]}]({LINKS[m[1]]}{m[2]})", source
+        r"(doi|arXiv):([^\s;,)]+)", lambda m: f"[{m[0]}]({LINKS[m[1]]}{m[2]})", source
     )
 
 

@@ -11,7 +11,17 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-GENERATORS: tuple[str, ...] = ("api",)
+GENERATORS: tuple[str, ...] = (
+    "api",
+    "commands",
+    "criteria",
+    "equations",
+    "error_classes",
+    "exhibits",
+    "features",
+    "quantities",
+    "run_directory",
+)
 
 
 def texts() -> dict[str, str]:

@@ -47,9 +47,11 @@ def given(name: Name) -> Iterator[list[str]]:
         hints = hints_of(name.value)
     for parameter in dict.fromkeys((*hints, *said)):
         stored = unit_of(hints[parameter]) if parameter in hints else ""
-        text = re.search(UNIT, said.get(parameter, ""))
-        unit = text[1] if text else STORED.get(stored, "")
-        if unit and parameter != "return":
+        named = re.findall(UNIT, said.get(parameter, ""))
+        if len(named) > 1:  # of several parameters; times and rates among them are annotated
+            named = [unit for unit in named if unit not in STORED] or named
+        unit = STORED.get(stored, "") or (named[0] if named else "")
+        if unit and parameter != "return" and hints.get(parameter) is not str:
             taken = "yes" if stored in STORED else "-"
             yield [f"`{name.path.removeprefix('apical.')}`", f"`{parameter}`", cell(unit), taken]
 
