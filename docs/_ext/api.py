@@ -1,12 +1,16 @@
 """Pages of the API: one for each public name, and one for each errand that lists its names."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 from public_names import ERRANDS, ROOMS, Errand, Name, by_errand, public
 
+import apical
 from apical._base.registry import Registry
 
+SOURCE = Path(str(apical.__file__)).parent
 FOLDER = "reference/generated"
 
 
@@ -49,8 +53,8 @@ def shown(name: Name) -> str:
     text = heading(name.path.removeprefix("apical.")) + directive(name)
     if isinstance(name.value, Registry):
         text += "\n" + "".join(listed(name.value))
-    file = name.home.replace(".", "/") + ".py"
-    return f"{text}\n.. rubric:: Source\n\n``src/{file}``\n"
+    file = Path(str(sys.modules[name.home].__file__)).relative_to(SOURCE)
+    return f"{text}\n.. rubric:: Source\n\n``src/apical/{file}``\n"
 
 
 def table(names: tuple[Name, ...]) -> str:
@@ -67,9 +71,7 @@ def errand_page(errand: Errand, names: tuple[Name, ...]) -> str:
     """Return the page of an errand: its names with a line each, and the tree of their pages."""
     tree = "".join(f"   {page_of(name)}\n" for name in names)
     lead = f"{errand.about}\n\n"
-    return (
-        heading(errand.title) + lead + table(names) + f".. toctree::\n   :hidden:\n\n{tree}"
-    )
+    return heading(errand.title) + lead + table(names) + f".. toctree::\n   :hidden:\n\n{tree}"
 
 
 def pages() -> dict[str, str]:

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Iterator
 
 import click
+from tables import escaped
 
 from apical.cli import app
 from apical.scripts import models
@@ -13,9 +14,9 @@ SHOWN = "spiking_dfa"
 
 LEAD = """# Command line
 
-Run a model, look at what it did, compare, sweep, export: every command of `apical` with its options, as
-`apical COMMAND --help` prints them. A command ends with exit code 0 if it did what it was asked, and with 2 and one line on
-the error if not; [](errors.md) has all codes.
+Run a model, look at what it did, compare, sweep, export: every command of `apical` with its
+options, as `apical COMMAND --help` prints them. A command ends with exit code 0 if it did what it
+was asked, and with 2 and one line on the error if not; [](errors.md) has all codes.
 
 """
 
@@ -32,18 +33,13 @@ def told(text: str | None) -> Iterator[str]:
             yield fenced("\n".join(lines[1:]), "text")
 
 
-def escaped(text: str) -> str:
-    """Return a text of the command line that Markdown shows as it stands."""
-    for sign in "\\<*_[]$":
-        text = text.replace(sign, f"\\{sign}")
-    return text
-
-
 def fenced(text: str, language: str) -> str:
     """Return a block of code; what follows two blanks in a line of examples is a comment."""
     if language == "bash":
         text = "\n".join(
-            line if "   " not in line else "  # ".join(part.strip() for part in line.split("   ", 1))
+            line
+            if "   " not in line
+            else "  # ".join(part.strip() for part in line.split("   ", 1))
             for line in text.splitlines()
         )
     return f"```{language}\n{text}\n```"
@@ -93,8 +89,8 @@ def of_model() -> str:
     names = {option.name for option in model.options}
     added = [one for one in command.get_params(context) if one.name in names]
     return (
-        "## Options of a model\n\n`apical run MODEL` and `apical check MODEL` take the options of the "
-        "model besides: each keyword argument of its function `build`, with its default. "
+        "## Options of a model\n\n`apical run MODEL` and `apical check MODEL` take the options of "
+        "the model besides: each keyword argument of its function `build`, with its default. "
         f"`apical run {SHOWN} --help` lists those of `{SHOWN}` last:\n\n"
         + "\n".join(options(added, context))
         + f"\n```bash\napical run {SHOWN} --hidden 100 --epochs 1\n```\n"

@@ -11,9 +11,7 @@ LINKS = {"doi": "https://doi.org/", "arXiv": "https://arxiv.org/abs/"}
 
 def linked(source: str) -> str:
     """Return references with their identifiers as links."""
-    return re.sub(
-        r"(doi|arXiv):([^\s;,)]+)", lambda m: f"[{m[0]}]({LINKS[m[1]]}{m[2]})", source
-    )
+    return re.sub(r"(doi|arXiv):([^\s;,)]+)", lambda m: f"[{m[0]}]({LINKS[m[1]]}{m[2]})", source)
 
 
 def pages() -> dict[str, str]:

@@ -21,9 +21,10 @@ from apical.plasticity.rules import LearningRule
 
 LEAD = """# Equations
 
-Find the equation of whatever you use: first as the field writes it, then the text that devices read, with default parameters,
-in Brian2's grammar. Membranes are in units of the threshold, times in ms. The networks of the scripts in `models/` are written
-out in full on their pages of the [gallery](../../gallery/index.md).
+Find the equation of whatever you use: first as the field writes it, then the text that devices
+read, with default parameters, in Brian2's grammar. Membranes are in units of the threshold, times
+in ms. The networks of the scripts in `models/` are written out in full on their pages of the
+[gallery](../../gallery/index.md).
 
 """
 EXAMPLES = {**NEEDED, "eta": 0.01, "tau_m": 20.0, "tau_a": 200.0, "beta": 0.1, "tau": 20.0}

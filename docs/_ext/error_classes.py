@@ -15,9 +15,10 @@ from apical.errors import ApicalError
 
 LEAD = """# Errors and exit codes
 
-Find out what an error means, and catch the right class. A message says which object is at fault, what it needs, what it got
-and what to do; `error.object`, `error.parameter` and `error.place` (file and line of your code) hold the parts. Everything
-that is raised on purpose derives from `ApicalError`:
+Find out what an error means, and catch the right class. A message says which object is at fault,
+what it needs, what it got and what to do; `error.object`, `error.parameter` and `error.place`
+(file and line of your code) hold the parts. Everything that is raised on purpose derives from
+`ApicalError`:
 
 ```python
 from apical import LIF, ApicalError
@@ -65,7 +66,9 @@ def codes() -> str:
     ]
     said = []
     for name, command, _ in commands.commands():
-        for sentence in re.findall(r"[^.]*[Ee]xit code[^.]*\.", " ".join((command.help or "").split())):
+        for sentence in re.findall(
+            r"[^.]*[Ee]xit code[^.]*\.", " ".join((command.help or "").split())
+        ):
             said.append(f"- `{name}`: {cell(sentence.strip())}")
     return table(["code", "when"], rows) + "\n" + "\n".join(said) + "\n"
 

@@ -42,7 +42,7 @@ class Drawing:
     alt: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Script:
     """A script of models/.
 
@@ -75,17 +75,18 @@ class Script:
         return ("spikes" if any(spikes) else "rates") if spikes else ""
 
 
+def paths() -> list[Path]:
+    """Return all scripts of models/; each has a page."""
+    return sorted((ROOT / "models").glob("*.py"))
+
+
 @cache
-def scripts() -> tuple[Script, ...]:
-    """Return all scripts of models/."""
-    known, shown = catalogue.names(), gallery.scripts()
-    found = []
-    for path in sorted((ROOT / "models").glob("*.py")):
-        name, doc = path.stem, ast.get_docstring(ast.parse(path.read_text())) or ""
-        exhibit = gallery.load(path) if name in shown else None
-        networks = dict(_networks(path)) if name in known else {}
-        found.append(Script(name, path, doc, exhibit, networks))
-    return tuple(found)
+def script(path: Path) -> Script:
+    """Return a script with its networks."""
+    name, doc = path.stem, ast.get_docstring(ast.parse(path.read_text())) or ""
+    exhibit = gallery.load(path) if name in gallery.scripts() else None
+    networks = dict(_networks(path)) if name in catalogue.names() else {}
+    return Script(name, path, doc, exhibit, networks)
 
 
 def _networks(path: Path) -> Iterator[tuple[str, Network]]:
@@ -154,7 +155,9 @@ def _norms() -> tuple[object, str]:
     for radius in (0.8, 0.95, 1.0, 1.05, 1.2):
         norms = bptt.linear_norms(bptt.with_radius(weights, radius), last, lags)
         shown[f"spectral radius {radius:g}"] = lags, norms / norms[0]
-    alt = "Norm of the gradient over steps back in time: it shrinks below a spectral radius of 1, grows above."
+    alt = (
+        "Norm of the gradient over steps back: it shrinks below a spectral radius of 1, else grows."
+    )
     return plotting.curves(shown, "steps back", "norm [of the last]", log_y=True), alt
 
 
@@ -218,10 +221,10 @@ def results(script: Script) -> str:
             ["published", cell(script.exhibit.published)],
             ["reached at full size", cell(script.exhibit.reached)],
         ]
-        parts.append(table(["", "result"], rows))
+        parts.append(table(["what", "result"], rows))
         parts.append(
-            "Full size is the size of the publication, or what the text below says; the command at its "
-            f"end repeats it. All numbers, with seeds and settings, are in `{NUMBERS}`."
+            "Full size is the size of the publication, or what the text below says; the command at "
+            f"its end repeats it. All numbers, with seeds and settings, are in `{NUMBERS}`."
         )
     measured = [m for (name, _), m in catalogue.read_measured().items() if name == script.name]
     rows = [
@@ -283,31 +286,34 @@ def page(script: Script, drawn: list[Drawing]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def cards(drawn: Mapping[str, list[Drawing]]) -> str:
+def cards(drawn: Mapping[Script, list[Drawing]]) -> str:
     """Return the cards of the gallery, by kind of network."""
     parts = []
     for kind, title in SECTIONS.items():
         parts.append(f"## {title}\n\n::::{{grid}} 1 2 2 3\n:gutter: 3\n")
-        for script in scripts():
-            if script.kind == kind:
-                first = drawn[script.name][0]
-                parts.append(
-                    f":::{{grid-item-card}} {script.name}\n:link: generated/{script.name}\n"
-                    f":link-type: doc\n:img-top: generated/{script.name}_0.svg\n"
-                    f":img-alt: {first.alt}\n\n{cell(script.claim)}.\n:::\n"
-                )
+        for one, first in ((one, many[0]) for one, many in drawn.items() if one.kind == kind):
+            parts.append(
+                f":::{{grid-item-card}} {one.name.replace('_', ' ')}\n"
+                f":link: generated/{one.name}\n:link-type: doc\n"
+                f":img-top: generated/{one.name}_0.svg\n:img-alt: {first.alt}\n\n"
+                f"{cell(one.claim)}.\n:::\n"
+            )
         parts.append("::::\n")
     return "\n".join(parts)
+
+
+def of_script(one: Script, drawn: list[Drawing]) -> dict[str, str]:
+    """Return the page of a script and its drawings, by their paths."""
+    made = {f"{FOLDER}/{one.name}_{k}.svg": drawing.svg for k, drawing in enumerate(drawn)}
+    return {f"{FOLDER}/{one.name}.md": page(one, drawn), **made}
 
 
 def pages() -> dict[str, str]:
     """Return the pages of the gallery, their drawings, and the cards."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        drawn = {script.name: drawings(script) for script in scripts()}
+        drawn = {one: drawings(one) for one in map(script, paths())}
     made = {f"{FOLDER}/cards.inc": cards(drawn)}
-    for script in scripts():
-        made[f"{FOLDER}/{script.name}.md"] = page(script, drawn[script.name])
-        for k, one in enumerate(drawn[script.name]):
-            made[f"{FOLDER}/{script.name}_{k}.svg"] = one.svg
+    for one, many in drawn.items():
+        made |= of_script(one, many)
     return made

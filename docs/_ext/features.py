@@ -129,7 +129,9 @@ def of_rules() -> Iterator[Feature]:
         yield Feature("Rules", f'`when="{when}"`', networks)
     for one in by_errand()["optimizers"]:
         if one.is_function:
-            given = {name: NEEDED[name] for name in signature(one.value).parameters if name in NEEDED}
+            given = {
+                name: NEEDED[name] for name in signature(one.value).parameters if name in NEEDED
+            }
             name = one.path.rpartition(".")[2]
             yield Feature("Optimizers", f"`{name}`", made(_optimised(one.value(**given))))
     yield Feature("Rules", "perturbation, with a `Reward`", {"rates": perturbed()})
@@ -174,7 +176,7 @@ def of_networks() -> Iterator[Feature]:
 
 
 def refusals(network: Network) -> dict[str, str]:
-    """Return why each device does not run a network; "" where it does, in the order of `require`."""
+    """Return why each device does not run a network; "" where it does."""
     network, found = network.in_order(), {}
     judged = {transport: _why(check, network, transport=transport) for transport in (False, True)}
     for name, device in DEVICES.items():
@@ -204,7 +206,7 @@ def features() -> Iterator[Feature]:
 
 
 def asked() -> tuple[list[tuple[str, list[str]]], dict[str, list[str]]]:
-    """Return the rows by section, and what was refused: reason -> which features on which device."""
+    """Return the rows by section, and what was refused: reason -> which features."""
     rows, reasons = [], dict[str, list[str]]()
     for feature in features():
         said = {kind: refusals(network) for kind, network in feature.networks.items()}
@@ -234,7 +236,7 @@ def of_devices() -> str:
         [f"takes `{name}`", *(yes(device.takes(name)) for device in DEVICES.values())]
         for name in options
     ]
-    text = table(["", *(f"`{name}`" for name in names)], rows)
+    text = table(["device", *(f"`{name}`" for name in names)], rows)
     about = (
         [f"`{e.name}`", cell(kind_of(e.hint)), f"`{e.default}`", cell(e.text)]
         for e in options.values()
@@ -253,9 +255,10 @@ def yes(answer: bool) -> str:
 
 LEAD = """# Devices and features
 
-Find the device for a network, or what a device does not run. Each row is a small network that has one feature; a cell says
-whether the device runs it with rates, with spikes, or not at all (-). The answers are those of the functions that refuse a
-network before `apical.simulate` builds anything. What devices need to be there says `apical doctor`.
+Find the device for a network, or what a device does not run. Each row is a small network that has
+one feature; a cell says whether the device runs it with rates, with spikes, or not at all (-).
+The answers are those of the functions that refuse a network before `apical.simulate` builds
+anything. What devices need to be there says `apical doctor`.
 
 ## The devices and their options
 
@@ -268,9 +271,10 @@ def pages() -> dict[str, str]:
     parts = [LEAD + of_devices()]
     for section in dict.fromkeys(section for section, _ in rows):
         mine = [cells for found, cells in rows if found == section]
-        parts.append(f"## {section}\n\n" + table(["", *(f"`{d}`" for d in DEVICES)], mine))
+        parts.append(f"## {section}\n\n" + table(["feature", *(f"`{d}`" for d in DEVICES)], mine))
     why = "\n".join(
-        f"- {cell(reason)}\n  Here: {', '.join(dict.fromkeys(who))}." for reason, who in _short(reasons)
+        f"- {cell(reason)}\n  Here: {', '.join(dict.fromkeys(who))}."
+        for reason, who in _short(reasons)
     )
     parts.append(f"## What the refusals say\n\n{why}\n")
     return {"reference/generated/devices.md": "\n\n".join(parts)}

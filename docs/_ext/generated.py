@@ -1,7 +1,7 @@
 """Pages that are made from the code, its registries and stored results, when the site is built.
 
-A generator is a module of this folder with a function ``pages()``: the text of each page by its path
-below docs/. Generated pages lie in folders called ``generated``, which git ignores.
+A generator is a module of this folder with a function ``pages()``: the text of each page by its
+path below docs/. Generated pages lie in folders called ``generated``, which git ignores.
 To add one, write the module and name it in `GENERATORS`.
 """
 

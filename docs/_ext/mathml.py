@@ -14,7 +14,9 @@ from sphinx.writers.html5 import HTML5Translator
 def _mathml(translator: HTML5Translator, node: nodes.Element, display: str) -> str:
     """Return a formula as MathML, or say where it is and what is wrong with it."""
     text = node.astext()
-    text = text.replace(r"\begin{aligned}", r"\begin{split}").replace(r"\end{aligned}", r"\end{split}")
+    text = text.replace(r"\begin{aligned}", r"\begin{split}").replace(
+        r"\end{aligned}", r"\end{split}"
+    )
     several = display == "block" and ("&" in text or r"\\" in text)
     if several and r"\begin" not in text:
         text = rf"\begin{{split}}{text}\end{{split}}"  # of its tables, the one without numbers

@@ -57,7 +57,9 @@ def update(rule: LearningRule) -> str:
     """Return a rule: its traces, its update, when it acts, its constants."""
     lines = [f"trace {name}: {trace}" for name, trace in traces(rule)]
     lines.append(f"update of w: {rule.update}")
-    lines.append(f"acts: {ACTS[rule.when]}" + (f", from {rule.onset:g} ms on" if rule.onset else ""))
+    lines.append(
+        f"acts: {ACTS[rule.when]}" + (f", from {rule.onset:g} ms on" if rule.onset else "")
+    )
     known = ", ".join(f"{name} = {value:g}" for name, value in rule.parameters.items())
     return "\n".join([*lines, *([known] if known else [])])
 

@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -65,9 +66,19 @@ ERRANDS = (
         ("neurons",),
         tuple(
             f"neurons.{name}"
-            for name in (
-                "base alif conductance_lif error lif rate relay reward stimulus batch_norm facts"
-            ).split()
+            for name in [
+                "base",
+                "alif",
+                "conductance_lif",
+                "error",
+                "lif",
+                "rate",
+                "relay",
+                "reward",
+                "stimulus",
+                "batch_norm",
+                "facts",
+            ]
         ),
     ),
     Errand(
@@ -147,11 +158,27 @@ ERRANDS = (
         "Numbers of records, weights and runs: spikes, tuning, representation, learning, cost.",
         tuple(
             f"measures.{name}"
-            for name in (
-                "agreement alignment cost dead_units kernels landscapes learning learning_speeds "
-                "losses normality recordings representation saturation spike_distance "
-                "spike_statistics statistic tables tuning updates"
-            ).split()
+            for name in [
+                "agreement",
+                "alignment",
+                "cost",
+                "dead_units",
+                "kernels",
+                "landscapes",
+                "learning",
+                "learning_speeds",
+                "losses",
+                "normality",
+                "recordings",
+                "representation",
+                "saturation",
+                "spike_distance",
+                "spike_statistics",
+                "statistic",
+                "tables",
+                "tuning",
+                "updates",
+            ]
         ),
     ),
     Errand(
@@ -214,10 +241,21 @@ ERRANDS = (
         "Load the scripts of models/, write a study, take part in the gallery.",
         tuple(
             f"scripts.{name}"
-            for name in (
-                "models gallery command sweeping options studies layers learning "
-                "spiking tables panels figures planes"
-            ).split()
+            for name in [
+                "models",
+                "gallery",
+                "command",
+                "sweeping",
+                "options",
+                "studies",
+                "layers",
+                "learning",
+                "spiking",
+                "tables",
+                "panels",
+                "figures",
+                "planes",
+            ]
         ),
     ),
     Errand(
@@ -305,7 +343,7 @@ def constants(module: str) -> Mapping[str, str]:
     """Return the constants of a module that say what they are: name -> text below it."""
     body = ast.parse(Path(str(importlib.import_module(module).__file__)).read_text()).body
     found = {}
-    for node, after in zip(body, body[1:], strict=False):
+    for node, after in pairwise(body):
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         said = after.value if isinstance(after, ast.Expr) else None
         if isinstance(target, ast.Name) and isinstance(said, ast.Constant):

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from public_names import ERRANDS, Name, by_errand
 from tables import cell, entries, hints_of, parameters, table, unit_of
 
-UNIT = r"\[((?:ms|s|Hz|bytes|degrees|thresholds|trials|%|MB|dimensionless|units of|mV|bits)[^\]]*)\]"
+UNIT = (
+    r"\[((?:ms|s|Hz|bytes|degrees|thresholds|trials|%|MB|dimensionless|units of|mV|bits)[^\]]*)\]"
+)
 """A unit in a docstring."""
 
 STORED = {"ms": "ms", "Hz": "Hz"}
@@ -15,10 +17,10 @@ STORED = {"ms": "ms", "Hz": "Hz"}
 
 LEAD = """# Units
 
-Look up in which unit a number is given, and in which it comes back. Times are in milliseconds, rates in hertz, membrane
-potentials and weights in units of the distance from rest to threshold, which is 1. Plain numbers are in the unit that the
-table names; where *Brian2* says yes, a quantity of Brian2 is taken as well and converted, and one of another dimension is
-refused:
+Look up in which unit a number is given, and in which it comes back. Times are in milliseconds,
+rates in hertz, membrane potentials and weights in units of the distance from rest to threshold,
+which is 1. Plain numbers are in the unit that the table names; where *Brian2* says yes, a
+quantity of Brian2 is taken as well and converted, and one of another dimension is refused:
 
 ```python
 from brian2 import ms
@@ -29,7 +31,8 @@ assert LIF("hidden", 10, tau_m=20 * ms) == LIF("hidden", 10, tau_m=20.0)
 assert Network(trial=100 * ms).trial == 100.0
 ```
 
-Rates of neurons are Hz in records and measures of spikes, and dimensionless activities in networks of rates.
+Rates of neurons are Hz in records and measures of spikes, and dimensionless activities in
+networks of rates.
 
 ## What you give
 
@@ -37,7 +40,7 @@ Rates of neurons are Hz in records and measures of spikes, and dimensionless act
 
 
 def given(name: Name) -> Iterator[list[str]]:
-    """Yield the parameters of a name that have a unit: which, the unit, whether Brian2's are taken."""
+    """Yield the parameters that have a unit: which, the unit, whether Brian2's is taken."""
     said, hints = parameters(name.text), dict[str, object]()
     if name.is_class and hasattr(name.value, "__dataclass_fields__"):
         found = [*entries(name.value)]
@@ -76,6 +79,8 @@ def pages() -> dict[str, str]:
         rows = [row for name in names for row in given(name)]
         gets += [row for name in names for row in returned(name)]
         if rows:
-            parts.append(f"### {errand.title}\n\n" + table(["of", "parameter", "unit", "Brian2"], rows))
+            parts.append(
+                f"### {errand.title}\n\n" + table(["of", "parameter", "unit", "Brian2"], rows)
+            )
     text = LEAD + "\n".join(parts) + "\n## What you get\n\n" + table(["from", "unit"], gets)
     return {"reference/generated/units.md": text}

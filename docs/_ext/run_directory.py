@@ -1,4 +1,4 @@
-"""The page on run directories: files, their schemas, and versions, from what reads and writes them."""
+"""The page on run directories: files, schemas, versions, from what reads and writes them."""
 
 import inspect
 
@@ -42,9 +42,10 @@ SWEEP = {
 
 LEAD = """# The run directory
 
-What `apical run --out FOLDER` leaves behind, file by file, so that you can read it from any language: JSON, CSV, and npz
-files of NumPy without pickled objects. `apical.runs.open.open_run` reads all of it. Each file is there whole or not at all.
-Entries that are not listed here may be added by later versions; readers leave alone what they do not know.
+What `apical run --out FOLDER` leaves behind, file by file, so that you can read it from any
+language: JSON, CSV, and npz files of NumPy without pickled objects. `apical.runs.open.open_run`
+reads all of it. Each file is there whole or not at all. Entries that are not listed here may be
+added by later versions; readers leave alone what they do not know.
 
 ## Files
 
@@ -90,7 +91,9 @@ def metrics() -> str:
     }
     rows = [[f"`{name}`", said[name]] for name in directory.COLUMNS]
     text = table(["column", "what it holds"], rows)
-    return f"## {directory.METRICS}\n\n{text}\nRuns before 0.2 have no `subject`: metrics end in it."
+    return (
+        f"## {directory.METRICS}\n\n{text}\nRuns before 0.2 have no `subject`: metrics end in it."
+    )
 
 
 def arrays() -> str:
@@ -102,8 +105,8 @@ def arrays() -> str:
         f"{schema(schemas.Progress, loop.Position)}\n"
         f"## {directory.WEIGHTS}\n\n`<projection>` → float32 or float64 of shape (n_pre, n_post), "
         f"finite, at most {schemas.LARGEST_WEIGHT:g} in size.\n\n"
-        f"## {open.RECORDS}\n\nThe arrays of `Records.to_arrays`: {per_trial}; `signs:<population>`; "
-        "`signal:<population>.<signal>`; `trial:`, `time:` and `unit:<population>` of spikes; and "
+        f"## {open.RECORDS}\n\nThe arrays of `Records.to_arrays`: {per_trial}; "
+        "`signs:<population>`; `signal:<population>.<signal>`; `trial:`, `time:` and `unit:<population>` of spikes; and "
         f"`records`, JSON in an array of text. The fields of `Records`:\n\n{schema(Records)}"
     )
 
@@ -112,8 +115,8 @@ def network() -> str:
     """Return what is said of ``network.json`` and of the manifest."""
     return (
         f"## {directory.NETWORK}\n\n{cell(inspect.getdoc(stored_network) or '')}\n\n"
-        "`format` and `version`; `model`: path, SHA-256, docstring and defaults of the script; `lacks`: "
-        "what data cannot hold, and why; `network`: parameters, populations, their equations, "
+        "`format` and `version`; `model`: path, SHA-256, docstring and defaults of the script; "
+        "`lacks`: what data cannot hold, and why; `network`: parameters, populations, their equations, "
         "projections, feedback, and the lines of the script that made them.\n\n"
         f"## {manifest.MANIFEST}\n\n{cell(inspect.getdoc(manifest) or '')}"
     )

@@ -13,8 +13,24 @@ from apical._base.parameters import MOST, Marker
 def cell(text: str) -> str:
     """Return a text of a docstring as it goes into a cell of Markdown."""
     line = " ".join(text.split()).replace("``", "`").replace("|", "\\|")
-    parts = re.split(r"(`[^`]*`)", line)
-    return "".join(p if p.startswith("`") else re.sub(r"([*_<$])", r"\\\1", p) for p in parts)
+    return escaped(line)
+
+
+OPTION = r"(?<![\w-])(--[a-z][\w-]*(?: [\w.,-]+(?= --|$))?)(?![\w-])"
+"""An option of the command line in prose, with its value if that ends the sentence."""
+
+
+def escaped(text: str) -> str:
+    """Return a text in which only code is marked: what stands in backticks, and --options."""
+    parts = re.split(r"(`[^`]*`)", text)
+    return "".join(part if part.startswith("`") else _plain(part) for part in parts)
+
+
+def _plain(text: str) -> str:
+    parts = re.split(OPTION, text)  # every second part is an option
+    signs = (re.sub(r"([*_<$[\]])", r"\\\1", part) for part in parts[::2])
+    options = [*(f"`{option}`" for option in parts[1::2]), ""]
+    return "".join(f"{part}{option}" for part, option in zip(signs, options, strict=True))
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -26,7 +42,9 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def parameters(text: str, section: str = "Parameters") -> dict[str, str]:
     """Return what a docstring says of each parameter, by name; several may share a text."""
     found = re.search(rf"{section}\n-+\n(.*?)(?=\n\n\S[^\n]*\n-+\n|\Z)", text, re.DOTALL)
-    entries = re.findall(r"^(\S[^\n]*)\n((?:[ ]+[^\n]*\n?|\n)+)", (found or ["", ""])[1] + "\n", re.M)
+    entries = re.findall(
+        r"^(\S[^\n]*)\n((?:[ ]+[^\n]*\n?|\n)+)", (found or ["", ""])[1] + "\n", re.M
+    )
     return {
         name.strip(): " ".join(said.split()) for names, said in entries for name in names.split(",")
     }
