@@ -155,9 +155,7 @@ def _norms() -> tuple[object, str]:
     for radius in (0.8, 0.95, 1.0, 1.05, 1.2):
         norms = bptt.linear_norms(bptt.with_radius(weights, radius), last, lags)
         shown[f"spectral radius {radius:g}"] = lags, norms / norms[0]
-    alt = (
-        "Norm of the gradient over steps back: it shrinks below a spectral radius of 1, else grows."
-    )
+    alt = "Norm of the gradient over steps back: it shrinks where the radius is below 1."
     return plotting.curves(shown, "steps back", "norm [of the last]", log_y=True), alt
 
 

@@ -106,7 +106,8 @@ def arrays() -> str:
         f"## {directory.WEIGHTS}\n\n`<projection>` → float32 or float64 of shape (n_pre, n_post), "
         f"finite, at most {schemas.LARGEST_WEIGHT:g} in size.\n\n"
         f"## {open.RECORDS}\n\nThe arrays of `Records.to_arrays`: {per_trial}; "
-        "`signs:<population>`; `signal:<population>.<signal>`; `trial:`, `time:` and `unit:<population>` of spikes; and "
+        "`signs:<population>`; `signal:<population>.<signal>`; `trial:`, `time:` and "
+        "`unit:<population>` of spikes; and "
         f"`records`, JSON in an array of text. The fields of `Records`:\n\n{schema(Records)}"
     )
 
@@ -116,8 +117,8 @@ def network() -> str:
     return (
         f"## {directory.NETWORK}\n\n{cell(inspect.getdoc(stored_network) or '')}\n\n"
         "`format` and `version`; `model`: path, SHA-256, docstring and defaults of the script; "
-        "`lacks`: what data cannot hold, and why; `network`: parameters, populations, their equations, "
-        "projections, feedback, and the lines of the script that made them.\n\n"
+        "`lacks`: what data cannot hold, and why; `network`: parameters, populations, their "
+        "equations, projections, feedback, and the lines of the script that made them.\n\n"
         f"## {manifest.MANIFEST}\n\n{cell(inspect.getdoc(manifest) or '')}"
     )
 
