@@ -22,6 +22,7 @@ extensions = [
     "sphinx_design",
     "mathml",
     "names_in_text",
+    "docstrings",
     "generated",
 ]
 exclude_patterns = ["_build", "_ext", "**/.ipynb_checkpoints"]
@@ -35,6 +36,7 @@ myst_heading_anchors = 4
 suppress_warnings = ["mystnb.unknown_mime_type"]
 
 autosummary_generate = True
+autodoc_preserve_defaults = True
 autodoc_typehints = "none"  # types stand in the docstrings, with shapes and units
 default_role = "py:obj"
 autodoc_member_order = "bysource"

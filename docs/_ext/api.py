@@ -9,6 +9,7 @@ from public_names import ERRANDS, ROOMS, Errand, Name, by_errand, public
 
 import apical
 from apical._base.registry import Registry
+from apical.testing.contracts import KINDS, contracts
 
 SOURCE = Path(str(apical.__file__)).parent
 FOLDER = "reference/generated"
@@ -32,7 +33,9 @@ def directive(name: Name) -> str:
     front = "apical" if short else name.path.rpartition(".")[0]
     what = f"{front}::{name.path.removeprefix(front + '.')}"
     if name.is_class:
-        return f".. autoclass:: {what}\n   :members:\n   :show-inheritance:\n"
+        ours = name.value.__base__.__module__.startswith("apical")
+        bases = "   :show-inheritance:\n" if ours else ""
+        return f".. autoclass:: {what}\n   :members:\n{bases}"
     if name.is_function:
         return f".. autofunction:: {what}\n"
     text = "\n".join(f"   {line}".rstrip() for line in name.text.splitlines())
@@ -70,8 +73,22 @@ def table(names: tuple[Name, ...]) -> str:
 def errand_page(errand: Errand, names: tuple[Name, ...]) -> str:
     """Return the page of an errand: its names with a line each, and the tree of their pages."""
     tree = "".join(f"   {page_of(name)}\n" for name in names)
-    lead = f"{errand.about}\n\n"
-    return heading(errand.title) + lead + table(names) + f".. toctree::\n   :hidden:\n\n{tree}"
+    text = heading(errand.title) + f"{errand.about}\n\n" + table(names)
+    text += MORE[errand.page]() if errand.page in MORE else ""
+    return f"{text}.. toctree::\n   :hidden:\n\n{tree}"
+
+
+def held() -> str:
+    """Return the contracts of every kind: what an object must keep to."""
+    text = ""
+    for kind in KINDS:
+        text += heading(f"What every {kind} must keep to", "-")
+        text += "".join(f"{one.name}\n   {one.about}\n\n" for one in contracts(kind))
+    return text
+
+
+MORE = {"testing": held}
+"""What pages of errands have besides their names."""
 
 
 def pages() -> dict[str, str]:

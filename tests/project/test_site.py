@@ -189,6 +189,12 @@ def test_every_file_of_a_run_is_explained(tmp_path: Path) -> None:
     assert names and names <= code(text)
 
 
+@pytest.mark.parametrize(("name", "file"), [("quantities", "units"), ("error_classes", "errors")])
+def test_examples_of_pages_run(name: str, file: str) -> None:
+    (text,) = re.findall(r"^```python\n(.*?)^```", page(name, f"{file}.md"), re.M | re.S)
+    exec(text, {"__name__": "example"})
+
+
 LINES = [
     line
     for _, text in re.findall(r"```(bash)\n(.*?)^```", page("commands", "commands.md"), re.M | re.S)
