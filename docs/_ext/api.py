@@ -9,6 +9,7 @@ from public_names import ERRANDS, ROOMS, Errand, Name, by_errand, public
 
 import apical
 from apical._base.registry import Registry
+from apical.hypotheses import HYPOTHESES
 from apical.testing.contracts import KINDS, contracts
 
 SOURCE = Path(str(apical.__file__)).parent
@@ -87,7 +88,19 @@ def held() -> str:
     return text
 
 
-MORE = {"testing": held}
+def claimed() -> str:
+    """Return what every hypothesis says of itself."""
+    text = heading("What each hypothesis changes", "-")
+    for name, one in HYPOTHESES.items():
+        neutral = ", ".join(f"{key}={value!r}" for key, value in one.neutral.items())
+        lines = [f"Lines of the scorecard: {', '.join(one.aspects) or 'none'}."]
+        lines += [f"Changes no bit with ``{neutral}``."] if neutral else []
+        text += f":py:obj:`{name} <apical.hypotheses.{name}>`\n"
+        text += f"   {one.about} {' '.join(lines)} {one.source}\n\n"
+    return text
+
+
+MORE = {"testing": held, "hypotheses": claimed}
 """What pages of errands have besides their names."""
 
 

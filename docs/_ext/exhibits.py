@@ -239,9 +239,11 @@ def results(script: Script) -> str:
 def checked(script: Script) -> str:
     """Return what the quick check does, and how it is repeated."""
     if script.exhibit is None:
-        return f"```bash\napical run {script.name} --epochs 1\n```"
+        lead = "One epoch on the digits that come with scikit-learn:"
+        return f"## Try it\n\n{lead}\n\n```bash\napical run {script.name} --epochs 1\n```"
     doc = cell((inspect.getdoc(script.exhibit.quick) or "").partition("\n\n")[0])
-    return f"{doc}\n\n```bash\napical gallery {script.name} --quick\n```"
+    command = f"```bash\napical gallery {script.name} --quick\n```"
+    return f"## Check it in seconds\n\n{doc}\n\n{command}"
 
 
 def local(script: Script) -> str:
@@ -269,7 +271,7 @@ def page(script: Script, drawn: list[Drawing]) -> str:
     """Return the page of a script."""
     condition, network = next(iter(script.networks.items()), ("", None))
     parts = [f"# {script.name}", f"{cell(script.claim)}.", shown(script, drawn), results(script)]
-    parts += ["## What it does", prose(script.doc), "## Check it in seconds", checked(script)]
+    parts += ["## What it does", prose(script.doc), checked(script)]
     parts += ["## Local or not", local(script)]
     if network is not None:
         under = f" ({condition})" if condition else ""

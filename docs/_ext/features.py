@@ -16,6 +16,9 @@ from tables import cell, entries, kind_of, table
 
 from apical import BatchNorm, hypotheses
 from apical.devices import DEVICES, Device
+from apical.devices.brian.build import Builder
+from apical.devices.brian.build import Options as BuildOptions
+from apical.devices.of_brian import BrianOptions
 from apical.errors import ApicalError
 from apical.feedback.pathways import broadcast
 from apical.feedback.wirings import WIRINGS
@@ -124,8 +127,6 @@ def of_rules() -> Iterator[Feature]:
         else:
             update = "eta*teach_post" if when == "spike" else "eta*x_pre*teach_post"
             networks = made(changed(rule=LearningRule("own", update, {"eta": 1e-3}, when=when)))
-            if when in ("spike", "post"):
-                networks.pop("rates", None)  # graded neurons have no spikes
         yield Feature("Rules", f'`when="{when}"`', networks)
     for one in by_errand()["optimizers"]:
         if one.is_function:
@@ -179,8 +180,14 @@ def refusals(network: Network) -> dict[str, str]:
     """Return why each device does not run a network; "" where it does."""
     network, found = network.in_order(), {}
     judged = {transport: _why(check, network, transport=transport) for transport in (False, True)}
+    described = _why(Builder, network, BuildOptions(1.0, 1))
     for name, device in DEVICES.items():
-        found[name] = judged[device.transport] or _why(device.check, network, device.options())
+        options = device.options()
+        wrong = judged[device.transport] or _why(device.check, network, options)
+        if not wrong:  # what is found only when Brian2's objects, or arrays, are about to be made
+            brian = isinstance(options, BrianOptions)
+            wrong = described if brian else _why(device.make, network, options)
+        found[name] = wrong
     return found
 
 

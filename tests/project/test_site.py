@@ -7,7 +7,6 @@ import shlex
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -159,6 +158,7 @@ def test_every_device_and_feature_is_in_the_matrix() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE))
     assert rows["bp"].split(" | ") == ["rates", "-", "-", "-", "-"]
     assert rows["delay"].split(" | ") == ["-", "spikes", "spikes", "spikes", "-"]
+    assert '| `when="feedback"` | - | spikes | spikes | spikes | - |' in text
 
 
 def test_tables_of_the_scorecard_are_complete() -> None:
@@ -269,16 +269,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def read(site: Path) -> Iterator[tuple[Path, Page]]:
-    """Yield the pages of the site; those in _static are templates of the theme."""
-    for path in sorted(site.rglob("*.html")):
-        if "_static" not in path.parts:
-            yield path, Page(path.read_text())
+@cache
+def read(site: Path) -> dict[Path, Page]:
+    """Return the pages of the site; those in _static are templates of the theme."""
+    found = (path for path in sorted(site.rglob("*.html")) if "_static" not in path.parts)
+    return {path: Page(path.read_text()) for path in found}
 
 
 @pytest.mark.slow
 def test_links_and_images_of_the_site_lead_somewhere(site: Path) -> None:
-    known = dict(read(site))
+    known = read(site)
     ids = {path: {*found.ids} for path, found in known.items()}
     broken = []
     for path, found in known.items():
@@ -295,7 +295,7 @@ def test_links_and_images_of_the_site_lead_somewhere(site: Path) -> None:
 
 @pytest.mark.slow
 def test_pages_of_the_site_are_well_formed(site: Path) -> None:
-    for path, found in read(site):
+    for path, found in read(site).items():
         where = path.relative_to(site)
         assert path.stat().st_size <= LARGEST, f"{where} is too large."
         assert all(alt for _, alt in found.images), f"{where} has an image without a text."
