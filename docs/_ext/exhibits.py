@@ -143,7 +143,7 @@ def told(name: str, condition: str, network: Network) -> str:
 
 def _losses() -> tuple[object, str]:
     curves = margin_losses.loss_curves(np.linspace(-2.0, 2.5, 181))
-    shown = {name: (x, np.minimum(y, 4.0)) for name, (x, y) in curves.items()}
+    shown = {name: (x[y <= 4.0], y[y <= 4.0]) for name, (x, y) in curves.items()}
     alt = "Losses over the margin, scaled to 1 at 0: 0-1 loss, and surrogates that bound it."
     return plotting.curves(shown, "margin", "loss [of that at 0]"), alt
 
