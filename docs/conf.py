@@ -21,6 +21,8 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "mathml",
+    "names_in_text",
+    "docstrings",
     "generated",
     "results",
 ]
@@ -36,11 +38,13 @@ myst_heading_anchors = 4
 suppress_warnings = ["mystnb.unknown_mime_type"]
 
 autosummary_generate = True
+autodoc_preserve_defaults = True
 autodoc_typehints = "none"  # types stand in the docstrings, with shapes and units
+default_role = "py:obj"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
-napoleon_preprocess_types = True
+napoleon_use_param = False  # names that share a description stay together
 
 templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
