@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = "gallery/generated"
 MOST = 4
 """Largest number of networks of a script that are drawn."""
-NUMBERS = "BENCHMARKS.md"
+NUMBERS = "{doc}`the results </results/index>`"
 SECTIONS = {
     "spikes": "Spiking networks",
     "rates": "Networks of rates",
@@ -222,7 +222,7 @@ def results(script: Script) -> str:
         parts.append(table(["what", "result"], rows))
         parts.append(
             "Full size is the size of the publication, or what the text below says; the command at "
-            f"its end repeats it. All numbers, with seeds and settings, are in `{NUMBERS}`."
+            f"its end repeats it. All numbers, with seeds and settings, are in {NUMBERS}."
         )
     measured = [m for (name, _), m in catalogue.read_measured().items() if name == script.name]
     rows = [

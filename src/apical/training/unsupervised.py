@@ -29,7 +29,7 @@ class Assignment:
 
     The decision is the class whose neurons A_c fire most on average:
 
-    .. math:: c^* = \arg\max_c \frac{1}{\lvert A_c \rvert} \sum_{j \in A_c} n_j
+    .. math:: c^* = \operatorname{argmax}_c \frac{1}{\lvert A_c \rvert} \sum_{j \in A_c} n_j
 
     Parameters
     ----------
