@@ -563,10 +563,20 @@ class Network:
         """
         return self.places.get(name) or self.places.get("", "")
 
-    def initial_weights(self, projection: Projection) -> np.ndarray:
+    def initial_weights(self, projection: Projection | str) -> np.ndarray:
         """Draw W, shape (n_pre, n_post), from the stream named after the projection.
 
         Weight constraints (Dale's law, sparsity mask, quantisation) hold from the start.
+
+        Parameters
+        ----------
+        projection
+            The projection, or its name.
+
+        Raises
+        ------
+        WiringError
+            If there is none of that name.
 
         See Also
         --------
@@ -579,7 +589,7 @@ class Network:
         >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
         >>> h, y = ap.Rate("hidden", 6), ap.Rate("output", 3)
         >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule)
-        >>> w = net.initial_weights(net.projection("stimulus_to_hidden"))
+        >>> w = net.initial_weights("stimulus_to_hidden")
         >>> w.shape
         (4, 6)
         >>> again = net.initial_weights(net.projection("stimulus_to_hidden"))
@@ -587,7 +597,8 @@ class Network:
         >>> bool((w == again).all()), bool((w == other).any())
         (True, False)
         """
-        return drawing.initial_weights(projection, self.seed)
+        named = self.projection(projection) if isinstance(projection, str) else projection
+        return drawing.initial_weights(named, self.seed)
 
     def magnitudes(self, projection: Projection) -> np.ndarray:
         """Return fixed magnitudes of sign-concordant feedback weights, shape (n_pre, n_post).

@@ -99,6 +99,10 @@ class Report:
             "corrected for small samples."
         )
 
+    def _repr_markdown_(self) -> str:
+        """Return what a notebook shows."""
+        return self.markdown()
+
     def markdown(self) -> str:
         """Return the table in Markdown.
 
