@@ -6,6 +6,7 @@ Describe a network, simulate it on a device, train it from local signals only.
 import importlib
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from apical import _moved
 from apical import feedback as feedback
@@ -71,8 +72,12 @@ _moved.install()
 _DOORS = {"models": "scripts.models", "seeds": "_base.seeds"}
 """Public modules that `import apical` does not import, and where they are."""
 
+if TYPE_CHECKING:
+    from apical._base import seeds as seeds
+    from apical.scripts import models as models
+else:  # type checkers would believe that it gives any name whatever
 
-def __getattr__(name: str) -> ModuleType:
-    if name in _DOORS:
-        return importlib.import_module(f"apical.{_DOORS[name]}")
-    raise AttributeError(f"module 'apical' has no attribute {name!r}")
+    def __getattr__(name: str) -> ModuleType:
+        if name in _DOORS:
+            return importlib.import_module(f"apical.{_DOORS[name]}")
+        raise AttributeError(f"module 'apical' has no attribute {name!r}")
