@@ -1,5 +1,6 @@
 # make demo: install, and train a spiking network on real digits.
 # make test: install, check style and types, run all fast tests: one of each kind on each device.
+# make docs: the documentation site, in docs/_build/html; warnings are errors.
 # make test-all: the same with every combination of devices, encoders, timings and wirings, what
 #   compiles, trains or kills processes, programs for GPUs in an environment of Python 3.12, where
 #   there is one, and the devices again on every other version of Brian2 that an interpreter here
@@ -30,7 +31,7 @@ SOURCES := $(shell find src tests models -type f -not -name '*.pyc')
 BESIDE = OPENBLAS_NUM_THREADS=1 .venv-$(1)/bin/python -m pytest -n auto --dist worksteal -p no:logging
 SAID := $(VENV)/.generated
 
-.PHONY: demo test test-rest test-all test-cuda test-genn generation mutants fuzz same-bits lint clean help
+.PHONY: demo test test-rest test-all test-cuda test-genn generation mutants fuzz same-bits lint docs clean help
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -43,6 +44,10 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)
 	@rm -rf $(RUNS)
 	$(BIN)/apical run spiking_dfa --dataset digits --hidden 200 --epochs 30 --seed 0,1,2 --out $(RUNS)
+
+docs: $(STAMP)
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --jobs auto --quiet docs docs/_build/html
+	@echo "Open docs/_build/html/index.html in a browser."
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -122,4 +127,4 @@ mutants: $(STAMP)
 	$(BIN)/python tests/mutation.py --sample 200 --seed 0 --out mutants.csv
 
 clean:
-	rm -rf $(VENV) .venv-3.* .venv-genn runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf docs/_build $(VENV) .venv-3.* .venv-genn runs .pytest_cache .mypy_cache .ruff_cache

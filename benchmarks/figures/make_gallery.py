@@ -4,8 +4,9 @@
 
 A spiking network (`models/spiking_dfa.py`, 64-200-10) is recorded before and after ten epochs of
 learning; networks of rates (64-60-50-40-10) learn for ten under four wirings, five seeds each. The
-figures go to ``gallery/`` beside this script, all of them on one sheet to ``gallery.png``. Seeds
-are fixed: the same versions of libraries give the same files.
+figures go to ``gallery/`` beside this script, all of them on one sheet to ``gallery.png``, three to
+``front.png``, which README.md shows. Seeds are fixed: the same versions of libraries give the same
+files.
 """
 
 import io
@@ -29,8 +30,8 @@ from apical import (
     Stimulus,
     Zero,
     datasets,
-    dynamics,
     feedback,
+    optimizers,
     plotting,
     rules,
     simulate,
@@ -50,6 +51,8 @@ HERE = Path(__file__).parent
 SEEDS, TRIALS, SHOWN = 5, 200, 100
 WIRINGS = ("bp", "fa", "dfa", "ifa")
 SHEET_WIDTH, DOTS = 1920, 90  # [pixels], [pixels per inch]
+FRONT = ("network_graph", "traces", "learning_curves")
+"""Figures on the front page: a network, a trial, and how wirings learn."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def rates(data: Dataset, seed: int, wiring: str) -> Network:
     """Describe three hidden populations of tanh neurons under one wiring."""
     net = Network(seed=seed)
     pre, bias = net.add(Stimulus("stimulus", data.n_inputs, Graded())), net.add(Bias("bias"))
-    rule = rules.three_factor(dynamics=dynamics.rmsprop(3e-3))
+    rule = rules.three_factor(dynamics=optimizers.rmsprop(3e-3))
     hidden = [Rate(f"hidden_{k}", n, "tanh") for k, n in enumerate((60, 50, 40), 1)]
     for post in (*hidden, Rate("output", data.n_classes, "logistic", gain="one")):
         net.add(post)
@@ -211,18 +214,18 @@ def figures(m: Material) -> dict[str, Callable[[], Any]]:
     }
 
 
-def sheet(images: Sequence[Image.Image]) -> Image.Image:
+def sheet(images: Sequence[Image.Image], width: int = SHEET_WIDTH) -> Image.Image:
     """Return images of one scale in rows, each row as long as fits."""
     gap, rows = 14, [[]]
     for image in images:
         small = image.resize((image.width * DOTS // 150, image.height * DOTS // 150), Image.LANCZOS)
-        if sum(other.width + gap for other in (*rows[-1], small)) > SHEET_WIDTH - gap:
+        if sum(other.width + gap for other in (*rows[-1], small)) > width - gap:
             rows.append([])
         rows[-1].append(small)
     heights = [max(image.height for image in row) + gap for row in rows]
-    canvas = Image.new("RGB", (SHEET_WIDTH, gap + sum(heights)), "white")
+    canvas = Image.new("RGB", (width, gap + sum(heights)), "white")
     for row, top in zip(rows, np.cumsum([gap, *heights]), strict=False):
-        room = (SHEET_WIDTH - sum(image.width for image in row)) // (len(row) + 1)
+        room = (width - sum(image.width for image in row)) // (len(row) + 1)
         left = room
         for image in row:
             canvas.paste(image, (left, int(top)))
@@ -235,12 +238,13 @@ def sheet(images: Sequence[Image.Image]) -> Image.Image:
 def main(out: Path) -> None:
     folder = out / "gallery"
     folder.mkdir(parents=True, exist_ok=True)
-    images = []
+    images = {}
     for name, draw in figures(material()).items():
         axes = draw()
         plotting.save(axes, folder / f"{name}.png")
-        images.append(Image.open(io.BytesIO(plotting.as_png(axes, 150))).convert("RGB"))
-    sheet(images).save(out / "gallery.png", optimize=True)
+        images[name] = Image.open(io.BytesIO(plotting.as_png(axes, 150))).convert("RGB")
+    sheet([*images.values()]).save(out / "gallery.png", optimize=True)
+    sheet([images[name] for name in FRONT], 1520).save(out / "front.png", optimize=True)
     print(f"{len(images)} figures in {folder}; all of them on {out / 'gallery.png'}.")
 
 

@@ -69,15 +69,12 @@ except PackageNotFoundError:  # run from a source tree that is not installed
 
 _moved.install()
 
-_DOORS = {"models": "scripts.models", "seeds": "_base.seeds"}
-"""Public modules that `import apical` does not import, and where they are."""
-
 if TYPE_CHECKING:
     from apical._base import seeds as seeds
     from apical.scripts import models as models
 else:  # type checkers would believe that it gives any name whatever
 
     def __getattr__(name: str) -> ModuleType:
-        if name in _DOORS:
-            return importlib.import_module(f"apical.{_DOORS[name]}")
+        if name in _moved.PUBLIC:  # those that `import apical` need not import
+            return importlib.import_module(f"apical.{_moved.PUBLIC[name]}")
         raise AttributeError(f"module 'apical' has no attribute {name!r}")

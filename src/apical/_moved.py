@@ -1,4 +1,4 @@
-"""Modules under the names that they had before 0.2: imports of them still work, and warn."""
+"""Modules under other names: short public ones, and those that they had before 0.2, which warn."""
 
 import importlib
 import sys
@@ -21,11 +21,9 @@ MOVED = {
     "conductances": "neurons.conductance_lif",
     "configuration": "runs.experiment",
     "converting": "data.converting",
-    "datasets": "data.datasets",
     "disturbances": "locality_check.causes",
     "drawing": "network.initialization",
     "dynamics": "plasticity.optimizers",
-    "encoding": "neurons.encoding",
     "error_neurons": "neurons.error",
     "evolution": "training.evolution",
     "experiments": "runs.run",
@@ -43,9 +41,7 @@ MOVED = {
     "margins": "reference.margin_losses",
     "measuring": "runs.callbacks",
     "memory": "_base.memory",
-    "models": "scripts.models",
     "order": "network.order",
-    "parameters": "_base.parameters",
     "perturbation": "locality_check.synapses",
     "phases": "network.noise_phase",
     "places": "errors.source_location",
@@ -60,16 +56,12 @@ MOVED = {
     "restraints": "plasticity.constraints",
     "rewards": "neurons.reward",
     "rounding": "_base.rounding",
-    "rules": "plasticity.rules",
     "run_analysis": "runs.analysis",
     "run_learning": "runs.learning",
     "samples": "data.samples",
-    "seeds": "_base.seeds",
     "settling_time": "network.settling_time",
     "sources": "data.registry",
     "studies": "scripts.studies",
-    "superspike": "plasticity.superspike",
-    "tasks": "data.tasks",
     "terms": "language.rank_one",
     "times": "_base.times",
     "traces": "plasticity.traces",
@@ -80,6 +72,20 @@ MOVED = {
 }
 """Old name below `apical` -> new name below it."""
 
+PUBLIC = {
+    "bptt": "reference.bptt",
+    "datasets": "data.datasets",
+    "encoding": "neurons.encoding",
+    "models": "scripts.models",
+    "optimizers": "plasticity.optimizers",
+    "rules": "plasticity.rules",
+    "seeds": "_base.seeds",
+    "superspike": "plasticity.superspike",
+    "tasks": "data.tasks",
+    "two_phase": "feedback.two_phase",
+}
+"""Short name of a public module -> where it is, as in ``from apical.rules import stdp``."""
+
 
 class _Elsewhere(MetaPathFinder, Loader):
     """Finds a module of an old name where it is now."""
@@ -89,16 +95,19 @@ class _Elsewhere(MetaPathFinder, Loader):
     ) -> ModuleSpec | None:
         """Return the specification of a module that has moved; None of any other."""
         name = fullname.removeprefix("apical.")
-        return ModuleSpec(fullname, self) if name != fullname and name in MOVED else None
+        known = name in MOVED or name in PUBLIC
+        return ModuleSpec(fullname, self) if name != fullname and known else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Import the module where it is now: one object has both names."""
-        new = f"apical.{MOVED[spec.name.removeprefix('apical.')]}"
-        warnings.warn(
-            f"{spec.name} is {new} now; the old name goes away with the next release.",
-            DeprecationWarning,
-            stacklevel=2,
-        )
+        name = spec.name.removeprefix("apical.")
+        new = f"apical.{PUBLIC.get(name) or MOVED[name]}"
+        if name in MOVED:
+            warnings.warn(
+                f"{spec.name} is {new} now; the old name goes away with the next release.",
+                DeprecationWarning,
+                stacklevel=2,
+            )
         module = importlib.import_module(new)
         spec.loader_state = module.__spec__  # Python sets that of the old name, see below
         return module

@@ -92,7 +92,7 @@ def test_every_aspect_has_a_criterion_and_its_paper() -> None:
 
 
 def test_the_page_has_the_table_of_criteria() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "scorecard.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "scorecard.md").read_text()
     for aspect, criterion in CRITERIA.items():
         assert f"| {aspect} | {criterion.text} | {criterion.source or '-'} |" in page
     for level, meaning in MEANINGS.items():

@@ -44,7 +44,10 @@ from apical.plasticity.optimizers import UpdateDynamics
 from apical.scripts import models
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(ROOT.glob("*.md"))
+SITE = sorted(
+    page for page in (ROOT / "docs").rglob("*.md") if not {"generated", "_build"} & {*page.parts}
+)
+PAGES = [*sorted(ROOT.glob("*.md")), *SITE]
 MODELS = [path for path in sorted((ROOT / "models").glob("*.py")) if not models.is_study(path)]
 
 
@@ -122,6 +125,19 @@ def test_python_of_the_readme_runs(text: str, tmp_path: Path) -> None:
     assert "Warning" not in ended.stderr, ended.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "page", [page for page in SITE if blocks(page, "python")], ids=lambda page: page.stem
+)
+def test_python_of_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path) -> None:
+    text = "\n".join(block for _, block in blocks(page, "python"))
+    ended = subprocess.run(
+        [sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "Warning" not in ended.stderr, ended.stderr
+
+
 @pytest.mark.parametrize("arguments", COMMANDS)
 def test_commands_in_documents_exist(arguments: list[str], capsys: pytest.CaptureFixture) -> None:
     parse(arguments)
@@ -142,7 +158,7 @@ def test_commands_that_do_not_exist_are_noticed(line: str) -> None:
         parse(line.split())
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_in_documents_lead_somewhere(page: Path) -> None:
     prose = re.sub(r"^```.*?^```$|`[^`\n]*`", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
     targets = re.findall(r"\]\(\s*<?([^)>\s]+)", prose)
@@ -153,7 +169,7 @@ def test_links_in_documents_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [p for p in PAGES if p.name != "CHANGELOG.md"], ids=lambda p: p.name
+    "page", [p for p in PAGES if p.name != "CHANGELOG.md"], ids=lambda p: str(p.relative_to(ROOT))
 )
 def test_modules_that_documents_name_are_there(page: Path) -> None:
     there = [
@@ -170,7 +186,8 @@ def test_examples_in_docstrings(name: str) -> None:
     for device, package in (("cuda_device", "brian2cuda"), ("genn_device", "brian2genn")):
         if name.endswith(device):
             pytest.importorskip(package)  # another
-    assert doctest.testmod(importlib.import_module(name)).failed == 0
+    script = {"__name__": "__main__"}  # what examples define is a user's, not the package's
+    assert doctest.testmod(importlib.import_module(name), extraglobs=script).failed == 0
 
 
 def leaves(kind: type) -> Iterator[type]:

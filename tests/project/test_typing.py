@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 import apical
+from apical._moved import PUBLIC
 
 SOURCES = Path(apical.__file__).parents[1]
 
 SCRIPT = """\
 import apical as ap
-from apical.neurons.encoding import Regular
+from apical.encoding import Regular
 
 data = ap.datasets.load("digits")
 net = ap.Network(seed=0, trial=100)
@@ -62,6 +63,11 @@ def errors(script: str, folder: Path) -> list[str]:
 
 def test_the_package_says_that_it_is_typed() -> None:
     assert (SOURCES / "apical" / "py.typed").read_text() == ""
+
+
+def test_short_names_of_modules_are_known_to_type_checkers() -> None:
+    stubs = {path.stem: path.read_text() for path in (SOURCES / "apical").glob("*.pyi")}
+    assert stubs == {name: f"from apical.{path} import *\n" for name, path in PUBLIC.items()}
 
 
 @pytest.mark.slow

@@ -189,8 +189,8 @@ def test_the_phrase_is_gone(phrase: str) -> None:
 
 def test_the_glossary_is_linked_and_names_files_that_are_there() -> None:
     for name in ("README.md", "ARCHITECTURE.md"):
-        assert "(docs/glossary.md)" in (ROOT / name).read_text()
-    page = (ROOT / "docs" / "glossary.md").read_text()
+        assert "(docs/reference/glossary.md)" in (ROOT / name).read_text()
+    page = (ROOT / "docs" / "reference" / "glossary.md").read_text()
     named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*(?:/|\.py))`", page)) - {"models/"}
     assert named
     assert not [name for name in named if not (SOURCE / name).exists()]

@@ -19,7 +19,7 @@ from apical.scripts import catalogue, models
 from apical.scripts.catalogue import Measured
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "catalogue.md"
+PAGE = ROOT / "docs" / "reference" / "catalogue.md"
 NUMBERS = ("accuracy [%]", "settings", "source", "operations, inference", "operations, learning")
 """Columns that are measured, not judged."""
 WITHOUT = {"Bartlett_2006_surrogates", "Pascanu_2013_recurrent", "Polyak_1964_minima"}
@@ -52,7 +52,7 @@ def test_every_shipped_script_is_in_it() -> None:
 
 @shipped
 def test_the_page_is_up_to_date(name: str, digits: Dataset) -> None:
-    """Run ``apical check --all --markdown docs/catalogue.md`` where it is not."""
+    """Run ``apical check --all --markdown docs/reference/catalogue.md`` where it is not."""
     rows = [catalogue.judged(entry, {}) for entry in catalogue.entries(name, digits)]
     made = [dict(zip(catalogue.columns(), catalogue.cells(row), strict=True)) for row in rows]
     found = [row for row in printed() if row["model"] == name]
@@ -109,7 +109,7 @@ def test_the_command_prints_and_writes_it(few: Path) -> None:
     assert {row[aspect] for row in table for aspect in ASPECTS} <= {*LEVELS}
     page = (few / "all.md").read_text()
     assert page.startswith("# Catalogue\n")
-    assert "[rate_dfa](../models/rate_dfa.py) | dfa | yes |" in page
+    assert "[rate_dfa](../../models/rate_dfa.py) | dfa | yes |" in page
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ FILES = {
 """A population: leaky neurons whose membrane jumps at a spike."""
 from dataclasses import dataclass
 
-from apical._base.parameters import Duration
+from apical.parameters import Duration
 from apical.neurons.base import NeuronModel, Population
 
 
@@ -123,7 +123,7 @@ DEVICE = Device(
 """A hypothesis: synapses that saturate."""
 from dataclasses import replace
 
-from apical._base.parameters import Positive
+from apical.parameters import Positive
 from apical.errors import WiringError
 from apical.hypotheses import hypothesis
 

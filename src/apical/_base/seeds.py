@@ -34,6 +34,15 @@ def stream(
         Index in a series, for instance the epoch.
     place
         Position within it, for instance the place of a batch's first trial.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> drawn = ap.stream(0, "weights", "stimulus_to_hidden").random(3)
+    >>> again = ap.stream(0, "weights", "stimulus_to_hidden").random(3)  # at any time
+    >>> other = ap.stream(0, "weights", "hidden_to_output").random(3)
+    >>> bool((drawn == again).all()), bool((drawn == other).any())
+    (True, False)
     """
     return np.random.default_rng(_entropy(seed, purpose, name, index, place))
 

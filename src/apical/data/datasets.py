@@ -40,6 +40,23 @@ class Dataset:
     """A labelled data set: a training part and a test part.
 
     `shape` is that of one sample: (height, width) of images, (n_inputs,) otherwise.
+
+    See Also
+    --------
+    load : A data set by name, or from a file.
+    blobs : A synthetic one, for tests and first steps.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> data = ap.datasets.load("digits")
+    >>> data.train, data.test
+    (Samples(1437 x 64 of uint8, scale=16), Samples(360 x 64 of uint8, scale=16))
+    >>> data.n_inputs, data.shape, data.n_classes
+    (64, (8, 8), 10)
+    >>> values, labels = data.test.block(slice(0, 3))  # stimuli in [0, 1], and their classes
+    >>> values.shape, labels.tolist(), float(values.max())
+    ((3, 64), [7, 6, 3], 1.0)
     """
 
     name: str
@@ -111,6 +128,24 @@ class Dataset:
         -----
         ScaleWarning
             If the scale was inferred and is not 1.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from apical import Dataset
+        >>> x = np.array([[0, 255], [255, 51], [0, 204], [255, 0]], np.uint8)
+        >>> data = Dataset.from_arrays("pairs", x, [0, 1, 0, 1], x[:2], [0, 1], scale=255)
+        >>> data.train.block(slice(2))[0].tolist()
+        [[0.0, 1.0], [1.0, 0.20000000298023224]]
+        >>> one_hot = np.eye(2)[[0, 1, 0, 1]]
+        >>> Dataset.from_arrays("pairs", x, one_hot, x[:2], [0, 1], scale=255).train.labels.tolist()
+        [0, 1, 0, 1]
+        >>> x, y = x > 9, [1, 2, 1, 2]
+        >>> Dataset.from_arrays("pairs", x, y, x, y)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+        Traceback (most recent call last):
+            ...
+        apical.errors.exceptions.DataError: pairs: labels start at 1, so class 0 has no training
+            sample; number the classes from 0: subtract 1 from the labels of both parts...
         """
         check_name(name, "path", "Dataset", "a data set")
         train, shape = converting.values(x_train, f"{brief(name)}: x_train")
@@ -139,7 +174,14 @@ class Dataset:
         return math.prod(self.shape)
 
     def subset(self, train: int | None = None, test: int | None = None) -> "Dataset":
-        """Return the first `train` training and the first `test` test samples (None: all)."""
+        """Return the first `train` training and the first `test` test samples (None: all).
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> ap.datasets.load("digits").subset(train=100).train
+        Samples(100 x 64 of uint8, scale=16)
+        """
         return replace(
             self,
             train=_first(self.train, train, f"{brief(self.name)}: train"),
@@ -150,6 +192,23 @@ class Dataset:
         """Hold out a random validation set of training samples; it replaces the test part.
 
         The name gets the suffix ``:validation``, so that no report takes it for a test accuracy.
+
+        Raises
+        ------
+        ParameterError
+            If fewer than one sample, or all of them, would be held out.
+
+        See Also
+        --------
+        Dataset.held_out : The last samples instead of random ones.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> data = ap.datasets.load("digits")
+        >>> tuned = data.split(300, ap.stream(0, "validation"))
+        >>> tuned.name, len(tuned.train), len(tuned.test)  # of 1437 for training
+        ('digits:validation', 1137, 300)
         """
         n = self._checked(validation)
         held = np.zeros(n, dtype=bool)
@@ -157,7 +216,25 @@ class Dataset:
         return self._judged_on(~held, held)
 
     def held_out(self, validation: int) -> "Dataset":
-        """Hold out the last `validation` training samples as validation set; else as `split`."""
+        """Hold out the last `validation` training samples as validation set; else as `split`.
+
+        See Also
+        --------
+        Dataset.split : Random samples instead of the last ones.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> data = ap.datasets.load("digits")
+        >>> tuned = data.held_out(300)
+        >>> tuned.test.labels.tolist() == data.train.labels[-300:].tolist()
+        True
+        >>> data.held_out(1437)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+        Traceback (most recent call last):
+            ...
+        apical.errors.exceptions.ParameterError: digits: validation samples asked for: 1437; there
+            are 1437 training samples; ask for 1 to 1436...
+        """
         first = self._checked(validation) - validation
         return self._judged_on(slice(first), slice(first, None))
 
@@ -237,6 +314,21 @@ def blobs(
 
     Input i is near 0.8 for the class i modulo n_classes and near 0.2 for the others (uniform
     noise of 0.2 either way), so that a linear readout separates the classes.
+
+    See Also
+    --------
+    bars : Images whose class is the row of a bar.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> data = ap.datasets.blobs(40, 20, n_inputs=6, n_classes=3, rng=ap.stream(0, "data"))
+    >>> data.train, data.n_classes
+    (Samples(40 x 6 of float32, scale=1), 3)
+    >>> values, labels = data.train.block(slice(None))
+    >>> own = values[labels == 1][:, [1, 4]]  # inputs i with i % 3 == 1
+    >>> bool(own.min() > 0.55), bool(own.max() < 1.05)
+    (True, True)
     """
     if not 2 <= n_classes <= min(n_inputs, n_train):
         raise ParameterError(
@@ -268,9 +360,23 @@ def bars(n: Count, side: Count = 4, *, rng: np.random.Generator) -> Samples:
     rng
         Random numbers of the noise.
 
+    See Also
+    --------
+    blobs : A synthetic task without images.
+
     References
     ----------
     Foeldiak 1990, doi:10.1007/BF02331346, whose images show several bars each.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> images = ap.datasets.bars(6, side=3, rng=ap.stream(0, "data"))
+    >>> images.labels.tolist()
+    [0, 1, 2, 0, 1, 2]
+    >>> values, _ = images.block([1])  # a bar in row 1
+    >>> values.reshape(3, 3).round().tolist()
+    [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]
     """
     labels = np.tile(np.arange(side), -(-n // side))[:n]
     image = np.zeros((n, side, side), np.float32)
@@ -291,6 +397,15 @@ def stratified(samples: Samples, n: Count, rng: np.random.Generator) -> Samples:
         How many; what the number of classes does not divide is left out.
     rng
         Draws them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> data = ap.datasets.load("digits")
+    >>> few = ap.datasets.stratified(data.train, 55, ap.stream(0, "few labels"))  # 5 is left out
+    >>> np.bincount(few.labels).tolist()
+    [5, 5, 5, 5, 5, 5, 5, 5, 5, 5]
     """
     if n >= len(samples):
         return samples
@@ -309,6 +424,15 @@ def halves(data: Dataset) -> tuple[Dataset, Dataset]:
     ----------
     data
         Samples of two classes or more; of an odd number, the one in the middle is left out.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> known, new = ap.datasets.halves(ap.datasets.load("digits"))
+    >>> known.n_classes, new.n_classes, sorted(set(new.test.labels.tolist()))
+    (5, 5, [0, 1, 2, 3, 4])
+    >>> len(known.test) + len(new.test)
+    360
     """
     n = data.n_classes // 2
 
@@ -340,6 +464,33 @@ def load(
     scale
         Stored value that stands for 1; by default that of the data set where it is known: 16 for
         ``digits``, 255 for images, ``scale`` of an .npz file; else as in `Dataset.from_arrays`.
+
+    Raises
+    ------
+    DataError
+        If there is no such data set or file, or its arrays are damaged or do not fit together.
+
+    See Also
+    --------
+    Dataset.from_arrays : A data set from arrays in memory.
+    available : The data sets that are known by name.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> data = ap.datasets.load("digits")
+    >>> len(data.train), len(data.test), data.train.scale
+    (1437, 360, 16.0)
+    >>> ap.datasets.load("digit")  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DataError: unknown data set 'digit'; choose digits, mnist,
+        ..., or the path of an .npz file...
+    >>> ap.datasets.load("mine.npz")  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DataError: mine.npz: no such file; give the path of an existing .npz
+        file...
     """
     source = SOURCES.get(str(name))
     if source is None:
@@ -363,6 +514,12 @@ def former_scale(name: str) -> float | None:
     """Return the scale of a data set in runs whose configuration says none; None for that of now.
 
     They divided bytes by 255, whatever these held.
+
+    Examples
+    --------
+    >>> from apical import datasets
+    >>> datasets.former_scale("digits") is None  # as now
+    True
     """
     if not name.endswith(".npz") or not zipfile.is_zipfile(name):
         return None

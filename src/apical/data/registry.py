@@ -46,6 +46,21 @@ class Source:
         returns the `apical.data.datasets.Dataset`.
     file
         For other data sets: returns the file that it is read from, if there is one.
+
+    See Also
+    --------
+    apical.datasets.load : Load the data set of a name.
+
+    Examples
+    --------
+    >>> from apical.data.registry import SOURCES
+    >>> list(SOURCES)[:4]  # others come from other packages
+    ['digits', 'mnist', 'fashion_mnist', 'kmnist']
+    >>> digits = SOURCES["digits"]
+    >>> digits.n_train, digits.n_test, digits.where
+    (1437, 360, 'shipped with scikit-learn')
+    >>> len(SOURCES["mnist"].sha256)  # checksums: training and test, images and labels
+    4
     """
 
     name: str
@@ -117,7 +132,18 @@ def downloaded(name: str | Path) -> Source | None:
 
 
 def available(data_dir: str | Path | None = None) -> tuple[Source, ...]:
-    """Return the data sets known by name, and where each of them is."""
+    """Return the data sets known by name, and where each of them is.
+
+    See Also
+    --------
+    path : Where one of them is.
+
+    Examples
+    --------
+    >>> from apical import datasets
+    >>> [(s.name, s.n_train, s.n_classes, s.licence) for s in datasets.available()][1:3]
+    [('mnist', 60000, 10, 'CC BY-SA 3.0'), ('fashion_mnist', 60000, 10, 'MIT')]
+    """
     listed = []
     given = "data_dir" if data_dir is not None else DATA_DIR
     for name, source in SOURCES.items():
@@ -130,7 +156,23 @@ def available(data_dir: str | Path | None = None) -> tuple[Source, ...]:
 
 
 def path(name: str | Path, data_dir: str | Path | None = None) -> Path | None:
-    """Return where a data set is on this machine, or None: a folder, or a file by itself."""
+    """Return where a data set is on this machine, or None: a folder, or a file by itself.
+
+    See Also
+    --------
+    fetch : Download what is missing.
+
+    Examples
+    --------
+    >>> from apical import datasets
+    >>> datasets.path("digits").name  # shipped with scikit-learn
+    'digits.csv.gz'
+    >>> datasets.path("no_such_file.npz")  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DataError: no_such_file.npz: no such file; give the path of an existing
+        .npz file...
+    """
     if downloaded(name) is None:
         return single_file(name)
     folder, missing = _own_folder(str(name), data_dir)
@@ -145,6 +187,16 @@ def fetch(name: str | Path, data_dir: str | Path | None = None) -> Path | None:
 
     What is missing is downloaded, checked by SHA-256, and kept in ``data_dir/<name>`` if a
     folder is given, else in the cache. Files of your own are never overwritten.
+
+    See Also
+    --------
+    path : Where it is, without a download.
+
+    Examples
+    --------
+    >>> from apical import datasets
+    >>> datasets.fetch("digits") == datasets.path("digits")  # shipped, so not downloaded
+    True
     """
     source = downloaded(name)
     if source is None:

@@ -33,6 +33,24 @@ class Samples:
     ------
     DataError
         If the arrays have another shape or dtype; `Dataset.from_arrays` converts them.
+
+    See Also
+    --------
+    apical.Dataset.from_arrays : Converts what can be converted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.data.datasets import Samples
+    >>> samples = Samples(np.array([[0, 8], [16, 4]], np.uint8), np.array([0, 1]), scale=16)
+    >>> samples, len(samples)
+    (Samples(2 x 2 of uint8, scale=16), 2)
+    >>> Samples(np.zeros((2, 3)), np.array([0, 1]))  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DataError: Samples need values (n, n_inputs) of uint8 or float32 and
+        labels (n,) of int64, got (2, 3) of float64 and (2,) of int64; Dataset.from_arrays converts
+        what can be converted...
     """
 
     values: NDArray[Any]
@@ -88,6 +106,17 @@ class Samples:
 
         Stimuli are values divided by the scale: in [0, 1], except for test samples that exceed the
         values from which the scale was taken.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from apical.data.datasets import Samples
+        >>> samples = Samples(np.array([[0, 8], [16, 4]], np.uint8), np.array([0, 1]), scale=16)
+        >>> values, labels = samples.block(slice(2))
+        >>> values.tolist(), labels.tolist()
+        ([[0.0, 0.5], [1.0, 0.25]], [0, 1])
+        >>> samples.block([1, 1, 0])[1].tolist()
+        [1, 1, 0]
         """
         if not isinstance(index, slice):
             index = np.atleast_1d(np.asarray(index))
@@ -96,11 +125,31 @@ class Samples:
         return np.divide(self.values[index], scale, dtype=np.float32), self.labels[index]
 
     def rows(self, index: slice | NDArray[np.intp]) -> "Rows":
-        """Return stimuli as `block` does, but computed lazily, where they are read."""
+        """Return stimuli as `block` does, but computed lazily, where they are read.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from apical.data.datasets import Samples
+        >>> samples = Samples(np.array([[0, 8], [16, 4]], np.uint8), np.array([0, 1]), scale=16)
+        >>> rows = samples.rows(slice(2))
+        >>> rows.shape, np.asarray(rows[1:]).tolist()
+        ((2, 2), [[1.0, 0.25]])
+        """
         return Rows(self, np.arange(len(self))[index])
 
     def part(self, index: Part) -> "Samples":
-        """Return a subset of the samples, by index or boolean mask."""
+        """Return a subset of the samples, by index or boolean mask.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> train = ap.datasets.load("digits").train
+        >>> train.part(slice(100))
+        Samples(100 x 64 of uint8, scale=16)
+        >>> set(train.part(train.labels == 3).labels.tolist())
+        {3}
+        """
         return Samples(self.values[index], self.labels[index], self.scale)
 
 
@@ -116,6 +165,15 @@ class Rows:
         Whose rows.
     index
         Which, numbered from 0, shape (n,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.data.datasets import Rows, Samples
+    >>> samples = Samples(np.array([[0, 8], [16, 4]], np.uint8), np.array([0, 1]), scale=16)
+    >>> rows = Rows(samples, np.array([1, 0, 1]))
+    >>> len(rows), rows.shape, np.asarray(rows[:2]).tolist()
+    (3, (3, 2), [[1.0, 0.25], [0.0, 0.5]])
     """
 
     samples: Samples

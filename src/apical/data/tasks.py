@@ -57,6 +57,27 @@ def evidence_accumulation(
         Value of the inputs of the fourth group [dimensionless].
     rng
         What draws the cues.
+
+    See Also
+    --------
+    store_recall : A symbol to be remembered among others.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> rng = ap.stream(0, "task")
+    >>> data = ap.tasks.evidence_accumulation(4, 2, cues=3, delay=5, each=1, rng=rng)
+    >>> data.shape  # frames (3 cues x 3 + delay 5 + recall 3), inputs (one in each of 4 groups)
+    (17, 4)
+    >>> values, labels = data.train.block(slice(4))
+    >>> sides = values.reshape(4, 17, 4).sum(axis=1)[:, :2] / 2  # cues on the left and right
+    >>> sides.tolist(), labels.tolist()
+    ([[3.0, 0.0], [0.0, 3.0], [2.0, 1.0], [1.0, 2.0]], [0, 1, 0, 1])
+    >>> ap.tasks.evidence_accumulation(cues=4, rng=rng)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: evidence_accumulation needs an odd number of cues, got
+        cues=4...
     """
     if cues % 2 == 0:
         raise ParameterError(
@@ -112,6 +133,22 @@ def store_recall(
         Value of the inputs of the last group [dimensionless].
     rng
         What draws symbols and times.
+
+    See Also
+    --------
+    evidence_accumulation : Cues to be counted.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> data = ap.tasks.store_recall(20, 9, length=4, each=1, rng=ap.stream(0, "task"))
+    >>> data.shape  # frames (4 with symbols, 1 to recall), inputs (2 symbols, store, recall, noise)
+    (5, 5)
+    >>> values, labels = data.train.block([0])
+    >>> frames = values.reshape(5, 5)
+    >>> stored = int(frames[:, 2].argmax())  # the frame that says "store"
+    >>> int(frames[stored, :2].argmax()) == int(labels[0])
+    True
     """
 
     def made(n: int) -> Made:
@@ -171,6 +208,22 @@ def spike_pattern(
     ------
     ParameterError
         If so many spikes do not fit into a trial.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> task, rng = ap.tasks.spike_pattern, ap.stream(0, "task")
+    >>> shown, target = task(100, 2, 50, spikes=3, onset=10, apart=5, rng=rng)
+    >>> shown.shape, target.shape, target.sum(axis=0).tolist()
+    ((50, 100), (50, 2), [3.0, 3.0])
+    >>> times = target[:, 0].nonzero()[0]
+    >>> bool(times.min() >= 10), bool((times[1:] - times[:-1] >= 5).all())
+    (True, True)
+    >>> task(9, 2, 8, apart=3, rng=rng)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: spike_pattern cannot put 5 spikes, 3 frames apart, into
+        the frames from 0 to 8 of 2 outputs; ask for fewer spikes or more frames...
     """
     free = frames - onset - (spikes - 1) * (apart - 1)
     if free < spikes:

@@ -21,6 +21,12 @@ def brief(text: object, most: int = 180) -> str:
         The text, or what is written so.
     most
         Most characters of it.
+
+    Examples
+    --------
+    >>> from apical.errors import brief
+    >>> brief("a path of many characters", 15)
+    'a path...acters'
     """
     line, half = " ".join(str(text).split()), (most - 3) // 2
     return line if len(line) <= most else f"{line[:half]}...{line[-half:]}"
@@ -40,6 +46,17 @@ class ApicalError(Exception):
     place
         ``file:line`` in the user's code; by default that of the innermost call from there. The
         text of the error ends in it; `message` is the text without.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> try:
+    ...     ap.LIF("hidden", 10, tau_m=-5.0)
+    ... except ap.ApicalError as error:
+    ...     print(type(error).__name__, "|", error.object, "|", error.parameter)
+    ...     print(error.message)
+    ParameterError | LIF 'hidden' | tau_m
+    LIF 'hidden': tau_m must be one finite number [ms] > 0, got -5.0.
     """
 
     def __init__(
@@ -60,51 +77,176 @@ class ApicalError(Exception):
 
 
 class ParameterError(ApicalError, ValueError):
-    """A parameter has an invalid value, type or unit."""
+    """A parameter has an invalid value, type or unit.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> ap.Network(trial=0)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: Network: trial must be one finite number [ms] > 0, got
+        0...
+    """
 
 
 class LocalityError(ApicalError, ValueError):
-    """A rule or pathway is not local: it uses something that is not available at its synapse."""
+    """A rule or pathway is not local: it uses something that is not available at its synapse.
+
+    See Also
+    --------
+    apical.check : Raises it for networks that learn by what no synapse knows.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> ap.LearningRule("telepathic", "x_pre*w_other")  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.LocalityError: LearningRule 'telepathic' reads 'w_other', which a
+        synapse cannot know. End a name in '_pre' or '_post' to read a signal of one of its two
+        neurons, or give a number in `parameters`, or a trace...
+    """
 
 
 class WiringError(ApicalError, ValueError):
-    """A population, projection or feedback pathway does not fit the network."""
+    """A population, projection or feedback pathway does not fit the network.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> ap.Network().projection("hidden_to_output")  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.WiringError: The network has no projection 'hidden_to_output'; it has
+        none...
+    """
 
 
 class ScriptError(ApicalError, ValueError):
-    """A model script is missing, cannot be imported, or does not build a network."""
+    """A model script is missing, cannot be imported, or does not build a network.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> ap.models.load("no_such_script.py")  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ScriptError: There is no model 'no_such_script.py' and no such file;
+        known models are ... Give one of them, or the path of a script...
+    """
 
 
 class DataError(ApicalError, ValueError):
-    """A data set is missing, damaged, or not in the required form."""
+    """A data set is missing, damaged, or not in the required form.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> ap.datasets.load("missing.npz")  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DataError: missing.npz: no such file; give the path of an existing .npz
+        file...
+    """
 
 
 class DeviceError(ApicalError, RuntimeError):
-    """A device is missing, or does not support a feature of the network."""
+    """A device is missing, or does not support a feature of the network.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net = ap.Network()
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Regular())
+    >>> _ = ap.chain(net, x, ap.LIF("output", 2), weights=ap.Zero())
+    >>> ap.simulate(net, "array")  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DeviceError: Device 'array' runs rate networks, but 'stimulus' spikes
+        (Stimulus); use device='cpp_standalone' or 'runtime', or apical.Rate, RateError and
+        Stimulus(encoder=Graded())...
+    """
 
 
 class RunError(ApicalError, RuntimeError):
-    """A run cannot continue, or its directory is unusable; earlier checkpoints are intact."""
+    """A run cannot continue, or its directory is unusable; earlier checkpoints are intact.
+
+    See Also
+    --------
+    apical.errors.InUseError : Another process uses the directory.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from apical.runs.open import open_run
+    >>> open_run(Path("no_such_run"))  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.RunError: no_such_run holds no run: it has no config.json. Give the
+        --out of a run...
+    """
 
 
 class InUseError(RunError):
-    """A directory is in use by another process."""
+    """A directory is in use by another process.
+
+    Examples
+    --------
+    >>> from apical.errors import InUseError, RunError
+    >>> issubclass(InUseError, RunError)  # whoever catches RunError catches it
+    True
+    """
 
 
 class DesignError(ApicalError, ValueError):
-    """The design of a sweep is invalid: unknown factors or values that do not fit."""
+    """The design of a sweep is invalid: unknown factors or values that do not fit.
+
+    Examples
+    --------
+    >>> from apical.errors import ApicalError, DesignError
+    >>> issubclass(DesignError, ApicalError), issubclass(DesignError, ValueError)
+    (True, True)
+    """
 
 
 class ClaimError(ApicalError, AssertionError):
-    """A study does not reproduce its claim."""
+    """A study does not reproduce its claim.
+
+    Examples
+    --------
+    >>> from apical.errors import ClaimError
+    >>> issubclass(ClaimError, AssertionError)
+    True
+    """
 
 
 class ApicalWarning(UserWarning):
-    """Base class of all warnings of this package."""
+    """Base class of all warnings of this package.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from apical.errors import ApicalWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", ApicalWarning)  # silences this package alone
+    ...     warnings.warn("the scale was inferred", ApicalWarning)
+    """
 
 
 class ScaleWarning(ApicalWarning):
-    """The scale that normalises a data set was inferred from its values alone."""
+    """The scale that normalises a data set was inferred from its values alone.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from apical import Dataset
+    >>> with warnings.catch_warnings(record=True) as told:
+    ...     warnings.simplefilter("always")
+    ...     data = Dataset.from_arrays("grey", [[0, 255], [200, 0]], [0, 1], [[0, 255]], [0])
+    >>> told[0].category.__name__, data.train.scale
+    ('ScaleWarning', 255.0)
+    """
 
 
 @contextmanager
@@ -133,6 +275,16 @@ def concerning(object: str, parameter: str = "") -> Iterator[None]:
     ----------
     object, parameter
         As in `ApicalError`.
+
+    Examples
+    --------
+    >>> from apical.errors import ApicalError, DataError, concerning
+    >>> try:
+    ...     with concerning("Plan", "epochs"):
+    ...         raise DataError("needs 1 or more, got 0.")
+    ... except ApicalError as error:
+    ...     print(error.object, error.parameter)
+    Plan epochs
     """
     try:
         yield
@@ -144,7 +296,18 @@ def concerning(object: str, parameter: str = "") -> Iterator[None]:
 
 @contextmanager
 def ending_in_one_line() -> Iterator[None]:
-    """End a command with one line and exit code 2 on errors of this package or the system."""
+    """End a command with one line and exit code 2 on errors of this package or the system.
+
+    Examples
+    --------
+    >>> from apical.errors import DataError, ending_in_one_line
+    >>> try:
+    ...     with ending_in_one_line():  # prints "apical: no such data set." to stderr
+    ...         raise DataError("no such data set.", place="")
+    ... except SystemExit as end:
+    ...     print(end.code)
+    2
+    """
     try:
         with _warning_in_one_line():
             yield

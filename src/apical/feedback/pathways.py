@@ -52,6 +52,29 @@ class FeedbackPathway:
     ------
     WiringError
         If a projection does not reach a ``teach`` input.
+
+    See Also
+    --------
+    direct : One pathway of several that are made by a function.
+    apical.Network.teach : Attach it to a network.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net = ap.Network()
+    >>> x, h = ap.Stimulus("stimulus", 4, ap.encoding.Graded()), ap.Rate("hidden", 3)
+    >>> y, error = ap.Rate("output", 2), ap.RateError("error", 2)
+    >>> forward = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=ap.rules.three_factor(0.1))
+    >>> _ = net.add(error)
+    >>> onto = {"teach": "x"}  # the activity of error neurons reaches dendrites
+    >>> back = [ap.Projection(error, p, ap.Normal(0.5), carries=onto) for p in (y, h)]
+    >>> net.teach(ap.FeedbackPathway("random for all", tuple(back))).name
+    'random for all'
+    >>> ap.FeedbackPathway("drives", tuple(forward))  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.WiringError: FeedbackPathway 'drives' must end on 'teach' inputs, but
+        'stimulus_to_hidden' reaches drive...
     """
 
     name: str
@@ -75,7 +98,9 @@ class FeedbackPathway:
 def direct(
     error: Population, forward: Sequence[Projection], weights: WeightSource | None = None
 ) -> FeedbackPathway:
-    """Direct feedback alignment (DFA): the error reaches each population by fixed random weights.
+    r"""Direct feedback alignment (DFA): the error reaches each population by fixed random weights.
+
+    .. math:: \text{teach}_l = e\,B_l, \qquad \text{teach}_\text{output} = e
 
     Parameters
     ----------
@@ -88,9 +113,32 @@ def direct(
         [dimensionless]; by default standard normal where error neurons spike, else uniform up to
         ``1/sqrt(n_hidden)``. The output hears its own error with weight 1.
 
+    See Also
+    --------
+    layerwise : From each population to the one before.
+    indirect : Some neurons hear the error and relay it.
+    apical.Network.rewired : The same network under another wiring.
+
     References
     ----------
     Nokland 2016, arXiv:1609.01596, fig. 1c.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net = ap.Network()
+    >>> x, h = ap.Stimulus("stimulus", 4, ap.encoding.Graded()), ap.Rate("hidden", 3)
+    >>> y, error = ap.Rate("output", 2), ap.RateError("error", 2)
+    >>> forward = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=ap.rules.three_factor(0.1))
+    >>> for p in ap.feedback.direct(error, forward).projections:
+    ...     print(p.name, p.shape, dict(p.carries), p.weights)
+    error_to_output (2, 2) {'teach': 'x'} Identity(weight=1.0)
+    error_to_hidden (2, 3) {'teach': 'x'} FanOut(scale=1.0, uniform=True)
+    >>> ap.feedback.direct(y, forward)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.WiringError: Feedback begins at error neurons, but Rate 'output' has
+        the role 'neurons'; give an Error or a RateError...
     """
     hidden, last = _taught(error, forward)
     return FeedbackPathway(
@@ -107,7 +155,9 @@ def direct(
 def layerwise(
     error: Population, forward: Sequence[Projection], weights: WeightSource | None = None
 ) -> FeedbackPathway:
-    """Feedback alignment (FA): the error goes back layer by layer through fixed random weights.
+    r"""Feedback alignment (FA): the error goes back layer by layer through fixed random weights.
+
+    .. math:: \text{teach}_l = \delta_{l+1}\,B_l, \qquad \delta_l = \text{gain}_l\,\text{teach}_l
 
     Parameters
     ----------
@@ -121,10 +171,32 @@ def layerwise(
         is left to the output, or activity would grow with every relay), and scaled by
         ``1/sqrt(n_next)`` from the others.
 
+    See Also
+    --------
+    direct : From the error to every population.
+    transposed : Through the forward weights.
+
     References
     ----------
     Lillicrap et al. 2016, doi:10.1038/ncomms13276, eq. 4; Nokland 2016, arXiv:1609.01596,
     fig. 1b.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net = ap.Network()
+    >>> x, h = ap.Stimulus("stimulus", 4, ap.encoding.Graded()), ap.Rate("hidden", 3)
+    >>> y, error = ap.Rate("output", 2), ap.RateError("error", 2)
+    >>> forward = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=ap.rules.three_factor(0.1))
+    >>> for p in ap.feedback.layerwise(error, forward).projections:
+    ...     print(p.name, p.shape, dict(p.carries), p.weights)
+    error_to_output (2, 2) {'teach': 'x'} Identity(weight=1.0)
+    feedback_output_to_hidden (2, 3) {'teach': 'delta'} FanOut(scale=1.0, uniform=True)
+    >>> h, y, error = ap.LIF("hidden", 3), ap.LIF("output", 2), ap.Error("error", 4)
+    >>> spiking = [ap.Projection(ap.Stimulus("stimulus", 4, ap.encoding.Regular()), h)]
+    >>> spiking += [ap.Projection(h, y)]
+    >>> [p.pre.name for p in ap.feedback.layerwise(error, spiking).projections]  # relayed by spikes
+    ['error', 'relay_output']
     """
     hidden, last = _taught(error, forward)
     first = weights
@@ -150,7 +222,12 @@ def indirect(
     hears: Mapping[Population, ShareAboveZero | Mask] | Sequence[Population] | None = None,
     relay: Literal["forward", "random"] = "forward",
 ) -> FeedbackPathway:
-    """Indirect feedback alignment (IFA): some neurons receive the error and relay it to the others.
+    r"""Indirect feedback alignment (IFA): some neurons receive the error and relay it to others.
+
+    .. math::
+
+        \text{teach}_1 = e\,B, \qquad
+        \text{teach}_{l+1} = \delta_l\,W_l \;\text{or}\; \delta_l\,B_l
 
     Parameters
     ----------
@@ -171,11 +248,34 @@ def indirect(
     ------
     WiringError
         If no population could relay the error to one of them.
+    ParameterError
+        If `hears` names a population that is not hidden, or no neuron of one.
+
+    See Also
+    --------
+    direct : Every population hears the error.
 
     References
     ----------
     Nokland 2016, arXiv:1609.01596, fig. 1d and section 2. Texts differ on the relay, so there
     are both.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+    >>> x, h = ap.Stimulus("stimulus", 4, ap.encoding.Graded()), ap.Rate("first", 3)
+    >>> k, y, error = ap.Rate("second", 3), ap.Rate("output", 2), ap.RateError("error", 2)
+    >>> forward = ap.chain(net, x, h, k, y, weights=ap.FanIn(), rule=rule)
+    >>> along = ap.feedback.indirect(error, forward)  # relayed along the forward synapses
+    >>> [p.name for p in along.projections], [p.name for p in along.relays]
+    (['error_to_output', 'error_to_first'], ['first_to_second'])
+    >>> beside = ap.feedback.indirect(error, forward, relay="random")
+    >>> [p.name for p in beside.projections], beside.relays
+    (['error_to_output', 'error_to_first', 'feedback_first_to_second'], ())
+    >>> partly = ap.feedback.indirect(error, forward, hears={h: 1/3, k: 1.0})  # 1 of 3 neurons
+    >>> [p.name for p in partly.projections]
+    ['error_to_output', 'error_to_first', 'feedback_first_to_first', 'error_to_second']
     """
     hidden, last = _taught(error, forward)
     direct_ones = (
@@ -209,7 +309,12 @@ def indirect(
 
 @checked()
 def transposed(error: Population, forward: Sequence[Projection]) -> FeedbackPathway:
-    """Backpropagation (BP): the error goes back through the transpose of the forward weights.
+    r"""Backpropagation (BP): the error goes back through the transpose of the forward weights.
+
+    .. math::
+
+        \text{teach}_l = \delta_{l+1}\,W_l^\top, \qquad
+        \delta_l = \text{gain}_l\,\text{teach}_l
 
     Not local: a reference that only device ``array`` runs.
 
@@ -218,9 +323,33 @@ def transposed(error: Population, forward: Sequence[Projection]) -> FeedbackPath
     error, forward
         As in `direct`.
 
+    See Also
+    --------
+    layerwise : Fixed random weights in place of the transposed ones.
+
     References
     ----------
     Rumelhart, Hinton & Williams 1986, doi:10.1038/323533a0.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net = ap.Network()
+    >>> x, h = ap.Stimulus("stimulus", 4, ap.encoding.Graded()), ap.Rate("hidden", 3)
+    >>> y, error = ap.Rate("output", 2), ap.RateError("error", 2)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=ap.rules.three_factor(0.1))
+    >>> _ = net.add(error), net.teach(ap.feedback.transposed(error, net.forward))
+    >>> [(p.name, p.shape, type(p.weights).__name__) for p in net.feedback.projections]
+    [('error_to_output', (2, 2), 'Identity'), ('feedback_output_to_hidden', (2, 3), 'TransposeOf')]
+    >>> ap.check(net, transport=True).is_local
+    False
+    >>> ap.check(net)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.LocalityError: Not biologically plausible: feedback_output_to_hidden:
+        its weights are those of 'hidden_to_output' transposed (weight transport);
+        feedback_output_to_hidden: follows the weights of 'hidden_to_output', without a rule of its
+        own...
     """
     hidden, last = _taught(error, forward)
     return FeedbackPathway(
@@ -235,7 +364,9 @@ def transposed(error: Population, forward: Sequence[Projection]) -> FeedbackPath
 
 @checked()
 def broadcast(reward: Reward, forward: Sequence[Projection]) -> FeedbackPathway:
-    """Reward broadcast (REINFORCE): one scalar, the reward prediction error, reaches every neuron.
+    r"""Reward broadcast (REINFORCE): one scalar, the reward prediction error, reaches every neuron.
+
+    .. math:: \text{teach}_i = r \quad \text{for every neuron } i
 
     For node and weight perturbation, where populations or projections explore
     (`apical.plasticity.rules.node_perturbation`, ``weight_perturbation``). The network's
@@ -248,9 +379,27 @@ def broadcast(reward: Reward, forward: Sequence[Projection]) -> FeedbackPathway:
     forward
         As in `direct`.
 
+    See Also
+    --------
+    apical.Reward : The population that broadcasts.
+    apical.rules.node_perturbation : A rule that learns from it.
+
     References
     ----------
     Williams 1992, doi:10.1007/BF00992696.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.node_perturbation(0.01)
+    >>> x, h = ap.Stimulus("stimulus", 4, ap.encoding.Graded()), ap.Rate("hidden", 3, explores=0.1)
+    >>> y = ap.Rate("output", 2, explores=0.1)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule)
+    >>> error = net.add(ap.RateError("error", 2, keeps="square"))  # tells the loss
+    >>> reward = net.add(ap.Reward("reward"))
+    >>> pathway = net.teach(ap.feedback.broadcast(reward, net.forward))
+    >>> [(p.name, p.shape) for p in pathway.projections]  # one number for all neurons
+    [('reward_to_hidden', (1, 3)), ('reward_to_output', (1, 2))]
     """
     _needed(forward)
     taught = (projection.post for projection in forward)
@@ -268,7 +417,9 @@ def broadcast(reward: Reward, forward: Sequence[Projection]) -> FeedbackPathway:
 def target_projection(
     error: Population, forward: Sequence[Projection], weights: WeightSource | None = None
 ) -> FeedbackPathway:
-    """Direct random target projection (DRTP): hidden populations receive the target, not the error.
+    r"""Direct random target projection (DRTP): hidden neurons receive the target, not the error.
+
+    .. math:: \text{teach}_l = t\,B_l, \qquad \text{teach}_\text{output} = e
 
     The target reaches them through fixed random synapses and does not depend on the output: a
     hidden population may learn before the next one has seen the stimulus (no update locking). Only
@@ -287,10 +438,24 @@ def target_projection(
     WiringError
         If neurons spike.
 
+    See Also
+    --------
+    direct : The error in place of the target.
+
     References
     ----------
     Frenkel, Lefebvre & Bol 2021, doi:10.3389/fnins.2021.629892, section 2 and
     github.com/ChFrenkel/DirectRandomTargetProjection.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net = ap.Network()
+    >>> x, h = ap.Stimulus("stimulus", 4, ap.encoding.Graded()), ap.Rate("hidden", 3)
+    >>> y, error = ap.Rate("output", 2), ap.RateError("error", 2)
+    >>> forward = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=ap.rules.three_factor(0.1))
+    >>> [(p.name, p.shape) for p in ap.feedback.target_projection(error, forward).projections]
+    [('error_to_output', (2, 2)), ('target_to_hidden', (2, 3))]
     """
     hidden, last = _taught(error, forward)
     if error.is_spiking:

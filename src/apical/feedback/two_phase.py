@@ -16,7 +16,9 @@ from apical.projections.weights import WeightSource
 def two_phases(
     error: Population, forward: Sequence[Projection], weights: WeightSource | None = None
 ) -> FeedbackPathway:
-    """Two-phase learning: dendrites compare the output in a forward and in a nudged (target) phase.
+    r"""Two-phase learning: dendrites compare the output in a forward and a nudged (target) phase.
+
+    .. math:: \text{teach}_l = \text{plateau}(y_\text{target}\,B_l) - \text{plateau}(y\,B_l)
 
     Fixed random synapses carry the activity of the output, in both phases, to the dendrites of all
     hidden populations (`apical.Rate`, `plateau`); these learn from the second plateau minus the
@@ -39,10 +41,26 @@ def two_phases(
     WiringError
         If a population lacks what the phases need.
 
+    See Also
+    --------
+    apical.Rate : Its parameters `plateau` and `nudge`.
+    apical.feedback.direct : The error in place of two outputs.
+
     References
     ----------
     Guerguiev, Lillicrap & Richards 2017, doi:10.7554/eLife.22901: plateaus of a forward and a
     target phase, feedback from the output to all hidden populations.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net = ap.Network()
+    >>> x, error = ap.Stimulus("stimulus", 4, ap.encoding.Graded()), ap.RateError("error", 2)
+    >>> h, y = ap.Rate("hidden", 3, plateau="logistic"), ap.Rate("output", 2, nudge=1.0)
+    >>> forward = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=ap.rules.three_factor(0.1))
+    >>> own, onto_hidden = ap.feedback.two_phases(error, forward).projections
+    >>> onto_hidden.name, onto_hidden.shape, dict(onto_hidden.carries)
+    ('feedback_output_to_hidden', (2, 3), {'teach': 'nudged', 'before': 'x'})
     """
     own, *others = feedback.direct(error, forward, weights).projections
     output = own.post

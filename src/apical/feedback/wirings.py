@@ -38,6 +38,25 @@ class Wiring:
         Whether the information that each synapse uses is local; backpropagation is not local.
     spikes
         Whether it works with spiking populations.
+
+    See Also
+    --------
+    apical.Network.rewired : The same network under another wiring.
+
+    Examples
+    --------
+    >>> from apical.feedback import WIRINGS
+    >>> [(name, WIRINGS[name].label, WIRINGS[name].local) for name in ("bp", "dfa", "ifa_random")]
+    [('bp', 'BP', False), ('dfa', 'DFA', True), ('ifa_random', 'IFA random', True)]
+    >>> WIRINGS["two_phases"].hidden, WIRINGS["two_phases"].output
+    ({'plateau': 'logistic'}, {'nudge': 1.0})
+    >>> WIRINGS["ifa"].name  # another name of it
+    'ifa_forward'
+    >>> WIRINGS["dfb"]  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: There is no wiring 'dfb'; known are ... Did
+        you mean 'dfa'?...
     """
 
     name: str
@@ -71,6 +90,14 @@ class Wiring:
             A population that learns.
         is_output
             Whether it is the output; otherwise it is a hidden population.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> two_phases, dfa = ap.feedback.WIRINGS["two_phases"], ap.feedback.WIRINGS["dfa"]
+        >>> hidden = two_phases.suited(ap.Rate("hidden", 3), is_output=False)
+        >>> hidden.plateau, dfa.suited(hidden, is_output=False).plateau
+        ('logistic', None)
         """
         needs = self.output if is_output else self.hidden
         defaults: dict[str, Any] = {f.name: f.default for f in fields(population)}
@@ -148,7 +175,14 @@ WIRINGS: Registry[Wiring] = Registry(
 
 
 def label(name: str) -> str:
-    """Return the label of a wiring in tables and figures, for any name that a model uses."""
+    """Return the label of a wiring in tables and figures, for any name that a model uses.
+
+    Examples
+    --------
+    >>> from apical.feedback.wirings import label
+    >>> label("dfa"), label("ifa_random"), label("mine")
+    ('DFA', 'IFA random', 'MINE')
+    """
     return WIRINGS[name].label if name in tuple(WIRINGS) else name.upper()
 
 
@@ -161,6 +195,20 @@ def suited(
     ----------
     wiring, population, is_output
         As in `Wiring.suited`.
+
+    See Also
+    --------
+    Wiring.suited : Of one wiring.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.feedback.wirings import suited
+    >>> wiring = ap.feedback.WIRINGS["two_phases"]
+    >>> suited(wiring, ap.Rate("output", 3), is_output=True).nudge
+    1.0
+    >>> suited(ap.feedback.direct, ap.Rate("output", 3), is_output=True).nudge
+    0.0
     """
     if not isinstance(wiring, Wiring):
         return population

@@ -30,7 +30,9 @@ KOLEN_POLLACK = (
 
 @hypothesis(aspects=("weight sharing", "weight transport", "feedback", "Dale's law"))
 def sign_concordant(network: Network) -> Network:
-    """Sign-concordant feedback: signs of the forward weights at all times, fixed magnitudes.
+    r"""Sign-concordant feedback: signs of the forward weights at all times, fixed magnitudes.
+
+    .. math:: B_{ji} = M_{ji}\,\operatorname{sign} W_{ij}
 
     Magnitudes are those of the initial feedback weights. This is declared transport of signs: only
     device ``array`` runs it.
@@ -45,16 +47,42 @@ def sign_concordant(network: Network) -> Network:
     WiringError
         If feedback does not run between neighbours, has a rule, or uses weight transport already.
 
+    See Also
+    --------
+    sign_only : One magnitude for all.
+    apical.feedback.transposed : Whole weights (backpropagation).
+
     References
     ----------
     Liao, Leibo & Poggio 2016, arXiv:1510.05067, section 3: fixed random magnitudes (frSF).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+    >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.layerwise(error, net.forward))
+    >>> signed = ap.hypotheses.sign_concordant(net)
+    >>> forward = signed.projection("hidden_to_output")
+    >>> back = signed.projection("feedback_output_to_hidden")
+    >>> back.weights.what, back.weights.projection is forward
+    ('signs', True)
+    >>> w = signed.initial_weights(forward)  # (6, 3)
+    >>> made = back.weights.made(w, signed.magnitudes(back))  # (3, 6)
+    >>> bool((np.sign(made) == np.sign(w.T)).all())
+    True
     """
     return _with_signs(network, "sign_concordant", alike=False)
 
 
 @hypothesis(aspects=("weight sharing", "weight transport", "feedback", "Dale's law"))
 def sign_only(network: Network) -> Network:
-    """Uniform sign-concordant feedback: signs of the forward weights, one magnitude for all.
+    r"""Uniform sign-concordant feedback: signs of the forward weights, one magnitude for all.
+
+    .. math:: B_{ji} = m\,\operatorname{sign} W_{ij}
 
     The magnitude is the root mean square of the initial feedback weights. Otherwise as in
     `sign_concordant`.
@@ -69,10 +97,29 @@ def sign_only(network: Network) -> Network:
     WiringError
         As there.
 
+    See Also
+    --------
+    sign_concordant : A magnitude for each synapse.
+
     References
     ----------
     Liao, Leibo & Poggio 2016, arXiv:1510.05067, section 3: uniform sign-concordant feedback (uSF).
     Moskovitz, Litwin-Kumar & Abbott 2018, arXiv:1812.06488, on its scale.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+    >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.layerwise(error, net.forward))
+    >>> signed = ap.hypotheses.sign_only(net)
+    >>> back = signed.projection("feedback_output_to_hidden")
+    >>> made = back.weights.made(np.ones((6, 3)), signed.magnitudes(back))
+    >>> len(np.unique(made))
+    1
     """
     return _with_signs(network, "sign_only", alike=True)
 
@@ -86,7 +133,13 @@ def sign_only(network: Network) -> Network:
 def kolen_pollack(
     network: Network, *, decay: Annotated[float, Number(above=0, below=1)] = 1e-3
 ) -> Network:
-    """Kolen-Pollack learning: feedback learns by the rule of the reciprocal forward synapses.
+    r"""Kolen-Pollack learning: feedback learns by the rule of the reciprocal forward synapses.
+
+    .. math::
+
+        \Delta W_{ij} = u_{ij} - \lambda W_{ij}, \qquad \Delta B_{ji} = u_{ij} - \lambda B_{ji}
+
+    where :math:`u_{ij}` is the update that the rule of the forward synapse asks for.
 
     Both synapses connect the same two neurons, so the rule of the forward synapse with presynaptic
     and postsynaptic exchanged is local to the feedback synapse. With the same weight decay the
@@ -107,10 +160,29 @@ def kolen_pollack(
         If feedback does not run between neighbours, is plastic already, or uses weight transport;
         if a reciprocal forward projection has no rule.
 
+    See Also
+    --------
+    weight_mirror : Feedback that learns from noise.
+    sign_concordant : Only the signs of forward weights.
+
     References
     ----------
     Kolen & Pollack 1994, doi:10.1109/ICNN.1994.374486; Akrout et al. 2019, arXiv:1904.05391,
     eq. 16-18.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+    >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.layerwise(error, net.forward))
+    >>> learns = ap.hypotheses.kolen_pollack(net, decay=0.01)
+    >>> for name in ("hidden_to_output", "feedback_output_to_hidden"):
+    ...     print(learns.projection(name).rule.update)
+    eta * x_pre * gain_post * teach_post - forgets*w
+    eta * x_post * gain_pre * teach_pre - forgets * w
     """
     beside = _neighbours(network, "kolen_pollack")
     ahead = {p.name: _forgetful(p, decay) for p in beside.values()}
@@ -143,7 +215,9 @@ def weight_mirror(
     trials: CountOrZero = 100,
     reads: Literal["x", "drive"] = "x",
 ) -> Network:
-    """Weight mirrors: feedback learns the forward weights from noise, in phases without stimulus.
+    r"""Weight mirrors: feedback learns the forward weights from noise, in phases without stimulus.
+
+    .. math:: \Delta B_{ji} = \eta\,x_j\,\xi_i - \lambda B_{ji}
 
     In a noise phase the populations that receive feedback fire spontaneous noise, one after the
     other. The forward synapses carry it to the next population; the reciprocal feedback synapses
@@ -181,14 +255,34 @@ def weight_mirror(
     Raises
     ------
     WiringError
-        If feedback does not run between neighbours, is plastic already, or uses weight transport;
-        if a number is out of range.
+        If feedback does not run between neighbours, is plastic already, or uses weight transport.
+    ParameterError
+        If a number is out of range, or the default decay would be 1 or more.
+
+    See Also
+    --------
+    kolen_pollack : Feedback that learns by the rule of forward synapses.
 
     References
     ----------
     Akrout et al. 2019, arXiv:1904.05391, section 3 (weight mirrors), and code of the authors
     (github.com/makrout/Deep-Learning-without-Weight-Transport): noise of each layer by itself, and
     activities. There feedback grows without decay.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+    >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.layerwise(error, net.forward))
+    >>> mirrors = ap.hypotheses.weight_mirror(net, rate=0.02, every=50)
+    >>> mirrors.noise
+    NoisePhase(every=50, trials=100)
+    >>> back = mirrors.projection("feedback_output_to_hidden").rule
+    >>> back.when, back.update, back.parameters
+    ('noise', 'eta * x_pre * x_post - decay * w', {'eta': 0.02, 'decay': 0.02})
     """
     beside = _neighbours(network, "weight_mirror")
     lost = rate * (noise * noise) if decay is None else decay

@@ -37,6 +37,24 @@ class Hypothesis:
         Options under which it changes no bit of a simulation; empty if there are none.
     aspects
         Aspects of the scorecard (`apical.plausibility.ASPECTS`) that it changes.
+
+    See Also
+    --------
+    hypothesis : Declare one.
+
+    Examples
+    --------
+    >>> from apical.hypotheses import HYPOTHESES
+    >>> found = HYPOTHESES["sparse_feedback"]
+    >>> found.about
+    'Sparse feedback: each hidden neuron receives only a few feedback synapses (wires).'
+    >>> list(found.options), found.options["wires"].default, found.aspects
+    (['wires'], 1, ("Dale's law", 'cost'))
+    >>> HYPOTHESES["sparse_feedbak"]  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: There is no hypothesis 'sparse_feedbak'; known are ...
+        Did you mean 'sparse_feedback'? 'apical hypotheses' says what they do...
     """
 
     name: str
@@ -101,6 +119,32 @@ def hypothesis(
     ParameterError
         If it has no docstring with references, another hypothesis has its name, or `example` or
         `neutral` name an option that it does not have.
+
+    See Also
+    --------
+    Hypothesis : What is kept of it.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from apical import Network
+    >>> from apical.hypotheses import HYPOTHESES, hypothesis
+    >>> @hypothesis(example={"limit": 0.5})
+    ... def bounded_weights(network: Network, *, limit: float = 1.0) -> Network:
+    ...     '''Bounded weights: plastic synapses have a largest strength.
+    ...
+    ...     References
+    ...     ----------
+    ...     Song, Miller & Abbott 2000, doi:10.1038/78829.
+    ...     '''
+    ...     return network.altered(
+    ...         projection=lambda p: replace(p, bounds=(-limit, limit)) if p.rule else p
+    ...     )
+    >>> HYPOTHESES["bounded_weights"].about
+    'Bounded weights: plastic synapses have a largest strength.'
+    >>> HYPOTHESES["bounded_weights"].source
+    'Song, Miller & Abbott 2000, doi:10.1038/78829.'
+    >>> del HYPOTHESES["bounded_weights"]
     """
 
     def declared(one: F) -> F:

@@ -26,12 +26,32 @@ def redrawn_feedback(network: Network, *, every: CountOrZero = 100) -> Network:
     Raises
     ------
     WiringError
-        If feedback uses weight transport, or is plastic, or no hidden population is taught.
+        If feedback uses weight transport, is plastic or redrawn already, or no hidden population
+        is taught.
+
+    See Also
+    --------
+    apical.hypotheses.weight_mirror : Feedback that learns.
 
     References
     ----------
     Lillicrap et al. 2016, doi:10.1038/ncomms13276: feedback alignment works since forward weights
     come to agree with *fixed* feedback.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+    >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> redrawn = ap.hypotheses.redrawn_feedback(net, every=100)
+    >>> (event,) = redrawn.interventions
+    >>> list(event.times(0, 350))  # training trials before which feedback is drawn anew
+    [0, 100, 200, 300]
+    >>> [p.name for p in net.feedback.projections if event.concerns(p, net.output)]
+    ['error_to_hidden']
     """
     for projection in feedback_onto_hidden(network, "redrawn_feedback"):
         if isinstance(projection.weights, ReadBackwards) or projection.rule is not None:
@@ -68,12 +88,35 @@ def lost_error_neurons(network: Network, *, share: Share = 0.1, after: CountOrZe
     Raises
     ------
     WiringError
-        If there are no error neurons that teach, or `share` is none.
+        If there are no error neurons that teach, or some are lost already.
+    ParameterError
+        If `share` is not in [0, 1].
+
+    See Also
+    --------
+    apical.hypotheses.partial_feedback : Hidden neurons that hear no error.
 
     References
     ----------
     Lesions as a test of a distributed code: Lashley 1929, Brain Mechanisms and Intelligence,
     chapter 3 (mass action).
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(1e-4)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Regular())
+    >>> h, y, error = ap.LIF("hidden", 6), ap.LIF("output", 3), ap.Error("error", 6)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.Normal(0.2), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> lesioned = ap.hypotheses.lost_error_neurons(net, share=0.5, after=200)
+    >>> (event,) = lesioned.interventions
+    >>> event.reason
+    "50% of 'error' fall silent for good after 200 trials"
+    >>> onto_hidden = lesioned.projection("error_to_hidden")
+    >>> left = event.acted(onto_hidden, lesioned.initial_weights(onto_hidden), seed=0, trial=200)
+    >>> int((left == 0).all(axis=1).sum())  # silent error neurons, of 6
+    3
     """
     errors = [p for p in network.populations if p.role == "error"]
     if network.feedback is None or not errors:
@@ -106,13 +149,29 @@ def class_incremental(network: Network, *, tasks: Count = 5) -> Network:
 
     Raises
     ------
-    WiringError
+    ParameterError
         If there are fewer classes than `tasks`.
 
     References
     ----------
     van de Ven & Tolias 2019, arXiv:1904.07734, section 2 (class-incremental learning); McCloskey &
     Cohen 1989, doi:10.1016/S0079-7421(08)60536-8.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+    >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> ap.hypotheses.class_incremental(net, tasks=3).tasks
+    3
+    >>> ap.hypotheses.class_incremental(net, tasks=4)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: Hypothesis 'class_incremental' needs tasks from 1 to 3,
+        the classes of 'output', got 4...
     """
     if tasks > network.output.size:
         raise ParameterError(

@@ -47,12 +47,32 @@ def noisy_feedback(network: Network, *, std: NonNegative, kick: Positive = 1.0) 
     Raises
     ------
     WiringError
-        If `std` is negative or `kick` not positive, if no hidden population receives feedback, or
-        one has no dendrite that could be noisy.
+        If no hidden population receives feedback, or one has no dendrite that could be noisy.
+    ParameterError
+        If `std` is negative or `kick` not positive.
+
+    See Also
+    --------
+    quantised_error : Few levels of error.
 
     References
     ----------
     Faisal, Selen & Wolpert 2008, doi:10.1038/nrn2258: noise in synapses and dendrites.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+    >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> noisy = ap.hypotheses.noisy_feedback(net, std=0.3)
+    >>> [(p.name, p.teach_noise) for p in noisy.populations if p.role == "neurons"]
+    [('hidden', 0.3), ('output', 0.0)]
+    >>> twice = ap.hypotheses.noisy_feedback(noisy, std=0.4)  # sqrt(0.3**2 + 0.4**2)
+    >>> twice.populations[1].teach_noise
+    0.5
     """
     names = {p.name for p in hidden_hearers(network, "noisy_feedback")}
 
@@ -84,13 +104,33 @@ def partial_feedback(network: Network, *, share: ShareAboveZero) -> Network:
     Raises
     ------
     WiringError
-        If `share` is not in (0, 1], no hidden population receives feedback, or feedback uses
-        forward synapses or weight transport, from which none can be removed.
+        If no hidden population receives feedback, or feedback uses forward synapses or weight
+        transport, from which none can be removed.
+    ParameterError
+        If `share` is not in (0, 1].
+
+    See Also
+    --------
+    apical.hypotheses.sparse_feedback : Few synapses onto each neuron.
+    apical.feedback.indirect : The rest is taught by those that hear the error.
 
     References
     ----------
     Nokland 2016, arXiv:1609.01596, fig. 1d, where a part of the network hears the error and
     nothing relays it to the others.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+    >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> partly = ap.hypotheses.partial_feedback(net, share=0.5)
+    >>> w = partly.initial_weights(partly.projection("error_to_hidden"))
+    >>> int((w != 0).any(axis=0).sum()), w.shape[1]  # hidden neurons that hear the error, all
+    (3, 6)
     """
     chosen = feedback_onto_hidden(network, "partial_feedback")
     shared = [p for p in chosen if isinstance(p.weights, ReadBackwards) or p.rule is not None]
@@ -123,7 +163,9 @@ def _masking(mask: np.ndarray) -> Callable[[WeightSource], WeightSource]:
 
 @hypothesis(example={"threshold": 0.2}, neutral={"threshold": 0.0}, aspects=("signed error",))
 def thresholded_error(network: Network, *, threshold: ShareBelowOne) -> Network:
-    """Error threshold (dead zone): soft thresholding of the error, so that small errors are 0.
+    r"""Error threshold (dead zone): soft thresholding of the error, so that small errors are 0.
+
+    .. math:: x = \operatorname{sign}(e)\,\max(|e| - \theta, 0)
 
     Rates: ``x = sign(e) * max(|e| - threshold, 0)``. Spikes: an error neuron spikes when its state
     exceeds that for one spike by the fraction `threshold` of the whole error, which is its state at
@@ -139,14 +181,37 @@ def thresholded_error(network: Network, *, threshold: ShareBelowOne) -> Network:
 
     Raises
     ------
+    ParameterError
+        If `threshold` is not in [0, 1), alone or with an existing one.
     WiringError
-        If `threshold` is not in [0, 1), alone or with an existing one, or there are no error
-        neurons.
+        If there are no error neurons.
+
+    See Also
+    --------
+    quantised_error : Few levels of error.
 
     References
     ----------
     Payvand et al. 2020, doi:10.1109/JETCAS.2020.3040248: learning triggered by errors above a
     threshold; the form is the soft threshold of Donoho 1995, doi:10.1109/18.382009, eq. 1.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+    >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> few = ap.hypotheses.thresholded_error(net, threshold=0.2)
+    >>> few.populations[3].activity  # y is the error
+    'sign(y)*(abs(y) - threshold)*int(abs(y) > threshold)'
+    >>> widened = ap.hypotheses.thresholded_error
+    >>> widened(few, threshold=0.8)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: Hypothesis 'thresholded_error' needs a threshold in [0,
+        1), together with that of 'error', 0.2; got 0.8...
     """
     judge = _judge(network, "thresholded_error")
     total = threshold + judge.overlooks
@@ -184,13 +249,37 @@ def quantised_error(network: Network, *, levels: Count | None) -> Network:
     Raises
     ------
     WiringError
-        If `levels` is invalid, the error is quantised differently already, or only its size is
-        kept, of which 2 levels leave nothing; if there are no error neurons.
+        If the error is quantised differently already, or there are no error neurons.
+    ParameterError
+        If `levels` is invalid, or only the size of the error is kept, of which 2 levels leave
+        nothing.
+
+    See Also
+    --------
+    thresholded_error : A dead zone.
 
     References
     ----------
     Payvand et al. 2020, doi:10.1109/JETCAS.2020.3040248: errors as whole numbers of events, each
     worth a threshold.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+    >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> coarse = ap.hypotheses.quantised_error(net, levels=5)
+    >>> coarse.populations[3].levels
+    5
+    >>> from apical.language.evaluation import evaluated
+    >>> error = coarse.populations[3]
+    >>> y = np.array([-1, -0.6, -0.2, 0.1, 0.3, 0.9])
+    >>> evaluated(error.activity, {"y": y, **error.numbers}, {}).tolist()
+    [-1.0, -0.5, 0.0, 0.0, 0.5, 1.0]
     """
     judge = _judge(network, "quantised_error")
     if levels is None or levels == judge.levels:
@@ -232,13 +321,33 @@ def unsigned_error(network: Network, *, keeps: Half | None = "size") -> Network:
     ------
     WiringError
         If no hidden population receives feedback directly from error neurons, or another part of
-        the error is kept already; if the size is to be kept of an error that is only a sign.
+        the error is kept already.
+    ParameterError
+        If the size is to be kept of an error that is only a sign.
+
+    See Also
+    --------
+    apical.hypotheses.dale : Signs of forward synapses.
 
     References
     ----------
     The size alone: Pearce & Hall 1980, doi:10.1037/0033-295X.87.6.532. One sign: Keller &
     Mrsic-Flogel 2018, doi:10.1016/j.neuron.2018.10.003, neurons of little spontaneous activity
     that can report errors of one sign.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+    >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> size = ap.hypotheses.unsigned_error(net, keeps="size")
+    >>> [(p.name, dict(p.carries)) for p in size.feedback.projections]
+    [('error_to_output', {'teach': 'x'}), ('error_to_hidden', {'teach': 'told'})]
+    >>> size.populations[3].signals
+    ('x', 'told')
     """
     judge = _judge(network, "unsigned_error")
     chosen = feedback_onto_hidden(network, "unsigned_error")

@@ -28,6 +28,28 @@ def applied(network: Network, text: str) -> Network:
     ------
     ParameterError
         If a hypothesis is unknown, or the text cannot be parsed.
+
+    See Also
+    --------
+    apical.hypotheses.Hypothesis : What a name stands for.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(1e-4)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Regular())
+    >>> h, y, error = ap.LIF("hidden", 6), ap.LIF("output", 3), ap.Error("error", 6)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.Normal(0.2), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> from apical.hypotheses.naming import applied
+    >>> changed = applied(net, "sparse_feedback(wires=2) + dale(inhibitory=0.5)")
+    >>> changed.projection("stimulus_to_hidden").inhibitory
+    0.5
+    >>> applied(net, "dale(share=0.5)")  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: Hypothesis 'dale' has no option 'share'; it has
+        inhibitory...
     """
     for name, arguments in _calls(text):
         found = HYPOTHESES[name]

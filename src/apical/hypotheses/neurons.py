@@ -29,11 +29,29 @@ def heterogeneity(
     Raises
     ------
     WiringError
-        If a coefficient is negative, or no population is `LIF`.
+        If no population is `LIF`.
+    ParameterError
+        If a coefficient is negative.
+
+    See Also
+    --------
+    apical.LIF : Its parameters `tau_m_cv` and `threshold_cv`.
 
     References
     ----------
     Perez-Nieves et al. 2021, doi:10.1038/s41467-021-26022-3: heterogeneous time constants.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(1e-4)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Regular())
+    >>> h, y, error = ap.LIF("hidden", 6), ap.LIF("output", 3), ap.Error("error", 6)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.Normal(0.2), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> varied = ap.hypotheses.heterogeneity(net, membrane=0.3, threshold=0.2)
+    >>> [(p.name, p.tau_m_cv, p.threshold_cv) for p in varied.populations if p.role == "neurons"]
+    [('hidden', 0.3, 0.2), ('output', 0.3, 0.2)]
     """
     varied = {p.name: p.varied(membrane, threshold) for p in network.populations}
     if not any(varied.values()):

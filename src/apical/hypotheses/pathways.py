@@ -24,12 +24,37 @@ def sparse_feedback(network: Network, *, wires: Count = 1) -> Network:
 
     Raises
     ------
+    ParameterError
+        If there are fewer presynaptic neurons than `wires`.
     WiringError
-        If there are fewer presynaptic neurons than `wires`, or no hidden population is taught.
+        If no hidden population is taught, or feedback learns or uses weight transport.
+
+    See Also
+    --------
+    apical.hypotheses.partial_feedback : Some neurons without feedback.
+    apical.hypotheses.missing_synapses : Few forward synapses.
 
     References
     ----------
     Crafton et al. 2019, doi:10.3389/fnins.2019.00525, section 2.2: one connection each.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+    >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> sparse = ap.hypotheses.sparse_feedback(net, wires=1)
+    >>> w = sparse.initial_weights(sparse.projection("error_to_hidden"))  # (3, 6)
+    >>> (w != 0).sum(axis=0).tolist()  # synapses onto each hidden neuron
+    [1, 1, 1, 1, 1, 1]
+    >>> ap.hypotheses.sparse_feedback(net, wires=4)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: Hypothesis 'sparse_feedback' needs wires from 1 to 3,
+        the sources of 'error_to_hidden', got 4...
     """
     chosen = feedback_onto_hidden(network, "sparse_feedback")
     for projection in chosen:

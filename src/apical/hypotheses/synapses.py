@@ -37,8 +37,13 @@ def dale(network: Network, *, inhibitory: Share = 0.2) -> Network:
     Raises
     ------
     WiringError
-        If there is no forward projection, if signs are constrained already, or if bounds exclude
-        one of the signs.
+        If there is no forward projection, or if signs are constrained already.
+    ParameterError
+        If bounds exclude one of the signs.
+
+    See Also
+    --------
+    apical.hypotheses.unsigned_error : Errors without a sign.
 
     References
     ----------
@@ -46,6 +51,29 @@ def dale(network: Network, *, inhibitory: Share = 0.2) -> Network:
     neurons, 80 % of which excite, held while a network learns. Cornford et al. 2021, ICLR
     (openreview.net/forum?id=eU776ZYxEpz): inhibition that centres excitation at the start, and
     why learning is impaired without more.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(1e-4)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Regular())
+    >>> h, y, error = ap.LIF("hidden", 6), ap.LIF("output", 3), ap.Error("error", 6)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.Normal(0.2), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> signed = ap.hypotheses.dale(net, inhibitory=0.5)
+    >>> forward = signed.projection("stimulus_to_hidden")
+    >>> signs = signed.polarity(forward)
+    >>> sorted(signs.tolist())
+    [-1.0, -1.0, 1.0, 1.0]
+    >>> w = signed.initial_weights(forward)
+    >>> bool((np.sign(w) == signs[:, np.newaxis]).all())  # one sign for all targets of a neuron
+    True
+    >>> ap.hypotheses.dale(signed)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.WiringError: Hypothesis 'dale' does not fit projection
+        'stimulus_to_hidden', which holds signs already; apply it once, to a network without...
     """
     _refuse("dale", _forward(network, "dale"), "holds signs", lambda p: p.inhibitory is not None)
     return with_projections(network, network.driving, lambda p: replace(p, inhibitory=inhibitory))
@@ -70,10 +98,30 @@ def missing_synapses(network: Network, *, share: ShareBelowOne) -> Network:
     WiringError
         If there is no forward projection, or if synapses are missing already.
 
+    See Also
+    --------
+    apical.hypotheses.sparse_feedback : Few feedback synapses.
+
     References
     ----------
     Song et al. 2005, doi:10.1371/journal.pbio.0030068: of ordered pairs of neighbouring pyramidal
     neurons in layer 5, 11.6 % are connected, a share of 0.884 missing.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+    >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> sparse = ap.hypotheses.missing_synapses(net, share=0.5)
+    >>> forward = sparse.projection("stimulus_to_hidden")
+    >>> exist = sparse.existing(forward)
+    >>> int(exist.sum()), exist.size
+    (10, 24)
+    >>> bool((sparse.initial_weights(forward)[~exist] == 0).all())
+    True
     """
     chosen = _forward(network, "missing_synapses")
     if share == 0:
@@ -102,12 +150,32 @@ def weights_of_bits(network: Network, *, bits: int | None, largest: Positive = 1
     Raises
     ------
     WiringError
-        If nothing learns, if weights are quantised already, if there are no such levels, or if
-        bounds are not among them.
+        If nothing learns, or if weights are quantised already.
+    ParameterError
+        If there are no such levels, or if bounds are not among them.
+
+    See Also
+    --------
+    apical.hypotheses.quantised_error : Few levels of error.
 
     References
     ----------
     Gupta et al. 2015, arXiv:1502.02551, section 3.1: fixed point <IL, FL> with stochastic rounding.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+    >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> coarse = ap.hypotheses.weights_of_bits(net, bits=3)
+    >>> forward = coarse.projection("stimulus_to_hidden")
+    >>> forward.levels.step, forward.limits  # 2**3 levels
+    (0.25, (-1.0, 0.75))
+    >>> sorted(set(coarse.initial_weights(forward).ravel().tolist()))
+    [-0.5, -0.25, 0.0, 0.25, 0.5]
     """
     if bits is None:
         return network.altered()
@@ -138,11 +206,31 @@ def failing_synapses(network: Network, *, release: ShareAboveZero) -> Network:
     ------
     WiringError
         If a forward projection carries no spikes, also relays errors, or has unreliable synapses
-        already; if `release` is no probability above 0.
+        already.
+    ParameterError
+        If `release` is no probability above 0.
+
+    See Also
+    --------
+    apical.hypotheses.noisy_feedback : Noise in dendrites.
 
     References
     ----------
     Neftci et al. 2016, doi:10.3389/fnins.2016.00241, "blank-out" noise.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(1e-4)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Regular())
+    >>> h, y, error = ap.LIF("hidden", 6), ap.LIF("output", 3), ap.Error("error", 6)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.Normal(0.2), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> unreliable = ap.hypotheses.failing_synapses(net, release=0.5)
+    >>> [(p.name, p.release) for p in unreliable.forward]
+    [('stimulus_to_hidden', 0.5), ('hidden_to_output', 0.5)]
+    >>> unreliable.projection("error_to_hidden").release  # feedback is as it was
+    1.0
     """
     chosen = _forward(network, "failing_synapses")
     for p in chosen:

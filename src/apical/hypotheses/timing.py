@@ -31,13 +31,35 @@ def delayed_feedback(network: Network, *, delay: Time) -> Network:
     Raises
     ------
     WiringError
-        If the delay is negative or not shorter than a trial, populations do not spike, or feedback
-        is relayed along forward axons.
+        If populations do not spike, or feedback is relayed along forward axons.
+    ParameterError
+        If the delay is negative or not shorter than a trial.
+
+    See Also
+    --------
+    delayed_label : The label comes late.
 
     References
     ----------
     Girard, Hupe & Bullier 2001, doi:10.1152/jn.2001.85.3.1328: conduction of feedback between
     cortical areas.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(1e-4)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Regular())
+    >>> h, y, error = ap.LIF("hidden", 6), ap.LIF("output", 3), ap.Error("error", 6)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.Normal(0.2), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> late = ap.hypotheses.delayed_feedback(net, delay=7.0)
+    >>> [(p.name, p.delay) for p in late.feedback.projections]
+    [('error_to_output', 0.0), ('error_to_hidden', 7.0)]
+    >>> ap.hypotheses.delayed_feedback(net, delay=100)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: Hypothesis 'delayed_feedback' needs 0 <= delay < 100
+        ms, the duration of a trial, got 100.0...
     """
     chosen = feedback_onto_hidden(network, "delayed_feedback")
     _check_time(network, "delayed_feedback", delay)
@@ -124,9 +146,28 @@ def online(
     WiringError
         If populations do not spike, or a rule has an optimiser, which needs the end of a trial.
 
+    See Also
+    --------
+    delayed_label : Eligibility traces until the label comes.
+
     References
     ----------
     Neftci et al. 2017, doi:10.3389/fnins.2017.00324: event-driven learning without phases.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(1e-4)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Regular())
+    >>> h, y, error = ap.LIF("hidden", 6), ap.LIF("output", 3), ap.Error("error", 6)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.Normal(0.2), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> online = ap.hypotheses.online(net, tau_x=25.0)
+    >>> online.reset, online.populations[0].tau_x, online.populations[3].tau
+    (False, 25.0, 50.0)
+    >>> rule, paced = (n.projection("stimulus_to_hidden").rule for n in (net, online))
+    >>> rule.when, paced.when, paced.parameters["eta"] / rule.parameters["eta"]  # trial/tau_x
+    ('trial', 'feedback', 4.0)
     """
     if not network.populations:
         raise WiringError(
@@ -205,13 +246,38 @@ def delayed_label(network: Network, *, delay: Time, trace: Time | None = None) -
     Raises
     ------
     WiringError
-        If the delay is negative or not shorter than a trial, there are no spiking error neurons, or
-        a rule acts at the end of a trial, and so after the label anyway.
+        If there are no spiking error neurons, or a rule acts at the end of a trial, and so after
+        the label anyway.
+    ParameterError
+        If the delay is negative or not shorter than a trial.
+
+    See Also
+    --------
+    delayed_feedback : The feedback comes late.
 
     References
     ----------
     Gerstner et al. 2018, doi:10.3389/fncir.2018.00053: eligibility traces, and third factors that
     come late.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(1e-4)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Regular())
+    >>> h, y, error = ap.LIF("hidden", 6), ap.LIF("output", 3), ap.Error("error", 6)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.Normal(0.2), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> online = ap.hypotheses.online(net, tau_x=10.0)
+    >>> late = ap.hypotheses.delayed_label(online, delay=40.0)
+    >>> late.populations[3].wait, late.populations[0].tau_x  # traces that bridge the delay
+    (40.0, 40.0)
+    >>> ap.hypotheses.delayed_label(net, delay=40.0)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.WiringError: Hypothesis 'delayed_label': 'stimulus_to_hidden' learns
+        when a trial ends and counts spikes until then, so it waits for the label anyway; apply
+        'online' first, or let its rule act at feedback...
     """
     _check_time(network, "delayed_label", delay)
     errors = [p for p in network.populations if p.role == "error" and p.is_spiking]

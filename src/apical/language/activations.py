@@ -31,6 +31,25 @@ class Activation:
     ------
     LocalityError
         If an expression reads anything else: a neuron has no access to others.
+
+    See Also
+    --------
+    apical.Rate : Neurons with an activation function.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.language.activations import ACTIVATIONS, Activation
+    >>> list(ACTIVATIONS)
+    ['linear', 'logistic', 'tanh', 'relu', 'leaky_relu', 'gelu', 'softplus']
+    >>> bump = Activation("bump", "exp(-drive*drive)", "-2*drive*x")
+    >>> print(ap.Rate("hidden", 10, bump).model.equations.splitlines()[0])
+    dy/dt = (exp(-drive*drive) - y)/tau : 1
+    >>> Activation("normalised", "drive/total")  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.LocalityError: Activation 'normalised': response reads 'total', but may
+        read only drive...
     """
 
     name: str

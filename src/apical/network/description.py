@@ -60,6 +60,35 @@ class Network:
         error neurons judge or, without any, the one at the end of what the stimulus drives; read
         as ``network.output`` it is that population. Lateral and recurrent projections never
         change it.
+
+    Raises
+    ------
+    ParameterError
+        If a parameter is out of range, or `settle` is not shorter than `trial`.
+
+    See Also
+    --------
+    apical.chain : Populations one after the other, with biases.
+    apical.simulate : Run it on a device.
+    apical.check : Whether its learning is local.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net = ap.Network(seed=0, trial=100)  # ms
+    >>> x = net.add(ap.Stimulus("stimulus", 64, ap.encoding.Regular()))
+    >>> h, y = net.add(ap.LIF("hidden", 20)), net.add(ap.LIF("output", 10))
+    >>> error = net.add(ap.Error("error", 20))  # two neurons for each class
+    >>> rule = ap.rules.three_factor(1e-4)
+    >>> _ = net.connect(x, h, weights=ap.Normal(0.2), rule=rule)
+    >>> _ = net.connect(h, y, weights=ap.Zero(), rule=rule)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> net.output.name, [p.name for p in net.forward]
+    ('output', ['stimulus_to_hidden', 'hidden_to_output'])
+    >>> [(p.name, p.shape) for p in net.feedback.projections]
+    [('error_to_output', (20, 10)), ('error_to_hidden', (20, 20))]
+    >>> ap.check(net).is_local
+    True
     """
 
     seed: Seed = 0
@@ -93,7 +122,30 @@ class Network:
 
     @checked("Network")
     def add(self, population: P) -> P:
-        """Add a population and return it."""
+        """Add a population and return it.
+
+        Raises
+        ------
+        WiringError
+            If the network has a population of that name.
+
+        See Also
+        --------
+        connect : Join two populations.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> net = ap.Network()
+        >>> h = net.add(ap.LIF("hidden", 20))
+        >>> net
+        Network(seed=0, trial=100.0, populations=['hidden'])
+        >>> net.add(ap.Rate("hidden", 5))  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+        Traceback (most recent call last):
+            ...
+        apical.errors.exceptions.WiringError: The network already has a population 'hidden'; choose
+            another name...
+        """
         if population.name in {known.name for known in self.populations}:
             raise WiringError(
                 f"The network already has a population {population.name!r}; choose another name.",
@@ -105,7 +157,35 @@ class Network:
 
     @checked("Network")
     def connect(self, pre: Population, post: Population, **options: Any) -> Projection:
-        """Connect two populations by a `Projection` with the given options, and return it."""
+        """Connect two populations by a `Projection` with the given options, and return it.
+
+        Raises
+        ------
+        WiringError
+            If a population is not in the network, or the projection has the name of another;
+            see `Projection` for what else may not fit.
+
+        See Also
+        --------
+        apical.Projection : The options.
+        apical.chain : Several projections at once.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> net = ap.Network()
+        >>> x = net.add(ap.Stimulus("stimulus", 4, ap.encoding.Regular()))
+        >>> h = net.add(ap.LIF("hidden", 3))
+        >>> forward = net.connect(x, h, weights=ap.Normal(0.2), bounds=(-1, 1))
+        >>> recurrent = net.connect(h, h, weights=ap.Normal(0.1), delay=2.0)
+        >>> [(p.name, p.shape) for p in net.lateral]
+        [('hidden_to_hidden', (3, 3))]
+        >>> net.connect(h, ap.LIF("elsewhere", 3))  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+        Traceback (most recent call last):
+            ...
+        apical.errors.exceptions.WiringError: Projection 'hidden_to_elsewhere' joins 'elsewhere',
+            which the network does not have; add it first...
+        """
         return self._join(Projection(pre, post, **options))
 
     @checked("Network")
@@ -115,6 +195,36 @@ class Network:
         Output spikes of class k excite the positive and inhibit the negative error neuron of
         k; unless they are `rectified`, each of the two inhibits the other, so that together they
         represent one signed error. `Relay` and `RateTarget` populations of the pathway are added.
+
+        Raises
+        ------
+        WiringError
+            If there is a pathway already, or it does not fit the network, which then stays as
+            it was.
+
+        See Also
+        --------
+        rewired : Replace the pathway by another.
+        apical.feedback.direct : A pathway.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+        >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+        >>> h, y = ap.Rate("hidden", 6), ap.Rate("output", 3)
+        >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule)
+        >>> error = net.add(ap.RateError("error", 3))
+        >>> pathway = net.teach(ap.feedback.direct(error, net.forward))
+        >>> [p.name for p in pathway.projections]
+        ['error_to_output', 'error_to_hidden']
+        >>> net.projection("output_to_error").weights  # the output drives the error
+        Identity(weight=1.0)
+        >>> net.teach(pathway)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+        Traceback (most recent call last):
+            ...
+        apical.errors.exceptions.WiringError: The network already has the feedback pathway 'DFA';
+            describe a second network to compare another...
         """
         if self.feedback is not None:
             raise WiringError(
@@ -153,6 +263,33 @@ class Network:
             `apical.feedback.WIRINGS`, by which populations get the parameters that it needs.
         **options
             Passed on to it.
+
+        Raises
+        ------
+        WiringError
+            If there is no pathway to replace, or the network learns by a reward.
+
+        See Also
+        --------
+        teach : Attach the first pathway.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+        >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+        >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+        >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+        >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+        >>> for wiring in (ap.feedback.layerwise, ap.feedback.target_projection):
+        ...     other = net.rewired(wiring)
+        ...     print(other.feedback.name, [p.name for p in other.feedback.projections][1:])
+        FA ['feedback_output_to_hidden']
+        DRTP ['target_to_hidden']
+        >>> net.feedback.name  # as it was
+        'DFA'
+        >>> net.rewired(ap.feedback.WIRINGS["two_phases"]).output.nudge  # what that wiring needs
+        1.0
         """
         if self.feedback is None:
             raise WiringError(
@@ -212,6 +349,28 @@ class Network:
             its place.
         **changes
             Other values of the network's own parameters, for instance ``reset=False``.
+
+        See Also
+        --------
+        apical.hypotheses.hypothesis : A change with a name.
+
+        Examples
+        --------
+        >>> from dataclasses import replace
+        >>> import apical as ap
+        >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+        >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+        >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+        >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+        >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+        >>> fixed = net.altered(projection=lambda p: replace(p, rule=None) if p.post is h else p)
+        >>> [p.name for p in net.plastic], [p.name for p in fixed.plastic]
+        (['stimulus_to_hidden', 'hidden_to_output'], ['hidden_to_output'])
+        >>> larger = net.altered(
+        ...     population=lambda p: replace(p, size=9) if p is h else p, trial=50.0
+        ... )
+        >>> larger.trial, [p.shape for p in larger.forward]
+        (50.0, [(4, 9), (9, 3)])
         """
         other = replace(self, **{"output": self.named, **changes})
         other.places = dict(self.places)
@@ -307,6 +466,16 @@ class Network:
 
         Populations come after those that drive them, then by name, and so do projections. Devices
         build this network, so no result depends on the order of a description.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> net = ap.Network()
+        >>> y, h = net.add(ap.LIF("output", 3)), net.add(ap.LIF("hidden", 6))
+        >>> x = net.add(ap.Stimulus("stimulus", 4, ap.encoding.Regular()))
+        >>> _ = net.connect(h, y), net.connect(x, h)
+        >>> [p.name for p in net.populations], [p.name for p in net.in_order().populations]
+        (['output', 'hidden', 'stimulus'], ['stimulus', 'hidden', 'output'])
         """
         other = replace(self, output=self.named)
         other.places = dict(self.places)
@@ -322,7 +491,28 @@ class Network:
         return other
 
     def projection(self, name: str) -> Projection:
-        """Return the projection of a name."""
+        """Return the projection of a name.
+
+        Raises
+        ------
+        WiringError
+            If there is none of that name.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+        >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+        >>> h, y = ap.Rate("hidden", 6), ap.Rate("output", 3)
+        >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule)
+        >>> net.projection("hidden_to_output").shape
+        (6, 3)
+        >>> net.projection("hidden_output")  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+        Traceback (most recent call last):
+            ...
+        apical.errors.exceptions.WiringError: The network has no projection 'hidden_output'; it has
+            stimulus_to_hidden, hidden_to_output...
+        """
         for projection in self.projections:
             if projection.name == name:
                 return projection
@@ -332,13 +522,43 @@ class Network:
         )
 
     def place(self, name: str) -> str:
-        """Return ``file:line`` where a population or projection, or else the network, was made."""
+        """Return ``file:line`` where a population or projection, or else the network, was made.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> net = ap.Network()
+        >>> _ = net.add(ap.LIF("hidden", 3))
+        >>> net.place("hidden") == net.places["hidden"]  # such as 'my_script.py:12'
+        True
+        >>> net.place("no part of it") == net.place("")  # where the network itself was made
+        True
+        """
         return self.places.get(name) or self.places.get("", "")
 
     def initial_weights(self, projection: Projection) -> np.ndarray:
         """Draw W, shape (n_pre, n_post), from the stream named after the projection.
 
         Weight constraints (Dale's law, sparsity mask, quantisation) hold from the start.
+
+        See Also
+        --------
+        apical.projections.weights : Where initial weights come from.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+        >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+        >>> h, y = ap.Rate("hidden", 6), ap.Rate("output", 3)
+        >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule)
+        >>> w = net.initial_weights(net.projection("stimulus_to_hidden"))
+        >>> w.shape
+        (4, 6)
+        >>> again = net.initial_weights(net.projection("stimulus_to_hidden"))
+        >>> other = ap.Network(seed=1).initial_weights(net.projection("stimulus_to_hidden"))
+        >>> bool((w == again).all()), bool((w == other).any())
+        (True, False)
         """
         return drawing.initial_weights(projection, self.seed)
 
@@ -346,15 +566,58 @@ class Network:
         """Return fixed magnitudes of sign-concordant feedback weights, shape (n_pre, n_post).
 
         All 1 where whole weights are transported (`TransposeOf`).
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+        >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+        >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+        >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+        >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+        >>> signed = ap.hypotheses.sign_only(net.rewired(ap.feedback.layerwise))
+        >>> fixed = signed.magnitudes(signed.projection("feedback_output_to_hidden"))
+        >>> fixed.shape, bool((fixed == fixed[0, 0]).all()), bool(fixed[0, 0] > 0)
+        ((3, 6), True, True)
         """
         return drawing.magnitudes(projection, self.seed)
 
     def polarity(self, projection: Projection) -> np.ndarray | None:
-        """Return the signs (Dale's law) of presynaptic neurons, shape (n_pre,); None for none."""
+        """Return the signs (Dale's law) of presynaptic neurons, shape (n_pre,); None for none.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+        >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+        >>> h, y = ap.Rate("hidden", 6), ap.Rate("output", 3)
+        >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule)
+        >>> forward = net.projection("hidden_to_output")
+        >>> print(net.polarity(forward))
+        None
+        >>> signed = ap.hypotheses.dale(net, inhibitory=0.5)
+        >>> sorted(signed.polarity(signed.projection("hidden_to_output")).tolist())
+        [-1.0, -1.0, -1.0, 1.0, 1.0, 1.0]
+        """
         return drawing.polarity(projection, self.seed)
 
     def existing(self, projection: Projection) -> np.ndarray | None:
-        """Return the sparsity mask: which synapses exist, shape (n_pre, n_post); None for all."""
+        """Return the sparsity mask: which synapses exist, shape (n_pre, n_post); None for all.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+        >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+        >>> h, y = ap.Rate("hidden", 6), ap.Rate("output", 3)
+        >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule)
+        >>> print(net.existing(net.projection("stimulus_to_hidden")))
+        None
+        >>> sparse = ap.hypotheses.missing_synapses(net, share=0.5)
+        >>> exist = sparse.existing(sparse.projection("stimulus_to_hidden"))
+        >>> exist.shape, exist.dtype
+        ((4, 6), dtype('bool'))
+        """
         return drawing.existing(projection, self.seed)
 
     def held(self, projection: Projection, weights: np.ndarray) -> np.ndarray:
@@ -362,6 +625,20 @@ class Network:
 
         The result has the signs of its neurons (Dale's law), 0 where synapses do not exist, and
         quantised weights.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import apical as ap
+        >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+        >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+        >>> h, y = ap.Rate("hidden", 6), ap.Rate("output", 3)
+        >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule)
+        >>> signed = ap.hypotheses.dale(net, inhibitory=0.5)
+        >>> forward = signed.projection("stimulus_to_hidden")
+        >>> w = signed.held(forward, np.ones((4, 6)))  # inhibitory neurons have none above 0
+        >>> sorted(w[:, 0].tolist()), sorted(signed.polarity(forward).tolist())
+        ([0.0, 0.0, 1.0, 1.0], [-1.0, -1.0, 1.0, 1.0])
         """
         return drawing.held(projection, self.seed, np.asarray(weights))
 

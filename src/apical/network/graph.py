@@ -31,6 +31,22 @@ class Graph:
         Those of a network, in any order.
     named
         Name of the output (decision) population; None derives it from the error or the graph.
+
+    See Also
+    --------
+    apical.network.signals.SignalGraph : Variables in place of populations.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net = ap.Network()
+    >>> y, h = net.add(ap.LIF("output", 3)), net.add(ap.LIF("hidden", 6))
+    >>> x = net.add(ap.Stimulus("stimulus", 4, ap.encoding.Regular()))
+    >>> _ = net.connect(h, y), net.connect(x, h), net.connect(h, h)
+    >>> net.graph.output.name
+    'output'
+    >>> [p.name for p in net.graph.forward], [p.name for p in net.graph.lateral]
+    (['stimulus_to_hidden', 'hidden_to_output'], ['hidden_to_hidden'])
     """
 
     def __init__(

@@ -53,6 +53,16 @@ class Redraw(Intervention):
     ----------
     every
         Trials between two draws.
+
+    See Also
+    --------
+    apical.hypotheses.redrawn_feedback : Let a network undergo it.
+
+    Examples
+    --------
+    >>> from apical.network.interventions import Redraw
+    >>> list(Redraw(every=100).times(50, 350))  # training trials before which it acts
+    [100, 200, 300]
     """
 
     every: Count
@@ -87,6 +97,22 @@ class Loss(Intervention):
         Share of its neurons, drawn at random [dimensionless].
     after
         Training trials before the lesion.
+
+    See Also
+    --------
+    apical.hypotheses.lost_error_neurons : Let a network undergo it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.network.interventions import Loss
+    >>> error, h = ap.RateError("error", 4), ap.Rate("hidden", 2)
+    >>> back = ap.Projection(error, h, carries={"teach": "x"})
+    >>> lesion = Loss("error", share=0.5, after=10)
+    >>> before, after = (lesion.acted(back, np.ones((4, 2)), 0, trial) for trial in (9, 10))
+    >>> float(before.sum()), float(after.sum())
+    (8.0, 4.0)
     """
 
     error: str

@@ -25,6 +25,16 @@ class NoisePhase:
     ------
     ParameterError
         If one of them is less than 1.
+
+    See Also
+    --------
+    apical.hypotheses.weight_mirror : Feedback that learns from the noise.
+
+    Examples
+    --------
+    >>> from apical.network.noise_phase import NoisePhase
+    >>> list(NoisePhase(every=100, trials=20).times(0, 350))  # trials before which it comes
+    [0, 100, 200, 300]
     """
 
     every: Count

@@ -92,6 +92,22 @@ def slowest_chain(network: Network) -> list[float]:
     ------
     WiringError
         If populations drive or teach each other in a cycle.
+
+    See Also
+    --------
+    time_constants : Those of one model.
+    unsettled : What is missing after some time.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.network.settling_time import slowest_chain
+    >>> net = ap.Network()
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+    >>> h, y = ap.Rate("hidden", 6, tau=5.0), ap.Rate("output", 3, tau=10.0)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn())
+    >>> slowest_chain(net)  # [ms]; a graded stimulus is a filter of 5 ms itself
+    [5.0, 5.0, 10.0]
     """
     signals = network.graph.signals
     if network.is_spiking or signals.undefined:
@@ -166,7 +182,11 @@ def _assigned(model: NeuronModel) -> set[str]:
 
 
 def unsettled(chain: list[float], time: float) -> float:
-    """Return the remaining part of a step response after a chain of low-pass filters, 0 to 1.
+    r"""Return the remaining part of a step response after a chain of low-pass filters, 0 to 1.
+
+    .. math:: e^{-T} \sum_{k<L} T^k/k!
+
+    for L filters of one time constant, after the time T in units of it.
 
     Parameters
     ----------
@@ -174,6 +194,15 @@ def unsettled(chain: list[float], time: float) -> float:
         Time constants [ms].
     time
         Time since the step [ms].
+
+    Examples
+    --------
+    >>> import math
+    >>> from apical.network.settling_time import unsettled
+    >>> round(unsettled([10.0], 20.0), 6), round(math.exp(-2), 6)
+    (0.135335, 0.135335)
+    >>> round(unsettled([10.0, 10.0], 20.0), 6), round(math.exp(-2) * (1 + 2), 6)
+    (0.406006, 0.406006)
     """
     from scipy.linalg import expm  # imported here, since `import apical` needs none of it
 
@@ -186,6 +215,17 @@ def unsettled_in_steps(chain: list[float], dt: float) -> Iterator[float]:
     """Yield the remaining part of a step response after 1, 2, ... time steps of `dt` [ms].
 
     Each filter reads its input at the start of the step (exponential Euler).
+
+    See Also
+    --------
+    unsettled : In continuous time.
+
+    Examples
+    --------
+    >>> from itertools import islice
+    >>> from apical.network.settling_time import unsettled_in_steps
+    >>> [round(left, 4) for left in islice(unsettled_in_steps([10.0], dt=5.0), 3)]  # exp(-k/2)
+    [0.6065, 0.3679, 0.2231]
     """
     kept = np.exp(-dt / np.array(chain))
     step = np.diag(kept) + np.diag(1 - kept[:-1], 1)
@@ -203,6 +243,21 @@ def check_settles(network: Network, dt: float) -> None:
     ParameterError
         If more than `LARGEST` of a step response is missing when a trial ends; the message says how
         long one must last. `dt` is the time step [ms].
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.network.settling_time import check_settles
+    >>> net = ap.Network(trial=20.0)
+    >>> x, y = ap.Stimulus("stimulus", 4, ap.encoding.Graded()), ap.Rate("output", 3, tau=10.0)
+    >>> _ = ap.chain(net, x, y, weights=ap.FanIn())
+    >>> check_settles(net, dt=1.0)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: A trial of 20 ms is too short for this rate network to
+        reach its steady state: 0.29 of the response to a stimulus is missing when it ends, behind
+        low-pass filters of 5 ms, 10 ms in a row. Let it last 55 ms or longer, or use
+        device='array', which computes the steady state...
     """
     chain = slowest_chain(network)
     if not chain:
@@ -226,6 +281,13 @@ def check_settles(network: Network, dt: float) -> None:
 
 
 def said(chain: list[float]) -> str:
-    """Return the time constants of a chain in words: ``"3 x 5 ms, 10 ms"``."""
+    """Return the time constants of a chain in words: ``"3 x 5 ms, 10 ms"``.
+
+    Examples
+    --------
+    >>> from apical.network.settling_time import said
+    >>> said([5.0, 10.0, 5.0])
+    '2 x 5 ms, 10 ms'
+    """
     counts = {tau: chain.count(tau) for tau in chain}
     return ", ".join(f"{n} x {tau:g} ms" if n > 1 else f"{tau:g} ms" for tau, n in counts.items())

@@ -85,6 +85,19 @@ class Node:
         The inputs of the population that add to it.
     is_signal
         Whether synapses may read it.
+
+    See Also
+    --------
+    SignalGraph : Of which it is a part.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.network.signals import SignalGraph
+    >>> signals = SignalGraph([ap.LIF("hidden", 10)], [])
+    >>> node = signals.nodes["hidden.teach"]
+    >>> str(node), node.kind, node.inputs, node.is_signal
+    ('hidden.teach', 'state', ('teach',), True)
     """
 
     owner: str
@@ -109,6 +122,19 @@ class Edge:
         How it is read.
     via
         The projection that it crosses, or the text that reads it.
+
+    See Also
+    --------
+    SignalGraph : Of which it is a part.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.network.signals import SignalGraph
+    >>> x, h = ap.Stimulus("stimulus", 4, ap.encoding.Graded()), ap.Rate("hidden", 10)
+    >>> signals = SignalGraph([x, h], [ap.Projection(x, h)])
+    >>> signals.out_of("stimulus.x")[-1]
+    Edge(source='stimulus.x', target='hidden.drive', kind='synapse', via='stimulus_to_hidden')
     """
 
     source: str
@@ -158,6 +184,29 @@ class SignalGraph(_Part):
     ------
     WiringError
         If the text of a model cannot be read.
+
+    See Also
+    --------
+    apical.network.graph.Graph : Populations in place of variables.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+    >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+    >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+    >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+    >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+    >>> signals = net.graph.signals
+    >>> signals.updates()
+    ['stimulus_to_hidden.update', 'hidden_to_output.update']
+    >>> sorted(edge.source for edge in signals.into("stimulus_to_hidden.update"))
+    ['hidden.gain', 'hidden.teach', 'learning', 'stimulus.x']
+    >>> way = signals.way("target", "stimulus_to_hidden.update")
+    >>> [edge.source for edge in way]  # how the label reaches the weight
+    ['target', 'error.shown', 'error.x', 'hidden.teach']
+    >>> signals.route(way[0]), signals.route(way[-1])
+    ('feedback', 'teaching')
     """
 
     def __init__(
@@ -588,5 +637,13 @@ def _grouped(
 
 
 def moving_inputs(population: Population) -> frozenset[str]:
-    """Return the inputs of a population that its activity depends on (`SignalGraph.moving`)."""
+    """Return the inputs of a population that its activity depends on (`SignalGraph.moving`).
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.network.signals import moving_inputs
+    >>> sorted(moving_inputs(ap.LIF("hidden", 10)))  # the apical dendrite 'teach' is not among them
+    ['drive']
+    """
     return SignalGraph([population], []).moving(population.name)

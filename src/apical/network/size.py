@@ -19,6 +19,17 @@ def weights_bytes(projection: Projection, itemsize: int) -> int:
         The projection.
     itemsize
         Size of a number [bytes].
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.network.size import weights_bytes
+    >>> h, y = ap.Rate("hidden", 100), ap.Rate("output", 10)
+    >>> weights_bytes(ap.Projection(h, y), 4)
+    4000
+    >>> adam = ap.rules.three_factor(dynamics=ap.optimizers.adam(1e-3))  # two numbers a weight more
+    >>> weights_bytes(ap.Projection(h, y, rule=adam), 4)
+    12000
     """
     kept = 0 if isinstance(projection.weights, ReadBackwards) else 1
     rule = projection.rule
@@ -32,6 +43,16 @@ def network_bytes(network: Network, itemsize: int) -> int:
     """Return the memory of a network at least: all weights, and the state of all neurons [bytes].
 
     While weights are drawn, those of the largest projection take double precision besides.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.network.size import network_bytes
+    >>> net = ap.Network()
+    >>> x = net.add(ap.Stimulus("stimulus", 100, ap.encoding.Graded()))
+    >>> _ = net.connect(x, net.add(ap.Rate("output", 10)))
+    >>> network_bytes(net, 4)  # 4*1000 of weights, 8*1000 while drawn, 16*4 for each of 110 neurons
+    19040
     """
     drawn = max((8 * p.shape[0] * p.shape[1] for p in network.projections), default=0)
     weights = sum(weights_bytes(p, itemsize) for p in network.projections)
@@ -53,6 +74,21 @@ def check_network_fits(network: Network, itemsize: int = 8) -> None:
     ------
     ParameterError
         If it does not; the message names its largest projection and what to lower.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.network.size import check_network_fits
+    >>> net = ap.Network()
+    >>> h = net.add(ap.Rate("hidden", 10_000_000))
+    >>> _ = net.connect(h, h)
+    >>> check_network_fits(net)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: The weights of 1 projections, the largest being
+        'hidden_to_hidden' of 10,000,000 x 10,000,000, and the state of their neurons would take 1.6
+        PB of memory, and ... are free; lower the number of neurons of 'hidden' or 'hidden'
+        (--hidden), or take a machine with more memory...
     """
     largest = max(network.projections, key=lambda p: p.shape[0] * p.shape[1], default=None)
     if largest is None:

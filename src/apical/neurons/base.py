@@ -125,6 +125,37 @@ class Population(ABC):
 
     A frozen dataclass: its fields are its parameters, checked by their annotations. Derive custom
     populations from this class, or use `Neurons` if no named parameters are needed.
+
+    See Also
+    --------
+    Neurons : A population whose equations are given as text, without a class.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from typing import final
+    >>> from apical import NeuronModel
+    >>> from apical.neurons import Population
+    >>> @final
+    ... @dataclass(frozen=True)
+    ... class Quadratic(Population):
+    ...     tau: float = 10.0  # [ms]
+    ...
+    ...     @property
+    ...     def model(self):
+    ...         tau = {"tau": (self.tau, "ms")}
+    ...         return NeuronModel("dv/dt = v*v/tau : 1", "v > 5", "v = -5", parameters=tau)
+    ...
+    ...     inputs = {"drive": "v"}  # a projection adds to it
+    ...     signals = ("v",)  # synapses may read it
+    >>> neurons = Quadratic("hidden", 10, tau=20.0)
+    >>> neurons.is_spiking, neurons.role
+    (True, 'neurons')
+    >>> Quadratic("hidden", 0)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: Quadratic 'hidden': size must be one whole number >= 1
+        and <= 2147483647, got 0...
     """
 
     name: str

@@ -23,12 +23,22 @@ from apical.language.model_text import check_names
 
 @dataclass(frozen=True)
 class LogNormal:
-    """Log-normal distribution with mean 1, drawn for each neuron.
+    r"""Log-normal distribution with mean 1, drawn for each neuron.
+
+    .. math:: x = e^{s z - s^2/2}, \qquad s^2 = \ln(1 + \text{cv}^2), \; z \sim \mathcal{N}(0, 1)
 
     Parameters
     ----------
     cv
         Coefficient of variation: standard deviation over mean [dimensionless].
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.neurons.encoding import LogNormal
+    >>> drawn = LogNormal(0.5).draw(ap.stream(0, "thresholds"), 100_000)
+    >>> round(float(drawn.mean()), 2), round(float(drawn.std() / drawn.mean()), 2)
+    (1.0, 0.5)
     """
 
     cv: NonNegative
@@ -56,6 +66,20 @@ class SpikeModel:
     """Model of an input neuron: how it turns its rate into spikes, in Brian2's grammar.
 
     Fields are those of `apical.NeuronModel`.
+
+    See Also
+    --------
+    Encoder : What has one.
+
+    Examples
+    --------
+    >>> from apical.neurons.encoding import Poisson
+    >>> model = Poisson(100.0).spikes
+    >>> model.threshold
+    'phase >= interval'
+    >>> print(model.reset)
+    phase -= interval
+    interval = -log(1 - rand())
     """
 
     equations: str
@@ -84,6 +108,32 @@ class Encoder(ABC):
     """Encoder: how values in [0, 1] become spikes, or graded activity.
 
     A frozen dataclass: its fields are its parameters, checked by their annotations.
+
+    See Also
+    --------
+    apical.Stimulus : The population that has one.
+    Regular : An encoder.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> from apical import Stimulus
+    >>> from apical.neurons.encoding import Encoder, Regular
+    >>> @dataclass(frozen=True)
+    ... class Inverted(Encoder):
+    ...     rate: float = 100.0
+    ...
+    ...     @property
+    ...     def spikes(self):
+    ...         return Regular(self.rate).spikes
+    ...
+    ...     def drive(self, values):
+    ...         return self.rate * (1 - values)
+    >>> Inverted(50.0).drive(np.array([[0.0, 1.0]])).tolist()  # [Hz]
+    [[50.0, 0.0]]
+    >>> Stimulus("stimulus", 2, Inverted()).is_spiking
+    True
     """
 
     def __post_init__(self) -> None:
@@ -433,5 +483,12 @@ def decisions(counts: Matrix) -> np.ndarray:
     ----------
     counts
         Spike counts of each class in each trial, shape (n_trials, n_classes).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.neurons.encoding import decisions
+    >>> decisions(np.array([[2, 7, 1], [4, 0, 4]])).tolist()
+    [1, 0]
     """
     return np.asarray(counts).argmax(axis=1)

@@ -30,10 +30,30 @@ class Gaze:
     ParameterError
         If `shape` is not that of an image, or a shift could move the image out of view.
 
+    See Also
+    --------
+    apical.train : Training with it.
+
     References
     ----------
     Rolfs 2009, doi:10.1016/j.visres.2009.08.010: fixational eye movements. Simard, Steinkraus &
     Platt 2003, doi:10.1109/ICDAR.2003.1227801: learning from shifted images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.neurons.eye_movements import Gaze
+    >>> gaze = Gaze((2, 3), reach=1)
+    >>> image = np.array([[1, 2, 3, 4, 5, 6]])
+    >>> gaze.seen(image, np.array([[1, 0]])).reshape(2, 3).tolist()  # down by one pixel
+    [[0, 0, 0], [1, 2, 3]]
+    >>> gaze.seen(image, np.array([[0, -1]])).reshape(2, 3).tolist()  # to the left
+    [[2, 3, 0], [5, 6, 0]]
+    >>> Gaze((64,))  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: Gaze needs the (height, width) of an image, and a reach
+        of 0 or more that is below both, got shape=(64,) and reach=1...
     """
 
     shape: tuple[Count, ...]

@@ -66,6 +66,16 @@ class Assumption:
         Aspect that is judged, and its level of plausibility.
     reason
         Reason, in words.
+
+    See Also
+    --------
+    apical.check : The scorecard that lists them.
+
+    Examples
+    --------
+    >>> from apical.neurons.facts import Assumption
+    >>> Assumption("spike derivative", "idealised", "a pseudo-derivative").level
+    'idealised'
     """
 
     aspect: Aspect

@@ -35,6 +35,23 @@ class Levels:
     ------
     ParameterError
         If there are no such levels.
+
+    See Also
+    --------
+    apical.hypotheses.weights_of_bits : Quantise all weights that learn.
+    apical.Projection : Its parameter `levels`.
+
+    Examples
+    --------
+    >>> from apical.plasticity.constraints import Levels
+    >>> levels = Levels(bits=4, largest=2.0)
+    >>> levels.step, levels.bounds
+    (0.25, (-2.0, 1.75))
+    >>> Levels(bits=4, largest=3.0)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: Levels need a power of 2 as the largest weight (such as
+        0.5, 1 or 4), got largest=3.0...
     """
 
     bits: Annotated[int, Number(whole=True, least=LEAST_BITS, most=MOST_BITS)]

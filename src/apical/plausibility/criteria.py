@@ -1,6 +1,6 @@
 """Criteria of the scorecard: what each aspect asks, and the paper that asks it.
 
-One table. `apical check`, its JSON and docs/scorecard.md read it.
+One table. `apical check`, its JSON and docs/reference/scorecard.md read it.
 """
 
 from collections.abc import Mapping

@@ -76,6 +76,37 @@ class Projection:
     WiringError
         If a population lacks a signal or input that the projection or its rule names, or if the
         projection cannot have a delay.
+    ParameterError
+        If a number is out of range, or `bounds` do not fit the signs or levels of the weights.
+
+    See Also
+    --------
+    apical.Network.connect : Make one and add it to a network.
+    apical.LearningRule : How its weights change.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> x, h = ap.Stimulus("stimulus", 4, ap.encoding.Regular()), ap.LIF("hidden", 3)
+    >>> rule = ap.rules.three_factor(1e-4)
+    >>> projection = ap.Projection(x, h, ap.Normal(0.2), rule, bounds=(-1, 1))
+    >>> projection, projection.name, projection.shape
+    (Projection('stimulus' -> 'hidden'), 'stimulus_to_hidden', (4, 3))
+    >>> projection.limits, projection.is_forward
+    ((-1.0, 1.0), True)
+    >>> x.signals, h.signals, dict(h.inputs)  # what it may carry, and where
+    (('x',), ('x', 'gain', 'teach', 'delta', 'v', 'I'), {'drive': 'I', 'teach': 'teach'})
+    >>> ap.Projection(x, h, carries={"drive": "rate"})  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.WiringError: Projection 'stimulus_to_hidden' carries 'rate' to 'drive',
+        but 'stimulus' offers x and 'hidden' takes drive, teach...
+    >>> reads_y = ap.LearningRule("reads_y", "eta*y_pre", {"eta": 1.0})
+    >>> ap.Projection(x, h, rule=reads_y)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.WiringError: Rule 'reads_y' on projection 'stimulus_to_hidden' reads
+        'y_pre', but 'stimulus' offers x...
     """
 
     pre: Population
@@ -254,6 +285,21 @@ class ReadBackwards(WeightSource):
     ----------
     projection
         The projection whose weights are transported.
+
+    See Also
+    --------
+    TransposeOf : All of the weights.
+    SignsOf : Their signs alone.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net = ap.Network()
+    >>> x, h = ap.Stimulus("stimulus", 4, ap.encoding.Graded()), ap.Rate("hidden", 3)
+    >>> y, error = ap.Rate("output", 2), ap.RateError("error", 2)
+    >>> forward = ap.chain(net, x, h, y, weights=ap.FanIn())
+    >>> [p.weights.what for p in ap.feedback.transposed(error, forward).projections[1:]]
+    ['weights']
     """
 
     projection: Projection
@@ -278,7 +324,30 @@ class ReadBackwards(WeightSource):
 
 @dataclass(frozen=True)
 class TransposeOf(ReadBackwards):
-    """The transpose of another projection's current weights: backpropagation."""
+    r"""The transpose of another projection's current weights: backpropagation.
+
+    .. math:: B(t) = W(t)^\top
+
+    See Also
+    --------
+    apical.feedback.transposed : The pathway that is made of them.
+    SignsOf : Signs alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.projections import TransposeOf
+    >>> h, y = ap.Rate("hidden", 3), ap.Rate("output", 2)
+    >>> source = TransposeOf(ap.Projection(h, y))
+    >>> source.made(np.arange(6.0).reshape(3, 2), np.ones((2, 3))).tolist()
+    [[0.0, 2.0, 4.0], [1.0, 3.0, 5.0]]
+    >>> source.draw(2, 3, ap.stream(0, "weights"))  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.WiringError: The transposed weights of 'hidden_to_output' are not
+        drawn; ask the network, or the simulator, for them...
+    """
 
     @property
     def what(self) -> str:
@@ -297,7 +366,9 @@ class TransposeOf(ReadBackwards):
 
 @dataclass(frozen=True)
 class SignsOf(ReadBackwards):
-    """Sign-concordant feedback: fixed magnitudes with the signs of the transposed forward weights.
+    r"""Sign-concordant feedback: fixed magnitudes with the signs of the transposed forward weights.
+
+    .. math:: B_{ji} = M_{ji}\,\operatorname{sign} W_{ij}
 
     Liao, Leibo & Poggio 2016, arXiv:1510.05067, section 3. A weight of 0 has no sign, and its
     feedback is 0.
@@ -308,6 +379,22 @@ class SignsOf(ReadBackwards):
         Source of the weights whose absolute values are taken.
     alike
         True: all magnitudes equal the root mean square of these instead.
+
+    See Also
+    --------
+    apical.hypotheses.sign_concordant : Give the feedback of a network such weights.
+    TransposeOf : Whole weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.projections import SignsOf
+    >>> h, y = ap.Rate("hidden", 3), ap.Rate("output", 2)
+    >>> source = SignsOf(ap.Projection(h, y), ap.Uniform(0.5))
+    >>> forward = np.array([[2.0, -3.0], [0.0, 4.0], [-5.0, 6.0]])
+    >>> source.made(forward, np.full((2, 3), 0.1)).tolist()
+    [[0.1, 0.0, -0.1], [-0.1, 0.1, 0.1]]
     """
 
     magnitudes: WeightSource = field(default_factory=Normal)

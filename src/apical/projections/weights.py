@@ -13,7 +13,26 @@ from apical.errors import WiringError
 
 @dataclass(frozen=True)
 class WeightSource(ABC):
-    """Base of weight initialisers: the source of the initial weights of a projection."""
+    """Base of weight initialisers: the source of the initial weights of a projection.
+
+    See Also
+    --------
+    Given : Weights from an array.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> @dataclass(frozen=True)
+    ... class Signs(WeightSource):
+    ...     size: float = 1.0
+    ...
+    ...     def draw(self, n_pre, n_post, rng):
+    ...         return self.size * rng.choice([-1.0, 1.0], (n_pre, n_post))
+    >>> np.unique(Signs(0.5).draw(20, 30, ap.stream(0, "weights"))).tolist()
+    [-0.5, 0.5]
+    """
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -25,12 +44,31 @@ class WeightSource(ABC):
 
 @dataclass(frozen=True)
 class Normal(WeightSource):
-    """Independent Gaussian weights of mean 0.
+    r"""Independent Gaussian weights of mean 0.
+
+    .. math:: W_{ij} \sim \mathcal{N}(0, \sigma^2)
 
     Parameters
     ----------
     std
         Standard deviation [dimensionless].
+
+    See Also
+    --------
+    FanIn : A standard deviation that follows the number of inputs.
+    Uniform : Between two limits.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> w = ap.Normal(0.2).draw(100, 400, ap.stream(0, "weights"))
+    >>> w.shape, round(float(w.std()), 2)
+    ((100, 400), 0.2)
+    >>> ap.Normal(-1)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: Normal: std must be one finite number [dimensionless]
+        >= 0, got -1...
     """
 
     std: NonNegative = 1.0
@@ -41,7 +79,9 @@ class Normal(WeightSource):
 
 @dataclass(frozen=True)
 class Uniform(WeightSource):
-    """Independent uniform weights from ``[-limit, limit)``.
+    r"""Independent uniform weights from ``[-limit, limit)``.
+
+    .. math:: W_{ij} \sim \mathcal{U}[-l, l)
 
     Parameters
     ----------
@@ -49,6 +89,17 @@ class Uniform(WeightSource):
         Largest absolute weight [dimensionless].
     positive
         Whether they are drawn from ``[0, limit)`` instead.
+
+    See Also
+    --------
+    Normal : Gaussian weights.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> w = ap.Uniform(0.3, positive=True).draw(100, 400, ap.stream(0, "weights"))
+    >>> bool(w.min() >= 0), bool(w.max() < 0.3), round(float(w.mean()), 2)
+    (True, True, 0.15)
     """
 
     limit: NonNegative = 1.0
@@ -60,7 +111,9 @@ class Uniform(WeightSource):
 
 @dataclass(frozen=True)
 class FanIn(WeightSource):
-    """Fan-in initialisation: independent weights scaled by ``1/sqrt(n_pre)`` (LeCun, He).
+    r"""Fan-in initialisation: independent weights scaled by ``1/sqrt(n_pre)`` (LeCun, He).
+
+    .. math:: W_{ij} \sim \mathcal{U}[-s/\sqrt{n_\text{pre}},\; s/\sqrt{n_\text{pre}})
 
     Parameters
     ----------
@@ -69,6 +122,21 @@ class FanIn(WeightSource):
     uniform
         True: from ``[-limit, limit)`` with that limit; False: normal with that standard
         deviation. ``FanIn(2**0.5, uniform=False)`` is He et al. 2015, arXiv:1502.01852, eq. 10.
+
+    See Also
+    --------
+    FanOut : Scaled by the number of postsynaptic neurons.
+    Glorot : Scaled by both numbers.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> w = ap.FanIn().draw(100, 400, ap.stream(0, "weights"))  # up to 1/sqrt(100)
+    >>> round(float(abs(w).max()), 3)
+    0.1
+    >>> he = ap.FanIn(2**0.5, uniform=False).draw(100, 400, ap.stream(0, "weights"))
+    >>> round(float(he.std()), 2), round((2 / 100) ** 0.5, 2)
+    (0.14, 0.14)
     """
 
     scale: NonNegative = 1.0
@@ -80,7 +148,9 @@ class FanIn(WeightSource):
 
 @dataclass(frozen=True)
 class FanOut(WeightSource):
-    """Fan-out initialisation: independent weights scaled by ``1/sqrt(n_post)``.
+    r"""Fan-out initialisation: independent weights scaled by ``1/sqrt(n_post)``.
+
+    .. math:: W_{ij} \sim \mathcal{U}[-s/\sqrt{n_\text{post}},\; s/\sqrt{n_\text{post}})
 
     The feedback of Nokland 2016 (arXiv:1609.01596, section 4): uniform, ``1/sqrt(n_hidden)``.
 
@@ -90,6 +160,17 @@ class FanOut(WeightSource):
         Factor on ``1/sqrt(n_post)`` [dimensionless].
     uniform
         As in `FanIn`.
+
+    See Also
+    --------
+    FanIn : Scaled by the number of presynaptic neurons.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> w = ap.FanOut().draw(10, 400, ap.stream(0, "weights"))  # up to 1/sqrt(400)
+    >>> round(float(abs(w).max()), 3)
+    0.05
     """
 
     scale: NonNegative = 1.0
@@ -101,7 +182,26 @@ class FanOut(WeightSource):
 
 @dataclass(frozen=True)
 class Glorot(WeightSource):
-    """Glorot (Xavier) initialisation: uniform up to ``sqrt(6/(n_pre + n_post))`` (2010, eq. 16)."""
+    r"""Glorot (Xavier) initialisation: uniform up to ``sqrt(6/(n_pre + n_post))`` (2010, eq. 16).
+
+    .. math:: W_{ij} \sim \mathcal{U}[-l, l), \qquad l = \sqrt{6/(n_\text{pre} + n_\text{post})}
+
+    See Also
+    --------
+    FanIn : Scaled by the number of presynaptic neurons alone.
+
+    References
+    ----------
+    Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural
+    networks, AISTATS, eq. 16.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> w = ap.Glorot().draw(100, 500, ap.stream(0, "weights"))  # up to sqrt(6/600)
+    >>> round(float(abs(w).max()), 3)
+    0.1
+    """
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         return _scaled((6 / (n_pre + n_post)) ** 0.5, True, (n_pre, n_post), rng)
@@ -121,6 +221,18 @@ class FewInputs(WeightSource):
         Where the nonzero weights come from.
     inputs
         In-degree: nonzero synapses onto each neuron, drawn at random; all, where there are fewer.
+
+    See Also
+    --------
+    Masked : Weights of some neurons only.
+    apical.hypotheses.missing_synapses : Synapses that do not exist, and cannot learn.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> w = ap.FewInputs(ap.Normal(1.0), 15).draw(100, 4, ap.stream(0, "weights"))
+    >>> (w != 0).sum(axis=0).tolist()
+    [15, 15, 15, 15]
     """
 
     source: WeightSource
@@ -148,6 +260,20 @@ class Masked(WeightSource):
         Where the weights come from.
     pre, post
         Masks of the connected neurons, shape (n_pre,) and (n_post,), of bool; None for all.
+
+    See Also
+    --------
+    FewInputs : Inputs drawn at random.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical import Given
+    >>> from apical.projections.weights import Masked
+    >>> source = Given(np.ones((2, 3)))
+    >>> masked = Masked(source, post=np.array([True, False, True]))
+    >>> masked.draw(2, 3, np.random.default_rng(0)).tolist()
+    [[1.0, 0.0, 1.0], [1.0, 0.0, 1.0]]
     """
 
     source: WeightSource
@@ -167,7 +293,18 @@ class Masked(WeightSource):
 
 @dataclass(frozen=True)
 class Zero(WeightSource):
-    """All weights 0."""
+    """All weights 0.
+
+    See Also
+    --------
+    Given : Weights from an array.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> ap.Zero().draw(2, 3, ap.stream(0, "weights")).tolist()
+    [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    """
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         return np.zeros((n_pre, n_post))
@@ -181,6 +318,16 @@ class Identity(WeightSource):
     ----------
     weight
         Weight of each of these synapses [dimensionless].
+
+    See Also
+    --------
+    Given : Weights from an array.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> ap.Identity(0.5).draw(2, 3, ap.stream(0, "weights")).tolist()
+    [[0.5, 0.0, 0.0], [0.0, 0.5, 0.0]]
     """
 
     weight: float = 1.0
@@ -191,7 +338,9 @@ class Identity(WeightSource):
 
 @dataclass(frozen=True)
 class ZeroSum(WeightSource):
-    """Zero-mean weights onto each neuron: shifted by a constant, so that they sum to 0.
+    r"""Zero-mean weights onto each neuron: shifted by a constant, so that they sum to 0.
+
+    .. math:: W_{ij} = V_{ij} - \frac{1}{n_\text{pre}} \sum_k V_{kj}
 
     Equal activity of all error neurons then cancels (Neftci et al. 2017,
     doi:10.3389/fnins.2017.00324, published simulation code).
@@ -200,6 +349,18 @@ class ZeroSum(WeightSource):
     ----------
     source
         Where the weights come from before the shift.
+
+    See Also
+    --------
+    Opposed : Two halves of opposite sign.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.projections.weights import ZeroSum
+    >>> w = ZeroSum(ap.Normal(1.0)).draw(10, 3, ap.stream(0, "weights"))
+    >>> abs(w.sum(axis=0)).round(12).tolist()
+    [0.0, 0.0, 0.0]
     """
 
     source: WeightSource = field(default_factory=Normal)
@@ -211,7 +372,35 @@ class ZeroSum(WeightSource):
 
 @dataclass(frozen=True, eq=False)
 class Given(WeightSource):
-    """Weights given as an array, shape (n_pre, n_post) [dimensionless]."""
+    """Weights given as an array, shape (n_pre, n_post) [dimensionless].
+
+    Raises
+    ------
+    WiringError
+        If the array does not have the shape of the projection.
+
+    See Also
+    --------
+    Identity : One-to-one.
+    Zero : All weights 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> x, h = ap.Stimulus("stimulus", 2, ap.encoding.Regular()), ap.LIF("hidden", 3)
+    >>> net = ap.Network()
+    >>> _ = net.add(x), net.add(h)
+    >>> projection = net.connect(x, h, weights=ap.Given(np.arange(6).reshape(2, 3)))
+    >>> net.initial_weights(projection)[1].tolist()  # from neuron 1 to each of three
+    [3.0, 4.0, 5.0]
+    >>> turned = ap.Given(np.ones((3, 2)))
+    >>> turned.draw(2, 3, ap.stream(0, "weights"))  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.WiringError: Given weights must have shape (2, 3), got (3, 2); rows are
+        presynaptic neurons...
+    """
 
     weights: Annotated[np.ndarray, Array((2,), finite=True)]
 
@@ -227,7 +416,9 @@ class Given(WeightSource):
 
 @dataclass(frozen=True)
 class Opposed(WeightSource):
-    """Push-pull feedback weights: ``-W`` from positive error neurons, ``+W`` from negative ones.
+    r"""Push-pull feedback weights: ``-W`` from positive error neurons, ``+W`` from negative ones.
+
+    .. math:: W = \begin{pmatrix} -V \\ V \end{pmatrix}
 
     The two halves of the presynaptic population encode opposite signs of one error, so the
     feedback points in the direction in which the activity should change.
@@ -236,6 +427,23 @@ class Opposed(WeightSource):
     ----------
     source
         Where W, shape (n_pre / 2, n_post), comes from.
+
+    See Also
+    --------
+    apical.Error : The pairs of neurons that represent an error.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> weights = ap.Opposed(ap.Given(np.array([[0.5, -1.0]])))
+    >>> weights.draw(2, 2, ap.stream(0, "weights")).tolist()  # positive error neuron, negative one
+    [[-0.5, 1.0], [0.5, -1.0]]
+    >>> weights.draw(3, 2, ap.stream(0, "weights"))  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.WiringError: Opposed weights need a positive and a negative half of the
+        presynaptic neurons, got 3 neurons; their number must be even...
     """
 
     source: WeightSource = field(default_factory=Normal)

@@ -45,6 +45,14 @@ def with_radius(weights: Numbers, radius: NonNegative) -> Floats:
     ------
     DataError, ParameterError
         If the weights are not square, or all their eigenvalues are 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical import bptt
+    >>> w = bptt.with_radius(np.array([[0.0, 2.0], [2.0, 0.0]]), 0.5)  # eigenvalues 2 and -2
+    >>> w.round(12).tolist()
+    [[0.0, 0.5], [0.5, 0.0]]
     """
     given = _square(weights)
     largest = float(np.abs(np.linalg.eigvals(given)).max())
@@ -59,6 +67,8 @@ def states(
 ) -> Floats:
     """Return the activity at every time (forward pass), shape (n_steps + 1, n), the start first.
 
+    .. math:: h_{t+1} = f(h_t W + x_t)
+
     Parameters
     ----------
     weights
@@ -69,15 +79,31 @@ def states(
         Activation function.
     start
         Activity before the first step, shape (n,) or one number for all.
+
+    See Also
+    --------
+    gradients : The backward pass.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical import bptt
+    >>> h = bptt.states([[0.5]], np.zeros((3, 1)), "linear", start=1.0)
+    >>> h.ravel().tolist()  # 0.5**t
+    [1.0, 0.5, 0.25, 0.125]
+    >>> bptt.states([[0.5]], np.zeros((3, 2)))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: 1 neurons need inputs (n_steps, 1), got shape (3, 2)...
     """
     w, x = _square(weights), np.asarray(inputs, np.float64)
     if x.ndim != 2 or x.shape[1] != len(w):
         raise ParameterError(
             f"{len(w)} neurons need inputs (n_steps, {len(w)}), got shape {x.shape}.",
-            object="unrolled.states",
+            object="bptt.states",
             parameter="inputs",
         )
-    _same(len(w), start, "unrolled.states", "start")
+    _same(len(w), start, "bptt.states", "start")
     respond, _ = _RESPONSES[response]
     found = np.empty((len(x) + 1, len(w)))
     found[0] = start
@@ -90,7 +116,12 @@ def states(
 def gradients(
     weights: Numbers, activity: Activity, last: Line, response: Response = "tanh"
 ) -> Floats:
-    """Return the gradient of a loss of the last activity with respect to the activity at all times.
+    r"""Return the gradient of a loss of the last activity with respect to activity at all times.
+
+    .. math::
+
+        \frac{\partial L}{\partial h_{t-1}} =
+        \Big(\frac{\partial L}{\partial h_t} \odot f'(h_t)\Big) W^\top
 
     Parameters
     ----------
@@ -108,19 +139,32 @@ def gradients(
     numpy.ndarray
         Shape (n_steps + 1, n), the start first.
 
+    See Also
+    --------
+    states : The forward pass.
+    linear_norms : Their size in closed form.
+
     References
     ----------
     Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, eq. 5.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical import bptt
+    >>> h = bptt.states([[0.5]], np.zeros((3, 1)), "linear", start=1.0)
+    >>> bptt.gradients([[0.5]], h, [1.0], "linear").ravel().tolist()  # vanish by 0.5 a step
+    [0.125, 0.25, 0.5, 1.0]
     """
     w, (_, slope) = _square(weights), _RESPONSES[response]
     require(
         activity.shape[1] == len(w),
-        "unrolled.gradients",
+        "bptt.gradients",
         "activity",
         f"of {len(w)} neurons",
         f"shape {activity.shape}",
     )
-    _same(len(w), last, "unrolled.gradients", "last")
+    _same(len(w), last, "bptt.gradients", "last")
     found = np.empty_like(activity)
     found[-1] = last
     for t in range(len(activity) - 1, 0, -1):
@@ -143,9 +187,22 @@ def linear_norms(weights: Numbers, last: Line, lags: Line) -> Floats:
         Gradient with respect to the last activity, shape (n,).
     lags
         Numbers of steps, whole or not, shape (n_lags,).
+
+    See Also
+    --------
+    gradients : Step by step, and with any response.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical import bptt
+    >>> bptt.linear_norms([[0.5, 0.0], [0.0, 2.0]], [1.0, 0.0], [0.0, 1.0, 3.0]).tolist()
+    [1.0, 0.5, 0.125]
+    >>> bptt.linear_norms([[0.5, 0.0], [0.0, 2.0]], [0.0, 1.0], [0.0, 1.0, 3.0]).tolist()
+    [1.0, 2.0, 8.0]
     """
     values, vectors = np.linalg.eig(_square(weights))
-    _same(len(values), last, "unrolled.linear_norms", "last")
+    _same(len(values), last, "bptt.linear_norms", "last")
     parts = np.linalg.solve(vectors, np.asarray(last, complex))
     powers = values[np.newaxis] ** np.asarray(lags, complex)[:, np.newaxis]
     norms: Floats = np.linalg.norm((powers * parts) @ vectors.T, axis=1)
@@ -165,9 +222,21 @@ def clipped(
     threshold
         Largest norm.
 
+    See Also
+    --------
+    apical.optimizers.clipped : Updates limited one by one, as a synapse can.
+
     References
     ----------
     Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, algorithm 1.
+
+    Examples
+    --------
+    >>> from apical import bptt
+    >>> bptt.clipped([3.0, 4.0], 1.0).round(12).tolist()  # of norm 5
+    [0.6, 0.8]
+    >>> bptt.clipped([3.0, 4.0], 10.0).tolist()
+    [3.0, 4.0]
     """
     given = np.asarray(gradient, np.float64)
     norm = float(np.linalg.norm(given))
@@ -198,9 +267,23 @@ def one_neuron(
     gradient
         With respect to weight and bias, shape (2,).
 
+    See Also
+    --------
+    clipped : What helps where the error has a cliff.
+
     References
     ----------
     Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, figure 6 (from a drive of 0.5).
+
+    Examples
+    --------
+    >>> from apical import bptt
+    >>> error, gradient = bptt.one_neuron(5.0, -2.5, steps=20)
+    >>> step = 1e-6
+    >>> more, _ = bptt.one_neuron(5.0, -2.5 + step, steps=20)
+    >>> less, _ = bptt.one_neuron(5.0, -2.5 - step, steps=20)
+    >>> bool(abs((more - less) / (2 * step) - gradient[1]) < 1e-6 * abs(gradient[1]))
+    True
     """
     w, inputs = [[weight]], np.full((steps, 1), bias)
     activity = states(w, inputs, "logistic", 1 / (1 + np.exp(-start)))

@@ -38,6 +38,21 @@ class MarginLoss:
         under this loss; takes numbers from 0 to 1.
     is_convex
         Whether it is convex, with one minimum for a linear classifier.
+
+    See Also
+    --------
+    SURROGATES : The surrogates, by name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.reference.margin_losses import SURROGATES
+    >>> hinge = SURROGATES["hinge"]
+    >>> margins = np.array([-1.0, 0.0, 0.5, 2.0])
+    >>> hinge.value(margins).tolist(), hinge.slope(margins[:3]).tolist()
+    ([2.0, 1.0, 0.5, 0.0], [-1.0, -1.0, -1.0])
+    >>> [loss.name for loss in SURROGATES.values() if not loss.is_convex]
+    ['sigmoid']
     """
 
     name: str
@@ -52,7 +67,15 @@ class MarginLoss:
 
 @checked()
 def zero_one(margins: np.ndarray) -> np.ndarray:
-    """Return the 0-1 loss of each margin; a margin of 0 counts as an error."""
+    """Return the 0-1 loss of each margin; a margin of 0 counts as an error.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.reference.margin_losses import zero_one
+    >>> zero_one(np.array([-2.0, 0.0, 0.1])).tolist()
+    [1.0, 1.0, 0.0]
+    """
     return (np.asarray(margins) <= 0).astype(float)
 
 
@@ -89,7 +112,20 @@ the least ``(1 + t)/2*value(m) + (1 - t)/2*value(-m)`` over all margins m."""
 
 @checked()
 def loss_curves(margins: Vector) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return margins and the 0-1 loss and each surrogate, scaled to 1 at a margin of 0, by name."""
+    """Return margins and the 0-1 loss and each surrogate, scaled to 1 at a margin of 0, by name.
+
+    See Also
+    --------
+    risk_bounds : What a small surrogate loss says of the 0-1 loss.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.reference.margin_losses import loss_curves
+    >>> curves = loss_curves(np.array([-1.0, 0.0, 1.0]))
+    >>> {name: curves[name][1].round(2).tolist() for name in ("0-1", "hinge", "squared")}
+    {'0-1': [1.0, 1.0, 0.0], 'hinge': [2.0, 1.0, 0.0], 'squared': [4.0, 1.0, 0.0]}
+    """
     zero, curves = np.zeros(1), {"0-1": (margins, zero_one(margins))}
     for name, loss in SURROGATES.items():
         curves[name] = margins, loss.value(margins) / loss.value(zero)
@@ -107,9 +143,21 @@ def risk_bounds(excess: Vector) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     ----------
     excess
         Excess 0-1 risk, from 0 to 1, shape (n,).
+
+    See Also
+    --------
+    loss_curves : The losses themselves.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.reference.margin_losses import risk_bounds
+    >>> bounds = risk_bounds(np.array([0.0, 0.5, 1.0]))
+    >>> bounds["hinge"][0].tolist(), bounds["squared"][0].tolist()  # t and t**2
+    ([0.0, 0.5, 1.0], [0.0, 0.25, 1.0])
     """
     inside = bool(((excess >= 0) & (excess <= 1)).all())
-    require(inside, "margins.risk_bounds", "excess", "from 0 to 1", f"{excess}")
+    require(inside, "margin_losses.risk_bounds", "excess", "from 0 to 1", f"{excess}")
     zero, chosen = np.zeros(1), [name for name in SURROGATES if name != "sigmoid"]
     scaled = {n: SURROGATES[n].psi(excess) / SURROGATES[n].value(zero) for n in chosen}
     return {name: (risk, excess) for name, risk in scaled.items()}
@@ -125,10 +173,22 @@ def error_rate(w: Vector, x: Matrix, y: Vector) -> float:
         Its weights, the bias last, as `minimised` returns them, shape (n_inputs + 1,).
     x, y
         As in `minimised`.
+
+    See Also
+    --------
+    minimised : A classifier that a surrogate loss chooses.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.reference.margin_losses import error_rate
+    >>> x, y = np.array([[-1.0], [1.0], [2.0]]), np.array([-1, 1, -1])
+    >>> error_rate(np.array([1.0, 0.0]), x, y) == 1 / 3  # the sign of x; the last is wrong
+    True
     """
     signed = _signed(x, y)
     shape = (signed.shape[1],)
-    require(w.shape == shape, "margins.error_rate", "w", f"of shape {shape}", f"shape {w.shape}")
+    require(w.shape == shape, "margin_losses.error_rate", "w", f"of shape {shape}", f"shape {w.shape}")
     return float(zero_one(signed @ w).mean())
 
 
@@ -154,6 +214,21 @@ def minimised(loss: MarginLoss, x: Matrix, y: Vector, starts: Count = 20) -> np.
     ------
     DataError, ParameterError
         If labels are not -1 and 1, or a minimum is not found, as where classes can be separated.
+
+    See Also
+    --------
+    least_errors : What no line can be better than.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.reference.margin_losses import SURROGATES, error_rate, minimised
+    >>> x = np.array([[-1.0], [-2.0], [1.0], [2.0], [-30.0]])
+    >>> y = np.array([-1, -1, 1, 1, 1])  # the last is an outlier, on the wrong side
+    >>> for name in ("squared", "sigmoid"):
+    ...     print(name, error_rate(minimised(SURROGATES[name], x, y), x, y))
+    squared 0.4
+    sigmoid 0.2
     """
     signed = _signed(x, y)
     n, size = signed.shape
@@ -193,11 +268,23 @@ def least_errors(x: Matrix, y: Vector) -> float:
         Points, shape (n, 2), no three of them on a line.
     y
         Labels, -1 or 1, shape (n,).
+
+    See Also
+    --------
+    minimised : A classifier that a surrogate loss chooses.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.reference.margin_losses import least_errors
+    >>> corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> least_errors(corners, np.array([1, -1, -1, 1]))  # exclusive or: a line gets one wrong
+    0.25
     """
     if x.ndim != 2 or x.shape[1] != 2:
         raise ParameterError(
             f"Least errors need points of shape (n, 2), got {x.shape}.",
-            object="margins.least_errors",
+            object="margin_losses.least_errors",
             parameter="x",
         )
     _signed(x, y)

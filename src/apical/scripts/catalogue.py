@@ -455,7 +455,7 @@ def _page(rows: Sequence[Row]) -> Iterator[str]:
     yield _line(["---"] * len(columns()))
     for row in rows:
         told = cells(row)
-        yield _line([f"[{row.model}](../models/{row.model}.py)", *told[1:]])
+        yield _line([f"[{row.model}](../../models/{row.model}.py)", *told[1:]])
     judged = [row for row in rows if row.is_local is not None]
     number = sum(bool(row.is_local) for row in judged)
     yield ""
@@ -463,9 +463,9 @@ def _page(rows: Sequence[Row]) -> Iterator[str]:
 
 
 _INTRODUCTION = """\
-<!-- made by: apical check --all --markdown docs/catalogue.md -->
+<!-- made by: apical check --all --markdown docs/reference/catalogue.md -->
 
-Every network of the scripts in [models](../models), and what its learning needs, line by line of
+Every network of the scripts in `models/`, and what its learning needs, line by line of
 the scorecard (`apical check MODEL` gives the reasons). A cell is the worst level that was found.
 Networks are built for digits, as the script describes them; what a script does to a network while
 it runs is judged after a run (`apical.plausibility.judge`), not here. Lv et al. 2024

@@ -110,7 +110,7 @@ def _refuse(owner: str, error: BaseException) -> NoReturn:
     if isinstance(error, UnsupportedEquationsException) or "linear components" in said:
         remedy = (
             "method 'exact', the default, is for linear equations; for others give "
-            "NeuronModel(..., method='euler')"
+            "NeuronModel(..., method='euler'); an encoder reads stimulus(t, i) in at_trial"
         )
     raise ParameterError(
         f"{owner}: Brian2 cannot read its equations or statements: {said[:300]}; {remedy}.",
