@@ -69,9 +69,9 @@ except PackageNotFoundError:  # run from a source tree that is not installed
 
 _moved.install()
 
-if TYPE_CHECKING:
-    from apical._base import seeds as seeds
-    from apical.scripts import models as models
+if TYPE_CHECKING:  # of models.pyi and seeds.pyi, as all short names of `_moved.PUBLIC`
+    from apical import models as models
+    from apical import seeds as seeds
 else:  # type checkers would believe that it gives any name whatever
 
     def __getattr__(name: str) -> ModuleType:
