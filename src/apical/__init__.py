@@ -19,7 +19,6 @@ from apical.devices import Block as Block
 from apical.devices import Simulator as Simulator
 from apical.devices import simulate as simulate
 from apical.errors import ApicalError as ApicalError
-from apical.feedback import two_phase as plateaus  # noqa: F401 - the name before 0.2
 from apical.feedback import two_phase as two_phase
 from apical.feedback.pathways import FeedbackPathway as FeedbackPathway
 from apical.network.chains import chain as chain
@@ -39,7 +38,6 @@ from apical.neurons.rate import Rate as Rate
 from apical.neurons.relay import Relay as Relay
 from apical.neurons.reward import Reward as Reward
 from apical.neurons.stimulus import Stimulus as Stimulus
-from apical.plasticity import optimizers as dynamics  # noqa: F401 - the name before 0.2
 from apical.plasticity import optimizers as optimizers
 from apical.plasticity import rules as rules
 from apical.plasticity import superspike as superspike
@@ -58,7 +56,6 @@ from apical.projections.weights import Opposed as Opposed
 from apical.projections.weights import Uniform as Uniform
 from apical.projections.weights import Zero as Zero
 from apical.reference import bptt as bptt
-from apical.reference import bptt as unrolled  # noqa: F401 - the name before 0.2
 from apical.training.loop import evaluate as evaluate
 from apical.training.loop import train as train
 
@@ -77,4 +74,6 @@ else:  # type checkers would believe that it gives any name whatever
     def __getattr__(name: str) -> ModuleType:
         if name in _moved.PUBLIC:  # those that `import apical` need not import
             return importlib.import_module(f"apical.{_moved.PUBLIC[name]}")
+        if name in _moved.RENAMED:
+            return _moved.under_new_name(name, stacklevel=3)
         raise AttributeError(f"module 'apical' has no attribute {name!r}")
