@@ -101,6 +101,18 @@ def import_seconds(modules: dict[str, str]) -> dict[str, float]:
     return {name: best[name] - best[""] for name in modules}
 
 
+def table(rows: dict[str, Any]) -> str:
+    """Return the measured numbers as a table in Markdown."""
+    lines = ["| package | version | MB | with it | MB in all | install | import |"]
+    lines.append("| --- | --- | --- | --- | --- | --- | --- |")
+    lines += [
+        f"| {name} | {row['version']} | {row['megabytes']} | {', '.join(row['with_it']) or '-'} | "
+        f"{row['megabytes_with_it']} | {row['install']} | {row['import']} |"
+        for name, row in rows.items()
+    ]
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Measure, print the table, write the results."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -128,13 +140,7 @@ def main() -> None:
         }
         for name in ASKED
     }
-    print("| package | version | MB | with it | MB in all | install | import |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    for name, row in rows.items():
-        print(
-            f"| {name} | {row['version']} | {row['megabytes']} | {', '.join(row['with_it']) or '-'}"
-            f" | {row['megabytes_with_it']} | {row['install']} | {row['import']} |"
-        )
+    print(table(rows))
     every = set().union(*all_of.values())
     about = {"python": platform.python_version(), "machine": platform.machine()}
     total = round(sum(megabytes(one) for one in every), 1)
