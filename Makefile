@@ -1,6 +1,7 @@
 # make demo: install, and train a spiking network on real digits.
 # make test: install, check style and types, run all fast tests: one of each kind on each device.
 # make docs: the documentation site, in docs/_build/html; warnings are errors.
+# make test-docs: builds the site, and looks at every page of it in Chromium.
 # make test-all: the same with every combination of devices, encoders, timings and wirings, what
 #   compiles, trains or kills processes, programs for GPUs in an environment of Python 3.12, where
 #   there is one, and the devices again on every other version of Brian2 that an interpreter here
@@ -31,7 +32,7 @@ SOURCES := $(shell find src tests models -type f -not -name '*.pyc')
 BESIDE = OPENBLAS_NUM_THREADS=1 .venv-$(1)/bin/python -m pytest -n auto --dist worksteal -p no:logging
 SAID := $(VENV)/.generated
 
-.PHONY: demo test test-fast test-rest test-all test-cuda test-genn generation mutants fuzz same-bits lint docs clean help
+.PHONY: demo test test-fast test-rest test-all test-cuda test-genn generation mutants fuzz same-bits lint docs test-docs clean help
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -48,6 +49,10 @@ demo: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --jobs auto --quiet docs docs/_build/html
 	@echo "Open docs/_build/html/index.html in a browser."
+
+# The site as it is built is what these tests look at; without Chromium, one of them is skipped.
+test-docs: docs
+	APICAL_SITE=docs/_build/html $(BIN)/python -m pytest -m "" tests/project/test_site.py tests/project/test_browser.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

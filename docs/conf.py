@@ -22,6 +22,7 @@ extensions = [
     "sphinx_design",
     "mathml",
     "generated",
+    "results",
 ]
 exclude_patterns = ["_build", "_ext", "**/.ipynb_checkpoints"]
 nitpicky = False

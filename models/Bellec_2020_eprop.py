@@ -10,8 +10,8 @@ With fixed random input and recurrent synapses (``readout alone``) it must fail.
 Published: learning curves; the published code stops at an error of 7 %. Reproductions of evidence
 accumulation: NEST 93.8 %, mlGeNN 91.1 %. Reached after 8,000 trials, 500 test trials, learning off,
 seeds 0, 1, 2, 100 neurons, time steps of 2 ms: evidence accumulation 94.6, 94.0, 92.6 % (mean 93.7;
-readout alone 58.4, 58.2, 53.6), 34 s (seed 0, one core); store-recall 98.8, 95.4, 98.0 % (readout
-alone 54.4, 57.6, 56.6), 25 s a seed. Hyperparameters were chosen on other samples. Learning is not
+readout alone 58.4, 58.2, 53.6); store-recall 98.8, 95.4, 98.0 % (readout alone
+54.4, 57.6, 56.6). Hyperparameters were chosen on other samples. Learning is not
 monotonic: accuracy falls by up to 21 points before it settles, and without homeostasis it breaks
 down.
 

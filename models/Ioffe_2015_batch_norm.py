@@ -6,7 +6,7 @@ with batch normalisation has the higher test accuracy at every step, and the inp
 hardly drift while it learns. No neuron knows the statistics of a batch (`apical.check` refuses
 them), so this is a comparison, as BP is. 10,000 training images are held out; learning rates are
 the best after 2 epochs on seed 0. Samples that fill no batch are left out, as running means follow
-the last one. Results: BENCHMARKS.md.
+the last one. Results: docs/results/training.md.
 
     python models/Ioffe_2015_batch_norm.py
 """

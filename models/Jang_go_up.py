@@ -10,7 +10,7 @@ The pull to 0 and the theta that is added cancel, and without a gradient each up
 weights by ``sqrt(1 + alpha**2)``, so that n updates need ``alpha**2 n/2`` to be small. The noise is
 as large as the weights, so ``alpha theta - alpha g`` becomes normal whatever it was: its
 Kolmogorov-Smirnov distance D from a fitted normal distribution falls. Noise never helps here, and
-DFA and IFA tolerate less of it than BP. All numbers: BENCHMARKS.md ("GO-UP").
+DFA and IFA tolerate less of it than BP. All numbers: docs/results/training.md.
 
     python models/Jang_go_up.py --alphas 0.03,0.1 --epochs 2
 """

@@ -7,7 +7,7 @@ number of labelled examples is small". They give no numbers.
 784-400-400-400-10, Adam. Each hidden population learns to reconstruct the one below, of which a
 quarter is masked, in 5 epochs of 50,000 images without labels; then all of the network learns from
 labelled ones (40,000 trials, or 8 epochs). Under FA and DFA, which then are the rules of the
-autoencoders too, this saves no labels. All numbers: BENCHMARKS.md.
+autoencoders too, this saves no labels. All numbers: docs/results/training.md.
 
     python models/LeCun_2015_pretraining.py --seed 0,1,2
 """

@@ -14,8 +14,8 @@ time steps of 1 ms instead of 0.1, so a refractory period of 4.0 ms instead of 3
 fire regularly at 250 Hz; test stimuli last as long as training stimuli (paper: 250 or 500 ms).
 
 To be reached after some 60 epochs: 784-500-500-10 multiplicative 97.98 %, 784-200-10 additive about
-96.4 % (both from memory, to be checked). Reached by 784-200-10 additive after 1, 2 and 3 epochs:
-93.3, 94.1 and 95.0 % (seed 0; all 10,000 test samples):
+96.4 % (how sure these numbers are: benchmarks/results/published.csv). Reached by 784-200-10
+additive after 1, 2 and 3 epochs: 93.3, 94.1 and 95.0 % (seed 0; all 10,000 test samples):
 
     apical run Neftci_2017_erbp --dataset mnist --train-trials 50000 --epochs 3 --block 5000 \
 --final-rate 1

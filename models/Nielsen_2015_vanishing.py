@@ -6,7 +6,7 @@ training: logistic 784-30-30-10 to 784-30-30-30-30-10, cross-entropy. The first 
 under BP and FA, the last under IFA, which relays upward, and none under DFA. Single neurons with
 weights of 100, kept at their steepest by biases, learn 25 times (weight x slope) as fast as the
 next. What starving costs is accuracy, here on the last 10,000 training images. All numbers,
-published and reached, are in BENCHMARKS.md ("Vanishing and exploding gradients").
+published and reached, are in docs/results/training.md.
 
     python models/Nielsen_2015_vanishing.py --epochs 30 --seeds 3
 """

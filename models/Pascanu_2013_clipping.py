@@ -4,7 +4,7 @@ Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063: gradients through time explode 
 large, and clipping their norm (algorithm 1) lets recurrent networks learn. Here depth takes the
 place of time: tanh layers of 50 neurons with weights N(0, 2.5^2/n_in), plain gradient descent with
 batch size 10 on MNIST (10,000 training images, 2,000 held out). All synapses share the norm of a
-gradient; here each clips its own update at 0.003. Errors at all learning rates: BENCHMARKS.md.
+gradient; here each clips its own update at 0.003. All errors: docs/results/training.md.
 
     python models/Pascanu_2013_clipping.py
 """

@@ -6,7 +6,7 @@ it comes to change by the spectral radius of W at every step. Where slopes are a
 largest singular value below 1 suffices for it to vanish, and one above 1 is necessary for it to
 explode (section 2.1). Explosion makes walls in the error surface: that of one logistic neuron after
 50 steps (figure 6), where a step of gradient descent flies far away, and a clipped one (algorithm
-1) does not. What became of the neuron from four places is in BENCHMARKS.md.
+1) does not. What became of the neuron from four places is in docs/results/papers.md.
 
     python models/Pascanu_2013_recurrent.py
 """

@@ -5,8 +5,9 @@ fixed random synapses, and learns much better if each neuron multiplies it by th
 nonlinearity. Here the slope is 1 for a neuron that fires in a trial, 0 for a silent one, since a
 perfect integrator with a threshold is a rectifier. With slope 1 for all, the change of hidden
 weights is linear in the stimulus; exclusive or, whose errors and stimuli are uncorrelated, then
-teaches hidden neurons nothing on average. BENCHMARKS.md says what differs from the paper, and has
-other learning rates and the online form, in which the slope made less of a difference.
+teaches hidden neurons nothing on average. docs/results/papers.md says what differs from the
+paper, and has other learning rates and the online form, in which the slope
+made less of a difference.
 
     python models/Samadi_2017_spiking_fa.py
 """

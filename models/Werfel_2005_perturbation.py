@@ -10,7 +10,7 @@ K`` trials. Both rules read what each synapse knows and one number that reaches 
 trial went better for the noise, shown twice (Williams 1992, doi:10.1007/BF00992696; Fiete & Seung
 2006, doi:10.1103/PhysRevLett.97.048104). With ``--cost`` they learn to classify with 784-30-10
 neurons, as does a genetic algorithm (Such et al. 2017, arXiv:1712.06567). All numbers:
-BENCHMARKS.md ("Learning without a gradient").
+docs/results/training.md.
 
     python models/Werfel_2005_perturbation.py --cost 1000000 --seeds 1
 """

@@ -8,7 +8,7 @@ to the one before (``fa``; Lillicrap et al. 2016, doi:10.1038/ncomms13276) or up
 forward``, along forward synapses by bursts (Payeur et al. 2021, doi:10.1038/s41593-021-00857-x).
 
 On MNIST 784-500-500-10 reaches 97.5 % (FA), 97.8 and 97.7 % (IFA forward, random), 98.2 % (DFA) and
-98.5 % with shifted training images (``--reach 1``, DFA). BENCHMARKS.md has all runs.
+98.5 % with shifted training images (``--reach 1``, DFA). docs/results/spiking.md has all runs.
 
     apical run spiking_deep --dataset mnist --dt 2 --reach 1 --epochs 15
 """

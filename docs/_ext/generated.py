@@ -11,7 +11,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-GENERATORS: tuple[str, ...] = ()
+GENERATORS: tuple[str, ...] = ("reproduced", "compared")
 
 
 def texts() -> dict[str, str]:

@@ -111,10 +111,10 @@ def test_a_model_script_has_its_own_make(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_example_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = (MODELS.parent / "README.md").read_text()
-    (text,) = [t for t in re.findall(r"```python\n(.*?)```", readme, re.S) if "def make(" in t]
-    (line,) = [t for t in readme.splitlines() if "my_script.py:make" in t and "apical" in t]
+def test_the_example_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (MODELS.parent / "docs" / "how_to" / "check_locality.md").read_text()
+    (text,) = [t for t in re.findall(r"```python\n(.*?)```", page, re.S) if "def make(" in t]
+    (line,) = [t for t in page.splitlines() if "my_script.py:make" in t and "apical" in t]
     (tmp_path / "my_script.py").write_text(text)
     monkeypatch.chdir(tmp_path)
     words = shlex.split(line, comments=True)[2:]

@@ -67,11 +67,14 @@ def blocks(page: Path, language: str) -> list[tuple[int, str]]:
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """Yield the arguments of every `apical ...` line of a shell script."""
+    """Yield the arguments of every `apical ...` line of a shell script.
+
+    A reader's own script is one of ours here.
+    """
     for line in text.replace("\\\n", " ").splitlines():
         words = shlex.split(line.removeprefix("$ "), comments=True)
         if words and Path(words[0]).name == "apical":
-            yield words[1:]
+            yield ["models/rate_dfa.py" if word == "my_script.py" else word for word in words[1:]]
 
 
 PYTHON = [
@@ -284,7 +287,7 @@ def test_every_model_trains_through_the_command(path: Path, tmp_path: Path) -> N
     assert all(float(row["value"]) > 0 for row in rows if row["metric"] == "rate")
 
 
-def test_the_readme_names_every_hypothesis() -> None:
-    section = (ROOT / "README.md").read_text().partition("\n## Hypotheses")[2]
-    rows = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("| ")]
+def test_a_page_names_every_hypothesis() -> None:
+    page = (ROOT / "docs" / "how_to" / "apply_hypotheses.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
     assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(HYPOTHESES)

@@ -23,14 +23,19 @@ FOLDERS = (
     "_base",
     "data",
     "errors",
+    "export",
     "feedback",
     "hypotheses",
     "language",
+    "measures",
     "network",
     "neurons",
     "plasticity",
+    "plotting",
     "projections",
+    "records",
     "reference",
+    "training",
 )
 """Folders of the package whose public names are held to an example."""
 
@@ -158,7 +163,7 @@ def test_public_names_are_found() -> None:
 def test_public_names_show_an_example(name: str) -> None:
     text = inspect.getdoc(PUBLIC[name]) or ""
     example = text.partition("\nExamples\n--------\n")[2]
-    assert example.startswith(">>> "), f"{name} has no section Examples that runs."
+    assert re.search("^>>> ", example, re.MULTILINE), f"{name} has no section Examples that runs."
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -166,7 +171,8 @@ def test_relatives_of_public_names_exist(name: str) -> None:
     value = PUBLIC[name]
     module = sys.modules[value.__module__]
     owner = getattr(module, value.__qualname__.partition(".")[0])
-    scope = {**vars(module), **vars(owner), "apical": apical}
+    package = sys.modules[str(module.__package__)]
+    scope = {**vars(package), **vars(module), **vars(owner), "apical": apical}
     for relative in relatives(inspect.getdoc(value) or ""):
         root, _, rest = relative.partition(".")
         assert root in scope, f"{name}: no {relative}; write it as 'apical.module.name'."

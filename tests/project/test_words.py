@@ -167,7 +167,9 @@ def read() -> dict[str, str]:
     """Return what is read for odd phrases: name -> text, comments included."""
     modules = [*sorted(SOURCE.rglob("*.py")), *sorted((ROOT / "models").glob("*.py"))]
     pages = [*(ROOT / name for name in PAGES), *sorted((ROOT / "docs").rglob("*.md"))]
-    texts = {str(path.relative_to(ROOT)): path.read_text() for path in [*modules, *pages]}
+    tables = sorted((ROOT / "benchmarks" / "results").rglob("*.toml"))  # their texts are on pages
+    files = [*modules, *pages, *tables]
+    texts = {str(path.relative_to(ROOT)): path.read_text() for path in files}
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         cells = json.loads(path.read_text())["cells"]
         prose = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")

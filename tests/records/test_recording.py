@@ -9,11 +9,11 @@ import pytest
 import rate_networks
 from unbound import unbound
 
-from apical import Block, Network, simulate
+from apical import Block, FanIn, Network, Rate, Stimulus, simulate
 from apical.cli.app import commands
 from apical.data.datasets import blobs
 from apical.errors import ParameterError, RunError
-from apical.neurons.encoding import Latency, decisions
+from apical.neurons.encoding import Graded, Latency, decisions
 from apical.records.recording import record
 from apical.runs.experiment import Experiment
 from apical.runs.open import open_run, read_records, write_records
@@ -190,3 +190,15 @@ def test_the_time_step_is_that_of_the_simulator() -> None:
     assert record(simulator, data.test, [0, 1]).dt == 0.5
     with pytest.raises(ParameterError, match=r"time steps of 0.5 ms, but dt=1.0; leave dt out"):
         record(simulator, data.test, [0, 1], dt=1.0)
+
+
+def test_labels_are_ignored_where_no_error_neurons_hear_them() -> None:
+    net = Network(seed=0)
+    x, y = net.add(Stimulus("x", 12, Graded())), net.add(Rate("y", 3, "relu"))
+    net.connect(x, y, weights=FanIn())
+    values, labels = np.ones((4, 12)), np.array([0, 1, 0, 1])
+    simulator = simulate(net, "array", record=["y"], traces=["x"])
+    told = simulator.run(Block(values, labels)).traces["y.x"]
+    np.testing.assert_array_equal(told, simulator.run(Block(values)).traces["y.x"])
+    with pytest.raises(ParameterError, match=r"as in traces=\['x'\]"):
+        record(simulate(net, "array", record=["y"]), SAMPLES, [0])

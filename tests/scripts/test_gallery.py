@@ -1,4 +1,4 @@
-"""The gallery: every script finds in seconds what it claims, and the README shows what they say."""
+"""The gallery: every script finds in seconds what it claims, and a page shows what they say."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -179,9 +179,9 @@ def test_table_goes_between_its_marks(tmp_path: Path) -> None:
         gallery.write(page, "table\n")
 
 
-def test_readme_shows_every_script_as_it_says() -> None:
-    """Made by 'apical gallery --quick --markdown README.md'."""
-    page = (ROOT / "README.md").read_text()
+def test_a_page_shows_every_script_as_it_says() -> None:
+    """Made by 'apical gallery --quick --markdown docs/gallery/quick_checks.md'."""
+    page = (ROOT / "docs" / "gallery" / "quick_checks.md").read_text()
     inside = page.partition(gallery.MARKS[0])[2].partition(gallery.MARKS[1])[0]
     rows = inside.strip().splitlines()[2:]
     assert len(rows) == len(SCRIPTS)

@@ -62,6 +62,14 @@ class Row:
         The reference device, and the largest difference of weights from it after the same trials
         from the same start, relative to the largest weight change of the reference
         [dimensionless]. None where there is nothing to compare.
+
+    Examples
+    --------
+    >>> from apical.bench.benchmarks import Row
+    >>> from apical.bench.worker import Case
+    >>> case = Case("rate", "array:numpy", "array", 10, 64, 500, "digits")
+    >>> Row(case, None, problem="out of memory").measured is None
+    True
     """
 
     case: Case
@@ -132,6 +140,20 @@ def cases(
         Largest number of trials in a timed block.
     dataset, scale
         Data set, and its stored value that stands for 1, as in `apical.data.datasets.load`.
+
+    Returns
+    -------
+    tuple
+        The cases, and reasons by network and device.
+
+    Examples
+    --------
+    >>> from apical.bench.benchmarks import cases
+    >>> these, refused = cases(["array:numpy"], [10], [1, 64], trials=500, dataset="digits")
+    >>> [(case.network, case.name, case.batch) for case in these]
+    [('rate', 'array:numpy', 1), ('rate', 'array:numpy', 64)]
+    >>> list(refused)
+    ['array:numpy, spiking network']
     """
     data, found, refused = datasets.load(dataset, scale=scale), list[Case](), dict[str, str]()
     known = dataset, data.train.scale
@@ -216,6 +238,19 @@ def apart(reference: Path, file: Path) -> float:
     ------
     RunError
         If the reference learned nothing, so that nothing can be compared.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from apical.bench.benchmarks import apart
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     one, other = Path(folder) / "one.npz", Path(folder) / "other.npz"
+    ...     np.savez(one, **{"p.before": np.zeros(2), "p.after": np.array([2.0, 4.0])})
+    ...     np.savez(other, **{"p.before": np.zeros(2), "p.after": np.array([2.0, 3.0])})
+    ...     apart(one, other)
+    0.25
     """
     with np.load(reference) as first, np.load(file) as second:
         names = [name.removesuffix(".after") for name in first.files if name.endswith(".after")]

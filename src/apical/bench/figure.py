@@ -29,6 +29,20 @@ def draw(rows: Sequence[Row], folder: Path) -> bool:
     -------
     bool
         Whether there was anything to draw.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.bench.benchmarks import Row
+    >>> from apical.bench.figure import draw
+    >>> from apical.bench.worker import Case, Measured
+    >>> case = Case("rate", "array:numpy", "array", 10, 64, 500, "digits")
+    >>> row = Row(case, Measured((1000.0, 1200.0), 500, 220.0, None, 0.0))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     drawn = draw([row], Path(folder))
+    ...     drawn, [path.name for path in Path(folder).iterdir()]
+    (True, ['bench.png'])
     """
     found = [row for row in rows if row.measured]
     networks = [n for n in MODELS if any(row.case.network == n for row in found)]

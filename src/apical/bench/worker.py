@@ -48,6 +48,12 @@ class Case:
         Largest number of trials in a timed block.
     dataset, scale
         Data set, and its stored value that stands for 1; None for the known one.
+
+    Examples
+    --------
+    >>> from apical.bench.worker import Case
+    >>> Case("rate", "array:numpy", "array", 10, 64, 500, "digits").options
+    {}
     """
 
     network: str
@@ -78,6 +84,12 @@ class Measured:
         a program, the increase of memory in use reported by the driver.
     compile_seconds
         Time spent compiling [s]; 0 if the program was in the cache.
+
+    Examples
+    --------
+    >>> from apical.bench.worker import Measured
+    >>> Measured((1000.0, 1200.0), 500, 220.0, None, 0.0).trials_per_second
+    (1000.0, 1200.0)
     """
 
     trials_per_second: tuple[float, ...]

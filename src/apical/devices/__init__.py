@@ -70,6 +70,11 @@ def simulate(
         ``programs=None``, ``prebuilt=False``.
         ``genn``: ``dt``, ``capacity``, ``jobs``.
 
+    Returns
+    -------
+    Simulator
+        The network on the device, in its initial state.
+
     Raises
     ------
     DeviceError
@@ -78,6 +83,37 @@ def simulate(
         If the device or an option is unknown, or a value is invalid.
     LocalityError, WiringError
         If the network is not plausible, or incomplete.
+
+    See Also
+    --------
+    Simulator : What it does with blocks of trials.
+    apical.train : Trains it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> net = ap.Network(output="y")
+    >>> x = net.add(ap.Stimulus("x", 2, ap.encoding.Graded()))
+    >>> y = net.add(ap.Rate("y", 1, "linear"))
+    >>> projection = net.connect(x, y, weights=ap.Given(np.array([[2.0], [3.0]])))
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     result = simulator.run(ap.Block.of_stimuli(np.array([[1.0, 0.0], [1.0, 1.0]])))
+    >>> result.counts["y"]
+    array([[2.],
+           [5.]], dtype=float32)
+
+    In Brian2 the same network follows its stimulus with a time constant:
+
+    >>> with ap.simulate(net, "runtime", record=["y"], traces=["x"]) as simulator:
+    ...     result = simulator.run(ap.Block.of_stimuli(np.array([[1.0, 1.0]])))
+    >>> course = result.traces["y.x"][0, :, 0]
+    >>> course.shape, bool((np.diff(course) >= 0).all()), round(float(course[-1]), 2)
+    ((100,), True, 5.0)
+    >>> ap.simulate(net, "arry")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: There is no device 'arry'; known are array, ...
     """
     clear_leftovers_once()
     found = DEVICES[device]
@@ -91,7 +127,28 @@ def simulate(
 
 @checked()
 def check_simulation(network: Network, device: str, **options: Any) -> None:
-    """Raise the errors of `simulate`, as far as they are known without building anything."""
+    """Raise the errors of `simulate`, as far as they are known without building anything.
+
+    Parameters
+    ----------
+    network, device, **options
+        As in `simulate`.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.devices import check_simulation
+    >>> from apical.testing.references import rates, spiking
+    >>> check_simulation(rates(), "array", batch=64)
+    >>> check_simulation(spiking(), "array")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DeviceError: Device 'array' runs rate networks, but 'stimulus' ...
+    >>> check_simulation(spiking(), "runtime", batch=64)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DeviceError: Device 'runtime' has no option 'batch', got 64; only ...
+    """
     found = DEVICES[device]
     found.require(network, found.chosen(options))
 

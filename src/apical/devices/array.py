@@ -28,6 +28,16 @@ class ArrayOptions(Options):
         Array library: ``"numpy"``, ``"torch"`` (PyTorch on the CPU), or ``"torch:"`` and a device
         of PyTorch, as in ``"torch:cuda"``. PyTorch is an optional extra:
         ``pip install 'apical[torch]'``.
+
+    Examples
+    --------
+    >>> from apical.devices.array import ArrayOptions
+    >>> ArrayOptions(batch=64).library
+    'numpy'
+    >>> ArrayOptions(batch=0)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: ArrayOptions: batch must be one whole number >= 1 ...
     """
 
     batch: Count = 1

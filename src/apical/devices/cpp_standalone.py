@@ -24,6 +24,12 @@ class CppOptions(CompiledOptions):
         Brian2's index arrays; faster, with identical results.
     profile
         Whether the program measures the run time of each code object (slower).
+
+    Examples
+    --------
+    >>> from apical.devices.cpp_standalone import CppOptions
+    >>> CppOptions(profile=True).dense
+    True
     """
 
     dense: bool = True

@@ -39,6 +39,12 @@ class CudaOptions(CompiledOptions):
     prebuilt
         Whether to use a program in `programs`, built on this or another machine, instead of
         compiling one.
+
+    Examples
+    --------
+    >>> from apical.devices.cuda_standalone import CudaOptions
+    >>> CudaOptions(capability="9.0").dt
+    1.0
     """
 
     profile: bool = False

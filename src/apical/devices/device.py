@@ -30,6 +30,12 @@ class Options:
         Populations to record: their spikes, or graded activity at the end of each trial.
     traces
         Signals of these populations to record at every time step, for instance ``("v", "teach")``.
+
+    Examples
+    --------
+    >>> from apical.devices import DEVICES
+    >>> DEVICES["array"].chosen({"batch": 64})
+    ArrayOptions(dtype='float32', record=(), traces=(), batch=64, library='numpy')
     """
 
     dtype: Literal["float32", "float64"] = "float32"
@@ -54,6 +60,12 @@ class Form:
         Whether it runs on a graphics card.
     asked_for
         Why ``apical bench`` measures it only on request; empty if it is always measured.
+
+    Examples
+    --------
+    >>> from apical.devices import DEVICES
+    >>> [form.name for form in DEVICES["array"].forms]
+    ['numpy', 'torch', 'torch:cuda']
     """
 
     name: str = ""
@@ -99,6 +111,17 @@ class Device:
         Its variants.
     diagnose
         Yields a diagnosis of each variant on a machine, for ``apical doctor``.
+
+    Examples
+    --------
+    >>> from apical.devices import DEVICES
+    >>> list(DEVICES)
+    ['array', 'runtime', 'cpp_standalone', 'cuda_standalone', 'genn']
+    >>> device = DEVICES["array"]
+    >>> device.rates, device.spikes, device.transport, device.compiles
+    (True, False, True, False)
+    >>> device.option_names
+    ('dtype', 'record', 'traces', 'batch', 'library')
     """
 
     name: str
@@ -118,11 +141,30 @@ class Device:
 
     @property
     def option_names(self) -> tuple[str, ...]:
-        """Names of its options."""
+        """Names of its options.
+
+        Examples
+        --------
+        >>> from apical.devices import DEVICES
+        >>> DEVICES["runtime"].option_names
+        ('dtype', 'record', 'traces', 'dt', 'capacity', 'codegen')
+        """
         return tuple(f.name for f in fields(self.options))
 
     def takes(self, option: str) -> bool:
-        """Say whether it has an option, for instance ``"batch"``."""
+        """Say whether it has an option, for instance ``"batch"``.
+
+        Parameters
+        ----------
+        option
+            Name of an option.
+
+        Examples
+        --------
+        >>> from apical.devices import DEVICES
+        >>> [device.name for device in DEVICES.values() if device.takes("batch")]
+        ['array']
+        """
         return option in self.option_names
 
     def chosen(self, given: Mapping[str, Any]) -> Options:
@@ -130,12 +172,27 @@ class Device:
 
         An option of another device is accepted if its value is the default of that device.
 
+        Parameters
+        ----------
+        given
+            Name of an option -> its value.
+
         Raises
         ------
         DeviceError
             If only other devices have one of the options.
         ParameterError
             If no device has it, or a value is invalid.
+
+        Examples
+        --------
+        >>> from apical.devices import DEVICES
+        >>> DEVICES["runtime"].chosen({"dt": 0.5, "batch": 1}).dt
+        0.5
+        >>> DEVICES["runtime"].chosen({"batch": 64})  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        apical.errors.exceptions.DeviceError: Device 'runtime' has no option 'batch', got 64; ...
         """
         hints = get_type_hints(self.options, include_extras=True)
         values = {}
@@ -168,7 +225,26 @@ class Device:
         )
 
     def require(self, network: Network, options: Options) -> None:
-        """Raise if a network is too large, not plausible, incomplete, or not supported here."""
+        """Raise if a network is too large, not plausible, incomplete, or not supported here.
+
+        Parameters
+        ----------
+        network
+            The network.
+        options
+            Options of this device, from `chosen`.
+
+        Examples
+        --------
+        >>> from apical.devices import DEVICES
+        >>> from apical.testing.references import rates, spiking
+        >>> device = DEVICES["array"]
+        >>> device.require(rates(), device.chosen({}))
+        >>> device.require(spiking(), device.chosen({}))  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        apical.errors.exceptions.DeviceError: Device 'array' runs rate networks, but 'stimulus' ...
+        """
         check_network_fits(network, np.dtype(options.dtype).itemsize)
         check(network, transport=self.transport)
         self.check(network, options)
@@ -193,5 +269,18 @@ FOR_SPIKES, FOR_RATES = "cpp_standalone", "array"
 
 
 def usual(network: Network) -> str:
-    """Return the name of the default device of a network."""
+    """Return the name of the default device of a network.
+
+    Parameters
+    ----------
+    network
+        The network.
+
+    Examples
+    --------
+    >>> from apical.devices import usual
+    >>> from apical.testing.references import rates, spiking
+    >>> usual(rates()), usual(spiking())
+    ('array', 'cpp_standalone')
+    """
     return FOR_SPIKES if network.is_spiking else FOR_RATES

@@ -24,6 +24,12 @@ class BrianOptions(Options):
         Time step [ms].
     capacity
         Largest number of trials per run of a compiled program; longer blocks are split.
+
+    Examples
+    --------
+    >>> from apical.devices.of_brian import BrianOptions
+    >>> BrianOptions(dt=0.5).capacity
+    5000
     """
 
     dt: Duration = 1.0
@@ -38,6 +44,12 @@ class CompiledOptions(BrianOptions):
     ----------
     jobs
         Number of compilers to run in parallel; by default the number of processors.
+
+    Examples
+    --------
+    >>> from apical.devices.of_brian import CompiledOptions
+    >>> CompiledOptions(jobs=2).compilers
+    2
     """
 
     jobs: Count | None = None

@@ -31,6 +31,12 @@ class RuntimeOptions(BrianOptions):
     codegen
         Target of code generation: ``"numpy"`` starts at once, ``"cython"`` compiles for a minute
         and is then faster.
+
+    Examples
+    --------
+    >>> from apical.devices.runtime import RuntimeOptions
+    >>> RuntimeOptions(dt=0.1)  # doctest: +NORMALIZE_WHITESPACE
+    RuntimeOptions(dtype='float32', record=(), traces=(), dt=0.1, capacity=5000, codegen='numpy')
     """
 
     codegen: Literal["numpy", "cython"] = "numpy"

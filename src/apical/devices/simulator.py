@@ -75,6 +75,24 @@ class Block:
     ------
     DataError
         If arrays do not fit each other, or hold invalid values.
+
+    See Also
+    --------
+    apical.train : Makes blocks of a data set, in random order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> block = ap.Block.of_labels(np.zeros((3, 64)), [5, 0, 4], learning=1.0)
+    >>> len(block), block.phase, block.learning
+    (3, 'train', array([1., 1., 1.]))
+    >>> ap.Block.of_stimuli(np.zeros((3, 64))).phase
+    'evaluate'
+    >>> ap.Block.of_labels(np.zeros((3, 64)), [5, 0])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DataError: labels of a block: needs one label for each of 3 ...
     """
 
     values: Rows | np.ndarray
@@ -135,6 +153,14 @@ class Block:
             Stimuli, shape (n_trials, n_inputs).
         **placed
             ``index``, ``first``, ``phase`` and ``epoch``, as in `Block`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import apical as ap
+        >>> block = ap.Block.of_stimuli(np.zeros((3, 64)), index=7, phase="record")
+        >>> block.labels, block.learning, block.phase
+        (None, array([0., 0., 0.]), 'record')
         """
         return cls(values, **placed)
 
@@ -159,6 +185,26 @@ class Block:
             switches learning off.
         **placed
             As in `of_stimuli`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import apical as ap
+        >>> block = ap.Block.of_labels(np.zeros((2, 64)), [5, 0], learning=[1.0, 0.5])
+        >>> block.labels, block.learning
+        (array([5, 0]), array([1. , 0.5]))
+
+        Labels on their own do not teach:
+
+        >>> ap.Block.of_labels(np.zeros((2, 64)), [5, 0]).learning
+        array([0., 0.])
+
+        Samples of a data set in [0, 1]; its ``values`` are stored numbers, here from 0 to 16:
+
+        >>> train = ap.datasets.load("digits").train
+        >>> block = ap.Block.of_labels(*train.block(slice(4)))
+        >>> float(block.values.max()), int(train.values.max())
+        (1.0, 16)
         """
         return cls(values, labels, np.asarray(learning), **placed)
 
@@ -180,6 +226,14 @@ class Block:
             Shape (n_trials, n_outputs), or spikes in each frame, (n_trials, n_frames * n_outputs).
         learning, **placed
             As in `of_labels`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import apical as ap
+        >>> block = ap.Block.of_targets(np.zeros((2, 64)), np.array([[0.2], [0.9]]), learning=1.0)
+        >>> block.targets.shape, block.labels
+        ((2, 1), None)
         """
         return cls(values, None, np.asarray(learning), targets=targets, **placed)
 
@@ -202,6 +256,17 @@ class Block:
             Number of trials and of inputs.
         learning, **placed
             As in `of_labels`; here it is on by default.
+
+        See Also
+        --------
+        apical.feedback : Wirings that learn in a noise phase (weight mirrors).
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> block = ap.Block.noise("hidden", n_trials=4, n_inputs=64)
+        >>> block.phase, block.fires, block.values.shape, block.learning
+        ('noise', 'hidden', (4, 64), array([1., 1., 1., 1.]))
         """
         silent = np.zeros((n_trials, n_inputs))
         return cls(silent, None, np.asarray(learning), fires=fires, **placed)
@@ -210,17 +275,61 @@ class Block:
         return len(self.values)
 
     def slices(self, size: int) -> list[slice]:
-        """Return slices of at most `size` consecutive trials."""
+        """Return slices of at most `size` consecutive trials.
+
+        Parameters
+        ----------
+        size
+            Largest number of trials of each.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import apical as ap
+        >>> ap.Block.of_stimuli(np.zeros((5, 2))).slices(2)
+        [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+        """
         return [slice(k, min(k + size, len(self))) for k in range(0, len(self), size)]
 
     def shown(self, n_outputs: int) -> np.ndarray | None:
-        """Return the targets of the error neurons, shape (n_trials, n_outputs), or None."""
+        """Return the targets of the error neurons, shape (n_trials, n_outputs), or None.
+
+        Parameters
+        ----------
+        n_outputs
+            Number of classes, or of outputs.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import apical as ap
+        >>> ap.Block.of_labels(np.zeros((2, 64)), [2, 0]).shown(3)
+        array([[0., 0., 1.],
+               [1., 0., 0.]])
+        >>> ap.Block.of_stimuli(np.zeros((2, 64))).shown(3) is None
+        True
+        """
         if self.labels is None:
             return self.targets
         return np.eye(n_outputs)[self.labels]
 
     def part(self, trials: slice) -> "Block":
-        """Return some of its trials as a block of the same stream."""
+        """Return some of its trials as a block of the same stream.
+
+        Parameters
+        ----------
+        trials
+            Which of them.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import apical as ap
+        >>> block = ap.Block.of_labels(np.zeros((5, 64)), [0, 1, 2, 3, 4], first=100)
+        >>> part = block.part(slice(2, 4))
+        >>> part.labels, part.first
+        (array([2, 3]), 102)
+        """
         return replace(
             self,
             values=self.values[trials],
@@ -231,7 +340,20 @@ class Block:
         )
 
     def parts(self, size: int) -> list["Block"]:
-        """Return the block as consecutive blocks of at most `size` trials."""
+        """Return the block as consecutive blocks of at most `size` trials.
+
+        Parameters
+        ----------
+        size
+            Largest number of trials of each.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import apical as ap
+        >>> [len(part) for part in ap.Block.of_stimuli(np.zeros((5, 2))).parts(2)]
+        [2, 2, 1]
+        """
         return [self.part(trials) for trials in self.slices(size)]
 
 
@@ -250,6 +372,18 @@ class BlockResult:
     traces
         Recorded signals at the end of every time step, or in the steady state of a trial:
         ``<population>.<signal>`` -> shape (n_trials, n_steps, size).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.testing.references import rates
+    >>> with ap.simulate(rates(), "array", record=["hidden_1"], traces=["x"]) as simulator:
+    ...     result = simulator.run(ap.Block.of_stimuli(np.ones((2, 6))))
+    >>> {name: counts.shape for name, counts in result.counts.items()}
+    {'hidden_1': (2, 5), 'output': (2, 3)}
+    >>> {name: trace.shape for name, trace in result.traces.items()}
+    {'hidden_1.x': (2, 1, 5)}
     """
 
     counts: Mapping[str, np.ndarray]
@@ -269,6 +403,16 @@ class Addition:
         What it does, or what was changed, in words.
     only_reads
         Whether it is known to write nothing but its own record: a monitor.
+
+    See Also
+    --------
+    apical.plausibility.judge : Judges what a script added.
+
+    Examples
+    --------
+    >>> from apical.devices.simulator import Addition
+    >>> Addition("spikes", "SpikeMonitor", only_reads=True).only_reads
+    True
     """
 
     name: str
@@ -285,6 +429,16 @@ class Moment:
     ----------
     step
         Time steps since the block began.
+
+    See Also
+    --------
+    Steps : Keeps moments, and comes back to them.
+
+    Examples
+    --------
+    >>> from apical.devices.simulator import Moment
+    >>> Moment(step=10).step
+    10
     """
 
     step: int
@@ -301,6 +455,14 @@ class Window:
         (n_steps, size).
     spikes
         Whether neurons of recorded populations spiked: name -> shape (n_steps, size).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.devices.simulator import Window
+    >>> window = Window({"h.v": np.zeros((10, 3))}, {"h": np.zeros((10, 3), bool)})
+    >>> window.signals["h.v"].shape
+    (10, 3)
     """
 
     signals: Mapping[str, np.ndarray]
@@ -312,6 +474,23 @@ class Steps(Protocol):
 
     Only what is in the network runs, neither more nor less than in `Simulator.run`; a simulator
     that wraps another is not asked.
+
+    Examples
+    --------
+    Five time steps of a spiking network, and back:
+
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.testing.references import spiking
+    >>> with ap.simulate(spiking(), "runtime", record=["hidden"], traces=["v"]) as simulator:
+    ...     with simulator.stepping(1) as steps:
+    ...         steps.show(ap.Block.of_stimuli(np.ones((1, 6))))
+    ...         start = steps.keep()
+    ...         first = steps.run(5).signals["hidden.v"]
+    ...         steps.back(start)
+    ...         again = steps.run(5).signals["hidden.v"]
+    >>> first.shape, bool((first == again).all())
+    ((5, 5), True)
     """
 
     step: int
@@ -348,44 +527,208 @@ class Simulator(Protocol):
     that gives `Steps`.
 
     It is a context manager that closes it at the end; `Closing` has all that it takes.
+
+    Examples
+    --------
+    A block with learning on changes the weights, one with learning off leaves them:
+
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.testing.references import rates
+    >>> rng = np.random.default_rng(0)
+    >>> values, labels = rng.random((3, 6)), [0, 1, 2]
+    >>> with ap.simulate(rates(), "array", batch=3) as simulator:
+    ...     before = simulator.weights("hidden_2_to_output")
+    ...     off = simulator.run(ap.Block.of_labels(values, labels))
+    ...     same = (simulator.weights("hidden_2_to_output") == before).all()
+    ...     on = simulator.run(ap.Block.of_labels(values, labels, learning=1.0))
+    ...     moved = (simulator.weights("hidden_2_to_output") != before).all()
+    >>> bool(same), bool(moved)
+    (True, True)
+    >>> simulator.run(ap.Block.of_labels(values, labels))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DeviceError: The simulator is closed; make another one with ...
     """
 
     network: Network
 
     @property
     def dt(self) -> float | None:
-        """Time step [ms]; None for steady states."""
+        """Time step [ms]; None for steady states.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> from apical.testing.references import rates
+        >>> with ap.simulate(rates(), "array") as simulator:
+        ...     print(simulator.dt)
+        None
+        >>> with ap.simulate(rates(), "runtime", dt=0.5) as simulator:
+        ...     print(simulator.dt)
+        0.5
+        """
 
     @property
     def batch(self) -> int:
-        """Batch size: number of trials per weight update."""
+        """Batch size: number of trials per weight update.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> from apical.testing.references import rates
+        >>> with ap.simulate(rates(), "array", batch=16) as simulator:
+        ...     simulator.batch
+        16
+        """
 
     @property
     def brian(self) -> Mapping[str, Any]:
-        """The live Brian2 objects, by the names of populations and projections."""
+        """The live Brian2 objects, by the names of populations and projections.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> from apical.testing.references import spiking
+        >>> with ap.simulate(spiking(), "runtime") as simulator:
+        ...     print(sorted(simulator.brian)[:5], simulator.brian["hidden"].v.shape)
+        ['error', 'error_to_error', 'error_to_hidden', 'error_to_output', 'hidden'] (5,)
+        """
 
     @property
     def compile_seconds(self) -> float:
-        """Time spent compiling so far [s]."""
+        """Time spent compiling so far [s].
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> from apical.testing.references import rates
+        >>> with ap.simulate(rates(), "array") as simulator:
+        ...     simulator.compile_seconds
+        0.0
+        """
 
     @property
     def state(self) -> dict[str, np.ndarray]:
-        """Every variable that the next block depends on, weights included, by name."""
+        """Every variable that the next block depends on, weights included, by name.
+
+        Examples
+        --------
+        Save it, go on, come back: the same block has the same result.
+
+        >>> import numpy as np
+        >>> import apical as ap
+        >>> from apical.testing.references import rates
+        >>> block = ap.Block.of_labels(np.ones((1, 6)), [0], learning=1.0)
+        >>> with ap.simulate(rates(), "array") as simulator:
+        ...     saved = simulator.state
+        ...     first = simulator.run(block).counts["output"]
+        ...     second = simulator.run(block).counts["output"]
+        ...     simulator.state = saved
+        ...     again = simulator.run(block).counts["output"]
+        >>> bool((first == second).all()), bool((first == again).all())
+        (False, True)
+        >>> saved["hidden_2_to_output.w"].shape
+        (4, 3)
+        """
 
     @state.setter
     def state(self, state: Mapping[str, np.ndarray]) -> None: ...
 
     def run(self, block: Block) -> BlockResult:
-        """Present a block of trials, starting from the current state."""
+        """Present a block of trials, starting from the current state.
+
+        Parameters
+        ----------
+        block
+            The trials.
+
+        Raises
+        ------
+        DataError
+            If the block does not fit the network.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import apical as ap
+        >>> from apical.testing.references import rates
+        >>> with ap.simulate(rates(), "array") as simulator:
+        ...     result = simulator.run(ap.Block.of_stimuli(np.ones((2, 6))))
+        >>> result.counts["output"].shape
+        (2, 3)
+        >>> with ap.simulate(rates(), "array") as simulator:
+        ...     simulator.run(ap.Block.of_stimuli(np.ones((2, 7))))  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        apical.errors.exceptions.DataError: Stimulus 'stimulus' has 6 neurons, but the block's ...
+        """
 
     def weights(self, projection: Projection | str) -> np.ndarray:
-        """Return W, shape (n_pre, n_post)."""
+        """Return W, shape (n_pre, n_post).
+
+        Parameters
+        ----------
+        projection
+            The projection, or its name.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> from apical.testing.references import rates
+        >>> with ap.simulate(rates(), "array") as simulator:
+        ...     simulator.weights("hidden_2_to_output").shape
+        (4, 3)
+        >>> with ap.simulate(rates(), "array") as simulator:
+        ...     simulator.weights("hidden_to_output")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        apical.errors.exceptions.WiringError: The network has no projection 'hidden_to_output'; ...
+        """
 
     def load(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Take over weights: projection name -> shape (n_pre, n_post)."""
+        """Take over weights: projection name -> shape (n_pre, n_post).
+
+        Parameters
+        ----------
+        weights
+            Projection name -> W, shape (n_pre, n_post); others stay as they are.
+
+        Raises
+        ------
+        DataError, ParameterError
+            If their shapes do not fit, or they violate a constraint of their projection.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import apical as ap
+        >>> from apical.testing.references import rates
+        >>> with ap.simulate(rates(), "array") as simulator:
+        ...     simulator.load({"hidden_2_to_output": np.ones((4, 3))})
+        ...     float(simulator.weights("hidden_2_to_output").sum())
+        12.0
+        >>> with ap.simulate(rates(), "array") as simulator:
+        ...     simulator.load({"hidden_2_to_output": np.ones((3, 4))})  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        apical.errors.exceptions.DataError: State 'hidden_2_to_output.w' must have shape (4, ...
+        """
 
     def close(self) -> None:
-        """Give back its memory and remove its files; it cannot be used any more."""
+        """Give back its memory and remove its files; it cannot be used any more.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> from apical.testing.references import rates
+        >>> simulator = ap.simulate(rates(), "array")
+        >>> simulator.close()
+        >>> simulator.state  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        apical.errors.exceptions.DeviceError: The simulator is closed; make another one with ...
+        """
 
     def __enter__(self) -> Self: ...
 
@@ -393,7 +736,18 @@ class Simulator(Protocol):
 
 
 class Closing:
-    """Base of simulators that can be closed, once or more often, and are context managers."""
+    """Base of simulators that can be closed, once or more often, and are context managers.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.testing.references import rates
+    >>> simulator = ap.simulate(rates(), "array")
+    >>> simulator.close()
+    >>> simulator.close()
+    >>> simulator.network.output.name
+    'output'
+    """
 
     network: Network
     _closed = False
@@ -442,7 +796,26 @@ def _is_closed() -> DeviceError:
 
 @contextmanager
 def left_as_it_was(simulator: Simulator) -> Iterator[None]:
-    """Context manager that restores the state of a simulator afterwards."""
+    """Context manager that restores the state of a simulator afterwards.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.devices.simulator import left_as_it_was
+    >>> from apical.testing.references import rates
+    >>> with ap.simulate(rates(), "array") as simulator:
+    ...     before = simulator.weights("hidden_2_to_output")
+    ...     with left_as_it_was(simulator):
+    ...         result = simulator.run(ap.Block.of_labels(np.ones((1, 6)), [0], learning=1.0))
+    ...     bool((simulator.weights("hidden_2_to_output") == before).all())
+    True
+    """
     before = simulator.state
     try:
         yield
@@ -510,6 +883,17 @@ def check_weights(
         Weights beyond bounds act unchanged until an update clips them.
     WiringError
         If feedback within a population would form a cycle.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.devices.simulator import check_weights
+    >>> from apical.testing.references import rates
+    >>> state = {"hidden_2_to_output.w": np.full((4, 3), np.inf)}
+    >>> check_weights(rates(), state, now=lambda name: np.ones((4, 3)))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: Weights of projection 'hidden_2_to_output' must be ...
     """
     for p in network.projections:
         if f"{p.name}.w" not in state:
@@ -556,7 +940,32 @@ def _restraints(projection: Projection) -> str:
 
 
 def check_block(network: Network, block: Block) -> None:
-    """Raise if a block does not fit the network."""
+    """Raise if a block does not fit the network.
+
+    Parameters
+    ----------
+    network
+        The network.
+    block
+        The trials.
+
+    Raises
+    ------
+    DataError
+        If it does not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.devices.simulator import check_block
+    >>> from apical.testing.references import rates
+    >>> check_block(rates(), ap.Block.of_labels(np.ones((2, 6)), [0, 2]))
+    >>> check_block(rates(), ap.Block.of_labels(np.ones((2, 6)), [0, 3]))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DataError: Output 'output' has 3 neurons, but the block's labels ...
+    """
     fitting(block, Block, "Simulator", "block")
     shown = network.stimulus
     if block.values.shape[1] != shown.n_values:

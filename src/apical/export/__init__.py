@@ -67,6 +67,38 @@ def export(
         installed, or the records or metrics are incomplete.
     RunError
         If the path exists already, or cannot be written.
+
+    See Also
+    --------
+    apical.measures.recordings.load_recording : Reads NWB and NIX files.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.export import export
+    >>> from apical.testing.references import records
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = export(records(), "csv", Path(folder) / "tables")
+    ...     names = sorted(file.name for file in path.iterdir())
+    ...     spikes = (path / "spikes.csv").read_text().splitlines()
+    >>> names
+    ['about.json', 'signals.csv', 'spikes.csv', 'stimuli.csv', 'trials.csv', 'units.csv']
+    >>> spikes[0]
+    'spike_time_ms,unit,population,trial'
+
+    Nothing is overwritten unasked:
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = export(records(), "csv", Path(folder) / "tables")
+    ...     export(records(), "csv", path)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.RunError: ...tables exists already; give another path, ...
+    >>> export(records(), "nwb", "activity.txt")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: A file of format nwb ends in '.nwb', but got ...
     """
     exporter, target = EXPORTERS[format], Path(path)
     if exporter.suffix and target.suffix != exporter.suffix:

@@ -28,6 +28,12 @@ class Exporter:
         adds a file ``about.json`` with the provenance to a folder without one.
     read
         Reads records back, for lossless formats; None for others.
+
+    Examples
+    --------
+    >>> from apical.export import EXPORTERS
+    >>> {name: exporter.suffix for name, exporter in EXPORTERS.items()}
+    {'nwb': '.nwb', 'nix': '.nix', 'sonata': '', 'parquet': '', 'csv': ''}
     """
 
     name: str

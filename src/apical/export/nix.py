@@ -38,6 +38,20 @@ def write(records: Records, path: Path, metrics: pandas.DataFrame | None) -> Non
     ------
     DataError
         If neo or nixio is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import neo
+    >>> from apical.export import export
+    >>> from apical.testing.references import records
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = export(records(), "nix", Path(folder) / "activity.nix")
+    ...     with neo.NixIO(str(path), "ro") as file:
+    ...         block = file.read_block()
+    >>> len(block.segments), [len(segment.spiketrains) for segment in block.segments]
+    (2, [3, 3])
     """
     nixio, neo = library("nixio", "nix"), library("neo", "nix")
     with nixio.File.open(str(path), nixio.FileMode.Overwrite) as file:

@@ -32,6 +32,26 @@ def write(records: Records, path: Path, metrics: pandas.DataFrame | None) -> Non
     ------
     DataError
         If pynwb is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from pynwb import NWBHDF5IO
+    >>> from apical.export import export
+    >>> from apical.testing.references import records
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = export(records(), "nwb", Path(folder) / "activity.nwb")
+    ...     with NWBHDF5IO(path, "r") as file:
+    ...         session = file.read()
+    ...         spikes = [session.units["spike_times"][k].tolist() for k in range(3)]
+    ...         trials = len(session.trials)
+
+    Trials of 50 ms follow one another in a session, whose times are in seconds: the spike at 7 ms
+    of the second trial is at 0.057 s.
+
+    >>> trials, [[round(float(time), 4) for time in train] for train in spikes]
+    (2, [[0.003], [0.0125], [0.057]])
     """
     pynwb = library("pynwb", "nwb")
     file = _session(pynwb, records)

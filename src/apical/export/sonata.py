@@ -41,6 +41,24 @@ def write(records: Records, folder: Path, metrics: pandas.DataFrame | None) -> N
     ------
     DataError
         If h5py is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import h5py
+    >>> from apical.export import export
+    >>> from apical.testing.references import records
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = export(records(), "sonata", Path(folder) / "activity")
+    ...     names = sorted(file.name for file in path.iterdir())
+    ...     with h5py.File(path / "spikes.h5") as file:
+    ...         ids = file["spikes/hidden/node_ids"][:].tolist()
+    >>> names  # doctest: +NORMALIZE_WHITESPACE
+    ['about.json', 'circuit_config.json', 'node_types.csv', 'nodes.h5', 'simulation_config.json',
+    'spikes.h5', 'stimuli.h5', 'trials.csv', 'x_settled_report.h5']
+    >>> ids
+    [0, 1, 2]
     """
     library("h5py", "sonata")
     text = about.as_text(about.provenance(records, "sonata", ("h5py",)))

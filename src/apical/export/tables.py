@@ -26,10 +26,28 @@ Tables = Mapping[str, Iterator[pandas.DataFrame]]
 def write_parquet(records: Records, folder: Path, metrics: pandas.DataFrame | None) -> None:
     """Write each table as ``<name>.parquet``.
 
+    Parameters
+    ----------
+    records, folder, metrics
+        As in `write_csv`.
+
     Raises
     ------
     DataError
         If pyarrow is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import pandas as pd
+    >>> from apical.export.tables import write_parquet
+    >>> from apical.testing.references import records
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_parquet(records(), Path(folder), None)
+    ...     spikes = pd.read_parquet(Path(folder) / "spikes.parquet")
+    >>> len(spikes)
+    3
     """
     arrow, parquet = library("pyarrow", "parquet"), library("pyarrow.parquet", "parquet")
     text = about.as_text(about.provenance(records, "parquet", ("pandas", "pyarrow")))
@@ -51,7 +69,28 @@ def write_parquet(records: Records, folder: Path, metrics: pandas.DataFrame | No
 
 
 def write_csv(records: Records, folder: Path, metrics: pandas.DataFrame | None) -> None:
-    """Write each table as ``<name>.csv``."""
+    """Write each table as ``<name>.csv``.
+
+    Parameters
+    ----------
+    records
+        Recorded activity.
+    folder
+        An empty folder.
+    metrics
+        Metrics of training, as in `apical.export.export`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.export.tables import write_csv
+    >>> from apical.testing.references import records
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_csv(records(), Path(folder), None)
+    ...     (Path(folder) / "spikes.csv").read_text().splitlines()
+    ['spike_time_ms,unit,population,trial', '3.0,0,hidden,0', '12.5,1,hidden,0', '7.0,2,hidden,1']
+    """
     text = about.as_text(about.provenance(records, "csv", ("pandas",)))
     (folder / ABOUT).write_text(text, encoding="utf-8")
     for name, frames in long_tables(records, metrics).items():
@@ -61,7 +100,20 @@ def write_csv(records: Records, folder: Path, metrics: pandas.DataFrame | None) 
 
 
 def long_tables(records: Records, metrics: pandas.DataFrame | None) -> Tables:
-    """Return the tables of records in portions; each has at least one, which may be empty."""
+    """Return the tables of records in portions; each has at least one, which may be empty.
+
+    Parameters
+    ----------
+    records, metrics
+        As in `write_csv`.
+
+    Examples
+    --------
+    >>> from apical.export.tables import long_tables
+    >>> from apical.testing.references import records
+    >>> sorted(long_tables(records(), None))
+    ['signals', 'spikes', 'stimuli', 'trials', 'units']
+    """
     found = {
         "units": iter([units(records)]),
         "trials": iter([trials(records)]),
@@ -77,7 +129,21 @@ def long_tables(records: Records, metrics: pandas.DataFrame | None) -> Tables:
 
 
 def units(records: Records) -> pandas.DataFrame:
-    """Return the units of the recorded populations, with model and sign."""
+    """Return the units of the recorded populations, with model and sign.
+
+    Parameters
+    ----------
+    records
+        Recorded activity.
+
+    Examples
+    --------
+    >>> from apical.export.tables import units
+    >>> from apical.testing.references import records
+    >>> units(records()).head(2).to_dict("records")  # doctest: +NORMALIZE_WHITESPACE
+    [{'population': 'hidden', 'unit': 0, 'kind': 'LIF', 'sign': 0, 'spikes_recorded': True},
+    {'population': 'hidden', 'unit': 1, 'kind': 'LIF', 'sign': 0, 'spikes_recorded': True}]
+    """
     frames = [
         pandas.DataFrame(
             {
@@ -95,7 +161,21 @@ def units(records: Records) -> pandas.DataFrame:
 
 
 def trials(records: Records) -> pandas.DataFrame:
-    """Return the trials: stimulus, label and decision."""
+    """Return the trials: stimulus, label and decision.
+
+    Parameters
+    ----------
+    records
+        Recorded activity.
+
+    Examples
+    --------
+    >>> from apical.export.tables import trials
+    >>> from apical.testing.references import records
+    >>> trials(records()).to_dict("list")  # doctest: +NORMALIZE_WHITESPACE
+    {'trial': [0, 1], 'sample': [0, 1], 'label': [0, 1], 'decision': [0, 0], 'correct': [True,
+    False]}
+    """
     return pandas.DataFrame(
         {
             "trial": np.arange(len(records)),
@@ -108,7 +188,22 @@ def trials(records: Records) -> pandas.DataFrame:
 
 
 def with_subjects(metrics: pandas.DataFrame) -> pandas.DataFrame:
-    """Return the columns `METRICS` of a table; before 0.2 names of metrics ended in the subject."""
+    """Return the columns `METRICS` of a table; before 0.2 names of metrics ended in the subject.
+
+    Parameters
+    ----------
+    metrics
+        A table of metrics.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from apical.export.tables import with_subjects
+    >>> old = {"run": "a", "seed": 0, "epoch": 1, "block": 0, "trial": 100}
+    >>> metrics = pd.DataFrame([old | {"metric": "rate_hidden", "value": 7.0}])
+    >>> with_subjects(metrics)[["metric", "subject", "value"]].to_dict("records")
+    [{'metric': 'rate', 'subject': 'hidden', 'value': 7.0}]
+    """
     if "subject" in metrics:
         subject = metrics["subject"].fillna("").astype(str)  # pandas reads "" as missing
         return metrics.assign(subject=subject)[list(METRICS)]

@@ -46,6 +46,13 @@ class How:
         Neurons of each population and synapses of each projection to perturb; None: by budget.
     thorough
         Whether the check may take ten times as long.
+
+    Examples
+    --------
+    >>> from apical import simulate
+    >>> from apical.locality_check.synapses import How
+    >>> How(each=2).make is simulate
+    True
     """
 
     make: Make = field(default=simulate)
@@ -99,6 +106,23 @@ def disturb(
         If no device runs the network, or `make` returns no simulator, or one of another network.
     ParameterError
         If nothing learns, or code of the script raises.
+
+    See Also
+    --------
+    apical.check : Reads the description, without running it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.feedback import WIRINGS
+    >>> from apical.locality_check import disturb
+    >>> from apical.testing.references import rates
+    >>> values, labels = np.random.default_rng(0).random((2, 6)), np.array([0, 1])
+    >>> card = disturb(rates(WIRINGS["bp"]), values, labels, each=1, devices=["array"])
+    >>> card.is_local, card.faults[0].subject
+    (False, 'feedback_hidden_2_to_hidden_1')
+    >>> card.faults[0].reason
+    "its weights change when those of 'hidden_1_to_hidden_2' do (device array)"
     """
     if not network.plastic:
         raise ParameterError(

@@ -69,6 +69,23 @@ class Agreement:
         Why the value is undefined, if it is.
     source
         The library, paper or equation.
+
+    See Also
+    --------
+    compare : Computes it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from apical.measures.agreement import compare
+    >>> from apical.measures.recordings import Recording
+    >>> from apical.testing.references import records
+    >>> spikes = records().spikes["hidden"]
+    >>> recording = Recording(Path("m1.nwb"), spikes, np.full(3, "M1"), np.full(2, 50.0), None)
+    >>> first = compare(records(), recording)[0]
+    >>> first.population, first.recorded, first.measure, first.value, first.n
+    ('hidden', 'M1', 'rate_ks', 0.0, (3, 3))
     """
 
     population: str
@@ -112,6 +129,24 @@ def compare(records: Records, recording: Recording, *, seed: Seed = 0) -> list[A
     ------
     DataError
         If the recording has labels, and no class is in both; as in `responses`.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from apical.measures.agreement import compare
+    >>> from apical.measures.recordings import Recording
+    >>> from apical.testing.references import records
+
+    A recording whose neurons fire just as those of the network do, without labels of trials:
+
+    >>> spikes = records().spikes["hidden"]
+    >>> recording = Recording(Path("m1.nwb"), spikes, np.full(3, "M1"), np.full(2, 50.0), None)
+    >>> for line in compare(records(), recording)[:3]:
+    ...     print(line.measure, line.value, line.why)  # doctest: +NORMALIZE_WHITESPACE
+    rate_ks 0.0
+    cv_ks nan of the network, no neuron has one: fewer than 10 intervals between spikes of one trial
+    rsa nan the recording has no labels of trials
     """
     if recording.labels is not None:
         known, found = set(map(str, records.labels)), set(recording.labels.tolist())

@@ -50,6 +50,26 @@ def footprint(network: Network, state: Mapping[str, Any]) -> dict[str, int]:
         ``learning_Footprint``, those needed for learning in addition: feedback synapses, error
         neurons and the synapses onto them, dendrites (``teach``), the spike traces ``x``, and
         synaptic variables other than the weight.
+
+    References
+    ----------
+    Yik et al. 2025, arXiv:2304.04640.
+
+    Examples
+    --------
+    Inference needs 2 * 3 + 3 * 2 weights of 4 bytes each. Learning needs the 2 * 2 synapses onto
+    the error neurons, and theirs onto the output (2 * 2) and the hidden neurons (2 * 3):
+
+    >>> import apical as ap
+    >>> from apical.measures.cost import footprint
+    >>> from apical.scripts.layers import feedforward
+    >>> rule = ap.rules.three_factor(0.1)
+    >>> net = feedforward([2, 3, 2], "tanh", wiring="dfa", weights=ap.FanIn(), rule=rule)
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     footprint(net, simulator.state)
+    {'Footprint': 48, 'learning_Footprint': 56}
+    >>> 4 * (2 * 3 + 3 * 2), 4 * (2 * 2 + 2 * 2 + 2 * 3)
+    (48, 56)
     """
     found = {"Footprint": 0, "learning_Footprint": 0}
     for name, values in state.items():
@@ -76,7 +96,9 @@ def _serves_learning(projection: Projection) -> bool:
 
 @checked()
 def connection_sparsity(network: Network, weights: Weights) -> float:
-    """Return NeuroBench's ConnectionSparsity: the fraction of driving weights that are 0.
+    r"""Return NeuroBench's ConnectionSparsity: the fraction of driving weights that are 0.
+
+    .. math:: \left\lvert \{ w_{ij} = 0 \} \right\rvert / \left\lvert \{ w_{ij} \} \right\rvert
 
     Parameters
     ----------
@@ -84,6 +106,21 @@ def connection_sparsity(network: Network, weights: Weights) -> float:
         The network.
     weights
         W by name of projection, shape (n_pre, n_post).
+
+    References
+    ----------
+    Yik et al. 2025, arXiv:2304.04640.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.measures.cost import connection_sparsity
+    >>> from apical.scripts.layers import feedforward
+    >>> net = feedforward([2, 2, 1], "relu", "linear", wiring=None, weights=ap.Zero())
+    >>> w = {"stimulus_to_hidden_1": np.eye(2), "hidden_1_to_output": np.ones((2, 1))}
+    >>> round(connection_sparsity(net, w), 4), round(2 / 6, 4)
+    (0.3333, 0.3333)
     """
     zeros = sum(int(np.count_nonzero(weights_of(p, weights) == 0)) for p in network.driving)
     return zeros / sum(int(np.prod(p.shape)) for p in network.driving)
@@ -107,6 +144,28 @@ def activation_sparsity(network: Network, records: Records) -> dict[Metric, floa
     -------
     dict
         ``"ActivationSparsity"``, and ``("ActivationSparsity", population)`` for each of them.
+
+    References
+    ----------
+    Yik et al. 2025, arXiv:2304.04640.
+
+    Examples
+    --------
+    ReLU neurons without any drive are silent; a softmax output is not:
+
+    >>> import apical as ap
+    >>> from apical.measures.cost import activation_sparsity
+    >>> from apical.records.recording import record
+    >>> from apical.scripts.layers import feedforward
+    >>> data = ap.datasets.load("digits")
+    >>> net = feedforward([64, 30, 10], "relu", wiring="dfa", weights=ap.Zero())
+    >>> with ap.simulate(net, "array", record=["hidden_1", "output"], traces=["x"]) as simulator:
+    ...     records = record(simulator, data.test, [0, 1])
+    >>> sparsity = activation_sparsity(net, records)
+    >>> sparsity["ActivationSparsity", "hidden_1"], sparsity["ActivationSparsity", "output"]
+    (1.0, 0.0)
+    >>> sparsity["ActivationSparsity"], 30 / (30 + 10)
+    (0.75, 0.75)
     """
     reached = list(dict.fromkeys(p.post for p in network.driving))
     active = [float(_active(records, p, "x").sum()) for p in reached]
@@ -140,6 +199,33 @@ def synaptic_operations(network: Network, weights: Weights, records: Records) ->
         ``effective`` operations, ``dense`` ones (all weights in all time steps), and ``events``:
         nonzero signals times the synapses they reach. Plastic synapses count whatever their weight,
         fixed ones if it is not 0.
+
+    References
+    ----------
+    Yik et al. 2025, arXiv:2304.04640.
+
+    Examples
+    --------
+    Of the 64 pixels of a digit some are 0, and each of them saves 30 multiplications:
+
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.measures.cost import synaptic_operations
+    >>> from apical.records.recording import record
+    >>> from apical.scripts.layers import feedforward
+    >>> data = ap.datasets.load("digits")
+    >>> net = feedforward([64, 30, 10], "tanh", wiring="dfa", weights=ap.FanIn())
+    >>> recorded = [population.name for population in net.populations]
+    >>> with ap.simulate(net, "array", record=recorded, traces=["x", "delta"]) as simulator:
+    ...     records = record(simulator, data.test, [0])
+    ...     weights = {p.name: simulator.weights(p) for p in net.projections}
+    >>> found = synaptic_operations(net, weights, records)
+    >>> columns = ["projection", "kind", "effective", "dense"]
+    >>> found[columns].head(2).to_dict("records")  # doctest: +NORMALIZE_WHITESPACE
+    [{'projection': 'stimulus_to_hidden_1', 'kind': 'MAC', 'effective': 900.0, 'dense': 1920.0},
+    {'projection': 'hidden_1_to_output', 'kind': 'MAC', 'effective': 300.0, 'dense': 300.0}]
+    >>> 30 * int(np.count_nonzero(records.values[0]))
+    900
     """
     import pandas as pd
 
@@ -179,6 +265,12 @@ class Updates:
         Evaluations of the rule: every synapse at the end of a trial; every synapse onto a neuron
         that receives feedback, in every time step; every synapse that transmits a spike; every
         synapse onto a neuron that spikes.
+
+    Examples
+    --------
+    >>> from apical.measures.cost import Updates
+    >>> Updates("stimulus_to_hidden", effective=900.0, dense=1920.0).effective
+    900.0
     """
 
     projection: str
@@ -204,6 +296,29 @@ def weight_updates(network: Network, records: Records) -> list[Updates]:
     records
         Its recorded activity with the signals of `apical.measures.updates.update_signals`, and with
         labels given to the error neurons.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.measures.cost import weight_updates
+    >>> from apical.measures.updates import update_signals
+    >>> from apical.records.recording import record
+    >>> from apical.scripts.layers import feedforward
+    >>> data = ap.datasets.load("digits")
+    >>> rule = ap.rules.three_factor(0.1)
+    >>> net = feedforward([64, 30, 10], "tanh", wiring="dfa", weights=ap.FanIn(), rule=rule)
+    >>> record_all = {"record": [p.name for p in net.populations], "traces": update_signals(net)}
+    >>> with ap.simulate(net, "array", **record_all) as simulator:
+    ...     records = record(simulator, data.test, [0])
+    >>> for updates in weight_updates(net, records):
+    ...     print(updates)
+    Updates(projection='stimulus_to_hidden_1', effective=900.0, dense=1920.0)
+    Updates(projection='hidden_1_to_output', effective=300.0, dense=300.0)
+
+    The synapses from pixels that are 0 do not change:
+
+    >>> 30 * int((records.values[0] > 0).sum()), 30 * 64
+    (900, 1920)
     """
     return [_updates(p, records) for p in network.plastic if rule_of(p).when != "noise"]
 
@@ -258,6 +373,32 @@ def cost(
     ------
     DataError
         If spikes or signals were not recorded.
+
+    References
+    ----------
+    Yik et al. 2025, arXiv:2304.04640.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.measures.cost import cost
+    >>> from apical.measures.updates import update_signals
+    >>> from apical.records.recording import record
+    >>> from apical.scripts.layers import feedforward
+    >>> data = ap.datasets.load("digits")
+    >>> rule = ap.rules.three_factor(0.1)
+    >>> net = feedforward([64, 30, 10], "tanh", wiring="dfa", weights=ap.FanIn(), rule=rule)
+    >>> record_all = {"record": [p.name for p in net.populations], "traces": update_signals(net)}
+    >>> with ap.simulate(net, "array", **record_all) as simulator:
+    ...     records = record(simulator, data.test, [0])
+    ...     weights = {p.name: simulator.weights(p) for p in net.projections}
+    ...     found = cost(net, weights, records, simulator.state)
+    >>> found["Dense"], 64 * 30 + 30 * 10
+    (2220.0, 2220)
+    >>> found["Footprint"], 4 * (64 * 30 + 30 * 10)
+    (8880, 8880)
+    >>> found["Effective_ACs"], found["spikes"]
+    (0.0, 0.0)
     """
     updates = weight_updates(network, records)
     return {

@@ -33,6 +33,21 @@ def dead_units(simulator: Simulator, values: Matrix) -> dict[str, np.ndarray]:
     See Also
     --------
     apical.measures.saturation.unit_measures : The same of recorded activity.
+
+    Examples
+    --------
+    Two units of ReLU get negative weights, so a positive stimulus leaves them silent.
+
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.measures.dead_units import dead_units
+    >>> from apical.scripts.layers import feedforward
+    >>> net = feedforward([2, 3, 2], "relu", wiring=None, weights=ap.Zero())
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     signs = np.array([1.0, -1.0, -1.0])
+    ...     simulator.load({"stimulus_to_hidden_1": np.tile(signs, (2, 1))})
+    ...     print(dead_units(simulator, np.ones((4, 2))))
+    {'hidden_1': array([0., 1., 1.])}
     """
     network = simulator.network
     hidden = [p.post.name for p in network.forward if p.post is not network.output]

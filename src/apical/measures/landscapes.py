@@ -23,7 +23,21 @@ class Plane:
     centre
         The point (0, 0).
     first, second
-        Unit vectors of the two axes, of the same projections.
+        The steps from the centre to (1, 0) and to (0, 1), of the same projections. They may have
+        any length, and need not be orthogonal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.landscapes import Plane
+    >>> zero, right = np.zeros((1, 2)), np.array([[1.0, 0.0]])
+    >>> plane = Plane({"p": zero}, {"p": right}, {"p": right[:, ::-1]})
+    >>> plane.at(2.0, 3.0)
+    {'p': array([[2., 3.]])}
+    >>> plane.coordinates([{"p": np.array([[5.0, -1.0]])}])
+    array([[ 5., -1.]])
+    >>> plane.explained([{"p": np.array([[5.0, -1.0]])}])
+    1.0
     """
 
     centre: Weights
@@ -62,11 +76,13 @@ class Plane:
 
 @checked()
 def random_plane(centre: Weights, rng: np.random.Generator) -> Plane:
-    """Return a plane along two random directions with filter normalisation.
+    r"""Return a plane along two random directions with filter normalisation.
 
     Directions are Gaussian; the vector of weights that one neuron receives from a population is
     then scaled to the norm of its current weights. Weights from a single neuron, such as a
     `apical.Bias`, do not change.
+
+    .. math:: d_j \leftarrow \frac{\lVert w_j \rVert}{\lVert d_j \rVert}\, d_j
 
     Parameters
     ----------
@@ -75,10 +91,28 @@ def random_plane(centre: Weights, rng: np.random.Generator) -> Plane:
     rng
         Random generator of the directions.
 
+    See Also
+    --------
+    principal_plane : Along a learning trajectory.
+    surface : The loss on a plane.
+
     References
     ----------
     Li, Xu, Taylor, Studer & Goldstein 2018, arXiv:1712.09913, section 4; that biases stay is
     from their code.
+
+    Examples
+    --------
+    The direction that a neuron's weights take is as long as these weights:
+
+    >>> import numpy as np
+    >>> from apical.measures.landscapes import random_plane
+    >>> w = np.array([[3.0, 0.0], [4.0, 2.0]])
+    >>> plane = random_plane({"p": w}, np.random.default_rng(0))
+    >>> np.linalg.norm(w, axis=0)
+    array([5., 2.])
+    >>> np.linalg.norm(plane.first["p"], axis=0)
+    array([5., 2.])
     """
     first, second = ({n: _filters(w, rng) for n, w in centre.items()} for _ in range(2))
     return Plane(centre, first, second)
@@ -98,9 +132,27 @@ def principal_plane(centre: Weights, points: Sequence[Weights]) -> Plane:
     points
         Two or more others, for instance the weights along the learning trajectory.
 
+    See Also
+    --------
+    random_plane : Along random directions.
+    surface : The loss on a plane.
+
     References
     ----------
     Li, Xu, Taylor, Studer & Goldstein 2018, arXiv:1712.09913, section 7.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.landscapes import principal_plane
+    >>> last = np.array([[0.0, 0.0, 0.0]])
+    >>> path = [np.array([[4.0, 0.0, 0.0]]), np.array([[0.0, 2.0, 0.0]])]
+    >>> plane = principal_plane({"p": last}, [{"p": w} for w in path])
+    >>> np.abs(plane.coordinates([{"p": w} for w in path])).round(6)
+    array([[4., 0.],
+           [0., 2.]])
+    >>> round(plane.explained([{"p": w} for w in path]), 6)
+    1.0
     """
     if len(points) < 2:
         raise ParameterError(
@@ -130,6 +182,32 @@ def surface(
         a constraint (Dale's law, sparsity mask, quantisation) are projected onto it.
     a, b
         Coordinates along the two axes.
+
+    See Also
+    --------
+    apical.plotting.landscape : Draws it.
+
+    Examples
+    --------
+    Half the squared error of a linear neuron with weights (a, b), at the stimulus (1, 1) and the
+    target 0, is (a + b)**2 / 2:
+
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.measures.landscapes import Plane, surface
+    >>> net = ap.Network()
+    >>> x = net.add(ap.Stimulus("x", 2, ap.encoding.Graded()))
+    >>> y = net.add(ap.Rate("y", 1, "linear"))
+    >>> w = net.connect(x, y, weights=ap.Zero(), rule=ap.rules.three_factor(0.1)).name
+    >>> net.teach(ap.feedback.direct(net.add(ap.RateError("error", 1)), net.forward)).name
+    'DFA'
+    >>> right = np.array([[1.0], [0.0]])
+    >>> plane = Plane({w: 0 * right}, {w: right}, {w: right[::-1]})
+    >>> block = ap.Block.of_targets(np.ones((1, 2)), np.zeros((1, 1)))
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     surface(simulator, block, plane, a=[0.0, 1.0, 2.0], b=[0.0, 1.0])
+    array([[0. , 0.5, 2. ],
+           [0.5, 2. , 4.5]])
     """
     found, net = np.empty((len(b), len(a))), simulator.network
     with left_as_it_was(simulator):

@@ -76,6 +76,25 @@ def update_angles(network: Network, weights: Weights, records: Records) -> dict[
     ----------
     Angles between updates: Lillicrap et al. 2016, doi:10.1038/ncomms13276, fig. 2; Nokland 2016,
     arXiv:1609.01596.
+
+    Examples
+    --------
+    Random feedback (DFA) asks for another update of the hidden neurons than backpropagation:
+
+    >>> import numpy as np
+    >>> from apical import simulate
+    >>> from apical.data.samples import Samples
+    >>> from apical.measures.learning import update_angles
+    >>> from apical.measures.updates import update_signals
+    >>> from apical.records.recording import record
+    >>> from apical.testing.references import spiking
+    >>> net, samples = spiking(), Samples(np.ones((1, 6), "float32"), np.array([0]))
+    >>> names = [population.name for population in net.populations]
+    >>> with simulate(net, "runtime", record=names, traces=update_signals(net)) as simulator:
+    ...     records = record(simulator, samples, [0])
+    ...     weights = {p.name: simulator.weights(p) for p in net.projections}
+    >>> {name: round(angle) for name, angle in update_angles(net, weights, records).items()}
+    {'stimulus_to_hidden': 52}
     """
     found = {}
     for p in compared(network):
@@ -90,7 +109,25 @@ def update_angles(network: Network, weights: Weights, records: Records) -> dict[
 
 @checked()
 def compared(network: Network) -> list[Projection]:
-    """Return the plastic projections below the output, or raise if they cannot be compared."""
+    """Return the plastic projections below the output, or raise if they cannot be compared.
+
+    Parameters
+    ----------
+    network
+        A network with a feedback pathway.
+
+    Raises
+    ------
+    WiringError
+        If there is no feedback pathway, or neurons that learn have no `gain` or `teach`.
+
+    Examples
+    --------
+    >>> from apical.measures.learning import compared
+    >>> from apical.testing.references import rates
+    >>> [projection.name for projection in compared(rates())]  # doctest: +NORMALIZE_WHITESPACE
+    ['stimulus_to_hidden_1', 'bias_to_hidden_1', 'hidden_1_to_hidden_2', 'bias_to_hidden_2']
+    """
     if network.feedback is None:
         raise WiringError(
             "Angles to backpropagation need a feedback pathway, but the network has none; attach "
@@ -134,9 +171,31 @@ def feedback_measures(network: Network, weights: Weights) -> "pd.DataFrame":
         ``projection``, ``population``, ``angle`` [degrees] between all weights taken as vectors,
         NaN where all of one are 0, and ``ratio`` of the norms, feedback / forward [dimensionless].
 
+    See Also
+    --------
+    update_angles : Of updates, not of weights.
+
     References
     ----------
     Lillicrap et al. 2016, doi:10.1038/ncomms13276; Akrout et al. 2019, arXiv:1904.05391.
+
+    Examples
+    --------
+    The transposed forward weights are at 0 degrees, twice as large here:
+
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.measures.learning import feedback_measures
+    >>> from apical.scripts.layers import feedforward
+    >>> net = feedforward(
+    ...     [4, 3, 2], "tanh", wiring="dfa", weights=ap.FanIn(), rule=ap.rules.three_factor(0.1)
+    ... )
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     weights = {p.name: simulator.weights(p) for p in net.projections}
+    >>> weights["error_to_hidden_1"] = 2 * weights["hidden_1_to_output"].T
+    >>> found = feedback_measures(net, weights).round(4)
+    >>> found.to_dict("records")
+    [{'projection': 'error_to_hidden_1', 'population': 'hidden_1', 'angle': 0.0, 'ratio': 2.0}]
     """
     import pandas as pd
 
@@ -234,6 +293,20 @@ def weight_measures(
         the largest), ``at_bounds`` (fraction at a bound within the precision of the weights, NaN
         without bounds); with `before` also ``speed``, the norm of the change divided by the norm
         before, NaN where that is 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.measures.learning import weight_measures
+    >>> from apical.scripts.layers import feedforward
+    >>> net = feedforward([2, 2, 1], "tanh", "linear", wiring=None, weights=ap.Zero())
+    >>> before = {"stimulus_to_hidden_1": np.eye(2), "hidden_1_to_output": np.ones((2, 1))}
+    >>> after = {"stimulus_to_hidden_1": 3 * np.eye(2), "hidden_1_to_output": np.ones((2, 1))}
+    >>> found = weight_measures(net, after, before).set_index("projection")
+    >>> found[["mean", "zeros", "speed"]].T.to_dict()  # doctest: +NORMALIZE_WHITESPACE
+    {'stimulus_to_hidden_1': {'mean': 1.5, 'zeros': 0.5, 'speed': 2.0}, 'hidden_1_to_output':
+    {'mean': 1.0, 'zeros': 0.0, 'speed': 0.0}}
     """
     import pandas as pd
 
@@ -269,7 +342,12 @@ def _at_bounds(w: np.ndarray, limits: tuple[float, float] | None) -> float:
 
 @checked()
 def sign_measures(network: Network, weights: Weights) -> "pd.DataFrame":
-    """Return how far neurons violate Dale's law, by which all synapses of a neuron have one sign.
+    r"""Return how far neurons violate Dale's law, by which all synapses of a neuron have one sign.
+
+    .. math::
+
+        \text{minority} = \sum_i \min(w_i^+, w_i^-) \Big/ \sum_i (w_i^+ + w_i^-), \quad
+            w_i^\pm = \sum_j \max(\pm w_{ij}, 0)
 
     Parameters
     ----------
@@ -290,6 +368,24 @@ def sign_measures(network: Network, weights: Weights) -> "pd.DataFrame":
     ----------
     Strata & Harvey 1999, doi:10.1016/S0361-9230(99)00100-8; of networks that learn: Song, Yang &
     Wang 2016, doi:10.1371/journal.pcbi.1004792.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.measures.learning import sign_measures
+    >>> from apical.scripts.layers import feedforward
+    >>> net = feedforward([2, 2, 1], "tanh", "linear", wiring=None, weights=ap.Zero())
+    >>> signed = {
+    ...     "stimulus_to_hidden_1": np.array([[3.0, -1.0], [2.0, 2.0]]),
+    ...     "hidden_1_to_output": np.array([[1.0], [-1.0]]),
+    ... }
+
+    One of two inputs both excites and inhibits; of all weights 1 in 8 has the rarer sign:
+
+    >>> sign_measures(net, signed).to_dict("records")  # doctest: +NORMALIZE_WHITESPACE
+    [{'population': 'stimulus', 'n': 2, 'mixed': 0.5, 'minority': 0.125}, {'population': 'hidden_1',
+    'n': 2, 'mixed': 0.0, 'minority': 0.0}]
     """
     import pandas as pd
 

@@ -34,6 +34,26 @@ def learning_speeds(simulator: ArraySimulator, block: Block) -> dict[str, float]
     ------
     WiringError
         If a hidden population has no biases that learn.
+
+    Examples
+    --------
+    The gradient vanishes on its way down through logistic neurons, whose slope is at most 1/4:
+
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.measures.learning_speeds import learning_speeds
+    >>> from apical.scripts.layers import feedforward
+    >>> net = feedforward(
+    ...     [4, 20, 20, 20, 2], "logistic", wiring="bp", weights=ap.FanIn(), bias=ap.Zero(),
+    ...     rule=ap.rules.three_factor(0.1),
+    ... )
+    >>> block = ap.Block.of_labels(np.random.default_rng(0).random((30, 4)), [0, 1] * 15)
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     speeds = learning_speeds(simulator, block)
+    >>> list(speeds)
+    ['hidden_1', 'hidden_2', 'hidden_3']
+    >>> speeds["hidden_1"] < speeds["hidden_2"] / 2 < speeds["hidden_3"] / 4
+    True
     """
     network, updates = simulator.network, simulator.updates(block)
     rules = {p.post.name: (p.name, p.rule) for p in network.plastic if p.pre.role == "bias"}

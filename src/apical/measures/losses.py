@@ -20,11 +20,16 @@ CROSS_ENTROPY = ("logistic", "softmax")
 
 @checked()
 def losses(simulator: Simulator, block: Block) -> np.ndarray:
-    """Return the loss function of every trial of a block with learning off, shape (n_trials,).
+    r"""Return the loss function of every trial of a block with learning off, shape (n_trials,).
 
     It is the loss function that gradient descent minimises under `apical.feedback.transposed` (BP):
     half the squared error or, where the read-out is logistic or a softmax with ``gain="one"``, the
     cross-entropy [nats]. The state of the simulator is restored.
+
+    .. math::
+
+        L = \tfrac12 \sum_k (t_k - y_k)^2, \quad L = -\sum_k t_k \ln y_k \;\text{(softmax)}, \quad
+            L = -\sum_k t_k \ln y_k + (1 - t_k) \ln (1 - y_k) \;\text{(logistic)}
 
     Parameters
     ----------
@@ -39,6 +44,22 @@ def losses(simulator: Simulator, block: Block) -> np.ndarray:
         If the read-out has no such loss.
     DataError
         If the block has neither labels nor targets.
+
+    Examples
+    --------
+    Softmax over 4 classes without any drive: the cross-entropy of every trial is log(4).
+
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.measures.losses import losses
+    >>> from apical.scripts.layers import feedforward
+    >>> rule = ap.rules.three_factor(0.1)
+    >>> net = feedforward([2, 3, 4], "tanh", wiring="bp", weights=ap.Zero(), rule=rule)
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     losses(simulator, ap.Block.of_labels(np.ones((3, 2)), [0, 1, 2])).round(4)
+    array([1.3863, 1.3863, 1.3863])
+    >>> round(float(np.log(4)), 4)
+    1.3863
     """
     network = simulator.network
     output, is_squared = network.output, _is_squared(network)
@@ -60,7 +81,29 @@ def losses(simulator: Simulator, block: Block) -> np.ndarray:
 
 @checked()
 def loss(simulator: Simulator, block: Block) -> float:
-    """Return the mean loss over the trials of a block; see `losses`."""
+    """Return the mean loss over the trials of a block; see `losses`.
+
+    Parameters
+    ----------
+    simulator, block
+        As in `losses`.
+
+    Examples
+    --------
+    One output, linear and 0; half the squared error of the targets 1 and 3 is 0.5 and 4.5:
+
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.measures.losses import loss
+    >>> from apical.scripts.layers import feedforward
+    >>> net = feedforward(
+    ...     [2, 3, 1], "tanh", "linear", wiring="bp", loss="squared", weights=ap.Zero(),
+    ...     rule=ap.rules.three_factor(0.1),
+    ... )
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     loss(simulator, ap.Block.of_targets(np.ones((2, 2)), np.array([[1.0], [3.0]])))
+    2.5
+    """
     return float(losses(simulator, block).mean())
 
 

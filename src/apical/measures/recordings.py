@@ -41,6 +41,22 @@ class Recording:
         Length of each trial [ms], shape (n_trials,).
     labels
         Class of each trial, as text, shape (n_trials,); None where the file names none.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from apical.measures.recordings import Recording
+    >>> from apical.testing.references import records
+    >>> spikes, areas = records().spikes["hidden"], np.array(["M1", "V1", "M1"])
+    >>> labels = np.array(["left", "right"])
+    >>> recording = Recording(Path("day_1.nwb"), spikes, areas, np.full(2, 50.0), labels)
+    >>> recording.counts
+    array([[1, 1, 0],
+           [0, 0, 1]])
+    >>> recording.part("M1").counts
+    array([[1, 0],
+           [0, 1]])
     """
 
     path: Path
@@ -101,6 +117,23 @@ def load_recording(path: str | Path, label: str | None = None) -> Recording:
     DataError
         If the file cannot be read; if it has no trials, no units or no such label; if a library is
         not installed.
+
+    Examples
+    --------
+    The activity of a network, exported, and read again like a recording:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.export import export
+    >>> from apical.measures.recordings import load_recording
+    >>> from apical.testing.references import records
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = export(records(), "nwb", Path(folder) / "hidden.nwb")
+    ...     recording = load_recording(file)
+    >>> recording.populations.tolist(), recording.labels.tolist(), recording.durations.tolist()
+    (['hidden', 'hidden', 'hidden'], ['0', '1'], [50.0, 50.0])
+    >>> bool((recording.counts == records().counts("hidden")).all())
+    True
     """
     path = Path(path)
     readers = {".nwb": ("NWB", _read_nwb), ".nix": ("NIX", _read_nix)}

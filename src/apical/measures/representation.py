@@ -25,10 +25,29 @@ LARGEST_RDM = 2000
 def responses(records: Records, population: str) -> np.ndarray:
     """Return the response of each neuron in each trial, shape (n_trials, n), float64.
 
+    Parameters
+    ----------
+    records
+        Recorded activity.
+    population
+        The population.
+
     Raises
     ------
     DataError
         If neither spikes nor activities of the population were recorded, or some are not finite.
+
+    Examples
+    --------
+    >>> from apical.measures.representation import responses
+    >>> from apical.testing.references import records
+    >>> found = responses(records(), "hidden")
+
+    In 2 trials of 50 ms three neurons fired at 3.0, 12.5 and 7.0 ms; one spike is 20 Hz:
+
+    >>> found
+    array([[20., 20.,  0.],
+           [ 0.,  0., 20.]])
     """
     found = np.asarray(records.rates(population), dtype=float)
     bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
@@ -42,7 +61,23 @@ def responses(records: Records, population: str) -> np.ndarray:
 
 @checked()
 def class_means(patterns: Matrix, labels: Kinds) -> tuple[np.ndarray, np.ndarray]:
-    """Return the classes, sorted, and the mean response to each, shape (n_classes, n)."""
+    """Return the classes, sorted, and the mean response to each, shape (n_classes, n).
+
+    Parameters
+    ----------
+    patterns
+        Responses, shape (n_trials, n).
+    labels
+        Class of each trial, shape (n_trials,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.representation import class_means
+    >>> classes, means = class_means(np.array([[1.0], [3.0], [5.0]]), np.array(["a", "a", "b"]))
+    >>> classes.tolist(), means.tolist()
+    (['a', 'b'], [[2.0], [5.0]])
+    """
     require(
         len(labels) == len(patterns),
         "representation.class_means",
@@ -71,6 +106,18 @@ class Dissimilarities:
         ``"correlation"`` or ``"euclidean"``, as in `rsatoolbox.rdm.calc_rdm`.
     rounding
         Rounding error of an entry: entries that differ by less are ties.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.representation import rdm
+    >>> found = rdm(np.array([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0], [1.0, 1.0, 1.0]]), np.arange(3))
+    >>> found.matrix
+    array([[ 0.,  2., nan],
+           [ 2.,  0., nan],
+           [nan, nan, nan]])
+    >>> found.defined
+    array([ True,  True, False])
     """
 
     matrix: Matrix
@@ -132,6 +179,21 @@ def dissimilarities(
     ------
     DataError
         As in `responses`; if there are too many patterns, or rsatoolbox is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.representation import dissimilarities
+    >>> from apical.testing.references import records
+    >>> found = dissimilarities(records(), "hidden", measure="euclidean")
+
+    The rates (20, 20, 0) and (0, 0, 20) Hz differ by 20 Hz in each of 3 neurons:
+
+    >>> found.matrix
+    array([[  0., 400.],
+           [400.,   0.]])
+    >>> found.patterns.tolist()
+    [0, 1]
     """
     patterns, names = responses(records, population), records.samples
     size = size_of(patterns)
@@ -152,7 +214,11 @@ def rdm(
     measure: Measure = "correlation",
     size: NonNegative | None = None,
 ) -> Dissimilarities:
-    """Return the representational dissimilarity matrix of patterns.
+    r"""Return the representational dissimilarity matrix of patterns.
+
+    .. math::
+
+        d_{ij} = 1 - \rho(x_i, x_j) \quad \text{or} \quad d_{ij} = \lVert x_i - x_j \rVert^2 / N
 
     Parameters
     ----------
@@ -165,6 +231,21 @@ def rdm(
     size
         Magnitude of the numbers from which the patterns were computed, which determines their
         rounding error; by default that of the patterns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.representation import rdm
+    >>> patterns = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [3.0, 2.0, 1.0]])
+
+    The second pattern is twice the first, the third runs the other way:
+
+    >>> rdm(patterns, np.array(["a", "b", "c"])).matrix.round(6) + 0.0
+    array([[0., 0., 2.],
+           [0., 0., 2.],
+           [2., 2., 0.]])
+    >>> rdm(patterns, np.array(["a", "b", "c"]), "euclidean").vector.round(4)
+    array([ 4.6667,  2.6667, 10.    ])
     """
     require(
         len(names) == len(patterns),
@@ -225,6 +306,18 @@ def rdm_similarity(
     ------
     DataError
         If they are of different patterns.
+
+    Examples
+    --------
+    Ranks only: squares of distances have the same order.
+
+    >>> import numpy as np
+    >>> from apical.measures.representation import rdm, rdm_similarity
+    >>> patterns = np.random.default_rng(0).random((6, 4))
+    >>> one = rdm(patterns, np.arange(6), "euclidean")
+    >>> other = rdm(3 * patterns + 1, np.arange(6), "euclidean")
+    >>> round(rdm_similarity(one, other), 6), round(rdm_similarity(one, other, "rho-a"), 6)
+    (1.0, 1.0)
     """
     if not np.array_equal(a.patterns, b.patterns):
         raise DataError(
@@ -255,6 +348,15 @@ def scaled_ranks(
         As in `Dissimilarities`.
     correlation
         As in `rdm_similarity`; NaN where all are equal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.representation import scaled_ranks
+    >>> ranks = scaled_ranks(np.array([0.1, 0.5, 0.2]), 0.0)
+    >>> reverse = scaled_ranks(np.array([9.0, 1.0, 4.0]), 0.0)
+    >>> round(float(np.mean(ranks * reverse)), 6)
+    -1.0
     """
     found = ranks(vector, max(rounding, ROUNDING * size_of(vector)))
     found -= (len(found) + 1) / 2
@@ -282,6 +384,17 @@ class Similarity:
         As `rsa`, ties broken at random (`rdm_similarity`) [dimensionless].
     cka_debiased
         As `cka`, 0 on average for independent responses (`cka_debiased`) [dimensionless].
+
+    See Also
+    --------
+    similarity : Computes it.
+
+    Examples
+    --------
+    >>> from apical.measures.representation import similarity
+    >>> from apical.testing.references import records
+    >>> similarity(records(), "hidden", records(), "hidden")
+    Similarity(rsa=nan, cka=1.0, cka_by_chance=1.0, rsa_rho_a=nan, cka_debiased=nan)
     """
 
     rsa: Measured
@@ -313,6 +426,24 @@ def similarity(
     ------
     DataError
         If the trials had different stimuli; as in `dissimilarities`.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.measures.representation import similarity
+    >>> from apical.records.recording import record
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=20)
+    >>> with ap.simulate(net, "array", record=["hidden", "output"], traces=["x"]) as simulator:
+    ...     records = record(simulator, data.test, range(50))
+    >>> found = similarity(records, "hidden", records, "hidden")
+    >>> round(found.rsa, 6), round(found.cka, 6)
+    (1.0, 1.0)
+
+    At the start all outputs are alike, so they have no geometry:
+
+    >>> similarity(records, "hidden", records, "output").cka
+    nan
     """
     check_same_stimuli(a, b)
     x, y = responses(a, population_a), responses(b, population_b)
@@ -331,10 +462,32 @@ def similarity(
 def similarities(a: Records, b: Records, measure: Measure = "correlation") -> dict[str, Similarity]:
     """Return the `similarity` of every population that two records share, by its name.
 
+    Parameters
+    ----------
+    a, b
+        Activity recorded on the same trials.
+    measure
+        As in `dissimilarities`.
+
     Raises
     ------
     DataError
         If they share none; as in `similarity`.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.measures.representation import similarities
+    >>> from apical.records.recording import record
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> recorded = []
+    >>> for seed in (0, 1):
+    ...     net = ap.models.load("rate_dfa").build(data, seed, hidden=20)
+    ...     with ap.simulate(net, "array", record=["hidden"], traces=["x"]) as simulator:
+    ...         recorded.append(record(simulator, data.test, range(50)))
+    >>> found = similarities(*recorded)
+    >>> list(found), 0.5 < found["hidden"].cka < 1
+    (['hidden'], True)
     """
     shared = [name for name in responding(a) if name in responding(b)]
     if not shared:
@@ -347,13 +500,35 @@ def similarities(a: Records, b: Records, measure: Measure = "correlation") -> di
 
 @checked()
 def responding(records: Records) -> list[str]:
-    """Return the populations of which spikes or activities were recorded."""
+    """Return the populations of which spikes or activities were recorded.
+
+    Examples
+    --------
+    >>> from apical.measures.representation import responding
+    >>> from apical.testing.references import records
+    >>> responding(records())
+    ['hidden', 'output']
+    """
     return [p for p in records.units if p in records.spikes or f"{p}.x" in records.signals]
 
 
 @checked()
 def check_same_stimuli(a: Records, b: Records) -> None:
-    """Raise if the trials of two records did not have the same stimuli in the same order."""
+    """Raise if the trials of two records did not have the same stimuli in the same order.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> import numpy as np
+    >>> from apical.measures.representation import check_same_stimuli
+    >>> from apical.testing.references import records
+    >>> one = records()
+    >>> check_same_stimuli(one, records(time=20.0))
+    >>> check_same_stimuli(one, replace(one, samples=np.array([7, 8])))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DataError: Records of unequal stimuli cannot be compared: their ...
+    """
     for name in ("samples", "labels", "values"):
         if not np.array_equal(getattr(a, name), getattr(b, name)):
             raise DataError(
@@ -364,16 +539,32 @@ def check_same_stimuli(a: Records, b: Records) -> None:
 
 @checked()
 def participation_ratio(patterns: Matrix) -> float:
-    """Return the participation ratio, the dimensionality of responses; NaN if constant.
+    r"""Return the participation ratio, the dimensionality of responses; NaN if constant.
 
     With the eigenvalues v of their covariance: sum(v)**2 / sum(v**2), from 1 (all along one line)
     to n (the same in all directions) (Gao et al. 2017, doi:10.1101/214262; Recanatesi et
     al. 2022, doi:10.1016/j.patter.2022.100555). With T trials it cannot be above T - 1.
 
+    .. math:: \mathrm{PR} = \left( \sum_k v_k \right)^2 \Big/ \sum_k v_k^2
+
     Parameters
     ----------
     patterns
         Responses, shape (n_trials, n).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.representation import participation_ratio
+    >>> one_line = np.outer(np.arange(10.0), [1.0, 2.0, 3.0])
+    >>> round(participation_ratio(one_line), 6)
+    1.0
+
+    Two directions with the variances 4 and 1: (4 + 1)**2 / (4**2 + 1**2) = 25/17.
+
+    >>> cross = np.array([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    >>> round(participation_ratio(cross), 6), round(25 / 17, 6)
+    (1.470588, 1.470588)
     """
     x = centred(patterns)
     square = overlap(x, x)

@@ -79,6 +79,22 @@ def slopes(simulator: Simulator, values: Matrix) -> dict[str, np.ndarray]:
     ------
     DataError
         If no such signal is recorded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.measures import saturation
+    >>> from apical.scripts.layers import feedforward
+    >>> net = feedforward([2, 3, 2], "tanh", wiring=None, weights=ap.Zero())
+    >>> options = {"record": ["hidden_1"], "traces": ["gain"]}
+    >>> with ap.simulate(net, "array", **options) as simulator:
+    ...     found = saturation.slopes(simulator, np.ones((4, 2)))
+
+    Without any drive, tanh has its largest slope:
+
+    >>> found["hidden_1"].shape, float(found["hidden_1"].min())
+    ((4, 3), 1.0)
     """
     with left_as_it_was(simulator):
         shown = Block.of_stimuli(values, index=seeds.presentation("slopes"))
@@ -119,6 +135,21 @@ def saturated(gain: Matrix, activation: str) -> Statistic:
     ------
     DataError
         If the activation does not saturate, or there is no trial.
+
+    Examples
+    --------
+    The activities 0, 0.9 and 0.99 of tanh have the slopes 1, 0.19 and 0.0199; the last is below
+    a tenth of the largest:
+
+    >>> import numpy as np
+    >>> from apical.measures import saturation
+    >>> activity = np.array([[0.0, 0.99], [0.9, 0.99]])
+    >>> saturation.saturated(1 - activity**2, "tanh").values
+    array([0., 1.])
+    >>> saturation.saturated(np.ones((2, 2)), "relu")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: Saturation is of logistic, softmax, tanh, got ...
     """
     if activation not in STEEPEST:
         raise ParameterError(
@@ -138,7 +169,9 @@ def _is_low(gain: np.ndarray, activation: str) -> np.ndarray:
 
 @checked()
 def dead(gain: Matrix) -> Statistic:
-    """Return which units are dead: zero slope in all trials, and so no gradient to learn from.
+    r"""Return which units are dead: zero slope in all trials, and so no gradient to learn from.
+
+    .. math:: \max_{\text{trials}} \lvert \varphi'(u_j) \rvert \le 10^{-3}
 
     Parameters
     ----------
@@ -155,6 +188,19 @@ def dead(gain: Matrix) -> Statistic:
     ------
     DataError
         If there is no trial.
+
+    See Also
+    --------
+    apical.measures.dead_units.dead_units : The same of all hidden populations of a simulator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures import saturation
+    >>> slope_of_relu = np.array([[0.0, 1.0], [0.0, 0.0]])
+    >>> found = saturation.dead(slope_of_relu)
+    >>> found.values, float(found.values.mean())
+    (array([1., 0.]), 0.5)
     """
     silent = _is_flat(_checked(gain)).all(axis=0)
     source = "Lu, Shin, Su & Karniadakis 2020, doi:10.4208/cicp.OA-2020-0165"
@@ -185,6 +231,25 @@ def unit_measures(network: Network, records: Records) -> "pd.DataFrame":
         ``dead`` (fraction of units; NaN where slopes are unknown), ``saturated`` (fraction of all
         responses, of each unit in each trial; NaN where they do not saturate), and its
         ``criterion``, in words.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.measures import saturation
+    >>> from apical.records import Records, Spikes, Units
+    >>> net = ap.Network(trial=100.0, output="h")
+    >>> x, h = net.add(ap.Stimulus("x", 2, ap.encoding.Graded())), net.add(ap.LIF("h", 2))
+    >>> projection = net.connect(x, h, weights=ap.Zero(), carries={"drive": "x"})
+    >>> records = Records(
+    ...     duration=100.0, dt=1.0, units={"h": Units("LIF", np.zeros(2, int))},
+    ...     samples=np.arange(2), values=np.zeros((2, 2)), labels=np.arange(2),
+    ...     decisions=np.zeros(2, int),
+    ...     spikes={"h": Spikes(np.array([0, 1]), np.array([5.0, 9.0]), np.array([0, 0]))},
+    ... )
+    >>> found = saturation.unit_measures(net, records)
+    >>> found[["population", "n", "trials", "dead", "saturated"]].to_dict("records")
+    [{'population': 'h', 'n': 2, 'trials': 2, 'dead': 0.5, 'saturated': 0.0}]
     """
     import pandas as pd
 

@@ -18,11 +18,13 @@ Times = Annotated[ArrayLike, Array((1,), finite=True)]
 def van_rossum(
     one: Times, other: Times, *, tau_rise: Time = 5.0, tau_decay: Duration = 10.0
 ) -> float:
-    """Return the squared van Rossum distance of two spike trains [dimensionless].
+    r"""Return the squared van Rossum distance of two spike trains [dimensionless].
 
     Both are filtered by a double exponential kernel; the integral of their squared difference is
     given in units of that of a single spike, so the distance from an empty train is about the
     number of spikes of the other, if these are far apart.
+
+    .. math:: D^2 = \frac{\int (f - g)^2\, dt}{\int k^2\, dt}, \quad f(t) = \sum_i k(t - t_i)
 
     Parameters
     ----------
@@ -41,6 +43,25 @@ def van_rossum(
     ----------
     van Rossum 2001, doi:10.1162/089976601300014321; with this kernel Zenke & Ganguli 2018,
     doi:10.1162/neco_a_01086.
+
+    Examples
+    --------
+    >>> from apical.measures.spike_distance import van_rossum
+    >>> van_rossum([10.0, 20.0], [10.0, 20.0])
+    0.0
+    >>> van_rossum([10.0], []), round(van_rossum([10.0, 500.0], []), 6)
+    (1.0, 2.0)
+
+    Without a rise, two spikes that are t apart have the distance 2 (1 - exp(-t/tau_decay)):
+
+    >>> import math
+    >>> distance = van_rossum([10.0], [15.0], tau_rise=0, tau_decay=10.0)
+    >>> math.isclose(distance, 2 * (1 - math.exp(-5 / 10)))
+    True
+    >>> van_rossum([1.0], [2.0], tau_rise=10.0)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: van_rossum needs 0 <= tau_rise < tau_decay [ms], ...
     """
     if not 0 <= tau_rise < tau_decay:
         raise ParameterError(

@@ -79,6 +79,20 @@ def spike_statistics(records: Records, population: str) -> dict[str, Statistic]:
     ------
     DataError
         If its spikes were not recorded, or Elephant is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.spike_statistics import spike_statistics
+    >>> from apical.testing.references import records
+    >>> found = spike_statistics(records(), "hidden")
+    >>> sorted(found)  # doctest: +NORMALIZE_WHITESPACE
+    ['correlation', 'cv', 'cv2', 'fano', 'fano_within_class', 'lifetime_sparseness', 'lv',
+    'noise_correlation', 'population_sparseness', 'rate']
+    >>> found["rate"].values, found["rate"].unit
+    (array([10., 10., 10.]), 'Hz')
+    >>> found["cv"].undefined, found["cv"].why
+    (3, 'fewer than 10 intervals between spikes of one trial')
     """
     counts, spikes = records.counts(population), records.spikes[population]
     units, labels = records.units[population], records.labels
@@ -104,7 +118,9 @@ def spike_statistics(records: Records, population: str) -> dict[str, Statistic]:
 
 @checked()
 def rate(counts: Matrix, duration: Duration | Vector) -> Statistic:
-    """Return the mean firing rate of each neuron [Hz].
+    r"""Return the mean firing rate of each neuron [Hz].
+
+    .. math:: \nu_j = \sum_{\text{trials}} n_j \Big/ \sum_{\text{trials}} T
 
     Parameters
     ----------
@@ -112,6 +128,19 @@ def rate(counts: Matrix, duration: Duration | Vector) -> Statistic:
         Spikes of each neuron in each trial, shape (n_trials, n).
     duration
         Length of the trials, or of each trial, shape (n_trials,) [ms].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.spike_statistics import rate
+    >>> counts = np.array([[4, 0], [6, 1]])
+    >>> rate(counts, 500.0).values
+    array([10.,  1.])
+
+    Trials of different length count as long as they are: 10 spikes in 1.5 s.
+
+    >>> rate(counts, np.array([500.0, 1000.0])).values.round(4)
+    array([6.6667, 0.6667])
     """
     _one_each("rate", "duration", duration, len(counts), "trial")
     require(
@@ -137,6 +166,14 @@ class Intervals:
     length
         Time from one spike to the next of the same neuron in the same trial [ms], shape
         (n_intervals,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.spike_statistics import Intervals, cv
+    >>> regular = Intervals(np.zeros(12, int), np.zeros(12, int), np.full(12, 20.0))
+    >>> cv(regular, 1).values
+    array([0.])
     """
 
     unit: Labels
@@ -157,6 +194,24 @@ def intervals(spikes: Spikes) -> Intervals:
 
     Spikes of one neuron at the same time, within rounding, count as one: neurons cannot spike twice
     at once, but spike sorting and discrete time steps may produce duplicates.
+
+    Parameters
+    ----------
+    spikes
+        Spike trains of one population.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.spike_statistics import intervals
+    >>> from apical.records import Spikes
+    >>> trial = np.array([0, 0, 0, 1, 1])
+    >>> spikes = Spikes(trial, np.array([10.0, 15.0, 30.0, 5.0, 8.0]), np.zeros(5, int))
+
+    The time from the last spike of a trial to the first of the next is no interval:
+
+    >>> intervals(spikes).length
+    array([ 5., 15.,  3.])
     """
     order = np.lexsort((spikes.time, spikes.trial, spikes.unit))
     unit, trial = spikes.unit[order], spikes.trial[order]
@@ -168,11 +223,14 @@ def intervals(spikes: Spikes) -> Intervals:
 
 @checked()
 def cv(gaps: Intervals, n: CountOrZero) -> Statistic:
-    """Return the CV, the coefficient of variation of each neuron's interspike intervals.
+    r"""Return the CV, the coefficient of variation of each neuron's interspike intervals.
 
     1 for a Poisson process, 0 for a regular train (`elephant.statistics.cv`). Intervals longer than
     a trial are never observed: unless trials are many times longer than intervals, it is biased
-    downwards (Nawrot et al. 2008, doi:10.1016/j.jneumeth.2007.10.013).
+    downwards (Nawrot et al. 2008, doi:10.1016/j.jneumeth.2007.10.013). Neurons with fewer than
+    `LEAST_INTERVALS` intervals have none.
+
+    .. math:: \mathrm{CV} = \frac{1}{\bar T} \sqrt{\frac{1}{n} \sum_i (T_i - \bar T)^2}
 
     Parameters
     ----------
@@ -180,6 +238,23 @@ def cv(gaps: Intervals, n: CountOrZero) -> Statistic:
         From `intervals`.
     n
         Number of neurons.
+
+    See Also
+    --------
+    cv2, lv : Of adjacent intervals, for rates that change slowly.
+
+    Examples
+    --------
+    Intervals of 10 and 30 ms have the mean 20 and the standard deviation 10 (elephant's, without
+    Bessel's correction):
+
+    >>> import numpy as np
+    >>> from apical.measures.spike_statistics import Intervals, cv
+    >>> gaps = Intervals(np.zeros(10, int), np.zeros(10, int), np.tile([10.0, 30.0], 5))
+    >>> cv(gaps, 1).values
+    array([0.5])
+    >>> cv(gaps, 2).undefined, cv(gaps, 2).why
+    (1, 'fewer than 10 intervals between spikes of one trial')
     """
     _check_neurons(gaps, n)
     measure = library("elephant.statistics", "analysis").cv
@@ -194,11 +269,26 @@ def cv(gaps: Intervals, n: CountOrZero) -> Statistic:
 
 @checked()
 def cv2(gaps: Intervals, n: CountOrZero) -> Statistic:
-    """Return the CV2 of each neuron, the irregularity of adjacent intervals [dimensionless].
+    r"""Return the CV2 of each neuron, the irregularity of adjacent intervals [dimensionless].
 
     1 for a Poisson process, 0 for a regular train (Holt et al. 1996, doi:10.1152/jn.1996.75.5.1806;
     `elephant.statistics.cv2` of each trial, weighted by its pairs of intervals). Parameters as in
     `cv`.
+
+    .. math::
+
+        \mathrm{CV}_2 = \frac{1}{n - 1} \sum_{i=1}^{n-1}
+            \frac{2 \lvert T_{i+1} - T_i \rvert}{T_{i+1} + T_i}
+
+    Examples
+    --------
+    The mean of 2 abs(a - b) / (a + b) over adjacent intervals: 2 * 20 / 40 = 1.
+
+    >>> import numpy as np
+    >>> from apical.measures.spike_statistics import Intervals, cv2
+    >>> gaps = Intervals(np.zeros(12, int), np.zeros(12, int), np.tile([10.0, 30.0], 6))
+    >>> cv2(gaps, 1).values
+    array([1.])
     """
     source = "elephant.statistics.cv2; Holt et al. 1996, doi:10.1152/jn.1996.75.5.1806"
     return _local(library("elephant.statistics", "analysis").cv2, gaps, n, source)
@@ -206,11 +296,26 @@ def cv2(gaps: Intervals, n: CountOrZero) -> Statistic:
 
 @checked()
 def lv(gaps: Intervals, n: CountOrZero) -> Statistic:
-    """Return the LV of each neuron, the local variation of adjacent intervals [dimensionless].
+    r"""Return the LV of each neuron, the local variation of adjacent intervals [dimensionless].
 
     1 for a Poisson process, 0 for a regular train (Shinomoto et al. 2003,
     doi:10.1162/089976603322518759; `elephant.statistics.lv` of each trial, weighted by its pairs of
     intervals). Parameters as in `cv`.
+
+    .. math::
+
+        \mathrm{LV} = \frac{3}{n - 1} \sum_{i=1}^{n-1}
+            \left( \frac{T_{i+1} - T_i}{T_{i+1} + T_i} \right)^2
+
+    Examples
+    --------
+    The mean of 3 (a - b)**2 / (a + b)**2 over adjacent intervals: 3 * 20**2 / 40**2 = 0.75.
+
+    >>> import numpy as np
+    >>> from apical.measures.spike_statistics import Intervals, lv
+    >>> gaps = Intervals(np.zeros(12, int), np.zeros(12, int), np.tile([10.0, 30.0], 6))
+    >>> lv(gaps, 1).values
+    array([0.75])
     """
     source = "elephant.statistics.lv; Shinomoto et al. 2003, doi:10.1162/089976603322518759"
     return _local(library("elephant.statistics", "analysis").lv, gaps, n, source)
@@ -236,11 +341,13 @@ def _local(
 
 @checked()
 def fano(counts: Matrix, labels: Kinds | None = None) -> Statistic:
-    """Return the Fano factor of each neuron: variance over mean of its spike counts.
+    r"""Return the Fano factor of each neuron: variance over mean of its spike counts.
 
     The variance is the unbiased estimate, so Poisson counts give 1 on average for any number of
     trials; `elephant.statistics.fanofactor`, which needs an object for each train, gives
     (k - 1) / k of it for k trials.
+
+    .. math:: F = \frac{1}{(k - 1)\, \bar n} \sum_{i=1}^k (n_i - \bar n)^2
 
     Parameters
     ----------
@@ -249,6 +356,19 @@ def fano(counts: Matrix, labels: Kinds | None = None) -> Statistic:
     labels
         Class of each trial, shape (n_trials,): the factor is computed within each class, and
         averaged over the classes in which the neuron spikes. None: over all trials.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.spike_statistics import fano
+    >>> counts = np.array([[1, 4], [3, 4], [5, 4], [7, 4]])
+
+    The variance of 1, 3, 5, 7 is 20/3 and their mean 4; within two classes it is 2:
+
+    >>> fano(counts).values.round(4)
+    array([1.6667, 0.    ])
+    >>> fano(counts, np.array([0, 0, 1, 1])).values.round(4), round((2 / 2 + 2 / 6) / 2, 4)
+    (array([0.6667, 0.    ]), 0.6667)
     """
     _one_each("fano", "labels", labels, len(counts), "trial")
     kinds = np.zeros(len(counts), int) if labels is None else labels
@@ -268,7 +388,11 @@ def fano(counts: Matrix, labels: Kinds | None = None) -> Statistic:
 
 @checked()
 def correlation(counts: Matrix, labels: Kinds | None = None) -> Statistic:
-    """Return the spike count correlation of each pair of neurons [dimensionless].
+    r"""Return the spike count correlation of each pair of neurons [dimensionless].
+
+    .. math::
+
+        \rho_{ij} = \frac{\mathrm{cov}(n_i, n_j)}{\sqrt{\mathrm{var}(n_i)\, \mathrm{var}(n_j)}}
 
     Parameters
     ----------
@@ -285,6 +409,15 @@ def correlation(counts: Matrix, labels: Kinds | None = None) -> Statistic:
     -------
     Statistic
         Of the pairs (0, 1), (0, 2), ..., (1, 2), ..., shape (n * (n - 1) / 2,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.spike_statistics import correlation
+    >>> counts = np.array([[1, 2, 5], [2, 4, 5], [3, 6, 3], [0, 0, 9]])
+    >>> found = correlation(counts)
+    >>> found.values.round(3), found.each
+    (array([ 1.   , -0.923, -0.923]), 'pair')
     """
     _one_each("correlation", "labels", labels, len(counts), "trial")
     note = ""
@@ -314,11 +447,16 @@ def correlation(counts: Matrix, labels: Kinds | None = None) -> Statistic:
 
 @checked()
 def lifetime_sparseness(responses: Matrix, samples: Kinds) -> Statistic:
-    """Return the lifetime sparseness of each neuron: 0 equal responses to all stimuli, 1 to one.
+    r"""Return the lifetime sparseness of each neuron: 0 equal responses to all stimuli, 1 to one.
 
     With the mean response r_k to stimulus k of n: (1 - mean(r)**2 / mean(r**2)) / (1 - 1 / n)
     (Treves & Rolls 1991, doi:10.1088/0954-898X_2_4_004; Vinje & Gallant 2000,
     doi:10.1126/science.287.5456.1273). Low spike counts bias it upwards.
+
+    .. math::
+
+        S = \left( 1 - \frac{\left( \sum_k r_k / n \right)^2}{\sum_k r_k^2 / n} \right)
+            \Big/ \left( 1 - \frac{1}{n} \right)
 
     Parameters
     ----------
@@ -326,6 +464,14 @@ def lifetime_sparseness(responses: Matrix, samples: Kinds) -> Statistic:
         Spikes, or activity from 0 on, shape (n_trials, n).
     samples
         Stimulus of each trial, shape (n_trials,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.spike_statistics import lifetime_sparseness
+    >>> responses = np.array([[6.0, 2.0], [0.0, 2.0], [0.0, 2.0]])
+    >>> lifetime_sparseness(responses, np.arange(3)).values.round(6)
+    array([1., 0.])
     """
     _one_each("lifetime_sparseness", "samples", samples, len(responses), "trial")
     _, index, times = np.unique(samples, return_inverse=True, return_counts=True)
@@ -340,6 +486,20 @@ def population_sparseness(responses: Matrix) -> Statistic:
     """Return the population sparseness of each trial: 0 all neurons respond equally, 1 one only.
 
     As `lifetime_sparseness`, of the neurons' responses in a trial, shape (n_trials, n).
+
+    Parameters
+    ----------
+    responses
+        Spikes, or activity from 0 on, shape (n_trials, n).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.spike_statistics import population_sparseness
+    >>> population_sparseness(np.array([[4.0, 0.0], [2.0, 2.0], [3.0, 1.0]])).values.round(6)
+    array([1. , 0. , 0.4])
+
+    Of the last: (1 - 2**2 / 5) / (1 - 1 / 2) = 0.4.
     """
     why = "no neuron responds, or there are fewer than 2"
     values = _sparseness(responses.astype(float), size_of(responses))
@@ -351,6 +511,20 @@ def falls_below_zero(responses: np.ndarray, size: NonNegative | None = None) -> 
     """Say whether responses, of any shape, are negative by more than rounding.
 
     `size` is the magnitude of the numbers from which they were computed, by default their own.
+
+    Parameters
+    ----------
+    responses
+        Responses.
+    size
+        That magnitude.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.spike_statistics import falls_below_zero
+    >>> falls_below_zero(np.array([3.0, -1e-17])), falls_below_zero(np.array([3.0, -0.1]))
+    (False, True)
     """
     size = size_of(responses) if size is None else size
     return bool(exceeds(0, np.min(responses, initial=0), size))
@@ -375,7 +549,9 @@ def _sparseness(responses: np.ndarray, size: float) -> np.ndarray:
 
 @checked()
 def excitation_inhibition(counts: Matrix, signs: Vector) -> Statistic:
-    """Return the E/I ratio of firing: mean count of excitatory over that of inhibitory neurons.
+    r"""Return the E/I ratio of firing: mean count of excitatory over that of inhibitory neurons.
+
+    .. math:: \bar n_E / \bar n_I
 
     Parameters
     ----------
@@ -383,6 +559,14 @@ def excitation_inhibition(counts: Matrix, signs: Vector) -> Statistic:
         Spikes of each neuron in each trial, shape (n_trials, n).
     signs
         1 for excitatory, -1 for inhibitory, 0 for other neurons, shape (n,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.spike_statistics import excitation_inhibition
+    >>> counts, signs = np.array([[6, 2, 4], [6, 2, 4]]), np.array([1, 1, -1])
+    >>> excitation_inhibition(counts, signs).values
+    array([1.])
     """
     _one_each("excitation_inhibition", "signs", signs, counts.shape[1], "neuron")
     up, down = (float(counts[:, signs == s].sum()) for s in (1, -1))
@@ -411,6 +595,18 @@ def input_balance(records: Records, weights: Mapping[str, Matrix]) -> Statistic:
     ------
     DataError
         If the weights are not those of projections from these populations onto one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.spike_statistics import input_balance
+    >>> from apical.testing.references import records
+    >>> w = np.array([[3.0], [3.0], [-2.0]])
+
+    Each of the 3 neurons has the mean rate 10 Hz; 60 against 20:
+
+    >>> input_balance(records(), {"hidden": w}).values
+    array([3.])
     """
     require(
         len(weights) > 0,

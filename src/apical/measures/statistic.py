@@ -27,6 +27,17 @@ class Statistic:
         Why values are undefined.
     note
         A caveat for the reader, for instance a known bias.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.statistic import Statistic
+    >>> found = Statistic(np.array([2.0, 4.0, np.nan]), "Hz", "neuron", "by hand", why="silent")
+    >>> found.defined, found.undefined
+    (array([2., 4.]), 1)
+    >>> row = found.row()
+    >>> row["value"], row["sd"], row["n"], row["undefined"], row["why"]
+    (3.0, 1.4142135623730951, 2, 1, 'silent')
     """
 
     values: Vector
@@ -70,5 +81,17 @@ class Statistic:
 
 @checked()
 def single(value: Measured, unit: str, source: str, why: str = "", note: str = "") -> Statistic:
-    """Return the statistic of a single value for a whole population."""
+    """Return the statistic of a single value for a whole population.
+
+    Parameters
+    ----------
+    value, unit, source, why, note
+        As in `Statistic`.
+
+    Examples
+    --------
+    >>> from apical.measures.statistic import single
+    >>> single(4.0, "1", "by hand").row()["value"]
+    4.0
+    """
     return Statistic(np.array([value], dtype=float), unit, "population", source, why, note)

@@ -83,6 +83,21 @@ class Analysis:
         Mean rate of each neuron [Hz], shape (n,), by spiking population.
     cvs
         CV of the interspike intervals of each neuron that has one, by spiking population.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.measures.tables import analyze
+    >>> from apical.records.recording import record
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=20)
+    >>> with ap.simulate(net, "array", record=["hidden"], traces=["x"]) as simulator:
+    ...     found = analyze(record(simulator, data.test, range(50)))
+    >>> found.populations, found.rdms["hidden"].matrix.shape
+    (('hidden',), (10, 10))
+    >>> found.measures["measure"].tolist()  # doctest: +NORMALIZE_WHITESPACE
+    ['activity', 'activity_sd', 'dimensionality', 'readout_accuracy', 'selectivity', 'anova_f',
+    'mutual_information']
     """
 
     measures: "pandas.DataFrame"
@@ -167,6 +182,27 @@ def analyze(
     DataError
         If there is no trial, or no population of which spikes or activities were recorded; if the
         recording cannot be read or compared; if a library is not installed.
+
+    See Also
+    --------
+    apical.runs.analysis.analyze_run : The same of a finished run, with its weights and their cost.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import apical as ap
+    >>> from apical.measures.tables import analyze
+    >>> from apical.records.recording import record
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=20)
+    >>> with ap.simulate(net, "array", record=["hidden"], traces=["x"]) as simulator:
+    ...     found = analyze(record(simulator, data.test, range(50)))
+    >>> row = found.measures.set_index("measure").loc["readout_accuracy"]
+    >>> row["each"], int(row["n"]), row["unit"]
+    ('trial', 50, '1')
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     sorted(file.name for file in found.write(folder))
+    ['measures.csv', 'neurons.csv', 'notes.csv', 'rdm_hidden.csv', 'similarity.csv']
     """
     import pandas
 

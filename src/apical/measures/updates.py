@@ -38,6 +38,20 @@ class Moments:
     rule
         The rule: one moment in each trial if it acts when a trial ends, else every time step from
         its onset on.
+
+    Examples
+    --------
+    >>> from apical.measures.updates import Moments, update_signals
+    >>> import apical as ap
+    >>> from apical.records.recording import record
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=20)
+    >>> record_all = {"record": [p.name for p in net.populations], "traces": update_signals(net)}
+    >>> with ap.simulate(net, "array", **record_all) as simulator:
+    ...     records = record(simulator, data.test, range(3))
+    >>> moments = Moments(records, net.plastic[0].rule)
+    >>> moments.n, moments.signal(net.plastic[0].post, "gain").shape
+    (3, (3, 20))
     """
 
     records: Records
@@ -107,10 +121,30 @@ class Moments:
 def weights_of(projection: Projection, weights: Mapping[str, Matrix]) -> np.ndarray:
     """Return the weights of a projection, shape (n_pre, n_post).
 
+    Parameters
+    ----------
+    projection
+        The projection.
+    weights
+        W by name of projection.
+
     Raises
     ------
     DataError
         If there are none, or they have another shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.updates import weights_of
+    >>> from apical.testing.references import rates
+    >>> projection = rates().projection("hidden_2_to_output")
+    >>> weights_of(projection, {"hidden_2_to_output": np.ones((4, 3))}).shape
+    (4, 3)
+    >>> weights_of(projection, {"hidden_2_to_output": np.ones((3, 4))})  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DataError: Weights of projection 'hidden_2_to_output' must have ...
     """
     found = weights.get(projection.name)
     if found is None or found.shape != projection.shape:
@@ -127,10 +161,22 @@ def weights_of(projection: Projection, weights: Mapping[str, Matrix]) -> np.ndar
 def rule_of(projection: Projection) -> LearningRule:
     """Return the rule of a projection.
 
+    Parameters
+    ----------
+    projection
+        A plastic projection.
+
     Raises
     ------
     WiringError
         If it has none, or one that reads synaptic traces.
+
+    Examples
+    --------
+    >>> from apical.measures.updates import rule_of
+    >>> from apical.testing.references import rates
+    >>> rule_of(rates().projection("hidden_2_to_output")).update
+    'eta * x_pre * gain_post * teach_post'
     """
     if projection.rule is None:
         raise WiringError(
@@ -150,7 +196,20 @@ def rule_of(projection: Projection) -> LearningRule:
 
 @checked()
 def update_signals(network: Network) -> tuple[str, ...]:
-    """Return the signals to record so that `update` and that of backpropagation are defined."""
+    """Return the signals to record so that `update` and that of backpropagation are defined.
+
+    Parameters
+    ----------
+    network
+        The network.
+
+    Examples
+    --------
+    >>> from apical.measures.updates import update_signals
+    >>> from apical.testing.references import rates, spiking
+    >>> update_signals(rates()), update_signals(spiking())
+    (('gain', 'teach', 'x'), ('gain', 'teach', 'x'))
+    """
     read = {name.rpartition("_")[0] for p in network.plastic if p.rule for name in p.rule.signals}
     carried = {signal for p in network.projections for signal in p.carries.values()}
     offered = {signal for p in network.populations for signal in p.signals}
@@ -186,6 +245,27 @@ def update(
         If a signal was not recorded.
     DeviceError
         If the rule is no sum of matrix products.
+
+    Examples
+    --------
+    The update that is recorded is the one that is learned:
+
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.measures.updates import update, update_signals
+    >>> from apical.records.recording import record
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=20)
+    >>> record_all = {"record": [p.name for p in net.populations], "traces": update_signals(net)}
+    >>> with ap.simulate(net, "array", batch=4, dtype="float64", **record_all) as simulator:
+    ...     records = record(simulator, data.train, range(4))
+    ...     w = simulator.weights("hidden_to_output")
+    ...     block = ap.Block.of_labels(*data.train.block(slice(4)), learning=1.0)
+    ...     result = simulator.run(block)
+    ...     change = simulator.weights("hidden_to_output") - w
+    >>> found = update(net.projection("hidden_to_output"), w, records)
+    >>> found.shape, bool(np.allclose(found, change, rtol=1e-4))
+    ((20, 10), True)
     """
     weights_of(projection, {projection.name: w})
     total, size = np.zeros(projection.shape), 0.0
@@ -218,6 +298,20 @@ def products(
     tuple
         The term, and two arrays, shape (n_moments, n_pre) and (n_moments, n_post). They are 0
         where the rule does not act: without a spike, or without feedback, if it waits for those.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.measures.updates import products, update_signals
+    >>> from apical.records.recording import record
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=20)
+    >>> record_all = {"record": [p.name for p in net.populations], "traces": update_signals(net)}
+    >>> with ap.simulate(net, "array", **record_all) as simulator:
+    ...     records = record(simulator, data.train, range(4))
+    >>> for term, pre, post in products(net.projection("hidden_to_output"), records):
+    ...     print(pre.shape, post.shape)
+    (4, 20) (4, 10)
     """
     moments = Moments(records, rule_of(projection))
     wanted = (moments.n, projection.post.size)
@@ -276,6 +370,27 @@ def backpropagated(
     -------
     array
         Shape (n_moments, n).
+
+    Examples
+    --------
+    Through one layer: (gain * teach) of the output, times its transposed weights.
+
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.measures.updates import Moments, backpropagated, update_signals
+    >>> from apical.records.recording import record
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=20)
+    >>> record_all = {"record": [p.name for p in net.populations], "traces": update_signals(net)}
+    >>> with ap.simulate(net, "array", **record_all) as simulator:
+    ...     records = record(simulator, data.train, range(4))
+    ...     weights = {p.name: simulator.weights(p) for p in net.forward}
+    >>> weights["hidden_to_output"] = np.ones((20, 10), "float32")
+    >>> moments = Moments(records, net.plastic[0].rule)
+    >>> found = backpropagated(net, weights, moments, net.plastic[0].post)
+    >>> delta = moments.signal(net.output, "gain") * moments.signal(net.output, "teach")
+    >>> found.shape, bool(np.allclose(found, delta.sum(axis=1, keepdims=True), atol=1e-6))
+    ((4, 20), True)
     """
     return _below(network, weights, moments, population, ())
 

@@ -56,6 +56,16 @@ class JudgedScorecard(Scorecard):
         Batch size: trials per weight update.
     dtype
         Floating-point precision of its weights.
+
+    Examples
+    --------
+    >>> from apical import simulate
+    >>> from apical.plausibility import judge
+    >>> from apical.testing.references import rates
+    >>> with simulate(rates(), "array", batch=4) as simulator:
+    ...     card = judge(simulator, trials=0)
+    >>> card.is_local, card.trials, card.batch, card.dtype
+    (True, 0, 4, 'float32')
     """
 
     trials: int | None = None
@@ -63,7 +73,18 @@ class JudgedScorecard(Scorecard):
     dtype: str = "float32"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values, for instance for JSON."""
+        """Return it as plain values, for instance for JSON.
+
+        Examples
+        --------
+        >>> from apical import simulate
+        >>> from apical.plausibility import judge
+        >>> from apical.testing.references import rates
+        >>> with simulate(rates(), "array", batch=4) as simulator:
+        ...     found = judge(simulator, trials=0).as_dict()
+        >>> sorted(found)
+        ['counts', 'findings', 'is_local', 'judged', 'levels']
+        """
         about = {"trials": self.trials, "batch": self.batch, "dtype": self.dtype}
         return {"judged": about, **super().as_dict()}
 
@@ -97,6 +118,11 @@ def judge(
         Projections whose weights were changed between two blocks, by neither learning nor an
         intervention (`apical.training.loop.Step.changed`).
 
+    Returns
+    -------
+    JudgedScorecard
+        All findings.
+
     Raises
     ------
     ParameterError
@@ -105,12 +131,24 @@ def judge(
     Examples
     --------
     >>> from apical import datasets, models, simulate, train
+    >>> from apical.plausibility import judge
     >>> data = datasets.load("digits").subset(200, 50)
-    >>> simulator = simulate(models.load("rate_dfa").build(data, 0, hidden=10), "array")
-    >>> began = simulator.state
-    >>> steps = train(simulator, data, epochs=1, progress=False)
-    >>> judge(simulator, began, trials=steps[-1].position.trial).is_local
+    >>> net = models.load("rate_dfa").build(data, 0, hidden=10)
+    >>> with simulate(net, "array") as simulator:
+    ...     began = simulator.state
+    ...     steps = train(simulator, data, epochs=1, progress=False)
+    ...     card = judge(simulator, began, trials=steps[-1].position.trial)
+    >>> card.is_local
     True
+
+    A script that writes feedback weights between two blocks is found out:
+
+    >>> with simulate(net, "array") as simulator:
+    ...     began = simulator.state
+    ...     simulator.load({"error_to_hidden": simulator.weights("error_to_hidden") * 2})
+    ...     card = judge(simulator, began)
+    >>> [(finding.subject, finding.aspect) for finding in card.faults]
+    [('error_to_hidden', 'feedback')]
     """
     require(
         hasattr(simulator, "network") and hasattr(simulator, "weights"),

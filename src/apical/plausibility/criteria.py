@@ -30,6 +30,14 @@ class Criterion:
         What is asked, as a sentence that a plausible network fulfils.
     source
         The paper that it comes from; empty where it is a matter of description alone.
+
+    Examples
+    --------
+    >>> from apical.plausibility.criteria import CRITERIA
+    >>> CRITERIA["locality"].text
+    'A synapse changes by what it and its two neurons hold.'
+    >>> CRITERIA["locality"].source
+    'Whittington & Bogacz 2019, doi:10.1016/j.tics.2018.12.005'
     """
 
     text: str

@@ -34,6 +34,15 @@ class Alignment:
         The forward weights, transposed.
     match
         How far they agree, and what would have been seen.
+
+    Examples
+    --------
+    >>> from apical.plausibility import audit
+    >>> from apical.testing.references import rates
+    >>> card = audit(rates())
+    >>> findings = {finding.subject: finding for finding in card.about("weight transport")}
+    >>> findings["error_to_hidden_2"].alignment[0].forward
+    "the transposed weights of 'hidden_2_to_output'"
     """
 
     subject: str
@@ -63,6 +72,19 @@ class Finding:
         ``file:line`` where the subject was described; empty if unknown.
     alignment
         The comparisons that a finding on weight transport is made of.
+
+    Examples
+    --------
+    >>> from apical.plausibility import audit
+    >>> from apical.testing.references import rates
+    >>> finding = audit(rates()).about("locality")[0]
+    >>> finding.subject, finding.level
+    ('stimulus_to_hidden_1', 'local')
+    >>> finding.reason  # doctest: +NORMALIZE_WHITESPACE
+    "rule 'three_factor' (eta * x_pre * gain_post * teach_post) reads x_pre in stimulus; gain_post,
+    teach_post in hidden_1; eta in the synapse, when a trial ends"
+    >>> finding.criterion
+    'A synapse changes by what it and its two neurons hold.'
     """
 
     subject: str
@@ -105,22 +127,64 @@ def assumed(population: Population, *aspects: Aspect) -> Iterator[Finding]:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """The plausibility scorecard of a network: all findings of an audit."""
+    """The plausibility scorecard of a network: all findings of an audit.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.testing.references import rates
+    >>> card = ap.check(rates())
+    >>> card.is_local, card.faults, card.counts["not local"]
+    (True, (), 0)
+    >>> sorted(card.levels)
+    ['broadcast', 'idealised', 'local', 'noted']
+    """
 
     findings: tuple[Finding, ...]
 
     @property
     def is_local(self) -> bool:
-        """Whether learning is local: no finding is ``"not local"``."""
+        """Whether learning is local: no finding is ``"not local"``.
+
+        Examples
+        --------
+        >>> from apical.feedback import WIRINGS
+        >>> from apical.plausibility import audit
+        >>> from apical.testing.references import rates
+        >>> audit(rates(WIRINGS["dfa"])).is_local, audit(rates(WIRINGS["bp"])).is_local
+        (True, False)
+        """
         return not self.faults
 
     @property
     def faults(self) -> tuple[Finding, ...]:
-        """Findings of level ``"not local"``."""
+        """Findings of level ``"not local"``.
+
+        Examples
+        --------
+        >>> from apical.feedback import WIRINGS
+        >>> from apical.plausibility import audit
+        >>> from apical.testing.references import rates
+        >>> sorted({finding.aspect for finding in audit(rates(WIRINGS["bp"])).faults})
+        ['feedback', 'weight transport']
+        """
         return self.about_level("not local")
 
     def about_level(self, level: Level) -> tuple[Finding, ...]:
-        """Return the findings of one level, for instance ``"doubtful"``."""
+        """Return the findings of one level, for instance ``"doubtful"``.
+
+        Parameters
+        ----------
+        level
+            The level.
+
+        Examples
+        --------
+        >>> from apical.plausibility import audit
+        >>> from apical.testing.references import rates
+        >>> sorted({finding.aspect for finding in audit(rates()).about_level("broadcast")})
+        ['global quantities', 'phases', 'plasticity switch', 'update locking']
+        """
         return tuple(f for f in self.findings if f.level == level)
 
     @property
@@ -143,11 +207,39 @@ class Scorecard:
         }
 
     def about(self, aspect: Aspect) -> tuple[Finding, ...]:
-        """Return the findings on one aspect."""
+        """Return the findings on one aspect.
+
+        Parameters
+        ----------
+        aspect
+            One of `ASPECTS`.
+
+        Examples
+        --------
+        >>> from apical.plausibility import audit
+        >>> from apical.testing.references import rates
+        >>> for finding in audit(rates()).about("weight transport"):
+        ...     print(finding.level, "-", finding.subject)
+        local - error_to_hidden_1
+        local - error_to_hidden_2
+        local - error_to_output
+        """
         return tuple(f for f in self.findings if f.aspect == aspect)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values for JSON: numbers that are not finite are None."""
+        """Return it as plain values for JSON: numbers that are not finite are None.
+
+        Examples
+        --------
+        >>> import json
+        >>> from apical.plausibility import audit
+        >>> from apical.testing.references import rates
+        >>> found = json.loads(json.dumps(audit(rates()).as_dict()))
+        >>> sorted(found)
+        ['counts', 'findings', 'is_local', 'levels']
+        >>> sorted(found["findings"][0])
+        ['alignment', 'aspect', 'criterion', 'level', 'place', 'reason', 'source', 'subject']
+        """
         return {
             "is_local": self.is_local,
             "counts": self.counts,

@@ -59,10 +59,31 @@ def audit(
     dtype
         Floating-point precision of the weights.
 
+    Returns
+    -------
+    Scorecard
+        All findings.
+
     Raises
     ------
     WiringError
         If the text of a neuron model cannot be read.
+
+    See Also
+    --------
+    check : Raises where learning is not local.
+    apical.plausibility.judge : Judges a network after its training.
+
+    Examples
+    --------
+    >>> from apical.feedback import WIRINGS
+    >>> from apical.plausibility import audit
+    >>> from apical.testing.references import rates
+    >>> card = audit(rates(WIRINGS["bp"]), batch=64)
+    >>> card.is_local
+    False
+    >>> print(card.faults[0].reason)
+    its weights are those of 'hidden_1_to_hidden_2' transposed (weight transport)
     """
     network = network.in_order()
     check_network_fits(network)
@@ -107,6 +128,11 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
         synapses (`apical.plasticity.optimizers.go_up_global`), and batch normalisation
         (`apical.BatchNorm`).
 
+    Returns
+    -------
+    Scorecard
+        All findings, of which none is not local unless `transport` allows it.
+
     Raises
     ------
     LocalityError
@@ -114,6 +140,25 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
     WiringError
         If it has no stimulus or no output, or learns without a feedback pathway that its rules
         read.
+
+    See Also
+    --------
+    audit : The same without raising.
+    apical.locality_check.disturb : Tests locality by perturbations.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.feedback import WIRINGS
+    >>> from apical.testing.references import rates
+    >>> ap.check(rates(WIRINGS["dfa"])).is_local
+    True
+    >>> ap.check(rates(WIRINGS["bp"]))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.LocalityError: Not biologically plausible: ...
+    >>> ap.check(rates(WIRINGS["bp"]), transport=True).is_local
+    False
     """
     network = network.in_order()
     _ = network.stimulus, network.output

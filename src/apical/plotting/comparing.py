@@ -33,6 +33,23 @@ def comparison(curves: Mapping[str, Mapping[Metric, Matrix]]) -> Sequence[Axes]:
     Axes
         The error, then one for each projection that has an angle, from the input on; of many
         the first three and the last.
+
+    Raises
+    ------
+    DataError
+        If a curve is missing, or is no array of one row for each seed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical import plotting
+    >>> falling = np.array([[0.1, 0.6, 0.9], [0.1, 0.7, 0.8]])
+    >>> angle = ("angle", "stimulus_to_hidden")
+    >>> dfa = {"test_accuracy": falling, angle: np.array([[90.0, 60.0, 50.0]] * 2)}
+    >>> bp = {"test_accuracy": falling, angle: np.zeros((2, 3))}
+    >>> axes = plotting.comparison({"DFA": dfa, "BP": bp})
+    >>> [ax.get_ylabel() for ax in axes]
+    ['error, learning off [%]', 'angle to backpropagation [degrees]']
     """
     if not curves:
         refuse("curves", "one wiring or more", "none", "compare at least one")
@@ -123,6 +140,17 @@ def angles(
         Label of `x`.
     band
         As in `curves`.
+
+    See Also
+    --------
+    apical.measures.alignment.angles_to_backpropagation : Computes them.
+
+    Examples
+    --------
+    >>> from apical import plotting
+    >>> ax = plotting.angles({"stimulus_to_hidden": [90.0, 60.0, 50.0]})
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('epochs', 'angle to backpropagation [degrees]')
     """
     series = {}
     for name, given in by_projection.items():

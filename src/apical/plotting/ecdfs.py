@@ -31,6 +31,15 @@ def firing_rates(
     log
         Whether the axis of rates is logarithmic; None decides: if nine in ten of the rates
         above 0 span a factor of more than 50.
+
+    Examples
+    --------
+    >>> from apical import plotting
+    >>> ax = plotting.firing_rates({"hidden": [0.0, 5.0, 8.0, 20.0], "output": [10.0, 30.0]})
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('firing rate [Hz]', 'neurons at or below this rate [%]')
+    >>> ax.get_legend_handles_labels()[1]
+    ['hidden (1 of 4 silent)', 'output (0 of 2 silent)']
     """
     do, above = "divide spike counts by the time in seconds", (0.0, np.inf)
     given = {
@@ -78,6 +87,15 @@ def distributions(
         by all names.
     of
         Units of observation, for the other axis: ``"neurons"``, ``"synapses"``, ...
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical import plotting
+    >>> weights = np.random.default_rng(0).normal(size=(10, 5))
+    >>> ax = plotting.distributions({"hidden": weights}, "weight", kind="histogram", of="synapses")
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('weight', 'synapses in each bin [%]')
     """
     given = {name: _defined(f"values[{shown(name)}]", numbers) for name, numbers in values.items()}
     if not given or kind not in ("ecdf", "histogram"):
@@ -121,6 +139,19 @@ def recording_comparison(
         name the axes. NaN is left out and counted, as in `distributions`.
     names
         Labels of the two.
+
+    Examples
+    --------
+    >>> from apical import plotting
+    >>> model, recording = {"firing rate [Hz]": [2.0, 4.0]}, {"firing rate [Hz]": [3.0, 9.0, 12.0]}
+    >>> (ax,) = plotting.recording_comparison(model, recording, names=("network", "V1"))
+    >>> ax.get_xlabel()
+    'firing rate [Hz]'
+
+    No neuron of the network fires faster than 4 Hz, two of three recorded ones do:
+
+    >>> ax.get_legend().get_title().get_text()
+    'KS distance 0.67'
     """
     with undisturbed():
         from scipy.stats import ks_2samp

@@ -39,6 +39,20 @@ def receptive_fields(
         Random generator: selects neurons at random instead.
     unit
         Unit of the weights.
+
+    See Also
+    --------
+    apical.plotting.distributions : Weights of all synapses, as a distribution.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical import plotting
+    >>> weights = np.random.default_rng(0).normal(size=(64, 20))
+    >>> ax = plotting.receptive_fields(weights, (8, 8), n=4)
+    >>> image, bar = ax.figure.axes
+    >>> bar.get_ylabel(), len(ax.images)
+    ('weight [threshold]', 1)
     """
     shape, needs = tuple(np.asarray(shape).tolist()), "numbers of shape (n_pre, n_post)"
     w = checked("weights", weights, needs, "pass one projection", ndim=2).astype(float)

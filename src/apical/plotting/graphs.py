@@ -67,6 +67,20 @@ def network_graph(network: Network, *, title: str | None = None, ax: Axes | None
         The network.
     title
         Text above; by default the name and source of the feedback pathway.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical import plotting
+    >>> from apical.scripts.layers import feedforward
+    >>> rule = ap.rules.three_factor(0.1)
+    >>> net = feedforward([64, 30, 10], "tanh", wiring="dfa", weights=ap.FanIn(), rule=rule)
+    >>> ax = plotting.network_graph(net)
+    >>> print(ax.get_title(loc="left") or ax.get_title())
+    DFA (Nokland 2016, arXiv:1609.01596, fig. 1c)
+    >>> arrows = {patch.get_gid() for patch in ax.patches}
+    >>> {projection.name for projection in net.projections} <= arrows
+    True
     """
     if not network.populations:
         refuse("network", "a population or more", "none", "add one")

@@ -39,6 +39,22 @@ def landscape(
         Labels.
     ax
         Axes to draw into; a new figure by default.
+
+    See Also
+    --------
+    apical.measures.landscapes.surface : Computes it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical import plotting
+    >>> a = b = np.linspace(-1, 1, 5)
+    >>> bowl = 0.1 + a**2 + b[:, None] ** 2
+    >>> ax = plotting.landscape(a, b, bowl, {"DFA": np.array([[1.0, 1.0], [0.1, 0.0]])})
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('first direction', 'second direction')
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['DFA']
     """
     do = "work it out on a grid, as apical.measures.landscapes.surface does"
     x, y = (checked(name, v, "finite numbers", do) for name, v in (("a", a), ("b", b)))

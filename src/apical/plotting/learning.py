@@ -42,6 +42,19 @@ def learning_curve(
         Chance level as a fraction, drawn as a dotted line.
     published
         Fractions reported elsewhere, by source, drawn as dashed lines.
+
+    See Also
+    --------
+    learning_curves : Several conditions, with the spread over seeds.
+
+    Examples
+    --------
+    >>> from apical import plotting
+    >>> ax = plotting.learning_curve([0, 1000, 2000], [0.1, 0.8, 0.9], chance=0.1)
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('trials learned', 'accuracy, learning off [%]')
+    >>> ax.lines[0].get_ydata().tolist()
+    [10.0, 80.0, 90.0]
     """
     at = checked("trials", trials, "numbers from 0", "count trials learned", (0, np.inf))
     if not at.size or np.any(np.diff(at) <= 0):
@@ -133,6 +146,21 @@ def learning_curves(
         As in `curves`.
     chance
         Chance level as a fraction, drawn as a dotted line.
+
+    See Also
+    --------
+    learning_curve : One condition, beside published numbers.
+    every_seed : Final results only.
+
+    Examples
+    --------
+    >>> from apical import plotting
+    >>> seeds = [[0.1, 0.7, 0.9], [0.1, 0.8, 0.9]]
+    >>> ax = plotting.learning_curves({"DFA": seeds, "BP": seeds}, chance=0.1)
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('epochs', 'test accuracy, learning off [%]')
+    >>> ax.get_legend_handles_labels()[1]
+    ['DFA, mean of 2', 'BP, mean of 2', 'chance']
     """
     if not runs:
         refuse("runs", "one name or more", "none", "give name -> table or arrays")

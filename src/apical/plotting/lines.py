@@ -34,6 +34,13 @@ def panels(n: PanelCount, *, width: Inches = 4.0, height: Inches = 3.2) -> NDArr
         Number of panels.
     width, height
         Size of each [inches].
+
+    Examples
+    --------
+    >>> from apical import plotting
+    >>> axes = plotting.panels(3, width=2.0, height=1.5)
+    >>> axes.shape, axes[0].figure.get_size_inches().tolist()
+    ((3,), [6.0, 1.5])
     """
     if n < 1:
         refuse("n", "1 panel or more", f"{n}", "ask for as many as there are things to show")
@@ -79,6 +86,20 @@ def curves(
         some five runs; none by default.
     ax
         Axes to draw into; a new figure by default.
+
+    Examples
+    --------
+    >>> from apical import plotting
+    >>> series = {"DFA": ([0, 1, 2], [[90.0, 20.0, 8.0], [90.0, 18.0, 6.0]])}
+    >>> chance = {"chance": 90.0}
+    >>> ax = plotting.curves(series, "epochs", "test error [%]", levels=chance, log_y=True)
+    >>> ax.get_ylabel(), ax.get_yscale(), ax.get_legend_handles_labels()[1]
+    ('test error [%]', 'log', ['DFA, mean of 2', 'chance'])
+
+    One thin line for each run, and a thick one for the mean:
+
+    >>> [line.get_ydata().tolist() for line in ax.lines if len(line.get_ydata()) == 3]
+    [[90.0, 20.0, 8.0], [90.0, 18.0, 6.0], [90.0, 19.0, 7.0]]
     """
     if not series:
         refuse("series", "one curve or more", "none", "give name -> (x, y)")

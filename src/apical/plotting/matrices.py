@@ -29,6 +29,15 @@ def confusion_matrix(
         Class and decision of each trial, whole numbers from 0, shape (n_trials,).
     class_names
         Names of the classes, shape (n_classes,); None shows numbers.
+
+    Examples
+    --------
+    >>> from apical import plotting
+    >>> ax = plotting.confusion_matrix([0, 0, 1, 1], [0, 1, 1, 1], ["cat", "dog"])
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('decision [class]', 'label [class]')
+    >>> [text.get_text() for text in ax.texts]
+    ['1', '1', '2']
     """
     most = MOST_CLASSES if class_names is None else len(class_names)
     true = indices("labels", labels, most, "number and name all classes")
@@ -85,6 +94,21 @@ def dissimilarity(
         Name of the dissimilarity, with its unit if it has one.
     of
         Name of rows and columns, where they have no labels.
+
+    See Also
+    --------
+    apical.measures.representation.dissimilarities : Computes it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical import plotting
+    >>> rdm = np.array([[0.0, 0.2, 1.0], [0.2, 0.0, 0.9], [1.0, 0.9, 0.0]])
+    >>> ax = plotting.dissimilarity(rdm, [0, 0, 1], class_names=["cat", "dog"])
+    >>> [label.get_text() for label in ax.get_xticklabels()]
+    ['cat', 'dog']
+    >>> ax.figure.axes[1].get_ylabel()
+    'dissimilarity [1 - correlation]'
     """
     needs = "a symmetric matrix of shape (n, n), n > 1"
     d = with_gaps("rdm", rdm, needs, "give the distance of each pair, both ways")
@@ -160,6 +184,18 @@ def similarity(
         Names of the columns, shape (m,).
     measure
         Name of the similarity, with its unit.
+
+    See Also
+    --------
+    apical.measures.representation.similarity : Computes it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical import plotting
+    >>> ax = plotting.similarity(np.array([[1.0, 0.4], [0.4, 1.0]]), ["hidden", "output"])
+    >>> [text.get_text() for text in ax.texts]
+    ['1.00', '0.40', '0.40', '1.00']
     """
     rows, columns = list(names), list(names if others is None else others)
     needs = f"numbers from -1 to 1 of shape {(len(rows), len(columns))}"

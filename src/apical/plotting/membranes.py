@@ -59,6 +59,26 @@ def traces(
     ------
     DataError
         If something was not recorded, or has one point in time only.
+
+    See Also
+    --------
+    raster_of : Spikes of all neurons of a trial.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> import numpy as np
+    >>> from apical import plotting
+    >>> from apical.testing.references import records
+    >>> walk = np.random.default_rng(0).normal(size=(2, 50, 3)).cumsum(axis=1)  # trial, time, unit
+    >>> walking = replace(records(), signals={"hidden.v": walk})
+    >>> axes = plotting.traces(walking, "hidden", ["v"], units=[0, 1])
+    >>> [ax.get_ylabel() for ax in axes], axes[-1].get_xlabel()
+    (['membrane v\\n[threshold]'], 'time [ms]')
+    >>> plotting.traces(records(), "output", ["x"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DataError: signals: 'x': needs values at every time step, got ...
     """
     trial = one_trial(records, trial)
     if isinstance(signals, str) or not len(signals):

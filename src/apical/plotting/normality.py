@@ -37,6 +37,19 @@ def normality(samples: Mapping[str, Numbers], *, unit: str = "value") -> Sequenc
     -------
     Axes
         Those of the histograms, then those of the QQ plots.
+
+    See Also
+    --------
+    apical.measures.normality.normal_fit : The fit and its critical value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical import plotting
+    >>> weights = np.random.default_rng(0).normal(size=200)
+    >>> histogram, quantiles = plotting.normality({"weights": weights})
+    >>> histogram.get_xlabel(), quantiles.get_xlabel()
+    ('', 'normal quantiles [std]')
     """
     if not samples:
         refuse("samples", "one or more", "none", "give name -> numbers")

@@ -39,6 +39,19 @@ def raster(
         Length of the trial [ms].
     title
         Text above the raster.
+
+    See Also
+    --------
+    raster_of : Of a recorded trial.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical import plotting
+    >>> spikes = {"stimulus": ([1.0, 4.0], [0, 2]), "hidden": ([6.0], [1])}
+    >>> ax = plotting.raster(spikes, {"stimulus": 3, "hidden": 2}, 10.0, title="one digit")
+    >>> ax.get_xlabel(), ax.get_title(loc="left") or ax.get_title()
+    ('time [ms]', 'one digit')
     """
     names = [name for name in sizes if name in spikes]
     if not names or len(names) < len(spikes):
@@ -108,6 +121,22 @@ def raster_of(
     ------
     DataError
         If the trial or the spikes of a population were not recorded.
+
+    See Also
+    --------
+    apical.records.recording.record : Records trials.
+
+    Examples
+    --------
+    >>> from apical import plotting
+    >>> from apical.testing.references import records
+    >>> ax = plotting.raster_of(records(), trial=1)
+    >>> ax.get_xlabel(), ax.get_title(loc="left") or ax.get_title()
+    ('time [ms]', 'trial 1: decision 0 (label 1)')
+    >>> plotting.raster_of(records(), trial=2)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DataError: trial: needs one of the 2 recorded trials, from 0, got ...
     """
     trial = one_trial(records, trial)
     names = list(records.spikes) if populations is None else list(populations)
@@ -149,6 +178,14 @@ def raster_pair(
         Class of the stimulus, number or name.
     decision_before, decision_after
         Decisions of the network.
+
+    Examples
+    --------
+    >>> from apical import plotting
+    >>> before, after = {"hidden": ([6.0], [1])}, {"hidden": ([2.0, 6.0], [0, 1])}
+    >>> axes = plotting.raster_pair(before, after, {"hidden": 2}, 10.0, 7, 1, 7)
+    >>> [ax.get_title(loc="left") or ax.get_title() for ax in axes]
+    ['before learning: decision 1', 'after learning: decision 7 (label 7)']
     """
     if set(before) != set(after):
         refuse("after", f"what before has {list(before)}", f"{list(after)}", "record the same")

@@ -31,6 +31,13 @@ def every_seed(
         For each group its mean and the ends of an interval, drawn as a bar above the points.
     ax
         Axes to draw into; a new figure by default.
+
+    Examples
+    --------
+    >>> from apical import plotting
+    >>> ax = plotting.every_seed({"DFA": {0: 0.97, 1: 0.98}, "BP": {0: 0.98, 1: 0.985}})
+    >>> ax.get_xlabel(), [label.get_text() for label in ax.get_yticklabels()]
+    ('test accuracy, learning off [%]', ['DFA', 'BP'])
     """
     if not groups or not all(groups.values()):
         refuse("groups", "one group or more, each with a seed", "none", "finish some runs first")

@@ -48,6 +48,15 @@ def signal_graph(network: Network, *, title: str | None = None, ax: Axes | None 
     See Also
     --------
     apical.plotting.network_graph : Populations and pathways, without what is inside.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical import plotting
+    >>> from apical.testing.references import rates
+    >>> ax = plotting.signal_graph(rates())
+    >>> print(ax.get_title(loc="left") or ax.get_title())
+    43 nodes, 74 arrows
     """
     if not network.populations:
         refuse("network", "a population or more", "none", "add one")

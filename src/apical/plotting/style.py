@@ -40,7 +40,15 @@ _R = TypeVar("_R")
 
 
 class NotebookFigure(Figure):
-    """A figure that notebooks display although it is not managed by pyplot."""
+    """A figure that notebooks display although it is not managed by pyplot.
+
+    Examples
+    --------
+    >>> from apical import plotting
+    >>> figure = plotting.curves({"a": ([0, 1], [0, 1])}, "x", "y").figure
+    >>> type(figure).__name__, figure._repr_png_()[1:4]
+    ('NotebookFigure', b'PNG')
+    """
 
     def _repr_png_(self) -> bytes:
         return png(self, self.dpi)
@@ -50,6 +58,16 @@ def styled(draw: Callable[_P, _R]) -> Callable[_P, _R]:
     """Decorator: validate arguments, and draw under `STYLE`.
 
     The settings of the caller are restored afterwards.
+
+    Examples
+    --------
+    >>> from matplotlib import rcParams
+    >>> from apical.plotting.style import STYLE, styled
+    >>> @styled
+    ... def spines(shown: bool = True) -> bool:
+    ...     return rcParams["axes.spines.top"]
+    >>> spines(), rcParams["axes.spines.top"]
+    (False, True)
     """
     draw = checked()(draw)
 
@@ -69,8 +87,27 @@ def save(ax: Panels, path: str | os.PathLike[str]) -> Path:
 
     Parameters
     ----------
+    ax
+        The Axes, or several of one figure.
     path
         File to write, which ends in ``.png`` or ``.svg``.
+
+    Raises
+    ------
+    DataError
+        If the file has another ending, or its folder does not exist.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical import plotting
+    >>> ax = plotting.curves({"a": ([0, 1], [0, 1])}, "x", "y")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     files = [plotting.save(ax, Path(folder) / name) for name in ("a.png", "b.png", "c.svg")]
+    ...     first, second, third = (file.read_bytes() for file in files)
+    >>> first == second, first[1:4], b"<svg" in third
+    (True, b'PNG', True)
     """
     path = Path(path)
     form = path.suffix.lower()
@@ -87,15 +124,37 @@ def as_png(ax: Panels, dpi: Dots) -> bytes:
 
     Parameters
     ----------
+    ax
+        The Axes, or several of one figure.
     dpi
         Dots per inch.
+
+    Examples
+    --------
+    >>> from apical import plotting
+    >>> small = plotting.as_png(plotting.curves({"a": ([0, 1], [0, 1])}, "x", "y"), dpi=30)
+    >>> small[1:4], len(small) > 500
+    (b'PNG', True)
     """
     return png(_figure_of(ax), dpi)
 
 
 @styled
 def as_svg(ax: Panels) -> bytes:
-    """Return the figure of Axes as the bytes of an SVG file; the same data give the same bytes."""
+    """Return the figure of Axes as the bytes of an SVG file; the same data give the same bytes.
+
+    Parameters
+    ----------
+    ax
+        The Axes, or several of one figure.
+
+    Examples
+    --------
+    >>> from apical import plotting
+    >>> text = plotting.as_svg(plotting.curves({"a": ([0, 1], [0, 1])}, "x", "y")).decode()
+    >>> text.count("<svg")
+    1
+    """
     with matplotlib.rc_context({"svg.hashsalt": "apical"}):
         return _saved(_figure_of(ax), format="svg", metadata={"Date": None, "Creator": None})
 
@@ -129,12 +188,38 @@ def new_axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
 
 
 def inches(ax: Axes) -> float:
-    """Return the height of Axes [inches]."""
+    """Return the height of Axes [inches].
+
+    Parameters
+    ----------
+    ax
+        The Axes.
+
+    Examples
+    --------
+    >>> from apical import plotting
+    >>> from apical.plotting.style import inches
+    >>> 0 < inches(plotting.panels(1, height=3.0)[0]) <= 3.0
+    True
+    """
     return float(ax.get_position().height * ax.figure.figure.get_figheight())
 
 
 def color(k: int) -> str:
-    """Return the k-th colour of the palette, from the start again after the last."""
+    """Return the k-th colour of the palette, from the start again after the last.
+
+    Parameters
+    ----------
+    k
+        Its number, from 0.
+
+    Examples
+    --------
+    >>> from apical.plotting import PALETTE
+    >>> from apical.plotting.style import color
+    >>> color(0) == PALETTE[0] == color(len(PALETTE))
+    True
+    """
     return PALETTE[k % len(PALETTE)]
 
 

@@ -42,6 +42,14 @@ class Spikes:
         Time from the onset of the trial [ms], shape (n_spikes,).
     unit
         Index of the neuron, from 0, shape (n_spikes,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.records import Spikes
+    >>> spikes = Spikes(np.array([0, 0, 1]), np.array([3.0, 12.5, 7.0]), np.array([2, 0, 1]))
+    >>> len(spikes), spikes.of_trial(0).time
+    (3, array([ 3. , 12.5]))
     """
 
     trial: Labels
@@ -57,7 +65,21 @@ class Spikes:
         return len(self.time)
 
     def of_trial(self, number: int) -> "Spikes":
-        """Return the spikes of one trial."""
+        """Return the spikes of one trial.
+
+        Parameters
+        ----------
+        number
+            Number of the trial, from 0.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from apical.records import Spikes
+        >>> spikes = Spikes(np.array([0, 0, 1]), np.array([3.0, 12.5, 7.0]), np.array([2, 0, 1]))
+        >>> spikes.of_trial(1)
+        Spikes(trial=array([1]), time=array([7.]), unit=array([1]))
+        """
         part = slice(*np.searchsorted(self.trial, (number, number + 1)))
         return Spikes(self.trial[part], self.time[part], self.unit[part])
 
@@ -73,6 +95,13 @@ class Units:
     signs
         Type of each neuron: 1 excitatory, -1 inhibitory, 0 mixed, shape (n,). For spiking error
         neurons: the sign of the error that each one encodes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.records import Units
+    >>> len(Units("LIF", np.array([1, 1, -1])))
+    3
     """
 
     kind: str
@@ -112,6 +141,28 @@ class Records:
     about
         Provenance as plain data: model, options, data set and its licence, seed, versions, rules
         with their sources, projections.
+
+    Examples
+    --------
+    Two trials of 50 ms, in which neuron 0 spikes at 3 ms and neuron 1 at 7 ms:
+
+    >>> import numpy as np
+    >>> from apical.records import Records, Spikes, Units
+    >>> records = Records(
+    ...     duration=50.0,
+    ...     dt=1.0,
+    ...     units={"hidden": Units("LIF", np.zeros(2, int))},
+    ...     samples=np.array([4, 9]),
+    ...     values=np.zeros((2, 6)),
+    ...     labels=np.array([0, 1]),
+    ...     decisions=np.array([0, 0]),
+    ...     spikes={"hidden": Spikes(np.array([0, 1]), np.array([3.0, 7.0]), np.array([0, 1]))},
+    ... )
+    >>> len(records), records.correct
+    (2, array([ True, False]))
+    >>> records.rates("hidden")
+    array([[20.,  0.],
+           [ 0., 20.]])
     """
 
     duration: Duration
@@ -167,16 +218,40 @@ class Records:
 
     @property
     def correct(self) -> np.ndarray:
-        """Whether each decision is the label, shape (n_trials,)."""
+        """Whether each decision is the label, shape (n_trials,).
+
+        Examples
+        --------
+        >>> from apical.testing.references import records
+        >>> found = records()
+        >>> found.labels, found.decisions, found.correct
+        (array([0, 1]), array([0, 0]), array([ True, False]))
+        """
         return self.decisions == self.labels
 
     def counts(self, population: str) -> np.ndarray:
         """Return the spike count of each neuron in each trial, shape (n_trials, n).
 
+        Parameters
+        ----------
+        population
+            Name of a population that spikes.
+
         Raises
         ------
         DataError
             If the spikes of the population were not recorded.
+
+        Examples
+        --------
+        >>> from apical.testing.references import records
+        >>> records().counts("hidden")
+        array([[1, 1, 0],
+               [0, 0, 1]])
+        >>> records().counts("output")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        apical.errors.exceptions.DataError: These records hold no spikes of 'output'; they hold ...
         """
         spikes, n = self._spikes(population), len(self.units[population])
         flat = spikes.trial.astype(np.int64) * n + spikes.unit
@@ -187,6 +262,26 @@ class Records:
 
         The firing rate [Hz] of spiking neurons; of graded (rate) neurons, the activity at the end
         of the trial [dimensionless].
+
+        Parameters
+        ----------
+        population
+            Name of a population.
+
+        Raises
+        ------
+        DataError
+            If neither its spikes nor its activity were recorded.
+
+        Examples
+        --------
+        >>> from apical.testing.references import records
+        >>> found = records()
+        >>> found.counts("hidden")[0] / (found.duration * 1e-3), found.rates("hidden")[0]
+        (array([20., 20.,  0.]), array([20., 20.,  0.]))
+        >>> found.rates("output")
+        array([[0.5 , 0.5 ],
+               [0.5 , 0.25]])
         """
         if population in self.spikes:
             return self.counts(population) / (self.duration * 1e-3)
@@ -197,10 +292,22 @@ class Records:
     def signal(self, population: str, signal: str) -> np.ndarray:
         """Return a recorded signal, shape (trial, time, unit), at the `times` of its points.
 
+        Parameters
+        ----------
+        population, signal
+            Name of the population, and of its signal.
+
         Raises
         ------
         DataError
             If the signal was not recorded.
+
+        Examples
+        --------
+        >>> from apical.testing.references import records
+        >>> trace = records().trace("output", "x")
+        >>> trace.dims, trace.shape, trace.time.values, trace.time.attrs["units"]
+        (('trial', 'time', 'unit'), (2, 1, 2), array([50.]), 'ms')
         """
         name = f"{population}.{signal}"
         if name not in self.signals:
@@ -230,7 +337,25 @@ class Records:
         )
 
     def times(self, n: int) -> np.ndarray:
-        """Return the times of the points of a signal [ms], shape (n,)."""
+        """Return the times of the points of a signal [ms], shape (n,).
+
+        Parameters
+        ----------
+        n
+            Number of points of the signal.
+
+        Examples
+        --------
+        >>> from apical.testing.references import records
+        >>> times = records().times(50)
+        >>> times[:3], times[-1:]
+        (array([0., 1., 2.]), array([49.]))
+
+        One point is the end of the trial, the steady state:
+
+        >>> records().times(1)
+        array([50.])
+        """
         return np.arange(n) * self.dt if n > 1 else np.array([self.duration])
 
     def _spikes(self, population: str) -> Spikes:
@@ -243,7 +368,15 @@ class Records:
         return self.spikes[population]
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return everything as arrays without objects in them, for an npz file."""
+        """Return everything as arrays without objects in them, for an npz file.
+
+        Examples
+        --------
+        >>> from apical.testing.references import records
+        >>> arrays = records().to_arrays()
+        >>> sorted(name for name in arrays if "hidden" in name)
+        ['signs:hidden', 'time:hidden', 'trial:hidden', 'unit:hidden']
+        """
         about = {
             "version": VERSION,
             "duration": self.duration,
@@ -263,10 +396,26 @@ class Records:
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Records":
         """Return what `to_arrays` was made of.
 
+        Parameters
+        ----------
+        arrays
+            What `to_arrays` returned.
+
         Raises
         ------
         DataError
             If arrays are missing, or are those of another version.
+
+        Examples
+        --------
+        >>> from apical.records import Records
+        >>> from apical.testing.references import records
+        >>> Records.from_arrays(records().to_arrays()).spikes["hidden"].time
+        array([ 3. , 12.5,  7. ])
+        >>> Records.from_arrays({})  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        apical.errors.exceptions.DataError: The file holds no records: 'records', which says ...
         """
         try:
             about = _told(arrays.get("records"))
@@ -392,6 +541,17 @@ def check_inside(spikes: Spikes, owner: str, trials: CountOrZero, units: CountOr
     ------
     ParameterError
         If one is not.
+
+    Examples
+    --------
+    >>> from apical.records import check_inside
+    >>> from apical.testing.references import records
+    >>> spikes = records().spikes["hidden"]
+    >>> check_inside(spikes, "the records", trials=2, units=3)
+    >>> check_inside(spikes, "the records", trials=2, units=2)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: the records: spikes.unit must be whole numbers ...
     """
     for name, values, n in (("trial", spikes.trial, trials), ("unit", spikes.unit, units)):
         if len(values):

@@ -62,6 +62,29 @@ def record(
         If there are no samples, `stream` is below 0, or `dt` is not that of the simulator.
     DataError
         If the simulator records nothing.
+
+    See Also
+    --------
+    apical.records.Records : What it returns, with rates, counts and traces.
+    apical.evaluate : Decisions alone, on any number of samples.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.records.recording import record
+    >>> data = ap.datasets.load("digits")
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=20)
+    >>> with ap.simulate(net, "array", record=["hidden"], traces=["x"]) as simulator:
+    ...     records = record(simulator, data.test, [0, 1, 2])
+    >>> records.signals["hidden.x"].shape, records.rates("hidden").shape
+    ((3, 1, 20), (3, 20))
+    >>> (records.labels == data.test.labels[:3]).all().item()
+    True
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     record(simulator, data.test, [0])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: The simulator records nothing; name populations ...
     """
     chosen = np.asarray(indices)
     if not len(chosen) or chosen.min() < 0 or chosen.max() >= len(samples):
@@ -135,8 +158,8 @@ def _recorded(network: Network, result: BlockResult) -> list[str]:
     names = [p.name for p in network.populations if p.name in traced or p.name in result.spikes]
     if not names:
         raise ParameterError(
-            "The simulator records nothing; name populations with simulate(..., record=[...], "
-            "traces=[...]).",
+            "The simulator records nothing; name populations with simulate(..., record=[...]), and "
+            "for graded ones their signals too, as in traces=['x'].",
             object="recording.record",
             parameter="simulator",
         )
@@ -145,7 +168,24 @@ def _recorded(network: Network, result: BlockResult) -> list[str]:
 
 @checked()
 def units(simulator: Simulator, network: Network, name: str) -> Units:
-    """Return the recorded units of a population."""
+    """Return the recorded units of a population.
+
+    Parameters
+    ----------
+    simulator, network
+        The network on a device, and its description.
+    name
+        Name of the population.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.records.recording import units
+    >>> from apical.testing.references import rates
+    >>> with ap.simulate(rates(), "array") as simulator:
+    ...     units(simulator, simulator.network, "hidden_1").kind
+    'Rate'
+    """
     population = next((p for p in network.populations if p.name == name), None)
     if population is None:
         known = ", ".join(p.name for p in network.populations)

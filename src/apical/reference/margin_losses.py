@@ -188,9 +188,8 @@ def error_rate(w: Vector, x: Matrix, y: Vector) -> float:
     """
     signed = _signed(x, y)
     shape = (signed.shape[1],)
-    require(
-        w.shape == shape, "margin_losses.error_rate", "w", f"of shape {shape}", f"shape {w.shape}"
-    )
+    where = "margin_losses.error_rate"
+    require(w.shape == shape, where, "w", f"of shape {shape}", f"shape {w.shape}")
     return float(zero_one(signed @ w).mean())
 
 

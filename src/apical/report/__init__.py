@@ -40,6 +40,22 @@ def write_report(
     ------
     RunError
         If there is no run, if the file exists, or cannot be written.
+
+    Examples
+    --------
+    ``apical report RUN`` does it; in Python::
+
+        from apical.report import write_report
+        from apical.runs.open import open_run
+
+        write_report([open_run(Path("runs/first"))], Path("report.html"))
+
+    >>> from pathlib import Path
+    >>> from apical.report import write_report
+    >>> write_report([], Path("report.html"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.RunError: A report needs at least one run; name its directory. ...
     """
     if not runs:
         raise RunError("A report needs at least one run; name its directory.")

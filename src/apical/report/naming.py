@@ -15,7 +15,31 @@ _APART = ("model", "options", "seed", "device", "batch")
 
 
 def settings(run: TrainedRun) -> dict[str, Any]:
-    """Return the settings that distinguish a run from others, the seed last."""
+    """Return the settings that distinguish a run from others, the seed last.
+
+    Parameters
+    ----------
+    run
+        A finished run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.report import naming
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.runs.open import open_run
+    >>> from apical.runs.run import run
+    >>> plan = Experiment("rate_dfa", train_trials=100, test_trials=50, epochs=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     summary = run(plan, Path(folder) / "run", progress=False, draw=False)
+    ...     found = open_run(Path(folder) / "run")
+    >>> list(naming.settings(found))[-1], naming.labels([found])
+    ('seed', ['run'])
+    >>> naming.command(found)  # doctest: +NORMALIZE_WHITESPACE
+    'apical run rate_dfa --scale 16.0 --train-trials 100 --test-trials 50 --epochs 1 --device array
+    --seed 0 --batch 64'
+    """
     experiment = run.prepared.experiment
     known = {"model": run.prepared.model.name, **experiment.options}
     known |= {
@@ -27,7 +51,29 @@ def settings(run: TrainedRun) -> dict[str, Any]:
 
 
 def labels(runs: Sequence[TrainedRun]) -> list[str]:
-    """Return a label for each run, made of the settings that differ, in their order."""
+    """Return a label for each run, made of the settings that differ, in their order.
+
+    Parameters
+    ----------
+    runs
+        Finished runs.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.report import naming
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.runs.open import open_run
+    >>> from apical.runs.run import run
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for seed in (0, 1):
+    ...         plan = Experiment("rate_dfa", train_trials=100, test_trials=50, epochs=1, seed=seed)
+    ...         summary = run(plan, Path(folder) / str(seed), progress=False, draw=False)
+    ...     runs = [open_run(Path(folder) / str(seed)) for seed in (0, 1)]
+    >>> naming.labels(runs), [len(members) for members in naming.groups(runs).values()]
+    (['seed 0', 'seed 1'], [2])
+    """
     return _told_apart([settings(run) for run in runs], [run.name for run in runs])
 
 

@@ -20,6 +20,12 @@ class Picture:
         The file, as bytes.
     wide
         Whether it takes the whole width.
+
+    Examples
+    --------
+    >>> from apical.report.parts import Picture
+    >>> Picture("a figure", b"\\x89PNG").source[:22]
+    'data:image/png;base64,'
     """
 
     caption: str
@@ -33,7 +39,23 @@ class Picture:
 
 
 def drawn(axes: Any, caption: str, *, wide: bool = False) -> Picture:
-    """Return a figure that `apical.plotting` drew as a picture of 110 dots per inch."""
+    """Return a figure that `apical.plotting` drew as a picture of 110 dots per inch.
+
+    Parameters
+    ----------
+    axes
+        What a function of `apical.plotting` returned.
+    caption, wide
+        As in `Picture`.
+
+    Examples
+    --------
+    >>> from apical import plotting
+    >>> from apical.report.parts import drawn
+    >>> picture = drawn(plotting.curves({"a": ([0, 1], [0, 1])}, "x", "y"), "A line.")
+    >>> picture.caption, picture.png[1:4]
+    ('A line.', b'PNG')
+    """
     return Picture(caption, plotting.as_png(axes, 110), wide)
 
 
@@ -51,6 +73,12 @@ class Table:
         Its caption.
     levels
         Style of each row, for instance ``"local"``; empty for none.
+
+    Examples
+    --------
+    >>> from apical.report.parts import Table
+    >>> Table(["wiring", "error [%]"], [["bp", "1.6"], ["dfa", "1.7"]]).caption
+    ''
     """
 
     columns: Sequence[str]
@@ -73,6 +101,12 @@ class Section:
         Shown in this order, tables first.
     code
         Text in a fixed-width face: commands, configurations; caption -> text.
+
+    Examples
+    --------
+    >>> from apical.report.parts import Section
+    >>> Section("Learning curves").anchor
+    'learning-curves'
     """
 
     title: str

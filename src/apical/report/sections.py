@@ -180,7 +180,22 @@ def activity(records: Records, name: str) -> Section:
 
 
 def frame(table: pd.DataFrame, caption: str = "") -> Table:
-    """Return a data frame as a table of text."""
+    """Return a data frame as a table of text.
+
+    Parameters
+    ----------
+    table
+        A data frame.
+    caption
+        Its caption.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from apical.report.sections import frame
+    >>> frame(pd.DataFrame({"wiring": ["bp"], "error": [1.64123]})).rows
+    [['bp', '1.641']]
+    """
     rows = [[_number(cell) for cell in row] for row in table.itertuples(index=False)]
     return Table([str(c).replace("_", " ") for c in table.columns], rows, caption)
 
@@ -194,7 +209,28 @@ def _number(cell: Any) -> str:
 
 
 def repeat(runs: Mapping[str, TrainedRun]) -> Section:
-    """Return the section on reproduction: commands and configurations of the runs."""
+    """Return the section on reproduction: commands and configurations of the runs.
+
+    Parameters
+    ----------
+    runs
+        Label -> finished run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.report import sections
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.runs.open import open_run
+    >>> from apical.runs.run import run
+    >>> plan = Experiment("rate_dfa", train_trials=100, test_trials=50, epochs=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     summary = run(plan, Path(folder) / "run", progress=False, draw=False)
+    ...     section = sections.repeat({"first": open_run(Path(folder) / "run")})
+    >>> section.title
+    'To repeat it'
+    """
     commands = "\n".join(naming.command(run) for run in runs.values())
     first = next(iter(runs.values()))
     versions = ", ".join(f"{k} {v}" for k, v in first.config["versions"].items())

@@ -42,6 +42,29 @@ class RunAnalysis:
         without any.
     figures
         Name -> figure of `apical.plotting`, and its caption.
+
+    See Also
+    --------
+    analyze_run : Makes it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.runs.analysis import analyze_run
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.runs.open import open_run
+    >>> from apical.runs.run import run
+    >>> sizes = {"train_trials": 100, "test_trials": 20, "epochs": 1}
+    >>> plan = Experiment("rate_dfa", options={"hidden": 5}, **sizes)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     summary = run(plan, Path(folder) / "run", progress=False, draw=False)
+    ...     found = open_run(Path(folder) / "run")
+    ...     analysis = analyze_run(found, found.record(20))
+    >>> analysis.overview.columns.tolist()
+    ['measure', 'stimulus', 'hidden', 'output', 'error']
+    >>> sorted(analysis.figures)
+    ['cka', 'cka_debiased', 'dissimilarity', 'rsa', 'rsa_rho_a']
     """
 
     activity: Analysis
@@ -136,6 +159,29 @@ def analyze_run(
     ------
     DataError
         As in `apical.measures.tables.analyze`; if `against` is of other samples.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.runs.analysis import analyze_run
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.runs.open import open_run
+    >>> from apical.runs.run import run
+    >>> sizes = {"train_trials": 100, "test_trials": 20, "epochs": 1}
+    >>> plan = Experiment("rate_dfa", options={"hidden": 5}, **sizes)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     summary = run(plan, Path(folder) / "run", progress=False, draw=False)
+    ...     found = open_run(Path(folder) / "run")
+    ...     naive = found.record(20, untrained=True)
+    ...     analysis = analyze_run(found, found.record(20), against=naive)
+    >>> sorted(analysis.learning.tables)
+    ['angles', 'cost', 'feedback', 'signs', 'units', 'weights']
+
+    How much of the representation learning has left as it was:
+
+    >>> analysis.against.columns.tolist()
+    ['population', 'rsa', 'cka', 'cka_by_chance', 'rsa_rho_a', 'cka_debiased']
     """
     activity = analyze(records, recording=recording, weights=run.weights)
     likeness = None
@@ -148,7 +194,26 @@ def analyze_run(
 
 @checked()
 def figures(analysis: Analysis) -> dict[str, tuple[Any, str]]:
-    """Return the figures of an analysis: name -> Axes, and their caption."""
+    """Return the figures of an analysis: name -> Axes, and their caption.
+
+    Parameters
+    ----------
+    analysis
+        From `apical.measures.tables.analyze`.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.measures.tables import analyze
+    >>> from apical.records.recording import record
+    >>> from apical.runs.analysis import figures
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=5)
+    >>> with ap.simulate(net, "array", record=["hidden"], traces=["x"]) as simulator:
+    ...     found = figures(analyze(record(simulator, data.test, range(20))))
+    >>> sorted(found)
+    ['dissimilarity']
+    """
     drawn: dict[str, tuple[Any, str]] = {}
     if analysis.rates:
         drawn["rates"] = (plotting.firing_rates(analysis.rates), "Mean rate of each neuron.")

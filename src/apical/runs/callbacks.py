@@ -34,6 +34,15 @@ def chosen(names: Sequence[str], network: Network, *, closely: bool = False) -> 
     ------
     ParameterError
         If a measure is unknown.
+
+    Examples
+    --------
+    >>> from apical.runs.callbacks import chosen
+    >>> from apical.testing.references import rates
+    >>> chosen(["norms"], rates())  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: There is no measure 'norms'; known are training, ...
     """
     wanted = {MEASURES[name].name for name in names}
     if closely:
@@ -59,6 +68,18 @@ class Measuring:
     ------
     ApicalError
         If the network cannot be measured in this way.
+
+    Examples
+    --------
+    >>> from apical.runs.callbacks import Measuring
+    >>> from apical.runs.experiment import Experiment, prepare
+    >>> from apical.training import Plan, steps
+    >>> prepared = prepare(Experiment("rate_dfa", train_trials=128, test_trials=50))
+    >>> with prepared.simulator() as simulator:
+    ...     measure = Measuring(prepared, ["weights"])
+    ...     history = list(steps(simulator, prepared.data, Plan(epochs=1), measure=measure))
+    >>> sorted(name for name in history[-1].metrics if "hidden_to_output" in name)
+    [('norm', 'hidden_to_output'), ('speed', 'hidden_to_output'), ('zeros', 'hidden_to_output')]
     """
 
     def __init__(self, prepared: Prepared, names: Sequence[str | Measure]) -> None:

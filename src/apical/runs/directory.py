@@ -60,6 +60,13 @@ class Checkpoint:
         Time spent training so far [s].
     changed
         Projections whose weights were changed between blocks so far (`Step.changed`).
+
+    Examples
+    --------
+    >>> from apical.runs import Checkpoint
+    >>> from apical.training import Position
+    >>> Checkpoint(Position(epoch=1), state={}, metrics_bytes=0, seconds=2.5).changed
+    ()
     """
 
     position: Position
@@ -80,6 +87,18 @@ class RunDirectory:
         What its ``config.json`` holds.
     manifest
         What binds its files together; None for a run of before 0.2, and for any other folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.runs import RunDirectory
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with RunDirectory.reopen(Path(folder)):
+    ...         pass  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.RunError: ... holds no run: it has no config.json. ...
     """
 
     def __init__(
@@ -476,10 +495,27 @@ def checked_files(path: Path, *names: str) -> None:
 def read_metrics(path: Path) -> Iterator[dict[str, str]]:
     """Yield the rows of a ``metrics.csv``, by `COLUMNS`, whichever version wrote it.
 
+    Parameters
+    ----------
+    path
+        The file.
+
     Raises
     ------
     ValueError
         If a row is not whole, or holds something else than numbers.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.runs.directory import COLUMNS, read_metrics
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "metrics.csv"
+    ...     _ = path.write_text(",".join(COLUMNS) + "\\na,0,1,0,200,rate,hidden,7.5\\n")
+    ...     (row,) = read_metrics(path)
+    >>> row["metric"], row["subject"], row["value"]
+    ('rate', 'hidden', '7.5')
     """
     former_columns = tuple(name for name in COLUMNS if name != "subject")
     for row in read_rows(path, (COLUMNS, former_columns)):
@@ -510,6 +546,17 @@ def read_json(path: Path, schema: type | None = None) -> dict[str, Any]:
     ------
     RunError
         If it cannot be read, or does not conform.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.runs import read_json
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "notes.json"
+    ...     _ = path.write_text('{"a": 1}')
+    ...     print(read_json(path))
+    {'a': 1}
     """
     with _as_run_error():
         return reading.read_json(path, schema or SCHEMAS.get(path.name))
@@ -520,10 +567,29 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
     Those of ``weights.npz``, and those of a checkpoint that are weights, must be finite numbers.
 
+    Parameters
+    ----------
+    path
+        The file.
+
     Raises
     ------
     RunError
         If it cannot be read, or holds more than free memory does.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from apical.runs import read_arrays
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "arrays.npz"
+    ...     np.savez(path, w=np.eye(2))
+    ...     found = read_arrays(path)
+    >>> found["w"]
+    array([[1., 0.],
+           [0., 1.]])
     """
     with _as_run_error():
         arrays = reading.read_arrays(path)

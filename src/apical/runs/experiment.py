@@ -75,6 +75,13 @@ class Experiment:
         Further measures, names of `apical.runs.measures.MEASURES`.
     measure_every
         When to measure: before training and after every epoch, or also after every block.
+
+    Examples
+    --------
+    >>> from apical.runs.experiment import Experiment
+    >>> experiment = Experiment("rate_dfa", options={"hidden": 10}, epochs=2)
+    >>> experiment.dataset, experiment.seed, experiment.final_rate
+    ('digits', 0, 0.05)
     """
 
     model: str
@@ -114,6 +121,17 @@ class Prepared:
     building
         Machine-specific options of `simulate`: compiled programs and array ``library``. They are
         not part of the experiment and do not change its results, except by rounding.
+
+    Examples
+    --------
+    >>> from apical.runs.experiment import Experiment, prepare
+    >>> prepared = prepare(Experiment("rate_dfa", options={"hidden": 10}))
+    >>> prepared.network.plastic[0].name, prepared.data.name
+    ('stimulus_to_hidden', 'digits')
+    >>> prepared.experiment.device, prepared.experiment.batch
+    ('array', 64)
+    >>> prepared.scorecard.is_local
+    True
     """
 
     experiment: Experiment
@@ -152,10 +170,31 @@ def prepare(experiment: Experiment, building: Mapping[str, Any] | None = None) -
 
     `building` is that of `Prepared`.
 
+    Parameters
+    ----------
+    experiment
+        The experiment.
+    building
+        That of `Prepared`.
+
     Raises
     ------
     ApicalError
         If any of them is missing or does not fit.
+
+    Examples
+    --------
+    >>> from apical.runs.experiment import Experiment, prepare
+    >>> prepared = prepare(Experiment("rate_dfa", options={"hidden": 10}, train_trials=100))
+    >>> len(prepared.data.train)
+    100
+    >>> with prepared.simulator() as simulator:
+    ...     simulator.weights("stimulus_to_hidden").shape
+    (64, 10)
+    >>> prepare(Experiment("rate_dfa", options={"hiden": 10}))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: Model ...rate_dfa.py has no option ...
     """
     model, data = models.load(experiment.model), load_data(experiment)
     network = describe(experiment, model, data)
@@ -272,13 +311,45 @@ def trusted(out: Path, config: Mapping[str, Any], trust: Path | None, why: str) 
 
 
 def describe(experiment: Experiment, model: models.Model, data: Dataset) -> Network:
-    """Return the network of an experiment, with its hypotheses applied."""
+    """Return the network of an experiment, with its hypotheses applied.
+
+    Parameters
+    ----------
+    experiment, model, data
+        The experiment, its model and its data.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.runs.experiment import Experiment, describe, load_data
+    >>> experiment = Experiment("rate_dfa", hypothesis="sparse_feedback(wires=1)")
+    >>> net = describe(experiment, ap.models.load("rate_dfa"), load_data(experiment))
+    >>> feedback = net.projection("error_to_hidden")
+
+    Each of 100 hidden neurons hears of one of 10 error neurons:
+
+    >>> int((net.initial_weights(feedback) != 0).sum()), feedback.shape
+    (100, (10, 100))
+    """
     network = model.describe(data, experiment.seed, experiment.options)
     return applied(network, experiment.hypothesis)
 
 
 def load_data(experiment: Experiment) -> Dataset:
-    """Return the training and test (or validation) samples of an experiment."""
+    """Return the training and test (or validation) samples of an experiment.
+
+    Parameters
+    ----------
+    experiment
+        The experiment.
+
+    Examples
+    --------
+    >>> from apical.runs.experiment import Experiment, load_data
+    >>> data = load_data(Experiment("rate_dfa", train_trials=200, validation=50))
+    >>> len(data.train), len(data.test)
+    (200, 50)
+    """
     data = datasets.load(experiment.dataset, experiment.data_dir, experiment.scale)
     if experiment.validation:
         rng = seeds.stream(0, "validation")  # the same samples for every seed
@@ -287,7 +358,21 @@ def load_data(experiment: Experiment) -> Dataset:
 
 
 def settled(experiment: Experiment, network: Network) -> Experiment:
-    """Return the experiment with the default device and batch size of its network filled in."""
+    """Return the experiment with the default device and batch size of its network filled in.
+
+    Parameters
+    ----------
+    experiment, network
+        The experiment, and its network.
+
+    Examples
+    --------
+    >>> from apical.runs.experiment import Experiment, settled
+    >>> from apical.testing.references import rates, spiking
+    >>> plan = Experiment("rate_dfa")
+    >>> [(e.device, e.batch) for e in (settled(plan, rates()), settled(plan, spiking()))]
+    [('array', 64), ('cpp_standalone', 1)]
+    """
     device = experiment.device or usual(network)
     batch = experiment.batch or (64 if DEVICES[device].takes("batch") else 1)
     return replace(experiment, device=device, batch=batch)
@@ -296,10 +381,28 @@ def settled(experiment: Experiment, network: Network) -> Experiment:
 def read_experiment(out: Path) -> Experiment:
     """Read the experiment of a run directory.
 
+    Parameters
+    ----------
+    out
+        Directory of the run.
+
     Raises
     ------
     RunError
         If the configuration is damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.runs.experiment import Experiment, read_experiment
+    >>> from apical.runs.run import run
+    >>> plan = Experiment("rate_dfa", train_trials=100, test_trials=50, epochs=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     summary = run(plan, Path(folder) / "run", progress=False, draw=False)
+    ...     found = read_experiment(Path(folder) / "run")
+    >>> found.model, found.epochs, found.device, found.batch
+    ('rate_dfa', 1, 'array', 64)
     """
     path = out / CONFIG
     config, _ = bound(out)
@@ -335,7 +438,19 @@ def check_settings(out: Path, experiment: Experiment) -> None:
 
 
 def versions(library: str = "numpy") -> dict[str, str]:
-    """Return the versions of the packages that results depend on, for an array library."""
+    """Return the versions of the packages that results depend on, for an array library.
+
+    Parameters
+    ----------
+    library
+        Array library, as in `simulate`.
+
+    Examples
+    --------
+    >>> from apical.runs.experiment import versions
+    >>> sorted(versions())
+    ['apical', 'brian2', 'numpy', 'python', 'scikit-learn', 'system']
+    """
     libraries = ["torch"] if library.startswith("torch") else []
     packages = [*PACKAGES, *filter(installed, [*BACK_ENDS, *libraries])]
     found = {name: importlib.metadata.version(name) for name in packages}
@@ -343,7 +458,23 @@ def versions(library: str = "numpy") -> dict[str, str]:
 
 
 def fingerprint(data: Dataset) -> str:
-    """Return a check sum of all samples and labels."""
+    """Return a check sum of all samples and labels.
+
+    Parameters
+    ----------
+    data
+        The data set.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.runs.experiment import fingerprint
+    >>> data = ap.datasets.load("digits")
+    >>> fingerprint(data) == fingerprint(ap.datasets.load("digits"))
+    True
+    >>> fingerprint(data) == fingerprint(data.subset(100, 50))
+    False
+    """
     digest = hashlib.sha256()
     for samples in (data.train, data.test):
         for array in (samples.values, samples.labels):

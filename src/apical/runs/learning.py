@@ -40,6 +40,16 @@ class LearningAnalysis:
         `apical.measures.saturation`; weights are compared with those from before training.
     notes
         Missing tables, and why.
+
+    See Also
+    --------
+    analyze_learning : Makes it.
+
+    Examples
+    --------
+    >>> from apical.runs.learning import LearningAnalysis
+    >>> LearningAnalysis({}, ("no angles: the network spikes",)).notes
+    ('no angles: the network spikes',)
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -55,6 +65,30 @@ def analyze_learning(run: TrainedRun, records: Records) -> LearningAnalysis:
         A finished run. For angles and cost up to 200 of its test samples are replayed.
     records
         Its recorded activity, for dead units and saturated responses.
+
+    Returns
+    -------
+    LearningAnalysis
+        Tables and notes.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.runs.learning import analyze_learning
+    >>> from apical.runs.open import open_run
+    >>> from apical.runs.run import run
+    >>> sizes = {"train_trials": 100, "test_trials": 20, "epochs": 1}
+    >>> plan = Experiment("rate_dfa", options={"hidden": 5}, **sizes)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     summary = run(plan, Path(folder) / "run", progress=False, draw=False)
+    ...     found = open_run(Path(folder) / "run")
+    ...     analysis = analyze_learning(found, found.record(20))
+    >>> analysis.tables["weights"][["projection", "pre", "post"]].head(1).to_dict("records")
+    [{'projection': 'stimulus_to_hidden', 'pre': 'stimulus', 'post': 'hidden'}]
+    >>> analysis.tables["angles"].columns.tolist()
+    ['projection', 'angle']
     """
     network, weights = run.network, run.weights
     first = {p.name: network.initial_weights(p) for p in network.projections}

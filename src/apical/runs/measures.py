@@ -46,6 +46,23 @@ class Look:
         The same before the last block.
     records
         Records of test samples in the current state; None if no measure needs records.
+
+    Examples
+    --------
+    >>> from apical import simulate
+    >>> from apical.runs.callbacks import Measuring
+    >>> from apical.runs.experiment import Experiment, prepare
+    >>> from apical.runs.measures import Measure
+    >>> from apical.training import Position
+    >>> def largest(look):
+    ...     return {("largest", name): float(abs(w).max()) for name, w in look.weights.items()}
+    >>> prepared = prepare(Experiment("rate_dfa", train_trials=100, test_trials=50))
+    >>> measure = Measuring(prepared, [Measure("largest", "largest weights", largest)])
+    >>> with prepared.simulator() as simulator:
+    ...     before = {p.name: simulator.weights(p) for p in prepared.network.plastic}
+    ...     found = measure(simulator, Position(), before)
+    >>> found["largest", "hidden_to_output"]
+    0.0
     """
 
     prepared: Prepared
@@ -99,6 +116,16 @@ class Measure:
         if no records are needed.
     check
         Raises before training if the measure does not apply to a network.
+
+    Examples
+    --------
+    >>> from apical.runs.measures import MEASURES, Measure
+    >>> list(MEASURES)
+    ['training', 'angles', 'feedback', 'weights', 'units', 'sparsity', 'cost']
+    >>> def largest(look):
+    ...     return {("largest", name): float(w.max()) for name, w in look.weights.items()}
+    >>> Measure("largest", "largest weight of each projection", largest).name
+    'largest'
     """
 
     name: str

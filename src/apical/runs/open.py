@@ -52,6 +52,27 @@ class TrainedRun:
         Its experiment, model, data and network.
     weights
         Final weights, by name of projection, shape (n_pre, n_post).
+
+    See Also
+    --------
+    open_run : Makes it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.runs.open import open_run
+    >>> from apical.runs.run import run
+    >>> plan = Experiment("rate_dfa", train_trials=100, test_trials=50, epochs=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     summary = run(plan, Path(folder) / "first", progress=False, draw=False)
+    ...     found = open_run(Path(folder) / "first")
+    ...     metrics, is_judged = found.metrics, found.is_judged
+    >>> found.name, is_judged, found.data.name
+    ('first', True, 'digits')
+    >>> metrics[["epoch", "trial", "metric"]].to_dict("list")
+    {'epoch': [0, 1], 'trial': [0, 100], 'metric': ['test_accuracy', 'test_accuracy']}
     """
 
     path: Path
@@ -106,7 +127,30 @@ class TrainedRun:
     def simulator(
         self, record: Sequence[str] = (), traces: Sequence[str] = (), *, untrained: bool = False
     ) -> Simulator:
-        """Return the network on the device of its run, as `simulate` does, trained or not yet."""
+        """Return the network on the device of its run, as `simulate` does, trained or not yet.
+
+        Parameters
+        ----------
+        record, traces
+            As in `simulate`.
+        untrained
+            Whether it has the initial weights.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from apical.runs.experiment import Experiment
+        >>> from apical.runs.open import open_run
+        >>> from apical.runs.run import run
+        >>> plan = Experiment("rate_dfa", train_trials=100, test_trials=50, epochs=1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     summary = run(plan, Path(folder) / "run", progress=False, draw=False)
+        ...     found = open_run(Path(folder) / "run")
+        >>> with found.simulator() as trained, found.simulator(untrained=True) as naive:
+        ...     [bool(s.weights("hidden_to_output").any()) for s in (trained, naive)]
+        [True, False]
+        """
         simulator = self.prepared.looking(record, traces)
         if untrained:
             return simulator
@@ -136,12 +180,31 @@ class TrainedRun:
         untrained
             Whether to use the initial weights.
 
+        Returns
+        -------
+        Records
+            What was recorded.
+
         Raises
         ------
         DataError
             If there are fewer test samples.
         WiringError
             If the network has no such populations or signals.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from apical.runs.experiment import Experiment
+        >>> from apical.runs.open import open_run
+        >>> from apical.runs.run import run
+        >>> plan = Experiment("rate_dfa", train_trials=100, test_trials=50, epochs=1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     summary = run(plan, Path(folder) / "run", progress=False, draw=False)
+        ...     records = open_run(Path(folder) / "run").record(trials=20, populations=["hidden"])
+        >>> len(records), list(records.signals), records.about["model"]
+        (20, ['hidden.x'], 'rate_dfa')
         """
         if not 1 <= trials <= len(self.data.test):
             raise ParameterError(
@@ -223,6 +286,28 @@ def open_run(path: Path, *, trust: Path | None = None) -> TrainedRun:
     RunError
         If there is no run, it is not finished, a file is damaged or of another run, or its network
         cannot be rebuilt.
+
+    See Also
+    --------
+    TrainedRun : What it returns.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.runs.open import open_run
+    >>> from apical.runs.run import run
+    >>> plan = Experiment("rate_dfa", train_trials=100, test_trials=50, epochs=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     summary = run(plan, Path(folder) / "run", progress=False, draw=False)
+    ...     found = open_run(Path(folder) / "run")
+    >>> found.weights["stimulus_to_hidden"].shape, found.config["epochs"]
+    ((64, 100), 1)
+    >>> open_run(Path("no_such_run"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.RunError: no_such_run holds no run: it has no config.json. Give ...
     """
     config, manifest = bound(path)
     if not (path / SUMMARY).exists() or not (path / WEIGHTS).exists():
@@ -249,10 +334,31 @@ def open_run(path: Path, *, trust: Path | None = None) -> TrainedRun:
 def metrics_of(path: Path) -> pd.DataFrame:
     """Read the long table of ``metrics.csv`` of a run, as `TrainedRun.metrics`; it is checked.
 
+    Parameters
+    ----------
+    path
+        Directory of the run.
+
     Raises
     ------
     RunError
         If it is damaged, or of another run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.runs.open import metrics_of
+    >>> from apical.runs.run import run
+    >>> plan = Experiment("rate_dfa", train_trials=100, test_trials=50, epochs=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     summary = run(plan, Path(folder) / "run", progress=False, draw=False)
+    ...     table = metrics_of(Path(folder) / "run")
+    >>> table.columns.tolist()
+    ['run', 'seed', 'epoch', 'block', 'trial', 'metric', 'subject', 'value']
+    >>> bool(table["value"].iloc[-1] == summary["test_accuracy"])
+    True
     """
     checked_files(path, METRICS)
     return _table(path / METRICS)
@@ -271,10 +377,29 @@ def write_records(path: Path, records: Records) -> Path:
 
     In the directory of a run they are bound to it.
 
+    Parameters
+    ----------
+    path
+        A run directory, or a file to write.
+    records
+        The records.
+
     Raises
     ------
     RunError
         If they cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.runs.open import read_records, write_records
+    >>> from apical.testing.references import records
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write_records(Path(folder) / "records.npz", records())
+    ...     found = read_records(path)
+    >>> found.spikes["hidden"].time
+    array([ 3. , 12.5,  7. ])
     """
     target = path / RECORDS if path.is_dir() else path
     if target.name == RECORDS and (target.parent / CONFIG).exists():
@@ -291,10 +416,31 @@ def write_records(path: Path, records: Records) -> Path:
 def has_records(path: Path) -> bool:
     """Whether a run has records.
 
+    Parameters
+    ----------
+    path
+        Directory of the run.
+
     Raises
     ------
     RunError
         If it had some, which are missing.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.runs.open import has_records, open_run, write_records
+    >>> from apical.runs.run import run
+    >>> plan = Experiment("rate_dfa", train_trials=100, test_trials=50, epochs=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     out = Path(folder) / "run"
+    ...     summary = run(plan, out, progress=False, draw=False)
+    ...     before = has_records(out)
+    ...     path = write_records(out, open_run(out).record(10))
+    ...     before, has_records(out), path.name
+    (False, True, 'records.npz')
     """
     _, manifest = bound(path)
     if manifest is not None and (path / RECORDS).exists() is not (RECORDS in manifest.files):
@@ -312,10 +458,30 @@ def read_records(path: Path, *, of: Path | None = None) -> Records:
     of
         The run of which the records must be; that of the directory by default.
 
+    Returns
+    -------
+    Records
+        As `apical.records.Records`.
+
     Raises
     ------
     RunError, DataError
         If there is none, it is damaged, or of another run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.runs.open import read_records, write_records
+    >>> from apical.testing.references import records
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found = read_records(write_records(Path(folder) / "records.npz", records()))
+    >>> len(found), found.about["model"]
+    (2, 'reference')
+    >>> read_records(Path("no_such_file.npz"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.RunError: no_such_file.npz does not exist; 'apical record RUN' ...
     """
     source = path / RECORDS if path.is_dir() else path
     if not source.exists():

@@ -28,7 +28,21 @@ from apical.training.loop import Evaluation, Plan, evaluated, steps
 
 
 class Stopped(Exception):
-    """The run was asked to stop, and did so after a checkpoint."""
+    """The run was asked to stop, and did so after a checkpoint.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.runs.run import run
+    >>> plan = Experiment("rate_dfa", train_trials=128, test_trials=50, epochs=2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run(plan, Path(folder) / "run", progress=False, stop=lambda: True)
+    Traceback (most recent call last):
+        ...
+    apical.runs.run.Stopped
+    """
 
 
 def run(
@@ -64,6 +78,27 @@ def run(
         If something is missing, invalid, or fails; the last checkpoint remains intact.
     Stopped
         If `stop` asked for it.
+
+    See Also
+    --------
+    resume : Goes on after an interruption.
+    apical.runs.open.open_run : Reads what was written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.runs.run import run
+    >>> plan = Experiment("rate_dfa", train_trials=500, test_trials=100, epochs=1, batch=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     summary = run(plan, Path(folder) / "run", progress=False, draw=False)
+    ...     names = sorted(path.name for path in (Path(folder) / "run").glob("[a-z]*"))
+    >>> summary["n_train"], summary["is_local"], summary["test_accuracy"] > 0.3
+    (500, True, True)
+    >>> names  # doctest: +NORMALIZE_WHITESPACE
+    ['checkpoint.npz', 'config.json', 'manifest.json', 'metrics.csv', 'network.json',
+    'scorecard.json', 'summary.json', 'weights.npz']
     """
     prepared = prepare(experiment, building)
     library = {k: v for k, v in (building or {}).items() if k == "library"}
@@ -111,6 +146,32 @@ def resume(
         Another device; None for that of the run.
     trust
         A script to import if data cannot hold the network, as in `apical.runs.open.open_run`.
+
+    Returns
+    -------
+    dict
+        The summary, as of `run`.
+
+    Examples
+    --------
+    Stopped after its first block of 64 trials, the run goes on with the next one, and ends as if it
+    had not been interrupted:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.runs.run import Stopped, resume, run
+    >>> plan = Experiment("rate_dfa", train_trials=128, test_trials=50, epochs=2, block=64)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     out = Path(folder) / "run"
+    ...     try:
+    ...         run(plan, out, progress=False, draw=False, stop=lambda: True)
+    ...     except Stopped:
+    ...         before = (out / "metrics.csv").read_text().splitlines()
+    ...     summary = resume(out, progress=False, draw=False)
+    ...     after = (out / "metrics.csv").read_text().splitlines()
+    >>> len(before) < len(after), after[: len(before)] == before, summary["epochs"]
+    (True, True, 2)
     """
     with RunDirectory.reopen(out) as directory:
         experiment, config = read_experiment(out), directory.config
@@ -154,6 +215,13 @@ def _try(directory: RunDirectory, simulator: Simulator) -> None:
 def build(experiment: Experiment, building: Mapping[str, Any] | None = None) -> list[Path]:
     """Compile the programs of an experiment without running them.
 
+    Parameters
+    ----------
+    experiment
+        The experiment.
+    building
+        As in `run`.
+
     Returns
     -------
     list
@@ -163,6 +231,15 @@ def build(experiment: Experiment, building: Mapping[str, Any] | None = None) -> 
     ------
     DeviceError
         If the device compiles nothing before it runs.
+
+    Examples
+    --------
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.runs.run import build
+    >>> build(Experiment("rate_dfa", device="array"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DeviceError: Device 'array' compiles nothing before it runs; build ...
     """
     prepared = prepare(experiment, building)
     measuring = _measuring(prepared)

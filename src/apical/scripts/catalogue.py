@@ -55,6 +55,12 @@ class Entry:
         The network; None if it could not be built.
     problem
         Why it could not.
+
+    Examples
+    --------
+    >>> from apical.scripts.catalogue import Entry
+    >>> Entry("rate_dfa", "dfa", None, "the script is missing").problem
+    'the script is missing'
     """
 
     model: str
@@ -83,6 +89,12 @@ class Measured:
         measured.
     cost_settings
         Data, and the samples on which they were counted.
+
+    Examples
+    --------
+    >>> from apical.scripts.catalogue import Measured
+    >>> Measured("rate_dfa", "dfa", accuracy="96.0", source="BENCHMARKS.md").inference
+    ''
     """
 
     model: str
@@ -139,7 +151,14 @@ class Row:
 
 
 def names() -> list[str]:
-    """Return the names of the scripts that have networks to judge."""
+    """Return the names of the scripts that have networks to judge.
+
+    Examples
+    --------
+    >>> from apical.scripts import catalogue
+    >>> "rate_dfa" in catalogue.names()
+    True
+    """
     found = []
     for name, (path, _) in models.available().items():
         try:
@@ -160,6 +179,14 @@ def entries(name: str, data: Dataset, seed: int = 0) -> list[Entry]:
         One of `names`.
     data, seed
         Data set and seed for which they are built.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import catalogue
+    >>> data = ap.datasets.load("digits")
+    >>> [entry.condition for entry in catalogue.entries("rate_dfa", data)]
+    ['bp', 'fa', 'dfa', 'ifa_forward', 'ifa_random', 'drtp', 'two_phases']
     """
     path = models.available()[name][0]
     try:
@@ -212,6 +239,16 @@ def judged(entry: Entry, known: Mapping[tuple[str, str], Measured]) -> Row:
         The network.
     known
         What was measured, by script and condition (`read_measured`).
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import catalogue
+    >>> data = ap.datasets.load("digits")
+    >>> first = catalogue.entries("rate_dfa", data)[0]
+    >>> row = catalogue.judged(first, {})
+    >>> row.model, row.condition, row.is_local
+    ('rate_dfa', 'bp', False)
     """
     key = entry.model, entry.condition
     measured = known.get(key, Measured(*key))
@@ -225,7 +262,23 @@ def judged(entry: Entry, known: Mapping[tuple[str, str], Measured]) -> Row:
 
 
 def worst(card: Scorecard) -> dict[Aspect, Level]:
-    """Return the worst level of each aspect of a scorecard."""
+    """Return the worst level of each aspect of a scorecard.
+
+    Parameters
+    ----------
+    card
+        The scorecard.
+
+    Examples
+    --------
+    >>> from apical.feedback import WIRINGS
+    >>> from apical.plausibility import audit
+    >>> from apical.scripts import catalogue
+    >>> from apical.testing.references import rates
+    >>> levels = catalogue.worst(audit(rates(WIRINGS["bp"])))
+    >>> levels["weight transport"], levels["locality"]
+    ('not local', 'local')
+    """
     found: dict[Aspect, Level] = {}
     for aspect in ASPECTS:
         levels = [LEVELS.index(finding.level) for finding in card.about(aspect)]
@@ -245,10 +298,22 @@ def read_measured(path: Path | None = None) -> dict[tuple[str, str], Measured]:
     path
         The file; by default that of every folder of models, the first one first.
 
+    Returns
+    -------
+    dict
+        (script, condition) -> what was measured.
+
     Raises
     ------
     DataError
         If a file has other columns.
+
+    Examples
+    --------
+    >>> from apical.scripts import catalogue
+    >>> known = catalogue.read_measured()
+    >>> ("rate_dfa", "dfa") in known
+    True
     """
     paths = [path] if path else [folder / MEASURED for folder in models.folders()]
     found: dict[tuple[str, str], Measured] = {}
@@ -270,6 +335,18 @@ def write_measured(path: Path, known: Mapping[tuple[str, str], Measured]) -> Non
         The file.
     known
         What was measured.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.scripts import catalogue
+    >>> line = catalogue.Measured("mine", "dfa", accuracy="96.0")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "measured.csv"
+    ...     catalogue.write_measured(path, {("mine", "dfa"): line})
+    ...     catalogue.read_measured(path)["mine", "dfa"].accuracy
+    '96.0'
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
@@ -410,13 +487,35 @@ def _measured(
 
 
 def columns() -> list[str]:
-    """Return the names of the columns of the catalogue."""
+    """Return the names of the columns of the catalogue.
+
+    Examples
+    --------
+    >>> from apical.scripts import catalogue
+    >>> catalogue.columns()[:3]
+    ['model', 'condition', 'local']
+    """
     after = ["accuracy [%]", "settings", "source", "operations, inference", "operations, learning"]
     return ["model", "condition", "local", *ASPECTS, *after]
 
 
 def cells(row: Row) -> list[str]:
-    """Return the cells of a row, in the order of `columns`."""
+    """Return the cells of a row, in the order of `columns`.
+
+    Parameters
+    ----------
+    row
+        The network, judged.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import catalogue
+    >>> entries = catalogue.entries("rate_dfa", ap.datasets.load("digits"))
+    >>> row = catalogue.judged(entries[2], {})
+    >>> dict(zip(catalogue.columns(), catalogue.cells(row)))["condition"]
+    'dfa'
+    """
     verdict = {True: "yes", False: "no", None: row.problem or "not judged"}[row.is_local]
     of = row.measured
     return [
@@ -433,7 +532,22 @@ def cells(row: Row) -> list[str]:
 
 
 def table(rows: Iterable[Row]) -> str:
-    """Return the catalogue as CSV."""
+    """Return the catalogue as CSV.
+
+    Parameters
+    ----------
+    rows
+        The networks, judged.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import catalogue
+    >>> entries = catalogue.entries("rate_dfa", ap.datasets.load("digits"))
+    >>> text = catalogue.table([catalogue.judged(entries[2], {})])
+    >>> text.splitlines()[1].split(",")[:3]
+    ['rate_dfa', 'dfa', 'yes']
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns())

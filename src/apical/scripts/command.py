@@ -29,6 +29,17 @@ def study(
         Files that the function writes, for the help.
     on
         Data of the quick check, for the help.
+
+    Examples
+    --------
+    What the scripts of the gallery do with it:
+
+    >>> from apical.scripts import models
+    >>> main = models.imported(models.find("Maas_2013_dead_units")).main
+    >>> main.help
+    'Dead units: large steps kill ReLU units, deep narrow stacks are born dead; leaky slopes help.'
+    >>> [parameter.name for parameter in main.params][:2]
+    ['out', 'quickly']
     """
     where = f", on {on}" if on else ""
 

@@ -53,6 +53,20 @@ def draw(
         Options of single panels in addition, by column, or by value of `over` if there is one.
     **options
         Passed on to `apical.plotting.curves`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.scripts import figures
+    >>> rows = [
+    ...     {"wiring": w, "seed": seed, "epoch": epoch, "error": 10.0 - epoch}
+    ...     for w in ("bp", "dfa") for seed in (0, 1) for epoch in (0, 1)
+    ... ]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     figures.draw(Path(folder) / "errors.png", rows, "epoch", "error", "wiring")
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['errors.png']
     """
     columns = {y: y.replace("_", " ")} if isinstance(y, str) else y
     values = list(dict.fromkeys(row[over] for row in rows)) if over else [None]

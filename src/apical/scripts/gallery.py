@@ -27,6 +27,12 @@ class Finding:
         The measurement, in a few words with numbers.
     holds
         Whether it supports the claim of the study.
+
+    Examples
+    --------
+    >>> from apical.scripts.gallery import Finding
+    >>> Finding("error 3.1 % under DFA, 2.9 % under BP", 3.1 < 2 * 2.9).holds
+    True
     """
 
     text: str
@@ -48,6 +54,13 @@ class Exhibit:
     quick
         Checks the phenomenon in seconds, on data that come with the package; writes figures and
         tables, if any, into the given folder, which exists.
+
+    Examples
+    --------
+    >>> from apical.scripts import gallery
+    >>> exhibit = gallery.load(gallery.scripts()["Maas_2013_dead_units"])
+    >>> type(exhibit).__name__, bool(exhibit.claim), callable(exhibit.quick)
+    ('Exhibit', True, True)
     """
 
     claim: str
@@ -57,7 +70,14 @@ class Exhibit:
 
 
 def scripts() -> dict[str, Path]:
-    """Return the scripts of the gallery: name -> path. They are parsed, not run."""
+    """Return the scripts of the gallery: name -> path. They are parsed, not run.
+
+    Examples
+    --------
+    >>> from apical.scripts import gallery
+    >>> len(gallery.scripts()) > 20, gallery.scripts()["Maas_2013_dead_units"].name
+    (True, 'Maas_2013_dead_units.py')
+    """
     known = ((name, path) for name, (path, _) in models.available().items())
     return {name: path for name, path in known if _has_exhibit(path)}
 
@@ -65,10 +85,23 @@ def scripts() -> dict[str, Path]:
 def load(path: Path) -> Exhibit:
     """Return the exhibit of a script.
 
+    Parameters
+    ----------
+    path
+        The script.
+
     Raises
     ------
     ScriptError
         If its ``EXHIBIT`` is missing, or is not an `Exhibit`.
+
+    Examples
+    --------
+    >>> from apical.scripts import gallery, models
+    >>> gallery.load(models.find("rate_dfa"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ScriptError: Script ...rate_dfa.py needs EXHIBIT = ...
     """
     exhibit = getattr(models.imported(path.resolve()), "EXHIBIT", None)
     if not isinstance(exhibit, Exhibit):
@@ -94,6 +127,18 @@ def checked(exhibit: Exhibit, folder: Path) -> str:
     ------
     ClaimError
         If the phenomenon is not found.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.scripts import gallery
+    >>> def quick(folder):
+    ...     return gallery.Finding("error 3.1 %", True)
+    >>> exhibit = gallery.Exhibit("It learns", "3.0 %", "3.1 %", quick)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     gallery.checked(exhibit, Path(folder))
+    'error 3.1 %'
     """
     finding = exhibit.quick(studies.folder(folder))
     if not finding.holds:
@@ -118,6 +163,13 @@ class Entry:
         Result of its quick check; None if it was not run.
     seconds
         Duration of the check [s], including the import of the script.
+
+    Examples
+    --------
+    >>> from apical.scripts import gallery
+    >>> line = gallery.entry("Maas_2013_dead_units")
+    >>> line.path.name, line.finding
+    ('Maas_2013_dead_units.py', None)
     """
 
     name: str
@@ -155,7 +207,19 @@ def entry(name: str, folder: Path | None = None) -> Entry:
 
 
 def cells(line: Entry) -> list[str]:
-    """Return the cells of a script: name, claim, published, reached, and its quick check."""
+    """Return the cells of a script: name, claim, published, reached, and its quick check.
+
+    Parameters
+    ----------
+    line
+        The script.
+
+    Examples
+    --------
+    >>> from apical.scripts import gallery
+    >>> gallery.cells(gallery.entry("Maas_2013_dead_units"))[0]
+    'Maas_2013_dead_units'
+    """
     about = line.exhibit
     told = [line.name, about.claim, about.published, about.reached]
     if line.finding is None:
@@ -165,13 +229,38 @@ def cells(line: Entry) -> list[str]:
 
 
 def columns(*, quick: bool) -> list[str]:
-    """Return the names of these columns."""
+    """Return the names of these columns.
+
+    Parameters
+    ----------
+    quick
+        Whether the quick checks were run.
+
+    Examples
+    --------
+    >>> from apical.scripts import gallery
+    >>> gallery.columns(quick=False)
+    ['script', 'claim', 'published', 'reached']
+    """
     named = ["script", "claim", "published", "reached"]
     return [*named, "quick check, small data", "s"] if quick else named
 
 
 def markdown(lines: Sequence[Entry]) -> str:
-    """Return the table of one line or more as Markdown; scripts are linked as ``models/...``."""
+    """Return the table of one line or more as Markdown, with links for a page in docs/gallery.
+
+    Parameters
+    ----------
+    lines
+        The scripts.
+
+    Examples
+    --------
+    >>> from apical.scripts import gallery
+    >>> table = gallery.markdown([gallery.entry("Maas_2013_dead_units")])
+    >>> table.splitlines()[0]
+    '| script | claim | published | reached |'
+    """
     heads = columns(quick=lines[0].finding is not None)
     rows = [_linked(cells(line)) for line in lines]
     return "\n".join(map(_row, [heads, ["---"] * len(heads), *rows])) + "\n"
@@ -180,10 +269,28 @@ def markdown(lines: Sequence[Entry]) -> str:
 def write(path: Path, table: str) -> None:
     """Write a table between the `MARKS` of a Markdown file, which is created if it is missing.
 
+    Parameters
+    ----------
+    path
+        The file.
+    table
+        The table.
+
     Raises
     ------
     DataError
         If the file exists but does not contain both marks, once each and in order.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.scripts import gallery
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page = Path(folder) / "GALLERY.md"
+    ...     gallery.write(page, "| a |\\n")
+    ...     "| a |" in page.read_text().splitlines()
+    True
     """
     text = path.read_text() if path.exists() else "\n".join(MARKS) + "\n"
     before, mark, rest = text.partition(MARKS[0])
@@ -197,7 +304,7 @@ def write(path: Path, table: str) -> None:
 
 
 def _linked(told: Sequence[str]) -> list[str]:
-    return [f"[{told[0]}](models/{told[0]}.py)", *told[1:]]
+    return [f"[{told[0]}](../../models/{told[0]}.py)", *told[1:]]
 
 
 def _row(parts: Iterable[str]) -> str:

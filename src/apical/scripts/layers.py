@@ -67,10 +67,13 @@ def feedforward(
     Examples
     --------
     >>> import apical as ap
+    >>> from apical.scripts.layers import feedforward
     >>> rule = ap.rules.three_factor(0.1)
     >>> net = feedforward([64, 30, 10], "tanh", wiring="dfa", weights=ap.FanIn(), rule=rule)
     >>> [projection.name for projection in net.forward]
     ['stimulus_to_hidden_1', 'hidden_1_to_output']
+    >>> [projection.name for projection in net.feedback.projections]
+    ['error_to_output', 'error_to_hidden_1']
     """
     n = len(sizes) - 2
     kinds = [hidden for _ in range(n)] if isinstance(hidden, str) else list(hidden)
@@ -110,6 +113,16 @@ def scale_and_shift(net: Network, eta: float) -> Network:
     References
     ----------
     Ioffe & Szegedy 2015, arXiv:1502.03167, section 3: the shift takes the place of the bias.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts.layers import feedforward, scale_and_shift
+    >>> rule = ap.rules.three_factor(0.1)
+    >>> options = {"weights": ap.FanIn(), "rule": rule, "neurons": {"norm": ap.BatchNorm()}}
+    >>> net = scale_and_shift(feedforward([64, 30, 10], "relu", wiring="bp", **options), eta=0.1)
+    >>> [projection.name for projection in net.plastic]
+    ['stimulus_to_hidden_1', 'hidden_1_to_output', 'bias_to_output', 'scale_1', 'shift_1']
     """
     bias, (*hidden, last) = net.add(Bias("bias")), net.forward
     for k, post in enumerate((p.post for p in hidden), start=1):

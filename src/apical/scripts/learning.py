@@ -47,6 +47,17 @@ def errors(
     -------
     list
         Rows: ``epoch``, and the test error with learning off [%].
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import learning
+    >>> from apical.scripts.layers import feedforward
+    >>> data, rule = ap.datasets.load("digits").subset(500, 100), ap.rules.three_factor(0.1)
+    >>> net = feedforward([64, 30, 10], "tanh", wiring="dfa", weights=ap.FanIn(), rule=rule)
+    >>> rows = learning.errors(net, data, epochs=3)
+    >>> [row["epoch"] for row in rows], rows[-1]["error"] < rows[0]["error"]
+    ([0, 1, 2, 3], True)
     """
     simulator = simulate(net, "array", batch=batch)
     taken = train(simulator, data, epochs, **{"final_rate": 1.0, "progress": False, **options})
@@ -81,6 +92,19 @@ def compare(
     -------
     list
         Rows: the levels, and those of `errors`.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import learning
+    >>> from apical.scripts.layers import feedforward
+    >>> data, rule = ap.datasets.load("digits").subset(200, 50), ap.rules.three_factor(0.1)
+    >>> def network(wiring, seed):
+    ...     options = {"wiring": wiring, "seed": seed, "weights": ap.FanIn(), "rule": rule}
+    ...     return feedforward([64, 10, 10], "tanh", **options)
+    >>> rows = learning.compare(network, data, 1, wiring=["bp", "dfa"], seed=[0, 1])
+    >>> len(rows), list(rows[0])
+    (8, ['wiring', 'seed', 'epoch', 'error'])
     """
 
     def measured(**levels: Any) -> list[Row]:
@@ -106,6 +130,21 @@ def last_error(
         As in `errors`.
     diverged
         Value to return if the weights diverge [%].
+
+    Returns
+    -------
+    float
+        The error [%].
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import learning
+    >>> from apical.scripts.layers import feedforward
+    >>> data, rule = ap.datasets.load("digits").subset(500, 100), ap.rules.three_factor(0.1)
+    >>> net = feedforward([64, 30, 10], "tanh", wiring="dfa", weights=ap.FanIn(), rule=rule)
+    >>> 0 <= learning.last_error(net, data, epochs=3) < 40
+    True
     """
     simulator = trained(net, data, epochs, batch, **options)
     return test_error(simulator, data) if simulator else diverged
@@ -120,6 +159,29 @@ def trained(
     ----------
     net, data, epochs, batch, **options
         As in `errors`.
+
+    Returns
+    -------
+    Simulator or None
+        The network after training.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import learning
+    >>> from apical.scripts.layers import feedforward
+    >>> data, rule = ap.datasets.load("digits").subset(500, 100), ap.rules.three_factor(0.1)
+    >>> net = feedforward([64, 30, 10], "tanh", wiring="dfa", weights=ap.FanIn(), rule=rule)
+    >>> simulator = learning.trained(net, data, epochs=1)
+    >>> simulator.weights("hidden_1_to_output").shape
+    (30, 10)
+
+    At a learning rate that is far too large the weights diverge:
+
+    >>> rule = ap.rules.three_factor(1e6)
+    >>> net = feedforward([64, 30, 10], "relu", wiring="dfa", weights=ap.FanIn(), rule=rule)
+    >>> learning.trained(net, data, epochs=1) is None
+    True
     """
     simulator = simulate(net, "array", batch=batch)
     try:
@@ -130,7 +192,25 @@ def trained(
 
 
 def test_error(simulator: Simulator, data: Dataset) -> float:
-    """Return the test error with learning off [%]."""
+    """Return the test error with learning off [%].
+
+    Parameters
+    ----------
+    simulator, data
+        The network on a device, and the test samples.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import learning
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=10)
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     error = learning.test_error(simulator, data)
+    ...     accuracy = ap.evaluate(simulator, data.test).accuracy
+    >>> round(error, 6) == round(100 * (1 - accuracy), 6)
+    True
+    """
     return 100 * (1 - evaluate(simulator, data.test).accuracy)
 
 
@@ -143,6 +223,17 @@ def follow(
     ----------
     simulator, data, plan, done
         As in `apical.training.steps`; with nothing done, epoch 0 is that before training.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import learning
+    >>> from apical.training import Plan
+    >>> data = ap.datasets.load("digits").subset(300, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=20)
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     [epoch for epoch, accuracy in learning.follow(simulator, data, Plan(epochs=2))]
+    [0, 1, 2]
     """
     for step in steps(simulator, data, plan, done):
         if "test_accuracy" in step.metrics:
@@ -162,6 +253,21 @@ def between(
         Training and test samples.
     first, last
         Numbers of epochs before and after; from 0, the error before training is yielded too.
+
+    Examples
+    --------
+    A parameter can be changed in the middle; here weights are silenced after the second epoch:
+
+    >>> import apical as ap
+    >>> from apical.scripts import learning
+    >>> data = ap.datasets.load("digits").subset(300, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=20)
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     first = list(learning.between(simulator, data, 0, 2))
+    ...     simulator.load({"hidden_to_output": 0 * simulator.weights("hidden_to_output")})
+    ...     then = list(learning.between(simulator, data, 2, 3))
+    >>> [epoch for epoch, _ in first + then]
+    [0, 1, 2, 3]
     """
     done = Position(first, 0, first * len(data.train)) if first else None
     for epoch, accuracy in follow(simulator, data, Plan(last, final_rate=1.0), done):
@@ -180,6 +286,20 @@ def feedback_angles(simulator: Simulator) -> dict[str, float]:
     -------
     dict
         ``angle_1`` is that of the feedback onto the first hidden population, and so on.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import learning
+    >>> from apical.scripts.layers import feedforward
+    >>> options = {"weights": ap.FanIn(), "rule": ap.rules.three_factor(0.1)}
+    >>> net = feedforward([8, 5, 4, 3], "tanh", wiring="fa", **options)
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     aligned = 3 * simulator.weights("hidden_2_to_output").T
+    ...     simulator.load({"feedback_output_to_hidden_2": aligned})
+    ...     found = learning.feedback_angles(simulator)
+    >>> list(found), round(found["angle_2"], 4)
+    (['angle_1', 'angle_2'], 0.0)
     """
     found = {}
     for k, forward in enumerate(simulator.network.forward[1:], start=1):
@@ -202,6 +322,24 @@ def reconstruct(simulator: Simulator, values: np.ndarray, epochs: int) -> Iterat
         Stimuli, shape (n, n_inputs).
     epochs
         Number of epochs.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import learning
+    >>> from apical.scripts.layers import feedforward
+    >>> values, labels = ap.datasets.load("digits").train.block(slice(100))
+    >>> net = feedforward(
+    ...     [64, 10, 64], "tanh", "linear", wiring="bp", loss="squared", weights=ap.FanIn(),
+    ...     rule=ap.rules.three_factor(0.01),
+    ... )
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     errors = [
+    ...         float(learning.squared_errors(simulator, values).mean())
+    ...         for epoch in learning.reconstruct(simulator, values, 4)
+    ...     ]
+    >>> errors == sorted(errors, reverse=True)
+    True
     """
     for epoch in range(epochs + 1):
         yield epoch
@@ -212,7 +350,26 @@ def reconstruct(simulator: Simulator, values: np.ndarray, epochs: int) -> Iterat
 
 
 def squared_errors(simulator: Simulator, values: np.ndarray) -> np.ndarray:
-    """Return the squared reconstruction error of an autoencoder at each value, learning off."""
+    """Return the squared reconstruction error of an autoencoder at each value, learning off.
+
+    Parameters
+    ----------
+    simulator
+        A network with as many outputs as inputs.
+    values
+        Stimuli, shape (n, n_inputs).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.scripts import learning
+    >>> from apical.scripts.layers import feedforward
+    >>> net = feedforward([2, 3, 2], "tanh", "linear", wiring=None, weights=ap.Zero())
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     learning.squared_errors(simulator, np.array([[1.0, 2.0]]))
+    array([[1., 4.]])
+    """
     rebuilt = simulator.run(Block(values)).counts[simulator.network.output.name]
     return (values - rebuilt) ** 2
 
@@ -233,6 +390,22 @@ def losses(simulator: Simulator, parts: Mapping[str, np.ndarray], epochs: int) -
     ------
     row
         ``epoch``, and for each part the mean squared error of an output, with learning off.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import learning
+    >>> from apical.scripts.layers import feedforward
+    >>> values, labels = ap.datasets.load("digits").train.block(slice(100))
+    >>> net = feedforward(
+    ...     [64, 10, 64], "tanh", "linear", wiring="bp", loss="squared", weights=ap.FanIn(),
+    ...     rule=ap.rules.three_factor(0.01),
+    ... )
+    >>> parts = {"train": values[:80], "test": values[80:]}
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     rows = list(learning.losses(simulator, parts, epochs=2))
+    >>> list(rows[0]), rows[-1]["test"] < rows[0]["test"]
+    (['epoch', 'train', 'test'], True)
     """
     for epoch in reconstruct(simulator, next(iter(parts.values())), epochs):
         errors = {name: squared_errors(simulator, values) for name, values in parts.items()}
@@ -272,6 +445,18 @@ def watch(
         A recording simulator of the same network in the same state.
     seen
         Its result on these samples.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import learning
+    >>> data = ap.datasets.load("digits").subset(100, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=5)
+    >>> watched = learning.watch(
+    ...     net, data, 1, batch=10, every=0.5, record=["hidden"], trace="x", samples=20
+    ... )
+    >>> [(row["epoch"], seen.traces["hidden.x"].shape) for row, looker, seen in watched]
+    [(0.0, (20, 1, 5)), (0.5, (20, 1, 5)), (1.0, (20, 1, 5))]
     """
     learner = simulate(net, "array", batch=batch)
     looker = simulate(net, "array", record=record, traces=[trace])
@@ -310,6 +495,20 @@ def track(
         Rows: ``trial``, the trials learned so far; ``test_error`` with learning off [%], NaN within
         an epoch; and what `measure` returns. If the weights diverge, the last row is repeated with
         an infinite error.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import learning
+    >>> from apical.training import Plan
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=20)
+    >>> def largest(simulator):
+    ...     return {"largest": float(abs(simulator.weights("hidden_to_output")).max())}
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     rows = learning.track(simulator, data, Plan(epochs=1, block=100), largest)
+    >>> [row["trial"] for row in rows], rows[0]["largest"], rows[-1]["largest"] > 0
+    ([0, 100, 200], 0.0, True)
     """
     rows = list[Row]()
     try:
@@ -337,6 +536,16 @@ def at_updates(simulator: Simulator, data: Dataset, at: Sequence[int], batch: in
         Numbers of updates, increasing, at which to stop and yield.
     batch
         Batch size.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import learning
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=20)
+    >>> with ap.simulate(net, "array", batch=10) as simulator:
+    ...     list(learning.at_updates(simulator, data, [0, 1, 10], batch=10))
+    [0, 1, 10]
     """
     order, done = seeds.stream(simulator.network.seed, "order"), 0
     for updates in map(int, at):
@@ -348,7 +557,21 @@ def at_updates(simulator: Simulator, data: Dataset, at: Sequence[int], batch: in
 
 
 def log_spaced(last: int, n: int) -> list[int]:
-    """Return 0 and some `n` whole numbers up to `last`, evenly spaced on a logarithmic axis."""
+    """Return 0 and some `n` whole numbers up to `last`, evenly spaced on a logarithmic axis.
+
+    Parameters
+    ----------
+    last
+        The largest.
+    n
+        About how many besides 0.
+
+    Examples
+    --------
+    >>> from apical.scripts import learning
+    >>> learning.log_spaced(1000, 4)
+    [0, 1, 10, 100, 1000]
+    """
     return [int(k) for k in np.unique([0, *np.round(np.geomspace(1, last, n))])]
 
 
@@ -373,6 +596,20 @@ def reconstruction_errors(
     list
         Mean over the stimuli, with learning off, before training and after every epoch; infinite
         once it has diverged.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import learning
+    >>> from apical.scripts.layers import feedforward
+    >>> values, labels = ap.datasets.load("digits").train.block(slice(100))
+    >>> net = feedforward(
+    ...     [64, 10, 64], "tanh", "linear", wiring="bp", loss="squared", weights=ap.FanIn(),
+    ...     rule=ap.rules.three_factor(0.01),
+    ... )
+    >>> found = learning.reconstruction_errors(net, values, epochs=3)
+    >>> len(found), found[-1] < found[0]
+    (4, True)
     """
     simulator, errors = simulate(net, "array", batch=batch), list[float]()
     for _ in reconstruct(simulator, values, epochs):

@@ -39,6 +39,12 @@ class Option:
         Default value.
     help
         Its description, from the docstring of ``build``.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> {option.name: option.default for option in ap.models.load("rate_dfa").options}
+    {'hidden': 100, 'wiring': 'dfa', 'share': 0.5, 'eta': 0.05, 'trial': 100.0}
     """
 
     name: str
@@ -62,6 +68,13 @@ class ModelAbout:
         Its docstring.
     defaults
         Default values of its options, by name.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> about = ap.models.load("rate_dfa").about
+    >>> about.name, about.defaults["hidden"]
+    ('rate_dfa', 100)
     """
 
     path: Path
@@ -91,6 +104,16 @@ class Model:
         Keyword-only arguments of the function.
     sha256
         Checksum of the script, as it was when it was imported.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> model = ap.models.load("rate_dfa")
+    >>> model.name, len(model.sha256)
+    ('rate_dfa', 64)
+    >>> net = model.describe(ap.datasets.load("digits"), 0, {"hidden": 20})
+    >>> net.projection("stimulus_to_hidden").shape
+    (64, 20)
     """
 
     path: Path
@@ -105,7 +128,23 @@ class Model:
         return self.path.stem
 
     def describe(self, data: Dataset, seed: int, options: Mapping[str, Any]) -> Network:
-        """Return the network for a data set, or raise if the script is at fault."""
+        """Return the network for a data set, or raise if the script is at fault.
+
+        Parameters
+        ----------
+        data, seed
+            As in ``build``.
+        options
+            Name of an option -> its value; defaults for the others.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> data = ap.datasets.load("digits")
+        >>> net = ap.models.load("rate_dfa").describe(data, 3, {"wiring": "bp"})
+        >>> net.seed, net.feedback.name
+        (3, 'BP')
+        """
         known = {option.name for option in self.options}
         strangers = sorted(set(options) - known)
         if strangers:
@@ -131,19 +170,42 @@ class Model:
 
 
 def own_folders() -> list[Path]:
-    """Return the folders of models that came with the package."""
+    """Return the folders of models that came with the package.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> [folder.name for folder in ap.models.own_folders()]
+    ['models']
+    """
     package = Path(__file__).parents[1]
     places = [package / "models", package.parents[1] / "models"]
     return [place for place in places if place.is_dir()]
 
 
 def folders() -> list[Path]:
-    """Return the folders of models: those that came with the package, then ``./models``."""
+    """Return the folders of models: those that came with the package, then ``./models``.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> ap.models.folders()[0].name
+    'models'
+    """
     return [*own_folders(), *(place for place in [Path("models")] if place.is_dir())]
 
 
 def available() -> dict[str, tuple[Path, str]]:
-    """Return the known models and studies: name -> (script, first line of its docstring)."""
+    """Return the known models and studies: name -> (script, first line of its docstring).
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> path, line = ap.models.available()["rate_dfa"]
+    >>> path.name, line  # doctest: +NORMALIZE_WHITESPACE
+    ('rate_dfa.py', 'A rate network learns to classify by direct feedback alignment, one trial after
+    the other.')
+    """
     found: dict[str, tuple[Path, str]] = {}
     for folder in folders():
         for path in sorted(folder.glob("*.py")):
@@ -164,6 +226,12 @@ def is_study(path: Path) -> bool:
     ----------
     path
         The script. It is parsed, not run: a study defines ``main`` and no ``build``.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> [ap.models.is_study(ap.models.find(name)) for name in ("rate_dfa", "Maas_2013_dead_units")]
+    [False, True]
     """
     body = ast.parse(path.read_text()).body
     names = {node.name for node in body if isinstance(node, ast.FunctionDef)}
@@ -171,7 +239,19 @@ def is_study(path: Path) -> bool:
 
 
 def own(name: str) -> Path | None:
-    """Return the script of a model that came with the package; None if there is none."""
+    """Return the script of a model that came with the package; None if there is none.
+
+    Parameters
+    ----------
+    name
+        Its name.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> ap.models.own("rate_dfa").name, ap.models.own("nothing")
+    ('rate_dfa.py', None)
+    """
     scripts = (folder / f"{name}.py" for folder in own_folders())
     return next((script for script in scripts if script.is_file()), None)
 
@@ -182,10 +262,25 @@ def find(name: str) -> Path:
     A name is that of a model of the package first, then of a script in ``./models``. A path has a
     slash, or ends in ``.py``.
 
+    Parameters
+    ----------
+    name
+        Its path or its name.
+
     Raises
     ------
     ScriptError
         If there is no such script.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> ap.models.find("spiking_dfa").name
+    'spiking_dfa.py'
+    >>> ap.models.find("spiking_bp")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ScriptError: There is no model 'spiking_bp'; known models are ...
     """
     path = Path(name)
     if path.is_file() and name != path.stem:
@@ -221,10 +316,37 @@ def load(name: str, sha256: str | None = None) -> Model:
     sha256
         The checksum that it must have to be imported; None for any.
 
+    Returns
+    -------
+    Model
+        The script, imported.
+
     Raises
     ------
     ScriptError
         If there is no such script, it has another checksum, or no suitable function ``build``.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> data = ap.datasets.load("digits")
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=20)
+    >>> [(population.name, population.size) for population in net.populations]
+    [('stimulus', 64), ('hidden', 20), ('output', 10), ('bias', 1), ('error', 10)]
+
+    A script of one's own, and one with another checksum than that of a run:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     script = Path(folder) / "mine.py"
+    ...     size = script.write_text("def build(data, seed, *, hidden: int = 3): ...")
+    ...     ap.models.load(str(script)).options[0].default
+    3
+    >>> ap.models.load("rate_dfa", sha256="0" * 64)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ScriptError: Model ...rate_dfa.py is not imported: its SHA-256 is ...
     """
     path = find(name)
     try:
@@ -280,6 +402,17 @@ def imported(path: Path, content: bytes | None = None) -> ModuleType:
     ------
     ScriptError
         If it is not a Python script.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import apical as ap
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     script = Path(folder) / "mine.py"
+    ...     size = script.write_text("EPOCHS = 5")
+    ...     ap.models.imported(script).EPOCHS
+    5
     """
     name = f"apical_model_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)

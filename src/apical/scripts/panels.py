@@ -32,6 +32,12 @@ class Panel:
         Lower and upper edge of a shaded band around a curve, by the name of the curve.
     axes
         Further properties of the axes, by keyword of ``Axes.set``, for instance ``ylim``.
+
+    Examples
+    --------
+    >>> from apical.scripts.panels import Panel
+    >>> Panel({"DFA": ([0, 1], [90.0, 10.0])}, "epoch", "error [%]", shown={"log_y": True}).ylabel
+    'error [%]'
     """
 
     series: Series
@@ -54,6 +60,17 @@ def draw(path: Path, *panels: Panel, width: float = 4.0) -> None:
         One panel or more, from left to right.
     width
         Width of each [inches].
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.scripts import panels
+    >>> panel = panels.Panel({"DFA": ([0, 1], [90.0, 10.0])}, "epoch", "error [%]")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     panels.draw(Path(folder) / "errors.png", panel, panel)
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['errors.png']
     """
     axes = plotting.panels(len(panels), width=width)
     for ax, panel in zip(axes, panels, strict=True):
@@ -107,6 +124,17 @@ def grid(
         Quantities with a logarithmic axis.
     **shown
         Further options of `apical.plotting.curves`.
+
+    Examples
+    --------
+    >>> from apical.scripts import panels
+    >>> rows = [
+    ...     {"wiring": w, "depth": depth, "seed": 0, "epoch": epoch, "error": 10.0 - epoch}
+    ...     for w in ("bp", "dfa") for depth in (1, 2) for epoch in (0, 1)
+    ... ]
+    >>> found = panels.grid(rows, "epoch", {"error": "error [%]"}, by="wiring", over="depth")
+    >>> [(panel.xlabel, list(panel.series)) for panel in found]
+    [('epoch', ['bp', 'dfa']), ('epoch', ['bp', 'dfa'])]
     """
     found = []
     for value in dict.fromkeys(row[over] for row in rows):
@@ -135,13 +163,35 @@ def columns(
         Factor of all values, for instance 100 for percentages.
     **chosen
         Values of the rows to use.
+
+    Examples
+    --------
+    >>> from apical.scripts import panels
+    >>> rows = [{"epoch": k, "train": 0.1 - 0.01 * k, "test": 0.2 - 0.01 * k} for k in (0, 1)]
+    >>> found = panels.columns(rows, "epoch", {"train": "training", "test": "test"}, scale=100)
+    >>> list(found), found["test"][1].ravel().round(6)
+    (['training', 'test'], array([20., 19.]))
     """
     at = tables.runs(rows, x, **chosen)[0]
     return {name: (at, scale * tables.runs(rows, what, **chosen)) for what, name in names.items()}
 
 
 def finite(series: Series) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Leave out points at which a run diverged, and curves of which nothing is left."""
+    """Leave out points at which a run diverged, and curves of which nothing is left.
+
+    Parameters
+    ----------
+    series
+        Curves, as `apical.plotting.curves` takes them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.scripts import panels
+    >>> found = panels.finite({"DFA": (np.arange(3), np.array([2.0, 1.0, np.inf]))})
+    >>> found["DFA"][0].tolist()
+    [0, 1]
+    """
     found = {}
     for name, (x, y) in series.items():
         kept = np.isfinite(y).all(axis=0) if np.ndim(y) > 1 else np.isfinite(y)
@@ -163,6 +213,14 @@ def points(
         Columns of the horizontal and the vertical axis.
     by
         The column that distinguishes the curves.
+
+    Examples
+    --------
+    >>> from apical.scripts import panels
+    >>> errors = (90.0, float("nan"), 10.0)
+    >>> rows = [{"wiring": "dfa", "trial": k, "error": error} for k, error in enumerate(errors)]
+    >>> panels.points(rows, "trial", "error", by="wiring")["dfa"][0].tolist()
+    [0, 2]
     """
     found = {}
     for value in dict.fromkeys(row[by] for row in rows):

@@ -35,6 +35,16 @@ def trajectory(
         Batch size.
     points
         Number of points in each epoch.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts import planes
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=5)
+    >>> path = planes.trajectory(net, data, 1, batch=10, points=4)
+    >>> len(path), path[-1]["hidden_to_output"].shape
+    (5, (5, 10))
     """
     simulator = simulate(net, "array", batch=batch)
     plan = Plan(epochs, max(batch, len(data.train) // points), 1.0)
@@ -55,6 +65,15 @@ class View:
         What its two directions are, for the axes.
     least
         Smallest margin around the trajectories, in units of the directions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.landscapes import random_plane
+    >>> from apical.scripts.planes import View
+    >>> plane = random_plane({"p": np.ones((2, 2))}, np.random.default_rng(0))
+    >>> View(plane, "random direction").least
+    0.0
     """
 
     plane: landscapes.Plane
@@ -79,6 +98,24 @@ def draw(
         Trajectories.
     grid
         Points along each side of a panel.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.measures.landscapes import principal_plane
+    >>> from apical.scripts import planes
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=5)
+    >>> path = planes.trajectory(net, data, 1, batch=10, points=4)
+    >>> block = ap.Block.of_labels(*data.test.block(slice(50)))
+    >>> view = planes.View(principal_plane(path[-1], path[:-1]), "principal component")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     planes.draw(Path(folder) / "loss.png", net, block, [view], {"DFA": path}, grid=4)
+    ...     [file.name for file in Path(folder).iterdir()]
+    ['loss.png']
     """
     simulator, axes = simulate(net, "array"), plotting.panels(len(views), width=4.6, height=3.9)
     for ax, view in zip(axes, views, strict=True):

@@ -56,6 +56,17 @@ def integrators(
         How the error is relayed under IFA, ``"forward"`` or ``"random"``; other schemes ignore it.
     **joins
         Options of `apical.chain`: ``weights``, ``rule``, ...
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts.spiking import integrators
+    >>> encoder, rule = ap.encoding.Regular(rate=100, total=30), ap.rules.three_factor(1e-4)
+    >>> net = integrators(
+    ...     [64, 30, 10], encoder, "1", wiring="dfa", weights=ap.Normal(0.2), rule=rule
+    ... )
+    >>> [(population.name, population.size) for population in net.populations]
+    [('stimulus', 64), ('hidden_1', 30), ('output', 10), ('error', 20)]
     """
     net = Network(seed=seed, trial=trial)
     neuron: dict[str, Any] = {"leak": False, "v_start": 0.5}

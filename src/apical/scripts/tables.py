@@ -12,34 +12,121 @@ Row = dict[str, Any]
 
 
 def where(rows: Sequence[Row], **chosen: Any) -> list[Row]:
-    """Return the rows with these values, in the same order."""
+    """Return the rows with these values, in the same order.
+
+    Parameters
+    ----------
+    rows
+        The table.
+    **chosen
+        Column -> value.
+
+    Examples
+    --------
+    >>> from apical.scripts import tables
+    >>> rows = [{"wiring": "bp", "error": 2.0}, {"wiring": "dfa", "error": 3.0}]
+    >>> tables.where(rows, wiring="dfa")
+    [{'wiring': 'dfa', 'error': 3.0}]
+    """
     return [row for row in rows if all(row[key] == value for key, value in chosen.items())]
 
 
 def column(rows: Sequence[Row], what: str, **chosen: Any) -> np.ndarray:
-    """Return a column of the rows with these values, shape (n_rows,)."""
+    """Return a column of the rows with these values, shape (n_rows,).
+
+    Parameters
+    ----------
+    rows
+        The table.
+    what
+        The column.
+    **chosen
+        As in `where`.
+
+    Examples
+    --------
+    >>> from apical.scripts import tables
+    >>> rows = [{"epoch": epoch, "error": 10.0 / (1 + epoch)} for epoch in range(3)]
+    >>> tables.column(rows, "error").round(2)
+    array([10.  ,  5.  ,  3.33])
+    """
     return np.array([row[what] for row in where(rows, **chosen)])
 
 
 def mean(rows: Sequence[Row], what: str, **chosen: Any) -> float:
-    """Return the mean of a column over the rows with these values, usually over seeds."""
+    """Return the mean of a column over the rows with these values, usually over seeds.
+
+    Parameters
+    ----------
+    rows, what, **chosen
+        As in `column`.
+
+    Examples
+    --------
+    >>> from apical.scripts import tables
+    >>> rows = [{"seed": seed, "error": error} for seed, error in enumerate((2.0, 3.0, 4.0))]
+    >>> tables.mean(rows, "error")
+    3.0
+    """
     return float(np.mean(column(rows, what, **chosen)))
 
 
 def means(rows: Sequence[Row], what: str, by: str, **chosen: Any) -> dict[Any, float]:
-    """Return the mean of a column for each value of another: value -> mean."""
+    """Return the mean of a column for each value of another: value -> mean.
+
+    Parameters
+    ----------
+    rows, what, **chosen
+        As in `column`.
+    by
+        The other column.
+
+    Examples
+    --------
+    >>> from apical.scripts import tables
+    >>> rows = [{"wiring": w, "error": e} for w, e in (("bp", 1.0), ("bp", 3.0), ("dfa", 4.0))]
+    >>> tables.means(rows, "error", by="wiring")
+    {'bp': 2.0, 'dfa': 4.0}
+    """
     chosen_rows = where(rows, **chosen)
     values = dict.fromkeys(row[by] for row in chosen_rows)
     return {value: mean(chosen_rows, what, **{by: value}) for value in values}
 
 
 def last(rows: Sequence[Row], what: str, by: str) -> dict[Any, Any]:
-    """Return the last entry of a column for each value of another: value -> entry."""
+    """Return the last entry of a column for each value of another: value -> entry.
+
+    Parameters
+    ----------
+    rows, what, by
+        As in `means`.
+
+    Examples
+    --------
+    >>> from apical.scripts import tables
+    >>> rows = [{"wiring": w, "epoch": k, "error": 9.0 - k} for w in ("bp", "dfa") for k in (0, 1)]
+    >>> tables.last(rows, "error", by="wiring")
+    {'bp': 8.0, 'dfa': 8.0}
+    """
     return {row[by]: row[what] for row in rows}
 
 
 def listed(found: Mapping[Any, float], digits: int = 1) -> str:
-    """Return numbers with their names as text, with so many digits behind the point."""
+    """Return numbers with their names as text, with so many digits behind the point.
+
+    Parameters
+    ----------
+    found
+        Name -> number.
+    digits
+        Digits behind the point.
+
+    Examples
+    --------
+    >>> from apical.scripts import tables
+    >>> tables.listed({"bp": 1.64, "dfa": 1.67})
+    'bp 1.6, dfa 1.7'
+    """
     return ", ".join(f"{name} {number:.{digits}f}" for name, number in found.items())
 
 
@@ -108,6 +195,17 @@ def series(
     -------
     dict
         Name -> horizontal positions, shape (n_points,), and `runs`, shape (n_seeds, n_points).
+
+    Examples
+    --------
+    >>> from apical.scripts import tables
+    >>> rows = [
+    ...     {"wiring": wiring, "seed": seed, "epoch": epoch, "error": 10.0 * seed + epoch}
+    ...     for wiring in ("bp", "dfa") for seed in (1, 2) for epoch in (0, 1)
+    ... ]
+    >>> found = tables.series(rows, "epoch", "error", "wiring", {"dfa": "DFA"})
+    >>> list(found), found["DFA"][1].shape
+    (['DFA'], (2, 2))
     """
     rows = where(rows, **chosen)
     known = list(dict.fromkeys(row[by] for row in rows))

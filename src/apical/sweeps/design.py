@@ -49,6 +49,14 @@ class Run:
         Factor -> level.
     experiment
         The configuration, with its seed.
+
+    Examples
+    --------
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.sweeps import Design
+    >>> run = Design(Experiment("rate_dfa"), {"hidden": [10, 20]}).run({"hidden": 20}, seed=3)
+    >>> run.levels, run.experiment.seed, run.experiment.options
+    ({'hidden': 20}, 3, {'hidden': 20})
     """
 
     id: str
@@ -76,6 +84,22 @@ class Design:
     ------
     DesignError
         If a name is unknown, or a level has the wrong type.
+
+    Examples
+    --------
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.sweeps import Design
+    >>> factors = {"wiring": ["bp", "dfa"], "hidden": [10, 100]}
+    >>> design = Design(Experiment("rate_dfa"), factors, seeds=3, baseline={"wiring": "bp"})
+    >>> design.conditions  # doctest: +NORMALIZE_WHITESPACE
+    [{'wiring': 'bp', 'hidden': 10}, {'wiring': 'bp', 'hidden': 100}, {'wiring': 'dfa', 'hidden':
+    10}, {'wiring': 'dfa', 'hidden': 100}]
+    >>> len(design.runs), design.seed_list
+    (12, (0, 1, 2))
+    >>> Design(Experiment("rate_dfa"), {"hiden": [10, 20]})  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DesignError: Factor 'hiden': needs to be one of model, hypothesis, ...
     """
 
     experiment: Experiment
@@ -134,7 +158,23 @@ class Design:
         return [self.run(levels, seed) for seed in self.seed_list for levels in self.conditions]
 
     def run(self, levels: Mapping[str, Level], seed: int) -> Run:
-        """Return the run of one combination of levels with one seed."""
+        """Return the run of one combination of levels with one seed.
+
+        Parameters
+        ----------
+        levels
+            Factor -> level.
+        seed
+            The seed.
+
+        Examples
+        --------
+        >>> from apical.runs.experiment import Experiment
+        >>> from apical.sweeps import Design
+        >>> design = Design(Experiment("rate_dfa", epochs=2), {"epochs": [2, 4]})
+        >>> design.run({"epochs": 4}, seed=0).experiment.epochs
+        4
+        """
         fields = {name: level for name, level in levels.items() if name in KINDS}
         options = {name: level for name, level in levels.items() if name not in KINDS}
         options = {**self.experiment.options, **options}
@@ -150,10 +190,36 @@ def read_design(path: Path) -> Design:
     with options of the model; and a table ``[factors]`` of lists. Paths are relative to the working
     directory.
 
+    Parameters
+    ----------
+    path
+        The file.
+
     Raises
     ------
     DesignError
         If it cannot be read, or holds anything else.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.sweeps import read_design
+    >>> text = '''
+    ... seeds = 3
+    ... baseline = {wiring = "bp"}
+    ... [experiment]
+    ... model = "rate_dfa"
+    ... epochs = 2
+    ... [factors]
+    ... wiring = ["bp", "dfa"]
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "experiment.toml"
+    ...     size = file.write_text(text)
+    ...     design = read_design(file)
+    >>> len(design.runs), design.baseline, design.experiment.epochs
+    (6, {'wiring': 'bp'}, 2)
     """
     try:
         given = read_toml(path)
@@ -191,6 +257,11 @@ def _design(given: Mapping[str, Any]) -> Design:
 def check(design: Design) -> dict[str, str]:
     """Build the network of every condition of a design, to find invalid ones before running.
 
+    Parameters
+    ----------
+    design
+        The design.
+
     Returns
     -------
     dict
@@ -200,6 +271,19 @@ def check(design: Design) -> dict[str, str]:
     ------
     DesignError
         If a condition is invalid; the first one is named.
+
+    Examples
+    --------
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.sweeps import Design
+    >>> from apical.sweeps.design import check
+    >>> sums = check(Design(Experiment("rate_dfa"), {"wiring": ["bp", "dfa"]}))
+    >>> len(sums)
+    2
+    >>> check(Design(Experiment("rate_dfa"), {"wiring": ["bp", "dfb"]}))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DesignError: Factor 'wiring': needs one of bp, fa, dfa, ...
     """
     sums: dict[str, str] = {}
     for levels in design.conditions:

@@ -49,6 +49,24 @@ def repeated(
     ------
     DesignError
         If there is nothing to measure, or a measured value is no number.
+
+    See Also
+    --------
+    apical.sweeps.report : Statistics, table and figure of the results.
+
+    Examples
+    --------
+    >>> from apical.sweeps import repeated, report
+    >>> def measure(hidden, seed):
+    ...     return 1 - 1 / hidden - 0.01 * seed
+    >>> results = repeated(measure, [10, 100], seeds=3, factor="hidden")
+    >>> results[["hidden", "seed", "test_accuracy"]].head(3).round(3)
+       hidden  seed  test_accuracy
+    0      10     0           0.90
+    1     100     0           0.99
+    2      10     1           0.89
+    >>> report(results, ["hidden"]).summary[["hidden", "n", "mean"]].round(3).to_dict("list")
+    {'hidden': [10, 100], 'n': [3, 3], 'mean': [0.89, 0.98]}
     """
     given = range(seeds) if isinstance(seeds, int) else seeds
     if not len(levels) or not len(given):

@@ -244,7 +244,27 @@ class _Known:
 
 
 def measured(folder: Path) -> dict[str, float]:
-    """Return the final metrics of a finished run, by name; raise RunError if some are missing."""
+    """Return the final metrics of a finished run, by name; raise RunError if some are missing.
+
+    Parameters
+    ----------
+    folder
+        Directory of the run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.runs.run import run
+    >>> from apical.sweeps.results import measured
+    >>> plan = Experiment("rate_dfa", train_trials=100, test_trials=50, epochs=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     summary = run(plan, Path(folder) / "run", progress=False, draw=False)
+    ...     found = measured(Path(folder) / "run")
+    >>> sorted(found), found["test_accuracy"] == summary["test_accuracy"]
+    (['compile_seconds', 'ms_per_trial', 'test_accuracy', 'train_seconds'], True)
+    """
     checked_files(folder, SUMMARY, METRICS)
     summary, found = read_json(folder / SUMMARY), {}
     try:
@@ -262,7 +282,26 @@ def measured(folder: Path) -> dict[str, float]:
 
 
 def identity(design: Design) -> str:
-    """Return a checksum of what must not change when a sweep is extended."""
+    """Return a checksum of what must not change when a sweep is extended.
+
+    Parameters
+    ----------
+    design
+        The design.
+
+    Examples
+    --------
+    Levels and seeds may be added, the experiment must stay:
+
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.sweeps import Design
+    >>> from apical.sweeps.results import identity
+    >>> few = Design(Experiment("rate_dfa"), {"hidden": [10]}, seeds=1)
+    >>> many = Design(Experiment("rate_dfa"), {"hidden": [10, 20]}, seeds=5)
+    >>> other = Design(Experiment("rate_dfa", epochs=1), {"hidden": [10]}, seeds=1)
+    >>> identity(few) == identity(many), identity(few) == identity(other)
+    (True, False)
+    """
     about = _about(design)
     fixed = json.dumps([about["experiment"], sorted(about["factors"])])
     return sha256(fixed.encode()).hexdigest()[:32]

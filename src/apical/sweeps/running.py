@@ -76,6 +76,40 @@ def sweep(
         If the directory or the scheduler cannot be used, or the scheduler goes away.
     Stopped
         If `stop` asked for it.
+
+    See Also
+    --------
+    repeated : For runs of seconds, in this process.
+    report : Statistics, table and figure of the results.
+
+    Examples
+    --------
+    A sweep starts worker processes, which import the script that calls it::
+
+        from pathlib import Path
+
+        from apical.runs.experiment import Experiment
+        from apical.sweeps import Design, report, sweep
+
+        if __name__ == "__main__":
+            factors = {"wiring": ["bp", "dfa"]}
+            design = Design(Experiment("rate_dfa", epochs=5), factors, 5, {"wiring": "bp"})
+            results = sweep(design, "runs/wirings", workers=2)
+            report(results, list(design.factors), design.baseline).write(Path("runs/wirings"))
+
+    Nothing is started in a folder that holds something else:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.sweeps import Design, sweep
+    >>> design = Design(Experiment("rate_dfa"), {"wiring": ["bp", "dfa"]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     size = (Path(folder) / "thesis.tex").write_text("Chapter 1")
+    ...     sweep(design, folder, progress=False)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.RunError: Sweep directory ... is not empty (it has 'thesis.tex') ...
     """
     library("pyarrow.parquet", "sweep")
     out, sums = Path(out).resolve(), check(design)

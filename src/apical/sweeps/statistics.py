@@ -42,6 +42,21 @@ def summary(results: pd.DataFrame, factors: Names, metric: str = "test_accuracy"
     pandas.DataFrame
         The factors; ``n``, seeds; ``mean``; ``sd``, sample standard deviation; ``low`` and
         ``high``, a 95 % confidence interval of the mean: see `interval`. In the unit of the metric.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from apical.sweeps.statistics import summary
+    >>> results = pd.DataFrame(
+    ...     {
+    ...         "wiring": ["bp"] * 3 + ["dfa"] * 3,
+    ...         "seed": [0, 1, 2] * 2,
+    ...         "status": "done",
+    ...         "test_accuracy": [0.97, 0.98, 0.99, 0.95, 0.96, 0.94],
+    ...     }
+    ... )
+    >>> summary(results, ["wiring"])[["wiring", "n", "mean", "sd"]].round(4).to_dict("list")
+    {'wiring': ['bp', 'dfa'], 'n': [3, 3], 'mean': [0.98, 0.95], 'sd': [0.01, 0.01]}
     """
     rows = []
     for levels, group in _groups(results, factors, metric):
@@ -77,6 +92,24 @@ def comparisons(
         ``high``, its 95 % interval (`interval`); ``p_t`` (`t_test`), ``p_permutation``
         (`permutation_test`); ``p_holm``, `p_t` corrected for the number of comparisons; ``effect``
         (`effect_size`). Values that need more than one seed are NaN for one.
+
+    Examples
+    --------
+    Paired by seed: the differences are -0.02, -0.02 and -0.05.
+
+    >>> import pandas as pd
+    >>> from apical.sweeps.statistics import comparisons
+    >>> results = pd.DataFrame(
+    ...     {
+    ...         "wiring": ["bp"] * 3 + ["dfa"] * 3,
+    ...         "seed": [0, 1, 2] * 2,
+    ...         "status": "done",
+    ...         "test_accuracy": [0.97, 0.98, 0.99, 0.95, 0.96, 0.94],
+    ...     }
+    ... )
+    >>> found = comparisons(results, ["wiring"], {"wiring": "bp"})
+    >>> found[["wiring", "n", "difference", "p_permutation"]].round(4).to_dict("list")
+    {'wiring': ['dfa'], 'n': [3], 'difference': [-0.03], 'p_permutation': [0.25]}
     """
     groups = [
         (levels, group.set_index("seed")[metric].astype(float))
@@ -118,6 +151,21 @@ def interval(values: Values) -> tuple[float, float]:
     ----------
     values
         One for each seed, shape (n_seeds,).
+
+    Returns
+    -------
+    tuple
+        Its ends.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.sweeps.statistics import interval
+    >>> low, high = interval([0.95, 0.96, 0.97, 0.98, 0.99])
+    >>> 0.95 < low < 0.97 < high < 0.99
+    True
+    >>> interval([0.95])
+    (nan, nan)
     """
     array = np.asarray(values, float)
     if len(array) < 2:
@@ -136,10 +184,12 @@ def interval(values: Values) -> tuple[float, float]:
 
 @checked()
 def t_test(differences: Values, size: NonNegative | None = None) -> float:
-    """Return the two-sided p value of a paired t test.
+    r"""Return the two-sided p value of a paired t test.
 
     NaN for one difference, or where all differences are equal but not 0; 1 where all are 0; both
     within rounding.
+
+    .. math:: t = \bar d \, \sqrt n / s_d, \quad n - 1 \text{ degrees of freedom}
 
     Parameters
     ----------
@@ -148,6 +198,19 @@ def t_test(differences: Values, size: NonNegative | None = None) -> float:
     size
         Magnitude of the numbers that were subtracted, which determines the rounding error; by
         default that of the differences.
+
+    Examples
+    --------
+    Differences of mean 2 and standard deviation 1 have t = 2 / (1 / sqrt(3)) = 3.46 with 2 degrees
+    of freedom:
+
+    >>> import numpy as np
+    >>> from scipy import stats
+    >>> from apical.sweeps.statistics import t_test
+    >>> round(t_test([1.0, 2.0, 3.0]), 6), round(float(2 * stats.t.sf(2 * np.sqrt(3), df=2)), 6)
+    (0.07418, 0.07418)
+    >>> t_test([0.0, 0.0, 0.0]), t_test([0.1])
+    (1.0, nan)
     """
     array, size = _sized(differences, size)
     if is_nothing(array, size).all():
@@ -170,6 +233,14 @@ def permutation_test(differences: Values, size: NonNegative | None = None) -> fl
     ----------
     differences, size
         As in `t_test`.
+
+    Examples
+    --------
+    Of the 2**4 signs that four differences can have, two are as extreme as all positive ones:
+
+    >>> from apical.sweeps.statistics import permutation_test
+    >>> permutation_test([1.0, 2.0, 3.0, 4.0]), 2 / 2**4
+    (0.125, 0.125)
     """
     array, size = _sized(differences, size)
     if len(array) < 2:
@@ -188,15 +259,25 @@ def permutation_test(differences: Values, size: NonNegative | None = None) -> fl
 
 @checked()
 def holm(p: Values) -> NDArray[np.float64]:
-    """Correct p values for multiple comparisons by Holm's method (family-wise error rate).
+    r"""Correct p values for multiple comparisons by Holm's method (family-wise error rate).
 
     Step-down method of Holm (1979, Scandinavian Journal of Statistics 6, 65-70), valid under any
     dependence (`statsmodels`). NaN is kept and not counted.
+
+    .. math:: \tilde p_{(i)} = \max_{j \le i} \min\left( (n - j + 1)\, p_{(j)}, 1 \right)
 
     Parameters
     ----------
     p
         One p value for each comparison, shape (n,).
+
+    Examples
+    --------
+    >>> from apical.sweeps.statistics import holm
+    >>> holm([0.01, 0.04, 0.03]).round(4)
+    array([0.03, 0.06, 0.06])
+
+    The smallest is taken times 3, the next times 2, the last times 1, but never below one before.
     """
     array = np.asarray(p, float)
     corrected, known = np.full(array.shape, np.nan), ~np.isnan(array)
@@ -208,17 +289,31 @@ def holm(p: Values) -> NDArray[np.float64]:
 
 @checked()
 def effect_size(differences: Values, size: NonNegative | None = None) -> float:
-    """Return the effect size of paired differences: Cohen's d_z with Hedges' correction.
+    r"""Return the effect size of paired differences: Cohen's d_z with Hedges' correction.
 
     d_z = mean / standard deviation (Cohen 1988, p. 48; Lakens 2013, doi:10.3389/fpsyg.2013.00863,
     eq. 6), times J = Gamma(m/2) / (sqrt(m/2) Gamma((m-1)/2)), m = n - 1, which removes the bias
     of small samples (Hedges 1981, doi:10.3102/10769986006002107, eq. 6e). [dimensionless] NaN for
     fewer than three differences, or if all are equal; 0 where all are 0; both within rounding.
 
+    .. math::
+
+        d_z J = \frac{\bar d}{s_d}\, \frac{\Gamma(m/2)}{\sqrt{m/2}\; \Gamma((m - 1)/2)},
+            \quad m = n - 1
+
     Parameters
     ----------
     differences, size
         As in `t_test`.
+
+    Examples
+    --------
+    d_z = 2 / 1, times J = Gamma(1) / (sqrt(1) Gamma(1/2)) = 1 / sqrt(pi) for three differences:
+
+    >>> import math
+    >>> from apical.sweeps.statistics import effect_size
+    >>> round(effect_size([1.0, 2.0, 3.0]), 6), round(2 / math.sqrt(math.pi), 6)
+    (1.128379, 1.128379)
     """
     array, size = _sized(differences, size)
     m = len(array) - 1

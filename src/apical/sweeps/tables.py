@@ -34,6 +34,28 @@ class Report:
         A row for each run, as `sweep` returns.
     summary, comparisons
         As of `statistics.summary` and `statistics.comparisons`.
+
+    See Also
+    --------
+    report : Makes it.
+
+    Examples
+    --------
+    >>> from apical.sweeps import repeated, report
+    >>> accuracy = {"bp": 0.98, "dfa": 0.96}
+    >>> def measure(wiring, seed):
+    ...     return accuracy[wiring] - 0.01 * seed
+    >>> results = repeated(measure, ["bp", "dfa"], seeds=3, factor="wiring")
+    >>> found = report(results, ["wiring"], {"wiring": "bp"})
+    >>> print(found.markdown())  # doctest: +NORMALIZE_WHITESPACE
+    | wiring | seeds | test accuracy [%] | difference [%] | p (Holm) | effect d_z |
+    | --- | --- | --- | --- | --- | --- |
+    | bp | 3 | 97.00 [96.00, 98.00] | - | - | - |
+    | dfa | 3 | 95.00 [94.00, 96.00] | -2.00 [-2.00, -2.00] | - | - |
+    <BLANKLINE>
+    Mean over seeds with a 95 % bootstrap interval; difference from wiring = bp, paired by seed; p
+    of a paired t test, corrected for 1 comparisons after Holm; effect size d_z (Cohen), corrected
+    for small samples.
     """
 
     metric: str
@@ -78,7 +100,15 @@ class Report:
         )
 
     def markdown(self) -> str:
-        """Return the table in Markdown."""
+        """Return the table in Markdown.
+
+        Examples
+        --------
+        >>> from apical.sweeps import repeated, report
+        >>> results = repeated(lambda n, seed: 1 - 1 / n, [10, 100], seeds=2, factor="hidden")
+        >>> report(results, ["hidden"]).markdown().splitlines()[0]
+        '| hidden | seeds | test accuracy [%] |'
+        """
         table = self.table
         lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
         text = [
@@ -87,7 +117,15 @@ class Report:
         return "\n".join([*text, "", self.caption, ""])
 
     def latex(self) -> str:
-        r"""Return the table in LaTeX, with the rules of ``\usepackage{booktabs}``."""
+        r"""Return the table in LaTeX, with the rules of ``\usepackage{booktabs}``.
+
+        Examples
+        --------
+        >>> from apical.sweeps import repeated, report
+        >>> results = repeated(lambda n, seed: 1 - 1 / n, [10, 100], seeds=2, factor="hidden")
+        >>> "toprule" in report(results, ["hidden"]).latex()
+        True
+        """
         table = self.table
         kinds = "".join("l" if name in self.factors else "r" for name in table.columns)
         lines = [" & ".join(map(_escaped, line)) + r" \\" for line in table.to_numpy().tolist()]
@@ -110,7 +148,15 @@ class Report:
         )
 
     def figure(self) -> Any:
-        """Return Axes with the values of all seeds."""
+        """Return Axes with the values of all seeds.
+
+        Examples
+        --------
+        >>> from apical.sweeps import repeated, report
+        >>> results = repeated(lambda n, seed: 1 - 1 / n, [10, 100], seeds=2, factor="hidden")
+        >>> report(results, ["hidden"]).figure().get_xlabel()
+        'test accuracy, learning off [%]'
+        """
         done = self.results[self.results["status"] == "done"]
         groups, means = {}, []
         for levels in self.summary.to_dict("records"):
@@ -122,7 +168,23 @@ class Report:
         return plotting.every_seed(groups, self.metric, intervals=means)
 
     def write(self, folder: Path) -> list[Path]:
-        """Write ``table.md``, ``table.tex`` and ``seeds.png``, and return their paths."""
+        """Write ``table.md``, ``table.tex`` and ``seeds.png``, and return their paths.
+
+        Parameters
+        ----------
+        folder
+            An existing folder.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from apical.sweeps import repeated, report
+        >>> results = repeated(lambda n, seed: 1 - 1 / n, [10, 100], seeds=2, factor="hidden")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     [path.name for path in report(results, ["hidden"]).write(Path(folder))]
+        ['seeds.png', 'table.md', 'table.tex']
+        """
         try:
             written = [plotting.save(self.figure(), folder / FIGURE)]
             for name, text in ((MARKDOWN, self.markdown()), (LATEX, self.latex())):
@@ -151,10 +213,27 @@ def report(
     metric
         Column of `results` to report.
 
+    Returns
+    -------
+    Report
+        Its tables and its figure.
+
     Raises
     ------
     DesignError
         If no run is finished, or the metric is unknown.
+
+    Examples
+    --------
+    >>> from apical.sweeps import repeated, report
+    >>> results = repeated(lambda n, seed: 1 - 1 / n - 0.001 * seed, [10, 100], factor="hidden")
+    >>> found = report(results, ["hidden"], {"hidden": 10})
+    >>> found.comparisons[["hidden", "n", "difference"]].round(3).to_dict("list")
+    {'hidden': [100], 'n': [5], 'difference': [0.09]}
+    >>> report(results, ["hidden"], metric="loss")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DesignError: metric must be one of test_accuracy; got 'loss'. ...
     """
     means = statistics.summary(results, factors, metric)
     against = statistics.comparisons(results, factors, baseline or {}, metric)

@@ -35,6 +35,15 @@ class Outcome:
     curves
         Values after every epoch, shape (n_seeds, n_epochs + 1), by metric: a name, or a pair of a
         name and a population or projection.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.sweeps.wirings import Outcome
+    >>> errors = np.array([0.02, 0.03])
+    >>> outcome = Outcome("dfa", errors, errors / 2, np.array([10.0, 12.0]), {})
+    >>> round(float(outcome.test_error.mean()), 3)
+    0.025
     """
 
     wiring: str
@@ -73,10 +82,33 @@ def compare(
     stop
         As in `apical.runs.run.run`.
 
+    Returns
+    -------
+    list
+        What was reached under each wiring.
+
     Raises
     ------
     ParameterError, ScriptError
         If the model does not offer these wirings.
+
+    Examples
+    --------
+    A model, four wirings, three seeds, a table and a figure::
+
+        plan = Experiment("rate_dfa", dataset="mnist", epochs=5)
+        compare(plan, ["bp", "fa", "dfa", "ifa"], [0, 1, 2], Path("runs/wirings"))
+
+    Nothing is trained where a wiring does not exist:
+
+    >>> from pathlib import Path
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.sweeps.wirings import compare
+    >>> plan = Experiment("rate_dfa")
+    >>> compare(plan, ["bp", "dfb"], [0], Path("runs/wirings"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: Model ...rate_dfa.py knows the ...
     """
     check_wirings(models.load(experiment.model), wirings)
     outcomes = []
@@ -99,7 +131,30 @@ def compare(
 
 
 def check_wirings(model: models.Model, wirings: Sequence[str]) -> None:
-    """Raise if a model does not offer these wirings."""
+    """Raise if a model does not offer these wirings.
+
+    Parameters
+    ----------
+    model
+        The model.
+    wirings
+        Names of wirings.
+
+    Raises
+    ------
+    ParameterError, ScriptError
+        If it does not.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.sweeps.wirings import check_wirings
+    >>> check_wirings(ap.models.load("rate_dfa"), ["bp", "dfa"])
+    >>> check_wirings(ap.models.load("rate_dfa"), ["bb"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: Model ...rate_dfa.py knows the ...
+    """
     known = next((option for option in model.options if option.name == "wiring"), None)
     if known is None:
         raise ScriptError(
@@ -169,7 +224,22 @@ _COLUMNS = (
 
 
 def table_row(outcome: Outcome) -> list[float]:
-    """Return mean and standard deviation of test and training error, and the mean time [s]."""
+    """Return mean and standard deviation of test and training error, and the mean time [s].
+
+    Parameters
+    ----------
+    outcome
+        The runs under one wiring.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.sweeps.wirings import Outcome, table_row
+    >>> errors = np.array([0.02, 0.04])
+    >>> outcome = Outcome("dfa", errors, errors / 2, np.array([10.0, 12.0]), {})
+    >>> [round(float(value), 4) for value in table_row(outcome)]
+    [0.03, 0.0141, 0.015, 0.0071, 11.0]
+    """
     found = []
     for errors in (outcome.test_error, outcome.train_error):
         spread = errors.std(ddof=1) if len(errors) > 1 else 0.0

@@ -54,6 +54,15 @@ class Contract:
         The property, in one line.
     check
         Given an object of the kind, raises `AssertionError` if it violates the contract.
+
+    Examples
+    --------
+    >>> from apical.testing import contracts
+    >>> contract = contracts("rule")[1]
+    >>> contract.name
+    'the_scorecard_finds_it_local'
+    >>> contract.about
+    'The scorecard of a network that learns by it finds nothing that is not local.'
     """
 
     kind: str
@@ -64,7 +73,16 @@ class Contract:
 
 @dataclass(frozen=True)
 class Case:
-    """Test case: a registered object and a contract; call it to check."""
+    """Test case: a registered object and a contract; call it to check.
+
+    Examples
+    --------
+    >>> from apical import rules
+    >>> from apical.testing import Case, contracts
+    >>> case = Case("hebb", contracts("rule")[0])
+    >>> str(case)
+    'rule-hebb-says_where_it_comes_from'
+    """
 
     name: str
     contract: Contract
@@ -81,7 +99,20 @@ class Case:
 
 
 def contract(kind: str) -> Callable[[Check], Check]:
-    """Return a decorator that registers a function as a contract of a kind."""
+    """Return a decorator that registers a function as a contract of a kind.
+
+    Parameters
+    ----------
+    kind
+        The kind, as in `contracts`.
+
+    Examples
+    --------
+    >>> from apical.testing import contracts
+    >>> [found.name for found in contracts("exporter")]  # doctest: +NORMALIZE_WHITESPACE
+    ['says_what_it_is', 'writes_something_whole', 'overwrites_nothing_unasked',
+    'loses_neither_spikes_nor_signals', 'comes_back_as_it_was']
+    """
 
     def declared(check: Check) -> Check:
         about = (check.__doc__ or "").partition("\n")[0]
@@ -104,6 +135,16 @@ def contracts(kind: str) -> tuple[Contract, ...]:
     ------
     ParameterError
         If there are none of that kind.
+
+    Examples
+    --------
+    >>> from apical.testing import contracts
+    >>> [contract.name for contract in contracts("encoder")]
+    ['says_what_it_is', 'drives_with_finite_numbers', 'the_same_state_gives_the_same_bits']
+    >>> contracts("synapse")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: There are no contracts of kind 'synapse'; there ...
     """
     if kind not in KINDS:
         raise ParameterError(
@@ -131,6 +172,16 @@ def hold(kind: str, value: Any) -> None:
     ------
     AssertionError
         At the first contract that it violates.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.testing import hold
+    >>> unsourced = ap.LearningRule("mine", "eta * x_pre * x_post", {"eta": 0.1})
+    >>> hold("rule", unsourced)
+    Traceback (most recent call last):
+        ...
+    AssertionError: Rule 'mine' needs a source.
     """
     for one in contracts(kind):
         one.check(value)
@@ -148,6 +199,14 @@ def cases(package: str) -> list[Case]:
     ------
     ParameterError
         If it registers no objects that have contracts.
+
+    Examples
+    --------
+    >>> from apical.testing import cases
+    >>> cases("numpy")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: Package 'numpy' registers nothing that has ...
     """
     found = []
     for kind, registry in KINDS.items():
@@ -167,7 +226,24 @@ def cases(package: str) -> list[Case]:
 
 
 def expect(holds: Any, sentence: str) -> None:
-    """Raise `AssertionError` with a sentence unless a condition holds."""
+    """Raise `AssertionError` with a sentence unless a condition holds.
+
+    Parameters
+    ----------
+    holds
+        The condition.
+    sentence
+        What must hold.
+
+    Examples
+    --------
+    >>> from apical.testing import expect
+    >>> expect(2 > 1, "two is more than one")
+    >>> expect(1 > 2, "one is more than two")
+    Traceback (most recent call last):
+        ...
+    AssertionError: one is more than two
+    """
     if not holds:
         raise AssertionError(sentence)
 
@@ -177,6 +253,18 @@ def claiming(network: Network) -> list[Device]:
 
     Devices that compile programs are omitted unless `COMPILED` is set in the environment; they must
     then be usable on this machine.
+
+    Parameters
+    ----------
+    network
+        The network.
+
+    Examples
+    --------
+    >>> from apical.testing.contracts import claiming
+    >>> from apical.testing.references import rates
+    >>> "array" in [device.name for device in claiming(rates())]
+    True
     """
     found = []
     for device in DEVICES.values():

@@ -23,7 +23,19 @@ N_INPUTS = 6
 
 
 def rates(wiring: Wiring | None = None, rule: LearningRule | None = None, seed: int = 0) -> Network:
-    """Return a rate network, 6-5-4-3, that learns under a wiring; DFA by default."""
+    """Return a rate network, 6-5-4-3, that learns under a wiring; DFA by default.
+
+    Parameters
+    ----------
+    wiring, rule, seed
+        The wiring, DFA by default; the rule; the seed of the network.
+
+    Examples
+    --------
+    >>> from apical.testing.references import rates
+    >>> [(projection.name, projection.shape) for projection in rates().forward][:2]
+    [('stimulus_to_hidden_1', (6, 5)), ('hidden_1_to_hidden_2', (5, 4))]
+    """
     wiring, rule = wiring or WIRINGS["dfa"], rule or rules.three_factor(0.5)
     net = Network(seed=seed, trial=200.0)
     pre: Population = net.add(Stimulus("stimulus", N_INPUTS, Graded()))
@@ -39,7 +51,19 @@ def rates(wiring: Wiring | None = None, rule: LearningRule | None = None, seed: 
 
 
 def spiking(wiring: Wiring | None = None, seed: int = 0) -> Network:
-    """Return a spiking network, 6-5-3, that learns under a wiring; DFA by default."""
+    """Return a spiking network, 6-5-3, that learns under a wiring; DFA by default.
+
+    Parameters
+    ----------
+    wiring, seed
+        As in `rates`.
+
+    Examples
+    --------
+    >>> from apical.testing.references import spiking
+    >>> [(population.name, population.size) for population in spiking().populations]
+    [('stimulus', 6), ('hidden', 5), ('output', 3), ('error', 6)]
+    """
     wiring, rule = wiring or WIRINGS["dfa"], rules.three_factor(2e-2)
     net = Network(seed=seed, trial=50.0)
     x = net.add(Stimulus("stimulus", N_INPUTS, Regular(200.0, free_running=False)))
@@ -52,7 +76,23 @@ def spiking(wiring: Wiring | None = None, seed: int = 0) -> Network:
 
 
 def driven(population: Population, encoder: Encoder | None = None) -> Network:
-    """Return a stimulus that drives a population, the output, without plasticity."""
+    """Return a stimulus that drives a population, the output, without plasticity.
+
+    Parameters
+    ----------
+    population
+        A population with an input.
+    encoder
+        Of its stimulus.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.testing.references import driven
+    >>> net = driven(ap.LIF("h", 2))
+    >>> net.output.name, net.plastic
+    ('h', [])
+    """
     spikes = Regular(200.0, free_running=False)
     encoder = encoder or (spikes if population.is_spiking else Graded())
     net = Network(seed=0, trial=50.0, output=population.name)
@@ -67,19 +107,59 @@ def driven(population: Population, encoder: Encoder | None = None) -> Network:
 
 
 def trials(learning: float = 0.0, n: int = 3) -> Block:
-    """Return trials of the reference networks, with labels if learning is on."""
+    """Return trials of the reference networks, with labels if learning is on.
+
+    Parameters
+    ----------
+    learning
+        Factor on every learning rate; 0 switches learning off.
+    n
+        Number of trials.
+
+    Examples
+    --------
+    >>> from apical.testing.references import trials
+    >>> trials(1.0).labels, trials().labels
+    (array([0, 1, 2]), None)
+    """
     values = np.random.default_rng(0).random((n, N_INPUTS))
     labels = np.arange(n) % 3 if learning else None
     return Block(values, labels, np.full(n, learning))
 
 
 def made(network: Network, device: str, **options: Any) -> Simulator:
-    """Return a simulator in double precision."""
+    """Return a simulator in double precision.
+
+    Parameters
+    ----------
+    network, device, **options
+        As in `apical.simulate`.
+
+    Examples
+    --------
+    >>> from apical.testing.references import made, rates
+    >>> with made(rates(), "array") as simulator:
+    ...     simulator.weights("hidden_2_to_output").dtype
+    dtype('float64')
+    """
     return simulate(network, device, dtype="float64", **options)
 
 
 def learned(network: Network, device: str) -> tuple[dict[str, np.ndarray], BlockResult]:
-    """Return the weight changes in trials on a device, and the result of the trials."""
+    """Return the weight changes in trials on a device, and the result of the trials.
+
+    Parameters
+    ----------
+    network, device
+        As in `apical.simulate`.
+
+    Examples
+    --------
+    >>> from apical.testing.references import learned, rates
+    >>> changes, result = learned(rates(), "array")
+    >>> changes["hidden_2_to_output"].shape, result.counts["output"].shape
+    ((4, 3), (3, 3))
+    """
     simulator = made(network, device)
     before = {p.name: simulator.weights(p) for p in network.plastic}
     result = simulator.run(trials(1.0))
@@ -87,7 +167,20 @@ def learned(network: Network, device: str) -> tuple[dict[str, np.ndarray], Block
 
 
 def apart(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the largest difference of two arrays, relative to the largest of the first."""
+    """Return the largest difference of two arrays, relative to the largest of the first.
+
+    Parameters
+    ----------
+    one, other
+        Arrays of one shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.testing.references import apart
+    >>> apart(np.array([2.0, 4.0]), np.array([2.0, 3.0]))
+    0.25
+    """
     largest = float(np.abs(one).max(initial=0.0))
     return float(np.abs(one - other).max(initial=0.0)) / (largest or 1.0)
 
@@ -101,6 +194,13 @@ def records(time: float = 12.5, value: float = 0.25) -> Records:
         Time of a spike [ms].
     value
         Value of a signal.
+
+    Examples
+    --------
+    >>> from apical.testing.references import records
+    >>> found = records()
+    >>> len(found), found.duration, list(found.spikes), list(found.signals)
+    (2, 50.0, ['hidden'], ['output.x'])
     """
     spikes = Spikes(np.array([0, 0, 1]), np.array([3.0, time, 7.0]), np.array([0, 1, 2], np.int32))
     signal = np.full((2, 1, 2), 0.5)

@@ -28,9 +28,13 @@ LARGEST_WEIGHT = 1e3
 
 @dataclass(frozen=True)
 class Plan:
-    """Hyperparameters of training: number of epochs and learning-rate schedule.
+    r"""Hyperparameters of training: number of epochs and learning-rate schedule.
 
     There is no early stopping: training lasts all epochs, and the test accuracy of each is kept.
+
+    Trial k of K is learned with the rate, of final factor f:
+
+    .. math:: \eta_k = \eta \left[ 1 - (1 - f)\, k / K \right]
 
     Parameters
     ----------
@@ -41,6 +45,16 @@ class Plan:
     final_rate
         Linear learning-rate schedule: factor on all learning rates at the end of training
         [dimensionless], reached linearly from 1 over all trials.
+
+    Examples
+    --------
+    >>> from apical.training import Plan
+    >>> Plan(epochs=3, final_rate=1.0)
+    Plan(epochs=3, block=5000, final_rate=1.0)
+    >>> Plan(final_rate=2.0)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: Plan: final_rate must be one finite number ...
     """
 
     epochs: CountOrZero = 10
@@ -63,6 +77,12 @@ class Position:
         Blocks completed in the current epoch.
     trial
         Training trials completed in total.
+
+    Examples
+    --------
+    >>> from apical.training import Position
+    >>> Position(epoch=2)
+    Position(epoch=2, block=0, trial=0)
     """
 
     epoch: CountOrZero = 0
@@ -87,6 +107,18 @@ class Step:
     changed
         Projections whose weights were changed between the previous block and this one, by neither
         learning nor an intervention: by a measure, for instance, or by the script.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=20)
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     last = ap.train(simulator, data, epochs=1, progress=False)[-1]
+    >>> last.position
+    Position(epoch=1, block=0, trial=200)
+    >>> list(last.metrics), last.changed
+    (['test_accuracy'], ())
     """
 
     position: Position
@@ -107,6 +139,13 @@ class Evaluation:
         Class label of each sample, and the network's decision, shape (n_samples,).
     rates
         Mean firing rate of each neuron over all samples [Hz], by population that spikes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.training import Evaluation
+    >>> Evaluation(labels=np.array([0, 1, 2, 1]), decided=np.array([0, 1, 1, 1])).accuracy
+    0.75
     """
 
     labels: Vector
@@ -118,7 +157,15 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Accuracy: fraction of samples whose decision is their label."""
+        """Accuracy: fraction of samples whose decision is their label.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from apical.training import Evaluation
+        >>> Evaluation(labels=np.array([3, 5]), decided=np.array([3, 3])).accuracy
+        0.5
+        """
         return float(np.mean(self.labels == self.decided))
 
 
@@ -134,6 +181,30 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
         Samples to evaluate on.
     index
         Stream of the simulator's random numbers, as in `Block`; `apical._base.seeds.presentation`.
+
+    Returns
+    -------
+    Evaluation
+        Labels, decisions and rates.
+
+    See Also
+    --------
+    train : Trains it, and evaluates after every epoch.
+    apical.records.recording.record : Keeps spikes and signals of single trials.
+
+    Examples
+    --------
+    A network that starts with an output of zeros decides the first class for all:
+
+    >>> import apical as ap
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=20)
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     found = ap.evaluate(simulator, data.test)
+    >>> found.decided.shape, set(found.decided.tolist())
+    ((50,), {0})
+    >>> bool(found.accuracy == (data.test.labels == 0).mean())
+    True
     """
     network = simulator.network
     decided, totals = [], dict[str, np.ndarray]()
@@ -149,7 +220,29 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
 
 @checked()
 def evaluated(simulator: Simulator, samples: Samples, epochs: CountOrZero) -> Evaluation:
-    """Evaluate on samples after a number of training epochs, as `evaluate` does."""
+    """Evaluate on samples after a number of training epochs, as `evaluate` does.
+
+    Parameters
+    ----------
+    simulator, samples
+        As in `evaluate`.
+    epochs
+        Number of epochs, which selects the random numbers of the presentation.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.training import evaluated
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=20)
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     later, now = evaluated(simulator, data.test, 3), ap.evaluate(simulator, data.test)
+
+    Networks of rates without noise do not depend on random numbers:
+
+    >>> later.accuracy == now.accuracy
+    True
+    """
     return evaluate(simulator, samples, seeds.presentation("evaluation", epochs))
 
 
@@ -189,6 +282,11 @@ def steps(
     every
         When to call it: before the first block, and after every epoch or after every block.
 
+    Yields
+    ------
+    Step
+        The metrics and the position.
+
     Raises
     ------
     RunError
@@ -196,6 +294,21 @@ def steps(
         this plan comes by `start`.
     ParameterError
         If there are fewer training samples than one batch.
+
+    Examples
+    --------
+    Early stopping, which `Plan` does not have, is to leave the loop:
+
+    >>> import apical as ap
+    >>> from apical.training import Plan, steps
+    >>> data = ap.datasets.load("digits").subset(300, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=20)
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     for step in steps(simulator, data, Plan(epochs=20, block=100)):
+    ...         if step.metrics.get("test_accuracy", 0) > 0.6:
+    ...             break
+    >>> step.position.epoch < 20, step.metrics["test_accuracy"] > 0.6
+    (True, True)
     """
     position = start or Position()
     size = block_size(simulator, plan.block, len(data.train))
@@ -252,6 +365,35 @@ def train(
         As in `Plan`.
     progress
         Whether to show a progress bar, in a terminal or a notebook.
+
+    Returns
+    -------
+    list
+        The steps: one before training, and one for each block.
+
+    Raises
+    ------
+    RunError
+        If weights diverge.
+    ParameterError
+        If there are fewer training samples than one batch.
+
+    See Also
+    --------
+    steps : The same, one by one.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> data = ap.datasets.load("digits").subset(500, 100)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=30)
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     history = ap.train(simulator, data, epochs=3, progress=False)
+    >>> [step.position.epoch for step in history]
+    [0, 1, 2, 3]
+    >>> first, *_, last = (step.metrics["test_accuracy"] for step in history)
+    >>> first < 0.2, last > 0.8
+    (True, True)
     """
     taken = []
     with TrainingProgress(epochs * len(data.train), shown=progress) as bar:

@@ -24,6 +24,20 @@ def order(network: Network, samples: Samples, epochs: int, epoch: int) -> np.nda
         Training samples.
     epochs, epoch
         Total number of epochs, and the current one.
+
+    Examples
+    --------
+    Every sample comes once in an epoch, and the order follows the seed of the network:
+
+    >>> import apical as ap
+    >>> from apical.training.presentation import order
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=5)
+    >>> first, second = order(net, data.train, 2, 0), order(net, data.train, 2, 1)
+    >>> sorted(first.tolist()) == list(range(200)), (first == second).all().item()
+    (True, False)
+    >>> (order(net, data.train, 2, 0) == first).all().item()
+    True
     """
     if network.tasks == 1:
         return seeds.stream(network.seed, "order", index=epoch).permutation(len(samples))
@@ -50,6 +64,19 @@ def seen(
         Trials of an epoch.
     epoch, done
         Number of the epoch, and number of its trials completed before.
+
+    Examples
+    --------
+    Without a `Gaze` nothing moves:
+
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.training.presentation import seen
+    >>> data = ap.datasets.load("digits")
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=5)
+    >>> values = np.ones((3, 64))
+    >>> seen(net, values, n_samples=3, epoch=0, done=0) is values
+    True
     """
     gaze = network.stimulus.gaze
     if gaze is None:
@@ -71,6 +98,21 @@ def shown(simulator: Simulator, samples: Samples, index: int) -> Iterator[BlockR
         Samples to present.
     index
         Stream of the simulator's random numbers, as in `Block`; `apical._base.seeds.presentation`.
+
+    Yields
+    ------
+    BlockResult
+        What the network did with each part.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.training.presentation import shown
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=5)
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     [result.counts["output"].shape for result in shown(simulator, data.test, 0)]
+    [(50, 10)]
     """
     with left_as_it_was(simulator):
         for start in range(0, len(samples), _SHOWN_AT_ONCE):
@@ -83,7 +125,27 @@ _SHOWN_AT_ONCE = 5000
 
 
 def stimuli(simulator: Simulator, samples: Samples, index: slice | np.ndarray) -> np.ndarray | Rows:
-    """Return samples as stimuli: an array, or indices for a simulator that ``takes_rows``."""
+    """Return samples as stimuli: an array, or indices for a simulator that ``takes_rows``.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device.
+    samples
+        Samples to present.
+    index
+        Which of them.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.training.presentation import stimuli
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=5)
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     stimuli(simulator, data.train, slice(0, 4)).shape
+    (4, 64)
+    """
     if getattr(simulator, "takes_rows", False):
         return samples.rows(index)
     return samples.block(index)[0]
@@ -105,6 +167,21 @@ def block_size(simulator: Simulator, wanted: int, n_train: int) -> int:
     ------
     ParameterError
         If an epoch has fewer trials than one batch.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.training.presentation import block_size
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=5)
+    >>> with ap.simulate(net, "array", batch=30) as simulator:
+    ...     block_size(simulator, 100, n_train=200)
+    90
+    >>> with ap.simulate(net, "array", batch=30) as simulator:
+    ...     block_size(simulator, 100, n_train=20)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: The batch size is 30 trials, but there are only 20 ...
     """
     batch = simulator.batch
     if batch > n_train:
@@ -131,6 +208,19 @@ def presented(
         As in `order`.
     part
         The trials of the epoch, as a slice.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.training.presentation import order, presented
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=5)
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     block = presented(simulator, data.train, epochs=2, epoch=1, part=slice(10, 14))
+    >>> block.labels.tolist() == data.train.labels[order(net, data.train, 2, 1)[10:14]].tolist()
+    True
+    >>> block.phase, block.epoch, block.first, block.learning
+    ('train', 1, 10, array([1., 1., 1., 1.]))
     """
     network = simulator.network
     drawn = order(network, samples, epochs, epoch)
@@ -158,6 +248,20 @@ def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.n
     -------
     Mapping
         As `BlockResult.counts`.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.training.presentation import learned, presented
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=5)
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     before = simulator.weights("hidden_to_output")
+    ...     block = presented(simulator, data.train, epochs=1, epoch=0, part=slice(0, 8))
+    ...     counts = learned(simulator, block, trial=0)
+    ...     changed = (simulator.weights("hidden_to_output") != before).any()
+    >>> counts["output"].shape, bool(changed)
+    ((8, 10), True)
     """
     network, stop, batch = simulator.network, trial + len(block), simulator.batch
 

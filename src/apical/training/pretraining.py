@@ -38,6 +38,16 @@ class Plan:
     hidden_share
         Masking noise of a denoising autoencoder: fraction of the values of a sample set to 0, drawn
         anew at each presentation; the target is the whole sample [dimensionless].
+
+    Examples
+    --------
+    >>> from apical.training.pretraining import Plan
+    >>> Plan(epochs=5, hidden_share=0.3)
+    Plan(epochs=5, batch=64, hidden_share=0.3)
+    >>> Plan(hidden_share=1.0)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: Plan: hidden_share must be one finite number ...
     """
 
     epochs: Count = 10
@@ -58,6 +68,17 @@ class Level:
         Name of each projection onto its hidden population -> its weights, shape (n_pre, n_post).
     error
         Mean squared reconstruction error per value, of whole samples, with learning off.
+
+    See Also
+    --------
+    pretrained : Makes one for each layer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.training.pretraining import Level
+    >>> Level({"stimulus_to_hidden_1": np.zeros((64, 20))}, error=0.05).error
+    0.05
     """
 
     weights: Mapping[str, np.ndarray]
@@ -98,6 +119,26 @@ def pretrained(
     ------
     WiringError
         If a network is no such autoencoder.
+
+    References
+    ----------
+    Vincent et al. 2008, doi:10.1145/1390156.1390294: denoising autoencoders.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.scripts.layers import feedforward
+    >>> from apical.training.pretraining import Plan, pretrained
+    >>> values, labels = ap.datasets.load("digits").train.block(slice(200))
+    >>> def autoencoder(level, n_inputs):
+    ...     sizes, rule = [n_inputs, (20, 10)[level], n_inputs], ap.rules.three_factor(0.1)
+    ...     options = {"weights": ap.FanIn(), "bias": ap.Zero(), "rule": rule}
+    ...     return feedforward(sizes, "logistic", "logistic", wiring="bp", name="hidden", **options)
+    >>> levels = pretrained(values, 2, autoencoder, Plan(epochs=2, batch=10), progress=False)
+    >>> [level.weights["stimulus_to_hidden"].shape for level in levels]
+    [(64, 20), (20, 10)]
+    >>> all(0 < level.error < 0.25 for level in levels)
+    True
     """
     plan, found = plan or Plan(), list[Level]()
     with TrainingProgress(levels * plan.epochs * len(values), shown=progress) as bar:

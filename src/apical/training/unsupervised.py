@@ -25,7 +25,11 @@ NOBODY = -1
 
 @dataclass(frozen=True)
 class Assignment:
-    """The class label assigned to each neuron.
+    r"""The class label assigned to each neuron.
+
+    The decision is the class whose neurons A_c fire most on average:
+
+    .. math:: c^* = \arg\max_c \frac{1}{\lvert A_c \rvert} \sum_{j \in A_c} n_j
 
     Parameters
     ----------
@@ -33,6 +37,17 @@ class Assignment:
         Class of each neuron, shape (n,); -1 for those that never fired.
     n_classes
         Number of classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.training.unsupervised import Assignment
+    >>> assignment = Assignment(np.array([0, 0, 1, -1]), n_classes=2)
+
+    The two neurons of class 0 fire 3 spikes on average, the one of class 1 fires 4:
+
+    >>> assignment.decisions(np.array([[5, 1, 4, 9], [5, 4, 4, 9]]))
+    array([1, 0])
     """
 
     classes: Labels
@@ -48,6 +63,13 @@ class Assignment:
         ----------
         counts
             Spike count of each neuron in each trial, shape (n_trials, n).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from apical.training.unsupervised import Assignment
+        >>> Assignment(np.array([1, 0]), n_classes=2).decisions(np.array([[3, 1], [0, 2]]))
+        array([1, 0])
         """
         members = self.classes[:, np.newaxis] == np.arange(self.n_classes)
         sizes = members.sum(axis=0)
@@ -56,7 +78,23 @@ class Assignment:
         return place_of_largest(np.where(sizes > 0, rates, -1.0), axis=1)
 
     def accuracy(self, counts: np.ndarray, labels: np.ndarray) -> float:
-        """Return the accuracy: the fraction of trials whose decision is their label."""
+        """Return the accuracy: the fraction of trials whose decision is their label.
+
+        Parameters
+        ----------
+        counts
+            Spike count of each neuron in each trial, shape (n_trials, n).
+        labels
+            Class of each trial, shape (n_trials,).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from apical.training.unsupervised import Assignment
+        >>> assignment = Assignment(np.array([1, 0]), n_classes=2)
+        >>> assignment.accuracy(np.array([[3, 1], [0, 2]]), np.array([1, 1]))
+        0.5
+        """
         return float(np.mean(self.decisions(counts) == np.asarray(labels)))
 
 
@@ -73,6 +111,11 @@ def assigned(counts: Matrix, labels: Labels, n_classes: Count) -> Assignment:
     n_classes
         Number of classes; a class without trials is not assigned.
 
+    Returns
+    -------
+    Assignment
+        The class of each neuron.
+
     Raises
     ------
     ParameterError
@@ -81,6 +124,14 @@ def assigned(counts: Matrix, labels: Labels, n_classes: Count) -> Assignment:
     References
     ----------
     Diehl & Cook 2015, doi:10.3389/fncom.2015.00099, section 2.5.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.training.unsupervised import assigned
+    >>> counts = np.array([[5, 0, 0], [4, 1, 0], [0, 3, 0]])
+    >>> assigned(counts, np.array([0, 0, 1]), n_classes=2).classes
+    array([ 0,  1, -1])
     """
     counts, labels = np.asarray(counts, np.float64), np.asarray(labels)
     if counts.ndim != 2 or labels.shape != (len(counts),):
@@ -116,6 +167,16 @@ def responses(
     -------
     ndarray
         Spike count of each output neuron in each trial, shape (n_samples, n).
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.training.unsupervised import responses
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=5)
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     responses(simulator, data.test).shape
+    (50, 10)
     """
     output = simulator.network.output.name
     return np.concatenate([r.counts[output] for r in shown(simulator, samples, index)])
@@ -135,6 +196,18 @@ def accuracy(simulator: Simulator, known: Samples, new: Samples, n_classes: Coun
         Samples to classify.
     n_classes
         Number of classes.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.training.unsupervised import accuracy
+    >>> data = ap.datasets.load("digits").subset(200, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=20)
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     history = ap.train(simulator, data, epochs=3, progress=False)
+    ...     found = accuracy(simulator, data.train, data.test, n_classes=10)
+    >>> 0.3 < found <= 1
+    True
     """
     found = assigned(responses(simulator, known, index=-1), known.labels, n_classes)
     return found.accuracy(responses(simulator, new, index=-(10**6)), new.labels)
@@ -163,6 +236,31 @@ def learn(
         Trials of one call of the simulator.
     progress
         Whether to show a progress bar, in a terminal or a notebook.
+
+    See Also
+    --------
+    accuracy : Assigns classes afterwards, and tests them.
+
+    Examples
+    --------
+    Oja's rule turns the weights into the direction of the stimuli, with length 1 (Oja 1982,
+    doi:10.1007/BF00275687); the labels are not used:
+
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.data.samples import Samples
+    >>> from apical.training import unsupervised
+    >>> oja = ap.LearningRule("oja", "eta * x_post * (x_pre - x_post * w)", {"eta": 0.1})
+    >>> net = ap.Network(output="y")
+    >>> x = net.add(ap.Stimulus("x", 2, ap.encoding.Graded()))
+    >>> y = net.add(ap.Rate("y", 1, "linear"))
+    >>> name = net.connect(x, y, weights=ap.FanIn(), rule=oja).name
+    >>> values = 2 * np.random.default_rng(0).random((300, 1)) * [0.6, 0.8]
+    >>> samples = Samples(values.astype("float32"), np.zeros(300, int))
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     unsupervised.learn(simulator, samples, progress=False)
+    ...     [round(abs(float(w)), 2) for w in simulator.weights(name).ravel()]
+    [0.6, 0.8]
     """
     n, size = len(samples), block_size(simulator, block, len(samples))
     with TrainingProgress(epochs * n, shown=progress) as bar:

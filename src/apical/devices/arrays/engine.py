@@ -263,7 +263,7 @@ class ArraySimulator(Closing):
             )
             plan = self._plans[key] = _Plan(batch, self._learners)
         stimuli(chunk, plan.batch.values)
-        if shown is not None:
+        if shown is not None and plan.batch.shown is not None:  # None without error neurons
             shown(chunk, plan.batch.shown)
         _call(plan.batch.calls)
         return plan

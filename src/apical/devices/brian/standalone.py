@@ -184,7 +184,7 @@ class StandaloneSimulator(BrianSimulator):
         if sum(fixed in line for line in lines) != 1:
             raise DeviceError(
                 f"Brian2 {b2.__version__} writes runs in a form that this version of apical does "
-                "not know; use device='runtime', or a Brian2 that README.md names."
+                "not know; use device='runtime', or a Brian2 from 2.9 to 2.11."
             )
         lines[:] = [line.replace(fixed, free) for line in lines]
         with build.only_closing(self._built):
