@@ -67,8 +67,8 @@ except PackageNotFoundError:  # run from a source tree that is not installed
 _moved.install()
 
 if TYPE_CHECKING:  # of models.pyi and seeds.pyi, as all short names of `_moved.PUBLIC`
-    import apical.models as models
-    import apical.seeds as seeds
+    from apical import models as models
+    from apical import seeds as seeds
 else:  # type checkers would believe that it gives any name whatever
 
     def __getattr__(name: str) -> ModuleType:
