@@ -8,12 +8,12 @@
 Sizes are those of all files of a distribution, byte code included. *With it* are the distributions
 that nothing else in the environment needs: what leaving it out would save. Times are ratios to
 those of NumPy, measured in turn (best of 3): to install *with it* from wheels on the disk, without
-the network, and to import it in a new process, less what Python itself takes. Prints a Markdown
-table, and writes ``results/dependencies.json``.
+the network, and to import it in a new process, less what Python itself takes. Writes
+``results/tables/dependencies.csv``.
 """
 
 import argparse
-import json
+import csv
 import platform
 import re
 import subprocess
@@ -22,7 +22,6 @@ import tempfile
 import time
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from packaging.requirements import Requirement
 
@@ -46,6 +45,9 @@ ASKED = {
     "networkx": "networkx",
 }
 """What `apical` asks for, or asked for, and the module of each that is imported."""
+
+MOVED = ("scikit-learn", "xarray", "networkx")
+"""Those that extras bring."""
 
 REPEATS = 3
 
@@ -76,6 +78,11 @@ def megabytes(name: str) -> float:
     return sum(Path(str(path)).stat().st_size for path in paths if Path(str(path)).exists()) / 1e6
 
 
+def total(names: set[str]) -> float:
+    """Return the size of all files of several distributions [MB]."""
+    return sum(megabytes(name) for name in names)
+
+
 def seconds(command: list[str]) -> float:
     """Return how long a command takes."""
     began = time.perf_counter()
@@ -101,18 +108,6 @@ def import_seconds(modules: dict[str, str]) -> dict[str, float]:
     return {name: best[name] - best[""] for name in modules}
 
 
-def table(rows: dict[str, Any]) -> str:
-    """Return the measured numbers as a table in Markdown."""
-    lines = ["| package | version | MB | with it | MB in all | install | import |"]
-    lines.append("| --- | --- | --- | --- | --- | --- | --- |")
-    lines += [
-        f"| {name} | {row['version']} | {row['megabytes']} | {', '.join(row['with_it']) or '-'} | "
-        f"{row['megabytes_with_it']} | {row['install']} | {row['import']} |"
-        for name, row in rows.items()
-    ]
-    return "\n".join(lines)
-
-
 def main() -> None:
     """Measure, print the table, write the results."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -129,25 +124,28 @@ def main() -> None:
     for _ in range(REPEATS):
         for name in ASKED:
             installs[name] = min(installs[name], install_seconds(alone[name], wheels))
-    rows: dict[str, Any] = {
-        name: {
+    everything = set().union(*all_of.values())
+    kept = set().union(*(all_of[name] for name in ASKED if name not in MOVED))
+    rows = [
+        {
+            "package": name,
             "version": metadata.version(name),
-            "megabytes": round(megabytes(name), 1),
-            "with_it": sorted(alone[name] - {name}),
-            "megabytes_with_it": round(sum(megabytes(one) for one in alone[name]), 1),
-            "install": round(installs[name] / installs["numpy"], 2),
-            "import": round(imports[name] / imports["numpy"], 2),
+            "MB": f"{megabytes(name):.1f}",
+            "with it": ", ".join(sorted(alone[name] - {name})),
+            "MB with it": f"{total(alone[name]):.1f}",
+            "install": f"{installs[name] / installs['numpy']:.2f}",
+            "import": f"{imports[name] / imports['numpy']:.2f}",
         }
         for name in ASKED
-    }
-    print(table(rows))
-    every = set().union(*all_of.values())
-    about = {"python": platform.python_version(), "machine": platform.machine()}
-    total = round(sum(megabytes(one) for one in every), 1)
-    result = {**about, "date": time.strftime("%Y-%m-%d"), "megabytes": total, "packages": rows}
-    print(f"\nPython {about['python']}, {about['machine']}: {len(every)} packages, {total} MB")
-    path = Path(__file__).parent / "results" / "dependencies.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
+    ]
+    rows.append({"package": "all of these", "MB with it": f"{total(everything):.1f}"})
+    rows.append({"package": "without extras", "MB with it": f"{total(kept):.1f}"})
+    path = Path(__file__).parent / "results" / "tables" / "dependencies.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    print(f"Python {platform.python_version()}, {platform.machine()}: see {path}")
 
 
 if __name__ == "__main__":
