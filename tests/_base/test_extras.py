@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from apical._base.extras import EXTRAS, library
+from apical._base import extras
+from apical._base.extras import EXTRAS, Extra, lacking, library
 from apical.errors import DataError
 
 ROOT = Path(__file__).parents[2]
@@ -54,3 +55,9 @@ def test_optional_libraries_are_asked_for_by_an_extra_that_there_is() -> None:
         for found in re.findall(r"\blibrary\(\"[\w.]+\", \"(\w+)\"\)", path.read_text())
     ]
     assert len(asked) > 15 and {*asked} <= {*EXTRAS}
+
+
+def test_what_an_extra_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = Extra(("numpy", "no-such-package"), "nothing")
+    monkeypatch.setattr(extras, "EXTRAS", {"some": given})
+    assert lacking("some") == ("no-such-package",)

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from typing import Any
 
 from apical.errors import DataError
@@ -34,8 +35,8 @@ class Extra:
 EXTRAS: Mapping[str, Extra] = {
     "analysis": Extra(
         ("elephant", "rsatoolbox", "scikit-learn", "xarray"),
-        "apical analyze: decoding, tuning, similarity of representations, spike statistics; "
-        "Records.trace",
+        "apical analyze, and its part of a report: decoding, tuning, similarity of "
+        "representations, spike statistics; Records.trace",
     ),
     "graph": Extra(("networkx",), "apical graph --out FILE.graphml or .json"),
     "nix": Extra(("neo", "nixio"), "apical export --format nix, recordings in NIX"),
@@ -75,6 +76,19 @@ def undisturbed() -> Iterator[None]:
         for name in set(os.environ) - set(environment):
             del os.environ[name]
         os.environ.update(environment)
+
+
+def lacking(extra: str) -> tuple[str, ...]:
+    """Return the packages of an extra that are not installed; nothing is imported."""
+    return tuple(package for package in EXTRAS[extra].packages if not _is_there(package))
+
+
+def _is_there(package: str) -> bool:
+    try:
+        metadata.distribution(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def library(module: str, extra: str) -> Any:

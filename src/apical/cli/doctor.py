@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from apical._base.extras import EXTRAS
+from apical._base.extras import EXTRAS, lacking
 from apical.cli.kinds import show_kinds
 from apical.devices.device import FOR_SPIKES
 from apical.devices.diagnosis import Diagnosis, Examination, examine
@@ -90,8 +90,7 @@ def _show_extras(console: Console) -> None:
     table.add_column("installed", no_wrap=True)
     table.add_column("what it brings", overflow="fold")
     for name, extra in EXTRAS.items():
-        lacks = [package for package in extra.packages if not installed(package)]
-        state = "[green]yes[/]" if not lacks else "[yellow]no[/]"
+        state = "[yellow]no[/]" if lacking(name) else "[green]yes[/]"
         packages = ", ".join(extra.packages)
         table.add_row(name, state, escape(f"{extra.brings} ({packages})"))
     others = ", ".join(name for name, extra in EXTRAS.items() if not extra.in_all)
