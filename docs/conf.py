@@ -21,6 +21,8 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "mathml",
+    "names_in_text",
+    "docstrings",
     "generated",
     "results",
 ]
@@ -30,16 +32,19 @@ nitpicky = False
 # Notebooks are stored with their outputs, and tests run them; building the site runs nothing.
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # tables too
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "fieldlist", "substitution"]
 myst_heading_anchors = 4
 suppress_warnings = ["mystnb.unknown_mime_type"]
 
 autosummary_generate = True
+autodoc_preserve_defaults = True
 autodoc_typehints = "none"  # types stand in the docstrings, with shapes and units
+default_role = "py:obj"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
-napoleon_preprocess_types = True
+napoleon_use_param = False  # names that share a description stay together
 
 templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"

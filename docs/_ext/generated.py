@@ -11,7 +11,19 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-GENERATORS: tuple[str, ...] = ("reproduced", "compared")
+GENERATORS: tuple[str, ...] = (
+    "api",
+    "commands",
+    "compared",
+    "criteria",
+    "equations",
+    "error_classes",
+    "exhibits",
+    "features",
+    "quantities",
+    "reproduced",
+    "run_directory",
+)
 
 
 def texts() -> dict[str, str]:
@@ -33,7 +45,7 @@ def write(app: Sphinx) -> None:
     root = Path(app.srcdir)
     made = {root / path: text for path, text in texts().items()}
     for old in root.rglob("generated/*"):
-        if old.is_file() and old not in made:
+        if old.is_file() and old not in made and not old.is_relative_to(root / "_build"):
             old.unlink()
     for path, text in made.items():
         path.parent.mkdir(parents=True, exist_ok=True)

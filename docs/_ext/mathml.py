@@ -1,6 +1,8 @@
 """Formulas as MathML, made while the site is built: no script, no font, no network."""
 
+import re
 from typing import Any
+from xml.etree import ElementTree
 
 from docutils import nodes
 from latex2mathml.converter import convert
@@ -12,13 +14,22 @@ from sphinx.writers.html5 import HTML5Translator
 def _mathml(translator: HTML5Translator, node: nodes.Element, display: str) -> str:
     """Return a formula as MathML, or say where it is and what is wrong with it."""
     text = node.astext()
-    if display == "block" and "&" in text and r"\begin" not in text:
-        text = rf"\begin{{aligned}}{text}\end{{aligned}}"
+    text = text.replace(r"\begin{aligned}", r"\begin{split}").replace(
+        r"\end{aligned}", r"\end{split}"
+    )
+    several = display == "block" and ("&" in text or r"\\" in text)
+    if several and r"\begin" not in text:
+        text = rf"\begin{{split}}{text}\end{{split}}"  # of its tables, the one without numbers
     try:
-        return convert(text, display=display)
+        formula = convert(text, display=display)
+        ElementTree.fromstring(formula)
+        left = re.findall(r"\\\w+|>&amp;<", formula)
+        if left:
+            raise ValueError(f"{', '.join(left)} is not understood")
     except Exception as error:
         where = f"{node.source}:{node.line}"
         raise ExtensionError(f"{where}: this formula cannot be shown: {text!r} ({error})") from None
+    return formula
 
 
 def inline(translator: HTML5Translator, node: nodes.math) -> None:

@@ -1,79 +1,65 @@
 """A laboratory for learning without backpropagation.
 
 Describe a network, simulate it on a device, train it from local signals only.
+
+Public names are imported when they are first used: `__init__.pyi` lists them, and says where they
+are. A shell that asks for completions, or for a version, thus need not wait for NumPy.
 """
 
+import ast
 import importlib
-from importlib.metadata import PackageNotFoundError, version
-from types import ModuleType
-from typing import TYPE_CHECKING
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 from apical import _moved
-from apical import feedback as feedback
-from apical import hypotheses as hypotheses
-from apical._base.seeds import stream as stream
-from apical.data import datasets as datasets
-from apical.data import tasks as tasks
-from apical.data.datasets import Dataset as Dataset
-from apical.devices import Block as Block
-from apical.devices import Simulator as Simulator
-from apical.devices import simulate as simulate
-from apical.errors import ApicalError as ApicalError
-from apical.feedback import two_phase as two_phase
-from apical.feedback.pathways import FeedbackPathway as FeedbackPathway
-from apical.network.chains import chain as chain
-from apical.network.description import Network as Network
-from apical.neurons import encoding as encoding
-from apical.neurons.alif import ALIF as ALIF
-from apical.neurons.base import NeuronModel as NeuronModel
-from apical.neurons.base import Neurons as Neurons
-from apical.neurons.batch_norm import BatchNorm as BatchNorm
-from apical.neurons.conductance_lif import ConductanceLIF as ConductanceLIF
-from apical.neurons.error import Error as Error
-from apical.neurons.error import RateError as RateError
-from apical.neurons.error import RateTarget as RateTarget
-from apical.neurons.lif import LIF as LIF
-from apical.neurons.rate import Bias as Bias
-from apical.neurons.rate import Rate as Rate
-from apical.neurons.relay import Relay as Relay
-from apical.neurons.reward import Reward as Reward
-from apical.neurons.stimulus import Stimulus as Stimulus
-from apical.plasticity import optimizers as optimizers
-from apical.plasticity import rules as rules
-from apical.plasticity import superspike as superspike
-from apical.plasticity.rules import LearningRule as LearningRule
-from apical.plasticity.traces import Trace as Trace
-from apical.plausibility import check as check
-from apical.projections.projection import Projection as Projection
-from apical.projections.weights import FanIn as FanIn
-from apical.projections.weights import FanOut as FanOut
-from apical.projections.weights import FewInputs as FewInputs
-from apical.projections.weights import Given as Given
-from apical.projections.weights import Glorot as Glorot
-from apical.projections.weights import Identity as Identity
-from apical.projections.weights import Normal as Normal
-from apical.projections.weights import Opposed as Opposed
-from apical.projections.weights import Uniform as Uniform
-from apical.projections.weights import Zero as Zero
-from apical.reference import bptt as bptt
-from apical.training.loop import evaluate as evaluate
-from apical.training.loop import train as train
 
-try:
-    __version__ = version("apical")
-except PackageNotFoundError:  # run from a source tree that is not installed
-    __version__ = "0+unknown"
+_HERE = Path(__file__).parent
 
 _moved.install()
 
-if TYPE_CHECKING:  # of models.pyi and seeds.pyi, as all short names of `_moved.PUBLIC`
-    from apical import models as models
-    from apical import seeds as seeds
-else:  # type checkers would believe that it gives any name whatever
 
-    def __getattr__(name: str) -> ModuleType:
-        if name in _moved.PUBLIC:  # those that `import apical` need not import
-            return importlib.import_module(f"apical.{_moved.PUBLIC[name]}")
-        if name in _moved.RENAMED:
-            return _moved.under_new_name(name, stacklevel=3)
-        raise AttributeError(f"module 'apical' has no attribute {name!r}")
+@cache
+def _public() -> dict[str, tuple[str, str]]:
+    """Return the public names: name -> (module, its name there)."""
+    body = ast.parse((_HERE / "__init__.pyi").read_text(encoding="utf-8")).body
+    imports = (node for node in body if isinstance(node, ast.ImportFrom))
+    return {
+        alias.asname or alias.name: (str(node.module), alias.name)
+        for node in imports
+        for alias in node.names
+    }
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("apical")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return "0+unknown"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value: Any = _version()
+    elif name in _public():
+        module, attribute = _public()[name]
+        if module == __name__:
+            return importlib.import_module(f"{module}.{attribute}")
+        found = importlib.import_module(module)
+        value = getattr(found, attribute, None) or importlib.import_module(f"{module}.{attribute}")
+    elif name in _moved.PUBLIC:
+        return importlib.import_module(f"{__name__}.{_moved.PUBLIC[name]}")
+    elif name in _moved.RENAMED:
+        return _moved.under_new_name(name, stacklevel=3)
+    elif (_HERE / name / "__init__.py").is_file():
+        return importlib.import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_public(), "__version__"})

@@ -124,7 +124,11 @@ def test_help(apical: Call) -> None:
 
 
 def test_version(apical: Call) -> None:
-    assert apical("--version").out == f"apical, version {importlib.metadata.version('apical')}\n"
+    versions = [importlib.metadata.version(name) for name in ("apical", "brian2")]
+    python = ".".join(map(str, sys.version_info[:3]))
+    said = apical("--version")
+    assert said.code == 0
+    assert said.out == f"apical {versions[0]}, Brian2 {versions[1]}, Python {python}\n"
 
 
 def test_help_of_run_lists_what_every_model_takes(apical: Call) -> None:
@@ -438,7 +442,6 @@ def test_values_that_do_not_fit(apical: Call, options: tuple[Any, ...]) -> None:
         ("--dtype", "int8"),
         ("--hidden", "many"),
         ("--update", "sometimes"),
-        ("--nothing", 1),
         ("one", "too", "many"),
         ("--out",),
     ],
@@ -449,8 +452,44 @@ def test_values_that_make_no_sense(apical: Call, options: tuple[Any, ...]) -> No
     assert not Path("runs").exists()
 
 
-@pytest.mark.parametrize("command", [["nothing"], ["data"], ["data", "get"]], ids=str)
-def test_commands_that_do_not_exist_or_lack_something(apical: Call, command: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("chekc", "There is no command 'apical chekc'. Did you mean 'check'?"),
+        ("modles", "There is no command 'apical modles'. Did you mean 'models'?"),
+        ("zzz", "There is no command 'apical zzz'; 'apical --help' lists all."),
+        ("data lst", "There is no command 'apical data lst'. Did you mean 'list'?"),
+        ("--vers", "'apical' has no option '--vers'. Did you mean '--version'?"),
+        (
+            "run rate_dfa --epoch 3",
+            "'apical run' has no option '--epoch'. Did you mean '--epochs'?",
+        ),
+        (
+            "run rate_dfa --wirng fa",
+            "'apical run' has no option '--wirng'. Did you mean '--wiring'?",
+        ),
+        (
+            "check rate_dfa --json3",
+            "'apical check' has no option '--json3'. Did you mean '--json'?",
+        ),
+        (
+            "run rate_dfa --zzz",
+            "'apical run' has no option '--zzz'; 'apical run --help' lists all.",
+        ),
+        ("run rate_dfaa", "There is no model 'rate_dfaa'. Did you mean 'rate_dfa'?"),
+        ("check spikng_dfa", "There is no model 'spikng_dfa'. Did you mean 'spiking_dfa'?"),
+    ],
+)
+def test_misspelt_names_are_one_line_that_says_what_was_meant(
+    apical: Call, command: str, said: str
+) -> None:
+    result = apical(*command.split())
+    refused(result, said)
+    assert not result.out
+
+
+@pytest.mark.parametrize("command", [["data"], ["data", "get"]], ids=str)
+def test_commands_that_lack_something(apical: Call, command: list[str]) -> None:
     result = apical(*command)
     assert "Usage: " in result.out + result.err
     assert "Traceback" not in result.err

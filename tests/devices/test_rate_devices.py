@@ -430,10 +430,6 @@ SPIKES, OTHERS, RATES, MORE = LIF("a", 2), LIF("b", 2), Rate("c", 2), Rate("d", 
             "'c_to_d' has release=0.5, but 'c' sends no spikes that could fail; use release=1",
         ),
         (
-            joined(RATES, MORE, rule=rules.three_factor_at_spikes(0.1)),
-            "'three_factor_at_spikes' on projection 'c_to_d' acts at 'spike', but 'c' is graded",
-        ),
-        (
             joined(RATES, MORE, rule=rules.three_factor(0.1, "feedback")),
             "'c_to_d' acts at 'feedback', but 'c' is graded .* choose when='trial'",
         ),

@@ -1,4 +1,4 @@
-"""Notebooks: they run from the first cell to the last, and are stored with clean outputs."""
+"""Notebooks and tutorials run from top to bottom, and are stored with clean outputs."""
 
 import itertools
 import re
@@ -11,7 +11,8 @@ nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
 
 ROOT = Path(__file__).parents[2]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.ipynb"))
+NOTEBOOKS = [*sorted((ROOT / "notebooks").glob("*.ipynb")), *TUTORIALS]
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -111,8 +112,43 @@ def test_stored_metadata_name_no_machine(path: Path) -> None:
     assert path.stat().st_size < LARGEST
 
 
-LONG = ("compare_with_recordings", "delay_and_noise", "does_dales_law_hurt")
-"""Notebooks that compile spiking networks, or need a minute: for `make test-all`."""
+@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
+def test_tutorials_describe_their_figures(path: Path) -> None:
+    for cell in read(path).cells:
+        if any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
+            image = cell.metadata.get("mystnb", {}).get("image", {})
+            assert image.get("alt"), f"a figure without alt text: {cell.source}"
+
+
+@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
+def test_tutorials_say_what_they_are_for_and_where_to_go_on(path: Path) -> None:
+    first, *_, last = [c.source for c in read(path).cells if c.cell_type == "markdown"]
+    assert first.startswith("# ") and "\n\nAt the end of this tutorial you can " in first
+    assert "## Exercises\n\n1. " in last and "\n\n## Where to go next\n\n- " in last
+
+
+def test_links_in_tutorials_lead_somewhere() -> None:
+    for path in TUTORIALS:
+        text = "\n".join(c.source for c in read(path).cells if c.cell_type == "markdown")
+        for target in re.findall(r"\]\(([^)\s#]+)", text):
+            assert "://" in target or (path.parent / target).exists(), f"{path.stem}: {target}"
+
+
+def test_tutorials_are_in_an_order_of_their_own() -> None:
+    index = (ROOT / "docs" / "tutorials" / "index.md").read_text()
+    tree = index.partition("```{toctree}")[2].partition("```")[0]
+    named = [line for line in tree.splitlines() if line and not line.startswith(":")]
+    assert sorted(named) == [path.stem for path in TUTORIALS]
+
+
+LONG = (
+    "compare_with_recordings",
+    "delay_and_noise",
+    "does_dales_law_hurt",
+    "beside_a_recording",
+    "recurrent_network_in_time",
+)
+"""Notebooks that compile spiking networks, or need nearly a minute: for `make test-all`."""
 
 
 @pytest.mark.slow

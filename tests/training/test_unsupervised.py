@@ -197,11 +197,13 @@ def test_sums_that_cannot_be_held_are_refused(options: dict[str, Any], said: str
         replace(net.projection("x_to_e"), **options)
 
 
-def test_rules_at_postsynaptic_spikes_need_some() -> None:
+def test_rules_at_spikes_need_some() -> None:
     net = Network()
     x, h = net.add(Stimulus("x", 2, Graded())), net.add(Rate("h", 2))
     with pytest.raises(WiringError, match="waits for postsynaptic spikes, but 'h' does not spike"):
         net.connect(x, h, rule=rules.stdp(0.1))
+    with pytest.raises(WiringError, match="waits for presynaptic spikes, but 'x' does not spike"):
+        net.connect(x, h, rule=rules.three_factor_at_spikes(0.1))
 
 
 @pytest.mark.parametrize("options", [{"rise": -1.0}, {"fades": 2.0}, {"v_reset": 1.0}])

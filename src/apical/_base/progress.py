@@ -1,13 +1,30 @@
-"""Progress bars with the current test accuracy, for terminals and notebooks."""
+"""Progress bars with the current test accuracy, for terminals and notebooks.
 
-from importlib.util import find_spec
+In a terminal the bar is that of rich, on stderr. In a notebook it is one output that is updated in
+place, without widgets; once all is done it is a line of text without times, the same in every run,
+so that a notebook is stored clean.
+"""
+
+import sys
+from collections.abc import Mapping
+from html import escape
+from importlib import import_module
+from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Protocol, Self
 
 from apical._base.extras import undisturbed
 
-if TYPE_CHECKING:  # imported when a bar is shown
-    from rich.console import Console
+SELDOM = 0.2
+"""Shortest time between two updates of a notebook's output [s]; each is a message."""
+
+
+class _Painter(Protocol):
+    """Shows the state of a bar: in a terminal, in a notebook, or nowhere."""
+
+    def start(self) -> None: ...
+    def show(self, text: str, done: int, note: str) -> None: ...
+    def stop(self, *, failed: bool) -> None: ...
 
 
 class _Bar:
@@ -15,45 +32,26 @@ class _Bar:
 
     Parameters
     ----------
-    unit, field
-        The unit that is counted, and the name of the text after the count.
+    unit
+        The unit that is counted.
     text
         Initial description.
     """
 
-    def __init__(
-        self, unit: str, field: str, text: str, total: int, shown: bool, done: int
-    ) -> None:
-        with undisturbed():
-            from rich.progress import (
-                BarColumn,
-                MofNCompleteColumn,
-                Progress,
-                TextColumn,
-                TimeElapsedColumn,
-                TimeRemainingColumn,
-            )
-
-        self._bar = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn(unit),
-            TextColumn(f"{{task.fields[{field}]}}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=_console(),
-            disable=not shown,
-        )
-        fields: dict[str, Any] = {field: ""}
-        self._task = self._bar.add_task(text, total=total, completed=done, **fields)
+    def __init__(self, unit: str, text: str, total: int, shown: bool, done: int) -> None:
+        self._text, self._done, self._note = text, done, ""
+        self._painter: _Painter = _painter(shown)(unit, text, total, done)
 
     def describe(self, text: str) -> None:
         """Set the description of the current activity."""
-        self._bar.update(self._task, description=text)
+        self._text = text
+        self._show()
+
+    def _show(self) -> None:
+        self._painter.show(self._text, self._done, self._note)
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        self._painter.start()
         return self
 
     def __exit__(
@@ -62,7 +60,7 @@ class _Bar:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._bar.stop()
+        self._painter.stop(failed=kind is not None)
 
 
 class TrainingProgress(_Bar):
@@ -79,13 +77,14 @@ class TrainingProgress(_Bar):
     """
 
     def __init__(self, total: int, *, shown: bool = True, done: int = 0) -> None:
-        super().__init__("trials", "accuracy", "learning", total, shown, done)
+        super().__init__("trials", "learning", total, shown, done)
 
     def update(self, trial: int, accuracy: float | None = None) -> None:
         """Show the number of training trials done, and the latest test accuracy."""
         if accuracy is not None:
-            self._bar.update(self._task, accuracy=f"test accuracy {accuracy:.2%}")
-        self._bar.update(self._task, completed=trial)
+            self._note = f"test accuracy {accuracy:.2%}"
+        self._done = trial
+        self._show()
 
 
 class SweepProgress(_Bar):
@@ -102,11 +101,12 @@ class SweepProgress(_Bar):
     """
 
     def __init__(self, total: int, *, shown: bool = True, done: int = 0) -> None:
-        super().__init__("runs", "failed", "starting", total, shown, done)
+        super().__init__("runs", "starting", total, shown, done)
 
     def update(self, done: int, failed: int) -> None:
         """Show how many runs are finished, and how many of the others failed."""
-        self._bar.update(self._task, completed=done, failed=f"{failed} failed" if failed else "")
+        self._done, self._note = done, f"{failed} failed" if failed else ""
+        self._show()
 
 
 class BenchProgress(_Bar):
@@ -121,11 +121,12 @@ class BenchProgress(_Bar):
     """
 
     def __init__(self, total: int, *, shown: bool = True) -> None:
-        super().__init__("measurements", "now", "measuring", total, shown, 0)
+        super().__init__("measurements", "measuring", total, shown, 0)
 
     def update(self, done: int, now: str) -> None:
         """Show how many measurements are finished, and what is measured now."""
-        self._bar.update(self._task, completed=done, now=now)
+        self._done, self._note = done, now
+        self._show()
 
 
 class CatalogueProgress(_Bar):
@@ -140,17 +141,132 @@ class CatalogueProgress(_Bar):
     """
 
     def __init__(self, total: int, *, shown: bool = True) -> None:
-        super().__init__("scripts", "now", "judging", total, shown, 0)
+        super().__init__("scripts", "judging", total, shown, 0)
 
     def update(self, done: int, now: str) -> None:
         """Show how many scripts are finished, and which is judged now."""
-        self._bar.update(self._task, completed=done, now=now)
+        self._done, self._note = done, now
+        self._show()
 
 
-def _console() -> "Console":
-    """Return where to show progress; without ipywidgets a notebook shows it as plain text."""
-    from rich.console import Console
+class _Nowhere:
+    """Shows nothing."""
 
-    if find_spec("ipywidgets") is None:
-        return Console(stderr=True, force_jupyter=False)
-    return Console(stderr=True)
+    def __init__(self, unit: str, text: str, total: int, done: int) -> None: ...
+
+    def start(self) -> None:
+        """Show nothing."""
+
+    def show(self, text: str, done: int, note: str) -> None:
+        """Show nothing."""
+
+    def stop(self, *, failed: bool) -> None:
+        """Show nothing."""
+
+
+class _Terminal:
+    """Shows a bar on stderr, by rich; where that is no terminal, its last state."""
+
+    def __init__(self, unit: str, text: str, total: int, done: int) -> None:
+        with undisturbed():
+            from rich.console import Console
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                Progress,
+                TextColumn,
+                TimeElapsedColumn,
+                TimeRemainingColumn,
+            )
+
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn(unit),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True, force_jupyter=False),
+        )
+        self._task = self._bar.add_task(text, total=total, completed=done, note="")
+
+    def start(self) -> None:
+        """Show the bar."""
+        self._bar.start()
+
+    def show(self, text: str, done: int, note: str) -> None:
+        """Show a state."""
+        self._bar.update(self._task, description=text, completed=done, note=note)
+
+    def stop(self, *, failed: bool) -> None:
+        """Leave the bar as it is."""
+        self._bar.stop()
+
+
+class _Notebook:
+    """Shows a bar as one output of a cell, updated in place; at the end a line of text."""
+
+    def __init__(self, unit: str, text: str, total: int, done: int) -> None:
+        self._unit, self._total, self._first = unit, total, done
+        self._state = text, done, ""
+        self._began = self._last = monotonic()
+        self._handle: Any = None
+
+    def start(self) -> None:
+        """Show the bar."""
+        self._began = self._last = monotonic()
+        display = import_module("IPython.display").display
+        self._handle = display(self._running(), raw=True, display_id=True)
+
+    def show(self, text: str, done: int, note: str) -> None:
+        """Show a state, unless another was shown a moment ago."""
+        self._state = text, done, note
+        now = monotonic()
+        if self._handle is not None and now - self._last >= SELDOM:
+            self._last = now
+            self._handle.update(self._running(), raw=True)
+
+    def stop(self, *, failed: bool) -> None:
+        """Leave a line of text."""
+        if self._handle is not None:
+            line = f"{self._line()}{' (stopped)' if failed else ''}"
+            html = f"<div>{escape(line)}</div>"
+            self._handle.update({"text/plain": line, "text/html": html}, raw=True)
+
+    def _line(self) -> str:
+        _, done, note = self._state
+        counted = f"{done:,} of {self._total:,} {self._unit}"
+        return ", ".join(part for part in (counted, note) if part)
+
+    def _running(self) -> Mapping[str, str]:
+        text, done, _ = self._state
+        elapsed = monotonic() - self._began
+        left = elapsed * (self._total - done) / (done - self._first) if done > self._first else None
+        times = f"{_clock(elapsed)} elapsed, {_clock(left)} left"
+        line = f"{text}: {self._line()}"
+        bar = f'<progress value="{done}" max="{max(self._total, 1)}"></progress>'
+        html = f"<div>{bar} {escape(line)}, {times}</div>"
+        return {"text/plain": f"{line}, {times}", "text/html": html}
+
+
+def _clock(seconds: float | None) -> str:
+    """Return a time as minutes and seconds; a hyphen for one that is not known."""
+    if seconds is None:
+        return "-:--"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"
+
+
+def _painter(shown: bool) -> type[_Nowhere] | type[_Terminal] | type[_Notebook]:
+    """Return where progress is shown."""
+    if not shown:
+        return _Nowhere
+    return _Notebook if _in_notebook() else _Terminal
+
+
+def _in_notebook() -> bool:
+    """Say whether this process is the kernel of a notebook; IPython is not imported for that."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None

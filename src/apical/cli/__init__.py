@@ -1,11 +1,33 @@
 """The `apical` command: one module for each command, or for few that share their options.
 
-Imports everything. To add a command, write a module with a click command in it and name it in
-`app.ELSEWHERE`.
+Imports everything, once it is called; a shell that asks what a word may be is answered before that
+(`answering.py`). To add a command, write a module with a click command in it, name it in
+`app.ELSEWHERE`, and write the table of completions anew: ``python -m apical.cli.tabulating``.
 """
 
-from apical._base.extras import undisturbed
+import os
 
-with undisturbed():
-    from apical.cli.app import main as main
-    from apical.cli.app import run_model as run_model
+from apical.cli.protocol import COMPLETE
+
+
+def main() -> None:
+    """Run the command; errors of this package are reported on one line, with exit code 2."""
+    if COMPLETE in os.environ:
+        from apical.cli.answering import answer
+
+        raise SystemExit(answer())
+    _loaded().main()
+
+
+def run_model(path: str) -> None:
+    """Run a model script with the arguments of the command line, as ``apical run PATH`` does."""
+    _loaded().run_model(path)
+
+
+def _loaded():  # type: ignore[no-untyped-def]  # a module
+    """Return the module of the command; importing it imports everything."""
+    from apical._base.extras import undisturbed
+
+    with undisturbed():
+        from apical.cli import app
+    return app

@@ -2,6 +2,8 @@
 
 import atexit
 import importlib
+import importlib.metadata
+import platform
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +20,7 @@ from apical import __version__
 from apical._base.checking import shown
 from apical.cli.interruption import be_deaf, code_of, ending_by_signals, interruptible
 from apical.cli.model_options import ModelCommand, experiment_of, training_options
+from apical.cli.near import Group, unknown_option
 from apical.cli.programs import only_compiled, program_options, taken
 from apical.data import datasets
 from apical.errors import ending_in_one_line
@@ -46,7 +49,10 @@ def run_model(path: str) -> None:
 def _exit_with(command: click.Command) -> None:
     try:
         with ending_in_one_line(), ending_by_signals():
-            sys.exit(command.main(standalone_mode=False) or 0)
+            sys.exit(command.main(prog_name="apical", standalone_mode=False) or 0)
+    except click.NoSuchOption as error:
+        unknown_option(error).show()
+        sys.exit(2)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
@@ -62,12 +68,15 @@ ELSEWHERE = {
     "bench": "bench",
     "cache": "cache",
     "check": "check",
+    "cite": "cite",
     "compare": "compare",
+    "completion": "completion",
     "doctor": "doctor",
     "export": "results",
     "gallery": "gallery",
     "graph": "graph",
     "hypotheses": "hypotheses",
+    "new": "new",
     "record": "results",
     "report": "results",
     "sweep": "sweep",
@@ -75,7 +84,7 @@ ELSEWHERE = {
 """Commands, and the modules that hold them."""
 
 
-class Commands(click.Group):
+class Commands(Group):
     """Command group with lazy import of its modules, most of which need large libraries."""
 
     def list_commands(self, context: click.Context) -> list[str]:
@@ -92,16 +101,35 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings=CONTEXT)
-@click.version_option(__version__, prog_name="apical")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=lambda context, _, value: _print_version(context, value),
+    help="Print the versions of apical, Brian2 and Python, and exit.",
+)
 def commands() -> None:
     """A laboratory for learning without backpropagation.
 
     \b
     Start with:
       apical models                        what can be run
+      apical new mine                      a model of your own, from a template
       apical run spiking_dfa --epochs 30   train a spiking network on real digits
       apical report RUN                    look at what it does, on one page
     """
+
+
+def _print_version(context: click.Context, value: bool) -> None:
+    if not value or context.resilient_parsing:
+        return
+    try:
+        brian = importlib.metadata.version("brian2")
+    except importlib.metadata.PackageNotFoundError:
+        brian = "not installed"
+    click.echo(f"apical {__version__}, Brian2 {brian}, Python {platform.python_version()}")
+    context.exit()
 
 
 @commands.command("run", cls=ModelCommand, no_args_is_help=True)
@@ -298,7 +326,7 @@ def models_command() -> None:
     )
 
 
-@commands.group("data")
+@commands.group("data", cls=Group)
 def data_commands() -> None:
     """List, download and find data sets."""
 

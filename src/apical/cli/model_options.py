@@ -38,9 +38,13 @@ class ModelCommand(click.Command):
             for name in option.opts
         }
         named = _first_argument(args, options_with_value)
-        if named is not None:
+        if named is not None and self.names_model(named):
             context.meta["model"] = self._checked(models.load(named))
         return super().parse_args(context, args)
+
+    def names_model(self, text: str) -> bool:
+        """Say whether the argument of the command names a model, which is then imported."""
+        return True
 
     def get_params(self, context: click.Context) -> list[click.Parameter]:
         """Return the options of the command, and those of the model."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from apical._base.bibliography import cite
 from apical._base.checking import check_fields, checked, fitting, shown
 from apical._base.names import check_name
 from apical._base.parameters import Count, Positive
@@ -560,6 +561,7 @@ DIGITS = Source(
     where="shipped with apical",
     load=_load_digits,
     file=_digits_file,
+    source=cite("alpaydin1998"),
 )
 """Handwritten digits, 8x8 pixels."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from apical._base.bibliography import cite
 from apical._base.folders import cache_folder, make_folder
 from apical._base.names import check_name
 from apical._base.registry import Registry
@@ -46,6 +47,8 @@ class Source:
         returns the `apical.data.datasets.Dataset`.
     file
         For other data sets: returns the file that it is read from, if there is one.
+    source
+        Reference for the data set, for ``apical cite``.
 
     See Also
     --------
@@ -73,6 +76,7 @@ class Source:
     where: str = "to be downloaded"
     load: Callable[[float | None], Any] | None = None
     file: Callable[[], Path | None] = lambda: None
+    source: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name, "word", "Source", "a data source")
@@ -96,6 +100,7 @@ SOURCES: Registry[Source] = Registry(
                 "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
                 "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
             ),
+            source=cite("lecun1998"),
         ),
         "fashion_mnist": Source(
             "fashion_mnist",
@@ -107,6 +112,7 @@ SOURCES: Registry[Source] = Registry(
                 "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
                 "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
             ),
+            source=cite("xiao2017"),
         ),
         "kmnist": Source(
             "kmnist",
@@ -118,6 +124,7 @@ SOURCES: Registry[Source] = Registry(
                 "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
                 "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
             ),
+            source=cite("clanuwat2018"),
         ),
     },
     fits=lambda value: isinstance(value, Source),

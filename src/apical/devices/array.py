@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from apical._base.bibliography import cite
 from apical._base.parameters import Count
 from apical.devices import lacks
 from apical.devices.device import Device, Form, Options
@@ -85,4 +86,5 @@ DEVICE = Device(
         Form("torch:cuda", {"library": "torch:cuda"}, on_card=True),
     ),
     diagnose=_diagnose,
+    source=f"{cite('harris2020')}; {cite('virtanen2020')}",
 )

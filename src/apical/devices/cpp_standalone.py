@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from apical._base.bibliography import cite
 from apical.devices import lacks
 from apical.devices.device import Device
 from apical.devices.needs import Diagnosis, Looked, Machine, compile_cpp, named, with_brian
@@ -66,4 +67,5 @@ DEVICE = Device(
     _check,
     compiles=True,
     diagnose=_diagnose,
+    source=cite("stimberg2019"),
 )

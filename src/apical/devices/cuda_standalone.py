@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from apical._base.bibliography import cite
 from apical.devices import lacks
 from apical.devices.device import Device, Form
 from apical.devices.lacks import Lack
@@ -104,4 +105,5 @@ DEVICE = Device(
     compiles=True,
     forms=(Form(on_card=True),),
     diagnose=_diagnose,
+    source=f"{cite('stimberg2019')}; {cite('alevi2022')}",
 )

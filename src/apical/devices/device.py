@@ -111,6 +111,8 @@ class Device:
         Its variants.
     diagnose
         Yields a diagnosis of each variant on a machine, for ``apical doctor``.
+    source
+        References of the simulator or libraries that it runs on, for ``apical cite``.
 
     Examples
     --------
@@ -135,6 +137,7 @@ class Device:
     compiles: bool = False
     forms: tuple[Form, ...] = (Form(),)
     diagnose: Callable[[Machine], Iterable[Looked]] = _is_there
+    source: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name, "word", "Device", "a device")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from apical._base.bibliography import cite
 from apical.devices import lacks
 from apical.devices.device import Device
 from apical.devices.genn_limits import check_genn
@@ -49,4 +50,5 @@ DEVICE = Device(
     compiles=True,
     rates=False,
     diagnose=_diagnose,
+    source=f"{cite('stimberg2019')}; {cite('yavuz2016')}; {cite('stimberg2020')}",
 )

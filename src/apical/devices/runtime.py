@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from apical._base.bibliography import cite
 from apical.devices import lacks
 from apical.devices.device import Device, Form
 from apical.devices.needs import (
@@ -75,4 +76,5 @@ DEVICE = Device(
         ),
     ),
     diagnose=_diagnose,
+    source=cite("stimberg2019"),
 )

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from apical._base.bibliography import cite
 from apical._base.checking import check_fields, checked, described, require, shown
 from apical._base.names import check_name
 from apical._base.parameters import Mask, ShareAboveZero
@@ -147,7 +148,7 @@ def direct(
             _to_output(error, last),
             *(_from_error(error, population, weights) for population in hidden),
         ),
-        source="Nokland 2016, arXiv:1609.01596, fig. 1c",
+        source=cite("nokland2016", "fig. 1c"),
     )
 
 
@@ -209,7 +210,7 @@ def layerwise(
     return FeedbackPathway(
         "FA",
         (_to_output(error, last), *back),
-        source="Lillicrap et al. 2016, doi:10.1038/ncomms13276, eq. 4",
+        source=cite("lillicrap2016", "eq. 4"),
     )
 
 
@@ -302,7 +303,7 @@ def indirect(
     return FeedbackPathway(
         "IFA",
         tuple(projections),
-        source="Nokland 2016, arXiv:1609.01596, fig. 1d",
+        source=cite("nokland2016", "fig. 1d"),
         relays=tuple(relays),
     )
 
@@ -358,7 +359,7 @@ def transposed(error: Population, forward: Sequence[Projection]) -> FeedbackPath
             _to_output(error, last),
             *(_delta(p.post, p.pre, TransposeOf(p)) for p in forward if p.pre in hidden),
         ),
-        source="Rumelhart, Hinton & Williams 1986, doi:10.1038/323533a0",
+        source=cite("rumelhart1986"),
     )
 
 
@@ -409,7 +410,7 @@ def broadcast(reward: Reward, forward: Sequence[Projection]) -> FeedbackPathway:
             Projection(reward, p, Given(np.ones((1, p.size))), carries={"teach": "x"})
             for p in taught
         ),
-        source="Williams 1992, doi:10.1007/BF00992696",
+        source=cite("williams1992"),
     )
 
 
@@ -471,7 +472,7 @@ def target_projection(
             _to_output(error, last),
             *(Projection(target, p, source, carries={"teach": "x"}) for p in hidden),
         ),
-        source="Frenkel, Lefebvre & Bol 2021, doi:10.3389/fnins.2021.629892, section 2",
+        source=cite("frenkel2021", "section 2"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from apical._base.bibliography import cite
 from apical._base.checking import checked
 from apical.errors import WiringError
 from apical.feedback import pathways as feedback
@@ -91,5 +92,5 @@ def two_phases(
                 for p in others
             ),
         ),
-        source="Guerguiev, Lillicrap & Richards 2017, doi:10.7554/eLife.22901",
+        source=cite("guerguiev2017"),
     )

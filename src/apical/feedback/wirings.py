@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from apical._base.bibliography import references_section
 from apical._base.names import check_name
 from apical._base.registry import Registry
 from apical.feedback import pathways
@@ -71,6 +72,11 @@ class Wiring:
 
     def __post_init__(self) -> None:
         check_name(self.name, "word", "Wiring", "a wiring")
+
+    @property
+    def source(self) -> str:
+        """Its references, as the docstring of `connect` states them."""
+        return references_section(self.connect.__doc__)
 
     def __call__(
         self, error: Population, forward: Sequence[Projection], *more: Any, **options: Any

@@ -6,6 +6,7 @@ Feedback between neighbours (`apical.feedback.layerwise`) has a reciprocal forwa
 from dataclasses import replace
 from typing import Annotated, Literal
 
+from apical._base.bibliography import cite
 from apical._base.parameters import Count, CountOrZero, NonNegative, Number, Positive, ShareBelowOne
 from apical.errors import ParameterError, WiringError
 from apical.hypotheses.changes import feedback_onto_hidden
@@ -22,10 +23,7 @@ from apical.projections.weights import FewInputs, Masked, WeightSource
 FORGETS = "forgets"
 """Name of the weight decay parameter: the fraction of a weight that is lost at every update."""
 
-KOLEN_POLLACK = (
-    "Kolen & Pollack 1994, doi:10.1109/ICNN.1994.374486; Akrout et al. 2019, arXiv:1904.05391, "
-    "eq. 16-18"
-)
+KOLEN_POLLACK = f"{cite('kolen1994')}; {cite('akrout2019', 'eq. 16-18')}"
 
 
 @hypothesis(aspects=("weight sharing", "weight transport", "feedback", "Dale's law"))
@@ -301,7 +299,7 @@ def weight_mirror(
         f"eta * {reads}_pre * x_post - decay * w",
         {"eta": rate, "decay": lost},
         when="noise",
-        source="Akrout et al. 2019, arXiv:1904.05391, section 3",
+        source=cite("akrout2019", "section 3"),
     )
     heard = {p.post.name for p in network.projections if p.name in beside}
 

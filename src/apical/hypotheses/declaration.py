@@ -1,11 +1,11 @@
 """Hypotheses: their description, the decorator that declares one, and their registry."""
 
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
+from apical._base.bibliography import references_section
 from apical._base.checking import checked, require, shown
 from apical._base.names import check_name
 from apical._base.registry import Registry
@@ -160,15 +160,14 @@ def _declared(
     wanted = "a function from a network to a network"
     require(inspect.isfunction(function), "hypothesis", "function", wanted, shown(function))
     name, doc = function.__name__, inspect.getdoc(function) or ""
-    found = re.search(r"References\n-+\n((?:.+\n?)+)", doc)
-    if found is None:
+    source = references_section(doc)
+    if not source:
         raise ParameterError(
             f"Hypothesis {name!r} needs a docstring whose first line says what it does, with a "
             "section 'References' that says where it comes from.",
             object=f"Hypothesis {name!r}",
         )
     checking = checked("Hypothesis")(function)
-    source = " ".join(found[1].split())
     made = Hypothesis(name, doc.partition("\n")[0], source, checking, example, neutral, aspects)
     for key in (*example, *neutral):
         if key not in made.options:

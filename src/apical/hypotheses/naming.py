@@ -71,6 +71,23 @@ def applied(network: Network, text: str) -> Network:
     return network
 
 
+def names_in(text: str) -> tuple[str, ...]:
+    """Return the names of the hypotheses in a text, in order, whether they are known or not.
+
+    Parameters
+    ----------
+    text
+        As in `applied`.
+
+    Examples
+    --------
+    >>> from apical.hypotheses.naming import names_in
+    >>> names_in("sparse_feedback(wires=2) + dale")
+    ('sparse_feedback', 'dale')
+    """
+    return tuple(name for name, _ in _calls(text))
+
+
 def _calls(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield names and arguments, in order."""
     if not text.strip():

@@ -17,7 +17,7 @@ SHUFFLES = 10
 def cka(x: Matrix, y: Matrix) -> float:
     r"""Return the linear centred kernel alignment of two sets of responses [dimensionless].
 
-    With centred Gram matrices K = X X' and L = Y Y': sum(K * L) / (|K| |L|), 1 where the responses
+    With centred Gram matrices K = X X' and L = Y Y': ``sum(K * L) / (|K| |L|)``, 1 where responses
     are the same up to rotation and scale, NaN where one never changes (Kornblith et al. 2019,
     arXiv:1905.00414, section 3). It is biased upwards where neurons outnumber stimuli (Murphy et
     al. 2024, arXiv:2405.01012): compare it with the chance level, or see `cka_debiased`.
@@ -175,7 +175,7 @@ def centred(x: np.ndarray) -> np.ndarray:
 
 @checked()
 def overlap(x: Matrix, y: Matrix) -> float:
-    """Return sum(XX' * YY'), computed by the smaller matrix product, since it equals |X'Y|**2.
+    """Return ``sum(XX' * YY')``, by the smaller matrix product, since it equals ``|X'Y|**2``.
 
     Parameters
     ----------

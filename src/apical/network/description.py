@@ -1,12 +1,13 @@
 """The network model: populations, projections and a feedback pathway, independent of simulators."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from apical._base.checking import check_fields, checked, described, shown
+from apical._base.html_tables import Cell, card, table
 from apical._base.parameters import Count, Duration, Seed, Time
 from apical.errors import ApicalError, ParameterError, WiringError
 from apical.errors.source_location import caller
@@ -119,6 +120,32 @@ class Network:
     def __repr__(self) -> str:
         names = ", ".join(repr(p.name) for p in self.populations)
         return f"Network(seed={self.seed!r}, trial={self.trial!r}, populations=[{names}])"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: populations, projections and the wiring, in tables."""
+        shapes = [p.shape for p in self.projections]
+        facts: dict[str, Cell] = {
+            "wiring": self.feedback.name if self.feedback is not None else "none",
+            "neurons": sum(p.size for p in self.populations),
+            "synapses": sum(pre * post for pre, post in shapes),
+            "trial": f"{self.trial:g} ms",
+            "reset": self.reset,
+            "seed": self.seed,
+        }
+        neurons: Iterator[list[Cell]] = (
+            [p.name, type(p).__name__, p.role, p.size] for p in self.populations
+        )
+        synapses = (_row(p) for p in self.projections)
+        return card(
+            "Network",
+            facts,
+            table(["population", "model", "role", "neurons"], neurons, total=len(self.populations)),
+            table(
+                ["projection", "from", "to", "synapses", "weights", "carries", "learns by"],
+                synapses,
+                total=len(shapes),
+            ),
+        )
 
     @checked("Network")
     def add(self, population: P) -> P:
@@ -708,6 +735,24 @@ class Network:
                 object="Network",
             )
         return found[0]
+
+
+def _row(projection: Projection) -> list[Cell]:
+    """Return what a notebook shows of a projection."""
+    pre, post = projection.shape
+    rule = projection.rule
+    learns = "fixed" if rule is None else rule.name
+    if rule is not None and rule.dynamics is not None:
+        learns += f", {rule.dynamics.name}"
+    return [
+        projection.name,
+        projection.pre.name,
+        projection.post.name,
+        pre * post,
+        type(projection.weights).__name__,
+        ", ".join(f"{signal} to {end}" for end, signal in projection.carries.items()),
+        learns,
+    ]
 
 
 def _following(source: WeightSource, joined: dict[str, Projection]) -> WeightSource:

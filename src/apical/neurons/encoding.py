@@ -235,6 +235,10 @@ class Poisson(Encoder):
     Regular : Without noise.
     Escape : Exponential rate function.
 
+    References
+    ----------
+    Brown et al. 2002, doi:10.1162/08997660252741149.
+
     Examples
     --------
     >>> from apical.neurons.encoding import Poisson
@@ -290,6 +294,10 @@ class Escape(Encoder):
     --------
     Poisson : Rates proportional to values.
 
+    References
+    ----------
+    Gerstner & Kistler 2002, doi:10.1017/CBO9780511815706, section 5.3.
+
     Examples
     --------
     >>> from apical.neurons.encoding import Escape
@@ -341,6 +349,10 @@ class Latency(Encoder):
     See Also
     --------
     Regular : Values as rates.
+
+    References
+    ----------
+    Thorpe, Delorme & Van Rullen 2001, doi:10.1016/S0893-6080(01)00083-1.
 
     Examples
     --------

@@ -101,6 +101,10 @@ class Error(Population):
     apical.RateError : The same for rates.
     apical.feedback : Wirings that carry these errors to other neurons.
 
+    References
+    ----------
+    Neftci et al. 2017, doi:10.3389/fnins.2017.00324, Methods.
+
     Examples
     --------
     >>> from apical import Error
@@ -480,6 +484,10 @@ class RateTarget(Population):
     --------
     apical.RateError : Compares the target with an output.
     apical.feedback.target_projection : Direct random target projection, which needs this.
+
+    References
+    ----------
+    Frenkel, Lefebvre & Bol 2021, doi:10.3389/fnins.2021.629892.
 
     Examples
     --------

@@ -41,6 +41,10 @@ class Levels:
     apical.hypotheses.weights_of_bits : Quantise all weights that learn.
     apical.Projection : Its parameter `levels`.
 
+    References
+    ----------
+    Gupta et al. 2015, arXiv:1502.02551, section 3.1.
+
     Examples
     --------
     >>> from apical.plasticity.constraints import Levels

@@ -7,6 +7,7 @@ remains local with them (synapse-local dynamics of the update).
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from apical._base.bibliography import cite
 from apical._base.checking import check_fields, checked, described, listed, shown
 from apical._base.names import check_name
 from apical._base.parameters import NonNegative, Positive, ShareBelowOne
@@ -169,7 +170,7 @@ def momentum(mu: ShareBelowOne = 0.9, rising: NonNegative = 0.0) -> UpdateDynami
         (("m", f"{share}*m + update"), *count),
         "m",
         parameters,
-        source="Polyak 1964, doi:10.1016/0041-5553(64)90137-5, eq. 9",
+        source=cite("polyak1964", "eq. 9"),
     )
 
 
@@ -212,7 +213,7 @@ def nesterov(mu: ShareBelowOne = 0.9, rising: NonNegative = 0.0) -> UpdateDynami
         (("m", f"{share}*m + update"), *count),
         f"update + {share}*m",
         parameters,
-        source="Sutskever et al. 2013, ICML, eqs. 3 and 4",
+        source=cite("sutskever2013", "ICML, eqs. 3 and 4"),
     )
 
 
@@ -269,7 +270,7 @@ def rmsprop(
         (("v", "rho*v + (1 - rho)*update*update"),),
         "rate*update/(sqrt(v) + eps)",
         {"rate": rate, "rho": rho, "eps": eps},
-        source="Tieleman & Hinton 2012, lecture 6.5",
+        source=cite("tieleman2012", "lecture 6.5"),
     )
 
 
@@ -314,7 +315,7 @@ def leaky_maximum(
         (("v", "(keep*v + update*update + abs(keep*v - update*update))/2"),),
         "rate*update/(sqrt(v) + eps)",
         {"rate": rate, "keep": keep, "eps": eps},
-        source="Zenke & Ganguli 2018, doi:10.1162/neco_a_01086",
+        source=cite("zenke2018"),
     )
 
 
@@ -375,7 +376,7 @@ def adam(
         ),
         "rate*m/(1 - p_1)/(sqrt(v/(1 - p_2)) + eps)",
         {"rate": rate, "beta_1": beta_1, "beta_2": beta_2, "eps": eps},
-        source="Kingma & Ba 2015, arXiv:1412.6980, algorithm 1",
+        source=cite("kingma2015", "algorithm 1"),
     )
 
 
@@ -515,6 +516,6 @@ def clipped(limit: Positive, after: UpdateDynamics | None = None) -> UpdateDynam
         tuple((variable, substituted(text, cut)) for variable, text in after.steps),
         substituted(after.change, cut),
         {**after.parameters, LIMIT: limit},
-        source="; ".join(filter(None, ("Pascanu et al. 2013, arXiv:1211.5063", after.source))),
+        source="; ".join(filter(None, (cite("pascanu2013"), after.source))),
         spread=substituted(after.spread, cut) if after.spread else "",
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Literal
 
+from apical._base.bibliography import cite
 from apical._base.checking import check_fields, checked, described, listed, shown
 from apical._base.names import check_name
 from apical._base.parameters import Duration, NonNegative, Time
@@ -195,9 +196,7 @@ class LearningRule:
         return frozenset(name for name in self._reads if place(name) != "synapse")
 
 
-THREE_FACTOR_SOURCE = (
-    "Lillicrap et al. 2016, doi:10.1038/ncomms13276, eq. 4; Nokland 2016, arXiv:1609.01596, eq. 3"
-)
+THREE_FACTOR_SOURCE = f"{cite('lillicrap2016', 'eq. 4')}; {cite('nokland2016', 'eq. 3')}"
 
 
 @checked()
@@ -253,8 +252,8 @@ def three_factor(
     )
 
 
-WERFEL = "Werfel, Xie & Seung 2005, doi:10.1162/089976605774320539"
-BATCH_NORM_SOURCE = "Ioffe & Szegedy 2015, arXiv:1502.03167, section 3"
+WERFEL = cite("werfel2005")
+BATCH_NORM_SOURCE = cite("ioffe2015", "section 3")
 
 
 @checked()
@@ -354,7 +353,7 @@ def three_factor_at_spikes(eta: float, onset: Time = 0.0) -> LearningRule:
         "eta * gain_post * teach_post",
         {"eta": eta},
         when="spike",
-        source="Neftci et al. 2017, doi:10.3389/fnins.2017.00324, eq. 5",
+        source=cite("neftci2017", "eq. 5"),
         onset=onset,
     )
 
@@ -398,7 +397,7 @@ def node_perturbation(eta: float = 1.0, *, dynamics: UpdateDynamics | None = Non
         "node_perturbation",
         "eta * x_pre * eligibility_post * teach_post",
         {"eta": eta},
-        source=f"Williams 1992, doi:10.1007/BF00992696, section 6; {WERFEL}",
+        source=f"{cite('williams1992', 'section 6')}; {WERFEL}",
         dynamics=dynamics,
     )
 
@@ -439,7 +438,7 @@ def weight_perturbation(
         "weight_perturbation",
         "eta * eligibility * teach_post",
         {"eta": eta},
-        source=f"Jabri & Flower 1992, doi:10.1109/72.105429; {WERFEL}",
+        source=f"{cite('jabri1992')}; {WERFEL}",
         dynamics=dynamics,
     )
 
@@ -482,7 +481,7 @@ def stdp(eta: float, *, target: float = 0.4, largest: float = 1.0) -> LearningRu
         "eta * (x_pre - target) * (largest - w)",
         {"eta": eta, "target": target, "largest": largest},
         when="post",
-        source="Diehl & Cook 2015, doi:10.3389/fncom.2015.00099, section 2.3",
+        source=cite("diehl2015", "section 2.3"),
     )
 
 
@@ -544,7 +543,7 @@ def e_prop(
         f"eta * e_trace * {teach}",
         {"eta": eta, **({"homeostasis": homeostasis, "usual": usual} if homeostasis else {})},
         when="feedback",
-        source="Bellec et al. 2020, doi:10.1038/s41467-020-17236-y, Methods",
+        source=cite("bellec2020", "Methods"),
         traces={
             "e_trace": Trace(moved, tau),
             **({} if tau_a is None else {"slow": Trace(moved, tau_a)}),

@@ -3,13 +3,14 @@
 Zenke & Ganguli 2018, doi:10.1162/neco_a_01086.
 """
 
+from apical._base.bibliography import cite
 from apical._base.checking import checked
 from apical._base.parameters import Duration, NonNegative
 from apical.plasticity.optimizers import UpdateDynamics
 from apical.plasticity.rules import LearningRule
 from apical.plasticity.traces import INFINITE, Trace
 
-SOURCE = "Zenke & Ganguli 2018, doi:10.1162/neco_a_01086, and its published code"
+SOURCE = cite("zenke2018", "and its published code")
 
 
 @checked()

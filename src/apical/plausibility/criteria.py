@@ -6,18 +6,19 @@ One table. `apical check`, its JSON and docs/reference/scorecard.md read it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from apical._base.bibliography import cite
 from apical.neurons.facts import Aspect, Level
 
-_CRICK = "Crick 1989, doi:10.1038/337129a0"
-_BENGIO = "Bengio et al. 2015, arXiv:1502.04156"
-_JADERBERG = "Jaderberg et al. 2017, arXiv:1608.05343"
-_BARTOL = "Bartol et al. 2015, doi:10.7554/eLife.10778"
-_BARTUNOV = "Bartunov et al. 2018, arXiv:1807.04587"
-_GERSTNER = "Gerstner et al. 2018, doi:10.3389/fncir.2018.00053"
-_WHITTINGTON = "Whittington & Bogacz 2019, doi:10.1016/j.tics.2018.12.005"
-_LILLICRAP = "Lillicrap et al. 2020, doi:10.1038/s41583-020-0277-3"
-_BREDENBERG = "Bredenberg & Savin 2024, doi:10.1162/neco_a_01671"
-_LV = "Lv et al. 2024, arXiv:2406.16062"
+_CRICK = cite("crick1989")
+_BENGIO = cite("bengio2015")
+_JADERBERG = cite("jaderberg2017")
+_BARTOL = cite("bartol2015")
+_BARTUNOV = cite("bartunov2018")
+_GERSTNER = cite("gerstner2018")
+_WHITTINGTON = cite("whittington2019")
+_LILLICRAP = cite("lillicrap2020")
+_BREDENBERG = cite("bredenberg2024")
+_LV = cite("lv2024")
 
 
 @dataclass(frozen=True)

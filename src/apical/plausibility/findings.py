@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
+from apical._base.html_tables import Cell, card, folded, table
 from apical._base.plain_values import plain
 from apical.neurons.base import Population
 from apical.neurons.facts import Aspect, Level
@@ -246,6 +247,25 @@ class Scorecard:
             "levels": self.levels,
             "findings": [finding.as_dict() for finding in self.findings],
         }
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: a verdict, and a table of what is not local on top."""
+        head = ["level", "aspect", "subject", "reason", "criterion from"]
+        of_level = {level: self._rows(level) for level in reversed(LEVELS)}
+        local = of_level.pop("local")
+        rows = [row for rows in of_level.values() for row in rows]
+        verdict = "local" if self.is_local else "not local"
+        counts: dict[str, Cell] = {level: n for level, n in self.counts.items() if n}
+        return card(
+            f"Scorecard: learning is {verdict}",
+            counts,
+            table(head, rows),
+            folded(f"{len(local)} local", table(head, local)),
+        )
+
+    def _rows(self, level: Level) -> list[list[Cell]]:
+        found = self.about_level(level)
+        return [[f.level, f.aspect, f.subject, f.reason, f.source] for f in found]
 
     def __str__(self) -> str:
         places = [f" ({f.place})" if f.place else "" for f in self.findings]

@@ -227,12 +227,16 @@ class Projection:
                 "fires noise of its own, which it never does; let it be a Rate with noise above 0.",
                 object=f"Rule {rule.name!r}",
             )
-        if rule.when == "post" and not self.post.is_spiking:
-            raise WiringError(
-                f"Rule {rule.name!r} on projection {self.name!r} waits for postsynaptic spikes, "
-                f"but {self.post.name!r} does not spike; choose another timing of the rule.",
-                object=f"Rule {rule.name!r}",
-            )
+        for when, side, neuron in (
+            ("spike", "presynaptic", self.pre),
+            ("post", "postsynaptic", self.post),
+        ):
+            if rule.when == when and not neuron.is_spiking:
+                raise WiringError(
+                    f"Rule {rule.name!r} on projection {self.name!r} waits for {side} spikes, "
+                    f"but {neuron.name!r} does not spike; choose another timing of the rule.",
+                    object=f"Rule {rule.name!r}",
+                )
         for name in sorted(rule.signals):
             end = place(name)
             neuron = self.pre if end == "pre" else self.post
@@ -384,6 +388,10 @@ class SignsOf(ReadBackwards):
     --------
     apical.hypotheses.sign_concordant : Give the feedback of a network such weights.
     TransposeOf : Whole weights.
+
+    References
+    ----------
+    Liao, Leibo & Poggio 2016, arXiv:1510.05067, section 3.
 
     Examples
     --------

@@ -165,6 +165,10 @@ class FanOut(WeightSource):
     --------
     FanIn : Scaled by the number of presynaptic neurons.
 
+    References
+    ----------
+    Nokland 2016, arXiv:1609.01596, section 4.
+
     Examples
     --------
     >>> import apical as ap
@@ -353,6 +357,10 @@ class ZeroSum(WeightSource):
     See Also
     --------
     Opposed : Two halves of opposite sign.
+
+    References
+    ----------
+    Neftci et al. 2017, doi:10.3389/fnins.2017.00324.
 
     Examples
     --------

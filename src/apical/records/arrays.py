@@ -9,6 +9,7 @@ import numpy as np
 
 from apical._base.checking import check_fields, checked, require, shown
 from apical._base.extras import library
+from apical._base.html_tables import Cell, card, table
 from apical._base.names import check_name
 from apical._base.parameters import (
     Array,
@@ -215,6 +216,40 @@ class Records:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def __repr__(self) -> str:
+        spikes = ", ".join(f"{name}: {len(spikes):,}" for name, spikes in self.spikes.items())
+        units = ", ".join(f"{name}: {len(units)}" for name, units in self.units.items())
+        return (
+            f"Records({len(self)} trials of {self.duration:g} ms, units {{{units}}}, spikes "
+            f"{{{spikes}}}, signals [{', '.join(self.signals)}])"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: trials, units with their firing rates, and signals."""
+        facts: dict[str, Cell] = {
+            "trials": len(self),
+            "of": f"{self.duration:g} ms in steps of {self.dt:g} ms",
+            "decided correctly": f"{np.mean(self.correct):.1%}" if len(self) else "-",
+        }
+        facts |= {
+            name: str(self.about[name]) for name in ("model", "dataset") if name in self.about
+        }
+        seconds = len(self) * self.duration * 1e-3
+        units = [
+            [name, units.kind, len(units), *_spiking(self.spikes.get(name), len(units) * seconds)]
+            for name, units in self.units.items()
+        ]
+        signals = [
+            [name, " x ".join(map(str, values.shape)), f"{values.nbytes / 1e6:.2f} MB"]
+            for name, values in self.signals.items()
+        ]
+        return card(
+            "Records, learning off",
+            facts,
+            table(["population", "model", "neurons", "spikes", "mean rate [Hz]"], units),
+            table(["signal", "trials x times x neurons", "memory"], signals),
+        )
 
     @property
     def correct(self) -> np.ndarray:
@@ -450,6 +485,13 @@ class Records:
                 raise
             said = getattr(error, "message", f"{error} is missing or damaged.")
             raise DataError(f"The file holds no records: {said}") from None
+
+
+def _spiking(spikes: Spikes | None, seconds: float) -> list[Cell]:
+    """Return the number of spikes and the mean rate of neurons, by the time of all together [s]."""
+    if spikes is None:
+        return ["-", "-"]
+    return [len(spikes), len(spikes) / seconds if seconds else "-"]
 
 
 @dataclass(frozen=True)

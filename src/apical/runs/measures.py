@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from apical._base import seeds
+from apical._base.bibliography import cite
 from apical._base.names import check_name
 from apical._base.registry import Registry
 from apical.devices import Block, Simulator
@@ -116,6 +117,8 @@ class Measure:
         if no records are needed.
     check
         Raises before training if the measure does not apply to a network.
+    source
+        References for what it measures, for ``apical cite``.
 
     Examples
     --------
@@ -133,6 +136,7 @@ class Measure:
     measure: Callable[[Look], Metrics]
     records: Callable[[Network], tuple[str, ...] | None] = _nothing
     check: Callable[[Network], Any] = _fits
+    source: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name, "word", "Measure", "a measure")
@@ -221,12 +225,41 @@ _MEASURES = (
         _angles,
         _signals_of_angles,
         _check_angles,
+        source=f"{cite('lillicrap2016', 'fig. 2')}; {cite('nokland2016')}",
     ),
-    Measure("feedback", "alignment of feedback and forward weights", _feedback),
-    Measure("weights", "norm, speed, zeros, Dale's law", _weights),
-    Measure("units", "dead units, saturated responses", _units, _activities),
-    Measure("sparsity", "fractions of activities and weights that are 0", _sparsity, _activities),
-    Measure("cost", "memory, operations, spikes, updates", _cost, update_signals),
+    Measure(
+        "feedback",
+        "alignment of feedback and forward weights",
+        _feedback,
+        source=f"{cite('lillicrap2016')}; {cite('akrout2019')}",
+    ),
+    Measure(
+        "weights",
+        "norm, speed, zeros, Dale's law",
+        _weights,
+        source=f"{cite('strata1999')}; {cite('song2016')}",
+    ),
+    Measure(
+        "units",
+        "dead units, saturated responses",
+        _units,
+        _activities,
+        source=f"{cite('lu2020')}; {cite('glorot2010', 'section 3')}",
+    ),
+    Measure(
+        "sparsity",
+        "fractions of activities and weights that are 0",
+        _sparsity,
+        _activities,
+        source=cite("yik2025"),
+    ),
+    Measure(
+        "cost",
+        "memory, operations, spikes, updates",
+        _cost,
+        update_signals,
+        source=cite("yik2025"),
+    ),
 )
 
 MEASURES: Registry[Measure] = Registry(

@@ -289,10 +289,14 @@ def find(name: str) -> Path:
     if path.stem not in known or name not in (path.stem, f"{path.stem}.py"):
         near = get_close_matches(path.stem, known, 1)
         nor = " and no such file" if path.suffix or path.name != name else ""
-        asked = f"Did you mean {near[0]!r}? " if near else ""
+        if near:
+            raise ScriptError(
+                f"There is no model {shown(name)}{nor}. Did you mean {near[0]!r}? 'apical models' "
+                "lists all."
+            )
         raise ScriptError(
             f"There is no model {shown(name)}{nor}; known models are "
-            f"{', '.join(known) or 'none'}. {asked}Give one of them, or the path of a script."
+            f"{', '.join(known) or 'none'}. Give one of them, or the path of a script."
         )
     found = known[path.stem][0]
     for here in (Path("models") / f"{path.stem}.py", Path(f"{path.stem}.py")):

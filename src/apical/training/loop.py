@@ -12,6 +12,7 @@ import numpy as np
 
 from apical._base import seeds
 from apical._base.checking import check_fields, checked
+from apical._base.html_tables import Cell, card, table
 from apical._base.metric_names import Metric as Metric
 from apical._base.parameters import Count, CountOrZero, Measured, Share, Vector
 from apical._base.progress import TrainingProgress
@@ -167,6 +168,62 @@ class Evaluation:
         0.5
         """
         return float(np.mean(self.labels == self.decided))
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the accuracy of each class, and firing rates."""
+        facts: dict[str, Cell] = {"accuracy": f"{self.accuracy:.2%}", "samples": len(self.labels)}
+        classes: list[list[Cell]] = [
+            [
+                str(label),
+                int(np.sum(self.labels == label)),
+                int(np.sum(self.decided == label)),
+                f"{np.mean(self.decided[self.labels == label] == label):.2%}",
+            ]
+            for label in np.unique(self.labels)
+        ]
+        rates: list[list[Cell]] = [
+            [name, len(rates), float(np.mean(rates)), float(np.max(rates)), int(np.sum(rates == 0))]
+            for name, rates in self.rates.items()
+        ]
+        return card(
+            "Evaluation, learning off",
+            facts,
+            table(["class", "samples", "decided", "correct"], classes),
+            table(["population", "neurons", "mean rate [Hz]", "highest [Hz]", "silent"], rates),
+        )
+
+
+class History(list[Step]):
+    """History of training: a list of steps, which a notebook shows as a table of epochs.
+
+    Examples
+    --------
+    >>> from apical.training.loop import History, Position, Step
+    >>> History([Step(Position(1, 0, 60), {"test_accuracy": 0.5})])
+    History(1 steps, 60 trials, test accuracy 50.00%)
+    """
+
+    def __repr__(self) -> str:
+        tested = [s.metrics["test_accuracy"] for s in self if "test_accuracy" in s.metrics]
+        trials = self[-1].position.trial if self else 0
+        last = f", test accuracy {tested[-1]:.2%}" if tested else ""
+        return f"History({len(self)} steps, {trials:,} trials{last})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: one row for each evaluation."""
+        tested = [step for step in self if "test_accuracy" in step.metrics]
+        names = list(dict.fromkeys(name for step in tested for name in step.metrics))
+        told = [name if isinstance(name, str) else f"{name[0]} of {name[1]}" for name in names]
+        rows = [
+            [
+                step.position.epoch,
+                step.position.trial,
+                *(float(step.metrics.get(name, np.nan)) for name in names),
+            ]
+            for step in tested
+        ]
+        facts: dict[str, Cell] = {"steps": len(self), "evaluations": len(tested)}
+        return card("History of training", facts, table(["epoch", "trials", *told], rows))
 
 
 @checked()
@@ -352,7 +409,7 @@ def train(
     block: Count = 5000,
     final_rate: Share = 0.05,
     progress: bool = True,
-) -> list[Step]:
+) -> History:
     """Train a network and return the history of metrics, step by step.
 
     Parameters
@@ -395,7 +452,7 @@ def train(
     >>> first < 0.2, last > 0.8
     (True, True)
     """
-    taken = []
+    taken = History()
     with TrainingProgress(epochs * len(data.train), shown=progress) as bar:
         for step in steps(simulator, data, Plan(epochs, block, final_rate)):
             bar.update(step.position.trial, step.metrics.get("test_accuracy"))
