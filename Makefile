@@ -32,7 +32,7 @@ SOURCES := $(shell find src tests models -type f -not -name '*.pyc')
 BESIDE = OPENBLAS_NUM_THREADS=1 .venv-$(1)/bin/python -m pytest -n auto --dist worksteal -p no:logging
 SAID := $(VENV)/.generated
 
-.PHONY: demo test test-rest test-all test-cuda test-genn generation mutants fuzz same-bits lint docs test-docs clean help
+.PHONY: demo test test-fast test-rest test-all test-cuda test-genn generation mutants fuzz same-bits lint docs test-docs clean help
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -59,7 +59,9 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint
+test: lint test-fast
+
+test-fast: $(STAMP)
 	$(PYTEST) --dist worksteal --durations 25 -m "not slow and not thorough"
 
 # With UNTIL, a number of seconds since 1970, no test begins after it; TURN says with which part of

@@ -51,6 +51,8 @@ def __getattr__(name: str) -> Any:
         value = getattr(found, attribute, None) or importlib.import_module(f"{module}.{attribute}")
     elif name in _moved.PUBLIC:
         return importlib.import_module(f"{__name__}.{_moved.PUBLIC[name]}")
+    elif name in _moved.RENAMED:
+        return _moved.under_new_name(name, stacklevel=3)
     elif (_HERE / name / "__init__.py").is_file():
         return importlib.import_module(f"{__name__}.{name}")
     else:

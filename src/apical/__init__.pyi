@@ -14,7 +14,6 @@ from apical.devices import Block as Block
 from apical.devices import Simulator as Simulator
 from apical.devices import simulate as simulate
 from apical.errors import ApicalError as ApicalError
-from apical.feedback import two_phase as plateaus  # noqa: F401 - the name before 0.2
 from apical.feedback import two_phase as two_phase
 from apical.feedback.pathways import FeedbackPathway as FeedbackPathway
 from apical.network.chains import chain as chain
@@ -34,7 +33,6 @@ from apical.neurons.rate import Rate as Rate
 from apical.neurons.relay import Relay as Relay
 from apical.neurons.reward import Reward as Reward
 from apical.neurons.stimulus import Stimulus as Stimulus
-from apical.plasticity import optimizers as dynamics  # noqa: F401 - the name before 0.2
 from apical.plasticity import optimizers as optimizers
 from apical.plasticity import rules as rules
 from apical.plasticity import superspike as superspike
@@ -54,7 +52,6 @@ from apical.projections.weights import Uniform as Uniform
 from apical.projections.weights import Zero as Zero
 from apical.records.recording import record as record
 from apical.reference import bptt as bptt
-from apical.reference import bptt as unrolled  # noqa: F401 - the name before 0.2
 from apical.runs.experiment import Experiment as Experiment
 from apical.runs.open import open_run as open_run
 from apical.scripts import models as models

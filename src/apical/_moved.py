@@ -1,4 +1,8 @@
-"""Modules under other names: short public ones, and those that they had before 0.2, which warn."""
+"""Modules under other names: short public ones, and those that they had before 0.2, which warn.
+
+What is renamed or removed works on for one minor release, and its warning names the version in
+which it ends (docs/explanation/versions.md).
+"""
 
 import importlib
 import sys
@@ -86,6 +90,20 @@ PUBLIC = {
 }
 """Short name of a public module -> where it is, as in ``from apical.rules import stdp``."""
 
+ENDS = "0.3.0"
+"""Version without the names of `MOVED`."""
+
+RENAMED = ("dynamics", "plateaus", "unrolled")
+"""Modules of `MOVED` that were public as attributes, as in ``apical.dynamics``."""
+
+
+def under_new_name(name: str, stacklevel: int) -> ModuleType:
+    """Return a module of `MOVED`, and warn whoever used its old name."""
+    new = f"apical.{MOVED[name]}"
+    text = f"apical.{name} is {new} now; the old name goes away with {ENDS}."
+    warnings.warn(text, DeprecationWarning, stacklevel=stacklevel)
+    return importlib.import_module(new)
+
 
 class _Elsewhere(MetaPathFinder, Loader):
     """Finds a module of an old name where it is now."""
@@ -101,14 +119,10 @@ class _Elsewhere(MetaPathFinder, Loader):
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Import the module where it is now: one object has both names."""
         name = spec.name.removeprefix("apical.")
-        new = f"apical.{PUBLIC.get(name) or MOVED[name]}"
         if name in MOVED:
-            warnings.warn(
-                f"{spec.name} is {new} now; the old name goes away with the next release.",
-                DeprecationWarning,
-                stacklevel=2,
-            )
-        module = importlib.import_module(new)
+            module = under_new_name(name, stacklevel=3)
+        else:
+            module = importlib.import_module(f"apical.{PUBLIC[name]}")
         spec.loader_state = module.__spec__  # Python sets that of the old name, see below
         return module
 

@@ -19,6 +19,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 from apical.data import registry as sources
 from apical.data.datasets import Dataset, Samples, available, bars, blobs, fetch, load, path
@@ -220,6 +222,16 @@ def test_digits_are_split_once_and_for_all() -> None:
     assert shipped is not None and shipped.is_file() and fetch("digits") == shipped
 
 
+def test_digits_are_those_of_scikit_learn() -> None:
+    found, data = load_digits(), load("digits")
+    expected = train_test_split(
+        found.images, found.target, test_size=0.2, stratify=found.target, random_state=0
+    )
+    given = (data.train.values, data.test.values, data.train.labels, data.test.labels)
+    for ours, theirs in zip(given, expected, strict=True):
+        np.testing.assert_array_equal(ours.reshape(theirs.shape), theirs)
+
+
 # IDX files ------------------------------------------------------------------------------------
 
 
@@ -416,7 +428,7 @@ def test_available_says_where_everything_is(tmp_path: Path, monkeypatch: Any) ->
     monkeypatch.setenv("APICAL_DATA_DIR", str(tmp_path / "own"))
     listed = {source.name: source for source in available()}
     assert {name: source.where for name, source in listed.items()} == {
-        "digits": "shipped with scikit-learn",
+        "digits": "shipped with apical",
         "mnist": "to be downloaded",
         "fashion_mnist": "in APICAL_DATA_DIR",
         "kmnist": "cached",

@@ -470,6 +470,7 @@ def test_the_table(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert words in said.output
     assert said.output.count("pip install 'apical[torch]'") == 1, "once for both that lack it"
     assert f"\n    {lacks.GENN_SOURCE}\n" in said.output, "in one piece"
+    assert "all of the above but torch, cuda, genn" in said.output
 
 
 def test_the_machine_readable_form_and_the_exit_code(
@@ -485,6 +486,7 @@ def test_the_machine_readable_form_and_the_exit_code(
     assert said["gpus"][0]["capability"] == "9.0"
     assert said["cuda"]["problem"]
     assert set(said["packages"]) == set(diagnosis.PACKAGES)
+    assert said["extras"]["graph"]["packages"].keys() == {"networkx"}
     for d in said["devices"]:
         assert d["usable"] == (not d["lacks"]) == (not d["reason"])
         assert "\n" not in d["reason"]

@@ -14,10 +14,10 @@ from apical import (
     Network,
     Rate,
     feedback,
-    plateaus,
     plotting,
     rules,
     simulate,
+    two_phase,
 )
 from apical.errors import LocalityError, ParameterError, WiringError
 from apical.language.activations import Activation
@@ -44,7 +44,7 @@ def dendrites(
             else p
         )
     )
-    return fitted.rewired(plateaus.two_phases, weights=WEIGHTS)
+    return fitted.rewired(two_phase.two_phases, weights=WEIGHTS)
 
 
 def logistic(z: np.ndarray) -> np.ndarray:
@@ -87,7 +87,7 @@ def test_plateaus_without_a_bend_are_direct_feedback_of_the_error() -> None:
 def test_angles_are_to_backpropagation_into_dendrites_that_sum() -> None:
     """Small plateaus have no bend, so the angle is that of DFA with the same feedback."""
     weak = Given(1e-4 * np.random.default_rng(1).normal(size=(3, 5)))
-    net = dendrites(sizes=(6, 5, 3)).rewired(plateaus.two_phases, weights=weak)
+    net = dendrites(sizes=(6, 5, 3)).rewired(two_phase.two_phases, weights=weak)
     plain = rates(sizes=(6, 5, 3), activation="logistic", gain="slope")
     direct = plain.rewired(feedback.direct, weights=weak)
     found, asked = (
@@ -160,9 +160,9 @@ def test_what_phases_need_is_named() -> None:
     with pytest.raises(WiringError, match="hidden populations that are Rates with a plateau"):
         rates().altered(
             population=lambda p: replace(p, nudge=1.0) if p.name == "output" else p
-        ).rewired(plateaus.two_phases)
+        ).rewired(two_phase.two_phases)
     with pytest.raises(WiringError, match="output that is a Rate with nudge above 0"):
-        rates(plateaus.two_phases)
+        rates(two_phase.two_phases)
     for bad in ({"plateau": "softmax"}, {"nudge": 1.5}, {"nudge": -0.1}, {"nudge": float("nan")}):
         with pytest.raises(ParameterError, match="a plateau that is None|nudge must be one"):
             Rate("r", 2, **bad)  # type: ignore[arg-type]

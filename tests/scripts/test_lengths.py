@@ -8,7 +8,7 @@ from statistics import median
 import pytest
 
 import apical
-from apical._moved import MOVED
+from apical._moved import MOVED, RENAMED
 from apical.scripts import models
 
 SCRIPTS = sorted((Path(__file__).parents[2] / "models").glob("*.py"))
@@ -19,8 +19,6 @@ PUBLIC = {
     if isinstance(node, ast.ImportFrom)
     for alias in node.names
 }
-ALIASES = {"plateaus", "unrolled", "dynamics"}
-"""Public names of before 0.2 that warn nobody."""
 every_script = pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 
 
@@ -42,11 +40,11 @@ def test_no_script_uses_a_deprecated_name(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module == "apical":
             names = {alias.name for alias in node.names}
-            assert not names & ALIASES and not names & {*MOVED} - PUBLIC
+            assert not names & {*RENAMED} and not names & {*MOVED} - PUBLIC
         elif isinstance(node, ast.ImportFrom):
             assert str(node.module).removeprefix("apical.") not in MOVED
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            assert node.value.id != "ap" or node.attr not in ALIASES
+            assert node.value.id != "ap" or node.attr not in RENAMED
 
 
 @every_script

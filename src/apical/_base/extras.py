@@ -1,14 +1,63 @@
-"""Import of libraries without side effects, and of optional dependencies."""
+"""Import of libraries without side effects, and of optional dependencies (extras)."""
 
 import importlib
 import os
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
 from typing import Any
 
 from apical.errors import DataError
+
+
+@dataclass(frozen=True)
+class Extra:
+    """Optional dependencies: ``pip install 'apical[NAME]'``.
+
+    Parameters
+    ----------
+    packages
+        What it installs, as in pyproject.toml less the versions.
+    brings
+        What can be done with it.
+    in_all
+        Whether it is part of the extra ``all``.
+    """
+
+    packages: tuple[str, ...]
+    brings: str
+    in_all: bool = True
+
+
+EXTRAS: Mapping[str, Extra] = {
+    "analysis": Extra(
+        ("elephant", "rsatoolbox", "scikit-learn", "xarray"),
+        "apical analyze, and its part of a report: decoding, tuning, similarity of "
+        "representations, spike statistics; Records.trace",
+    ),
+    "graph": Extra(("networkx",), "apical graph --out FILE.graphml or .json"),
+    "nix": Extra(("neo", "nixio"), "apical export --format nix, recordings in NIX"),
+    "notebook": Extra(("ipywidgets", "jupyterlab"), "notebooks, with progress bars"),
+    "nwb": Extra(("pynwb",), "apical export --format nwb, recordings in NWB"),
+    "parquet": Extra(("pyarrow",), "apical export --format parquet"),
+    "sonata": Extra(("h5py",), "apical export --format sonata"),
+    "sweep": Extra(
+        ("distributed", "pyarrow", "statsmodels"), "apical sweep, also on several machines"
+    ),
+    "torch": Extra(("torch",), "device array with library torch or torch:cuda", in_all=False),
+    "cuda": Extra(("brian2cuda", "brian2"), "device cuda_standalone, on NVIDIA GPUs", in_all=False),
+    "genn": Extra(
+        ("brian2genn", "brian2", "cython", "numpy", "setuptools"), "device genn", in_all=False
+    ),
+}
+"""Optional dependencies by the name of their extra; `apical doctor` lists them.
+
+``all`` brings neither PyTorch, of which another build fits each graphics card, nor Brian2CUDA and
+Brian2GeNN, each of which needs an environment of its own.
+"""
 
 
 @contextmanager
@@ -29,11 +78,17 @@ def undisturbed() -> Iterator[None]:
         os.environ.update(environment)
 
 
-def quietly_import(*modules: str) -> None:
-    """Import modules without side effects; importing them again then changes nothing."""
-    with undisturbed():
-        for module in modules:
-            importlib.import_module(module)
+def lacking(extra: str) -> tuple[str, ...]:
+    """Return the packages of an extra that are not installed; nothing is imported."""
+    return tuple(package for package in EXTRAS[extra].packages if not _is_there(package))
+
+
+def _is_there(package: str) -> bool:
+    try:
+        metadata.distribution(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def library(module: str, extra: str) -> Any:

@@ -58,6 +58,11 @@ def simulator_seed(seed: int, index: int, place: int = 0) -> int:
         Number of the stream that trials belong to, as in `apical.devices.Block`.
     place
         Position in that stream, for a device seeded once for each block: that of its first trial.
+
+    Examples
+    --------
+    >>> simulator_seed(0, index=1), simulator_seed(0, index=2)
+    (1497215549, 1250589027)
     """
     return 1 + _entropy(seed, "simulator", str(place), index) % (2**31 - 1)
 
@@ -93,6 +98,11 @@ def presentation(what: str, number: int = 0) -> int:
         One of `PRESENTATIONS`.
     number
         Its number, from 0 to 2**48 - 1.
+
+    Examples
+    --------
+    >>> presentation("evaluation"), presentation("evaluation", 1)
+    (-1, -2)
     """
     return -(1 + number + _NUMBERS * PRESENTATIONS.index(what))
 
@@ -109,6 +119,11 @@ def trial_seed(key: int, number: int) -> int:
         That of the stream: `simulator_seed`.
     number
         Twice the place of a trial: for the trial; one more: for learning at its end.
+
+    Examples
+    --------
+    >>> trial_seed(1, 0), trial_seed(1, 1)
+    (1364076727, 2726825882)
     """
     return _mixed(_mixed(number) + key)
 

@@ -9,9 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from apical._base.extras import EXTRAS, lacking
 from apical.cli.kinds import show_kinds
 from apical.devices.device import FOR_SPIKES
 from apical.devices.diagnosis import Diagnosis, Examination, examine
+from apical.devices.surroundings import installed
 
 
 @click.command("doctor")
@@ -25,6 +27,8 @@ from apical.devices.diagnosis import Diagnosis, Examination, examine
 )
 def doctor_command(quick: bool, as_json: bool, lists: bool) -> int:
     """Diagnose which devices are available here, why others are not, and how to install them.
+
+    Extras (optional dependencies) are listed with what each brings, and whether it is installed.
 
     Devices that seem available are tested: a minimal network is trained, or a minimal program is
     compiled and run. Neither a graphics card nor an internet connection is needed. The exit code is
@@ -77,6 +81,21 @@ def _show(found: Examination) -> None:
         console.print("Commands that install what is missing, where there are any:")
     for remedy, names in remedies.items():  # below the table, where a command can be copied
         console.print(f"  {', '.join(names)}:\n    {remedy}", markup=False, soft_wrap=True)
+    _show_extras(console)
+
+
+def _show_extras(console: Console) -> None:
+    table = Table(title="Extras: pip install 'apical[NAME]'", title_justify="left")
+    table.add_column("name", style="bold", no_wrap=True)
+    table.add_column("installed", no_wrap=True)
+    table.add_column("what it brings", overflow="fold")
+    for name, extra in EXTRAS.items():
+        state = "[yellow]no[/]" if lacking(name) else "[green]yes[/]"
+        packages = ", ".join(extra.packages)
+        table.add_row(name, state, escape(f"{extra.brings} ({packages})"))
+    others = ", ".join(name for name, extra in EXTRAS.items() if not extra.in_all)
+    table.add_row("all", "", f"all of the above but {others}")
+    console.print(table)
 
 
 def _name(d: Diagnosis) -> str:
@@ -94,6 +113,10 @@ def _as_dict(found: Examination) -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "packages": dict(found.packages),
+        "extras": {
+            name: {"brings": extra.brings, "packages": {p: installed(p) for p in extra.packages}}
+            for name, extra in EXTRAS.items()
+        },
         "gpus": [vars(card) for card in found.gpus],
         "gpus_problem": found.gpus_problem,
         "cuda": None

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from apical._base.extras import library
 from apical._base.whole_files import write_whole
 from apical.cli.model_options import ModelCommand, experiment_of, experiment_options
 from apical.errors import ParameterError
@@ -16,16 +17,16 @@ from apical.scripts import models
 
 
 def _graphml(network: Network) -> bytes:
-    import networkx
-
-    lines = networkx.generate_graphml(network.graph.signals.to_networkx(), named_key_ids=True)
+    lines = library("networkx", "graph").generate_graphml(
+        network.graph.signals.to_networkx(), named_key_ids=True
+    )
     return ("\n".join(lines) + "\n").encode()
 
 
 def _json(network: Network) -> bytes:
-    import networkx
-
-    made = networkx.node_link_data(network.graph.signals.to_networkx(), edges="edges")
+    made = library("networkx", "graph").node_link_data(
+        network.graph.signals.to_networkx(), edges="edges"
+    )
     return (json.dumps(made, indent=1) + "\n").encode()
 
 

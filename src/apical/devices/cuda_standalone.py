@@ -55,7 +55,8 @@ class CudaOptions(CompiledOptions):
 
 
 def _make(network: Network, options: CudaOptions) -> Simulator:
-    from apical.devices.brian.cuda import CudaSimulator, Target
+    from apical.devices.brian.cuda import CudaSimulator
+    from apical.devices.brian.cuda_compiling import Target
 
     folder = None if options.programs is None else Path(options.programs)
     return CudaSimulator(

@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 
 from apical._base.checking import checked
-from apical._base.extras import quietly_import
+from apical._base.extras import library
 from apical._base.parameters import Number
 from apical._base.rounding import ROUNDING, exceeds, is_flat, is_nothing, on_grid, size_of
 from apical.measures.representation import class_means, responses
@@ -82,7 +82,7 @@ def _told(
     patterns: np.ndarray, labels: np.ndarray, samples: np.ndarray, seed: int
 ) -> tuple[np.ndarray, int, str]:
     """Return the decoded class of each trial, the number of folds, and remarks on the folds."""
-    quietly_import("sklearn.model_selection")
+    library("sklearn.model_selection", "analysis")
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
@@ -218,7 +218,7 @@ def _selectivity(means: np.ndarray, size: float) -> Statistic:
 
 
 def _anova(patterns: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    quietly_import("sklearn.model_selection")
+    library("sklearn.model_selection", "analysis")
     from sklearn.feature_selection import f_classif
 
     if not patterns.shape[1]:
@@ -231,7 +231,7 @@ def _anova(patterns: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _of_counts(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    quietly_import("sklearn.model_selection")
+    library("sklearn.model_selection", "analysis")
     from sklearn.feature_selection import mutual_info_classif
 
     return mutual_info_classif(values, labels, discrete_features=True, random_state=0) / np.log(2)

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from apical._base.checking import described
+from apical._base.extras import library
 from apical.errors import ParameterError, WiringError
 from apical.language import expressions, units
 from apical.language.model_text import Reads, equations, reads, statements
@@ -21,7 +22,7 @@ from apical.plasticity.optimizers import SPREAD
 from apical.plasticity.rules import ELIGIBILITY, LearningRule
 from apical.projections.projection import Projection, ReadBackwards
 
-if TYPE_CHECKING:  # GraphML is written by networkx, imported where it is asked for
+if TYPE_CHECKING:  # GraphML is written by networkx, of the extra "graph"
     import networkx
 
 NodeKind = Literal[
@@ -433,9 +434,7 @@ class SignalGraph(_Part):
     # ---- other forms -----------------------------------------------------------------------------
     def to_networkx(self) -> "networkx.MultiDiGraph":
         """Return it as a graph of networkx, whose nodes and arrows have all of the above."""
-        import networkx
-
-        graph = networkx.MultiDiGraph()
+        graph = library("networkx", "graph").MultiDiGraph()
         for name, node in self.nodes.items():
             graph.add_node(
                 name,

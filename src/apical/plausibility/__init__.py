@@ -7,12 +7,12 @@ Imports `network` and below. To add an aspect, name it in `Aspect` (`neurons/fac
 a `Finding` for each subject from a function that `scorecard.audit` calls.
 """
 
+from apical.neurons.facts import Aspect as Aspect
+from apical.neurons.facts import Level as Level
 from apical.plausibility.afterwards import JudgedScorecard as JudgedScorecard
 from apical.plausibility.afterwards import judge as judge
 from apical.plausibility.findings import ASPECTS as ASPECTS
-from apical.plausibility.findings import Aspect as Aspect
 from apical.plausibility.findings import Finding as Finding
-from apical.plausibility.findings import Level as Level
 from apical.plausibility.findings import Scorecard as Scorecard
 from apical.plausibility.scorecard import audit as audit
 from apical.plausibility.scorecard import check as check

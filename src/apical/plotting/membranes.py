@@ -83,9 +83,9 @@ def traces(
     trial = one_trial(records, trial)
     if isinstance(signals, str) or not len(signals):
         refuse("signals", "a list of names", shown(signals), "give for instance ['v']")
-    recorded = {name: records.trace(population, name) for name in signals}
-    for name, trace in recorded.items():
-        if trace.sizes["time"] < 2:
+    recorded = {name: records.signal(population, name) for name in signals}
+    for name, values in recorded.items():
+        if values.shape[1] < 2:
             got, do = "the end of the trial only", "record on device 'runtime'"
             refuse(f"signals: {shown(name)}", "values at every time step", got, do)
     chosen = _chosen(records, population, units, trial)
@@ -98,10 +98,10 @@ def traces(
     if len(axes) != len(signals):
         refuse("ax", f"{len(signals)} Axes", f"{len(axes)}", "pass one for each signal, or None")
     kind = records.units[population].kind
-    for panel, (name, trace) in zip(axes, recorded.items(), strict=True):
+    for panel, (name, values) in zip(axes, recorded.items(), strict=True):
+        times = records.times(values.shape[1])
         for k, unit in enumerate(chosen):
-            values = trace.values[trial, :, unit]
-            panel.plot(trace.time.values, values, color=color(k), linewidth=1.1)
+            panel.plot(times, values[trial, :, unit], color=color(k), linewidth=1.1)
         _label(panel, name, kind)
         panel.set(xlim=(0, records.duration))
         panel.tick_params(labelbottom=panel is axes[-1])

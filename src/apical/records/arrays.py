@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from apical._base.checking import check_fields, checked, require, shown
+from apical._base.extras import library
 from apical._base.html_tables import Cell, card, table
 from apical._base.names import check_name
 from apical._base.parameters import (
@@ -323,8 +324,8 @@ class Records:
             return self.signals[f"{population}.x"][:, -1]
         return self.counts(population)  # says what is missing
 
-    def trace(self, population: str, signal: str) -> Any:
-        """Return a signal over time as an `xarray.DataArray` (trial, time, unit), time in [ms].
+    def signal(self, population: str, signal: str) -> np.ndarray:
+        """Return a recorded signal, shape (trial, time, unit), at the `times` of its points.
 
         Parameters
         ----------
@@ -343,8 +344,6 @@ class Records:
         >>> trace.dims, trace.shape, trace.time.values, trace.time.attrs["units"]
         (('trial', 'time', 'unit'), (2, 1, 2), array([50.]), 'ms')
         """
-        import xarray
-
         name = f"{population}.{signal}"
         if name not in self.signals:
             known = ", ".join(self.signals) or "none"
@@ -353,11 +352,21 @@ class Records:
                 f"'apical record RUN --populations {brief(population, 50)} --signals "
                 f"{brief(signal, 50)}'."
             )
-        values = self.signals[name]
-        return xarray.DataArray(
+        return self.signals[name]
+
+    def trace(self, population: str, signal: str) -> Any:
+        """Return a signal over time as an `xarray.DataArray` (trial, time, unit), time in [ms].
+
+        Raises
+        ------
+        DataError
+            If the signal was not recorded, or xarray is not installed (extra ``analysis``).
+        """
+        values = self.signal(population, signal)
+        return library("xarray", "analysis").DataArray(
             values,
             dims=("trial", "time", "unit"),
-            name=name,
+            name=f"{population}.{signal}",
             attrs={"units": "1"},
             coords={"time": ("time", self.times(values.shape[1]), {"units": "ms"})},
         )

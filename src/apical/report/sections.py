@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 
 from apical import plotting
+from apical._base.extras import lacking
 from apical.records.arrays import Records
 from apical.report import naming
 from apical.report.parts import Picture, Section, Table, drawn
 from apical.runs.analysis import analyze_run
 from apical.runs.directory import FIGURES
+from apical.runs.learning import LearningAnalysis, analyze_learning
 from apical.runs.open import TrainedRun, has_records, read_records
 
 KEPT_FIGURES = {
@@ -253,9 +255,31 @@ def details(run: TrainedRun, name: str, trials: int) -> list[Section]:
 
 
 def representation(run: TrainedRun, records: Records, name: str) -> Section:
-    """Return the section with the measures of `apical analyze`."""
+    """Return the section with the measures of `apical analyze`.
+
+    Measures of activity need the extra ``analysis``; without it the section says so.
+    """
+    missing = lacking("analysis")
+    if missing:
+        said = [
+            f"Measures of activity (decoding, tuning, similarity of representations) need "
+            f"{', '.join(missing)}: pip install 'apical[analysis]', and write the report again.",
+        ]
+        return Section(f"Analysis: {name}", said, _learned(analyze_learning(run, records)))
     found = analyze_run(run, records)
     said = ["Mean over neurons, trials or pairs, and standard deviation.", *found.notes]
+    wide = {"dissimilarity"}
+    pictures = [
+        drawn(axes, caption, wide=key in wide)
+        for key, (axes, caption) in found.figures.items()
+        if key != "rates"
+    ]
+    tables = [frame(found.overview), *_learned(found.learning)]
+    return Section(f"Analysis: {name}", said, tables, pictures)
+
+
+def _learned(found: LearningAnalysis) -> list[Table]:
+    """Return the tables of what learning did to weights, units and updates."""
     captions = {
         "angles": "Angle between the weight update and the backpropagation gradient [degrees].",
         "feedback": "Alignment of feedback with forward weights: angle [degrees], ratio of norms.",
@@ -264,18 +288,11 @@ def representation(run: TrainedRun, records: Records, name: str) -> Section:
         "responses (Lu et al. 2020, doi:10.4208/cicp.OA-2020-0165; Glorot & Bengio 2010).",
         "signs": "Dale's law: fractions of neurons with weights of both signs.",
     }
-    tables = [
-        frame(found.learning.tables[key], caption)
+    return [
+        frame(found.tables[key], caption)
         for key, caption in captions.items()
-        if key in found.learning.tables
+        if key in found.tables
     ]
-    wide = {"dissimilarity"}
-    pictures = [
-        drawn(axes, caption, wide=key in wide)
-        for key, (axes, caption) in found.figures.items()
-        if key != "rates"
-    ]
-    return Section(f"Analysis: {name}", said, [frame(found.overview), *tables], pictures)
 
 
 def _records(run: TrainedRun, trials: int) -> Records:

@@ -27,7 +27,7 @@ from apical.runs.stored_network import StoredNetwork, from_data
 from apical.scripts import models
 from apical.training.loop import Every
 
-PACKAGES = ("apical", "brian2", "numpy", "scikit-learn")
+PACKAGES = ("apical", "brian2", "numpy", "scipy")
 BACK_ENDS = ("brian2cuda", "brian2genn")
 
 LATER = {"later": True}

@@ -19,7 +19,6 @@ from apical.records.arrays import Records
 from apical.records.recording import record
 from apical.runs.directory import (
     COLUMNS,
-    CONFIG,
     FINISHED,
     METRICS,
     SCORECARD,
@@ -33,6 +32,7 @@ from apical.runs.directory import (
     read_metrics,
 )
 from apical.runs.experiment import Prepared, prepare_recorded, read_experiment
+from apical.runs.manifest import CONFIG
 
 RECORDS = "records.npz"
 _NUMBERS = ("seed", "epoch", "block", "trial")

@@ -11,8 +11,9 @@ from apical import plotting
 from apical._base.metric_names import Metric, parts
 from apical.errors import ParameterError, ScriptError
 from apical.feedback.wirings import label
-from apical.runs.directory import CONFIG, METRICS, checked_files, read_metrics
+from apical.runs.directory import METRICS, checked_files, read_metrics
 from apical.runs.experiment import Experiment, check_settings
+from apical.runs.manifest import CONFIG
 from apical.runs.run import resume, run
 from apical.scripts import models, studies
 

@@ -13,8 +13,8 @@ import scipy.linalg  # noqa: F401  # loads the BLAS whose threads are limited be
 
 from apical._base.extras import undisturbed
 from apical.errors import ApicalError, InUseError
-from apical.runs.directory import CONFIG
 from apical.runs.experiment import Experiment, check_settings
+from apical.runs.manifest import CONFIG
 from apical.runs.run import Stopped, resume, run
 from apical.scripts import models
 

@@ -16,7 +16,8 @@ from apical.network.description import Network
 from apical.network.order import feedback_order, forward_order
 from apical.neurons.base import Population
 from apical.neurons.error import TOLD
-from apical.neurons.rate import ELIGIBILITY, NUDGED
+from apical.neurons.rate import NUDGED
+from apical.plasticity.rules import ELIGIBILITY
 
 DELTA = "gain * teach"
 """The signal ``delta``, named like the equal factor of a rule."""

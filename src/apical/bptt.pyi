@@ -1,0 +1,1 @@
+from apical.reference.bptt import *

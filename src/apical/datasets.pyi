@@ -1,0 +1,1 @@
+from apical.data.datasets import *

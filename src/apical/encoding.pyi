@@ -1,0 +1,1 @@
+from apical.neurons.encoding import *

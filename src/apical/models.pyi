@@ -1,0 +1,1 @@
+from apical.scripts.models import *

@@ -1,0 +1,1 @@
+from apical.plasticity.rules import *

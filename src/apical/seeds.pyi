@@ -1,0 +1,1 @@
+from apical._base.seeds import *

@@ -1,0 +1,1 @@
+from apical.feedback.two_phase import *
