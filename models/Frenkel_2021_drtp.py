@@ -9,8 +9,7 @@ and logistic output neurons, cross-entropy, Adam at 1.5e-4, batch size 60, weigh
 1/sqrt(n_in), targets projected uniformly up to sqrt(6/n_hidden). Published after 100 epochs, MNIST,
 test error: DRTP some 4.5 % with one hidden population of 500, BP below 2 % (how sure these numbers
 are: benchmarks/results/published.csv). Reached with 784-500-10 after 30 epochs, mean of seeds 0, 1,
-2: BP 1.95, DFA 2.01, DRTP 5.28 %, and 9.16 % if hidden synapses are fixed. Nothing was tuned; only
-the epochs are fewer.
+2: BP 1.95, DFA 2.01, DRTP 5.28 %, and 9.16 % if hidden synapses are fixed. Nothing was tuned.
 
     python models/Frenkel_2021_drtp.py --layers 1 --seed 0,1,2
 """

@@ -6,8 +6,7 @@ time, eta = 1e-3, without biases. Forward weights start uniform in +-0.01, feedb
 +-0.5 (all as in the paper's methods). The angle between the hidden update of FA and that of BP at
 the same weights starts at about 90 degrees and soon shrinks (text to figure 1e, no number); in a
 reproduction it is below 35 within some 300 steps. Reached, seeds 0 to 4: below 35 after 140 to 220
-steps, on average from 91 to 30 in 3,000. The loss falls sooner than under BP, whose feedback is at
-first as small as the weights.
+steps, on average from 91 to 30 in 3,000. The loss falls sooner than under BP's small feedback.
 
     python models/Lillicrap_2016_linear.py --seed 0,1,2,3,4
 """

@@ -5,8 +5,7 @@ logistic outputs with cross-entropy, RMSprop at 1e-4, batch size 64. Under FA an
 weights start at 0 where the slope there is not 0; feedback is uniform up to 1/sqrt(n_hidden).
 Published after 300 epochs, 2x800 tanh, test error: BP 1.60, FA 1.64, DFA 1.74 % (how sure each
 number is: benchmarks/results/published.csv); no IFA. Reached here in 12 epochs at 1e-3 falling to
-0, mean of seeds 0 to 4: BP 1.64, FA 1.71, DFA 1.67, IFA 1.63 (forward) and 1.70 % (random).
-docs/results/rates.md has all rows of the table.
+0, seeds 0 to 4: BP 1.64, FA 1.71, DFA 1.67, IFA 1.63 and 1.70 % (all: docs/results/rates.md).
 
     apical compare models/Nokland_2016_mnist.py --dataset mnist --wirings bp,fa,dfa,ifa --seeds 5 \
 --epochs 12 --rate 1e-3 --final-rate 0
