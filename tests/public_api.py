@@ -37,12 +37,12 @@ from apical import (
 )
 from apical.export import export
 from apical.measures import landscapes, spike_statistics, updates
-from apical.measures.recordings import Recording
 from apical.measures.representation import Dissimilarities
 from apical.measures.tables import analyze
 from apical.neurons.base import Population
 from apical.neurons.lif import LIF
 from apical.projections.projection import Projection
+from apical.recordings import Recording
 from apical.records.arrays import Records, Spikes, Units
 from apical.reference import margin_losses as margins
 from apical.training import loop as training
@@ -80,7 +80,7 @@ MODULES = (
     "measures.kernels",
     "measures.learning",
     "measures.normality",
-    "measures.recordings",
+    "recordings",
     "measures.representation",
     "measures.saturation",
     "measures.spike_distance",
@@ -466,10 +466,8 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "measures.learning.compared": lambda: {"network": spiking()},
     "measures.normality.normal_fit": lambda: {"values": X},
     "measures.normality.NormalFit": lambda: dict(mean=0.0, std=1.0, distance=0.1, chance=0.2),
-    "measures.recordings.Recording": lambda: {
-        f.name: getattr(_shown(), f.name) for f in fields(Recording)
-    },
-    "measures.recordings.load_recording": lambda: {"path": nwb_file()},
+    "recordings.Recording": lambda: {f.name: getattr(_shown(), f.name) for f in fields(Recording)},
+    "recordings.load_recording": lambda: {"path": nwb_file()},
     "measures.representation.responses": lambda: {"records": fired()},
     "measures.representation.dissimilarities": lambda: {"records": fired()},
     "measures.representation.class_means": lambda: {"patterns": X, "labels": np.arange(3)},
