@@ -69,6 +69,7 @@ ELSEWHERE = {
     "graph": "graph",
     "hypotheses": "hypotheses",
     "record": "results",
+    "recording": "recording",
     "report": "results",
     "sweep": "sweep",
 }

@@ -211,7 +211,7 @@ def _refusal(path: Path, content: Content, why: str) -> DataError:
     more = ", ..." if len(content.tables) > 10 else ""
     advice = ""
     if content.tables:
-        advice = f" Take one: {command(path, content)}; 'apical recording {path}' shows them."
+        advice = f" Take one: {command(path, content)}. 'apical recording {path}' shows them."
     return DataError(
         f"Recording {brief(path)} {why}. Tables in it: {there or 'none'}{more}.{advice}",
         object=f"Recording {brief(path)}",

@@ -268,7 +268,8 @@ def _seen(
             for unit, train in zip(chosen.index.tolist(), trains, strict=True)
         ]
         seen = observed_in(intervals, windows)
-        rows.leave_out(~seen.any(axis=1), "outside of what any chosen unit was observed in")
+        nobody = np.asarray(~seen.any(axis=1))
+        rows.leave_out(nobody, "outside of what any chosen unit was observed in")
         return seen
     if filled:
         first, last = min(t[0] for t in filled), max(t[-1] for t in filled)

@@ -265,18 +265,20 @@ def inspect(path: str | Path) -> Summary:
             tuple((float(a), float(b)) for a, b in content.invalid.tolist()),
             may,
             command(path, content, best) if best is not None else "",
-            (*content.notes, *_why(content, may, best)),
+            (*content.notes, *_why(path, content, may, best)),
         )
 
 
-def _why(content: Content, may: Sequence[str], best: IntervalTable | None) -> list[str]:
+def _why(
+    path: Path, content: Content, may: Sequence[str], best: IntervalTable | None
+) -> list[str]:
     if content.units is None or not len(content.units):
         return ["There are no units with spike times, so nothing can be compared."]
     if not may:
         said = "There is no table with two rows or more, so nothing can be compared by stimulus."
         names = [name for name in content.tables if name.rpartition("/")[2] != INVALID]
         if names:
-            said += f" Firing alone can: --table {names[0]}."
+            said += f" Firing alone can: {command(path, content, content.tables[names[0]])}."
         return [said]
     if best is None or not any(c.likely for c in stimulus_columns(best)):
         return ["No column is plainly the class of a row: firing alone is compared."]
