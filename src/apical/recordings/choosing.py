@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from apical.errors import DataError, brief
+from apical.errors import ApicalError, DataError, brief
 from apical.recordings.content import (
     START,
     STOP,
@@ -84,7 +84,7 @@ def stimulus_columns(table: IntervalTable) -> list[Candidate]:
     for name, column in table.columns.items():
         if name in (START, STOP) or re.search("times?$", name):
             continue
-        n = classes_in(column)
+        n = classes_in(column) if is_readable(column) else 0
         if 2 <= n <= min(MOST_CLASSES, table.rows // 2):
             found.append(Candidate(name, n, _likely(name)))
     order = {name: k for k, name in enumerate(LABELS)}
@@ -96,6 +96,14 @@ def _likely(name: str) -> int:
     if _BEHAVIOUR.search(name):
         return 0
     return 2 if name in LABELS or _STIMULUS.search(name) else 1
+
+
+def is_readable(column: Column) -> bool:
+    """Say whether the values of a column can be read; a damaged one leaves the others."""
+    try:
+        return len(column.values) == column.rows
+    except (ApicalError, OSError, ValueError, TypeError, KeyError, RuntimeError):
+        return False
 
 
 def classes_in(column: Column) -> int:
@@ -138,7 +146,8 @@ def area_columns(units: UnitTable) -> list[str]:
     names += [n for n in others if _AREA.search(n.rpartition(".")[2]) and "group" not in n]
     names += [n for n in others if _AREA.search(n.rpartition(".")[2]) and "group" in n]
     names += [n for n in others if _PROBE.search(n) and n not in names]
-    return [n for n in names if units.columns[n].is_text and any(units.columns[n].values != "")]
+    known = [n for n in names if is_readable(units.columns[n]) and units.columns[n].is_text]
+    return [n for n in known if any(units.columns[n].values != "")]
 
 
 def area_of(units: UnitTable, column: str | None) -> tuple[str, np.ndarray]:
@@ -161,14 +170,11 @@ def area_of(units: UnitTable, column: str | None) -> tuple[str, np.ndarray]:
 def _resolved(column: str, units: UnitTable) -> str:
     """Return the column that is meant: ``location`` may be that of the electrodes of a unit."""
     names = list(units.columns)
-    for fits in (
-        lambda name: name == column,
-        lambda name: name == f"{column}.location",
-        lambda name: name.endswith(f".{column}") and ".group." not in name,
-    ):
-        found = [name for name in names if fits(name)]
-        if found:
-            return found[0]
+    behind = [name for name in names if name.endswith(f".{column}")]
+    behind.sort(key=lambda name: (not name.startswith("electrodes."), "group" in name))
+    for name in (column, f"{column}.location", *behind):
+        if name in units.columns:
+            return name
     known = ", ".join(brief(name, 40) for name in names[:20])
     raise DataError(f"The units have no column {brief(column, 60)!r}; they have {known}: name one.")
 
@@ -211,7 +217,8 @@ def _refusal(path: Path, content: Content, why: str) -> DataError:
     more = ", ..." if len(content.tables) > 10 else ""
     advice = ""
     if content.tables:
-        advice = f" Take one: {command(path, content)}. 'apical recording {path}' shows them."
+        take = "Take one" if usable(content) else "Nothing can be compared by stimulus; firing can"
+        advice = f" {take}: {command(path, content)}. 'apical recording {path}' shows them."
     return DataError(
         f"Recording {brief(path)} {why}. Tables in it: {there or 'none'}{more}.{advice}",
         object=f"Recording {brief(path)}",

@@ -58,7 +58,7 @@ def names_in(condition: str) -> frozenset[str]:
     ['electrodes.location', 'quality']
     """
     found: set[str] = set()
-    _names(_tree(condition), condition, found)
+    _check(_tree(condition), condition, found)
     return frozenset(found)
 
 
@@ -94,7 +94,9 @@ def holds(condition: str, read: Callable, names: Collection[str], rows: int) -> 
     array([ True, False, False])
     """
     columns = {_alias(name): name for name in names} | {name: name for name in names}
-    found = _Reader(condition, read, columns).value(_tree(condition))
+    tree = _tree(condition)
+    _check(tree, condition, set())
+    found = _Reader(condition, read, columns).value(tree)
     values = np.broadcast_to(np.asarray(found), (rows,))
     if not _is_truth(values):
         raise ParameterError(
@@ -129,13 +131,48 @@ def _dotted(node: ast.expr) -> str:
     return ""
 
 
-def _names(node: ast.AST, condition: str, found: set[str]) -> None:
-    name = _dotted(node) if isinstance(node, ast.expr) else ""
+def _check(node: ast.expr, condition: str, found: set[str]) -> None:
+    """Raise if a tree holds a node that is not allowed; collect the names of columns."""
+    name = _dotted(node)
     if name:
         found.add(name)
         return
-    for inner in ast.iter_child_nodes(node):
-        _names(inner, condition, found)
+    match node:
+        case ast.BoolOp(values=parts):
+            inner = parts
+        case ast.UnaryOp(op=ast.Not() | ast.USub() | ast.UAdd(), operand=operand):
+            inner = [operand]
+        case ast.BinOp(left=left, right=right) if type(node.op) in _OPERATIONS:
+            inner = [left, right]
+        case ast.Compare(left=left, ops=ops, comparators=others):
+            inner = [left]
+            for op, part in zip(ops, others, strict=True):
+                inner += _compared_with(op, part, node, condition)
+        case ast.Constant(value=bool() | int() | float() | str()):
+            inner = []
+        case _:
+            raise _refused(node, condition)
+    for part in inner:
+        _check(part, condition, found)
+
+
+def _compared_with(op: ast.cmpop, part: ast.expr, node: ast.expr, condition: str) -> list[ast.expr]:
+    """Return what a value is compared with: one, or those of a list."""
+    if isinstance(op, ast.In | ast.NotIn):
+        if not isinstance(part, ast.Tuple | ast.List | ast.Set):
+            raise _refused(part, condition)
+        return part.elts
+    if type(op) not in _COMPARISONS:
+        raise _refused(node, condition)
+    return [part]
+
+
+def _refused(node: ast.expr, condition: str) -> ParameterError:
+    return ParameterError(
+        f"Condition {shown(condition)} may not hold {brief(ast.unparse(node), 60)!r}: only "
+        f"columns, numbers, texts, comparisons, 'in', and, or, not; {EXAMPLE}.",
+        object=f"Condition {shown(condition)}",
+    )
 
 
 class _Reader:
@@ -167,17 +204,7 @@ class _Reader:
                 return self._compared(node)
             case ast.Constant(value=bool() | int() | float() | str() as value):
                 return np.asarray(value, object if isinstance(value, str) else None)
-        name = _dotted(node)
-        if name:
-            return self._column(name)
-        raise self._refused(node)
-
-    def _refused(self, node: ast.expr) -> ParameterError:
-        return ParameterError(
-            f"Condition {shown(self._text)} may not hold {brief(ast.unparse(node), 60)!r}: only "
-            f"columns, numbers, texts, comparisons, 'in', and, or, not; {EXAMPLE}.",
-            object=f"Condition {shown(self._text)}",
-        )
+        return self._column(_dotted(node))
 
     def _column(self, name: str) -> np.ndarray:
         if name not in self._columns:
@@ -188,7 +215,7 @@ class _Reader:
             )
             raise ParameterError(
                 f"Condition {shown(self._text)}: there is no column {shown(name)}; there are "
-                f"{known}.{asked}",
+                f"{known}.{asked} Texts are written in quotes.",
                 object=f"Condition {shown(self._text)}",
             )
         return np.asarray(self._read(self._columns[name]))
@@ -218,16 +245,12 @@ class _Reader:
         left = node.left
         for op, right in zip(node.ops, node.comparators, strict=True):
             if isinstance(op, ast.In | ast.NotIn):
-                if not isinstance(right, ast.Tuple | ast.List | ast.Set):
-                    raise self._refused(right)
                 one: Any = False
-                for item in right.elts:
+                for item in _compared_with(op, right, node, self._text):
                     one = np.logical_or(one, self._pair(left, ast.Eq(), item))
                 one = np.logical_not(one) if isinstance(op, ast.NotIn) else one
-            elif type(op) in _COMPARISONS:
-                one = self._pair(left, op, right)
             else:
-                raise self._refused(node)
+                one = self._pair(left, op, right)
             found, left = np.logical_and(found, one), right
         return np.asarray(found)
 

@@ -65,9 +65,15 @@ def format_of(path: Path) -> RecordingFormat:
             f"Recording {brief(path)} is not there; check the path.",
             object=f"Recording {brief(path)}",
         )
+    if path.is_dir() and path.suffix.lower() in (".nwb", ".zarr"):
+        raise DataError(
+            f"Recording {brief(path)} is a folder, as NWB in Zarr is; export it to HDF5 with "
+            "hdmf-zarr.",
+            object=f"Recording {brief(path)}",
+        )
     known = list(FORMATS.values())
     for form in known:
-        if path.suffix.lower() in form.suffixes and (path.is_file() or path.suffix != ".nwb"):
+        if path.suffix.lower() in form.suffixes:
             return form
     for form in known:
         if form.fits(path):

@@ -22,10 +22,9 @@ from apical.recordings.choosing import (
 from apical.recordings.content import Content, IntervalTable, UnitTable, as_classes, texts
 from apical.recordings.filters import holds, names_in
 from apical.recordings.formats import opened
-from apical.recordings.recording import Recording
+from apical.recordings.recording import ROUNDING, Recording
 from apical.recordings.selection import Selection, tidy
 from apical.recordings.windows import (
-    ROUNDING,
     Rows,
     leave_out_broken,
     leave_out_invalid,
@@ -131,6 +130,9 @@ def _loaded(path: Path, content: Content, selection: Selection) -> Recording:
         raise nothing_left(path, table, rows, advice)
     kept = rows.kept
     notes = (*content.notes, *classes.notes, *units.notes, *_on_units(trains, seen, kept))
+    if selection.window is not None and kept.sum() < 0.5 * rows.total:
+        length = selection.window[1] - selection.window[0]
+        notes += (f"windows are {length:g} s long, which leaves {kept.sum():,} of {rows.total:,}",)
     window, width = selection.window, selection.bin
     found = Recording(
         path,
@@ -392,12 +394,12 @@ def cut(
         if seen is not None:
             size = np.where(seen[:, unit], size, 0)
         total += int(size.sum())
-        check_memory(total * 72.0, "Spikes of these trials", "the number of units")
-        trial = np.repeat(np.arange(len(windows)), size)
+        check_memory(total * 48.0, "Spikes of these trials", "the number of units")
+        trial = np.repeat(np.arange(len(windows), dtype=np.int32), size)
         at = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size) + first[trial]
         trials.append(trial)
         times.append(np.maximum(train[at] - start[trial], 0) * 1e3)
-        units.append(np.full(len(trial), unit))
+        units.append(np.full(len(trial), unit, np.int32))
     trial, time, number = (np.concatenate(parts) for parts in (trials, times, units))
     order = np.lexsort((time, trial))
     return Spikes(trial[order], time[order], number[order])

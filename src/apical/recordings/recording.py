@@ -16,6 +16,8 @@ from apical.records.arrays import Spikes, check_inside
 
 Seen = Annotated[np.ndarray, Array((2,), kinds="b")]
 """Whether each unit was observed in each trial, shape (n_trials, n)."""
+ROUNDING = 1e-9
+"""Tolerance by which a spike may precede the onset of its trial [s], since sums are rounded."""
 _NAMED = 8
 """Rows that a message names."""
 
@@ -227,7 +229,8 @@ class Recording:
             )
         bins, n = int(shortest / width * (1 + 1e-9)), len(self.populations)
         check_memory(len(self) * bins * n * 16.0, "Binned counts", "the number of bins")
-        at = np.minimum(self.spikes.time // width, bins).astype(np.int64)
+        # a spike at an edge is of the bin that begins, as at the onset of a trial
+        at = np.minimum((self.spikes.time + ROUNDING * 1e3) // width, bins).astype(np.int64)
         inside = at < bins
         trial, unit = self.spikes.trial[inside].astype(np.int64), self.spikes.unit[inside]
         flat = (trial * bins + at[inside]) * n + unit

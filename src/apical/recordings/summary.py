@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from apical._base.checking import checked
-from apical.errors import ApicalError, brief
+from apical.errors import brief
 from apical.recordings.choosing import (
     INVALID,
     area_columns,
@@ -21,6 +21,7 @@ from apical.recordings.choosing import (
     classes_in,
     columns_of,
     command,
+    is_readable,
     stimulus_columns,
     usable,
 )
@@ -269,9 +270,7 @@ def inspect(path: str | Path) -> Summary:
         )
 
 
-def _why(
-    path: Path, content: Content, may: Sequence[str], best: IntervalTable | None
-) -> list[str]:
+def _why(path: Path, content: Content, may: Sequence[str], best: IntervalTable | None) -> list[str]:
     if content.units is None or not len(content.units):
         return ["There are no units with spike times, so nothing can be compared."]
     if not may:
@@ -295,10 +294,9 @@ def summarized(column: Column) -> ColumnSummary:
     """Return a column in short; one that is damaged is said to be."""
     if column.rows > MOST_ROWS:
         return ColumnSummary(column.name, "not read", 0, 0, (f"more than {MOST_ROWS:,} rows",))
-    try:
-        values = column.values
-    except (ApicalError, OSError, ValueError, TypeError, KeyError) as error:
-        return ColumnSummary(column.name, "unreadable", 0, 0, (brief(error, 80),))
+    if not is_readable(column):
+        return ColumnSummary(column.name, "unreadable", 0, 0, ())
+    values = column.values
     about = brief(column.about, 200)
     distinct = classes_in(column)
     if values.dtype.kind == "f":

@@ -14,8 +14,6 @@ from apical.recordings.selection import Selection
 TOUCHING = 1e-3
 """How much windows may overlap and still be taken as one after another [s]: stored times of
 presentations that follow each other differ by less."""
-ROUNDING = 1e-9
-"""Tolerance by which a spike may precede the onset of its trial [s], since sums are rounded."""
 SURE = 20.0
 """Spikes of all units that would be expected, by their rate, where there is none: then nothing was
 recorded there (for a Poisson process the probability of silence is exp(-20))."""
@@ -153,7 +151,7 @@ def _within(intervals: np.ndarray, windows: np.ndarray) -> np.ndarray:
 
 def _merged(intervals: np.ndarray) -> np.ndarray:
     """Return intervals in their order, those that touch or overlap as one."""
-    intervals = intervals[np.isfinite(intervals[:, 0]) & ~np.isnan(intervals[:, 1])]
+    intervals = intervals[~np.isnan(intervals).any(axis=1)]
     found: list[list[float]] = []
     for start, stop in intervals[np.argsort(intervals[:, 0], kind="stable")].tolist():
         if found and start <= found[-1][1] + TOUCHING:
