@@ -40,6 +40,8 @@ AREAS = (
 """Columns of units in which their area is looked up first, in this order."""
 MOST_CLASSES = 1000
 """Largest number of classes that a column may have by itself."""
+MOST_ROWS = 5_000_000
+"""Rows of a table whose columns are looked into by themselves."""
 INVALID = "invalid_times"
 
 _STIMULUS = re.compile(
@@ -80,7 +82,9 @@ def stimulus_columns(table: IntervalTable) -> list[Candidate]:
 
     They have two values or more, each in two rows on average or more, and are no times.
     """
-    found = []
+    found: list[Candidate] = []
+    if table.rows > MOST_ROWS:
+        return found
     for name, column in table.columns.items():
         if name in (START, STOP) or re.search("times?$", name):
             continue

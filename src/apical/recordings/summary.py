@@ -16,6 +16,7 @@ from apical._base.checking import checked
 from apical.errors import brief
 from apical.recordings.choosing import (
     INVALID,
+    MOST_ROWS,
     area_columns,
     best_table,
     classes_in,
@@ -46,8 +47,6 @@ from apical.recordings.windows import (
 
 SHOWN = 12
 """Distinct values of a column that are listed."""
-MOST_ROWS = 5_000_000
-"""Rows of a table whose values are read."""
 MOST_READ = 2_000_000
 """Spikes up to which all spike times are read to see from when to when units spike; of larger
 files, the first and the last of each unit."""
