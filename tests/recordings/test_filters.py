@@ -22,8 +22,8 @@ COLUMNS: dict[str, np.ndarray] = {
 
 
 def met(condition: str) -> list[bool]:
-    found: list[bool] = holds(condition, COLUMNS.__getitem__, list(COLUMNS), 4).tolist()
-    return found
+    found = holds(condition, COLUMNS.__getitem__, list(COLUMNS))
+    return [bool(k) for k in np.broadcast_to(found, 4)]
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,15 @@ def as_classes(values: np.ndarray) -> list[str]:
     return found
 
 
+def tidy(text: str) -> str:
+    """Return a class as it is compared: without blanks around it; "3.0" is "3"."""
+    text = text.strip()
+    try:
+        return as_class(float(text)) or text if text.replace(".", "", 1).isdecimal() else text
+    except ValueError:
+        return text
+
+
 def _some(names: Mapping[str, object]) -> str:
     first = [brief(name, 40) for name in list(names)[:12]]
     return ", ".join([*first, "..."] if len(names) > 12 else first) or "none"

@@ -8,13 +8,14 @@ Python: comparisons of columns with numbers and texts, ``in`` lists of them, sum
 import ast
 import operator
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
 from apical._base.checking import checked, shown
+from apical._base.parameters import Names
 from apical.errors import ParameterError, brief
 from apical.language.syntax import syntax_tree
 
@@ -63,8 +64,10 @@ def names_in(condition: str) -> frozenset[str]:
 
 
 @checked()
-def holds(condition: str, read: Callable, names: Collection[str], rows: int) -> np.ndarray:
-    """Return for which rows of a table a condition holds, shape (rows,).
+def holds(condition: str, read: Callable, names: Names) -> np.ndarray:
+    """Return for which rows of a table a condition holds, shape (n_rows,).
+
+    A condition that reads no column holds for all rows or for none: one truth, of shape ().
 
     What has no value (NaN) fulfils no comparison but ``!=``.
 
@@ -74,11 +77,9 @@ def holds(condition: str, read: Callable, names: Collection[str], rows: int) -> 
         The condition. A column whose name is no name in Python is written with ``_`` for
         what is not allowed in one.
     read
-        Returns the values of a column, given its name: numbers, bools or texts, shape (rows,).
+        Returns the values of a column, given its name: numbers, bools or texts, shape (n_rows,).
     names
         The columns that there are.
-    rows
-        Number of rows.
 
     Raises
     ------
@@ -90,14 +91,14 @@ def holds(condition: str, read: Callable, names: Collection[str], rows: int) -> 
     >>> import numpy as np
     >>> from apical.recordings.filters import holds
     >>> units = {"quality": np.array(["good", "mua", "good"]), "rate": np.array([3.0, 8.0, 0.01])}
-    >>> holds("quality == 'good' and rate > 0.1", units.get, units, 3)
+    >>> holds("quality == 'good' and rate > 0.1", units.get, units)
     array([ True, False, False])
     """
     columns = {_alias(name): name for name in names} | {name: name for name in names}
     tree = _tree(condition)
     _check(tree, condition, set())
     found = _Reader(condition, read, columns).value(tree)
-    values = np.broadcast_to(np.asarray(found), (rows,))
+    values = np.asarray(found)
     if not _is_truth(values):
         raise ParameterError(
             f"Condition {shown(condition)} is neither true nor false of a row: {EXAMPLE}.",

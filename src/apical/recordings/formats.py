@@ -60,7 +60,7 @@ def format_of(path: Path) -> RecordingFormat:
     DataError
         If it is not there, or of no known format.
     """
-    if not path.exists():
+    if not _is_there(path):
         raise DataError(
             f"Recording {brief(path)} is not there; check the path.",
             object=f"Recording {brief(path)}",
@@ -83,6 +83,13 @@ def format_of(path: Path) -> RecordingFormat:
         "Neo reads (pip install 'apical[neo]'); convert it, for instance with NeuroConv.",
         object=f"Recording {brief(path)}",
     )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long for a name, or no name
+        return False
 
 
 @contextmanager

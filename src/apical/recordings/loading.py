@@ -19,11 +19,11 @@ from apical.recordings.choosing import (
     listed_classes,
     stimulus_columns,
 )
-from apical.recordings.content import Content, IntervalTable, UnitTable, as_classes, texts
+from apical.recordings.content import Content, IntervalTable, UnitTable, as_classes, texts, tidy
 from apical.recordings.filters import holds, names_in
 from apical.recordings.formats import opened
 from apical.recordings.recording import ROUNDING, Recording
-from apical.recordings.selection import Selection, tidy
+from apical.recordings.selection import Selection
 from apical.recordings.windows import (
     Rows,
     leave_out_broken,
@@ -136,7 +136,7 @@ def _loaded(path: Path, content: Content, selection: Selection) -> Recording:
     window, width = selection.window, selection.bin
     found = Recording(
         path,
-        cut(trains, windows[kept], None if seen is None else seen[kept]),
+        _cut(trains, windows[kept], None if seen is None else seen[kept]),
         units.areas,
         np.diff(windows[kept], axis=1)[:, 0] * 1e3,
         None if classes.labels is None else np.array(classes.labels[kept].tolist(), str),
@@ -161,8 +161,8 @@ def _rows(table: IntervalTable, selection: Selection) -> Rows:
     rows = Rows(table.rows)
     if selection.rows is not None:
         columns = table.columns
-        met = holds(selection.rows, lambda name: columns[name].values, list(columns), table.rows)
-        rows.leave_out(~met, "that --rows leaves out")
+        met = holds(selection.rows, lambda name: columns[name].values, list(columns))
+        rows.leave_out(np.broadcast_to(~met, table.rows), "that --rows leaves out")
     return rows
 
 
@@ -195,7 +195,7 @@ def _chosen_units(path: Path, units: UnitTable, selection: Selection) -> _Units:
                 )
         kept &= np.isin(areas, selection.areas)
     if selection.units is not None:
-        met = units_that(units, selection.units, areas)
+        met = _units_that(units, selection.units, areas)
         notes.append(
             f"{int(met.sum()):,} of {len(units):,} units fulfil {selection.units!r}",
         )
@@ -217,7 +217,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join([*first, "..."] if len(names) > 20 else first) or "none"
 
 
-def units_that(units: UnitTable, condition: str, areas: np.ndarray) -> np.ndarray:
+def _units_that(units: UnitTable, condition: str, areas: np.ndarray) -> np.ndarray:
     """Return which units fulfil a condition, shape (n,).
 
     ``rate`` [Hz], ``spikes`` and ``area`` are worked out where the file has no such column: the
@@ -234,7 +234,7 @@ def units_that(units: UnitTable, condition: str, areas: np.ndarray) -> np.ndarra
 
     asked = names_in(condition)
     names = [*units.columns, *computed] if asked else list(units.columns)
-    return holds(condition, values, names, len(units))
+    return np.broadcast_to(holds(condition, values, names), len(units))
 
 
 def _rates(units: UnitTable) -> np.ndarray:
@@ -371,7 +371,7 @@ def _of_network(
 
 
 # ---- spikes -------------------------------------------------------------------------------------
-def cut(
+def _cut(
     trains: Sequence[np.ndarray], windows: np.ndarray, seen: np.ndarray | None = None
 ) -> Spikes:
     """Return the spikes within each window, from its start [ms]; windows may overlap.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from apical._base.checking import check_fields, checked, require, shown
 from apical._base.reading import UnreadableError, read_rows
-from apical.errors import brief
-from apical.recordings.content import as_class
+from apical.errors import DataError, brief
+from apical.recordings.content import tidy
 from apical.recordings.filters import names_in
 
 HEADER = ("recorded", "network")
@@ -123,6 +123,8 @@ def read_classes(path: str | Path) -> dict[str, str]:
     """
     path = Path(path)
     found: dict[str, str] = {}
+    if not _is_file(path):
+        raise DataError(f"File of classes {brief(path)} is not there; check the path.")
     try:
         for number, row in enumerate(read_rows(path, [HEADER])):
             if number >= MOST_CLASSES:
@@ -139,10 +141,8 @@ def read_classes(path: str | Path) -> dict[str, str]:
     return found
 
 
-def tidy(text: str) -> str:
-    """Return a class as it is compared: without blanks around it; "3.0" is "3"."""
-    text = text.strip()
+def _is_file(path: Path) -> bool:
     try:
-        return as_class(float(text)) or text if text.replace(".", "", 1).isdecimal() else text
-    except ValueError:
-        return text
+        return path.is_file()
+    except (OSError, ValueError):  # too long for a name, or no name
+        return False

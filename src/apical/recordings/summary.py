@@ -5,14 +5,15 @@ Values are read column by column, at most `MOST_ROWS` rows of each, and spike ti
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from apical._base.checking import checked
+from apical._base.checking import check_fields, checked
+from apical._base.parameters import Measured
 from apical.errors import brief
 from apical.recordings.choosing import (
     INVALID,
@@ -79,6 +80,9 @@ class ColumnSummary:
     values: tuple[str, ...]
     about: str = ""
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 @dataclass(frozen=True)
 class TableSummary:
@@ -107,12 +111,15 @@ class TableSummary:
     name: str
     rows: int
     about: str
-    start: float | None
-    stop: float | None
-    durations: tuple[float, float, float] | None
+    start: Measured | None
+    stop: Measured | None
+    durations: tuple[Measured, Measured, Measured] | None
     unusable: Mapping[str, int]
     columns: tuple[ColumnSummary, ...]
     stimulus_columns: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -142,12 +149,15 @@ class UnitSummary:
     units: int
     spikes: int
     silent: int
-    start: float | None
-    stop: float | None
+    start: Measured | None
+    stop: Measured | None
     is_exact: bool
     areas: Mapping[str, Mapping[str, int]]
     columns: tuple[ColumnSummary, ...]
-    observed: tuple[Mapping[str, float], ...]
+    observed: tuple[Mapping[str, Measured], ...]
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -178,10 +188,13 @@ class Summary:
     form: str
     tables: tuple[TableSummary, ...]
     units: UnitSummary | None
-    invalid: tuple[tuple[float, float], ...]
+    invalid: tuple[tuple[Measured, Measured], ...]
     usable: tuple[str, ...]
     command: str
-    why: tuple[str, ...] = field(default=())
+    why: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def table(self, name: str) -> TableSummary:
         """Return the table of a name.
@@ -289,7 +302,7 @@ def _why(path: Path, content: Content, may: Sequence[str], best: IntervalTable |
 
 
 # ---- columns and tables -------------------------------------------------------------------------
-def summarized(column: Column) -> ColumnSummary:
+def _summarized(column: Column) -> ColumnSummary:
     """Return a column in short; one that is damaged is said to be."""
     if column.rows > MOST_ROWS:
         return ColumnSummary(column.name, "not read", 0, 0, (f"more than {MOST_ROWS:,} rows",))
@@ -327,7 +340,9 @@ def _order(name: str) -> tuple[float, str]:
 
 
 def _table(table: IntervalTable, invalid: np.ndarray) -> TableSummary:
-    columns = tuple(summarized(c) for name, c in table.columns.items() if name not in (START, STOP))
+    columns = tuple(
+        _summarized(c) for name, c in table.columns.items() if name not in (START, STOP)
+    )
     start, stop, durations = None, None, None
     unusable: Mapping[str, int] = {}
     likely: tuple[str, ...] = ()
@@ -392,7 +407,7 @@ def _units(units: UnitTable) -> UnitSummary:
         stop,
         is_exact,
         areas,
-        tuple(summarized(column) for column in columns_of(units).values()),
+        tuple(_summarized(column) for column in columns_of(units).values()),
         _observed(units),
     )
 
