@@ -412,3 +412,52 @@ def test_arrays_larger_than_memory_are_refused_before_they_are_read(
     assert (tmp_path / name).stat().st_size < 1_000_000
     with pytest.raises(DataError, match="declares arrays of 8 TB .*, and .* of memory are free"):
         load_recording(tmp_path / name, selection=Selection(table=table))
+
+
+@pytest.mark.usefixtures("few")
+def test_neurons_that_were_not_always_observed_take_part_in_rates_alone() -> None:
+    made = two_of_a_kind(0)
+    seen = np.ones((len(made), 40), bool)
+    seen[:40, :10] = False
+    spikes = made.spikes["h"]
+    kept = seen[spikes.trial, spikes.unit]
+    hidden = Spikes(spikes.trial[kept], spikes.time[kept], spikes.unit[kept])
+    whole = as_recording(made, "h")
+    recording = replace(whole, spikes=hidden, observed=seen)
+    lines = by_measure(compare(made, recording))
+    assert lines["rate_ks"].n == (40, 40)
+    # the rates of the second half of the trials, not half of them
+    expected = whole.counts[40:, :10].sum(axis=0) / (40 * 0.4)
+    np.testing.assert_allclose(recording.mean_rates[:10], expected)
+    np.testing.assert_allclose(recording.mean_rates[10:], whole.mean_rates[10:])
+    others = compare(made, whole.of_units(np.arange(40) >= 10))
+    for name in LIKENESS:
+        assert lines[name].value == by_measure(others)[name].value
+    nobody = replace(recording, observed=np.arange(80)[:, None] % 40 != np.arange(40))
+    assert np.isnan(by_measure(compare(made, nobody))["rsa"].value)
+
+
+@pytest.mark.usefixtures("few")
+def test_classes_are_those_that_were_mapped() -> None:
+    """Recorded under other names, and mapped back: the same numbers."""
+    made = two_of_a_kind(0)
+    plain = by_measure(compare(made, as_recording(made, "h")))
+    names = [f"film {7 - k}" for k in made.labels]
+    mapped = replace(as_recording(made, "h", names), classes=made.labels.astype(str))
+    found = by_measure(compare(made, mapped))
+    for name in LIKENESS:
+        assert found[name].value == plain[name].value and found[name].n == (8, 8)
+    unsaid = by_measure(compare(made, replace(mapped, labels=mapped.classes, classes=None)))
+    assert "are numbers, which need not mean the network's" in unsaid["rsa"].why
+    assert unsaid["rate_ks"].value == plain["rate_ks"].value
+
+
+@pytest.mark.usefixtures("few")
+def test_classes_of_another_data_set_are_not_matched() -> None:
+    made = two_of_a_kind(0)
+    known = replace(made, about={"dataset": "mnist"})
+    recording = replace(as_recording(made, "h"), dataset="fashion")
+    lines = by_measure(compare(known, recording))
+    assert "recorded classes are those of fashion, not mnist" in lines["cka"].why
+    same = by_measure(compare(known, replace(recording, dataset="mnist")))
+    assert np.isfinite(same["cka"].value)
