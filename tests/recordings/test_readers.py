@@ -395,3 +395,38 @@ def test_a_real_recording_without_stimuli() -> None:
         load_recording(CASES / "head_direction.nwb")
     with opened(CASES / "head_direction.nwb") as content:
         assert content.units is not None and len(content.units) == 3
+
+
+def test_what_is_recorded_for_each_spike_is_no_column(tmp_path: Path) -> None:
+    """Amplitudes of all spikes, references to time series, and matrices are not looked into."""
+    path = plain(tmp_path / "a.nwb")
+    with h5py.File(path, "a") as file:
+        table = file["units"]
+        table.create_dataset("spike_amplitudes", (10**12,), "f8", chunks=(1000,))
+        layouts.put(table, "spike_amplitudes_index", [1, 2, 10**12], "VectorIndex")
+        table.create_dataset("waveform_mean", (3, 10**6, 40), "f4", chunks=(1, 100, 40))
+        trials = file["intervals/trials"]
+        of = np.dtype([("idx_start", "i4"), ("count", "i4"), ("timeseries", h5py.ref_dtype)])
+        trials.create_dataset("timeseries", (4,), of)
+        layouts.put(trials, "timeseries_index", [1, 2, 3, 4], "VectorIndex")
+    found = inspect(path)
+    assert found.units is not None and not found.units.columns
+    assert not found.table("trials").columns
+    assert load_recording(path).counts.tolist() == COUNTS
+
+
+def test_texts_of_files_send_nothing_to_terminals(tmp_path: Path) -> None:
+    bad = "a\x1b[2Jb\x07"
+    path = plain(tmp_path / "a.nwb", f"t{bad}", {"condition": [bad, "x", bad, "x"], bad: [1] * 4})
+    found = inspect(path)
+    for text in (found.command, *(c.name + "".join(c.values) for c in found.tables[0].columns)):
+        assert "\x1b" not in text and "\x07" not in text and text.encode()
+
+
+def test_single_precision_and_text_are_mapped_as_they_are_written(tmp_path: Path) -> None:
+    for values in (np.array([0.1, -2, 0.1, -2], "f4"), np.array(["0.10", "-2.0"] * 2, object)):
+        path = plain(tmp_path / "a.nwb", more={"contrast": values})
+        chosen = Selection(classes={"0.1": "4", "-2.00": "7"})
+        found = load_recording(path, selection=chosen)
+        assert found.classes is not None and found.classes.tolist() == ["4", "7"] * 2
+        path.unlink()

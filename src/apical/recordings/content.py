@@ -4,6 +4,7 @@ A reader declares rows and columns and reads values when they are asked for, so 
 file of many gigabytes takes no more than its directory.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -204,6 +205,8 @@ def as_class(value: object) -> str:
 
 def as_classes(values: np.ndarray) -> list[str]:
     """Return a column as classes, each distinct value converted once."""
+    if values.dtype.kind == "f" and values.dtype.itemsize < 8:  # 0.1 in single precision is 0.1
+        values = np.array([float(f"{value:.7g}") for value in values.tolist()])
     known: dict[object, str] = {}
     found = []
     for value in values.tolist():
@@ -216,10 +219,17 @@ def as_classes(values: np.ndarray) -> list[str]:
 def tidy(text: str) -> str:
     """Return a class as it is compared: without blanks around it; "3.0" is "3"."""
     text = text.strip()
-    try:
-        return as_class(float(text)) or text if text.replace(".", "", 1).isdecimal() else text
-    except ValueError:
-        return text
+    return as_class(float(text)) if _NUMBER.fullmatch(text) else text
+
+
+def clean(text: str) -> str:
+    """Return a text of a file without what no terminal should be sent, or cannot be shown."""
+    text = text.encode("utf-8", "replace").decode()
+    return text if text.isprintable() else text.translate(_CONTROLS)
+
+
+_NUMBER = re.compile(r"[-+]?(\d{1,300}\.?\d{0,300}|\.\d{1,300})([eE][-+]?\d{1,2})?")
+_CONTROLS = {code: " " for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 
 
 def _some(names: Mapping[str, object]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from apical._base.names import check_name
 from apical._base.registry import Registry
 from apical.errors import ApicalError, DataError, brief
-from apical.recordings.content import Content
+from apical.recordings.content import Content, clean
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,6 @@ def reading(path: Path, form: str) -> Iterator[None]:
     except Exception as error:  # readers of HDF5 and of binary formats raise nearly anything
         said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise DataError(
-            f"Recording {brief(path)} cannot be read as {form}: {brief(said)}.",
+            f"Recording {brief(path)} cannot be read as {form}: {brief(clean(said))}.",
             object=f"Recording {brief(path)}",
         ) from None

@@ -12,7 +12,7 @@ from apical._base.extras import library
 from apical._base.memory import UNCHECKED, free_memory, sized
 from apical._base.reading import UnreadableError
 from apical.errors import DataError, brief
-from apical.recordings.content import texts
+from apical.recordings.content import clean, texts
 
 TEXT_SIZE = 64
 """What a text of unknown length is taken to need [bytes]."""
@@ -35,7 +35,7 @@ def as_text(value: Any) -> str:
     """Return a stored text, whatever type it has."""
     if isinstance(value, np.ndarray):
         value = value.ravel()[0] if value.size else ""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return clean(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
 
 
 def attribute(item: Any, name: str) -> str:

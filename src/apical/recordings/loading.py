@@ -347,18 +347,18 @@ def _of_network(
     rows: Rows,
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Return the network's class of each row, where it is known, and what is to be said."""
-    there = {label for label in labels[rows.kept].tolist()}
+    there = set(labels[rows.kept].tolist())
     if selection.classes is not None:
         known = {tidy(key): tidy(value) for key, value in selection.classes.items()}
-        if not there & set(known):
+        if not {tidy(label) for label in there} & set(known):
             raise DataError(
                 f"Recording {brief(path)}: none of the classes to map ({listed_classes(known)}) is "
                 f"in {', '.join(columns)}, which has {listed_classes(there)}; correct --map.",
                 object=f"Recording {brief(path)}",
             )
-        mapped = texts([known.get(label, "") for label in labels.tolist()])
+        mapped = texts([known.get(tidy(label), "") for label in labels.tolist()])
         rows.leave_out(np.asarray(mapped == ""), "of a class that is not mapped")
-        absent = set(known) - there
+        absent = set(known) - {tidy(label) for label in there}
         told = f"mapped, but not recorded: {listed_classes(absent)}"
         return mapped, (told,) if absent else ()
     if selection.same_classes or content.dataset or are_words(there):

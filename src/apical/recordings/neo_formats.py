@@ -15,7 +15,7 @@ import numpy as np
 
 from apical._base.extras import library
 from apical.errors import ApicalError, DataError, brief
-from apical.recordings.content import Content, texts
+from apical.recordings.content import Content, clean, texts
 from apical.recordings.formats import RecordingFormat
 from apical.recordings.segments import Happenings, Segment, Train, content_of
 
@@ -106,7 +106,7 @@ def _happening(reader: Any, place: dict[str, int], channel: int) -> Happenings:
     start = reader.rescale_event_timestamp(times, "float64", channel)
     if lengths is not None:
         lengths = np.asarray(reader.rescale_epoch_duration(lengths, "float64", channel), float)
-    columns = {"label": texts([str(label) for label in labels])}
+    columns = {"label": texts([clean(str(label)) for label in labels])}
     name = str(reader.header["event_channels"][channel]["name"])
     return Happenings(name, np.asarray(start, float), lengths, columns)
 

@@ -25,6 +25,7 @@ from apical.recordings.content import (
     IntervalTable,
     UnitTable,
     as_class,
+    clean,
     texts,
 )
 from apical.recordings.formats import RecordingFormat
@@ -49,12 +50,16 @@ LONGEST_NOTES = 16_000_000
 _SKIPPED = ("specifications", ".specloc")
 _SERIES = ("AnnotationSeries", "IndexSeries", "LabeledEvents", "TTLs", "Events")
 """Series whose values are events with a class, and no signal."""
-_BEGINS = (START, "timestamp", "timestamps", "start", "onset", "time")
+_BEGINS = (START, "timestamp")
+_BEGINS_IN_INTERVALS = (*_BEGINS, "timestamps", "start", "onset", "time")
 _ENDS = (STOP, "stop", "end_time", "end", "offset")
 _LASTS = ("duration", "durations")
 _PEAKS = ("peak_channel_id", "peak_channel", "peak_electrode", "max_channel", "best_channel")
 """Columns of units that name the electrode on which spikes are largest, by its id."""
-_TIMES = ("spike_times", "obs_intervals", "waveforms", "waveform_mean", "waveform_sd")
+_TIMES = ("spike_times", "obs_intervals")
+MOST_IN_ROW = 100
+"""Values of a ragged column for each row, on average, above which it is no column but a series: the
+amplitudes of all spikes."""
 
 
 @contextmanager
@@ -124,8 +129,8 @@ def _named(tables: Iterator[IntervalTable]) -> dict[str, IntervalTable]:
     """Return tables by the last part of their path, or by all of it where that is taken."""
     found: dict[str, IntervalTable] = {}
     for table in tables:
-        short = table.name.rpartition("/")[2]
-        name = table.name.strip("/") if short in found else short
+        short = clean(table.name.rpartition("/")[2])
+        name = clean(table.name.strip("/")) if short in found else short
         found[name] = IntervalTable(name, table.rows, table.columns, table.about)
     return found
 
@@ -169,7 +174,8 @@ def _dataset(file: Any) -> str:
 def _table(group: Any) -> IntervalTable | None:
     """Return a dynamic table whose rows have times; None for another."""
     columns = _columns(group)
-    begins = next((name for name in _BEGINS if name in columns), None)
+    may = _BEGINS_IN_INTERVALS if group.name.startswith("/intervals/") else _BEGINS
+    begins = next((n for n in may if n in columns and group[n].dtype.kind in "iuf"), None)
     if begins is None:
         return None
     start = columns[begins]
@@ -239,7 +245,7 @@ def _columns(group: Any) -> dict[str, Column]:
             found |= {f"{name}.{key}": _called(f"{name}.{key}", c) for key, c in inner.items()}
         elif name not in _TIMES:
             index = group.get(f"{name}_index")
-            for column in _column(name, item, index):
+            for column in _column(clean(name), item, index):
                 found[column.name] = column
     return found
 
@@ -261,10 +267,15 @@ def _column(name: str, item: Any, index: Any) -> Iterator[Column]:
         names = item.file[item.attrs["elements"]]
         yield Column(name, rows, lambda: _of_names(item, read(names)), about)
     elif index is not None:
-        if h5py.check_ref_dtype(index.dtype) is None and f"{name}_index_index" not in item.parent:
+        is_series = len(item.shape) != 1 or len(item) > MOST_IN_ROW * max(rows, 1)
+        if not is_series and item.dtype.kind in "biufSUO" and not _is_nested(item, name):
             yield Column(name, rows, partial(_joined, item, index), about)
     elif _is_vector(item.shape) and item.dtype.kind in "biufSUO":
         yield Column(name, int(np.prod(item.shape)), partial(read, item), about)
+
+
+def _is_nested(item: Any, name: str) -> bool:
+    return f"{name}_index_index" in item.parent
 
 
 def _is_vector(shape: tuple[int, ...]) -> bool:

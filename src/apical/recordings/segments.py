@@ -18,6 +18,7 @@ from apical.recordings.content import (
     IntervalTable,
     UnitTable,
     as_class,
+    clean,
     fixed,
     texts,
 )
@@ -152,7 +153,7 @@ def _happenings(segments: Sequence[Segment], shifts: Sequence[float]) -> dict[st
         for item in segment.happenings:
             lasting = item.duration is not None and bool(np.any(item.duration != 0))
             kind = "epochs" if lasting else "events"
-            parts.setdefault((item.name or kind, lasting), []).append((item, shift))
+            parts.setdefault((clean(item.name) or kind, lasting), []).append((item, shift))
     found: dict[str, IntervalTable] = {}
     for (name, lasting), items in parts.items():
         start = np.concatenate([h.start + shift for h, shift in items])
