@@ -103,6 +103,7 @@ def test_a_file_of_classes_is_written_to_be_filled(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert out.read_text() == "recorded,network\n-1,\n4,\n"
     assert run(str(path), "--classes", str(out)).exit_code == 2  # it is there
+    assert "cannot be written" in run(str(path), "--classes", str(path / "c.csv")).output
     bare = plain(tmp_path / "b.nwb")
     assert "is plainly the class" in run(str(bare), "--classes", str(tmp_path / "c.csv")).output
 

@@ -232,7 +232,10 @@ def _write_classes(file: Path, out: Path, table: str | None, column: str | None)
     rows.writerows((name, "") for name in names)
     if out.exists():
         raise click.UsageError(f"{out} is there already; name another file.")
-    write_whole(out, text.getvalue().encode())
+    try:
+        write_whole(out, text.getvalue().encode())
+    except OSError as error:
+        raise click.UsageError(f"{out} cannot be written: {error.strerror}.") from None
     Console(highlight=False).print(
         f"{len(names)} classes of {found.table}, {found.stimulus}: {out}\nWrite the network's "
         f"class behind each comma, take the lines of others out, and give the file as --map.",
@@ -241,11 +244,15 @@ def _write_classes(file: Path, out: Path, table: str | None, column: str | None)
     )
 
 
-def _by_number(name: str) -> tuple[float, str]:
-    try:
-        return float(name), name
-    except ValueError:
-        return math.inf, name
+def _by_number(name: str) -> list[tuple[float, str]]:
+    """Return what puts classes in order: numbers by their size, part by part."""
+    parts = []
+    for part in name.split(", "):
+        try:
+            parts.append((float(part), part))
+        except ValueError:
+            parts.append((math.inf, part))
+    return parts
 
 
 # ---- what is printed ----------------------------------------------------------------------------

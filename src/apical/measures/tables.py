@@ -215,7 +215,11 @@ def _beside(
 ) -> tuple["pandas.DataFrame", list[str]]:
     """Return the comparison with a recording, and what is to be said of it."""
     known = recording if isinstance(recording, Recording) else load_recording(recording)
-    said = [f"Recording, left out: {left}." for left in known.left_out]
+    of = f" of table {known.table}" if known.table else ""
+    classes = f", classes in {known.stimulus}" if known.stimulus else ""
+    neurons = len(known.populations)
+    said = [f"Recording: {len(known):,} trials{of}{classes}, of {neurons:,} neurons."]
+    said += [f"Recording, left out: {left}." for left in known.left_out]
     said += [f"Recording: {note}." for note in known.notes]
     return _lines(compare(records, known)), said
 

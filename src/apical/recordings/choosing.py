@@ -1,4 +1,4 @@
-"""What of a file could be compared: which tables hold trials, which columns classes and areas."""
+"""Choice of what is compared: tables that may hold trials, columns of classes and of areas."""
 
 import re
 import shlex

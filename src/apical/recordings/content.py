@@ -1,4 +1,4 @@
-"""What a reader of a format hands over: tables of intervals and of units, read on demand.
+"""Content of an open file: tables of intervals and of units, read on demand.
 
 A reader declares rows and columns and reads values when they are asked for, so that looking into a
 file of many gigabytes takes no more than its directory.

@@ -8,6 +8,7 @@ by evaluating them, or read pickles, so they are left out.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ from apical.recordings.segments import Happenings, Segment, Train, content_of
 _NOT_ASKED = ("NIXRawIO", "RawBinarySignalRawIO", "MaxwellRawIO", "Plexon2RawIO")
 """Raw readers that are not asked: there is a better one; they read any bytes as a signal; or they
 may download a program and load it."""
+
+
+MOST_FILES = 5000
+"""Files of a folder that are looked at for their extensions."""
 
 
 @contextmanager
@@ -61,7 +66,14 @@ def _readers(path: Path) -> Sequence[Any]:
     suffix = path.suffix.removeprefix(".").lower()
     found = [*rawio.rawiolist, rawio.ExampleRawIO]
     if path.is_dir():
-        return [r for r in found if r.rawmode == "one-dir" and r.__name__ not in _NOT_ASKED]
+        inside = {file.suffix[1:].lower() for file in islice(path.rglob("*"), MOST_FILES)}
+        return [
+            reader
+            for reader in found
+            if reader.rawmode == "one-dir"
+            and inside.intersection(extension.lower() for extension in reader.extensions)
+            and reader.__name__ not in _NOT_ASKED
+        ]
     return [
         reader
         for reader in found

@@ -5,8 +5,9 @@ here units are looked up, and a train is read when it is asked for.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,12 +46,12 @@ def open_nix(path: Path) -> Iterator[Content]:
     with open_hdf5(path, "nix") as file:
         if "data" not in file or not is_group(file["data"]):
             raise UnreadableError(f"Recording {brief(path)}", "it holds no blocks of NIX")
-        segments, dataset = [], ""
+        segments, dataset, trains = [], "", _Trains()
         for block in file["data"].values():
             dataset = dataset or _dataset(block)
             for segment in _below(block, "groups"):
                 if attribute(segment, "type") == "neo.segment":
-                    segments.append(_segment(segment))
+                    segments.append(_segment(segment, trains.of))
         version = file.attrs.get("version")
         numbers = "" if version is None else ".".join(str(int(n)) for n in np.atleast_1d(version))
         yield content_of(f"NIX {numbers}".strip(), segments, dataset)
@@ -90,32 +91,56 @@ def _annotations(properties: Mapping[str, np.ndarray]) -> dict[str, str]:
     }
 
 
-def _segment(group: Any) -> Segment:
+@dataclass(frozen=True)
+class _Unit:
+    """The metadata of a spike train: name, start and stop [s], what else is known."""
+
+    name: str
+    start: float
+    stop: float
+    about: dict[str, str]
+
+
+class _Trains:
+    """Reads spike trains; metadata that several of them share is read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, _Unit] = {}
+
+    def of(self, tag: Any) -> Train:
+        """Return a train."""
+        unit, positions = self._unit(tag), tag["positions"]
+        data, factor = positions["data"], _seconds(positions, tag)
+        count = int(data.shape[0]) if data.shape else 0
+        load = partial(_scaled, data, factor)
+        return Train(unit.name, unit.start, unit.stop, count, load, unit.about)
+
+    def _unit(self, tag: Any) -> _Unit:
+        import h5py
+
+        section = tag["metadata"]
+        key = h5py.h5o.get_info(section.id).addr
+        if key not in self._known:
+            properties = section["properties"]
+            start, stop = (
+                float(read(properties[name])[0]) * _seconds(properties[name], tag)
+                for name in ("t_start", "t_stop")
+            )
+            known = {k: read(v) for k, v in properties.items() if v.size == 1 and k not in _OF_FILE}
+            name = as_text(read(properties["neo_name"])) if "neo_name" in properties else ""
+            self._known[key] = _Unit(name, start, stop, _annotations(known))
+        return self._known[key]
+
+
+def _segment(group: Any, read_train: Callable[[Any], Train]) -> Segment:
     trains, happenings = [], []
     for tag in _below(group, "multi_tags"):
         kind = attribute(tag, "type")
         if kind == "neo.spiketrain":
-            trains.append(_train(tag))
+            trains.append(read_train(tag))
         elif kind in ("neo.epoch", "neo.event"):
             happenings.append(_happening(tag))
     return Segment(trains, happenings, _annotations(_properties(group)))
-
-
-def _train(tag: Any) -> Train:
-    section, positions = tag["metadata"]["properties"], tag["positions"]
-    data, factor = positions["data"], _seconds(positions, tag)
-    properties = {
-        name: read(found)
-        for name, found in section.items()
-        if found.size == 1 and name not in ("t_start", "t_stop", "nix_name")
-    }
-    start, stop = (
-        float(read(section[key])[0]) * _seconds(section[key], tag) for key in ("t_start", "t_stop")
-    )
-    count = int(data.shape[0]) if data.shape else 0
-    name = as_text(properties.get("neo_name", np.zeros(0)))
-    load = partial(_scaled, data, factor)
-    return Train(name, start, stop, count, load, _annotations(properties))
 
 
 def _happening(tag: Any) -> Happenings:

@@ -1,4 +1,4 @@
-"""What of a recording is compared: its table, classes, units, areas and windows."""
+"""Selection of what of a recording is compared: its table, classes, units, areas and windows."""
 
 import csv
 import math

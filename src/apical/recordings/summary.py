@@ -1,4 +1,4 @@
-"""What is in a recording: tables, units, observed times, and what a comparison could use.
+"""Summary of a recording: tables, units, observed times, and what a comparison could use.
 
 Values are read column by column, at most `MOST_ROWS` rows of each, and spike times hardly at all.
 """
