@@ -64,7 +64,7 @@ TESTS = {
     ],
     "measures/losses.py": ["tests/measures/test_landscapes.py", "tests/reference"],
     "measures/normality.py": ["tests/measures/test_normality.py"],
-    "measures/recordings.py": ["tests/measures/test_measures_recordings.py"],
+    "recordings/loading.py": ["tests/measures/test_measures_recordings.py"],
     "measures/representation.py": ["tests/measures/test_measures_representation.py"],
     "measures/saturation.py": [
         "tests/measures/test_saturation.py",

@@ -37,12 +37,12 @@ from apical import (
 )
 from apical.export import export
 from apical.measures import landscapes, spike_statistics, updates
-from apical.measures.recordings import Recording
 from apical.measures.representation import Dissimilarities
 from apical.measures.tables import analyze
 from apical.neurons.base import Population
 from apical.neurons.lif import LIF
 from apical.projections.projection import Projection
+from apical.recordings import Recording, Summary, summary
 from apical.records.arrays import Records, Spikes, Units
 from apical.reference import margin_losses as margins
 from apical.training import loop as training
@@ -80,7 +80,11 @@ MODULES = (
     "measures.kernels",
     "measures.learning",
     "measures.normality",
-    "measures.recordings",
+    "recordings.filters",
+    "recordings.loading",
+    "recordings.recording",
+    "recordings.selection",
+    "recordings.summary",
     "measures.representation",
     "measures.saturation",
     "measures.spike_distance",
@@ -270,6 +274,20 @@ def _raster() -> dict[str, Any]:
 @cache
 def nwb_file() -> Path:
     return export(fired(), "nwb", Path(tempfile.mkdtemp()) / "made.nwb")
+
+
+def inspect_recording() -> Summary:
+    return summary.inspect(nwb_file())
+
+
+def _summed(made: Any) -> dict[str, Any]:
+    return {f.name: getattr(made, f.name) for f in fields(made)}
+
+
+def classes_file() -> Path:
+    file = Path(tempfile.mkdtemp()) / "classes.csv"
+    file.write_text("recorded,network\na,1\n")
+    return file
 
 
 def _square() -> np.ndarray:
@@ -466,10 +484,22 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "measures.learning.compared": lambda: {"network": spiking()},
     "measures.normality.normal_fit": lambda: {"values": X},
     "measures.normality.NormalFit": lambda: dict(mean=0.0, std=1.0, distance=0.1, chance=0.2),
-    "measures.recordings.Recording": lambda: {
+    "recordings.filters.names_in": lambda: {"condition": "rate > 1"},
+    "recordings.filters.holds": lambda: dict(
+        condition="rate > 1", read={"rate": np.arange(3.0)}.get, names=["rate"]
+    ),
+    "recordings.loading.load_recording": lambda: {"path": nwb_file()},
+    "recordings.recording.LeftOut": lambda: {"why": "without a stop time", "rows": (1, 2)},
+    "recordings.recording.Recording": lambda: {
         f.name: getattr(_shown(), f.name) for f in fields(Recording)
     },
-    "measures.recordings.load_recording": lambda: {"path": nwb_file()},
+    "recordings.selection.Selection": lambda: {"window": (0.0, 0.5)},
+    "recordings.selection.read_classes": lambda: {"path": classes_file()},
+    "recordings.summary.ColumnSummary": lambda: _summed(inspect_recording().tables[0].columns[0]),
+    "recordings.summary.TableSummary": lambda: _summed(inspect_recording().tables[0]),
+    "recordings.summary.UnitSummary": lambda: _summed(inspect_recording().units),
+    "recordings.summary.Summary": lambda: _summed(inspect_recording()),
+    "recordings.summary.inspect": lambda: {"path": nwb_file()},
     "measures.representation.responses": lambda: {"records": fired()},
     "measures.representation.dissimilarities": lambda: {"records": fired()},
     "measures.representation.class_means": lambda: {"patterns": X, "labels": np.arange(3)},

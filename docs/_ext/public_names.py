@@ -169,7 +169,6 @@ ERRANDS = (
                 "learning_speeds",
                 "losses",
                 "normality",
-                "recordings",
                 "representation",
                 "saturation",
                 "spike_distance",
@@ -180,6 +179,12 @@ ERRANDS = (
                 "updates",
             ]
         ),
+    ),
+    Errand(
+        "recordings",
+        "Recordings",
+        "Recordings made by others: what is in a file, what is chosen of it, its spikes by trial.",
+        ("recordings",),
     ),
     Errand(
         "plotting",

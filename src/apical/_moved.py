@@ -44,6 +44,7 @@ MOVED = {
     "losses": "measures.losses",
     "margins": "reference.margin_losses",
     "measuring": "runs.callbacks",
+    "measures.recordings": "recordings",
     "memory": "_base.memory",
     "order": "network.order",
     "perturbation": "locality_check.synapses",

@@ -2,6 +2,7 @@
 
 import keyword
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from apical.neurons.encoding import SpikeModel
 from apical.plasticity.optimizers import UpdateDynamics
 from apical.plasticity.rules import LearningRule
 from apical.projections.projection import Projection
+from apical.recordings.formats import RecordingFormat
 from apical.records.arrays import Records, Units
 from apical.runs.measures import Measure
 
@@ -80,6 +82,7 @@ PLACES: Mapping[str, tuple[Sort, Callable[[str], Any]]] = {
     "wiring": ("word", lambda name: Wiring(name, "", "", lambda *parts: None)),  # type: ignore
     "device": ("word", lambda name: Device(name, "", lambda *parts: None)),  # type: ignore
     "exporter": ("word", lambda name: Exporter(name, "", lambda *parts: None)),
+    "recording format": ("word", lambda name: RecordingFormat(name, "", (), nullcontext)),
     "data source": ("word", lambda name: Source(name, "", "")),
     "recorded population": ("word", _records),
     "rule": ("label", lambda name: LearningRule(name, "x_pre")),

@@ -14,6 +14,7 @@ from test_measures_recordings import write_nwb
 from apical.errors import DataError
 from apical.measures import tables as analysis
 from apical.measures.tables import Analysis, analyze
+from apical.recordings import Selection, load_recording
 from apical.records.arrays import Records, Spikes, Units
 
 NOTHING = Spikes(*(np.zeros(0, int) for _ in range(3)))
@@ -246,7 +247,11 @@ def test_a_recording_is_compared(tmp_path: Path) -> None:
     path = write_nwb(
         tmp_path / "a.nwb", trains, trials, {"stimulus": made.labels.tolist()}, ["V1"] * 10
     )
-    found = analyze(made, recording=path)
+    unsaid = analyze(made, recording=path)
+    assert unsaid.recording is not None and any("--map CLASSES.csv" in n for n in unsaid.notes)
+    assert unsaid.recording[unsaid.recording.measure == "cka"].value.isna().all()
+    same_classes = load_recording(path, selection=Selection(same_classes=True))
+    found = analyze(made, recording=same_classes)
     nothing_is_missing_without_a_word(found)
     rows = found.recording
     assert rows is not None and len(rows) == 18

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import h5py
 import neo
 import numpy as np
 import pynwb
@@ -18,7 +19,7 @@ from made_records import poisson, records, tuned
 from apical.errors import DataError
 from apical.measures import agreement
 from apical.measures.agreement import Agreement, compare
-from apical.measures.recordings import Recording, load_recording
+from apical.recordings import Recording, Selection, load_recording
 from apical.records.arrays import Records, Spikes, Units
 
 
@@ -69,7 +70,8 @@ def as_recording(made: Records, name: str, labels: list[str] | None = None) -> R
     n = len(made.units[name])
     given = np.array([str(k) for k in made.labels] if labels is None else labels)
     durations = np.full(len(made), made.duration)
-    return Recording(Path("made.nwb"), made.spikes[name], np.array([""] * n), durations, given)
+    areas = np.array([""] * n)
+    return Recording(Path("made.nwb"), made.spikes[name], areas, durations, given, given)
 
 
 def two_of_a_kind(
@@ -220,21 +222,24 @@ def test_bad_files_are_one_line(tmp_path: Path) -> None:
         "half.nwb": "cannot be read as NWB",
         "garbage.nix": "cannot be read as NIX",
         "missing.nwb": "is not there; check the path",
-        "a.mat": r"must be an NWB file \(.nwb\) or a NIX file \(.nix\)",
+        "a.mat": r"must be a file of NWB \(.nwb\), of NIX \(.nix\)",
         "no_units.nwb": "has no units with spike times",
-        "no_trials.nwb": "has no trials; a table of trials is needed",
-        "backwards.nwb": "every trial must stop after it starts",
-        "empty.nix": "has no trials",
-        "hollow.nix": "has no trials",
+        "no_trials.nwb": "has no trials: no table with two rows or more. Tables in it: none",
+        "backwards.nwb": "no row of table trials can be used: 1 row with a stop before the start",
+        "empty.nix": "has no units with spike times",
+        "hollow.nix": "has no units with spike times",
     }.items():
         with pytest.raises(DataError, match=f"Recording .*{name}.*{said}") as caught:
             load_recording(tmp_path / name)
         assert "\n" not in str(caught.value)
-    with pytest.raises(DataError, match="no column 'odour' of its trials; it has label: name one"):
+    with pytest.raises(
+        DataError,
+        match="Table trials has no column 'odour'; it has start_time, stop_time, label: name",
+    ):
         load_recording(write_nwb(tmp_path / "l.nwb", TRAINS, TRIALS, {"label": [1, 2, 3]}), "odour")
 
 
-@pytest.mark.parametrize(("library", "name"), [("pynwb", "a.nwb"), ("neo", "a.nix")])
+@pytest.mark.parametrize(("library", "name"), [("h5py", "a.nwb"), ("h5py", "a.nix")])
 def test_missing_libraries_are_named(
     library: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -335,10 +340,13 @@ def test_every_population_meets_every_area() -> None:
 def test_labels_that_do_not_overlap_are_one_line() -> None:
     made = two_of_a_kind(0)
     recording = as_recording(made, "h", [f"odour {k}" for k in made.labels])
-    with pytest.raises(
-        DataError, match=r"other classes \(odour 0, .*, \.\.\.\) than the network \(0, 1, .*\)"
-    ):
-        compare(made, recording)
+    lines = by_measure(compare(made, recording))
+    for name in LIKENESS:
+        assert np.isnan(lines[name].value)
+        assert lines[name].why.startswith("no recorded class (odour 0, odour 1, odour 2")
+    assert np.isfinite(lines["rate_ks"].value)
+    with pytest.raises(DataError, match=r"mapped to odour 0, .*, \.\.\., and the network has 0, 1"):
+        compare(made, replace(recording, labels=np.arange(len(made)).astype(str)))
 
 
 def test_few_classes_in_common_are_said() -> None:
@@ -384,10 +392,72 @@ def test_arrays_larger_than_memory_are_refused_before_they_are_read(
     tmp_path: Path, name: str
 ) -> None:
     """A small file may declare any size: what was never written has one value."""
-    h5py = pytest.importorskip("h5py")
-    pytest.importorskip("pynwb" if name == "a.nwb" else "neo")
-    with h5py.File(tmp_path / name, "w") as file:
-        file.create_dataset("units/spike_times", (10**12,), "f8", chunks=(1000,))
-    assert (tmp_path / name).stat().st_size < 10_000
-    with pytest.raises(DataError, match="declares arrays of 8 TB, and .* of memory are free"):
-        load_recording(tmp_path / name)
+    if name == "a.nwb":
+        write_nwb(tmp_path / name, TRAINS, TRIALS)
+        where, table = "units/spike_times", "trials"
+    else:
+        segment = neo.Segment()
+        segment.spiketrains.append(train([0.5], 1.0))
+        write_nix(tmp_path / name, [segment])
+        with h5py.File(tmp_path / name) as file:
+            (block,) = file["data"]
+            (array,) = file[f"data/{block}/data_arrays"]
+        where, table = f"data/{block}/data_arrays/{array}/data", "segments"
+    with h5py.File(tmp_path / name, "a") as file:
+        del file[where]
+        file.create_dataset(where, (10**12,), "f8", chunks=(1000,))
+        if f"{where}_index" in file:
+            del file[f"{where}_index"]
+            file[f"{where}_index"] = np.array([10**12, 10**12, 10**12])
+    assert (tmp_path / name).stat().st_size < 1_000_000
+    with pytest.raises(DataError, match="declares arrays of 8 TB .*, and .* of memory are free"):
+        load_recording(tmp_path / name, selection=Selection(table=table))
+
+
+@pytest.mark.usefixtures("few")
+def test_neurons_that_were_not_always_observed_take_part_in_rates_alone() -> None:
+    made = two_of_a_kind(0)
+    seen = np.ones((len(made), 40), bool)
+    seen[:40, :10] = False
+    spikes = made.spikes["h"]
+    kept = seen[spikes.trial, spikes.unit]
+    hidden = Spikes(spikes.trial[kept], spikes.time[kept], spikes.unit[kept])
+    whole = as_recording(made, "h")
+    recording = replace(whole, spikes=hidden, observed=seen)
+    lines = by_measure(compare(made, recording))
+    assert lines["rate_ks"].n == (40, 40)
+    # the rates of the second half of the trials, not half of them
+    expected = whole.counts[40:, :10].sum(axis=0) / (40 * 0.4)
+    np.testing.assert_allclose(recording.mean_rates[:10], expected)
+    np.testing.assert_allclose(recording.mean_rates[10:], whole.mean_rates[10:])
+    others = compare(made, whole.of_units(np.arange(40) >= 10))
+    for name in LIKENESS:
+        assert lines[name].value == by_measure(others)[name].value
+    nobody = replace(recording, observed=np.arange(80)[:, None] % 40 != np.arange(40))
+    assert np.isnan(by_measure(compare(made, nobody))["rsa"].value)
+
+
+@pytest.mark.usefixtures("few")
+def test_classes_are_those_that_were_mapped() -> None:
+    """Recorded under other names, and mapped back: the same numbers."""
+    made = two_of_a_kind(0)
+    plain = by_measure(compare(made, as_recording(made, "h")))
+    names = [f"film {7 - k}" for k in made.labels]
+    mapped = replace(as_recording(made, "h", names), classes=made.labels.astype(str))
+    found = by_measure(compare(made, mapped))
+    for name in LIKENESS:
+        assert found[name].value == plain[name].value and found[name].n == (8, 8)
+    unsaid = by_measure(compare(made, replace(mapped, labels=mapped.classes, classes=None)))
+    assert "are numbers, which need not mean the network's" in unsaid["rsa"].why
+    assert unsaid["rate_ks"].value == plain["rate_ks"].value
+
+
+@pytest.mark.usefixtures("few")
+def test_classes_of_another_data_set_are_not_matched() -> None:
+    made = two_of_a_kind(0)
+    known = replace(made, about={"dataset": "mnist"})
+    recording = replace(as_recording(made, "h"), dataset="fashion")
+    lines = by_measure(compare(known, recording))
+    assert "recorded classes are those of fashion, not mnist" in lines["cka"].why
+    same = by_measure(compare(known, replace(recording, dataset="mnist")))
+    assert np.isfinite(same["cka"].value)

@@ -17,10 +17,10 @@ from made_records import in_order, records
 
 from apical import measures
 from apical.measures import agreement
-from apical.measures.recordings import Recording
 from apical.measures.representation import Dissimilarities
 from apical.measures.spike_statistics import intervals
 from apical.measures.tables import analyze
+from apical.recordings import Recording
 from apical.records.arrays import Records, Spikes
 
 NOISE = 1e-13

@@ -16,10 +16,10 @@ from apical.data.samples import Samples
 from apical.devices.simulator import Block
 from apical.measures import learning, losses, representation, saturation, spike_statistics, tuning
 from apical.measures.landscapes import Plane, surface
-from apical.measures.recordings import Recording
 from apical.measures.representation import Dissimilarities
 from apical.measures.statistic import Statistic
 from apical.measures.updates import update, update_signals
+from apical.recordings import Recording
 from apical.records.arrays import Records, Spikes, Units
 from apical.records.recording import record
 

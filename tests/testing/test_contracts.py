@@ -29,6 +29,7 @@ OFTEN = {
     "device": ("array",),
     "measure": tuple(MEASURES),
     "exporter": ("csv", "sonata"),
+    "recording format": ("nwb", "nix", "neo"),
 }
 """What is always held to its contracts; all others in slow tests."""
 MADE = ("LIF", "ALIF", "ConductanceLIF", "Rate")

@@ -78,6 +78,7 @@ ELSEWHERE = {
     "hypotheses": "hypotheses",
     "new": "new",
     "record": "results",
+    "recording": "recording",
     "report": "results",
     "sweep": "sweep",
 }

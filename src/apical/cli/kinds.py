@@ -20,9 +20,11 @@ def registries() -> tuple[Registry[Any], ...]:
     from apical.hypotheses import HYPOTHESES
     from apical.neurons.base import POPULATIONS
     from apical.neurons.encoding import ENCODERS
+    from apical.recordings.formats import FORMATS
     from apical.runs.measures import MEASURES
 
-    return (POPULATIONS, ENCODERS, WIRINGS, DEVICES, HYPOTHESES, MEASURES, EXPORTERS, SOURCES)
+    first = (POPULATIONS, ENCODERS, WIRINGS, DEVICES, HYPOTHESES)
+    return (*first, MEASURES, EXPORTERS, FORMATS, SOURCES)
 
 
 def show_kinds() -> None:

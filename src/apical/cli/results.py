@@ -7,7 +7,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from apical.cli.recording import SELECTED, selection_of, selection_options
 from apical.export.exporter import EXPORTERS
+from apical.recordings import Recording, load_recording
 from apical.records.arrays import Records
 
 _folder = click.Path(file_okay=False, path_type=Path)
@@ -135,8 +137,10 @@ def export_command(
     "--compare",
     "recording",
     type=_file,
-    help="NWB or NIX file with spikes and trials to compare with.",
+    metavar="FILE",
+    help="Recording to compare with: NWB, NIX, or a format that Neo reads.",
 )
+@selection_options
 @click.option(
     "--against",
     type=_file,
@@ -152,20 +156,24 @@ def analyze_command(
     against: Path | None,
     trust: Path | None,
     out: Path | None,
+    **given: Any,
 ) -> None:
     """Analyse the activity and weights of a trained network: spikes, representations, cost.
 
-    RUN is the directory of a finished run.
+    RUN is the directory of a finished run. Options from --table to --align choose what of the
+    recording of --compare is taken.
 
     \b
     Examples:
       apical analyze runs/mnist
       apical analyze runs/mnist --compare recording.nwb
+      apical analyze runs/mnist --compare recording.nwb --table scenes --map classes.csv
       apical analyze runs/dfa --against runs/bp
     """
     from apical.runs.analysis import analyze_run
     from apical.runs.open import open_run, read_records
 
+    beside = _beside(recording, given)
     what = _records(run, records, trust)
     other = None
     if against is not None:
@@ -173,7 +181,7 @@ def analyze_command(
         other = _records(against, None, None) if is_run else read_records(against)
     with Console(stderr=True).status("analysing"):
         trained = open_run(run, trust=trust)
-        analysis = analyze_run(trained, what, recording=recording, against=other)
+        analysis = analyze_run(trained, what, recording=beside, against=other)
         files = analysis.write(out or run / "analysis")
     Console().print(_as_table(analysis.overview, f"{len(what)} trials: mean ± standard deviation"))
     learned = analysis.learning.tables
@@ -188,6 +196,17 @@ def analyze_command(
     for note in analysis.notes:
         _say(f"- {note}")
     _say(f"{len(files)} files: {out or run / 'analysis'}")
+
+
+def _beside(file: Path | None, given: dict[str, Any]) -> Recording | None:
+    """Return what was chosen of a recording, or None without one."""
+    if file is None:
+        chosen = [name for name in SELECTED if given[name] not in (None, False, ())]
+        if chosen:
+            raise click.UsageError(f"--{chosen[0].replace('_', '-')} needs --compare FILE.")
+        return None
+    with Console(stderr=True).status("reading the recording"):
+        return load_recording(file, selection=selection_of(given))
 
 
 @click.command("report", no_args_is_help=True)

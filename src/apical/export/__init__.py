@@ -70,7 +70,7 @@ def export(
 
     See Also
     --------
-    apical.measures.recordings.load_recording : Reads NWB and NIX files.
+    apical.recordings.load_recording : Reads NWB and NIX files.
 
     Examples
     --------

@@ -19,7 +19,7 @@ DEEPEST = 100
 """Largest number of operations in each other; a sum of n terms is n - 1 of them."""
 
 
-def syntax_tree(text: str, hint: str = "") -> ast.expr:
+def syntax_tree(text: str, hint: str = "", grammar: str = "Brian2's grammar") -> ast.expr:
     """Return the syntax tree of one expression.
 
     Parameters
@@ -28,6 +28,8 @@ def syntax_tree(text: str, hint: str = "") -> ast.expr:
         The expression.
     hint
         What to write instead, for the message.
+    grammar
+        What the text is written in, for messages.
 
     Raises
     ------
@@ -49,11 +51,11 @@ def syntax_tree(text: str, hint: str = "") -> ast.expr:
     except SyntaxError as error:
         why = (error.msg or "invalid syntax").partition("; use sys.set_int")[0]
         raise ParameterError(
-            f"{shown(text)} is not one expression in Brian2's grammar ({why}){otherwise}."
+            f"{shown(text)} is not one expression in {grammar} ({why}){otherwise}."
         ) from None
     except ValueError as error:  # bytes of 0, halves of characters
         raise ParameterError(
-            f"{shown(text)} is not one expression in Brian2's grammar ({error}){otherwise}."
+            f"{shown(text)} is not one expression in {grammar} ({error}){otherwise}."
         ) from None
     except (RecursionError, MemoryError):
         raise _too_deep(text) from None

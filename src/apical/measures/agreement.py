@@ -9,9 +9,8 @@ from apical._base.checking import check_fields, checked
 from apical._base.extras import library, undisturbed
 from apical._base.parameters import CountOrZero, Measured, Seed
 from apical._base.rounding import exceeds, is_flat, size_of, tied
-from apical.errors import DataError
+from apical.errors import DataError, brief
 from apical.measures.kernels import cka, cka_debiased
-from apical.measures.recordings import Recording
 from apical.measures.representation import (
     Correlation,
     class_means,
@@ -23,6 +22,8 @@ from apical.measures.representation import (
 )
 from apical.measures.spike_statistics import cv, intervals, rate
 from apical.measures.statistic import Statistic
+from apical.recordings.choosing import listed_classes
+from apical.recordings.recording import Recording
 from apical.records.arrays import Records
 
 SPLITS = 20
@@ -79,7 +80,7 @@ class Agreement:
     >>> from pathlib import Path
     >>> import numpy as np
     >>> from apical.measures.agreement import compare
-    >>> from apical.measures.recordings import Recording
+    >>> from apical.recordings import Recording
     >>> from apical.testing.references import records
     >>> spikes = records().spikes["hidden"]
     >>> recording = Recording(Path("m1.nwb"), spikes, np.full(3, "M1"), np.full(2, 50.0), None)
@@ -121,21 +122,24 @@ def compare(records: Records, recording: Recording, *, seed: Seed = 0) -> list[A
     records
         Recorded activity of the network.
     recording
-        From `load_recording`. Without labels, RSA and CKA are undefined.
+        From `apical.recordings.load_recording`. Neurons that were not observed in all trials take
+        part in the comparison of rates and CVs only. Without `Recording.classes`, RSA and CKA are
+        undefined.
     seed
         Seed of the splits and permutations.
 
     Raises
     ------
     DataError
-        If the recording has labels, and no class is in both; as in `responses`.
+        If recorded classes were mapped to classes that the network does not have; as in
+        `responses`.
 
     Examples
     --------
     >>> from pathlib import Path
     >>> import numpy as np
     >>> from apical.measures.agreement import compare
-    >>> from apical.measures.recordings import Recording
+    >>> from apical.recordings import Recording
     >>> from apical.testing.references import records
 
     A recording whose neurons fire just as those of the network do, without labels of trials:
@@ -148,15 +152,7 @@ def compare(records: Records, recording: Recording, *, seed: Seed = 0) -> list[A
     cv_ks nan of the network, no neuron has one: fewer than 10 intervals between spikes of one trial
     rsa nan the recording has no labels of trials
     """
-    if recording.labels is not None:
-        known, found = set(map(str, records.labels)), set(recording.labels.tolist())
-        if not known & found:
-            raise DataError(
-                f"Recording {recording.path} has trials of other classes ({_some(found)}) than "
-                f"the network ({_some(known)}); name its classes as the data set does, or name "
-                "another column of labels.",
-                object=f"Recording {recording.path}",
-            )
+    _check_classes(records, recording)
     lines = []
     for name in responding(records):
         for area in np.unique(recording.populations).tolist():
@@ -166,15 +162,49 @@ def compare(records: Records, recording: Recording, *, seed: Seed = 0) -> list[A
     return lines
 
 
-def _some(names: set[str]) -> str:
-    first = sorted(names)
-    return ", ".join([*first[:5], "..."] if len(first) > 5 else first)
+def _check_classes(records: Records, recording: Recording) -> None:
+    """Raise if the classes that recorded ones were mapped to are not the network's."""
+    if recording.classes is None or _unmapped(recording):
+        return
+    known, found = set(map(str, records.labels)), set(recording.classes.tolist())
+    if not found & known:
+        raise DataError(
+            f"Recording {brief(recording.path)} has classes that are mapped to "
+            f"{listed_classes(found)}, and the network has {listed_classes(known)}; correct the "
+            "column 'network' of --map (in Python: Selection(classes={...})).",
+            object=f"Recording {brief(recording.path)}",
+        )
+
+
+def _unmapped(recording: Recording) -> bool:
+    """Say whether recorded classes are taken for the network's as they are."""
+    same = recording.labels is not None and recording.classes is not None
+    return same and np.array_equal(np.asarray(recording.labels), np.asarray(recording.classes))
+
+
+def _unmatched(records: Records, part: Recording) -> str:
+    """Return why the classes of a recording are not those of the network; empty if they are."""
+    advice = "say which is which by --map CLASSES.csv (in Python: Selection(classes={...}))"
+    if part.labels is None and part.classes is None:
+        return "the recording has no labels of trials"
+    if part.classes is None:
+        return f"recorded classes are numbers, which need not mean the network's: {advice}"
+    ours, theirs = records.about.get("dataset"), part.dataset
+    if theirs and ours and ours != theirs:
+        return f"recorded classes are those of {brief(theirs, 40)}, not {brief(ours, 40)}: {advice}"
+    found = set(part.classes.tolist())
+    if not found & set(map(str, records.labels)):
+        return f"no recorded class ({listed_classes(found)}) is one of the network's: {advice}"
+    return ""
 
 
 def _of_firing(records: Records, name: str, part: Recording) -> list[Agreement]:
     """Compare the distributions over neurons of rates, and of CVs."""
     n = len(part.populations)
-    theirs = {"rate_ks": rate(part.counts, part.durations), "cv_ks": cv(intervals(part.spikes), n)}
+    theirs = {
+        "rate_ks": rate(part.counts, part.durations, part.observed),
+        "cv_ks": cv(intervals(part.spikes), n),
+    }
     ours: dict[str, Statistic] = {}
     if name in records.spikes:
         gaps = intervals(records.spikes[name])
@@ -218,9 +248,13 @@ def _of_geometry(
     records: Records, name: str, part: Recording, rng: np.random.Generator
 ) -> list[Agreement]:
     """Compare the mean responses to the classes that both have."""
-    if part.labels is None:
-        return _undefined(name, part, 0, "the recording has no labels of trials")
-    kinds, times = np.unique(part.labels, return_counts=True)
+    if why := _unmatched(records, part):
+        return _undefined(name, part, 0, why)
+    if not part.seen.all(axis=0).any():
+        return _undefined(name, part, 0, "no recorded neuron was observed in all trials")
+    part = part.complete()
+    classes = np.asarray(part.classes)
+    kinds, times = np.unique(classes, return_counts=True)
     patterns = responses(records, name)
     ours, means = class_means(patterns, records.labels)
     where = {str(kind): k for k, kind in enumerate(ours)}
@@ -229,8 +263,8 @@ def _of_geometry(
         why = "fewer than 3 classes are in both, with 2 recorded trials or more"
         return _undefined(name, part, len(kinds), why)
     model = means[[where[kind] for kind in kinds]]
-    rates = part.counts / (part.durations[:, None] * 1e-3)
-    halves = _halves(rates, part.labels, kinds, rng)
+    rates = part.rates
+    halves = _halves(rates, classes, kinds, rng)
     orders = [rng.permutation(len(kinds)) for _ in range(SHUFFLES)]
     sizes = size_of(patterns), size_of(rates)
     return [

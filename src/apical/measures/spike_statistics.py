@@ -117,7 +117,7 @@ def spike_statistics(records: Records, population: str) -> dict[str, Statistic]:
 
 
 @checked()
-def rate(counts: Matrix, duration: Duration | Vector) -> Statistic:
+def rate(counts: Matrix, duration: Duration | Vector, observed: Matrix | None = None) -> Statistic:
     r"""Return the mean firing rate of each neuron [Hz].
 
     .. math:: \nu_j = \sum_{\text{trials}} n_j \Big/ \sum_{\text{trials}} T
@@ -128,6 +128,8 @@ def rate(counts: Matrix, duration: Duration | Vector) -> Statistic:
         Spikes of each neuron in each trial, shape (n_trials, n).
     duration
         Length of the trials, or of each trial, shape (n_trials,) [ms].
+    observed
+        Whether each neuron was observed in each trial, shape (n_trials, n); by default it was.
 
     Examples
     --------
@@ -152,6 +154,11 @@ def rate(counts: Matrix, duration: Duration | Vector) -> Statistic:
     )
     seconds = float(np.sum(np.broadcast_to(duration, len(counts)))) * 1e-3
     values = counts.sum(axis=0) / seconds if seconds else np.full(counts.shape[1], np.nan)
+    if observed is not None:
+        each = np.broadcast_to(duration, len(counts))[:, None] * observed
+        total = each.sum(axis=0) * 1e-3
+        values = np.full(counts.shape[1], np.nan)
+        np.divide((counts * observed).sum(axis=0), total, out=values, where=total > 0)
     return Statistic(values, "Hz", "neuron", "spikes by time, all trials", "there is no trial")
 
 

@@ -11,7 +11,6 @@ from apical._base.checking import check_fields, checked
 from apical.errors import DataError
 from apical.measures.agreement import Agreement, compare
 from apical.measures.kernels import cka, cka_by_chance, cka_debiased
-from apical.measures.recordings import load_recording
 from apical.measures.representation import (
     LARGEST_RDM,
     Dissimilarities,
@@ -33,6 +32,8 @@ from apical.measures.statistic import Statistic, single
 from apical.measures.tuning import readout_accuracy, tuning
 from apical.neurons.error import Error, RateError, RateTarget
 from apical.neurons.relay import Relay
+from apical.recordings.loading import load_recording
+from apical.recordings.recording import Recording
 from apical.records.arrays import Records
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class Analysis:
 def analyze(
     records: Records,
     *,
-    recording: str | Path | None = None,
+    recording: str | Path | Recording | None = None,
     weights: Mapping[str, np.ndarray] | None = None,
 ) -> Analysis:
     """Compute all measures that the records allow.
@@ -172,7 +173,7 @@ def analyze(
     records
         Recorded activity.
     recording
-        An NWB or NIX file to compare with (`apical.measures.recordings.load_recording`).
+        A recording to compare with, or its file (`apical.recordings.load_recording`).
     weights
         Weights of projections, name -> shape (n_pre, n_post), for the excitation and inhibition
         that neurons receive. What they join is in ``records.about["projections"]``.
@@ -224,7 +225,8 @@ def analyze(
     kept = [name for name in patterns if name in records.spikes]
     lines = None
     if recording is not None:
-        lines = _lines(compare(records, load_recording(recording)))
+        lines, said = _beside(records, recording)
+        notes += said
     rows = [
         {"population": name, "measure": measure, **statistic.row()}
         for name, statistics in found.items()
@@ -242,6 +244,20 @@ def analyze(
         {name: found[name]["rate"].values for name in kept},
         {name: found[name]["cv"].defined for name in kept},
     )
+
+
+def _beside(
+    records: Records, recording: str | Path | Recording
+) -> tuple["pandas.DataFrame", list[str]]:
+    """Return the comparison with a recording, and what is to be said of it."""
+    known = recording if isinstance(recording, Recording) else load_recording(recording)
+    of = f" of table {known.table}" if known.table else ""
+    classes = f", classes in {known.stimulus}" if known.stimulus else ""
+    neurons = len(known.populations)
+    said = [f"Recording: {len(known):,} trials{of}{classes}, of {neurons:,} neurons."]
+    said += [f"Recording, left out: {left}." for left in known.left_out]
+    said += [f"Recording: {note}." for note in known.notes]
+    return _lines(compare(records, known)), said
 
 
 def _patterns(records: Records) -> tuple[dict[str, np.ndarray], list[str]]:

@@ -13,6 +13,7 @@ from apical._base.checking import check_fields, checked
 from apical.errors import RunError
 from apical.measures.representation import similarities
 from apical.measures.tables import Analysis, analyze
+from apical.recordings.recording import Recording
 from apical.records.arrays import Records
 from apical.runs.learning import LearningAnalysis, analyze_learning
 from apical.runs.open import TrainedRun
@@ -138,7 +139,7 @@ def analyze_run(
     run: TrainedRun,
     records: Records,
     *,
-    recording: Path | None = None,
+    recording: Path | Recording | None = None,
     against: Records | None = None,
 ) -> RunAnalysis:
     """Compute all measures that a run and its records allow.
@@ -150,7 +151,7 @@ def analyze_run(
     records
         Its recorded activity.
     recording
-        An NWB or NIX file to compare with.
+        A recording to compare with, or its file (`apical.recordings.load_recording`).
     against
         Records of the same samples to compare representations with: of a network under another
         wiring, or of this one before learning.

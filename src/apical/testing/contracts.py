@@ -17,6 +17,7 @@ from apical.hypotheses import HYPOTHESES
 from apical.network.description import Network
 from apical.neurons.base import POPULATIONS
 from apical.neurons.encoding import ENCODERS
+from apical.recordings.formats import FORMATS
 from apical.runs.measures import MEASURES
 
 COMPILED = "APICAL_TEST_COMPILED"
@@ -32,6 +33,7 @@ KINDS: dict[str, Registry[Any] | None] = {
     "device": DEVICES,
     "measure": MEASURES,
     "exporter": EXPORTERS,
+    "recording format": FORMATS,
 }
 """Kinds that have contracts, and their registries; rules are passed directly, not registered."""
 
@@ -129,7 +131,8 @@ def contracts(kind: str) -> tuple[Contract, ...]:
     ----------
     kind
         ``"population"``, ``"encoder"``, ``"rule"``, ``"wiring"``, ``"hypothesis"``,
-        ``"data source"``, ``"device"``, ``"measure"`` or ``"exporter"``.
+        ``"data source"``, ``"device"``, ``"measure"``, ``"exporter"`` or
+        ``"recording format"``.
 
     Raises
     ------
