@@ -358,7 +358,9 @@ def constants(module: str) -> Mapping[str, str]:
 
 def homes(package: ModuleType) -> Iterator[tuple[str, str, Any]]:
     """Yield what a module defines or hands on: its name there, the module that defines it, it."""
-    tree = ast.parse(Path(str(package.__file__)).read_text())
+    file = Path(str(package.__file__))
+    stub = file.with_suffix(".pyi")  # lists names that are imported when they are first used
+    tree = ast.parse((stub if stub.exists() else file).read_text())
     passed = {
         alias.asname: node.module
         for node in tree.body
@@ -366,7 +368,8 @@ def homes(package: ModuleType) -> Iterator[tuple[str, str, Any]]:
         for alias in node.names
         if alias.asname == alias.name
     }
-    for name, value in vars(package).items():
+    here = {name: getattr(package, name) for name in passed if name} | vars(package)
+    for name, value in here.items():
         if name.startswith("_") or inspect.ismodule(value):
             continue
         home = getattr(value, "__module__", "") if callable(value) else passed.get(name, "")

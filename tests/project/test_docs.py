@@ -69,12 +69,14 @@ def blocks(page: Path, language: str) -> list[tuple[int, str]]:
 def commands(text: str) -> Iterator[list[str]]:
     """Yield the arguments of every `apical ...` line of a shell script.
 
-    A reader's own script is one of ours here.
+    A reader's own script is one of ours here, and so is a run to be cited.
     """
     for line in text.replace("\\\n", " ").splitlines():
         words = shlex.split(line.removeprefix("$ "), comments=True)
+        words = list(itertools.takewhile(lambda word: word not in (">", ">>"), words))
+        ours = ["my_script.py", *(["runs/mnist"] if words[1:2] == ["cite"] else [])]
         if words and Path(words[0]).name == "apical":
-            yield ["models/rate_dfa.py" if word == "my_script.py" else word for word in words[1:]]
+            yield ["models/rate_dfa.py" if word in ours else word for word in words[1:]]
 
 
 PYTHON = [
