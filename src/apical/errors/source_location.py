@@ -19,7 +19,8 @@ def caller() -> str:
     """Return ``file:line`` of the innermost call that came from a user's code.
 
     That is neither this package nor an installed one. The file is relative to the working
-    directory where it lies below it. Empty where no such code called, as under the command.
+    directory where it lies below it, and its name alone elsewhere: what is kept and passed on says
+    nothing of folders of a machine. Empty where no such code called, as under the command.
     """
     frame = sys._getframe(1)
     while frame is not None:
@@ -34,11 +35,11 @@ def caller() -> str:
 
 
 def shown(file: str) -> str:
-    """Return the path of a file, relative where it lies below the working directory.
+    """Return the path of a file below the working directory, or its name if it lies elsewhere.
 
     Cells of a notebook are files of their own, whose names are meaningless.
     """
     if "ipykernel_" in file or file.startswith("<"):
         return "cell"
     path, here = Path(file), Path(os.getcwd())
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+    return str(path.relative_to(here)) if path.is_relative_to(here) else path.name
