@@ -4,10 +4,10 @@ All times are in seconds on the time axis of the session, whose time 0 is the on
 trial. Units whose spikes were recorded are in
 the units table, silent ones with no spikes; all others are in the table ``other_units`` of the
 processing module ``misc``, since a unit that cannot spike differs from a silent one. There are no
-electrodes or devices. Synapses are in the table ``projections`` of the processing module
-``connectivity``: a row for each projection, whose cells in the columns ``pre_unit``, ``post_unit``,
-``weight`` and ``initial_weight`` are arrays, a value for each synapse that exists. Stimuli are
-frames of one array, since each object of a file takes a millisecond. The list of keywords is left out: Neo cannot open a file that has one
+electrodes or devices. Synapses are in the table ``projections`` of the same module: a
+row for each projection, whose cells in the columns ``pre_unit``, ``post_unit``, ``weight`` and
+``initial_weight`` are arrays, a value for each synapse that exists. Its table ``stimuli`` holds the
+stimuli, which as images took a millisecond each. The list of keywords is left out: Neo cannot open a file that has one
 (python-neo issue 1413).
 
 Source of the format: Ruebel et al. 2022, eLife 11:e78362, doi:10.7554/eLife.78362.
@@ -46,24 +46,20 @@ def write(records: Records, path: Path, metrics: pandas.DataFrame | None) -> Non
     if spiking:
         file.units = _units(pynwb, records, spiking)
     file.trials = _trials(pynwb, records)
-    _add_stimuli(pynwb, records, file)
+    file.add_stimulus(_presentations(pynwb, records))
     for name in records.signals:
         for series in _series(pynwb, records, name):
             file.add_acquisition(series)
-    measured = metrics is not None and len(metrics) > 0
-    if others or measured:
-        module = file.create_processing_module(
-            "misc", "Units without spikes, and the metrics of training."
-        )
-        if others:
-            module.add(_other_units(pynwb, records, others))
-        if measured:
-            module.add(_metrics(pynwb, metrics))
+    module = file.create_processing_module(
+        "misc", "Stimuli, units without spikes, synapses, and the metrics of training."
+    )
+    module.add(_stimuli(pynwb, records))
+    if others:
+        module.add(_other_units(pynwb, records, others))
     if records.synapses:
-        module = file.create_processing_module(
-            "connectivity", "Synapses of the network, with their weights."
-        )
         module.add(_projections(pynwb, records))
+    if metrics is not None and len(metrics) > 0:
+        module.add(_metrics(pynwb, metrics))
     with pynwb.NWBHDF5IO(str(path), "w") as io:
         io.write(file)
 
@@ -203,8 +199,8 @@ def _trials(pynwb: Any, records: Records) -> Any:
         ("correct", "Whether the decision is the label.", np.asarray(records.correct, bool)),
         ("sample", "Index of the stimulus in the data set.", _small(records.samples)),
         (
-            "frame",
-            "Frame of the stimulus template 'stimuli' that was shown, from 0.",
+            "stimulus",
+            "Row of the table 'stimuli' with the stimulus, from 0.",
             _small(np.unique(records.samples, return_inverse=True)[1]),
         ),
     )
@@ -310,41 +306,46 @@ def _small(values: np.ndarray) -> np.ndarray:
 
 
 # ---- stimuli and signals ------------------------------------------------------------------------
-def _add_stimuli(pynwb: Any, records: Records, file: Any) -> None:
-    """Add each stimulus once, as a frame of a series, and the time course of presentation."""
+def _stimuli(pynwb: Any, records: Records) -> Any:
+    """Return the table of stimuli, each of them once."""
     samples, first = np.unique(records.samples, return_index=True)
-    frames = np.asarray(records.values[first], np.float32)
-    frames = frames.reshape(len(first), *_frame_shape(records.about.get("shape"), frames.shape[1]))
-    file.add_stimulus_template(
-        pynwb.image.ImageSeries(
-            name="stimuli",
-            description="Stimuli, values in [0, 1]; frames are in the order of their index in the "
-            "data set, which 'control' holds, and their times mean nothing: 'presentations' says "
-            "what was shown when. Stimuli that are not images are single rows.",
-            data=pynwb.H5DataIO(frames, **_COMPRESSED),
-            unit="dimensionless",
-            format="raw",
-            starting_time=0.0,
-            rate=1e3 / records.duration,
-            control=_small(samples),
-            control_description=["Index of the frame's sample in the data set."],
-        )
+    images = np.asarray(records.values[first], np.float32)
+    shape = _image_shape(records.about.get("shape"), images.shape[1])
+    columns = (
+        ("sample", "Index of the stimulus in the data set.", _small(samples)),
+        (
+            "image",
+            "The stimulus, values in [0, 1]: stimulus, height, width (and colour). Stimuli that "
+            "are not images are single rows.",
+            pynwb.H5DataIO(images.reshape(len(first), *shape), **_COMPRESSED),
+        ),
     )
-    file.add_stimulus(  # an IndexSeries would be better, but Neo cannot open files that have one
-        pynwb.TimeSeries(
-            name="presentations",
-            description="Index in the data set of the sample shown from this time on, to the end "
-            "of the trial; the column 'frame' of the trials says which frame of the stimulus "
-            f"template 'stimuli' it is. {about.axis(records)}",
-            data=_small(records.samples),
-            unit="dimensionless",
-            starting_time=0.0,
-            rate=1e3 / records.duration,
-        )
+    return pynwb.core.DynamicTable(
+        name="stimuli",
+        description="Stimuli that were shown, each once, by their index in the data set.",
+        id=np.arange(len(first)),
+        columns=[_column(pynwb, *column) for column in columns],
     )
 
 
-def _frame_shape(shape: Any, n: int) -> tuple[int, ...]:
+def _presentations(pynwb: Any, records: Records) -> Any:
+    """Return the time course of the presentation of stimuli.
+
+    An IndexSeries would be better, but Neo cannot open files that have one.
+    """
+    return pynwb.TimeSeries(
+        name="presentations",
+        description="Index in the data set of the sample shown from this time on, to the end of "
+        "the trial; the table 'stimuli' holds it, in the row that the column 'stimulus' of the "
+        f"trials names. {about.axis(records)}",
+        data=_small(records.samples),
+        unit="dimensionless",
+        starting_time=0.0,
+        rate=1e3 / records.duration,
+    )
+
+
+def _image_shape(shape: Any, n: int) -> tuple[int, ...]:
     """Return the shape of a stimulus of `n` values as an image: in colours, grey, or one row."""
     sizes = tuple(int(size) for size in shape or ())
     sizes = sizes[:2] if len(sizes) == 3 and sizes[2] == 1 else sizes
