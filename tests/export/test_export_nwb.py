@@ -212,7 +212,7 @@ def test_it_says_that_it_is_simulated_and_where_it_comes_from(tmp_path: Path) ->
             ["apical", "0.1.0"],
             ["brian2", "2.10.1"],
         ]
-        assert "CC BY 4.0" in file.experiment_description
+        assert "CC-BY-4.0" in file.experiment_description
         assert not file.devices and not file.electrode_groups and file.electrodes is None
         assert "There is no subject" in file.subject.description
         assert file.units.resolution == 0.0005

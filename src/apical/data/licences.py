@@ -38,9 +38,9 @@ def spdx(licence: str) -> str:
     Returns
     -------
     str
-        Its identifier; ``NOASSERTION`` if it is unknown, or only an address is given. A licence that SPDX does not list, or that
-        is not recognised, is a ``LicenseRef-`` with its name, as SPDX asks. There is no identifier
-        for the public domain, which is no licence.
+        Its identifier; ``NOASSERTION`` if it is unknown, or only an address is given. A licence
+        that SPDX does not list, or that is not recognised, is a ``LicenseRef-`` with its name, as
+        SPDX asks. There is no identifier for the public domain, which is no licence.
 
     Examples
     --------

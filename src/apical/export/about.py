@@ -133,7 +133,8 @@ def story(records: Records) -> str:
 def axis(records: Records) -> str:
     """Return a description of the time axis: trials are concatenated into one session."""
     return (
-        "Time 0 is the onset of the first trial. Trials are laid one after another on one time axis: trial k, counted from 0, starts at "
+        "Time 0 is the onset of the first trial. Trials are laid one after another on one time "
+        "axis: trial k, counted from 0, starts at "
         f"k * {records.duration / 1e3:g} s and lasts {records.duration / 1e3:g} s."
     )
 

@@ -1,14 +1,13 @@
 """Export to Neurodata Without Borders (NWB 2) through pynwb.
 
 All times are in seconds on the time axis of the session, whose time 0 is the onset of the first
-trial. Units whose spikes were recorded are in
-the units table, silent ones with no spikes; all others are in the table ``other_units`` of the
-processing module ``misc``, since a unit that cannot spike differs from a silent one. There are no
-electrodes or devices. Synapses are in the table ``projections`` of the same module: a
-row for each projection, whose cells in the columns ``pre_unit``, ``post_unit``, ``weight`` and
-``initial_weight`` are arrays, a value for each synapse that exists. Its table ``stimuli`` holds the
-stimuli, which as images took a millisecond each. The list of keywords is left out: Neo cannot open a file that has one
-(python-neo issue 1413).
+trial. Units whose spikes were recorded are in the units table, silent ones with no spikes; all
+others are in the table ``other_units`` of the processing module ``misc``, since a unit that cannot
+spike differs from a silent one. There are no electrodes or devices. Synapses are in the table
+``projections`` of the same module: a row for each projection, whose cells in the columns
+``pre_unit``, ``post_unit``, ``weight`` and ``initial_weight`` are arrays, a value for each synapse
+that exists. Its table ``stimuli`` holds the stimuli, which as images took a millisecond each. The
+list of keywords is left out: Neo cannot open a file that has one (python-neo issue 1413).
 
 Source of the format: Ruebel et al. 2022, eLife 11:e78362, doi:10.7554/eLife.78362.
 """

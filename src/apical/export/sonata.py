@@ -3,9 +3,9 @@
 SONATA has no trials: times continue from one trial to the next, from 0 at the onset of the first,
 and ``trials.csv`` lists their starts and stops, and the stimuli. Each projection is a population of
 edges, its synapses that exist, with ``syn_weight`` [dimensionless, in units of the threshold],
-``initial_weight`` (before learning) and ``delay`` [ms]. Reports are float32, as the format requires; nothing is compressed, since libsonata does
-not support it. The format has no scheme for custom equations in its model templates, so they are
-``apical:<kind>``.
+``initial_weight`` (before learning) and ``delay`` [ms]. Reports are float32, as the format
+requires; nothing is compressed, since libsonata does not support it. The format has no scheme for
+custom equations in its model templates, so they are ``apical:<kind>``.
 
 Source of the format: Dai et al. 2020, PLoS Comput. Biol. 16(2):e1007696,
 doi:10.1371/journal.pcbi.1007696, and its developer guide, version 0.1.

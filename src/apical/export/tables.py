@@ -3,8 +3,8 @@
 A folder of ``units``, ``trials``, ``stimuli``, ``spikes``, ``signals``, ``projections``,
 ``synapses`` and ``metrics``, those of them that there are, and ``about.json``. Time 0 is the onset
 of the first trial in ``trials``; times of ``spikes`` and ``signals`` count from ``start_ms`` of
-their trial. Synapses that do not exist have no row. Parquet files carry the text of ``about.json`` too, under
-the key ``apical`` of their metadata.
+their trial. Synapses that do not exist have no row. Parquet files carry the text of ``about.json``
+too, under the key ``apical`` of their metadata.
 """
 
 from collections.abc import Iterator, Mapping

@@ -201,7 +201,8 @@ def synapses_of(simulator: Simulator) -> dict[str, Synapses]:
     """
     network = simulator.network
     return {
-        p.name: _of_projection(network, p, np.asarray(simulator.weights(p))) for p in network.projections
+        p.name: _of_projection(network, p, np.asarray(simulator.weights(p)))
+        for p in network.projections
     }
 
 

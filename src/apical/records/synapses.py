@@ -120,9 +120,7 @@ def to_arrays(synapses: Mapping[str, Synapses]) -> tuple[dict[str, Any], dict[st
     return told, arrays
 
 
-def from_arrays(
-    told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
-) -> dict[str, Synapses]:
+def from_arrays(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, Synapses]:
     """Return what `to_arrays` was made of."""
     return {
         name: Synapses(

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from apical._base.private_paths import bare
 from apical.data.datasets import Dataset
 from apical.devices import Simulator
 from apical.errors import DataError, ParameterError, RunError
 from apical.network.description import Network
 from apical.records.arrays import Records
-from apical.records.recording import record
+from apical.records.recording import record, role_of
 from apical.runs.directory import (
     COLUMNS,
     CONFIG,
@@ -172,7 +173,7 @@ class TrainedRun:
             "model": model.name,
             "model_doc": model.doc,
             "options": dict(self.prepared.experiment.options),
-            "dataset": self.data.name,
+            "dataset": bare(self.data.name),
             "licence": self.data.licence,
             "shape": list(self.data.shape),
             "device": self.config["device"],
@@ -192,19 +193,17 @@ class TrainedRun:
             ],
             "feedback": {"name": feedback.name, "source": feedback.source} if feedback else {},
             "projections": [
-                {"name": p.name, "pre": p.pre.name, "post": p.post.name, "kind": _kind(network, p)}
+                {
+                    "name": p.name,
+                    "pre": p.pre.name,
+                    "post": p.post.name,
+                    "kind": role_of(network, p),
+                }
                 for p in network.projections
             ],
+            "scorecard": self.scorecard,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-
-
-def _kind(network: Network, projection: Any) -> str:
-    if network.feedback and projection.name in {p.name for p in network.feedback.projections}:
-        return "feedback"
-    if projection.name in {p.name for p in network.lateral}:
-        return "lateral"
-    return "forward" if projection.is_forward else "error"
 
 
 def open_run(path: Path, *, trust: Path | None = None) -> TrainedRun:
