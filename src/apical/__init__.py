@@ -10,6 +10,7 @@ from types import ModuleType
 from apical import _moved
 from apical import feedback as feedback
 from apical import hypotheses as hypotheses
+from apical import nir as nir
 from apical._base.seeds import stream as stream
 from apical.data import datasets as datasets
 from apical.data import tasks as tasks
