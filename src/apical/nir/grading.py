@@ -7,6 +7,7 @@ from typing import Literal
 from apical._base.checking import checked
 from apical.network.description import Network
 from apical.neurons.base import Population
+from apical.neurons.facts import Integrator
 from apical.projections.projection import Projection
 
 Level = Literal["faithful", "approximate", "refused", "metadata"]
@@ -98,7 +99,7 @@ def _population(population: Population, reset: Reset) -> Grade:
         return Grade(name, "refused", f"NIR has no node with the equations of {kind}")
     if neuron.besides:
         return Grade(name, "refused", f"NIR has no {', nor '.join(neuron.besides)}")
-    lost = list(_lost(neuron.hard, neuron.v_start))
+    lost = list(_lost(neuron))
     if not neuron.hard and reset == "own":
         return Grade(
             name, "refused", "NIR resets to a value and cannot subtract the threshold; give 'hard'"
@@ -110,11 +111,13 @@ def _population(population: Population, reset: Reset) -> Grade:
     return Grade(name, "faithful", written)
 
 
-def _lost(hard: bool, v_start: float) -> Iterator[str]:
-    if not hard:
+def _lost(neuron: Integrator) -> Iterator[str]:
+    if not neuron.hard:
         yield "it subtracts the threshold at a spike, the file resets to 0"
-    if v_start:
-        yield f"membranes begin at {v_start:g}, those of other simulators at 0"
+    if neuron.hard and not neuron.tau_s:
+        yield "here a reset takes along what arrives in the time step of a spike"
+    if neuron.v_start:
+        yield f"membranes begin at {neuron.v_start:g}, those of other simulators at 0"
 
 
 def _projection(network: Network, projection: Projection) -> Grade:

@@ -21,6 +21,7 @@ from apical.neurons.stimulus import Stimulus
 from apical.nir.conversion import (
     MS,
     Neuron,
+    Steps,
     from_cuba_lif,
     from_current_if,
     from_if,
@@ -29,7 +30,7 @@ from apical.nir.conversion import (
     same,
 )
 from apical.nir.grading import Grade
-from apical.nir.writing import FORMAT, OWN
+from apical.nir.writing import FORMAT, OWN, Constants
 from apical.projections.weights import Given
 
 NODES = ("Input", "Output", "LIF", "CubaLIF", "IF", "LI", "Linear", "Affine", "Scale", "Delay")
@@ -68,6 +69,7 @@ class _Told:
 
     format: int
     dt_ms: Duration
+    constants: Constants = "continuous"
     trial_ms: Duration = 100.0
     seed: Seed = 0
     resets_between_trials: bool = True
@@ -131,7 +133,8 @@ def read(
         "reset": told.get("resets_between_trials", True),
     }
     chosen = encoder or _encoder(told.get("stimulus") or {})
-    rebuilt = _Rebuilding(_nodes(graph), list(graph.edges), float(step), told.get("v_start") or {})
+    steps = Steps(float(step), told.get("constants") == "euler")
+    rebuilt = _Rebuilding(_nodes(graph), list(graph.edges), steps, told.get("v_start") or {})
     return Imported(rebuilt.network(chosen, given), float(step), tuple(rebuilt.grades), told)
 
 
@@ -195,7 +198,7 @@ class _Rebuilding:
 
     nodes: dict[str, tuple[str, dict[str, np.ndarray]]]
     edges: list[tuple[str, str]]
-    dt: float
+    steps: Steps
     v_start: Mapping[str, float]
     grades: list[Grade] = field(default_factory=list)
 
@@ -215,15 +218,13 @@ class _Rebuilding:
             made[node] = net.add(_lif(names[node], size, neuron, bias, start))
         for node, (neuron, _) in neurons.items():
             for path in paths[node]:
-                w = path.weight
-                if w is None:
-                    w = np.eye(len(neuron.scale))
+                w = np.eye(len(neuron.scale)) if path.weight is None else path.weight
+                weights = Given(w.T * _uniform(neuron.scale))
+                name = _name(path.named or f"{names[path.pre]}_to_{names[node]}")
+                taken = [p.name for p in net.projections]
+                name = f"{name}_{len(taken)}" if name in taken else name
                 net.connect(
-                    made[path.pre],
-                    made[node],
-                    weights=Given(w.T * _uniform(neuron.scale)),
-                    delay=path.delay,
-                    name=_name(path.named or f"{names[path.pre]}_to_{names[node]}"),
+                    made[path.pre], made[node], weights=weights, delay=path.delay, name=name
                 )
         return net
 
@@ -232,14 +233,14 @@ class _Rebuilding:
         kind, values = self.nodes[node]
         current = self._current(node)
         if current:
-            neuron = from_current_if(self.nodes[current][1], values, self.dt, node)
-            neuron = replace(neuron, bias=neuron.bias + self._added(current, node))
+            added, of_current = self._added(current, node), self.nodes[current][1]
+            neuron = from_current_if(of_current, values, added, self.steps, node)
         elif kind == "CubaLIF":
-            neuron = from_cuba_lif(values, self.dt, node)
+            neuron = from_cuba_lif(values, self.steps, node)
         elif kind == "LIF":
-            neuron = from_lif(values, self.dt, node)
+            neuron = from_lif(values, self.steps, node)
         else:
-            neuron = from_if(values, self.dt, _TAU_M)
+            neuron = from_if(values, self.steps, _TAU_M)
         constants = sum((np.asarray(p.constant) for p in paths), start=np.zeros(1))
         bias = neuron.bias + neuron.per_input * constants
         late = bool(np.any(constants)) and neuron.tau_s > 0
@@ -253,9 +254,14 @@ class _Rebuilding:
     def _size(self, name: str) -> int:
         return int(self.nodes[name][1]["size"])
 
-    def _into(self, node: str) -> list[_Path]:
+    def _into(self, node: str, passed: tuple[str, ...] = ()) -> list[_Path]:
         """Return the paths that end in a node, each from a population or the input."""
-        found = []
+        found: list[_Path] = []
+        if node in passed:
+            raise DataError(
+                f"Nodes {', '.join(map(repr, passed))} of this NIR graph drive each other without "
+                "neurons between them."
+            )
         for before in self._before(node):
             kind, values = self.nodes[before]
             if kind == "Input" or kind.endswith("IF"):
@@ -267,7 +273,9 @@ class _Rebuilding:
                     "LI that drives one IF can be read.",
                     object=f"Node {before!r}",
                 )
-            found += [_after(path, before, kind, values) for path in self._into(before)]
+            paths = self._into(before, (*passed, node))
+            linear = {k: v for k, v in values.items() if k != "bias"}  # what it adds, it adds once
+            found += [_after(p, before, kind, linear if k else values) for k, p in enumerate(paths)]
         return found
 
     def _current(self, node: str) -> str:

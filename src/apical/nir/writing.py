@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from apical.errors import ParameterError, RunError, WiringError, brief
 from apical.network.description import Network
 from apical.neurons.base import Population
 from apical.neurons.encoding import ENCODERS, Encoder
-from apical.nir.conversion import MS, to_nir
+from apical.nir.conversion import MS, Steps, to_nir
 from apical.nir.grading import Grade, Reset, grades, responding
 from apical.projections.projection import Projection
 
@@ -25,6 +25,7 @@ FORMAT = 1
 """Version of what this package writes into the metadata of a graph."""
 OWN = "apical"
 """Key of that entry."""
+Constants = Literal["continuous", "euler"]
 
 
 @checked()
@@ -35,6 +36,7 @@ def write(
     weights: Mapping[str, np.ndarray] | None = None,
     dt: Duration = 1.0,
     reset: Reset = "own",
+    constants: Constants = "continuous",
     about: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> tuple[Grade, ...]:
@@ -53,6 +55,10 @@ def write(
     reset
         ``"hard"``: soft resets, which NIR has not, become resets to 0, and the network responds
         differently; measure what is read back. ``"own"``: they are refused.
+    constants
+        ``"continuous"``: time constants are those of the neurons. ``"euler"``: those with which
+        simulators that go by Euler's method, in steps of `dt` and no others, do what exact
+        integration does here, so that their spikes are the same.
     about
         Provenance, as plain data.
     overwrite
@@ -99,8 +105,9 @@ def write(
         )
     if target.exists() and not overwrite:
         raise RunError(f"{brief(target)} exists already; give another path, or overwrite it.")
-    graph = _Graph(nir, network, dict(weights or {}), dt)
-    told = {**_told(network, dt, reset, about), "grades": [_plain(grade) for grade in graded]}
+    graph = _Graph(nir, network, dict(weights or {}), Steps(dt, constants == "euler"))
+    told = {"format": FORMAT, "dt_ms": dt, "reset": reset, "constants": constants}
+    told |= {**_told(network, about), "grades": [_plain(grade) for grade in graded]}
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with whole(target) as part:
@@ -117,7 +124,7 @@ class _Graph:
     nir: Any
     network: Network
     weights: dict[str, np.ndarray]
-    dt: float
+    steps: Steps
     nodes: dict[str, Any] = field(default_factory=dict)
     edges: list[tuple[str, str]] = field(default_factory=list)
     entry: dict[str, str] = field(default_factory=dict)
@@ -151,7 +158,7 @@ class _Graph:
         if neuron is None:  # the stimulus
             self._add(name, self.nir.Input(np.array([n])))
             return
-        written = to_nir(neuron, self.dt)
+        written = to_nir(neuron, self.steps)
         self.scale[name] = written.scale
         made = []
         for kind, numbers in written.nodes:
@@ -188,17 +195,12 @@ _PARTS = {"LI": "current", "Affine": "bias"}
 """What nodes are called that a population has besides the one that spikes."""
 
 
-def _told(
-    network: Network, dt: float, reset: str, about: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def _told(network: Network, about: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what NIR has no place for, as plain data."""
     populations, _ = responding(network)
     pathway = network.feedback
     return {
-        "format": FORMAT,
-        "dt_ms": dt,
         "spikes": "1 in the time step of a spike",
-        "reset": reset,
         "seed": network.seed,
         "trial_ms": network.trial,
         "resets_between_trials": network.reset,
