@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -329,6 +329,21 @@ def read_records(path: Path, *, of: Path | None = None) -> Records:
     if of is not None:
         _check_records(source, records, of)
     return records
+
+
+def completed(records: Records, run: Path) -> Records:
+    """Return records of a run with its scorecard, which earlier versions did not keep in them.
+
+    Raises
+    ------
+    RunError
+        If the scorecard is damaged, or of another run.
+    """
+    if "scorecard" in records.about or not (run / SCORECARD).exists():
+        return records
+    checked_files(run, SCORECARD)
+    found = read_json(run / SCORECARD).get("findings")
+    return replace(records, about={**records.about, "scorecard": found})
 
 
 def _check_records(source: Path, records: Records, run: Path) -> None:
