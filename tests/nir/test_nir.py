@@ -137,7 +137,7 @@ def euler(graph: Any, stimulus: np.ndarray, dt: float) -> dict[str, np.ndarray]:
     last = {k: np.zeros(node.v_threshold.shape) for k, node in nodes.items() if k in spikes}
     for given in stimulus:
 
-        def out(name: str, given: np.ndarray = given) -> np.ndarray:
+        def out(name: str, given: Any = given, last: Any = last) -> Any:
             node = nodes[name]
             kind = type(node).__name__
             if kind == "Input":

@@ -331,10 +331,7 @@ def _after(path: _Path, name: str, kind: str, values: Mapping[str, np.ndarray]) 
     if kind == "Delay":
         delay = rounded(same(values["delay"], name, "delay") * MS)
         return replace(path, delay=path.delay + delay)
-    if kind == "Scale":
-        factor = np.diag(values["scale"].ravel())
-    else:
-        factor = values["weight"]
+    factor = np.diag(values["scale"].ravel()) if kind == "Scale" else values["weight"]
     weight = factor if path.weight is None else factor @ path.weight
     constant = path.constant
     if np.any(constant):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -167,7 +168,7 @@ class _Graph:
             values |= {"weight": np.eye(n)} if kind == "Affine" else {}
             self._add(called, getattr(self.nir, kind)(**values))
             made.append(called)
-        self.edges += zip(made[:-1], made[1:], strict=True)
+        self.edges += pairwise(made)
         self.entry[name] = made[0]
 
     def _add_projection(self, projection: Projection) -> None:
