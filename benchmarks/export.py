@@ -7,9 +7,9 @@ Records are made up: 784-500-10, 1,000 trials of 100 ms, spikes at random. Each 
 a process of its own, which makes the records, notes its memory, writes, and says how much memory it
 took at most, libraries and the records themselves included. Writes ``results/export.json``.
 
-With ``--cpu``, two million spikes in 10,000 trials are written as NWB and Parquet in turn, and so is
-NWB by an earlier version, whose ``src`` lies in a folder; the time is that of the processor, so that
-other work on the machine matters less. Writes ``results/export_cpu.json``.
+With ``--cpu``, two million spikes in 10,000 trials are written as NWB and Parquet in turn, and so
+is NWB by an earlier version, whose ``src`` lies in a folder; the time is that of the processor, so
+that other work on the machine matters less. Writes ``results/export_cpu.json``.
 """
 
 import json
