@@ -15,6 +15,7 @@ from apical._base.parameters import Duration, Kind, Line, Seed
 from apical._base.reading import json_object, reading
 from apical.errors import ApicalError, DataError, ParameterError
 from apical.network.description import Network
+from apical.neurons.base import Population
 from apical.neurons.encoding import ENCODERS, Encoder, Regular
 from apical.neurons.lif import LIF
 from apical.neurons.stimulus import Stimulus
@@ -209,7 +210,9 @@ class _Rebuilding:
         output = self._before_output()
         net = Network(**given, output=names[output])
         source = self._only("Input")
-        made = {source: net.add(Stimulus(names[source], self._size(source), encoder))}
+        made: dict[str, Population] = {
+            source: net.add(Stimulus(names[source], self._size(source), encoder))
+        }
         self._grade(source, "approximate", "a stimulus; NIR does not tell how values are encoded")
         neurons = {node: self._neuron(node, paths[node]) for node in paths}
         for node, (neuron, bias) in neurons.items():

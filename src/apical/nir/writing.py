@@ -107,7 +107,7 @@ def write(
     if target.exists() and not overwrite:
         raise RunError(f"{brief(target)} exists already; give another path, or overwrite it.")
     graph = _Graph(nir, network, dict(weights or {}), Steps(dt, constants == "euler"))
-    told = {"format": FORMAT, "dt_ms": dt, "reset": reset, "constants": constants}
+    told: dict[str, Any] = {"format": FORMAT, "dt_ms": dt, "reset": reset, "constants": constants}
     told |= {**_told(network, about), "grades": [_plain(grade) for grade in graded]}
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -83,11 +83,7 @@ def record(
     parts = Block.of_labels(values, labels, index=index, phase="record").parts(AT_ONCE)
     with left_as_it_was(simulator):
         decided = [_decided(simulator, part) for part in parts]
-    with left_as_it_was(simulator):
-        looked = []
-        for part in parts:
-            looked.append(simulator.run(part))
-            _check_room(looked[0], len(parts[0]), len(chosen) - sum(map(len, parts[: len(looked)])))
+    looked = _looked_at(simulator, parts)
     names = _recorded(network, looked[0])
     return Records(
         network.trial,
@@ -105,6 +101,16 @@ def record(
         about=dict(about or {}),
         synapses=synapses_of(simulator) if synapses else {},
     )
+
+
+def _looked_at(simulator: Simulator, parts: Sequence[Block]) -> list[BlockResult]:
+    """Return what the network did in each part, with its state restored."""
+    looked: list[BlockResult] = []
+    with left_as_it_was(simulator):
+        for k, part in enumerate(parts):
+            looked.append(simulator.run(part))
+            _check_room(looked[0], len(parts[0]), sum(map(len, parts[k + 1 :])))
+    return looked
 
 
 def _check_room(first: BlockResult, trials: int, left: int) -> None:
