@@ -328,3 +328,16 @@ def test_what_is_no_graph_is_said(tmp_path: Path) -> None:
         exchange.read(tmp_path / "it.nir")
     with pytest.raises(UnreadableError):
         exchange.read(tmp_path / "none.nir")
+
+
+def test_what_is_damaged_or_unpacks_to_too_much_is_said(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    exchange.write(network(), tmp_path / "it.nir")
+    with h5py.File(tmp_path / "it.nir", "r+") as file:
+        del file["node/nodes/hidden/tau_mem"]
+    with pytest.raises(UnreadableError):
+        exchange.read(tmp_path / "it.nir")
+    with h5py.File(tmp_path / "big.nir", "w") as file:
+        file.create_dataset("node/weight", (1 << 20, 1 << 12), compression="gzip")
+    with pytest.raises(UnreadableError, match="unpacks to"):
+        exchange.read(tmp_path / "big.nir")

@@ -12,7 +12,13 @@ from apical._base.checking import checked, shown
 from apical._base.extras import library
 from apical._base.names import check_name
 from apical._base.parameters import Duration, Kind, Line, Seed
-from apical._base.reading import json_object, reading
+from apical._base.reading import (
+    MOST_UNPACKED,
+    UNPACKED_FREELY,
+    UnreadableError,
+    json_object,
+    reading,
+)
 from apical.errors import ApicalError, DataError, ParameterError
 from apical.network.description import Network
 from apical.neurons.base import Population
@@ -117,9 +123,8 @@ def read(
     --------
     write : The other direction, with an example.
     """
-    nir, source = library("nir", "nir"), Path(path)
-    with reading(source):
-        graph = nir.read(source)
+    source = Path(path)
+    graph = _graph(source)
     told = _metadata(graph, source)
     step = dt if dt is not None else told.get("dt_ms")
     if step is None:
@@ -137,6 +142,24 @@ def read(
     steps = Steps(float(step), told.get("constants") == "euler")
     rebuilt = _Rebuilding(_nodes(graph), list(graph.edges), steps, told.get("v_start") or {})
     return Imported(rebuilt.network(chosen, given), float(step), tuple(rebuilt.grades), told)
+
+
+def _graph(source: Path) -> Any:
+    """Return the graph in a file, after looking at what the file says of its size."""
+    nir, h5py = library("nir", "nir"), library("h5py", "nir")
+    with reading(source):
+        sizes: list[int] = []
+        with h5py.File(source, "r") as file:
+            file.visititems(lambda _, item: sizes.append(int(getattr(item, "nbytes", 0))))
+        most = max(UNPACKED_FREELY, MOST_UNPACKED * source.stat().st_size)
+        if sum(sizes) > most:
+            raise UnreadableError(
+                source, f"it unpacks to {sum(sizes):,} bytes, more than {most:,} for its size"
+            )
+        try:
+            return nir.read(source)
+        except (AssertionError, AttributeError) as error:  # what nir raises for damaged graphs
+            raise UnreadableError(source, f"it is no NIR graph: {str(error)[:200]}") from None
 
 
 def _metadata(graph: Any, source: Path) -> dict[str, Any]:
