@@ -199,6 +199,7 @@ def _spikes(
     return found
 
 
+@checked()
 def synapses_of(simulator: Simulator) -> dict[str, Synapses]:
     """Return the synapses of every projection of a network, by its name, as they are now.
 
@@ -241,6 +242,7 @@ def _initial(network: Network, projection: Projection) -> np.ndarray:
     return source.made(drawn, network.magnitudes(projection))
 
 
+@checked()
 def role_of(network: Network, projection: Projection) -> str:
     """Return the role of a projection, as in `Synapses`."""
     if network.feedback and projection.name in {p.name for p in network.feedback.projections}:
