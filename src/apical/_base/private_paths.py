@@ -1,4 +1,4 @@
-"""What a path says of its author's machine, left out: `bare`."""
+"""Removal of the folders of a machine from plain data that is passed on: `bare`."""
 
 import re
 from collections.abc import Mapping

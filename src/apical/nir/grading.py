@@ -1,4 +1,4 @@
-"""What of a network NIR can hold: `grades`."""
+"""Grades of the parts of a network, by how much of them NIR can hold: `grades`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
