@@ -425,6 +425,11 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "data.datasets.Dataset": lambda: {"train": data().train, "test": data().test, "shape": (6,)},
     "data.datasets.load": lambda: {"name": "digits"},
     "records.recording.record": lambda: {"simulator": recorder()},
+    "records.recording.synapses_of": lambda: {"simulator": recorder()},
+    "records.recording.role_of": lambda: {
+        "network": rates(),
+        "projection": rates().projections[0],
+    },
     "records.recording.units": lambda: {"network": rates(), "name": "output"},
     "reference.margin_losses.MarginLoss": lambda: {
         "value": np.abs,

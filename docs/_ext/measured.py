@@ -201,6 +201,20 @@ def export(results: Mapping[str, Any]) -> Table:
     return _table(["format", "time", *columns], rows)
 
 
+def export_cpu(results: Mapping[str, Any]) -> Table:
+    """Time of the processor for NWB, as a multiple of that for Parquet in the same round."""
+    seconds = results["cpu_seconds"]
+    names = {"parquet": "Parquet", "nwb": "NWB", "nwb_before": "NWB, stimuli as images"}
+    rows = []
+    for name, called in names.items():
+        pairs = zip(seconds[name], seconds["parquet"], strict=True)
+        ratios = sorted(one / other for one, other in pairs)
+        middle = ratios[len(ratios) // 2]
+        size = f"{results['file_mb'][name]:,.0f}"
+        rows.append([called, f"{middle:.1f}", f"{ratios[0]:.1f} to {ratios[-1]:.1f}", size])
+    return _table(["format", "time, of that of Parquet", "least to most", "file"], rows)
+
+
 def sweep(results: Mapping[str, Any]) -> Table:
     """What a sweep adds to its runs; times are from the first run to the last."""
     (turn,) = results["rounds"]
@@ -248,6 +262,7 @@ ADAPTERS: dict[str, Callable[[Any], Table]] = {
         spiking_compiles,
         devices,
         export,
+        export_cpu,
         sweep,
         gpu_estimate,
     )

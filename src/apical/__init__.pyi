@@ -3,6 +3,7 @@
 from apical import errors as errors
 from apical import feedback as feedback
 from apical import hypotheses as hypotheses
+from apical import nir as nir
 from apical import parameters as parameters
 from apical import training as training
 from apical._base import seeds as seeds

@@ -291,7 +291,7 @@ def test_options_reach_the_run(apical: Call) -> None:
     )
     config = json.loads(Path("there/config.json").read_text())
     expected = {
-        "model": str(ROOT / "models" / "spiking_dfa.py"),
+        "model": "spiking_dfa.py",
         "dataset": "digits",
         "train_trials": 24,
         "test_trials": 8,

@@ -188,7 +188,7 @@ def test_where_data_come_from() -> None:
     data = about.provenance(random_records(3), "csv", ("pandas",))
     back = json.loads(about.as_text(data))
     assert back["about"] == ABOUT and back["simulated"] is True
-    assert back["licence_of_the_stimuli"] == "CC BY 4.0"
+    assert back["licence_of_the_stimuli"] == "CC-BY-4.0"
     assert back["citations"] == [
         "Learning rule three_factor: Nokland 2016, doi:10.48550/arXiv.1609.01596, eq. 4",
         "Learning rule delta: Nobody",
@@ -205,7 +205,7 @@ def test_where_data_come_from() -> None:
 def test_what_is_not_known_is_said(origin: dict[str, Any]) -> None:
     records = dataclasses.replace(rate_records(), about=origin)
     assert about.created(origin) is None and about.citations(origin) == []
-    assert "licence of the data: not stated" in about.story(records)
+    assert "licence of the data: NOASSERTION" in about.story(records)
     numbers = dataclasses.replace(records, about={"seed": np.int64(3), "sizes": np.arange(2)})
     assert json.loads(about.as_text(about.provenance(numbers, "csv")))["about"]["sizes"] == [0, 1]
 

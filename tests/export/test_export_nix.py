@@ -72,7 +72,7 @@ def test_there_and_back(tmp_path: Path) -> None:
     block = read(path)
     assert block.name == "digits/s0" and block.description.startswith("Simulated data")
     assert json.loads(block.annotations["about"])["about"] == ABOUT
-    assert block.annotations["licence_of_the_stimuli"] == "CC BY 4.0"
+    assert block.annotations["licence_of_the_stimuli"] == "CC-BY-4.0"
     assert len(block.annotations["citations"]) == 3
     assert "test_accuracy,,0.1\n" in block.annotations["metrics"]
 

@@ -93,15 +93,18 @@ def _others(file: Any) -> Any:
 
 def _assert_same_stimuli(file: Any, records: Records) -> None:
     shown = file.stimulus["presentations"].data[:]
-    images = file.stimulus_template["stimuli"]
+    table = file.processing["misc"]["stimuli"]
     first = {sample: k for k, sample in reversed(list(enumerate(records.samples.tolist())))}
-    assert shown.tolist() == records.samples.tolist() and len(images.images) == len(first)
+    assert shown.tolist() == records.samples.tolist() and len(table) == len(first)
     assert file.stimulus["presentations"].starting_time == 0.0
     assert file.stimulus["presentations"].rate == pytest.approx(1e3 / records.duration)
+    rows = table["sample"].data[:].tolist()
     for sample, k in first.items():
-        image = images[f"sample_{sample}"].data[:]
+        image = table["image"].data[rows.index(sample)]
         np.testing.assert_array_equal(image.ravel(), records.values[k].astype(np.float32))
         assert image.shape == tuple(records.about.get("shape", (1, image.size)))
+    of_trials = file.trials["stimulus"].data[:]
+    assert [rows[row] for row in of_trials] == records.samples.tolist()
 
 
 @pytest.mark.parametrize(
@@ -124,7 +127,7 @@ def test_stimuli_are_images_where_their_shape_is_one(
     values = np.random.default_rng(0).random((2, 6))
     records = dataclasses.replace(rate_records(2), values=values, about={"shape": shape})
     with opened(export(records, "nwb", tmp_path / "it.nwb")) as file:
-        found = file.stimulus_template["stimuli"]["sample_0"].data[:]
+        found = file.processing["misc"]["stimuli"]["image"].data[0]
     assert found.shape == image
     np.testing.assert_array_equal(found.ravel(), values[0].astype(np.float32))
 
@@ -209,7 +212,7 @@ def test_it_says_that_it_is_simulated_and_where_it_comes_from(tmp_path: Path) ->
             ["apical", "0.1.0"],
             ["brian2", "2.10.1"],
         ]
-        assert "CC BY 4.0" in file.experiment_description
+        assert "CC-BY-4.0" in file.experiment_description
         assert not file.devices and not file.electrode_groups and file.electrodes is None
         assert "There is no subject" in file.subject.description
         assert file.units.resolution == 0.0005

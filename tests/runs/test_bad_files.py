@@ -18,7 +18,7 @@ from unbound import unbound
 from apical.errors import ApicalError, RunError
 from apical.report import page
 from apical.runs.directory import CHECKPOINT, CONFIG, METRICS, SUMMARY, WEIGHTS
-from apical.runs.experiment import Experiment
+from apical.runs.experiment import Experiment, read_experiment
 from apical.runs.open import open_run, read_records, write_records
 from apical.runs.run import Stopped, resume, run
 
@@ -123,10 +123,8 @@ def test_checkpoints_with_such_weights(
 
 def unfinished(good: Path, out: Path) -> Path:
     """Return a run that was stopped after its first checkpoint, and that nothing binds."""
-    config = json.loads((good / CONFIG).read_text())
-    experiment = Experiment(
-        config["model"], dataset=config["dataset"], epochs=2, block=6, scale=1.0, batch=3
-    )
+    made = read_experiment(good)
+    experiment = Experiment(made.model, dataset=made.dataset, epochs=2, block=6, scale=1.0, batch=3)
     with pytest.raises(Stopped):
         run(experiment, out, progress=False, draw=False, stop=lambda: True)
     return unbound(out)

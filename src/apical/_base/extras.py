@@ -40,6 +40,7 @@ EXTRAS: Mapping[str, Extra] = {
     ),
     "graph": Extra(("networkx",), "apical graph --out FILE.graphml or .json"),
     "neo": Extra(("neo",), "recordings in binary formats that Neo reads"),
+    "nir": Extra(("nir",), "apical export --format nir, networks from NIR"),
     "nix": Extra(("neo", "nixio"), "apical export --format nix, recordings in NIX"),
     "notebook": Extra(("ipywidgets", "jupyterlab"), "notebooks, with progress bars"),
     "nwb": Extra(("pynwb",), "apical export --format nwb, recordings in NWB"),

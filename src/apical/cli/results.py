@@ -1,7 +1,7 @@
 """Commands on finished runs: `apical record`, `export`, `analyze` and `report`."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 from rich.console import Console
@@ -9,9 +9,13 @@ from rich.table import Table
 
 from apical.cli.recording import SELECTED, selection_of, selection_options
 from apical.export.exporter import EXPORTERS
+from apical.nir.grading import Reset
+from apical.nir.writing import Constants
 from apical.recordings import Recording, load_recording
 from apical.records.arrays import Records
 
+NIR = "nir"
+"""Format of networks; all others are of records."""
 _folder = click.Path(file_okay=False, path_type=Path)
 _file = click.Path(path_type=Path)
 _trust = click.option(
@@ -91,9 +95,10 @@ def record_command(run: Path, out: Path | None, trust: Path | None, **given: Any
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(tuple(EXPORTERS)),
+    type=click.Choice((*EXPORTERS, NIR)),
     required=True,
-    help=". ".join(f"{name}: {exporter.about}" for name, exporter in EXPORTERS.items()) + ".",
+    help=". ".join(f"{name}: {exporter.about}" for name, exporter in EXPORTERS.items())
+    + ". nir: the network itself, without activity, as a NIR graph.",
 )
 @click.option("--out", type=_file, required=True, help="File to write; a folder for tables.")
 @click.option(
@@ -102,12 +107,34 @@ def record_command(run: Path, out: Path | None, trust: Path | None, **given: Any
     help="Records to export; by default those in RUN, made by "
     "'apical record', or of 200 trials recorded now.",
 )
+@click.option(
+    "--reset",
+    type=click.Choice(get_args(Reset)),
+    default="own",
+    show_default=True,
+    help="For nir, which has no soft reset. own: such networks are refused; hard: they are written "
+    "with a reset to 0, and the accuracy of what is read back is told.",
+)
+@click.option(
+    "--constants",
+    type=click.Choice(get_args(Constants)),
+    default="continuous",
+    show_default=True,
+    help="For nir. euler: constants with which Euler's method, in the time steps of the run, "
+    "integrates exactly.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace what is there.")
 @_trust
 def export_command(
-    run: Path, kind: str, out: Path, records: Path | None, trust: Path | None, overwrite: bool
+    run: Path,
+    kind: str,
+    out: Path,
+    records: Path | None,
+    trust: Path | None,
+    overwrite: bool,
+    **of_nir: Any,
 ) -> None:
-    """Export the recorded activity of a trained network to a format of neurophysiology.
+    """Export a trained network: its recorded activity and synapses, or the network as NIR.
 
     RUN is the directory of a finished run.
 
@@ -115,14 +142,39 @@ def export_command(
     Examples:
       apical export runs/mnist --format nwb --out mnist.nwb
       apical export runs/mnist --format parquet --out tables
+      apical export runs/mnist --format nir --reset hard --out mnist.nir
     """
+    if kind == NIR:
+        _export_nir(run, out, trust, overwrite=overwrite, **of_nir)
+        return
+    if of_nir != {"reset": "own", "constants": "continuous"}:
+        raise click.UsageError("--reset and --constants are for --format nir.")
     from apical.export import export
-    from apical.runs.open import metrics_of
+    from apical.runs.open import completed, metrics_of
 
-    what, metrics = _records(run, records, trust), metrics_of(run)
+    what, metrics = completed(_records(run, records, trust), run), metrics_of(run)
+    if not what.synapses:
+        _say(
+            "These records hold no synapses, as those of versions before 0.3: record the run anew "
+            f"to export them, with 'apical record {run}'."
+        )
     with Console(stderr=True).status(f"writing {out}"):
         where = export(what, kind, out, metrics=metrics, overwrite=overwrite)
     _say(f"{len(what)} trials of {', '.join(what.units)}: {where}")
+
+
+def _export_nir(run: Path, out: Path, trust: Path | None, **given: Any) -> None:
+    from apical.runs.exchange import write_nir
+    from apical.runs.open import open_run
+
+    with Console(stderr=True).status(f"writing {out}"):
+        found = write_nir(open_run(run, trust=trust), out, **given)
+    for grade in found.grades:
+        _say(f"{grade.level}: {grade.name}, {grade.reason}")
+    _say(
+        f"Accuracy on {found.trials} test samples: {found.before:.1%}, of the network that was "
+        f"read back {found.after:.1%}.\nNIR: {out}"
+    )
 
 
 @click.command("analyze", no_args_is_help=True)

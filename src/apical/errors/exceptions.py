@@ -70,7 +70,7 @@ class ApicalError(Exception):
         super().__init__(message)
         self.message = message
         self.object, self.parameter = object, parameter
-        self.place = caller() if place is None else place
+        self.place = caller(whole=True) if place is None else place
 
     def __str__(self) -> str:
         return f"{self.message} ({self.place})" if self.message and self.place else self.message

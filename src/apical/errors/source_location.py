@@ -15,30 +15,38 @@ _LIBRARIES = tuple(
 """Folders that hold no user code: the standard library, packages, and commands."""
 
 
-def caller() -> str:
+def caller(*, whole: bool = False) -> str:
     """Return ``file:line`` of the innermost call that came from a user's code.
 
-    That is neither this package nor an installed one. The file is relative to the working
-    directory where it lies below it. Empty where no such code called, as under the command.
+    That is neither this package nor an installed one. Empty where no such code called, as under
+    the command.
+
+    Parameters
+    ----------
+    whole
+        Whether the file is given with its folder, relative to the working directory where it lies
+        below it. What is kept and passed on names the file alone, and no folders of a machine.
     """
     frame = sys._getframe(1)
     while frame is not None:
         name, file = str(frame.f_globals.get("__name__", "")), frame.f_code.co_filename
         own = name == OWN or name.startswith(f"{OWN}.")
         if not own and not file.startswith((*_LIBRARIES, "<frozen")):
-            return f"{shown(file)}:{frame.f_lineno}"
+            return f"{shown(file, whole)}:{frame.f_lineno}"
         if frame.f_back is None:
             break
         frame = frame.f_back
     return ""
 
 
-def shown(file: str) -> str:
-    """Return the path of a file, relative where it lies below the working directory.
+def shown(file: str, whole: bool) -> str:
+    """Return the name of a file; with `whole` its path, relative below the working directory.
 
     Cells of a notebook are files of their own, whose names are meaningless.
     """
     if "ipykernel_" in file or file.startswith("<"):
         return "cell"
     path, here = Path(file), Path(os.getcwd())
+    if not whole:
+        return path.name
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

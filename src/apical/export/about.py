@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+from apical._base.private_paths import bare
+from apical.data.licences import spdx
 from apical.records.arrays import Records
 
 SIMULATED = (
@@ -28,7 +30,7 @@ def provenance(records: Records, form: str, libraries: Iterable[str] = ()) -> di
     libraries
         Distributions that write it, whose versions are noted.
     """
-    about = dict(records.about)
+    about = bare(dict(records.about))
     return {
         "simulated": True,
         "statement": SIMULATED,
@@ -38,6 +40,7 @@ def provenance(records: Records, form: str, libraries: Iterable[str] = ()) -> di
         "trials": len(records),
         "trial_duration_ms": records.duration,
         "time_step_ms": records.dt,
+        "time_axis": axis(records),
         "populations": {
             name: {
                 "units": len(units),
@@ -47,7 +50,18 @@ def provenance(records: Records, form: str, libraries: Iterable[str] = ()) -> di
             for name, units in records.units.items()
         },
         "signals": list(records.signals),
+        "projections": {
+            name: {
+                "pre": one.pre,
+                "post": one.post,
+                "synapses": len(one),
+                "role": one.role,
+                "delay_ms": one.delay,
+            }
+            for name, one in records.synapses.items()
+        },
         "licence_of_the_stimuli": licence(about),
+        "scorecard": scorecard(about),
         "citations": citations(about),
         "about": about,
     }
@@ -79,19 +93,25 @@ def dois(about: Mapping[str, Any]) -> list[str]:
 
 
 def licence(about: Mapping[str, Any]) -> str:
-    """Return the licence of the data set, or a note that it is unknown."""
-    return str(about.get("licence") or "not stated")
+    """Return the licence of the data set, as an expression of SPDX."""
+    return spdx(str(about.get("licence") or ""))
+
+
+def scorecard(about: Mapping[str, Any]) -> list[Any]:
+    """Return the findings of the scorecard: as judged after the run, or of the description."""
+    described = (about.get("config") or {}).get("scorecard")
+    return list(about.get("scorecard") or described or ())
 
 
 def title(about: Mapping[str, Any]) -> str:
     """Return a title: the name of the run, or of the model, or a generic one."""
-    return str(about.get("run") or about.get("model") or "records")
+    return str(bare(about.get("run") or about.get("model") or "records"))
 
 
 def story(records: Records) -> str:
     """Return a description of the simulation in a few sentences."""
     about = records.about
-    model, data = about.get("model", "not stated"), about.get("dataset", "not stated")
+    model, data = (bare(about.get(name, "not stated")) for name in ("model", "dataset"))
     doc = " ".join(str(about.get("model_doc") or "").strip().split("\n\n")[0].split())
     return " ".join(
         filter(
@@ -113,7 +133,8 @@ def story(records: Records) -> str:
 def axis(records: Records) -> str:
     """Return a description of the time axis: trials are concatenated into one session."""
     return (
-        "Trials are laid one after another on one time axis: trial k, counted from 0, starts at "
+        "Time 0 is the onset of the first trial. Trials are laid one after another on one time "
+        "axis: trial k, counted from 0, starts at "
         f"k * {records.duration / 1e3:g} s and lasts {records.duration / 1e3:g} s."
     )
 

@@ -4,8 +4,10 @@ The file has the layout of `neo.io.NixIO` (tests compare the two, as Neo reads t
 directly: NixIO takes 23 ms and 23 kB for each spike train, this some 0.4 ms and 1.5 kB. It writes
 trial by trial, and shared objects once: the section with the unit of a train, the empty array of
 silent units, and the time axis of a signal. Silent units have trains too, so that all segments have
-the same ones. Neo takes 4 ms to read a train (15 ms of its own files): use NWB for many units in
-many trials.
+the same ones. Synapses that exist are data arrays of type ``apical.synapses``, three or four for a
+projection, with its section of metadata. Segments begin at time 0; their section says when they do
+in the session (``onset``, ``end``), whose time 0 is the onset of the first trial. Neo takes 4 ms to
+read a train (15 ms of its own files): use NWB for many units in many trials.
 
 Source of the format: Stoewer et al. 2014, Neuroinformatics 2014,
 doi:10.3389/conf.fninf.2014.18.00027; of the objects: Garcia et al. 2014, Front. Neuroinform. 8:10,
@@ -21,7 +23,7 @@ import numpy as np
 import pandas
 
 from apical._base.extras import library
-from apical.export import about, session
+from apical.export import about, session, tables
 from apical.export.exporter import Exporter
 from apical.export.nix_file import LIBVER, Entity, NixFile
 from apical.records.arrays import Records, Spikes
@@ -62,6 +64,7 @@ def write(records: Records, path: Path, metrics: pandas.DataFrame | None) -> Non
         trains = _sections_of_trains(nix, records, section)
         silent = nix.entity(block["data_arrays"], "silent.times", f"{_TRAIN}.times", unit="ms")
         nix.data(silent, np.zeros(0))
+        _add_synapses(nix, records, block["data_arrays"], section)
         for trial in range(len(records)):
             segment, inner = _segment(nix, records, trial, block["groups"], section)
             _add_trains(nix, records, trial, block, segment["multi_tags"], trains, silent)
@@ -117,6 +120,7 @@ def _segment(
         stimulus=np.asarray(records.values[trial], np.float64),
     )
     nix.property(section, "onset", trial * float(records.duration), unit="ms")
+    nix.property(section, "end", (trial + 1) * float(records.duration), unit="ms")
     nix.link(segment, "metadata", section)
     return {name: nix.group(segment, name) for name in ("data_arrays", "multi_tags")}, section
 
@@ -201,6 +205,21 @@ def _add_signals(
             nix.time_axis(channel, signal, start, step)
             nix.link(channel.group, "metadata", section)
             nix.refer(segment, channel)
+
+
+def _add_synapses(nix: NixFile, records: Records, arrays: Any, parent: Any) -> None:
+    for row in tables.projections(records).to_dict("records"):
+        name = str(row["projection"])
+        one, kind = records.synapses[name], "apical.synapses"
+        section = nix.section(nix.group(parent, "sections"), f"synapses.{name}", kind, **row)
+        pre, post = one.edges()
+        values = {"pre_unit": pre, "post_unit": post, "weight": one.weights[pre, post]}
+        if one.initial is not None:
+            values["initial_weight"] = one.initial[pre, post]
+        for key, of_synapses in values.items():
+            array = nix.entity(arrays, f"synapses.{name}.{key}", kind)
+            nix.data(array, of_synapses)
+            nix.link(array.group, "metadata", section)
 
 
 EXPORTER = Exporter("nix", "one file of NIX, for Neo and Elephant", write, ".nix")

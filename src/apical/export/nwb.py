@@ -1,10 +1,13 @@
 """Export to Neurodata Without Borders (NWB 2) through pynwb.
 
-All times are in seconds on the time axis of the session. Units whose spikes were recorded are in
-the units table, silent ones with no spikes; all others are in the table ``other_units`` of the
-processing module ``misc``, since a unit that cannot spike differs from a silent one. There are no
-electrodes or devices. The list of keywords is left out: Neo cannot open a file that has one
-(python-neo issue 1413).
+All times are in seconds on the time axis of the session, whose time 0 is the onset of the first
+trial. Units whose spikes were recorded are in the units table, silent ones with no spikes; all
+others are in the table ``other_units`` of the processing module ``misc``, since a unit that cannot
+spike differs from a silent one. There are no electrodes or devices. Synapses are in the table
+``projections`` of the same module: a row for each projection, whose cells in the columns
+``pre_unit``, ``post_unit``, ``weight`` and ``initial_weight`` are arrays, a value for each synapse
+that exists. Its table ``stimuli`` holds the stimuli, which as images took a millisecond each. The
+list of keywords is left out: Neo cannot open a file that has one (python-neo issue 1413).
 
 Source of the format: Ruebel et al. 2022, eLife 11:e78362, doi:10.7554/eLife.78362.
 """
@@ -18,7 +21,7 @@ import numpy as np
 import pandas
 
 from apical._base.extras import library
-from apical.export import about, session
+from apical.export import about, session, tables
 from apical.export.exporter import Exporter
 from apical.records.arrays import Records, Spikes
 
@@ -62,19 +65,20 @@ def write(records: Records, path: Path, metrics: pandas.DataFrame | None) -> Non
     if spiking:
         file.units = _units(pynwb, records, spiking)
     file.trials = _trials(pynwb, records)
-    _add_stimuli(pynwb, records, file)
+    file.add_stimulus(_presentations(pynwb, records))
     for name in records.signals:
         for series in _series(pynwb, records, name):
             file.add_acquisition(series)
-    measured = metrics is not None and len(metrics) > 0
-    if others or measured:
-        module = file.create_processing_module(
-            "misc", "Units without spikes, and the metrics of training."
-        )
-        if others:
-            module.add(_other_units(pynwb, records, others))
-        if measured:
-            module.add(_metrics(pynwb, metrics))
+    module = file.create_processing_module(
+        "misc", "Stimuli, units without spikes, synapses, and the metrics of training."
+    )
+    module.add(_stimuli(pynwb, records))
+    if others:
+        module.add(_other_units(pynwb, records, others))
+    if records.synapses:
+        module.add(_projections(pynwb, records))
+    if metrics is not None and len(metrics) > 0:
+        module.add(_metrics(pynwb, metrics))
     with pynwb.NWBHDF5IO(str(path), "w") as io:
         io.write(file)
 
@@ -213,6 +217,11 @@ def _trials(pynwb: Any, records: Records) -> Any:
         ),
         ("correct", "Whether the decision is the label.", np.asarray(records.correct, bool)),
         ("sample", "Index of the stimulus in the data set.", _small(records.samples)),
+        (
+            "stimulus",
+            "Row of the table 'stimuli' with the stimulus, from 0.",
+            _small(np.unique(records.samples, return_inverse=True)[1]),
+        ),
     )
     return pynwb.epoch.TimeIntervals(
         name="trials",
@@ -220,6 +229,62 @@ def _trials(pynwb: Any, records: Records) -> Any:
         id=np.arange(len(records)),
         columns=[_column(pynwb, *column) for column in columns],
     )
+
+
+def _projections(pynwb: Any, records: Records) -> Any:
+    """Return the table of projections: a row each, with arrays of a value for each synapse."""
+    table = tables.projections(records)
+    edges = [one.edges() for one in records.synapses.values()]
+    ends = np.cumsum([len(pre) for pre, _ in edges]).astype(np.uint64)
+    every = list(zip(records.synapses.values(), edges, strict=True))
+    columns = [
+        _column(pynwb, name, text, _plain(table[name])) for name, text in _OF_PROJECTIONS.items()
+    ]
+    for name, text, values in (
+        ("pre_unit", "Presynaptic unit of each synapse", [pre for _, (pre, _) in every]),
+        ("post_unit", "Postsynaptic unit of each synapse", [post for _, (_, post) in every]),
+        ("weight", "Weight of each synapse now", [one.weights[edge] for one, edge in every]),
+        (
+            "initial_weight",
+            "Weight of each synapse before learning",
+            [one.before[edge] for one, edge in every],
+        ),
+    ):
+        unit = "dimensionless" if "weight" in name else "index in its population, from 0"
+        flat = np.concatenate(values)
+        flat = flat.astype(np.uint32) if flat.dtype.kind in "iu" else flat
+        data = pynwb.H5DataIO(flat, **_COMPRESSED) if len(flat) else flat
+        column = _column(pynwb, name, f"{text} [{unit}].", data)
+        columns += [
+            pynwb.core.VectorIndex(name=f"{name}_index", target=column, data=ends),
+            column,
+        ]
+    return pynwb.core.DynamicTable(
+        name="projections",
+        description="Projections of the network, one row each. Cells of pre_unit, post_unit, "
+        "weight and initial_weight are arrays with a value for each synapse; synapses that do not "
+        "exist are not among them.",
+        id=np.arange(len(table)),
+        columns=columns,
+        colnames=[*_OF_PROJECTIONS, "pre_unit", "post_unit", "weight", "initial_weight"],
+    )
+
+
+_OF_PROJECTIONS = {
+    "projection": "Name of the projection.",
+    "pre": "Presynaptic population.",
+    "post": "Postsynaptic population.",
+    "role": "What it does: forward, lateral, feedback, error (to error neurons) or bias.",
+    "carries": "Which signal of the presynaptic population reaches which input.",
+    "delay_ms": "Transmission delay of spikes [ms].",
+    "rule": "Learning rule; empty for fixed weights.",
+    "update": "Change of a weight that the rule makes.",
+}
+
+
+def _plain(column: pandas.Series) -> Any:
+    """Return a column as numbers, or as a list of texts."""
+    return column.to_numpy() if column.dtype.kind in "iuf" else [str(text) for text in column]
 
 
 def _metrics(pynwb: Any, metrics: pandas.DataFrame) -> Any:
@@ -260,44 +325,51 @@ def _small(values: np.ndarray) -> np.ndarray:
 
 
 # ---- stimuli and signals ------------------------------------------------------------------------
-def _add_stimuli(pynwb: Any, records: Records, file: Any) -> None:
-    """Add each stimulus once as an image, and the time course of their presentation."""
-    _, first = np.unique(records.samples, return_index=True)
-    images = [
-        _image(pynwb, int(records.samples[k]), records.values[k], records.about.get("shape"))
-        for k in first
-    ]
-    file.add_stimulus_template(
-        pynwb.base.Images(
-            name="stimuli",
-            images=images,
-            description="Stimuli, values in [0, 1]. Stimuli that are not images are single rows.",
-        )
+def _stimuli(pynwb: Any, records: Records) -> Any:
+    """Return the table of stimuli, each of them once."""
+    samples, first = np.unique(records.samples, return_index=True)
+    images = np.asarray(records.values[first], np.float32)
+    shape = _image_shape(records.about.get("shape"), images.shape[1])
+    columns = (
+        ("sample", "Index of the stimulus in the data set.", _small(samples)),
+        (
+            "image",
+            "The stimulus, values in [0, 1]: stimulus, height, width (and colour). Stimuli that "
+            "are not images are single rows.",
+            pynwb.H5DataIO(images.reshape(len(first), *shape), **_COMPRESSED),
+        ),
     )
-    file.add_stimulus(  # an IndexSeries would be better, but Neo cannot open files that have one
-        pynwb.TimeSeries(
-            name="presentations",
-            description="Index in the data set of the sample shown from this time on, to the end "
-            "of the trial; stimulus template 'stimuli' holds it as 'sample_<index>'. "
-            f"{about.axis(records)}",
-            data=_small(records.samples),
-            unit="dimensionless",
-            starting_time=0.0,
-            rate=1e3 / records.duration,
-        )
+    return pynwb.core.DynamicTable(
+        name="stimuli",
+        description="Stimuli that were shown, each once, by their index in the data set.",
+        id=np.arange(len(first)),
+        columns=[_column(pynwb, *column) for column in columns],
     )
 
 
-def _image(pynwb: Any, sample: int, values: np.ndarray, shape: Any) -> Any:
-    told = {"name": f"sample_{sample}", "description": f"Sample {sample} of the data set."}
+def _presentations(pynwb: Any, records: Records) -> Any:
+    """Return the time course of the presentation of stimuli.
+
+    An IndexSeries would be better, but Neo cannot open files that have one.
+    """
+    return pynwb.TimeSeries(
+        name="presentations",
+        description="Index in the data set of the sample shown from this time on, to the end of "
+        "the trial; the table 'stimuli' holds it, in the row that the column 'stimulus' of the "
+        f"trials names. {about.axis(records)}",
+        data=_small(records.samples),
+        unit="dimensionless",
+        starting_time=0.0,
+        rate=1e3 / records.duration,
+    )
+
+
+def _image_shape(shape: Any, n: int) -> tuple[int, ...]:
+    """Return the shape of a stimulus of `n` values as an image: in colours, grey, or one row."""
     sizes = tuple(int(size) for size in shape or ())
     sizes = sizes[:2] if len(sizes) == 3 and sizes[2] == 1 else sizes
-    values = np.asarray(values, np.float32)
-    if len(sizes) == 3 and sizes[2] == 3 and np.prod(sizes) == values.size:
-        return pynwb.image.RGBImage(data=values.reshape(sizes), **told)
-    if len(sizes) != 2 or np.prod(sizes) != values.size:
-        sizes = (1, values.size)
-    return pynwb.image.GrayscaleImage(data=values.reshape(sizes), **told)
+    is_image = len(sizes) == 2 or (len(sizes) == 3 and sizes[2] == 3)
+    return sizes if is_image and np.prod(sizes) == n else (1, n)
 
 
 def _series(pynwb: Any, records: Records, name: str) -> list[Any]:

@@ -1,9 +1,11 @@
-"""Export to SONATA: nodes, spikes, reports and configurations in a folder.
+"""Export to SONATA: nodes, edges, spikes, reports and configurations in a folder.
 
-SONATA has no trials: times continue from one trial to the next, and ``trials.csv`` lists the
-stimuli. Reports are float32, as the format requires; nothing is compressed, since libsonata does
-not support it. The format has no scheme for custom equations in its model templates, so they are
-``apical:<kind>``.
+SONATA has no trials: times continue from one trial to the next, from 0 at the onset of the first,
+and ``trials.csv`` lists their starts and stops, and the stimuli. Each projection is a population of
+edges, its synapses that exist, with ``syn_weight`` [dimensionless, in units of the threshold],
+``initial_weight`` (before learning) and ``delay`` [ms]. Reports are float32, as the format
+requires; nothing is compressed, since libsonata does not support it. The format has no scheme for
+custom equations in its model templates, so they are ``apical:<kind>``.
 
 Source of the format: Dai et al. 2020, PLoS Comput. Biol. 16(2):e1007696,
 doi:10.1371/journal.pcbi.1007696, and its developer guide, version 0.1.
@@ -22,12 +24,13 @@ from apical._base.extras import library
 from apical.export import about, session, tables
 from apical.export.exporter import Exporter
 from apical.export.names import ABOUT
-from apical.records.arrays import Records
+from apical.records.arrays import Records, Units
 
 MAGIC, VERSION = 0x0A7A, (0, 1)
 """Attributes of every HDF5 file of the format."""
 
 NODES, NODE_TYPES, SPIKES = "nodes.h5", "node_types.csv", "spikes.h5"
+EDGES, EDGE_TYPES = "edges.h5", "edge_types.csv"
 CIRCUIT, SIMULATION = "circuit_config.json", "simulation_config.json"
 
 _VIRTUAL = "Stimulus"
@@ -66,6 +69,8 @@ def write(records: Records, folder: Path, metrics: pandas.DataFrame | None) -> N
     _write_nodes(records, folder, text)
     if records.spikes:
         _write_spikes(records, folder / SPIKES, text)
+    if records.synapses:
+        _write_edges(records, folder, text)
     reports = _reports(records)
     for report, populations in reports.items():
         _write_report(records, folder / f"{report}.h5", populations, text)
@@ -88,10 +93,19 @@ def _opened(path: Path, text: str) -> Iterator[Any]:
 
 
 # ---- nodes --------------------------------------------------------------------------------------
+def _populations(records: Records) -> dict[str, Units]:
+    """Return the recorded populations, and those that projections join besides."""
+    found = dict(records.units)
+    for one in records.synapses.values():
+        for name, kind, n in zip((one.pre, one.post), one.kinds, one.weights.shape, strict=True):
+            found.setdefault(name, Units(kind, np.zeros(n, np.int8)))
+    return found
+
+
 def _write_nodes(records: Records, folder: Path, text: str) -> None:
     rows = []
     with _opened(folder / NODES, text) as file:
-        for number, (name, units) in enumerate(records.units.items()):
+        for number, (name, units) in enumerate(_populations(records).items()):
             n = len(units)
             group = file.create_group(f"nodes/{name}")
             group["node_type_id"] = np.full(n, number, np.uint64)
@@ -107,10 +121,52 @@ def _write_nodes(records: Records, folder: Path, text: str) -> None:
                     "model_type": _model_type(units.kind),
                     "model_template": "NULL" if virtual else f"apical:{units.kind}",
                     "kind": units.kind,
+                    "recorded": int(name in records.units),
                     "spikes_recorded": int(name in records.spikes),
                 }
             )
     _table(pandas.DataFrame(rows), folder / NODE_TYPES)
+
+
+# ---- edges --------------------------------------------------------------------------------------
+def _write_edges(records: Records, folder: Path, text: str) -> None:
+    about_each = tables.projections(records).drop(columns=["synapses", "delay_ms"])
+    about_each = about_each.rename(columns={"projection": "population"})
+    about_each.insert(0, "edge_type_id", np.arange(len(about_each)))
+    about_each["model_template"] = "NULL"
+    _table(about_each, folder / EDGE_TYPES)
+    with _opened(folder / EDGES, text) as file:
+        for number, (name, one) in enumerate(records.synapses.items()):
+            group, (pre, post) = file.create_group(f"edges/{name}"), one.edges()
+            n = len(pre)
+            for end, population, nodes in (("source", one.pre, pre), ("target", one.post, post)):
+                data = group.create_dataset(f"{end}_node_id", data=nodes.astype(np.uint64))
+                data.attrs["node_population"] = population
+            group["edge_type_id"] = np.full(n, number, np.uint64)
+            group["edge_group_id"] = np.zeros(n, np.uint32)
+            group["edge_group_index"] = np.arange(n, dtype=np.uint64)
+            group["0/syn_weight"] = one.weights[pre, post]
+            group["0/initial_weight"] = one.before[pre, post]
+            group["0/delay"] = np.full(n, one.delay, np.float32)
+            group["0/delay"].attrs["units"] = "ms"
+            for key, ends, count in (
+                ("source_to_target", pre, one.weights.shape[0]),
+                ("target_to_source", post, one.weights.shape[1]),
+            ):
+                _write_index(group.create_group(f"indices/{key}"), ends, count)
+
+
+def _write_index(group: Any, nodes: np.ndarray, n: int) -> None:
+    """Write where the edges of each of `n` nodes are, as ranges of edges without a gap."""
+    order = np.lexsort((np.arange(len(nodes)), nodes))
+    begins = np.ones(len(nodes), bool)
+    begins[1:] = (np.diff(nodes[order]) != 0) | (np.diff(order) != 1)
+    first = np.flatnonzero(begins)
+    last = np.append(first[1:], len(nodes)) - 1 if len(first) else first
+    ranges = np.stack([order[first], order[last] + 1], axis=1) if len(first) else np.zeros((0, 2))
+    ends = np.searchsorted(nodes[order][first], np.arange(n + 1))
+    group["range_to_edge_id"] = ranges.astype(np.uint64)
+    group["node_id_to_ranges"] = np.stack([ends[:-1], ends[1:]], axis=1).astype(np.uint64)
 
 
 def _table(frame: pandas.DataFrame, path: Path) -> None:
@@ -200,11 +256,11 @@ def _write_configurations(
                     "node_types_file": f"$BASE_DIR/{NODE_TYPES}",
                     "populations": {
                         name: {"type": _model_type(units.kind)}
-                        for name, units in records.units.items()
+                        for name, units in _populations(records).items()
                     },
                 }
             ],
-            "edges": [],
+            "edges": _edges_configured(records),
         },
     }
     end = session.session_end(records)
@@ -231,8 +287,15 @@ def _write_configurations(
         (folder / name).write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 
 
+def _edges_configured(records: Records) -> list[dict[str, Any]]:
+    if not records.synapses:
+        return []
+    files = {"edges_file": f"$BASE_DIR/{EDGES}", "edge_types_file": f"$BASE_DIR/{EDGE_TYPES}"}
+    return [files | {"populations": {name: {"type": "chemical"} for name in records.synapses}}]
+
+
 def _model_type(kind: str) -> str:
     return "virtual" if kind == _VIRTUAL else "point_neuron"
 
 
-EXPORTER = Exporter("sonata", "a folder of SONATA nodes, spikes and reports", write)
+EXPORTER = Exporter("sonata", "a folder of SONATA nodes, edges, spikes and reports", write)

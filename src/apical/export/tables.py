@@ -1,8 +1,10 @@
 """Export to long tables, one row for each spike or value: Parquet and CSV.
 
-A folder of ``units``, ``trials``, ``stimuli``, ``spikes``, ``signals`` and ``metrics``, those of
-them that there are, and ``about.json``. Parquet files carry the text of ``about.json`` too, under
-the key ``apical`` of their metadata.
+A folder of ``units``, ``trials``, ``stimuli``, ``spikes``, ``signals``, ``projections``,
+``synapses`` and ``metrics``, those of them that there are, and ``about.json``. Time 0 is the onset
+of the first trial in ``trials``; times of ``spikes`` and ``signals`` count from ``start_ms`` of
+their trial. Synapses that do not exist have no row. Parquet files carry the text of ``about.json``
+too, under the key ``apical`` of their metadata.
 """
 
 from collections.abc import Iterator, Mapping
@@ -123,6 +125,9 @@ def long_tables(records: Records, metrics: pandas.DataFrame | None) -> Tables:
         found["spikes"] = _spikes(records)
     if records.signals:
         found["signals"] = _signals(records)
+    if records.synapses:
+        found["projections"] = iter([projections(records)])
+        found["synapses"] = _synapses(records)
     if metrics is not None:
         found["metrics"] = iter([measured(metrics, records.about)])
     return found
@@ -161,7 +166,7 @@ def units(records: Records) -> pandas.DataFrame:
 
 
 def trials(records: Records) -> pandas.DataFrame:
-    """Return the trials: stimulus, label and decision.
+    """Return the trials: start and stop, stimulus, label and decision.
 
     Parameters
     ----------
@@ -173,17 +178,41 @@ def trials(records: Records) -> pandas.DataFrame:
     >>> from apical.export.tables import trials
     >>> from apical.testing.references import records
     >>> trials(records()).to_dict("list")  # doctest: +NORMALIZE_WHITESPACE
-    {'trial': [0, 1], 'sample': [0, 1], 'label': [0, 1], 'decision': [0, 0], 'correct': [True,
-    False]}
+    {'trial': [0, 1], 'start_ms': [0.0, 50.0], 'stop_ms': [50.0, 100.0], 'sample': [0, 1],
+    'label': [0, 1], 'decision': [0, 0], 'correct': [True, False]}
     """
+    number = np.arange(len(records))
     return pandas.DataFrame(
         {
-            "trial": np.arange(len(records)),
+            "trial": number,
+            "start_ms": number * np.float64(records.duration),
+            "stop_ms": (number + 1) * np.float64(records.duration),
             "sample": records.samples,
             "label": records.labels,
             "decision": records.decisions,
             "correct": records.correct,
         }
+    )
+
+
+def projections(records: Records) -> pandas.DataFrame:
+    """Return the projections: their populations, role, delay, rule, and number of synapses."""
+    rules = {str(r.get("projection")): r for r in records.about.get("rules") or ()}
+    return pandas.DataFrame(
+        [
+            {
+                "projection": name,
+                "pre": one.pre,
+                "post": one.post,
+                "role": one.role,
+                "carries": "; ".join(f"{a} to {b}" for b, a in (one.carries or {}).items()),
+                "synapses": len(one),
+                "delay_ms": one.delay,
+                "rule": one.rule,
+                "update": str(rules.get(name, {}).get("update", "")),
+            }
+            for name, one in records.synapses.items()
+        ]
     )
 
 
@@ -286,6 +315,25 @@ def _signals(records: Records) -> Iterator[pandas.DataFrame]:
                     "population": _same(population, populations, rows),
                     "signal": _same(signal, signals, rows),
                     "value": values[part].ravel().astype(kind),
+                }
+            )
+
+
+def _synapses(records: Records) -> Iterator[pandas.DataFrame]:
+    names = list(records.synapses)
+    for name, one in records.synapses.items():
+        pre, post = one.edges()
+        for part in session.portions(len(pre)) if len(pre) else (slice(0, 0),):
+            chosen = pre[part], post[part]
+            weights = one.weights[chosen]
+            yield pandas.DataFrame(
+                {
+                    "projection": _same(name, names, len(weights)),
+                    "pre": chosen[0].astype(np.int32),
+                    "post": chosen[1].astype(np.int32),
+                    "weight": weights.astype(np.float64),
+                    "initial_weight": one.before[chosen].astype(np.float64),
+                    "delay_ms": np.full(len(weights), one.delay),
                 }
             )
 

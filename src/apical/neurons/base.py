@@ -18,7 +18,7 @@ from apical.language.activations import Activation
 from apical.language.model_text import check_names
 from apical.neurons.batch_norm import BatchNorm
 from apical.neurons.encoding import Draw
-from apical.neurons.facts import Assumption, Kept, Role
+from apical.neurons.facts import Assumption, Integrator, Kept, Role
 
 INFINITE = float("inf")
 
@@ -288,6 +288,14 @@ class Population(ABC):
     def fires_alone(self) -> bool:
         """Whether it is spontaneously active. Used by the scorecard."""
         return False
+
+    @property
+    def integrator(self) -> Integrator | None:
+        """Its parameters, if it is an integrate-and-fire neuron that other simulators know.
+
+        Used by `apical.nir`.
+        """
+        return None
 
     @property
     def time_constant(self) -> float | None:

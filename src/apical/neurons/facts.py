@@ -81,3 +81,50 @@ class Assumption:
     aspect: Aspect
     level: Level
     reason: str
+
+
+@dataclass(frozen=True)
+class Integrator:
+    r"""Parameters of an integrate-and-fire neuron, as other simulators know it.
+
+    .. math::
+
+        \tau_m \frac{dv}{dt} &= I + b - v \\
+        \tau_s \frac{dI}{dt} &= -I + \tau_s \sum_j w_j S_j(t)
+
+    with a spike at ``v > 1``; without `leak`, ``- v`` is missing, and with ``tau_s=0`` spikes add
+    their weights to ``v``.
+
+    Parameters
+    ----------
+    tau_m, tau_s
+        Time constants of the membrane and of the synaptic current [ms].
+    leak
+        Whether the membrane leaks.
+    bias
+        Constant current [dimensionless, in units of the threshold].
+    hard
+        Whether a spike sets the membrane potential to 0; otherwise it subtracts the threshold.
+    v_start
+        Membrane potential at the start [dimensionless].
+    besides
+        What the model does besides, in words.
+
+    See Also
+    --------
+    apical.nir : What uses them.
+
+    Examples
+    --------
+    >>> from apical import LIF
+    >>> LIF("hidden", 3, refractory=2.0).integrator.besides
+    ('a refractory period of 2 ms',)
+    """
+
+    tau_m: float
+    tau_s: float
+    leak: bool
+    bias: float
+    hard: bool
+    v_start: float
+    besides: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ from apical.errors import ParameterError
 from apical.language.fragments import lines, when
 from apical.neurons.base import INFINITE, NeuronModel, Population
 from apical.neurons.encoding import LogNormal
-from apical.neurons.facts import Assumption
+from apical.neurons.facts import Assumption, Integrator
 from apical.neurons.traces import (
     Parameters,
     forget,
@@ -300,6 +300,24 @@ class LIF(IntegrateAndFire):
             at_step=self._at_step,
             initial=self._initial,
             parameters=self._parameters,
+        )
+
+    @property
+    def integrator(self) -> Integrator:
+        besides = {
+            f"a refractory period of {self.refractory:g} ms": self.refractory,
+            f"background noise of {self.noise_rate:g} Hz": self.noise_rate,
+            "membrane time constants that vary between neurons": self.tau_m_cv,
+            "thresholds that vary between neurons": self.threshold_cv,
+        }
+        return Integrator(
+            self.tau_m,
+            self.tau_s,
+            self.leak,
+            self.bias,
+            self.reset == "rest",
+            self.v_start,
+            tuple(what for what, is_on in besides.items() if is_on),
         )
 
 

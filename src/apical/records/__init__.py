@@ -10,3 +10,4 @@ from apical.records.arrays import Signal as Signal
 from apical.records.arrays import Spikes as Spikes
 from apical.records.arrays import Units as Units
 from apical.records.arrays import check_inside as check_inside
+from apical.records.synapses import Synapses as Synapses

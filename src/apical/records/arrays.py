@@ -24,6 +24,8 @@ from apical._base.parameters import (
 )
 from apical._base.reading import Objects, conform, json_object, reading
 from apical.errors import DataError, brief
+from apical.records import synapses as _synapses
+from apical.records.synapses import Synapses, Wire
 
 VERSION = 1
 """Version of the array format of `Records.to_arrays`."""
@@ -142,6 +144,8 @@ class Records:
     about
         Provenance as plain data: model, options, data set and its licence, seed, versions, rules
         with their sources, projections.
+    synapses
+        Synapses of each projection of the network, with their weights, by its name.
 
     Examples
     --------
@@ -176,11 +180,12 @@ class Records:
     spikes: Mapping[str, Spikes] = field(default_factory=dict)
     signals: Mapping[str, Signal] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
+    synapses: Mapping[str, Synapses] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_fields(self)
-        for name in (*self.units, *self.signals):  # exporters name files by them
-            check_name(name, "word", "Records", "a population or signal")
+        for name in (*self.units, *self.signals, *self.synapses):  # exporters name files by them
+            check_name(name, "word", "Records", "a population, signal or projection")
         for name in _PER_TRIAL:
             found = len(getattr(self, name))
             require(
@@ -204,6 +209,11 @@ class Records:
                 f"of shape (trial, time, unit) = ({n[0]}, ..., {n[1]})",
                 f"shape {values.shape}",
             )
+        for name, synapses in self.synapses.items():
+            for end, n in zip((synapses.pre, synapses.post), synapses.weights.shape, strict=True):
+                units = len(self.units[end]) if end in self.units else n
+                of = f"weights from {synapses.pre!r} to {synapses.post!r} that fit {units} units"
+                require(n == units, "Records", f"synapses[{name!r}]", of, f"{n} of {end!r}")
 
     def _check_population(self, parameter: str, name: str, population: str) -> None:
         require(
@@ -419,13 +429,14 @@ class Records:
             "kinds": {name: units.kind for name, units in self.units.items()},
             "about": dict(self.about),
         }
+        about["projections"], of_synapses = _synapses.to_arrays(self.synapses)
         arrays = {name: getattr(self, name) for name in _PER_TRIAL}
         arrays |= {f"signs:{name}": units.signs for name, units in self.units.items()}
         arrays |= {f"signal:{name}": values for name, values in self.signals.items()}
         for name, spikes in self.spikes.items():
             for part in _PER_SPIKE:
                 arrays[f"{part}:{name}"] = getattr(spikes, part)
-        return {"records": np.array(json.dumps(about)), **arrays}
+        return {"records": np.array(json.dumps(about)), **arrays, **of_synapses}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Records":
@@ -479,6 +490,7 @@ class Records:
                     if name.startswith("signal:")
                 },
                 about=about["about"],
+                synapses=_synapses.from_arrays(about.get("projections", {}), arrays),
             )
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, DataError):
@@ -542,6 +554,7 @@ class _Told:
     dt: Duration
     kinds: Mapping[str, Line]
     about: Mapping[str, Any]
+    projections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def _told(entry: np.ndarray | None) -> dict[str, Any]:
@@ -552,6 +565,8 @@ def _told(entry: np.ndarray | None) -> dict[str, Any]:
     with reading("The description of these records"):
         text = str(entry)
     found = json_object(text, "The description of these records", _Told)
+    for name, one in found.get("projections", {}).items():
+        conform(one, Wire, f"Projection {brief(name, 50)} of these records")
     conform(found["about"], _Provenance, "The provenance of these records")
     return found
 

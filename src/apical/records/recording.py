@@ -1,4 +1,4 @@
-"""Recording: replay samples with learning off, and keep spike trains, signals and decisions."""
+"""Recording: replay samples with learning off; keep spikes, signals, decisions and synapses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +16,9 @@ from apical.errors import ParameterError
 from apical.network.description import Network
 from apical.neurons.base import Population
 from apical.neurons.encoding import decisions
+from apical.projections.projection import Projection, ReadBackwards
 from apical.records.arrays import Records, Spikes, Units
+from apical.records.synapses import Synapses
 
 AT_ONCE = 250
 """Trials shown in one block."""
@@ -31,6 +33,7 @@ def record(
     dt: Duration | None = None,
     about: Mapping[str, Any] | None = None,
     stream: CountOrZero = 0,
+    synapses: bool = True,
 ) -> Records:
     """Record the activity of a network on samples, with learning off.
 
@@ -55,6 +58,8 @@ def record(
         Number of the recording, from 0: the random numbers of trial k depend on the seed of the
         network, this number and k, not on the sample. So each presentation of a sample has its own
         noise, and two recordings of one number have the same noise.
+    synapses
+        Whether to keep the synapses too, with their weights at the time and before learning.
 
     Raises
     ------
@@ -101,11 +106,7 @@ def record(
     parts = Block.of_labels(values, labels, index=index, phase="record").parts(AT_ONCE)
     with left_as_it_was(simulator):
         decided = [_decided(simulator, part) for part in parts]
-    with left_as_it_was(simulator):
-        looked = []
-        for part in parts:
-            looked.append(simulator.run(part))
-            _check_room(looked[0], len(parts[0]), len(chosen) - sum(map(len, parts[: len(looked)])))
+    looked = _looked_at(simulator, parts)
     names = _recorded(network, looked[0])
     return Records(
         network.trial,
@@ -121,7 +122,18 @@ def record(
             for name in looked[0].traces
         },
         about=dict(about or {}),
+        synapses=synapses_of(simulator) if synapses else {},
     )
+
+
+def _looked_at(simulator: Simulator, parts: Sequence[Block]) -> list[BlockResult]:
+    """Return what the network did in each part, with its state restored."""
+    looked: list[BlockResult] = []
+    with left_as_it_was(simulator):
+        for k, part in enumerate(parts):
+            looked.append(simulator.run(part))
+            _check_room(looked[0], len(parts[0]), sum(map(len, parts[k + 1 :])))
+    return looked
 
 
 def _check_room(first: BlockResult, trials: int, left: int) -> None:
@@ -225,3 +237,58 @@ def _spikes(
             parts.append(((step // steps + start).astype(np.int32), (step % steps) * dt, unit))
         found[name] = Spikes(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
     return found
+
+
+@checked()
+def synapses_of(simulator: Simulator) -> dict[str, Synapses]:
+    """Return the synapses of every projection of a network, by its name, as they are now.
+
+    A synapse does not exist where the network says so (`Network.existing`), and where it is fixed
+    and its weight is 0, as in one-to-one connections: it never has an effect.
+    """
+    network = simulator.network
+    return {
+        p.name: _of_projection(network, p, np.asarray(simulator.weights(p)))
+        for p in network.projections
+    }
+
+
+def _of_projection(network: Network, projection: Projection, weights: np.ndarray) -> Synapses:
+    exists = network.existing(projection)
+    learns = projection.rule is not None
+    follows = isinstance(projection.weights, ReadBackwards)
+    if exists is None and not (learns or follows) and not weights.all():
+        exists = weights != 0
+    initial = _initial(network, projection) if learns or follows else None
+    return Synapses(
+        projection.pre.name,
+        projection.post.name,
+        (type(projection.pre).__name__, type(projection.post).__name__),
+        weights,
+        None if initial is None else initial.astype(weights.dtype),
+        None if exists is None or exists.all() else np.asarray(exists),
+        role_of(network, projection),
+        projection.delay,
+        dict(projection.carries),
+        projection.rule.name if projection.rule else "",
+    )
+
+
+def _initial(network: Network, projection: Projection) -> np.ndarray:
+    source = projection.weights
+    if not isinstance(source, ReadBackwards):
+        return network.initial_weights(projection)
+    drawn = network.initial_weights(source.projection)
+    return source.made(drawn, network.magnitudes(projection))
+
+
+@checked()
+def role_of(network: Network, projection: Projection) -> str:
+    """Return the role of a projection, as in `Synapses`."""
+    if network.feedback and projection.name in {p.name for p in network.feedback.projections}:
+        return "feedback"
+    if projection.name in {p.name for p in network.lateral}:
+        return "lateral"
+    if projection.pre.role == "bias":
+        return "bias"
+    return "forward" if projection.is_forward else "error"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jinja2
 
+from apical._base.private_paths import bare
 from apical.errors import RunError
 from apical.report import naming, sections
 from apical.report.parts import Section
@@ -77,7 +78,7 @@ def page(runs: Sequence[TrainedRun], trials: int = 200) -> str:
     first = runs[0]
     best = max(run.summary["test_accuracy"] for run in runs)
     several = "s" if len(runs) > 1 else ""
-    lead = f"{len(runs)} run{several} on {first.data.name}; best test accuracy {best:.2%}."
+    lead = f"{len(runs)} run{several} on {bare(first.data.name)}; best test accuracy {best:.2%}."
     return _rendered(_title(runs), lead, parts)
 
 

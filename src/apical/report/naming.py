@@ -3,8 +3,10 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import fields
+from hashlib import sha256
 from typing import Any
 
+from apical._base.private_paths import bare
 from apical.devices import DEVICES
 from apical.runs.experiment import Experiment
 from apical.runs.open import TrainedRun
@@ -43,7 +45,7 @@ def settings(run: TrainedRun) -> dict[str, Any]:
     experiment = run.prepared.experiment
     known = {"model": run.prepared.model.name, **experiment.options}
     known |= {
-        f.name: getattr(experiment, f.name)
+        f.name: bare(getattr(experiment, f.name))
         for f in fields(Experiment)
         if f.name not in ("model", "options", "seed")
     }
@@ -111,8 +113,8 @@ def command(run: TrainedRun) -> str:
     """Return the command that repeats a run."""
     experiment, model = run.prepared.experiment, run.prepared.model
     known = models.available().get(model.name)
-    by_name = known is not None and known[0].resolve() == model.path.resolve()
-    words = ["apical", "run", model.name if by_name else str(model.path)]
+    by_name = known is not None and sha256(known[0].read_bytes()).hexdigest() == model.sha256
+    words = ["apical", "run", model.name if by_name else bare(str(model.path))]
     given: dict[str, Any] = {
         f.name: getattr(experiment, f.name)
         for f in fields(Experiment)
@@ -123,7 +125,9 @@ def command(run: TrainedRun) -> str:
     if DEVICES[str(experiment.device)].takes("batch"):
         given["batch"] = experiment.batch
         given |= {k: v for k, v in run.config.items() if k == "library"}
+    if bare(experiment.data_dir) != experiment.data_dir:
+        del given["data_dir"]  # a folder of the machine that it ran on
     for name, value in given.items():
         flag = f"--{name.replace('_', '-')}"
-        words += [flag] if name in _FLAGS and value else [flag, str(value)]
+        words += [flag] if name in _FLAGS and value else [flag, str(bare(value))]
     return shlex.join(words)

@@ -9,6 +9,8 @@ import pandas as pd
 
 from apical import plotting
 from apical._base.extras import lacking
+from apical._base.private_paths import bare
+from apical.data.licences import spdx
 from apical.records.arrays import Records
 from apical.report import naming
 from apical.report.parts import Picture, Section, Table, drawn
@@ -46,7 +48,7 @@ def overview(runs: Mapping[str, TrainedRun]) -> Section:
                 name,
                 f"{100 * s['test_accuracy']:.2f} %",
                 str(s["model"]),
-                str(s["dataset"]),
+                bare(str(s["dataset"])),
                 str(s["device"]),
                 str(s["seed"]),
                 str(s["epochs"]),
@@ -138,7 +140,7 @@ def scorecard(run: TrainedRun, name: str) -> Section:
     findings = run.scorecard
     # runs of earlier versions have neither aspect nor place
     rows = [
-        [f.get("aspect", "-"), f["subject"], f["level"], f["reason"], f.get("place") or "-"]
+        [f.get("aspect", "-"), f["subject"], f["level"], f["reason"], bare(f.get("place") or "-")]
         for f in findings
     ]
     levels = [str(f["level"]).split()[0] for f in findings]
@@ -238,11 +240,12 @@ def repeat(runs: Mapping[str, TrainedRun]) -> Section:
     versions = ", ".join(f"{k} {v}" for k, v in first.config["versions"].items())
     said = [
         f"Versions of the first: {versions}.",
-        f"Data: {first.data.name}, licence {first.data.licence}.",
+        f"Data: {bare(first.data.name)}, licence {spdx(first.data.licence)}.",
     ]
     code = {"Commands": commands}
     code |= {
-        f"Configuration of {name}": json.dumps(run.config, indent=2) for name, run in runs.items()
+        f"Configuration of {name}": json.dumps(bare(run.config), indent=2)
+        for name, run in runs.items()
     }
     return Section("To repeat it", said, code=code)
 

@@ -140,7 +140,14 @@ class Measuring:
             return None
         self._looking.state = simulator.state
         test, dt = self._prepared.data.test, self._prepared.experiment.dt
-        return record(self._looking, test, np.arange(self.n_trials), dt=dt, stream=position.trial)
+        return record(
+            self._looking,
+            test,
+            np.arange(self.n_trials),
+            dt=dt,
+            stream=position.trial,
+            synapses=False,
+        )
 
 
 def _that_fit(prepared: Prepared, traces: Sequence[str]) -> int:

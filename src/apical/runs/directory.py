@@ -31,6 +31,9 @@ from apical.training.loop import Position, Step
 
 METRICS, SUMMARY = "metrics.csv", "summary.json"
 NETWORK, ARRAYS = "network.json", "network.npz"
+LOCAL = "local.json"
+"""Paths of this machine that a run needs to go on; no other file has them, nor an export. It may be
+left out of what is passed on, so the manifest does not bind it."""
 CHECKPOINT, WEIGHTS, FIGURES = "checkpoint.npz", "weights.npz", "figures"
 SCORECARD = "scorecard.json"
 FINISHED = (SUMMARY, WEIGHTS, METRICS, SCORECARD)
@@ -114,6 +117,7 @@ class RunDirectory:
         path: Path,
         config: Mapping[str, Any],
         network: tuple[Mapping[str, Any], Mapping[str, np.ndarray]] | None = None,
+        local: Mapping[str, str] | None = None,
     ) -> Iterator["RunDirectory"]:
         """Start a run in a new or empty directory.
 
@@ -125,6 +129,8 @@ class RunDirectory:
             What its ``config.json`` holds.
         network
             What its ``network.json`` holds, and the arrays that go with it.
+        local
+            What its ``local.json`` holds: paths of this machine, by setting; None for none.
 
         Raises
         ------
@@ -145,7 +151,7 @@ class RunDirectory:
                     object=f"Run directory {path}",
                 )
             # left by a run that was killed while it was being created; nothing of value
-            made = (METRICS, CONFIG, NETWORK, ARRAYS, MANIFEST)
+            made = (METRICS, CONFIG, NETWORK, ARRAYS, MANIFEST, LOCAL)
             leftovers = {_LOCK, *made, *(f".{name}.part" for name in made)}
             others = [entry.name for entry in path.iterdir() if entry.name not in leftovers]
             if others:
@@ -157,6 +163,8 @@ class RunDirectory:
             (path / MANIFEST).unlink(missing_ok=True)
             run = cls(path, {**config, "format": FORMAT}, Manifest(path))
             content, arrays = network or ({}, {})
+            if local:
+                run.write_local(local)
             if arrays:
                 run.write_arrays(ARRAYS, arrays)
             if content:
@@ -340,6 +348,14 @@ class RunDirectory:
                     self.manifest.write()
         except OSError as error:
             raise self._full(name, error) from None
+
+    def write_local(self, paths: Mapping[str, str]) -> None:
+        """Write the paths of this machine, by setting, atomically."""
+        text = json.dumps(dict(paths), indent=2) + "\n"
+        try:
+            write_whole(self.path / LOCAL, lambda file: file.write(text.encode()))
+        except OSError as error:
+            raise self._full(LOCAL, error) from None
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Path]:
@@ -527,7 +543,11 @@ def read_metrics(path: Path) -> Iterator[dict[str, str]]:
         yield {name: row[name] for name in COLUMNS}
 
 
-SCHEMAS: Mapping[str, type] = {CONFIG: schemas.Config, SUMMARY: schemas.Summary}
+SCHEMAS: Mapping[str, type] = {
+    CONFIG: schemas.Config,
+    SUMMARY: schemas.Summary,
+    LOCAL: schemas.Local,
+}
 """Files of a run that have a schema, and which."""
 
 

@@ -5,7 +5,7 @@ import importlib.metadata
 import platform
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from apical._base import seeds
 from apical._base.checking import check_fields, shown
+from apical._base.private_paths import bare
 from apical.data import datasets
 from apical.data.datasets import Dataset
 from apical.devices import DEVICES, Simulator, simulate, usual
@@ -21,7 +22,7 @@ from apical.errors import ParameterError, RunError
 from apical.hypotheses.naming import applied
 from apical.network.description import Network
 from apical.plausibility import Scorecard, audit
-from apical.runs.directory import ARRAYS, NETWORK, bound, read_arrays, read_json
+from apical.runs.directory import ARRAYS, LOCAL, NETWORK, bound, read_arrays, read_json
 from apical.runs.manifest import CONFIG, Manifest
 from apical.runs.stored_network import StoredNetwork, from_data
 from apical.scripts import models
@@ -286,7 +287,8 @@ def trusted(out: Path, config: Mapping[str, Any], trust: Path | None, why: str) 
     RunError
         If there is no such script.
     """
-    wanted, recorded = str(config["model_sha256"]), Path(str(config["model"]))
+    whole = _with_paths(out, config)
+    wanted, recorded = str(config["model_sha256"]), Path(str(whole["model"]))
     script = trust if trust is not None else models.own(recorded.stem)
     if trust is not None and (not trust.is_file() or trust.resolve().is_relative_to(out.resolve())):
         what = "lies in the run's directory" if trust.is_file() else "does not exist"
@@ -357,6 +359,32 @@ def load_data(experiment: Experiment) -> Dataset:
     return data.subset(experiment.train_trials, experiment.test_trials)
 
 
+def public(experiment: Experiment) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the fields of an experiment without paths of this machine, and these paths.
+
+    Of a script or a file of data the name stays; a folder is left out, as if none had been named.
+    """
+    given = asdict(experiment)
+    local = {k: str(v) for k in _PATHS if (v := given[k]) is not None and bare(v) != v}
+    return given | {k: None if k == "data_dir" else bare(v) for k, v in local.items()}, local
+
+
+def _with_paths(out: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration with the paths of this machine that belong to it."""
+    if not (out / LOCAL).exists():
+        return dict(config)
+    found = read_json(out / LOCAL)
+    told = {k: found[k] for k in _PATHS if found.get(k)}
+    fits = {
+        k: v for k, v in told.items() if config.get(k) == (None if k == "data_dir" else bare(v))
+    }
+    return {**config, **fits}
+
+
+_PATHS = ("model", "dataset", "data_dir")
+"""Fields of an `Experiment` that may be paths."""
+
+
 def settled(experiment: Experiment, network: Network) -> Experiment:
     """Return the experiment with the default device and batch size of its network filled in.
 
@@ -414,7 +442,8 @@ def read_experiment(out: Path) -> Experiment:
     if wrong:
         raise RunError(f"{path} is damaged: {wrong[0]!r} is {shown(config[wrong[0]])}.")
     try:
-        found = Experiment(**{name: config[name] for name in known if name in config})
+        whole = _with_paths(out, config)
+        found = Experiment(**{name: whole[name] for name in known if name in whole})
     except ParameterError as error:
         raise RunError(f"{path} is damaged: {error.message}") from None
     former = "scale" not in config

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from apical._base.private_paths import bare
 from apical.data.datasets import Dataset
 from apical.devices import Simulator
 from apical.errors import DataError, ParameterError, RunError
 from apical.network.description import Network
 from apical.records.arrays import Records
-from apical.records.recording import record
+from apical.records.recording import record, role_of
 from apical.runs.directory import (
     COLUMNS,
     FINISHED,
@@ -235,7 +236,7 @@ class TrainedRun:
             "model": model.name,
             "model_doc": model.doc,
             "options": dict(self.prepared.experiment.options),
-            "dataset": self.data.name,
+            "dataset": bare(self.data.name),
             "licence": self.data.licence,
             "shape": list(self.data.shape),
             "device": self.config["device"],
@@ -255,19 +256,17 @@ class TrainedRun:
             ],
             "feedback": {"name": feedback.name, "source": feedback.source} if feedback else {},
             "projections": [
-                {"name": p.name, "pre": p.pre.name, "post": p.post.name, "kind": _kind(network, p)}
+                {
+                    "name": p.name,
+                    "pre": p.pre.name,
+                    "post": p.post.name,
+                    "kind": role_of(network, p),
+                }
                 for p in network.projections
             ],
+            "scorecard": self.scorecard,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-
-
-def _kind(network: Network, projection: Any) -> str:
-    if network.feedback and projection.name in {p.name for p in network.feedback.projections}:
-        return "feedback"
-    if projection.name in {p.name for p in network.lateral}:
-        return "lateral"
-    return "forward" if projection.is_forward else "error"
 
 
 def open_run(path: Path, *, trust: Path | None = None) -> TrainedRun:
@@ -496,6 +495,21 @@ def read_records(path: Path, *, of: Path | None = None) -> Records:
     if of is not None:
         _check_records(source, records, of)
     return records
+
+
+def completed(records: Records, run: Path) -> Records:
+    """Return records of a run with its scorecard, which earlier versions did not keep in them.
+
+    Raises
+    ------
+    RunError
+        If the scorecard is damaged, or of another run.
+    """
+    if "scorecard" in records.about or not (run / SCORECARD).exists():
+        return records
+    checked_files(run, SCORECARD)
+    found = read_json(run / SCORECARD).get("findings")
+    return replace(records, about={**records.about, "scorecard": found})
 
 
 def _check_records(source: Path, records: Records, run: Path) -> None:

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from apical._base.memory import peak_memory_mb
+from apical._base.private_paths import bare
 from apical._base.progress import TrainingProgress
 from apical.devices import Simulator
 from apical.errors import DeviceError, RunError
@@ -19,6 +20,7 @@ from apical.runs.experiment import (
     fingerprint,
     prepare,
     prepare_recorded,
+    public,
     read_experiment,
     versions,
 )
@@ -102,9 +104,10 @@ def run(
     """
     prepared = prepare(experiment, building)
     library = {k: v for k, v in (building or {}).items() if k == "library"}
+    settings, local = public(prepared.experiment)
     config = {
         "name": out.resolve().name,
-        **asdict(prepared.experiment),
+        **settings,
         "model_sha256": prepared.model.sha256,
         "data_sha256": fingerprint(prepared.data),
         "scorecard": prepared.scorecard.as_dict()["findings"],
@@ -115,7 +118,7 @@ def run(
     network = as_data(prepared.network, prepared.model)
     with prepared.simulator() as simulator:  # before a directory is made: it may be refused
         measuring = _measuring(prepared)
-        with RunDirectory.create(out, config, network) as directory:
+        with RunDirectory.create(out, config, network, local) as directory:
             return _carry_on(directory, prepared, simulator, measuring, progress, draw, stop)
 
 
@@ -326,7 +329,7 @@ def _summary(
     return {
         "model": prepared.model.name,
         "options": dict(experiment.options),
-        "dataset": data.name,
+        "dataset": bare(data.name),
         "device": experiment.device,
         "dtype": experiment.dtype,
         "batch": experiment.batch,

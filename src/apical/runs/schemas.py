@@ -62,6 +62,21 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Local:
+    """What ``local.json`` holds: paths of a machine, whose last parts ``config.json`` holds.
+
+    Parameters
+    ----------
+    model, dataset, data_dir
+        As in an `apical.runs.experiment.Experiment`.
+    """
+
+    model: Page = ""
+    dataset: Page = ""
+    data_dir: Page = ""
+
+
+@dataclass(frozen=True)
 class Config:
     """What ``config.json`` holds; fields of an `Experiment` only where they have a limit of theirs.
 

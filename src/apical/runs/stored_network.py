@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from apical._base.private_paths import bare
 from apical.errors import RunError
 from apical.feedback.pathways import FeedbackPathway
 from apical.network.description import Network
@@ -87,7 +88,7 @@ def as_data(network: Network, model: ModelAbout) -> tuple[dict[str, Any], dict[s
         "places": dict(network.places),
     }
     about = {
-        "path": str(model.path),
+        "path": bare(str(model.path)),
         "sha256": model.sha256,
         "doc": model.doc,
         "defaults": dict(model.defaults),
