@@ -55,7 +55,7 @@ def options(parameters: list[click.Parameter], context: click.Context) -> Iterat
 
 def commands() -> Iterator[tuple[str, click.Command, click.Context]]:
     """Yield every command, those of groups too: its name, itself, and its context."""
-    root = click.Context(app.commands, info_name="apical")
+    root = click.Context(app.commands, info_name="apical", **app.CONTEXT)
     waiting: list[tuple[str, click.Command, click.Context]] = [("apical", app.commands, root)]
     while waiting:
         name, command, context = waiting.pop(0)
@@ -84,7 +84,7 @@ def of_model() -> str:
     model = models.load(SHOWN)
     command = app.commands.get_command(click.Context(app.commands), "run")
     assert command is not None
-    context = click.Context(command, info_name="apical run")
+    context = click.Context(command, info_name="apical run", **app.CONTEXT)
     context.meta["model"] = model
     names = {option.name for option in model.options}
     added = [one for one in command.get_params(context) if one.name in names]

@@ -20,7 +20,7 @@ GENERATORS: tuple[str, ...] = (
     "error_classes",
     "exhibits",
     "features",
-    "quantities",
+    "units_of_names",
     "reproduced",
     "run_directory",
 )

@@ -74,7 +74,7 @@ def commands(text: str) -> Iterator[list[str]]:
     for line in text.replace("\\\n", " ").splitlines():
         words = shlex.split(line.removeprefix("$ "), comments=True)
         words = list(itertools.takewhile(lambda word: word not in (">", ">>"), words))
-        ours = ["my_script.py", *(["runs/mnist"] if words[1:2] == ["cite"] else [])]
+        ours = ["my_script.py", "mine.py", *(["runs/mnist"] if words[1:2] == ["cite"] else [])]
         if words and Path(words[0]).name == "apical":
             yield ["models/rate_dfa.py" if word in ours else word for word in words[1:]]
 
@@ -178,7 +178,9 @@ def test_links_in_documents_lead_somewhere(page: Path) -> None:
 )
 def test_modules_that_documents_name_are_there(page: Path) -> None:
     there = [
-        str(p) for d in ("src", "tests", "models", "benchmarks") for p in (ROOT / d).rglob("*.py")
+        str(p)
+        for d in ("src", "tests", "models", "benchmarks", "docs")
+        for p in (ROOT / d).rglob("*.py")
     ]
     named = {*re.findall(r"`([\w/]+\.py)`", page.read_text())} - {"models/Author_Year_what.py"}
     assert [name for name in named if not any(p.endswith(f"/{name}") for p in there)] == []

@@ -32,7 +32,15 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 LARGEST = 2_000_000
 """Largest size of a page [bytes]."""
-QUICK = ("api", "commands", "criteria", "equations", "error_classes", "quantities", "run_directory")
+QUICK = (
+    "api",
+    "commands",
+    "criteria",
+    "equations",
+    "error_classes",
+    "units_of_names",
+    "run_directory",
+)
 """Generators that take a second or two; the others build networks and draw."""
 
 pytest.importorskip("sphinx")
@@ -189,7 +197,9 @@ def test_every_file_of_a_run_is_explained(tmp_path: Path) -> None:
     assert names and names <= code(text)
 
 
-@pytest.mark.parametrize(("name", "file"), [("quantities", "units"), ("error_classes", "errors")])
+@pytest.mark.parametrize(
+    ("name", "file"), [("units_of_names", "units"), ("error_classes", "errors")]
+)
 def test_examples_of_pages_run(name: str, file: str) -> None:
     (text,) = re.findall(r"^```python\n(.*?)^```", page(name, f"{file}.md"), re.M | re.S)
     exec(text, {"__name__": "example"})

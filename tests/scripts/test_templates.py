@@ -89,12 +89,12 @@ def test_a_template_learns_as_a_script_and_by_the_command(name: str, tmp_path: P
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("3d", "is no name of a model"),
-        ("a-b", "is no name of a model"),
-        ("", "is no name of a model"),
-        ("a/b", "is no name of a model"),
-        ("class", "is no name of a model"),
-        ("naïve", "is no name of a model"),
+        ("3d", "cannot name a model"),
+        ("a-b", "cannot name a model"),
+        ("", "cannot name a model"),
+        ("a/b", "cannot name a model"),
+        ("class", "cannot name a model"),
+        ("naïve", "cannot name a model"),
         ("rate_dfa", "is a model of apical"),
         ("rate_dfa.py", "is a model of apical"),
     ],

@@ -40,10 +40,10 @@ EXTRAS: Mapping[str, Extra] = {
     ),
     "graph": Extra(("networkx",), "apical graph --out FILE.graphml or .json"),
     "neo": Extra(("neo",), "recordings in binary formats that Neo reads"),
-    "nir": Extra(("nir",), "apical export --format nir, networks from NIR"),
-    "nix": Extra(("neo", "nixio"), "apical export --format nix, recordings in NIX"),
+    "nir": Extra(("h5py", "nir"), "apical export --format nir, networks from NIR"),
+    "nix": Extra(("h5py", "neo", "nixio"), "apical export --format nix, recordings in NIX"),
     "notebook": Extra(("ipywidgets", "jupyterlab"), "notebooks, with progress bars"),
-    "nwb": Extra(("pynwb",), "apical export --format nwb, recordings in NWB"),
+    "nwb": Extra(("h5py", "pynwb"), "apical export --format nwb, recordings in NWB"),
     "parquet": Extra(("pyarrow",), "apical export --format parquet"),
     "sonata": Extra(("h5py",), "apical export --format sonata"),
     "sweep": Extra(

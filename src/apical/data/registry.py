@@ -61,7 +61,7 @@ class Source:
     ['digits', 'mnist', 'fashion_mnist', 'kmnist']
     >>> digits = SOURCES["digits"]
     >>> digits.n_train, digits.n_test, digits.where
-    (1437, 360, 'shipped with scikit-learn')
+    (1437, 360, 'shipped with apical')
     >>> len(SOURCES["mnist"].sha256)  # checksums: training and test, images and labels
     4
     """
@@ -172,8 +172,8 @@ def path(name: str | Path, data_dir: str | Path | None = None) -> Path | None:
     Examples
     --------
     >>> from apical import datasets
-    >>> datasets.path("digits").name  # shipped with scikit-learn
-    'digits.csv.gz'
+    >>> datasets.path("digits").name  # shipped with apical
+    'digits.npz'
     >>> datasets.path("no_such_file.npz")  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
     Traceback (most recent call last):
         ...

@@ -478,7 +478,7 @@ def versions(library: str = "numpy") -> dict[str, str]:
     --------
     >>> from apical.runs.experiment import versions
     >>> sorted(versions())
-    ['apical', 'brian2', 'numpy', 'python', 'scikit-learn', 'system']
+    ['apical', 'brian2', 'numpy', 'python', 'scipy', 'system']
     """
     libraries = ["torch"] if library.startswith("torch") else []
     packages = [*PACKAGES, *filter(installed, [*BACK_ENDS, *libraries])]

@@ -277,10 +277,10 @@ def find(name: str) -> Path:
     >>> import apical as ap
     >>> ap.models.find("spiking_dfa").name
     'spiking_dfa.py'
-    >>> ap.models.find("spiking_bp")  # doctest: +ELLIPSIS
+    >>> ap.models.find("perceptron")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    apical.errors.exceptions.ScriptError: There is no model 'spiking_bp'; known models are ...
+    apical.errors.exceptions.ScriptError: There is no model 'perceptron'; known models are ...
     """
     path = Path(name)
     if path.is_file() and name != path.stem:

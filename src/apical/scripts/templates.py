@@ -1,11 +1,11 @@
 """Templates of model scripts: files of ``models/templates``, of which `apical new` makes models."""
 
 import ast
-import keyword
 from collections.abc import Mapping
 from pathlib import Path
 
 from apical._base.checking import shown
+from apical._base.names import check_name
 from apical._base.whole_files import write_whole
 from apical.errors import ParameterError
 from apical.scripts import models
@@ -47,11 +47,7 @@ def write(name: str, template: str = USUAL, folder: Path = Path()) -> Path:
         such template, or the file exists.
     """
     stem = name.removesuffix(".py")
-    if not (stem.isascii() and stem.isidentifier()) or keyword.iskeyword(stem):
-        raise _refused(
-            f"{shown(name)} is no name of a model; use letters, digits and underscores, no digit "
-            "first, and no keyword of Python"
-        )
+    check_name(stem, "function", "apical new", "a model")
     if models.own(stem) is not None:
         raise _refused(
             f"{stem} is a model of apical, which 'apical run {stem}' means; choose another"
