@@ -13,8 +13,7 @@ from apical._base.checking import check_fields, checked
 from apical._base.parameters import CountOrZero, Duration, Kinds, Matrix
 from apical._base.rounding import is_nothing, size_of
 from apical.measures.matching import Activity
-from apical.measures.spike_statistics import LEAST_INTERVALS, intervals
-from apical.records.arrays import Spikes
+from apical.measures.spike_statistics import LEAST_INTERVALS, Intervals
 
 
 @dataclass(frozen=True)
@@ -40,13 +39,13 @@ class IntervalSums:
 
 
 @checked()
-def interval_sums(spikes: Spikes, trials: CountOrZero, neurons: CountOrZero) -> IntervalSums:
+def interval_sums(gaps: Intervals, trials: CountOrZero, neurons: CountOrZero) -> IntervalSums:
     """Return the sums over interspike intervals from which CV and LV are computed.
 
     Parameters
     ----------
-    spikes
-        Spikes in windows of equal length.
+    gaps
+        Intervals in windows of equal length, from `apical.measures.spike_statistics.intervals`.
     trials, neurons
         How many there are.
 
@@ -54,13 +53,13 @@ def interval_sums(spikes: Spikes, trials: CountOrZero, neurons: CountOrZero) -> 
     --------
     >>> import numpy as np
     >>> from apical.measures.by_neuron import interval_sums
+    >>> from apical.measures.spike_statistics import intervals
     >>> from apical.records.arrays import Spikes
     >>> spikes = Spikes(np.zeros(3, int), np.array([0.0, 10.0, 30.0]), np.zeros(3, int))
-    >>> sums = interval_sums(spikes, 1, 1)
+    >>> sums = interval_sums(intervals(spikes), 1, 1)
     >>> float(sums.number[0, 0]), float(sums.total[0, 0]), float(sums.square[0, 0])
     (2.0, 30.0, 500.0)
     """
-    gaps = intervals(spikes)
     place = gaps.trial.astype(np.int64) * neurons + gaps.unit
     one, other = gaps.length[:-1], gaps.length[1:]
     same = place[1:] == place[:-1]

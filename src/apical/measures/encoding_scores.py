@@ -6,6 +6,7 @@ in the responses once a penalty is chosen.
 """
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -101,20 +102,26 @@ class Ridge:
             errors.append(_left_out(kernel @ inverse, self.groups[kept]))
         return _Fold(out, kept, np.stack(errors), np.stack(predict))
 
-    def held_out(self, responses: Matrix) -> tuple[np.ndarray, np.ndarray]:
+    def held_out(
+        self, responses: Matrix, axes: Matrix | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return predictions and responses, both less the mean of the kept rows of their fold.
 
         Parameters
         ----------
         responses
             Responses to predict, shape (n_rows, n_responses).
+        axes
+            What the penalty is chosen on; by default their `main_axes`, which are the same for all
+            permutations of the rows.
         """
+        axes = main_axes(responses) if axes is None else axes
         predicted, found = np.zeros(responses.shape), np.zeros(responses.shape)
         for part in self._parts:
             kept = responses[part.kept]
             mean = kept.mean(axis=0)
             about = kept - mean
-            errors = part.leave_out @ _main_axes(about)
+            errors = part.leave_out @ (about @ axes)
             best = int(np.argmin(np.sum(errors**2, axis=(1, 2))))
             predicted[part.held] = part.predict[best] @ about
             found[part.held] = responses[part.held] - mean
@@ -135,14 +142,15 @@ def _left_out(hat: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return errors
 
 
-def _main_axes(about: np.ndarray) -> np.ndarray:
-    """Return centred responses on their `AXES` first principal components."""
-    if about.shape[1] <= AXES:
-        return about
-    if len(about) < about.shape[1]:
-        values, axes = np.linalg.eigh(about @ about.T)
-        return np.asarray((axes * np.sqrt(np.maximum(values, 0)))[:, -AXES:])
-    return np.asarray(about @ np.linalg.eigh(about.T @ about)[1][:, -AXES:])
+def main_axes(responses: np.ndarray) -> np.ndarray:
+    """Return the `AXES` first principal components of responses, shape (n, n_axes).
+
+    Most of the variance lies there, and hundreds of neurons choose a penalty at the cost of few.
+    """
+    if responses.shape[1] <= AXES:
+        return np.eye(responses.shape[1])
+    about = responses - responses.mean(axis=0)
+    return np.asarray(np.linalg.svd(about, full_matrices=False)[2][:AXES].T)
 
 
 def folds_of(groups: np.ndarray, draw: Generator, most: Count = FOLDS) -> np.ndarray:
@@ -184,6 +192,7 @@ def partial_least_squares(
     """
     quietly_import("sklearn.cross_decomposition")
     from sklearn.cross_decomposition import PLSRegression
+    from sklearn.exceptions import ConvergenceWarning
 
     predicted, found = np.zeros(responses.shape), np.zeros(responses.shape)
     for fold in np.unique(folds):
@@ -194,7 +203,9 @@ def partial_least_squares(
         found[held] = responses[held] - mean
         n = min(components, x.shape[1], max(kept.sum() - 1, 0))
         if n and y.shape[1]:
-            model = PLSRegression(n, scale=False, tol=1e-9).fit(x, y)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                model = PLSRegression(n, scale=False, max_iter=1000).fit(x, y)
             new = (features[held] - features[kept].mean(axis=0)) @ axes
             predicted[held] = model.predict(new).reshape(len(new), -1) @ back.T
     return predicted, found

@@ -146,9 +146,11 @@ def dimensionalities(responses: Matrix, resamples: Resamples) -> np.ndarray:
     size = size_of(x) or 1.0
     x = np.where(is_flat(x, 0), 0, x - x.mean(axis=0)) / size
     for k, (drawn, weights) in enumerate(zip(resamples.trials, resamples.weights, strict=True)):
-        about = x - drawn @ x / drawn.sum()
-        about = (about * np.sqrt(drawn)[:, None] * np.sqrt(weights)).astype(np.float32)
-        gram = about.T @ about if about.shape[1] < len(about) else about @ about.T
+        trials, neurons = np.flatnonzero(drawn), np.flatnonzero(weights)
+        part, times = x[np.ix_(trials, neurons)], drawn[trials]
+        part = (part - times @ part / times.sum()) * np.sqrt(times)[:, None]
+        part = (part * np.sqrt(weights[neurons])).astype(np.float32)
+        gram = part.T @ part if len(neurons) < len(trials) else part @ part.T
         square = float(np.vdot(gram, gram))
         if square > 0:
             found[k] = float(np.trace(gram, dtype=float)) ** 2 / square
