@@ -40,7 +40,7 @@ from apical.measures.resampling import (
     orders,
     p_value,
     resampled,
-    tested,
+    staged,
 )
 from apical.measures.spike_statistics import Intervals, intervals
 
@@ -578,7 +578,7 @@ def _interval_distributions(model: Side, recorded: Side) -> Relation:
         means = [part[draw.integers(0, len(part), len(part))].mean(axis=0) for part in known]
         values.append(_apart(*means))
     both, n = np.concatenate(known), len(known[0])
-    by_chance = tested(
+    by_chance = staged(
         values[0], lambda times: _split_apart(both, n, draw, times), settings.permutations
     )
     within = _split_apart(known[1], len(known[1]) // 2, draw, SPLITS)

@@ -197,6 +197,7 @@ class Comparison:
         return pandas.DataFrame([dict(zip(keys, k, strict=True)) | v for k, v in lines.items()])
 
 
+_UNORDERED = "the order of trials does not matter to it"
 _COLUMNS = tuple(Row.__dataclass_fields__)
 
 
@@ -435,7 +436,7 @@ def _described(
         if theirs is not None:
             row = _less(row, over, whole)
             if system == "shuffled" and not description.ordered:
-                row = replace(row, note="the order of trials does not matter to it")
+                row = replace(row, note=_UNORDERED)
             elif description.per_neuron:
                 row = _tested(row, values[0], theirs[0], side.settings)
         yield row
@@ -482,7 +483,9 @@ def _related(about: Row, found: Mapping[str, Relation], controls: Controls) -> I
             continue
         row = _with_interval(row, relation.values, relation.why)
         chance, n = relation.by_chance, len(relation.by_chance)
-        if n:
+        if system == "shuffled" and relation.of == "differences":
+            row = replace(row, note=_UNORDERED)
+        elif n:
             p = relation.p
             row = replace(row, p=p, chance=float(np.mean(chance)), smallest_p=1 / (1 + n))
         yield replace(row, floor=relation.floor, ceiling=relation.ceiling)

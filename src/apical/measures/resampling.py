@@ -179,7 +179,7 @@ def p_value(value: Measured, by_chance: Vector, size: float = 1.0) -> float:
     return float((1 + np.sum(~exceeds(value, by_chance, size))) / (1 + len(by_chance)))
 
 
-def tested(value: float, draw_some: Callable[[int], np.ndarray], n: int) -> np.ndarray:
+def staged(value: float, draw_some: Callable[[int], np.ndarray], n: int) -> np.ndarray:
     """Return the permuted values of a test, which ends early where there is nothing to be found.
 
     After `FIRST` permutations a p value above `CLEAR` stands; below, all n are drawn. This cannot
@@ -267,7 +267,7 @@ def distribution_test(
     draw
         Random number generator.
     n
-        Number of permutations; `FIRST` where that is enough (`tested`).
+        Number of permutations; `FIRST` where that is enough (`staged`).
 
     Returns
     -------
@@ -300,7 +300,7 @@ def distribution_test(
         return np.concatenate([_distances(rising, part) for part in parts])
 
     # the sums of 32-bit floats are exact to 1e-6 of the range
-    return distance, p_value(observed, tested(observed, some, n), 1e4)
+    return distance, p_value(observed, staged(observed, some, n), 1e4)
 
 
 @checked()
