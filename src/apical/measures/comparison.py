@@ -35,6 +35,7 @@ from apical.measures.matching import (
     of_network,
     of_recording,
     shuffled,
+    unlabelled,
 )
 from apical.measures.recordings import Recording
 from apical.measures.representation import responding
@@ -356,7 +357,7 @@ def _equal(
         return equal, ["the recording has no labels of trials; classes are ignored."]
     kinds, times = np.unique(labels, return_counts=True)
     if times.max() < 2:
-        equal = {k: Activity(a.responses, a.duration, None, a.spikes) for k, a in equal.items()}
+        equal = {name: unlabelled(activity) for name, activity in equal.items()}
         return equal, ["no class has 2 trials in all; classes are ignored."]
     if times.min() < 2:
         kept = np.isin(labels, kinds[times > 1])

@@ -6,7 +6,6 @@ in the responses once a penalty is chosen.
 """
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +13,6 @@ from functools import cached_property
 import numpy as np
 
 from apical._base.checking import check_fields, checked, require
-from apical._base.extras import quietly_import
 from apical._base.parameters import Count, Kinds, Matrix, Measured, Vector
 from apical._base.rounding import is_flat, size_of
 from apical.measures.resampling import Generator
@@ -174,10 +172,12 @@ def partial_least_squares(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return held-out predictions of partial least squares regression, as `Ridge.held_out`.
 
-    `sklearn.cross_decomposition.PLSRegression` without scaling, in the coordinates of principal
-    components, which change no prediction. With fewer kept rows or features than components, there
-    are as many components as these allow (Yamins et al. 2014, doi:10.1073/pnas.1403112111, with 25;
-    Schrimpf et al. 2018, doi:10.1101/407007).
+    Each component is the direction w of the features, and that of the responses, of the largest
+    covariance, the first singular vectors of X' Y; with scores t = X w, what they explain of X and
+    of Y is taken off, and the next follows. The same as `sklearn.cross_decomposition.PLSRegression`
+    without scaling, once that has converged. With fewer kept rows or features than components,
+    there are as many components as these allow (Yamins et al. 2014, doi:10.1073/pnas.1403112111,
+    with 25; Schrimpf et al. 2018, doi:10.1101/407007).
 
     Parameters
     ----------
@@ -190,25 +190,35 @@ def partial_least_squares(
     components
         Number of components.
     """
-    quietly_import("sklearn.cross_decomposition")
-    from sklearn.cross_decomposition import PLSRegression
-    from sklearn.exceptions import ConvergenceWarning
-
     predicted, found = np.zeros(responses.shape), np.zeros(responses.shape)
     for fold in np.unique(folds):
         held, kept = folds == fold, folds != fold
-        mean = responses[kept].mean(axis=0)
+        mean, middle_of = responses[kept].mean(axis=0), features[kept].mean(axis=0)
         y, back = _coordinates(responses[kept] - mean)
-        x, axes = _coordinates(features[kept] - features[kept].mean(axis=0))
+        x, axes = _coordinates(features[kept] - middle_of)
         found[held] = responses[held] - mean
-        n = min(components, x.shape[1], max(kept.sum() - 1, 0))
-        if n and y.shape[1]:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                model = PLSRegression(n, scale=False, max_iter=1000).fit(x, y)
-            new = (features[held] - features[kept].mean(axis=0)) @ axes
-            predicted[held] = model.predict(new).reshape(len(new), -1) @ back.T
+        if x.shape[1] and y.shape[1]:
+            slopes = _pls_slopes(x, y, min(components, x.shape[1]))
+            predicted[held] = (features[held] - middle_of) @ axes @ slopes @ back.T
     return predicted, found
+
+
+def _pls_slopes(x: np.ndarray, y: np.ndarray, components: int) -> np.ndarray:
+    """Return the coefficients of partial least squares of centred data, shape (n_x, n_y)."""
+    directions, loadings, slopes, size = [], [], [], float(np.linalg.norm(x.T @ y))
+    for _ in range(components):
+        left, strength, _ = np.linalg.svd(x.T @ y, full_matrices=False)
+        if strength[0] <= 1e-12 * size:
+            break
+        score = x @ left[:, 0]
+        square = float(score @ score)
+        directions.append(left[:, 0])
+        loadings.append(x.T @ score / square)
+        slopes.append(y.T @ score / square)
+        x = x - np.outer(score, loadings[-1])
+        y = y - np.outer(score, slopes[-1])
+    w, p, q = (np.array(part).T for part in (directions, loadings, slopes))
+    return np.asarray(w @ np.linalg.solve(p.T @ w, q.T))
 
 
 def _coordinates(about: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

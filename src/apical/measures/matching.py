@@ -265,8 +265,14 @@ def matched(
         which = np.arange(activity.neurons)
         if equal_neurons:
             which = np.sort(draw.permutation(activity.neurons)[:neurons])
-        found[name] = activity.some(np.concatenate([np.zeros(0, int), *trials]), which)
+        part = activity.some(np.concatenate([np.zeros(0, int), *trials]), which)
+        found[name] = part if known else unlabelled(part)
     return found
+
+
+def unlabelled(activity: Activity) -> Activity:
+    """Return the same activity without classes of trials."""
+    return Activity(activity.responses, activity.duration, None, activity.spikes)
 
 
 def _counts(labels: np.ndarray) -> dict[str, int]:
