@@ -29,6 +29,7 @@ from apical.measures.encoding_scores import (
 from apical.measures.geometry import FEWEST, Geometry, likeness, resampled_matrix
 from apical.measures.matching import Activity
 from apical.measures.resampling import (
+    AT_ONCE,
     CLEAR,
     PERMUTATIONS,
     RESAMPLES,
@@ -434,13 +435,28 @@ def _orders(model: Side, purpose: str, most: int | None = None) -> np.ndarray:
 
 
 def _refitted(
-    value: float, permuted: np.ndarray, score: Callable[[np.ndarray], float]
+    value: float, ridge: Ridge, responses: np.ndarray, permuted: np.ndarray, *, squared: bool
 ) -> np.ndarray:
-    """Return scores with permuted classes: the first `REFITS[1]`, and the others if p is small."""
-    first = np.array([score(order) for order in permuted[: REFITS[1]]])
-    if p_value(value, first) > CLEAR:
-        return first
-    return np.concatenate([first, [score(order) for order in permuted[REFITS[1] :]]])
+    """Return median scores of models of permuted classes, or of the variance they explain.
+
+    The first `REFITS[1]`, and the others if p is small. Responses have the shape
+    (n_classes, n_rows of a class, n).
+    """
+    flat = responses.reshape(-1, responses.shape[-1])
+    axes, step = main_axes(flat), max(1, AT_ONCE // 8 // max(flat.size, 1))
+
+    def some(part: np.ndarray) -> list[float]:
+        found: list[float] = []
+        for k in range(0, len(part), step):
+            moved = responses[part[k : k + step]].reshape(-1, *flat.shape)
+            r = scores(*ridge.held_out_of_each(moved, axes))
+            found += [middle(row) for row in (_explained(r) if squared else r)]
+        return found
+
+    first = some(permuted[: REFITS[1]])
+    if p_value(value, np.array(first)) > CLEAR:
+        return np.array(first)
+    return np.array(first + some(permuted[REFITS[1] :]))
 
 
 def _again(
@@ -479,11 +495,8 @@ def _ridge(predicting: Side, target: Side, of: Side, purpose: str) -> Relation:
     if not np.isfinite(value):
         return undefined("mean responses of one of the two do not differ between classes")
     values = _again(held_out, responses, target.means, target.resamples.neurons)
-    axes = main_axes(responses)
     by_chance = _refitted(
-        float(values[0]),
-        _orders(of, purpose),
-        lambda order: middle(scores(*ridge.held_out(responses[order], axes))),
+        float(values[0]), ridge, responses[:, None], _orders(of, purpose), squared=False
     )
     reliable = reliabilities(*target.halves.swapaxes(0, 1))
     return Relation(values, by_chance, middle(reliable), middle(np.sqrt(reliable)))
@@ -528,14 +541,8 @@ def _psth(model: Side, recorded: Side) -> Relation:
     r = scores(*held_out)
     if not np.isfinite(middle(r)):
         return undefined("PSTHs of one of the two do not differ")
-    axes = main_axes(flat[0])
-    by_chance = _refitted(
-        middle(_explained(r)),
-        _orders(model, "psth", REFITS[1]),
-        lambda order: middle(
-            _explained(scores(*ridge.held_out(target[0][order].reshape(flat[0].shape), axes)))
-        ),
-    )
+    permuted = _orders(model, "psth", REFITS[1])
+    by_chance = _refitted(middle(_explained(r)), ridge, target[0], permuted, squared=True)
     chosen = recorded.resamples.neurons
     values = np.array([middle(_explained(r[which])) for which in chosen])
     reliable = reliabilities(*flat[1:].reshape(SPLITS, 2, *flat.shape[1:]).swapaxes(0, 1))

@@ -114,15 +114,30 @@ class Ridge:
             permutations of the rows.
         """
         axes = main_axes(responses) if axes is None else axes
+        predicted, found = self.held_out_of_each(responses[None], axes)
+        return predicted[0], found[0]
+
+    def held_out_of_each(
+        self, responses: np.ndarray, axes: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `held_out` does, of several sets of responses at once.
+
+        Parameters
+        ----------
+        responses
+            Responses to predict, shape (n_sets, n_rows, n_responses).
+        axes
+            As in `held_out`.
+        """
         predicted, found = np.zeros(responses.shape), np.zeros(responses.shape)
         for part in self._parts:
-            kept = responses[part.kept]
-            mean = kept.mean(axis=0)
+            kept = responses[:, part.kept]
+            mean = kept.mean(axis=1, keepdims=True)
             about = kept - mean
-            errors = part.leave_out @ (about @ axes)
-            best = int(np.argmin(np.sum(errors**2, axis=(1, 2))))
-            predicted[part.held] = part.predict[best] @ about
-            found[part.held] = responses[part.held] - mean
+            errors = np.matmul(part.leave_out[:, None], about @ axes)
+            best = np.argmin(np.sum(errors**2, axis=(2, 3)), axis=0)
+            predicted[:, part.held] = part.predict[best] @ about
+            found[:, part.held] = responses[:, part.held] - mean
         return predicted, found
 
 
@@ -228,8 +243,7 @@ def _coordinates(about: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return about @ axes, axes
 
 
-@checked()
-def scores(predicted: Matrix, responses: Matrix) -> np.ndarray:
+def scores(predicted: np.ndarray, responses: np.ndarray) -> np.ndarray:
     """Return the correlation of held-out predictions and responses of each neuron.
 
     r = sum(p y) / sqrt(sum(p^2) sum(y^2)), of predictions p and responses y less the mean of the
@@ -239,12 +253,20 @@ def scores(predicted: Matrix, responses: Matrix) -> np.ndarray:
     Parameters
     ----------
     predicted, responses
-        From `Ridge.held_out` or `partial_least_squares`, shape (n_rows, n).
+        From `Ridge.held_out` or `partial_least_squares`, shape (..., n_rows, n).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.encoding_scores import scores
+    >>> scores(np.array([[1.0], [-1.0]]), np.array([[2.0], [-2.0]])).tolist()
+    [1.0]
     """
-    product = np.sum(predicted * responses, axis=0)
-    norm = np.sqrt(np.sum(predicted**2, axis=0) * np.sum(responses**2, axis=0))
-    real = norm > 1e-12 * (size_of(responses) * size_of(predicted) * len(responses) or 1.0)
-    return np.clip(np.divide(product, norm, out=np.full(len(norm), np.nan), where=real), -1, 1)
+    product = np.sum(predicted * responses, axis=-2)
+    norm = np.sqrt(np.sum(predicted**2, axis=-2) * np.sum(responses**2, axis=-2))
+    size = size_of(responses) * size_of(predicted) * responses.shape[-2]
+    real = norm > 1e-12 * (size or 1.0)
+    return np.clip(np.divide(product, norm, out=np.full(norm.shape, np.nan), where=real), -1, 1)
 
 
 @checked()
