@@ -208,6 +208,8 @@ class Description:
         Whether each neuron has one, so that their distributions are compared.
     ordered
         Whether shuffled trials change it.
+    correlation
+        Whether it is one, from -1 to 1.
     """
 
     name: Line
@@ -219,6 +221,7 @@ class Description:
     classes: CountOrZero = 0
     per_neuron: bool = True
     ordered: bool = True
+    correlation: bool = False
 
     def lacks(self, side: Side) -> str:
         """Return why a side has none; "" if it has one."""
@@ -326,6 +329,7 @@ DESCRIPTIONS = (
         _CONSTANT + " within a class of 3 trials or more",
         spiking=False,
         per_neuron=False,
+        correlation=True,
     ),
     Description(
         "signal_correlation",
@@ -336,6 +340,7 @@ DESCRIPTIONS = (
         spiking=False,
         classes=3,
         per_neuron=False,
+        correlation=True,
     ),
     Description(
         "dimensionality",
@@ -376,6 +381,8 @@ class Relation:
         Why the value is undefined.
     of
         What large values stand for. p is how often chance is as similar, or as different.
+    correlation
+        Whether values are correlations.
     """
 
     values: Vector
@@ -384,6 +391,7 @@ class Relation:
     ceiling: Measured = np.nan
     why: Line = ""
     of: Literal["similarity", "differences"] = "similarity"
+    correlation: bool = True
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -518,7 +526,7 @@ def _pls(model: Side, recorded: Side, *, as_score: bool = False) -> Relation:
         return Relation(values, np.zeros(0), floor, ceiling)
     values = np.array([brain_score(float(value), floor) for value in values])
     why = "" if np.isfinite(values[0]) else "halves of the recorded trials do not agree"
-    return Relation(values, np.zeros(0), 1.0, brain_score(ceiling, floor), why)
+    return Relation(values, np.zeros(0), 1.0, brain_score(ceiling, floor), why, correlation=False)
 
 
 def _explained(r: np.ndarray) -> np.ndarray:
@@ -589,7 +597,9 @@ def _interval_distributions(model: Side, recorded: Side) -> Relation:
         values[0], lambda times: _split_apart(both, n, draw, times), settings.permutations
     )
     within = _split_apart(known[1], len(known[1]) // 2, draw, SPLITS)
-    return Relation(np.array(values), by_chance, float(np.mean(within)), of="differences")
+    return Relation(
+        np.array(values), by_chance, float(np.mean(within)), of="differences", correlation=False
+    )
 
 
 def _cumulative(unit: np.ndarray, length: np.ndarray, n: int, grid: np.ndarray) -> np.ndarray:

@@ -429,7 +429,7 @@ def _described(
         if description.per_neuron:
             over = _over_neurons(values, side)
             row = replace(row, neurons=int(np.isfinite(values[0]).sum()))
-        row = _with_interval(row, over, description.why)
+        row = _with_interval(row, over, description.why, description.correlation)
         if system == "recording":
             theirs, whole = values, over
             yield row
@@ -459,8 +459,8 @@ def _over_neurons(values: np.ndarray, side: Side) -> np.ndarray:
     return np.divide(total, number, out=np.full(len(total), np.nan), where=number > 0)
 
 
-def _with_interval(row: Row, values: np.ndarray, why: str) -> Row:
-    low, high = interval_of(values)
+def _with_interval(row: Row, values: np.ndarray, why: str, correlation: bool) -> Row:
+    low, high = interval_of(values, correlation=correlation)
     value = float(values[0])
     return replace(row, value=value, low=low, high=high, why="" if math.isfinite(value) else why)
 
@@ -482,7 +482,7 @@ def _related(about: Row, found: Mapping[str, Relation], controls: Controls) -> I
         if relation is None:
             yield replace(row, why=controls.why)
             continue
-        row = _with_interval(row, relation.values, relation.why)
+        row = _with_interval(row, relation.values, relation.why, relation.correlation)
         chance, n = relation.by_chance, len(relation.by_chance)
         if system == "shuffled" and relation.of == "differences":
             row = replace(row, note=_UNORDERED)

@@ -23,6 +23,7 @@ CLEAR = 0.1
 AT_ONCE = 1 << 23
 """Largest number of entries of an array of permutations, which bounds memory."""
 
+_NEARLY_ONE = 1 - 1e-12
 Generator = np.random.Generator
 Draws = Annotated[np.ndarray, Array((2,), kinds="iu")]
 """Whole numbers, shape (n_draws, n)."""
@@ -91,7 +92,7 @@ def resampled(labels: Kinds, neurons: int, draw: Generator, n: int = RESAMPLES) 
 
 
 @checked()
-def interval_of(found: Vector) -> tuple[float, float]:
+def interval_of(found: Vector, *, correlation: bool = False) -> tuple[float, float]:
     """Return a 95 % bootstrap interval of an estimate, from its values in `Resamples`.
 
     The quantiles of the resamples, moved by what their mean differs from the estimate: repeated
@@ -104,6 +105,9 @@ def interval_of(found: Vector) -> tuple[float, float]:
     ----------
     found
         The estimate, then that of each resample, shape (n_resamples + 1,).
+    correlation
+        Whether it is one from -1 to 1, which is moved on Fisher's scale, arctanh(r), so that its
+        interval ends there.
 
     Examples
     --------
@@ -113,6 +117,9 @@ def interval_of(found: Vector) -> tuple[float, float]:
     >>> round(low, 2), round(high, 2)
     (0.1, 3.9)
     """
+    if correlation:
+        low, high = interval_of(np.arctanh(np.clip(found, -_NEARLY_ONE, _NEARLY_ONE)))
+        return math.tanh(low), math.tanh(high)
     others = found[1:][np.isfinite(found[1:])]
     if not np.isfinite(found[:1]).all() or len(others) < max(2, len(found) // 2):
         return math.nan, math.nan
