@@ -259,6 +259,8 @@ def latencies(binned: np.ndarray, width: Duration, drawn: Matrix) -> np.ndarray:
     from scipy.stats import poisson
 
     trials, n, bins = binned.shape
+    if bins < 3 or not trials:
+        return np.full((len(drawn), n), np.nan)
     flat = drawn.astype(np.float32) @ binned.reshape(trials, n * bins).astype(np.float32)
     psth = flat.reshape(len(drawn), n, bins).astype(float)
     peak, top = psth.argmax(axis=2), psth.max(axis=2)

@@ -47,8 +47,11 @@ from apical.measures.spike_statistics import Intervals, intervals
 
 SPLITS = 20
 """Number of random divisions of trials into halves."""
-REFITS = (999, 199)
-"""Number of permutations for which an encoding model is fitted again; the second above `MANY`."""
+REFITS = (4_999, 1_999)
+"""Number of permutations for which an encoding model is fitted again; the second above `MANY`
+classes, and of PSTHs."""
+FIRST_REFITS = 199
+"""Number of them after which a test ends if its p value is above `CLEAR`."""
 MANY = 32
 """Number of classes from which on fewer permutations are drawn."""
 LEAST_CLASSES = 4
@@ -383,6 +386,8 @@ class Relation:
         What large values stand for. p is how often chance is as similar, or as different.
     correlation
         Whether values are correlations.
+    planned
+        Number of permutations if the test had not ended early; 0 for those of `by_chance`.
     """
 
     values: Vector
@@ -392,6 +397,7 @@ class Relation:
     why: Line = ""
     of: Literal["similarity", "differences"] = "similarity"
     correlation: bool = True
+    planned: CountOrZero = 0
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -447,7 +453,7 @@ def _refitted(
 ) -> np.ndarray:
     """Return median scores of models of permuted classes, or of the variance they explain.
 
-    The first `REFITS[1]`, and the others if p is small. Responses have the shape
+    The first `FIRST_REFITS`, and the others if p is small. Responses have the shape
     (n_classes, n_rows of a class, n).
     """
     flat = responses.reshape(-1, responses.shape[-1])
@@ -461,10 +467,10 @@ def _refitted(
             found += [middle(row) for row in (_explained(r) if squared else r)]
         return found
 
-    first = some(permuted[: REFITS[1]])
+    first = some(permuted[:FIRST_REFITS])
     if p_value(value, np.array(first)) > CLEAR:
         return np.array(first)
-    return np.array(first + some(permuted[REFITS[1] :]))
+    return np.array(first + some(permuted[FIRST_REFITS:]))
 
 
 def _again(
@@ -503,11 +509,11 @@ def _ridge(predicting: Side, target: Side, of: Side, purpose: str) -> Relation:
     if not np.isfinite(value):
         return undefined("mean responses of one of the two do not differ between classes")
     values = _again(held_out, responses, target.means, target.resamples.neurons)
-    by_chance = _refitted(
-        float(values[0]), ridge, responses[:, None], _orders(of, purpose), squared=False
-    )
+    permuted = _orders(of, purpose)
+    by_chance = _refitted(float(values[0]), ridge, responses[:, None], permuted, squared=False)
     reliable = reliabilities(*target.halves.swapaxes(0, 1))
-    return Relation(values, by_chance, middle(reliable), middle(np.sqrt(reliable)))
+    floor, ceiling = middle(reliable), middle(np.sqrt(reliable))
+    return Relation(values, by_chance, floor, ceiling, planned=len(permuted))
 
 
 def _pls(model: Side, recorded: Side, *, as_score: bool = False) -> Relation:
@@ -554,7 +560,8 @@ def _psth(model: Side, recorded: Side) -> Relation:
     chosen = recorded.resamples.neurons
     values = np.array([middle(_explained(r[which])) for which in chosen])
     reliable = reliabilities(*flat[1:].reshape(SPLITS, 2, *flat.shape[1:]).swapaxes(0, 1))
-    return Relation(values, by_chance, _half(reliable), middle(reliable))
+    floor, ceiling = _half(reliable), middle(reliable)
+    return Relation(values, by_chance, floor, ceiling, planned=len(permuted))
 
 
 def _half(reliable: np.ndarray) -> float:
@@ -598,7 +605,12 @@ def _interval_distributions(model: Side, recorded: Side) -> Relation:
     )
     within = _split_apart(known[1], len(known[1]) // 2, draw, SPLITS)
     return Relation(
-        np.array(values), by_chance, float(np.mean(within)), of="differences", correlation=False
+        np.array(values),
+        by_chance,
+        float(np.mean(within)),
+        of="differences",
+        correlation=False,
+        planned=settings.permutations,
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from apical._base.checking import check_fields, checked
+from apical._base.checking import check_fields, checked, listed, shown
 from apical._base.parameters import (
     Array,
     Count,
@@ -305,15 +305,29 @@ def compare(
         equal, said = _equal(groups, equal_neurons, seed)
         notes += [f"{name} and {area or 'the recording'}: {text}" for text in said]
         rows += _rows(name, area, equal, controls, replace(settings, name=f"{name} {area}"))
+    notes += _powerless(rows)
     return Comparison(_corrected(rows), np.array(edges), tuple(dict.fromkeys(notes)))
+
+
+def _powerless(rows: Sequence[Row]) -> list[str]:
+    """Say which measures cannot pass Holm's correction, whatever the data."""
+    tests = [row for row in rows if math.isfinite(row.p)]
+    weak = [row.measure for row in tests if row.smallest_p * len(tests) > 0.05]
+    if not weak:
+        return []
+    return [
+        f"with {len(tests)} tests, the smallest p value of {', '.join(dict.fromkeys(weak))} alone "
+        "cannot be below 0.05 after Holm's correction: compare fewer populations and areas, or "
+        "more classes."
+    ]
 
 
 def _named(what: str, wanted: Names | None, known: Sequence[str]) -> list[str]:
     missing = [name for name in wanted or () if name not in known]
     if missing:
         raise DataError(
-            f"There is no {what} {missing[0]!r} to compare; there are "
-            f"{', '.join(known) or 'none'}: name one."
+            f"There is no {what} {shown(missing[0])} to compare; there are "
+            f"{listed(known) or 'none'}: name one."
         )
     return list(known if wanted is None else wanted)
 
@@ -337,7 +351,7 @@ def _activities(
             continue
         if names[0] not in responding(of):
             raise DataError(
-                f"The control {system!r} holds no activity of {names[0]!r}; record the "
+                f"The control {system!r} holds no activity of {shown(names[0])}; record the "
                 "same populations of it as of the network."
             )
         found[system] = of_network(of, names[0], *edges)
@@ -488,7 +502,8 @@ def _related(about: Row, found: Mapping[str, Relation], controls: Controls) -> I
             row = replace(row, note=_UNORDERED)
         elif n:
             p = relation.p
-            row = replace(row, p=p, chance=float(np.mean(chance)), smallest_p=1 / (1 + n))
+            smallest = 1 / (1 + (relation.planned or n))
+            row = replace(row, p=p, chance=float(np.mean(chance)), smallest_p=smallest)
         yield replace(row, floor=relation.floor, ceiling=relation.ceiling)
 
 

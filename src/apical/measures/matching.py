@@ -236,6 +236,8 @@ def matched(
     ...     matched({"network": ours, "recording": theirs}).items()}
     {'network': (['a', 'b', 'b'], 2), 'recording': (['a', 'b', 'b'], 2)}
     """
+    if not activities:
+        raise DataError("There is nothing to match; give one group of neurons or more.")
     lengths = {activity.duration for activity in activities.values()}
     if max(lengths) > min(lengths) * (1 + 1e-6):
         raise DataError(
@@ -270,6 +272,7 @@ def matched(
     return found
 
 
+@checked()
 def unlabelled(activity: Activity) -> Activity:
     """Return the same activity without classes of trials."""
     return Activity(activity.responses, activity.duration, None, activity.spikes)

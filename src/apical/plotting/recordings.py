@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from apical._base.checking import listed
+from apical._base.checking import listed, shown
 from apical._base.parameters import Names
 from apical.measures.comparison import SYSTEMS, Comparison, Row
 from apical.plotting.checks import Panels, refuse
@@ -104,7 +104,12 @@ def _chosen(comparison: Comparison, population: str | None, area: str | None) ->
     fits = [pair for pair in pairs if population in (None, pair[0]) and area in (None, pair[1])]
     if not fits:
         names = listed([f"{one} and {other or 'the recording'}" for one, other in pairs]) or "none"
-        refuse("population", f"one of {names}", f"{population} and {area}", "name a pair of these")
+        refuse(
+            "population",
+            f"one of {names}",
+            f"{shown(population)} and {shown(area)}",
+            "name a pair of these",
+        )
     return [row for row in comparison.rows if (row.population, row.area) == fits[0]]
 
 
