@@ -7,7 +7,7 @@ measure of both, write a function of two sides and name it in `RELATIONS`.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -56,6 +56,8 @@ MANY = 32
 """Number of classes from which on fewer permutations are drawn."""
 LEAST_CLASSES = 4
 """Smallest number of classes for encoding scores."""
+MOST_ROWS = 250
+"""Largest number of bins of the PSTHs of all classes together that are predicted."""
 GRID = 50
 """Points at which distributions of interspike intervals are compared."""
 
@@ -175,12 +177,31 @@ class Side:
         return np.stack(found, axis=1)
 
     @cached_property
+    def kept(self) -> dict[str, Any]:
+        """What several measures need, by name."""
+        return {}
+
+    def matrices(self, measure: Geometry) -> np.ndarray:
+        """Return mean pair matrices of two halves for each resample, (n_resamples + 1, n, n)."""
+        if measure not in self.kept:
+            weighted = zip(self.resampled_halves, self.resamples.weights, strict=True)
+            self.kept[measure] = np.array(
+                [
+                    np.mean([resampled_matrix(half, weights, measure) for half in split], axis=0)
+                    for split, weights in weighted
+                ]
+            )
+        return self.kept[measure]
+
+    @cached_property
     def psth(self) -> np.ndarray:
         """Mean spike counts of the trials and of halves of them, in bins of the window.
 
+        Bins are wider where there would be more than `MOST_ROWS` for all classes together.
         Shape (2 SPLITS + 1, n_classes, n_bins, n); the first is of all trials.
         """
-        bins, n = self.settings.bins, self.activity.neurons
+        most = max(3, MOST_ROWS // max(self.classes, 1))
+        bins, n = min(self.settings.bins, most), self.activity.neurons
         binned = by_neuron.binned_counts(self.activity, bins).swapaxes(1, 2)
         flat = binned.reshape(len(self.activity), bins * n).astype(np.float32)
         drawn = np.stack([self.divisions, ~self.divisions], axis=1).reshape(-1, len(self.labels))
@@ -427,17 +448,12 @@ def _geometry(model: Side, recorded: Side, measure: Geometry) -> Relation:
     if not np.isfinite(found.value):
         return undefined("mean responses to a class are the same in all neurons, or to all classes")
     values = np.full(len(model.resamples), np.nan)
-    weights = zip(model.resamples.weights, recorded.resamples.weights, strict=True)
-    for k, (ours, theirs) in enumerate(weights):
-        mine = resampled_matrix(model.means[k], ours, measure)
-        values[k] = np.mean(
-            [
-                np.sum(mine * resampled_matrix(half, theirs, measure))
-                for half in recorded.resampled_halves[k]
-            ]
-        )
+    theirs = recorded.matrices(measure)
+    for k, weights in enumerate(model.resamples.weights):
+        mine = resampled_matrix(model.means[k], weights, measure)
+        values[k] = np.sum(mine * theirs[k])
     values[0] = found.value
-    return Relation(values, found.by_chance, found.floor, found.ceiling)
+    return Relation(values, found.by_chance, found.floor, found.ceiling, planned=len(permuted))
 
 
 def _orders(model: Side, purpose: str, most: int | None = None) -> np.ndarray:
@@ -522,7 +538,9 @@ def _pls(model: Side, recorded: Side, *, as_score: bool = False) -> Relation:
         return undefined(f"fewer than {LEAST_CLASSES} classes with 2 trials or more are in all")
     folds = folds_of(np.arange(model.classes), model.settings.draw("folds"))
     responses = recorded.means[0]
-    held_out = partial_least_squares(model.means[0], responses, folds)
+    if "pls" not in model.kept:
+        model.kept["pls"] = partial_least_squares(model.means[0], responses, folds)
+    held_out = model.kept["pls"]
     values = _again(held_out, responses, recorded.means, recorded.resamples.neurons)
     if not np.isfinite(values[0]):
         return undefined("mean responses of one of the two do not differ between classes")

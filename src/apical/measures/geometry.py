@@ -14,7 +14,7 @@ from apical._base.extras import library
 from apical._base.parameters import Matrix, Measured, Vector
 from apical._base.rounding import is_flat, size_of
 from apical.measures.representation import rdm, scaled_ranks
-from apical.measures.resampling import AT_ONCE, Draws
+from apical.measures.resampling import AT_ONCE, CLEAR, FIRST, Draws, p_value
 
 Geometry = Literal["rsa", "rsa_rho_a", "cka_debiased"]
 FEWEST: dict[str, int] = {"rsa": 3, "rsa_rho_a": 3, "cka_debiased": 4}
@@ -30,7 +30,7 @@ class Likeness:
     value
         Mean similarity to the halves of the recorded trials [dimensionless].
     by_chance
-        The same with permuted classes, shape (n_orders,).
+        The same with permuted classes, shape (n_orders,); `FIRST` of them where p is large.
     floor, ceiling
         Noise ceiling: lower and upper bound of what a perfect model reaches.
     """
@@ -198,7 +198,10 @@ def likeness(
     value = float(np.sum(mine * each.mean(axis=(0, 1))))
     if not np.isfinite(value):
         return Likeness(np.nan, np.full(len(orders), np.nan), np.nan, np.nan)
-    by_chance = permuted_products(mine, each.mean(axis=(0, 1)), orders)
+    target = each.mean(axis=(0, 1))
+    by_chance = permuted_products(mine, target, orders[:FIRST])
+    if p_value(value, by_chance) <= CLEAR:
+        by_chance = np.concatenate([by_chance, permuted_products(mine, target, orders[FIRST:])])
     floor, ceiling = _noise_ceiling(each, measure)
     return Likeness(float(np.clip(value, -1, 1)), by_chance, floor, ceiling)
 
