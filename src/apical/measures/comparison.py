@@ -316,8 +316,8 @@ def _powerless(rows: Sequence[Row]) -> list[str]:
     if not weak:
         return []
     return [
-        f"with {len(tests)} tests, the smallest p value of {', '.join(dict.fromkeys(weak))} alone "
-        "cannot be below 0.05 after Holm's correction: compare fewer populations and areas, or "
+        f"with {len(tests)} tests, no p value of {', '.join(dict.fromkeys(weak))} can pass Holm's "
+        "correction by itself: take more permutations, compare fewer populations and areas, or "
         "more classes."
     ]
 
