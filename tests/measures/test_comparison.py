@@ -167,6 +167,8 @@ def test_a_window_leaves_out_trials_that_end_before() -> None:
     short = replace(recording, durations=lengths, spikes=cut)
     found = compare(network, short, ALONE, window=np.array([20.0, 100.0]), **FAST)  # type: ignore[arg-type]
     assert found.window.tolist() == [20.0, 100.0]
+    assert "6 of 66 recorded trials end before the window does." in found.notes
+    assert any("(120 ms) are cut at 100 ms" in note for note in found.notes)
     assert set(found.table["trials"]) == {48}
 
 

@@ -299,7 +299,7 @@ def compare(
     length = edges[1] - edges[0]
     bins = int(np.clip(np.ceil(length / bin), 1, MOST_BINS))
     settings = Settings(bins, resamples, permutations, seed)
-    rows, notes = list[Row](), list[str]()
+    rows, notes = list[Row](), _on_windows(records, recording, edges)
     for name, area in pairs:
         groups = _activities(records, recording, controls, (name, area), edges)
         equal, said = _equal(groups, equal_neurons, seed)
@@ -307,6 +307,20 @@ def compare(
         rows += _rows(name, area, equal, controls, replace(settings, name=f"{name} {area}"))
     notes += _powerless(rows)
     return Comparison(_corrected(rows), np.array(edges), tuple(dict.fromkeys(notes)))
+
+
+def _on_windows(records: Records, recording: Recording, edges: Sequence[float]) -> list[str]:
+    """Say how the window cuts trials, and which are left out."""
+    said, durations = [], recording.durations
+    left_out = int(np.sum(durations < edges[1] * (1 - 1e-6)))
+    if left_out:
+        said.append(f"{left_out} of {len(durations)} recorded trials end before the window does.")
+    if edges[1] < records.duration * (1 - 1e-6):
+        said.append(
+            f"trials of the network ({records.duration:g} ms) are cut at {edges[1]:g} ms; the "
+            f"shortest recorded trial has {float(durations.min()):g} ms: give a window to choose."
+        )
+    return said
 
 
 def _powerless(rows: Sequence[Row]) -> list[str]:
