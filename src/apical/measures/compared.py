@@ -160,11 +160,11 @@ class Side:
         found = by_neuron.mean_responses(self.activity.responses, self.labels, drawn.astype(float))
         return found.reshape(SPLITS, 2, *found.shape[1:])
 
-    @cached_property
+    @property
     def resampled_halves(self) -> np.ndarray:
         """Means of the halves of the first division, shape (n_resamples + 1, 2, n_classes, n).
 
-        A half of which no trial was drawn is taken whole.
+        A half of which no trial was drawn is taken whole. Computed anew each time: it is large.
         """
         found = []
         for half in (self.divisions[0], ~self.divisions[0]):

@@ -53,8 +53,12 @@ def cross_validated_spectrum(one: Matrix, other: Matrix) -> np.ndarray:
             f"{one.shape} and {other.shape}."
         )
     x, y = (part - part.mean(axis=0) for part in (one, other))
-    left, strength, axes = np.linalg.svd(x, full_matrices=False)
-    found = np.sum((left * strength) * (y @ axes.T), axis=0) / len(x)
+    if len(x) < x.shape[1]:  # X u_k and u_k are singular vectors of one another
+        left = np.linalg.eigh(x @ x.T)[1][:, ::-1]
+        found = np.sum(left * (y @ x.T @ left), axis=0) / len(x)
+    else:
+        axes = np.linalg.eigh(x.T @ x)[1][:, ::-1]
+        found = np.sum((x @ axes) * (y @ axes), axis=0) / len(x)
     return np.asarray(found[: max(len(x) - 1, 0)])
 
 

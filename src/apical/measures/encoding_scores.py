@@ -23,7 +23,7 @@ FOLDS = 10
 """Number of folds of stimuli; fewer stimuli are left out one by one."""
 COMPONENTS = 25
 """Number of components of partial least squares regression, as in Brain-Score."""
-AXES = 20
+AXES = 8
 """Principal components of the responses on which the penalty is chosen."""
 
 
