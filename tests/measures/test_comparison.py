@@ -172,7 +172,7 @@ def test_a_window_leaves_out_trials_that_end_before() -> None:
     assert set(found.table["trials"]) == {48}
 
 
-MEASURED = ("rate", "cv", "lv", "fano", "isi", "latency", "selectivity", "lifetime_sparseness")
+MEASURED = ("rate", "cv", "lv", "isi", "latency", "selectivity", "lifetime_sparseness")
 
 
 @pytest.mark.thorough

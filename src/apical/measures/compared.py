@@ -234,6 +234,10 @@ class Description:
         Whether shuffled trials change it.
     correlation
         Whether it is one, from -1 to 1.
+    independent
+        Whether neurons are nearly independent samples of it. Fano factors are not: what neurons
+        share in a trial raises those of all, and a permutation of neurons would find differences
+        that there are not (23 % of pairs at a level of 5 %, for a shared gain of 30 %).
     """
 
     name: Line
@@ -246,6 +250,7 @@ class Description:
     per_neuron: bool = True
     ordered: bool = True
     correlation: bool = False
+    independent: bool = True
 
     def lacks(self, side: Side) -> str:
         """Return why a side has none; "" if it has one."""
@@ -318,7 +323,14 @@ DESCRIPTIONS = (
         _SHORT,
         ordered=False,
     ),
-    Description("fano", "1", _fanos, "variance by mean of counts within classes", "silent"),
+    Description(
+        "fano",
+        "1",
+        _fanos,
+        "variance by mean of counts within classes",
+        "silent",
+        independent=False,
+    ),
     Description(
         "latency",
         "ms",
@@ -453,7 +465,9 @@ def _geometry(model: Side, recorded: Side, measure: Geometry) -> Relation:
         mine = resampled_matrix(model.means[k], weights, measure)
         values[k] = np.sum(mine * theirs[k])
     values[0] = found.value
-    return Relation(values, found.by_chance, found.floor, found.ceiling, planned=len(permuted))
+    # a U-centred matrix of 4 classes has each value twice, so that 4 orders give the same
+    planned = 5 if measure == "cka_debiased" and n == 4 else len(permuted)
+    return Relation(values, found.by_chance, found.floor, found.ceiling, planned=planned)
 
 
 def _orders(model: Side, purpose: str, most: int | None = None) -> np.ndarray:

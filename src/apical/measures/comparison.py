@@ -199,6 +199,7 @@ class Comparison:
 
 
 _UNORDERED = "the order of trials does not matter to it"
+_SHARED = "no p value, since neurons share variability: see the interval of the difference"
 _COLUMNS = tuple(Row.__dataclass_fields__)
 
 
@@ -468,6 +469,8 @@ def _described(
                 row = replace(row, note=_UNORDERED)
             elif description.per_neuron:
                 row = _tested(row, values[0], theirs[0], side.settings)
+            if description.per_neuron and not description.independent:
+                row = replace(row, p=math.nan, smallest_p=math.nan, note=_SHARED)
         yield row
 
 
