@@ -37,6 +37,8 @@ from apical import (
 )
 from apical.export import export
 from apical.measures import landscapes, spike_statistics, updates
+from apical.measures.comparison import Comparison, Controls, Row
+from apical.measures.matching import Activity
 from apical.measures.representation import Dissimilarities
 from apical.measures.tables import analyze
 from apical.neurons.base import Population
@@ -76,9 +78,11 @@ MODULES = (
     "reference.bptt",
     "records.arrays",
     "measures.agreement",
+    "measures.comparison",
     "measures.cost",
     "measures.kernels",
     "measures.learning",
+    "measures.matching",
     "measures.normality",
     "recordings.filters",
     "recordings.loading",
@@ -479,6 +483,25 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
         source="here",
     ),
     "measures.agreement.compare": lambda: {"recording": _shown(), "records": fired()},
+    "measures.comparison.Controls": lambda: {"untrained": None, "other_seed": None},
+    "measures.comparison.Row": lambda: dict(
+        population="hidden", area="", measure="rate", system="network"
+    ),
+    "measures.comparison.Comparison": lambda: {"rows": [], "window": [0.0, 100.0]},
+    "measures.comparison.compare": lambda: dict(
+        records=fired(),
+        recording=_shown(),
+        controls=Controls(None, None),
+        resamples=2,
+        permutations=3,
+    ),
+    "measures.matching.Activity": lambda: {"responses": X, "duration": 50.0},
+    "measures.matching.of_network": lambda: {"records": fired(), "population": "hidden"},
+    "measures.matching.of_recording": lambda: {"recording": _shown(), "area": ""},
+    "measures.matching.common_window": lambda: {"records": fired(), "recording": _shown()},
+    "measures.matching.matched": lambda: {"activities": {"network": Activity(X, 50.0)}},
+    "measures.matching.shuffled": lambda: {"activity": Activity(X, 50.0)},
+    "measures.matching.unlabelled": lambda: {"activity": Activity(X, 50.0)},
     "measures.cost.footprint": lambda: {"network": rates(), "state": simulator().state},
     "measures.cost.cost": lambda: {"network": rates(), "state": simulator().state},
     "measures.cost.Updates": lambda: dict(projection="a", effective=1.0, dense=2.0),
@@ -602,6 +625,9 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
         decision_before=0,
         decision_after="one",
     ),
+    "plotting.recordings.beside_recording": lambda: {
+        "comparison": Comparison([Row("a", "b", "rate", "network", 1.0)], np.array([0.0, 9.0]))
+    },
     "plotting.seeds.every_seed": lambda: {"groups": {"a": {0: 0.5, 1: 0.4}}},
     "plotting.style.save": lambda: {"ax": _axes(), "path": "figure.png"},
     "plotting.style.as_svg": lambda: {"ax": _axes()},

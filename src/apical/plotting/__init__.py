@@ -27,6 +27,8 @@ from apical.plotting.normality import normality as normality
 from apical.plotting.rasters import raster as raster
 from apical.plotting.rasters import raster_of as raster_of
 from apical.plotting.rasters import raster_pair as raster_pair
+from apical.plotting.recordings import TITLES as TITLES
+from apical.plotting.recordings import beside_recording as beside_recording
 from apical.plotting.seeds import every_seed as every_seed
 from apical.plotting.signals import signal_graph as signal_graph
 from apical.plotting.style import PALETTE as PALETTE
