@@ -3,6 +3,8 @@
 import functools
 import io
 import os
+import re
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -268,10 +270,28 @@ def diverging(weights: NDArray[Any]) -> dict[str, Any]:
     return {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
 
 
-def color_bar(ax: Axes, image: Any, label: str) -> None:
-    """Add a colour bar beside an image, and take the frame off both."""
+def color_bar(ax: Axes | NDArray[Any], image: Any, label: str) -> None:
+    """Add a colour bar beside an image, and take the frame off both.
+
+    Beside several Axes it stands for all of them. The label is broken where the bar ends.
+    """
     beyond = "both" if np.nanmax(np.abs(image.get_array())) > image.norm.vmax else "neither"
-    bar = ax.figure.colorbar(image, ax=ax, label=label, shrink=0.85, extend=beyond)
+    every = np.array(ax, dtype=object).ravel()
+    figure, first = every[0].figure, every[0]
+    bar = figure.colorbar(image, ax=list(every), shrink=0.85, extend=beyond)
+    spec = first.get_subplotspec()
+    rows = 1 if spec is None or len(every) > 1 else spec.get_gridspec().nrows
+    room = 0.72 * figure.figure.get_figheight() / rows  # height of the bar [inches]
+    letters = max(12, int(room * _LETTERS))
+    whole = re.sub(
+        r"\[[^]]*\]", lambda unit: unit[0].replace(" ", "\x00"), label
+    )  # no breaks in units
+    lines = textwrap.wrap(whole, letters, break_long_words=False, break_on_hyphens=False)
+    bar.set_label("\n".join(lines).replace("\x00", " "))
     bar.outline.set_visible(False)
-    ax.spines[:].set_visible(False)
-    ax.tick_params(length=0)
+    for each in every:
+        each.spines[:].set_visible(False)
+        each.tick_params(length=0)
+
+
+_LETTERS = 13.0  # of a label in an inch, at 10 points
