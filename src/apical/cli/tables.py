@@ -43,11 +43,12 @@ def show(
     >>> from apical.cli.tables import show
     >>> rows = [{"measure": "rate", "value": "55 ± 61", "note": "x" * 80}]
     >>> show(rows, "A table", file="measures.csv", console=Console(width=80))
-               A table
+    ... # doctest: +NORMALIZE_WHITESPACE
+    A table
     <BLANKLINE>
-     measure    value
-     ────────────────────
-     rate       55 ± 61
+    measure value
+    ───────────────────
+    rate    55 ± 61
     <BLANKLINE>
     note: in measures.csv
     """
