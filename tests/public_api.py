@@ -80,9 +80,11 @@ MODULES = (
     "measures.kernels",
     "measures.learning",
     "measures.normality",
+    "measures.power",
     "measures.recordings",
     "measures.representation",
     "measures.saturation",
+    "measures.sessions",
     "measures.spike_distance",
     "measures.spike_statistics",
     "measures.statistic",
@@ -464,6 +466,10 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "measures.kernels.cka_by_chance": lambda: {"y": X},
     "measures.kernels.overlap": lambda: {"y": X},
     "measures.learning.compared": lambda: {"network": spiking()},
+    "measures.power.Power": lambda: dict(value=0.5, low=0.3, high=0.7, animals=5),
+    "measures.power.power": lambda: {"first": np.arange(12.0).reshape(6, 2), "animals": 3},
+    "measures.sessions.tuning_correlation": lambda: {"first": X, "second": X},
+    "measures.sessions.drift": lambda: {"before": X, "after": X},
     "measures.normality.normal_fit": lambda: {"values": X},
     "measures.normality.NormalFit": lambda: dict(mean=0.0, std=1.0, distance=0.1, chance=0.2),
     "measures.recordings.Recording": lambda: {
@@ -550,6 +556,9 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "plotting.lines.panels": lambda: {"n": 2},
     "plotting.lines.curves": lambda: {"series": {"a": ([0, 1], [1.0, 2.0])}},
     "plotting.matrices.confusion_matrix": lambda: {"decisions": np.arange(5) % 3},
+    "plotting.matrices.dissimilarities": lambda: dict(
+        rdms={"hidden": _square()}, patterns=["a", "b", "c"]
+    ),
     "plotting.matrices.dissimilarity": lambda: {"rdm": _square()},
     "plotting.matrices.similarity": lambda: {"matrix": _square(), "names": ["a", "b", "c"]},
     "plotting.membranes.traces": lambda: dict(

@@ -1,5 +1,6 @@
 """Notebooks: they run from the first cell to the last, and are stored with clean outputs."""
 
+import importlib.util
 import itertools
 import re
 from pathlib import Path
@@ -111,8 +112,17 @@ def test_stored_metadata_name_no_machine(path: Path) -> None:
     assert path.stat().st_size < LARGEST
 
 
-LONG = ("compare_with_recordings", "delay_and_noise", "does_dales_law_hurt")
+LONG = (
+    "compare_with_recordings",
+    "delay_and_noise",
+    "does_dales_law_hurt",
+    "which_measure_tells_wirings_apart",
+)
 """Notebooks that compile spiking networks, or need a minute: for `make test-all`."""
+
+
+NEEDS = {"compare_with_recordings": ("neo", "nitime", "nixio", "pynapple", "pynwb")}
+"""Libraries of optional extras that a notebook cannot do without."""
 
 
 @pytest.mark.slow
@@ -125,6 +135,9 @@ LONG = ("compare_with_recordings", "delay_and_noise", "does_dales_law_hurt")
     ids=lambda path: path.stem,
 )
 def test_notebook_runs(path: Path, tmp_path: Path) -> None:
+    for library in NEEDS.get(path.stem, ()):
+        if importlib.util.find_spec(library) is None:
+            pytest.skip(f"{library} is not installed")
     notebook = read(path)
     for cell in notebook.cells:
         if cell.cell_type == "code":
