@@ -88,7 +88,8 @@ def fitting(texts: Sequence[Mapping[str, str]], names: Sequence[str], width: int
     >>> fitting([{"a": "x" * 30, "b": "y" * 30, "c": "z" * 30}], ["a", "b", "c"], 80)
     ['a', 'b']
     """
-    kept, used = [], 2
+    kept: list[str] = []
+    used = 2
     for name in names:
         widest = max([len(_named(name)), *(len(row.get(name, "")) for row in texts)])
         used += widest + 2

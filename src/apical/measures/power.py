@@ -135,12 +135,10 @@ def _interval(rejected: np.ndarray, used: list[np.ndarray]) -> tuple[float, floa
         without = ~group
         counts = without.sum(axis=0)
         left_out = (outcome @ without)[counts > 0] / counts[counts > 0]
-        n = len(left_out)
-        if n > 1:
-            variance += (n - 1) / n * float(((left_out - left_out.mean()) ** 2).sum())
+        spread = float(((left_out - left_out.mean()) ** 2).sum())
+        variance += (1 - 1 / len(left_out)) * spread
     most = float(min(group.shape[1] for group in used))
-    n = min(most, share * (1 - share) / variance) if variance and 0 < share < 1 else most
-    n = max(n, 1.0)
+    n = most if not variance else max(1.0, min(most, share * (1 - share) / variance))
     centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z / (1 + _Z**2 / n) * float(np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2)))
     return max(0.0, centre - half), min(1.0, centre + half)

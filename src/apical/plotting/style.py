@@ -15,6 +15,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import LayoutEngine
+from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from apical._base.checking import checked
@@ -206,9 +207,9 @@ def _settle(figure: Figure, layout: LayoutEngine) -> None:
     The constrained layout comes closer each time to where it leads, by a factor of about four.
     """
     for ax in figure.axes:
-        spec = ax.get_subplotspec()
-        if spec is not None and ax.get_in_layout():
-            _put(ax, spec.get_position(figure), True)
+        place = _start(ax, figure)
+        if place is not None and ax.get_in_layout():
+            _put(ax, place, True)
     before = None
     for _ in range(12):
         layout.execute(figure)
@@ -216,6 +217,18 @@ def _settle(figure: Figure, layout: LayoutEngine) -> None:
         if before is not None and np.abs(now - before).max(initial=0) * _longest(figure) < 0.5:
             break
         before = now
+
+
+def _start(ax: Axes, figure: Figure) -> Any:
+    """Return where a layout begins with Axes, whatever it did before; None if it leaves them."""
+    spec = ax.get_subplotspec()
+    if spec is not None:
+        return spec.get_position(figure)
+    bar = getattr(ax, "_colorbar_info", None)  # of matplotlib: the Axes beside a colour bar
+    if not bar:
+        return None
+    beside = Bbox.union([parent.get_position(original=True) for parent in bar["parents"]])
+    return Bbox([[beside.x1 - 0.05 * beside.width, beside.y0], [beside.x1, beside.y1]])
 
 
 def _longest(figure: Figure) -> float:
