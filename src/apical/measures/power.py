@@ -29,6 +29,19 @@ class Power:
         Ends of its 95 % interval.
     animals
         Number of animals in each group.
+
+    See Also
+    --------
+    power : Computes it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.power import power
+    >>> rng = np.random.default_rng(0)
+    >>> found = power(rng.normal(size=(12, 1)), rng.normal(5.0, 1.0, (12, 1)))
+    >>> found.value, round(found.low, 2), found.high
+    (1.0, 0.76, 1.0)
     """
 
     value: Share
