@@ -33,3 +33,11 @@ def test_a_wide_terminal_shows_all() -> None:
 
 def test_two_columns_are_always_shown() -> None:
     assert tables.fitting([{"a": "x" * 50, "b": "y" * 50}], ["a", "b"], 80) == ["a", "b"]
+
+
+def test_units_in_brackets_are_no_markup() -> None:
+    file = io.StringIO()
+    rows = [{"training [s]": "1 [low]", "b": "c"}]
+    tables.show(rows, "Angle [degrees]", console=Console(file=file, width=80))
+    for text in ("training [s]", "1 [low]", "[degrees]"):
+        assert text in file.getvalue()

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from apical._base.numbers_as_text import number
@@ -56,13 +57,13 @@ def show(
     texts = [{str(name): _text(value) for name, value in row.items()} for row in rows]
     names = list(dict.fromkeys(name for row in texts for name in row))
     kept = fitting(texts, names, console.width)
-    table = Table(title=title, box=box.SIMPLE_HEAD, caption_justify="left")
+    table = Table(title=escape(title), box=box.SIMPLE_HEAD, caption_justify="left")
     for name in kept:
         cells = [row.get(name, "") for row in texts]
         side: Any = "right" if all(map(_is_number, cells)) else "left"
-        table.add_column(_named(name), justify=side, overflow="fold")
+        table.add_column(escape(_named(name)), justify=side, overflow="fold")
     for row in texts:
-        table.add_row(*(row.get(name, "").replace("[", r"\[") for name in kept))
+        table.add_row(*(escape(row.get(name, "")) for name in kept))
     console.print(table)
     rest = ", ".join(_named(name) for name in names if name not in kept)
     said = [f"{rest}: in {file}"] if rest and file else []
