@@ -89,8 +89,10 @@ MODULES = (
     "recordings.recording",
     "recordings.selection",
     "recordings.summary",
+    "measures.power",
     "measures.representation",
     "measures.saturation",
+    "measures.sessions",
     "measures.spike_distance",
     "measures.spike_statistics",
     "measures.statistic",
@@ -510,6 +512,10 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "measures.kernels.cka_by_chance": lambda: {"y": X},
     "measures.kernels.overlap": lambda: {"y": X},
     "measures.learning.compared": lambda: {"network": spiking()},
+    "measures.power.Power": lambda: dict(value=0.5, low=0.3, high=0.7, animals=5),
+    "measures.power.power": lambda: {"first": np.arange(12.0).reshape(6, 2), "animals": 3},
+    "measures.sessions.tuning_correlation": lambda: {"first": X, "second": X},
+    "measures.sessions.drift": lambda: {"before": X, "after": X},
     "measures.normality.normal_fit": lambda: {"values": X},
     "measures.normality.NormalFit": lambda: dict(mean=0.0, std=1.0, distance=0.1, chance=0.2),
     "recordings.filters.names_in": lambda: {"condition": "rate > 1"},
@@ -608,6 +614,9 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "plotting.lines.panels": lambda: {"n": 2},
     "plotting.lines.curves": lambda: {"series": {"a": ([0, 1], [1.0, 2.0])}},
     "plotting.matrices.confusion_matrix": lambda: {"decisions": np.arange(5) % 3},
+    "plotting.matrices.dissimilarities": lambda: dict(
+        rdms={"hidden": _square()}, patterns=["a", "b", "c"]
+    ),
     "plotting.matrices.dissimilarity": lambda: {"rdm": _square()},
     "plotting.matrices.similarity": lambda: {"matrix": _square(), "names": ["a", "b", "c"]},
     "plotting.membranes.traces": lambda: dict(

@@ -19,7 +19,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from rate_networks import rates as rate_network
 
 from apical import LIF, Network, Stimulus, datasets, feedback, plotting
-from apical.errors import ApicalError
+from apical.errors import ApicalError, DataError
 from apical.feedback import WIRINGS
 from apical.plotting.graphs import MOST_COLUMNS
 from apical.records.arrays import Records, Spikes, Units
@@ -407,7 +407,7 @@ def test_similarity_writes_numbers_into_cells() -> None:
     assert texts(ax) == ["1.00", "0.25", "-"]
     assert ax.images[0].get_clim() == (0, 1)
     assert [text.get_text() for text in ax.get_xticklabels()] == ["x", "y", "z"]
-    assert ax.figure.axes[1].get_ylabel() == "linear CKA [dimensionless]"
+    assert ax.figure.axes[1].get_ylabel() == "linear CKA\n[dimensionless]"
 
 
 def test_similarities_of_both_signs_have_colours_of_both() -> None:
@@ -592,3 +592,37 @@ def test_errors_say_what_is_needed_and_what_came(call: Callable[[], object], say
     with pytest.raises(ApicalError, match=says) as raised:
         call()
     assert "\n" not in str(raised.value)
+
+
+def test_dissimilarities_share_one_scale_from_zero() -> None:
+    rng, rdms = np.random.default_rng(0), {}
+    for k, name in enumerate("abcde", start=1):
+        d = k * rng.random((6, 6))
+        rdms[name] = d + d.T
+    axes = plotting.dissimilarities(rdms, list("012345"))
+    top = max(np.max(d[~np.eye(6, dtype=bool)]) for d in rdms.values())
+    assert {ax.images[0].get_clim() for ax in axes} == {(0.0, top)}
+    assert len(axes[0].figure.axes) == 5 + 1, "five panels and one colour bar"
+    assert [text.get_text() for text in axes[0].get_xticklabels()] == list("012345")
+    with pytest.raises(DataError, match="6 rows"):
+        plotting.dissimilarities({"a": rdms["a"], "b": rdms["a"][:5, :5]}, list("012345"))
+
+
+def test_labels_of_colour_bars_are_broken_between_units() -> None:
+    measure = "correlation of dissimilarities, rho_a [some unit]"
+    ax = plotting.similarity(np.eye(2), ["a", "b"], measure=measure)
+    lines = ax.figure.axes[1].get_ylabel().split("\n")
+    assert len(lines) > 1 and any("[some unit]" in line for line in lines)
+    assert " ".join(lines) == measure
+
+
+def test_a_figure_has_the_same_bytes_whenever_it_is_saved() -> None:
+    def drawn() -> Any:
+        rdm = np.array([[0.0, 0.2, 1.0], [0.2, 0.0, 0.9], [1.0, 0.9, 0.0]])
+        return plotting.dissimilarities({"a": rdm, "b": rdm}, list("012"))
+
+    axes = drawn()
+    for render in (lambda ax: plotting.as_png(ax, 60), plotting.as_svg):
+        first = render(axes)
+        axes[0].figure.draw_without_rendering()
+        assert render(axes) == first == render(drawn())

@@ -1,5 +1,6 @@
 """Notebooks and tutorials run from top to bottom, and are stored with clean outputs."""
 
+import importlib.util
 import itertools
 import re
 from pathlib import Path
@@ -145,10 +146,15 @@ LONG = (
     "compare_with_recordings",
     "delay_and_noise",
     "does_dales_law_hurt",
+    "which_measure_tells_wirings_apart",
     "beside_a_recording",
     "recurrent_network_in_time",
 )
 """Notebooks that compile spiking networks, or need nearly a minute: for `make test-all`."""
+
+
+NEEDS = {"compare_with_recordings": ("neo", "nitime", "nixio", "pynapple", "pynwb")}
+"""Libraries of optional extras that a notebook cannot do without."""
 
 
 @pytest.mark.slow
@@ -161,6 +167,9 @@ LONG = (
     ids=lambda path: path.stem,
 )
 def test_notebook_runs(path: Path, tmp_path: Path) -> None:
+    for library in NEEDS.get(path.stem, ()):
+        if importlib.util.find_spec(library) is None:
+            pytest.skip(f"{library} is not installed")
     notebook = read(path)
     for cell in notebook.cells:
         if cell.cell_type == "code":

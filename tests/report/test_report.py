@@ -24,6 +24,7 @@ from apical.scripts import models
 pytestmark = pytest.mark.slow
 
 MODEL = str(Path(__file__).parents[2] / "models" / "Nokland_2016_mnist.py")
+LEVELS = ("local", "doubtful", "noted", "broadcast", "idealised", "not")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -90,6 +91,28 @@ def test_the_page_says_what_was_reached(runs: list[TrainedRun], text: str) -> No
         assert naming.command(trained).replace("&", "&amp;") in text
     assert "DFA, seed 0" in text and "BP, seed 0" in text
     assert "not local" in text, "the scorecard of backpropagation"
+
+
+def test_pictures_say_what_is_seen(text: str, runs: list[TrainedRun]) -> None:
+    alts = re.findall(r'<img [^>]*alt="([^"]*)"', text)
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", text)
+    assert len(alts) == len(captions) >= 6
+    for alt, caption in zip(alts, captions, strict=True):
+        assert alt and alt != caption and re.search(r"\d", alt), caption
+    assert any("DFA (mean of 2 seeds) falls from" in alt for alt in alts)
+    assert "thin lines are single seeds" in text
+    assert "thin lines" not in page(runs[2:], trials=5)
+
+
+def test_the_page_has_a_dark_mode(text: str) -> None:
+    assert "@media (prefers-color-scheme: dark)" in text and "color-scheme: light dark" in text
+    levels = re.findall(r'<span class="level [a-z]*">([^<]*)</span>', text)
+    assert levels and all(level.split()[0] in LEVELS for level in levels)
+
+
+def test_numbers_have_no_needless_exponents(text: str) -> None:
+    cells = re.findall(r"<td[^>]*>([^<]*)", text)
+    assert not [cell for cell in cells if re.search(r"\de\+0[0-6]", cell)]
 
 
 def test_runs_that_differ_in_their_seed_are_one_group(runs: list[TrainedRun]) -> None:

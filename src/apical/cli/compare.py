@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 
+from apical._base.numbers_as_text import with_spread
+from apical.cli import tables
 from apical.cli.interruption import interruptible
 from apical.cli.model_options import ModelCommand, experiment_of, training_options
 from apical.feedback.wirings import WIRINGS, label
@@ -67,22 +68,25 @@ def compare_command(context: click.Context, model: str, **given: Any) -> int:
         except Stopped:
             Console().print("Stopped after a checkpoint. Resume with the same command.")
             return stop.code
-    Console().print(_comparison_table(outcomes, f"{loaded.name} on {experiment.dataset}"))
+    _show(outcomes, f"{loaded.name} on {experiment.dataset}", folder / TABLE)
     Console().print(f"Figure: {folder / FIGURE}\nTable: {folder / TABLE}", soft_wrap=True)
     return 0
 
 
-def _comparison_table(outcomes: list[Outcome], title: str) -> Table:
+def _show(outcomes: list[Outcome], title: str, file: Path) -> None:
+    """Print the errors under each wiring: mean and standard deviation over seeds."""
     n_seeds = len(outcomes[0].seconds)
-    table = Table(title=f"{title}: mean and standard deviation of {n_seeds} seeds")
-    for column in ("wiring", "test error", "training error", "training"):
-        table.add_column(column, justify="right")
+    rows = []
     for outcome in outcomes:
         test, test_sd, train, train_sd, seconds = table_row(outcome)
-        table.add_row(
-            label(outcome.wiring),
-            f"{test:.2%} +- {100 * test_sd:.2f}",
-            f"{train:.2%} +- {100 * train_sd:.2f}",
-            f"{seconds:.1f} s",
+        several = n_seeds > 1
+        rows.append(
+            {
+                "wiring": label(outcome.wiring),
+                "test error [%]": with_spread(100 * test, 100 * test_sd if several else None),
+                "training error [%]": with_spread(100 * train, 100 * train_sd if several else None),
+                "training [s]": f"{seconds:.1f}",
+            }
         )
-    return table
+    of = f"mean ± standard deviation of {n_seeds} seeds" if n_seeds > 1 else "one seed"
+    tables.show(rows, f"{title}: {of}", file=str(file))

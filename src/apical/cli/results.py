@@ -5,8 +5,8 @@ from typing import Any, get_args
 
 import click
 from rich.console import Console
-from rich.table import Table
 
+from apical.cli import tables
 from apical.cli.recording import SELECTED, selection_of, selection_options
 from apical.export.exporter import EXPORTERS
 from apical.nir.grading import Reset
@@ -235,19 +235,20 @@ def analyze_command(
         trained = open_run(run, trust=trust)
         analysis = analyze_run(trained, what, recording=beside, against=other)
         files = analysis.write(out or run / "analysis")
-    Console().print(_as_table(analysis.overview, f"{len(what)} trials: mean ± standard deviation"))
+    folder = out or run / "analysis"
+    _show_overview(analysis.overview, len(what), folder / "measures.csv")
     learned = analysis.learning.tables
-    for table, title in (
-        (learned.get("angles"), "Angle to the backpropagation gradient [degrees]"),
-        (learned.get("cost"), "Cost, in NeuroBench's names"),
-        (analysis.activity.recording, f"Against {recording}"),
-        (analysis.against, f"Against {against}"),
+    for table, title, file in (
+        (learned.get("angles"), "Angle to the backpropagation gradient [degrees]", "angles.csv"),
+        (learned.get("cost"), "Cost, in NeuroBench's names", "cost.csv"),
+        (analysis.activity.recording, f"Against {recording}", "recording.csv"),
+        (analysis.against, f"Against {against}", "against.csv"),
     ):
         if table is not None:
-            Console().print(_as_table(table, title))
+            tables.show(table.to_dict("records"), title, file=str(folder / file))
     for note in analysis.notes:
         _say(f"- {note}")
-    _say(f"{len(files)} files: {out or run / 'analysis'}")
+    _say(f"{len(files)} files: {folder}")
 
 
 def _beside(file: Path | None, given: dict[str, Any]) -> Recording | None:
@@ -296,13 +297,20 @@ def report_command(
     _say(f"Report: {path} ({path.stat().st_size / 1e6:.1f} MB); open it in a browser.")
 
 
-def _as_table(frame: Any, title: str) -> Table:
-    table = Table(title=title)
-    for column in frame.columns:
-        table.add_column(str(column).replace("_", " "), overflow="fold")
-    for row in frame.itertuples(index=False):
-        table.add_row(*(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row))
-    return table
+def _show_overview(overview: Any, trials: int, file: Path) -> None:
+    """Print the measures of populations, as many side by side as there is room for."""
+    rows = overview.replace(r" \(\d+ undefined\)", "*", regex=True).to_dict("records")
+    names = [name for name in overview.columns if name != "measure"]
+    title = f"{trials} trials: mean ± standard deviation"
+    console = Console(highlight=False)
+    while names:
+        shown = tables.fitting(rows, ["measure", *names], console.width)[1:]
+        part = [{name: row[name] for name in ("measure", *shown)} for row in rows]
+        tables.show([row for row in part if any(row[name] for name in shown)], title)
+        names, title = names[len(shown) :], ""
+    starred = any("*" in cell for row in rows for cell in row.values())
+    said = "* undefined in some neurons, trials or pairs, which are left out. " if starred else ""
+    _say(f"{said}Numbers of each, reasons and sources: {file}")
 
 
 def _records(run: Path, file: Path | None, trust: Path | None) -> Records:

@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 
+from apical.cli import tables
 from apical.cli.interruption import interruptible
 from apical.runs.run import Stopped
-from apical.sweeps.tables import Report
+from apical.sweeps.tables import MARKDOWN, Report
 
 
 @click.command("sweep", no_args_is_help=True)
@@ -91,13 +91,11 @@ def sweep_command(
 
 def _show(found: Report, folder: Path, files: list[Path]) -> None:
     console: Any = Console(highlight=False)
-    table, rows = Table(caption=found.caption), found.table
-    for column in rows.columns:
-        side: Any = "left" if column in found.factors else "right"
-        table.add_column(column, justify=side, overflow="fold")
-    for row in rows.itertuples(index=False):
-        table.add_row(*(str(cell).replace("[", r"\[") for cell in row))
-    console.print(table)
+    kept = [*found.factors, *(name for name in found.table.columns if name not in found.factors)]
+    if "seeds" in kept:  # the value and its interval matter more
+        kept.append(kept.pop(kept.index("seeds")))
+    rows = found.table[kept].to_dict("records")
+    tables.show(rows, "", file=str(folder / MARKDOWN), caption=found.caption, console=console)
     compiled = int((found.results.get("compile_seconds", 0) > 0).sum())
     console.print(f"{len(found.results)} runs, {compiled} programs compiled", soft_wrap=True)
     for file in [folder / "results.parquet", *files]:

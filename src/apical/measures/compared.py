@@ -43,7 +43,7 @@ from apical.measures.resampling import (
     resampled,
     staged,
 )
-from apical.measures.spike_statistics import Intervals, intervals
+from apical.measures.spike_statistics import LEAST_INTERVALS, Intervals, intervals
 
 SPLITS = 20
 """Number of random divisions of trials into halves."""
@@ -653,7 +653,7 @@ def _cumulative(unit: np.ndarray, length: np.ndarray, n: int, grid: np.ndarray) 
     counts = counts.reshape(n, GRID + 1)
     total = counts.sum(axis=1)
     shares = np.full((n, GRID), np.nan)
-    enough = total >= by_neuron.LEAST_INTERVALS
+    enough = total >= LEAST_INTERVALS
     shares[enough] = counts[enough].cumsum(axis=1)[:, :-1] / total[enough, None]
     return shares
 

@@ -37,7 +37,6 @@ from apical.measures.matching import (
     shuffled,
     unlabelled,
 )
-from apical.recordings import Recording
 from apical.measures.representation import responding
 from apical.measures.resampling import (
     PERMUTATIONS,
@@ -46,6 +45,7 @@ from apical.measures.resampling import (
     holm,
     interval_of,
 )
+from apical.recordings import Recording
 from apical.records.arrays import Records
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from apical._base.checking import check_fields, checked, require, shown
 from apical._base.parameters import Array, Duration, Kinds, Matrix, Seed, Time
 from apical._base.seeds import stream
 from apical.errors import DataError
-from apical.recordings import Recording
 from apical.measures.representation import responses
+from apical.recordings import Recording
 from apical.records.arrays import Records, Spikes
 
 Picked = Annotated[np.ndarray, Array((1,), kinds="biu")]

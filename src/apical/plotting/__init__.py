@@ -20,6 +20,7 @@ from apical.plotting.learning import learning_curves as learning_curves
 from apical.plotting.lines import curves as curves
 from apical.plotting.lines import panels as panels
 from apical.plotting.matrices import confusion_matrix as confusion_matrix
+from apical.plotting.matrices import dissimilarities as dissimilarities
 from apical.plotting.matrices import dissimilarity as dissimilarity
 from apical.plotting.matrices import similarity as similarity
 from apical.plotting.membranes import traces as traces

@@ -1,6 +1,6 @@
 """Matrix plots: confusion matrix, representational dissimilarity, similarity."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,9 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from numpy.typing import ArrayLike, NDArray
 
+from apical._base.checking import shown
 from apical._base.rounding import is_flat
 from apical.plotting.checks import MOST_CLASSES, Numbers, indices, refuse, with_gaps
-from apical.plotting.style import color_bar, new_axes, styled
+from apical.plotting.style import NotebookFigure, color_bar, new_axes, styled
+
+PANELS_IN_ROW = 4
+"""Largest number of dissimilarity matrices side by side."""
+LABELLED = 20
+"""Largest number of patterns whose names are written beside a panel."""
 
 
 @styled
@@ -110,29 +116,108 @@ def dissimilarity(
     >>> ax.figure.axes[1].get_ylabel()
     'dissimilarity [1 - correlation]'
     """
-    needs = "a symmetric matrix of shape (n, n), n > 1"
-    d = with_gaps("rdm", rdm, needs, "give the distance of each pair, both ways")
-    if d.ndim != 2 or d.shape[0] != d.shape[1] or len(d) < 2 or not _symmetric(d):
-        got = "one that is not" if d.ndim == 2 and len(set(d.shape)) == 1 else f"shape {d.shape}"
-        refuse("rdm", needs, got, "scipy.spatial.distance.squareform makes one of a list of pairs")
-    d = np.where(np.eye(len(d), dtype=bool), np.nan, d)
-    if np.isnan(d).all():
-        refuse("rdm", "a pair that is defined", "none beside the diagonal", "show more stimuli")
+    d = _rdm("rdm", rdm)
     ax = new_axes(ax, (4.8, 4.0))
     low, high = np.nanquantile(d, (0.01, 0.99))
-    look: dict[str, Any] = {"cmap": "viridis", "interpolation": "nearest"}
-    look |= {"vmin": low, "vmax": low + 1 if is_flat([low, high]) else high}
+    high = low + 1 if is_flat([low, high]) else high
     if labels is None:
-        image = ax.imshow(d, **look)
+        image = _matrix(ax, d, (low, high))
         ax.set(xlabel=f"{of} [index]", ylabel=f"{of} [index]")
     else:
         classes = _classes(labels, len(d), class_names)
         order = np.argsort(classes, kind="stable")
-        image = ax.imshow(d[np.ix_(order, order)], **look)
+        image = _matrix(ax, d[np.ix_(order, order)], (low, high))
         _mark_classes(ax, classes[order], class_names)
     color_bar(ax, image, f"dissimilarity [{measure}]")
     ax.set_title(title)
     return ax
+
+
+@styled
+def dissimilarities(
+    rdms: Mapping[str, Numbers],
+    patterns: Sequence[str],
+    *,
+    measure: str = "1 - correlation",
+    of: str = "class",
+) -> NDArray[Any]:
+    """Draw the dissimilarity matrices of several populations in panels that share one scale.
+
+    Its colours go from 0 to the largest dissimilarity of all, so that panels can be compared.
+
+    Parameters
+    ----------
+    rdms
+        Name -> dissimilarity of each pair, as in `dissimilarity`, of one shape.
+    patterns
+        Names of rows and columns, shape (n,).
+    measure
+        Name of the dissimilarity, with its unit if it has one.
+    of
+        What the patterns are.
+
+    Returns
+    -------
+    Axes
+        Shape (n_panels,), at most `PANELS_IN_ROW` in a row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical import plotting
+    >>> rdm = np.array([[0.0, 0.2, 1.0], [0.2, 0.0, 0.9], [1.0, 0.9, 0.0]])
+    >>> panels = plotting.dissimilarities({"hidden": rdm, "output": 2 * rdm}, ["a", "b", "c"])
+    >>> [ax.get_title(loc="left") for ax in panels], panels[0].images[0].get_clim()
+    (['hidden', 'output'], (0.0, 2.0))
+    """
+    if not rdms:
+        refuse("rdms", "a population or more", "none", "analyse at least one")
+    found = {name: _rdm(f"rdms[{shown(name)}]", rdm) for name, rdm in rdms.items()}
+    for name, d in found.items():
+        if len(d) != len(patterns):
+            where, n = f"rdms[{shown(name)}]", len(patterns)
+            refuse(where, f"{n} rows, one for each pattern", f"{len(d)}", "name those of its rows")
+    top = max(float(np.nanmax(d)) for d in found.values())
+    columns = min(len(found), PANELS_IN_ROW)
+    rows = -(-len(found) // columns)
+    size = (2.15 * columns + 1.1, 2.25 * rows + 0.25)
+    figure = NotebookFigure(figsize=size, layout="compressed")
+    every = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    axes = every[: len(found)]
+    for ax, (name, d) in zip(axes, found.items(), strict=True):
+        image = _matrix(ax, d, (0.0, top or 1.0))
+        ax.set_title(name)
+        if len(patterns) <= LABELLED:
+            upright = max(map(len, patterns)) > 2
+            ax.set_xticks(range(len(d)), patterns, fontsize=7, rotation=90 if upright else 0)
+            ax.set_yticks(range(len(d)), patterns, fontsize=7)
+        ax.tick_params(length=0, labelbottom=True)
+        ax.spines[:].set_visible(False)
+        ax.set_xlabel(of)
+    for ax in axes[::columns]:
+        ax.set_ylabel(of)
+    for ax in every[len(found) :]:
+        ax.remove()
+    color_bar(axes, image, f"dissimilarity [{measure}]")
+    return axes
+
+
+def _matrix(ax: Axes, d: NDArray[Any], limits: tuple[float, float]) -> Any:
+    low, high = limits
+    return ax.imshow(d, cmap="viridis", interpolation="nearest", vmin=low, vmax=high)
+
+
+def _rdm(where: str, given: ArrayLike) -> NDArray[Any]:
+    """Validate dissimilarities, and return them with a blank diagonal."""
+    needs = "a symmetric matrix of shape (n, n), n > 1"
+    d = with_gaps(where, given, needs, "give the distance of each pair, both ways")
+    if d.ndim != 2 or d.shape[0] != d.shape[1] or len(d) < 2 or not _symmetric(d):
+        got = "one that is not" if d.ndim == 2 and len(set(d.shape)) == 1 else f"shape {d.shape}"
+        refuse(where, needs, got, "scipy.spatial.distance.squareform makes one of a list of pairs")
+    d = np.where(np.eye(len(d), dtype=bool), np.nan, d)
+    if np.isnan(d).all():
+        refuse(where, "a pair that is defined", "none beside the diagonal", "show more stimuli")
+    return d
 
 
 def _symmetric(matrix: NDArray[Any]) -> bool:
@@ -207,7 +292,7 @@ def similarity(
     if low < -1 - 1e-6 or high > 1 + 1e-6:
         refuse("matrix", needs, f"{low:g} to {high:g}", "divide by the largest possible")
     signed = low < -0.005  # values that are written as -0.00 do not count as negative
-    size = (2.4 + 0.55 * len(columns), 1.6 + 0.5 * len(rows))
+    size = (2.6 + 0.55 * len(columns), 1.6 + 0.5 * len(rows))
     ax = new_axes(ax, size)
     look: dict[str, Any] = {
         "cmap": "RdBu_r" if signed else "Blues",

@@ -3,6 +3,8 @@
 import functools
 import io
 import os
+import re
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -12,6 +14,8 @@ import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import LayoutEngine
+from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from apical._base.checking import checked
@@ -156,7 +160,8 @@ def as_svg(ax: Panels) -> bytes:
     1
     """
     with matplotlib.rc_context({"svg.hashsalt": "apical"}):
-        return _saved(_figure_of(ax), format="svg", metadata={"Date": None, "Creator": None})
+        nothing = {"Date": None, "Creator": None}
+        return _saved(_figure_of(ax), 72, format="svg", metadata=nothing)
 
 
 def _figure_of(ax: Panels) -> Figure:
@@ -168,18 +173,67 @@ def _figure_of(ax: Panels) -> Figure:
 
 def png(figure: Figure, dpi: float) -> bytes:
     """Return a figure as the bytes of a PNG file."""
-    return _saved(figure, format="png", dpi=dpi, metadata={"Software": None})
+    return _saved(figure, dpi, format="png", metadata={"Software": None})
 
 
-def _saved(figure: Figure, **how: Any) -> bytes:
-    content = b""
-    for _ in range(12):  # the constrained layout converges over repeated drawing
-        before, buffer = content, io.BytesIO()
-        figure.savefig(buffer, **how)
-        content = buffer.getvalue()
-        if content == before:
+def _saved(figure: Figure, dpi: float, **how: Any) -> bytes:
+    """Return the bytes of a figure, drawn once, after its layout has settled.
+
+    It is left as it was: whatever a layout begins with leaves traces of less than a pixel, which
+    would make other bytes of the same data.
+    """
+    layout, dots, buffer = figure.get_layout_engine(), figure.dpi, io.BytesIO()
+    places = [(ax, ax.get_position(original=True), ax.get_in_layout()) for ax in figure.axes]
+    try:
+        figure.dpi = dpi
+        if layout is not None:
+            _settle(figure, layout)
+        figure.savefig(buffer, dpi=dpi, **how)
+    finally:
+        figure.dpi = dots
+        for ax, place, in_layout in places:
+            _put(ax, place, in_layout)
+    return buffer.getvalue()
+
+
+def _put(ax: Axes, place: Any, in_layout: bool) -> None:
+    ax.set_position(place)  # which takes it out of the layout
+    ax.set_in_layout(in_layout)
+
+
+def _settle(figure: Figure, layout: LayoutEngine) -> None:
+    """Lay out a figure until nothing moves by half a pixel; saving does so once more.
+
+    The constrained layout comes closer each time to where it leads, by a factor of about four.
+    """
+    for ax in figure.axes:
+        place = _start(ax, figure)
+        if place is not None and ax.get_in_layout():
+            _put(ax, place, True)
+    before = None
+    for _ in range(12):
+        layout.execute(figure)
+        now = np.array([ax.get_position(original=True).extents for ax in figure.axes])
+        if before is not None and np.abs(now - before).max(initial=0) * _longest(figure) < 0.5:
             break
-    return content
+        before = now
+
+
+def _start(ax: Axes, figure: Figure) -> Any:
+    """Return where a layout begins with Axes, whatever it did before; None if it leaves them."""
+    spec = ax.get_subplotspec()
+    if spec is not None:
+        return spec.get_position(figure)
+    bar = getattr(ax, "_colorbar_info", None)  # of matplotlib: the Axes beside a colour bar
+    if not bar:
+        return None
+    beside = Bbox.union([parent.get_position(original=True) for parent in bar["parents"]])
+    return Bbox([[beside.x1 - 0.05 * beside.width, beside.y0], [beside.x1, beside.y1]])
+
+
+def _longest(figure: Figure) -> float:
+    """Return the longer side of a figure [pixels]."""
+    return float(figure.dpi * figure.get_size_inches().max())
 
 
 def new_axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
@@ -229,10 +283,28 @@ def diverging(weights: NDArray[Any]) -> dict[str, Any]:
     return {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
 
 
-def color_bar(ax: Axes, image: Any, label: str) -> None:
-    """Add a colour bar beside an image, and take the frame off both."""
+def color_bar(ax: Axes | NDArray[Any], image: Any, label: str) -> None:
+    """Add a colour bar beside an image, and take the frame off both.
+
+    Beside several Axes it stands for all of them. The label is broken where the bar ends.
+    """
     beyond = "both" if np.nanmax(np.abs(image.get_array())) > image.norm.vmax else "neither"
-    bar = ax.figure.colorbar(image, ax=ax, label=label, shrink=0.85, extend=beyond)
+    every = np.array(ax, dtype=object).ravel()
+    figure, first = every[0].figure, every[0]
+    bar = figure.colorbar(image, ax=list(every), shrink=0.85, extend=beyond)
+    spec = first.get_subplotspec()
+    rows = 1 if spec is None or len(every) > 1 else spec.get_gridspec().nrows
+    room = 0.72 * figure.figure.get_figheight() / rows  # height of the bar [inches]
+    letters = max(12, int(room * _LETTERS))
+    whole = re.sub(
+        r"\[[^]]*\]", lambda unit: unit[0].replace(" ", "\x00"), label
+    )  # no breaks in units
+    lines = textwrap.wrap(whole, letters, break_long_words=False, break_on_hyphens=False)
+    bar.set_label("\n".join(lines).replace("\x00", " "))
     bar.outline.set_visible(False)
-    ax.spines[:].set_visible(False)
-    ax.tick_params(length=0)
+    for each in every:
+        each.spines[:].set_visible(False)
+        each.tick_params(length=0)
+
+
+_LETTERS = 13.0  # of a label in an inch, at 10 points

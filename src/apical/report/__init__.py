@@ -95,15 +95,6 @@ def _rendered(title: str, lead: str, parts: Sequence[Section]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.tests["number_like"] = _is_number
     return environment.get_template("page.html").render(
         title=title, lead=lead, sections=parts, footer=f"Made by apical {versions()['apical']}."
     )
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell.replace(",", "").removesuffix(" %"))
-    except ValueError:
-        return cell == "-"
-    return True

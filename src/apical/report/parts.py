@@ -20,6 +20,8 @@ class Picture:
         The file, as bytes.
     wide
         Whether it takes the whole width.
+    alt
+        What is seen in it, in words, for those who do not see it; its caption if nothing is given.
 
     Examples
     --------
@@ -31,6 +33,7 @@ class Picture:
     caption: str
     png: bytes
     wide: bool = False
+    alt: str = ""
 
     @property
     def source(self) -> str:
@@ -38,14 +41,14 @@ class Picture:
         return "data:image/png;base64," + base64.b64encode(self.png).decode()
 
 
-def drawn(axes: Any, caption: str, *, wide: bool = False) -> Picture:
+def drawn(axes: Any, caption: str, alt: str = "", *, wide: bool = False) -> Picture:
     """Return a figure that `apical.plotting` drew as a picture of 110 dots per inch.
 
     Parameters
     ----------
     axes
         What a function of `apical.plotting` returned.
-    caption, wide
+    caption, alt, wide
         As in `Picture`.
 
     Examples
@@ -56,7 +59,7 @@ def drawn(axes: Any, caption: str, *, wide: bool = False) -> Picture:
     >>> picture.caption, picture.png[1:4]
     ('A line.', b'PNG')
     """
-    return Picture(caption, plotting.as_png(axes, 110), wide)
+    return Picture(caption, plotting.as_png(axes, 110), wide, alt)
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Table:
     caption
         Its caption.
     levels
-        Style of each row, for instance ``"local"``; empty for none.
+        Style of the cell "level" of each row, for instance ``"local"``; empty for none.
 
     Examples
     --------
@@ -85,6 +88,29 @@ class Table:
     rows: Sequence[Sequence[str]]
     caption: str = ""
     levels: Sequence[str] = ()
+
+    def is_of_numbers(self, column: int) -> bool:
+        """Say whether a column holds numbers alone, which are right-aligned."""
+        cells = [self.parts(row[column])[0] for row in self.rows]
+        return any(cells) and all(not cell or _is_number(cell) for cell in cells)
+
+    @staticmethod
+    def parts(cell: str) -> tuple[str, str]:
+        """Return a cell without the remark at its end, and that, such as "(3 undefined)"."""
+        head, opening, rest = cell.partition(" (")
+        remark = opening and rest.endswith(" undefined)")
+        return (head, opening.strip() + rest) if remark else (cell, "")
+
+
+def _is_number(cell: str) -> bool:
+    """Say whether a cell is a number, with its spread or without."""
+    if cell in ("-", "undefined"):
+        return True
+    parts = cell.replace(",", "").removesuffix(" %").split(" ± ")
+    try:
+        return len([float(part) for part in parts]) <= 2
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)

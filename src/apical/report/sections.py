@@ -9,21 +9,17 @@ import pandas as pd
 
 from apical import plotting
 from apical._base.extras import lacking
+from apical._base.numbers_as_text import number
 from apical._base.private_paths import bare
 from apical.data.licences import spdx
+from apical.measures.tables import Analysis
 from apical.records.arrays import Records
-from apical.report import naming
+from apical.report import naming, seen
 from apical.report.parts import Picture, Section, Table, drawn
-from apical.runs.analysis import analyze_run
+from apical.runs.analysis import LIKENESS, analyze_run
 from apical.runs.directory import FIGURES
 from apical.runs.learning import LearningAnalysis, analyze_learning
 from apical.runs.open import TrainedRun, has_records, read_records
-
-KEPT_FIGURES = {
-    "confusion": "Confusion matrix on test samples, learning off.",
-    "receptive_fields": "Weights from the stimulus to single neurons after learning.",
-}
-"""Figures of a run directory that the page includes, and their captions."""
 
 
 def overview(runs: Mapping[str, TrainedRun]) -> Section:
@@ -54,7 +50,7 @@ def overview(runs: Mapping[str, TrainedRun]) -> Section:
                 str(s["epochs"]),
                 f"{s['n_train']:,}",
                 f"{s['train_seconds']:.1f}",
-                _number(s["ms_per_trial"]),
+                number(s["ms_per_trial"]),
             ]
         )
     said = ["Accuracies are on held-out samples, with learning off and labels withheld."]
@@ -68,7 +64,8 @@ def learning(groups: Mapping[str, Sequence[TrainedRun]]) -> Section:
     shown = {name: (at, 100 * (1 - y)) for name, (at, y) in curves.items() if y.shape[1] > 1}
     if shown:
         axes = plotting.curves(shown, "epochs", "test error, learning off [%]", log_y=_wide(shown))
-        pictures.append(drawn(axes, "Test error after every epoch; thin lines are single seeds."))
+        seen_as = seen.curves(shown, "Test error, learning off,", "%")
+        pictures.append(drawn(axes, f"Test error after every epoch{_lines(groups)}.", seen_as))
     said = [] if shown else ["There is no learning curve: nothing was measured after an epoch."]
     compared = {name: _with_angles(members[0]) for name, members in groups.items()}
     for projection in dict.fromkeys(p for projections in compared.values() for p in projections):
@@ -88,8 +85,16 @@ def learning(groups: Mapping[str, Sequence[TrainedRun]]) -> Section:
                 measured, "epochs", "angle to backpropagation [degrees]", levels={"no relation": 90}
             )
             what = projection.replace("_", " ")
-            pictures.append(drawn(axes, f"Alignment of {what} with the gradient of BP."))
+            caption = f"Angle between updates of {what} and the gradient of backpropagation"
+            seen_as = seen.curves(measured, f"Angle to backpropagation of {what}", "degrees")
+            pictures.append(drawn(axes, f"{caption}{_lines(groups)}.", seen_as))
     return Section("Learning", said, pictures=pictures)
+
+
+def _lines(groups: Mapping[str, Sequence[TrainedRun]]) -> str:
+    """Return what thin lines are, where there are any."""
+    several = any(len(members) > 1 for members in groups.values())
+    return "; thin lines are single seeds, thick ones their mean" if several else ""
 
 
 def _with_angles(run: TrainedRun) -> list[str]:
@@ -121,11 +126,9 @@ def network(run: TrainedRun, name: str) -> Section:
     said = run.prepared.model.doc.splitlines()[:1]  # none where a script has no docstring
     if pathway:
         said.append(f"Feedback: {pathway.name} ({pathway.source}).")
-    pictures = [drawn(plotting.network_graph(network), f"The network of {name}.", wide=True)]
-    for file, caption in KEPT_FIGURES.items():
-        path = run.path / FIGURES / f"{file}.png"
-        if path.exists():
-            pictures.append(Picture(caption, path.read_bytes()))
+    graph = plotting.network_graph(network)
+    pictures = [drawn(graph, f"The network of {name}.", seen.network(network), wide=True)]
+    pictures += _kept_figures(run)
     rows = [
         [p.name, p.rule.name, p.rule.update, p.rule.source or "-"]
         for p in network.plastic
@@ -133,6 +136,30 @@ def network(run: TrainedRun, name: str) -> Section:
     ]
     table = Table(("projection", "rule", "change of a weight", "source"), rows)
     return Section(f"Network: {name}", said, [table], pictures)
+
+
+def _kept_figures(run: TrainedRun) -> list[Picture]:
+    """Return the figures of a run directory that the page includes."""
+    accuracy, n = run.summary["test_accuracy"], len(run.data.test)
+    first = next((p for p in run.network.forward if p.pre is run.network.stimulus), None)
+    w = None if first is None else run.weights.get(first.name)
+    known = {
+        "confusion": (
+            "Confusion matrix on test samples, learning off.",
+            f"Matrix of labels against decisions on {n:,} test samples: {accuracy:.1%} lie on the "
+            "diagonal, where both agree.",
+        ),
+        "receptive_fields": (
+            "Weights from the stimulus to single neurons after learning.",
+            "" if first is None or w is None else seen.weights(w, first.name),
+        ),
+    }
+    paths = {file: run.path / FIGURES / f"{file}.png" for file in known}
+    return [
+        Picture(known[file][0], path.read_bytes(), alt=known[file][1])
+        for file, path in paths.items()
+        if path.exists()
+    ]
 
 
 def scorecard(run: TrainedRun, name: str) -> Section:
@@ -170,16 +197,18 @@ def activity(records: Records, name: str) -> Section:
     pictures = []
     if records.spikes:
         axes = plotting.raster_of(records, trial)
-        pictures.append(drawn(axes, "Spikes of one trial, population by population."))
+        caption = "Spikes of one trial, population by population."
+        pictures.append(drawn(axes, caption, seen.raster(records, trial)))
         rates = {k: records.rates(k).mean(axis=0) for k in records.spikes}
-        pictures.append(drawn(plotting.firing_rates(rates), "Mean rate of each neuron."))
+        axes = plotting.firing_rates(rates)
+        pictures.append(drawn(axes, "Mean rate of each neuron.", seen.rates(rates)))
     for population in records.units:
         signals = [s for s in ("v", "teach") if f"{population}.{s}" in records.signals]
         if signals and records.signals[f"{population}.{signals[0]}"].shape[1] > 1:
             panels = plotting.traces(records, population, signals=signals, trial=trial)
-            pictures.append(
-                drawn(panels, f"Signals of some neurons of {population} in that trial.")
-            )
+            caption = f"Signals of some neurons of {population} in that trial."
+            said_of = seen.traces(records, population, signals, trial)
+            pictures.append(drawn(panels, caption, said_of))
     return Section(f"Activity: {name}", [said], pictures=pictures)
 
 
@@ -200,16 +229,14 @@ def frame(table: pd.DataFrame, caption: str = "") -> Table:
     >>> frame(pd.DataFrame({"wiring": ["bp"], "error": [1.64123]})).rows
     [['bp', '1.641']]
     """
-    rows = [[_number(cell) for cell in row] for row in table.itertuples(index=False)]
+    rows = [[_text(cell) for cell in row] for row in table.itertuples(index=False)]
     return Table([str(c).replace("_", " ") for c in table.columns], rows, caption)
 
 
-def _number(cell: Any) -> str:
-    if cell is None or (isinstance(cell, float) and np.isnan(cell)):
-        return "-"
-    if isinstance(cell, float | np.floating):
-        return f"{cell:.4g}"
-    return f"{cell:,}" if isinstance(cell, int | np.integer) else str(cell)
+def _text(cell: Any) -> str:
+    if cell is None or isinstance(cell, int | float | np.integer | np.floating):
+        return number(cell)
+    return "dimensionless" if cell == "1" else str(cell)  # a unit
 
 
 def repeat(runs: Mapping[str, TrainedRun]) -> Section:
@@ -271,9 +298,8 @@ def representation(run: TrainedRun, records: Records, name: str) -> Section:
         return Section(f"Analysis: {name}", said, _learned(analyze_learning(run, records)))
     found = analyze_run(run, records)
     said = ["Mean over neurons, trials or pairs, and standard deviation.", *found.notes]
-    wide = {"dissimilarity"}
     pictures = [
-        drawn(axes, caption, wide=key in wide)
+        drawn(axes, caption, _seen(found.activity, key), wide=key == "dissimilarity")
         for key, (axes, caption) in found.figures.items()
         if key != "rates"
     ]
@@ -296,6 +322,17 @@ def _learned(found: LearningAnalysis) -> list[Table]:
         for key, caption in captions.items()
         if key in found.tables
     ]
+
+
+def _seen(analysis: Analysis, figure: str) -> str:
+    """Return what is seen in a figure of `analyze_run`."""
+    if figure == "interval_cv":
+        return seen.medians(analysis.cvs, "the CV of intervals")
+    if figure == "dissimilarity":
+        return seen.dissimilarities(analysis.rdms)
+    if figure in analysis.likeness:
+        return seen.likeness(analysis.likeness[figure], analysis.populations, LIKENESS[figure])
+    return ""
 
 
 def _records(run: TrainedRun, trials: int) -> Records:

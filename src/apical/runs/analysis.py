@@ -10,6 +10,7 @@ import pandas as pd
 
 from apical import plotting
 from apical._base.checking import check_fields, checked
+from apical._base.numbers_as_text import with_spread
 from apical.errors import RunError
 from apical.measures.representation import similarities
 from apical.measures.tables import Analysis, analyze
@@ -129,9 +130,8 @@ def _mean(value: float | None, sd: float | None, undefined: int) -> str:
     """Return a mean with its standard deviation, and the number of undefined values."""
     if value is None or np.isnan(value):
         return "undefined"
-    spread = "" if sd is None or np.isnan(sd) else f" ± {sd:.2g}"
     missing = f" ({undefined} undefined)" if undefined else ""
-    return f"{value:.3g}{spread}{missing}"
+    return with_spread(value, sd) + missing
 
 
 @checked()
@@ -228,9 +228,10 @@ def figures(analysis: Analysis) -> dict[str, tuple[Any, str]]:
         if np.isfinite(rdm.vector).any() and len(rdm.matrix) > 2
     }
     if shown:
-        panels = plotting.panels(len(shown), width=3.6)
-        for ax, (name, rdm) in zip(panels, shown.items(), strict=True):
-            plotting.dissimilarity(rdm.matrix, of="class", title=name, ax=ax)
+        patterns = [str(name) for name in next(iter(shown.values())).patterns]
+        panels = plotting.dissimilarities(
+            {name: rdm.matrix for name, rdm in shown.items()}, patterns
+        )
         drawn["dissimilarity"] = panels, "Dissimilarity of the mean responses to two classes."
     names = list(analysis.populations)
     if len(names) > 1:
