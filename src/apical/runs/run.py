@@ -154,7 +154,7 @@ def resume(
 
     Examples
     --------
-    Stopped after its first block of 64 trials, the run goes on with the next one, and ends as if it
+    Stopped after its first block of 64 trials, the run continues with the next one, and ends as if it
     had not been interrupted:
 
     >>> import tempfile
