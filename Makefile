@@ -31,6 +31,8 @@ BARE := pytest pytest-xdist hypothesis
 SOURCES := $(shell find src tests models -type f -not -name '*.pyc')
 BESIDE = OPENBLAS_NUM_THREADS=1 .venv-$(1)/bin/python -m pytest -n auto --dist worksteal -p no:logging
 SAID := $(VENV)/.generated
+# What `make test-docs` looks at with one site, and `make test-rest` would build another for.
+SITE := tests/project/test_site.py tests/project/test_browser.py
 
 .PHONY: demo test test-fast test-rest test-all test-cuda test-genn generation mutants fuzz same-bits lint docs test-docs clean help
 
@@ -50,9 +52,9 @@ docs: $(STAMP)
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --jobs auto --quiet docs docs/_build/html
 	@echo "Open docs/_build/html/index.html in a browser."
 
-# The site as it is built is what these tests look at; without Chromium, one of them is skipped.
+# The site as it is built is what these tests look at; without Chromium, one file is skipped.
 test-docs: docs
-	APICAL_SITE=docs/_build/html $(BIN)/python -m pytest -m "" tests/project/test_site.py tests/project/test_browser.py
+	APICAL_SITE=docs/_build/html $(BIN)/python -m pytest -m slow $(SITE)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -70,7 +72,8 @@ test-fast: $(STAMP)
 test-rest: $(STAMP)
 	@rm -f $(SAID); $(MAKE) --no-print-directory generation; failed=$$?; \
 	APICAL_SAYS="$$(cat $(SAID) 2>&1)" APICAL_TESTS_UNTIL="$(UNTIL)" APICAL_TESTS_TURN="$(TURN)" \
-	$(PYTEST) --dist worksteal --durations 25 -m "slow or thorough" && exit $$failed
+	$(PYTEST) --dist worksteal --durations 25 -m "slow or thorough" \
+		$(addprefix --ignore ,$(SITE)) && exit $$failed
 
 generation: $(STAMP)
 ifeq ($(call FOUND,3.12),)
@@ -85,7 +88,7 @@ else
 	@echo "Programs for GPUs, generated on Python 3.12: $$(tail -n 1 $(SAID).log)" > $(SAID)
 endif
 
-test-all: test test-rest
+test-all: test test-docs test-rest
 	@$(foreach v,$(OTHERS),$(MAKE) --no-print-directory .venv-$(v)/.tested &&) true
 	@$(if $(call FOUND,3.11),$(MAKE) --no-print-directory test-genn)
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tables import table
+
 DATA = Path(__file__).parents[1] / "explanation" / "comparison.toml"
 MARKS = {"yes": "yes", "partly": "partly", "no": "-"}
 """What a cell may say, and what the table shows."""
@@ -23,7 +25,7 @@ def matrix(data: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
     tools = data["tools"]
     heads = ["", *(f"{tool['title']} {tool['version']}" for tool in tools.values())]
     lines = [[row["what"], *(MARKS[row[name][0]] for name in tools)] for row in rows]
-    return _table(heads, lines)
+    return table(heads, lines)
 
 
 def short() -> str:
@@ -53,7 +55,7 @@ def pages() -> dict[str, str]:
     folder = "explanation/generated"
     return {
         f"{folder}/matrix.inc": matrix(data, data["rows"]),
-        f"{folder}/versions.inc": _table(["tool", "version", "looked at"], versions),
+        f"{folder}/versions.inc": table(["tool", "version", "looked at"], versions),
         f"{folder}/seen.inc": seen(data),
     }
 
@@ -67,8 +69,3 @@ def _code(text: str) -> str:
         for word in text.split()
     )
     return " ".join(marked)
-
-
-def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    every = [heads, ["---"] * len(heads), *lines]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in every) + "\n"

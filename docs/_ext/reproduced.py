@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scipy import stats
+from tables import table as markdown
 
 ROOT = Path(__file__).parents[2]
 Row = Mapping[str, str]
@@ -129,7 +130,7 @@ def rows() -> Iterator[tuple[Row, Row | None, Reached | None, tuple[str, str]]]:
             yield row, mine, number, (how[0], how[1])
 
 
-def numbers() -> list[str]:
+def numbers() -> list[list[str]]:
     """Return the lines of the table of all numbers, a line of its own before each script."""
     lines, last = [], ""
     for row, _, number, _ in rows():
@@ -142,7 +143,7 @@ def numbers() -> list[str]:
     return lines
 
 
-def differences() -> list[str]:
+def differences() -> list[list[str]]:
     """Return the lines that say how ours were made, and what differs from the paper."""
     found: dict[tuple[str, str, str, str], list[str]] = {}
     for row, mine, _, (settings, source) in rows():
@@ -152,12 +153,12 @@ def differences() -> list[str]:
     return [line([key[0], "; ".join(what), *key[1:]]) for key, what in found.items()]
 
 
-def line(cells: Sequence[str]) -> str:
-    """Return a line of a Markdown table."""
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+def line(cells: Sequence[str]) -> list[str]:
+    """Return the cells of a line of a Markdown table."""
+    return [cell.replace("|", "\\|") for cell in cells]
 
 
-def places() -> list[str]:
+def places() -> list[list[str]]:
     """Return a line for each place where published numbers were found."""
     found = dict.fromkeys(
         (
@@ -175,11 +176,7 @@ def pages() -> dict[str, str]:
     ours = ["script", "what", "settings", "source", "what differs from the paper"]
     where = ["paper", "where", "checked", "remark"]
     return {
-        "explanation/generated/reproduced.inc": _table(heads, numbers()),
-        "explanation/generated/differences.inc": _table(ours, differences()),
-        "explanation/generated/places.inc": _table(where, places()),
+        "explanation/generated/reproduced.inc": markdown(heads, numbers()),
+        "explanation/generated/differences.inc": markdown(ours, differences()),
+        "explanation/generated/places.inc": markdown(where, places()),
     }
-
-
-def _table(heads: Sequence[str], lines: Sequence[str]) -> str:
-    return "\n".join([line(heads), line(["---"] * len(heads)), *lines]) + "\n"

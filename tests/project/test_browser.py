@@ -2,10 +2,7 @@
 
 import functools
 import http.server
-import os
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 WIDTHS = (1280, 390)
 """Widths of a desk and of a phone [pixels]."""
-EVERY = 12
+EVERY = 40
 """One of so many pages of the reference is opened; they are all made from one template."""
 
 if BROWSER is None or DRIVER is None:
@@ -48,20 +45,12 @@ class _Silent(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """Build the site, or take the one that is told, and serve it on this machine."""
-    told = os.environ.get("APICAL_SITE")
-    folder = Path(told) if told else tmp_path_factory.mktemp("site")
-    if not told:
-        command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet"]
-        built = subprocess.run(
-            [*command, str(ROOT / "docs"), str(folder)], capture_output=True, text=True
-        )
-        assert built.returncode == 0, built.stderr
-    handler = functools.partial(_Silent, directory=str(folder))
+def served(site: Path) -> Iterator[tuple[Path, str]]:
+    """Serve the site on this machine; yield its folder and address."""
+    handler = functools.partial(_Silent, directory=str(site))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield folder, f"http://127.0.0.1:{server.server_port}"
+        yield site, f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
 
@@ -90,7 +79,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def pages(folder: Path) -> list[str]:
     """Return the pages to open: those written by hand, and some of those made from docstrings."""
     found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.html"))
-    made = [name for name in found if name.startswith("reference/api/")]
+    made = [name for name in found if name.startswith("reference/generated/apical.")]
     hidden = ("_static", "_modules", "genindex", "py-modindex", "search")
     return [name for name in found if name not in made and not name.startswith(hidden)] + made[
         ::EVERY
@@ -106,9 +95,9 @@ def as_wide_as(browser: Any, width: int) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_pages_fit_the_screen_and_show_all_they_have(
-    site: tuple[Path, str], browser: Any, width: int, theme: str
+    served: tuple[Path, str], browser: Any, width: int, theme: str
 ) -> None:
-    folder, address = site
+    folder, address = served
     as_wide_as(browser, width)
     browser.get(address)
     browser.execute_script(f"localStorage.mode = localStorage.theme = '{theme}'")
@@ -142,10 +131,10 @@ def test_faults_are_noticed(browser: Any, tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_searched_is_found(site: tuple[Path, str], browser: Any) -> None:
+def test_what_is_searched_is_found(served: tuple[Path, str], browser: Any) -> None:
     from selenium.webdriver.support.ui import WebDriverWait
 
-    _, address = site
+    _, address = served
     browser.get(f"{address}/search.html?q=surrogate+gradient")
     results = WebDriverWait(browser, 20).until(
         lambda driver: driver.find_elements("css selector", "#search-results li a")

@@ -3,7 +3,6 @@
 import importlib
 import os
 import re
-import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -262,21 +261,6 @@ class Page(HTMLParser):
             self.links.append(found["src"])
         if tag == "img":
             self.images.append((found.get("src", ""), found.get("alt", "").strip()))
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the site as `make docs` does, with warnings as errors."""
-    rule = (ROOT / "Makefile").read_text().partition("\ndocs: ")[2]
-    line = next(line for line in rule.splitlines() if "sphinx-build" in line)
-    *options, source, _ = shlex.split(line)[1:]
-    assert "--fail-on-warning" in options
-    out = tmp_path_factory.mktemp("site")
-    options[options.index("--jobs") + 1] = "1"
-    command = [sys.executable, "-m", "sphinx", *options, source, str(out)]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
-    assert ended.returncode == 0, ended.stderr
-    return out
 
 
 @cache

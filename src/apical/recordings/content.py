@@ -4,6 +4,7 @@ A reader declares rows and columns and reads values when they are asked for, so 
 file of many gigabytes takes no more than its directory.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -235,3 +236,20 @@ _CONTROLS = {code: " " for code in (*range(32), *range(127, 160), 0x2028, 0x2029
 def _some(names: Mapping[str, object]) -> str:
     first = [brief(name, 40) for name in list(names)[:12]]
     return ", ".join([*first, "..."] if len(names) > 12 else first) or "none"
+
+
+def own_dataset(provenance: str) -> str:
+    """Return the data set that a file of this package was made from; empty for files of others.
+
+    Parameters
+    ----------
+    provenance
+        What the file says of where it comes from: JSON if this package wrote it.
+    """
+    try:
+        told = json.loads(provenance)
+        if told["simulated"] is True and "apical" in told["exported_with"]:
+            return str(told["about"].get("dataset") or "not stated")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass
+    return ""

@@ -4,7 +4,6 @@ Neo turns the units of a file into quantities by evaluating them, and takes some
 here units are looked up, and a train is read when it is asked for.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import numpy as np
 
 from apical._base.reading import UnreadableError
 from apical.errors import ApicalError, brief
-from apical.recordings.content import Content, as_class, texts
+from apical.recordings.content import Content, as_class, own_dataset, texts
 from apical.recordings.formats import RecordingFormat
 from apical.recordings.hdf5 import as_text, attribute, is_group, is_hdf5, open_hdf5, read
 from apical.recordings.segments import Happenings, Segment, Train, content_of
@@ -64,14 +63,7 @@ def _below(group: Any, name: str) -> Iterator[Any]:
 
 def _dataset(block: Any) -> str:
     """Return the data set whose classes the labels are, if this package wrote the file."""
-    text = as_text(_properties(block).get("about", np.zeros(0)))
-    try:
-        told = json.loads(text)
-        if told["simulated"] is True and "apical" in told["exported_with"]:
-            return str(told["about"].get("dataset") or "not stated")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        pass
-    return ""
+    return own_dataset(as_text(_properties(block).get("about", np.zeros(0))))
 
 
 def _properties(item: Any) -> dict[str, np.ndarray]:

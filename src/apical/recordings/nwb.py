@@ -5,7 +5,6 @@ extensions that are not installed, are read alike. Source: Ruebel et al. 2022, e
 doi:10.7554/eLife.78362.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from apical.recordings.content import (
     UnitTable,
     as_class,
     clean,
+    own_dataset,
     texts,
 )
 from apical.recordings.formats import RecordingFormat
@@ -161,13 +161,7 @@ def _dataset(file: Any) -> str:
     text = as_text(notes[()])
     if '"simulated"' not in text or len(text) > LONGEST_NOTES:
         return ""
-    try:
-        told = json.loads(text)
-        if told["simulated"] is True and "apical" in told["exported_with"]:
-            return str(told["about"].get("dataset") or "not stated")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        pass
-    return ""
+    return own_dataset(text)
 
 
 # ---- columns ------------------------------------------------------------------------------------

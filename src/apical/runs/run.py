@@ -157,8 +157,8 @@ def resume(
 
     Examples
     --------
-    Stopped after its first block of 64 trials, the run goes on with the next one, and ends as if it
-    had not been interrupted:
+    Stopped after its first block of 64 trials, the run continues with the next one, and ends as if
+    it had not been interrupted:
 
     >>> import tempfile
     >>> from pathlib import Path
