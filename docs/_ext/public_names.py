@@ -187,6 +187,12 @@ ERRANDS = (
         ("recordings",),
     ),
     Errand(
+        "nir",
+        "NIR",
+        "Exchange of networks by NIR, the neuromorphic intermediate representation.",
+        ("nir",),
+    ),
+    Errand(
         "plotting",
         "Plotting",
         "Figures of activity, learning and networks: matplotlib axes in one style.",

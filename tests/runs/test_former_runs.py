@@ -17,7 +17,7 @@ from apical.data.datasets import blobs
 from apical.errors import RunError
 from apical.export import export
 from apical.report import page
-from apical.runs.directory import CHECKPOINT, CONFIG, METRICS, SCORECARD, read_metrics
+from apical.runs.directory import CHECKPOINT, CONFIG, LOCAL, METRICS, SCORECARD, read_metrics
 from apical.runs.experiment import Experiment
 from apical.runs.open import TrainedRun, open_run
 from apical.runs.run import Stopped, resume, run
@@ -91,8 +91,8 @@ def test_former_runs_are_reported_exported_and_compared(
     both: list[TrainedRun], tmp_path: Path
 ) -> None:
     pages = [page([found], trials=5) for found in both]
-    assert "Alignment of hidden 1 to hidden 2 with the gradient of BP" in pages[0]
-    assert "Alignment of hidden 1 to hidden 2 with the gradient of BP" in pages[1]
+    assert "Angle between updates of hidden 1 to hidden 2 and the gradient" in pages[0]
+    assert "Angle between updates of hidden 1 to hidden 2 and the gradient" in pages[1]
     ends = [measured(found.path) for found in both]
     np.testing.assert_equal(*ends)
     assert {"angle_hidden_1_to_hidden_2", "norm_hidden_2_to_output"} <= ends[0].keys()
@@ -142,7 +142,8 @@ def test_a_former_run_without_a_checkpoint_begins_again(
 ) -> None:
     out = tmp_path / "run"
     out.mkdir()
-    (out / CONFIG).write_bytes((both[0].path / CONFIG).read_bytes())
+    shutil.copy(both[0].path / CONFIG, out)
+    shutil.copy(both[0].path / LOCAL, out)
     unbound(out)
     (out / METRICS).write_bytes(FORMER + b"run,0,0,0,0,test_acc")
     quietly(resume, out)

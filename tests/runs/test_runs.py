@@ -31,6 +31,7 @@ from apical.runs.directory import (
     CHECKPOINT,
     COLUMNS,
     CONFIG,
+    LOCAL,
     MANIFEST,
     METRICS,
     NETWORK,
@@ -253,7 +254,7 @@ def test_full_disk_keeps_the_checkpoint_before(
 
 def test_files_of_a_finished_run(experiment: Experiment, whole: Path) -> None:
     files = {entry.name for entry in whole.iterdir()} - {".lock"}
-    bound = {MANIFEST, NETWORK, ARRAYS}
+    bound = {MANIFEST, NETWORK, ARRAYS, LOCAL}
     assert files == {CONFIG, METRICS, CHECKPOINT, WEIGHTS, SCORECARD, SUMMARY} | bound
 
 
@@ -262,7 +263,10 @@ def test_config_holds_everything_to_repeat_the_run(
 ) -> None:
     config = json.loads((whole / CONFIG).read_text())
     fields = {name: config[name] for name in Experiment.__dataclass_fields__}
-    again = Experiment(**fields)
+    paths = json.loads((whole / LOCAL).read_text())  # of this machine, which nobody else is told
+    assert paths.keys() == {"model", "dataset"}
+    assert all(Path(path).name == config[name] for name, path in paths.items())
+    again = Experiment(**fields | paths)
     assert again == replace(experiment, device="cpp_standalone", batch=1, scale=1.0)
     assert config["name"] == "run"
     assert config["model_sha256"] == models.load(str(MODEL)).sha256

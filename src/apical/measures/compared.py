@@ -1,4 +1,4 @@
-"""What a network and a recording are compared by: statistics of each, and likeness of both.
+"""Measures that compare a network with a recording: statistics of each, and likeness of both.
 
 To add a statistic of one side, write a function of `Side` and name it in `DESCRIPTIONS`; to add a
 measure of both, write a function of two sides and name it in `RELATIONS`.

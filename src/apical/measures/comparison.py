@@ -75,6 +75,18 @@ class Controls:
         Records of a network that differs in its seed only, after learning.
     why
         Why one of them is None.
+
+    See Also
+    --------
+    compare : Takes them.
+    apical.runs.beside_recording.compare_run : Makes them of a finished run.
+
+    Examples
+    --------
+    >>> from apical.measures.comparison import Controls
+    >>> none = Controls(None, None, "the network was built by hand")
+    >>> none.why
+    'the network was built by hand'
     """
 
     untrained: Records | None

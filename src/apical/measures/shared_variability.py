@@ -1,4 +1,4 @@
-"""What neurons share: noise and signal correlations, dimensionality, for bootstrap resamples.
+"""Shared variability: noise and signal correlations, dimensionality, for bootstrap resamples.
 
 Pairs of one neuron that was drawn twice are left out.
 """

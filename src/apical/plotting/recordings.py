@@ -73,6 +73,22 @@ def beside_recording(
     -------
     numpy.ndarray
         The Axes, shape (n_measures,).
+
+    See Also
+    --------
+    apical.measures.comparison.compare : What it draws.
+
+    Examples
+    --------
+    >>> from apical import plotting
+    >>> from apical.measures.comparison import Comparison, Row
+    >>> rows = [
+    ...     Row("hidden", "V1", "rate", "Hz", system, value, value - 2, value + 2)
+    ...     for system, value in (("network", 40.0), ("recording", 25.0))
+    ... ]
+    >>> axes = plotting.beside_recording(Comparison(rows, (0.0, 100.0)))
+    >>> axes.shape, axes[0].get_title()
+    ((1,), 'rate')
     """
     rows = _chosen(comparison, population, area)
     known = list(dict.fromkeys(row.measure for row in rows))

@@ -38,6 +38,18 @@ class Synapses:
         Which signal of `pre` reaches which input of `post`.
     rule
         Name of the learning rule; empty for none.
+
+    See Also
+    --------
+    apical.export.export : Writes them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.records.synapses import Synapses
+    >>> joined = Synapses("stimulus", "hidden", ("Stimulus", "LIF"), np.ones((4, 3)), delay=2.0)
+    >>> len(joined)
+    12
     """
 
     pre: Line

@@ -1,4 +1,4 @@
-"""What is seen in the figures of a report, in words with numbers: their alternative texts."""
+"""Alternative texts of the figures of a report: the content in words, with numbers."""
 
 from collections.abc import Mapping, Sequence
 
