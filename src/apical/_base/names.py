@@ -314,7 +314,7 @@ def _why_not(name: str, sort: Sort, taken: Container[str]) -> str:
     if sort in _CODE and f"{name}_".startswith("xi_"):
         return "Brian2 takes what is called 'xi', or 'xi_' and more, for noise"
     if name in taken:
-        return "it has a meaning there already"
+        return "it has a meaning in synapses already"
     meaning = _meanings(sort).get(name)
     return f"it is {meaning}" if meaning else ""
 

@@ -255,10 +255,13 @@ def _logical_lines(text: str) -> Iterator[str]:
         yield line
 
 
-_STATEMENTS = ("reset", "at_trial", "at_frame", "at_reset", "at_step")
-_TEXTS = ("equations", "threshold", "refractory", *_STATEMENTS)
-_OF_BRIAN = ("lastspike", "not_refractory")
+STATEMENTS = ("reset", "at_trial", "at_frame", "at_reset", "at_step")
+"""Texts of a neuron model that are statements."""
+_TEXTS = ("equations", "threshold", "refractory", *STATEMENTS)
+OF_BRIAN = ("lastspike", "not_refractory")
 """Variables of every neuron with a refractory period, which statements may set."""
+_OF_SYNAPSES = frozenset({"w", "learning", "learned"})
+"""Names with a meaning in every synapse, which a neuron that it joins cannot have as well."""
 
 
 def check_names(model: Any) -> None:
@@ -277,12 +280,12 @@ def check_names(model: Any) -> None:
     owner = type(model).__name__
     for field_ in _TEXTS:
         check_text(uncommented(getattr(model, field_, "")), owner, field_)
-    set_ = [name for text in _STATEMENTS for name in assigned(getattr(model, text, ""))]
+    set_ = [name for text in STATEMENTS for name in assigned(getattr(model, text, ""))]
     for what, given in (
         ("a variable", defined(model.equations)),
         ("a parameter", model.parameters),
         ("a summed variable", getattr(model, "summed", ())),
-        ("a variable", [name for name in (*model.initial, *set_) if name not in _OF_BRIAN]),
+        ("a variable", [name for name in (*model.initial, *set_) if name not in OF_BRIAN]),
     ):
         for name in given:
-            check_name(name, "variable", owner, what)
+            check_name(name, "variable", owner, what, taken=_OF_SYNAPSES)

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 
 from apical._base.checking import check_fields, checked, described, shown
 from apical._base.html_tables import Cell, card, table
-from apical._base.parameters import Count, Duration, Seed, Time
+from apical._base.parameters import Count, Duration, Kind, Seed, Time
 from apical.errors import ApicalError, ParameterError, WiringError
 from apical.errors.source_location import caller
 from apical.feedback.pathways import FeedbackPathway
@@ -25,6 +25,9 @@ from apical.projections.weights import Given, Identity, WeightSource
 
 _BROUGHT = ("relay", "target")
 """Roles of populations that belong to a feedback pathway."""
+
+Added = Annotated[Population, Kind(Population, "h = net.add(LIF('hidden', 20))")]
+"""A population, as `Network.add` returns it."""
 
 P = TypeVar("P", bound=Population)
 T = TypeVar("T")
@@ -183,7 +186,7 @@ class Network:
         return population
 
     @checked("Network")
-    def connect(self, pre: Population, post: Population, **options: Any) -> Projection:
+    def connect(self, pre: Added, post: Added, **options: Any) -> Projection:
         """Connect two populations by a `Projection` with the given options, and return it.
 
         Raises

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, ClassVar, Self, final
 
-from apical._base.checking import check_fields, described, fitting
+from apical._base.checking import check_fields, described, fitting, require, shown
 from apical._base.names import check_name
 from apical._base.parameters import Constants, Count, Time, powers
 from apical._base.registry import Registry
 from apical.errors import WiringError
 from apical.language.activations import Activation
 from apical.language.model_text import check_names
+from apical.language.own_models import check_model
 from apical.neurons.batch_norm import BatchNorm
 from apical.neurons.encoding import Draw
 from apical.neurons.facts import Assumption, Integrator, Kept, Role
@@ -29,6 +30,26 @@ _IN_TIME = re.compile(r"tau(_(?!.*cv$).*)?|refractory|wait|onset")
 def times_among(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters that are times [ms], recognised by their names."""
     return {name: value for name, value in parameters.items() if _IN_TIME.fullmatch(name)}
+
+
+METHODS = (
+    "exact",
+    "exponential_euler",
+    "euler",
+    "rk2",
+    "rk4",
+    "heun",
+    "milstein",
+    "linear",
+    "independent",
+    "gsl",
+    "gsl_rk2",
+    "gsl_rk4",
+    "gsl_rkf45",
+    "gsl_rkck",
+    "gsl_rk8pd",
+)
+"""Integration methods that Brian2 has; those of GSL need that library."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +134,8 @@ class NeuronModel:
             object.__setattr__(self, "refractory", f"{time!r}*ms")
         check_fields(self)
         check_names(self)
+        wanted, got = f"one of {', '.join(METHODS)}", shown(self.method)
+        require(self.method in METHODS, "NeuronModel", "method", wanted, got)
 
 
 @dataclass(frozen=True)
@@ -584,6 +607,7 @@ class Neurons(Population):
         for what, given in (("an input", self.takes), ("a signal", self.offers)):
             for name in given:
                 check_name(name, "key", described(self), what)
+        check_model(self.neuron, described(self), self.takes.values())
 
     def __hash__(self) -> int:
         return hash((self.name, self.size))  # mappings are not hashable
