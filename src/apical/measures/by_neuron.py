@@ -11,7 +11,7 @@ import numpy as np
 
 from apical._base.checking import check_fields, checked
 from apical._base.parameters import CountOrZero, Duration, Kinds, Matrix
-from apical._base.rounding import is_nothing, size_of
+from apical._base.rounding import exceeds, is_nothing, size_of
 from apical.measures.matching import Activity
 from apical.measures.spike_statistics import LEAST_INTERVALS, Intervals
 
@@ -157,14 +157,15 @@ def fanos(counts: Matrix, labels: Kinds, drawn: Matrix) -> np.ndarray:
         How often each trial is drawn, shape (n_resamples, n_trials).
     """
     shape = (len(drawn), counts.shape[1])
-    total, number = np.zeros(shape), np.zeros(shape)
+    total, number, size = np.zeros(shape), np.zeros(shape), size_of(counts)
     for trials, weights in _by_class(labels, drawn):
         n = weights.sum(axis=1)[:, None]
         if len(trials) < 2:
             continue
         first, second = weights @ counts[trials], weights @ counts[trials] ** 2
-        spoke = first > 0
-        variance = np.maximum(second - first**2 / n, 0) / (n - 1)
+        spoke = exceeds(first, 0, size) & (n > 1)
+        square = np.maximum(second - first**2 / np.maximum(n, 1), 0)
+        variance = square / np.maximum(n - 1, 1)
         total += np.divide(variance * n, first, out=np.zeros(shape), where=spoke)
         number += spoke
     return _ratio(total, number, number > 0)
@@ -199,12 +200,18 @@ def selectivities(means: np.ndarray) -> np.ndarray:
     >>> selectivities(np.array([[[3.0, 1.0], [1.0, 1.0]]])).tolist()
     [[0.5, 0.0]]
     """
-    best = means.max(axis=1)
     if means.shape[1] < 2:
-        return np.full(best.shape, np.nan)
+        return np.full(means.max(axis=1, initial=0.0).shape, np.nan)
+    best = means.max(axis=1)
     others = (means.sum(axis=1) - best) / (means.shape[1] - 1)
-    fits = (means.min(axis=1) >= 0) & (best > 0)
-    return _ratio(best - others, best + others, fits)
+    return _ratio(best - others, best + others, _responds(means))
+
+
+def _responds(means: np.ndarray) -> np.ndarray:
+    """Say which neurons respond to a class and to none below 0, within rounding."""
+    size = size_of(means)
+    below = exceeds(0, means.min(axis=1), size)
+    return np.asarray(exceeds(means.max(axis=1), 0, size) & ~below)
 
 
 @checked()
@@ -215,10 +222,10 @@ def sparsenesses(means: np.ndarray) -> np.ndarray:
     1991, doi:10.1088/0954-898X_2_4_004; Vinje & Gallant 2000, doi:10.1126/science.287.5456.1273).
     Parameters as in `selectivities`.
     """
-    n, square = means.shape[1], np.mean(means**2, axis=1)
+    n, square = means.shape[1], np.sum(means**2, axis=1)
     if n < 2:
         return np.full(square.shape, np.nan)
-    even = _ratio(means.mean(axis=1) ** 2, square, (means.min(axis=1) >= 0) & (square > 0))
+    even = _ratio(means.mean(axis=1) ** 2, square / n, _responds(means))
     return np.asarray((1 - even) / (1 - 1 / n))
 
 
@@ -287,7 +294,10 @@ def binned_counts(activity: Activity, bins: CountOrZero) -> np.ndarray:
     found = np.zeros(shape, np.uint16)
     if activity.spikes is not None:
         time = np.asarray(activity.spikes.time, float)
-        at = np.minimum((time * (bins / activity.duration)).astype(np.int64), bins - 1)
+        place = time * (bins / activity.duration)
+        edge = np.rint(place)  # what is at an edge within rounding is behind it
+        place = np.where(is_nothing(place - edge, bins), edge, place)
+        at = np.minimum(place.astype(np.int64), bins - 1)
         place = np.ravel_multi_index((activity.spikes.trial, activity.spikes.unit, at), shape)
         found = np.bincount(place, minlength=found.size).astype(np.uint16).reshape(shape)
     return found

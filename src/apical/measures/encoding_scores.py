@@ -14,7 +14,7 @@ import numpy as np
 
 from apical._base.checking import check_fields, checked, require
 from apical._base.parameters import Count, Kinds, Matrix, Measured, Vector
-from apical._base.rounding import is_flat, size_of
+from apical._base.rounding import exceeds, is_flat, size_of
 from apical.measures.resampling import Generator
 
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -341,6 +341,6 @@ def brain_score(score: Measured, ceiling: Measured) -> float:
     >>> round(brain_score(0.4, 0.8), 3)
     0.25
     """
-    if not ceiling > 0:
+    if not exceeds(ceiling, 0, 1):
         return math.nan
     return float(np.copysign((score / ceiling) ** 2, score))
