@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apical._base.checking import check_fields, checked
-from apical._base.parameters import CountOrZero, Duration, Kinds, Matrix
+from apical._base.checking import check_fields, checked, require
+from apical._base.parameters import Count, CountOrZero, Duration, Kinds, Matrix
 from apical._base.rounding import exceeds, is_nothing, size_of
 from apical.measures.matching import Activity
 from apical.measures.spike_statistics import LEAST_INTERVALS, Intervals
@@ -60,6 +60,9 @@ def interval_sums(gaps: Intervals, trials: CountOrZero, neurons: CountOrZero) ->
     >>> float(sums.number[0, 0]), float(sums.total[0, 0]), float(sums.square[0, 0])
     (2.0, 30.0, 500.0)
     """
+    for name, numbers, n in (("trials", gaps.trial, trials), ("neurons", gaps.unit, neurons)):
+        last = int(numbers.max(initial=-1))
+        require(last < n, "interval_sums", name, f"above {last}, the last of the intervals", str(n))
     place = gaps.trial.astype(np.int64) * neurons + gaps.unit
     one, other = gaps.length[:-1], gaps.length[1:]
     same = place[1:] == place[:-1]
@@ -102,7 +105,8 @@ def rates(counts: Matrix, duration: Duration, drawn: Matrix) -> np.ndarray:
     >>> rates(np.array([[1.0], [3.0]]), 100.0, np.array([[1.0, 1.0], [0.0, 2.0]])).tolist()
     [[20.0], [30.0]]
     """
-    return np.asarray(drawn @ counts / (drawn.sum(axis=1)[:, None] * duration * 1e-3))
+    spikes, times = drawn @ counts, drawn.sum(axis=1)[:, None] * duration * 1e-3
+    return _ratio(spikes, times, times > 0)
 
 
 def mean_intervals(sums: IntervalSums, drawn: Matrix) -> np.ndarray:
@@ -176,6 +180,8 @@ def mean_responses(responses: Matrix, labels: Kinds, drawn: Matrix) -> np.ndarra
     """Return mean responses to classes, shape (n_resamples, n_classes, n); classes are sorted."""
     parts = _by_class(labels, drawn)
     found = [w @ responses[trials] / w.sum(axis=1)[:, None] for trials, w in parts]
+    if not found:
+        return np.zeros((len(drawn), 0, responses.shape[1]))
     means = np.stack(found, axis=1)
     means[is_nothing(means, size_of(responses))] = 0
     return means
@@ -288,7 +294,7 @@ def latencies(binned: np.ndarray, width: Duration, drawn: Matrix) -> np.ndarray:
 
 
 @checked()
-def binned_counts(activity: Activity, bins: CountOrZero) -> np.ndarray:
+def binned_counts(activity: Activity, bins: Count) -> np.ndarray:
     """Return spike counts in bins of the window, shape (n_trials, n, bins), as 16-bit integers."""
     shape = (len(activity), activity.neurons, bins)
     found = np.zeros(shape, np.uint16)

@@ -78,7 +78,7 @@ class Settings:
         Which two groups are compared, for the streams.
     """
 
-    bins: CountOrZero
+    bins: Count
     resamples: Count = RESAMPLES
     permutations: Count = PERMUTATIONS
     seed: Seed = 0

@@ -53,6 +53,8 @@ def cross_validated_spectrum(one: Matrix, other: Matrix) -> np.ndarray:
             "Cross-validated PCA needs two repetitions of the same stimuli and neurons, got shapes "
             f"{one.shape} and {other.shape}."
         )
+    if not len(one):
+        return np.zeros(0)
     x, y = (part - part.mean(axis=0) for part in (one, other))
     if len(x) < x.shape[1]:  # X u_k and u_k are singular vectors of one another
         left = np.linalg.eigh(x @ x.T)[1][:, ::-1]

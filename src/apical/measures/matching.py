@@ -167,9 +167,11 @@ def of_recording(
     Raises
     ------
     DataError
-        If all trials end before the window does.
+        If there are no trials, or all end before the window does.
     """
     part = recording.part(area)
+    if not len(part):
+        raise DataError(f"{recording.path} has no trials; give their table, or other conditions.")
     stop = float(part.durations.min()) if stop is None else stop
     longest = float(part.durations.max())
     _check_window(start, stop, longest, f"Trials of {recording.path} (up to {longest:g} ms)")
