@@ -300,10 +300,9 @@ def binned_counts(activity: Activity, bins: Count) -> np.ndarray:
     found = np.zeros(shape, np.uint16)
     if activity.spikes is not None:
         time = np.asarray(activity.spikes.time, float)
-        place = time * (bins / activity.duration)
-        edge = np.rint(place)  # what is at an edge within rounding is behind it
-        place = np.where(is_nothing(place - edge, bins), edge, place)
-        at = np.minimum(place.astype(np.int64), bins - 1)
+        at = time * (bins / activity.duration)
+        edge = np.rint(at)  # a spike at an edge, within rounding, is behind it
+        at = np.minimum(np.where(is_nothing(at - edge, bins), edge, at), bins - 1).astype(np.int64)
         place = np.ravel_multi_index((activity.spikes.trial, activity.spikes.unit, at), shape)
         found = np.bincount(place, minlength=found.size).astype(np.uint16).reshape(shape)
     return found
