@@ -513,7 +513,7 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "measures.kernels.overlap": lambda: {"y": X},
     "measures.learning.compared": lambda: {"network": spiking()},
     "measures.power.Power": lambda: dict(value=0.5, low=0.3, high=0.7, animals=5),
-    "measures.power.power": lambda: {"first": np.arange(12.0).reshape(6, 2), "animals": 3},
+    "measures.power.power": lambda: {"first": np.arange(14.0).reshape(7, 2), "animals": 3},
     "measures.sessions.tuning_correlation": lambda: {"first": X, "second": X},
     "measures.sessions.drift": lambda: {"before": X, "after": X},
     "measures.normality.normal_fit": lambda: {"values": X},

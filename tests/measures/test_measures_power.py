@@ -53,6 +53,11 @@ def test_networks_that_all_agree_say_no_more_than_their_number() -> None:
     [
         (np.ones((4, 1)), {"second": np.ones((9, 1))}, "first"),
         (np.ones((9, 1)), {}, "first"),
+        (np.ones((10, 1)), {}, "first must be 11 networks or more"),
+        (np.ones((5, 1)), {"second": np.ones((6, 1))}, "first must be 6 networks or more"),
+        (np.ones((9, 1)), {"second": np.ones((5, 1))}, "second must be 6 networks or more"),
+        (np.ones((11, 0)), {}, "recording"),
+        (np.full((11, 1), np.nan), {}, "finite"),
         (np.ones((30, 1)), {"animals": 9}, "animals"),
     ],
 )

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apical._base.checking import check_fields, checked
-from apical._base.parameters import CountOrZero, Duration, Kinds, Matrix
-from apical._base.rounding import is_nothing, size_of
+from apical._base.checking import check_fields, checked, require
+from apical._base.parameters import Count, CountOrZero, Duration, Kinds, Matrix
+from apical._base.rounding import exceeds, is_nothing, size_of
 from apical.measures.matching import Activity
 from apical.measures.spike_statistics import LEAST_INTERVALS, Intervals
 
@@ -60,6 +60,9 @@ def interval_sums(gaps: Intervals, trials: CountOrZero, neurons: CountOrZero) ->
     >>> float(sums.number[0, 0]), float(sums.total[0, 0]), float(sums.square[0, 0])
     (2.0, 30.0, 500.0)
     """
+    for name, numbers, n in (("trials", gaps.trial, trials), ("neurons", gaps.unit, neurons)):
+        last = int(numbers.max(initial=-1))
+        require(last < n, "interval_sums", name, f"above {last}, the last of the intervals", str(n))
     place = gaps.trial.astype(np.int64) * neurons + gaps.unit
     one, other = gaps.length[:-1], gaps.length[1:]
     same = place[1:] == place[:-1]
@@ -102,7 +105,8 @@ def rates(counts: Matrix, duration: Duration, drawn: Matrix) -> np.ndarray:
     >>> rates(np.array([[1.0], [3.0]]), 100.0, np.array([[1.0, 1.0], [0.0, 2.0]])).tolist()
     [[20.0], [30.0]]
     """
-    return np.asarray(drawn @ counts / (drawn.sum(axis=1)[:, None] * duration * 1e-3))
+    spikes, times = drawn @ counts, drawn.sum(axis=1)[:, None] * duration * 1e-3
+    return _ratio(spikes, times, times > 0)
 
 
 def mean_intervals(sums: IntervalSums, drawn: Matrix) -> np.ndarray:
@@ -157,14 +161,15 @@ def fanos(counts: Matrix, labels: Kinds, drawn: Matrix) -> np.ndarray:
         How often each trial is drawn, shape (n_resamples, n_trials).
     """
     shape = (len(drawn), counts.shape[1])
-    total, number = np.zeros(shape), np.zeros(shape)
+    total, number, size = np.zeros(shape), np.zeros(shape), size_of(counts)
     for trials, weights in _by_class(labels, drawn):
         n = weights.sum(axis=1)[:, None]
         if len(trials) < 2:
             continue
         first, second = weights @ counts[trials], weights @ counts[trials] ** 2
-        spoke = first > 0
-        variance = np.maximum(second - first**2 / n, 0) / (n - 1)
+        spoke = exceeds(first, 0, size) & (n > 1)
+        square = np.maximum(second - first**2 / np.maximum(n, 1), 0)
+        variance = square / np.maximum(n - 1, 1)
         total += np.divide(variance * n, first, out=np.zeros(shape), where=spoke)
         number += spoke
     return _ratio(total, number, number > 0)
@@ -175,6 +180,8 @@ def mean_responses(responses: Matrix, labels: Kinds, drawn: Matrix) -> np.ndarra
     """Return mean responses to classes, shape (n_resamples, n_classes, n); classes are sorted."""
     parts = _by_class(labels, drawn)
     found = [w @ responses[trials] / w.sum(axis=1)[:, None] for trials, w in parts]
+    if not found:
+        return np.zeros((len(drawn), 0, responses.shape[1]))
     means = np.stack(found, axis=1)
     means[is_nothing(means, size_of(responses))] = 0
     return means
@@ -199,12 +206,18 @@ def selectivities(means: np.ndarray) -> np.ndarray:
     >>> selectivities(np.array([[[3.0, 1.0], [1.0, 1.0]]])).tolist()
     [[0.5, 0.0]]
     """
-    best = means.max(axis=1)
     if means.shape[1] < 2:
-        return np.full(best.shape, np.nan)
+        return np.full(means.max(axis=1, initial=0.0).shape, np.nan)
+    best = means.max(axis=1)
     others = (means.sum(axis=1) - best) / (means.shape[1] - 1)
-    fits = (means.min(axis=1) >= 0) & (best > 0)
-    return _ratio(best - others, best + others, fits)
+    return _ratio(best - others, best + others, _responds(means))
+
+
+def _responds(means: np.ndarray) -> np.ndarray:
+    """Say which neurons respond to a class and to none below 0, within rounding."""
+    size = size_of(means)
+    below = exceeds(0, means.min(axis=1), size)
+    return np.asarray(exceeds(means.max(axis=1), 0, size) & ~below)
 
 
 @checked()
@@ -215,10 +228,10 @@ def sparsenesses(means: np.ndarray) -> np.ndarray:
     1991, doi:10.1088/0954-898X_2_4_004; Vinje & Gallant 2000, doi:10.1126/science.287.5456.1273).
     Parameters as in `selectivities`.
     """
-    n, square = means.shape[1], np.mean(means**2, axis=1)
+    n, square = means.shape[1], np.sum(means**2, axis=1)
     if n < 2:
         return np.full(square.shape, np.nan)
-    even = _ratio(means.mean(axis=1) ** 2, square, (means.min(axis=1) >= 0) & (square > 0))
+    even = _ratio(means.mean(axis=1) ** 2, square / n, _responds(means))
     return np.asarray((1 - even) / (1 - 1 / n))
 
 
@@ -281,13 +294,15 @@ def latencies(binned: np.ndarray, width: Duration, drawn: Matrix) -> np.ndarray:
 
 
 @checked()
-def binned_counts(activity: Activity, bins: CountOrZero) -> np.ndarray:
+def binned_counts(activity: Activity, bins: Count) -> np.ndarray:
     """Return spike counts in bins of the window, shape (n_trials, n, bins), as 16-bit integers."""
     shape = (len(activity), activity.neurons, bins)
     found = np.zeros(shape, np.uint16)
     if activity.spikes is not None:
         time = np.asarray(activity.spikes.time, float)
-        at = np.minimum((time * (bins / activity.duration)).astype(np.int64), bins - 1)
+        at = time * (bins / activity.duration)
+        edge = np.rint(at)  # a spike at an edge, within rounding, is behind it
+        at = np.minimum(np.where(is_nothing(at - edge, bins), edge, at), bins - 1).astype(np.int64)
         place = np.ravel_multi_index((activity.spikes.trial, activity.spikes.unit, at), shape)
         found = np.bincount(place, minlength=found.size).astype(np.uint16).reshape(shape)
     return found

@@ -13,7 +13,7 @@ import numpy as np
 
 from apical._base.checking import check_fields
 from apical._base.parameters import Count, CountOrZero, Kinds, Line, Measured, Seed, Vector
-from apical._base.rounding import size_of
+from apical._base.rounding import ROUNDING, size_of
 from apical._base.seeds import stream
 from apical.measures import by_neuron, eigenspectra, shared_variability
 from apical.measures.encoding_scores import (
@@ -78,7 +78,7 @@ class Settings:
         Which two groups are compared, for the streams.
     """
 
-    bins: CountOrZero
+    bins: Count
     resamples: Count = RESAMPLES
     permutations: Count = PERMUTATIONS
     seed: Seed = 0
@@ -648,7 +648,7 @@ def _interval_distributions(model: Side, recorded: Side) -> Relation:
 
 def _cumulative(unit: np.ndarray, length: np.ndarray, n: int, grid: np.ndarray) -> np.ndarray:
     """Return the cumulative distribution of the intervals of each neuron, shape (n, n_grid)."""
-    at = np.searchsorted(grid, length)
+    at = np.searchsorted(grid + ROUNDING * size_of(grid), length)  # those at a point are below it
     counts = np.bincount(unit.astype(np.int64) * (len(grid) + 1) + at, minlength=n * (GRID + 1))
     counts = counts.reshape(n, GRID + 1)
     total = counts.sum(axis=1)

@@ -18,6 +18,7 @@ from apical._base.parameters import (
     Names,
     Seed,
 )
+from apical._base.rounding import ROUNDING
 from apical.errors import DataError
 from apical.measures.compared import (
     DESCRIPTIONS,
@@ -310,7 +311,7 @@ def compare(
         for area in _named("area", areas, np.unique(recording.populations).tolist())
     ]
     length = edges[1] - edges[0]
-    bins = int(np.clip(np.ceil(length / bin), 1, MOST_BINS))
+    bins = int(np.clip(np.ceil(length / bin * (1 - ROUNDING)), 1, MOST_BINS))
     settings = Settings(bins, resamples, permutations, seed)
     rows, notes = list[Row](), _on_windows(records, recording, edges)
     for name, area in pairs:

@@ -6,6 +6,7 @@ import numpy as np
 
 from apical._base.checking import checked
 from apical._base.parameters import Matrix, Vector
+from apical._base.rounding import exceeds, size_of
 from apical.errors import DataError
 
 RANKS = (11, 500)
@@ -52,6 +53,8 @@ def cross_validated_spectrum(one: Matrix, other: Matrix) -> np.ndarray:
             "Cross-validated PCA needs two repetitions of the same stimuli and neurons, got shapes "
             f"{one.shape} and {other.shape}."
         )
+    if not len(one):
+        return np.zeros(0)
     x, y = (part - part.mean(axis=0) for part in (one, other))
     if len(x) < x.shape[1]:  # X u_k and u_k are singular vectors of one another
         left = np.linalg.eigh(x @ x.T)[1][:, ::-1]
@@ -86,7 +89,7 @@ def exponent(spectrum: Vector) -> float:
     """
     first, last = (RANKS[0] - 1, RANKS[1]) if len(spectrum) >= 100 else (0, len(spectrum) // 2)
     part = spectrum[first:last]
-    below = np.flatnonzero(~(part > 0))
+    below = np.flatnonzero(~exceeds(part, 0, size_of(spectrum)))
     part = part[: below[0]] if len(below) else part
     if len(part) < LEAST_RANKS:
         return math.nan

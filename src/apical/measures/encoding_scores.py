@@ -14,7 +14,7 @@ import numpy as np
 
 from apical._base.checking import check_fields, checked, require
 from apical._base.parameters import Count, Kinds, Matrix, Measured, Vector
-from apical._base.rounding import is_flat, size_of
+from apical._base.rounding import exceeds, is_flat, size_of
 from apical.measures.resampling import Generator
 
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -55,7 +55,7 @@ class Ridge:
     groups
         Stimulus of each row; rows of one are held out together, shape (n_rows,).
     folds
-        Fold of each row, from 0; a group is in one fold, shape (n_rows,).
+        Fold of each row, two or more; a group is in one fold, shape (n_rows,).
 
     Examples
     --------
@@ -79,6 +79,7 @@ class Ridge:
             found = len(getattr(self, name))
             wanted = f"one for each of {len(self.features)} rows"
             require(found == len(self.features), "Ridge", name, wanted, str(found))
+        _check_folds("Ridge", self.folds)
 
     @cached_property
     def _parts(self) -> Sequence[_Fold]:
@@ -141,6 +142,12 @@ class Ridge:
         return predicted, found
 
 
+def _check_folds(what: str, folds: np.ndarray) -> None:
+    """Raise unless there is something to fit to when a fold is held out."""
+    n = len(np.unique(folds))
+    require(n > 1, what, "folds", "two or more, each predicted from the others", f"{n}")
+
+
 def _left_out(hat: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Return what maps responses to their errors when their group is left out of the fit.
 
@@ -201,10 +208,11 @@ def partial_least_squares(
     responses
         Responses to predict, shape (n_rows, n_responses).
     folds
-        Fold of each row, shape (n_rows,).
+        Fold of each row, two or more, shape (n_rows,).
     components
         Number of components.
     """
+    _check_folds("partial_least_squares", folds)
     predicted, found = np.zeros(responses.shape), np.zeros(responses.shape)
     for fold in np.unique(folds):
         held, kept = folds == fold, folds != fold
@@ -307,6 +315,8 @@ def reliabilities(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     >>> reliabilities(half, half).tolist()
     [1.0]
     """
+    if not one.shape[1]:
+        return np.full(one.shape[2], np.nan)
     about = []
     for half in (one, other):
         flat = is_flat(half, 1, size_of(half))[:, None]
@@ -341,6 +351,6 @@ def brain_score(score: Measured, ceiling: Measured) -> float:
     >>> round(brain_score(0.4, 0.8), 3)
     0.25
     """
-    if not ceiling > 0:
+    if not exceeds(ceiling, 0, 1):
         return math.nan
     return float(np.copysign((score / ceiling) ** 2, score))

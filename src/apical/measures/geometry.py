@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from apical._base.checking import check_fields, checked
+from apical._base.checking import check_fields, checked, require
 from apical._base.extras import library
 from apical._base.parameters import Matrix, Measured, Vector
 from apical._base.rounding import is_flat, size_of
@@ -130,6 +130,8 @@ def quick_distances(means: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def resampled_matrix(means: np.ndarray, weights: np.ndarray, measure: Geometry) -> np.ndarray:
     """Return `pair_matrix` of a bootstrap resample; parameters as in `quick_distances`."""
     n = len(means)
+    if n < FEWEST[measure]:
+        return np.full((n, n), np.nan)
     if measure == "cka_debiased":
         return pair_matrix(means * np.sqrt(weights), measure)
     vector = quick_distances(means, weights)[np.triu_indices(n, 1)]
@@ -192,12 +194,18 @@ def likeness(
     sizes
         Magnitude of the responses that were averaged, of the model and of the recording.
     """
+    pairs = halves.ndim == 4 and len(halves) > 0 and halves.shape[1] == 2
+    wanted = "of shape (n_divisions, 2, n_classes, n), of one division or more"
+    require(pairs, "likeness", "halves", wanted, f"shape {halves.shape}")
+    undefined = Likeness(np.nan, np.full(len(orders), np.nan), np.nan, np.nan)
+    if len(model) < FEWEST[measure]:
+        return undefined
     ours, theirs = sizes or (size_of(model), size_of(halves))
     mine = pair_matrix(model, measure, ours)
     each = np.array([[pair_matrix(half, measure, theirs) for half in split] for split in halves])
     value = float(np.sum(mine * each.mean(axis=(0, 1))))
     if not np.isfinite(value):
-        return Likeness(np.nan, np.full(len(orders), np.nan), np.nan, np.nan)
+        return undefined
     target = each.mean(axis=(0, 1))
     by_chance = permuted_products(mine, target, orders[:FIRST])
     if p_value(value, by_chance) <= CLEAR:

@@ -12,6 +12,7 @@ import numpy as np
 
 from apical._base.checking import check_fields, checked, require, shown
 from apical._base.parameters import Array, Duration, Kinds, Matrix, Seed, Time
+from apical._base.rounding import exceeds
 from apical._base.seeds import stream
 from apical.errors import DataError
 from apical.measures.representation import responses
@@ -93,8 +94,10 @@ def _chosen(activity: Activity, trials: np.ndarray, neurons: np.ndarray) -> Spik
 
 
 def _within(spikes: Spikes, start: float, stop: float) -> Spikes:
-    inside = (spikes.time >= start) & (spikes.time < stop)
-    return Spikes(spikes.trial[inside], spikes.time[inside] - start, spikes.unit[inside])
+    """Return the spikes from start, and before stop, within rounding."""
+    time, size = spikes.time, max(stop, 0.0)
+    inside = ~exceeds(start, time, size) & exceeds(stop, time, size)
+    return Spikes(spikes.trial[inside], np.maximum(time[inside] - start, 0), spikes.unit[inside])
 
 
 def _counted(spikes: Spikes, trials: int, neurons: int) -> np.ndarray:
@@ -164,9 +167,11 @@ def of_recording(
     Raises
     ------
     DataError
-        If all trials end before the window does.
+        If there are no trials, or all end before the window does.
     """
     part = recording.part(area)
+    if not len(part):
+        raise DataError(f"{recording.path} has no trials; give their table, or other conditions.")
     stop = float(part.durations.min()) if stop is None else stop
     longest = float(part.durations.max())
     _check_window(start, stop, longest, f"Trials of {recording.path} (up to {longest:g} ms)")

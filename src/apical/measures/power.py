@@ -75,7 +75,7 @@ def power(
         trials, other noise), shape (n_networks, n_recordings). Without `second` both groups are
         drawn from `first`, no network in both: the share is that of false positives.
     animals
-        Networks in each group.
+        Networks in each group; a condition has more than are drawn of it, for the interval.
     level
         The test rejects where p is at most this. With 3 animals in a group no p is below 0.1.
     seed
@@ -92,7 +92,8 @@ def power(
     Raises
     ------
     ParameterError
-        If there are fewer networks than animals, or a group is larger than `LARGEST_GROUP`.
+        If no network is left over, or none was recorded, or a value is not finite; if a group is
+        larger than `LARGEST_GROUP`.
 
     Examples
     --------
@@ -106,8 +107,7 @@ def power(
     groups = [first] if second is None else [first, second]
     needed = animals * (2 if second is None else 1)
     for name, group in zip(("first", "second"), groups, strict=False):
-        n = len(group)
-        require(n >= needed, "power", name, f"{needed} networks or more, to draw from", f"{n}")
+        _check(name, group, needed)
     most = f"at most {LARGEST_GROUP} animals in a group"
     require(animals <= LARGEST_GROUP, "power", "animals", most, f"{animals}")
     rng, chosen, values = stream(seed, "power"), [], []
@@ -120,6 +120,16 @@ def power(
     used = [_used(order, len(group)) for order, group in zip(chosen, groups, strict=True)]
     low, high = _interval(rejected, used)
     return Power(float(rejected.mean()), low, high, animals)
+
+
+def _check(name: str, group: np.ndarray, needed: int) -> None:
+    """Raise unless networks can be drawn from a condition, each left out of some experiments."""
+    n, recordings = group.shape
+    more = f"{needed + 1} networks or more: the {needed} of an experiment and another"
+    require(n > needed, "power", name, more, f"{n}")
+    require(recordings > 0, "power", name, "one recording or more of each network", "none")
+    known = bool(np.isfinite(group).all())
+    require(known, "power", name, "finite numbers", "NaN or an infinite one")
 
 
 def _p_values(values: np.ndarray) -> np.ndarray:

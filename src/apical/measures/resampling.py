@@ -153,7 +153,7 @@ def orders(n: int, at_most: int, draw: Generator) -> np.ndarray:
     5
     """
     if n < 9 and math.factorial(n) <= at_most + 1:
-        every = np.array(list(permutations(range(n))), dtype=int).reshape(-1, n)[1:]
+        every = np.array(list(permutations(range(n))), dtype=int).reshape(math.factorial(n), n)[1:]
         return draw.permutation(every)  # a test may end after the first of them
     return np.argsort(draw.random((at_most, n)), axis=1)
 
@@ -305,7 +305,7 @@ def distribution_test(
     def some(times: int) -> np.ndarray:
         sizes = [min(step, times - first) for first in range(0, times, step)]
         parts = [membership(len(one), total, draw, size) for size in sizes]
-        return np.concatenate([_distances(rising, part) for part in parts])
+        return np.concatenate([np.zeros(0), *(_distances(rising, part) for part in parts)])
 
     # the sums of 32-bit floats are exact to 1e-6 of the range
     return distance, p_value(observed, staged(observed, some, n), 1e4)

@@ -49,7 +49,7 @@ def class_variance(responses: Matrix, labels: Kinds) -> Statistic:
     """
     n, (kinds, means) = len(responses), class_means(responses, labels)
     of = np.searchsorted(kinds, labels)
-    total = ((responses - responses.mean(axis=0)) ** 2).sum(axis=0)
+    total = ((responses - responses.sum(axis=0) / max(n, 1)) ** 2).sum(axis=0)
     within = ((responses - means[of]) ** 2).sum(axis=0)
     values = np.full(responses.shape[1], np.nan)
     free = n - len(kinds)
@@ -79,7 +79,7 @@ def tuning_correlation(first: Matrix, second: Matrix) -> float:
     Returns
     -------
     float
-        From -1 to 1; NaN where the responses of one never change.
+        From -1 to 1; NaN where the responses of one never change, and of no stimuli.
 
     See Also
     --------
@@ -95,6 +95,8 @@ def tuning_correlation(first: Matrix, second: Matrix) -> float:
     """
     fits = first.shape == second.shape
     require(fits, "tuning_correlation", "second", f"shape {first.shape}", f"{second.shape}")
+    if not len(first):
+        return float("nan")
     a, b = first - first.mean(axis=0), second - second.mean(axis=0)
     sizes = float(np.sqrt((a * a).sum())), float(np.sqrt((b * b).sum()))
     known = size_of(first), size_of(second)

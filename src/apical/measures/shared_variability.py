@@ -143,10 +143,14 @@ def dimensionalities(responses: Matrix, resamples: Resamples) -> np.ndarray:
     4.0
     """
     found, x = np.full(len(resamples), np.nan), responses.astype(float)
+    if not x.size:
+        return found
     size = size_of(x) or 1.0
     x = np.where(is_flat(x, 0), 0, x - x.mean(axis=0)) / size
     for k, (drawn, weights) in enumerate(zip(resamples.trials, resamples.weights, strict=True)):
         trials, neurons = np.flatnonzero(drawn), np.flatnonzero(weights)
+        if not len(trials):
+            continue
         part, times = x[np.ix_(trials, neurons)], drawn[trials]
         part = (part - times @ part / times.sum()) * np.sqrt(times)[:, None]
         part = (part * np.sqrt(weights[neurons])).astype(np.float32)
