@@ -1,9 +1,14 @@
 """Networks and recordings are compared on equal data: windows, trials of each class, neurons."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from compared_pairs import ALONE, network_of, recording_of
-from made_records import poisson, records
+from hypothesis import given as given_
+from hypothesis import settings
+from hypothesis import strategies as st
+from made_records import in_order, poisson, records
 from scipy.stats import ks_2samp
 
 from apical.errors import ApicalError, DataError
@@ -13,10 +18,12 @@ from apical.measures.matching import (
     Activity,
     common_window,
     matched,
+    observed_throughout,
     of_network,
     of_recording,
     shuffled,
 )
+from apical.recordings import Recording
 from apical.records.arrays import Spikes
 
 LABELS = np.arange(40) % 4
@@ -120,3 +127,61 @@ def test_shuffled_trials_keep_rates_and_intervals_of_each_neuron() -> None:
         np.corrcoef(a.responses.T)[np.triu_indices(6, 1)].mean() for a in (whole, mixed)
     )
     assert before > 0.5 and abs(after) < 0.15
+
+
+@settings(max_examples=60, deadline=None)
+@given_(
+    st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 9), st.sampled_from((0.5, 0.9, 1))
+)
+def test_what_is_kept_was_observed_throughout(seed: int, n: int, m: int, share: float) -> None:
+    seen = np.random.default_rng(seed).random((n, m)) < share
+    trials, neurons = observed_throughout(seen)
+    kept = seen[np.ix_(trials, neurons)]
+    assert kept.all()
+    # no less than what either leaving out alone would keep
+    alone = seen[seen.any(axis=1)].all(axis=0).sum() * seen.any(axis=1).sum()
+    assert kept.size >= alone
+    if seen.all():
+        assert kept.size == seen.size
+
+
+def seen_in(spikes: Spikes, seen: np.ndarray) -> Recording:
+    """Return a recording of 2 neurons in 20 trials of 100 ms."""
+    return Recording(
+        Path("a.nwb"), spikes, np.full(2, "V1"), np.full(20, 100.0), None, observed=seen
+    )
+
+
+def test_trials_in_which_a_neuron_was_not_observed_are_no_silence() -> None:
+    """Two neurons with one spike a trial of 100 ms; the second is seen in 5 of 20 trials."""
+    trial = np.concatenate([np.arange(20), np.arange(5)])
+    unit = np.repeat([0, 1], [20, 5])
+    seen = np.ones((20, 2), dtype=bool)
+    seen[5:, 1] = False
+    spikes = in_order(trial, np.full(25, 50.0), unit)
+    given = Recording(
+        Path("a.nwb"), spikes, np.full(2, "V1"), np.full(20, 100.0), None, observed=seen
+    )
+    found = of_recording(given, "V1")
+    assert found.responses.shape == (20, 1)  # one neuron in 20 trials is more than two in 5
+    assert (found.responses == 1).all()
+    seen[:15] = True
+    spikes = in_order(np.repeat(np.arange(15), 2), np.full(30, 50.0), np.tile([0, 1], 15))
+    given = Recording(
+        Path("a.nwb"), spikes, np.full(2, "V1"), np.full(20, 100.0), None, observed=seen
+    )
+    assert of_recording(given, "V1").responses.tolist() == [[1, 1]] * 15
+    given = Recording(
+        Path("a.nwb"), spikes, np.full(2, "V1"), np.full(20, 100.0), None, observed=~seen
+    )
+    assert len(of_recording(given, "V1")) == 5
+    none = Recording(
+        Path("a.nwb"),
+        spikes,
+        np.full(2, "V1"),
+        np.full(20, 100.0),
+        None,
+        observed=np.zeros_like(seen),
+    )
+    with pytest.raises(DataError, match="No neuron of V1 .* was observed in a trial"):
+        of_recording(none, "V1")

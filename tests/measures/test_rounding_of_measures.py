@@ -144,6 +144,7 @@ GIVEN: Mapping[str, Callable[[int, Shake], Any]] = {
         "h": shake(np.random.default_rng(seed).integers(-2, 3, (7, 3)) / 10)
     },
     "labels": lambda *_: LABELS,
+    "seen": lambda seed, _: np.random.default_rng(seed).random((24, 6)) < 0.9,
     "samples": lambda *_: LABELS,
     "signs": lambda *_: np.array([1, 1, -1, 1, -1, -1]),
     "names": lambda *_: np.arange(24),

@@ -317,6 +317,7 @@ def compare(
     for name, area in pairs:
         groups = _activities(records, recording, controls, (name, area), edges)
         equal, said = _equal(groups, equal_neurons, seed)
+        said = _on_observation(recording.part(area), groups["recording"], edges) + said
         notes += [f"{name} and {area or 'the recording'}: {text}" for text in said]
         rows += _rows(name, area, equal, controls, replace(settings, name=f"{name} {area}"))
     notes += _powerless(rows)
@@ -335,6 +336,18 @@ def _on_windows(records: Records, recording: Recording, edges: Sequence[float]) 
             f"shortest recorded trial has {float(durations.min()):g} ms: give a window to choose."
         )
     return said
+
+
+def _on_observation(part: Recording, kept: Activity, edges: Sequence[float]) -> list[str]:
+    """Say which neurons and trials are left out since not all were observed all the time."""
+    whole = int(np.sum(part.durations >= edges[1] * (1 - 1e-6)))
+    trials, neurons = whole - len(kept), len(part.populations) - kept.neurons
+    if not trials and not neurons:
+        return []
+    return [
+        f"{neurons} of {len(part.populations)} recorded neurons and {trials} of {whole} trials are "
+        "left out, so that all others were observed throughout."
+    ]
 
 
 def _powerless(rows: Sequence[Row]) -> list[str]:

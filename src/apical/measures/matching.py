@@ -21,6 +21,8 @@ from apical.records.arrays import Records, Spikes
 
 Picked = Annotated[np.ndarray, Array((1,), kinds="biu")]
 """Which trials or neurons to keep: bools, or indices."""
+Observed = Annotated[np.ndarray, Array((2,), kinds="b")]
+"""Whether each neuron was observed in each trial."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,9 @@ def of_recording(
 ) -> Activity:
     """Return the activity of a recorded population in a window of the trials that hold it.
 
+    Neurons and trials are those of `observed_throughout`: nothing that was not observed counts as
+    silence.
+
     Parameters
     ----------
     recording
@@ -167,7 +172,7 @@ def of_recording(
     Raises
     ------
     DataError
-        If there are no trials, or all end before the window does.
+        If there are no trials, all end before the window does, or no neuron was observed in one.
     """
     part = recording.part(area)
     if not len(part):
@@ -178,7 +183,70 @@ def of_recording(
     spikes = _within(part.spikes, start, stop)
     counts = _counted(spikes, len(part), len(part.populations))
     whole = Activity(counts, stop - start, part.labels, spikes)
-    return whole.some(_long_enough(part.durations, stop))
+    trials, neurons = observed_throughout(part.seen & _long_enough(part.durations, stop)[:, None])
+    if not trials.any():
+        raise DataError(
+            f"No neuron of {area or 'the recording'} in {recording.path} was observed in a trial "
+            "that holds the window; choose other units, trials, or a shorter window."
+        )
+    return whole.some(trials, neurons)
+
+
+@checked()
+def observed_throughout(seen: Observed) -> tuple[np.ndarray, np.ndarray]:
+    """Return trials and neurons such that every one of these neurons was observed in all of them.
+
+    What was not observed is no silence, and measures of several neurons need them at the same time.
+    Of all such blocks it is a large one: the trial or neuron that lacks the largest share is left
+    out until nothing is missing, trials before neurons; where leaving out neurons alone, or trials
+    alone, keeps more, that is done.
+
+    Parameters
+    ----------
+    seen
+        Whether each neuron was observed in each trial, shape (n_trials, n).
+
+    Returns
+    -------
+    trials, neurons
+        Which are kept, shapes (n_trials,) and (n,), of bool.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.matching import observed_throughout
+    >>> seen = np.ones((4, 3), dtype=bool)
+    >>> seen[0] = False  # a trial outside the session
+    >>> seen[:2, 2] = False  # a neuron that was found later
+    >>> [kept.tolist() for kept in observed_throughout(seen)]
+    [[False, True, True, True], [True, True, False]]
+    """
+    trials, neurons = np.asarray(seen.any(axis=1)), np.asarray(seen.any(axis=0))
+    blocks: list[tuple[np.ndarray, np.ndarray]] = [
+        _pruned(seen),
+        (trials, np.asarray(seen[trials].all(axis=0))),
+        (np.asarray(seen[:, neurons].all(axis=1)), neurons),
+    ]
+    return max(blocks, key=lambda block: int(block[0].sum()) * int(block[1].sum()))
+
+
+def _pruned(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out what lacks the largest share, one by one, until nothing is missing."""
+    missing = ~seen
+    trials, neurons = np.ones(len(seen), dtype=bool), np.ones(seen.shape[1], dtype=bool)
+    of_trials, of_neurons = missing.sum(axis=1), missing.sum(axis=0)
+    while of_trials[trials].any():
+        worst_trial = np.where(trials, of_trials, -1) / neurons.sum()
+        worst_neuron = np.where(neurons, of_neurons, -1) / trials.sum()
+        if worst_trial.max() >= worst_neuron.max():
+            at = int(worst_trial.argmax())
+            trials[at] = False
+            of_neurons = of_neurons - missing[at]
+        else:
+            at = int(worst_neuron.argmax())
+            neurons[at] = False
+            of_trials = of_trials - missing[:, at]
+    return trials, neurons
 
 
 def _long_enough(durations: np.ndarray, stop: float) -> np.ndarray:
