@@ -133,7 +133,7 @@ def _print_version(context: click.Context, value: bool) -> None:
     context.exit()
 
 
-@commands.command("run", cls=ModelCommand, no_args_is_help=True)
+@commands.command("run", cls=ModelCommand, no_args_is_help=True, instead=("--resume",))
 @click.argument("model", required=False)
 @training_options
 @click.option(
@@ -245,8 +245,8 @@ def _run_all(jobs: list[tuple[Path, Callable[..., dict[str, Any]]]]) -> int:
     for folder, _ in jobs:
         console.print(f"  {folder}", soft_wrap=True, highlight=False)
     console.print(
-        f"Next: look at {jobs[0][0]}/figures, or train on full MNIST:\n"
-        "  apical run spiking_dfa --dataset mnist --hidden 500 --epochs 10 --out runs/mnist",
+        f"Next: look at {jobs[0][0]}/figures, or write a report that you can pass on:\n"
+        f"  apical report {' '.join(str(folder) for folder, _ in jobs)} --out report.html",
         soft_wrap=True,
         highlight=False,
     )

@@ -23,11 +23,20 @@ class ModelCommand(click.Command):
     ----------
     leaves_out
         Options of the model that the command sets by itself.
+    instead
+        Options in place of a model, with which none is named.
     """
 
-    def __init__(self, *args: Any, leaves_out: Collection[str] = (), **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        leaves_out: Collection[str] = (),
+        instead: Collection[str] = (),
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)
         self._leaves_out = leaves_out
+        self._instead = instead
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         """Load the named model before its options are parsed."""
@@ -37,6 +46,9 @@ class ModelCommand(click.Command):
             if isinstance(option, click.Option) and not option.is_flag
             for name in option.opts
         }
+        given = {argument.partition("=")[0] for argument in args}
+        if given & {*self._instead}:
+            return super().parse_args(context, args)
         named = _first_argument(args, options_with_value)
         if named is not None and self.names_model(named):
             context.meta["model"] = self._checked(models.load(named))

@@ -280,7 +280,7 @@ def find(name: str) -> Path:
     >>> ap.models.find("perceptron")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    apical.errors.exceptions.ScriptError: There is no model 'perceptron'; known models are ...
+    apical.errors.exceptions.ScriptError: There is no model 'perceptron'; 'apical models' ...
     """
     path = Path(name)
     if path.is_file() and name != path.stem:
@@ -295,8 +295,8 @@ def find(name: str) -> Path:
                 "lists all."
             )
         raise ScriptError(
-            f"There is no model {shown(name)}{nor}; known models are "
-            f"{', '.join(known) or 'none'}. Give one of them, or the path of a script."
+            f"There is no model {shown(name)}{nor}; 'apical models' lists the {len(known)} that "
+            "come with the package. Give one of them, or the path of a script."
         )
     found = known[path.stem][0]
     for here in (Path("models") / f"{path.stem}.py", Path(f"{path.stem}.py")):
