@@ -20,10 +20,10 @@ MOST_TABLES = 4
 _HEADS = {
     "network": "network",
     "interval": "95 % interval",
-    "recording": "recording",
+    "recording": "record-\ning",
     "untrained": "un-\ntrained",
     "other seed": "other\nseed",
-    "shuffled": "shuffled",
+    "shuffled": "shuf-\nfled",
     "p": "p",
 }
 _WIDEST = 17
@@ -110,9 +110,9 @@ def show(comparison: Any, name: str, folder: Path) -> None:
     for note in comparison.notes:
         console.print(f"- {note}", markup=False)
     drawn = ", ".join(f"{figure}.png" for figure in figures_of(comparison))
-    console.print(
-        f"Every value with its interval, chance and noise ceiling: {folder}/recording.csv"
-    )
+    file = folder / "recording.csv"
+    said = f"Every value with its interval, chance and noise ceiling: {file}"
+    console.print(said, markup=False, soft_wrap=True)
     console.print(f"Figures, in the same folder: {drawn or 'none'}", markup=False)
 
 
@@ -125,7 +125,7 @@ _ABOUT = (
 
 def _table(rows: Sequence[Any]) -> Table:
     """Return the values of all systems: a line for each measure that the network has."""
-    from apical.measures.comparison import DESCRIPTIONS
+    from apical.measures.compared import DESCRIPTIONS
     from apical.runs.beside_recording import title
 
     found: dict[str, dict[str, Any]] = {}
@@ -163,5 +163,5 @@ def _short(value: float) -> str:
     if not math.isfinite(value):
         return "-"
     if abs(value) < 0.1:
-        return f"{value:.3f}"
+        return f"{round(value, 3) + 0.0:.3f}"  # no -0.000
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.3g}"

@@ -232,10 +232,10 @@ def analyze_command(
     with Console(stderr=True).status("analysing"):
         analysis = analyze_run(trained, what, beside=beside, against=other)
         files = analysis.write(folder)
-    if beside is None:
+    if chosen is None or beside is None:
         _show(analysis, len(what), folder)
     else:
-        show(beside, str(recording), folder)
+        show(beside, chosen.path.name, folder)
     if analysis.against is not None:
         rows = analysis.against.to_dict("records")
         tables.show(rows, f"Against {against}", file=str(folder / "against.csv"))

@@ -358,7 +358,10 @@ def _with_classes(records: Records, recording: Recording) -> tuple[Recording, li
     why = _unmatched(records, recording)
     if not why:
         return recording, []
-    return replace(recording, classes=None), [f"{why}. Classes are ignored."]
+    if any("--map" in note for note in recording.notes):  # said when it was read
+        why = ""
+    said = f"{why}. Classes are ignored." if why else "classes are ignored."
+    return replace(recording, classes=None), [said]
 
 
 def _unmatched(records: Records, recording: Recording) -> str:
