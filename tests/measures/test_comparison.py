@@ -180,7 +180,7 @@ def test_what_was_not_observed_is_no_silence() -> None:
     assert "6 of 36 recorded neurons were not observed in all trials, and are left out." in (
         found.notes
     )
-    assert "none is left of V2." in found.notes and set(found.table["area"]) == {"V1"}
+    assert "none is left of 'V2'." in found.notes and set(found.table["area"]) == {"V1"}
     whole = compare(network, lost.of_units(areas == "V1"), ALONE, **FAST)  # type: ignore[arg-type]
     assert whole.table.equals(found.table)
     gone = np.arange(len(recording))[:, None] % 36 != np.arange(36)

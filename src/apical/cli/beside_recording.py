@@ -131,7 +131,7 @@ def _table(rows: Sequence[Any]) -> Table:
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
         found.setdefault(row.measure, {})[row.system] = row
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, title_justify="left")
     table.add_column("measure", max_width=_WIDEST, min_width=_WIDEST, vertical="top")
     for head in _HEADS.values():
         table.add_column(head, justify="right", no_wrap=True)
