@@ -24,7 +24,7 @@ _HEADS = {
     "untrained": "un-\ntrained",
     "other seed": "other\nseed",
     "shuffled": "shuf-\nfled",
-    "p": "p",
+    "p": "p\n(Holm)",
 }
 _WIDEST = 17
 """Characters of the name of a measure; longer ones take two lines."""
@@ -117,9 +117,10 @@ def show(comparison: Any, name: str, folder: Path) -> None:
 
 
 _ABOUT = (
-    "Untrained: the network before learning; shuffled: its trials, of each neuron by itself. "
-    "Below the line stands how like the recording each is; the recording itself, one half of its "
-    "trials and the other. *: p < 0.05, of the network, after Holm's correction for all tests."
+    "Untrained is the network before learning, shuffled has the trials of each neuron permuted. "
+    "Above the gap p is of a difference between network and recording; below it, of a likeness "
+    "beyond chance, and the column recording is one half of its trials beside the other. p is "
+    "corrected for all tests; *: below 0.05."
 )
 
 
@@ -135,13 +136,13 @@ def _table(rows: Sequence[Any]) -> Table:
     table.add_column("measure", max_width=_WIDEST, min_width=_WIDEST, vertical="top")
     for head in _HEADS.values():
         table.add_column(head, justify="right", no_wrap=True)
-    alone = {description.name for description in DESCRIPTIONS}
+    apart = {*(description.name for description in DESCRIPTIONS), "isi_distance"}
     shown = [measure for measure, of in found.items() if math.isfinite(of["network"].value)]
     for k, measure in enumerate(shown):
         unit = found[measure]["network"].unit
         of = "" if unit == "1" else f" [{unit}]"
         table.add_row(escape(f"{title(measure)}{of}"), *_cells(found[measure]).values())
-        if measure in alone and shown[k + 1 : k + 2] and shown[k + 1] not in alone:
+        if measure in apart and shown[k + 1 : k + 2] and shown[k + 1] not in apart:
             table.add_section()
     return table
 
@@ -153,8 +154,10 @@ def _cells(rows: Mapping[str, Any]) -> dict[str, str]:
         interval = f"{_short(network.low)}, {_short(network.high)}"
     cells = {name: _short(row.value) for name, row in rows.items()}
     p = network.p_holm
-    said = "-" if not math.isfinite(p) else "<.001" if p < 0.001 else f"{p:.2g}"
+    said = f"{p:.3f}" if p >= 0.001 else "<.001"
     cells |= {"interval": interval, "p": f"{said}{'*' if p < 0.05 else ''}"}
+    if not math.isfinite(p):
+        cells["p"] = "-"
     return {name: cells.get(name, "-") for name in _HEADS}
 
 
