@@ -307,8 +307,7 @@ def compare(
     part, notes = _with_classes(records, recording)
     notes = [*_on_recording(recording), *notes, *_on_windows(records, recording, edges)]
     part, said = _observed(part, edges[1])
-    given = {"untrained": controls.untrained, "other seed": controls.other_seed}
-    said += [f"{name}: {controls.why}." for name, control in given.items() if control is None]
+    said += _on_controls(controls)
     pairs = [
         (name, area)
         for name in _named("population", populations, responding(records))
@@ -329,10 +328,19 @@ def compare(
             for row in _rows(name, area, equal, controls, of_pair):
                 rows.append(row)
                 shown_progress.update(len(rows) // len(SYSTEMS), ", ".join(filter(None, pair)))
-    for text, of in remarks.items():
-        notes.append(text if len(of) == len(pairs) else f"{', '.join(of)}: {text}")
-    notes += [*said, *_powerless(rows)]
+    notes += [*_on_pairs(remarks, len(pairs)), *said, *_powerless(rows)]
     return Comparison(_corrected(rows), np.array(edges), tuple(dict.fromkeys(notes)))
+
+
+def _on_controls(controls: Controls) -> list[str]:
+    """Say which controls are missing, and why."""
+    given = {"untrained": controls.untrained, "other seed": controls.other_seed}
+    return [f"{name}: {controls.why}." for name, control in given.items() if control is None]
+
+
+def _on_pairs(remarks: Mapping[str, Sequence[str]], n: int) -> list[str]:
+    """Return remarks on pairs; those on all `n` do not name them."""
+    return [text if len(of) == n else f"{', '.join(of)}: {text}" for text, of in remarks.items()]
 
 
 def _on_recording(recording: Recording) -> list[str]:
