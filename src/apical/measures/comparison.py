@@ -368,7 +368,7 @@ def _with_classes(records: Records, recording: Recording) -> tuple[Recording, li
         return recording, []
     if any("--map" in note for note in recording.notes):  # said when it was read
         why = ""
-    said = f"{why}. Classes are ignored." if why else "classes are ignored."
+    said = f"{why}. Classes are ignored." if why else "recorded classes are ignored."
     return replace(recording, classes=None), [said]
 
 

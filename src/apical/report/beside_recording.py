@@ -48,6 +48,8 @@ def _table(rows: Sequence[Row]) -> Table:
         cells.setdefault(row.measure, {})[row.system] = row
     lines = []
     for measure, by_system in cells.items():
+        if not any(math.isfinite(row.value) for row in by_system.values()):
+            continue  # the caption says why
         network = by_system["network"]
         unit = "" if network.unit == "1" else f" [{network.unit}]"
         p = f"{network.p_holm:.2g}" if math.isfinite(network.p_holm) else "-"
