@@ -238,6 +238,7 @@ def _shown() -> Recording:
         np.full(4, "v1"),
         np.full(6, 100.0),
         known.labels.astype(str),
+        known.labels.astype(str),
     )
 
 

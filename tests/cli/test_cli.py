@@ -339,7 +339,7 @@ def test_resume_takes_nothing_else(apical: Call, extra: str) -> None:
 
 
 def test_unknown_model(apical: Call) -> None:
-    refused(apical("run", "nothing", *TINY[2:]), "'nothing'", "spiking_dfa")
+    refused(apical("run", "nothing", *TINY[2:]), "'nothing'", "apical models")
 
 
 @pytest.mark.parametrize(

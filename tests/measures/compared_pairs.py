@@ -61,6 +61,7 @@ def recording_of(spikes: Spikes, labels: np.ndarray, neurons: int, duration: flo
         np.full(neurons, "V1"),
         np.full(len(labels), duration),
         labels.astype(str),
+        labels.astype(str),
     )
 
 

@@ -9,12 +9,10 @@ import numpy as np
 import pandas
 import pytest
 from made_records import poisson, records, regular, tuned
-from test_measures_recordings import write_nwb
 
 from apical.errors import DataError
 from apical.measures import tables as analysis
 from apical.measures.tables import Analysis, analyze
-from apical.recordings import Selection, load_recording
 from apical.records.arrays import Records, Spikes, Units
 
 NOTHING = Spikes(*(np.zeros(0, int) for _ in range(3)))
@@ -60,8 +58,6 @@ def nothing_is_missing_without_a_word(found: Analysis) -> None:
     similar = found.similarity
     likeness = ["rsa", "rsa_rho_a", "cka", "cka_debiased"]
     assert (similar[similar[likeness].isna().any(axis=1)].why != "").all()
-    if found.recording is not None:
-        assert (found.recording[found.recording.value.isna()].why != "").all()
 
 
 def test_every_population_is_measured() -> None:
@@ -76,7 +72,7 @@ def test_every_population_is_measured() -> None:
     assert measure(found, "y", "readout_accuracy").value == 1
     assert "rate" not in set(found.measures[found.measures.population == "y"].measure)
     assert any(note.startswith("y: has activities, not spikes") for note in found.notes)
-    assert found.neurons.index.tolist() == list(range(26)) and found.recording is None
+    assert found.neurons.index.tolist() == list(range(26))
 
 
 def test_arrays_of_figures_are_there() -> None:
@@ -233,35 +229,6 @@ def test_many_classes_have_no_matrices(monkeypatch: pytest.MonkeyPatch) -> None:
     found = analyze(network(20))
     assert not found.rdms and "4 classes: above 3, dissimilarities are left out." in found.notes
     nothing_is_missing_without_a_word(found)
-
-
-@pytest.mark.slow
-def test_a_recording_is_compared(tmp_path: Path) -> None:
-    made = network()
-    trials = [(k * 1.0, k * 1.0 + 0.4) for k in range(60)]
-    spikes = made.spikes["h"]
-    trains = [
-        np.sort(spikes.trial[spikes.unit == u] + spikes.time[spikes.unit == u] * 1e-3)
-        for u in range(10)
-    ]
-    path = write_nwb(
-        tmp_path / "a.nwb", trains, trials, {"stimulus": made.labels.tolist()}, ["V1"] * 10
-    )
-    unsaid = analyze(made, recording=path)
-    assert unsaid.recording is not None and any("--map CLASSES.csv" in n for n in unsaid.notes)
-    assert unsaid.recording[unsaid.recording.measure == "cka"].value.isna().all()
-    same_classes = load_recording(path, selection=Selection(same_classes=True))
-    found = analyze(made, recording=same_classes)
-    nothing_is_missing_without_a_word(found)
-    rows = found.recording
-    assert rows is not None and len(rows) == 18
-    same = rows[(rows.population == "h") & (rows.measure == "rate_ks")].iloc[0]
-    assert same.value == 0 and same.recorded == "V1" and same.n_recording == 10
-    alike = rows[(rows.population == "h") & (rows.measure == "cka")].iloc[0]
-    assert alike.value == pytest.approx(alike.ceiling_high, abs=0.01)
-    assert "recording.csv" in [file.name for file in found.write(tmp_path)]
-    with pytest.raises(DataError, match="Recording .*nowhere.nwb is not there"):
-        analyze(made, recording=tmp_path / "nowhere.nwb")
 
 
 @pytest.mark.slow

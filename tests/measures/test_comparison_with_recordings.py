@@ -1,6 +1,8 @@
 """A network beside a recording: what the table holds, finds, and leaves open."""
 
+import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,22 +106,27 @@ def test_few_classes_are_said_to_have_little_power() -> None:
 
 def test_without_labels_firing_is_compared_all_the_same() -> None:
     network, recording = unrelated(1)
-    found = compare(network, replace(recording, labels=None), ALONE, **FAST)  # type: ignore[arg-type]
+    found = compare(
+        network,
+        replace(recording, labels=None, classes=None),
+        ALONE,
+        **FAST,  # type: ignore[arg-type]
+    )
     table = found.table.set_index(["measure", "system"])
     assert np.isfinite(table.loc[("rate", "network"), "p"])
-    assert "classes with 2 trials" in table.loc[("rsa", "network"), "why"]
+    assert "not known, or ignored" in table.loc[("rsa", "network"), "why"]
     assert any("no labels" in note for note in found.notes)
 
 
 def test_classes_of_one_trial_are_left_out() -> None:
     network, recording = unrelated(2)
+    assert recording.labels is not None
     labels = recording.labels.copy()
-    assert labels is not None
     labels[np.flatnonzero(labels == "0")[1:]] = "odd"
-    found = compare(network, replace(recording, labels=labels), ALONE, **FAST)  # type: ignore[arg-type]
+    found = compare(network, replace(recording, labels=labels, classes=labels), ALONE, **FAST)  # type: ignore[arg-type]
     assert set(found.table["classes"]) == {5}
     assert any("1 classes with one trial" in note for note in found.notes)
-    single = replace(recording, labels=np.arange(len(labels)).astype(str))
+    single = replace(recording, classes=np.arange(len(labels)).astype(str))
     alone = compare(network, single, ALONE, **FAST)  # type: ignore[arg-type]
     assert any("no class has 2 trials" in note for note in alone.notes)
     assert set(alone.table["classes"]) == {0}
@@ -138,6 +145,53 @@ def test_rate_populations_are_compared_by_what_they_have() -> None:
         assert np.isfinite(table.loc[(measure, "network"), "value"])
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"classes": None}, "numbers, which need not mean the network's: .*--map CLASSES.csv"),
+        ({"labels": ["odour"], "classes": ["odour"]}, r"no recorded class \(odour\) is one of"),
+        ({"dataset": "fashion"}, "recorded classes are those of fashion, not digits"),
+    ],
+)
+def test_classes_are_not_matched_by_coincidence(changes: dict[str, Any], said: str) -> None:
+    network, recording = unrelated(6)
+    filled = {
+        key: np.full(len(recording), value[0]) if isinstance(value, list) else value
+        for key, value in changes.items()
+    }
+    known = replace(network, about={"dataset": "digits"})
+    found = compare(known, replace(recording, **filled), ALONE, **FAST)  # type: ignore[arg-type]
+    assert any(re.search(said, note) and "ignored" in note for note in found.notes)
+    assert set(found.table["classes"]) == {0}
+
+
+def test_what_was_not_observed_is_no_silence() -> None:
+    """Trials after neurons were lost are left out, and counted; areas that were never seen."""
+    network, recording = unrelated(7)
+    seen = np.ones((len(recording), 36), bool)
+    seen[40:, :6] = False
+    of = seen[recording.spikes.trial, recording.spikes.unit]
+    spikes = type(recording.spikes)(
+        *(getattr(recording.spikes, name)[of] for name in ("trial", "time", "unit"))
+    )
+    areas = np.array(["V2"] * 6 + ["V1"] * 30)
+    lost = replace(recording, spikes=spikes, observed=seen, populations=areas)
+    found = compare(network, lost, ALONE, **FAST)  # type: ignore[arg-type]
+    n = len(recording)
+    left_out = f"0 of 6 recorded neurons and {n - 40} of {n} trials are left out"
+    assert [note for note in found.notes if "observed throughout" in note and left_out in note]
+    whole = compare(network, lost.of_units(areas == "V1"), ALONE, **FAST)  # type: ignore[arg-type]
+    of_v1 = found.table["area"] == "V1"
+    measured = ["measure", "system", "value", "low", "high", "p"]
+    assert whole.table[measured].equals(found.table[of_v1].reset_index(drop=True)[measured])
+    seen[:, :6] = False
+    found = compare(network, replace(lost, observed=seen), ALONE, **FAST)  # type: ignore[arg-type]
+    assert "no neuron of 'V2' was observed in any trial." in found.notes
+    assert set(found.table["area"]) == {"V1"}
+    with pytest.raises(DataError, match="no neuron was observed in a trial that holds"):
+        compare(network, replace(lost, observed=np.zeros_like(seen)), ALONE)
+
+
 def test_what_cannot_be_compared_is_refused_by_name() -> None:
     network, recording = unrelated(4)
     with pytest.raises(DataError, match="no area 'V4'.*V1"):
@@ -151,9 +205,9 @@ def test_what_cannot_be_compared_is_refused_by_name() -> None:
     other = records({}, np.arange(48) % 6, signals={"top": np.ones((48, 3))})
     with pytest.raises(DataError, match="'untrained' holds no activity of 'hidden'"):
         compare(network, recording, Controls(other, None))
-    named = replace(recording, labels=np.full(len(recording), "grating"))
-    with pytest.raises(DataError, match="No class is in all"):
-        compare(network, named, ALONE)
+    mapped = replace(recording, classes=np.full(len(recording), "grating"))
+    with pytest.raises(DataError, match="mapped to grating, and the network has 0, 1, 2, 3, 4"):
+        compare(network, mapped, ALONE)
 
 
 def test_a_window_leaves_out_trials_that_end_before() -> None:

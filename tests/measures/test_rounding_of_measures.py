@@ -73,7 +73,8 @@ def unlike(seed: int, shake: Shake) -> Dissimilarities:
 def recording(seed: int, shake: Shake) -> Recording:
     found, names = spikes(seed, shake), np.full(6, "V1")
     durations = shake(np.full(24, 10.0))
-    return Recording(Path("none.nwb"), found, names, durations, LABELS.astype(str))
+    labels = LABELS.astype(str)
+    return Recording(Path("none.nwb"), found, names, durations, labels, labels)
 
 
 def network(seed: int, shake: Shake) -> Records:
@@ -144,6 +145,8 @@ GIVEN: Mapping[str, Callable[[int, Shake], Any]] = {
         "h": shake(np.random.default_rng(seed).integers(-2, 3, (7, 3)) / 10)
     },
     "labels": lambda *_: LABELS,
+    "durations": lambda seed, shake: shake(np.random.default_rng(seed).integers(8, 12, 24) * 1.0),
+    "stop": lambda *_: 10.0,
     "seen": lambda seed, _: np.random.default_rng(seed).random((24, 6)) < 0.9,
     "samples": lambda *_: LABELS,
     "signs": lambda *_: np.array([1, 1, -1, 1, -1, -1]),
@@ -193,7 +196,6 @@ OTHERS = {
     ("explosive_width", "weight"): lambda seed, shake: float(shake(np.array([7.0]))[0]),
     ("angle", "a"): whole((24, 6)),
     ("angle", "b"): lambda seed, shake: whole((24, 6))(seed + 1, shake),
-    ("analyze", "recording"): lambda *_: None,  # that of a file
     ("check_same_stimuli", "a"): made,
     ("check_same_stimuli", "b"): made,
     **dict.fromkeys(

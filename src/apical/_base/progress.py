@@ -149,6 +149,26 @@ class CatalogueProgress(_Bar):
         self._show()
 
 
+class ComparisonProgress(_Bar):
+    """Progress bar of a comparison with a recording: number of measures that are done.
+
+    Parameters
+    ----------
+    total
+        Total number of measures, of all pairs of a population and an area.
+    shown
+        Whether to show anything.
+    """
+
+    def __init__(self, total: int, *, shown: bool = True) -> None:
+        super().__init__("measures", "comparing", total, shown, 0)
+
+    def update(self, done: int, now: str) -> None:
+        """Show how many measures are done, and of what the last is."""
+        self._done, self._note = done, now
+        self._show()
+
+
 class _Nowhere:
     """Shows nothing."""
 

@@ -7,11 +7,10 @@ import click
 from rich.console import Console
 
 from apical.cli import tables
-from apical.cli.recording import SELECTED, selection_of, selection_options
+from apical.cli.beside_recording import recording_options, show, taken
 from apical.export.exporter import EXPORTERS
 from apical.nir.grading import Reset
 from apical.nir.writing import Constants
-from apical.recordings import Recording, load_recording
 from apical.records.arrays import Records
 
 NIR = "nir"
@@ -185,14 +184,7 @@ def _export_nir(run: Path, out: Path, trust: Path | None, **given: Any) -> None:
     help="Records to analyse; by default those in RUN, made by "
     "'apical record', or of 200 trials recorded now.",
 )
-@click.option(
-    "--compare",
-    "recording",
-    type=_file,
-    metavar="FILE",
-    help="Recording to compare with: NWB, NIX, or a format that Neo reads.",
-)
-@selection_options
+@recording_options
 @click.option(
     "--against",
     type=_file,
@@ -212,8 +204,10 @@ def analyze_command(
 ) -> None:
     """Analyse the activity and weights of a trained network: spikes, representations, cost.
 
-    RUN is the directory of a finished run. Options from --table to --align choose what of the
-    recording of --compare is taken.
+    RUN is the directory of a finished run. With --compare it is put beside a recording: every
+    measure of both and of three controls, the network before learning, another seed (a run in the
+    same folder that differs in its seed only) and shuffled trials, with intervals, p values and a
+    figure. Options from --table to --align choose what of the recording is taken.
 
     \b
     Examples:
@@ -223,43 +217,43 @@ def analyze_command(
       apical analyze runs/dfa --against runs/bp
     """
     from apical.runs.analysis import analyze_run
+    from apical.runs.beside_recording import compare_run
     from apical.runs.open import open_run, read_records
 
-    beside = _beside(recording, given)
+    chosen, options = taken(recording, given)
     what = _records(run, records, trust)
     other = None
     if against is not None:
         is_run = against.is_dir()
         other = _records(against, None, None) if is_run else read_records(against)
-    with Console(stderr=True).status("analysing"):
-        trained = open_run(run, trust=trust)
-        analysis = analyze_run(trained, what, recording=beside, against=other)
-        files = analysis.write(out or run / "analysis")
     folder = out or run / "analysis"
-    _show_overview(analysis.overview, len(what), folder / "measures.csv")
-    learned = analysis.learning.tables
-    for table, title, file in (
-        (learned.get("angles"), "Angle to the backpropagation gradient [degrees]", "angles.csv"),
-        (learned.get("cost"), "Cost, in NeuroBench's names", "cost.csv"),
-        (analysis.activity.recording, f"Against {recording}", "recording.csv"),
-        (analysis.against, f"Against {against}", "against.csv"),
-    ):
-        if table is not None:
-            tables.show(table.to_dict("records"), title, file=str(folder / file))
-    for note in analysis.notes:
+    trained = open_run(run, trust=trust)
+    beside = None if chosen is None else compare_run(trained, what, chosen, **options)
+    with Console(stderr=True).status("analysing"):
+        analysis = analyze_run(trained, what, beside=beside, against=other)
+        files = analysis.write(folder)
+    if chosen is None or beside is None:
+        _show(analysis, len(what), folder)
+    else:
+        show(beside, chosen.path.name, folder)
+    if analysis.against is not None:
+        rows = analysis.against.to_dict("records")
+        tables.show(rows, f"Against {against}", file=str(folder / "against.csv"))
+    for note in () if beside is not None else analysis.notes:
         _say(f"- {note}")
     _say(f"{len(files)} files: {folder}")
 
 
-def _beside(file: Path | None, given: dict[str, Any]) -> Recording | None:
-    """Return what was chosen of a recording, or None without one."""
-    if file is None:
-        chosen = [name for name in SELECTED if given[name] not in (None, False, ())]
-        if chosen:
-            raise click.UsageError(f"--{chosen[0].replace('_', '-')} needs --compare FILE.")
-        return None
-    with Console(stderr=True).status("reading the recording"):
-        return load_recording(file, selection=selection_of(given))
+def _show(analysis: Any, trials: int, folder: Path) -> None:
+    """Print the measures of a run by itself."""
+    _show_overview(analysis.overview, trials, folder / "measures.csv")
+    learned = analysis.learning.tables
+    for table, title, file in (
+        (learned.get("angles"), "Angle to the backpropagation gradient [degrees]", "angles.csv"),
+        (learned.get("cost"), "Cost, in NeuroBench's names", "cost.csv"),
+    ):
+        if table is not None:
+            tables.show(table.to_dict("records"), title, file=str(folder / file))
 
 
 @click.command("report", no_args_is_help=True)
@@ -273,27 +267,41 @@ def _beside(file: Path | None, given: dict[str, Any]) -> Recording | None:
     help="Test samples to replay where a RUN has no records yet.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
+@recording_options
 @_trust
 def report_command(
-    runs: tuple[Path, ...], out: Path | None, trials: int, trust: Path | None, overwrite: bool
+    runs: tuple[Path, ...],
+    out: Path | None,
+    trials: int,
+    trust: Path | None,
+    overwrite: bool,
+    recording: Path | None,
+    **given: Any,
 ) -> None:
     """Write an HTML report on one RUN, or on several side by side.
 
     RUNS are directories of finished runs. The page needs no internet connection and no other file.
-    Runs that differ only in their seed share a learning curve.
+    Runs that differ only in their seed share a learning curve. With --compare the page has a
+    section on each run beside a recording; options from --table to --align choose what of it.
 
     \b
     Examples:
       apical report runs/mnist
+      apical report runs/mnist --compare recording.nwb
       apical report runs/compare/*/seed* --out wirings.html
     """
     from apical.report import write_report
     from apical.runs.open import open_run
 
     path = out or runs[0] / "report.html"
-    with Console(stderr=True).status("writing the report"):
-        opened = [open_run(run, trust=trust) for run in runs]
-        write_report(opened, path, trials=trials, overwrite=overwrite)
+    chosen, options = taken(recording, given)
+    opened = [open_run(run, trust=trust) for run in runs]
+    if chosen is None:
+        with Console(stderr=True).status("writing the report"):
+            write_report(opened, path, trials=trials, overwrite=overwrite)
+    else:  # which shows a bar of its own
+        options |= {"trials": trials, "overwrite": overwrite, "recording": chosen}
+        write_report(opened, path, **options)
     _say(f"Report: {path} ({path.stat().st_size / 1e6:.1f} MB); open it in a browser.")
 
 

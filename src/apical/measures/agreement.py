@@ -1,4 +1,9 @@
-"""Comparison of a network with a neural recording: firing statistics, representational geometry."""
+"""Agreement with a recording by single numbers, without controls: for series of many networks.
+
+Windows, trials and neurons are taken as they are, so both sides must have equally many. Whether a
+network is like a recording is for `apical.measures.comparison`, which makes them equal, has
+controls, intervals and corrected p values, and is what `apical analyze --compare` shows.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

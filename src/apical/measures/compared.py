@@ -257,8 +257,15 @@ class Description:
         if self.spiking and side.activity.spikes is None:
             return "the population does not spike"
         if side.classes < self.classes:
-            return f"fewer than {self.classes} classes with 2 trials or more are in all"
+            return _too_few(side, self.classes)
         return ""
+
+
+def _too_few(side: Side, least: int) -> str:
+    """Return why a measure that needs classes is undefined."""
+    if not side.classes:
+        return "classes are not known, or ignored"
+    return f"fewer than {least} classes with 2 trials or more are in all"
 
 
 def _rates(side: Side) -> np.ndarray:
@@ -452,7 +459,7 @@ def _geometry(model: Side, recorded: Side, measure: Geometry) -> Relation:
     """Compare representational geometries of mean responses to classes."""
     n = model.classes
     if n < FEWEST[measure]:
-        return undefined(f"fewer than {FEWEST[measure]} classes with 2 trials or more are in all")
+        return undefined(_too_few(model, FEWEST[measure]))
     settings = model.settings
     permuted = orders(n, settings.permutations, settings.draw(f"{measure} {model.name}"))
     sizes = size_of(model.activity.responses), size_of(recorded.activity.responses)
@@ -530,7 +537,7 @@ def _ridge(predicting: Side, target: Side, of: Side, purpose: str) -> Relation:
     `of` is the model, whose classes are permuted and after which streams are named.
     """
     if of.classes < LEAST_CLASSES:
-        return undefined(f"fewer than {LEAST_CLASSES} classes with 2 trials or more are in all")
+        return undefined(_too_few(of, LEAST_CLASSES))
     kinds = np.arange(of.classes)
     ridge = Ridge(predicting.means[0], kinds, folds_of(kinds, of.settings.draw("folds")))
     responses = target.means[0]
@@ -549,7 +556,7 @@ def _ridge(predicting: Side, target: Side, of: Side, purpose: str) -> Relation:
 def _pls(model: Side, recorded: Side, *, as_score: bool = False) -> Relation:
     """Predict mean responses to held-out classes by partial least squares, as Brain-Score does."""
     if model.classes < LEAST_CLASSES:
-        return undefined(f"fewer than {LEAST_CLASSES} classes with 2 trials or more are in all")
+        return undefined(_too_few(model, LEAST_CLASSES))
     folds = folds_of(np.arange(model.classes), model.settings.draw("folds"))
     responses = recorded.means[0]
     if "pls" not in model.kept:
@@ -576,7 +583,7 @@ def _psth(model: Side, recorded: Side) -> Relation:
     if model.activity.spikes is None:
         return undefined("the population does not spike")
     if model.classes < LEAST_CLASSES:
-        return undefined(f"fewer than {LEAST_CLASSES} classes with 2 trials or more are in all")
+        return undefined(_too_few(model, LEAST_CLASSES))
     features, target = model.psth[0], recorded.psth
     shape = target.shape[1:]
     groups = np.repeat(np.arange(shape[0]), shape[1])

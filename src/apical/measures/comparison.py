@@ -18,8 +18,9 @@ from apical._base.parameters import (
     Names,
     Seed,
 )
+from apical._base.progress import ComparisonProgress
 from apical._base.rounding import ROUNDING
-from apical.errors import DataError
+from apical.errors import DataError, brief
 from apical.measures.compared import (
     DESCRIPTIONS,
     RELATIONS,
@@ -32,6 +33,7 @@ from apical.measures.compared import (
 from apical.measures.matching import (
     Activity,
     common_window,
+    long_enough,
     matched,
     of_network,
     of_recording,
@@ -47,6 +49,7 @@ from apical.measures.resampling import (
     interval_of,
 )
 from apical.recordings import Recording
+from apical.recordings.choosing import listed_classes
 from apical.records.arrays import Records
 
 if TYPE_CHECKING:
@@ -60,6 +63,8 @@ FEW = 5
 """Number of classes up to which a remark says how few orders they have."""
 MOST_BINS = 50
 """Largest number of bins of a PSTH."""
+MEASURES = len(DESCRIPTIONS) + len(RELATIONS)
+"""Number of measures of each pair of a population and an area."""
 
 
 @dataclass(frozen=True)
@@ -237,6 +242,7 @@ def compare(
     resamples: Count = RESAMPLES,
     permutations: Count = PERMUTATIONS,
     seed: Seed = 0,
+    progress: bool = False,
 ) -> Comparison:
     """Compare populations of a network with populations of a recording, beside controls.
 
@@ -253,13 +259,16 @@ def compare(
     records
         Recorded activity of the network.
     recording
-        A recording; its classes are those of the network where their names are the same.
+        A recording; `Recording.classes` says which class of the network each trial shows. Where
+        they are unknown, classes are ignored and a remark says so. What was not observed is no
+        silence: trials and neurons are left out until all others were observed throughout.
     controls
         The network before learning, and another seed. The third control, the network with trials
         shuffled, each neuron by itself, is made here.
     window
-        Start and stop from the onset of trials [ms]; by default what all trials of both have.
-        Recorded trials that end before are left out.
+        Start and stop from the onset of trials [ms]; by default what all trials of both have, or
+        those of the recording, if the network does not spike. Recorded trials that end before are
+        left out.
     bin
         Width of the bins of PSTHs [ms], for latencies and explained variance; larger where there
         would be more than `MOST_BINS`.
@@ -272,11 +281,14 @@ def compare(
         permutations as they have orders. Models that are fitted again for each have fewer.
     seed
         Seed of all streams.
+    progress
+        Whether to show a progress bar.
 
     Raises
     ------
     DataError
-        If no class is in both; if no recorded trial holds the window; if a control lacks a
+        If recorded classes were mapped to classes that the network does not have; if no neuron was
+        observed in any trial; if no recorded trial holds the window; if a control lacks a
         population, or one that is named is not there; if rsatoolbox is not installed.
 
     Examples
@@ -294,7 +306,7 @@ def compare(
     ...     return Records(100.0, 1.0, {"hidden": Units("LIF", np.ones(10))}, np.arange(60),
     ...         np.zeros((60, 1)), labels, labels, {"hidden": poisson()})
     >>> recording = Recording(Path("a.nwb"), poisson(), np.full(10, "V1"), np.full(60, 100.0),
-    ...     labels.astype(str))
+    ...     labels.astype(str), labels.astype(str))
     >>> found = compare(network(), recording, Controls(network(), network()), resamples=20)
     >>> rates = found.table.query("measure == 'rate'").set_index("system")
     >>> rates["value"].round(-1).tolist()  # [Hz]
@@ -305,23 +317,112 @@ def compare(
     edges = common_window(records, recording) if window is None else tuple(map(float, window))
     if len(edges) != 2:
         raise DataError(f"A window has a start and a stop [ms], got {len(edges)} numbers.")
+    part, notes = _with_classes(records, recording)
+    notes = [*_on_recording(recording), *notes, *_on_windows(records, recording, edges)]
+    known, said = _observed(part, edges[1])
+    said += _on_controls(controls)
     pairs = [
         (name, area)
         for name in _named("population", populations, responding(records))
-        for area in _named("area", areas, np.unique(recording.populations).tolist())
+        for area in _named("area", areas, known)
     ]
     length = edges[1] - edges[0]
     bins = int(np.clip(np.ceil(length / bin * (1 - ROUNDING)), 1, MOST_BINS))
     settings = Settings(bins, resamples, permutations, seed)
-    rows, notes = list[Row](), _on_windows(records, recording, edges)
-    for name, area in pairs:
-        groups = _activities(records, recording, controls, (name, area), edges)
-        equal, said = _equal(groups, equal_neurons, seed)
-        said = _on_observation(recording.part(area), groups["recording"], edges) + said
-        notes += [f"{name} and {area or 'the recording'}: {text}" for text in said]
-        rows += _rows(name, area, equal, controls, replace(settings, name=f"{name} {area}"))
-    notes += _powerless(rows)
+    rows, remarks = list[Row](), dict[str, list[str]]()
+    with ComparisonProgress(len(pairs) * MEASURES, shown=progress) as shown_progress:
+        for pair in pairs:
+            name, area = pair
+            both = f"{name} and {area or 'the recording'}"
+            groups = _activities(records, part, controls, pair, edges)
+            equal, found = _equal(groups, equal_neurons, seed)
+            for text in _on_observation(part.part(area), groups["recording"], edges) + found:
+                remarks.setdefault(text, []).append(both)
+            of_pair = replace(settings, name=f"{name} {area}")
+            for row in _rows(name, area, equal, controls, of_pair):
+                rows.append(row)
+                shown_progress.update(len(rows) // len(SYSTEMS), ", ".join(filter(None, pair)))
+    notes += [*_on_pairs(remarks, len(pairs)), *said, *_powerless(rows)]
     return Comparison(_corrected(rows), np.array(edges), tuple(dict.fromkeys(notes)))
+
+
+def _on_controls(controls: Controls) -> list[str]:
+    """Say which controls are missing, and why."""
+    given = {"untrained": controls.untrained, "other seed": controls.other_seed}
+    return [f"{name}: {controls.why}." for name, control in given.items() if control is None]
+
+
+def _on_pairs(remarks: Mapping[str, Sequence[str]], n: int) -> list[str]:
+    """Return remarks on pairs; those on all `n` do not name them."""
+    return [text if len(of) == n else f"{', '.join(of)}: {text}" for text, of in remarks.items()]
+
+
+def _on_recording(recording: Recording) -> list[str]:
+    """Say what was taken of a recording, and what was left out of it."""
+    of = f" of table {recording.table}" if recording.table else ""
+    classes = f", classes in {recording.stimulus}" if recording.stimulus else ""
+    number = f"{len(recording):,} trials{of}{classes}, {len(recording.populations):,} neurons"
+    return [
+        f"recording: {number}.",
+        *(f"recording, left out: {left}." for left in recording.left_out),
+        *(f"recording: {note.rstrip('.')}." for note in recording.notes),
+    ]
+
+
+def _with_classes(records: Records, recording: Recording) -> tuple[Recording, list[str]]:
+    """Return a recording without classes that are not the network's, and why they are not.
+
+    Raises
+    ------
+    DataError
+        If they were mapped to classes that the network does not have.
+    """
+    why = _unmatched(records, recording)
+    if not why:
+        return recording, []
+    if any("--map" in note for note in recording.notes):  # said when it was read
+        why = ""
+    said = f"{why}. Classes are ignored." if why else "recorded classes are ignored."
+    return replace(recording, classes=None), [said]
+
+
+def _unmatched(records: Records, recording: Recording) -> str:
+    """Return why the classes of a recording are not those of the network; empty if they are."""
+    advice = "say which is which by --map CLASSES.csv (in Python: Selection(classes={...}))"
+    if recording.classes is None:
+        if recording.labels is None:
+            return "the recording has no labels of trials"
+        return f"recorded classes are numbers, which need not mean the network's: {advice}"
+    ours, theirs = records.about.get("dataset"), recording.dataset
+    if theirs and ours and ours != theirs:
+        return f"recorded classes are those of {brief(theirs, 40)}, not {brief(ours, 40)}: {advice}"
+    known, found = set(map(str, records.labels)), set(recording.classes.tolist())
+    if found & known:
+        return ""
+    if recording.labels is None or not np.array_equal(recording.labels, recording.classes):
+        raise DataError(
+            f"Recording {brief(recording.path)} has classes that are mapped to "
+            f"{listed_classes(found)}, and the network has {listed_classes(known)}; correct the "
+            "column 'network' of --map (in Python: Selection(classes={...})).",
+            object=f"Recording {brief(recording.path)}",
+        )
+    return f"no recorded class ({listed_classes(found)}) is one of the network's: {advice}"
+
+
+def _observed(recording: Recording, stop: float) -> tuple[list[str], list[str]]:
+    """Return the areas of which a neuron was observed in a trial that holds a window; a remark."""
+    seen = recording.seen[long_enough(recording.durations, stop)].any(axis=0)
+    areas = np.asarray(recording.populations)
+    kept = np.unique(areas[seen]).tolist()
+    if not kept:
+        raise DataError(
+            f"Recording {brief(recording.path)}: no neuron was observed in a trial that holds the "
+            "window; choose trials by --rows, or neurons by --units (in Python: "
+            "Selection(rows=..., units=...)).",
+            object=f"Recording {brief(recording.path)}",
+        )
+    gone = sorted({*areas.tolist()} - {*kept})
+    return kept, [f"no neuron of {listed(gone)} was observed in any trial."] if gone else []
 
 
 def _on_windows(records: Records, recording: Recording, edges: Sequence[float]) -> list[str]:
@@ -330,7 +431,7 @@ def _on_windows(records: Records, recording: Recording, edges: Sequence[float]) 
     left_out = int(np.sum(durations < edges[1] * (1 - 1e-6)))
     if left_out:
         said.append(f"{left_out} of {len(durations)} recorded trials end before the window does.")
-    if edges[1] < records.duration * (1 - 1e-6):
+    if records.spikes and edges[1] < records.duration * (1 - 1e-6):
         said.append(
             f"trials of the network ({records.duration:g} ms) are cut at {edges[1]:g} ms; the "
             f"shortest recorded trial has {float(durations.min()):g} ms: give a window to choose."
@@ -409,7 +510,7 @@ def _equal(
     equal, said = matched(groups, equal_neurons=equal_neurons, seed=seed), []
     labels = equal["recording"].labels
     if labels is None:
-        return equal, ["the recording has no labels of trials; classes are ignored."]
+        return equal, []
     kinds, times = np.unique(labels, return_counts=True)
     if times.max() < 2:
         equal = {name: unlabelled(activity) for name, activity in equal.items()}

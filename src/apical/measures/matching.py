@@ -37,7 +37,7 @@ class Activity:
     duration
         Length of the window [ms].
     labels
-        Class of each trial as text, shape (n_trials,); None if unknown.
+        Class of the network of each trial as text, shape (n_trials,); None if unknown.
     spikes
         Spikes from the start of the window [ms]; None where neurons do not spike.
 
@@ -121,7 +121,8 @@ def of_network(
     population
         The population. Of one that does not spike, the activity at the end of the trial.
     start, stop
-        The window from the onset of the trial [ms]; all of the trial by default.
+        The window from the onset of the trial [ms]; all of the trial by default. It does not
+        matter to populations that do not spike.
 
     Raises
     ------
@@ -141,10 +142,10 @@ def of_network(
     [[1.0, 0.0], [0.0, 1.0]]
     """
     stop = records.duration if stop is None else stop
-    _check_window(start, stop, records.duration, f"Trials of the network ({records.duration:g} ms)")
     labels = records.labels.astype(str)
     if population not in records.spikes:
         return Activity(responses(records, population), stop - start, labels)
+    _check_window(start, stop, records.duration, f"Trials of the network ({records.duration:g} ms)")
     spikes = _within(records.spikes[population], start, stop)
     counts = _counted(spikes, len(records), len(records.units[population]))
     return Activity(counts, stop - start, labels, spikes)
@@ -182,8 +183,8 @@ def of_recording(
     _check_window(start, stop, longest, f"Trials of {recording.path} (up to {longest:g} ms)")
     spikes = _within(part.spikes, start, stop)
     counts = _counted(spikes, len(part), len(part.populations))
-    whole = Activity(counts, stop - start, part.labels, spikes)
-    trials, neurons = observed_throughout(part.seen & _long_enough(part.durations, stop)[:, None])
+    whole = Activity(counts, stop - start, part.classes, spikes)
+    trials, neurons = observed_throughout(part.seen & long_enough(part.durations, stop)[:, None])
     if not trials.any():
         raise DataError(
             f"No neuron of {area or 'the recording'} in {recording.path} was observed in a trial "
@@ -249,13 +250,13 @@ def _pruned(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return trials, neurons
 
 
-def _long_enough(durations: np.ndarray, stop: float) -> np.ndarray:
+def long_enough(durations: np.ndarray, stop: float) -> np.ndarray:
     """Say which trials hold the window, if rounding of their length is forgiven."""
     return np.asarray(durations > stop * (1 - 1e-6))
 
 
 def _check_window(start: float, stop: float, longest: float, what: str) -> None:
-    if not start < stop or not _long_enough(np.array([longest]), stop).any():
+    if not start < stop or not long_enough(np.array([longest]), stop).any():
         raise DataError(
             f"{what} do not hold the window from {start:g} to {stop:g} ms; give one that begins "
             "before it ends and ends with the trials."
@@ -264,8 +265,12 @@ def _check_window(start: float, stop: float, longest: float, what: str) -> None:
 
 @checked()
 def common_window(records: Records, recording: Recording) -> tuple[float, float]:
-    """Return the longest window from the onset that all trials of both have [ms]."""
-    shortest = min([records.duration, *recording.durations.tolist()])
+    """Return the longest window from the onset that all trials of both have [ms].
+
+    Where no population of the network spikes, that of the recording: trials of steady states have
+    no length that could be compared.
+    """
+    shortest = min([*([records.duration] if records.spikes else []), *recording.durations.tolist()])
     return 0.0, float(shortest)
 
 

@@ -1,7 +1,7 @@
 """Analysis of recorded activity: all measures as tables, files and arrays for figures."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,6 @@ import numpy as np
 
 from apical._base.checking import check_fields, checked
 from apical.errors import DataError
-from apical.measures.agreement import Agreement, compare
 from apical.measures.kernels import cka, cka_by_chance, cka_debiased
 from apical.measures.representation import (
     LARGEST_RDM,
@@ -32,8 +31,6 @@ from apical.measures.statistic import Statistic, single
 from apical.measures.tuning import readout_accuracy, tuning
 from apical.neurons.error import Error, RateError, RateTarget
 from apical.neurons.relay import Relay
-from apical.recordings.loading import load_recording
-from apical.recordings.recording import Recording
 from apical.records.arrays import Records
 
 if TYPE_CHECKING:
@@ -42,6 +39,8 @@ if TYPE_CHECKING:
 ENOUGH_INTERVALS = 5
 """Mean number of intervals in a trial above which the bias of their CV is negligible (Nawrot et al.
 2008, doi:10.1016/j.jneumeth.2007.10.013)."""
+SHOWN_LABELS = frozenset(kind.__name__ for kind in (Error, RateError, RateTarget, Relay))
+"""Kinds of populations whose activity holds the labels, since they are shown them."""
 
 _NO_RSA = "fewer than 3 classes that both tell apart from silence, or all are as unlike as any"
 WHY = {
@@ -69,8 +68,6 @@ class Analysis:
     similarity
         A row for each pair of populations: ``rsa``, ``cka``, ``cka_by_chance``, ``rsa_rho_a``,
         ``cka_debiased``, as in `apical.measures.representation.Similarity`.
-    recording
-        A row for each `apical.measures.agreement.Agreement` with a recording; None without one.
     notes
         Remarks on measures that were left out and on limits of others.
     populations
@@ -104,7 +101,6 @@ class Analysis:
     measures: "pandas.DataFrame"
     neurons: "pandas.DataFrame"
     similarity: "pandas.DataFrame"
-    recording: "pandas.DataFrame | None"
     notes: tuple[str, ...]
     populations: tuple[str, ...]
     rdms: Mapping[str, Dissimilarities]
@@ -128,8 +124,8 @@ class Analysis:
     def write(self, folder: str | Path) -> list[Path]:
         """Write the tables as CSV files into a folder, and return the files.
 
-        ``measures.csv``, ``neurons.csv``, ``similarity.csv``, ``notes.csv``, ``recording.csv`` if
-        there is a recording, and ``rdm_<population>.csv``. An empty cell is an undefined value.
+        ``measures.csv``, ``neurons.csv``, ``similarity.csv``, ``notes.csv`` and
+        ``rdm_<population>.csv``. An empty cell is an undefined value.
         """
         import pandas
 
@@ -139,8 +135,6 @@ class Analysis:
             "similarity": self.similarity,
             "notes": pandas.DataFrame({"note": self.notes}),
         }
-        if self.recording is not None:
-            tables["recording"] = self.recording
         for name, rdm in self.rdms.items():
             names = rdm.patterns.tolist()
             table = pandas.DataFrame(rdm.matrix, columns=names)
@@ -156,12 +150,7 @@ class Analysis:
 
 
 @checked()
-def analyze(
-    records: Records,
-    *,
-    recording: str | Path | Recording | None = None,
-    weights: Mapping[str, np.ndarray] | None = None,
-) -> Analysis:
+def analyze(records: Records, *, weights: Mapping[str, np.ndarray] | None = None) -> Analysis:
     """Compute all measures that the records allow.
 
     Spike statistics of spiking populations; for all populations dimensionality, linear decoding,
@@ -172,8 +161,6 @@ def analyze(
     ----------
     records
         Recorded activity.
-    recording
-        A recording to compare with, or its file (`apical.recordings.load_recording`).
     weights
         Weights of projections, name -> shape (n_pre, n_post), for the excitation and inhibition
         that neurons receive. What they join is in ``records.about["projections"]``.
@@ -181,12 +168,13 @@ def analyze(
     Raises
     ------
     DataError
-        If there is no trial, or no population of which spikes or activities were recorded; if the
-        recording cannot be read or compared; if a library is not installed.
+        If there is no trial, or no population of which spikes or activities were recorded; if a
+        library is not installed.
 
     See Also
     --------
     apical.runs.analysis.analyze_run : The same of a finished run, with its weights and their cost.
+    apical.measures.comparison.compare : A network beside a recording.
 
     Examples
     --------
@@ -223,10 +211,6 @@ def analyze(
     rdms, too_many = _rdms(records, patterns)
     likeness, table = _similarity(patterns, rdms)
     kept = [name for name in patterns if name in records.spikes]
-    lines = None
-    if recording is not None:
-        lines, said = _beside(records, recording)
-        notes += said
     rows = [
         {"population": name, "measure": measure, **statistic.row()}
         for name, statistics in found.items()
@@ -236,7 +220,6 @@ def analyze(
         pandas.DataFrame(rows).astype({"value": float, "sd": float}),
         pandas.concat([_neurons(records, *part) for part in found.items()], ignore_index=True),
         table,
-        lines,
         (*notes, *too_many),
         tuple(patterns),
         rdms,
@@ -244,20 +227,6 @@ def analyze(
         {name: found[name]["rate"].values for name in kept},
         {name: found[name]["cv"].defined for name in kept},
     )
-
-
-def _beside(
-    records: Records, recording: str | Path | Recording
-) -> tuple["pandas.DataFrame", list[str]]:
-    """Return the comparison with a recording, and what is to be said of it."""
-    known = recording if isinstance(recording, Recording) else load_recording(recording)
-    of = f" of table {known.table}" if known.table else ""
-    classes = f", classes in {known.stimulus}" if known.stimulus else ""
-    neurons = len(known.populations)
-    said = [f"Recording: {len(known):,} trials{of}{classes}, of {neurons:,} neurons."]
-    said += [f"Recording, left out: {left}." for left in known.left_out]
-    said += [f"Recording: {note}." for note in known.notes]
-    return _lines(compare(records, known)), said
 
 
 def _patterns(records: Records) -> tuple[dict[str, np.ndarray], list[str]]:
@@ -324,8 +293,7 @@ def _of_activity(records: Records, patterns: np.ndarray) -> dict[str, Statistic]
 def _notes(records: Records, name: str) -> list[str]:
     """Return the caveats on the measures of a population."""
     notes = []
-    shown = {kind.__name__ for kind in (Error, RateError, RateTarget, Relay)}
-    if records.units[name].kind in shown:
+    if records.units[name].kind in SHOWN_LABELS:
         notes.append(f"{name}: is shown the labels, so its class information is trivial.")
     return notes + _notes_on_firing(records, name)
 
@@ -406,16 +374,3 @@ def _neurons(
     columns["sign"] = units.signs
     columns |= {key: s.values for key, s in statistics.items() if s.each == "neuron"}
     return pandas.DataFrame(columns)
-
-
-def _lines(agreements: Sequence[Agreement]) -> "pandas.DataFrame":
-    import pandas
-
-    rows = []
-    for agreement in agreements:
-        row = asdict(agreement)
-        row["ceiling_low"], row["ceiling_high"] = row.pop("ceiling")
-        row["n_network"], row["n_recording"] = row.pop("n")
-        row["why"], row["source"] = row.pop("why"), row.pop("source")
-        rows.append(row)
-    return pandas.DataFrame(rows)

@@ -6,11 +6,13 @@ Imports `runs` and below. To add a section, write a function of runs in `section
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
 from apical._base.private_paths import bare
 from apical.errors import RunError
+from apical.recordings import Recording
 from apical.report import naming, sections
 from apical.report.parts import Section
 from apical.runs.directory import RunDirectory
@@ -22,7 +24,13 @@ MOST_DETAILS = 4
 
 
 def write_report(
-    runs: Sequence[TrainedRun], path: Path, *, trials: int = 200, overwrite: bool = False
+    runs: Sequence[TrainedRun],
+    path: Path,
+    *,
+    trials: int = 200,
+    overwrite: bool = False,
+    recording: Recording | None = None,
+    **comparing: Any,
 ) -> Path:
     """Write an HTML report of finished runs, atomically.
 
@@ -36,11 +44,17 @@ def write_report(
         Test samples to replay where a run has no records yet.
     overwrite
         Whether to replace a file that is there.
+    recording
+        A recording to compare each run shown in detail with.
+    comparing
+        Options of `apical.measures.comparison.compare`: ``populations``, ``progress``, ...
 
     Raises
     ------
     RunError
         If there is no run, if the file exists, or cannot be written.
+    DataError
+        As in `apical.measures.comparison.compare`.
 
     Examples
     --------
@@ -62,18 +76,23 @@ def write_report(
         raise RunError("A report needs at least one run; name its directory.")
     if path.exists() and not overwrite:
         raise RunError(f"{path} exists; give another --out, or --overwrite.")
-    text = page(runs, trials)
+    text = page(runs, trials, recording, **comparing)
     RunDirectory(path.parent, {}).write(path.name, lambda file: file.write(text.encode()))
     return path
 
 
-def page(runs: Sequence[TrainedRun], trials: int = 200) -> str:
+def page(
+    runs: Sequence[TrainedRun],
+    trials: int = 200,
+    recording: Recording | None = None,
+    **comparing: Any,
+) -> str:
     """Return the page as text; parameters as in `write_report`."""
     named = dict(zip(naming.labels(runs), runs, strict=True))
     groups = naming.groups(runs)
     parts = [sections.overview(named), sections.learning(groups)]
     for name, members in list(groups.items())[:MOST_DETAILS]:
-        parts += sections.details(members[0], name, trials)
+        parts += sections.details(members[0], name, trials, recording, **comparing)
     parts.append(sections.repeat(named))
     first = runs[0]
     best = max(run.summary["test_accuracy"] for run in runs)

@@ -13,10 +13,13 @@ from apical._base.numbers_as_text import number
 from apical._base.private_paths import bare
 from apical.data.licences import spdx
 from apical.measures.tables import Analysis
+from apical.recordings import Recording
 from apical.records.arrays import Records
 from apical.report import naming, seen
+from apical.report.beside_recording import beside_recording
 from apical.report.parts import Picture, Section, Table, drawn
 from apical.runs.analysis import LIKENESS, analyze_run
+from apical.runs.beside_recording import compare_run
 from apical.runs.directory import FIGURES
 from apical.runs.learning import LearningAnalysis, analyze_learning
 from apical.runs.open import TrainedRun, has_records, read_records
@@ -277,11 +280,20 @@ def repeat(runs: Mapping[str, TrainedRun]) -> Section:
     return Section("To repeat it", said, code=code)
 
 
-def details(run: TrainedRun, name: str, trials: int) -> list[Section]:
-    """Return the sections on one run; `trials` test samples are replayed if necessary."""
+def details(
+    run: TrainedRun, name: str, trials: int, recording: Recording | None = None, **comparing: Any
+) -> list[Section]:
+    """Return the sections on one run; `trials` test samples are replayed if necessary.
+
+    With a recording, the last is on the run beside it; `comparing` are options of the comparison.
+    """
     parts = [network(run, name), scorecard(run, name)]
     records = _records(run, trials)
-    return [*parts, activity(records, name), representation(run, records, name)]
+    parts += [activity(records, name), representation(run, records, name)]
+    if recording is not None:
+        found = compare_run(run, records, recording, **comparing)
+        parts.append(beside_recording(found, name, recording.path.name))
+    return parts
 
 
 def representation(run: TrainedRun, records: Records, name: str) -> Section:

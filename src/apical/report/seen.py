@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from apical._base.numbers_as_text import number
+from apical.measures.comparison import Row
 from apical.measures.representation import Dissimilarities
 from apical.network.description import Network
 from apical.records.arrays import Records
+from apical.runs.beside_recording import title
 
 MOST = 6
 """Largest number of curves or populations that a text goes through."""
@@ -126,6 +128,20 @@ def weights(w: np.ndarray, name: str) -> str:
         f"Weights of {name} as images, one for each neuron, of those with the largest weights: "
         f"{w.shape[0]} inputs to {w.shape[1]} neurons, from {low} (blue) to {high} (red)."
     )
+
+
+def beside_recording(rows: Sequence[Row]) -> str:
+    """Return the values of network and recording of each measure, for one pair of populations."""
+    values: dict[str, dict[str, float]] = {}
+    for row in rows:
+        values.setdefault(row.measure, {})[row.system] = row.value
+    said = [
+        f"{title(measure)} {number(by['network'], 3)} and {number(by['recording'], 3)}"
+        for measure, by in values.items()
+        if np.isfinite([by["network"], by["recording"]]).all()
+    ]
+    where = f"{rows[0].population} and {rows[0].area or 'the recording'}"
+    return f"Panels of measures, points with intervals, of {where}: {'; '.join(said) or 'none'}."
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -12,10 +12,11 @@ from apical import plotting
 from apical._base.checking import check_fields, checked
 from apical._base.numbers_as_text import with_spread
 from apical.errors import RunError
+from apical.measures.comparison import Comparison
 from apical.measures.representation import similarities
 from apical.measures.tables import Analysis, analyze
-from apical.recordings.recording import Recording
 from apical.records.arrays import Records
+from apical.runs.beside_recording import figure, figures_of
 from apical.runs.learning import LearningAnalysis, analyze_learning
 from apical.runs.open import TrainedRun
 
@@ -44,6 +45,8 @@ class RunAnalysis:
         without any.
     figures
         Name -> figure of `apical.plotting`, and its caption.
+    beside
+        The run beside a recording (`apical.runs.beside_recording.compare_run`); None without one.
 
     See Also
     --------
@@ -73,6 +76,7 @@ class RunAnalysis:
     learning: LearningAnalysis
     against: pd.DataFrame | None
     figures: Mapping[str, tuple[Any, str]]
+    beside: Comparison | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -99,10 +103,14 @@ class RunAnalysis:
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks on measures that were left out and on limits of others."""
-        return (*self.activity.notes, *self.learning.notes)
+        beside = () if self.beside is None else tuple(self.beside.notes)
+        return (*self.activity.notes, *self.learning.notes, *beside)
 
     def write(self, folder: Path) -> list[Path]:
         """Write tables as CSV and figures as PNG files, and return them.
+
+        ``recording.csv`` is the comparison with a recording, if there is one: a row for each
+        `apical.measures.comparison.Row`, and ``recording_notes.csv`` are the remarks on it.
 
         Raises
         ------
@@ -114,6 +122,9 @@ class RunAnalysis:
             more = dict(self.learning.tables)
             if self.against is not None:
                 more["against"] = self.against
+            if self.beside is not None:
+                more["recording"] = self.beside.table
+                more["recording_notes"] = pd.DataFrame({"note": list(self.beside.notes)})
             for name, table in more.items():
                 files.append(folder / f"{name}.csv")
                 table.to_csv(files[-1], index=False, lineterminator="\n")
@@ -139,7 +150,7 @@ def analyze_run(
     run: TrainedRun,
     records: Records,
     *,
-    recording: Path | Recording | None = None,
+    beside: Comparison | None = None,
     against: Records | None = None,
 ) -> RunAnalysis:
     """Compute all measures that a run and its records allow.
@@ -150,8 +161,8 @@ def analyze_run(
         A finished run.
     records
         Its recorded activity.
-    recording
-        A recording to compare with, or its file (`apical.recordings.load_recording`).
+    beside
+        The run beside a recording, from `apical.runs.beside_recording.compare_run`.
     against
         Records of the same samples to compare representations with: of a network under another
         wiring, or of this one before learning.
@@ -184,13 +195,16 @@ def analyze_run(
     >>> analysis.against.columns.tolist()
     ['population', 'rsa', 'cka', 'cka_by_chance', 'rsa_rho_a', 'cka_debiased']
     """
-    activity = analyze(records, recording=recording, weights=run.weights)
+    activity = analyze(records, weights=run.weights)
     likeness = None
     if against is not None:
         found = similarities(records, against)
         rows = [{"population": name, **asdict(s)} for name, s in found.items()]
         likeness = pd.DataFrame(rows)
-    return RunAnalysis(activity, analyze_learning(run, records), likeness, figures(activity))
+    drawn = figures(activity)
+    if beside is not None:
+        drawn |= {name: figure(beside, pair) for name, pair in figures_of(beside).items()}
+    return RunAnalysis(activity, analyze_learning(run, records), likeness, drawn, beside)
 
 
 @checked()
