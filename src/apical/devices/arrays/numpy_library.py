@@ -11,12 +11,17 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import blas
+from scipy.sparse import csr_array
 
 from apical.devices.arrays.compiled_loops import Loop
 from apical.devices.arrays.expression_program import Program
 from apical.devices.arrays.library import Call, Library
+from apical.projections.edges import Edges
 
 Array = np.ndarray
+
+AT_A_TIME = 2**20
+"""Number of factors gathered at a time for the updates of sparse synapses: 4 or 8 MB."""
 
 
 def _copy(x: Any, out: Array | None = None) -> Any:
@@ -114,6 +119,9 @@ class NumpyLibrary(Library[np.ndarray]):
             self._gemm, factor, d.T, x.T, float(add), out.T, trans_b=True, overwrite_c=True
         )
 
+    def sparse(self, edges: Edges) -> "NumpySparse":
+        return NumpySparse(edges)
+
     def spread(self, array: Array) -> float:
         return float(np.std(array, dtype=np.float64))
 
@@ -128,3 +136,49 @@ def _softmax(drive: Array, out: Array) -> None:
     np.subtract(drive, drive.max(axis=1, keepdims=True), out=out)
     np.exp(out, out=out)
     out /= out.sum(axis=1, keepdims=True)
+
+
+class NumpySparse:
+    """Products with synapses that are stored one by one: compressed rows of SciPy.
+
+    Parameters
+    ----------
+    edges
+        The synapses.
+    """
+
+    def __init__(self, edges: Edges) -> None:
+        self._shape, self._pre, self._post = edges.shape, edges.pre, edges.post
+        self._starts = np.concatenate([[0], np.cumsum(edges.out_degrees)]).astype(np.int32)
+
+    def product(
+        self, x: Array, w: Array, out: Array, *, add: bool, transposed: bool = False
+    ) -> Call:
+        """Return the call that writes or adds a product; the weights are read when it is called."""
+        matrix = csr_array((w[:, 0], self._post, self._starts), shape=self._shape, copy=False)
+        matrix = matrix if transposed else matrix.T
+
+        def call() -> None:
+            found = (matrix @ x.T).T
+            np.add(out, found, out=out) if add else np.copyto(out, found)
+
+        return call
+
+    def outer(
+        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice
+    ) -> Call:
+        """Return the call that writes or adds the products of the neurons of each synapse."""
+        pre, post, total = self._pre[rows], self._post[rows], out[:, 0]
+        n = max(1, AT_A_TIME // len(x))
+
+        def call() -> None:
+            sent, heard = np.ascontiguousarray(x.T), np.ascontiguousarray(d.T)
+            for start in range(0, len(pre), n):
+                some = slice(start, start + n)
+                found = np.einsum("sb,sb->s", sent[pre[some]], heard[post[some]])
+                found *= factor
+                np.add(total[some], found, out=total[some]) if add else np.copyto(
+                    total[some], found
+                )
+
+        return call
