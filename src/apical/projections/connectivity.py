@@ -111,6 +111,15 @@ class Connectivity(ABC):
         """Return the expected number of synapses, from which memory is estimated beforehand."""
         return pre.size * post.size
 
+    def windows_of(self, pre: Population, post: Population) -> np.ndarray | None:
+        """Return the inputs that all maps of a position share, for devices that store by window.
+
+        Shape (n_windows, n_inputs): presynaptic neurons, -1 for none. Postsynaptic neuron
+        ``m * n_windows + k`` then hears those of window k, or some of them. None where
+        connectivity is of another form.
+        """
+        return None
+
     @abstractmethod
     def pairs(self, pre: Population, post: Population, rng: np.random.Generator) -> Pairs:
         """Return the presynaptic and the postsynaptic neuron of each synapse.
@@ -750,6 +759,9 @@ class ReceptiveFields(Connectivity):
         one = np.where(inside, r * columns + c, -1).reshape(inside[..., 0, 0].size, 1, -1)
         every = np.arange(maps)[:, np.newaxis] * rows * columns
         return np.where(one < 0, -1, one + every).reshape(len(one), -1)
+
+    def windows_of(self, pre: Population, post: Population) -> np.ndarray | None:
+        return None if pre.shape is None else self.field(pre.shape)
 
     def pairs(self, pre: Population, post: Population, rng: np.random.Generator) -> Pairs:
         assert pre.shape is not None and post.shape is not None

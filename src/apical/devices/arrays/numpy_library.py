@@ -5,7 +5,7 @@ each other.
 """
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -122,6 +122,9 @@ class NumpyLibrary(Library[np.ndarray]):
     def sparse(self, edges: Edges) -> "NumpySparse":
         return NumpySparse(edges)
 
+    def blocks(self, field: np.ndarray, n_pre: int) -> "NumpyBlocks":
+        return NumpyBlocks(field, n_pre, self.dtype)
+
     def spread(self, array: Array) -> float:
         return float(np.std(array, dtype=np.float64))
 
@@ -159,8 +162,7 @@ class NumpySparse:
         matrix = matrix if transposed else matrix.T
 
         def call() -> None:
-            found = (matrix @ x.T).T
-            np.add(out, found, out=out) if add else np.copyto(out, found)
+            _put((matrix @ x.T).T, out, add=add)
 
         return call
 
@@ -177,8 +179,80 @@ class NumpySparse:
                 some = slice(start, start + n)
                 found = np.einsum("sb,sb->s", sent[pre[some]], heard[post[some]])
                 found *= factor
-                np.add(total[some], found, out=total[some]) if add else np.copyto(
-                    total[some], found
-                )
+                _put(found, total[some], add=add)
 
         return call
+
+
+class NumpyBlocks:
+    """Products with synapses that are stored by window: one matrix product for each window.
+
+    Parameters
+    ----------
+    field, n_pre
+        As in `Library.blocks`.
+    dtype
+        Of the arrays.
+    """
+
+    def __init__(self, field: np.ndarray, n_pre: int, dtype: np.dtype) -> None:
+        self._field, (self._n, self._inputs) = np.maximum(field, 0), field.shape
+        place = np.nonzero(field.ravel() >= 0)[0]
+        ones, shape = np.ones(len(place), dtype), (n_pre, field.size)
+        self._back = csr_array((ones, (field.ravel()[place], place)), shape=shape)
+
+    def _some(self, n_trials: int, first: int = 0, last: int | None = None) -> Iterator[slice]:
+        """Yield slices of windows whose inputs are gathered at a time."""
+        n = max(1, AT_A_TIME // (self._inputs * n_trials))
+        last = self._n if last is None else last
+        for start in range(first, last, n):
+            yield slice(start, min(start + n, last))
+
+    def product(
+        self, x: Array, w: Array, out: Array, *, add: bool, transposed: bool = False
+    ) -> Call:
+        """Return the call that writes or adds a product; the weights are read when it is called."""
+        by_window = w.reshape(self._n, self._inputs, -1)
+        some = list(self._some(len(x)))
+
+        def forward() -> None:
+            sent, found = np.ascontiguousarray(x.T), by_map(out)
+            for one in some:
+                got = by_window[one].transpose(0, 2, 1) @ sent[self._field[one]]
+                _put(got.transpose(2, 1, 0), found[:, :, one], add=add)
+
+        def backward() -> None:
+            heard = np.ascontiguousarray(by_map(x).transpose(2, 1, 0))
+            got = np.concatenate([by_window[one] @ heard[one] for one in some])
+            _put((self._back @ got.reshape(-1, len(x))).T, out, add=add)
+
+        def by_map(array: Array) -> Array:
+            return array.reshape(len(array), -1, self._n)
+
+        return backward if transposed else forward
+
+    def outer(
+        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice
+    ) -> Call:
+        """Return the call that writes or adds the products of the neurons of some windows."""
+        start, stop, _ = rows.indices(self._n * self._inputs)
+        first, last = start // self._inputs, stop // self._inputs
+        total = out.reshape(last - first, self._inputs, -1)
+        some = list(self._some(len(x), first, last))
+
+        def call() -> None:
+            sent = np.ascontiguousarray(x.T)
+            heard = np.ascontiguousarray(d.reshape(len(d), -1, self._n).transpose(2, 0, 1))
+            for one in some:
+                got = sent[self._field[one]] @ heard[one]
+                got *= factor
+                _put(got, total[one.start - first : one.stop - first], add=add)
+
+        return call
+
+
+def _put(found: Array, out: Array, *, add: bool) -> None:
+    if add:
+        np.add(out, found, out=out)
+    else:
+        np.copyto(out, found)

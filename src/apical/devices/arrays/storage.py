@@ -2,8 +2,9 @@
 
 Where a connectivity says which synapses exist, weights and the optimiser's state go in and out of
 a simulator as one value for each of them (`Edges`). Within, they are a matrix with zeros where
-density is high, since BLAS is faster then, and else one column of values, with products that visit
-existing synapses alone. Both compute the same, up to rounding.
+density is high, since BLAS is faster then; by window, where all maps of a position have the same
+inputs (receptive fields), with one small matrix product each; and else one column of values, with
+products that visit existing synapses alone. All compute the same, up to rounding.
 """
 
 from abc import ABC, abstractmethod
@@ -22,6 +23,9 @@ STRIP = 2**15
 SPARSE_BELOW = 0.03
 """Density below which synapses are stored one by one. A product over a batch then takes less time
 for the synapses that exist than BLAS takes for all pairs of neurons."""
+
+BLOCKS_BELOW = 0.5
+"""Density below which synapses of receptive fields are stored by window."""
 
 ALL = slice(None)
 
@@ -178,6 +182,78 @@ class Sparse(Storage):
         return self._kernel.outer(x, d, out, factor, add=add, rows=rows)
 
 
+class Blocks(Storage):
+    """Synapses by window: for each window its inputs, and for each of these the maps.
+
+    Parameters
+    ----------
+    library
+        Array library.
+    edges
+        The synapses that exist, each of them in a window.
+    field
+        Presynaptic neurons of each window, as in `Library.blocks`.
+    """
+
+    def __init__(self, library: Library, edges: Edges, field: np.ndarray) -> None:
+        n_windows, n_inputs = field.shape
+        maps = edges.shape[1] // n_windows
+        super().__init__(library, (field.size, maps), (len(edges),))
+        self._inputs, self._kernel = n_inputs, library.blocks(field, edges.shape[0])
+        self._places = _places(edges, field)
+        if len(edges) < field.size * maps:
+            exists = np.zeros(field.size * maps, bool)
+            exists[self._places] = True
+            self.mask = library.array(exists.reshape(self.shape))
+        self._drawn = np.zeros((0, maps), np.float32)
+
+    def inside(self, values: np.ndarray) -> np.ndarray:
+        found = np.zeros(self.shape[0] * self.shape[1], values.dtype)
+        found[self._places] = values
+        return found.reshape(self.shape)
+
+    def outward(self, values: np.ndarray) -> np.ndarray:
+        return values.ravel()[self._places]
+
+    def product(
+        self, x: Array, w: Array, out: Array, *, add: bool, transposed: bool = False
+    ) -> Call:
+        return self._kernel.product(x, w, out, add=add, transposed=transposed)
+
+    def outer(
+        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice = ALL
+    ) -> Call:
+        return self._kernel.outer(x, d, out, factor, add=add, rows=rows)
+
+    def strips(self, n_trials: int) -> Iterator[slice]:
+        """Yield slices of whole windows."""
+        n = max(1, max(n_trials, STRIP // self.shape[1]) // self._inputs) * self._inputs
+        for start in range(0, self.shape[0], n):
+            yield slice(start, min(start + n, self.shape[0]))
+
+    def drawn(self, draw: Draw, out: Array, rows: slice = ALL) -> None:
+        start, stop, _ = rows.indices(self.shape[0])
+        if start == 0:  # all of them, in the order of synapses, for the rows that follow too
+            self._drawn = self.inside(draw(self.outside))
+        self.library.put(self._drawn[start:stop], out)
+
+    def spread(self, array: Array) -> float:
+        return float(np.std(self.back(array), dtype=np.float64))
+
+
+def _places(edges: Edges, field: np.ndarray) -> np.ndarray:
+    """Return where each synapse is among the windows, shape (n_synapses,)."""
+    n_windows, n_post = len(field), edges.shape[1]
+    maps = n_post // n_windows
+    window = np.arange(n_windows)[:, np.newaxis]
+    of_first = field.astype(np.int64) * n_post + window  # the key of each synapse onto map 0
+    keys = of_first[..., np.newaxis] + np.arange(maps) * n_windows
+    keys[field < 0] = -1
+    order = np.argsort(keys, axis=None, kind="stable")
+    wanted = edges.pre.astype(np.int64) * n_post + edges.post
+    return order[np.searchsorted(keys.ravel()[order], wanted)]
+
+
 def storages(network: Network, library: Library) -> dict[str, Storage]:
     """Return the form in memory of each projection that has weights of its own, by its name."""
     return {
@@ -194,6 +270,9 @@ def _storage(network: Network, projection: Projection, library: Library) -> Stor
         exists = network.existing(projection)
         whole.mask = None if exists is None else library.array(exists)
         return whole
+    field = projection.connectivity.windows_of(projection.pre, projection.post)
+    if field is not None and edges.density < BLOCKS_BELOW:
+        return Blocks(library, edges, field)
     if edges.density >= SPARSE_BELOW or projection.pre.role == "bias":
         return Masked(library, edges)
     return Sparse(library, edges)

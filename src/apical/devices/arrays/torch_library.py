@@ -156,6 +156,9 @@ class TorchLibrary(Elsewhere[Tensor]):
     def sparse(self, edges: Edges) -> "TorchSparse":
         return TorchSparse(edges, self)
 
+    def blocks(self, field: np.ndarray, n_pre: int) -> "TorchBlocks":
+        return TorchBlocks(field, n_pre, self)
+
     def spread(self, array: Tensor) -> float:
         return float(torch.std(array, correction=0))
 
@@ -221,6 +224,64 @@ class TorchSparse:
                 some = slice(start, start + n)
                 found = factor * (sent[pre[some]] * heard[post[some]]).sum(dim=1)
                 total[some].add_(found) if add else total[some].copy_(found)
+
+        return call
+
+
+class TorchBlocks:
+    """Products with synapses that are stored by window: one matrix product for each window.
+
+    Parameters
+    ----------
+    field, n_pre
+        As in `apical.devices.arrays.library.Library.blocks`.
+    library
+        Where they are.
+    """
+
+    def __init__(self, field: np.ndarray, n_pre: int, library: TorchLibrary) -> None:
+        self._n, self._inputs = field.shape
+        self._field = library.numbers(np.maximum(field, 0).astype(np.int64))
+        place = np.nonzero(field.ravel() >= 0)[0]
+        order = np.argsort(field.ravel()[place], kind="stable")
+        counts = np.bincount(field.ravel()[place], minlength=n_pre)
+        starts = library.numbers(np.concatenate([[0], np.cumsum(counts)]))
+        ones = library.full(1.0, (len(place),))
+        shape = n_pre, field.size
+        self._back = torch.sparse_csr_tensor(starts, library.numbers(place[order]), ones, shape)
+
+    def product(
+        self, x: Tensor, w: Tensor, out: Tensor, *, add: bool, transposed: bool = False
+    ) -> Call:
+        """Return the call that writes or adds a product; the weights are read when it is called."""
+        by_window = w.reshape(self._n, self._inputs, -1)
+
+        def forward() -> Tensor:
+            got = by_window.transpose(1, 2) @ x.T.contiguous()[self._field]
+            return got.permute(2, 1, 0).reshape(out.shape)
+
+        def backward() -> Tensor:
+            heard = x.reshape(len(x), -1, self._n).permute(2, 1, 0)
+            return (self._back @ (by_window @ heard).reshape(-1, len(x))).T
+
+        def call() -> None:
+            found = backward() if transposed else forward()
+            out.add_(found) if add else out.copy_(found)
+
+        return call
+
+    def outer(
+        self, x: Tensor, d: Tensor, out: Tensor, factor: float, *, add: bool, rows: slice
+    ) -> Call:
+        """Return the call that writes or adds the products of the neurons of some windows."""
+        start, stop, _ = rows.indices(self._n * self._inputs)
+        some = slice(start // self._inputs, stop // self._inputs)
+        field = self._field[some]
+
+        def call() -> None:
+            heard = d.reshape(len(d), -1, self._n).permute(2, 0, 1)[some]
+            found = factor * (x.T.contiguous()[field] @ heard).reshape(out.shape)
+            out.add_(found) if add else out.copy_(found)
 
         return call
 

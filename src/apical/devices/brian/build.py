@@ -7,6 +7,7 @@ from typing import Any
 
 import brian2 as b2
 import numpy as np
+from brian2.devices.device import RuntimeDevice
 
 from apical._base import times
 from apical.devices.brian import (
@@ -140,9 +141,9 @@ class Builder:
         self.frame, frames = self.trial, network.stimulus.frames
         if frames > 1:
             self.frame = b2.Clock(dt=network.trial / frames * b2.ms, name="frame_clock")
-        self.tables = timed_arrays(
-            network, empty(network, options.capacity, b2.prefs.core.default_float_dtype)
-        )
+        # in process every block brings tables of its own; a program keeps room for the longest
+        rows = 1 if isinstance(b2.get_device(), RuntimeDevice) else options.capacity
+        self.tables = timed_arrays(network, empty(network, rows, b2.prefs.core.default_float_dtype))
         self.built = Built(network, {}, b2.Network(), self.trial, [])
         self._choose_synapses()
         graded.check_signals(network)
