@@ -310,10 +310,10 @@ class Mask(Connectivity):
     >>> net.initial_weights(projection) != 0
     array([[ True, False,  True],
            [False,  True, False]])
-    >>> ap.Projection(h, x, connectivity=ap.connectivity.Mask(mask))  # doctest: +ELLIPSIS
+    >>> ap.Projection(h, h, connectivity=ap.connectivity.Mask(mask))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    apical.errors.exceptions.WiringError: Projection 'hidden_to_stimulus': Mask of shape (2, 3) ...
+    apical.errors.exceptions.WiringError: Projection 'hidden_to_hidden': Mask of shape (2, 3) ...
     """
 
     mask: Annotated[Any, _MaskMarker()]
