@@ -1,6 +1,10 @@
 """Sparse synapses on devices: stored one by one or in a masked matrix, results are the same."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -181,3 +185,17 @@ def test_compiled_programs_have_the_same_synapses(dense: bool) -> None:
     assert all(
         np.abs(v - other[k]).max(initial=0) < 1e-12 for k, v in state.items() if k.endswith(".w")
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("device", "plastic"), [("array", True), ("runtime", False)])
+def test_ten_million_of_ten_billion_synapses_fit_into_a_gigabyte(
+    device: str, plastic: bool
+) -> None:
+    script = Path(__file__).parents[2] / "benchmarks" / "sparse_synapses.py"
+    case = json.dumps([device, 100_000, 0.001, plastic])
+    command = [sys.executable, str(script), "--one", case]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found = json.loads(said.splitlines()[-1])
+    assert found["synapses"] == pytest.approx(1e7, rel=1e-3)
+    assert found["MB"] < 1000

@@ -87,6 +87,7 @@ def _shares(edges: Edges) -> np.ndarray:
     """Return the share of pairs that are joined, of neurons or of groups of them."""
     bins = [min(size, MOST_CELLS) for size in edges.shape]
     ranges = [(-0.5, size - 0.5) for size in edges.shape]
-    found, rows, columns = np.histogram2d(edges.pre, edges.post, bins, ranges)
-    sizes = [np.diff(np.floor(side + 0.5)) for side in (rows, columns)]
-    return np.asarray(found / np.maximum(np.outer(*sizes), 1))
+    found, _, _ = np.histogram2d(edges.pre, edges.post, bins, ranges)
+    sides = zip(edges.shape, bins, ranges, strict=True)
+    sizes = [np.histogram(np.arange(size), n, between)[0] for size, n, between in sides]
+    return np.asarray(found / np.outer(*sizes))
