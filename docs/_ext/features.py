@@ -35,7 +35,8 @@ from apical.neurons.stimulus import Stimulus
 from apical.plasticity.constraints import Levels
 from apical.plasticity.rules import LearningRule, When, node_perturbation
 from apical.plausibility import check
-from apical.testing.references import driven, rates, spiking
+from apical.projections.connectivity import CONNECTIVITIES
+from apical.testing.references import driven, partly_joined, rates, spiking
 
 KINDS: Mapping[str, Callable[..., Network]] = {"rates": rates, "spikes": spiking}
 """Reference networks that features are added to."""
@@ -159,6 +160,16 @@ def _optimised(dynamics: Any) -> Callable[[Network], Network]:
     return change
 
 
+def of_connectivities() -> Iterator[Feature]:
+    """Yield every connectivity of a projection that learns."""
+    for name, kind in CONNECTIVITIES.items():
+        networks = {
+            "rates": partly_joined(*kind.example()),
+            "spikes": partly_joined(*kind.example(), spiking=True),
+        }
+        yield Feature("Connectivity", f"`{name}`", networks)
+
+
 def of_networks() -> Iterator[Feature]:
     """Yield what concerns a whole network, and every hypothesis."""
     normal = Rate("units", 4, norm=BatchNorm())
@@ -210,6 +221,7 @@ def features() -> Iterator[Feature]:
     yield from of_wirings()
     yield from of_neurons()
     yield from of_rules()
+    yield from of_connectivities()
 
 
 def asked() -> tuple[list[tuple[str, list[str]]], dict[str, list[str]]]:

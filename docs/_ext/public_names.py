@@ -91,9 +91,9 @@ ERRANDS = (
     Errand(
         "projections",
         "Projections and weights",
-        "One-way synapses, their first weights, and what weights must keep to.",
-        ("projections", "plasticity.constraints"),
-        ("projections.projection", "projections.weights"),
+        "One-way synapses, which of them exist, their first weights, what weights must keep to.",
+        ("projections", "projections.connectivity", "plasticity.constraints"),
+        ("projections.projection", "projections.weights", "projections.edges"),
     ),
     Errand(
         "rules",
@@ -308,6 +308,7 @@ INTERNAL = {
 """Parts of the package that users do not import, and why; a trailing dot is all below."""
 
 ROOMS = ("rules", "superspike", "optimizers", "encoding", "datasets", "tasks", "feedback")
+ROOMS += ("connectivity",)
 ROOMS += ("hypotheses", "bptt", "models")
 """Modules that `apical` hands on under a short name."""
 

@@ -40,6 +40,7 @@ from apical.plasticity import superspike as superspike
 from apical.plasticity.rules import LearningRule as LearningRule
 from apical.plasticity.traces import Trace as Trace
 from apical.plausibility import check as check
+from apical.projections import connectivity as connectivity
 from apical.projections.projection import Projection as Projection
 from apical.projections.weights import FanIn as FanIn
 from apical.projections.weights import FanOut as FanOut

@@ -79,6 +79,7 @@ MOVED = {
 
 PUBLIC = {
     "bptt": "reference.bptt",
+    "connectivity": "projections.connectivity",
     "datasets": "data.datasets",
     "encoding": "neurons.encoding",
     "models": "scripts.models",

@@ -10,7 +10,7 @@ from rate_networks import rates, trials
 
 from apical import Block, dynamics, feedback, rules, simulate
 from apical.devices.arrays import compiled_loops as loops
-from apical.devices.arrays import learning
+from apical.devices.arrays import storage
 from apical.devices.arrays.compiled_loops import Loop
 from apical.devices.arrays.engine import ArraySimulator
 from apical.devices.arrays.expression_program import Program
@@ -196,7 +196,7 @@ def test_strips_of_any_height_learn_the_same(
     )
     block = trials(30, learning=np.repeat([1.0, 0.5, 1.0], 10))
     whole = learned(rule, block, batch=1)
-    monkeypatch.setattr(learning, "STRIP", 1)
+    monkeypatch.setattr(storage, "STRIP", 1)
     for name, values in learned(rule, block, batch=1).items():
         np.testing.assert_allclose(values, whole[name], rtol=1e-12, atol=1e-15)
 

@@ -11,6 +11,7 @@ from typing import Any
 import every_kind
 import numpy as np
 import pytest
+from scipy import sparse
 
 from apical import LIF, Error, Network, Normal, Stimulus, feedback, rules, simulate
 from apical.data.datasets import blobs
@@ -20,6 +21,7 @@ from apical.feedback import WIRINGS
 from apical.hypotheses import HYPOTHESES
 from apical.neurons.base import POPULATIONS
 from apical.neurons.encoding import ENCODERS
+from apical.projections.connectivity import CONNECTIVITIES, Mask
 from apical.projections.weights import WeightSource
 from apical.runs.directory import ARRAYS, NETWORK, read_json
 from apical.runs.experiment import Experiment
@@ -145,6 +147,38 @@ def test_what_comes_with_the_package_can_be_data() -> None:
     for kind in known().values():
         assert kind.__module__.startswith("apical.")
         assert all(field.init for field in fields(kind))
+
+
+@pytest.mark.parametrize("name", list(CONNECTIVITIES))
+def test_connectivities_shapes_and_positions_are_read_back(name: str) -> None:
+    network = references.partly_joined(*CONNECTIVITIES[name].example())
+    same = back(stored(network))
+    first, other = (net.projection("stimulus_to_hidden") for net in (network, same))
+    assert repr(first.connectivity) == repr(other.connectivity)
+    assert (first.pre.shape, first.post.shape) == (other.pre.shape, other.post.shape)
+    assert np.array_equal(network.initial_weights(first), same.initial_weights(other))
+
+
+def test_a_sparse_mask_stays_sparse() -> None:
+    mask = sparse.csr_array(np.random.default_rng(0).random((6, 4)) < 0.4)
+    network = references.partly_joined(Mask(mask), (4,))
+    found = back(stored(network)).projection("stimulus_to_hidden").connectivity
+    assert sparse.issparse(found.mask)  # type: ignore[attr-defined]
+    assert (found.mask != mask).nnz == 0  # type: ignore[attr-defined]
+
+
+def test_files_of_before_are_of_populations_without_shape_and_full_projections() -> None:
+    content, arrays = stored(references.spiking())
+    content = json.loads(json.dumps(content))
+    for population in content["network"]["populations"]:
+        del population["shape"], population["positions"]
+    for projection in content["network"]["projections"]:
+        del projection["connectivity"]
+    network = back((content, arrays))
+    assert all(p.connectivity.is_full for p in network.projections)
+    del content["network"]["projections"][0]["delay"]
+    with pytest.raises(RunError, match="has other fields: delay"):
+        back((content, arrays))
 
 
 # What is no network -----------------------------------------------------------------------------

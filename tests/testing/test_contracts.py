@@ -23,6 +23,7 @@ from apical.testing.contracts import KINDS
 OFTEN = {
     "population": ("LIF", "Rate"),
     "encoder": ("regular", "graded"),
+    "connectivity": (),  # tests/devices/test_sparse_synapses.py has fast ones
     "wiring": ("dfa", "drtp"),
     "hypothesis": ("weights_of_bits", "weight_mirror"),
     "data source": ("digits",),

@@ -20,10 +20,11 @@ def registries() -> tuple[Registry[Any], ...]:
     from apical.hypotheses import HYPOTHESES
     from apical.neurons.base import POPULATIONS
     from apical.neurons.encoding import ENCODERS
+    from apical.projections.connectivity import CONNECTIVITIES
     from apical.recordings.formats import FORMATS
     from apical.runs.measures import MEASURES
 
-    first = (POPULATIONS, ENCODERS, WIRINGS, DEVICES, HYPOTHESES)
+    first = (POPULATIONS, ENCODERS, CONNECTIVITIES, WIRINGS, DEVICES, HYPOTHESES)
     return (*first, MEASURES, EXPORTERS, FORMATS, SOURCES)
 
 

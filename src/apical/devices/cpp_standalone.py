@@ -40,7 +40,7 @@ class CppOptions(CompiledOptions):
 def _make(network: Network, options: CppOptions) -> Simulator:
     from apical.devices.brian.cpp import CppSimulator
 
-    how = building(options, dense=options.dense)
+    how = building(options, dense=options.dense, sparse=True)
     return CppSimulator(network, how, options.dtype, options.profile, options.compilers)
 
 

@@ -60,11 +60,14 @@ class CompiledOptions(BrianOptions):
         return self.jobs or os.cpu_count() or 1
 
 
-def building(options: BrianOptions, *, dense: bool = False) -> "build.Options":
+def building(
+    options: BrianOptions, *, dense: bool = False, sparse: bool = False
+) -> "build.Options":
     """Return the options for building a network as Brian2 objects; imports Brian2."""
     from apical.devices.brian.build import Options as BuildOptions
 
-    return BuildOptions(options.dt, options.capacity, options.record, dense, options.traces)
+    given = options.dt, options.capacity, options.record, dense, options.traces
+    return BuildOptions(*given, sparse=sparse)
 
 
 def check_brian(device: str, network: Network, dt: float) -> None:

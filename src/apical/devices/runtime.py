@@ -46,7 +46,7 @@ class RuntimeOptions(BrianOptions):
 def _make(network: Network, options: RuntimeOptions) -> Simulator:
     from apical.devices.brian.runtime import RuntimeSimulator
 
-    return RuntimeSimulator(network, building(options), options.dtype, options.codegen)
+    return RuntimeSimulator(network, building(options, sparse=True), options.dtype, options.codegen)
 
 
 def _check(network: Network, options: RuntimeOptions) -> None:

@@ -665,12 +665,17 @@ class Simulator(Protocol):
         """
 
     def weights(self, projection: Projection | str) -> np.ndarray:
-        """Return W, shape (n_pre, n_post).
+        """Return W, shape (n_pre, n_post), with 0 where there is no synapse.
 
         Parameters
         ----------
         projection
             The projection, or its name.
+
+        Raises
+        ------
+        ParameterError
+            If a sparse projection does not fit into free memory so; use `Closing.synapses`.
 
         Examples
         --------
@@ -687,12 +692,14 @@ class Simulator(Protocol):
         """
 
     def load(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Take over weights: projection name -> shape (n_pre, n_post).
+        """Take over weights: projection name -> shape (n_pre, n_post) or (n_synapses,).
 
         Parameters
         ----------
         weights
-            Projection name -> W, shape (n_pre, n_post); others stay as they are.
+            Projection name -> W, shape (n_pre, n_post); where a connectivity says which synapses
+            exist, also those of these alone, shape (n_synapses,), in the order of
+            `Network.edges`. Others stay as they are.
 
         Raises
         ------
@@ -763,6 +770,52 @@ class Closing:
 
     def _release(self) -> None:
         """Remove what lies outside this process."""
+
+    def synapses(self, projection: Projection | str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the synapses of a projection: presynaptic and postsynaptic neurons, and weights.
+
+        Their memory goes with the synapses that exist. They are ordered by presynaptic neuron, and
+        within one by postsynaptic neuron.
+
+        Parameters
+        ----------
+        projection
+            The projection, or its name.
+
+        Returns
+        -------
+        tuple
+            ``(i, j, w)``, each of shape (n_synapses,).
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> net = ap.Network()
+        >>> x = net.add(ap.Stimulus("stimulus", 3, ap.encoding.Graded()))
+        >>> y, some = net.add(ap.Rate("output", 3)), ap.connectivity.OneToOne()
+        >>> _ = net.connect(x, y, weights=ap.Identity(0.5), connectivity=some)
+        >>> with ap.simulate(net, "array") as simulator:
+        ...     i, j, w = simulator.synapses("stimulus_to_output")
+        >>> i.tolist(), j.tolist(), w.tolist()
+        ([0, 1, 2], [0, 1, 2], [0.5, 0.5, 0.5])
+        """
+        name = projection.name if isinstance(projection, Projection) else projection
+        known = self.network.projection(name)
+        edges = self.network.edges(known)
+        if isinstance(known.weights, ReadBackwards) or edges is None:
+            weights = self.weights(name)
+            exists = self.network.existing(known)
+            i, j = np.nonzero(np.ones(weights.shape, bool) if exists is None else exists)
+            return i.astype(np.int32), j.astype(np.int32), weights[i, j]
+        return edges.pre, edges.post, self._held(name)
+
+    def weights(self, projection: Projection | str) -> np.ndarray:
+        """Return W of a projection, shape (n_pre, n_post) [dimensionless], 0 without a synapse."""
+        raise NotImplementedError
+
+    def _held(self, projection: str) -> np.ndarray:
+        """Return the weights of a projection as the state has them."""
+        raise NotImplementedError
 
     def __enter__(self) -> Self:
         if self._closed:
@@ -847,8 +900,10 @@ def of_projections(network: Network, weights: Mapping[str, np.ndarray]) -> dict[
     WiringError
         If there is no such projection.
     ParameterError
-        If one has no weights of its own, but transports those of another.
+        If one has no weights of its own, but transports those of another; or if there is a weight
+        where no synapse exists.
     """
+    found = dict[str, np.ndarray]()
     for name in fitting(weights, Mapping[str, Any], "Simulator", "weights"):
         source = network.projection(name).weights
         if isinstance(source, ReadBackwards):
@@ -858,7 +913,26 @@ def of_projections(network: Network, weights: Mapping[str, np.ndarray]) -> dict[
                 object=f"projection {name!r}",
                 parameter="weights",
             )
-    return {f"{name}.w": w for name, w in weights.items()}
+        found[f"{name}.w"] = _of_synapses(network, network.projection(name), weights[name])
+    return found
+
+
+def _of_synapses(network: Network, projection: Projection, weights: np.ndarray) -> np.ndarray:
+    """Return the weights of synapses that exist, from a matrix that has no others."""
+    edges = network.edges(projection)
+    if edges is None or np.shape(weights) != projection.shape:
+        return weights
+    matrix = np.asarray(weights)
+    if np.count_nonzero(matrix) > np.count_nonzero(edges.of(matrix)):
+        i, j = (int(at[0]) for at in np.nonzero((matrix != 0) & ~edges.mask))
+        raise ParameterError(
+            f"Projection {projection.name!r} has no synapse from neuron {i} to {j}, but the "
+            f"weight given for it is {matrix[i, j]:g}; load weights that meet the constraints, "
+            "such as network.held(projection, weights).",
+            object=f"projection {projection.name!r}",
+            parameter="weights",
+        )
+    return edges.of(matrix)
 
 
 def check_weights(
@@ -912,6 +986,10 @@ def check_weights(
             continue
         if np.array_equal(weights, now(p.name), equal_nan=True):
             continue
+        edges = network.edges(p)
+        if edges is not None:
+            weights = edges.dense(weights)
+            at = at if at is None else np.array([edges.pre[at[0]], edges.post[at[0]]])
         if at is not None:
             raise ParameterError(
                 f"Weights of projection {p.name!r} must be finite, got {weights[tuple(at)]} from "
@@ -932,7 +1010,7 @@ def _restraints(projection: Projection) -> str:
     """Describe the weight constraints of a projection."""
     found = {
         "the signs of their neurons": projection.inhibitory is not None,
-        "missing synapses": bool(projection.missing),
+        "missing synapses": bool(projection.missing) or not projection.connectivity.is_full,
         "quantisation levels": projection.levels is not None,
         f"bounds {projection.limits}": projection.limits is not None,
     }

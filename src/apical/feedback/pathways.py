@@ -18,6 +18,7 @@ from apical.neurons.base import Population
 from apical.neurons.error import RateTarget
 from apical.neurons.relay import Relay
 from apical.neurons.reward import Reward
+from apical.projections.connectivity import AllToAll, Connectivity
 from apical.projections.projection import Projection, TransposeOf
 from apical.projections.weights import (
     FanIn,
@@ -30,6 +31,9 @@ from apical.projections.weights import (
     WeightSource,
     ZeroSum,
 )
+
+ALL_TO_ALL = AllToAll()
+"""Connectivity of feedback by default."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,11 @@ class FeedbackPathway:
 
 @checked()
 def direct(
-    error: Population, forward: Sequence[Projection], weights: WeightSource | None = None
+    error: Population,
+    forward: Sequence[Projection],
+    weights: WeightSource | None = None,
+    *,
+    connectivity: Connectivity = ALL_TO_ALL,
 ) -> FeedbackPathway:
     r"""Direct feedback alignment (DFA): the error reaches each population by fixed random weights.
 
@@ -113,6 +121,8 @@ def direct(
         Where the fixed weights onto hidden populations come from, shape (n_classes, n_hidden)
         [dimensionless]; by default standard normal where error neurons spike, else uniform up to
         ``1/sqrt(n_hidden)``. The output hears its own error with weight 1.
+    connectivity
+        Which synapses onto hidden populations exist; all by default.
 
     See Also
     --------
@@ -146,7 +156,7 @@ def direct(
         "DFA",
         (
             _to_output(error, last),
-            *(_from_error(error, population, weights) for population in hidden),
+            *(_from_error(error, population, weights, connectivity) for population in hidden),
         ),
         source=cite("nokland2016", "fig. 1c"),
     )
@@ -154,7 +164,11 @@ def direct(
 
 @checked()
 def layerwise(
-    error: Population, forward: Sequence[Projection], weights: WeightSource | None = None
+    error: Population,
+    forward: Sequence[Projection],
+    weights: WeightSource | None = None,
+    *,
+    connectivity: Connectivity = ALL_TO_ALL,
 ) -> FeedbackPathway:
     r"""Feedback alignment (FA): the error goes back layer by layer through fixed random weights.
 
@@ -171,6 +185,8 @@ def layerwise(
         shifted so that those onto each neuron sum to 0 (`ZeroSum`: an error common to all classes
         is left to the output, or activity would grow with every relay), and scaled by
         ``1/sqrt(n_next)`` from the others.
+    connectivity
+        Which synapses from one population to the one before exist; all by default.
 
     See Also
     --------
@@ -204,7 +220,7 @@ def layerwise(
     if weights is None and last.is_spiking:  # the only weight from a single class would be 0
         first = ZeroSum(Normal(1.0)) if last.size > 1 else Normal(1.0)
     back = [
-        _relay(pre, post, first if pre is last else weights)
+        _relay(pre, post, first if pre is last else weights, connectivity)
         for pre, post in zip([*hidden, last][1:], hidden, strict=True)
     ]
     return FeedbackPathway(
@@ -222,6 +238,7 @@ def indirect(
     *,
     hears: Mapping[Population, ShareAboveZero | Mask] | Sequence[Population] | None = None,
     relay: Literal["forward", "random"] = "forward",
+    connectivity: Connectivity = ALL_TO_ALL,
 ) -> FeedbackPathway:
     r"""Indirect feedback alignment (IFA): some neurons receive the error and relay it to others.
 
@@ -244,6 +261,8 @@ def indirect(
     relay
         How the error reaches the other populations: ``"forward"``, along the forward synapses onto
         them, ``teach = delta_before @ W``; ``"random"``, through separate fixed random synapses.
+    connectivity
+        Which synapses from the error, and between different populations, exist; all by default.
 
     Raises
     ------
@@ -289,7 +308,7 @@ def indirect(
     for number, population in enumerate(hidden):
         if population in direct_ones:
             mask = _mask(population, direct_ones[population])
-            projections += _partly(error, population, mask, weights)
+            projections += _partly(error, population, mask, weights, connectivity)
         elif number == 0:
             raise WiringError(
                 f"Indirect feedback: {population.name!r} hears nothing, because relays run from "
@@ -299,7 +318,7 @@ def indirect(
             relays.append(_onto(population, forward))
         else:
             before = hidden[number - 1]
-            projections.append(_relay(before, population, weights))
+            projections.append(_relay(before, population, weights, connectivity))
     return FeedbackPathway(
         "IFA",
         tuple(projections),
@@ -416,7 +435,11 @@ def broadcast(reward: Reward, forward: Sequence[Projection]) -> FeedbackPathway:
 
 @checked()
 def target_projection(
-    error: Population, forward: Sequence[Projection], weights: WeightSource | None = None
+    error: Population,
+    forward: Sequence[Projection],
+    weights: WeightSource | None = None,
+    *,
+    connectivity: Connectivity = ALL_TO_ALL,
 ) -> FeedbackPathway:
     r"""Direct random target projection (DRTP): hidden neurons receive the target, not the error.
 
@@ -433,6 +456,8 @@ def target_projection(
     weights
         Where the fixed weights onto hidden populations come from, shape (n_classes, n_hidden)
         [dimensionless]; by default uniform up to ``sqrt(6/n_hidden)``, as in the published code.
+    connectivity
+        Which synapses onto hidden populations exist; all by default.
 
     Raises
     ------
@@ -470,7 +495,10 @@ def target_projection(
         "DRTP",
         (
             _to_output(error, last),
-            *(Projection(target, p, source, carries={"teach": "x"}) for p in hidden),
+            *(
+                Projection(target, p, source, carries={"teach": "x"}, connectivity=connectivity)
+                for p in hidden
+            ),
         ),
         source=cite("frenkel2021", "section 2"),
     )
@@ -513,28 +541,49 @@ def _to_output(error: Population, last: Population) -> Projection:
 
 
 def _from_error(
-    error: Population, population: Population, weights: WeightSource | None
+    error: Population,
+    population: Population,
+    weights: WeightSource | None,
+    connectivity: Connectivity = ALL_TO_ALL,
 ) -> Projection:
     default = Normal(1.0) if error.is_paired else FanOut()
     source = _signed(error, weights if weights is not None else default)
-    return Projection(error, population, source, carries={"teach": "x"})
+    return Projection(error, population, source, carries={"teach": "x"}, connectivity=connectivity)
 
 
 def _signed(error: Population, weights: WeightSource) -> WeightSource:
     return Opposed(weights) if error.is_paired else weights
 
 
-def _relay(pre: Population, post: Population, weights: WeightSource | None) -> Projection:
+def _relay(
+    pre: Population,
+    post: Population,
+    weights: WeightSource | None,
+    connectivity: Connectivity = ALL_TO_ALL,
+) -> Projection:
     """Return synapses that relay the feedback of `pre`; a spiking population needs a `Relay`."""
     if not pre.is_spiking:
-        return _delta(pre, post, weights if weights is not None else FanOut())
+        return _delta(pre, post, weights if weights is not None else FanOut(), connectivity)
     relay = Relay(f"relay_{pre.name}", 2 * pre.size, of=pre)
     random = Opposed(weights if weights is not None else FanIn(uniform=False))
-    return Projection(relay, post, random, carries={"teach": "x"}, name=_name(pre, post))
+    return Projection(
+        relay,
+        post,
+        random,
+        carries={"teach": "x"},
+        name=_name(pre, post),
+        connectivity=connectivity,
+    )
 
 
-def _delta(pre: Population, post: Population, weights: WeightSource) -> Projection:
-    return Projection(pre, post, weights, carries={"teach": "delta"}, name=_name(pre, post))
+def _delta(
+    pre: Population,
+    post: Population,
+    weights: WeightSource,
+    connectivity: Connectivity = ALL_TO_ALL,
+) -> Projection:
+    carries, name = {"teach": "delta"}, _name(pre, post)
+    return Projection(pre, post, weights, carries=carries, name=name, connectivity=connectivity)
 
 
 def _name(pre: Population, post: Population) -> str:
@@ -555,10 +604,14 @@ def _mask(population: Population, share: float | np.ndarray) -> np.ndarray:
 
 
 def _partly(
-    error: Population, population: Population, mask: np.ndarray, weights: WeightSource | None
+    error: Population,
+    population: Population,
+    mask: np.ndarray,
+    weights: WeightSource | None,
+    connectivity: Connectivity,
 ) -> list[Projection]:
     """Return feedback onto the neurons of a mask, and from those onto the rest."""
-    heard = _from_error(error, population, weights)
+    heard = _from_error(error, population, weights, connectivity)
     if mask.all():
         return [heard]
     inside = Masked(weights or FanOut(), pre=mask, post=~mask)

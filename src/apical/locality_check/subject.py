@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from apical._base import seeds
+from apical._base.checking import listed
 from apical.devices import Block, BlockResult, Simulator, simulate
 from apical.devices.simulator import Steps
 from apical.errors import ApicalError, DeviceError, LocalityError, ParameterError
@@ -113,6 +114,18 @@ class Shown:
         return replace(self.block(n, first), index=0, phase="train", epoch=0)
 
 
+def _check_connectivity(network: Network) -> None:
+    """Raise if not all synapses of a network exist: those that do are perturbed by position."""
+    partly = [p.name for p in network.projections if not p.connectivity.is_full]
+    if partly:
+        raise ParameterError(
+            f"The dynamic check perturbs synapses of full projections, but {listed(partly)} "
+            "have a connectivity; check without --dynamic, or use missing= of the projections.",
+            object="locality_check",
+            parameter="network",
+        )
+
+
 class Subject:
     """A network on a device, as `make` simulates it.
 
@@ -130,6 +143,7 @@ class Subject:
 
     def __init__(self, network: Network, device: str, make: Make, shown: Shown) -> None:
         self.network, self.device, self.make, self.shown = network, device, make, shown
+        _check_connectivity(network)
         self.simulator = self._made(network, make)
         self.batch = self.simulator.batch
         self.start = self.simulator.state

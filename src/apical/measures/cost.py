@@ -237,6 +237,9 @@ def synaptic_operations(network: Network, weights: Weights, records: Records) ->
             active = _active(records, p.pre, signal) / len(records)
             reached = np.count_nonzero(weights_of(p, weights), axis=1)
             learns = target != "drive" or p.post.role == "error"
+            edges = network.edges(p)
+            joined = p.shape[1] if edges is None else edges.out_degrees
+            pairs = p.pre.size * p.post.size if edges is None else len(edges)
             rows.append(
                 {
                     "projection": p.name,
@@ -244,8 +247,8 @@ def synaptic_operations(network: Network, weights: Weights, records: Records) ->
                     "phase": "learning" if learns else "inference",
                     "kind": "AC" if _is_binary(records, p.pre, signal) else "MAC",
                     "effective": float(active @ reached),
-                    "dense": float(_steps(records, p.pre, signal) * p.pre.size * p.post.size),
-                    "events": float(active.sum() * p.post.size if p.rule else active @ reached),
+                    "dense": float(_steps(records, p.pre, signal) * pairs),
+                    "events": float((active * joined).sum() if p.rule else active @ reached),
                 }
             )
     return pd.DataFrame(rows)

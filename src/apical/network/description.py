@@ -20,6 +20,7 @@ from apical.network.noise_phase import NoisePhase
 from apical.neurons.base import Population
 from apical.neurons.facts import Role
 from apical.neurons.stimulus import Stimulus
+from apical.projections.edges import Edges
 from apical.projections.projection import Projection, ReadBackwards
 from apical.projections.weights import Given, Identity, WeightSource
 
@@ -126,19 +127,19 @@ class Network:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: populations, projections and the wiring, in tables."""
-        shapes = [p.shape for p in self.projections]
+        numbers = [drawing.n_synapses(p, self.seed) for p in self.projections]
         facts: dict[str, Cell] = {
             "wiring": self.feedback.name if self.feedback is not None else "none",
             "neurons": sum(p.size for p in self.populations),
-            "synapses": sum(pre * post for pre, post in shapes),
+            "synapses": sum(numbers),
             "trial": f"{self.trial:g} ms",
             "reset": self.reset,
             "seed": self.seed,
         }
         neurons: Iterator[list[Cell]] = (
-            [p.name, type(p).__name__, p.role, p.size] for p in self.populations
+            [p.name, type(p).__name__, p.role, _arranged(p)] for p in self.populations
         )
-        synapses = (_row(p) for p in self.projections)
+        synapses = map(_row, self.projections, numbers)
         return card(
             "Network",
             facts,
@@ -146,7 +147,7 @@ class Network:
             table(
                 ["projection", "from", "to", "synapses", "weights", "carries", "learns by"],
                 synapses,
-                total=len(shapes),
+                total=len(numbers),
             ),
         )
 
@@ -603,6 +604,59 @@ class Network:
         named = self.projection(projection) if isinstance(projection, str) else projection
         return drawing.initial_weights(named, self.seed)
 
+    def initial_state(self, projection: Projection | str) -> np.ndarray:
+        """Draw the initial weights in the form in which simulators hold them.
+
+        Shape (n_synapses,), in the order of `edges`, where a connectivity says which synapses
+        there are; else (n_pre, n_post), as `initial_weights` returns them.
+
+        Parameters
+        ----------
+        projection
+            The projection, or its name.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> net = ap.Network()
+        >>> x, h = net.add(ap.LIF("first", 3)), net.add(ap.LIF("second", 3))
+        >>> some = ap.connectivity.OneToOne()
+        >>> p = net.connect(x, h, weights=ap.FanIn(), connectivity=some)
+        >>> net.initial_state(p).shape, net.initial_weights(p).shape
+        ((3,), (3, 3))
+        """
+        named = self.projection(projection) if isinstance(projection, str) else projection
+        return drawing.initial_state(named, self.seed)
+
+    def edges(self, projection: Projection | str) -> Edges | None:
+        """Return which synapses exist by the connectivity of a projection; None for all to all.
+
+        Those of transposed weights are the synapses of the forward projection.
+
+        Parameters
+        ----------
+        projection
+            The projection, or its name.
+
+        See Also
+        --------
+        existing : The same as a matrix.
+        apical.connectivity : What says which synapses exist.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> net = ap.Network()
+        >>> x = net.add(ap.Stimulus("stimulus", 4, ap.encoding.Graded()))
+        >>> h, y = net.add(ap.Rate("hidden", 6)), net.add(ap.Rate("output", 3))
+        >>> _ = net.connect(x, h, connectivity=ap.connectivity.FixedInDegree(2)), net.connect(h, y)
+        >>> len(net.edges("stimulus_to_hidden")), print(net.edges("hidden_to_output"))
+        None
+        (12, None)
+        """
+        named = self.projection(projection) if isinstance(projection, str) else projection
+        return drawing.edges(named, self.seed)
+
     def magnitudes(self, projection: Projection) -> np.ndarray:
         """Return fixed magnitudes of sign-concordant feedback weights, shape (n_pre, n_post).
 
@@ -661,11 +715,33 @@ class Network:
         """
         return drawing.existing(projection, self.seed)
 
+    def n_synapses(self, projection: Projection | str) -> int:
+        """Return the number of synapses of a projection that exist.
+
+        Parameters
+        ----------
+        projection
+            The projection, or its name.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> net = ap.Network()
+        >>> x, y = net.add(ap.LIF("first", 10)), net.add(ap.LIF("second", 20))
+        >>> net.n_synapses(net.connect(x, y))
+        200
+        >>> three = ap.connectivity.FixedInDegree(3)
+        >>> net.n_synapses(net.connect(y, x, connectivity=three))
+        30
+        """
+        named = self.projection(projection) if isinstance(projection, str) else projection
+        return drawing.n_synapses(named, self.seed)
+
     def held(self, projection: Projection, weights: np.ndarray) -> np.ndarray:
         """Project weights onto the constraints of a projection, shape (n_pre, n_post).
 
         The result has the signs of its neurons (Dale's law), 0 where synapses do not exist, and
-        quantised weights.
+        quantised weights. Weights of existing synapses alone, shape (n_synapses,), stay so.
 
         Examples
         --------
@@ -751,9 +827,15 @@ class Network:
         return found[0]
 
 
-def _row(projection: Projection) -> list[Cell]:
+def _arranged(population: Population) -> Cell:
+    """Return the number of neurons, and their arrangement if they have one."""
+    if population.shape is None:
+        return population.size
+    return f"{population.size} ({' x '.join(map(str, population.shape))})"
+
+
+def _row(projection: Projection, n_synapses: int) -> list[Cell]:
     """Return what a notebook shows of a projection."""
-    pre, post = projection.shape
     rule = projection.rule
     learns = "fixed" if rule is None else rule.name
     if rule is not None and rule.dynamics is not None:
@@ -762,7 +844,7 @@ def _row(projection: Projection) -> list[Cell]:
         projection.name,
         projection.pre.name,
         projection.post.name,
-        pre * post,
+        n_synapses,
         type(projection.weights).__name__,
         ", ".join(f"{signal} to {end}" for end, signal in projection.carries.items()),
         learns,

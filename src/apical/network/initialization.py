@@ -1,14 +1,23 @@
 """Weight initialisation and weight constraints of a projection, from named random streams."""
 
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
 import numpy as np
 
 from apical._base import seeds
 from apical._base.memory import check_memory
 from apical.plasticity import constraints as restraints
+from apical.projections.connectivity import edges_of
+from apical.projections.edges import Edges
 from apical.projections.projection import Projection, ReadBackwards, SignsOf
 
 ROUNDING = 1e-6
 """Relative tolerance of bounds in single precision."""
+
+
+_EDGES: "WeakKeyDictionary[Projection, dict[int, _Drawn]]" = WeakKeyDictionary()
+"""Synapses that were drawn, by projection and seed: drawing them anew gives the same ones."""
 
 
 def initial_weights(projection: Projection, seed: int) -> np.ndarray:
@@ -25,8 +34,70 @@ def initial_weights(projection: Projection, seed: int) -> np.ndarray:
     )
     if isinstance(source, ReadBackwards):
         return source.made(initial_weights(source.projection, seed), magnitudes(projection, seed))
+    joined = edges(projection, seed)
+    if joined is not None:
+        return joined.dense(initial_state(projection, seed))
     weights = source.draw(*projection.shape, seeds.stream(seed, "weights", projection.name))
     return begun(projection, seed, weights)
+
+
+def initial_state(projection: Projection, seed: int) -> np.ndarray:
+    """Draw the initial weights in the form in which simulators hold them.
+
+    That is shape (n_synapses,) where `edges` says which there are, else (n_pre, n_post).
+    """
+    if isinstance(projection.weights, ReadBackwards) or projection.connectivity.is_full:
+        return initial_weights(projection, seed)
+    drawn = _drawn(projection, seed)
+    rng = seeds.stream(seed, "weights", projection.name)
+    weights = projection.weights.draw_for(drawn.every, rng)
+    return begun(projection, seed, weights if drawn.kept is None else weights[drawn.kept])
+
+
+def edges(projection: Projection, seed: int) -> Edges | None:
+    """Return the synapses that exist by the connectivity of a projection; None for all to all.
+
+    Random ones are drawn from a stream named after the projection. Those of transposed weights are
+    those of the forward projection.
+    """
+    if isinstance(projection.weights, ReadBackwards):
+        forward = edges(projection.weights.projection, seed)
+        return None if forward is None else forward.transposed()[0]
+    return None if projection.connectivity.is_full else _drawn(projection, seed).existing
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Synapses that were drawn.
+
+    Parameters
+    ----------
+    every
+        Those of the connectivity.
+    kept
+        Which of them are not missing, shape (n_synapses,) of bool; None for all.
+    existing
+        Those that are not.
+    """
+
+    every: Edges
+    kept: np.ndarray | None
+    existing: Edges
+
+
+def _drawn(projection: Projection, seed: int) -> _Drawn:
+    """Return the synapses of a projection that is not full, the same object every time."""
+    known = _EDGES.setdefault(projection, {})
+    if seed not in known:
+        rng = seeds.stream(seed, "connectivity", projection.name)
+        every = edges_of(projection.connectivity, projection.pre, projection.post, rng)
+        kept, existing = None, every
+        if projection.missing:
+            draws = seeds.stream(seed, "missing", projection.name).random(len(every))
+            kept = draws >= projection.missing
+            existing = every.kept(kept)
+        known[seed] = _Drawn(every, kept, existing)
+    return known[seed]
 
 
 def begun(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
@@ -37,15 +108,16 @@ def begun(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
     projection, seed
         The projection, and the seed of its network.
     weights
-        Shape (n_pre, n_post) [dimensionless].
+        Shape (n_pre, n_post) or (n_synapses,) [dimensionless].
     """
     signs = polarity(projection, seed)
     if signs is not None:
-        weights = restraints.balanced(weights, signs)
+        factors = restraints.balancing(signs)
+        weights = np.abs(weights) * _of_senders(projection, seed, factors, weights)
     weights = _within(projection, seed, weights)
     if projection.levels:
         draws = seeds.stream(seed, "initial levels", projection.name)
-        weights = projection.levels.rounded(weights, draws.random(projection.shape))
+        weights = projection.levels.rounded(weights, draws.random(weights.shape))
     return weights
 
 
@@ -60,29 +132,43 @@ def held(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
     projection, seed
         The projection, and the seed of its network.
     weights
-        Shape (n_pre, n_post) [dimensionless].
+        Shape (n_pre, n_post) or (n_synapses,) [dimensionless].
     """
     signs = polarity(projection, seed)
     if signs is not None:
-        weights = np.where(weights * signs[:, np.newaxis] > 0, weights, 0)
+        signs = _of_senders(projection, seed, signs, weights)
+        weights = np.where(weights * signs > 0, weights, 0)
     weights = _within(projection, seed, weights)
     if projection.levels:
         weights = projection.levels.rounded(weights, np.full(weights.shape, 0.5))
     return weights
 
 
+def _of_senders(
+    projection: Projection, seed: int, values: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Return values of presynaptic neurons in a form that goes with weights."""
+    if weights.ndim == 2:
+        return values[:, np.newaxis]
+    joined = edges(projection, seed)
+    assert joined is not None
+    return np.asarray(values[joined.pre])
+
+
 def _within(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
     """Return weights with the sparsity mask applied and clipped to the limits."""
-    exists = existing(projection, seed)
+    exists = existing(projection, seed) if weights.ndim == 2 else None
     if exists is not None:
         weights = weights * exists
     if projection.restrained and projection.limits:
         weights = np.clip(weights, *projection.limits)
+        if exists is not None:  # limits need not have 0 between them
+            weights = weights * exists
     return weights
 
 
 def broken(projection: Projection, seed: int, weights: np.ndarray) -> tuple[int, int] | None:
-    """Return the index of a synapse whose weight violates a constraint; None if there is none.
+    """Return the neurons of a synapse whose weight violates a constraint; None if there is none.
 
     Parameters
     ----------
@@ -95,7 +181,11 @@ def broken(projection: Projection, seed: int, weights: np.ndarray) -> tuple[int,
     wrong = away > ROUNDING * np.maximum(1, np.abs(weights))
     if not wrong.any():
         return None
-    i, j = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+    at = int(np.argmax(wrong))
+    joined = edges(projection, seed) if weights.ndim == 1 else None
+    if joined is not None:
+        return int(joined.pre[at]), int(joined.post[at])
+    i, j = np.unravel_index(at, wrong.shape)
     return int(i), int(j)
 
 
@@ -124,9 +214,21 @@ def polarity(projection: Projection, seed: int) -> np.ndarray | None:
 def existing(projection: Projection, seed: int) -> np.ndarray | None:
     """Return the sparsity mask: which synapses exist, shape (n_pre, n_post); None where all do.
 
-    They are drawn from a stream named after the projection.
+    They are drawn from streams named after the projection.
     """
+    joined = edges(projection, seed)
+    if joined is not None:
+        return joined.mask
     if not projection.missing:
         return None
     rng = seeds.stream(seed, "missing", projection.name)
     return rng.random(projection.shape) >= projection.missing
+
+
+def n_synapses(projection: Projection, seed: int) -> int:
+    """Return the number of synapses that exist."""
+    joined = edges(projection, seed)
+    if joined is not None:
+        return len(joined)
+    exists = existing(projection, seed)
+    return projection.shape[0] * projection.shape[1] if exists is None else int(exists.sum())

@@ -35,8 +35,26 @@ def weights_bytes(projection: Projection, itemsize: int) -> int:
     rule = projection.rule
     if rule is not None and rule.dynamics is not None:
         kept += len(set(rule.dynamics.state) - rule.dynamics.shared)
-    pre, post = projection.shape
-    return kept * pre * post * itemsize
+    return kept * n_stored(projection) * itemsize
+
+
+def n_stored(projection: Projection) -> int:
+    """Return the number of weights of a projection at least, from its description alone.
+
+    All pairs of neurons, except where a connectivity says how many synapses it makes
+    (`apical.connectivity.Connectivity.expected`).
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.network.size import n_stored
+    >>> h, y = ap.Rate("hidden", 100), ap.Rate("output", 10)
+    >>> n_stored(ap.Projection(h, y))
+    1000
+    >>> n_stored(ap.Projection(h, y, connectivity=ap.connectivity.FixedInDegree(5)))
+    50
+    """
+    return round(projection.connectivity.expected(projection.pre, projection.post))
 
 
 def network_bytes(network: Network, itemsize: int) -> int:
@@ -54,7 +72,7 @@ def network_bytes(network: Network, itemsize: int) -> int:
     >>> network_bytes(net, 4)  # 4*1000 of weights, 8*1000 while drawn, 16*4 for each of 110 neurons
     19040
     """
-    drawn = max((8 * p.shape[0] * p.shape[1] for p in network.projections), default=0)
+    drawn = max((8 * n_stored(p) for p in network.projections), default=0)
     weights = sum(weights_bytes(p, itemsize) for p in network.projections)
     neurons = sum(population.size for population in network.populations)
     return weights + drawn + PER_NEURON * itemsize * neurons
@@ -90,7 +108,7 @@ def check_network_fits(network: Network, itemsize: int = 8) -> None:
         PB of memory, and ... are free; lower the number of neurons of 'hidden' or 'hidden'
         (--hidden), or take a machine with more memory...
     """
-    largest = max(network.projections, key=lambda p: p.shape[0] * p.shape[1], default=None)
+    largest = max(network.projections, key=n_stored, default=None)
     if largest is None:
         return
     n, (pre, post) = len(network.projections), largest.shape

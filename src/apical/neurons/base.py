@@ -7,11 +7,14 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from math import prod
 from typing import Annotated, Any, ClassVar, Self, final
+
+import numpy as np
 
 from apical._base.checking import check_fields, described, fitting, require, shown
 from apical._base.names import check_name
-from apical._base.parameters import Constants, Count, Time, powers
+from apical._base.parameters import Array, Constants, Count, Time, powers
 from apical._base.registry import Registry
 from apical.errors import WiringError
 from apical.language.activations import Activation
@@ -149,9 +152,22 @@ class Population(ABC):
     A frozen dataclass: its fields are its parameters, checked by their annotations. Derive custom
     populations from this class, or use `Neurons` if no named parameters are needed.
 
+    Parameters
+    ----------
+    name, size
+        Its name, and its number of neurons.
+    shape
+        Arrangement of the neurons: ``(rows, columns)``, ``(maps, rows, columns)`` of feature maps
+        or colours, or ``(n,)``. Its product is `size`; neurons are counted along the last axis
+        first, as NumPy's ``ravel`` does. None for no arrangement.
+    positions
+        Coordinates of each neuron, shape (size, d) [in units of your own]; None for those that
+        follow from `shape`.
+
     See Also
     --------
     Neurons : A population whose equations are given as text, without a class.
+    apical.connectivity : Connections by distance, and receptive fields.
 
     Examples
     --------
@@ -183,11 +199,37 @@ class Population(ABC):
 
     name: str
     size: Count
+    shape: tuple[Count, ...] | None = field(default=None, kw_only=True, repr=False)
+    positions: Annotated[np.ndarray, Array((2,), finite=True)] | None = field(
+        default=None, kw_only=True, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)
         # lower case: array arguments of compiled CUDA programs lose their capitals
         check_name(self.name, "population", type(self).__name__, "a population")
+        if self.shape is not None:
+            fits = len(self.shape) <= 3 and prod(self.shape) == self.size
+            wanted = f"of 1 to 3 numbers whose product is the size, {self.size}"
+            require(fits, described(self), "shape", wanted, shown(self.shape))
+        if self.positions is not None:
+            fits = len(self.positions) == self.size and self.positions.shape[1] in (1, 2, 3)
+            wanted = f"of shape ({self.size}, d), with 1, 2 or 3 coordinates d of each neuron"
+            require(fits, described(self), "positions", wanted, f"shape {self.positions.shape}")
+
+    @property
+    def coordinates(self) -> np.ndarray | None:
+        """Coordinates of each neuron, shape (size, d); None where it has no shape or positions.
+
+        Those of a shape lie on a grid in the unit square, each neuron in the middle of its cell, so
+        that populations of different shapes lie over each other; maps lie on top of each other.
+        """
+        if self.positions is not None or self.shape is None:
+            return self.positions
+        grid = self.shape[-2:]
+        axes = np.meshgrid(*((np.arange(n) + 0.5) / n for n in grid), indexing="ij")
+        points = np.stack([axis.ravel() for axis in axes], axis=1)
+        return np.tile(points, (self.size // len(points), 1))
 
     @property
     @abstractmethod

@@ -50,6 +50,7 @@ Aspect = Literal[
     "delays",
     "memory",
     "precision",
+    "connectivity",
     "cost",
     "description",
 ]

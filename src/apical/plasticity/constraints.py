@@ -134,10 +134,15 @@ def balanced(weights: Matrix, signs: Vector) -> np.ndarray:
         f"of shape ({len(weights)},)",
         f"shape {signs.shape}",
     )
+    return np.abs(weights) * balancing(signs)[:, np.newaxis]
+
+
+def balancing(signs: np.ndarray) -> np.ndarray:
+    """Return the factors on absolute weights by which `balanced` balances them, shape (n_pre,)."""
     n_excite, n_inhibit = (int((signs == sign).sum()) for sign in (1, -1))
     size = np.ones(len(signs))
     if n_excite and n_inhibit:
         ratio = n_excite / n_inhibit
         scale = (len(signs) / (n_excite + n_inhibit * ratio**2)) ** 0.5
         size = np.where(signs < 0, ratio, 1.0) * scale
-    return np.abs(weights) * (size * signs)[:, np.newaxis]
+    return size * signs

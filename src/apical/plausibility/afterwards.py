@@ -264,7 +264,9 @@ def _read(network: Network, began: Mapping[str, np.ndarray]) -> dict[str, np.nda
     for p in network.projections:
         values = began.get(p.name, began.get(f"{p.name}.w"))
         if values is not None and not isinstance(p.weights, ReadBackwards):
-            given = np.asarray(values)
+            edges, given = network.edges(p), np.asarray(values)
+            if edges is not None and given.shape == (len(edges),):
+                given = edges.dense(given)
             fits = given.size == p.pre.size * p.post.size
             require(fits, "judge", f"began[{p.name!r}]", f"of shape {p.shape}", f"{given.shape}")
             found[p.name] = given.reshape(p.shape)

@@ -19,6 +19,7 @@ _WHITTINGTON = cite("whittington2019")
 _LILLICRAP = cite("lillicrap2020")
 _BREDENBERG = cite("bredenberg2024")
 _LV = cite("lv2024")
+_SONG = cite("song2005")
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ CRITERIA: Mapping[Aspect, Criterion] = {
     "delays": Criterion("Signals take time to arrive.", _BREDENBERG),
     "memory": Criterion("Activity is remembered until feedback arrives.", _GERSTNER),
     "precision": Criterion("A synapse holds no more than a few bits.", _BARTOL),
+    "connectivity": Criterion("Most neurons of two populations share no synapse.", _SONG),
     "cost": Criterion("Learning scales as the network itself does.", _BREDENBERG),
     "description": Criterion("The network is what its author meant."),
 }

@@ -86,13 +86,33 @@ def _remembered(subject: str, wait: float, until: str, held: dict[str, float]) -
     return Finding(subject, "memory", "local" if known else "idealised", reason)
 
 
+def connectivity(network: Network) -> Iterator[Finding]:
+    """Yield which synapses exist, where not all of them do by a connectivity."""
+    for population in network.populations:
+        yield from assumed(population, "connectivity")
+    for projection in network.projections:
+        edges = None if projection.connectivity.is_full else network.edges(projection)
+        if edges is None:
+            continue
+        pre, post = edges.shape
+        least, most = edges.in_degrees.min(), edges.in_degrees.max()
+        onto = f"{least}" if least == most else f"{least} to {most}"
+        reason = (
+            f"{projection.connectivity.about}: {len(edges):,} of {pre * post:,} synapses exist, "
+            f"{onto} onto each neuron; others never appear"
+        )
+        if projection.missing:
+            reason += f" ({projection.missing:.0%} of those of the connectivity are missing)"
+        yield Finding(projection.name, "connectivity", "local", reason)
+
+
 def cost(network: Network, teaching: Teaching, weights: Weights) -> Iterator[Finding]:
     """Yield the synaptic operations of a time step or a steady state, and of an update."""
     if not network.projections:
         return
     found = {"forward": 0, "feedback": 0, "update": 0}
     for projection in network.projections:
-        n = _synapses(projection, weights)
+        n = _synapses(network, projection, weights)
         for _ in projection.carries:
             found["feedback" if _serves(teaching, projection) else "forward"] += n
         found["update"] += n if projection.rule else 0
@@ -107,8 +127,11 @@ def cost(network: Network, teaching: Teaching, weights: Weights) -> Iterator[Fin
     yield Finding(NETWORK, "cost", "noted", reason)
 
 
-def _synapses(projection: Projection, weights: Weights) -> int:
+def _synapses(network: Network, projection: Projection, weights: Weights) -> int:
     """Return the number of synapses that exist: those that are plastic, or not 0."""
+    edges = network.edges(projection)
+    if edges is not None:
+        return len(edges)
     if projection.rule is not None or isinstance(projection.weights, ReadBackwards):
         return round(projection.pre.size * projection.post.size * (1 - projection.missing))
     return int(np.count_nonzero(weights(projection)))

@@ -25,6 +25,12 @@ ROUTES = 1024
 
 _ROUTES_BACK = 64
 
+LARGEST = 2**24
+"""Largest number of pairs of neurons whose weights are looked at as a matrix, where few exist."""
+
+SAMPLE = 1000
+"""Number of neurons that stand for a population of which that would be more."""
+
 Matrix = np.ndarray
 Maps = dict[str, np.ndarray]
 """Node -> effective weights, shape (n_sources, n_neurons)."""
@@ -34,6 +40,8 @@ class Weights:
     """The weights of a network: those it begins with, each drawn once, or those of a run.
 
     A source of one's own may answer otherwise when it is asked again: it is asked `ASKED` times.
+    Populations that a large sparse projection joins are represented by a sample of `SAMPLE`
+    neurons, since the matrix of all pairs would not fit into memory.
 
     Parameters
     ----------
@@ -48,6 +56,8 @@ class Weights:
     def __init__(self, network: Network, known: Mapping[str, np.ndarray] | None = None) -> None:
         self._network = network
         self._drawn = {name: [np.asarray(w, float)] for name, w in (known or {}).items()}
+        self.sampled = _sampled(network)
+        """Neurons that stand for those of large populations, by name."""
 
     def __call__(self, projection: Projection) -> np.ndarray:
         return self.all_answers(projection)[0]
@@ -65,6 +75,8 @@ class Weights:
 
     def _asked(self, projection: Projection) -> np.ndarray:
         """Return an answer of the source of weights, whose code may be the user's."""
+        if self.sampled:
+            return self._of_sample(projection)
         if is_ours(projection.weights):
             return self._network.initial_weights(projection)
         try:
@@ -83,11 +95,53 @@ class Weights:
             object=f"Projection {projection.name!r}",
         )
 
+    def _of_sample(self, projection: Projection) -> np.ndarray:
+        """Return the weights between neurons of the sample."""
+        source = projection.weights
+        if isinstance(source, ReadBackwards):  # magnitudes of signs are not looked at
+            return np.asarray(self(source.projection).T)
+        sides = [
+            self.sampled.get(p.name, np.arange(p.size)) for p in (projection.pre, projection.post)
+        ]
+        edges = self._network.edges(projection)
+        if edges is None:
+            return np.asarray(self._network.initial_weights(projection)[np.ix_(*sides)], float)
+        places = [np.full(n, -1) for n in edges.shape]
+        for place, side in zip(places, sides, strict=True):
+            place[side] = np.arange(len(side))
+        i, j = places[0][edges.pre], places[1][edges.post]
+        found = np.zeros((len(sides[0]), len(sides[1])))
+        inside = (i >= 0) & (j >= 0)
+        found[i[inside], j[inside]] = self._network.initial_state(projection)[inside]
+        return found
+
     def replaced(self, known: Mapping[str, np.ndarray]) -> "Weights":
         """Return the same weights but for some, by name of projection."""
         found = Weights(self._network, known)
         found._drawn = {**self._drawn, **found._drawn}
         return found
+
+
+def _sampled(network: Network) -> dict[str, np.ndarray]:
+    """Return the neurons that stand for those of populations joined by a large sparse projection.
+
+    They are spread evenly; pairs stay together, and relays go with what they relay.
+    """
+    large = {
+        population
+        for p in network.projections
+        if not p.connectivity.is_full and p.pre.size * p.post.size > LARGEST
+        for population in (p.pre, p.post)
+    }
+    found = {}
+    for population in network.populations:
+        if population not in large and population.relays not in large:
+            continue
+        n = population.size // 2 if population.is_paired else population.size
+        some = np.unique(np.linspace(0, n - 1, min(n, SAMPLE)).astype(int))
+        both = np.concatenate([some, some + n])
+        found[population.name] = both if population.is_paired else some
+    return found
 
 
 def is_of_ours(kind: type) -> bool:

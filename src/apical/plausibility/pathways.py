@@ -99,6 +99,8 @@ def fixed_or_plastic(network: Network, feedback: Projection) -> Finding:
 
 def _hypotheses(feedback: Projection) -> Iterator[str]:
     """Yield what else is assumed of the synapses of a feedback projection."""
+    if not feedback.connectivity.is_full:
+        yield f"connected {feedback.connectivity.about}"
     if feedback.missing:
         yield f"{feedback.missing:.0%} of its synapses do not exist"
     if feedback.release < 1:

@@ -256,3 +256,4 @@ def _extent(network: Network, weights: Weights, teaching: Teaching) -> Iterator[
     yield from extent.settling(network)
     yield from extent.memory(network, teaching)
     yield from extent.cost(network, teaching, weights)
+    yield from extent.connectivity(network)

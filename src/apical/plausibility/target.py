@@ -61,7 +61,8 @@ def sharing(network: Network) -> Iterator[Finding]:
         yield from assumed(population, "weight sharing")
     if not network.plastic:
         return
-    n = sum(p.pre.size * p.post.size for p in network.plastic)
+    n = sum(p.shape[0] * p.shape[1] for p in network.plastic if p.connectivity.is_full)
+    n += sum(network.n_synapses(p) for p in network.plastic if not p.connectivity.is_full)
     reason = f"each of the {n} synapses that may learn has a weight and an update of its own"
     followed = [p.name for p in network.projections if isinstance(p.weights, ReadBackwards)]
     if followed:

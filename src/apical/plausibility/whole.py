@@ -35,6 +35,8 @@ NOTHING: Mapping[Aspect, str] = {
     "precision": "it has no weights",
     "delays": "it has no synapses",
     "memory": "no update waits for a target",
+    "connectivity": "every projection joins all neurons of its populations, "
+    "except where synapses are missing at random",
     "cost": "it has no synapses",
     "description": "all is connected, no time looks like seconds, and every rule can act",
 }
@@ -237,7 +239,7 @@ def _spreads(network: Network) -> Iterator[Finding]:
         if dynamics and dynamics.spread:
             reason = (
                 f"{dynamics.name} reads the standard deviation of {dynamics.spread} over all "
-                f"{projection.pre.size * projection.post.size} synapses, which no mechanism could "
+                f"{network.n_synapses(projection)} synapses, which no mechanism could "
                 "compute and broadcast"
             )
             yield Finding(projection.name, "global quantities", "not local", reason)

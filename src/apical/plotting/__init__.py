@@ -9,6 +9,7 @@ and returns the Axes, in the module of its subject, and import it here.
 
 from apical.plotting.comparing import angles as angles
 from apical.plotting.comparing import comparison as comparison
+from apical.plotting.connections import connections as connections
 from apical.plotting.ecdfs import distributions as distributions
 from apical.plotting.ecdfs import firing_rates as firing_rates
 from apical.plotting.ecdfs import recording_comparison as recording_comparison

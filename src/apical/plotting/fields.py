@@ -66,15 +66,23 @@ def receptive_fields(
     else:
         order = np.argsort(tied(-np.linalg.norm(w, axis=0)), kind="stable")
         order = (order if rng is None else rng.permutation(w.shape[1]))[:n]
-        image = _mosaic(ax, w[:, order].T.reshape(-1, *shape))
+        image = mosaic(ax, w[:, order].T.reshape(-1, *shape))
         which = "of largest weight norm" if rng is None else "drawn at random"
         ax.set_title(f"{len(order)} of {w.shape[1]} neurons, {which}")
     color_bar(ax, image, f"weight [{unit}]")
     return ax
 
 
-def _mosaic(ax: Axes, fields: NDArray[Any]) -> Any:
-    """Draw images (n, height, width) [pixels] in rows, a thin frame around each."""
+def mosaic(ax: Axes, fields: NDArray[Any]) -> Any:
+    """Draw images in rows, a thin frame around each.
+
+    Parameters
+    ----------
+    ax
+        Where.
+    fields
+        Shape (n, height, width) [pixels].
+    """
     n, height, width = fields.shape
     columns = int(np.ceil(np.sqrt(n)))
     gap = 1 + max(height, width) // 16

@@ -17,6 +17,9 @@ from apical.plotting.checks import refuse
 from apical.plotting.style import GREY, PALETTE, new_axes, styled
 from apical.projections.projection import Projection
 
+MOST_NOTED = 4
+"""Number of projections of whose connectivity the legend speaks."""
+
 MOST_COLUMNS = 8
 """Largest number of columns; of a deeper network the first ones and the last three are drawn."""
 _WIDTH = 0.66  # of a box, in columns; heights are in the same units
@@ -59,7 +62,8 @@ def network_graph(network: Network, *, title: str | None = None, ax: Axes | None
     Feedforward projections run through the middle, or below where they skip a population or return;
     feedback arrives from above, at the apical dendrite. Relayed feedback is dashed. Each arrow has
     the name of its projection as its gid. Biases are noted in the boxes. Of more than 8 columns
-    those in the middle are left out, and counted.
+    those in the middle are left out, and counted. The legend says which synapses exist, where not
+    all of them do.
 
     Parameters
     ----------
@@ -101,12 +105,25 @@ def network_graph(network: Network, *, title: str | None = None, ax: Axes | None
     ax.spines[:].set_visible(False)
     used = [look for look in _LEGEND if look in {arrow.look for arrow in arrows}]
     lines = [Line2D([], [], color=k.color, linestyle=k.dashes, linewidth=k.width) for k in used]
+    partly = _partly_joined(network)
+    lines += [Line2D([], [], color="none") for _ in partly]
     look = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "ncols": 1 + (last > 2)}
-    ax.legend(lines, [k.name for k in used], fontsize=8, **look)
+    ax.legend(lines, [*(k.name for k in used), *partly], fontsize=8, **look)
     pathway = network.feedback
     about = f"{pathway.name} ({pathway.source})" if pathway and pathway.source else ""
     ax.set_title(title if title is not None else about or (pathway.name if pathway else ""))
     return ax
+
+
+def _partly_joined(network: Network) -> list[str]:
+    """Return lines of the legend on projections of which not all synapses exist."""
+    found = []
+    for p in network.projections:
+        if not p.connectivity.is_full:
+            n = network.n_synapses(p)
+            found.append(f"{p.pre.name} to {p.post.name}: {p.connectivity.about}, {n:,} synapses")
+    more = len(found) - MOST_NOTED
+    return [*found[:MOST_NOTED], f"{more} more are not all to all"] if more > 0 else found
 
 
 def _columns(network: Network) -> list[list[str]]:
@@ -201,7 +218,8 @@ def _box(ax: Axes, population: Population, place: tuple[int, float], biased: boo
     name = population.name
     middle: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 4}
     ax.text(x, y + 0.16, name, weight="bold", fontsize=min(9, 78 / len(name)), **middle)
-    ax.text(x, y - 0.02, f"{population.size:,}", fontsize=9, **middle)
+    shape = population.shape or (population.size,)
+    ax.text(x, y - 0.02, " x ".join(f"{n:,}" for n in shape), fontsize=9, **middle)
     ax.text(x, y - 0.19, kind, fontsize=7, color=GREY, **middle)
 
 

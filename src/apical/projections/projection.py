@@ -23,12 +23,13 @@ from apical.language.expressions import names, place
 from apical.neurons.base import Population
 from apical.plasticity.constraints import Levels
 from apical.plasticity.rules import ELIGIBILITY, LearningRule
+from apical.projections.connectivity import AllToAll, Connectivity
 from apical.projections.weights import Normal, WeightSource
 
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """A projection: one-way synapses from every neuron of `pre` to every neuron of `post`.
+    """A projection: one-way synapses from neurons of `pre` to neurons of `post`.
 
     Parameters
     ----------
@@ -52,7 +53,8 @@ class Projection:
         and no update changes a sign. None for weights of either sign. Inhibitory neurons are drawn
         for the population, and are the same in all its projections.
     missing
-        Sparsity: fraction of synapses that do not exist; their weight is 0 and stays so.
+        Sparsity: fraction of the synapses of `connectivity` that do not exist; their weight is 0
+        and stays so.
     levels
         Quantisation levels of the weights, applied after every update; None for continuous weights.
     name
@@ -70,6 +72,10 @@ class Projection:
         Synaptic scaling: the sum to which the absolute weights onto each postsynaptic neuron are
         normalised when a training trial begins [dimensionless]; None for no scaling. It needs the
         weights of other synapses, and the scorecard says so.
+    connectivity
+        Which synapses exist: those of all pairs of neurons by default, or for instance
+        `apical.connectivity.Mask` and `ReceptiveFields`. Others never get a weight, and take no
+        memory on devices that store sparse weights.
 
     Raises
     ------
@@ -125,6 +131,10 @@ class Projection:
     levels: Levels | None = None
     explores: NonNegative = 0.0
     total: Positive | None = None
+    connectivity: Annotated[
+        Connectivity,
+        Kind(Connectivity, "connectivity.Mask(array) or connectivity.Probability(0.1)"),
+    ] = field(default_factory=AllToAll)
 
     def __post_init__(self) -> None:
         ends = isinstance(self.pre, Population) and isinstance(self.post, Population)
@@ -155,12 +165,21 @@ class Projection:
                 object=described(self),
                 parameter="bounds",
             )
+        self._check_connectivity()
         self._check_restraints()
         self._check_exploring()
         if self.delay:
             self._check_delay()
         if self.rule is not None:
             self._check_rule(self.rule)
+
+    def _check_connectivity(self) -> None:
+        try:
+            self.connectivity.check(self.pre, self.post)
+        except WiringError as error:
+            raise WiringError(
+                f"Projection {self.name!r}: {error.message}", object=described(self)
+            ) from None
 
     def _check_delay(self) -> None:
         at_spikes = self.rule is not None and self.rule.when == "spike"
@@ -177,13 +196,14 @@ class Projection:
         if self.total is not None and (self.rule is None or self.restrained):
             raise WiringError(
                 f"Projection {self.name!r} has total={self.total!r}: synaptic scaling is for "
-                "plastic weights without Dale's law, missing synapses or quantisation.",
+                "plastic weights of all synapses, without Dale's law or quantisation.",
                 object=f"Projection {self.name!r}",
             )
         if isinstance(self.weights, ReadBackwards) and (self.rule or self.restrained):
             raise WiringError(
                 f"The weights of projection {self.name!r} are those of another, transposed, and "
-                "have no rule, signs, missing synapses or levels of their own; leave these out.",
+                "have no rule, signs, connectivity, missing synapses or levels of their own; leave "
+                "these out.",
                 object=f"Projection {self.name!r}",
             )
         if self.bounds is None:
@@ -253,7 +273,8 @@ class Projection:
     @property
     def restrained(self) -> bool:
         """Whether its weights are constrained by Dale's law, a sparsity mask or quantisation."""
-        return self.inhibitory is not None or bool(self.missing) or self.levels is not None
+        sparse = bool(self.missing) or not self.connectivity.is_full
+        return self.inhibitory is not None or sparse or self.levels is not None
 
     @property
     def limits(self) -> tuple[float, float] | None:

@@ -9,6 +9,7 @@ import numpy as np
 from apical._base.checking import check_fields
 from apical._base.parameters import Array, Count, NonNegative, Vector
 from apical.errors import WiringError
+from apical.projections.edges import Edges
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,14 @@ class WeightSource(ABC):
     @abstractmethod
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         """Return W, shape (n_pre, n_post), W[i, j] from presynaptic i to postsynaptic j."""
+
+    def draw_for(self, edges: Edges, rng: np.random.Generator) -> np.ndarray:
+        """Return the weights of some synapses, shape (n_synapses,), in their order.
+
+        By default those of a matrix that is drawn whole. A source of independent weights draws one
+        for each synapse instead, and counts synapses where it would count neurons.
+        """
+        return edges.of(self.draw(*edges.shape, rng))
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,9 @@ class Normal(WeightSource):
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         return rng.normal(0.0, self.std, (n_pre, n_post))
 
+    def draw_for(self, edges: Edges, rng: np.random.Generator) -> np.ndarray:
+        return rng.normal(0.0, self.std, len(edges))
+
 
 @dataclass(frozen=True)
 class Uniform(WeightSource):
@@ -107,6 +119,9 @@ class Uniform(WeightSource):
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         return rng.uniform(0 if self.positive else -self.limit, self.limit, (n_pre, n_post))
+
+    def draw_for(self, edges: Edges, rng: np.random.Generator) -> np.ndarray:
+        return rng.uniform(0 if self.positive else -self.limit, self.limit, len(edges))
 
 
 @dataclass(frozen=True)
@@ -144,6 +159,10 @@ class FanIn(WeightSource):
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         return _scaled(self.scale / n_pre**0.5, self.uniform, (n_pre, n_post), rng)
+
+    def draw_for(self, edges: Edges, rng: np.random.Generator) -> np.ndarray:
+        size = self.scale / edges.in_degrees[edges.post] ** 0.5
+        return size * _scaled(1.0, self.uniform, (len(edges),), rng)
 
 
 @dataclass(frozen=True)
@@ -183,6 +202,10 @@ class FanOut(WeightSource):
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         return _scaled(self.scale / n_post**0.5, self.uniform, (n_pre, n_post), rng)
 
+    def draw_for(self, edges: Edges, rng: np.random.Generator) -> np.ndarray:
+        size = self.scale / edges.out_degrees[edges.pre] ** 0.5
+        return size * _scaled(1.0, self.uniform, (len(edges),), rng)
+
 
 @dataclass(frozen=True)
 class Glorot(WeightSource):
@@ -209,6 +232,10 @@ class Glorot(WeightSource):
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         return _scaled((6 / (n_pre + n_post)) ** 0.5, True, (n_pre, n_post), rng)
+
+    def draw_for(self, edges: Edges, rng: np.random.Generator) -> np.ndarray:
+        degrees = edges.in_degrees[edges.post] + edges.out_degrees[edges.pre]
+        return (6 / degrees) ** 0.5 * _scaled(1.0, True, (len(edges),), rng)
 
 
 @dataclass(frozen=True)
@@ -249,7 +276,7 @@ class FewInputs(WeightSource):
 
 
 def _scaled(
-    size: float, uniform: bool, shape: tuple[int, int], rng: np.random.Generator
+    size: float, uniform: bool, shape: tuple[int, ...], rng: np.random.Generator
 ) -> np.ndarray:
     return rng.uniform(-size, size, shape) if uniform else rng.normal(0.0, size, shape)
 
@@ -285,6 +312,15 @@ class Masked(WeightSource):
     post: Vector | None = None
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
+        rows, columns = self._sides(n_pre, n_post)
+        return self.source.draw(n_pre, n_post, rng) * np.outer(rows, columns)
+
+    def draw_for(self, edges: Edges, rng: np.random.Generator) -> np.ndarray:
+        rows, columns = self._sides(*edges.shape)
+        return self.source.draw_for(edges, rng) * (rows[edges.pre] & columns[edges.post])
+
+    def _sides(self, n_pre: int, n_post: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return which neurons are connected on each side."""
         rows = np.ones(n_pre, bool) if self.pre is None else np.asarray(self.pre, bool)
         columns = np.ones(n_post, bool) if self.post is None else np.asarray(self.post, bool)
         if rows.shape != (n_pre,) or columns.shape != (n_post,):
@@ -292,7 +328,7 @@ class Masked(WeightSource):
                 f"Masked weights need masks of {n_pre} presynaptic and {n_post} postsynaptic "
                 f"neurons, got shapes {rows.shape} and {columns.shape}."
             )
-        return self.source.draw(n_pre, n_post, rng) * np.outer(rows, columns)
+        return rows, columns
 
 
 @dataclass(frozen=True)
@@ -312,6 +348,9 @@ class Zero(WeightSource):
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         return np.zeros((n_pre, n_post))
+
+    def draw_for(self, edges: Edges, rng: np.random.Generator) -> np.ndarray:
+        return np.zeros(len(edges))
 
 
 @dataclass(frozen=True)
@@ -338,6 +377,9 @@ class Identity(WeightSource):
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         return self.weight * np.eye(n_pre, n_post)
+
+    def draw_for(self, edges: Edges, rng: np.random.Generator) -> np.ndarray:
+        return self.weight * (edges.pre == edges.post)
 
 
 @dataclass(frozen=True)
@@ -376,6 +418,11 @@ class ZeroSum(WeightSource):
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         weights = self.source.draw(n_pre, n_post, rng)
         return weights - weights.mean(axis=0)
+
+    def draw_for(self, edges: Edges, rng: np.random.Generator) -> np.ndarray:
+        weights = self.source.draw_for(edges, rng)
+        sums = np.bincount(edges.post, weights, edges.shape[1])
+        return weights - (sums / np.maximum(edges.in_degrees, 1))[edges.post]
 
 
 @dataclass(frozen=True, eq=False)

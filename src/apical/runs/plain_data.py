@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from apical.errors import ApicalError
 from apical.feedback import pathways
@@ -21,7 +22,8 @@ from apical.neurons import base, batch_norm, encoding, eye_movements
 from apical.neurons.base import POPULATIONS, Population
 from apical.neurons.encoding import ENCODERS
 from apical.plasticity import constraints, optimizers, rules, traces
-from apical.projections import projection, weights
+from apical.projections import connectivity, projection, weights
+from apical.projections.connectivity import CONNECTIVITIES
 from apical.projections.projection import Projection
 
 MODULES: tuple[ModuleType, ...] = (
@@ -29,6 +31,7 @@ MODULES: tuple[ModuleType, ...] = (
     base,
     batch_norm,
     changes,
+    connectivity,
     constraints,
     encoding,
     errors,
@@ -44,6 +47,12 @@ MODULES: tuple[ModuleType, ...] = (
 )
 """Modules whose dataclasses a network is made of, besides registered populations and encoders."""
 
+LATER: Mapping[str, tuple[str, ...]] = {
+    "Projection": ("connectivity",),
+    **dict.fromkeys(POPULATIONS, ("positions", "shape")),
+}
+"""Fields by class that files of earlier versions lack; they mean what is the default."""
+
 _PLAIN = (type(None), bool, int, float, str)
 _PACKAGE = __name__.partition(".")[0]
 
@@ -55,7 +64,7 @@ class UnheldError(ValueError):
 @cache
 def known() -> Mapping[str, type]:
     """Return the classes that may be made from data, by name; all of them are of this package."""
-    registered = (*POPULATIONS.values(), *ENCODERS.values())
+    registered = (*POPULATIONS.values(), *ENCODERS.values(), *CONNECTIVITIES.values())
     ours = [kind for kind in registered if kind.__module__.partition(".")[0] == _PACKAGE]
     found: dict[str, Any] = {kind.__name__: kind for kind in ours}
     for module in MODULES:
@@ -109,6 +118,9 @@ class Writer:
             return self._named("projection", self._projections, value)
         if isinstance(value, np.ndarray | np.generic):
             return self._array(value)
+        if sparse.issparse(value):
+            i, j = (self._array(part.astype(np.int32)) for part in value.nonzero())
+            return {"mask": [i, j, list(value.shape)]}
         if type(value) is tuple:
             return {"tuple": [self.value(item) for item in value]}
         if type(value) is list:
@@ -157,6 +169,7 @@ class Reader:
             "projection": projection,
             "array": lambda name: arrays[name],
             "scalar": lambda name: arrays[name][()],
+            "mask": self._mask,
             "tuple": lambda items: tuple(self.value(item) for item in items),
             "mapping": lambda pairs: {self.value(k): self.value(v) for k, v in pairs},
         }
@@ -171,10 +184,18 @@ class Reader:
         """
         kind = known()[data["class"]]
         wanted = {f.name for f in fields(kind)}
-        if wanted != data.keys() - {"class"}:
-            odd = sorted(wanted ^ (data.keys() - {"class"}))
+        given = data.keys() - {"class"}
+        lacks = (wanted - given) & {*LATER.get(kind.__name__, ())}
+        odd = sorted((wanted ^ given) - lacks)
+        if odd:
             raise ValueError(f"{data['class']} has other fields: {', '.join(odd)}")
-        return kind(**{name: self.value(data[name]) for name in wanted})
+        return kind(**{name: self.value(data[name]) for name in given})
+
+    def _mask(self, stored: Any) -> sparse.coo_array:
+        """Return a sparse mask from its pairs of neurons and its shape."""
+        i, j, shape = stored
+        pairs = self.value(i), self.value(j)
+        return sparse.coo_array((np.ones(len(pairs[0]), bool), pairs), tuple(shape))
 
     def value(self, data: Any) -> Any:
         """Return any value from its data."""

@@ -17,6 +17,7 @@ from apical.hypotheses import HYPOTHESES
 from apical.network.description import Network
 from apical.neurons.base import POPULATIONS
 from apical.neurons.encoding import ENCODERS
+from apical.projections.connectivity import CONNECTIVITIES
 from apical.recordings.formats import FORMATS
 from apical.runs.measures import MEASURES
 
@@ -26,6 +27,7 @@ COMPILED = "APICAL_TEST_COMPILED"
 KINDS: dict[str, Registry[Any] | None] = {
     "population": POPULATIONS,
     "encoder": ENCODERS,
+    "connectivity": CONNECTIVITIES,
     "rule": None,
     "wiring": WIRINGS,
     "hypothesis": HYPOTHESES,
@@ -130,8 +132,8 @@ def contracts(kind: str) -> tuple[Contract, ...]:
     Parameters
     ----------
     kind
-        ``"population"``, ``"encoder"``, ``"rule"``, ``"wiring"``, ``"hypothesis"``,
-        ``"data source"``, ``"device"``, ``"measure"``, ``"exporter"`` or
+        ``"population"``, ``"encoder"``, ``"connectivity"``, ``"rule"``, ``"wiring"``,
+        ``"hypothesis"``, ``"data source"``, ``"device"``, ``"measure"``, ``"exporter"`` or
         ``"recording format"``.
 
     Raises

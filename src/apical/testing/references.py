@@ -1,5 +1,6 @@
 """Small reference networks, trials and records for contract suites."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from apical.neurons.rate import Bias, Rate
 from apical.neurons.stimulus import Stimulus
 from apical.plasticity import rules
 from apical.plasticity.rules import LearningRule
+from apical.projections.connectivity import Connectivity
 from apical.projections.weights import FanIn, Given, Normal, Zero
 from apical.records.arrays import Records, Spikes, Units
 
@@ -72,6 +74,43 @@ def spiking(wiring: Wiring | None = None, seed: int = 0) -> Network:
     for pre, post in ((x, h), (h, y)):
         net.connect(pre, post, weights=Normal(0.5), rule=rule)
     net.teach(wiring(net.add(Error("error", 6)), net.forward))
+    return net
+
+
+def partly_joined(
+    connectivity: Connectivity, shape: tuple[int, ...], *, spiking: bool = False
+) -> Network:
+    """Return a network of one hidden population that hears some of the stimulus, under DFA.
+
+    Parameters
+    ----------
+    connectivity
+        That of the projection from the stimulus, whose 6 neurons have shape (2, 3).
+    shape
+        Shape of the hidden population.
+    spiking
+        Whether neurons spike.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.testing.references import partly_joined
+    >>> net = partly_joined(ap.connectivity.OneToOne(), (2, 3))
+    >>> net.n_synapses("stimulus_to_hidden")
+    6
+    """
+    net = Network(trial=50.0 if spiking else 200.0)
+    rule = rules.three_factor(2e-2 if spiking else 0.5)
+    encoder = Regular(200.0, free_running=False) if spiking else Graded()
+    x = net.add(Stimulus("stimulus", N_INPUTS, encoder, shape=(2, 3)))
+    size = prod(shape)
+    of_spikes = LIF("hidden", size, bias=1.2, shape=shape), LIF("output", 3, bias=1.5, gain="1")
+    of_rates = Rate("hidden", size, "tanh", shape=shape), Rate("output", 3, "logistic", gain="one")
+    h, y = (net.add(p) for p in (of_spikes if spiking else of_rates))
+    net.connect(x, h, weights=Normal(0.5), rule=rule, connectivity=connectivity)
+    net.connect(h, y, weights=Normal(0.5), rule=rule)
+    error = net.add(Error("error", 6) if spiking else RateError("error", 3))
+    net.teach(WIRINGS["dfa"](error, net.forward))
     return net
 
 

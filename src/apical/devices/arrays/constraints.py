@@ -6,9 +6,9 @@ from functools import partial
 
 import numpy as np
 
-from apical.devices.arrays.learning import strips
-from apical.devices.arrays.library import Array, Call, Library, Workspace
+from apical.devices.arrays.library import Array, Call, Workspace
 from apical.devices.arrays.random import Streams
+from apical.devices.arrays.storage import Storage
 from apical.network.description import Network
 from apical.projections.projection import Projection
 
@@ -20,8 +20,8 @@ class Holder:
     ----------
     network, projection
         The projection, and its network.
-    library
-        Array library.
+    storage
+        How its weights lie in memory.
     room
         Workspace for intermediate results.
     streams
@@ -32,16 +32,23 @@ class Holder:
         self,
         network: Network,
         projection: Projection,
-        library: Library,
+        storage: Storage,
         room: Workspace,
         streams: Streams,
     ) -> None:
+        library = storage.library
         self._projection, self._library, self._room = projection, library, room
+        self._storage = storage
         self._draws = streams.named("levels", projection.name)
         self._planned: dict[int, list[Call]] = {}
-        signs, exists = network.polarity(projection), network.existing(projection)
-        self._signs = None if signs is None else library.array(signs[:, np.newaxis])
-        self._exists = None if exists is None else library.array(exists)
+        signs, edges = network.polarity(projection), network.edges(projection)
+        self._signs = None
+        if signs is not None:
+            of_synapses = (
+                signs[:, np.newaxis] if edges is None else storage.inside(signs[edges.pre])
+            )
+            self._signs = library.array(of_synapses)
+        self._exists = storage.mask
 
     def calls(self, w: Array, n_trials: int) -> list[Call]:
         """Return the calls that constrain the weights `w`, the same array every time.
@@ -49,7 +56,7 @@ class Holder:
         Parameters
         ----------
         w
-            Shape (n_pre, n_post).
+            Shape of their storage.
         n_trials
             Number of trials in a batch, the largest number of rows processed at a time.
         """
@@ -67,15 +74,15 @@ class Holder:
         if self._exists is not None:
             yield partial(operations[ast.Mult], w, self._exists, out=w)
         if self._projection.levels:
-            for strip in strips(self._projection.shape, n_trials):
-                yield from self._rounded(w[strip], self._projection.levels.step)
+            for strip in self._storage.strips(n_trials):
+                yield from self._rounded(w[strip], self._projection.levels.step, strip)
 
-    def _rounded(self, w: Array, step: float) -> Iterator[Call]:
+    def _rounded(self, w: Array, step: float, rows: slice) -> Iterator[Call]:
         """Yield the calls that round rows to multiples of a step by stochastic rounding."""
         operations, shape = self._library.operations, tuple(w.shape)
         number, draws = self._library.number, self._room("draws", shape)
         whole = self._room("whole steps", shape)
-        yield lambda: self._library.put(self._draws().random(shape, np.float32), draws)
+        yield lambda: self._storage.drawn(self._uniform, draws, rows)
         yield partial(operations[ast.Mult], w, number(1 / step), out=w)
         yield partial(operations["floor"], w, out=whole)
         yield partial(operations[ast.Sub], w, whole, out=w)
@@ -83,3 +90,7 @@ class Holder:
         yield partial(operations["ceil"], w, out=w)
         yield partial(operations[ast.Add], w, whole, out=w)
         yield partial(operations[ast.Mult], w, number(step), out=w)
+
+    def _uniform(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Return random numbers from [0, 1)."""
+        return self._draws().random(shape, np.float32)

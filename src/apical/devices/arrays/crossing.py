@@ -1,4 +1,4 @@
-"""Synaptic transmission on arrays: dense or one-to-one, chosen by the current weights."""
+"""Synaptic transmission on arrays: as weights are stored, or one-to-one by the current ones."""
 
 import ast
 from collections.abc import Callable, Mapping
@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from apical.devices.arrays.library import Array, Call, Library
+from apical.devices.arrays.storage import Storage
 from apical.network.description import Network
 from apical.neurons.base import Population
 from apical.projections.projection import Projection, ReadBackwards, SignsOf
@@ -27,9 +28,18 @@ class Crossing:
         Array library.
     weights
         Weights by name of projection; their content is modified elsewhere, and read here.
+    storages
+        How they lie in memory.
     """
 
-    def __init__(self, network: Network, library: Library, weights: Mapping[str, Array]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        library: Library,
+        weights: Mapping[str, Array],
+        storages: Mapping[str, Storage],
+    ) -> None:
+        self._storages = storages
         self._network, self._library, self._weights = network, library, weights
         self._operations = library.operations
         # Biases come first: a product that is added to an array costs no more than one put there.
@@ -51,6 +61,7 @@ class Crossing:
             if p.rule is None
             and p.name in self._weights
             and p.pre.size == p.post.size
+            and tuple(self._weights[p.name].shape) == p.shape
             and np.array_equal(self._library.back(self._weights[p.name]), np.eye(p.pre.size))
         }
         is_new = found != self._one_to_one
@@ -73,26 +84,33 @@ class Crossing:
 
     def _carry(self, projection: Projection) -> Carry:
         """Return the transmission of signals through a projection."""
-        source, product = projection.weights, self._library.product
+        source = projection.weights
         if isinstance(source, ReadBackwards):
-            back = self._weights[source.projection.name]
+            forward = source.projection.name
+            back, there = self._weights[forward], self._storages[forward]
             if isinstance(source, SignsOf):
-                return self._concordant(back, self._network.magnitudes(projection))
-            return lambda x, total, add: product(x, back, total, add=add, transposed=True)
-        w = self._weights[projection.name]
+                return self._concordant(back, there, self._magnitudes(projection, source))
+            return lambda x, total, add: there.product(x, back, total, add=add, transposed=True)
+        w, product = self._weights[projection.name], self._storages[projection.name].product
         if projection.pre.role == "bias":
             return lambda x, total, add: self.put(w, total, add)
         if projection.name in self._one_to_one:
             return lambda x, total, add: self.put(x, total, add)
         return lambda x, total, add: product(x, w, total, add=add)
 
-    def _concordant(self, forward: Array, magnitudes: np.ndarray) -> Carry:
+    def _magnitudes(self, projection: Projection, source: SignsOf) -> np.ndarray:
+        """Return fixed magnitudes of feedback, as values of the forward synapses."""
+        magnitudes = np.ascontiguousarray(self._network.magnitudes(projection).T)
+        edges = self._network.edges(source.projection)
+        return magnitudes if edges is None else edges.of(magnitudes)
+
+    def _concordant(self, forward: Array, storage: Storage, magnitudes: np.ndarray) -> Carry:
         """Return the transmission of sign-concordant feedback, with current forward signs."""
-        alike = self._library.array(np.ascontiguousarray(magnitudes.T))
+        alike = storage.array(magnitudes)
         signed = self._library.empty(tuple(forward.shape))
 
         def carry(x: Array, total: Array, add: bool) -> Call:
-            product = self._library.product(x, signed, total, add=add, transposed=True)
+            product = storage.product(x, signed, total, add=add, transposed=True)
 
             def call() -> None:
                 self._operations["sign"](forward, out=signed)

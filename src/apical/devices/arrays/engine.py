@@ -12,6 +12,7 @@ from apical.devices.arrays.learning import Learner, Learning, Pairs
 from apical.devices.arrays.library import Array, Call, Elsewhere, Library, Workspace
 from apical.devices.arrays.random import Streams
 from apical.devices.arrays.steady_state import Batch, Settling
+from apical.devices.arrays.storage import Storage, storages
 from apical.devices.arrays.transfer import Bring, Kept, Supply
 from apical.devices.simulator import (
     Block,
@@ -56,26 +57,28 @@ class ArraySimulator(Closing):
         shown = [p for p in network.populations if p.name in record]
         self._traces = [(p, signal) for p in shown for signal in traces if signal in p.signals]
         self._records_error = any(p.is_told and p.name in self._record for p in network.populations)
+        self._storages = storages(network, library)
         self._weights = {
-            p.name: library.array(network.initial_weights(p))
-            for p in network.projections
-            if not isinstance(p.weights, ReadBackwards)
+            name: storage.array(network.initial_state(name))
+            for name, storage in self._storages.items()
         }
         room, self._streams = Workspace(library), Streams(network.seed)
-        common = library, room, self._streams
-        learners = [Learner(p, p.rule, *common) for p in network.plastic if p.rule]
+        kept, common = self._storages, (room, self._streams)
+        learners = [Learner(p, p.rule, kept[p.name], *common) for p in network.plastic if p.rule]
         self._learners = [item for item in learners if item.when == "trial"]
         self._from_noise = {
             p.name: [i for i in learners if i.when == "noise" and i.projection.post is p]
             for p in network.noisy
         }
         self._holders = {
-            p.name: Holder(network, p, *common) for p in network.plastic if p.restrained
+            p.name: Holder(network, p, kept[p.name], *common)
+            for p in network.plastic
+            if p.restrained
         }
         self._explorers = [item for item in self._learners if item.projection.explores]
         self._reward = next((p for p in network.populations if p.role == "reward"), None)
         self._dynamics = {item.projection.name: item.initial_state() for item in learners}
-        self._settling = Settling(network, library, self._weights, self._streams)
+        self._settling = Settling(network, library, self._weights, kept, self._streams)
         self._plans: dict[tuple[int, bool, bool, bool], _Plan] = {}
         self._noise_plans: dict[tuple[int, str], _Plan] = {}
 
@@ -108,33 +111,52 @@ class ArraySimulator(Closing):
     @property
     def state(self) -> dict[str, np.ndarray]:
         """Every variable that the next block depends on, weights included, by name; copies."""
-        return {name: self.library.back(array) for name, array in self._variables().items()}
+        return {name: self._outward(name, array) for name, array in self._variables().items()}
 
     @state.setter
     def state(self, state: Mapping[str, np.ndarray]) -> None:
         variables = self._variables()
-        check_state(state, {name: tuple(array.shape) for name, array in variables.items()})
-        check_weights(self.network, state, self._loaded)
+        found = {name: self._storage_of(name, array) for name, array in variables.items()}
+        shapes = {
+            name: storage.outside if storage else tuple(variables[name].shape)
+            for name, storage in found.items()
+        }
+        check_state(state, shapes)
+        check_weights(self.network, state, self._held)
         for name, values in state.items():
-            variables[name][...] = self.library.array(values)
+            storage = found[name]
+            variables[name][...] = (
+                self.library.array(values) if storage is None else storage.array(np.asarray(values))
+            )
         if self._settling.look_again():  # plans are for another transmission
             self._plans.clear()
             self._noise_plans.clear()
 
-    def _loaded(self, projection: str) -> np.ndarray:
-        return self.library.back(self._weights[projection])
+    def _storage_of(self, name: str, array: Array) -> Storage | None:
+        """Return the storage of a variable of synapses; None for others, also shared ones."""
+        storage = self._storages.get(name.partition(".")[0])
+        return storage if storage and tuple(array.shape) == storage.shape else None
+
+    def _outward(self, name: str, array: Array) -> np.ndarray:
+        """Return a variable as the state has it."""
+        storage = self._storage_of(name, array)
+        return self.library.back(array) if storage is None else storage.back(array)
+
+    def _held(self, projection: str) -> np.ndarray:
+        return self._storages[projection].back(self._weights[projection])
 
     def weights(self, projection: Projection | str) -> np.ndarray:
-        """Return W of a projection, shape (n_pre, n_post) [dimensionless]."""
+        """Return W of a projection, shape (n_pre, n_post) [dimensionless], 0 without a synapse."""
         name = projection.name if isinstance(projection, Projection) else projection
         known = self.network.projection(name)
         if isinstance(known.weights, ReadBackwards):
             forward = self.weights(known.weights.projection)
             return known.weights.made(forward, self.network.magnitudes(known))
-        return self.library.back(self._weights[name])
+        held, edges = self._held(name), self.network.edges(known)
+        return held if edges is None else edges.dense(held)
 
     def load(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Take over weights: projection name -> W, shape (n_pre, n_post)."""
+        """Take over weights: projection name -> W, shape (n_pre, n_post) or (n_synapses,)."""
         self.state = of_projections(self.network, weights)
 
     @shortage.said
@@ -239,7 +261,8 @@ class ArraySimulator(Closing):
         for item, brought in zip(self._learners, self._teach(plan), strict=True):
             name, update = item.projection.name, self.library.empty(item.shape)
             _call(item.update(self._weights[name], brought, len(block), update))
-            found[name] = self.library.back(update)
+            values, edges = self._storages[name].back(update), self.network.edges(item.projection)
+            found[name] = values if edges is None else edges.dense(values)
         return found
 
     def _settle(

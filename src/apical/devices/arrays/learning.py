@@ -1,7 +1,7 @@
 """Learning of one projection on arrays: a matrix product for each rank-one term of its rule."""
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 
@@ -11,14 +11,12 @@ from apical.devices.arrays.expression_program import Factor, Formula
 from apical.devices.arrays.library import Array, Call, Library, Workspace
 from apical.devices.arrays.optimizer_step import Plan, Stepping
 from apical.devices.arrays.random import Streams
+from apical.devices.arrays.storage import Storage
 from apical.language.expressions import names_in, parse
 from apical.language.rank_one import HELD, Term, compiled, terms
 from apical.plasticity.optimizers import NOISE, UpdateDynamics
 from apical.plasticity.rules import ELIGIBILITY, LearningRule, When
 from apical.projections.projection import Projection
-
-STRIP = 2**15
-"""Number of weights processed at a time, if an update needs more than a matrix product: 128 kB."""
 
 Pairs = Sequence[tuple[Array, Array]]
 """Neural factors of each term: shapes (n_trials, n_pre) and (n_trials, n_post)."""
@@ -52,8 +50,8 @@ class Learner:
         A plastic projection.
     rule
         Its rule.
-    library
-        Array library.
+    storage
+        How its weights lie in memory.
     room
         Workspace for intermediate results.
     streams
@@ -64,11 +62,13 @@ class Learner:
         self,
         projection: Projection,
         rule: LearningRule,
-        library: Library,
+        storage: Storage,
         room: Workspace,
         streams: Streams,
     ) -> None:
+        library = storage.library
         self.projection, self._rule, self._library, self._room = projection, rule, library, room
+        self._storage = storage
         found = terms(rule.update)
         outers = [Outer(t, rule.parameters, library, room) for t in found if t.is_outer]
         self.outers = sorted(outers, key=lambda outer: outer.reads_weight)
@@ -90,8 +90,8 @@ class Learner:
         self._explores = streams.named("explore", projection.name)
         self._held: dict[str, Array] = {}
         if projection.explores:
-            self._held[ELIGIBILITY] = library.full(0.0, projection.shape)
-            self._before = library.empty(projection.shape)
+            self._held[ELIGIBILITY] = storage.full(0.0)
+            self._before = library.empty(storage.shape)
 
     @property
     def when(self) -> When:
@@ -102,9 +102,11 @@ class Learner:
         """Perturb the weights `w` by noise, in place; `restore` undoes it."""
         operations, size = self._library.operations, self.projection.explores
         noise, number = self._held[ELIGIBILITY], self._library.number
-        drawn = self._explores().standard_normal(self.shape, np.float32)
+        draws = self._explores()
         operations[ast.UAdd](w, out=self._before)
-        self._library.put(size * drawn, noise)
+        self._storage.drawn(lambda shape: size * draws.standard_normal(shape, np.float32), noise)
+        if self._storage.mask is not None:
+            operations[ast.Mult](noise, self._storage.mask, out=noise)
         operations[ast.Add](w, noise, out=w)
         operations[ast.Mult](noise, number(size**-2), out=noise)
 
@@ -116,14 +118,14 @@ class Learner:
         """Return the state of the optimiser, shape (n_pre, n_post), or () where it is shared."""
         shared, library = self._stepping.shared, self._library
         return {
-            name: library.number(value) if name in shared else library.full(value, self.shape)
+            name: library.number(value) if name in shared else self._storage.full(value)
             for name, value in self._dynamics.state.items()
         }
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Shape of the weights."""
-        return self.projection.shape
+        """Shape of the weights in memory."""
+        return self._storage.shape
 
     def update(
         self, w: Array, pairs: Pairs, n_trials: int, out: Array, rows: slice = slice(None)
@@ -135,7 +137,7 @@ class Learner:
         w
             Some rows of the weights, shape (n_rows, n_post).
         pairs
-            Neural factors of each of `outers`; of the presynaptic ones these rows.
+            Neural factors of each of `outers`.
         n_trials
             Number of trials in the batch; the update is their mean.
         out
@@ -144,18 +146,19 @@ class Learner:
             Which rows of all weights `w` is.
         """
         values = {"w": w, **{name: held[rows] for name, held in self._held.items()}}
-        library, operations = self._library, self._library.operations
+        library, operations, storage = self._library, self._library.operations, self._storage
         calls: list[Call] = []
         if not self.outers or self.outers[0].reads_weight:
             calls.append(partial(operations[ast.UAdd], library.number(0), out=out))
         for number, (outer, (x, d)) in enumerate(zip(self.outers, pairs, strict=True)):
             if not outer.reads_weight:
-                calls.append(library.outer(x, d, out, outer.size / n_trials, add=number > 0))
+                size = outer.size / n_trials
+                calls.append(storage.outer(x, d, out, size, add=number > 0, rows=rows))
                 continue
             product = self._room("product", tuple(w.shape))
             weight, more = outer.weigh.bound(values, "of synapses", tuple(w.shape))
             calls += [
-                library.outer(x, d, product, 1 / n_trials, add=False),
+                storage.outer(x, d, product, 1 / n_trials, add=False, rows=rows),
                 *more,
                 partial(operations[ast.Mult], product, weight, out=product),
                 partial(operations[ast.Add], out, product, out=out),
@@ -201,7 +204,7 @@ class Learner:
         if self._in_place:
             for outer, (x, d) in zip(self.outers, pairs, strict=True):
                 size = factor * outer.size / n_trials
-                calls.append(self._library.outer(x, d, w, size, add=True))
+                calls.append(self._storage.outer(x, d, w, size, add=True))
         if self.projection.limits is not None:
             least, largest = map(self._library.number, self.projection.limits)
             calls.append(partial(self._library.operations["clip"], w, least, largest, out=w))
@@ -216,7 +219,7 @@ class Learner:
         plan = self._stepping.begun(state, factor)
         whole, calls = self._measured(w, pairs, n_trials) if self._wide else (None, [])
         calls += self._stepping.of_all(plan, state)
-        for strip in strips(self.shape, n_trials):
+        for strip in self._storage.strips(n_trials):
             values = {"w": w[strip]}
             if not self._in_place:
                 values |= {k: v[strip] for k, v in state.items() if len(v.shape)}
@@ -224,11 +227,10 @@ class Learner:
                     values["update"] = whole[strip]
                 else:
                     update = values["update"] = self._room("update", tuple(values["w"].shape))
-                    part = [(x[:, strip], d) for x, d in pairs]
-                    calls += self.update(values["w"], part, n_trials, update, strip)
+                    calls += self.update(values["w"], pairs, n_trials, update, strip)
             if self._dynamics.draws:
                 drawn = values[NOISE] = self._room(NOISE, tuple(values["w"].shape))
-                calls.append(partial(self._draw, drawn))
+                calls.append(partial(self._draw, drawn, strip))
             calls += self._stepping.of_rows(plan, values)
         return plan, calls
 
@@ -240,13 +242,14 @@ class Learner:
         wide, more = self._wide.bound({"w": w, "update": whole}, "wide", self.shape)
 
         def measure() -> None:
-            self._stepping.spread = self._library.spread(wide)
+            self._stepping.spread = self._storage.spread(wide)
 
         return whole, [*calls, *more, measure]
 
-    def _draw(self, out: Array) -> None:
-        """Draw standard normal numbers."""
-        self._library.put(self._noise().standard_normal(tuple(out.shape), np.float32), out)
+    def _draw(self, out: Array, rows: slice) -> None:
+        """Draw standard normal numbers for the synapses of some rows."""
+        draws = self._noise()
+        self._storage.drawn(lambda shape: draws.standard_normal(shape, np.float32), out, rows)
 
 
 class Outer:
@@ -274,14 +277,6 @@ class Outer:
             self.weigh = Formula(term.synapse, library, room, parameters)
         else:
             self.size = float(compiled(term.synapse, library.operations)(parameters))
-
-
-def strips(shape: tuple[int, int], n_trials: int) -> Iterator[slice]:
-    """Yield slices of rows to process at a time: few, but at least as many as trials."""
-    n_pre, n_post = shape
-    rows = max(n_trials, STRIP // n_post, 1)
-    for start in range(0, n_pre, rows):
-        yield slice(start, min(start + rows, n_pre))
 
 
 def _sum(nodes: Sequence[ast.expr]) -> ast.expr:

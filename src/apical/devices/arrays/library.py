@@ -6,6 +6,8 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
+from apical.projections.edges import Edges
+
 
 class Array(Protocol):
     """Protocol of arrays, common to all libraries; all other operations are the library's."""
@@ -25,9 +27,23 @@ class Array(Protocol):
 
 
 A = TypeVar("A", bound=Array)
+K = TypeVar("K", bound=Array, contravariant=True)
 
 Call = Callable[[], Any]
 """A planned operation on fixed arrays, executed at every call."""
+
+
+class Kernel(Protocol[K]):
+    """Products with the synapses that exist, in time proportional to these."""
+
+    def product(self, x: K, w: K, out: K, *, add: bool, transposed: bool = False) -> Call:
+        """Return the call that writes or adds ``x @ W`` (`transposed`: ``x @ W.T``) to `out`."""
+
+    def outer(self, x: K, d: K, out: K, factor: float, *, add: bool, rows: slice) -> Call:
+        """Return the call that writes or adds ``factor * x.T @ d`` at some synapses to `out`.
+
+        These are those of some rows of the weights.
+        """
 
 
 class Library(ABC, Generic[A]):
@@ -76,6 +92,23 @@ class Library(ABC, Generic[A]):
     @abstractmethod
     def outer(self, x: A, d: A, out: A, factor: float, *, add: bool) -> Call:
         """Return the call that writes or adds ``factor * x.T @ d`` to `out`."""
+
+    @abstractmethod
+    def sparse(self, edges: Edges) -> Kernel[A]:
+        """Return products with synapses that are stored one by one, shape (n_synapses, 1)."""
+
+    @abstractmethod
+    def blocks(self, field: np.ndarray, n_pre: int) -> Kernel[A]:
+        """Return products with synapses by window, shape (n_windows * n_inputs, n_maps).
+
+        Parameters
+        ----------
+        field
+            Presynaptic neurons of each window, shape (n_windows, n_inputs); -1 for none, whose
+            weights are 0. Postsynaptic neurons are those of all windows, map after map.
+        n_pre
+            Number of presynaptic neurons.
+        """
 
     @abstractmethod
     def spread(self, array: A) -> float:

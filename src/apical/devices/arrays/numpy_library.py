@@ -5,18 +5,23 @@ each other.
 """
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy.linalg import blas
+from scipy.sparse import csr_array
 
 from apical.devices.arrays.compiled_loops import Loop
 from apical.devices.arrays.expression_program import Program
 from apical.devices.arrays.library import Call, Library
+from apical.projections.edges import Edges
 
 Array = np.ndarray
+
+AT_A_TIME = 2**20
+"""Number of factors gathered at a time for the updates of sparse synapses: 4 or 8 MB."""
 
 
 def _copy(x: Any, out: Array | None = None) -> Any:
@@ -114,6 +119,12 @@ class NumpyLibrary(Library[np.ndarray]):
             self._gemm, factor, d.T, x.T, float(add), out.T, trans_b=True, overwrite_c=True
         )
 
+    def sparse(self, edges: Edges) -> "NumpySparse":
+        return NumpySparse(edges)
+
+    def blocks(self, field: np.ndarray, n_pre: int) -> "NumpyBlocks":
+        return NumpyBlocks(field, n_pre, self.dtype)
+
     def spread(self, array: Array) -> float:
         return float(np.std(array, dtype=np.float64))
 
@@ -128,3 +139,120 @@ def _softmax(drive: Array, out: Array) -> None:
     np.subtract(drive, drive.max(axis=1, keepdims=True), out=out)
     np.exp(out, out=out)
     out /= out.sum(axis=1, keepdims=True)
+
+
+class NumpySparse:
+    """Products with synapses that are stored one by one: compressed rows of SciPy.
+
+    Parameters
+    ----------
+    edges
+        The synapses.
+    """
+
+    def __init__(self, edges: Edges) -> None:
+        self._shape, self._pre, self._post = edges.shape, edges.pre, edges.post
+        self._starts = np.concatenate([[0], np.cumsum(edges.out_degrees)]).astype(np.int32)
+
+    def product(
+        self, x: Array, w: Array, out: Array, *, add: bool, transposed: bool = False
+    ) -> Call:
+        """Return the call that writes or adds a product; the weights are read when it is called."""
+        matrix = csr_array((w[:, 0], self._post, self._starts), shape=self._shape, copy=False)
+        matrix = matrix if transposed else matrix.T
+
+        def call() -> None:
+            _put((matrix @ x.T).T, out, add=add)
+
+        return call
+
+    def outer(
+        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice
+    ) -> Call:
+        """Return the call that writes or adds the products of the neurons of each synapse."""
+        pre, post, total = self._pre[rows], self._post[rows], out[:, 0]
+        n = max(1, AT_A_TIME // len(x))
+
+        def call() -> None:
+            sent, heard = np.ascontiguousarray(x.T), np.ascontiguousarray(d.T)
+            for start in range(0, len(pre), n):
+                some = slice(start, start + n)
+                found = np.einsum("sb,sb->s", sent[pre[some]], heard[post[some]])
+                found *= factor
+                _put(found, total[some], add=add)
+
+        return call
+
+
+class NumpyBlocks:
+    """Products with synapses that are stored by window: one matrix product for each window.
+
+    Parameters
+    ----------
+    field, n_pre
+        As in `Library.blocks`.
+    dtype
+        Of the arrays.
+    """
+
+    def __init__(self, field: np.ndarray, n_pre: int, dtype: np.dtype) -> None:
+        self._field, (self._n, self._inputs) = np.maximum(field, 0), field.shape
+        place = np.nonzero(field.ravel() >= 0)[0]
+        ones, shape = np.ones(len(place), dtype), (n_pre, field.size)
+        self._back = csr_array((ones, (field.ravel()[place], place)), shape=shape)
+
+    def _some(self, n_trials: int, first: int = 0, last: int | None = None) -> Iterator[slice]:
+        """Yield slices of windows whose inputs are gathered at a time."""
+        n = max(1, AT_A_TIME // (self._inputs * n_trials))
+        last = self._n if last is None else last
+        for start in range(first, last, n):
+            yield slice(start, min(start + n, last))
+
+    def product(
+        self, x: Array, w: Array, out: Array, *, add: bool, transposed: bool = False
+    ) -> Call:
+        """Return the call that writes or adds a product; the weights are read when it is called."""
+        by_window = w.reshape(self._n, self._inputs, -1)
+        some = list(self._some(len(x)))
+
+        def forward() -> None:
+            sent, found = np.ascontiguousarray(x.T), by_map(out)
+            for one in some:
+                got = by_window[one].transpose(0, 2, 1) @ sent[self._field[one]]
+                _put(got.transpose(2, 1, 0), found[:, :, one], add=add)
+
+        def backward() -> None:
+            heard = np.ascontiguousarray(by_map(x).transpose(2, 1, 0))
+            got = np.concatenate([by_window[one] @ heard[one] for one in some])
+            _put((self._back @ got.reshape(-1, len(x))).T, out, add=add)
+
+        def by_map(array: Array) -> Array:
+            return array.reshape(len(array), -1, self._n)
+
+        return backward if transposed else forward
+
+    def outer(
+        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice
+    ) -> Call:
+        """Return the call that writes or adds the products of the neurons of some windows."""
+        start, stop, _ = rows.indices(self._n * self._inputs)
+        first, last = start // self._inputs, stop // self._inputs
+        total = out.reshape(last - first, self._inputs, -1)
+        some = list(self._some(len(x), first, last))
+
+        def call() -> None:
+            sent = np.ascontiguousarray(x.T)
+            heard = np.ascontiguousarray(d.reshape(len(d), -1, self._n).transpose(2, 0, 1))
+            for one in some:
+                got = sent[self._field[one]] @ heard[one]
+                got *= factor
+                _put(got, total[one.start - first : one.stop - first], add=add)
+
+        return call
+
+
+def _put(found: Array, out: Array, *, add: bool) -> None:
+    if add:
+        np.add(out, found, out=out)
+    else:
+        np.copyto(out, found)

@@ -10,6 +10,7 @@ from apical.devices.arrays.crossing import Crossing
 from apical.devices.arrays.expression_program import Factor, Formula
 from apical.devices.arrays.library import Array, Call, Library, Workspace
 from apical.devices.arrays.random import Chance, Streams
+from apical.devices.arrays.storage import Storage
 from apical.errors import DeviceError
 from apical.language.expressions import parse
 from apical.network.description import Network
@@ -62,19 +63,26 @@ class Settling:
         Array library.
     weights
         Weights by name of projection; their content is modified elsewhere, and read here.
+    storages
+        How they lie in memory.
     streams
         Random streams.
     """
 
     def __init__(
-        self, network: Network, library: Library, weights: Mapping[str, Array], streams: Streams
+        self,
+        network: Network,
+        library: Library,
+        weights: Mapping[str, Array],
+        storages: Mapping[str, Storage],
+        streams: Streams,
     ) -> None:
         self.library, self._room = library, Workspace(library)
         self._operations = library.operations
         self._chance = Chance(library, self._room, streams)
         self._forward = [p for p in forward_order(network) if p.role != "bias"]
         self._feedback = feedback_order(network)
-        self._crossing = Crossing(network, library, weights)
+        self._crossing = Crossing(network, library, weights, storages)
         self.normalisers = {
             p.name: Normaliser(p.name, p.norm, p.size, library, self._room)
             for p in network.populations

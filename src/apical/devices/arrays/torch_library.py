@@ -11,6 +11,10 @@ from torch import Tensor
 
 from apical.devices.arrays.library import Call, Elsewhere
 from apical.errors import DeviceError
+from apical.projections.edges import Edges
+
+AT_A_TIME = 2**22
+"""Number of factors gathered at a time for the updates of sparse synapses."""
 
 
 def _floating(value: Any) -> Tensor:
@@ -149,11 +153,137 @@ class TorchLibrary(Elsewhere[Tensor]):
     def outer(self, x: Tensor, d: Tensor, out: Tensor, factor: float, *, add: bool) -> Call:
         return partial(out.addmm_, x.T, d, beta=float(add), alpha=factor)
 
+    def sparse(self, edges: Edges) -> "TorchSparse":
+        return TorchSparse(edges, self)
+
+    def blocks(self, field: np.ndarray, n_pre: int) -> "TorchBlocks":
+        return TorchBlocks(field, n_pre, self)
+
     def spread(self, array: Tensor) -> float:
         return float(torch.std(array, correction=0))
 
     def softmax(self, drive: Tensor, out: Tensor) -> Call:
         return partial(torch.softmax, drive, dim=1, out=out)
+
+
+class TorchSparse:
+    """Products with synapses that are stored one by one: compressed rows of PyTorch.
+
+    Both directions have rows of their own, since a product with compressed rows is the one that
+    adds up in the same order every time.
+
+    Parameters
+    ----------
+    edges
+        The synapses.
+    library
+        Where they are.
+    """
+
+    def __init__(self, edges: Edges, library: TorchLibrary) -> None:
+        back, order = edges.transposed()
+        self._order = library.numbers(order)
+        self._pre, self._post = (
+            library.numbers(a.astype(np.int64)) for a in (edges.pre, edges.post)
+        )
+        self._rows = self._starts(edges, library), self._post, edges.shape
+        self._columns = (
+            self._starts(back, library),
+            library.numbers(back.post.astype(np.int64)),
+            back.shape,
+        )
+
+    @staticmethod
+    def _starts(edges: Edges, library: TorchLibrary) -> Tensor:
+        return library.numbers(np.concatenate([[0], np.cumsum(edges.out_degrees)]))
+
+    def product(
+        self, x: Tensor, w: Tensor, out: Tensor, *, add: bool, transposed: bool = False
+    ) -> Call:
+        """Return the call that writes or adds a product; the weights are read when it is called."""
+        starts, ends, shape = self._rows if transposed else self._columns
+
+        def call() -> None:
+            values = w[:, 0] if transposed else w[:, 0][self._order]
+            matrix = torch.sparse_csr_tensor(starts, ends, values, shape)
+            found = (matrix @ x.T).T
+            out.add_(found) if add else out.copy_(found)
+
+        return call
+
+    def outer(
+        self, x: Tensor, d: Tensor, out: Tensor, factor: float, *, add: bool, rows: slice
+    ) -> Call:
+        """Return the call that writes or adds the products of the neurons of each synapse."""
+        pre, post, total = self._pre[rows], self._post[rows], out[:, 0]
+        n = max(1, AT_A_TIME // len(x))
+
+        def call() -> None:
+            sent, heard = x.T.contiguous(), d.T.contiguous()
+            for start in range(0, len(pre), n):
+                some = slice(start, start + n)
+                found = factor * (sent[pre[some]] * heard[post[some]]).sum(dim=1)
+                total[some].add_(found) if add else total[some].copy_(found)
+
+        return call
+
+
+class TorchBlocks:
+    """Products with synapses that are stored by window: one matrix product for each window.
+
+    Parameters
+    ----------
+    field, n_pre
+        As in `apical.devices.arrays.library.Library.blocks`.
+    library
+        Where they are.
+    """
+
+    def __init__(self, field: np.ndarray, n_pre: int, library: TorchLibrary) -> None:
+        self._n, self._inputs = field.shape
+        self._field = library.numbers(np.maximum(field, 0).astype(np.int64))
+        place = np.nonzero(field.ravel() >= 0)[0]
+        order = np.argsort(field.ravel()[place], kind="stable")
+        counts = np.bincount(field.ravel()[place], minlength=n_pre)
+        starts = library.numbers(np.concatenate([[0], np.cumsum(counts)]))
+        ones = library.full(1.0, (len(place),))
+        shape = n_pre, field.size
+        self._back = torch.sparse_csr_tensor(starts, library.numbers(place[order]), ones, shape)
+
+    def product(
+        self, x: Tensor, w: Tensor, out: Tensor, *, add: bool, transposed: bool = False
+    ) -> Call:
+        """Return the call that writes or adds a product; the weights are read when it is called."""
+        by_window = w.reshape(self._n, self._inputs, -1)
+
+        def forward() -> Tensor:
+            got = by_window.transpose(1, 2) @ x.T.contiguous()[self._field]
+            return got.permute(2, 1, 0).reshape(out.shape)
+
+        def backward() -> Tensor:
+            heard = x.reshape(len(x), -1, self._n).permute(2, 1, 0)
+            return (self._back @ (by_window @ heard).reshape(-1, len(x))).T
+
+        def call() -> None:
+            found = backward() if transposed else forward()
+            out.add_(found) if add else out.copy_(found)
+
+        return call
+
+    def outer(
+        self, x: Tensor, d: Tensor, out: Tensor, factor: float, *, add: bool, rows: slice
+    ) -> Call:
+        """Return the call that writes or adds the products of the neurons of some windows."""
+        start, stop, _ = rows.indices(self._n * self._inputs)
+        some = slice(start // self._inputs, stop // self._inputs)
+        field = self._field[some]
+
+        def call() -> None:
+            heard = d.reshape(len(d), -1, self._n).permute(2, 0, 1)[some]
+            found = factor * (x.T.contiguous()[field] @ heard).reshape(out.shape)
+            out.add_(found) if add else out.copy_(found)
+
+        return call
 
 
 def peak_of_card() -> int:

@@ -103,6 +103,8 @@ class BrianSimulator(Closing, ABC):
         start = variables.beginning(self._built)
         self._variables = {name: variables.variable(self._built, name) for name in start}
         self._constants = tuple(name for name in start if name not in self._shapes)
+        edges = {p.name: self.network.edges(p) for p in self.network.projections}
+        self._spread = {k: e for k, e in edges.items() if e and k not in self._built.made}
         for name, values in start.items():
             self._begin(name, values)
         self._propagate()
@@ -236,11 +238,24 @@ class BrianSimulator(Closing, ABC):
 
     def _get(self, name: str) -> np.ndarray:
         """Return a copy of one variable of the state."""
-        return np.array(self._variables[name].get_value()).reshape(self._shapes[name])
+        values = np.array(self._variables[name].get_value())
+        edges = self._spread.get(name.partition(".")[0]) if name in self._shapes else None
+        if edges is not None:
+            return edges.of(values.reshape(edges.shape))
+        return values.reshape(self._shapes[name])
 
     def _set(self, name: str, values: np.ndarray) -> None:
         """Take over one variable, of the right size."""
-        self._variables[name].get_value()[:] = np.asarray(values).ravel()
+        self._variables[name].get_value()[:] = self._whole(name, values)
+
+    def _whole(self, name: str, values: Any) -> np.ndarray:
+        """Return the values of a variable as Brian2 has them: of all synapses that were made."""
+        edges = self._spread.get(name.partition(".")[0]) if name in self._shapes else None
+        given = np.asarray(values)
+        return given.ravel() if edges is None else edges.dense(given).ravel()
+
+    def _held(self, projection: str) -> np.ndarray:
+        return self._get(f"{projection}.w")
 
     def _propagate(self) -> None:
         """Compute the propagators of a time step from the current constants."""
@@ -279,7 +294,7 @@ class BrianSimulator(Closing, ABC):
     @state.setter
     def state(self, state: Mapping[str, np.ndarray]) -> None:
         check_state(state, self._shapes)
-        check_weights(self.network, state, lambda name: self._get(f"{name}.w"))
+        check_weights(self.network, state, self._held)
         for name, values in state.items():
             self._set(name, values)
 
@@ -337,12 +352,13 @@ class BrianSimulator(Closing, ABC):
             )
 
     def weights(self, projection: Projection | str) -> np.ndarray:
-        """Return W of a projection, shape (n_pre, n_post) [dimensionless]."""
+        """Return W of a projection, shape (n_pre, n_post) [dimensionless], 0 without a synapse."""
         name = projection.name if isinstance(projection, Projection) else projection
-        return self._get(f"{self.network.projection(name).name}.w")
+        held, edges = self._held(self.network.projection(name).name), self.network.edges(name)
+        return held if edges is None else edges.dense(held)
 
     def load(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Take over weights: projection name -> W, shape (n_pre, n_post)."""
+        """Take over weights: projection name -> W, shape (n_pre, n_post) or (n_synapses,)."""
         self.state = of_projections(self.network, weights)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import brian2 as b2
 import numpy as np
+from brian2.devices.device import RuntimeDevice
 
 from apical._base import times
 from apical.devices.brian import (
@@ -30,6 +31,7 @@ from apical.network.description import Network
 from apical.network.settling_time import check_settles
 from apical.neurons.base import Population
 from apical.plasticity import traces
+from apical.projections.edges import Edges
 from apical.projections.projection import Projection
 
 DIMENSIONS = {"ms": "second", "Hz": "Hz", "1": "1", "integer": "integer"}
@@ -65,6 +67,9 @@ class Options:
     links
         Whether relays read dendrites by linked variables, and neurons track time; else the program
         does both.
+    sparse
+        Whether synapses that do not exist by a connectivity are not made; else they are kept at
+        weight 0.
     """
 
     dt: float
@@ -73,6 +78,7 @@ class Options:
     dense: bool = False
     traces: Collection[str] = ()
     links: bool = True
+    sparse: bool = False
 
 
 @dataclass
@@ -104,6 +110,10 @@ class Built:
         Exact integration (propagators) of populations with linear equations.
     starts
         Reset of populations to their initial state.
+    made
+        The synapses of projections of which only those that exist were made, by name.
+    masked
+        Names of projections with objects for synapses that do not exist, kept at weight 0.
     """
 
     network: Network
@@ -117,6 +127,8 @@ class Built:
     traces: dict[str, b2.StateMonitor] = field(default_factory=dict)
     propagators: dict[str, Propagators] = field(default_factory=dict)
     starts: dict[str, starting.Start] = field(default_factory=dict)
+    made: dict[str, Edges] = field(default_factory=dict)
+    masked: set[str] = field(default_factory=set)
 
 
 class Builder:
@@ -129,14 +141,28 @@ class Builder:
         self.frame, frames = self.trial, network.stimulus.frames
         if frames > 1:
             self.frame = b2.Clock(dt=network.trial / frames * b2.ms, name="frame_clock")
-        self.tables = timed_arrays(
-            network, empty(network, options.capacity, b2.prefs.core.default_float_dtype)
-        )
+        # in process every block brings tables of its own; a program keeps room for the longest
+        rows = 1 if isinstance(b2.get_device(), RuntimeDevice) else options.capacity
+        self.tables = timed_arrays(network, empty(network, rows, b2.prefs.core.default_float_dtype))
         self.built = Built(network, {}, b2.Network(), self.trial, [])
+        self._choose_synapses()
         graded.check_signals(network)
         check_settles(network, options.dt)
         self.ranks = graded.ranks(network)
         self.axons = {p.name: delaying.axons(network, p, options.dt) for p in network.populations}
+
+    def _choose_synapses(self) -> None:
+        """Decide of which projections only the synapses that exist are made."""
+        for projection in self.network.projections:
+            edges = self.network.edges(projection)
+            if edges is not None and self.options.sparse:
+                self.built.made[projection.name] = edges
+            elif edges is not None or projection.missing:
+                self.built.masked.add(projection.name)
+
+    def _by_rows(self, projection: Projection) -> bool:
+        """Whether templates of our own run a projection: they need all of its synapses."""
+        return self.options.dense and projection.name not in self.built.made
 
     def build(self) -> Built:
         """Return every population and projection as Brian2 objects, in one Brian2 network."""
@@ -265,10 +291,10 @@ class Builder:
         relays = relaying.passes_on(self.network, population)
         events = {**(relaying.EVENTS if relays else {}), **self.axons[population.name].events}
         taught = any(
-            p.post is population and p.rule and p.rule.when == "feedback"
+            p.post is population and p.rule and p.rule.when == "feedback" and not self._by_rows(p)
             for p in self.network.projections
         )
-        if taught and not self.options.dense:
+        if taught:
             events = {**events, TAUGHT: f"{population.inputs['teach']} != 0"}
         return dict(events) or None
 
@@ -303,26 +329,28 @@ class Builder:
     def _synapses(self, projection: Projection, order: int) -> None:
         parameters, sums = plastic.parameters(projection, self.options.dt), graded.sums(projection)
         variables = ["w : 1", *(f"{name} : 1" for name in plastic.state(projection))]
-        variables += plastic.of_synapse(projection)
+        masked, by_rows = projection.name in self.built.masked, self._by_rows(projection)
+        variables += plastic.of_synapse(projection, masked=masked)
         if projection.release < 1:
             variables.append("sent : 1")
-        if not self.options.dense:
+        if not by_rows:
             variables += [f"{s}_post = w*{x}_pre : 1 (summed)" for s, (_, x) in sums.items()]
         synapses = live.Synapses(
             self.built.objects[projection.pre.name],
             self.built.objects[projection.post.name],
             "\n".join(variables + [f"{name} : 1 (shared, constant)" for name in parameters]),
-            **({} if self.options.dense or sums else self._pathways(projection)),
+            **({} if by_rows or sums else self._pathways(projection)),
             clock=self.step,
             name=projection.name,
             namespace={k: v for k, v in self.tables.items() if k in ("learning", "learned")},
         )
-        synapses.connect()
+        edges = self.built.made.get(projection.name)
+        synapses.connect(**({} if edges is None else {"i": edges.pre, "j": edges.post}))
         self.built.objects[projection.name] = synapses
         self._constants(projection.name, {k: (v, "1") for k, v in parameters.items()})
         if sums:
             self._sum(projection, synapses, sums)
-        elif self.options.dense:
+        elif by_rows:
             self._dense(projection, synapses, order)
         else:
             self._schedule(projection, synapses, order)
@@ -330,8 +358,8 @@ class Builder:
             self._learn_after_trials(projection, synapses)
         self._follow(projection, synapses)
         if projection.total is not None:
-            moment, uses = (self.trial, "start", BEGIN), self.options.dense  # after LEARN
-            scaler = normalising.normaliser(synapses, projection, *moment, dense=uses)
+            moment = self.trial, "start", BEGIN  # after LEARN
+            scaler = normalising.normaliser(synapses, projection, *moment, dense=by_rows)
             self.built.brian_network.add(scaler)
 
     def _follow(self, projection: Projection, synapses: b2.Synapses) -> None:
@@ -350,7 +378,7 @@ class Builder:
         for what, code, clock, when, order in moments:
             if not code:
                 continue
-            if self.options.dense:
+            if self._by_rows(projection):
                 everywhere = dense.Everywhere(synapses, code, projection, clock, when, order, what)
                 self.built.brian_network.add(everywhere)
             else:
@@ -360,7 +388,7 @@ class Builder:
         """Let a projection add up graded signals before each step of the groups."""
         rank = self.ranks[projection.name]
         for variable, (_, signal) in sums.items():
-            if self.options.dense:
+            if self._by_rows(projection):
                 adder = dense.Sum(synapses, variable, f"{signal}_pre", projection, rank)
                 self.built.brian_network.add(adder)
             else:
@@ -390,7 +418,7 @@ class Builder:
         factor = f"learning(t)*{self._after(onset)}" if onset else "learning(t)"
         if projection.rule and projection.rule.when == "spike" and projection.release < 1:
             factor = f"sent*{factor}"
-        return plastic.statements(projection, factor)
+        return plastic.statements(projection, factor, masked=projection.name in self.built.masked)
 
     def _pathways(self, projection: Projection) -> dict[str, Any]:
         """Return delivery and learning as Brian2 writes them."""
@@ -433,8 +461,9 @@ class Builder:
             add(dense.Learning(synapses, learn, projection, self.step, LEARNING_SLOT, order))
 
     def _learn_after_trials(self, projection: Projection, synapses: b2.Synapses) -> None:
-        code = plastic.statements(projection, "learned(t)")
-        if self.options.dense:
+        masked = projection.name in self.built.masked
+        code = plastic.statements(projection, "learned(t)", masked=masked)
+        if self._by_rows(projection):
             learner = dense.Learning(synapses, code, projection, self.trial, "start", LEARN)
             self.built.brian_network.add(learner)
         else:

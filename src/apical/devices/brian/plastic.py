@@ -82,19 +82,29 @@ def _called(projection: Projection) -> dict[str, str]:
     return {name: f"{name}_syn" for name in sorted(own & taken)}
 
 
-def statements(projection: Projection, factor: str) -> str:
-    """Return the update statements; `factor` is the expression of the learning-rate factor."""
+def statements(projection: Projection, factor: str, *, masked: bool = False) -> str:
+    """Return the update statements.
+
+    Parameters
+    ----------
+    projection
+        The projection.
+    factor
+        Expression of the learning-rate factor.
+    masked
+        Whether there are objects for synapses that do not exist, which keep weight 0.
+    """
     rule, called = projection.rule, _called(projection)
     if rule is None:
-        return _held(projection, "0", "0")
+        return _held(projection, "0", "0", masked)
     update = substituted(rule.update, called) if called else rule.update
     if rule.dynamics is None:
-        return _held(projection, f"{factor}*({update})", factor)
-    return _with_dynamics(projection, update, rule.dynamics, factor)
+        return _held(projection, f"{factor}*({update})", factor, masked)
+    return _with_dynamics(projection, update, rule.dynamics, factor, masked)
 
 
 def _with_dynamics(
-    projection: Projection, update: str, dynamics: UpdateDynamics, factor: str
+    projection: Projection, update: str, dynamics: UpdateDynamics, factor: str, masked: bool
 ) -> str:
     """Return statements of an optimiser: the next state, taken over only in training trials.
 
@@ -113,13 +123,13 @@ def _with_dynamics(
         f"update = {update}",
         when(dynamics.draws, "_drawn = randn()"),
         *steps,
-        _held(projection, f"{factor}*({change})", factor),
+        _held(projection, f"{factor}*({change})", factor, masked),
         when(projection.limits is None, f"_learns = int({factor} != 0)"),
         *kept,
     )
 
 
-def _held(projection: Projection, change: str, factor: str) -> str:
+def _held(projection: Projection, change: str, factor: str, masked: bool) -> str:
     """Return the statements that add a weight change, and enforce the weight constraints.
 
     None changes a weight that meets its constraint; bounds change no weight where nothing is
@@ -136,7 +146,7 @@ w = w_step*(floor(_steps) + ceil(_steps - floor(_steps) - rand()))"""
     return lines(
         when(projection.limits, within, added),
         when(projection.inhibitory is not None, signed),
-        when(projection.missing, f"w = w*int({EXISTS})"),
+        when(masked, f"w = w*int({EXISTS})"),
         when(projection.levels, rounded),
     )
 
@@ -147,10 +157,9 @@ def of_sender(projection: Projection) -> str:
     return f"{POLARITY.format(projection.name)} : 1 (constant)" if held else ""
 
 
-def of_synapse(projection: Projection) -> list[str]:
-    """Return the equations of a synapse for what never changes in it."""
-    held = projection.rule is not None and projection.missing
-    return [f"{EXISTS} : boolean (constant)"] if held else []
+def of_synapse(projection: Projection, *, masked: bool) -> list[str]:
+    """Return the equations of a synapse for what never changes in it; `masked` as above."""
+    return [f"{EXISTS} : boolean (constant)"] if projection.rule is not None and masked else []
 
 
 def draws(projection: Projection) -> bool:

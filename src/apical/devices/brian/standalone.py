@@ -27,6 +27,7 @@ from apical.devices.brian.monitors import Compiled
 from apical.devices.simulator import Block, BlockResult, check_block
 from apical.errors import DeviceError, RunError
 from apical.network.description import Network
+from apical.projections.projection import Projection
 
 
 class StandaloneSimulator(BrianSimulator):
@@ -47,7 +48,7 @@ class StandaloneSimulator(BrianSimulator):
         self._description: Mapping[tuple[str, str], Any] = {}
         self._settle(self._new_device(), self._clock)
         for projection in network.projections:
-            self._number(self._built.objects[projection.name], *projection.shape)
+            self._number(self._built.objects[projection.name], projection)
         self._tables = tables.empty(network, options.capacity, self.dtype)
         self._scratch = _scratch()
         self._remove_scratch = weakref.finalize(self, _remove, self._scratch, os.getpid())
@@ -98,11 +99,17 @@ class StandaloneSimulator(BrianSimulator):
 
     def _begin(self, name: str, values: Any) -> None:
         variable = self._variables[name]
-        self._device.held[variable] = np.array(values, variable.dtype).ravel()
+        self._device.held[variable] = np.array(self._whole(name, values), variable.dtype)
 
-    def _number(self, synapses: Any, n_pre: int, n_post: int) -> None:
+    def _number(self, synapses: Any, projection: Projection) -> None:
         """Let synapses be told by their neurons before a program has numbered them."""
-        held = self._device.held
+        held, edges = self._device.held, self._built.made.get(projection.name)
+        if edges is not None:
+            held[synapses.variables["N"]] = np.array([len(edges)], np.int32)
+            held[synapses.variables["_synaptic_pre"]] = edges.pre
+            held[synapses.variables["_synaptic_post"]] = edges.post
+            return
+        n_pre, n_post = projection.shape
         held[synapses.variables["N"]] = np.array([n_pre * n_post], np.int32)
         neurons = {
             "_synaptic_pre": lambda: np.repeat(np.arange(n_pre, dtype=np.int32), n_post),

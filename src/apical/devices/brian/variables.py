@@ -29,7 +29,9 @@ def state_shapes(built: Built) -> dict[str, tuple[int, ...]]:
             shapes[f"{population.name}.lastspike"] = (population.size,)
     for projection in built.network.projections:
         for name in ("w", *plastic.state(projection)):
-            shapes[f"{projection.name}.{name}"] = projection.shape
+            edges = built.network.edges(projection)
+            shape = projection.shape if edges is None else (len(edges),)
+            shapes[f"{projection.name}.{name}"] = shape
     return shapes
 
 
@@ -52,9 +54,9 @@ def initial_state(built: Built) -> dict[str, np.ndarray]:
         if population.model.refractory:
             state[f"{population.name}.lastspike"] = np.full(population.size, -1e4)
     for projection in network.projections:
-        state[f"{projection.name}.w"] = network.initial_weights(projection)
+        weights = state[f"{projection.name}.w"] = network.initial_state(projection)
         for name, value in plastic.state(projection).items():
-            state[f"{projection.name}.{name}"] = np.full(projection.shape, value)
+            state[f"{projection.name}.{name}"] = np.full(weights.shape, value)
     return state
 
 
@@ -62,11 +64,12 @@ def fixed(built: Built) -> dict[str, np.ndarray]:
     """Return the variables that never change: ``<object>.<variable>`` -> values, of any shape."""
     network, found = built.network, dict[str, np.ndarray]()
     for projection in network.projections:
-        signs, exists = network.polarity(projection), network.existing(projection)
+        signs, masked = network.polarity(projection), projection.name in built.masked
         if plastic.of_sender(projection) and signs is not None:
             name = plastic.POLARITY.format(projection.name)
             found[f"{projection.pre.name}.{name}"] = signs
-        if plastic.of_synapse(projection) and exists is not None:
+        exists = network.existing(projection) if masked else None
+        if plastic.of_synapse(projection, masked=masked) and exists is not None:
             found[f"{projection.name}.{plastic.EXISTS}"] = exists
     return found
 

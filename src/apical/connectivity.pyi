@@ -1,0 +1,1 @@
+from apical.projections.connectivity import *

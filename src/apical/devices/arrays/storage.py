@@ -1,0 +1,278 @@
+"""Storage of the weights of a projection on arrays: a matrix, or the synapses that exist.
+
+Where a connectivity says which synapses exist, weights and the optimiser's state go in and out of
+a simulator as one value for each of them (`Edges`). Within, they are a matrix with zeros where
+density is high, since BLAS is faster then; by window, where all maps of a position have the same
+inputs (receptive fields), with one small matrix product each; and else one column of values, with
+products that visit existing synapses alone. All compute the same, up to rounding.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from apical.devices.arrays.library import Array, Call, Library
+from apical.network.description import Network
+from apical.projections.edges import Edges
+from apical.projections.projection import Projection, ReadBackwards
+
+STRIP = 2**15
+"""Number of weights processed at a time, if an update needs more than a matrix product: 128 kB."""
+
+SPARSE_BELOW = 0.03
+"""Density below which synapses are stored one by one. A product over a batch then takes less time
+for the synapses that exist than BLAS takes for all pairs of neurons."""
+
+BLOCKS_BELOW = 0.5
+"""Density below which synapses of receptive fields are stored by window."""
+
+ALL = slice(None)
+
+Draw = Callable[[tuple[int, ...]], np.ndarray]
+
+
+class Storage(ABC):
+    """Form of the weights of one projection in memory.
+
+    Parameters
+    ----------
+    library
+        Array library.
+    shape
+        Shape of its arrays, (n_rows, n_columns).
+    outside
+        Shape of the same values in the state of a simulator.
+    """
+
+    mask: Array | None = None
+    """Which values of an array are those of synapses, shape (n_rows, n_columns); None for all."""
+
+    def __init__(self, library: Library, shape: tuple[int, int], outside: tuple[int, ...]) -> None:
+        self.library, self.shape, self.outside = library, shape, outside
+
+    @abstractmethod
+    def inside(self, values: np.ndarray) -> np.ndarray:
+        """Return values of a state in the form of arrays, as NumPy's."""
+
+    @abstractmethod
+    def outward(self, values: np.ndarray) -> np.ndarray:
+        """Return values of an array, as NumPy's, in the form of a state."""
+
+    @abstractmethod
+    def product(
+        self, x: Array, w: Array, out: Array, *, add: bool, transposed: bool = False
+    ) -> Call:
+        """Return the call that writes or adds ``x @ w`` (`transposed`: ``x @ w.T``) to `out`."""
+
+    @abstractmethod
+    def outer(
+        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice = ALL
+    ) -> Call:
+        """Return the call that writes or adds some rows of ``factor * x.T @ d`` to `out`."""
+
+    def array(self, values: np.ndarray) -> Array:
+        """Return an array of values of a state."""
+        return self.library.array(self.inside(values))
+
+    def back(self, array: Array) -> np.ndarray:
+        """Return the values of an array in the form of a state."""
+        return self.outward(self.library.back(array))
+
+    def full(self, value: float) -> Array:
+        """Return an array of one value."""
+        return self.library.full(value, self.shape)
+
+    def drawn(self, draw: Draw, out: Array, rows: slice = ALL) -> None:
+        """Write random numbers into some rows, one for each synapse, in the order of these.
+
+        Parameters
+        ----------
+        draw
+            Given a shape, returns random numbers.
+        out
+            Where they are written, shape (n_rows, n_columns).
+        rows
+            Which rows these are; rows are drawn one after the other.
+        """
+        self.library.put(draw(tuple(out.shape)), out)
+
+    def strips(self, n_trials: int) -> Iterator[slice]:
+        """Yield slices of rows to process at a time: few, but at least as many as trials."""
+        n_rows, n_columns = self.shape
+        rows = max(n_trials, STRIP // n_columns, 1)
+        for start in range(0, n_rows, rows):
+            yield slice(start, min(start + rows, n_rows))
+
+    def spread(self, array: Array) -> float:
+        """Return the standard deviation over all synapses."""
+        return self.library.spread(array)
+
+
+class Dense(Storage):
+    """A matrix of all pairs of neurons."""
+
+    def __init__(self, library: Library, shape: tuple[int, int]) -> None:
+        super().__init__(library, shape, shape)
+
+    def inside(self, values: np.ndarray) -> np.ndarray:
+        return values
+
+    def outward(self, values: np.ndarray) -> np.ndarray:
+        return values
+
+    def product(
+        self, x: Array, w: Array, out: Array, *, add: bool, transposed: bool = False
+    ) -> Call:
+        return self.library.product(x, w, out, add=add, transposed=transposed)
+
+    def outer(
+        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice = ALL
+    ) -> Call:
+        x = x if rows == ALL else x[:, rows]
+        return self.library.outer(x, d, out, factor, add=add)
+
+
+class Masked(Dense):
+    """A matrix of all pairs of neurons, with 0 where there is no synapse."""
+
+    def __init__(self, library: Library, edges: Edges) -> None:
+        super().__init__(library, edges.shape)
+        self.edges, self.outside = edges, (len(edges),)
+        self.mask = library.array(edges.mask)
+
+    def inside(self, values: np.ndarray) -> np.ndarray:
+        return self.edges.dense(values)
+
+    def outward(self, values: np.ndarray) -> np.ndarray:
+        return self.edges.of(values)
+
+    def drawn(self, draw: Draw, out: Array, rows: slice = ALL) -> None:
+        start, stop, _ = rows.indices(self.shape[0])
+        one = slice(*np.searchsorted(self.edges.pre, (start, stop)))
+        values = np.zeros((stop - start, self.shape[1]), np.float32)
+        values[self.edges.pre[one] - start, self.edges.post[one]] = draw((one.stop - one.start,))
+        self.library.put(values, out)
+
+    def spread(self, array: Array) -> float:
+        return float(np.std(self.back(array), dtype=np.float64))
+
+
+class Sparse(Storage):
+    """One column of values: those of synapses that exist, in their order."""
+
+    def __init__(self, library: Library, edges: Edges) -> None:
+        super().__init__(library, (len(edges), 1), (len(edges),))
+        self._kernel = library.sparse(edges)
+
+    def inside(self, values: np.ndarray) -> np.ndarray:
+        return values[:, np.newaxis]
+
+    def outward(self, values: np.ndarray) -> np.ndarray:
+        return values[:, 0]
+
+    def product(
+        self, x: Array, w: Array, out: Array, *, add: bool, transposed: bool = False
+    ) -> Call:
+        return self._kernel.product(x, w, out, add=add, transposed=transposed)
+
+    def outer(
+        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice = ALL
+    ) -> Call:
+        return self._kernel.outer(x, d, out, factor, add=add, rows=rows)
+
+
+class Blocks(Storage):
+    """Synapses by window: for each window its inputs, and for each of these the maps.
+
+    Parameters
+    ----------
+    library
+        Array library.
+    edges
+        The synapses that exist, each of them in a window.
+    field
+        Presynaptic neurons of each window, as in `Library.blocks`.
+    """
+
+    def __init__(self, library: Library, edges: Edges, field: np.ndarray) -> None:
+        n_windows, n_inputs = field.shape
+        maps = edges.shape[1] // n_windows
+        super().__init__(library, (field.size, maps), (len(edges),))
+        self._inputs, self._kernel = n_inputs, library.blocks(field, edges.shape[0])
+        self._places = _places(edges, field)
+        if len(edges) < field.size * maps:
+            exists = np.zeros(field.size * maps, bool)
+            exists[self._places] = True
+            self.mask = library.array(exists.reshape(self.shape))
+        self._drawn = np.zeros((0, maps), np.float32)
+
+    def inside(self, values: np.ndarray) -> np.ndarray:
+        found = np.zeros(self.shape[0] * self.shape[1], values.dtype)
+        found[self._places] = values
+        return found.reshape(self.shape)
+
+    def outward(self, values: np.ndarray) -> np.ndarray:
+        return values.ravel()[self._places]
+
+    def product(
+        self, x: Array, w: Array, out: Array, *, add: bool, transposed: bool = False
+    ) -> Call:
+        return self._kernel.product(x, w, out, add=add, transposed=transposed)
+
+    def outer(
+        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice = ALL
+    ) -> Call:
+        return self._kernel.outer(x, d, out, factor, add=add, rows=rows)
+
+    def strips(self, n_trials: int) -> Iterator[slice]:
+        """Yield slices of whole windows."""
+        n = max(1, max(n_trials, STRIP // self.shape[1]) // self._inputs) * self._inputs
+        for start in range(0, self.shape[0], n):
+            yield slice(start, min(start + n, self.shape[0]))
+
+    def drawn(self, draw: Draw, out: Array, rows: slice = ALL) -> None:
+        start, stop, _ = rows.indices(self.shape[0])
+        if start == 0:  # all of them, in the order of synapses, for the rows that follow too
+            self._drawn = self.inside(draw(self.outside))
+        self.library.put(self._drawn[start:stop], out)
+
+    def spread(self, array: Array) -> float:
+        return float(np.std(self.back(array), dtype=np.float64))
+
+
+def _places(edges: Edges, field: np.ndarray) -> np.ndarray:
+    """Return where each synapse is among the windows, shape (n_synapses,)."""
+    n_windows, n_post = len(field), edges.shape[1]
+    maps = n_post // n_windows
+    window = np.arange(n_windows)[:, np.newaxis]
+    of_first = field.astype(np.int64) * n_post + window  # the key of each synapse onto map 0
+    keys = of_first[..., np.newaxis] + np.arange(maps) * n_windows
+    keys[field < 0] = -1
+    order = np.argsort(keys, axis=None, kind="stable")
+    wanted = edges.pre.astype(np.int64) * n_post + edges.post
+    return order[np.searchsorted(keys.ravel()[order], wanted)]
+
+
+def storages(network: Network, library: Library) -> dict[str, Storage]:
+    """Return the form in memory of each projection that has weights of its own, by its name."""
+    return {
+        p.name: _storage(network, p, library)
+        for p in network.projections
+        if not isinstance(p.weights, ReadBackwards)
+    }
+
+
+def _storage(network: Network, projection: Projection, library: Library) -> Storage:
+    edges = network.edges(projection)
+    if edges is None:
+        whole = Dense(library, projection.shape)
+        exists = network.existing(projection)
+        whole.mask = None if exists is None else library.array(exists)
+        return whole
+    field = projection.connectivity.windows_of(projection.pre, projection.post)
+    if field is not None and edges.density < BLOCKS_BELOW:
+        return Blocks(library, edges, field)
+    if edges.density >= SPARSE_BELOW or projection.pre.role == "bias":
+        return Masked(library, edges)
+    return Sparse(library, edges)
