@@ -41,7 +41,7 @@ def _of_samples(check: Callable[[Source, Dataset], None]) -> Callable[[Source], 
 
 def _same(one: Dataset, other: Dataset) -> bool:
     return all(
-        np.array_equal(here.values, there.values) and np.array_equal(here.labels, there.labels)
+        all(map(np.array_equal, here.arrays, there.arrays))
         for here, there in ((one.train, other.train), (one.test, other.test))
     )
 
@@ -106,6 +106,10 @@ def shapes_and_types_fit(source: Source, data: Dataset) -> None:
     expect(data.name == source.name, f"The data of {source.name!r} are called {data.name!r}.")
     expect(data.licence == source.licence, f"The data of {source.name!r} have another licence.")
     for part in (data.train, data.test):
+        if part.are_events:
+            fits = part.rows(slice(None)).shape == (len(part), data.n_inputs)
+            expect(fits, f"{source.name!r}: samples of {data.shape} have no {data.n_inputs}.")
+            continue
         expect(
             part.values.dtype in (np.uint8, np.float32) and part.labels.dtype == np.int64,
             f"{source.name!r}: needs values of uint8 or float32 and labels of int64; see "
@@ -124,7 +128,14 @@ def shapes_and_types_fit(source: Source, data: Dataset) -> None:
 @contract("data source")
 @_of_samples
 def stimuli_are_in_range(source: Source, data: Dataset) -> None:
-    """Training stimuli lie in [0, 1] and differ; test stimuli are finite and not negative."""
+    """Training stimuli lie in [0, 1] and differ; test stimuli are finite and not negative.
+
+    Of events there are some; their times and channels are checked where they are made.
+    """
+    if data.train.are_events:
+        counted = np.asarray(data.train.rows(slice(100)))  # of each channel
+        expect((counted > 0).any(), f"{source.name!r}: its first samples have no events.")
+        return
     values, _ = data.train.block(slice(None))
     least, most = float(values.min()), float(values.max())
     inside = 0 <= least < most <= 1
@@ -172,7 +183,17 @@ def a_split_follows_its_seed(source: Source, data: Dataset) -> None:
 @contract("data source")
 @_of_samples
 def a_scale_is_taken(source: Source, data: Dataset) -> None:
-    """A given scale is that of both parts, stored values are unchanged; a bad one is refused."""
+    """A given scale is that of both parts, stored values are unchanged; a bad one is refused.
+
+    Events have no scale, so that any but 1 is refused.
+    """
+    if data.train.are_events:
+        expect(load(source.name, scale=1.0).train.scale == 1, f"{source.name!r} has a scale.")
+        try:
+            load(source.name, scale=2.0)
+        except DataError:
+            return
+        raise AssertionError(f"Data source {source.name!r} takes a scale, and holds events.")
     scale = 2 * data.train.scale
     other = load(source.name, scale=scale)
     taken = other.train.scale == other.test.scale == scale
