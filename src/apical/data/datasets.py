@@ -19,7 +19,7 @@ from apical._base.names import check_name
 from apical._base.parameters import Count, Positive
 from apical._base.reading import UnreadableError, array_of, read_arrays, stored_arrays
 from apical._base.whole_files import write_whole
-from apical.data import converting, event_files, events
+from apical.data import converting, event_files, event_readers, events
 from apical.data.events import EventRows as EventRows
 from apical.data.events import EventSamples as EventSamples
 from apical.data.idx import read_idx
@@ -612,13 +612,15 @@ def halves(data: Dataset) -> tuple[Dataset, Dataset]:
 def load(
     name: str | Path, data_dir: str | Path | None = None, scale: Positive | None = None
 ) -> Dataset:
-    """Load a data set: ``digits``, ``mnist``, ``fashion_mnist``, ``kmnist``, or an .npz file.
+    """Load a data set: ``digits``, ``mnist``, ``fashion_mnist``, ``kmnist``, or one's own files.
 
     Parameters
     ----------
     name
         Name, or path of an .npz file with x_train, y_train, x_test and y_test, and perhaps scale
-        (see `Dataset.from_arrays` for what they may hold).
+        (see `Dataset.from_arrays` for what they may hold), or with events (`save_events`); or a
+        folder of events as they are published: ``shd_train.h5`` and ``shd_test.h5`` (or ``ssc_``),
+        ``Train`` and ``Test`` of N-MNIST, or DVS128 Gesture with ``trials_to_train.txt``.
     data_dir
         Folder that must hold the IDX files, in a folder of the data set's name or directly.
         Without it the folder APICAL_DATA_DIR is tried, then the cache, then the network.
@@ -655,6 +657,9 @@ def load(
     """
     source = SOURCES.get(str(name))
     if source is None:
+        known = event_readers.format_of(Path(name).expanduser())
+        if known is not None:
+            return _load_published(Path(name).expanduser(), known, scale)
         return _load_npz(single_file(name) or Path(name), scale)
     if source.load is not None:
         return fitting(source.load(scale), Dataset, f"Data source {source.name!r}", "load")
@@ -724,6 +729,12 @@ DIGITS = Source(
     source=cite("alpaydin1998"),
 )
 """Handwritten digits, 8x8 pixels."""
+
+
+def _load_published(path: Path, known: event_readers.Format, scale: float | None) -> Dataset:
+    no_scale(str(path), scale)
+    train, test, shape = event_readers.read(path, known)
+    return Dataset.of_samples(str(path), train, test, shape, source=known.name)
 
 
 def _load_npz(file: Path, scale: float | None) -> Dataset:

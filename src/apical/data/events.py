@@ -380,11 +380,34 @@ def from_flat(
         )
     stored = np.empty(len(when), EVENT)
     stored["time"], stored["channel"] = np.rint(when * 1e3), what
-    n, ends = len(ends) - 1, ends.astype(np.int64)
-    classes = converting.labels(labels, n, f"{where}: labels")
+    return _checked(stored, ends.astype(np.int64), labels, duration, n_channels, where)
+
+
+def from_stored(
+    events: Sequence[NDArray[Any]],
+    labels: ArrayLike,
+    duration: ArrayLike | None,
+    n_channels: int,
+    where: str,
+) -> EventSamples:
+    """Make samples of arrays of `EVENT`, one for each sample; else as `from_pairs`."""
+    if not events:
+        raise DataError(f"{where}: has no samples; give one or more.", object=where)
+    ends = np.cumsum([0, *map(len, events)])
+    return _checked(np.concatenate(events), ends, labels, duration, n_channels, where)
+
+
+def _checked(
+    stored: NDArray[Any],
+    ends: NDArray[np.int64],
+    labels: ArrayLike,
+    duration: ArrayLike | None,
+    n_channels: int,
+    where: str,
+) -> EventSamples:
+    classes = converting.labels(labels, len(ends) - 1, f"{where}: labels")
     lasts = _durations(stored, ends, duration, where)
-    made = _Raw(stored, ends, lasts, n_channels)
-    check(made, where)
+    check(_Raw(stored, ends, lasts, n_channels), where)
     return EventSamples(stored, classes, 1.0, ends, lasts, n_channels)
 
 
