@@ -16,8 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from apical._base.bibliography import cite
 from apical._base.checking import check_fields, checked, fitting, shown
 from apical._base.names import check_name
-from apical._base.parameters import Count, Positive
+from apical._base.parameters import Count, Positive, Seed
 from apical._base.reading import UnreadableError, array_of, read_arrays, stored_arrays
+from apical._base.seeds import stream
 from apical._base.whole_files import write_whole
 from apical.data import converting, event_files, event_readers, events
 from apical.data.events import EventRows as EventRows
@@ -27,6 +28,7 @@ from apical.data.registry import SOURCES, idx_files, single_file
 from apical.data.registry import Source as Source
 from apical.data.registry import available as available
 from apical.data.registry import fetch as fetch
+from apical.data.registry import made_of as made_of
 from apical.data.registry import path as path
 from apical.data.samples import Part
 from apical.data.samples import Rows as Rows
@@ -661,6 +663,15 @@ def load(
         if known is not None:
             return _load_published(Path(name).expanduser(), known, scale)
         return _load_npz(single_file(name) or Path(name), scale)
+    if source.make is not None:
+        _no_scale(source.name, scale)
+        try:
+            base = load(source.made_of, data_dir)
+        except DataError as error:
+            raise DataError(
+                f"{source.name} is made of {source.made_of}. {error.message}", object=source.name
+            ) from None
+        return fitting(source.make(base), Dataset, f"Data source {source.name!r}", "make")
     if source.load is not None:
         return fitting(source.load(scale), Dataset, f"Data source {source.name!r}", "load")
     files = idx_files(source.name, data_dir)
@@ -732,7 +743,7 @@ DIGITS = Source(
 
 
 def _load_published(path: Path, known: event_readers.Format, scale: float | None) -> Dataset:
-    no_scale(str(path), scale)
+    _no_scale(str(path), scale)
     train, test, shape = event_readers.read(path, known)
     return Dataset.of_samples(str(path), train, test, shape, source=known.name)
 
@@ -755,7 +766,7 @@ def _load_npz(file: Path, scale: float | None) -> Dataset:
             object=str(file),
         ) from None
     if event_files.holds_events(arrays):
-        no_scale(str(file), scale)
+        _no_scale(str(file), scale)
         train, test, shape = event_files.parts_of(file, arrays)
         return Dataset.of_samples(str(file), train, test, shape, source=str(file))
     missing = [name for name in _ARRAYS if name not in arrays]
@@ -771,7 +782,7 @@ def _load_npz(file: Path, scale: float | None) -> Dataset:
     return Dataset.from_arrays(str(file), *named, scale=scale, source=str(file), copy=False)
 
 
-def no_scale(name: str, scale: float | None) -> None:
+def _no_scale(name: str, scale: float | None) -> None:
     """Raise if a scale is given for events, which have none."""
     if scale is not None and scale != 1:
         raise DataError(
@@ -798,7 +809,7 @@ def save_events(data: Dataset, file: str | Path) -> Path:
     Raises
     ------
     DataError
-        If it is a data set of values, which `numpy.savez` writes.
+        If it is a data set of values, which `numpy.savez` writes, or the file cannot be written.
 
     See Also
     --------
@@ -824,7 +835,59 @@ def save_events(data: Dataset, file: str | Path) -> Path:
             object=data.name,
         )
     arrays: dict[str, Any] = event_files.arrays_of(train, test, data.shape)
-    return write_whole(Path(file), lambda content: np.savez(content, **arrays))
+    try:
+        return write_whole(Path(file), lambda content: np.savez(content, **arrays))
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it has no name"
+        raise DataError(
+            f"{brief(file)}: cannot be written ({why}); name a file in a folder that is there.",
+            object=brief(file),
+        ) from None
+
+
+@checked()
+def shuffled_times(data: Dataset, *, seed: Seed = 0) -> Dataset:
+    """Return events whose times are dealt out anew: a control of what is in times of spikes.
+
+    Within each sample the times of all events are given to its events in random order: every
+    channel keeps its count and the sample its course, and which channel fired when is lost.
+
+    Parameters
+    ----------
+    data
+        A data set of events.
+    seed
+        Seed of the stream ``"shuffled times"``.
+
+    Raises
+    ------
+    DataError
+        If the samples are no events.
+
+    See Also
+    --------
+    apical.measures.event_controls.event_controls : A table of controls.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> trains = [([1.0, 2.0, 3.0, 4.0], [0, 0, 1, 2]), ([3.0], [2])]
+    >>> data = ap.Dataset.from_events(trains, [0, 1], n_channels=3, duration=10)
+    >>> other = ap.datasets.shuffled_times(data, seed=1)
+    >>> other.train.times.tolist() == data.train.times.tolist()
+    True
+    >>> bool((other.train.counts() == data.train.counts()).all()), other.name
+    (True, 'events:train:shuffled')
+    """
+    train, test = data.train, data.test
+    if not isinstance(train, EventSamples) or not isinstance(test, EventSamples):
+        raise DataError(f"{brief(data.name)}: is no data set of events.", object=data.name)
+    parts = (
+        samples.shuffled(stream(seed, "shuffled times", part))
+        for part, samples in (("train", train), ("test", test))
+    )
+    train, test = parts
+    return replace(data, name=f"{data.name}:shuffled", train=train, test=test)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -178,6 +178,13 @@ class EventSamples(Samples):
             durations=np.minimum(self.durations, end).astype(np.int32),
         )
 
+    def shuffled(self, rng: np.random.Generator) -> "EventSamples":
+        """Return samples whose times are dealt out anew among their events, at random."""
+        order = np.lexsort((rng.random(len(self.values)), self.owners))
+        values = self.values.copy()
+        values["channel"] = self.values["channel"][order]
+        return replace(self, values=values)
+
     def pairs(self) -> list[tuple[NDArray[np.float64], NDArray[np.int32]]]:
         """Return times [ms] and channels of each sample, as `apical.Dataset.from_events` takes."""
         ends, times, channels = self.offsets, self.times, self.channels
