@@ -370,6 +370,13 @@ OF_PARAMETER: Mapping[str, Callable[[], Any]] = {
 }
 """A value for each parameter without a default, by its name."""
 
+
+def events() -> Any:
+    """Return a data set of events."""
+    trains = [([1.0, 2.0], [0, 1]), ([0.5], [1])]
+    return apical.Dataset.from_events(trains, [0, 1], n_channels=2, duration=5.0)
+
+
 OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "plasticity.rules.LearningRule": lambda: dict(
         update="eta*x_pre*teach_post", parameters={"eta": 0.1}, when="spike"
@@ -431,6 +438,8 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "data.datasets.Rows": lambda: {"index": np.array([0, 1])},
     "data.datasets.Dataset": lambda: {"train": data().train, "test": data().test, "shape": (6,)},
     "data.datasets.load": lambda: {"name": "digits"},
+    "data.datasets.save_events": lambda: {"data": events(), "file": "events.npz"},
+    "data.datasets.shuffled_times": lambda: {"data": events()},
     "records.recording.record": lambda: {"simulator": recorder()},
     "records.recording.synapses_of": lambda: {"simulator": recorder()},
     "records.recording.role_of": lambda: {

@@ -130,7 +130,14 @@ ERRANDS = (
         "data",
         "Data and tasks",
         "Load data sets, make tasks, register a source of data.",
-        ("data.datasets", "data.tasks", "data.samples", "data.registry", "data.idx"),
+        (
+            "data.datasets",
+            "data.saccades",
+            "data.tasks",
+            "data.samples",
+            "data.registry",
+            "data.idx",
+        ),
     ),
     Errand(
         "training",
@@ -163,6 +170,7 @@ ERRANDS = (
                 "alignment",
                 "cost",
                 "dead_units",
+                "event_controls",
                 "kernels",
                 "landscapes",
                 "learning",

@@ -145,7 +145,7 @@ def test_models_are_those_that_can_be_run(tmp_path: Path, monkeypatch: pytest.Mo
     ("line", "values"),
     [
         ("apical ru", ["run"]),
-        ("apical data ", ["get", "list", "path"]),
+        ("apical data ", ["controls", "get", "list", "path"]),
         ("apical data get mni", ["mnist"]),
         ("apical run rate_dfa --dataset f", ["fashion_mnist"]),
         ("apical run --epochs 3 rate_dfa --wiring two", ["two_phases"]),

@@ -432,6 +432,8 @@ def test_available_says_where_everything_is(tmp_path: Path, monkeypatch: Any) ->
         "mnist": "to be downloaded",
         "fashion_mnist": "in APICAL_DATA_DIR",
         "kmnist": "cached",
+        "saccadic_digits": "made of digits",
+        "saccadic_mnist": "made of mnist",
     }
     assert all(source.licence and source.url for source in listed.values())
     assert {source.where for source in available(tmp_path / "own")} >= {"in data_dir"}
@@ -630,7 +632,7 @@ def test_damaged_archives(tmp_path: Path) -> None:
 
 
 def test_unknown_names_list_the_known_ones(tmp_path: Path) -> None:
-    match = "unknown data set 'minst'; choose digits, mnist, fashion_mnist, kmnist, or the path"
+    match = "unknown data set 'minst'; choose digits, mnist, fashion_mnist, kmnist, .* or the path"
     for ask in (load, fetch, path):
         with pytest.raises(DataError, match=match):
             ask("minst")

@@ -238,6 +238,10 @@ OTHERS = {
 }
 
 
+ELSEWHERE = ("single", "spike_statistics", "ceiling", "event_controls")
+"""Functions that other tests look at."""
+
+
 def of_arrays() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Yield every public function of the measures that needs neither a network nor a file."""
     for module in pkgutil.iter_modules(measures.__path__, "apical.measures."):
@@ -246,7 +250,7 @@ def of_arrays() -> Iterator[tuple[str, Callable[..., Any]]]:
             if name.startswith("_") or function.__module__ != module.name:
                 continue
             needs = set(inspect.signature(function).parameters)
-            if needs & LOOKED_AT_ELSEWHERE or name in ("single", "spike_statistics", "ceiling"):
+            if needs & LOOKED_AT_ELSEWHERE or name in ELSEWHERE:
                 continue
             yield f"{module.name.rpartition('.')[2]}.{name}", function
 

@@ -38,6 +38,7 @@ EXTRAS: Mapping[str, Extra] = {
         "apical analyze, and its part of a report: decoding, tuning, similarity of "
         "representations, spike statistics; Records.trace",
     ),
+    "events": Extra(("h5py",), "event data sets in HDF5: SHD and SSC"),
     "graph": Extra(("networkx",), "apical graph --out FILE.graphml or .json"),
     "neo": Extra(("neo",), "recordings in binary formats that Neo reads"),
     "nir": Extra(("h5py", "nir"), "apical export --format nir, networks from NIR"),

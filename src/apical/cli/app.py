@@ -364,6 +364,45 @@ def data_get(name: str, data_dir: Path | None) -> None:
     click.echo(found or f"{name} has no file: it is made when it is loaded.")
 
 
+@data_commands.command("controls")
+@click.argument("name")
+@_data_dir
+@click.option("--windows", default=5, show_default=True, type=click.IntRange(1), help="Windows.")
+@click.option(
+    "--readout",
+    default="least squares",
+    show_default=True,
+    type=click.Choice(["least squares", "logistic"]),
+    help="Linear read-out; logistic regression needs apical[analysis].",
+)
+@click.option("--train-trials", type=click.IntRange(1), help="Training samples; all by default.")
+@click.option("--test-trials", type=click.IntRange(1), help="Test samples; all by default.")
+def data_controls(
+    name: str,
+    data_dir: Path | None,
+    windows: int,
+    readout: Any,
+    train_trials: int | None,
+    test_trials: int | None,
+) -> None:
+    """Show how much a linear read-out knows of the events of the data set NAME.
+
+    Of the input in windows of time, of counts alone, and with times shuffled within each sample:
+    what a network on these events has to be compared with.
+    """
+    from apical.measures.event_controls import event_controls  # pandas is slow to import
+
+    data = datasets.load(name, data_dir).subset(train_trials, test_trials)
+    found = event_controls(data, windows=windows, readout=readout)
+    table = Table(title=f"Controls of {data.name}, {len(data.train):,} training samples, {readout}")
+    for column in ("control", "features", "test accuracy [%]", "95 % interval"):
+        table.add_column(column, justify="left" if column == "control" else "right")
+    for row in found.itertuples():
+        shown = f"{100 * row.low:.2f} to {100 * row.high:.2f}"
+        table.add_row(row.name, f"{row.features:,}", f"{100 * row.test_accuracy:.2f}", shown)
+    Console().print(table)
+
+
 @data_commands.command("path")
 @click.argument("name")
 @_data_dir

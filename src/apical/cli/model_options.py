@@ -6,6 +6,7 @@ from typing import Any, TypeVar, get_args
 
 import click
 
+from apical.data.registry import SOURCES
 from apical.devices import DEVICES
 from apical.errors import ParameterError, ScriptError
 from apical.runs.experiment import Experiment
@@ -113,8 +114,8 @@ _SETTINGS: dict[str, dict[str, Any]] = {
         "'sparse_feedback(wires=1)'; 'apical hypotheses' lists them.",
     ),
     "dataset": dict(
-        help="Data set (see 'apical data list'), or an .npz file with x_train, y_train, x_test, "
-        "y_test.",
+        help="Data set (see 'apical data list'), an .npz file with x_train, y_train, x_test, "
+        "y_test or with events, or a folder of SHD, SSC, N-MNIST or DVS128 Gesture.",
     ),
     "data_dir": dict(type=click.Path(), help="Folder with the data set's IDX files."),
     "scale": dict(
@@ -204,7 +205,9 @@ def experiment_of(
     """Return the experiment specified by a command, and remove its options from `given`."""
     names = [option.name for option in model.options if option.name not in leaves_out]
     options = {name: given.pop(name) for name in names}
-    if given["dataset"].endswith(".npz"):
+    if given["dataset"].endswith(".npz") or (
+        given["dataset"] not in SOURCES and Path(given["dataset"]).exists()
+    ):
         given["dataset"] = str(Path(given["dataset"]).resolve())
     given["data_dir"] = given["data_dir"] and str(Path(given["data_dir"]).resolve())
     known = [name for name in Experiment.__dataclass_fields__ if name in given]

@@ -155,13 +155,13 @@ def scale_of(given: float | None, train: NDArray[Any], test: NDArray[Any], name:
             "which is a "
             f"guess; say what stands for 1: scale={scale:g} (--scale {scale:g}).",
             ScaleWarning,
-            stacklevel=_level(),
+            stacklevel=outside(),
         )
     return scale
 
 
-def _level() -> int:
-    """Return the stack level, counted from `scale_of`, of the first caller outside this package."""
+def outside() -> int:
+    """Return the stack level, from the caller of this on, of the first one outside this package."""
     frame, level = sys._getframe(1), 1
     while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == OWN:
         frame, level = frame.f_back, level + 1

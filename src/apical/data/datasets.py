@@ -16,14 +16,19 @@ from numpy.typing import ArrayLike, NDArray
 from apical._base.bibliography import cite
 from apical._base.checking import check_fields, checked, fitting, shown
 from apical._base.names import check_name
-from apical._base.parameters import Count, Positive
+from apical._base.parameters import Count, Positive, Seed
 from apical._base.reading import UnreadableError, array_of, read_arrays, stored_arrays
-from apical.data import converting
+from apical._base.seeds import stream
+from apical._base.whole_files import write_whole
+from apical.data import converting, event_files, event_readers, events
+from apical.data.events import EventRows as EventRows
+from apical.data.events import EventSamples as EventSamples
 from apical.data.idx import read_idx
 from apical.data.registry import SOURCES, idx_files, single_file
 from apical.data.registry import Source as Source
 from apical.data.registry import available as available
 from apical.data.registry import fetch as fetch
+from apical.data.registry import made_of as made_of
 from apical.data.registry import path as path
 from apical.data.samples import Part
 from apical.data.samples import Rows as Rows
@@ -169,10 +174,167 @@ class Dataset:
         )
         return cls(name, *parts, _count_classes(name, *parts), shape, licence, source)
 
+    @classmethod
+    def from_events(
+        cls,
+        x_train: events.Pairs,
+        y_train: ArrayLike,
+        x_test: events.Pairs | None = None,
+        y_test: ArrayLike | None = None,
+        *,
+        n_channels: int | tuple[int, ...],
+        duration: ArrayLike | None = None,
+        test_duration: ArrayLike | None = None,
+        name: str = "events",
+        licence: str = "unknown",
+        source: str = "events",
+    ) -> "Dataset":
+        """Make a data set of events, spike trains of input channels, which are checked.
+
+        Memory is proportional to the number of events (8 bytes each). A network shows them through
+        `apical.encoding.Events`: a spike of input neuron c in the time step of each event of
+        channel c. Its trials must be as long as the longest sample (`duration`); after a shorter
+        one the input is silent until the trial ends.
+
+        Parameters
+        ----------
+        x_train, x_test
+            Of each sample a pair: the times of its events [ms], sorted, from 0 at its onset, kept
+            to the microsecond; and their channels, from 0. Without a test part the training part
+            stands in for it, and the name says so by a suffix ``:train``.
+        y_train, y_test
+            Labels, as in `from_arrays`.
+        n_channels
+            Number of channels, or the shape that they have, as (2, 34, 34).
+        duration, test_duration
+            How long samples last [ms], longer than their last event: one number for all, or of each
+            sample, shape (n,). By default to the end of the millisecond of its last event; test
+            samples as training samples if that is one number.
+        name, licence, source
+            What the data set is called, and where it is from.
+
+        Raises
+        ------
+        DataError
+            If times are negative or not sorted, channels are not there, samples are shorter than
+            their last event, pairs are ragged, or labels do not fit.
+
+        See Also
+        --------
+        apical.encoding.Events : Shows events to a network.
+        Dataset.from_arrays : A data set of values.
+
+        Examples
+        --------
+        >>> from apical import Dataset
+        >>> trains = [([0.2, 7.0], [0, 1]), ([3.0], [2])]
+        >>> data = Dataset.from_events(trains, [0, 1], trains, [0, 1], n_channels=3, duration=10)
+        >>> data.train, data.duration
+        (EventSamples(2 x 3 channels, 3 events, up to 10 ms), 10.0)
+        >>> Dataset.from_events(trains, [0, 1], n_channels=2).name  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        apical.errors.exceptions.DataError: events: x_train, sample 1: channel 2 is not among 0 ...
+        """
+        check_name(name, "path", "Dataset", "a data set")
+        shape = (n_channels,) if isinstance(n_channels, int) else tuple(n_channels)
+        one = duration is None or np.ndim(duration) == 0
+        later = duration if test_duration is None and one else test_duration
+        train = events.from_pairs(
+            x_train, y_train, duration, math.prod(shape), f"{brief(name)}: x_train"
+        )
+        if (x_test is None) != (y_test is None):
+            raise DataError(f"{brief(name)}: a test part needs both x_test and y_test.")
+        if x_test is None or y_test is None:
+            test, name = train, f"{name}:train"
+        else:
+            test = events.from_pairs(
+                x_test, y_test, later, math.prod(shape), f"{brief(name)}: x_test"
+            )
+        return cls.of_samples(name, train, test, shape, licence, source)
+
+    @classmethod
+    def of_samples(
+        cls,
+        name: str,
+        train: Samples,
+        test: Samples,
+        shape: tuple[int, ...],
+        licence: str = "unknown",
+        source: str = "arrays",
+    ) -> "Dataset":
+        """Make a data set of samples that are there; every class must have training samples.
+
+        Parameters
+        ----------
+        name, licence, source
+            What the data set is called, and where it is from.
+        train, test
+            Its parts.
+        shape
+            Of one sample, or of the channels.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> digits = ap.datasets.load("digits")
+        >>> few = ap.datasets.stratified(digits.train, 50, ap.stream(0, "few labels"))
+        >>> ap.Dataset.of_samples("few", few, digits.test, digits.shape).n_classes
+        10
+        """
+        for part, samples in (("y_train", train), ("y_test", test)):
+            _classes(samples.labels, len(samples), f"{brief(name)}: {part}")
+        return cls(name, train, test, _count_classes(name, train, test), shape, licence, source)
+
     @property
     def n_inputs(self) -> int:
-        """Number of values of a sample."""
+        """Number of values of a sample, or of channels of events."""
         return math.prod(self.shape)
+
+    @property
+    def duration(self) -> float | None:
+        """Duration of the longest sample of events [ms]; None for values, which have none.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> ap.datasets.load("digits").duration is None
+        True
+        >>> trains = [([0.2, 7.0], [0, 1]), ([3.0], [1])]
+        >>> ap.Dataset.from_events(trains, [0, 1], n_channels=2).duration
+        8.0
+        """
+        longest = [samples.longest for samples in (self.train, self.test) if samples.are_events]
+        return max(longest) if longest else None
+
+    def until(self, duration: float) -> "Dataset":
+        """Return the events before a time [ms] in every sample; later ones are left out.
+
+        Parameters
+        ----------
+        duration
+            From the onset of a sample [ms]; longer samples then last so long, others as before.
+
+        Raises
+        ------
+        DataError
+            If it is no time above 0, or the samples are no events.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> trains = [([0.2, 7.0], [0, 1]), ([3.0], [1])]
+        >>> data = ap.Dataset.from_events(trains, [0, 1], n_channels=2, duration=10)
+        >>> data.until(5.0).train
+        EventSamples(2 x 2 channels, 2 events, up to 5 ms)
+        """
+        train, test = self.train, self.test
+        if not isinstance(train, EventSamples) or not isinstance(test, EventSamples):
+            raise DataError(
+                f"{brief(self.name)}: is no data set of events, so it has no times to cut at.",
+                object=self.name,
+            )
+        return replace(self, train=train.until(duration), test=test.until(duration))
 
     def subset(self, train: int | None = None, test: int | None = None) -> "Dataset":
         """Return the first `train` training and the first `test` test samples (None: all).
@@ -438,8 +600,8 @@ def halves(data: Dataset) -> tuple[Dataset, Dataset]:
     n = data.n_classes // 2
 
     def part(samples: Samples, first: int) -> Samples:
-        chosen = (samples.labels >= first) & (samples.labels < first + n)
-        return Samples(samples.values[chosen], samples.labels[chosen] - first, samples.scale)
+        chosen = samples.part((samples.labels >= first) & (samples.labels < first + n))
+        return replace(chosen, labels=chosen.labels - first)
 
     known, new = (
         replace(data, train=part(data.train, k), test=part(data.test, k), n_classes=n)
@@ -452,13 +614,15 @@ def halves(data: Dataset) -> tuple[Dataset, Dataset]:
 def load(
     name: str | Path, data_dir: str | Path | None = None, scale: Positive | None = None
 ) -> Dataset:
-    """Load a data set: ``digits``, ``mnist``, ``fashion_mnist``, ``kmnist``, or an .npz file.
+    """Load a data set: ``digits``, ``mnist``, ``fashion_mnist``, ``kmnist``, or one's own files.
 
     Parameters
     ----------
     name
         Name, or path of an .npz file with x_train, y_train, x_test and y_test, and perhaps scale
-        (see `Dataset.from_arrays` for what they may hold).
+        (see `Dataset.from_arrays` for what they may hold), or with events (`save_events`); or a
+        folder of events as they are published: ``shd_train.h5`` and ``shd_test.h5`` (or ``ssc_``),
+        ``Train`` and ``Test`` of N-MNIST, or DVS128 Gesture with ``trials_to_train.txt``.
     data_dir
         Folder that must hold the IDX files, in a folder of the data set's name or directly.
         Without it the folder APICAL_DATA_DIR is tried, then the cache, then the network.
@@ -495,7 +659,19 @@ def load(
     """
     source = SOURCES.get(str(name))
     if source is None:
+        known = event_readers.format_of(Path(name).expanduser())
+        if known is not None:
+            return _load_published(Path(name).expanduser(), known, scale)
         return _load_npz(single_file(name) or Path(name), scale)
+    if source.make is not None:
+        _no_scale(source.name, scale)
+        try:
+            base = load(source.made_of, data_dir)
+        except DataError as error:
+            raise DataError(
+                f"{source.name} is made of {source.made_of}. {error.message}", object=source.name
+            ) from None
+        return fitting(source.make(base), Dataset, f"Data source {source.name!r}", "make")
     if source.load is not None:
         return fitting(source.load(scale), Dataset, f"Data source {source.name!r}", "load")
     files = idx_files(source.name, data_dir)
@@ -566,6 +742,12 @@ DIGITS = Source(
 """Handwritten digits, 8x8 pixels."""
 
 
+def _load_published(path: Path, known: event_readers.Format, scale: float | None) -> Dataset:
+    _no_scale(str(path), scale)
+    train, test, shape = event_readers.read(path, known)
+    return Dataset.of_samples(str(path), train, test, shape, source=known.name)
+
+
 def _load_npz(file: Path, scale: float | None) -> Dataset:
     if not zipfile.is_zipfile(file):
         raise DataError(
@@ -573,7 +755,8 @@ def _load_npz(file: Path, scale: float | None) -> Dataset:
         )
     try:
         # of any kind: `converting` says which type was needed, and which it is
-        with stored_arrays(file, "biufcmMUSV", (*_ARRAYS, "scale")) as (archive, stored):
+        known_names = (*_ARRAYS, "scale", *event_files.NAMES)
+        with stored_arrays(file, "biufcmMUSV", known_names) as (archive, stored):
             known = archive.namelist()
             arrays = {name: array_of(file, archive, found) for name, found in stored.items()}
     except UnreadableError as error:
@@ -582,6 +765,10 @@ def _load_npz(file: Path, scale: float | None) -> Dataset:
             "numpy.savez.",
             object=str(file),
         ) from None
+    if event_files.holds_events(arrays):
+        _no_scale(str(file), scale)
+        train, test, shape = event_files.parts_of(file, arrays)
+        return Dataset.of_samples(str(file), train, test, shape, source=str(file))
     missing = [name for name in _ARRAYS if name not in arrays]
     if missing:
         held = [name.removesuffix(".npy") for name in known]
@@ -593,6 +780,114 @@ def _load_npz(file: Path, scale: float | None) -> Dataset:
         scale = _scale(file, arrays["scale"])
     named = (arrays[name] for name in _ARRAYS)
     return Dataset.from_arrays(str(file), *named, scale=scale, source=str(file), copy=False)
+
+
+def _no_scale(name: str, scale: float | None) -> None:
+    """Raise if a scale is given for events, which have none."""
+    if scale is not None and scale != 1:
+        raise DataError(
+            f"{brief(name)}: events have no scale, got {scale:g}; leave scale (--scale) out.",
+            parameter="scale",
+        )
+
+
+@checked()
+def save_events(data: Dataset, file: str | Path) -> Path:
+    """Write a data set of events into an .npz file of plain arrays, which `load` reads.
+
+    Arrays of each part, here ``train``: ``times_train`` [ms] and ``channels_train`` of all events,
+    ``offsets_train``, where those of each sample begin and the last ones end; ``y_train``,
+    ``durations_train`` [ms]; and ``shape``, of the channels.
+
+    Parameters
+    ----------
+    data
+        A data set of events.
+    file
+        Where to; an existing file is replaced.
+
+    Raises
+    ------
+    DataError
+        If it is a data set of values, which `numpy.savez` writes, or the file cannot be written.
+
+    See Also
+    --------
+    load : Reads it; so does ``--dataset FILE`` of every command.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import apical as ap
+    >>> trains = [([0.2, 7.0], [0, 1]), ([3.0], [2])]
+    >>> data = ap.Dataset.from_events(trains, [0, 1], n_channels=3, duration=10)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = ap.datasets.save_events(data, Path(folder) / "mine.npz")
+    ...     again = ap.datasets.load(file)
+    >>> again.train, again.train.pairs()[1]
+    (EventSamples(2 x 3 channels, 3 events, up to 10 ms), (array([3.]), array([2], dtype=int32)))
+    """
+    train, test = data.train, data.test
+    if not isinstance(train, EventSamples) or not isinstance(test, EventSamples):
+        raise DataError(
+            f"{brief(data.name)}: is no data set of events; write its arrays by numpy.savez.",
+            object=data.name,
+        )
+    arrays: dict[str, Any] = event_files.arrays_of(train, test, data.shape)
+    try:
+        return write_whole(Path(file), lambda content: np.savez(content, **arrays))
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it has no name"
+        raise DataError(
+            f"{brief(file)}: cannot be written ({why}); name a file in a folder that is there.",
+            object=brief(file),
+        ) from None
+
+
+@checked()
+def shuffled_times(data: Dataset, *, seed: Seed = 0) -> Dataset:
+    """Return events whose times are dealt out anew: a control of what is in times of spikes.
+
+    Within each sample the times of all events are given to its events in random order: every
+    channel keeps its count and the sample its course, and which channel fired when is lost.
+
+    Parameters
+    ----------
+    data
+        A data set of events.
+    seed
+        Seed of the stream ``"shuffled times"``.
+
+    Raises
+    ------
+    DataError
+        If the samples are no events.
+
+    See Also
+    --------
+    apical.measures.event_controls.event_controls : A table of controls.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> trains = [([1.0, 2.0, 3.0, 4.0], [0, 0, 1, 2]), ([3.0], [2])]
+    >>> data = ap.Dataset.from_events(trains, [0, 1], n_channels=3, duration=10)
+    >>> other = ap.datasets.shuffled_times(data, seed=1)
+    >>> other.train.times.tolist() == data.train.times.tolist()
+    True
+    >>> bool((other.train.counts() == data.train.counts()).all()), other.name
+    (True, 'events:train:shuffled')
+    """
+    train, test = data.train, data.test
+    if not isinstance(train, EventSamples) or not isinstance(test, EventSamples):
+        raise DataError(f"{brief(data.name)}: is no data set of events.", object=data.name)
+    parts = (
+        samples.shuffled(stream(seed, "shuffled times", part))
+        for part, samples in (("train", train), ("test", test))
+    )
+    train, test = parts
+    return replace(data, name=f"{data.name}:shuffled", train=train, test=test)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -49,6 +49,9 @@ class Source:
         For other data sets: returns the file that it is read from, if there is one.
     source
         Reference for the data set, for ``apical cite``.
+    made_of, make
+        For data sets that are made of another: its name; and, given it, returns the
+        `apical.data.datasets.Dataset`.
 
     See Also
     --------
@@ -77,6 +80,8 @@ class Source:
     load: Callable[[float | None], Any] | None = None
     file: Callable[[], Path | None] = lambda: None
     source: str = ""
+    made_of: str = ""
+    make: Callable[[Any], Any] | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name, "word", "Source", "a data source")
@@ -126,6 +131,8 @@ SOURCES: Registry[Source] = Registry(
             ),
             source=cite("clanuwat2018"),
         ),
+        "saccadic_digits": "apical.data.saccades:SACCADIC_DIGITS",
+        "saccadic_mnist": "apical.data.saccades:SACCADIC_MNIST",
     },
     fits=lambda value: isinstance(value, Source),
 )
@@ -136,6 +143,19 @@ def downloaded(name: str | Path) -> Source | None:
     """Return a data set that is known by name and kept as four IDX files; None for any other."""
     source = SOURCES.get(str(name))
     return source if source is not None and source.sha256 else None
+
+
+def made_of(name: str | Path) -> str:
+    """Return the name of the data set that another is made of; empty if it is made of none.
+
+    Examples
+    --------
+    >>> from apical import datasets
+    >>> datasets.made_of("saccadic_mnist"), datasets.made_of("mnist")
+    ('mnist', '')
+    """
+    source = SOURCES.get(str(name))
+    return "" if source is None else source.made_of
 
 
 def available(data_dir: str | Path | None = None) -> tuple[Source, ...]:
@@ -180,6 +200,8 @@ def path(name: str | Path, data_dir: str | Path | None = None) -> Path | None:
     apical.errors.exceptions.DataError: no_such_file.npz: no such file; give the path of an existing
         .npz file...
     """
+    if made_of(name):
+        return path(made_of(name), data_dir)
     if downloaded(name) is None:
         return single_file(name)
     folder, missing = _own_folder(str(name), data_dir)
@@ -205,6 +227,8 @@ def fetch(name: str | Path, data_dir: str | Path | None = None) -> Path | None:
     >>> datasets.fetch("digits") == datasets.path("digits")  # shipped, so not downloaded
     True
     """
+    if made_of(name):
+        return fetch(made_of(name), data_dir)
     source = downloaded(name)
     if source is None:
         return single_file(name)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -53,6 +53,8 @@ class Samples:
         what can be converted...
     """
 
+    are_events: ClassVar[bool] = False
+
     values: NDArray[Any]
     labels: NDArray[np.int64]
     scale: Positive = 1.0
@@ -101,7 +103,24 @@ class Samples:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def block(self, index: slice | ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    @property
+    def longest(self) -> float:
+        """Duration of the longest sample [ms]: 0 for values, which are shown for a whole trial."""
+        return 0.0
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """All numbers of the samples, from which their check sum is.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> [array.shape for array in ap.datasets.load("digits").test.arrays]
+        [(360, 64), (360,)]
+        """
+        return (self.values, self.labels)
+
+    def block(self, index: slice | ArrayLike) -> tuple[Any, NDArray[np.int64]]:
         """Return stimuli, shape (n_index, n_inputs), and labels, shape (n_index,).
 
         Stimuli are values divided by the scale: in [0, 1], except for test samples that exceed the
@@ -175,6 +194,8 @@ class Rows:
     >>> len(rows), rows.shape, np.asarray(rows[:2]).tolist()
     (3, (3, 2), [[1.0, 0.25], [0.0, 0.5]])
     """
+
+    are_events: ClassVar[bool] = False
 
     samples: Samples
     index: NDArray[np.intp]

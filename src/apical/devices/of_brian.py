@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from apical.devices.brian import build
 
 
+SHOW_EVENTS = ("runtime", "cpp_standalone")
+"""Devices that show events of a data set (`apical.encoding.Events`)."""
+
+
 @dataclass(frozen=True)
 class BrianOptions(Options):
     """Options of every Brian2 device, besides `Options`.
@@ -77,6 +81,12 @@ def check_brian(device: str, network: Network, dt: float) -> None:
         raise DeviceError(
             f"Device {device!r} has no noise phases, but {who} are to be spontaneously active "
             "between training trials; use device='array'.",
+            object=f"Device {device!r}",
+        )
+    if network.stimulus.encoder.takes_events and device not in SHOW_EVENTS:
+        raise DeviceError(
+            f"Device {device!r} shows no events, which stimulus {network.stimulus.name!r} takes; "
+            f"use device={' or '.join(map(repr, SHOW_EVENTS))}.",
             object=f"Device {device!r}",
         )
     check_times(network, dt)

@@ -11,11 +11,12 @@ import numpy.typing as npt
 from apical._base.checking import check_fields, fitting
 from apical._base.parameters import Array, CountOrZero
 from apical.data import converting
-from apical.data.datasets import Rows
+from apical.data.datasets import EventRows, Rows
 from apical.errors import DataError, DeviceError, ParameterError
 from apical.network import initialization as drawing
 from apical.network.description import Network
 from apical.network.order import check_circle, relays_within
+from apical.neurons.stimulus import Stimulus
 from apical.projections.projection import Projection, ReadBackwards
 
 
@@ -1054,6 +1055,8 @@ def check_block(network: Network, block: Block) -> None:
             object=f"Stimulus {shown.name!r}",
             parameter="values",
         )
+    if not block.fires:
+        _check_kind(shown, block.values, network.trial)
     if shown.is_spiking and not isinstance(block.values, Rows) and block.values.min() < 0:
         raise DataError(
             f"Stimulus {shown.name!r} spikes, so it takes values >= 0, but the block's start at "
@@ -1065,6 +1068,28 @@ def check_block(network: Network, block: Block) -> None:
         _check_noise(network, block)
     else:
         _check_told(network, block)
+
+
+def _check_kind(stimulus: Stimulus, values: Rows | np.ndarray, trial: float) -> None:
+    """Raise if events are shown to an encoder of values, or the other way, or last too long."""
+    events = values if isinstance(values, EventRows) else None
+    if (events is not None) != stimulus.encoder.takes_events:
+        encoder = type(stimulus.encoder).__name__
+        what = "events; give encoder=Events()" if events else "values; give it another encoder"
+        raise DataError(
+            f"Stimulus {stimulus.name!r} has the encoder {encoder}, but the block's trials are "
+            f"{what}.",
+            object=f"Stimulus {stimulus.name!r}",
+            parameter="values",
+        )
+    if events is not None and events.longest > trial:
+        raise DataError(
+            f"Stimulus {stimulus.name!r} is shown events of {events.longest:g} ms, but a trial of "
+            f"the network lasts {trial:g} ms; give Network(trial={events.longest:g}), or cut them: "
+            f"data.until({trial:g}).",
+            object=f"Stimulus {stimulus.name!r}",
+            parameter="values",
+        )
 
 
 def _check_told(network: Network, block: Block) -> None:

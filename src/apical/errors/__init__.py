@@ -10,6 +10,7 @@ from apical.errors.exceptions import ClaimError as ClaimError
 from apical.errors.exceptions import DataError as DataError
 from apical.errors.exceptions import DesignError as DesignError
 from apical.errors.exceptions import DeviceError as DeviceError
+from apical.errors.exceptions import EventsWarning as EventsWarning
 from apical.errors.exceptions import InUseError as InUseError
 from apical.errors.exceptions import LocalityError as LocalityError
 from apical.errors.exceptions import ParameterError as ParameterError

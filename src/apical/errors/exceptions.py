@@ -234,6 +234,27 @@ class ApicalWarning(UserWarning):
     """
 
 
+class EventsWarning(ApicalWarning):
+    """Events that are no spikes of their own: their channel has another in the same time step.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import apical as ap
+    >>> trains = [([1.1, 1.2], [0, 0]), ([2.0], [0])]
+    >>> data = ap.Dataset.from_events(trains, [0, 1], n_channels=1, duration=5)
+    >>> net = ap.Network(trial=5, output="y")
+    >>> x, y = net.add(ap.Stimulus("x", 1, ap.encoding.Events())), net.add(ap.LIF("y", 1))
+    >>> _ = net.connect(x, y, weights=ap.Normal(0.1))
+    >>> with ap.simulate(net, "runtime") as simulator, warnings.catch_warnings(record=True) as told:
+    ...     warnings.simplefilter("always")
+    ...     _ = simulator.run(ap.Block.of_labels(*data.train.block([0])))
+    >>> print(told[0].message)  # doctest: +NORMALIZE_WHITESPACE
+    1 of 2 events of a block are in one time step (1 ms) with another of their channel, and are one
+    spike with it; a smaller dt keeps them apart.
+    """
+
+
 class ScaleWarning(ApicalWarning):
     """The scale that normalises a data set was inferred from its values alone.
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, final
+from typing import Annotated, ClassVar, Literal, final
 
 import numpy as np
 
@@ -135,6 +135,9 @@ class Encoder(ABC):
     >>> Stimulus("stimulus", 2, Inverted()).is_spiking
     True
     """
+
+    takes_events: ClassVar[bool] = False
+    """Whether it takes events of a data set instead of values."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -417,6 +420,48 @@ class Replayed(Encoder):
 
 @final
 @dataclass(frozen=True)
+class Events(Encoder):
+    r"""Events of a data set: input neuron c spikes in the time step of each event of channel c.
+
+    .. math:: S_c(k) = [\exists\, t^f_c: \; k\,dt \le t^f_c < (k + 1)\,dt]
+
+    Events are looked up in a table as long as there are events in a block; no frames are made.
+    Several events of a channel in one time step are one spike, and a warning says how many were
+    lost. It takes the samples of `apical.Dataset.from_events` and no others; devices ``runtime``
+    and ``cpp_standalone`` run it.
+
+    See Also
+    --------
+    apical.Dataset.from_events : Data sets of events.
+    Replayed : Spike trains given as frames of one time step.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> trains = [([0.2, 7.0, 7.5], [0, 1, 2]), ([3.0], [2])]
+    >>> data = ap.Dataset.from_events(trains, [0, 1], n_channels=3, duration=10)
+    >>> net = ap.Network(trial=10, output="y")
+    >>> x, y = net.add(ap.Stimulus("x", 3, ap.encoding.Events())), net.add(ap.LIF("y", 2))
+    >>> _ = net.connect(x, y, weights=ap.Normal(0.1))
+    >>> block = ap.Block.of_labels(*data.train.block([0, 1]))
+    >>> with ap.simulate(net, "runtime", record=["x"]) as simulator:
+    ...     times, channels = simulator.run(block).spikes["x"]
+    >>> times.round(6).tolist(), channels.tolist()  # steps of 1 ms, trials of 10 ms
+    ([0.0, 7.0, 7.0, 13.0], [0, 1, 2, 2])
+    """
+
+    takes_events: ClassVar[bool] = True
+
+    @property
+    def spikes(self) -> SpikeModel:
+        return SpikeModel(equations="", threshold="stimulus(t, i) > 0*Hz", reset="", at_trial="")
+
+    def drive(self, values: np.ndarray) -> np.ndarray:
+        return np.asarray(values, dtype=np.float64)
+
+
+@final
+@dataclass(frozen=True)
 class Graded(Encoder):
     r"""Graded activity that follows the value, without spikes: for rate networks.
 
@@ -471,6 +516,7 @@ ENCODERS: Registry[type[Encoder]] = Registry(
         "escape": Escape,
         "latency": Latency,
         "replayed": Replayed,
+        "events": Events,
         "graded": Graded,
     },
     fits=lambda value: isinstance(value, type) and issubclass(value, Encoder),

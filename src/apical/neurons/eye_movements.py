@@ -6,6 +6,7 @@ import numpy as np
 
 from apical._base.checking import check_fields
 from apical._base.parameters import Count, CountOrZero
+from apical.data.shifting import shifted
 from apical.errors import ParameterError
 
 
@@ -89,9 +90,5 @@ class Gaze:
         shifts
             Shifts down and to the right [pixels], shape (n, 2).
         """
-        n, reach = len(values), self.reach
-        wide = np.pad(values.reshape(n, *self.shape), ((0, 0), (reach, reach), (reach, reach)))
-        down, right = (reach - np.asarray(shifts)).T[..., np.newaxis, np.newaxis]
-        rows, columns = (np.arange(size) for size in self.shape)
-        trials = np.arange(n)[:, np.newaxis, np.newaxis]
-        return wide[trials, down + rows[:, np.newaxis], right + columns].reshape(n, -1)
+        rows, columns = self.shape
+        return shifted(values, (rows, columns), self.reach, shifts)

@@ -87,6 +87,14 @@ class Stimulus(Population):
                 parameter="gaze",
             )
 
+        if self.encoder.takes_events and (self.gaze or self.frames > 1):
+            what = "gaze" if self.gaze else "frames"
+            raise WiringError(
+                f"Stimulus {self.name!r} shows events, which have no {what}; leave {what} out.",
+                object=described(self),
+                parameter=what,
+            )
+
     # an encoder states these by constants of its model with these names
     @property
     def refractory(self) -> float:

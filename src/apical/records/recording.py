@@ -113,7 +113,7 @@ def record(
         step,
         {name: units(simulator, network, name) for name in names},
         samples=chosen,
-        values=values,
+        values=np.asarray(values),  # of events, how many each channel has
         labels=labels,
         decisions=np.concatenate(decided),
         spikes=_spikes(looked, [len(part) for part in parts], network.trial, step),

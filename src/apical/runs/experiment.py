@@ -506,7 +506,7 @@ def fingerprint(data: Dataset) -> str:
     """
     digest = hashlib.sha256()
     for samples in (data.train, data.test):
-        for array in (samples.values, samples.labels):
+        for array in samples.arrays:
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from apical.data.events import from_pairs
 from apical.devices import Block, BlockResult, Simulator, simulate
 from apical.feedback.wirings import WIRINGS, Wiring
 from apical.network.description import Network
@@ -164,6 +165,26 @@ def trials(learning: float = 0.0, n: int = 3) -> Block:
     values = np.random.default_rng(0).random((n, N_INPUTS))
     labels = np.arange(n) % 3 if learning else None
     return Block(values, labels, np.full(n, learning))
+
+
+def of_events(n: int = 3) -> Block:
+    """Return trials of the reference networks that show events, for `apical.encoding.Events`.
+
+    Parameters
+    ----------
+    n
+        Number of trials.
+
+    Examples
+    --------
+    >>> from apical.testing.references import of_events
+    >>> of_events().values.shape, of_events().values.are_events
+    ((3, 6), True)
+    """
+    rng = np.random.default_rng(0)
+    pairs = [(np.sort(rng.uniform(0, 50, 20)), rng.integers(0, N_INPUTS, 20)) for _ in range(n)]
+    samples = from_pairs(pairs, np.arange(n) % 3, 50.0, N_INPUTS, "of_events")
+    return Block(samples.rows(slice(None)))
 
 
 def made(network: Network, device: str, **options: Any) -> Simulator:

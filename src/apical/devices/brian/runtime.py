@@ -77,7 +77,7 @@ class RuntimeSimulator(BrianSimulator):
             return self._run_stepped(self._stepper, block)
         network, n = self._built.brian_network, len(block)
         values = tables.empty(self.network, n)
-        tables.fill(values, self.network, block)
+        tables.fill(values, self.network, block, self.dt)
         with self._place(), ExitStack() as stack:
             chance.tell(self._seedings, self.network.seed, block)
             arrays = tables.timed_arrays(self.network, values)

@@ -20,7 +20,7 @@ import numpy as np
 
 from apical._base import cache, owners, seeds
 from apical._base.scratch import new_scratch
-from apical.devices.brian import build, live, reading, tables, variables
+from apical.devices.brian import build, event_tables, live, reading, tables, variables
 from apical.devices.brian.base import BrianSimulator, precision
 from apical.devices.brian.compiling import Found, scratch
 from apical.devices.brian.monitors import Compiled
@@ -200,7 +200,7 @@ class StandaloneSimulator(BrianSimulator):
 
     def _run(self, block: Block) -> BlockResult:
         folder, n = self._scratch, len(block)
-        tables.fill(self._tables, self.network, block)
+        tables.fill(self._tables, self.network, block, self.dt)
         try:
             command = self._hand_over(folder, n, self._seed(block))
         except OSError as error:
@@ -253,6 +253,8 @@ class StandaloneSimulator(BrianSimulator):
                 files[name] = values
         for name, values in files.items():
             arguments[name] = str(write_over(folder / f"in.{name}", values))
+        if self.network.stimulus.encoder.takes_events:
+            self._tables["stimulus"].tofile(folder / event_tables.FILE)
         command = ["./main", "--results_dir", f"{folder}/"]
         return command + [f"{name}={value}" for name, value in arguments.items()]
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from brian2.core.variables import ArrayVariable
 
-from apical.devices.brian import chance, reading, tables
+from apical.devices.brian import chance, event_tables, reading, tables
 from apical.devices.brian.adoption import arrays
 from apical.devices.brian.base import BrianSimulator
 from apical.devices.brian.monitors import KINDS
@@ -119,7 +119,9 @@ class Stepper:
 
     def _make_code(self, network: Any) -> None:
         described = self._simulator.network
-        self._tables = tables.timed_arrays(described, tables.empty(described, self.n_trials))
+        self._tables: Mapping[str, Any] = tables.timed_arrays(
+            described, tables.empty(described, self.n_trials)
+        )
         with self._simulator._place(), reading.prepared(described):
             for item in self._built.objects.values():
                 known = {k: v for k, v in self._tables.items() if k in item.namespace}
@@ -149,9 +151,12 @@ class Stepper:
         """Let a block be what is shown, and begin at its first time step."""
         described = self._simulator.network
         values = tables.empty(described, self.n_trials)
-        tables.fill(values, described, block)
+        tables.fill(values, described, block, self._simulator.options.dt)
         for name, table in self._tables.items():
-            table.values[...] = values[name]
+            if isinstance(table, event_tables.EventTable):  # of another length in every block
+                table.show(values[name], self._objects)
+            else:
+                table.values[...] = values[name]
         chance.tell(self._seedings, described.seed, block)
         self.step, self._generator = 0, None
 

@@ -7,6 +7,7 @@ from typing import Any
 import brian2 as b2
 import numpy as np
 
+from apical.devices.brian import event_tables as looking_up
 from apical.devices.simulator import Block
 from apical.network.description import Network
 
@@ -28,17 +29,27 @@ def empty(
         "learning": (rows,),
         "learned": (rows + 1,),
     }
-    return {name: np.zeros(shape, dtype) for name, shape in shapes.items()}
+    found: dict[str, np.ndarray] = {}
+    if network.stimulus.encoder.takes_events:
+        found["stimulus"] = np.zeros(1, np.int64)  # no event
+        del shapes["stimulus"]
+    return found | {name: np.zeros(shape, dtype) for name, shape in shapes.items()}
 
 
-def fill(arrays: Mapping[str, np.ndarray], network: Network, block: Block) -> None:
-    """Put a block into the arrays made by `empty`; rows after its last trial become zero."""
+def fill(arrays: dict[str, np.ndarray], network: Network, block: Block, dt: float) -> None:
+    """Put a block into the arrays made by `empty`; rows after its last trial become zero.
+
+    `dt` is the time step [ms]. The table of events is as long as the block has events.
+    """
     n, stimulus = len(block), network.stimulus
-    frames = block.values.reshape(-1, stimulus.size)
-    for start in range(0, len(frames), CHUNK):
-        chunk = slice(start, min(start + CHUNK, len(frames)))
-        arrays["stimulus"][chunk] = stimulus.encoder.drive(frames[chunk])
-    arrays["stimulus"][len(frames) :] = 0
+    if stimulus.encoder.takes_events:
+        arrays["stimulus"] = looking_up.table(network, block, dt)
+    else:
+        frames = block.values.reshape(-1, stimulus.size)
+        for start in range(0, len(frames), CHUNK):
+            chunk = slice(start, min(start + CHUNK, len(frames)))
+            arrays["stimulus"][chunk] = stimulus.encoder.drive(frames[chunk])
+        arrays["stimulus"][len(frames) :] = 0
     arrays["label"][:] = 0
     if block.labels is not None:
         arrays["label"][np.arange(n), block.labels] = 1
@@ -51,14 +62,17 @@ def fill(arrays: Mapping[str, np.ndarray], network: Network, block: Block) -> No
         arrays[name][first : n + first] = block.learning
 
 
-def timed_arrays(network: Network, arrays: Mapping[str, np.ndarray]) -> dict[str, b2.TimedArray]:
-    """Return the timed arrays that the equations call, one row a trial, or a frame."""
-    trial = network.trial
+def timed_arrays(network: Network, arrays: Mapping[str, np.ndarray]) -> dict[str, b2.Function]:
+    """Return what the equations call: timed arrays, one row a trial or a frame, or of events."""
+    trial, found = network.trial, dict[str, b2.Function]()
+    if network.stimulus.encoder.takes_events:
+        found["stimulus"] = looking_up.EventTable(network.stimulus.size, arrays["stimulus"])
+        arrays = {name: values for name, values in arrays.items() if name not in found}
     shown = {
         "stimulus": (b2.Hz, trial / network.stimulus.frames),
         "label": (1, trial / network.target_frames),
     }
-    return {
+    return found | {
         name: _table(values, *shown.get(name, (1, trial)), f"{name}_table")
         for name, values in arrays.items()
     }

@@ -1,0 +1,69 @@
+"""A recurrent spiking network learns to classify events by e-prop, online and locally.
+
+Events -> recurrent LIF and adaptive LIF neurons -> LIF output. Each synapse has an eligibility
+trace (`apical.rules.e_prop`; Bellec et al. 2020, doi:10.1038/s41467-020-17236-y); spiking error
+neurons reach all neurons through fixed random synapses, from the end of the first third of a trial
+on, and weights change whenever an error spike arrives. Any data set of events fits, with trials as
+long as its longest sample; a data set of values is shown as Poisson trains.
+
+With ``--learns readout`` input and recurrent synapses stay as they were drawn: what a random
+recurrent network, read out linearly, knows. Put both beside ``apical data controls``, and beside a
+network on shuffled times (docs/how_to/learn_from_events.md).
+
+    apical run models/eprop_events.py --dataset saccadic_digits --epochs 8 --dt 2 --final-rate 0.1
+"""
+
+from typing import Literal
+
+import apical as ap
+from apical import cli
+
+
+def build(
+    data: ap.Dataset,
+    seed: int,
+    *,
+    hidden: int = 100,
+    learns: Literal["all", "readout"] = "all",
+    eta: float = 3e-4,
+    eta_output: float = 1e-3,
+    usual: float = 10.0,
+    tau_a: float = 200.0,
+) -> ap.Network:
+    """Describe the network for a data set.
+
+    Parameters
+    ----------
+    data, seed
+        What to learn, and the seed of all that is random.
+    hidden
+        Number of hidden neurons, of which the second half adapts.
+    learns
+        Which synapses learn: all, or those of the readout alone.
+    eta, eta_output
+        Learning rates of hidden and of output neurons.
+    usual
+        Spikes of a hidden neuron in a trial that homeostasis aims at.
+    tau_a
+        Time constant of adaptation [ms].
+    """
+    tau, trial = 20.0, data.duration or 100.0
+    wait = float(round(trial / 3))
+    net = ap.Network(seed=seed, trial=trial, settle=wait)
+    neuron = {"tau_m": tau, "tau_s": 0.0, "tau_x": tau, "tau_teach": 0.0}
+    encoder = ap.encoding.Events() if data.duration else ap.encoding.Poisson()
+    x = net.add(ap.Stimulus("stimulus", data.n_inputs, encoder, tau_x=tau))
+    h = net.add(ap.ALIF("hidden", hidden, tau_a=tau_a, adaptation=0.05, adapting=0.5, **neuron))
+    y = net.add(ap.LIF("output", data.n_classes, bias=1.5, gain="1", **neuron))
+    e_prop = ap.rules.e_prop(eta, tau=tau, tau_a=tau_a, homeostasis=0.05, usual=usual)
+    plastic = e_prop if learns == "all" else None
+    net.connect(x, h, weights=ap.Normal(0.3 * (128 / data.n_inputs) ** 0.5), rule=plastic)
+    net.connect(h, h, weights=ap.Normal(0.05 * (100 / hidden) ** 0.5), rule=plastic)
+    net.connect(h, y, weights=ap.Zero(), rule=ap.rules.three_factor(eta_output, "feedback"))
+    error = net.add(ap.Error("error", 2 * data.n_classes, tau=50.0, wait=wait))
+    net.teach(ap.feedback.direct(error, net.forward))
+    return net
+
+
+if __name__ == "__main__":
+    cli.run_model(__file__)
