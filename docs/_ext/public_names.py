@@ -169,6 +169,7 @@ ERRANDS = (
                 "learning_speeds",
                 "losses",
                 "normality",
+                "predictions",
                 "representation",
                 "saturation",
                 "spike_distance",

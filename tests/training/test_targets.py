@@ -53,6 +53,7 @@ def weights(simulator: ap.Simulator) -> np.ndarray:
 
 
 # ---- what is learned ---------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_linear_network_learns_the_least_squares_solution() -> None:
     x, t = linear()
     data = Dataset.from_targets(x, t, x[:9], t[:9])
@@ -117,7 +118,7 @@ def test_several_labels_learn_as_independent_logistic_regressions() -> None:
 
 
 def test_both_engines_learn_the_same_from_targets() -> None:
-    x, t = linear(12)
+    x, t = linear(5)
     data, found = Dataset.from_targets(x, t, x, t), []
     for device, options in (("array", {"batch": 1}), ("runtime", {})):
         with simulate(one_layer(4, 2, 0.1), device, dtype="float64", **options) as simulator:
@@ -336,9 +337,9 @@ def test_records_keep_targets_and_outputs() -> None:
 FRAMES = 4
 
 
-def in_time(eta: float, frames: int = FRAMES, shown: int = FRAMES) -> Network:
-    """Describe a network whose targets, and perhaps stimuli, change within a trial of 80 ms."""
-    net = Network(trial=80.0)
+def in_time(eta: float, frames: int = FRAMES, shown: int = FRAMES, trial: float = 80.0) -> Network:
+    """Describe a network whose targets, and perhaps stimuli, change within a trial."""
+    net = Network(trial=trial)
     x = Stimulus("stimulus", 2, ap.encoding.Graded(), frames=shown)
     y = Rate("output", 1, "linear", tau=1.0)
     rule = rules.three_factor_in_time(eta, net.trial)
@@ -367,10 +368,12 @@ def test_the_update_in_time_is_the_mean_of_the_product() -> None:
     np.testing.assert_allclose(after[:, 0], [0.3, 0.2] + 0.5 * product[:, 0], rtol=0.02)
 
 
+@pytest.mark.slow
 def test_a_time_course_is_learned_frame_by_frame() -> None:
-    data = courses()
-    with simulate(in_time(0.6), "runtime", record=["output"], traces=["x"]) as simulator:
-        history = ap.train(simulator, data, 6, final_rate=0.2, progress=False)
+    data = courses(10)  # frames of 60 ms, most of which signals are settled
+    net = in_time(0.8, trial=240.0)
+    with simulate(net, "runtime", record=["output"], traces=["x"]) as simulator:
+        history = ap.train(simulator, data, 8, final_rate=0.2, progress=False)
         found = ap.evaluate(simulator, data.test)
         learned = simulator.weights("stimulus_to_output")[:, 0]
     assert found.outputs is not None and found.outputs.shape == (4, FRAMES, 1)

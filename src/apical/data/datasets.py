@@ -556,6 +556,7 @@ def halves(data: Dataset) -> tuple[Dataset, Dataset]:
     return known, new
 
 
+@checked()
 def needs_classes(samples: Samples, what: str) -> None:
     """Raise unless samples have classes.
 
@@ -585,9 +586,9 @@ def needs_classes(samples: Samples, what: str) -> None:
     """
     if samples.targets is not None:
         raise DataError(
-            f"{what} needs samples with classes, but these have targets "
+            f"{brief(what)} needs samples with classes, but these have targets "
             "(Dataset.from_targets); give a data set with labels.",
-            object=what,
+            object=brief(what),
         )
 
 

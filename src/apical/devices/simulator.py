@@ -277,7 +277,7 @@ class Block:
         >>> import apical as ap
         >>> digits = ap.datasets.load("digits")
         >>> ap.Block.of_samples(digits.train, [0, 1, 2]).labels
-        array([5, 7, 2])
+        array([3, 9, 1])
         >>> x, t = [[0.0], [0.5], [1.0]], [0.0, 0.25, 1.0]
         >>> data = ap.Dataset.from_targets(x, t, x, t)
         >>> ap.Block.of_samples(data.train, [1, 2], learning=1.0).targets

@@ -457,7 +457,7 @@ class Network:
         >>> import apical as ap
         >>> net = ap.Network(trial=40.0, settle=10.0)
         >>> x, y = ap.Stimulus("stimulus", 4, ap.encoding.Regular()), ap.LIF("output", 2)
-        >>> _ = ap.chain(net, x, y), net.add(ap.Error("error", 4, target=100.0))
+        >>> _ = ap.chain(net, x, y, weights=ap.FanIn()), net.add(ap.Error("error", 4, target=100.0))
         >>> net.predicted(np.array([[0, 1]])).round(3)
         array([[0.   , 0.333]])
         """

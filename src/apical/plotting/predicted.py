@@ -33,7 +33,7 @@ def predictions(targets: Numbers, outputs: Numbers, *, ax: Axes | None = None) -
     >>> from apical import plotting
     >>> targets = np.linspace(0, 1, 11)
     >>> ax = plotting.predictions(targets, 0.9 * targets)
-    >>> ax.get_xlabel(), ax.get_ylabel(), ax.get_title()
+    >>> ax.get_xlabel(), ax.get_ylabel(), ax.get_title(loc="left") or ax.get_title()
     ('target', 'output', 'R2 0.9650, 11 trials')
     """
     needs, do = "finite numbers, one for each output", "pass both of the same trials"

@@ -165,7 +165,7 @@ class Evaluation:
     >>> targets, none = np.array([[1.0, 0.0], [1.0, 1.0]]), np.array([-1, -1])
     >>> found = Evaluation(none, none, targets=targets, outputs=np.array([[0.9, 0.1], [0.8, 0.4]]))
     >>> {name: round(value, 3) for name, value in found.scores.items()}
-    {'subset_accuracy': 0.5, 'label_accuracy': 0.75, 'r2': 0.54, 'mse': 0.105}
+    {'subset_accuracy': 0.5, 'label_accuracy': 0.75, 'r2': 0.13, 'mse': 0.105}
     """
 
     labels: Vector
@@ -354,6 +354,7 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
     return Evaluation(samples.labels, samples.labels, rates, samples.targets, predicted)
 
 
+@checked()
 def check_targets(network: Network, samples: Samples) -> None:
     """Raise if the targets of samples do not fit the output of a network; classes always do.
 
