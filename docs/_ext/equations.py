@@ -27,7 +27,15 @@ in ms. The networks of the scripts in `models/` are written out in full on their
 [gallery](../../gallery/index.md).
 
 """
-EXAMPLES = {**NEEDED, "eta": 0.01, "tau_m": 20.0, "tau_a": 200.0, "beta": 0.1, "tau": 20.0}
+EXAMPLES = {
+    **NEEDED,
+    "eta": 0.01,
+    "trial": 100.0,
+    "tau_m": 20.0,
+    "tau_a": 200.0,
+    "beta": 0.1,
+    "tau": 20.0,
+}
 """Values of what rules have no default for."""
 
 

@@ -177,6 +177,7 @@ ERRANDS = (
                 "learning_speeds",
                 "losses",
                 "normality",
+                "predictions",
                 "representation",
                 "saturation",
                 "spike_distance",

@@ -55,7 +55,7 @@ def test_a_notebook_has_one_output_that_is_updated_seldom(
     with TrainingProgress(1000) as bar:
         for trial in range(1, 1001):
             clock[0] += 0.01
-            bar.update(trial, trial / 2000)
+            bar.update(trial, f"test accuracy {trial / 2000:.2%}")
     assert len(outputs.displayed) == 1
     assert 40 <= len(outputs.updates) <= 52  # 10 s at five a second, and the last
     assert outputs.updates[-1] == {
@@ -96,7 +96,7 @@ def test_texts_are_escaped(outputs: Outputs, clock: list[float]) -> None:
 @pytest.mark.parametrize(
     "made",
     [
-        lambda shown: (TrainingProgress(3, shown=shown), (3, 0.5)),
+        lambda shown: (TrainingProgress(3, shown=shown), (3, "0.5")),
         lambda shown: (SweepProgress(3, shown=shown), (3, 1)),
         lambda shown: (BenchProgress(3, shown=shown), (3, "now")),
         lambda shown: (CatalogueProgress(3, shown=shown), (3, "now")),

@@ -188,6 +188,10 @@ def test_samples_made_by_hand_are_checked():
         EventSamples(np.zeros(2), zeros)
     stored = np.array([(5, 3)], EVENT)
     with pytest.raises(DataError, match="channel 3 is not among"):
-        EventSamples(stored, zeros, 1.0, np.array([0, 1]), np.array([9], np.int32), 2)
+        EventSamples(
+            stored, zeros, offsets=np.array([0, 1]), durations=np.array([9], np.int32), n_channels=2
+        )
     with pytest.raises((DataError, ParameterError)):
-        EventSamples(stored, zeros, 1.0, np.array([0, 1]), np.array([5], np.int32), 4)
+        EventSamples(
+            stored, zeros, offsets=np.array([0, 1]), durations=np.array([5], np.int32), n_channels=4
+        )

@@ -40,7 +40,7 @@ DEFAULTS: dict[type, dict[str, Any]] = {
         "tau_x": inf,
     },
     Error: {"target": 100.0, "theta": 1.0, "tau": inf, "whole": 1.0, "frames": 1},
-    RateError: {"tau": 5.0},
+    RateError: {"tau": 5.0, "frames": 1},
     RateTarget: {"tau": 5.0},
     Rate: {"activation": "tanh", "gain": "slope", "tau": 5.0},
     Bias: {"size": 1},

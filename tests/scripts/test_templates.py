@@ -18,10 +18,10 @@ from apical.runs.run import run
 from apical.scripts import models
 from apical.scripts.templates import USUAL, about, templates, write
 
-NAMES = ("rate", "recurrent", "spiking")
+NAMES = ("rate", "recurrent", "regression", "spiking")
 
 
-def test_there_are_three_and_they_are_no_models_of_their_own() -> None:
+def test_there_are_four_and_they_are_no_models_of_their_own() -> None:
     assert tuple(templates()) == NAMES and USUAL in NAMES
     assert not set(NAMES) & set(models.available())
 
@@ -71,8 +71,8 @@ def test_a_template_trains(name: str, device: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_template_learns_as_a_script_and_by_the_command(name: str, tmp_path: Path) -> None:
     path = write("mine", name, tmp_path)
-    epochs = {"rate": "5", "spiking": "2", "recurrent": "6"}[name]
-    coarse = () if name == "rate" else ("--dt", "2")
+    epochs = {"rate": "5", "regression": "5", "spiking": "2", "recurrent": "6"}[name]
+    coarse = () if name in ("rate", "regression") else ("--dt", "2")
     ended = subprocess.run(
         [sys.executable, str(path), "--epochs", epochs, *coarse, "--quiet", "--no-figures"],
         cwd=tmp_path,
@@ -82,7 +82,7 @@ def test_a_template_learns_as_a_script_and_by_the_command(name: str, tmp_path: P
     )
     assert ended.returncode == 0, ended.stderr
     (summary,) = tmp_path.glob("runs/*/summary.json")
-    least = {"rate": 0.8, "spiking": 0.9, "recurrent": 0.6}[name]
+    least = {"rate": 0.8, "regression": 0.8, "spiking": 0.9, "recurrent": 0.6}[name]
     assert json.loads(summary.read_text())["test_accuracy"] > least
 
 

@@ -79,10 +79,10 @@ class TrainingProgress(_Bar):
     def __init__(self, total: int, *, shown: bool = True, done: int = 0) -> None:
         super().__init__("trials", "learning", total, shown, done)
 
-    def update(self, trial: int, accuracy: float | None = None) -> None:
-        """Show the number of training trials done, and the latest test accuracy."""
-        if accuracy is not None:
-            self._note = f"test accuracy {accuracy:.2%}"
+    def update(self, trial: int, tested: str | None = None) -> None:
+        """Show the number of training trials done, and the latest score on test samples."""
+        if tested:
+            self._note = tested
         self._done = trial
         self._show()
 

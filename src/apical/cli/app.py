@@ -18,6 +18,7 @@ from rich.table import Table
 
 from apical import __version__
 from apical._base.checking import shown
+from apical._base.metric_names import headline, scored, told
 from apical.cli.interruption import be_deaf, code_of, ending_by_signals, interruptible
 from apical.cli.model_options import ModelCommand, experiment_of, training_options
 from apical.cli.near import Group, unknown_option
@@ -269,7 +270,8 @@ def _table(summaries: list[dict[str, Any]]) -> Table:
         title=f"{first['model']} on {first['dataset']} "
         f"({first['n_train']:,} training, {first['n_test']:,} test samples)"
     )
-    columns = ("seed", "epochs", "test accuracy", "training", "compiling", "per trial", "memory")
+    name = headline(first)
+    columns = ("seed", "epochs", told(name), "training", "compiling", "per trial", "memory")
     for column in columns:
         table.add_column(column, justify="right")
     for s in summaries:
@@ -277,15 +279,15 @@ def _table(summaries: list[dict[str, Any]]) -> Table:
         table.add_row(
             str(s["seed"]),
             str(s["epochs"]),
-            f"{s['test_accuracy']:.2%}",
+            scored(name, s[name]),
             f"{s['train_seconds']:.1f} s",
             f"{s['compile_seconds']:.1f} s",
             per_trial,
             f"{s['peak_memory_mb']:.0f} MB",
         )
     if len(summaries) > 1:
-        mean = sum(s["test_accuracy"] for s in summaries) / len(summaries)
-        table.add_row("mean", "", f"[bold]{mean:.2%}", "", "", "", "")
+        mean = scored(name, sum(s[name] for s in summaries) / len(summaries))
+        table.add_row("mean", "", f"[bold]{mean}", "", "", "", "")
     return table
 
 

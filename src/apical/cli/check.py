@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from apical.cli.catalogue import show_catalogue
 from apical.cli.model_options import ModelCommand, experiment_of, experiment_options
-from apical.devices import simulate
+from apical.devices import Block, simulate
 from apical.errors import LocalityError, ScriptError
 from apical.locality_check.subject import Make, guarded
 from apical.locality_check.synapses import disturb
@@ -123,7 +124,9 @@ def check_command(
     card, found = prepared.scorecard, None
     if dynamic:
         make = _made_by(script, loaded)
-        values, labels = prepared.data.train.block(slice(0, SHOWN))
+        block = Block.of_samples(prepared.data.train, slice(0, SHOWN))
+        values = np.asarray(block.values)
+        labels = np.asarray(block.targets if block.labels is None else block.labels)
         try:
             with Console(stderr=True).status("perturbing neurons and synapses"):
                 found = disturb(prepared.network, values, labels, make=make, thorough=thorough)

@@ -74,6 +74,7 @@ def record_command(run: Path, out: Path | None, trust: Path | None, **given: Any
     """
     if given["untrained"] and out is None:
         raise click.UsageError("--untrained needs --out: RUN keeps the records after learning.")
+    from apical.measures.predictions import reached
     from apical.runs.open import open_run, write_records
 
     with Console(stderr=True).status("replaying"):
@@ -83,7 +84,7 @@ def record_command(run: Path, out: Path | None, trust: Path | None, **given: Any
     held = [f"{spikes:,} spikes of {', '.join(records.spikes)}"] if records.spikes else []
     held += [f"signals {', '.join(records.signals)}"] if records.signals else []
     _say(
-        f"{len(records)} trials, {records.correct.mean():.1%} decided correctly; "
+        f"{len(records)} trials, {reached(records)}; "
         f"{' and '.join(held)}.\nRecords: {where}\nNext: apical analyze {run}, or "
         f"apical export {run} --format nwb --out FILE.nwb"
     )

@@ -26,7 +26,7 @@ from apical.sweeps.tables import MARKDOWN, Report
     "need --nthreads 1 and the same files. Whoever reaches a tcp:// address can run code as you.",
 )
 @click.option(
-    "--metric", default="test_accuracy", show_default=True, help="Column of the results to report."
+    "--metric", help="Column of the results to report; the test accuracy, or R2, by default."
 )
 @click.option(
     "--out",
@@ -39,7 +39,7 @@ def sweep_command(
     design: Path,
     workers: int | None,
     scheduler: str | None,
-    metric: str,
+    metric: str | None,
     out: Path | None,
     quiet: bool,
 ) -> int:

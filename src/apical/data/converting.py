@@ -25,7 +25,13 @@ _ROWS = 1024
 """Number of samples that are checked at a time."""
 
 
-def values(array: ArrayLike, where: str) -> tuple[NDArray[Any], tuple[int, ...]]:
+LARGEST = float(np.finfo(np.float32).max)
+"""Largest target that single precision holds; a device would make a larger one infinite."""
+
+
+def values(
+    array: ArrayLike, where: str, *, signed: bool = False
+) -> tuple[NDArray[Any], tuple[int, ...]]:
     """Check the stored values of a data set and return them flattened to (n, n_inputs).
 
     Parameters
@@ -34,6 +40,8 @@ def values(array: ArrayLike, where: str) -> tuple[NDArray[Any], tuple[int, ...]]
         Any real numbers from 0 on, shape (n, ...).
     where
         What they are, for errors.
+    signed
+        Whether numbers below 0 are allowed, which only `apical.encoding.Graded` inputs take.
 
     Returns
     -------
@@ -63,7 +71,7 @@ def values(array: ArrayLike, where: str) -> tuple[NDArray[Any], tuple[int, ...]]
         raise DataError(
             f"{where}: holds NaN or infinite values; remove or replace them.", object=where
         )
-    if low < 0:
+    if low < 0 and not signed:
         raise DataError(
             f"{where}: values start at {low:g}; rates need >= 0, so shift them: subtract the "
             "smallest training value of each input from both parts.",
@@ -95,7 +103,10 @@ def numbers(array: ArrayLike, where: str) -> NDArray[Any]:
 
 def alike(parts: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
     """Return arrays of `values` in one type: uint8 where that holds all their numbers."""
-    small = all(part.dtype == np.uint8 or (part.max() <= 255 and is_whole(part)) for part in parts)
+    small = all(
+        part.dtype == np.uint8 or (part.min() >= 0 and part.max() <= 255 and is_whole(part))
+        for part in parts
+    )
     dtype = np.uint8 if small else np.float32
     return tuple(part.astype(dtype, copy=False) for part in parts)
 
@@ -139,7 +150,7 @@ def scale_of(given: float | None, train: NDArray[Any], test: NDArray[Any], name:
     ScaleWarning
         If it was inferred and changes values.
     """
-    largest, brightest = float(train.max()), float(test.max())
+    largest, brightest = _size(train), _size(test)
     scale = _guessed(train, test) if given is None else check_scale(given, name)
     if largest > scale or brightest > BRIGHTER * scale:
         raise DataError(
@@ -160,6 +171,11 @@ def scale_of(given: float | None, train: NDArray[Any], test: NDArray[Any], name:
     return scale
 
 
+def _size(values: NDArray[Any]) -> float:
+    """Return the largest absolute value."""
+    return max(float(values.max()), -float(values.min()))
+
+
 def outside() -> int:
     """Return the stack level, from the caller of this on, of the first one outside this package."""
     frame, level = sys._getframe(1), 1
@@ -169,11 +185,11 @@ def outside() -> int:
 
 
 def _guessed(train: NDArray[Any], test: NDArray[Any]) -> float:
-    largest = float(train.max())
+    largest = _size(train)
     if largest <= 1:
         return 1.0
     whole = is_whole(train) and is_whole(test)
-    return 255.0 if whole and 127 < max(largest, float(test.max())) <= 255 else largest
+    return 255.0 if whole and 127 < max(largest, _size(test)) <= 255 else largest
 
 
 def check_scale(scale: Any, name: str) -> float:
@@ -226,7 +242,7 @@ def labels(array: ArrayLike, n: int, where: str) -> NDArray[np.int64]:
     if not whole:
         raise DataError(
             f"{where}: labels must be whole numbers from 0, got {given.dtype} values; number them: "
-            "numpy.unique(y, return_inverse=True).",
+            "numpy.unique(y, return_inverse=True). Numbers to predict: Dataset.from_targets.",
             object=where,
         )
     if n and given.max() >= 2**31:
@@ -234,6 +250,47 @@ def labels(array: ArrayLike, n: int, where: str) -> NDArray[np.int64]:
             f"{where}: labels must be 0 to n_classes - 1, got {given.max()}.", object=where
         )
     return given.astype(np.int64)
+
+
+def targets(array: ArrayLike, n: int, where: str) -> NDArray[np.float64]:
+    """Return the targets of `n` samples, shape (n, n_targets) or (n, n_frames, n_targets).
+
+    Parameters
+    ----------
+    array
+        Finite real numbers of any type: shape (n,) for one target, (n, n_targets), or time courses
+        (n, n_frames, n_targets).
+    n
+        Number of samples.
+    where
+        What they are, for errors.
+
+    Raises
+    ------
+    DataError
+        If they are anything else: masked, NaN, infinite, of mixed shapes, or not one for each
+        sample.
+    """
+    given = numbers(array, where)
+    if given.ndim == 1:
+        given = given[:, np.newaxis]
+    if given.ndim not in (2, 3) or len(given) != n or not given.size:
+        shape = np.shape(array)
+        raise DataError(
+            f"{where}: needs targets of shape ({n}, n_targets), or ({n}, n_frames, n_targets) for "
+            f"time courses, one for each of {n} samples, got {shape}.",
+            object=where,
+        )
+    found = given.astype(np.float64)
+    if found.ndim == 3 and found.shape[1] == 1:  # one frame is the whole trial
+        found = found[:, 0]
+    if max(found.max(), -found.min()) > LARGEST:
+        raise DataError(
+            f"{where}: targets reach {max(found.max(), -found.min()):.3g}, which single precision "
+            "cannot hold; divide them by their standard deviation.",
+            object=where,
+        )
+    return found
 
 
 def _from_rows(rows: NDArray[Any], where: str) -> NDArray[Any]:
@@ -244,7 +301,8 @@ def _from_rows(rows: NDArray[Any], where: str) -> NDArray[Any]:
     if not hard:
         raise DataError(
             f"{where}: labels in rows must be 1 for one class and 0 for all others, got others of "
-            f"shape {rows.shape}; a sample has one class, so take argmax(axis=1) if that is meant.",
+            f"shape {rows.shape}; a sample has one class, so take argmax(axis=1) if that is meant; "
+            "several at once, or numbers to predict, are targets: Dataset.from_targets.",
             object=where,
         )
     return rows.argmax(axis=1)

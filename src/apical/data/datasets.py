@@ -1,4 +1,4 @@
-"""Data sets: labelled training and test samples, loaded by name or from a file.
+"""Data sets: training and test samples with labels or targets, loaded by name or from a file.
 
 Values stay as they are stored (a byte a pixel) and become stimuli in [0, 1] block by block.
 """
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from apical._base.bibliography import cite
 from apical._base.checking import check_fields, checked, fitting, shown
 from apical._base.names import check_name
-from apical._base.parameters import Count, Positive, Seed
+from apical._base.parameters import Count, CountOrZero, Positive, Seed
 from apical._base.reading import UnreadableError, array_of, read_arrays, stored_arrays
 from apical._base.seeds import stream
 from apical._base.whole_files import write_whole
@@ -30,7 +30,7 @@ from apical.data.registry import available as available
 from apical.data.registry import fetch as fetch
 from apical.data.registry import made_of as made_of
 from apical.data.registry import path as path
-from apical.data.samples import Part
+from apical.data.samples import NO_CLASS, Part
 from apical.data.samples import Rows as Rows
 from apical.data.samples import Samples as Samples
 from apical.errors import DataError, ParameterError, brief
@@ -39,16 +39,23 @@ DIGITS_SCALE = 16.0
 """Pixels of ``digits`` are whole numbers from 0 to 16."""
 
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+_TOLD = ("x_train", "t_train", "x_test", "t_test")
+"""Arrays of a file with targets."""
+_KNOWN = tuple(dict.fromkeys((*_ARRAYS, *_TOLD, "scale")))
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A labelled data set: a training part and a test part.
+    """A data set with a class or a target for each sample: a training part and a test part.
 
-    `shape` is that of one sample: (height, width) of images, (n_inputs,) otherwise.
+    `shape` is that of one sample: (height, width) of images, (n_inputs,) otherwise. A network for
+    the data set has `n_classes` outputs: one for each class, or for each of `n_targets` numbers;
+    `n_targets` is 0 where samples have classes.
 
     See Also
     --------
+    Dataset.from_arrays : One with classes, from arrays.
+    Dataset.from_targets : One with targets: numbers to predict, several labels, time courses.
     load : A data set by name, or from a file.
     blobs : A synthetic one, for tests and first steps.
 
@@ -72,11 +79,13 @@ class Dataset:
     shape: tuple[Count, ...]
     licence: str = "unknown"
     source: str = "arrays"
+    n_targets: CountOrZero = 0
 
     def __repr__(self) -> str:
+        counted = "n_targets" if self.n_targets else "n_classes"
         return (
             f"Dataset({self.name!r}, train={self.train!r}, test={self.test!r}, "
-            f"n_classes={self.n_classes}, shape={self.shape})"
+            f"{counted}={self.n_classes}, shape={self.shape})"
         )
 
     def __post_init__(self) -> None:
@@ -153,21 +162,7 @@ class Dataset:
         apical.errors.exceptions.DataError: pairs: labels start at 1, so class 0 has no training
             sample; number the classes from 0: subtract 1 from the labels of both parts...
         """
-        check_name(name, "path", "Dataset", "a data set")
-        train, shape = converting.values(x_train, f"{brief(name)}: x_train")
-        test, test_shape = converting.values(x_test, f"{brief(name)}: x_test")
-        if shape != test_shape:
-            raise DataError(
-                f"{brief(name)}: x_train holds samples of shape {shape}, x_test samples of shape "
-                f"{test_shape}; store both alike."
-            )
-        train, test = converting.alike((train, test))
-        if copy:
-            train, test = (
-                stored.copy() if np.may_share_memory(stored, np.asarray(given)) else stored
-                for stored, given in ((train, x_train), (test, x_test))
-            )
-        scale = converting.scale_of(scale, train, test, name)
+        train, test, scale, shape = _stored(name, x_train, x_test, scale, copy=copy)
         parts = (
             Samples(train, _classes(y_train, len(train), f"{brief(name)}: y_train"), scale),
             Samples(test, _classes(y_test, len(test), f"{brief(name)}: y_test"), scale),
@@ -285,6 +280,90 @@ class Dataset:
         for part, samples in (("y_train", train), ("y_test", test)):
             _classes(samples.labels, len(samples), f"{brief(name)}: {part}")
         return cls(name, train, test, _count_classes(name, train, test), shape, licence, source)
+
+    @classmethod
+    def from_targets(
+        cls,
+        x_train: ArrayLike,
+        t_train: ArrayLike,
+        x_test: ArrayLike,
+        t_test: ArrayLike,
+        *,
+        name: str = "targets",
+        scale: float | None = None,
+        licence: str = "unknown",
+        source: str = "arrays",
+        copy: bool = True,
+    ) -> "Dataset":
+        """Make a data set whose samples have targets in place of one class; arrays are checked.
+
+        A target is what the output neurons are to be: numbers (regression), 0 or 1 for each of
+        several labels (multi-label), or a time course of either.
+
+        Parameters
+        ----------
+        x_train, x_test
+            Finite values, shape (n, ...), as in `from_arrays`; values below 0 are for inputs
+            without spikes (`apical.encoding.Graded`).
+        t_train, t_test
+            Finite numbers: shape (n,) for one target, (n, n_targets), or (n, n_frames, n_targets)
+            for time courses of frames that share a trial evenly. For target spike trains
+            (`apical.Error` with frames), the number of spikes in each frame.
+        name
+            What the data set is called.
+        scale, licence, source, copy
+            As in `from_arrays`. Targets are kept as they are.
+
+        Raises
+        ------
+        DataError
+            If the arrays do not fit together, or hold invalid values: NaN, infinite ones, more
+            than single precision holds.
+        ParameterError
+            If `scale` is no number above 0.
+
+        Warns
+        -----
+        ScaleWarning
+            If the scale was inferred and is not 1.
+
+        See Also
+        --------
+        apical.evaluate : Coefficient of determination, mean squared error, accuracy of labels.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from apical import Dataset
+        >>> x = np.array([[0.0, 1.0], [0.5, 0.25], [1.0, 0.5], [0.25, 0.0]])
+        >>> t = x @ [[2.0], [-1.0]]
+        >>> data = Dataset.from_targets(x, t, x[:2], t[:2], name="linear")
+        >>> data.n_targets, data.train.targets.tolist()
+        (1, [[-1.0], [0.75], [1.5], [0.5]])
+        >>> data.train
+        Samples(4 x 2 of float32, scale=1, targets (1,))
+        >>> Dataset.from_targets(x, t, x, t[:2])  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+        Traceback (most recent call last):
+            ...
+        apical.errors.exceptions.DataError: targets: t_test: needs targets of shape (4, n_targets),
+            or (4, n_frames, n_targets) for time courses, one for each of 4 samples, got (2, 1)...
+        """
+        train, test, scale, shape = _stored(name, x_train, x_test, scale, copy=copy, signed=True)
+        told = tuple(
+            converting.targets(given, len(values), f"{brief(name)}: {what}")
+            for what, given, values in (("t_train", t_train, train), ("t_test", t_test, test))
+        )
+        if told[0].shape[1:] != told[1].shape[1:]:
+            raise DataError(
+                f"{brief(name)}: t_train holds targets of shape {told[0].shape[1:]}, t_test of "
+                f"shape {told[1].shape[1:]}; store both alike."
+            )
+        for_train, for_test = (
+            Samples(values, np.full(len(values), NO_CLASS, np.int64), scale, targets)
+            for values, targets in zip((train, test), told, strict=True)
+        )
+        n = told[0].shape[-1]
+        return cls(name, for_train, for_test, n, shape, licence, source, n)
 
     @property
     def n_inputs(self) -> int:
@@ -417,6 +496,33 @@ class Dataset:
     def _judged_on(self, learned: Part, held: Part) -> "Dataset":
         train, test = self.train.part(learned), self.train.part(held)
         return replace(self, name=f"{self.name}:validation", train=train, test=test)
+
+
+def _stored(
+    name: str,
+    x_train: ArrayLike,
+    x_test: ArrayLike,
+    scale: float | None,
+    *,
+    copy: bool,
+    signed: bool = False,
+) -> tuple[NDArray[Any], NDArray[Any], float, tuple[int, ...]]:
+    """Return the stored values of both parts, their scale, and the shape of a sample."""
+    check_name(name, "path", "Dataset", "a data set")
+    train, shape = converting.values(x_train, f"{brief(name)}: x_train", signed=signed)
+    test, test_shape = converting.values(x_test, f"{brief(name)}: x_test", signed=signed)
+    if shape != test_shape:
+        raise DataError(
+            f"{brief(name)}: x_train holds samples of shape {shape}, x_test samples of shape "
+            f"{test_shape}; store both alike."
+        )
+    train, test = converting.alike((train, test))
+    if copy:
+        train, test = (
+            stored.copy() if np.may_share_memory(stored, np.asarray(given)) else stored
+            for stored, given in ((train, x_train), (test, x_test))
+        )
+    return train, test, converting.scale_of(scale, train, test, name), shape
 
 
 def _first(samples: Samples, n: int | None, where: str) -> Samples:
@@ -570,6 +676,7 @@ def stratified(samples: Samples, n: Count, rng: np.random.Generator) -> Samples:
     >>> np.bincount(few.labels).tolist()
     [5, 5, 5, 5, 5, 5, 5, 5, 5, 5]
     """
+    needs_classes(samples, "datasets.stratified")
     if n >= len(samples):
         return samples
     classes = np.unique(samples.labels)
@@ -597,6 +704,7 @@ def halves(data: Dataset) -> tuple[Dataset, Dataset]:
     >>> len(known.test) + len(new.test)
     360
     """
+    needs_classes(data.train, "datasets.halves")
     n = data.n_classes // 2
 
     def part(samples: Samples, first: int) -> Samples:
@@ -611,6 +719,42 @@ def halves(data: Dataset) -> tuple[Dataset, Dataset]:
 
 
 @checked()
+def needs_classes(samples: Samples, what: str) -> None:
+    """Raise unless samples have classes.
+
+    Parameters
+    ----------
+    samples
+        Samples of a data set.
+    what
+        What needs their classes, for the message.
+
+    Raises
+    ------
+    DataError
+        If they have targets.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.data.datasets import needs_classes
+    >>> x, t = np.eye(3), [0.1, 0.2, 0.3]
+    >>> data = ap.Dataset.from_targets(x, t, x, t)
+    >>> needs_classes(data.test, "A confusion matrix")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DataError: A confusion matrix needs samples with classes, but these ...
+    """
+    if samples.targets is not None:
+        raise DataError(
+            f"{brief(what)} needs samples with classes, but these have targets "
+            "(Dataset.from_targets); give a data set with labels.",
+            object=brief(what),
+        )
+
+
+@checked()
 def load(
     name: str | Path, data_dir: str | Path | None = None, scale: Positive | None = None
 ) -> Dataset:
@@ -620,7 +764,8 @@ def load(
     ----------
     name
         Name, or path of an .npz file with x_train, y_train, x_test and y_test, and perhaps scale
-        (see `Dataset.from_arrays` for what they may hold), or with events (`save_events`); or a
+        (see `Dataset.from_arrays` for what they may hold); t_train and t_test in place of y_train
+        and y_test are targets (`Dataset.from_targets`); or with events (`save_events`); or a
         folder of events as they are published: ``shd_train.h5`` and ``shd_test.h5`` (or ``ssc_``),
         ``Train`` and ``Test`` of N-MNIST, or DVS128 Gesture with ``trials_to_train.txt``.
     data_dir
@@ -637,7 +782,7 @@ def load(
 
     See Also
     --------
-    Dataset.from_arrays : A data set from arrays in memory.
+    Dataset.from_arrays, Dataset.from_targets : A data set from arrays in memory.
     available : The data sets that are known by name.
 
     Examples
@@ -755,7 +900,7 @@ def _load_npz(file: Path, scale: float | None) -> Dataset:
         )
     try:
         # of any kind: `converting` says which type was needed, and which it is
-        known_names = (*_ARRAYS, "scale", *event_files.NAMES)
+        known_names = (*_KNOWN, *event_files.NAMES)
         with stored_arrays(file, "biufcmMUSV", known_names) as (archive, stored):
             known = archive.namelist()
             arrays = {name: array_of(file, archive, found) for name, found in stored.items()}
@@ -769,17 +914,25 @@ def _load_npz(file: Path, scale: float | None) -> Dataset:
         _no_scale(str(file), scale)
         train, test, shape = event_files.parts_of(file, arrays)
         return Dataset.of_samples(str(file), train, test, shape, source=str(file))
-    missing = [name for name in _ARRAYS if name not in arrays]
+    if {*_TOLD[1::2]} & {*arrays} and {*_ARRAYS[1::2]} & {*arrays}:
+        raise DataError(
+            f"{brief(file)}: holds both labels (y_train, y_test) and targets (t_train, t_test); "
+            "leave one of them out."
+        )
+    needed = _TOLD if {*_TOLD[1::2]} & {*arrays} else _ARRAYS
+    missing = [name for name in needed if name not in arrays]
     if missing:
         held = [name.removesuffix(".npy") for name in known]
         raise DataError(
             f"{brief(file)}: lacks {', '.join(missing)}, holds {_listed(held)}; needs "
-            f"{', '.join(_ARRAYS)}."
+            f"{', '.join(needed)}."
         )
     if scale is None and "scale" in arrays:
         scale = _scale(file, arrays["scale"])
-    named = (arrays[name] for name in _ARRAYS)
-    return Dataset.from_arrays(str(file), *named, scale=scale, source=str(file), copy=False)
+    named, source = (arrays[name] for name in needed), str(file)
+    if needed == _TOLD:
+        return Dataset.from_targets(*named, name=source, scale=scale, source=source, copy=False)
+    return Dataset.from_arrays(source, *named, scale=scale, source=source, copy=False)
 
 
 def _no_scale(name: str, scale: float | None) -> None:

@@ -415,7 +415,7 @@ def _checked(
     classes = converting.labels(labels, len(ends) - 1, f"{where}: labels")
     lasts = _durations(stored, ends, duration, where)
     check(_Raw(stored, ends, lasts, n_channels), where)
-    return EventSamples(stored, classes, 1.0, ends, lasts, n_channels)
+    return EventSamples(stored, classes, offsets=ends, durations=lasts, n_channels=n_channels)
 
 
 @dataclass(frozen=True, eq=False)

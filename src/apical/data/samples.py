@@ -1,4 +1,4 @@
-"""Samples: stored inputs and their class labels, which become stimuli a block at a time."""
+"""Samples: stored inputs and their labels or targets, which become stimuli block by block."""
 
 import math
 from dataclasses import dataclass
@@ -9,25 +9,33 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from apical._base.checking import check_fields
 from apical._base.parameters import Positive
-from apical.data.converting import check_scale
+from apical.data import converting
 from apical.errors import DataError
 
 Part = slice | NDArray[Any]
 """Some samples: their numbers, or True for each that is wanted."""
 
 
+NO_CLASS = -1
+"""Label of samples that have targets in place of a class."""
+
+
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Inputs and class labels of one part of a data set, in their stored form.
+    """Inputs, with class labels or targets, of one part of a data set, in their stored form.
 
     Parameters
     ----------
     values
         Stored values from 0 on, shape (n, n_inputs), uint8 or float32; not to be changed later.
     labels
-        Class of each sample, from 0, shape (n,), int64.
+        Class of each sample, from 0, shape (n,), int64; -1 for all where there are targets.
     scale
         Stored value that stands for 1.
+    targets
+        What the output of a network is to be, where that is not one class: finite numbers, float64,
+        shape (n, n_targets), or (n, n_frames, n_targets) for time courses. None for classes. With
+        targets, values may be below 0.
 
     Raises
     ------
@@ -58,6 +66,7 @@ class Samples:
     values: NDArray[Any]
     labels: NDArray[np.int64]
     scale: Positive = 1.0
+    targets: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         known = ((self.values, (np.uint8, np.float32), 2), (self.labels, (np.int64,), 1))
@@ -78,19 +87,32 @@ class Samples:
                 f"got {told}; Dataset.from_arrays converts what can be converted."
             )
         check_fields(self)
+        self._check_targets()
         self._check_numbers()
 
+    def _check_targets(self) -> None:
+        if self.targets is None:
+            return
+        found = converting.targets(self.targets, len(self.values), "targets of samples")
+        if (self.labels != NO_CLASS).any():
+            raise DataError(
+                "Samples have either a class or a target each, got targets and labels from "
+                f"{self.labels.min()} to {self.labels.max()}; leave one out (labels of {NO_CLASS})."
+            )
+        object.__setattr__(self, "targets", found)
+
     def _check_numbers(self) -> None:
-        check_scale(self.scale, "Samples")
+        converting.check_scale(self.scale, "Samples")
         if not len(self):
             return
         least, most = float(self.values.min(initial=0)), float(self.values.max(initial=0))
-        if least < 0 or not most < math.inf:  # a NaN anywhere makes both NaN
+        lowest = 0.0 if self.targets is None else -converting.LARGEST
+        if least < lowest or not most < math.inf:  # a NaN anywhere makes both NaN
             raise DataError(
                 f"Samples need finite values >= 0, got {least:g} to {most:g}; remove or replace "
                 "those that are not."
             )
-        if self.labels.min() < 0:
+        if self.labels.min() < 0 and self.targets is None:
             raise DataError(
                 f"Samples need labels 0 to n_classes - 1, got {self.labels.min()}; number classes "
                 "from 0."
@@ -98,7 +120,8 @@ class Samples:
 
     def __repr__(self) -> str:
         n, n_inputs = self.values.shape
-        return f"Samples({n} x {n_inputs} of {self.values.dtype}, scale={self.scale:g})"
+        told = "" if self.targets is None else f", targets {self.targets.shape[1:]}"
+        return f"Samples({n} x {n_inputs} of {self.values.dtype}, scale={self.scale:g}{told})"
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -118,7 +141,7 @@ class Samples:
         >>> [array.shape for array in ap.datasets.load("digits").test.arrays]
         [(360, 64), (360,)]
         """
-        return (self.values, self.labels)
+        return (self.values, self.labels if self.targets is None else self.targets)
 
     def block(self, index: slice | ArrayLike) -> tuple[Any, NDArray[np.int64]]:
         """Return stimuli, shape (n_index, n_inputs), and labels, shape (n_index,).
@@ -169,7 +192,8 @@ class Samples:
         >>> set(train.part(train.labels == 3).labels.tolist())
         {3}
         """
-        return Samples(self.values[index], self.labels[index], self.scale)
+        told = None if self.targets is None else self.targets[index]
+        return Samples(self.values[index], self.labels[index], self.scale, told)
 
 
 @dataclass(frozen=True, eq=False)

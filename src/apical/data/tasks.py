@@ -1,4 +1,4 @@
-"""Working-memory and temporal tasks: stimuli change within a trial and have to be remembered.
+"""Tasks that are made: working memory and time within a trial, and a function to be learned.
 
 A sample is a sequence of frames: its values have the shape (n_frames, n_inputs), and a `Stimulus`
 with as many frames shows them one after the other. A value of 1 is the highest rate of the task.
@@ -239,6 +239,59 @@ def spike_pattern(
         drawn = np.sort(rng.choice(free, spikes, replace=False))
         target[onset + drawn + (apart - 1) * np.arange(spikes), k] = 1
     return shown, target
+
+
+@checked()
+def friedman(
+    n_train: Count = 2000,
+    n_test: Count = 1000,
+    n_inputs: Annotated[int, Number(whole=True, least=5, most=MOST)] = 10,
+    *,
+    noise: NonNegative = 0.1,
+    rng: np.random.Generator,
+) -> Dataset:
+    r"""Return a regression task: a smooth function of five inputs, the others being irrelevant.
+
+    .. math::
+
+        y = \sin(\pi x_1 x_2) + 2 (x_3 - 1/2)^2 + x_4 + x_5/2 + \epsilon
+
+    Inputs are uniform from 0 to 1. It is the first function of Friedman 1991
+    (doi:10.1214/aos/1176347963), divided by 10.
+
+    Parameters
+    ----------
+    n_train, n_test
+        Numbers of samples.
+    n_inputs
+        Number of inputs, 5 or more.
+    noise
+        Standard deviation of the normal noise ``epsilon`` of training targets [dimensionless]; test
+        targets have none, so that a perfect network has an R2 of 1.
+    rng
+        What draws inputs and noise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> data = ap.tasks.friedman(100, 50, rng=ap.stream(0, "task"))
+    >>> data.n_targets, data.train
+    (1, Samples(100 x 10 of float32, scale=1, targets (1,)))
+    >>> a, b, c, d, e = data.test.values[0, :5]
+    >>> y = np.sin(np.pi * a * b) + 2 * (c - 0.5) ** 2 + d + e / 2
+    >>> bool(np.isclose(y, data.test.targets[0, 0], atol=1e-6))
+    True
+    """
+    x = [rng.random((n, n_inputs)) for n in (n_train, n_test)]
+    y = [
+        np.sin(np.pi * v[:, 0] * v[:, 1]) + 2 * (v[:, 2] - 0.5) ** 2 + v[:, 3] + v[:, 4] / 2
+        for v in x
+    ]
+    y[0] = y[0] + noise * rng.standard_normal(n_train)
+    return Dataset.from_targets(
+        x[0], y[0], x[1], y[1], name="friedman", scale=1.0, licence="public domain", source="made"
+    )
 
 
 RECALL = 3

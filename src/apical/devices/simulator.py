@@ -11,8 +11,8 @@ import numpy.typing as npt
 from apical._base.checking import check_fields, fitting
 from apical._base.parameters import Array, CountOrZero
 from apical.data import converting
-from apical.data.datasets import EventRows, Rows
-from apical.errors import DataError, DeviceError, ParameterError
+from apical.data.datasets import EventRows, Rows, Samples
+from apical.errors import DataError, DeviceError, ParameterError, RunError
 from apical.network import initialization as drawing
 from apical.network.description import Network
 from apical.network.order import check_circle, relays_within
@@ -37,7 +37,7 @@ Factor = float | npt.NDArray[np.floating]
 class Block:
     """A block: trials (stimuli with labels or targets) for one call of a simulator.
 
-    Constructors by purpose: `of_stimuli`, `of_labels`, `of_targets`, `noise`.
+    Constructors by purpose: `of_stimuli`, `of_labels`, `of_targets`, `of_samples`, `noise`.
 
     Parameters
     ----------
@@ -55,9 +55,10 @@ class Block:
     index
         Number of the simulator's random stream, for instance the epoch.
     targets
-        Target output, shape (n_trials, n_outputs), in place of `labels` where it is not one class.
-        For target spike trains (`Error` with frames), the number of spikes of each output in each
-        frame, shape (n_trials, n_frames * n_outputs).
+        Target output, finite numbers, shape (n_trials, n_outputs), in place of `labels` where it is
+        not one class. For time courses (`RateError` with frames), shape (n_trials, n_frames,
+        n_outputs) or (n_trials, n_frames * n_outputs); for target spike trains (`Error` with
+        frames), the number of spikes of each output in each frame.
     fires
         Name of a population that fires spontaneous noise in these trials, which then belong to a
         noise phase: the stimulus is silent whatever `values` are, there are no targets, and only
@@ -119,15 +120,7 @@ class Block:
             )
         n = len(self.values)
         if self.targets is not None:
-            targets = converting.numbers(self.targets, "targets of a block")
-            object.__setattr__(self, "targets", targets)
-            if self.labels is not None or targets.ndim != 2 or len(targets) != n:
-                raise DataError(
-                    f"A block of {n} trials takes targets of shape ({n}, n_outputs) instead of "
-                    f"labels, got targets of shape {targets.shape}.",
-                    object="Block",
-                    parameter="targets",
-                )
+            object.__setattr__(self, "targets", self._of_trials(self.targets, n))
         if self.labels is not None:
             labels = converting.labels(self.labels, n, "labels of a block")
             object.__setattr__(self, "labels", labels)
@@ -143,6 +136,25 @@ class Block:
         check_fields(self)
         usual = "noise" if self.fires else "train" if learning.any() else "evaluate"
         object.__setattr__(self, "phase", self.phase or usual)
+
+    def _of_trials(self, given: np.ndarray, n: int) -> np.ndarray:
+        """Return targets, shape (n_trials, n_frames * n_outputs), after checking them."""
+        targets = converting.numbers(given, "targets of a block")
+        if self.labels is not None or targets.ndim not in (2, 3) or len(targets) != n:
+            raise DataError(
+                f"A block of {n} trials takes targets of shape ({n}, n_outputs) instead of "
+                f"labels, got targets of shape {targets.shape}.",
+                object="Block",
+                parameter="targets",
+            )
+        if targets.size and np.abs(targets).max() > converting.LARGEST:
+            raise DataError(
+                f"The targets of a block reach {np.abs(targets).max():.3g}, which single precision "
+                "cannot hold; divide them by their standard deviation.",
+                object="Block",
+                parameter="targets",
+            )
+        return targets.reshape(n, -1)
 
     @classmethod
     def of_stimuli(cls, values: Rows | np.ndarray, **placed: Unpack[Placed]) -> Self:
@@ -224,7 +236,7 @@ class Block:
         values
             Stimuli, shape (n_trials, n_inputs).
         targets
-            Shape (n_trials, n_outputs), or spikes in each frame, (n_trials, n_frames * n_outputs).
+            Shape (n_trials, n_outputs), or of each frame, (n_trials, n_frames, n_outputs).
         learning, **placed
             As in `of_labels`.
 
@@ -237,6 +249,47 @@ class Block:
         ((2, 1), None)
         """
         return cls(values, None, np.asarray(learning), targets=targets, **placed)
+
+    @classmethod
+    def of_samples(
+        cls,
+        samples: Samples,
+        chosen: slice | npt.ArrayLike,
+        learning: Factor = 0.0,
+        *,
+        values: Rows | np.ndarray | None = None,
+        **placed: Unpack[Placed],
+    ) -> Self:
+        """Return trials that show samples of a data set, with their labels or their targets.
+
+        Parameters
+        ----------
+        samples
+            Samples of a data set.
+        chosen
+            Which of them.
+        learning, **placed
+            As in `of_labels`.
+        values
+            Stimuli in place of those of the samples, for instance as eyes that move see them.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> digits = ap.datasets.load("digits")
+        >>> ap.Block.of_samples(digits.train, [0, 1, 2]).labels
+        array([3, 9, 1])
+        >>> x, t = [[0.0], [0.5], [1.0]], [0.0, 0.25, 1.0]
+        >>> data = ap.Dataset.from_targets(x, t, x, t)
+        >>> ap.Block.of_samples(data.train, [1, 2], learning=1.0).targets
+        array([[0.25],
+               [1.  ]])
+        """
+        chosen = chosen if isinstance(chosen, slice) else np.asarray(chosen)
+        shown = samples.block(chosen)[0] if values is None else values
+        if samples.targets is None:
+            return cls.of_labels(shown, samples.labels[chosen], learning, **placed)
+        return cls.of_targets(shown, samples.targets[chosen], learning, **placed)
 
     @classmethod
     def noise(
@@ -1007,6 +1060,51 @@ def check_weights(
         check_circle(network, p, weights)
 
 
+def check_learned(network: Network, block: Block, total: Callable[[str], float]) -> None:
+    """Raise if weights are not finite after a block in which they learned.
+
+    Parameters
+    ----------
+    network
+        The network.
+    block
+        The trials that were shown.
+    total
+        Returns the sum of the weights of a projection, which is not finite if one of them is not.
+
+    Raises
+    ------
+    RunError
+        If learning diverged.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.devices.simulator import check_learned
+    >>> from apical.testing.references import rates
+    >>> block = ap.Block.of_labels(np.ones((2, 6)), [0, 2], learning=1.0)
+    >>> check_learned(rates(), block, total=lambda name: 1.0)
+    >>> check_learned(rates(), block, total=lambda name: np.nan)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.RunError: The weights of projection 'stimulus_to_hidden_1' diverged ...
+    """
+    if not block.learning.any():
+        return
+    for projection in network.plastic:
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = total(projection.name)
+        if not np.isfinite(found):
+            raise RunError(
+                f"The weights of projection {projection.name!r} diverged in this block of "
+                f"{len(block)} trials: they are NaN or infinite. Lower the learning rate, or scale "
+                "stimuli and targets down; weights from before the block are of use, these are "
+                "not.",
+                object=f"Projection {projection.name!r}",
+            )
+
+
 def _restraints(projection: Projection) -> str:
     """Describe the weight constraints of a projection."""
     found = {
@@ -1095,14 +1193,8 @@ def _check_kind(stimulus: Stimulus, values: Rows | np.ndarray, trial: float) -> 
 def _check_told(network: Network, block: Block) -> None:
     """Raise if labels or targets of a block do not fit the output."""
     told, n_classes = network.target_frames, network.output.size
-    if block.targets is not None and block.targets.shape[1] != told * n_classes:
-        of_frames = f" and its target {told} frames" if told > 1 else ""
-        raise DataError(
-            f"Output {network.output.name!r} has {n_classes} neurons{of_frames}, but the block's "
-            f"targets have {block.targets.shape[1]} values; they must match.",
-            object=f"Output {network.output.name!r}",
-            parameter="targets",
-        )
+    if block.targets is not None:
+        _check_targets(network, block.targets)
     if block.labels is not None and told > 1:
         raise DataError(
             f"Output {network.output.name!r} has target spike trains of {told} frames, but the "
@@ -1124,6 +1216,25 @@ def _check_told(network: Network, block: Block) -> None:
             f"from {block.labels.min()} to {block.labels.max()}.",
             object=f"Output {network.output.name!r}",
             parameter="labels",
+        )
+
+
+def _check_targets(network: Network, targets: np.ndarray) -> None:
+    """Raise if targets of a block do not fit the output."""
+    told, output, found = network.target_frames, network.output, targets.shape[1]
+    about: Mapping[str, Any] = {"object": f"Output {output.name!r}", "parameter": "targets"}
+    if found != told * output.size:
+        of_frames = f" and its target {told} frames" if told > 1 else ""
+        raise DataError(
+            f"Output {output.name!r} has {output.size} neurons{of_frames}, but the block's "
+            f"targets have {found} values; they must match.",
+            **about,
+        )
+    if output.is_spiking and targets.size and targets.min() < 0:
+        raise DataError(
+            f"Output {output.name!r} spikes, so its targets are >= 0 (1: the target rate of its "
+            f"error neurons), but the block's start at {targets.min():g}; shift them.",
+            **about,
         )
 
 

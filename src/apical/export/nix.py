@@ -113,9 +113,7 @@ def _segment(
         "neo.segment.metadata",
         neo_name=f"trial {trial}",
         trial=trial,
-        label=int(records.labels[trial]),
-        decision=int(records.decisions[trial]),
-        correct="yes" if records.correct[trial] else "no",
+        **_answer(records, trial),
         sample=int(records.samples[trial]),
         stimulus=np.asarray(records.values[trial], np.float64),
     )
@@ -123,6 +121,20 @@ def _segment(
     nix.property(section, "end", (trial + 1) * float(records.duration), unit="ms")
     nix.link(segment, "metadata", section)
     return {name: nix.group(segment, name) for name in ("data_arrays", "multi_tags")}, section
+
+
+def _answer(records: Records, trial: int) -> dict[str, Any]:
+    """Return what was wanted in a trial, and what the network made of it; frames in a row."""
+    if records.targets is not None and records.outputs is not None:
+        return {
+            "target": records.targets[trial].ravel(),
+            "output": np.asarray(records.outputs[trial], np.float64).ravel(),
+        }
+    return {
+        "label": int(records.labels[trial]),
+        "decision": int(records.decisions[trial]),
+        "correct": "yes" if records.correct[trial] else "no",
+    }
 
 
 def _sections_of_trains(nix: NixFile, records: Records, parent: Any) -> dict[str, list[Any]]:

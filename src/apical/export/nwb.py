@@ -209,13 +209,7 @@ def _trials(pynwb: Any, records: Records) -> Any:
     columns = (
         ("start_time", "Onset of the stimulus [s].", onset),
         ("stop_time", "End of the stimulus and of the trial [s].", end),
-        ("label", "Class of the stimulus.", _small(records.labels)),
-        (
-            "decision",
-            "Class that the network decided on, without seeing the label.",
-            _small(records.decisions),
-        ),
-        ("correct", "Whether the decision is the label.", np.asarray(records.correct, bool)),
+        *_answers(records),
         ("sample", "Index of the stimulus in the data set.", _small(records.samples)),
         (
             "stimulus",
@@ -228,6 +222,29 @@ def _trials(pynwb: Any, records: Records) -> Any:
         description=f"Presentations of one stimulus each. {about.axis(records)}",
         id=np.arange(len(records)),
         columns=[_column(pynwb, *column) for column in columns],
+    )
+
+
+def _answers(records: Records) -> tuple[tuple[str, str, Any], ...]:
+    """Return the columns of the trials with what was wanted, and what the network made of it."""
+    if records.targets is not None and records.outputs is not None:
+        axes = "target" if records.targets.ndim == 2 else "frame of the trial, target"
+        return (
+            ("target", f"What the output should be: {axes}.", records.targets),
+            (
+                "output",
+                f"Output of the network in the units of targets, without seeing them: {axes}.",
+                np.asarray(records.outputs, np.float64),
+            ),
+        )
+    return (
+        ("label", "Class of the stimulus.", _small(records.labels)),
+        (
+            "decision",
+            "Class that the network decided on, without seeing the label.",
+            _small(records.decisions),
+        ),
+        ("correct", "Whether the decision is the label.", np.asarray(records.correct, bool)),
     )
 
 

@@ -121,6 +121,8 @@ def long_tables(records: Records, metrics: pandas.DataFrame | None) -> Tables:
         "trials": iter([trials(records)]),
         "stimuli": _stimuli(records),
     }
+    if records.targets is not None:
+        found["targets"] = iter([targets(records)])
     if records.spikes:
         found["spikes"] = _spikes(records)
     if records.signals:
@@ -166,7 +168,7 @@ def units(records: Records) -> pandas.DataFrame:
 
 
 def trials(records: Records) -> pandas.DataFrame:
-    """Return the trials: start and stop, stimulus, label and decision.
+    """Return the trials: start and stop, stimulus, label and decision; no class with targets.
 
     Parameters
     ----------
@@ -182,17 +184,34 @@ def trials(records: Records) -> pandas.DataFrame:
     'label': [0, 1], 'decision': [0, 0], 'correct': [True, False]}
     """
     number = np.arange(len(records))
-    return pandas.DataFrame(
+    found = pandas.DataFrame(
         {
             "trial": number,
             "start_ms": number * np.float64(records.duration),
             "stop_ms": (number + 1) * np.float64(records.duration),
             "sample": records.samples,
-            "label": records.labels,
-            "decision": records.decisions,
-            "correct": records.correct,
         }
     )
+    if records.targets is not None:
+        return found
+    return found.assign(label=records.labels, decision=records.decisions, correct=records.correct)
+
+
+def targets(records: Records) -> pandas.DataFrame:
+    """Return the targets of trials and the outputs of the network, a row for each number.
+
+    Parameters
+    ----------
+    records
+        Recorded activity of trials with targets.
+    """
+    told, found = records.targets, records.outputs
+    assert told is not None and found is not None
+    frames = told.shape[1] if told.ndim == 3 else 1
+    shape = len(told), frames, told.shape[-1]
+    trial, frame, target = (axis.ravel() for axis in np.indices(shape))
+    both = {"value": told.ravel(), "output": np.asarray(found, np.float64).ravel()}
+    return pandas.DataFrame({"trial": trial, "frame": frame, "target": target, **both})
 
 
 def projections(records: Records) -> pandas.DataFrame:

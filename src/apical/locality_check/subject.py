@@ -104,7 +104,8 @@ class Shown:
     def others(self) -> np.ndarray:
         """Other labels, or targets, in every trial."""
         if self.labels.ndim == 2:
-            return np.roll(self.labels, 1, axis=1)
+            rolled = np.roll(self.labels, 1, axis=1)  # of one target nothing else
+            return self.labels[::-1] if np.array_equal(rolled, self.labels) else rolled
         return (self.labels + 1) % self.network.output.size
 
     def block(

@@ -438,8 +438,38 @@ class Network:
 
     @property
     def target_frames(self) -> int:
-        """Number of frames of a trial's target: 1 where it is a class, or one set of numbers."""
+        """Number of frames of a trial's target: 1 where it is no time course."""
         return max((p.frames for p in self.populations if p.role == "error"), default=1)
+
+    def predicted(self, counts: np.ndarray) -> np.ndarray:
+        """Return the output in the units of targets, which its activity in trials stands for.
+
+        Rates are their own units. For spikes it is the firing rate, divided by the rate that error
+        neurons compare a target of 1 with (`apical.Error`, ``target``).
+
+        Parameters
+        ----------
+        counts
+            Spike counts or activity of the output, `BlockResult.counts`, shape (n_trials,
+            n_outputs).
+
+        Examples
+        --------
+        A spike in 30 of 40 ms is 33.3 Hz, a third of the target rate of 100 Hz:
+
+        >>> import numpy as np
+        >>> import apical as ap
+        >>> net = ap.Network(trial=40.0, settle=10.0)
+        >>> x, y = ap.Stimulus("stimulus", 4, ap.encoding.Regular()), ap.LIF("output", 2)
+        >>> _ = ap.chain(net, x, y, weights=ap.FanIn()), net.add(ap.Error("error", 4, target=100.0))
+        >>> net.predicted(np.array([[0, 1]])).round(3)
+        array([[0.   , 0.333]])
+        """
+        values = np.asarray(counts, np.float64)
+        if not self.output.is_spiking:
+            return values
+        one = next((p.target_rate for p in self.populations if p.role == "error"), 1.0)
+        return values / (self.counted_seconds * one)
 
     @property
     def counted_seconds(self) -> float:
@@ -761,16 +791,16 @@ class Network:
 
     def _drive(self, error: Population) -> None:
         """Connect the output to the error neurons, one or a pair for each class."""
+        if error.frames > 1 and self.stimulus.frames not in (1, error.frames):
+            raise WiringError(
+                f"{described(error)} is told targets of {error.frames} frames, but stimulus "
+                f"{self.stimulus.name!r} shows {self.stimulus.frames}; give both the same number.",
+                object=described(error),
+            )
         if not error.is_paired:
             self.connect(self.output, error, weights=Identity())
             return
         n = error.n_classes
-        if error.frames > 1 and error.frames != self.stimulus.frames:
-            raise WiringError(
-                f"Error {error.name!r} is told trains of {error.frames} frames, but stimulus "
-                f"{self.stimulus.name!r} shows {self.stimulus.frames}; give both the same number.",
-                object=f"Error {error.name!r}",
-            )
         together = np.eye(n)
         self.connect(
             self.output, error, weights=Given(np.concatenate([together, -together], axis=1))

@@ -65,7 +65,7 @@ class Graph:
         for p in self._moving:
             after[p.pre.name].append(p.post.name)
         before = _turned(after)
-        self._circle = _circles(after, before)
+        self._circle = circles(after, before)
         shown = [p.name for p in self._all if p.role == "stimulus"]
         self._first = [name for name, heard in before.items() if not heard]
         self._from = _distances(after, shown or self._first)
@@ -368,7 +368,7 @@ def _distances(after: Mapping[str, Sequence[str]], start: Iterable[str]) -> dict
     return found
 
 
-def _circles(
+def circles(
     after: Mapping[str, Sequence[str]], before: Mapping[str, Sequence[str]]
 ) -> dict[str, str]:
     """Return for each population the first name in its strongly connected component."""

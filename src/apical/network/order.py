@@ -11,6 +11,7 @@ import numpy as np
 
 from apical.errors import WiringError
 from apical.network.description import Network
+from apical.network.graph import circles
 from apical.neurons.base import Population
 from apical.projections.projection import Projection
 
@@ -18,19 +19,96 @@ from apical.projections.projection import Projection
 def forward_order(network: Network) -> list[Population]:
     """Return the populations in topological order of the forward pass.
 
-    Each comes after those that its activity depends on through synapses.
+    Each comes after those that its activity depends on through synapses; populations of a
+    recurrent loop, which depend on each other, come one after the other.
 
     Raises
     ------
     WiringError
-        If populations drive each other in a cycle.
+        If error neurons, relays, or others that are no neurons are in a loop.
     """
-    signals = network.graph.signals
+    return [population for group in forward_groups(network) for population in group]
+
+
+def forward_groups(network: Network) -> list[list[Population]]:
+    """Return the populations of `forward_order`, those of each recurrent loop together.
+
+    A group of one is recurrent too if it drives itself (`is_recurrent`).
+
+    Raises
+    ------
+    WiringError
+        As in `forward_order`.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.network.order import forward_groups
+    >>> net = ap.Network()
+    >>> x = net.add(ap.Stimulus("stimulus", 4, ap.encoding.Graded()))
+    >>> e, i = net.add(ap.Rate("e", 8, "relu")), net.add(ap.Rate("i", 2, "relu"))
+    >>> for pre, post in ((x, e), (e, i), (i, e)):
+    ...     _ = net.connect(pre, post, weights=ap.FanIn())
+    >>> [sorted(p.name for p in group) for group in forward_groups(net)]
+    [['stimulus'], ['e', 'i']]
+    """
+    after: dict[str, list[str]] = {p.name: [] for p in network.populations}
     before: dict[str, list[str]] = {p.name: [] for p in network.populations}
-    for projection in network.projections:
-        if signals.drives(projection.name):
-            before[projection.post.name].append(projection.pre.name)
-    return _sorted(network, before, "The forward projections run")
+    for pre, post in _driving(network):
+        after[pre.name].append(post.name)
+        before[post.name].append(pre.name)
+    loop = circles(after, before)
+    _check_loops(network, loop)
+    apart = {name: [p for p in those if loop[p] != loop[name]] for name, those in before.items()}
+    reached: dict[str, list[str]] = {loop[p.name]: [] for p in network.populations}
+    for name, those in apart.items():
+        reached[loop[name]] += [loop[p] for p in those]
+    members: dict[str, list[Population]] = {first: [] for first in reached}
+    for population in network.populations:
+        members[loop[population.name]].append(population)
+    return [members[first] for first in TopologicalSorter(reached).static_order()]
+
+
+def is_recurrent(network: Network, group: Sequence[Population]) -> bool:
+    """Say whether populations of a group of `forward_groups` drive each other, or itself.
+
+    Parameters
+    ----------
+    network
+        The network.
+    group
+        Its populations.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.network.order import is_recurrent
+    >>> net = ap.Network()
+    >>> h = net.add(ap.Rate("hidden", 3))
+    >>> is_recurrent(net, [h])
+    False
+    >>> _ = net.connect(h, h, weights=ap.Given(-0.1 * np.ones((3, 3))))
+    >>> is_recurrent(net, [h])
+    True
+    """
+    return len(group) > 1 or any(pre is post and pre is group[0] for pre, post in _driving(network))
+
+
+def _driving(network: Network) -> list[tuple[Population, Population]]:
+    """Return the ends of projections that affect the activity of their target."""
+    signals = network.graph.signals
+    return [(p.pre, p.post) for p in network.projections if signals.drives(p.name)]
+
+
+def _check_loops(network: Network, loop: Mapping[str, str]) -> None:
+    """Raise if anything but neurons drives each other, or itself, in a cycle."""
+    for pre, post in _driving(network):
+        if loop[pre.name] == loop[post.name] and pre.role != "neurons":
+            raise WiringError(
+                f"The forward projections run in a cycle: {pre.name} -> {post.name}; only neurons "
+                "may drive each other in a loop, so take one of them out.",
+            )
 
 
 def feedback_order(network: Network) -> list[Population]:

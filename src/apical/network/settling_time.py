@@ -9,7 +9,7 @@ those of `apical.Neurons` included; see `time_constants` for what is read.
 """
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from graphlib import CycleError, TopologicalSorter
 from itertools import islice
@@ -91,7 +91,7 @@ def slowest_chain(network: Network) -> list[float]:
     Raises
     ------
     WiringError
-        If populations drive or teach each other in a cycle.
+        If populations teach each other in a cycle, or error neurons are in a recurrent loop.
 
     See Also
     --------
@@ -114,14 +114,29 @@ def slowest_chain(network: Network) -> list[float]:
         return []
     order = forward_order(network)
     feedback_order(network)  # relays need no time, but must not run in a circle
-    chains = _chains(signals, {p.name: p for p in order})
+    chains = _chains(signals, {p.name: p for p in order}, _backward(network, order))
     ends = [end for population in order for end in signals.activity(population.name)]
     for update in signals.updates():
         ends += sorted(signals.sources(update, ("rule",)) & chains.keys())
     return max((chains[end] for end in ends), key=sum, default=[])
 
 
-def _chains(signals: SignalGraph, populations: Mapping[str, Population]) -> dict[str, list[float]]:
+def _backward(network: Network, order: Sequence[Population]) -> frozenset[str]:
+    """Return the projections that close recurrent loops.
+
+    How long a loop takes depends on its weights: chains pass through its populations once.
+    """
+    place = {population.name: k for k, population in enumerate(order)}
+    return frozenset(
+        p.name
+        for p in network.projections
+        if network.graph.signals.drives(p.name) and place[p.pre.name] >= place[p.post.name]
+    )
+
+
+def _chains(
+    signals: SignalGraph, populations: Mapping[str, Population], backward: Container[str]
+) -> dict[str, list[float]]:
     """Return the slowest chain that ends at each node of each population."""
     loops = {
         name: min(signals.sources(name, ("within",)) & signals.reached(name, ("within",)))
@@ -130,7 +145,8 @@ def _chains(signals: SignalGraph, populations: Mapping[str, Population]) -> dict
     }
     before: dict[str, dict[str, None]] = {loop: {} for loop in loops.values()}
     for name, loop in loops.items():
-        before[loop] |= dict.fromkeys(loops[source] for source in _read(signals, name, loops))
+        read = _read(signals, name, loops, backward)
+        before[loop] |= dict.fromkeys(loops[source] for source in read)
         before[loop].pop(loop, None)
     filters = _filters(signals, populations.values(), loops)
     found: dict[str, list[float]] = {}
@@ -144,10 +160,13 @@ def _chains(signals: SignalGraph, populations: Mapping[str, Population]) -> dict
     return {name: found[loop] for name, loop in loops.items()}
 
 
-def _read(signals: SignalGraph, name: str, known: Container[str]) -> Iterator[str]:
-    """Yield what a node reads, but for what its own population sends it through synapses."""
+def _read(
+    signals: SignalGraph, name: str, known: Container[str], backward: Container[str]
+) -> Iterator[str]:
+    """Yield what a node reads, but for what closes a loop."""
     for edge in signals.into(name):
         apart = signals.nodes[edge.source].owner != signals.nodes[name].owner
+        apart = apart and edge.via not in backward
         activity = edge.kind == "within" or (edge.kind == "synapse" and apart)
         if activity and edge.source in known:
             yield edge.source

@@ -459,6 +459,14 @@ class Population(ABC):
         return self.size
 
     @property
+    def target_rate(self) -> float:
+        """Activity of the output that a target of 1 asks for: a rate [Hz] if that spikes.
+
+        Used to read targets from activity.
+        """
+        return 1.0
+
+    @property
     def comparison(self) -> str:
         """Error in the steady state, an expression of ``shown`` (the target) and ``drive``.
 

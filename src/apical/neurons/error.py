@@ -51,7 +51,8 @@ class Error(Population):
         \frac{dv_k^\pm}{dt} =
         -\frac{v_k^\pm}{\tau} \pm \Big(\sum_f \delta(t - t_k^f) - r\,y_k\Big)
 
-    The label ``y`` is 1 for the correct class and 0 for others, `target` its rate ``r``; a neuron
+    The label ``y`` is 1 for the correct class and 0 for others, or the target of the trial, a
+    number from 0 on; the rate ``r`` is `target`. A neuron
     spikes at ``v > theta``. Neuron k of the first half is excited by spikes of class k and
     inhibited by the label; neuron k of the second half the other way round (Neftci et al. 2017,
     doi:10.3389/fnins.2017.00324, Methods). Their spikes signal "class k fired too much" and "class
@@ -162,6 +163,10 @@ class Error(Population):
     def n_classes(self) -> int:
         """Number of classes, half the number of neurons."""
         return self.size // 2
+
+    @property
+    def target_rate(self) -> float:
+        return self.target
 
     @property
     def inputs(self) -> Mapping[str, str]:
@@ -340,6 +345,9 @@ _OF_TRAIN = _Label(
 )
 
 
+_SHOWN = "shown = label(t, i)"
+
+
 @final
 @dataclass(frozen=True)
 class RateError(Population):
@@ -363,9 +371,14 @@ class RateError(Population):
         None: continuous. An odd number includes 0.
     keeps
         Part of the error that is offered as the signal ``told``; None: there is no such signal.
+    frames
+        1: one target a trial. More: a time course, given as ``Block.targets`` of shape (n_trials,
+        frames, n_classes), each frame of which holds for an equal part of a trial. For Brian2;
+        device ``array`` knows no time within a trial.
 
     See Also
     --------
+    apical.rules.three_factor_in_time : Learns from errors throughout a trial.
     apical.Error : The same for spikes.
     apical.RateTarget : The target alone.
 
@@ -385,6 +398,7 @@ class RateError(Population):
     threshold: NonNegative = 0.0
     levels: Annotated[int, Number(whole=True, least=2, most=MOST_LEVELS)] | None = None
     keeps: Kept | None = None
+    frames: Count = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -421,6 +435,9 @@ class RateError(Population):
         numbers = {name: repr(value) for name, value in self.numbers.items()}
         return substituted(self.activity, {"y": f"({difference})", **numbers})
 
+    def at_once(self, wait: float) -> Self:
+        return replace(self, frames=1)
+
     def overlooking(self, threshold: float, trial: float) -> Self:
         return replace(self, threshold=threshold)
 
@@ -454,7 +471,8 @@ class RateError(Population):
                 when(self.activity, f"x = {self.activity} : 1"),
                 f"told = {TOLD[self.keeps]} : 1" if self.keeps else "",
             ),
-            at_trial="shown = label(t, i)",
+            at_trial=when(self.frames == 1, _SHOWN),
+            at_frame=when(self.frames > 1, _SHOWN),
             parameters={
                 "tau": (self.tau, "ms"),
                 **{name: (value, "1") for name, value in self.numbers.items()},
@@ -513,7 +531,7 @@ class RateTarget(Population):
     def model(self) -> NeuronModel:
         return NeuronModel(
             equations="dx/dt = (shown - x)/tau : 1\nshown : 1",
-            at_trial="shown = label(t, i)",
+            at_trial=_SHOWN,
             parameters={"tau": (self.tau, "ms")},
             method="exponential_euler",
         )

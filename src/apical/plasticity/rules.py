@@ -252,6 +252,50 @@ def three_factor(
     )
 
 
+@checked()
+def three_factor_in_time(
+    eta: float, trial: Duration, *, dynamics: UpdateDynamics | None = None
+) -> LearningRule:
+    r"""Three-factor rule of errors throughout a trial: the mean of the product over time.
+
+    .. math:: \Delta w_{ij} = \frac{\eta}{T} \int_0^T x_i(t)\, g_j(t)\, T_j(t)\, dt
+
+    What `three_factor` reads once, at the end of a trial, a trace of the synapse adds up in every
+    time step. It is for time courses as targets (`apical.RateError` with frames): the update
+    follows the gradient of the squared error over the trial where activity follows its input within
+    a few time steps, since it has no trace of the past.
+
+    Parameters
+    ----------
+    eta
+        Learning rate [dimensionless].
+    trial
+        Presentation time of one stimulus ``T`` [ms]: that of the network.
+    dynamics
+        As in `LearningRule`.
+
+    See Also
+    --------
+    three_factor : At the end of a trial.
+    e_prop : With eligibility traces of the past, for spikes.
+
+    Examples
+    --------
+    >>> from apical import rules
+    >>> rule = rules.three_factor_in_time(0.1, trial=200.0)
+    >>> rule.update, rule.traces["total"].source
+    ('eta * total / span', 'x_pre * gain_post * teach_post')
+    """
+    return LearningRule(
+        "three_factor_in_time",
+        "eta * total / span",
+        {"eta": eta, "span": trial},
+        source=THREE_FACTOR_SOURCE,
+        dynamics=dynamics,
+        traces={"total": Trace("x_pre * gain_post * teach_post")},
+    )
+
+
 WERFEL = cite("werfel2005")
 BATCH_NORM_SOURCE = cite("ioffe2015", "section 3")
 

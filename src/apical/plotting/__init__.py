@@ -26,6 +26,7 @@ from apical.plotting.matrices import dissimilarity as dissimilarity
 from apical.plotting.matrices import similarity as similarity
 from apical.plotting.membranes import traces as traces
 from apical.plotting.normality import normality as normality
+from apical.plotting.predicted import predictions as predictions
 from apical.plotting.rasters import raster as raster
 from apical.plotting.rasters import raster_of as raster_of
 from apical.plotting.rasters import raster_pair as raster_pair

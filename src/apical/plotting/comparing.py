@@ -8,7 +8,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from apical._base.checking import shown
-from apical._base.metric_names import Metric, one_name, parts
+from apical._base.metric_names import Metric, headline, one_name, parts
 from apical._base.parameters import Matrix
 from apical._base.rounding import is_nothing
 from apical.plotting.checks import Numbers, checked, refuse, with_gaps
@@ -26,7 +26,8 @@ def comparison(curves: Mapping[str, Mapping[Metric, Matrix]]) -> Sequence[Axes]:
     ----------
     curves
         Name of the wiring -> metric -> values after every epoch, shape (n_seeds, n_epochs + 1).
-        Metrics are ``"test_accuracy"``, ``"train_accuracy"`` and ``("angle", projection)``.
+        Metrics are ``"test_accuracy"``, ``"train_accuracy"`` and ``("angle", projection)``; of
+        targets ``"test_r2"`` or ``"test_subset_accuracy"``, and the same of training samples.
 
     Returns
     -------
@@ -54,7 +55,7 @@ def comparison(curves: Mapping[str, Mapping[Metric, Matrix]]) -> Sequence[Axes]:
     if not curves:
         refuse("curves", "one wiring or more", "none", "compare at least one")
     for wiring, metrics in curves.items():
-        if not metrics.get("test_accuracy", np.zeros((0, 0))).size:
+        if not headline(metrics) or not metrics[headline(metrics)].size:
             known = (one_name(*parts(metric)) for metric in metrics)
             got, do = ", ".join(known) or "none", "measure it after every epoch"
             refuse(f"curves[{shown(wiring)}]", "the metric 'test_accuracy'", got, do)
@@ -66,11 +67,13 @@ def comparison(curves: Mapping[str, Mapping[Metric, Matrix]]) -> Sequence[Axes]:
         _errors(axes[0], wiring, metrics, color(k))
         for ax, projection in zip(axes[1:], projections, strict=True):
             _angles(ax, wiring, metrics.get(("angle", projection)), color(k))
-    axes[0].set(xlabel="epochs", ylabel="error, learning off [%]", yscale="log")
+    first = next(iter(curves.values()))
+    what = "variance not predicted" if headline(first) == "test_r2" else "error"
+    axes[0].set(xlabel="epochs", ylabel=f"{what}, learning off [%]", yscale="log")
     axes[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes[0].yaxis.set_minor_locator(NullLocator())
     axes[0].yaxis.set_major_formatter(lambda y, _: f"{y:g}")
-    trained = any("train_accuracy" in metrics for metrics in curves.values())
+    trained = any(_trained(metrics) in metrics for metrics in curves.values())
     dotted = "dotted: training samples" if trained else None
     axes[0].legend(fontsize=8, title=dotted, title_fontsize=8, alignment="left")
     for ax, projection in zip(axes[1:], projections, strict=True):
@@ -94,16 +97,21 @@ def _projections(curves: Mapping[str, Mapping[Metric, NDArray[np.floating]]]) ->
 def _errors(
     ax: Axes, wiring: str, metrics: Mapping[Metric, NDArray[np.floating]], color: str
 ) -> None:
-    tested = 100 * (1 - metrics["test_accuracy"])
+    tested = 100 * (1 - metrics[headline(metrics)])
     epochs = np.arange(tested.shape[1])
     ax.plot(epochs, tested.mean(axis=0), color=color, label=wiring)
     if len(tested) > 1:
         ax.plot(epochs, tested.T, color=color, linewidth=0.6, alpha=0.35)
-    if "train_accuracy" in metrics:
-        trained = 100 * (1 - metrics["train_accuracy"].mean(axis=0))
+    if _trained(metrics) in metrics:
+        trained = 100 * (1 - metrics[_trained(metrics)].mean(axis=0))
         # an error of 0 cannot be shown on a logarithmic axis
         trained[is_nothing(trained, 100)] = np.nan
         ax.plot(epochs, trained, ":", color=color)
+
+
+def _trained(metrics: Mapping[Metric, NDArray[np.floating]]) -> str:
+    """Return the name of the metric to report, measured on training samples."""
+    return f"train_{headline(metrics).removeprefix('test_')}"
 
 
 def _angles(ax: Axes, wiring: str, values: NDArray[np.floating] | None, color: str) -> None:

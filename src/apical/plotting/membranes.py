@@ -107,8 +107,7 @@ def traces(
         panel.tick_params(labelbottom=panel is axes[-1])
     axes[-1].set_xlabel("time [ms]")
     _mark_spikes(axes[0], records, population, chosen, trial)
-    said = f"{records.decisions[trial]} (label {records.labels[trial]})"
-    axes[0].set_title(f"{population}, trial {trial}: decision {said}")
+    axes[0].set_title(f"{population}, trial {trial}: {records.said(trial)}")
     return axes
 
 

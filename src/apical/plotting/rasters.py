@@ -147,8 +147,7 @@ def raster_of(
         records.counts(name)  # says what is missing
     shown = {name: records.spikes[name].of_trial(trial) for name in names}
     if title is None:
-        label, decision = records.labels[trial], records.decisions[trial]
-        title = f"trial {trial}: decision {decision} (label {label})"
+        title = f"trial {trial}: {records.said(trial)}"
     sizes = {name: len(units) for name, units in records.units.items()}
     spikes = {name: (part.time, part.unit) for name, part in shown.items()}
     return raster(spikes, sizes, records.duration, title=title, ax=ax)

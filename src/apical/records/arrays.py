@@ -31,6 +31,8 @@ VERSION = 1
 """Version of the array format of `Records.to_arrays`."""
 Signal = Annotated[np.ndarray, Array((3,))]
 """A signal over time, shape (trial, time, unit)."""
+Target = Annotated[np.ndarray, Array((2, 3), finite=True)]
+"""Targets or outputs, shape (trial, target) or (trial, frame, target)."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ class Records:
     values
         Stimuli in [0, 1], shape (n_trials, n_inputs).
     labels, decisions
-        Class label of each trial, and the network's decision without seeing it, shape (n_trials,).
+        Class label of each trial, and the network's decision without seeing it, shape (n_trials,);
+        -1 where there are targets.
     spikes
         Spike trains, by name of spiking population.
     signals
@@ -146,6 +149,9 @@ class Records:
         with their sources, projections.
     synapses
         Synapses of each projection of the network, with their weights, by its name.
+    targets, outputs
+        Target of each trial, and the network's output in the same units, without seeing it, shape
+        (n_trials, n_targets) or (n_trials, n_frames, n_targets); None for classes.
 
     Examples
     --------
@@ -181,6 +187,8 @@ class Records:
     signals: Mapping[str, Signal] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
     synapses: Mapping[str, Synapses] = field(default_factory=dict)
+    targets: Target | None = None
+    outputs: Target | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -195,6 +203,10 @@ class Records:
                 f"one for each of {len(self)} labels",
                 str(found),
             )
+        known, shape = (None if a is None else a.shape for a in (self.targets, self.outputs))
+        fits = known == shape and (known is None or known[0] == len(self))
+        needs = f"one for each of {len(self)} labels, of the shape of outputs, or neither"
+        require(fits, "Records", "targets", needs, f"{known} and {shape}")
         for name, spikes in self.spikes.items():
             self._check_population("spikes", name, name)
             check_inside(spikes, f"Records of {name!r}", len(self), len(self.units[name]))
@@ -240,8 +252,11 @@ class Records:
         facts: dict[str, Cell] = {
             "trials": len(self),
             "of": f"{self.duration:g} ms in steps of {self.dt:g} ms",
-            "decided correctly": f"{np.mean(self.correct):.1%}" if len(self) else "-",
         }
+        if self.targets is None:
+            facts["decided correctly"] = f"{np.mean(self.correct):.1%}" if len(self) else "-"
+        else:
+            facts["targets"] = " x ".join(map(str, self.targets.shape[1:]))
         facts |= {
             name: str(self.about[name]) for name in ("model", "dataset") if name in self.about
         }
@@ -265,6 +280,11 @@ class Records:
     def correct(self) -> np.ndarray:
         """Whether each decision is the label, shape (n_trials,).
 
+        Raises
+        ------
+        DataError
+            If trials have targets, not classes.
+
         Examples
         --------
         >>> from apical.testing.references import records
@@ -272,7 +292,36 @@ class Records:
         >>> found.labels, found.decisions, found.correct
         (array([0, 1]), array([0, 0]), array([ True, False]))
         """
+        if self.targets is not None:
+            raise DataError(
+                "These records have targets, not classes, so no decision is correct or wrong; "
+                "compare their outputs with their targets (apical.measures.predictions)."
+            )
         return self.decisions == self.labels
+
+    def said(self, trial: CountOrZero) -> str:
+        """Return what the network made of a trial, in words: a decision and a label, for instance.
+
+        Parameters
+        ----------
+        trial
+            Number of the trial.
+
+        Examples
+        --------
+        >>> from apical.testing.references import records
+        >>> records().said(1)
+        'decision 0 (label 1)'
+        """
+        if self.targets is None or self.outputs is None:
+            return f"decision {self.decisions[trial]} (label {self.labels[trial]})"
+        if self.targets.ndim == 3:
+            return f"targets of {self.targets.shape[1]} frames"
+        output, target = (
+            ", ".join(f"{x:.3g}" for x in a[trial, :_FEW]) for a in (self.outputs, self.targets)
+        )
+        more = ", ..." if self.targets.shape[1] > _FEW else ""
+        return f"output {output}{more} (target {target}{more})"
 
     def counts(self, population: str) -> np.ndarray:
         """Return the spike count of each neuron in each trial, shape (n_trials, n).
@@ -431,6 +480,8 @@ class Records:
         }
         about["projections"], of_synapses = _synapses.to_arrays(self.synapses)
         arrays = {name: getattr(self, name) for name in _PER_TRIAL}
+        told = {name: getattr(self, name) for name in _OF_TARGETS}
+        arrays |= {name: values for name, values in told.items() if values is not None}
         arrays |= {f"signs:{name}": units.signs for name, units in self.units.items()}
         arrays |= {f"signal:{name}": values for name, values in self.signals.items()}
         for name, spikes in self.spikes.items():
@@ -480,6 +531,7 @@ class Records:
                     for name, kind in about["kinds"].items()
                 },
                 **{name: arrays[name] for name in _PER_TRIAL},
+                **{name: arrays[name] for name in _OF_TARGETS if name in arrays},
                 spikes={
                     name: Spikes(*(arrays[f"{part}:{name}"] for part in _PER_SPIKE))
                     for name in spiking
@@ -623,4 +675,7 @@ def check_inside(spikes: Spikes, owner: str, trials: CountOrZero, units: CountOr
 
 
 _PER_TRIAL = ("samples", "values", "labels", "decisions")
+_OF_TARGETS = ("targets", "outputs")
 _PER_SPIKE = ("trial", "time", "unit")
+_FEW = 3
+"""Number of targets that are written out."""

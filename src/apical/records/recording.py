@@ -11,6 +11,7 @@ from apical._base.checking import checked, shown
 from apical._base.memory import check_memory
 from apical._base.parameters import Array, CountOrZero, Duration
 from apical.data.datasets import Samples
+from apical.devices.outputs import outputs
 from apical.devices.simulator import Block, BlockResult, Simulator, left_as_it_was
 from apical.errors import ParameterError
 from apical.network.description import Network
@@ -37,9 +38,9 @@ def record(
 ) -> Records:
     """Record the activity of a network on samples, with learning off.
 
-    Error neurons receive the labels, so that dendrites receive the same feedback as during
-    learning. Decisions come from a second presentation of the same trials without labels, from the
-    same state and with the same random numbers.
+    Error neurons receive the labels or targets, so that dendrites receive the same feedback as
+    during learning. Decisions and outputs come from a second presentation of the same trials
+    without labels, from the same state and with the same random numbers.
 
     Parameters
     ----------
@@ -101,11 +102,12 @@ def record(
         )
     step = _time_step(simulator, dt)
     network = simulator.network
-    values, labels = samples.block(chosen)
     index = seeds.presentation("recording", stream)
-    parts = Block.of_labels(values, labels, index=index, phase="record").parts(AT_ONCE)
+    whole = Block.of_samples(samples, chosen, index=index, phase="record")
+    parts = whole.parts(AT_ONCE)
     with left_as_it_was(simulator):
-        decided = [_decided(simulator, part) for part in parts]
+        predicted = np.concatenate([_predicted(simulator, part) for part in parts])
+    labels, targets = samples.labels[chosen], samples.part(chosen).targets
     looked = _looked_at(simulator, parts)
     names = _recorded(network, looked[0])
     return Records(
@@ -113,9 +115,9 @@ def record(
         step,
         {name: units(simulator, network, name) for name in names},
         samples=chosen,
-        values=np.asarray(values),  # of events, how many each channel has
+        values=np.asarray(whole.values),  # of events, how many each channel has
         labels=labels,
-        decisions=np.concatenate(decided),
+        decisions=decisions(predicted) if targets is None else labels,
         spikes=_spikes(looked, [len(part) for part in parts], network.trial, step),
         signals={
             name: np.concatenate([result.traces[name] for result in looked])
@@ -123,6 +125,8 @@ def record(
         },
         about=dict(about or {}),
         synapses=synapses_of(simulator) if synapses else {},
+        targets=targets,
+        outputs=None if targets is None else predicted,
     )
 
 
@@ -159,10 +163,10 @@ def _time_step(simulator: Simulator, asked: float | None) -> float:
     return own or asked or 1.0
 
 
-def _decided(simulator: Simulator, part: Block) -> np.ndarray:
-    """Return the decisions of the network with labels withheld."""
-    counts = simulator.run(replace(part, labels=None)).counts
-    return decisions(counts[simulator.network.output.name])
+def _predicted(simulator: Simulator, part: Block) -> np.ndarray:
+    """Return the outputs of the network with labels and targets withheld."""
+    result = simulator.run(replace(part, labels=None, targets=None))
+    return outputs(simulator, result, framed=part.targets is not None)
 
 
 def _recorded(network: Network, result: BlockResult) -> list[str]:

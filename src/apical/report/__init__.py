@@ -10,6 +10,7 @@ from typing import Any
 
 import jinja2
 
+from apical._base.metric_names import headline, scored, told
 from apical._base.private_paths import bare
 from apical.errors import RunError
 from apical.recordings import Recording
@@ -95,9 +96,11 @@ def page(
         parts += sections.details(members[0], name, trials, recording, **comparing)
     parts.append(sections.repeat(named))
     first = runs[0]
-    best = max(run.summary["test_accuracy"] for run in runs)
+    name = headline(first.summary)
+    found = [run.summary[name] for run in runs if run.summary.get(name) is not None]
+    best = f"best {told(name)} {scored(name, max(found))}"
     several = "s" if len(runs) > 1 else ""
-    lead = f"{len(runs)} run{several} on {bare(first.data.name)}; best test accuracy {best:.2%}."
+    lead = f"{len(runs)} run{several} on {bare(first.data.name)}; {best}."
     return _rendered(_title(runs), lead, parts)
 
 

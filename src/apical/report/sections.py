@@ -9,9 +9,11 @@ import pandas as pd
 
 from apical import plotting
 from apical._base.extras import lacking
+from apical._base.metric_names import headline, scored, tested, told
 from apical._base.numbers_as_text import number
 from apical._base.private_paths import bare
 from apical.data.licences import spdx
+from apical.measures.predictions import reached
 from apical.measures.tables import Analysis
 from apical.recordings import Recording
 from apical.records.arrays import Records
@@ -27,9 +29,10 @@ from apical.runs.open import TrainedRun, has_records, read_records
 
 def overview(runs: Mapping[str, TrainedRun]) -> Section:
     """Return the section on the runs and their accuracies."""
+    name = headline(next(iter(runs.values())).summary)
     columns = (
         "run",
-        "test accuracy",
+        told(name),
         "model",
         "data",
         "device",
@@ -40,12 +43,12 @@ def overview(runs: Mapping[str, TrainedRun]) -> Section:
         "ms a trial",
     )
     rows = []
-    for name, run in runs.items():
+    for label, run in runs.items():
         s = run.summary
         rows.append(
             [
-                name,
-                f"{100 * s['test_accuracy']:.2f} %",
+                label,
+                _score(s),
                 str(s["model"]),
                 bare(str(s["dataset"])),
                 str(s["device"]),
@@ -56,19 +59,33 @@ def overview(runs: Mapping[str, TrainedRun]) -> Section:
                 number(s["ms_per_trial"]),
             ]
         )
-    said = ["Accuracies are on held-out samples, with learning off and labels withheld."]
+    what = "Accuracies" if name.endswith("accuracy") else "Scores"
+    said = [f"{what} are on held-out samples, with learning off and labels withheld."]
     return Section("Runs", said, [Table(columns, rows)])
+
+
+def _score(summary: Mapping[str, Any]) -> str:
+    name = headline(summary)
+    percent = name.endswith("accuracy")
+    return f"{100 * summary[name]:.2f} %" if percent else scored(name, summary[name])
 
 
 def learning(groups: Mapping[str, Sequence[TrainedRun]]) -> Section:
     """Return the section on learning curves; runs that differ only in their seed share one."""
     pictures = []
-    curves = {name: _series(members, ("test_accuracy", "")) for name, members in groups.items()}
-    shown = {name: (at, 100 * (1 - y)) for name, (at, y) in curves.items() if y.shape[1] > 1}
+    kinds = {name: headline(members[0].summary) for name, members in groups.items()}
+    curves = {name: _series(members, (kinds[name], "")) for name, members in groups.items()}
+    of_targets = "test_r2" in kinds.values()
+    what = "1 - R2" if of_targets else "test error"
+    scale, unit = (1, "dimensionless") if of_targets else (100, "%")
+    shown = {name: (at, scale * (1 - y)) for name, (at, y) in curves.items() if y.shape[1] > 1}
     if shown:
-        axes = plotting.curves(shown, "epochs", "test error, learning off [%]", log_y=_wide(shown))
-        seen_as = seen.curves(shown, "Test error, learning off,", "%")
-        pictures.append(drawn(axes, f"Test error after every epoch{_lines(groups)}.", seen_as))
+        axes = plotting.curves(
+            shown, "epochs", f"{what}, learning off [{unit}]", log_y=_wide(shown)
+        )
+        named = what[0].upper() + what[1:]
+        seen_as = seen.curves(shown, f"{named}, learning off,", unit)
+        pictures.append(drawn(axes, f"{named} after every epoch{_lines(groups)}.", seen_as))
     said = [] if shown else ["There is no learning curve: nothing was measured after an epoch."]
     compared = {name: _with_angles(members[0]) for name, members in groups.items()}
     for projection in dict.fromkeys(p for projections in compared.values() for p in projections):
@@ -143,14 +160,19 @@ def network(run: TrainedRun, name: str) -> Section:
 
 def _kept_figures(run: TrainedRun) -> list[Picture]:
     """Return the figures of a run directory that the page includes."""
-    accuracy, n = run.summary["test_accuracy"], len(run.data.test)
+    score, n = tested(run.summary), len(run.data.test)
     first = next((p for p in run.network.forward if p.pre is run.network.stimulus), None)
     w = None if first is None else run.weights.get(first.name)
     known = {
         "confusion": (
             "Confusion matrix on test samples, learning off.",
-            f"Matrix of labels against decisions on {n:,} test samples: {accuracy:.1%} lie on the "
-            "diagonal, where both agree.",
+            f"Matrix of labels against decisions on {n:,} test samples: {score}; samples on the "
+            "diagonal are those where both agree.",
+        ),
+        "predictions": (
+            "Outputs against targets on test samples, learning off.",
+            f"Scatter of outputs against targets of {n:,} test samples: {score}; on the diagonal "
+            "both are equal.",
         ),
         "receptive_fields": (
             "Weights from the stimulus to single neurons after learning.",
@@ -189,13 +211,14 @@ def scorecard(run: TrainedRun, name: str) -> Section:
 
 def activity(records: Records, name: str) -> Section:
     """Return the section on activity in one trial, with a correct decision if there is one."""
-    right = np.flatnonzero(records.correct)
+    has_classes = records.targets is None
+    right = np.flatnonzero(records.correct) if has_classes else np.zeros(0, int)
     trial = int(right[0]) if len(right) else 0
+    label, decision = ("label", "decision") if has_classes else ("target", "output")
     said = (
-        f"{len(records)} test samples shown with learning off, {records.correct.mean():.1%} "
-        f"decided correctly. Trial {trial}: label {records.labels[trial]}, decision "
-        f"{records.decisions[trial]}. Error neurons are shown the label here; the decision was "
-        "made without it."
+        f"{len(records)} test samples shown with learning off, {reached(records)}. Trial {trial}: "
+        f"{records.said(trial)}. Error neurons are shown the {label} here; the {decision} was made "
+        "without it."
     )
     pictures = []
     if records.spikes:

@@ -16,7 +16,7 @@ from apical._base.checking import check_fields, shown
 from apical._base.private_paths import bare
 from apical.data import datasets
 from apical.data.datasets import Dataset
-from apical.devices import DEVICES, Simulator, simulate, usual
+from apical.devices import DEVICES, Simulator, outputs, simulate, usual
 from apical.devices.surroundings import installed
 from apical.errors import ParameterError, RunError
 from apical.hypotheses.naming import applied
@@ -154,14 +154,16 @@ class Prepared:
     def looking(self, record: Collection[str], traces: Collection[str]) -> Simulator:
         """Return a new simulator that also records spikes and signals, as `simulate` does."""
         e = self.experiment
+        needs = outputs.needed(self.network)  # where targets have frames
+        record, traces = dict.fromkeys((*needs[0], *record)), dict.fromkeys((*needs[1], *traces))
         return simulate(
             self.network,
             str(e.device),
             dt=e.dt,
             dtype=e.dtype,
             batch=e.batch or 1,
-            record=record,
-            traces=traces,
+            record=tuple(record),
+            traces=tuple(traces),
             **self.building,
         )
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from apical import plotting
 from apical._base import seeds
+from apical._base.metric_names import headline
 from apical.data.datasets import Dataset
 from apical.devices import Block, BlockResult, simulate
 from apical.network.description import Network
@@ -45,11 +46,15 @@ def draw(
     fields = plotting.receptive_fields(after[f"{first.name}.w"], data.shape)
     drawn: dict[str, Any] = {
         "learning_curve": _learning_curve(directory, data),
-        "confusion": plotting.confusion_matrix(final.labels, final.decided),
         "receptive_fields": fields,
     }
-    if final.rates:
+    if final.targets is None:
+        drawn["confusion"] = plotting.confusion_matrix(final.labels, final.decided)
+    elif final.outputs is not None:
+        drawn["predictions"] = plotting.predictions(final.targets, final.outputs)
+    if final.rates and final.targets is None:
         drawn["raster"] = _rasters(network, data, before, after, final)
+    if final.rates:
         drawn["firing_rates"] = plotting.firing_rates(final.rates)
     with directory.writing(FIGURES) as folder:
         for name, axes in drawn.items():
@@ -57,13 +62,15 @@ def draw(
 
 
 def _learning_curve(directory: RunDirectory, data: Dataset) -> Any:
-    rows = read_metrics(directory.path / METRICS)
-    tests = [row for row in rows if row["metric"] == "test_accuracy"]
-    return plotting.learning_curve(
-        [int(row["trial"]) for row in tests],
-        [float(row["value"]) for row in tests],
-        chance=1 / data.n_classes,
-    )
+    rows = list(read_metrics(directory.path / METRICS))
+    name = headline({row["metric"]: row["value"] for row in rows})
+    tests = [row for row in rows if row["metric"] == name]
+    trials, values = [int(row["trial"]) for row in tests], [float(row["value"]) for row in tests]
+    if name == "test_r2":
+        ylabel = "R2 on test samples, learning off [dimensionless]"
+        return plotting.curves({"": (trials, [values])}, "trials learned", ylabel)
+    chance = None if data.n_targets else 1 / data.n_classes
+    return plotting.learning_curve(trials, values, chance=chance)
 
 
 def _rasters(

@@ -145,15 +145,15 @@ class Measure:
 def _training(look: Look) -> Metrics:
     index = seeds.presentation("training samples", look.position.trial)
     trained = evaluate(look.simulator, look.prepared.data.train, index)
-    return {"train_accuracy": trained.accuracy}
+    return {f"train_{name}": value for name, value in trained.scores.items()}
 
 
 def _angles(look: Look) -> Metrics:
     if look.network.is_spiking:
         angles = learning.update_angles(look.network, look.weights, look.recorded)
     else:
-        values, labels = look.prepared.data.test.block(slice(0, PROBE))
-        block = Block.of_labels(values, labels, index=seeds.presentation("angles"))
+        index = seeds.presentation("angles")
+        block = Block.of_samples(look.prepared.data.test, slice(0, PROBE), index=index)
         angles = angles_to_backpropagation(look.simulator, block)
     return {("angle", name): angle for name, angle in angles.items()}
 
@@ -218,7 +218,7 @@ def _cost(look: Look) -> Metrics:
 
 
 _MEASURES = (
-    Measure("training", "accuracy on training samples", _training),
+    Measure("training", "scores on training samples, such as the accuracy", _training),
     Measure(
         "angles",
         "angle between the update and the backpropagation gradient",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from apical._base.memory import peak_memory_mb
+from apical._base.metric_names import tested
 from apical._base.private_paths import bare
 from apical._base.progress import TrainingProgress
 from apical.devices import Simulator
@@ -26,7 +27,7 @@ from apical.runs.experiment import (
 )
 from apical.runs.stored_network import as_data
 from apical.runs.threads import blas_threads, same_threads
-from apical.training.loop import Evaluation, Plan, evaluated, steps
+from apical.training.loop import Evaluation, Plan, check_targets, evaluated, steps
 
 
 class Stopped(Exception):
@@ -116,6 +117,7 @@ def run(
         **library,
     }
     network = as_data(prepared.network, prepared.model)
+    check_targets(prepared.network, prepared.data.train)
     with prepared.simulator() as simulator:  # before a directory is made: it may be refused
         measuring = _measuring(prepared)
         with RunDirectory.create(out, config, network, local) as directory:
@@ -291,7 +293,7 @@ def _carry_on(
             at = step.position, simulator.state, directory.metrics_bytes
             saved = Checkpoint(*at, seconds, changed)
             directory.save(saved)
-            bar.update(step.position.trial, step.metrics.get("test_accuracy"))
+            bar.update(step.position.trial, tested(step.metrics))
             if stop() and step.position.epoch < plan.epochs:
                 raise Stopped
         bar.describe("evaluating")
@@ -337,7 +339,7 @@ def _summary(
         "epochs": experiment.epochs,
         "n_train": len(data.train),
         "n_test": len(data.test),
-        "test_accuracy": final.accuracy,
+        **{f"test_{name}": score for name, score in final.scores.items()},
         "train_seconds": round(seconds, 3),
         "compile_seconds": round(simulator.compile_seconds, 3),
         "ms_per_trial": round(1e3 * seconds / learned, 4) if learned else None,

@@ -16,6 +16,7 @@ from apical._base.parameters import (
     CountOrZero,
     Duration,
     Line,
+    Measured,
     NonNegative,
     Page,
     Positive,
@@ -136,7 +137,9 @@ class Summary:
     n_train, n_test
         Number of samples.
     test_accuracy
-        Final accuracy on held-out samples.
+        Final accuracy on held-out samples; None where these have targets.
+    test_r2, test_mse, test_subset_accuracy, test_label_accuracy
+        Final scores of targets, as in `apical.training.loop.Evaluation`; None where there are none.
     train_seconds, compile_seconds
         Time spent [s].
     ms_per_trial
@@ -152,10 +155,14 @@ class Summary:
     epochs: CountOrZero
     n_train: CountOrZero
     n_test: CountOrZero
-    test_accuracy: Share
     train_seconds: NonNegative
     compile_seconds: NonNegative
     ms_per_trial: NonNegative | None
+    test_accuracy: Share | None = None
+    test_r2: Measured | None = None
+    test_mse: NonNegative | None = None
+    test_subset_accuracy: Share | None = None
+    test_label_accuracy: Share | None = None
     options: Mapping[str, Any] | None = None
     versions: Mapping[str, Line] | None = None
     dtype: Line = "float32"

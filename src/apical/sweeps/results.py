@@ -28,7 +28,7 @@ from apical.sweeps.design import COLUMNS, Design, Run
 SWEEP, RESULTS, RUNS = "sweep.json", "results.parquet", "runs"
 _LOCK, _SESSION = ".lock", ".session"
 _ABOUT = b"apical.sweep"
-_OF_SUMMARY = ("test_accuracy", "train_seconds", "compile_seconds", "ms_per_trial")
+_OF_SUMMARY = ("train_seconds", "compile_seconds", "ms_per_trial")
 
 
 class SweepDirectory:
@@ -156,9 +156,10 @@ class SweepDirectory:
         """One row for each run that is finished or failed, in the order of the design.
 
         Columns: run, status ("done" or "failed"), error, seed, the factors, and the final metrics:
-        test_accuracy [fraction], train_seconds and compile_seconds (0 where a program compiled
-        before was used) [s], ms_per_trial [ms], and every metric of ``metrics.csv``, as in
-        ``rate_hidden`` if it is of a population or a projection.
+        test_accuracy [fraction] or scores of targets (test_r2, ...), train_seconds and
+        compile_seconds (0 where a program compiled before was used) [s], ms_per_trial [ms], and
+        every metric of ``metrics.csv``, as in ``rate_hidden`` if it is of a population or a
+        projection.
         """
         rows = [self._rows[run.id] for run in self.design.runs if run.id in self._rows]
         frame = pd.DataFrame(rows, columns=None if rows else [*COLUMNS, "seed"])
@@ -268,7 +269,8 @@ def measured(folder: Path) -> dict[str, float]:
     checked_files(folder, SUMMARY, METRICS)
     summary, found = read_json(folder / SUMMARY), {}
     try:
-        found = {name: float(summary[name] or 0) for name in _OF_SUMMARY}
+        found = {k: float(v) for k, v in summary.items() if k.startswith("test_") and v is not None}
+        found |= {name: float(summary[name] or 0) for name in _OF_SUMMARY}
         rows = [row for row in read_metrics(folder / METRICS) if row["block"] == "0"]
         last = max((int(row["epoch"]) for row in rows), default=0)
         ends = {

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from apical import plotting
+from apical._base.metric_names import TESTED
 from apical._base.whole_files import write_whole
 from apical.errors import RunError
 from apical.sweeps import statistics
@@ -202,7 +203,7 @@ def report(
     results: pd.DataFrame,
     factors: Sequence[str],
     baseline: Mapping[str, Level] | None = None,
-    metric: str = "test_accuracy",
+    metric: str | None = None,
 ) -> Report:
     """Summarise the results of a sweep, ready to be written.
 
@@ -215,7 +216,8 @@ def report(
     baseline
         As in `statistics.comparisons`; without one there are no comparisons.
     metric
-        Column of `results` to report.
+        Column of `results` to report; by default the test accuracy, or that of subsets of labels,
+        or R2, whichever there is.
 
     Returns
     -------
@@ -239,6 +241,8 @@ def report(
         ...
     apical.errors.exceptions.DesignError: metric must be one of test_accuracy; got 'loss'. ...
     """
+    if metric is None:
+        metric = next((name for name in TESTED if name in results), TESTED[0])
     means = statistics.summary(results, factors, metric)
     against = statistics.comparisons(results, factors, baseline or {}, metric)
     return Report(metric, tuple(factors), dict(baseline or {}), results, means, against)

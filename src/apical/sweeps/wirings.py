@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from apical import plotting
-from apical._base.metric_names import Metric, parts
+from apical._base.metric_names import Metric, headline, parts
 from apical.errors import ParameterError, ScriptError
 from apical.feedback.wirings import label
 from apical.runs.directory import METRICS, checked_files, read_metrics
@@ -29,7 +29,8 @@ class Outcome:
     wiring
         Its name, as in `apical.feedback.WIRINGS`.
     test_error, train_error
-        Final error rates: fraction of wrong decisions, with learning off.
+        Final errors, with learning off: fraction of wrong decisions; of targets, of trials with a
+        wrong label, or of the variance that is not predicted (1 - R2).
     seconds
         Time spent training, measurements included [s].
     curves
@@ -180,10 +181,11 @@ def _outcome(
     tables = [_by_metric(folder / METRICS) for folder in folders]
     names = [name for name in tables[0] if parts(name)[0] != "rate"]
     curves = {name: np.array([table[name] for table in tables]) for name in names}
+    name = headline(summaries[0])
     return Outcome(
         wiring,
-        1 - np.array([s["test_accuracy"] for s in summaries]),
-        1 - curves["train_accuracy"][:, -1],
+        1 - np.array([s[name] for s in summaries]),
+        1 - curves[f"train_{name.removeprefix('test_')}"][:, -1],
         np.array([s["train_seconds"] for s in summaries]),
         curves,
     )

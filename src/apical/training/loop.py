@@ -1,6 +1,6 @@
 """The training loop: blocks of trials with learning on, evaluation with learning off.
 
-Accuracy is always measured with learning off, on samples that were not trained on. Within a
+Scores are always measured with learning off, on samples that were not trained on. Within a
 training trial the weights already move toward the label, so the decision of that trial is biased.
 """
 
@@ -14,11 +14,15 @@ from apical._base import seeds
 from apical._base.checking import check_fields, checked
 from apical._base.html_tables import Cell, card, table
 from apical._base.metric_names import Metric as Metric
+from apical._base.metric_names import headline, scored, tested, told
 from apical._base.parameters import Count, CountOrZero, Measured, Share, Vector
 from apical._base.progress import TrainingProgress
 from apical.data.datasets import Dataset, Samples
+from apical.devices.outputs import outputs
 from apical.devices.simulator import Simulator
-from apical.errors import RunError
+from apical.errors import DataError, RunError
+from apical.measures import predictions
+from apical.network.description import Network
 from apical.neurons.encoding import decisions
 from apical.projections.projection import ReadBackwards
 from apical.training.presentation import block_size, learned, presented, shown
@@ -132,14 +136,22 @@ class Step:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Decisions of a network with learning off.
+    """Decisions, or predictions, of a network with learning off.
 
     Parameters
     ----------
     labels, decided
-        Class label of each sample, and the network's decision, shape (n_samples,).
+        Class label of each sample, and the network's decision, shape (n_samples,); -1 where samples
+        have targets.
     rates
         Mean firing rate of each neuron over all samples [Hz], by population that spikes.
+    targets, outputs
+        Target of each sample, and the network's output in the same units, shape (n_samples,
+        n_targets) or (n_samples, n_frames, n_targets); None where samples have classes.
+
+    See Also
+    --------
+    apical.measures.predictions : What the scores of targets are.
 
     Examples
     --------
@@ -147,11 +159,20 @@ class Evaluation:
     >>> from apical.training import Evaluation
     >>> Evaluation(labels=np.array([0, 1, 2, 1]), decided=np.array([0, 1, 1, 1])).accuracy
     0.75
+
+    Two labels, of which a sample has any number:
+
+    >>> targets, none = np.array([[1.0, 0.0], [1.0, 1.0]]), np.array([-1, -1])
+    >>> found = Evaluation(none, none, targets=targets, outputs=np.array([[0.9, 0.1], [0.8, 0.4]]))
+    >>> {name: round(value, 3) for name, value in found.scores.items()}
+    {'subset_accuracy': 0.5, 'label_accuracy': 0.75, 'r2': 0.13, 'mse': 0.105}
     """
 
     labels: Vector
     decided: Vector
     rates: Mapping[str, np.ndarray] = field(default_factory=dict)
+    targets: np.ndarray | None = None
+    outputs: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -160,6 +181,11 @@ class Evaluation:
     def accuracy(self) -> float:
         """Accuracy: fraction of samples whose decision is their label.
 
+        Raises
+        ------
+        DataError
+            If samples have targets.
+
         Examples
         --------
         >>> import numpy as np
@@ -167,11 +193,50 @@ class Evaluation:
         >>> Evaluation(labels=np.array([3, 5]), decided=np.array([3, 3])).accuracy
         0.5
         """
+        if self.targets is not None:
+            raise DataError(
+                "These samples have targets, not classes, so there is no accuracy; use "
+                f"scores, which holds {', '.join(self.scores)}.",
+                object="Evaluation",
+            )
         return float(np.mean(self.labels == self.decided))
 
+    @property
+    def scores(self) -> dict[str, float]:
+        """How well the network did, by name; the first is the one to report.
+
+        ``accuracy`` for classes; ``r2`` and ``mse`` for targets, after ``subset_accuracy`` and
+        ``label_accuracy`` where all targets are 0 or 1.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from apical.training import Evaluation
+        >>> Evaluation(labels=np.array([3, 5]), decided=np.array([3, 3])).scores
+        {'accuracy': 0.5}
+        """
+        if self.targets is None or self.outputs is None:
+            return {"accuracy": self.accuracy}
+        return predictions.scores(self.targets, self.outputs)
+
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: the accuracy of each class, and firing rates."""
-        facts: dict[str, Cell] = {"accuracy": f"{self.accuracy:.2%}", "samples": len(self.labels)}
+        """Return what a notebook shows: scores, each class or target, and firing rates."""
+        facts: dict[str, Cell] = {
+            told(name): scored(name, value) for name, value in self.scores.items()
+        }
+        rates: list[list[Cell]] = [
+            [name, len(rates), float(np.mean(rates)), float(np.max(rates)), int(np.sum(rates == 0))]
+            for name, rates in self.rates.items()
+        ]
+        return card(
+            "Evaluation, learning off",
+            {**facts, "samples": len(self.labels)},
+            self._of_classes() if self.targets is None else self._of_targets(),
+            table(["population", "neurons", "mean rate [Hz]", "highest [Hz]", "silent"], rates),
+        )
+
+    def _of_classes(self) -> str:
+        """Return the accuracy of each class as a table."""
         classes: list[list[Cell]] = [
             [
                 str(label),
@@ -181,16 +246,18 @@ class Evaluation:
             ]
             for label in np.unique(self.labels)
         ]
-        rates: list[list[Cell]] = [
-            [name, len(rates), float(np.mean(rates)), float(np.max(rates)), int(np.sum(rates == 0))]
-            for name, rates in self.rates.items()
-        ]
-        return card(
-            "Evaluation, learning off",
-            facts,
-            table(["class", "samples", "decided", "correct"], classes),
-            table(["population", "neurons", "mean rate [Hz]", "highest [Hz]", "silent"], rates),
-        )
+        return table(["class", "samples", "decided", "correct"], classes)
+
+    def _of_targets(self) -> str:
+        """Return R2 and the mean squared error of each target as a table."""
+        assert self.targets is not None and self.outputs is not None
+        rows: list[list[Cell]] = []
+        for k in range(self.targets.shape[-1]):
+            both = self.targets[..., k : k + 1], self.outputs[..., k : k + 1]
+            rows.append(
+                [str(k), predictions.r_squared(*both), predictions.mean_squared_error(*both)]
+            )
+        return table(["target", "R2", "mean squared error"], rows)
 
 
 class History(list[Step]):
@@ -204,26 +271,25 @@ class History(list[Step]):
     """
 
     def __repr__(self) -> str:
-        tested = [s.metrics["test_accuracy"] for s in self if "test_accuracy" in s.metrics]
+        scores = [tested(step.metrics) for step in self if headline(step.metrics)]
         trials = self[-1].position.trial if self else 0
-        last = f", test accuracy {tested[-1]:.2%}" if tested else ""
-        return f"History({len(self)} steps, {trials:,} trials{last})"
+        return f"History({', '.join([f'{len(self)} steps', f'{trials:,} trials', *scores[-1:]])})"
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: one row for each evaluation."""
-        tested = [step for step in self if "test_accuracy" in step.metrics]
-        names = list(dict.fromkeys(name for step in tested for name in step.metrics))
-        told = [name if isinstance(name, str) else f"{name[0]} of {name[1]}" for name in names]
+        found = [step for step in self if headline(step.metrics)]
+        names = list(dict.fromkeys(name for step in found for name in step.metrics))
+        words = [name if isinstance(name, str) else f"{name[0]} of {name[1]}" for name in names]
         rows = [
             [
                 step.position.epoch,
                 step.position.trial,
                 *(float(step.metrics.get(name, np.nan)) for name in names),
             ]
-            for step in tested
+            for step in found
         ]
-        facts: dict[str, Cell] = {"steps": len(self), "evaluations": len(tested)}
-        return card("History of training", facts, table(["epoch", "trials", *told], rows))
+        facts: dict[str, Cell] = {"steps": len(self), "evaluations": len(found)}
+        return card("History of training", facts, table(["epoch", "trials", *words], rows))
 
 
 @checked()
@@ -242,7 +308,16 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
     Returns
     -------
     Evaluation
-        Labels, decisions and rates.
+        Labels and decisions, or targets and outputs, and rates.
+
+    Raises
+    ------
+    DataError
+        If targets do not fit the output of the network.
+    ParameterError
+        If targets have frames, and the simulator does not record the output over time.
+    RunError
+        If the output is NaN or infinite.
 
     See Also
     --------
@@ -264,15 +339,81 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
     True
     """
     network = simulator.network
-    decided, totals = [], dict[str, np.ndarray]()
+    check_targets(network, samples)
+    found, totals = [], dict[str, np.ndarray]()
     for result in shown(simulator, samples, index):
-        decided.append(decisions(result.counts[network.output.name]))
+        found.append(outputs(simulator, result, framed=samples.targets is not None))
         for name, counts in result.counts.items() if network.is_spiking else ():
             totals[name] = totals.get(name, 0) + counts.sum(axis=0, dtype=np.float64)
     rates = {
         name: total / (len(samples) * network.counted_seconds) for name, total in totals.items()
     }
-    return Evaluation(samples.labels, np.concatenate(decided), rates)
+    predicted = np.concatenate(found)
+    if samples.targets is None:
+        return Evaluation(samples.labels, decisions(predicted), rates)
+    return Evaluation(samples.labels, samples.labels, rates, samples.targets, predicted)
+
+
+@checked()
+def check_targets(network: Network, samples: Samples) -> None:
+    """Raise if the targets of samples do not fit the output of a network; classes always do.
+
+    Parameters
+    ----------
+    network
+        A network.
+    samples
+        Samples of a data set.
+
+    Raises
+    ------
+    DataError
+        If there are fewer or more targets, or frames, than the output has, or an output cannot
+        represent them: spikes below 0, and a logistic or softmax output under cross-entropy outside
+        0 to 1, where learning diverges.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.testing.references import rates
+    >>> from apical.training.loop import check_targets
+    >>> x, t = np.ones((4, 6)), np.zeros((4, 2))
+    >>> data = ap.Dataset.from_targets(x, t, x, t)
+    >>> check_targets(rates(), data.test)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.DataError: Output 'output' has 3 neurons, but samples have 2 targets...
+    """
+    targets, output, frames = samples.targets, network.output, network.target_frames
+    if targets is None:
+        return
+    about: Mapping[str, Any] = {"object": f"Output {output.name!r}", "parameter": "targets"}
+    if targets.shape[-1] != output.size:
+        raise DataError(
+            f"Output {output.name!r} has {output.size} neurons, but samples have "
+            f"{targets.shape[-1]} targets; give it one neuron for each target (data.n_targets).",
+            **about,
+        )
+    found = 1 if targets.ndim == 2 else targets.shape[1]
+    if found != frames:
+        raise DataError(
+            f"Output {output.name!r} has targets of {frames} frames, but samples have {found}; "
+            "give its error neurons as many: RateError(..., frames=), Error(..., frames=).",
+            **about,
+        )
+    low, high = float(targets.min(initial=0)), float(targets.max(initial=0))
+    curve = "" if output.curve is None else output.curve.name
+    bounded = not output.gain_is_slope and curve in ("logistic", "softmax")
+    if (output.is_spiking and low < 0) or (bounded and (low < 0 or high > 1)):
+        what = "spikes" if output.is_spiking else f"is {curve}, under cross-entropy"
+        of_one = " to 1" if bounded else ""
+        wanted = "shift them" if output.is_spiking else "scale them, or use a linear output"
+        raise DataError(
+            f"Output {output.name!r} {what}, so that targets are from 0{of_one}, but "
+            f"they go from {low:g} to {high:g}; {wanted}.",
+            **about,
+        )
 
 
 @checked()
@@ -370,6 +511,7 @@ def steps(
     position = start or Position()
     size = block_size(simulator, plan.block, len(data.train))
     _check_position(position, plan, len(data.train), size)
+    check_targets(simulator.network, data.train)
     left = _own(simulator)
     if start is None:
         metrics = _test(simulator, data, 0)
@@ -386,7 +528,11 @@ def steps(
         factor = 1 - (1 - plan.final_rate) * done / total
         ends = position.block + 1 == per_epoch
         before = _plastic(simulator) if measure and (ends or every == "block") else None
-        counts = learned(simulator, replace(block, learning=factor), position.trial)
+        try:
+            counts = learned(simulator, replace(block, learning=factor), position.trial)
+        except RunError:  # weights that diverged are named with the block
+            _check_weights(simulator, _own(simulator), position)
+            raise
         left = _own(simulator)
         _check_weights(simulator, left, position)
         metrics = _rates(simulator, counts)
@@ -455,7 +601,7 @@ def train(
     taken = History()
     with TrainingProgress(epochs * len(data.train), shown=progress) as bar:
         for step in steps(simulator, data, Plan(epochs, block, final_rate)):
-            bar.update(step.position.trial, step.metrics.get("test_accuracy"))
+            bar.update(step.position.trial, tested(step.metrics))
             taken.append(step)
     return taken
 
@@ -473,7 +619,8 @@ def _check_position(position: Position, plan: Plan, n: int, size: int) -> None:
 
 
 def _test(simulator: Simulator, data: Dataset, epoch: int) -> dict[Metric, float]:
-    return {"test_accuracy": evaluated(simulator, data.test, epoch).accuracy}
+    scores = evaluated(simulator, data.test, epoch).scores
+    return {f"test_{name}": value for name, value in scores.items()}
 
 
 def _plastic(simulator: Simulator) -> dict[str, np.ndarray]:

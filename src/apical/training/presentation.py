@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 
 from apical._base import seeds
-from apical.data.datasets import Rows, Samples
-from apical.devices.simulator import Block, BlockResult, Simulator, left_as_it_was
+from apical.data.datasets import Rows, Samples, needs_classes
+from apical.devices.simulator import Block, BlockResult, Placed, Simulator, left_as_it_was
 from apical.errors import ParameterError
 from apical.network.description import Network
 
@@ -41,6 +41,7 @@ def order(network: Network, samples: Samples, epochs: int, epoch: int) -> np.nda
     """
     if network.tasks == 1:
         return seeds.stream(network.seed, "order", index=epoch).permutation(len(samples))
+    needs_classes(samples, f"A network with tasks={network.tasks}")
     drawn = []
     for task, classes in enumerate(np.array_split(np.arange(network.output.size), network.tasks)):
         own = np.flatnonzero(np.isin(samples.labels, classes))
@@ -196,7 +197,7 @@ def block_size(simulator: Simulator, wanted: int, n_train: int) -> int:
 def presented(
     simulator: Simulator, samples: Samples, epochs: int, epoch: int, part: slice
 ) -> Block:
-    """Return a part of an epoch as training trials: stimuli, labels, no change of learning rates.
+    """Return a part of an epoch as training trials: stimuli and what they teach, all at full rates.
 
     Their random numbers follow from the epoch and their place in it.
 
@@ -226,10 +227,8 @@ def presented(
     drawn = order(network, samples, epochs, epoch)
     values = stimuli(simulator, samples, drawn[part])
     values = seen(network, values, len(drawn), epoch, part.start)
-    labels, start = samples.labels[drawn[part]], part.start
-    return Block.of_labels(
-        values, labels, 1.0, index=epoch, first=start, phase="train", epoch=epoch
-    )
+    placed: Placed = {"index": epoch, "first": part.start, "phase": "train", "epoch": epoch}
+    return Block.of_samples(samples, drawn[part], 1.0, values=values, **placed)
 
 
 def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.ndarray]:

@@ -19,6 +19,7 @@ from apical.devices.simulator import (
     BlockResult,
     Closing,
     check_block,
+    check_learned,
     check_state,
     check_weights,
     of_projections,
@@ -199,7 +200,13 @@ class ArraySimulator(Closing):
             if factor:
                 self._learn(plan, factor, brought)
         signals = {name: values[:, np.newaxis] for name, values in traces.read().items()}
+        check_learned(self.network, block, self._total)
         return BlockResult(counts.read(), traces=signals)
+
+    def _total(self, projection: str) -> float:
+        """Return the sum of the weights of a projection."""
+        stored: Any = self._weights[projection]
+        return float(stored.sum())
 
     def _shown(self, block: Block) -> tuple[Bring, Bring | None]:
         """Return the suppliers of the stimuli and of the targets of a block, if any."""
@@ -380,6 +387,12 @@ def check_network(network: Network) -> None:
         raise DeviceError(
             f"Device 'array' knows no time within a trial, but {network.stimulus.name!r} shows "
             f"{network.stimulus.frames} frames; use device='cpp_standalone' or 'runtime'.",
+            object="Device 'array'",
+        )
+    if network.target_frames > 1:
+        raise DeviceError(
+            "Device 'array' knows no time within a trial, but targets have "
+            f"{network.target_frames} frames; use device='cpp_standalone' or 'runtime'.",
             object="Device 'array'",
         )
     for projection in network.projections:

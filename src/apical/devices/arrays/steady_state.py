@@ -1,7 +1,7 @@
 """Steady state of a mini-batch: forward pass, feedback, and the arrays of all signals."""
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,7 @@ from apical.devices.arrays.crossing import Crossing
 from apical.devices.arrays.expression_program import Factor, Formula
 from apical.devices.arrays.library import Array, Call, Library, Workspace
 from apical.devices.arrays.random import Chance, Streams
+from apical.devices.arrays.recurrence import Member, check_loops, settled
 from apical.devices.arrays.storage import Storage
 from apical.errors import DeviceError
 from apical.language.expressions import parse
@@ -80,6 +81,7 @@ class Settling:
         self.library, self._room = library, Workspace(library)
         self._operations = library.operations
         self._chance = Chance(library, self._room, streams)
+        self._loops = check_loops(network)
         self._forward = [p for p in forward_order(network) if p.role != "bias"]
         self._feedback = feedback_order(network)
         self._crossing = Crossing(network, library, weights, storages)
@@ -106,9 +108,14 @@ class Settling:
             As in `Batch`; in training, running means and variances are updated.
         """
         batch = Batch(n_trials, learns, measured)
+        loops = {group[-1].name: group for group in self._loops}
+        inside = {p.name for group in self._loops for p in group}
         for population in self._forward:
             place = population.name, "x"
-            if population.role == "stimulus":
+            if population.name in inside:  # together, at the last of them
+                if population.name in loops:
+                    self._settle(batch, loops[population.name])
+            elif population.role == "stimulus":
                 y = batch.values = self._room((place, "shown"), (n_trials, population.size))
                 batch.signals[place] = self._kept(batch, population, y)
             elif population.role == "neurons":
@@ -124,6 +131,20 @@ class Settling:
             elif population.role == "reward" and taught:
                 batch.signals[place] = self._rewarded(batch, population)
         return batch
+
+    def _settle(self, batch: Batch, loop: Sequence[Population]) -> None:
+        """Plan the fixed point of a recurrent loop: its populations drive each other."""
+        for population in loop:
+            shape = batch.n_trials, population.size
+            batch.signals[population.name, "x"] = self._room((population.name, "held"), shape)
+        before, batch.calls = batch.calls, []
+        members = []
+        for population in loop:
+            x, y = batch.signals[population.name, "x"], self._respond(batch, population)
+            moved = self._room((population.name, "moved"), tuple(x.shape))
+            members.append(Member(population, x, y, moved))
+        respond, batch.calls = batch.calls, before
+        batch.calls.append(settled(members, respond, self.library))
 
     def noise(self, n_trials: int, fires: Population, heard: Iterable[Population]) -> Batch:
         """Plan the responses to spontaneous noise of one population, without a stimulus.
@@ -326,11 +347,11 @@ class Settling:
         batch.calls.append(self._crossing.put(stray, heard, True))
 
     def _sum(self, batch: Batch, population: Population, target: str, empty: float = 0) -> Array:
-        """Plan the sum at an input, without the population's own; `empty` if there is none."""
+        """Plan the sum at an input, without the population's own feedback; `empty` for none."""
         name, is_empty = population.name, True
         total = self._room((name, target), (batch.n_trials, population.size))
         for pre, carried, carry in self._crossing.onto[name, target]:
-            if pre is not population:
+            if pre is not population or target == "drive":
                 x = self.signal(batch, pre, carried)
                 batch.calls.append(carry(x, total, not is_empty))
                 is_empty = False

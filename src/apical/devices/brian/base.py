@@ -21,6 +21,7 @@ from apical.devices.simulator import (
     BlockResult,
     Closing,
     check_block,
+    check_learned,
     check_state,
     check_weights,
     of_projections,
@@ -321,6 +322,7 @@ class BrianSimulator(Closing, ABC):
             results.append(self._run(part))
             self._diary.shown(part)
         self._diary.blocks += 1
+        check_learned(self.network, block, lambda name: float(self._get(f"{name}.w").sum()))
         return joined(results, self.network.trial, parts)
 
     def _check_size(self, trials: int) -> None:

@@ -138,7 +138,7 @@ class Builder:
         self.network, self.options = network, options
         self.step = step or b2.Clock(dt=options.dt * b2.ms, name="step_clock")
         self.trial = b2.Clock(dt=network.trial * b2.ms, name="trial_clock")
-        self.frame, frames = self.trial, network.stimulus.frames
+        self.frame, frames = self.trial, max(network.stimulus.frames, network.target_frames)
         if frames > 1:
             self.frame = b2.Clock(dt=network.trial / frames * b2.ms, name="frame_clock")
         # in process every block brings tables of its own; a program keeps room for the longest
