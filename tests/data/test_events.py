@@ -186,7 +186,12 @@ def test_samples_made_by_hand_are_checked():
     zeros = np.zeros(1, np.int64)
     with pytest.raises(DataError, match="that fit together"):
         EventSamples(np.zeros(2), zeros)
-    stored = np.array([(5, 3)], EVENT)
+    stored, ends = np.array([(5, 3)], EVENT), np.array([0, 1])
+
+    def by_hand(duration, n):
+        lasts = np.array([duration], np.int32)
+        return EventSamples(stored, zeros, offsets=ends, durations=lasts, n_channels=n)
+
     with pytest.raises(DataError, match="channel 3 is not among"):
         EventSamples(
             stored, zeros, offsets=np.array([0, 1]), durations=np.array([9], np.int32), n_channels=2
