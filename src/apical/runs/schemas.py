@@ -200,7 +200,8 @@ def wrong_weights(weights: np.ndarray, dims: tuple[int, ...] = (2,)) -> str:
     if weights.dtype not in (np.float32, np.float64):
         return f"must be of float32 or float64, and are of {weights.dtype}"
     if weights.ndim not in dims:
-        return f"must have {' or '.join(map(str, dims))} dimensions, and have the shape {weights.shape}"
+        wanted = " or ".join(map(str, dims))
+        return f"must have {wanted} dimensions, and have the shape {weights.shape}"
     if not np.isfinite(weights).all():
         return "must be finite, and are not"
     if weights.size and np.abs(weights).max() > LARGEST_WEIGHT:
