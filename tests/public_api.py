@@ -379,6 +379,7 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
         "steps": (("m", "update"),),
         "change": "m",
     },
+    "plasticity.constraints.balancing": lambda: {"signs": np.array([1.0, -1.0])},
     "plasticity.traces.Trace": lambda: {"source": "x_pre"},
     "plasticity.traces.at_trial": lambda: {"reset": True},
     "neurons.encoding.SpikeModel": lambda: dict(
