@@ -114,6 +114,16 @@ def test_rules_optimisers_and_constraints_act_on_existing_synapses_alone(
     assert apart(net, on_arrays(monkeypatch), "array", batch=4) < 1e-12
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=repr)
+def test_torch_computes_the_same(kind: c.Connectivity, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    net = rates(kind, "bp", rule=ap.rules.three_factor(dynamics=ap.optimizers.adam(0.01)))
+    known, _ = outcomes(net, "array", batch=4)
+    for _ in on_arrays(monkeypatch):
+        found, _ = outcomes(net, "array", batch=4, library="torch:cpu")
+        assert all(np.abs(known[name] - found[name]).max() < 1e-12 for name in known)
+
+
 def test_perturbed_weights_stay_within_the_connectivity(monkeypatch: pytest.MonkeyPatch) -> None:
     net, rule = ap.Network(), ap.rules.weight_perturbation(0.1)
     x = net.add(ap.Stimulus("x", 16, ap.encoding.Graded()))

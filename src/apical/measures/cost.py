@@ -22,6 +22,7 @@ from apical.errors import DataError
 from apical.measures.updates import Moments, products, rule_of, weights_of
 from apical.network.description import Network
 from apical.neurons.base import Population
+from apical.projections.edges import Edges
 from apical.projections.projection import Projection
 from apical.records.arrays import Records
 
@@ -323,26 +324,39 @@ def weight_updates(network: Network, records: Records) -> list[Updates]:
     >>> 30 * int((records.values[0] > 0).sum()), 30 * 64
     (900, 1920)
     """
-    return [_updates(p, records) for p in network.plastic if rule_of(p).when != "noise"]
+    return [
+        _updates(p, records, network.edges(p))
+        for p in network.plastic
+        if rule_of(p).when != "noise"
+    ]
 
 
-def _updates(projection: Projection, records: Records) -> Updates:
+def _updates(projection: Projection, records: Records, edges: Edges | None) -> Updates:
     rule, moments = rule_of(projection), Moments(records, rule_of(projection))
     n_pre, n_post = projection.shape
+    onto, of = (n_pre, n_post) if edges is None else (edges.in_degrees, edges.out_degrees)
     if rule.when == "trial":
-        dense = float(len(records) * n_pre * n_post)
+        dense = float(len(records) * (n_pre * n_post if edges is None else len(edges)))
     elif rule.when == "feedback":
-        dense = float(np.count_nonzero(moments.signal(projection.post, "teach"))) * n_pre
+        dense = float(((moments.signal(projection.post, "teach") != 0) * onto).sum())
     elif rule.when == "spike":
-        dense = float(moments.spikes(projection.pre).sum()) * n_post
+        dense = float((moments.spikes(projection.pre) * of).sum())
     else:
-        dense = float(moments.spikes(projection.post).sum()) * n_pre
+        dense = float((moments.spikes(projection.post) * onto).sum())
     effective = sum(
         float(np.count_nonzero(pre, axis=1) @ np.count_nonzero(post, axis=1))
+        if edges is None
+        else _joined(pre, post, edges)
         for _, pre, post in products(projection, records)
     )
     n = len(records)
     return Updates(projection.name, min(effective, dense) / n, dense / n)
+
+
+def _joined(pre: np.ndarray, post: np.ndarray, edges: Edges) -> float:
+    """Return how often both factors of a synapse that exists are nonzero."""
+    both = ((x[edges.pre] != 0) & (d[edges.post] != 0) for x, d in zip(pre, post, strict=True))
+    return float(sum(map(np.count_nonzero, both)))
 
 
 @checked()

@@ -137,8 +137,22 @@ def balanced(weights: Matrix, signs: Vector) -> np.ndarray:
     return np.abs(weights) * balancing(signs)[:, np.newaxis]
 
 
-def balancing(signs: np.ndarray) -> np.ndarray:
-    """Return the factors on absolute weights by which `balanced` balances them, shape (n_pre,)."""
+@checked()
+def balancing(signs: Vector) -> np.ndarray:
+    """Return the factors on absolute weights by which `balanced` balances them, shape (n_pre,).
+
+    Parameters
+    ----------
+    signs
+        1 or -1 for each presynaptic neuron, shape (n_pre,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.plasticity.constraints import balancing
+    >>> balancing(np.array([1.0, 1.0, 1.0, -1.0])).round(2).tolist()  # three excite, one inhibits
+    [0.58, 0.58, 0.58, -1.73]
+    """
     n_excite, n_inhibit = (int((signs == sign).sum()) for sign in (1, -1))
     size = np.ones(len(signs))
     if n_excite and n_inhibit:

@@ -19,7 +19,7 @@ from typing import Annotated, Any, final
 
 import numpy as np
 
-from apical._base.checking import check_fields, described, shown
+from apical._base.checking import check_fields, checked, described, shown
 from apical._base.parameters import (
     Count,
     CountOrZero,
@@ -133,6 +133,7 @@ class Connectivity(ABC):
         """
 
 
+@checked()
 def edges_of(
     connectivity: Connectivity, pre: Population, post: Population, rng: np.random.Generator
 ) -> Edges:
@@ -455,6 +456,7 @@ class FixedInDegree(Connectivity):
         return self.k * post.size
 
 
+@checked()
 def gaussian(sigma: Positive, peak: Share = 1.0) -> str:
     r"""Return the kernel :math:`p\,\exp(-d^2/(2\sigma^2))`.
 
@@ -474,6 +476,7 @@ def gaussian(sigma: Positive, peak: Share = 1.0) -> str:
     return f"{peak!r}*exp(-d**2/(2*{sigma!r}**2))"
 
 
+@checked()
 def exponential(length: Positive, peak: Share = 1.0) -> str:
     r"""Return the kernel :math:`p\,\exp(-d/\lambda)`.
 
@@ -493,6 +496,7 @@ def exponential(length: Positive, peak: Share = 1.0) -> str:
     return f"{peak!r}*exp(-d/{length!r})"
 
 
+@checked()
 def step(radius: Positive, peak: Share = 1.0) -> str:
     """Return the kernel that is `peak` up to a distance, and 0 beyond.
 

@@ -268,7 +268,8 @@ class Projection:
                 )
 
     def __repr__(self) -> str:
-        return f"Projection({self.pre.name!r} -> {self.post.name!r})"
+        how = "" if self.connectivity.is_full else f", {self.connectivity.about}"
+        return f"Projection({self.pre.name!r} -> {self.post.name!r}{how})"
 
     @property
     def restrained(self) -> bool:

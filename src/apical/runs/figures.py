@@ -43,7 +43,9 @@ def draw(
         If a figure cannot be written.
     """
     first = next(p for p in network.forward if p.pre is network.stimulus)
-    fields = plotting.receptive_fields(after[f"{first.name}.w"], data.shape)
+    edges, held = network.edges(first), after[f"{first.name}.w"]
+    weights = held if edges is None else edges.dense(held)
+    fields = plotting.receptive_fields(weights, data.shape)
     drawn: dict[str, Any] = {
         "learning_curve": _learning_curve(directory, data),
         "receptive_fields": fields,
