@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from scipy.stats import binomtest
 
 import apical as ap
+from apical.cli.app import commands
 from apical.errors import DataError, ParameterError
 from apical.measures.event_controls import event_controls
 
@@ -84,3 +86,17 @@ def test_what_does_not_fit_is_one_line():
         ap.datasets.shuffled_times(ap.datasets.load("digits"))
     with pytest.raises(ParameterError, match="accuracies as fractions, got 83.0 of 'LIF'"):
         event_controls(made(order_task), networks={"LIF": 83})
+
+
+def test_the_command_shows_the_table(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    file = ap.datasets.save_events(made(order_task), tmp_path / "order.npz")
+    asked = ["data", "controls", str(file), "--windows", "2", "--test-trials", "50"]
+    found = CliRunner().invoke(commands, asked)
+    assert found.exit_code == 0, found.output
+    (line,) = (line for line in found.output.splitlines() if "counts alone" in line)
+    low, high = binomtest(25, 50).proportion_ci(method="wilson")
+    assert f"{100 * low:.2f} to {100 * high:.2f}" in line
+    assert "50.00" in line
+    refused = CliRunner().invoke(commands, ["data", "controls", "digits"])
+    assert refused.exit_code != 0

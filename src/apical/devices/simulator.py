@@ -45,7 +45,8 @@ class Block:
         Stimuli, shape (n_trials, n_inputs), finite numbers of any type; frames of a trial in a row.
         For spiking input neurons they are >= 0, and 1 is the maximal rate of their encoder;
         `Graded` ones take any number. For a simulator that ``takes_rows``, also
-        `apical.data.datasets.Rows`.
+        `apical.data.datasets.Rows`. For the encoder `apical.encoding.Events`, events of a data
+        set, as ``data.train.block(index)`` returns them.
     labels
         Class labels for the error neurons, whole numbers from 0, shape (n_trials,), or any form
         that `apical.data.datasets.Dataset.from_arrays` accepts; None for none.
