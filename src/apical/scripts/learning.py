@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from apical._base import seeds
-from apical.data.datasets import Dataset
+from apical.data.datasets import Dataset, needs_classes
 from apical.devices import simulate
 from apical.devices.simulator import Block, BlockResult, Simulator
 from apical.errors import RunError
@@ -458,6 +458,7 @@ def watch(
     >>> [(row["epoch"], seen.traces["hidden.x"].shape) for row, looker, seen in watched]
     [(0.0, (20, 1, 5)), (0.5, (20, 1, 5)), (1.0, (20, 1, 5))]
     """
+    needs_classes(data.test, "learning.watch")
     learner = simulate(net, "array", batch=batch)
     looker = simulate(net, "array", record=record, traces=[trace])
     values, labels = data.test.block(slice(samples))
@@ -551,7 +552,7 @@ def at_updates(simulator: Simulator, data: Dataset, at: Sequence[int], batch: in
     for updates in map(int, at):
         chosen = order.integers(len(data.train), size=batch * (updates - done))
         for part in np.array_split(chosen, -(-len(chosen) // 5000)) if len(chosen) else ():
-            simulator.run(Block(*data.train.block(part), learning=np.ones(())))
+            simulator.run(Block.of_samples(data.train, part, 1.0))
         done = updates
         yield updates
 

@@ -14,7 +14,7 @@ from apical._base.checking import check_fields, checked
 from apical._base.parameters import Count, CountOrZero, Labels, Matrix
 from apical._base.progress import TrainingProgress
 from apical._base.rounding import is_nothing, place_of_largest, size_of
-from apical.data.datasets import Samples
+from apical.data.datasets import Samples, needs_classes
 from apical.devices.simulator import Simulator
 from apical.errors import ParameterError
 from apical.training.presentation import block_size, learned, presented, shown
@@ -209,6 +209,7 @@ def accuracy(simulator: Simulator, known: Samples, new: Samples, n_classes: Coun
     >>> 0.3 < found <= 1
     True
     """
+    needs_classes(known, "unsupervised.accuracy")
     found = assigned(responses(simulator, known, index=-1), known.labels, n_classes)
     return found.accuracy(responses(simulator, new, index=-(10**6)), new.labels)
 
