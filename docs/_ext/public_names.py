@@ -135,9 +135,12 @@ ERRANDS = (
     Errand(
         "training",
         "Training",
-        "Train and evaluate: plans, steps, pretraining, labels afterwards, evolution.",
+        "Train and evaluate: fit, schedules, callbacks, steps, pretraining, evolution.",
         (
             "training",
+            "training.fitting",
+            "training.callbacks",
+            "training.schedules",
             "training.loop",
             "training.presentation",
             "training.pretraining",

@@ -54,6 +54,7 @@ from apical.projections.weights import Zero as Zero
 from apical.records.recording import record as record
 from apical.reference import bptt as bptt
 from apical.scripts import models as models
+from apical.training.fitting import fit as fit
 from apical.training.loop import evaluate as evaluate
 from apical.training.loop import train as train
 

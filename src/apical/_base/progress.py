@@ -79,10 +79,12 @@ class TrainingProgress(_Bar):
     def __init__(self, total: int, *, shown: bool = True, done: int = 0) -> None:
         super().__init__("trials", "learning", total, shown, done)
 
-    def update(self, trial: int, accuracy: float | None = None) -> None:
-        """Show the number of training trials done, and the latest test accuracy."""
+    def update(
+        self, trial: int, accuracy: float | None = None, what: str = "test accuracy"
+    ) -> None:
+        """Show the number of training trials done, and the latest accuracy, of what it is."""
         if accuracy is not None:
-            self._note = f"test accuracy {accuracy:.2%}"
+            self._note = f"{what} {accuracy:.2%}"
         self._done = trial
         self._show()
 

@@ -4,17 +4,18 @@ Accuracy is always measured with learning off, on samples that were not trained 
 training trial the weights already move toward the label, so the decision of that trial is biased.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from apical._base import seeds
 from apical._base.checking import check_fields, checked
 from apical._base.html_tables import Cell, card, table
 from apical._base.metric_names import Metric as Metric
-from apical._base.parameters import Count, CountOrZero, Measured, Share, Vector
+from apical._base.parameters import Count, CountOrZero, Matrix, Measured, Share, Vector
 from apical._base.progress import TrainingProgress
 from apical.data.datasets import Dataset, Samples
 from apical.devices.simulator import Simulator
@@ -22,7 +23,10 @@ from apical.errors import RunError
 from apical.neurons.encoding import decisions
 from apical.projections.projection import ReadBackwards
 from apical.training.presentation import block_size, learned, presented, shown
+from apical.training.schedules import Course, Linear, Schedule, check_schedule
 
+ACCURACIES = ("validation_accuracy", "test_accuracy")
+"""Metrics by which a network is evaluated, of which the first that is there counts."""
 LARGEST_WEIGHT = 1e3
 """Weights above this many thresholds have diverged: one spike would have the effect of 1,000."""
 
@@ -31,9 +35,7 @@ LARGEST_WEIGHT = 1e3
 class Plan:
     r"""Hyperparameters of training: number of epochs and learning-rate schedule.
 
-    There is no early stopping: training lasts all epochs, and the test accuracy of each is kept.
-
-    Trial k of K is learned with the rate, of final factor f:
+    Without a schedule of its own trial k of K is learned with the rate, of final factor f:
 
     .. math:: \eta_k = \eta \left[ 1 - (1 - f)\, k / K \right]
 
@@ -45,13 +47,21 @@ class Plan:
         Trials between two checkpoints; the weights do not depend on it.
     final_rate
         Linear learning-rate schedule: factor on all learning rates at the end of training
-        [dimensionless], reached linearly from 1 over all trials.
+        [dimensionless], reached linearly from 1 over all trials. It is a factor on whole updates,
+        weight decay included.
+    schedule
+        Another learning-rate schedule, in place of `final_rate`.
+
+    See Also
+    --------
+    apical.training.schedules : Learning-rate schedules.
+    apical.fit : Training with validation and early stopping.
 
     Examples
     --------
     >>> from apical.training import Plan
     >>> Plan(epochs=3, final_rate=1.0)
-    Plan(epochs=3, block=5000, final_rate=1.0)
+    Plan(epochs=3, block=5000, final_rate=1.0, schedule=None)
     >>> Plan(final_rate=2.0)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
@@ -61,9 +71,22 @@ class Plan:
     epochs: CountOrZero = 10
     block: Count = 5000
     final_rate: Share = 0.05
+    schedule: Schedule | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    @property
+    def scheduled(self) -> Schedule:
+        """The learning-rate schedule.
+
+        Examples
+        --------
+        >>> from apical.training import Plan
+        >>> Plan(final_rate=0.5).scheduled
+        Linear(scales='everything', final=0.5)
+        """
+        return self.schedule or Linear(self.final_rate, scales="everything")
 
 
 @dataclass(frozen=True)
@@ -140,6 +163,9 @@ class Evaluation:
         Class label of each sample, and the network's decision, shape (n_samples,).
     rates
         Mean firing rate of each neuron over all samples [Hz], by population that spikes.
+    outputs
+        Spike counts or activities of the output, shape (n_samples, n_classes), on which decisions
+        are based.
 
     Examples
     --------
@@ -152,6 +178,7 @@ class Evaluation:
     labels: Vector
     decided: Vector
     rates: Mapping[str, np.ndarray] = field(default_factory=dict)
+    outputs: Matrix | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -199,8 +226,11 @@ class History(list[Step]):
     Examples
     --------
     >>> from apical.training.loop import History, Position, Step
-    >>> History([Step(Position(1, 0, 60), {"test_accuracy": 0.5})])
+    >>> history = History([Step(Position(1, 0, 60), {"test_accuracy": 0.5})])
+    >>> history
     History(1 steps, 60 trials, test accuracy 50.00%)
+    >>> history.table.to_dict("list")
+    {'epoch': [1], 'trials': [60], 'test_accuracy': [0.5]}
     """
 
     def __repr__(self) -> str:
@@ -209,21 +239,46 @@ class History(list[Step]):
         last = f", test accuracy {tested[-1]:.2%}" if tested else ""
         return f"History({len(self)} steps, {trials:,} trials{last})"
 
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows: one row for each evaluation."""
-        tested = [step for step in self if "test_accuracy" in step.metrics]
-        names = list(dict.fromkeys(name for step in tested for name in step.metrics))
-        told = [name if isinstance(name, str) else f"{name[0]} of {name[1]}" for name in names]
-        rows = [
+    @property
+    def evaluations(self) -> list[Step]:
+        """Those of the steps in which the network was evaluated.
+
+        Examples
+        --------
+        >>> from apical.training.loop import History, Position, Step
+        >>> steps = [Step(Position(0, 1, 30), {}), Step(Position(1, 0, 60), {"test_accuracy": 0.5})]
+        >>> len(History(steps).evaluations)
+        1
+        """
+        return [step for step in self if any(judged in step.metrics for judged in ACCURACIES)]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row for each evaluation: epoch, trials, and every metric, NaN where there is none."""
+        return pd.DataFrame([dict(zip(self._head(), row, strict=True)) for row in self._rows()])
+
+    def _names(self) -> list[Metric]:
+        return list(dict.fromkeys(name for step in self.evaluations for name in step.metrics))
+
+    def _head(self) -> list[str]:
+        told = [n if isinstance(n, str) else f"{n[0]} of {n[1]}" for n in self._names()]
+        return ["epoch", "trials", *told]
+
+    def _rows(self) -> list[list[Cell]]:
+        return [
             [
                 step.position.epoch,
                 step.position.trial,
-                *(float(step.metrics.get(name, np.nan)) for name in names),
+                *(float(step.metrics.get(name, np.nan)) for name in self._names()),
             ]
-            for step in tested
+            for step in self.evaluations
         ]
-        facts: dict[str, Cell] = {"steps": len(self), "evaluations": len(tested)}
-        return card("History of training", facts, table(["epoch", "trials", *told], rows))
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: one row for each evaluation."""
+        rows = self._rows()
+        facts: dict[str, Cell] = {"steps": len(self), "evaluations": len(rows)}
+        return card("History of training", facts, table(self._head(), rows))
 
 
 @checked()
@@ -264,15 +319,16 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
     True
     """
     network = simulator.network
-    decided, totals = [], dict[str, np.ndarray]()
+    outputs, totals = [], dict[str, np.ndarray]()
     for result in shown(simulator, samples, index):
-        decided.append(decisions(result.counts[network.output.name]))
+        outputs.append(result.counts[network.output.name])
         for name, counts in result.counts.items() if network.is_spiking else ():
             totals[name] = totals.get(name, 0) + counts.sum(axis=0, dtype=np.float64)
     rates = {
         name: total / (len(samples) * network.counted_seconds) for name, total in totals.items()
     }
-    return Evaluation(samples.labels, np.concatenate(decided), rates)
+    found = np.concatenate(outputs)
+    return Evaluation(samples.labels, decisions(found), rates, found)
 
 
 @checked()
@@ -307,6 +363,10 @@ Every = Literal["epoch", "block"]
 Measure = Callable[[Simulator, Position, Mapping[str, np.ndarray]], Mapping[Any, float]]
 """Callback that measures a network without changing its state: given the progress of training, and
 the plastic weights before the last block, by name of projection. Returns values by `Metric`."""
+Judge = Callable[[Simulator, Position], Mapping[Any, float]]
+"""Callback that evaluates a network without changing its state, before training and after every
+epoch. Returns values by `Metric`; schedules that follow the accuracy read ``validation_accuracy``,
+or else ``test_accuracy``."""
 
 
 @checked()
@@ -318,6 +378,8 @@ def steps(
     *,
     measure: Measure | None = None,
     every: Every = "epoch",
+    judge: Judge | None = None,
+    accuracies: Sequence[float] = (),
 ) -> Iterator[Step]:
     """Train a network, yielding metrics before the first and after every block.
 
@@ -338,6 +400,11 @@ def steps(
         Callback for further metrics, which are added to those of a step.
     every
         When to call it: before the first block, and after every epoch or after every block.
+    judge
+        What to evaluate before training and after every epoch; by default the accuracy on the test
+        part of `data`.
+    accuracies
+        Accuracies until `start`, for a schedule that follows them.
 
     Yields
     ------
@@ -350,11 +417,16 @@ def steps(
         If weights diverge. The state before that block can be saved and used. If no training of
         this plan comes by `start`.
     ParameterError
-        If there are fewer training samples than one batch.
+        If there are fewer training samples than one batch, or the schedule does not fit the rules
+        of the network.
+
+    See Also
+    --------
+    apical.fit : All of it in one call, with validation, early stopping and callbacks.
 
     Examples
     --------
-    Early stopping, which `Plan` does not have, is to leave the loop:
+    To stop early is to leave the loop:
 
     >>> import apical as ap
     >>> from apical.training import Plan, steps
@@ -367,24 +439,23 @@ def steps(
     >>> step.position.epoch < 20, step.metrics["test_accuracy"] > 0.6
     (True, True)
     """
-    position = start or Position()
-    size = block_size(simulator, plan.block, len(data.train))
-    _check_position(position, plan, len(data.train), size)
-    left = _own(simulator)
+    position, n = start or Position(), len(data.train)
+    size, judge = block_size(simulator, plan.block, n), judge or _tester(data)
+    _check_position(position, plan, n, size)
+    check_schedule(plan.scheduled, simulator.network)
+    left, known = _own(simulator), list(accuracies)
     if start is None:
-        metrics = _test(simulator, data, 0)
+        metrics = _judged(judge, simulator, position, known)
         if measure:
             metrics |= measure(simulator, position, _plastic(simulator))
         yield Step(position, metrics)
-    total = plan.epochs * len(data.train)
-    per_epoch = -(-len(data.train) // size)
     while position.epoch < plan.epochs:
         part = slice(position.block * size, (position.block + 1) * size)
         block = presented(simulator, data.train, plan.epochs, position.epoch, part)
         changed = _changed(simulator, left)
         done = position.trial + np.arange(len(block))
-        factor = 1 - (1 - plan.final_rate) * done / total
-        ends = position.block + 1 == per_epoch
+        factor = plan.scheduled.factors(done, Course(plan.epochs * n, n, tuple(known)))
+        ends = position.block + 1 == -(-n // size)
         before = _plastic(simulator) if measure and (ends or every == "block") else None
         counts = learned(simulator, replace(block, learning=factor), position.trial)
         left = _own(simulator)
@@ -393,7 +464,7 @@ def steps(
         position = Position(position.epoch, position.block + 1, position.trial + len(block))
         if ends:
             position = Position(position.epoch + 1, 0, position.trial)
-            metrics |= _test(simulator, data, position.epoch)
+            metrics |= _judged(judge, simulator, position, known)
         if measure and before is not None:
             metrics |= measure(simulator, position, before)
             changed, left = (*changed, *_changed(simulator, left)), _own(simulator)
@@ -472,8 +543,19 @@ def _check_position(position: Position, plan: Plan, n: int, size: int) -> None:
         )
 
 
-def _test(simulator: Simulator, data: Dataset, epoch: int) -> dict[Metric, float]:
-    return {"test_accuracy": evaluated(simulator, data.test, epoch).accuracy}
+def _tester(data: Dataset) -> Judge:
+    return lambda simulator, position: {
+        "test_accuracy": evaluated(simulator, data.test, position.epoch).accuracy
+    }
+
+
+def _judged(
+    judge: Judge, simulator: Simulator, position: Position, known: list[float]
+) -> dict[Metric, float]:
+    """Evaluate a network, and keep the accuracy among those that are known."""
+    found = dict(judge(simulator, position))
+    known += [found[name] for name in ACCURACIES if name in found][:1]
+    return found
 
 
 def _plastic(simulator: Simulator) -> dict[str, np.ndarray]:
