@@ -641,6 +641,11 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "plotting.style.save": lambda: {"ax": _axes(), "path": "figure.png"},
     "plotting.style.as_svg": lambda: {"ax": _axes()},
     "_base.seeds.stream": lambda: {"seed": 1, "purpose": "weights"},
+    "measures.losses.losses_of": lambda: {
+        "network": rates(),
+        "outputs": np.zeros((2, 3)),
+        "target": np.zeros((2, 3)),
+    },
     "plotting.style.as_png": lambda: {"ax": _axes(), "dpi": 50.0},
 }
 """What else a call needs, or needs in place of that."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from apical._base.checking import checked
 from apical._base.extras import undisturbed
+from apical._base.parameters import Matrix
 from apical.devices.simulator import Block, Simulator, left_as_it_was
 from apical.errors import DataError, WiringError
 from apical.language.activations import ACTIVATIONS
@@ -72,7 +73,8 @@ def losses(simulator: Simulator, block: Block) -> np.ndarray:
     return losses_of(network, found, target)
 
 
-def losses_of(network: Network, outputs: np.ndarray, target: np.ndarray) -> np.ndarray:
+@checked()
+def losses_of(network: Network, outputs: Matrix, target: Matrix) -> np.ndarray:
     """Return the loss of every trial from the activity of the output, shape (n_trials,).
 
     Parameters

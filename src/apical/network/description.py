@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from apical._base.checking import check_fields, checked, described, shown
+from apical._base.checking import check_fields, checked, described, fitting, shown
 from apical._base.html_tables import Cell, card, table
+from apical._base.late import above
 from apical._base.parameters import Count, Duration, Seed, Time
 from apical.errors import ApicalError, ParameterError, WiringError
 from apical.errors.source_location import caller
@@ -547,6 +549,75 @@ class Network:
         raise WiringError(
             f"The network has no projection {shown(name)}; it has {known}.", object="Network"
         )
+
+    @checked("Network")
+    def save(self, path: Path | str) -> Path:
+        """Write the description into a file, as data without pickle, and return its path.
+
+        Learned weights are no part of a description: save the state of its simulator
+        (`apical.devices.Simulator.save`).
+
+        Parameters
+        ----------
+        path
+            The file; the ending .npz is added to a name without one. One that exists is replaced.
+
+        Raises
+        ------
+        RunError
+            If the file cannot be written, or the network has parts of classes that are not of this
+            package, which data cannot hold.
+
+        See Also
+        --------
+        load : Reads it.
+        apical.open_run : Reads the network of a run.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import apical as ap
+        >>> net = ap.Network(seed=3)
+        >>> x = net.add(ap.Stimulus("stimulus", 4, ap.encoding.Regular()))
+        >>> _ = net.connect(x, net.add(ap.LIF("hidden", 3)), weights=ap.Normal(0.2))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     again = ap.Network.load(net.save(Path(folder) / "net"))
+        >>> again.seed, [p.name for p in again.projections]
+        (3, ['stimulus_to_hidden'])
+        """
+        found: Path = above("runs.stored_network").save(self, Path(path))
+        return found
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Network":
+        """Return the description that `save` wrote; nothing of the file is executed.
+
+        Parameters
+        ----------
+        path
+            The file.
+
+        Raises
+        ------
+        RunError
+            If it cannot be read, is damaged, or is of a newer version.
+
+        See Also
+        --------
+        save : Writes it.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> ap.Network.load("no_such_file.npz")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        apical.errors.exceptions.RunError: no_such_file.npz ...
+        """
+        given = fitting(path, Path | str, "Network.load", "path")
+        found: Network = above("runs.stored_network").load(Path(given))
+        return found
 
     def place(self, name: str) -> str:
         """Return ``file:line`` where a population or projection, or else the network, was made.

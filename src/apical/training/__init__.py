@@ -23,5 +23,6 @@ from apical.training.loop import Position as Position
 from apical.training.loop import Step as Step
 from apical.training.loop import evaluate as evaluate
 from apical.training.loop import evaluated as evaluated
+from apical.training.loop import predict as predict
 from apical.training.loop import steps as steps
 from apical.training.loop import train as train

@@ -15,7 +15,7 @@ from apical._base.checking import check_fields
 from apical._base.extras import library
 from apical._base.metric_names import Metric, one_name, parts
 from apical._base.parameters import Count, NonNegative
-from apical.errors import ParameterError, RunError
+from apical.errors import ParameterError, RunError, brief
 from apical.training.loop import Position, Step
 
 if TYPE_CHECKING:
@@ -204,7 +204,8 @@ class CSVLogger(Callback):
             with self.path.open(mode, newline="") as file:
                 csv.writer(file, lineterminator="\n").writerows(rows)
         except OSError as error:
-            raise RunError(f"CSVLogger cannot write {self.path}: {error}.") from None
+            said = error.strerror or type(error).__name__
+            raise RunError(f"CSVLogger cannot write {brief(str(self.path))}: {said}.") from None
 
 
 class TensorBoard(Callback):

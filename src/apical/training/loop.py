@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from apical._base import seeds
@@ -17,13 +18,15 @@ from apical._base.html_tables import Cell, card, table
 from apical._base.metric_names import Metric as Metric
 from apical._base.parameters import Count, CountOrZero, Matrix, Measured, Share, Vector
 from apical._base.progress import TrainingProgress
+from apical.data import converting
 from apical.data.datasets import Dataset, Samples
 from apical.devices.simulator import Simulator
-from apical.errors import RunError
+from apical.errors import DataError, RunError
 from apical.neurons.encoding import decisions
 from apical.projections.projection import ReadBackwards
 from apical.training.presentation import block_size, learned, presented, shown
 from apical.training.schedules import Course, Linear, Schedule, check_schedule
+from apical.training.scoring import Scoring, scored
 
 ACCURACIES = ("validation_accuracy", "test_accuracy")
 """Metrics by which a network is evaluated, of which the first that is there counts."""
@@ -166,19 +169,25 @@ class Evaluation:
     outputs
         Spike counts or activities of the output, shape (n_samples, n_classes), on which decisions
         are based.
+    scores
+        Scores that were asked for, by name.
 
     Examples
     --------
     >>> import numpy as np
     >>> from apical.training import Evaluation
-    >>> Evaluation(labels=np.array([0, 1, 2, 1]), decided=np.array([0, 1, 1, 1])).accuracy
+    >>> found = Evaluation(labels=np.array([0, 1, 2, 1]), decided=np.array([0, 1, 1, 1]))
+    >>> found.accuracy
     0.75
+    >>> found.confusion.to_numpy().tolist()
+    [[1, 0, 0], [0, 2, 0], [0, 1, 0]]
     """
 
     labels: Vector
     decided: Vector
     rates: Mapping[str, np.ndarray] = field(default_factory=dict)
     outputs: Matrix | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -196,9 +205,25 @@ class Evaluation:
         """
         return float(np.mean(self.labels == self.decided))
 
+    @property
+    def confusion(self) -> pd.DataFrame:
+        """Confusion matrix: number of samples of each class (rows) by decision (columns)."""
+        n = max(self.labels.max(), self.decided.max()) + 1
+        if self.outputs is not None:
+            n = max(n, self.outputs.shape[1])
+        counts = np.zeros((n, n), dtype=int)
+        np.add.at(counts, (self.labels, self.decided), 1)
+        classes = [pd.RangeIndex(n, name=name) for name in ("label", "decided")]
+        return pd.DataFrame(counts, *classes)
+
+    def __repr__(self) -> str:
+        scores = "".join(f", {name} {value:.4g}" for name, value in self.scores.items())
+        return f"Evaluation({len(self.labels):,} samples, accuracy {self.accuracy:.2%}{scores})"
+
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the accuracy of each class, and firing rates."""
         facts: dict[str, Cell] = {"accuracy": f"{self.accuracy:.2%}", "samples": len(self.labels)}
+        facts |= {name: float(value) for name, value in self.scores.items()}
         classes: list[list[Cell]] = [
             [
                 str(label),
@@ -282,7 +307,9 @@ class History(list[Step]):
 
 
 @checked()
-def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluation:
+def evaluate(
+    simulator: Simulator, samples: Samples, index: int = -1, *, scoring: Scoring = ()
+) -> Evaluation:
     """Evaluate a network on samples, with learning off and labels withheld; its state is restored.
 
     Parameters
@@ -293,14 +320,26 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
         Samples to evaluate on.
     index
         Stream of the simulator's random numbers, as in `Block`; `apical._base.seeds.presentation`.
+    scoring
+        Further scores: names of scorers of scikit-learn (``"f1_macro"``), scorers (functions of an
+        estimator, X and y), several of either, or name -> scorer. The estimator offers the
+        decisions, the outputs as ``decision_function``, and their shares as ``predict_proba``.
 
     Returns
     -------
     Evaluation
-        Labels, decisions and rates.
+        Labels, decisions, outputs, rates and scores.
+
+    Raises
+    ------
+    ParameterError
+        If a scorer is unknown, or does not apply.
+    DataError
+        If scores are asked for, and scikit-learn is not installed (extra ``analysis``).
 
     See Also
     --------
+    predict : Decisions alone, also on samples without labels.
     train : Trains it, and evaluates after every epoch.
     apical.records.recording.record : Keeps spikes and signals of single trials.
 
@@ -317,6 +356,9 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
     ((50,), {0})
     >>> bool(found.accuracy == (data.test.labels == 0).mean())
     True
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     ap.evaluate(simulator, data.test, scoring="balanced_accuracy")
+    Evaluation(50 samples, accuracy 8.00%, balanced_accuracy 0.1)
     """
     network = simulator.network
     outputs, totals = [], dict[str, np.ndarray]()
@@ -328,7 +370,61 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
         name: total / (len(samples) * network.counted_seconds) for name, total in totals.items()
     }
     found = np.concatenate(outputs)
-    return Evaluation(samples.labels, decisions(found), rates, found)
+    scores = scored(samples.labels, found, scoring) if scoring else {}
+    return Evaluation(samples.labels, decisions(found), rates, found, scores)
+
+
+@checked()
+def predict(simulator: Simulator, samples: Samples | npt.ArrayLike, index: int = -1) -> np.ndarray:
+    """Return the class that a network decides for each sample, shape (n_samples,).
+
+    Learning is off, and the state of the simulator is restored.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device.
+    samples
+        Samples, whose labels are not looked at, or stimuli as the network sees them, for spiking
+        networks in [0, 1], shape (n_samples, ...).
+    index
+        As in `evaluate`.
+
+    Raises
+    ------
+    DataError
+        If stimuli do not fit the network.
+
+    See Also
+    --------
+    evaluate : Compares decisions with labels.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> data = ap.datasets.load("digits").subset(500, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=30)
+    >>> history = ap.fit(net, data, epochs=3, batch=1, progress=False)
+    >>> decided = ap.predict(history.simulator, data.test)
+    >>> bool((decided == data.test.labels).mean() == history.table["test_accuracy"].iloc[-1])
+    True
+    >>> values, _ = data.test.block(slice(5))
+    >>> ap.predict(history.simulator, values.reshape(5, 8, 8)).tolist() == decided[:5].tolist()
+    True
+    """
+    if not isinstance(samples, Samples):
+        values = converting.numbers(samples, "samples to predict")
+        if values.ndim < 2 or not len(values):
+            raise DataError(
+                "predict needs Samples, or stimuli of shape (n_samples, n_inputs), got an array of "
+                f"shape {values.shape}.",
+                object="predict",
+                parameter="samples",
+            )
+        samples = values.reshape(len(values), -1)
+    output = simulator.network.output.name
+    found = [result.counts[output] for result in shown(simulator, samples, index)]
+    return decisions(np.concatenate(found))
 
 
 @checked()

@@ -85,7 +85,7 @@ def seen(
     return gaze.seen(np.asarray(values), drawn[done : done + len(values)])
 
 
-def shown(simulator: Simulator, samples: Samples, index: int) -> Iterator[BlockResult]:
+def shown(simulator: Simulator, samples: Samples | np.ndarray, index: int) -> Iterator[BlockResult]:
     """Present samples with learning off and labels withheld, a part at a time.
 
     After the last part the state of the simulator is restored.
@@ -95,7 +95,7 @@ def shown(simulator: Simulator, samples: Samples, index: int) -> Iterator[BlockR
     simulator
         A network on a device.
     samples
-        Samples to present.
+        Samples to present, or stimuli of shape (n_samples, n_inputs).
     index
         Stream of the simulator's random numbers, as in `Block`; `apical._base.seeds.presentation`.
 
@@ -116,7 +116,11 @@ def shown(simulator: Simulator, samples: Samples, index: int) -> Iterator[BlockR
     """
     with left_as_it_was(simulator):
         for start in range(0, len(samples), _SHOWN_AT_ONCE):
-            values = stimuli(simulator, samples, slice(start, start + _SHOWN_AT_ONCE))
+            chosen = slice(start, start + _SHOWN_AT_ONCE)
+            if isinstance(samples, np.ndarray):
+                values: np.ndarray | Rows = samples[chosen]
+            else:
+                values = stimuli(simulator, samples, chosen)
             part = Block.of_stimuli(values, index=index, first=start, phase="evaluate")
             yield simulator.run(part)
 

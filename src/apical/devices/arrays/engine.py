@@ -20,7 +20,6 @@ from apical.devices.simulator import (
     check_block,
     check_state,
     check_weights,
-    of_projections,
 )
 from apical.errors import DeviceError
 from apical.network.description import Network
@@ -132,10 +131,6 @@ class ArraySimulator(Closing):
             forward = self.weights(known.weights.projection)
             return known.weights.made(forward, self.network.magnitudes(known))
         return self.library.back(self._weights[name])
-
-    def load(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Take over weights: projection name -> W, shape (n_pre, n_post)."""
-        self.state = of_projections(self.network, weights)
 
     @shortage.said
     def run(self, block: Block) -> BlockResult:

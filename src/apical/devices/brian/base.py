@@ -23,7 +23,6 @@ from apical.devices.simulator import (
     check_block,
     check_state,
     check_weights,
-    of_projections,
 )
 from apical.errors import DeviceError, ParameterError
 from apical.network.description import Network
@@ -340,10 +339,6 @@ class BrianSimulator(Closing, ABC):
         """Return W of a projection, shape (n_pre, n_post) [dimensionless]."""
         name = projection.name if isinstance(projection, Projection) else projection
         return self._get(f"{self.network.projection(name).name}.w")
-
-    def load(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Take over weights: projection name -> W, shape (n_pre, n_post)."""
-        self.state = of_projections(self.network, weights)
 
 
 def precision(dtype: np.dtype) -> AbstractContextManager[None]:
