@@ -139,8 +139,10 @@ ERRANDS = (
         (
             "training",
             "training.fitting",
+            "training.history",
             "training.callbacks",
             "training.schedules",
+            "training.estimator",
             "training.loop",
             "training.presentation",
             "training.pretraining",

@@ -53,8 +53,8 @@ from apical.projections.weights import Uniform as Uniform
 from apical.projections.weights import Zero as Zero
 from apical.records.recording import record as record
 from apical.reference import bptt as bptt
-from apical.runs.open import open_run as open_run
 from apical.scripts import models as models
+from apical.training.estimator import ApicalClassifier as ApicalClassifier
 from apical.training.fitting import fit as fit
 from apical.training.loop import evaluate as evaluate
 from apical.training.loop import predict as predict

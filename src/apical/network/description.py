@@ -571,7 +571,7 @@ class Network:
         See Also
         --------
         load : Reads it.
-        apical.open_run : Reads the network of a run.
+        apical.runs.open.open_run : Reads the network of a run.
 
         Examples
         --------

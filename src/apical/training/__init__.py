@@ -9,8 +9,8 @@ from apical.training.callbacks import CSVLogger as CSVLogger
 from apical.training.callbacks import EarlyStopping as EarlyStopping
 from apical.training.callbacks import TensorBoard as TensorBoard
 from apical.training.callbacks import WeightsAndBiases as WeightsAndBiases
-from apical.training.fitting import Fit as Fit
 from apical.training.fitting import fit as fit
+from apical.training.history import Fit as Fit
 from apical.training.loop import LARGEST_WEIGHT as LARGEST_WEIGHT
 from apical.training.loop import Evaluation as Evaluation
 from apical.training.loop import Every as Every

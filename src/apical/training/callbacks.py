@@ -7,7 +7,7 @@ evaluation does, too.
 import csv
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +16,8 @@ from apical._base.extras import library
 from apical._base.metric_names import Metric, one_name, parts
 from apical._base.parameters import Count, NonNegative
 from apical.errors import ParameterError, RunError, brief
+from apical.training.history import Fit
 from apical.training.loop import Position, Step
-
-if TYPE_CHECKING:
-    from apical.training.fitting import Fit
 
 
 class Callback:
@@ -49,16 +47,16 @@ class Callback:
     (3, 0.0)
     """
 
-    def begin(self, fit: "Fit") -> None:
+    def begin(self, fit: Fit) -> None:
         """Act before anything is presented."""
 
-    def after_block(self, fit: "Fit", step: Step) -> None:
+    def after_block(self, fit: Fit, step: Step) -> None:
         """Act after every block, before anything is evaluated."""
 
-    def after_epoch(self, fit: "Fit", step: Step) -> None:
+    def after_epoch(self, fit: Fit, step: Step) -> None:
         """Act after every evaluation: before training, and after every epoch."""
 
-    def end(self, fit: "Fit") -> None:
+    def end(self, fit: Fit) -> None:
         """Act at the end, also after an error."""
 
 
@@ -115,11 +113,11 @@ class EarlyStopping(Callback):
     def __post_init__(self) -> None:
         check_fields(self)
 
-    def begin(self, fit: "Fit") -> None:
+    def begin(self, fit: Fit) -> None:
         """Begin anew."""
         self._best, self._state, self._waited = None, {}, 0
 
-    def after_epoch(self, fit: "Fit", step: Step) -> None:
+    def after_epoch(self, fit: Fit, step: Step) -> None:
         """Compare the metric with its best value so far."""
         if self.monitor not in step.metrics:
             known = ", ".join(one_name(*parts(name)) for name in step.metrics)
@@ -139,7 +137,7 @@ class EarlyStopping(Callback):
             epochs = "1 epoch" if self.patience == 1 else f"{self.patience} epochs"
             fit.stop(f"{self.monitor} has not improved for {epochs}")
 
-    def end(self, fit: "Fit") -> None:
+    def end(self, fit: Fit) -> None:
         """Restore the best state."""
         if self._state:
             fit.simulator.state = self._state
@@ -184,12 +182,12 @@ class CSVLogger(Callback):
         self.path = Path(path)
         self._columns: list[Metric] = []
 
-    def begin(self, fit: "Fit") -> None:
+    def begin(self, fit: Fit) -> None:
         """Empty the file: one that cannot be written is known before anything is learned."""
         self._columns = []
         self._write("w", [])
 
-    def after_epoch(self, fit: "Fit", step: Step) -> None:
+    def after_epoch(self, fit: Fit, step: Step) -> None:
         """Write a row, and before the first of them the names of the columns."""
         rows: list[list[Any]] = []
         if not self._columns:
@@ -236,19 +234,19 @@ class TensorBoard(Callback):
         self.folder = Path(folder)
         self._writer: Any = None
 
-    def begin(self, fit: "Fit") -> None:
+    def begin(self, fit: Fit) -> None:
         """Open the event file."""
         writer = library("tensorboardX", "tensorboard").SummaryWriter
         self._writer = writer(str(self.folder))
 
-    def after_block(self, fit: "Fit", step: Step) -> None:
+    def after_block(self, fit: Fit, step: Step) -> None:
         """Write what was measured."""
         for name, value in step.metrics.items():
             metric, subject = parts(name)
             tag = f"{metric}/{subject}" if subject else metric
             self._writer.add_scalar(tag, value, global_step=step.position.trial)
 
-    def end(self, fit: "Fit") -> None:
+    def end(self, fit: Fit) -> None:
         """Close the file."""
         if self._writer is not None:
             self._writer.close()
@@ -284,19 +282,19 @@ class WeightsAndBiases(Callback):
         self.options = options
         self._run: Any = None
 
-    def begin(self, fit: "Fit") -> None:
+    def begin(self, fit: Fit) -> None:
         """Begin a run."""
         config = {"seed": fit.simulator.network.seed, "dataset": fit.data.name}
         config |= {"epochs": fit.plan.epochs, "schedule": repr(fit.plan.scheduled)}
         given = {**self.options, "config": {**config, **self.options.get("config", {})}}
         self._run = library("wandb", "wandb").init(**given)
 
-    def after_block(self, fit: "Fit", step: Step) -> None:
+    def after_block(self, fit: Fit, step: Step) -> None:
         """Send what was measured."""
         found = {one_name(*parts(name)): float(value) for name, value in step.metrics.items()}
         self._run.log({"epoch": step.position.epoch, **found}, step=step.position.trial)
 
-    def end(self, fit: "Fit") -> None:
+    def end(self, fit: Fit) -> None:
         """End the run."""
         if self._run is not None:
             self._run.finish()

@@ -10,123 +10,24 @@ import numpy as np
 
 from apical._base import seeds
 from apical._base.checking import checked, shown
-from apical._base.late import above
 from apical._base.metric_names import Metric
 from apical._base.parameters import Count, CountOrZero, Seed
 from apical._base.progress import TrainingProgress
-from apical._base.text_tables import text_table
 from apical.data.datasets import Dataset, Samples
 from apical.devices import DEVICES, Simulator, simulate, usual
 from apical.errors import ParameterError, WiringError
 from apical.measures.losses import losses_of
 from apical.network.description import Network
 from apical.training.callbacks import Callback, CSVLogger, EarlyStopping
-from apical.training.loop import (
-    ACCURACIES,
-    History,
-    Judge,
-    Plan,
-    Position,
-    Step,
-    evaluate,
-    steps,
-)
+from apical.training.history import Fit
+from apical.training.loop import Judge, Plan, Position, Step, evaluate, steps
 from apical.training.schedules import SCHEDULES, Schedule
 
 MEASURED = 1000
 """Training samples on which accuracy and loss are measured after every epoch."""
 
-Called = Callable[["Fit"], Any]
+Called = Callable[[Fit], Any]
 """A function that is called after every evaluation; what it returns ends training if it is true."""
-
-
-class Fit(History):
-    """What `fit` returns: the history of training, and the simulator with the trained network.
-
-    Parameters
-    ----------
-    simulator
-        The network on its device, in its present state.
-    data
-        Training samples, and those it is evaluated on.
-    plan
-        Hyperparameters.
-
-    See Also
-    --------
-    fit : Makes it.
-
-    Examples
-    --------
-    >>> import apical as ap
-    >>> data = ap.datasets.load("digits").subset(200, 50)
-    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=10)
-    >>> history = ap.fit(net, data, epochs=2, progress=False)
-    >>> history.table[["epoch", "trials"]].to_dict("list")
-    {'epoch': [0, 1, 2], 'trials': [0, 200, 400]}
-    >>> sorted(history.weights)
-    ['bias_to_hidden', 'bias_to_output', 'hidden_to_output', 'stimulus_to_hidden']
-    """
-
-    def __init__(self, simulator: Simulator, data: Dataset, plan: Plan) -> None:
-        super().__init__()
-        self.simulator, self.data, self.plan = simulator, data, plan
-        self.best: int | None = None
-        self.stopped = ""
-
-    @property
-    def epochs(self) -> int:
-        """Epochs that were completed."""
-        return self[-1].position.epoch if self else 0
-
-    @property
-    def weights(self) -> dict[str, np.ndarray]:
-        """Weights of plastic projections at present, by name, shape (n_pre, n_post)."""
-        return {p.name: self.simulator.weights(p) for p in self.simulator.network.plastic}
-
-    def stop(self, reason: str) -> None:
-        """End training after this epoch, or block; the first reason is kept.
-
-        Parameters
-        ----------
-        reason
-            Why, for `Fit.stopped`.
-        """
-        self.stopped = self.stopped or reason
-
-    def plot(self, **options: Any) -> Any:
-        """Draw the learning curve, as `apical.plotting.learning_curve`, and return its axes.
-
-        Parameters
-        ----------
-        **options
-            Passed on, for instance ``ax`` and ``chance``.
-
-        Examples
-        --------
-        >>> import apical as ap
-        >>> data = ap.datasets.load("digits").subset(200, 50)
-        >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=10)
-        >>> ax = ap.fit(net, data, epochs=2, progress=False).plot(chance=0.1)
-        >>> ax.get_ylabel()
-        'accuracy, learning off [%]'
-        """
-        found = self.table
-        judged = next(name for name in ACCURACIES if name in found)
-        trained = found.get("train_accuracy")
-        named = {"train": trained, "name": judged.replace("_accuracy", " data")}
-        return above("plotting").learning_curve(
-            found["trials"], found[judged], **{**named, **options}
-        )
-
-    def __repr__(self) -> str:
-        ended = f", stopped: {self.stopped}" if self.stopped else ""
-        best = "" if self.best is None else f", best epoch: {self.best}"
-        first = f"Fit({self.epochs} of {self.plan.epochs} epochs of {self.data.name}{ended}{best})"
-        kept = [k for k, name in enumerate(self._head()) if " of " not in name]
-        rows = [[row[k] for k in kept] for row in self._rows()]
-        head = [self._head()[k].replace("_", " ") for k in kept]
-        return "\n".join(filter(None, (first, text_table(head, rows, indent="  "))))
 
 
 @checked()

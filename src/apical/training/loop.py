@@ -422,9 +422,35 @@ def predict(simulator: Simulator, samples: Samples | npt.ArrayLike, index: int =
                 parameter="samples",
             )
         samples = values.reshape(len(values), -1)
-    output = simulator.network.output.name
-    found = [result.counts[output] for result in shown(simulator, samples, index)]
-    return decisions(np.concatenate(found))
+    return decisions(outputs(simulator, samples, index))
+
+
+def outputs(simulator: Simulator, samples: Samples | np.ndarray, index: int = -1) -> np.ndarray:
+    """Return what a network decides by: spike counts or activities, shape (n_samples, n_classes).
+
+    Learning is off, and the state of the simulator is restored.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device.
+    samples
+        Samples, or stimuli of shape (n_samples, n_inputs).
+    index
+        As in `evaluate`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical import simulate
+    >>> from apical.testing.references import rates
+    >>> from apical.training.loop import outputs
+    >>> with simulate(rates(), "array") as simulator:
+    ...     outputs(simulator, np.ones((2, 6))).shape
+    (2, 3)
+    """
+    name = simulator.network.output.name
+    return np.concatenate([r.counts[name] for r in shown(simulator, samples, index)])
 
 
 @checked()
