@@ -8,7 +8,12 @@ MOST_WIDTH = 32
 """Characters of a cell that are shown."""
 
 
-def text_table(head: Sequence[str], rows: Sequence[Sequence[Cell]], indent: str = "") -> str:
+def text_table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    indent: str = "",
+    width: int = MOST_WIDTH,
+) -> str:
     """Return a table as lines of text: columns aligned, numbers to the right; "" without rows.
 
     Parameters
@@ -19,6 +24,8 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[Cell]], indent: str 
         Cells of each row; only the first `MOST_ROWS` are shown, and how many more there are.
     indent
         What every line begins with.
+    width
+        Characters of a cell that are shown.
 
     Examples
     --------
@@ -30,7 +37,7 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[Cell]], indent: str 
     """
     if not rows:
         return ""
-    shown = [[_text(value) for value in row] for row in rows[:MOST_ROWS]]
+    shown = [[_text(value, width) for value in row] for row in rows[:MOST_ROWS]]
     widths = [max(map(len, column)) for column in zip(head, *shown, strict=True)]
     right = [not isinstance(value, str) for value in rows[0]]
     lines = [
@@ -45,9 +52,9 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[Cell]], indent: str 
     return "\n".join([*lines, *([f"{indent}and {more:,} more"] if more else [])])
 
 
-def _text(value: Cell) -> str:
+def _text(value: Cell, most: int) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):
-        return value if len(value) <= MOST_WIDTH else f"{value[: MOST_WIDTH - 1]}…"
+        return value if len(value) <= most else f"{value[: most - 1]}…"
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
