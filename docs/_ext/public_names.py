@@ -56,7 +56,7 @@ ERRANDS = (
         "networks",
         "Networks",
         "Describe a network: populations, projections, a feedback pathway, and what flows in it.",
-        ("network", "network.interventions"),
+        ("network", "network.interventions", "network.lesions"),
         ("network.graph", "network.signals", "network.noise_phase"),
     ),
     Errand(

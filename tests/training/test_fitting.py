@@ -232,3 +232,43 @@ def test_a_history_is_read_in_a_terminal_and_in_a_notebook(data: Dataset) -> Non
     assert [line.split()[:2] for line in lines[2:]] == [["0", "0"], ["1", "40"], ["2", "80"]]
     assert found._repr_html_().count("<tr") == 4
     assert len(found.plot().lines) >= 2
+
+
+def test_class_weights_are_factors_on_the_trials_of_a_class(data: Dataset) -> None:
+    """With weight 0 for all classes but one, only trials of that class change the network."""
+    with ap.simulate(rates(), "array", batch=1) as simulator:
+        order = ap.stream(0, "order").permutation(40)
+        for place in order[data.train.labels[order] == 1]:
+            values, labels = data.train.block(slice(int(place), int(place) + 1))
+            simulator.run(ap.Block.of_labels(values, labels, 2.0))
+        wanted = simulator.weights("hidden_2_to_output")
+    found = fitted(data, 1, class_weights={0: 0.0, 1: 2.0, 2: 0.0})
+    assert np.array_equal(found.weights["hidden_2_to_output"], wanted)
+
+
+def test_balanced_weights_undo_frequencies(data: Dataset) -> None:
+    labels = data.train.labels
+    few = np.concatenate([np.flatnonzero(labels == 0)[:2], np.flatnonzero(labels != 0)])
+    from dataclasses import replace
+
+    rare = replace(data, train=data.train.part(few))
+    counts = np.bincount(rare.train.labels)
+    given = {k: len(few) / (3 * n) for k, n in enumerate(counts)}
+    assert sum(given[k] * n for k, n in enumerate(counts)) == pytest.approx(len(few))
+    one, other = (fitted(rare, 1, class_weights=w) for w in ("balanced", given))
+    for name, weights in one.weights.items():
+        assert np.array_equal(weights, other.weights[name])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"class_weights": {3: 1.0}}, "there are classes 0 to 2"),
+        ({"class_weights": {0: -1.0}}, "must be 3 numbers from 0 on"),
+        ({"class_weights": "balanced", "batch": 4}, "give batch=1"),
+        ({"class_weights": "even"}, "class_weights must be"),
+    ],
+)
+def test_class_weights_are_checked(data: Dataset, wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        fitted(data, **wrong)

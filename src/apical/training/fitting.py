@@ -1,10 +1,10 @@
 """Training in one call: validation, schedules, early stopping and callbacks around `steps`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -41,6 +41,7 @@ def fit(
     early_stopping: EarlyStopping | Count | None = None,
     callbacks: Sequence[Callback | Called] = (),
     csv: Path | str | None = None,
+    class_weights: Mapping[int, float] | Literal["balanced"] | None = None,
     measured: CountOrZero = MEASURED,
     block: Count = 5000,
     seed: Seed | None = None,
@@ -75,6 +76,10 @@ def fit(
         where one returns something true.
     csv
         File to write the history to, by `CSVLogger`; None for none.
+    class_weights
+        Factor on the learning rates of the trials of each class, 1 for those not named, or
+        ``"balanced"``: inversely proportional to the number of samples of the class, 1 on average.
+        The batch size must be 1. It is a factor on the whole update of a trial.
     measured
         Number of training samples on which training accuracy and loss are measured, evenly spaced;
         0 for none.
@@ -132,7 +137,8 @@ def fit(
     calls = [*([stop] if stop else []), *calls, *([CSVLogger(csv)] if csv is not None else [])]
     found = Fit(simulator, data, plan)
     with _attended(found, calls), TrainingProgress(epochs * len(data.train), shown=progress) as bar:
-        for step in steps(simulator, data, plan, judge=judge):
+        weights = _class_weights(class_weights, data)
+        for step in steps(simulator, data, plan, judge=judge, class_weights=weights):
             found.append(step)
             accuracy = step.metrics.get(f"{judged}_accuracy")
             bar.update(step.position.trial, accuracy, f"{judged} accuracy")
@@ -210,6 +216,26 @@ def _split(data: Dataset, validation: Samples | float | None) -> tuple[Dataset, 
         return replace(data, test=validation, name=f"{data.name}:validation"), "validation"
     n = round(validation * len(data.train)) if validation < 1 else round(validation)
     return data.split(n, seeds.stream(0, "validation")), "validation"
+
+
+def _class_weights(
+    given: Mapping[int, float] | Literal["balanced"] | None, data: Dataset
+) -> np.ndarray | None:
+    """Return the weight of each class; balanced ones are 1 in the mean over trials."""
+    if given is None:
+        return None
+    if isinstance(given, str):
+        counts = np.bincount(data.train.labels, minlength=data.n_classes)
+        return len(data.train) / (data.n_classes * np.maximum(counts, 1))
+    strangers = [k for k in given if not 0 <= k < data.n_classes]
+    if strangers:
+        raise ParameterError(
+            f"fit: class_weights names class {shown(strangers[0])}; there are classes 0 to "
+            f"{data.n_classes - 1}.",
+            object="fit",
+            parameter="class_weights",
+        )
+    return np.array([given.get(k, 1.0) for k in range(data.n_classes)])
 
 
 def _schedule(given: Schedule | str) -> Schedule:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from apical._base import seeds
 from apical._base.checking import check_fields, checked
+from apical._base.checking import shown as shown_value
 from apical._base.html_tables import Cell, card, table
 from apical._base.metric_names import Metric as Metric
 from apical._base.parameters import Count, CountOrZero, Matrix, Measured, Share, Vector
@@ -21,7 +22,7 @@ from apical._base.progress import TrainingProgress
 from apical.data import converting
 from apical.data.datasets import Dataset, Samples
 from apical.devices.simulator import Simulator
-from apical.errors import DataError, RunError
+from apical.errors import DataError, ParameterError, RunError
 from apical.neurons.encoding import decisions
 from apical.projections.projection import ReadBackwards
 from apical.training.presentation import block_size, learned, presented, shown
@@ -502,6 +503,7 @@ def steps(
     every: Every = "epoch",
     judge: Judge | None = None,
     accuracies: Sequence[float] = (),
+    class_weights: npt.ArrayLike | None = None,
 ) -> Iterator[Step]:
     """Train a network, yielding metrics before the first and after every block.
 
@@ -527,6 +529,9 @@ def steps(
         part of `data`.
     accuracies
         Accuracies until `start`, for a schedule that follows them.
+    class_weights
+        Factor on the learning rates of the trials of each class [dimensionless], shape
+        (n_classes,), for data in which classes are not equally frequent; the batch size is then 1.
 
     Yields
     ------
@@ -565,6 +570,7 @@ def steps(
     size, judge = block_size(simulator, plan.block, n), judge or _tester(data)
     _check_position(position, plan, n, size)
     check_schedule(plan.scheduled, simulator.network)
+    weighed = _class_weights(class_weights, simulator)
     left, known = _own(simulator), list(accuracies)
     if start is None:
         metrics = _judged(judge, simulator, position, known)
@@ -577,6 +583,8 @@ def steps(
         changed = _changed(simulator, left)
         done = position.trial + np.arange(len(block))
         factor = plan.scheduled.factors(done, Course(plan.epochs * n, n, tuple(known)))
+        if weighed is not None and block.labels is not None:
+            factor = factor * weighed[block.labels]
         ends = position.block + 1 == -(-n // size)
         before = _plastic(simulator) if measure and (ends or every == "block") else None
         counts = learned(simulator, replace(block, learning=factor), position.trial)
@@ -651,6 +659,27 @@ def train(
             bar.update(step.position.trial, step.metrics.get("test_accuracy"))
             taken.append(step)
     return taken
+
+
+def _class_weights(given: npt.ArrayLike | None, simulator: Simulator) -> np.ndarray | None:
+    """Return the weights of classes, which every trial of a class learns by."""
+    if given is None:
+        return None
+    found = np.asarray(converting.numbers(given, "class_weights"), np.float64)
+    n = simulator.network.output.size
+    if found.shape != (n,) or found.min() < 0:
+        raise ParameterError(
+            f"class_weights must be {n} numbers from 0 on, one for each class, got "
+            f"{shown_value(given)}.",
+            parameter="class_weights",
+        )
+    if simulator.batch > 1:
+        raise ParameterError(
+            f"class_weights weigh single trials, but {simulator.batch} trials learn together, by "
+            "their mean; give batch=1.",
+            parameter="class_weights",
+        )
+    return found
 
 
 def _check_position(position: Position, plan: Plan, n: int, size: int) -> None:

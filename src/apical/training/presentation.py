@@ -289,15 +289,20 @@ def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.n
 
 
 def _act(simulator: Simulator, trial: int) -> None:
-    """Apply all interventions on feedback that are due after a number of training trials.
+    """Apply all interventions that are due after a number of training trials.
 
     All are applied again, in order, since one may undo the effect of another.
     """
     network = simulator.network
-    taught = network.feedback.projections if network.feedback else ()
+    taught = {p.name for p in network.feedback.projections} if network.feedback else set()
     changed = {}
-    for projection in taught:
-        acting = [a for a in network.interventions if a.concerns(projection, network.output)]
+    for projection in network.projections:
+        acting = [
+            one
+            for one in network.interventions
+            if (projection.name in taught or not one.on_feedback)
+            and one.concerns(projection, network.output)
+        ]
         if acting:
             weights = simulator.weights(projection)
             for intervention in acting:
