@@ -394,6 +394,8 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
         "apply": hypotheses.dale,
     },
     "network.interventions.Loss": lambda: {"error": "error"},
+    "network.interventions.Drive": lambda: {"projection": "electrode", "strength": 1.0},
+    "network.interventions.Cut": lambda: {"projection": "error_to_hidden_1"},
     "projections.weights.Given": lambda: {"weights": np.ones((6, 4))},
     "plasticity.constraints.balanced": lambda: {
         "weights": np.ones((2, 3)),

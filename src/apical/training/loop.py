@@ -426,6 +426,7 @@ def predict(simulator: Simulator, samples: Samples | npt.ArrayLike, index: int =
     return decisions(outputs(simulator, samples, index))
 
 
+@checked()
 def outputs(simulator: Simulator, samples: Samples | np.ndarray, index: int = -1) -> np.ndarray:
     """Return what a network decides by: spike counts or activities, shape (n_samples, n_classes).
 
