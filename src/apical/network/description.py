@@ -57,7 +57,8 @@ class Network:
         Number of tasks (groups of classes) that are learned sequentially (class-incremental,
         continual learning); 1 mixes all classes.
     interventions
-        What is done to feedback during learning, in this order.
+        What is done to synapses during learning, in this order: redrawn feedback, lesions,
+        stimulation (`apical.network.lesions`).
     noise
         When populations fire spontaneous noise between training trials; None for never.
     output
