@@ -416,6 +416,8 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
         "apply": hypotheses.dale,
     },
     "network.interventions.Loss": lambda: {"error": "error"},
+    "network.interventions.Drive": lambda: {"projection": "electrode", "strength": 1.0},
+    "network.interventions.Cut": lambda: {"projection": "error_to_hidden_1"},
     "projections.weights.Given": lambda: {"weights": np.ones((6, 4))},
     "plasticity.constraints.balanced": lambda: {
         "weights": np.ones((2, 3)),
@@ -668,6 +670,11 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "plotting.style.save": lambda: {"ax": _axes(), "path": "figure.png"},
     "plotting.style.as_svg": lambda: {"ax": _axes()},
     "_base.seeds.stream": lambda: {"seed": 1, "purpose": "weights"},
+    "measures.losses.losses_of": lambda: {
+        "network": rates(),
+        "outputs": np.zeros((2, 3)),
+        "target": np.zeros((2, 3)),
+    },
     "plotting.style.as_png": lambda: {"ax": _axes(), "dpi": 50.0},
 }
 """What else a call needs, or needs in place of that."""

@@ -56,7 +56,7 @@ ERRANDS = (
         "networks",
         "Networks",
         "Describe a network: populations, projections, a feedback pathway, and what flows in it.",
-        ("network", "network.interventions"),
+        ("network", "network.interventions", "network.lesions"),
         ("network.graph", "network.signals", "network.noise_phase"),
     ),
     Errand(
@@ -142,9 +142,14 @@ ERRANDS = (
     Errand(
         "training",
         "Training",
-        "Train and evaluate: plans, steps, pretraining, labels afterwards, evolution.",
+        "Train and evaluate: fit, schedules, callbacks, steps, pretraining, evolution.",
         (
             "training",
+            "training.fitting",
+            "training.history",
+            "training.callbacks",
+            "training.schedules",
+            "training.estimator",
             "training.loop",
             "training.presentation",
             "training.pretraining",

@@ -55,7 +55,10 @@ from apical.projections.weights import Zero as Zero
 from apical.records.recording import record as record
 from apical.reference import bptt as bptt
 from apical.scripts import models as models
+from apical.training.estimator import ApicalClassifier as ApicalClassifier
+from apical.training.fitting import fit as fit
 from apical.training.loop import evaluate as evaluate
+from apical.training.loop import predict as predict
 from apical.training.loop import train as train
 
 __version__: str

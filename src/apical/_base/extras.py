@@ -50,7 +50,9 @@ EXTRAS: Mapping[str, Extra] = {
     "sweep": Extra(
         ("distributed", "pyarrow", "statsmodels"), "apical sweep, also on several machines"
     ),
+    "tensorboard": Extra(("tensorboardx",), "callback TensorBoard of apical.fit", in_all=False),
     "torch": Extra(("torch",), "device array with library torch or torch:cuda", in_all=False),
+    "wandb": Extra(("wandb",), "callback WeightsAndBiases of apical.fit", in_all=False),
     "cuda": Extra(("brian2cuda", "brian2"), "device cuda_standalone, on NVIDIA GPUs", in_all=False),
     "genn": Extra(
         ("brian2genn", "brian2", "cython", "numpy", "setuptools"), "device genn", in_all=False
@@ -59,7 +61,7 @@ EXTRAS: Mapping[str, Extra] = {
 """Optional dependencies by the name of their extra; `apical doctor` lists them.
 
 ``all`` brings neither PyTorch, of which another build fits each graphics card, nor Brian2CUDA and
-Brian2GeNN, each of which needs an environment of its own.
+Brian2GeNN, each of which needs an environment of its own, nor loggers of other tools.
 """
 
 

@@ -55,7 +55,8 @@ def scored(name: str, value: float) -> str:
     return f"{value:.4f}" if name.endswith("r2") else f"{value:.4g}"
 
 
-TESTED = ("test_accuracy", "test_subset_accuracy", "test_r2")
+_REPORTED = ("accuracy", "subset_accuracy", "r2")
+TESTED = tuple(f"{on}_{score}" for on in ("validation", "test") for score in _REPORTED)
 """Metrics to report: the first of these that was measured."""
 
 

@@ -20,12 +20,18 @@ from apical import __version__
 from apical._base.checking import shown
 from apical._base.metric_names import headline, scored, told
 from apical.cli.interruption import be_deaf, code_of, ending_by_signals, interruptible
-from apical.cli.model_options import ModelCommand, experiment_of, training_options
+from apical.cli.model_options import (
+    ModelCommand,
+    experiment_of,
+    jobs_option,
+    training_options,
+)
 from apical.cli.near import Group, unknown_option
 from apical.cli.programs import only_compiled, program_options, taken
 from apical.data import datasets
-from apical.errors import ending_in_one_line
+from apical.errors import RunError, ending_in_one_line
 from apical.runs.experiment import Experiment
+from apical.runs.manifest import CONFIG
 from apical.runs.run import Stopped, resume, run
 from apical.scripts import models
 
@@ -166,6 +172,7 @@ def _print_version(context: click.Context, value: bool) -> None:
 )
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.option("--figures/--no-figures", default=True, show_default=True)
+@jobs_option("seeds")
 @program_options
 @click.pass_context
 def run_command(
@@ -178,7 +185,7 @@ def run_command(
 
     \b
     Examples:
-      apical run spiking_dfa --epochs 30 --seed 0,1,2
+      apical run spiking_dfa --epochs 30 --seed 0,1,2 --jobs 3
       apical run models/spiking_dfa.py --dataset mnist --hidden 500 --out runs/mnist
       apical run --resume runs/mnist
       apical run --resume runs/mnist --epochs 40
@@ -187,27 +194,50 @@ def run_command(
       apical run rate_dfa --device array --library torch:cuda
     """
     progress, draw = not given.pop("quiet"), given.pop("figures")
-    jobs: list[tuple[Path, Callable[..., dict[str, Any]]]] = []
     seeds, out, trust = _seeds(given.pop("seeds")), given.pop("out"), given.pop("trust")
     no_run, building = given["no_run"], taken(given, given.get("device"), out)
     how: dict[str, Any] = {"progress": progress, "draw": draw, "building": building}
+    n = given.pop("jobs")
     if resume_from is not None:
         how |= {"trust": trust, **_changing(context)}
-        jobs = [(resume_from, partial(resume, resume_from, **how))]
-    elif trust is not None:
+        return _run_all([(resume_from, partial(resume, resume_from, **how))])
+    if trust is not None:
         raise click.UsageError("--trust is for --resume; a MODEL that you name is imported.")
-    elif model is None:
+    if model is None:
         raise click.UsageError("Which MODEL? 'apical models' lists them.")
-    else:
-        loaded: models.Model = context.meta["model"]
-        described = experiment_of(loaded, given)
-        if no_run:
-            return only_compiled(replace(described, seed=seeds[0]), building)
-        for seed in seeds:
-            experiment = replace(described, seed=seed)
-            folder = _folder(out, loaded.name, experiment, len(seeds) > 1)
-            jobs.append((folder, partial(run, experiment, folder, **how)))
-    return _run_all(jobs)
+    loaded: models.Model = context.meta["model"]
+    described = experiment_of(loaded, given)
+    if no_run:
+        return only_compiled(replace(described, seed=seeds[0]), building)
+    experiments = [replace(described, seed=seed) for seed in seeds]
+    plans = [(e, _folder(out, loaded.name, e, len(seeds) > 1)) for e in experiments]
+    if min(n, len(plans)) > 1:
+        return _run_together(plans, n, how)
+    return _run_all([(folder, partial(run, e, folder, **how)) for e, folder in plans])
+
+
+def _run_together(plans: list[tuple[Experiment, Path]], n: int, how: dict[str, Any]) -> int:
+    """Run several seeds at the same time."""
+    from apical.sweeps.parallel import in_parallel  # starts processes, which one run does not need
+
+    for _, folder in plans:
+        if (folder / CONFIG).exists():
+            raise RunError(
+                f"Run directory {folder} already holds a run. Continue it with "
+                f"'apical run --resume {folder}', or give another --out.",
+                object=f"Run directory {folder}",
+            )
+    console = Console()
+    with interruptible() as stop:
+        try:
+            summaries = in_parallel(plans, n, stop=stop, **how)
+        except Stopped:
+            begun = [str(folder) for _, folder in plans if (folder / CONFIG).exists()]
+            lines = "".join(f"\n  apical run --resume {folder}" for folder in begun)
+            said = f"Stopped after a checkpoint. Resume with:{lines}"
+            console.print(said, soft_wrap=True, highlight=False)
+            return stop.code
+    return _told(console, summaries, [folder for _, folder in plans])
 
 
 def _changing(context: click.Context) -> dict[str, Any]:
@@ -240,14 +270,19 @@ def _run_all(jobs: list[tuple[Path, Callable[..., dict[str, Any]]]]) -> int:
                     highlight=False,
                 )
                 return stop.code
+    return _told(console, summaries, [folder for folder, _ in jobs])
+
+
+def _told(console: Console, summaries: list[dict[str, Any]], folders: list[Path]) -> int:
+    """Print what runs reached, and where they are."""
     console.print(_table(summaries))
     _print_verdict(console, summaries)
-    console.print(f"Run director{'y' if len(jobs) == 1 else 'ies'}:", highlight=False)
-    for folder, _ in jobs:
+    console.print(f"Run director{'y' if len(folders) == 1 else 'ies'}:", highlight=False)
+    for folder in folders:
         console.print(f"  {folder}", soft_wrap=True, highlight=False)
     console.print(
-        f"Next: look at {jobs[0][0]}/figures, or write a report that you can pass on:\n"
-        f"  apical report {' '.join(str(folder) for folder, _ in jobs)} --out report.html",
+        f"Next: look at {folders[0]}/figures, or write a report that you can pass on:\n"
+        f"  apical report {' '.join(map(str, folders))} --out report.html",
         soft_wrap=True,
         highlight=False,
     )

@@ -9,7 +9,7 @@ from rich.console import Console
 from apical._base.numbers_as_text import with_spread
 from apical.cli import tables
 from apical.cli.interruption import interruptible
-from apical.cli.model_options import ModelCommand, experiment_of, training_options
+from apical.cli.model_options import ModelCommand, experiment_of, jobs_option, training_options
 from apical.feedback.wirings import WIRINGS, label
 from apical.runs.run import Stopped
 from apical.scripts import models
@@ -41,6 +41,7 @@ from apical.sweeps.wirings import FIGURE, TABLE, Outcome, compare, table_row
     "Finished runs there are used as they are, unfinished ones are resumed.",
 )
 @click.option("--quiet", is_flag=True, help="No progress bars.")
+@jobs_option("runs")
 @click.pass_context
 def compare_command(context: click.Context, model: str, **given: Any) -> int:
     """Train the network of a MODEL script under several wirings of its feedback.
@@ -58,13 +59,13 @@ def compare_command(context: click.Context, model: str, **given: Any) -> int:
     loaded: models.Model = context.meta["model"]
     wirings = [wiring.strip() for wiring in given.pop("wirings").split(",")]
     n_seeds, out, quiet = given.pop("n_seeds"), given.pop("out"), given.pop("quiet")
+    jobs = given.pop("jobs")
     experiment = experiment_of(loaded, given, leaves_out=("wiring",))
     folder = out or Path("runs") / f"compare-{loaded.name}-{Path(experiment.dataset).stem}"
     with interruptible() as stop:
         try:
-            outcomes = compare(
-                experiment, wirings, range(n_seeds), folder, progress=not quiet, stop=stop
-            )
+            how: dict[str, Any] = {"jobs": jobs, "progress": not quiet, "stop": stop}
+            outcomes = compare(experiment, wirings, range(n_seeds), folder, **how)
         except Stopped:
             Console().print("Stopped after a checkpoint. Resume with the same command.")
             return stop.code

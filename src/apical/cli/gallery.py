@@ -7,8 +7,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from apical.cli.model_options import jobs_option
 from apical.errors import ClaimError
 from apical.scripts import gallery
+from apical.sweeps.parallel import checks_in_parallel
 
 
 @click.command("gallery")
@@ -27,7 +29,10 @@ from apical.scripts import gallery
     show_default=True,
     help="Folder for the figures of the checks.",
 )
-def gallery_command(scripts: tuple[str, ...], quick: bool, markdown: Path | None, out: Path) -> int:
+@jobs_option("checks")
+def gallery_command(
+    scripts: tuple[str, ...], quick: bool, markdown: Path | None, out: Path, jobs: int
+) -> int:
     """List the published results that the scripts of the gallery reproduce.
 
     With --quick each SCRIPT (all by default) also checks its claim on small data: exit code 2 if
@@ -39,10 +44,14 @@ def gallery_command(scripts: tuple[str, ...], quick: bool, markdown: Path | None
       apical gallery --quick
       apical gallery Lillicrap_2016_linear --quick
     """
-    console, lines = Console(), []
-    for name in scripts or gallery.scripts():
-        with console.status(name):
-            lines.append(gallery.entry(name, out if quick else None))
+    console, names = Console(), list(scripts or gallery.scripts())
+    if quick and min(jobs, len(names)) > 1:
+        lines = checks_in_parallel(names, out, jobs)
+    else:
+        lines = []
+        for name in names:
+            with console.status(name):
+                lines.append(gallery.entry(name, out if quick else None))
     if not lines:
         click.echo("No script here is part of the gallery.")
         return 0

@@ -199,6 +199,19 @@ def training_options(command: F) -> F:
     return experiment_options(*(name for name in _SETTINGS if name != "seed"))(command)
 
 
+def jobs_option(what: str) -> Callable[[F], F]:
+    """Return a decorator that adds the option --jobs to a command.
+
+    Parameters
+    ----------
+    what
+        What is done at the same time, in the plural.
+    """
+    told = f"Number of {what} at the same time, each in a process with one thread."
+    kind = click.IntRange(1)
+    return click.option("--jobs", type=kind, default=1, show_default=True, help=told)
+
+
 def experiment_of(
     model: models.Model, given: dict[str, Any], leaves_out: Collection[str] = ()
 ) -> Experiment:

@@ -3,16 +3,19 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self, TypedDict, Unpack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self, TypedDict, Unpack, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from apical._base.checking import check_fields, fitting
 from apical._base.parameters import Array, CountOrZero
+from apical._base.reading import UnreadableError, read_arrays
+from apical._base.whole_files import write_whole
 from apical.data import converting
 from apical.data.datasets import EventRows, Rows, Samples
-from apical.errors import DataError, DeviceError, ParameterError, RunError
+from apical.errors import DataError, DeviceError, ParameterError, RunError, brief
 from apical.network import initialization as drawing
 from apical.network.description import Network
 from apical.network.order import check_circle, relays_within
@@ -746,20 +749,22 @@ class Simulator(Protocol):
         apical.errors.exceptions.WiringError: The network has no projection 'hidden_to_output'; ...
         """
 
-    def load(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Take over weights: projection name -> shape (n_pre, n_post) or (n_synapses,).
+    def load(self, weights: Mapping[str, np.ndarray] | Path | str) -> None:
+        """Take over weights, projection name -> W, or the state in a file.
 
         Parameters
         ----------
         weights
             Projection name -> W, shape (n_pre, n_post); where a connectivity says which synapses
             exist, also those of these alone, shape (n_synapses,), in the order of
-            `Network.edges`. Others stay as they are.
+            `Network.edges`. Others stay as they are. Or a file that `save` wrote, whose whole
+            state is taken over.
 
         Raises
         ------
         DataError, ParameterError
-            If their shapes do not fit, or they violate a constraint of their projection.
+            If their shapes do not fit, they violate a constraint of their projection, or the file
+            cannot be read or is of another network or device.
 
         Examples
         --------
@@ -775,6 +780,39 @@ class Simulator(Protocol):
         Traceback (most recent call last):
             ...
         apical.errors.exceptions.DataError: State 'hidden_2_to_output.w' must have shape (4, ...
+        """
+
+    def save(self, path: Path | str) -> Path:
+        """Write the whole state into a file, arrays as npz without pickle, and return its path.
+
+        Training goes on from it with the same bits, in a simulator of the same network on the same
+        device. It holds no network: `Network.save` writes that.
+
+        Parameters
+        ----------
+        path
+            The file; the ending .npz is added to a name without one. One that exists is replaced.
+
+        Raises
+        ------
+        DataError
+            If it cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> import apical as ap
+        >>> from apical.testing.references import rates
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with ap.simulate(rates(), "array") as simulator:
+        ...         simulator.load({"hidden_2_to_output": np.ones((4, 3))})
+        ...         path = simulator.save(Path(folder) / "state")
+        ...     with ap.simulate(rates(), "array") as other:
+        ...         other.load(path)
+        ...         float(other.weights("hidden_2_to_output").sum())
+        12.0
         """
 
     def close(self) -> None:
@@ -812,6 +850,7 @@ class Closing:
     """
 
     network: Network
+    state: dict[str, np.ndarray]
     _closed = False
 
     def close(self) -> None:
@@ -822,6 +861,23 @@ class Closing:
         kept = {name: vars(self)[name] for name in _KEPT if name in vars(self)}
         vars(self).clear()
         vars(self).update(kept, _closed=True)
+
+    def save(self, path: Path | str) -> Path:
+        """Write the whole state into a file, arrays as npz without pickle, and return its path."""
+        given = Path(fitting(path, Path | str, "Simulator", "path"))
+        target, state = given if given.suffix else given.with_suffix(".npz"), self.state
+        try:
+            return write_whole(target, lambda file: np.savez(file, **cast(Any, state)))
+        except OSError as error:
+            said = error.strerror or type(error).__name__
+            raise DataError(f"{brief(str(target))} cannot be written: {said}.") from None
+
+    def load(self, weights: Mapping[str, np.ndarray] | Path | str) -> None:
+        """Take over weights, projection name -> shape (n_pre, n_post), or the state in a file."""
+        if isinstance(weights, Path | str):
+            self.state = read_state(Path(weights), self.state)
+        else:
+            self.state = of_projections(self.network, weights)
 
     def _release(self) -> None:
         """Remove what lies outside this process."""
@@ -888,6 +944,36 @@ class Closing:
                 raise _is_closed()
             said = f"{type(self).__name__!r} object has no attribute {name!r}"
             raise AttributeError(said, name=name)
+
+
+def read_state(path: Path, now: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the state in a file that `Closing.save` wrote.
+
+    Parameters
+    ----------
+    path
+        The file.
+    now
+        State of the simulator that takes it over, which has the same variables.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, or lacks a variable; `check_state` finds those that are too many.
+    """
+    if not path.exists():
+        raise DataError(f"{brief(str(path))} does not exist; Simulator.save writes it.")
+    try:
+        found = read_arrays(path)
+    except UnreadableError as error:
+        raise DataError(str(error)) from None
+    missing = sorted({*now} - {*found})
+    if missing:
+        raise DataError(
+            f"{brief(str(path))} has no state {missing[0]!r}; it is of another network or device.",
+            object=f"State {missing[0]!r}",
+        )
+    return found
 
 
 _KEPT = ("network", "batch", "compile_seconds", "profile_seconds")

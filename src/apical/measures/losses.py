@@ -6,6 +6,7 @@ import numpy as np
 
 from apical._base.checking import checked
 from apical._base.extras import undisturbed
+from apical._base.parameters import Matrix
 from apical.devices.simulator import Block, Simulator, left_as_it_was
 from apical.errors import DataError, WiringError
 from apical.language.activations import ACTIVATIONS
@@ -62,17 +63,55 @@ def losses(simulator: Simulator, block: Block) -> np.ndarray:
     1.3863
     """
     network = simulator.network
-    output, is_squared = network.output, _is_squared(network)
-    target = block.shown(output.size)
+    _is_squared(network)  # refuses a read-out without a loss, before anything runs
+    target = block.shown(network.output.size)
     if target is None:
         raise DataError("A loss needs a block with labels or targets, got neither; give one.")
     with left_as_it_was(simulator):
         silent = replace(block, labels=None, targets=None, learning=np.zeros(()), phase="evaluate")
-        found = simulator.run(silent).counts[output.name]
-    y = np.asarray(found, np.float64)
-    if is_squared:
+        found = simulator.run(silent).counts[network.output.name]
+    return losses_of(network, found, target)
+
+
+@checked()
+def losses_of(network: Network, outputs: Matrix, target: Matrix) -> np.ndarray:
+    """Return the loss of every trial from the activity of the output, shape (n_trials,).
+
+    Parameters
+    ----------
+    network
+        A rate network.
+    outputs, target
+        Activity of the output with learning off, and its target, shape (n_trials, n_outputs).
+
+    Raises
+    ------
+    WiringError
+        If the read-out has no such loss.
+
+    See Also
+    --------
+    losses : Presents the trials, too, and says what the loss is.
+
+    Examples
+    --------
+    Half the squared error of a linear read-out:
+
+    >>> import numpy as np
+    >>> import apical as ap
+    >>> from apical.measures.losses import losses_of
+    >>> from apical.scripts.layers import feedforward
+    >>> net = feedforward(
+    ...     [2, 3, 2], "tanh", "linear", wiring="bp", loss="squared", weights=ap.Zero(),
+    ...     rule=ap.rules.three_factor(0.1),
+    ... )
+    >>> losses_of(net, np.zeros((2, 2)), np.array([[1.0, 0.0], [3.0, 4.0]]))
+    array([ 0.5, 12.5])
+    """
+    output, y = network.output, np.asarray(outputs, np.float64)
+    if _is_squared(network):
         return np.asarray(((target - y) ** 2).sum(axis=1) / 2)
-    y = np.clip(y, np.finfo(found.dtype).tiny, 1 - np.finfo(found.dtype).epsneg)
+    y = np.clip(y, np.finfo(outputs.dtype).tiny, 1 - np.finfo(outputs.dtype).epsneg)
     surprise = -xlogy(target, y)
     if not output.is_softmax:  # logistic
         surprise -= xlogy(1 - target, 1 - y)

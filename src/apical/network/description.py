@@ -1,14 +1,17 @@
 """The network model: populations, projections and a feedback pathway, independent of simulators."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
 
-from apical._base.checking import check_fields, checked, described, shown
+from apical._base.checking import check_fields, checked, described, fitting, shown
 from apical._base.html_tables import Cell, card, table
+from apical._base.late import above
 from apical._base.parameters import Count, Duration, Kind, Seed, Time
+from apical._base.text_tables import text_table
 from apical.errors import ApicalError, ParameterError, WiringError
 from apical.errors.source_location import caller
 from apical.feedback.pathways import FeedbackPathway
@@ -20,6 +23,7 @@ from apical.network.noise_phase import NoisePhase
 from apical.neurons.base import Population
 from apical.neurons.facts import Role
 from apical.neurons.stimulus import Stimulus
+from apical.plasticity.rules import LearningRule
 from apical.projections.edges import Edges
 from apical.projections.projection import Projection, ReadBackwards
 from apical.projections.weights import Given, Identity, WeightSource
@@ -57,7 +61,8 @@ class Network:
         Number of tasks (groups of classes) that are learned sequentially (class-incremental,
         continual learning); 1 mixes all classes.
     interventions
-        What is done to feedback during learning, in this order.
+        What is done to synapses during learning, in this order: redrawn feedback, lesions,
+        stimulation (`apical.network.lesions`).
     noise
         When populations fire spontaneous noise between training trials; None for never.
     output
@@ -122,34 +127,108 @@ class Network:
         self.places[""] = caller()
 
     def __repr__(self) -> str:
-        names = ", ".join(repr(p.name) for p in self.populations)
-        return f"Network(seed={self.seed!r}, trial={self.trial!r}, populations=[{names}])"
+        first = f"Network(seed={self.seed!r}, trial={self.trial!r})"
+        populations = text_table(_POPULATION, [_kind(p) for p in self.populations], "  ")
+        projections = text_table(_PROJECTION, self._rows(), "  ")
+        return "\n".join(filter(None, (first, populations, projections)))
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: populations, projections and the wiring, in tables."""
-        numbers = [drawing.n_synapses(p, self.seed) for p in self.projections]
-        facts: dict[str, Cell] = {
+        return card(
+            "Network",
+            self._facts(),
+            table(_POPULATION, map(_kind, self.populations), total=len(self.populations)),
+            table(_PROJECTION, self._rows(), total=len(self.projections)),
+        )
+
+    def _rows(self) -> list[list[Cell]]:
+        return [_row(p, drawing.n_synapses(p, self.seed)) for p in self.projections]
+
+    def _facts(self) -> dict[str, Cell]:
+        return {
             "wiring": self.feedback.name if self.feedback is not None else "none",
             "neurons": sum(p.size for p in self.populations),
-            "synapses": sum(numbers),
+            "synapses": sum(drawing.n_synapses(p, self.seed) for p in self.projections),
             "trial": f"{self.trial:g} ms",
             "reset": self.reset,
             "seed": self.seed,
         }
-        neurons: Iterator[list[Cell]] = (
-            [p.name, type(p).__name__, p.role, _arranged(p)] for p in self.populations
+
+    def summary(self) -> str:
+        """Return all of it as text: populations, projections, learning rules, and their numbers.
+
+        A synapse of a projection without a rule is fixed; feedback is fixed unless it has a rule,
+        and backpropagation has no synapses of its own.
+
+        See Also
+        --------
+        draw : The same as a diagram.
+        apical.check : What of its learning is local.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+        >>> x = ap.Stimulus("stimulus", 4, ap.encoding.Graded())
+        >>> h, y, error = ap.Rate("hidden", 6), ap.Rate("output", 3), ap.RateError("error", 3)
+        >>> _ = ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule), net.add(error)
+        >>> _ = net.teach(ap.feedback.direct(error, net.forward))
+        >>> print(net.summary())
+        Network: wiring DFA, neurons 16, synapses 78, trial 100 ms, reset yes, seed 0
+        <BLANKLINE>
+        population  model      role      neurons  signals
+        stimulus    Stimulus   stimulus        4  x
+        hidden      Rate       neurons         6  x, gain, delta, teach, drive
+        output      Rate       neurons         3  x, gain, delta, teach, drive
+        error       RateError  error           3  x
+        <BLANKLINE>
+        projection          shape  synapses  learn  weights   carries     delay [ms]
+        stimulus_to_hidden  4 x 6        24     24  FanIn     x to drive           0
+        hidden_to_output    6 x 3        18     18  FanIn     x to drive           0
+        output_to_error     3 x 3         9      0  Identity  x to drive           0
+        error_to_output     3 x 3         9      0  Identity  x to teach           0
+        error_to_hidden     3 x 6        18      0  FanOut    x to teach           0
+        <BLANKLINE>
+        rule          update                                when   parameters  projections
+        three_factor  eta * x_pre * gain_post * teach_post  trial  eta=0.1               2
+        """
+        facts = ", ".join(f"{name} {_told(value)}" for name, value in self._facts().items())
+        kinds: list[list[Cell]] = [[*_kind(p), ", ".join(p.signals)] for p in self.populations]
+        numbers = [drawing.n_synapses(p, self.seed) for p in self.projections]
+        synapses = [*map(_synapses, self.projections, numbers)]
+        rules: dict[str, list[Cell]] = {}
+        for projection in self.plastic:
+            rule = projection.rule
+            assert rule is not None
+            row = rules.setdefault(repr(rule), [*_learning(rule), 0])
+            row[-1] = int(row[-1]) + 1
+        parts = (
+            f"Network: {facts}",
+            text_table([*_POPULATION, "signals"], kinds, width=48),
+            text_table(_SYNAPSES, synapses, width=48),
+            text_table(_RULE, list(rules.values()), width=72),
         )
-        synapses = map(_row, self.projections, numbers)
-        return card(
-            "Network",
-            facts,
-            table(["population", "model", "role", "neurons"], neurons, total=len(self.populations)),
-            table(
-                ["projection", "from", "to", "synapses", "weights", "carries", "learns by"],
-                synapses,
-                total=len(numbers),
-            ),
-        )
+        return "\n\n".join(filter(None, parts))
+
+    def draw(self, *, title: str | None = None, ax: Any = None) -> Any:
+        """Draw its diagram, as `apical.plotting.network_graph`, and return the axes.
+
+        Parameters
+        ----------
+        title
+            Text above; by default the name and source of the feedback pathway.
+        ax
+            Axes of matplotlib to draw into; None for new ones.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> from apical.testing.references import rates
+        >>> ax = rates().draw(title="Two hidden populations")
+        >>> ax.get_title(loc="left") or ax.get_title()
+        'Two hidden populations'
+        """
+        return above("plotting").network_graph(self, title=title, ax=ax)
 
     @checked("Network")
     def add(self, population: P) -> P:
@@ -170,7 +249,9 @@ class Network:
         >>> net = ap.Network()
         >>> h = net.add(ap.LIF("hidden", 20))
         >>> net
-        Network(seed=0, trial=100.0, populations=['hidden'])
+        Network(seed=0, trial=100.0)
+          population  model  role     neurons
+          hidden      LIF    neurons       20
         >>> net.add(ap.Rate("hidden", 5))  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
         Traceback (most recent call last):
             ...
@@ -582,6 +663,75 @@ class Network:
             f"The network has no projection {shown(name)}; it has {known}.", object="Network"
         )
 
+    @checked("Network")
+    def save(self, path: Path | str) -> Path:
+        """Write the description into a file, as data without pickle, and return its path.
+
+        Learned weights are no part of a description: save the state of its simulator
+        (`apical.devices.Simulator.save`).
+
+        Parameters
+        ----------
+        path
+            The file; the ending .npz is added to a name without one. One that exists is replaced.
+
+        Raises
+        ------
+        RunError
+            If the file cannot be written, or the network has parts of classes that are not of this
+            package, which data cannot hold.
+
+        See Also
+        --------
+        load : Reads it.
+        apical.runs.open.open_run : Reads the network of a run.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import apical as ap
+        >>> net = ap.Network(seed=3)
+        >>> x = net.add(ap.Stimulus("stimulus", 4, ap.encoding.Regular()))
+        >>> _ = net.connect(x, net.add(ap.LIF("hidden", 3)), weights=ap.Normal(0.2))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     again = ap.Network.load(net.save(Path(folder) / "net"))
+        >>> again.seed, [p.name for p in again.projections]
+        (3, ['stimulus_to_hidden'])
+        """
+        found: Path = above("runs.stored_network").save(self, Path(path))
+        return found
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Network":
+        """Return the description that `save` wrote; nothing of the file is executed.
+
+        Parameters
+        ----------
+        path
+            The file.
+
+        Raises
+        ------
+        RunError
+            If it cannot be read, is damaged, or is of a newer version.
+
+        See Also
+        --------
+        save : Writes it.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> ap.Network.load("no_such_file.npz")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        apical.errors.exceptions.RunError: no_such_file.npz ...
+        """
+        given = fitting(path, Path | str, "Network.load", "path")
+        found: Network = above("runs.stored_network").load(Path(given))
+        return found
+
     def place(self, name: str) -> str:
         """Return ``file:line`` where a population or projection, or else the network, was made.
 
@@ -864,21 +1014,59 @@ def _arranged(population: Population) -> Cell:
     return f"{population.size} ({' x '.join(map(str, population.shape))})"
 
 
+_POPULATION = ("population", "model", "role", "neurons")
+_PROJECTION = ("projection", "from", "to", "synapses", "weights", "carries", "learns by")
+_SYNAPSES = ("projection", "shape", "synapses", "learn", "weights", "carries", "delay [ms]")
+_RULE = ("rule", "update", "when", "parameters", "projections")
+"""Columns of what a network shows of itself."""
+
+
+def _kind(population: Population) -> list[Cell]:
+    """Return what is shown of a population."""
+    return [population.name, type(population).__name__, population.role, _arranged(population)]
+
+
 def _row(projection: Projection, n_synapses: int) -> list[Cell]:
-    """Return what a notebook shows of a projection."""
+    """Return what is shown of a projection."""
     rule = projection.rule
-    learns = "fixed" if rule is None else rule.name
-    if rule is not None and rule.dynamics is not None:
-        learns += f", {rule.dynamics.name}"
     return [
         projection.name,
         projection.pre.name,
         projection.post.name,
         n_synapses,
         type(projection.weights).__name__,
-        ", ".join(f"{signal} to {end}" for end, signal in projection.carries.items()),
-        learns,
+        _carried(projection),
+        "fixed" if rule is None else _rule_name(rule),
     ]
+
+
+def _synapses(projection: Projection, n: int) -> list[Cell]:
+    """Return what a summary shows of a projection."""
+    pre, post = projection.shape
+    weights = type(projection.weights).__name__
+    learn = n if projection.rule is not None else 0
+    shape, delay = f"{pre} x {post}", float(projection.delay)
+    return [projection.name, shape, n, learn, weights, _carried(projection), delay]
+
+
+def _learning(rule: LearningRule) -> list[Cell]:
+    """Return what a summary shows of a learning rule."""
+    parameters = ", ".join(f"{name}={value:g}" for name, value in rule.parameters.items())
+    return [_rule_name(rule), rule.update, rule.when, parameters]
+
+
+def _rule_name(rule: LearningRule) -> str:
+    return rule.name if rule.dynamics is None else f"{rule.name}, {rule.dynamics.name}"
+
+
+def _carried(projection: Projection) -> str:
+    return ", ".join(f"{signal} to {end}" for end, signal in projection.carries.items())
+
+
+def _told(value: Cell) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _following(source: WeightSource, joined: dict[str, Projection]) -> WeightSource:

@@ -26,14 +26,16 @@ def acting(network: Network, projection: Projection) -> tuple[Intervention, ...]
     Parameters
     ----------
     network, projection
-        A network, and one of its projections. Only feedback is acted on.
+        A network, and one of its projections.
     """
-    taught = network.feedback.projections if network.feedback else ()
-    if not network.interventions or projection.name not in {p.name for p in taught}:
+    if not network.interventions:
         return ()
-    output = network.output
+    taught = network.feedback.projections if network.feedback else ()
+    is_taught, output = projection.name in {p.name for p in taught}, network.output
     found = list[Intervention]()
     for one in network.interventions:
+        if one.on_feedback and not is_taught:
+            continue
         try:
             if one.concerns(projection, output):
                 _ = one.reason
@@ -64,6 +66,22 @@ def said(interventions: Iterable[Intervention]) -> str:
     )
 
 
+def outside(network: Network) -> Iterator[Finding]:
+    """Yield what is done to synapses that are no feedback: lesions and stimulation.
+
+    Parameters
+    ----------
+    network
+        The network.
+    """
+    taught = {p.name for p in network.feedback.projections} if network.feedback else set()
+    for projection in network.projections if network.interventions else ():
+        done = said(acting(network, projection)) if projection.name not in taught else ""
+        if done:
+            reason = f"{done}, by no mechanism within the network"
+            yield Finding(projection.name, "locality", "noted", reason)
+
+
 def foreign(
     network: Network,
     weights: Weights,
@@ -88,7 +106,7 @@ def foreign(
     start
         Training trials so far.
     """
-    for projection in network.feedback.projections if network.feedback else ():
+    for projection in network.projections:
         if isinstance(projection.weights, ReadBackwards):
             continue
         for one in acting(network, projection):

@@ -11,7 +11,7 @@ from apical.neurons.base import Population
 from apical.neurons.facts import Aspect
 from apical.plausibility import extent, learning, neurons, pathways, target, whole
 from apical.plausibility.description import description
-from apical.plausibility.events import foreign
+from apical.plausibility.events import foreign, outside
 from apical.plausibility.findings import ASPECTS, NETWORK, Finding, Scorecard, assumed
 from apical.plausibility.flows import flows, of_classes
 from apical.plausibility.maps import Pathways, Weights
@@ -92,6 +92,7 @@ def audit(
     signs = _signs_of(network)
     found = [
         *_rules(network, teaching),
+        *outside(network),
         *_feedback(network, weights),
         *_taught(network, teaching),
         *_neurons(network, weights, teaching, signs),

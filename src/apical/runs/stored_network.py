@@ -1,11 +1,13 @@
-"""The network of a run as data: `network.json` and its arrays, written and read back.
+"""A network as data, written and read back: `network.json` of a run and its arrays, or one file.
 
 A network is rebuilt from its populations, projections, rules and feedback as they were when the run
 began, hypotheses applied, so that nobody's script is imported. What data cannot hold, classes of
 other packages and of a user's own, is said in the file.
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +15,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from apical._base.private_paths import bare
-from apical.errors import RunError
+from apical._base.reading import UnreadableError, json_object, read_arrays
+from apical._base.whole_files import write_whole
+from apical.errors import RunError, brief
 from apical.feedback.pathways import FeedbackPathway
 from apical.network.description import Network
 from apical.neurons.base import Population
@@ -140,6 +144,75 @@ def from_data(
         said = " ".join(str(error).split())[:200]
         raise RunError(f"{path} is damaged: {type(error).__name__}: {said}.") from None
     return StoredNetwork(model, network, lacks)
+
+
+def save(network: Network, path: Path) -> Path:
+    """Write a network into one file, as data, and return its path; see `Network.save`.
+
+    Parameters
+    ----------
+    network
+        The network.
+    path
+        The file; the ending .npz is added to a name without one.
+
+    Raises
+    ------
+    RunError
+        If data cannot hold the network, or the file cannot be written.
+    """
+    path = path if path.suffix else path.with_suffix(".npz")
+    content, arrays = as_data(network, ModelAbout(Path(""), "", "", {}))
+    if content["lacks"]:
+        raise RunError(
+            f"The network cannot be saved as data: {brief(content['lacks'][0])}. Keep the script "
+            "that describes it, and save the state of its simulator.",
+            object="Network",
+        )
+    entries: dict[str, Any] = {NETWORK: np.array(json.dumps(content)), **arrays}
+    with reading_or_writing(path):
+        return write_whole(path, lambda file: np.savez(file, **entries))
+
+
+def load(path: Path) -> Network:
+    """Return a network that `save` wrote; nothing is imported or executed.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    RunError
+        If it cannot be read, is damaged, or is of a newer version.
+    """
+    if not path.exists():
+        raise RunError(f"{brief(str(path))} does not exist; Network.save writes it.")
+    with reading_or_writing(path):
+        arrays = read_arrays(path)
+        text = arrays.pop(NETWORK, np.array(""))
+        content = json_object(str(text), path)
+    network = from_data(content, arrays, path).network
+    if network is None:
+        raise RunError(f"{path} is damaged: it holds no network.")
+    return network
+
+
+NETWORK = "network"
+"""Entry of a file of `save` that holds the network as text; the others are its arrays."""
+
+
+@contextmanager
+def reading_or_writing(path: Path) -> Iterator[None]:
+    """Raise `RunError` for what goes wrong with a file."""
+    try:
+        yield
+    except UnreadableError as error:
+        raise RunError(str(error)) from None
+    except OSError as error:
+        said = error.strerror or type(error).__name__
+        raise RunError(f"{brief(str(path))} cannot be read or written: {said}.") from None
 
 
 def _parameters(network: Network) -> dict[str, Any]:

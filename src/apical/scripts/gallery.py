@@ -6,7 +6,7 @@ A script of ``models/`` is part of it if it defines ``EXHIBIT``.
 import ast
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from apical._base.checking import shown
@@ -204,6 +204,26 @@ def entry(name: str, folder: Path | None = None) -> Entry:
     exhibit = load(path)
     finding = exhibit.quick(studies.folder(folder / name)) if folder is not None else None
     return Entry(name, path, exhibit, finding, time.perf_counter() - began)
+
+
+def judged(line: Entry, finding: Finding | None, seconds: float) -> Entry:
+    """Return the line of a script with the result of its quick check, made elsewhere.
+
+    Parameters
+    ----------
+    line
+        The script.
+    finding, seconds
+        The result, and what it took [s].
+
+    Examples
+    --------
+    >>> from apical.scripts import gallery
+    >>> line = gallery.entry("Maas_2013_dead_units")
+    >>> gallery.judged(line, gallery.Finding(True, "40 % dead"), 1.5).finding.text
+    '40 % dead'
+    """
+    return replace(line, finding=finding, seconds=seconds)
 
 
 def cells(line: Entry) -> list[str]:

@@ -35,6 +35,7 @@ it a column in `statistics.summary` or `statistics.comparisons`, and in `tables.
 
 from apical.sweeps.design import Design as Design
 from apical.sweeps.design import read_design as read_design
+from apical.sweeps.parallel import in_parallel as in_parallel
 from apical.sweeps.repeating import repeated as repeated
 from apical.sweeps.running import sweep as sweep
 from apical.sweeps.tables import Report as Report

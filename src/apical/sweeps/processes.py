@@ -17,7 +17,7 @@ from typing import Any
 
 from apical.errors import RunError
 from apical.sweeps.workers import DEATHS, DIED, Ended
-from apical.sweeps.working import LEFT_TO_THE_CLIENT, READY, serve
+from apical.sweeps.working import LEFT_TO_THE_CLIENT, READY, Task, serve, work
 
 _PATIENCE = 10.0
 """Time that a worker has to end [s]."""
@@ -43,10 +43,12 @@ class Processes:
     ----------
     n
         How many there are at most.
+    task
+        What they do with the arguments that are submitted.
     """
 
-    def __init__(self, n: int) -> None:
-        self._n = n
+    def __init__(self, n: int, task: Task = work) -> None:
+        self._n, self._task = n, task
         self._workers: list[_Worker] = []
         self._arguments: dict[str, Sequence[Any]] = {}
         self._waiting: deque[str] = deque()
@@ -112,7 +114,7 @@ class Processes:
     def _start(self) -> None:
         """Start a worker."""
         ours, theirs = _CONTEXT.Pipe()
-        process = _CONTEXT.Process(target=serve, args=(theirs,), daemon=True)
+        process = _CONTEXT.Process(target=serve, args=(theirs, self._task), daemon=True)
         try:
             with _spawning():
                 process.start()

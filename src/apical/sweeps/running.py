@@ -16,10 +16,7 @@ from apical.sweeps.design import Design, Run, check
 from apical.sweeps.processes import Processes
 from apical.sweeps.results import RESULTS, SweepDirectory
 from apical.sweeps.scheduler import connected
-from apical.sweeps.workers import Workers
-
-_POLL = 0.2
-"""Polling interval of the request to stop [s]."""
+from apical.sweeps.workers import Workers, ends
 
 
 def sweep(
@@ -138,34 +135,18 @@ def _run_all(
     stop: Callable[[], bool],
 ) -> None:
     """Run all waiting runs, and record their outcomes."""
-    finished, failed, stopped = len(directory.design) - len(waiting), 0, False
+    finished, failed = len(directory.design) - len(waiting), 0
     with directory.session() as (session, token):
-        pending = {f"{run.id}-{token}": run for run in waiting}
-        for key, run in pending.items():
+        runs = {f"{run.id}-{token}": run for run in waiting}
+        for key, run in runs.items():
             workers.submit(key, (run.experiment, str(directory.folder(run)), str(session), token))
-        bar.describe("running" if workers.are_ready() else "waiting for workers")
-        while pending:
-            if stop() and not stopped:
-                stopped = True
-                bar.describe("stopping")
-                session.unlink(missing_ok=True)
-                for key in workers.drop_idle():
-                    del pending[key]
-            ended = workers.next(_POLL)
-            if ended is None and workers.are_gone():
-                raise _gone(directory)
-            if ended is None:
-                continue
-            run = pending.pop(ended.key)
-            if ended.status == "lost" and not stopped:
-                raise _gone(directory)
+        for ended in ends(workers, {*runs}, session, bar, stop, lambda: _gone(directory)):
             finished += ended.status == "done"
             failed += ended.status == "failed"
             if ended.status in ("done", "failed"):
-                _record(directory, run, ended.status, ended.error)
+                _record(directory, runs[ended.key], ended.status, ended.error)
             bar.update(finished, failed)
-            bar.describe("stopping" if stopped else "running")
-    if stopped and finished + failed < len(directory.design):
+    if finished + failed < len(directory.design):
         raise Stopped
 
 

@@ -16,6 +16,7 @@ from apical.runs.experiment import Experiment, check_settings
 from apical.runs.manifest import CONFIG
 from apical.runs.run import resume, run
 from apical.scripts import models, studies
+from apical.sweeps.parallel import in_parallel
 
 TABLE, FIGURE = "comparison.csv", "comparison.png"
 
@@ -60,6 +61,7 @@ def compare(
     seeds: Sequence[int],
     out: Path,
     *,
+    jobs: int = 1,
     progress: bool = True,
     stop: Callable[[], bool] = lambda: False,
 ) -> list[Outcome]:
@@ -78,6 +80,8 @@ def compare(
         Seeds of the runs under each wiring.
     out
         Folder of all run directories, ``<wiring>/seed<k>``.
+    jobs
+        Number of runs at the same time, each in a process with one thread (`in_parallel`).
     progress
         Whether to show progress bars.
     stop
@@ -112,13 +116,20 @@ def compare(
     apical.errors.exceptions.ParameterError: Model ...rate_dfa.py knows the ...
     """
     check_wirings(models.load(experiment.model), wirings)
+
+    def planned(wiring: str, seed: int) -> tuple[Experiment, Path]:
+        options = {**experiment.options, "wiring": wiring}
+        one = replace(experiment, options=options, seed=seed, closely=True)
+        return one, out / wiring / f"seed{seed}"
+
+    if jobs > 1:
+        plans = [planned(wiring, seed) for wiring in wirings for seed in seeds]
+        in_parallel(plans, jobs, progress=progress, stop=stop)
     outcomes = []
     for wiring in wirings:
         summaries, folders = [], []
         for seed in seeds:
-            folder = out / wiring / f"seed{seed}"
-            options = {**experiment.options, "wiring": wiring}
-            one = replace(experiment, options=options, seed=seed, closely=True)
+            one, folder = planned(wiring, seed)
             if (folder / CONFIG).exists():
                 check_settings(folder, one)
                 script = models.find(one.model)  # named by the user

@@ -4,6 +4,7 @@ import multiprocessing
 import signal
 import threading
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,7 +25,13 @@ with undisturbed():
 _one_at_a_time = threading.Lock()  # Brian2 has global state in the process
 
 
-def work(experiment: Experiment, folder: str, session: str, token: str) -> dict[str, Any]:
+def work(
+    experiment: Experiment,
+    folder: str,
+    session: str,
+    token: str,
+    how: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Run or resume an experiment, and return its status.
 
     Parameters
@@ -37,6 +44,8 @@ def work(experiment: Experiment, folder: str, session: str, token: str) -> dict[
         A file, and its content as long as the run is wanted. A client that no longer wants it
         changes the content, and the run stops after its next checkpoint; a run left behind by a
         killed client stops as soon as another client begins.
+    how
+        Further options of `run` and `resume`; by default no figures are drawn.
 
     Returns
     -------
@@ -45,18 +54,20 @@ def work(experiment: Experiment, folder: str, session: str, token: str) -> dict[
     """
     with _one_at_a_time, threadpool_limits(1, "blas"):  # more threads would sum in other orders
         try:
-            _run(experiment, Path(folder), Path(session), token)
+            _run(experiment, Path(folder), Path(session), token, how or {"draw": False})
         except Stopped:
             return {"status": "stopped", "error": ""}
         except Exception as error:  # any failure is the result of this run
-            ours = isinstance(error, ApicalError)
-            said = error.message if isinstance(error, ApicalError) else str(error)
-            text = " ".join(said.split()) or "no message"
-            return {
-                "status": "failed",
-                "error": text if ours else f"{type(error).__name__}: {text}",
-            }
+            return failed(error)
         return {"status": "done", "error": ""}
+
+
+def failed(error: Exception) -> dict[str, Any]:
+    """Return the status of a task that failed, with its error in one line."""
+    ours = isinstance(error, ApicalError)
+    said = error.message if isinstance(error, ApicalError) else str(error)
+    text = " ".join(said.split()) or "no message"
+    return {"status": "failed", "error": text if ours else f"{type(error).__name__}: {text}"}
 
 
 LEFT_TO_THE_CLIENT = frozenset(
@@ -70,7 +81,11 @@ READY = "ready"
 """What a worker of this machine says before it takes its first task."""
 
 
-def serve(pipe: Connection) -> None:
+Task = Callable[..., dict[str, Any]]
+"""What a worker does: a function of a module, which returns the fields of `Ended` but the key."""
+
+
+def serve(pipe: Connection, task: Task = work) -> None:
     """Work on what comes through a pipe until that is closed, with signals left to the other end.
 
     Batch systems and terminals send them to every process. The other end hears them too, and has
@@ -79,7 +94,9 @@ def serve(pipe: Connection) -> None:
     Parameters
     ----------
     pipe
-        From it come arguments of `work`, into it go `READY` and then what `work` returns.
+        From it come arguments of the task, into it go `READY` and then what the task returns.
+    task
+        What to do with them.
     """
     for number in LEFT_TO_THE_CLIENT:
         signal.signal(number, signal.SIG_IGN)
@@ -88,7 +105,7 @@ def serve(pipe: Connection) -> None:
     with suppress(EOFError, OSError):
         pipe.send(READY)
         while True:
-            pipe.send(work(*pipe.recv()))
+            pipe.send(task(*pipe.recv()))
 
 
 def _is_orphan() -> bool:
@@ -97,7 +114,9 @@ def _is_orphan() -> bool:
     return parent is not None and not parent.is_alive()
 
 
-def _run(experiment: Experiment, folder: Path, session: Path, token: str) -> None:
+def _run(
+    experiment: Experiment, folder: Path, session: Path, token: str, how: Mapping[str, Any]
+) -> None:
     def stop() -> bool:
         try:
             return _is_orphan() or session.read_text() != token
@@ -109,9 +128,9 @@ def _run(experiment: Experiment, folder: Path, session: Path, token: str) -> Non
             if (folder / CONFIG).exists():
                 check_settings(folder, experiment)
                 script = models.find(experiment.model)  # of the user who started this sweep
-                resume(folder, trust=script, progress=False, draw=False, stop=stop)
+                resume(folder, trust=script, progress=False, stop=stop, **how)
             else:
-                run(experiment, folder, progress=False, draw=False, stop=stop)
+                run(experiment, folder, progress=False, stop=stop, **how)
             return
         except InUseError:  # by a worker that has lost its client, and will stop soon
             time.sleep(0.2)

@@ -4,28 +4,35 @@ Scores are always measured with learning off, on samples that were not trained o
 training trial the weights already move toward the label, so the decision of that trial is biased.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 from apical._base import seeds
 from apical._base.checking import check_fields, checked
+from apical._base.checking import shown as shown_value
 from apical._base.html_tables import Cell, card, table
 from apical._base.metric_names import Metric as Metric
 from apical._base.metric_names import headline, scored, tested, told
 from apical._base.parameters import Count, CountOrZero, Measured, Share, Vector
 from apical._base.progress import TrainingProgress
+from apical.data import converting
 from apical.data.datasets import Dataset, Samples
-from apical.devices.outputs import outputs
+from apical.devices.outputs import outputs as predictions_of
 from apical.devices.simulator import Simulator
-from apical.errors import DataError, RunError
+from apical.errors import DataError, ParameterError, RunError
 from apical.measures import predictions
 from apical.network.description import Network
 from apical.neurons.encoding import decisions
 from apical.projections.projection import ReadBackwards
 from apical.training.presentation import block_size, learned, presented, shown
+from apical.training.schedules import Course, Linear, Schedule, check_schedule
+from apical.training.scoring import Scoring
+from apical.training.scoring import scored as scores_of
 
 LARGEST_WEIGHT = 1e3
 """Weights above this many thresholds have diverged: one spike would have the effect of 1,000."""
@@ -35,9 +42,7 @@ LARGEST_WEIGHT = 1e3
 class Plan:
     r"""Hyperparameters of training: number of epochs and learning-rate schedule.
 
-    There is no early stopping: training lasts all epochs, and the test accuracy of each is kept.
-
-    Trial k of K is learned with the rate, of final factor f:
+    Without a schedule of its own trial k of K is learned with the rate, of final factor f:
 
     .. math:: \eta_k = \eta \left[ 1 - (1 - f)\, k / K \right]
 
@@ -49,13 +54,21 @@ class Plan:
         Trials between two checkpoints; the weights do not depend on it.
     final_rate
         Linear learning-rate schedule: factor on all learning rates at the end of training
-        [dimensionless], reached linearly from 1 over all trials.
+        [dimensionless], reached linearly from 1 over all trials. It is a factor on whole updates,
+        weight decay included.
+    schedule
+        Another learning-rate schedule, in place of `final_rate`.
+
+    See Also
+    --------
+    apical.training.schedules : Learning-rate schedules.
+    apical.fit : Training with validation and early stopping.
 
     Examples
     --------
     >>> from apical.training import Plan
     >>> Plan(epochs=3, final_rate=1.0)
-    Plan(epochs=3, block=5000, final_rate=1.0)
+    Plan(epochs=3, block=5000, final_rate=1.0, schedule=None)
     >>> Plan(final_rate=2.0)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
@@ -65,9 +78,22 @@ class Plan:
     epochs: CountOrZero = 10
     block: Count = 5000
     final_rate: Share = 0.05
+    schedule: Schedule | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    @property
+    def scheduled(self) -> Schedule:
+        """The learning-rate schedule.
+
+        Examples
+        --------
+        >>> from apical.training import Plan
+        >>> Plan(final_rate=0.5).scheduled
+        Linear(scales='everything', final=0.5)
+        """
+        return self.schedule or Linear(self.final_rate, scales="everything")
 
 
 @dataclass(frozen=True)
@@ -145,9 +171,14 @@ class Evaluation:
         have targets.
     rates
         Mean firing rate of each neuron over all samples [Hz], by population that spikes.
-    targets, outputs
-        Target of each sample, and the network's output in the same units, shape (n_samples,
-        n_targets) or (n_samples, n_frames, n_targets); None where samples have classes.
+    targets
+        Target of each sample, shape (n_samples, n_targets) or (n_samples, n_frames, n_targets);
+        None where samples have classes.
+    outputs
+        Spike counts or activities of the output, shape (n_samples, n_classes), on which decisions
+        are based; of samples with targets the network's output in the same units and shape.
+    asked
+        Scores that were asked for besides, by name.
 
     See Also
     --------
@@ -157,8 +188,11 @@ class Evaluation:
     --------
     >>> import numpy as np
     >>> from apical.training import Evaluation
-    >>> Evaluation(labels=np.array([0, 1, 2, 1]), decided=np.array([0, 1, 1, 1])).accuracy
+    >>> found = Evaluation(labels=np.array([0, 1, 2, 1]), decided=np.array([0, 1, 1, 1]))
+    >>> found.accuracy
     0.75
+    >>> found.confusion.to_numpy().tolist()
+    [[1, 0, 0], [0, 2, 0], [0, 1, 0]]
 
     Two labels, of which a sample has any number:
 
@@ -173,6 +207,7 @@ class Evaluation:
     rates: Mapping[str, np.ndarray] = field(default_factory=dict)
     targets: np.ndarray | None = None
     outputs: np.ndarray | None = None
+    asked: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -206,7 +241,7 @@ class Evaluation:
         """How well the network did, by name; the first is the one to report.
 
         ``accuracy`` for classes; ``r2`` and ``mse`` for targets, after ``subset_accuracy`` and
-        ``label_accuracy`` where all targets are 0 or 1.
+        ``label_accuracy`` where all targets are 0 or 1. Scores that were asked for follow.
 
         Examples
         --------
@@ -216,8 +251,40 @@ class Evaluation:
         {'accuracy': 0.5}
         """
         if self.targets is None or self.outputs is None:
-            return {"accuracy": self.accuracy}
-        return predictions.scores(self.targets, self.outputs)
+            return {"accuracy": self.accuracy, **self.asked}
+        return {**predictions.scores(self.targets, self.outputs), **self.asked}
+
+    @property
+    def confusion(self) -> pd.DataFrame:
+        """Confusion matrix: number of samples of each class (rows) by decision (columns).
+
+        Raises
+        ------
+        ParameterError
+            If samples have targets in place of classes.
+        """
+        if self.targets is not None:
+            raise ParameterError(
+                "Evaluation: samples have targets, not classes, and no confusion matrix; see "
+                "scores.",
+                object="Evaluation",
+                parameter="targets",
+            )
+        n = max(self.labels.max(), self.decided.max()) + 1
+        if self.outputs is not None:
+            n = max(n, self.outputs.shape[1])
+        counts = np.zeros((n, n), dtype=int)
+        np.add.at(counts, (self.labels, self.decided), 1)
+        classes = [pd.RangeIndex(n, name=name) for name in ("label", "decided")]
+        return pd.DataFrame(counts, *classes)
+
+    def __repr__(self) -> str:
+        known = {k: scored(k, v) for k, v in self.scores.items() if k not in self.asked}
+        asked = {k: f"{v:.4g}" for k, v in self.asked.items()}
+        said = ", ".join(f"{told(k)} {v}" for k, v in known.items())
+        return f"Evaluation({len(self.labels):,} samples, {said}" + (
+            "".join(f", {name} {value}" for name, value in asked.items()) + ")"
+        )
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: scores, each class or target, and firing rates."""
@@ -266,8 +333,11 @@ class History(list[Step]):
     Examples
     --------
     >>> from apical.training.loop import History, Position, Step
-    >>> History([Step(Position(1, 0, 60), {"test_accuracy": 0.5})])
+    >>> history = History([Step(Position(1, 0, 60), {"test_accuracy": 0.5})])
+    >>> history
     History(1 steps, 60 trials, test accuracy 50.00%)
+    >>> history.table.to_dict("list")
+    {'epoch': [1], 'trials': [60], 'test_accuracy': [0.5]}
     """
 
     def __repr__(self) -> str:
@@ -275,25 +345,52 @@ class History(list[Step]):
         trials = self[-1].position.trial if self else 0
         return f"History({', '.join([f'{len(self)} steps', f'{trials:,} trials', *scores[-1:]])})"
 
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows: one row for each evaluation."""
-        found = [step for step in self if headline(step.metrics)]
-        names = list(dict.fromkeys(name for step in found for name in step.metrics))
-        words = [name if isinstance(name, str) else f"{name[0]} of {name[1]}" for name in names]
-        rows = [
+    @property
+    def evaluations(self) -> list[Step]:
+        """Those of the steps in which the network was evaluated.
+
+        Examples
+        --------
+        >>> from apical.training.loop import History, Position, Step
+        >>> steps = [Step(Position(0, 1, 30), {}), Step(Position(1, 0, 60), {"test_accuracy": 0.5})]
+        >>> len(History(steps).evaluations)
+        1
+        """
+        return [step for step in self if headline(step.metrics)]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row for each evaluation: epoch, trials, and every metric, NaN where there is none."""
+        return pd.DataFrame([dict(zip(self._head(), row, strict=True)) for row in self._rows()])
+
+    def _names(self) -> list[Metric]:
+        return list(dict.fromkeys(name for step in self.evaluations for name in step.metrics))
+
+    def _head(self) -> list[str]:
+        told = [n if isinstance(n, str) else f"{n[0]} of {n[1]}" for n in self._names()]
+        return ["epoch", "trials", *told]
+
+    def _rows(self) -> list[list[Cell]]:
+        return [
             [
                 step.position.epoch,
                 step.position.trial,
-                *(float(step.metrics.get(name, np.nan)) for name in names),
+                *(float(step.metrics.get(name, np.nan)) for name in self._names()),
             ]
-            for step in found
+            for step in self.evaluations
         ]
-        facts: dict[str, Cell] = {"steps": len(self), "evaluations": len(found)}
-        return card("History of training", facts, table(["epoch", "trials", *words], rows))
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: one row for each evaluation."""
+        rows = self._rows()
+        facts: dict[str, Cell] = {"steps": len(self), "evaluations": len(rows)}
+        return card("History of training", facts, table(self._head(), rows))
 
 
 @checked()
-def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluation:
+def evaluate(
+    simulator: Simulator, samples: Samples, index: int = -1, *, scoring: Scoring = ()
+) -> Evaluation:
     """Evaluate a network on samples, with learning off and labels withheld; its state is restored.
 
     Parameters
@@ -304,23 +401,30 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
         Samples to evaluate on.
     index
         Stream of the simulator's random numbers, as in `Block`; `apical._base.seeds.presentation`.
+    scoring
+        Further scores: names of scorers of scikit-learn (``"f1_macro"``), scorers (functions of an
+        estimator, X and y), several of either, or name -> scorer. The estimator offers the
+        decisions, the outputs as ``decision_function``, and their shares as ``predict_proba``.
 
     Returns
     -------
     Evaluation
-        Labels and decisions, or targets and outputs, and rates.
+        Labels and decisions, or targets; outputs, rates and scores.
 
     Raises
     ------
     DataError
-        If targets do not fit the output of the network.
+        If targets do not fit the output of the network, or scores are asked for and scikit-learn is
+        not installed (extra ``analysis``).
     ParameterError
-        If targets have frames, and the simulator does not record the output over time.
+        If targets have frames, and the simulator does not record the output over time; if a scorer
+        is unknown, or does not apply.
     RunError
         If the output is NaN or infinite.
 
     See Also
     --------
+    predict : Decisions alone, also on samples without labels.
     train : Trains it, and evaluates after every epoch.
     apical.records.recording.record : Keeps spikes and signals of single trials.
 
@@ -337,21 +441,35 @@ def evaluate(simulator: Simulator, samples: Samples, index: int = -1) -> Evaluat
     ((50,), {0})
     >>> bool(found.accuracy == (data.test.labels == 0).mean())
     True
+    >>> with ap.simulate(net, "array") as simulator:
+    ...     ap.evaluate(simulator, data.test, scoring="balanced_accuracy")
+    Evaluation(50 samples, accuracy 8.00%, balanced_accuracy 0.1)
     """
     network = simulator.network
     check_targets(network, samples)
-    found, totals = [], dict[str, np.ndarray]()
+    found, totals, name_of = [], dict[str, np.ndarray](), network.output.name
+    of_classes = samples.targets is None
     for result in shown(simulator, samples, index):
-        found.append(outputs(simulator, result, framed=samples.targets is not None))
+        predicted = predictions_of(simulator, result, framed=not of_classes)
+        found.append(result.counts[name_of] if of_classes else predicted)
         for name, counts in result.counts.items() if network.is_spiking else ():
             totals[name] = totals.get(name, 0) + counts.sum(axis=0, dtype=np.float64)
     rates = {
         name: total / (len(samples) * network.counted_seconds) for name, total in totals.items()
     }
-    predicted = np.concatenate(found)
+    judged = np.concatenate(found)
     if samples.targets is None:
-        return Evaluation(samples.labels, decisions(predicted), rates)
-    return Evaluation(samples.labels, samples.labels, rates, samples.targets, predicted)
+        asked = scores_of(samples.labels, judged, scoring) if scoring else {}
+        decided = decisions(judged)
+        return Evaluation(samples.labels, decided, rates, outputs=judged, asked=asked)
+    if scoring:
+        raise ParameterError(
+            "evaluate: scorers are for classes, and these samples have targets; see the scores of "
+            "what is returned.",
+            object="evaluate",
+            parameter="scoring",
+        )
+    return Evaluation(samples.labels, samples.labels, rates, samples.targets, judged)
 
 
 @checked()
@@ -417,6 +535,86 @@ def check_targets(network: Network, samples: Samples) -> None:
 
 
 @checked()
+def predict(simulator: Simulator, samples: Samples | npt.ArrayLike, index: int = -1) -> np.ndarray:
+    """Return the class that a network decides for each sample, shape (n_samples,).
+
+    Learning is off, and the state of the simulator is restored.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device.
+    samples
+        Samples, whose labels are not looked at, or stimuli as the network sees them, for spiking
+        networks in [0, 1], shape (n_samples, ...).
+    index
+        As in `evaluate`.
+
+    Raises
+    ------
+    DataError
+        If stimuli do not fit the network.
+
+    See Also
+    --------
+    evaluate : Compares decisions with labels.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> data = ap.datasets.load("digits").subset(500, 50)
+    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=30)
+    >>> history = ap.fit(net, data, epochs=3, batch=1, progress=False)
+    >>> decided = ap.predict(history.simulator, data.test)
+    >>> bool((decided == data.test.labels).mean() == history.table["test_accuracy"].iloc[-1])
+    True
+    >>> values, _ = data.test.block(slice(5))
+    >>> ap.predict(history.simulator, values.reshape(5, 8, 8)).tolist() == decided[:5].tolist()
+    True
+    """
+    if not isinstance(samples, Samples):
+        values = converting.numbers(samples, "samples to predict")
+        if values.ndim < 2 or not len(values):
+            raise DataError(
+                "predict needs Samples, or stimuli of shape (n_samples, n_inputs), got an array of "
+                f"shape {values.shape}.",
+                object="predict",
+                parameter="samples",
+            )
+        samples = values.reshape(len(values), -1)
+    return decisions(outputs(simulator, samples, index))
+
+
+@checked()
+def outputs(simulator: Simulator, samples: Samples | np.ndarray, index: int = -1) -> np.ndarray:
+    """Return what a network decides by: spike counts or activities, shape (n_samples, n_classes).
+
+    Learning is off, and the state of the simulator is restored.
+
+    Parameters
+    ----------
+    simulator
+        A network on a device.
+    samples
+        Samples, or stimuli of shape (n_samples, n_inputs).
+    index
+        As in `evaluate`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical import simulate
+    >>> from apical.testing.references import rates
+    >>> from apical.training.loop import outputs
+    >>> with simulate(rates(), "array") as simulator:
+    ...     outputs(simulator, np.ones((2, 6))).shape
+    (2, 3)
+    """
+    name = simulator.network.output.name
+    return np.concatenate([r.counts[name] for r in shown(simulator, samples, index)])
+
+
+@checked()
 def evaluated(simulator: Simulator, samples: Samples, epochs: CountOrZero) -> Evaluation:
     """Evaluate on samples after a number of training epochs, as `evaluate` does.
 
@@ -448,6 +646,10 @@ Every = Literal["epoch", "block"]
 Measure = Callable[[Simulator, Position, Mapping[str, np.ndarray]], Mapping[Any, float]]
 """Callback that measures a network without changing its state: given the progress of training, and
 the plastic weights before the last block, by name of projection. Returns values by `Metric`."""
+Judge = Callable[[Simulator, Position], Mapping[Any, float]]
+"""Callback that evaluates a network without changing its state, before training and after every
+epoch. Returns values by `Metric`; schedules that follow the accuracy read ``validation_accuracy``,
+or else ``test_accuracy``."""
 
 
 @checked()
@@ -459,6 +661,9 @@ def steps(
     *,
     measure: Measure | None = None,
     every: Every = "epoch",
+    judge: Judge | None = None,
+    accuracies: Sequence[float] = (),
+    class_weights: npt.ArrayLike | None = None,
 ) -> Iterator[Step]:
     """Train a network, yielding metrics before the first and after every block.
 
@@ -479,6 +684,14 @@ def steps(
         Callback for further metrics, which are added to those of a step.
     every
         When to call it: before the first block, and after every epoch or after every block.
+    judge
+        What to evaluate before training and after every epoch; by default the accuracy on the test
+        part of `data`.
+    accuracies
+        Accuracies until `start`, for a schedule that follows them.
+    class_weights
+        Factor on the learning rates of the trials of each class [dimensionless], shape
+        (n_classes,), for data in which classes are not equally frequent; the batch size is then 1.
 
     Yields
     ------
@@ -491,11 +704,16 @@ def steps(
         If weights diverge. The state before that block can be saved and used. If no training of
         this plan comes by `start`.
     ParameterError
-        If there are fewer training samples than one batch.
+        If there are fewer training samples than one batch, or the schedule does not fit the rules
+        of the network.
+
+    See Also
+    --------
+    apical.fit : All of it in one call, with validation, early stopping and callbacks.
 
     Examples
     --------
-    Early stopping, which `Plan` does not have, is to leave the loop:
+    To stop early is to leave the loop:
 
     >>> import apical as ap
     >>> from apical.training import Plan, steps
@@ -508,25 +726,27 @@ def steps(
     >>> step.position.epoch < 20, step.metrics["test_accuracy"] > 0.6
     (True, True)
     """
-    position = start or Position()
-    size = block_size(simulator, plan.block, len(data.train))
-    _check_position(position, plan, len(data.train), size)
+    position, n = start or Position(), len(data.train)
+    size, judge = block_size(simulator, plan.block, n), judge or _tester(data)
+    _check_position(position, plan, n, size)
     check_targets(simulator.network, data.train)
-    left = _own(simulator)
+    check_schedule(plan.scheduled, simulator.network)
+    weighed = _class_weights(class_weights, simulator)
+    left, known = _own(simulator), list(accuracies)
     if start is None:
-        metrics = _test(simulator, data, 0)
+        metrics = _judged(judge, simulator, position, known)
         if measure:
             metrics |= measure(simulator, position, _plastic(simulator))
         yield Step(position, metrics)
-    total = plan.epochs * len(data.train)
-    per_epoch = -(-len(data.train) // size)
     while position.epoch < plan.epochs:
         part = slice(position.block * size, (position.block + 1) * size)
         block = presented(simulator, data.train, plan.epochs, position.epoch, part)
         changed = _changed(simulator, left)
         done = position.trial + np.arange(len(block))
-        factor = 1 - (1 - plan.final_rate) * done / total
-        ends = position.block + 1 == per_epoch
+        factor = plan.scheduled.factors(done, Course(plan.epochs * n, n, tuple(known)))
+        if weighed is not None and block.labels is not None:
+            factor = factor * weighed[block.labels]
+        ends = position.block + 1 == -(-n // size)
         before = _plastic(simulator) if measure and (ends or every == "block") else None
         try:
             counts = learned(simulator, replace(block, learning=factor), position.trial)
@@ -539,7 +759,7 @@ def steps(
         position = Position(position.epoch, position.block + 1, position.trial + len(block))
         if ends:
             position = Position(position.epoch + 1, 0, position.trial)
-            metrics |= _test(simulator, data, position.epoch)
+            metrics |= _judged(judge, simulator, position, known)
         if measure and before is not None:
             metrics |= measure(simulator, position, before)
             changed, left = (*changed, *_changed(simulator, left)), _own(simulator)
@@ -606,6 +826,27 @@ def train(
     return taken
 
 
+def _class_weights(given: npt.ArrayLike | None, simulator: Simulator) -> np.ndarray | None:
+    """Return the weights of classes, which every trial of a class learns by."""
+    if given is None:
+        return None
+    found = np.asarray(converting.numbers(given, "class_weights"), np.float64)
+    n = simulator.network.output.size
+    if found.shape != (n,) or found.min() < 0:
+        raise ParameterError(
+            f"class_weights must be {n} numbers from 0 on, one for each class, got "
+            f"{shown_value(given)}.",
+            parameter="class_weights",
+        )
+    if simulator.batch > 1:
+        raise ParameterError(
+            f"class_weights weigh single trials, but {simulator.batch} trials learn together, by "
+            "their mean; give batch=1.",
+            parameter="class_weights",
+        )
+    return found
+
+
 def _check_position(position: Position, plan: Plan, n: int, size: int) -> None:
     """Raise unless training on `n` samples, in blocks of `size`, comes by a position."""
     epoch, block, last = position.epoch, position.block, position.epoch == plan.epochs
@@ -618,9 +859,22 @@ def _check_position(position: Position, plan: Plan, n: int, size: int) -> None:
         )
 
 
-def _test(simulator: Simulator, data: Dataset, epoch: int) -> dict[Metric, float]:
-    scores = evaluated(simulator, data.test, epoch).scores
-    return {f"test_{name}": value for name, value in scores.items()}
+def _tester(data: Dataset) -> Judge:
+    def judge(simulator: Simulator, position: Position) -> dict[Metric, float]:
+        scores = evaluated(simulator, data.test, position.epoch).scores
+        return {f"test_{name}": value for name, value in scores.items()}
+
+    return judge
+
+
+def _judged(
+    judge: Judge, simulator: Simulator, position: Position, known: list[float]
+) -> dict[Metric, float]:
+    """Evaluate a network, and keep the score to report among those that are known."""
+    found = dict(judge(simulator, position))
+    name = headline(found)
+    known += [found[name]] if name else []
+    return found
 
 
 def _plastic(simulator: Simulator) -> dict[str, np.ndarray]:

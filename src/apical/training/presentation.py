@@ -86,7 +86,7 @@ def seen(
     return gaze.seen(np.asarray(values), drawn[done : done + len(values)])
 
 
-def shown(simulator: Simulator, samples: Samples, index: int) -> Iterator[BlockResult]:
+def shown(simulator: Simulator, samples: Samples | np.ndarray, index: int) -> Iterator[BlockResult]:
     """Present samples with learning off and labels withheld, a part at a time.
 
     After the last part the state of the simulator is restored.
@@ -96,7 +96,7 @@ def shown(simulator: Simulator, samples: Samples, index: int) -> Iterator[BlockR
     simulator
         A network on a device.
     samples
-        Samples to present.
+        Samples to present, or stimuli of shape (n_samples, n_inputs).
     index
         Stream of the simulator's random numbers, as in `Block`; `apical._base.seeds.presentation`.
 
@@ -117,7 +117,11 @@ def shown(simulator: Simulator, samples: Samples, index: int) -> Iterator[BlockR
     """
     with left_as_it_was(simulator):
         for start in range(0, len(samples), _SHOWN_AT_ONCE):
-            values = stimuli(simulator, samples, slice(start, start + _SHOWN_AT_ONCE))
+            chosen = slice(start, start + _SHOWN_AT_ONCE)
+            if isinstance(samples, np.ndarray):
+                values: np.ndarray | Rows = samples[chosen]
+            else:
+                values = stimuli(simulator, samples, chosen)
             part = Block.of_stimuli(values, index=index, first=start, phase="evaluate")
             yield simulator.run(part)
 
@@ -284,15 +288,20 @@ def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.n
 
 
 def _act(simulator: Simulator, trial: int) -> None:
-    """Apply all interventions on feedback that are due after a number of training trials.
+    """Apply all interventions that are due after a number of training trials.
 
     All are applied again, in order, since one may undo the effect of another.
     """
     network = simulator.network
-    taught = network.feedback.projections if network.feedback else ()
+    taught = {p.name for p in network.feedback.projections} if network.feedback else set()
     changed = {}
-    for projection in taught:
-        acting = [a for a in network.interventions if a.concerns(projection, network.output)]
+    for projection in network.projections:
+        acting = [
+            one
+            for one in network.interventions
+            if (projection.name in taught or not one.on_feedback)
+            and one.concerns(projection, network.output)
+        ]
         if acting:
             weights = simulator.weights(projection)
             for intervention in acting:

@@ -22,7 +22,6 @@ from apical.devices.simulator import (
     check_learned,
     check_state,
     check_weights,
-    of_projections,
 )
 from apical.errors import DeviceError
 from apical.network.description import Network
@@ -155,10 +154,6 @@ class ArraySimulator(Closing):
             return known.weights.made(forward, self.network.magnitudes(known))
         held, edges = self._held(name), self.network.edges(known)
         return held if edges is None else edges.dense(held)
-
-    def load(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Take over weights: projection name -> W, shape (n_pre, n_post) or (n_synapses,)."""
-        self.state = of_projections(self.network, weights)
 
     @shortage.said
     def run(self, block: Block) -> BlockResult:

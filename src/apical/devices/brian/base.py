@@ -24,7 +24,6 @@ from apical.devices.simulator import (
     check_learned,
     check_state,
     check_weights,
-    of_projections,
 )
 from apical.errors import DeviceError, ParameterError
 from apical.network.description import Network
@@ -358,10 +357,6 @@ class BrianSimulator(Closing, ABC):
         name = projection.name if isinstance(projection, Projection) else projection
         held, edges = self._held(self.network.projection(name).name), self.network.edges(name)
         return held if edges is None else edges.dense(held)
-
-    def load(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Take over weights: projection name -> W, shape (n_pre, n_post) or (n_synapses,)."""
-        self.state = of_projections(self.network, weights)
 
 
 def precision(dtype: np.dtype) -> AbstractContextManager[None]:

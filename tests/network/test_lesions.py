@@ -1,0 +1,177 @@
+"""Lesions and stimulation: who is affected when, the same bits after a resume, the scorecard."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import apical as ap
+from apical.devices import Block
+from apical.errors import ParameterError, WiringError
+from apical.network.lesions import cut, silenced, stimulated
+from apical.plausibility import judge
+from apical.runs.stored_network import as_data, from_data
+from apical.scripts.models import ModelAbout
+from apical.testing.references import rates, spiking
+from apical.training.loop import Plan, steps
+from apical.training.presentation import learned, presented
+
+
+@pytest.fixture(scope="module")
+def data() -> ap.Dataset:
+    return ap.datasets.blobs(40, 20, 6, 3, rng=ap.stream(0, "data"))
+
+
+def relu() -> ap.Network:
+    kind = ap.Rate("hidden_1", 5, "relu")
+    return rates().altered(population=lambda p: kind if p.name == "hidden_1" else p)
+
+
+@pytest.mark.parametrize(("device", "batch"), [("array", 1), ("array", 4), ("runtime", 1)], ids=str)
+def test_a_drive_is_added_to_the_chosen_neurons_in_its_trials(
+    device: str, batch: int, data: ap.Dataset
+) -> None:
+    """Without learning, the activity is tanh of the drive of before, and 1.5 more where chosen."""
+    still = rates(rule=ap.rules.three_factor(0.0))
+    net = stimulated(still, "hidden_1", share=0.4, strength=1.5, after=4, until=8)
+    options = {"batch": batch} if batch > 1 else {}
+    found = []
+    for network in (still, net):
+        with ap.simulate(network, device, dtype="float64", record=["hidden_1"], **options) as s:
+            found.append(learned(s, presented(s, data.train, 1, 0, slice(0, 12)), 0)["hidden_1"])
+    plain, driven = (np.arctanh(activity) for activity in found)
+    added = driven - plain
+    assert np.allclose(added[[*range(4), *range(8, 12)]], 0, atol=1e-5)
+    chosen = added[4] > 0.1
+    assert chosen.sum() == 2  # 40 % of 5
+    assert np.allclose(added[4:8], 1.5 * chosen, atol=1e-4)
+
+
+def test_silent_neurons_neither_spike_nor_learn_and_come_back(data: ap.Dataset) -> None:
+    net = silenced(spiking(), "hidden", share=0.6, after=2, until=4)
+    with ap.simulate(net, "runtime", record=["hidden"]) as simulator:
+        block = presented(simulator, data.train, 1, 0, slice(0, 6))
+        before = simulator.weights("hidden_to_output")
+        counts = learned(simulator, block.part(slice(0, 2)), 0)["hidden"]
+        chosen = np.flatnonzero(net.interventions[0].acted(*_electrode(net), 0, 2)[0])
+        assert len(chosen) == 3
+        middle = simulator.weights("hidden_to_output")
+        silent = learned(simulator, block.part(slice(2, 4)), 2)["hidden"]
+        assert not silent[:, chosen].any()
+        after = simulator.weights("hidden_to_output")
+        assert np.array_equal(after[chosen], middle[chosen])
+        again = learned(simulator, block.part(slice(4, 6)), 4)["hidden"]
+        assert again[:, chosen].any() == counts[:, chosen].any()
+        assert counts.any() and not np.array_equal(before, after)
+
+
+def _electrode(net: ap.Network) -> tuple[ap.Projection, np.ndarray]:
+    name = next(p.name for p in net.projections if p.pre.name.startswith("electrode"))
+    return net.projection(name), net.initial_weights(name)
+
+
+def test_silent_rates_are_zero(data: ap.Dataset) -> None:
+    net = silenced(relu(), "hidden_1", after=0)
+    with ap.simulate(net, "array", batch=1, record=["hidden_1"]) as simulator:
+        counts = learned(simulator, presented(simulator, data.train, 1, 0, slice(0, 3)), 0)
+        assert not counts["hidden_1"].any()
+        values, _ = data.test.block(slice(2))  # an evaluation meets the network as it is now
+        assert not simulator.run(Block.of_stimuli(values)).counts["hidden_1"].any()
+
+
+def test_synapses_are_cut_and_come_back(data: ap.Dataset) -> None:
+    net = cut(rates(), "error_to_hidden_1", share=0.6, after=10, until=20)
+    first, found = net.initial_weights("error_to_hidden_1"), {}
+    with ap.simulate(net, "array", batch=1, dtype="float64") as simulator:
+        for step in steps(simulator, data, Plan(1, block=1)):
+            found[step.position.trial] = simulator.weights("error_to_hidden_1")
+    lost = found[11] == 0
+    assert lost.sum() == round(0.6 * first.size)
+    for trial, weights in found.items():
+        wanted = np.where(lost, 0, first) if 10 < trial <= 20 else first
+        assert np.array_equal(weights, wanted), trial
+
+
+def test_a_lesion_for_good_composes_and_other_draws_stay(data: ap.Dataset) -> None:
+    net = cut(stimulated(rates(), "hidden_1", strength=1.0), "error_to_hidden_1", share=0.5)
+    for projection in rates().projections:
+        other = net.projection(projection.name)
+        assert np.array_equal(net.initial_weights(other), rates().initial_weights(projection))
+    with ap.simulate(net, "array", batch=1) as simulator:
+        list(steps(simulator, data, Plan(1)))
+        assert (simulator.weights("error_to_hidden_1") == 0).mean() == pytest.approx(0.5, abs=0.05)
+        assert (simulator.weights(_electrode(net)[0]) == 1).all()
+
+
+def test_training_goes_on_with_the_same_bits(data: ap.Dataset) -> None:
+    net = stimulated(rates(), "hidden_1", share=0.4, strength=1.5, after=5, until=25)
+    net = cut(net, "error_to_hidden_2", share=0.5, after=15, until=30)
+    with ap.simulate(net, "array", batch=1) as simulator:
+        kept = [(s.position, simulator.state) for s in steps(simulator, data, Plan(1, block=10))]
+        end = simulator.state
+    for position, state in kept[:-1]:
+        with ap.simulate(net, "array", batch=1) as simulator:
+            simulator.state = state
+            start = position if position.trial else None
+            list(steps(simulator, data, Plan(1, block=7 if not position.trial else 10), start))
+            for name, values in simulator.state.items():
+                assert np.array_equal(values, end[name]), name
+
+
+def test_the_scorecard_names_them_and_accounts_for_them(data: ap.Dataset) -> None:
+    net = stimulated(rates(), "hidden_1", share=0.4, strength=1.5, after=5, until=25)
+    net = cut(net, "error_to_hidden_2", share=0.5, after=15)
+    said = {f.subject: f for f in ap.check(net).findings if "intervention" in f.reason}
+    electrode = "electrode_hidden_1_to_hidden_1"
+    assert said.keys() == {electrode, "error_to_hidden_2"}
+    assert "40% driven by 1.5 in trials 5 to 25" in said[electrode].reason
+    assert "50% of its synapses cut after 15 trials" in said["error_to_hidden_2"].reason
+    with ap.simulate(net, "array", batch=1) as simulator:
+        list(steps(simulator, data, Plan(1)))
+        assert judge(simulator, trials=40).is_local  # nothing changed that they do not explain
+        simulator.load({electrode: np.full((1, 5), 7.0)})
+        assert not judge(simulator, trials=40).is_local
+
+
+def test_a_network_with_lesions_is_stored_as_data() -> None:
+    net = cut(stimulated(spiking(), "hidden", strength=1.0), "error_to_hidden", after=3, until=9)
+    content, arrays = as_data(net, ModelAbout(Path("m.py"), "", "", {}))
+    again = from_data(content, arrays, Path("network.json")).network
+    assert again is not None
+    assert again.interventions == net.interventions
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: stimulated(rates(), "hidden", strength=1.0), "no population 'hidden'; it has"),
+        (lambda: stimulated(rates(), "stimulus", strength=1.0), "has no input 'drive'"),
+        (lambda: silenced(rates(), "hidden_1"), "is not silenced by inhibition"),
+        (lambda: silenced(silenced(relu(), "hidden_1"), "hidden_1"), "has an electrode already"),
+        (lambda: cut(rates(), "hidden_1_to_hidden_2"), "learns, so it would learn again"),
+        (lambda: cut(rates(), "nothing"), "no projection 'nothing'"),
+        (
+            lambda: cut(rates(ap.feedback.WIRINGS["bp"]), "feedback_output_to_hidden_2"),
+            "has no synapses of its own to cut",
+        ),
+        (
+            lambda: cut(ap.hypotheses.redrawn_feedback(rates()), "error_to_hidden_1"),
+            "is changed by Redraw already",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(make: Any, said: str) -> None:
+    with pytest.raises(WiringError, match=said) as caught:
+        make()
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"share": 1.5}, {"after": -1}, {"after": 5, "until": 5}, {"until": 0}]
+)
+def test_times_and_shares_are_checked(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError):
+        stimulated(rates(), "hidden_1", strength=1.0, **wrong)
+    with pytest.raises(ParameterError):
+        cut(rates(), "error_to_hidden_1", **wrong)
