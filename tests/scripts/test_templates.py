@@ -114,7 +114,9 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "gone.py").symlink_to(tmp_path / "nowhere")
     with pytest.raises(ParameterError, match="is there already"):
         write("gone", folder=tmp_path)
-    with pytest.raises(ParameterError, match="no template 'x'; known are rate, recurrent, regression, spiking"):
+    with pytest.raises(
+        ParameterError, match="no template 'x'; known are rate, recurrent, regression, spiking"
+    ):
         write("other", "x", tmp_path)
     with pytest.raises(ParameterError, match="cannot be written"):
         write("other", folder=tmp_path / "nowhere")
