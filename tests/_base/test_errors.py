@@ -51,7 +51,7 @@ def test_errors_whose_message_names_an_object_carry_it() -> None:
     without = [
         where
         for where, call in made
-        if names_its_object(call.args[0]) and "object" not in {k.arg for k in call.keywords}
+        if names_its_object(call.args[0]) and not {"object", None} & {k.arg for k in call.keywords}
     ]
     assert not without
 

@@ -145,6 +145,8 @@ GIVEN: Mapping[str, Callable[[int, Shake], Any]] = {
         "h": shake(np.random.default_rng(seed).integers(-2, 3, (7, 3)) / 10)
     },
     "labels": lambda *_: LABELS,
+    "targets": whole((24, 6)),
+    "outputs": lambda seed, shake: whole((24, 6))(seed + 1, shake),
     "durations": lambda seed, shake: shake(np.random.default_rng(seed).integers(8, 12, 24) * 1.0),
     "stop": lambda *_: 10.0,
     "seen": lambda seed, _: np.random.default_rng(seed).random((24, 6)) < 0.9,

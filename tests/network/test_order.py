@@ -163,7 +163,8 @@ def test_texts_are_read_once(make: Callable[..., Network], monkeypatch: pytest.M
 
 
 def test_nodes_come_in_the_order_of_the_text() -> None:
-    model = NeuronModel("x = f + d : 1", summed=("f", "d"), at_step="c = 1\nb = 1")
+    text = "c = 1\nb = c\nlastspike = b*ms"
+    model = NeuronModel("x = f + d : 1", summed=("f", "d", "a"), at_step=text)
     names = [n.name for n in SignalGraph([Neurons("n", 1, model, {"in": "a"})], []).nodes.values()]
     assert names == ["x", "f", "d", "a", "c", "b"]
 

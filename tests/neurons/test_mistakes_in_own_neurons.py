@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
-from apical import LIF, Network, NeuronModel, Neurons
+from apical import LIF, Block, Network, NeuronModel, Neurons, Stimulus, encoding, simulate
 from apical.errors import ParameterError
-from apical.neurons.base import METHODS
+from apical.language.own_models import METHODS
 
 LEAKY = "dv/dt = -v/(20*ms) : 1"
 
@@ -45,7 +46,7 @@ def test_values_that_statements_hold_for_later_ones_are_no_mistake() -> None:
     assert made(refractory="2*ms", at_step="lastspike = lastspike").size == 3
 
 
-@pytest.mark.parametrize("name", ["w", "learning"])
+@pytest.mark.parametrize("name", ["learned", "learning"])
 def test_names_that_synapses_have_are_refused(name: str) -> None:
     with pytest.raises(ParameterError, match=f"'{name}' cannot name a variable.*in synapses"):
         NeuronModel(f"dv/dt = ({name} - v)/(20*ms) : 1\n{name} : 1")
@@ -54,8 +55,9 @@ def test_names_that_synapses_have_are_refused(name: str) -> None:
 def test_methods_are_those_of_brian2() -> None:
     base = pytest.importorskip("brian2.stateupdaters.base")
     assert {*METHODS} <= {*base.StateUpdateMethod.stateupdaters}
-    with pytest.raises(ParameterError, match="method must be one of exact, .*, got 'eulr'"):
-        NeuronModel(LEAKY, method="eulr")
+    said = "^Neurons 'mine': method must be one of exact, .*, got 'eulr'"
+    with pytest.raises(ParameterError, match=said):
+        made(method="eulr")
 
 
 def test_populations_are_connected_by_what_add_returned() -> None:
@@ -63,3 +65,12 @@ def test_populations_are_connected_by_what_add_returned() -> None:
     net.add(LIF("hidden", 3))
     with pytest.raises(ParameterError, match=r"pre must be a Population.*net\.add.*got 'hidden'"):
         net.connect("hidden", "hidden")  # type: ignore[arg-type]
+
+
+def test_a_variable_that_is_called_like_a_weight_is_refused_by_name() -> None:
+    net = Network(trial=5.0)
+    x = net.add(Stimulus("stimulus", 2, encoding.Regular()))
+    post = net.add(made("dv/dt = -(v + w)/(20*ms) : 1\ndw/dt = -w/(90*ms) : 1"))
+    net.connect(x, post)
+    with pytest.raises(ParameterError, match="^Neurons 'mine': its equations have a variable 'w'"):
+        simulate(net, "runtime").run(Block(np.zeros((1, 2))))

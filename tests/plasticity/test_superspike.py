@@ -184,7 +184,7 @@ def test_targets_have_as_many_spikes_as_asked_for_and_keep_apart() -> None:
 
 def test_what_does_not_fit_together_is_refused() -> None:
     with pytest.raises(
-        WiringError, match="told trains of 30 frames, but stimulus 'stimulus' shows 60"
+        WiringError, match="told targets of 30 frames, but stimulus 'stimulus' shows 60"
     ):
         network(error=Error("error", 2 * N_OUT, frames=30))
     with pytest.raises(ParameterError, match="leave rectified.*got frames=2"):

@@ -74,7 +74,12 @@ def commands(text: str) -> Iterator[list[str]]:
     for line in text.replace("\\\n", " ").splitlines():
         words = shlex.split(line.removeprefix("$ "), comments=True)
         words = list(itertools.takewhile(lambda word: word not in (">", ">>"), words))
-        ours = ["my_script.py", "mine.py", *(["runs/mnist"] if words[1:2] == ["cite"] else [])]
+        ours = [
+            "my_script.py",
+            "mine.py",
+            "numbers.py",
+            *(["runs/mnist"] if words[1:2] == ["cite"] else []),
+        ]
         if words and Path(words[0]).name == "apical":
             yield ["models/rate_dfa.py" if word in ours else word for word in words[1:]]
 

@@ -181,7 +181,7 @@ def test_positions_that_no_training_comes_by(
     ("name", "content", "match"),
     [
         (SUMMARY, "{}", "it lacks 'model'"),
-        (SUMMARY, {"test_accuracy": None}, "test_accuracy must be"),
+        (SUMMARY, {"test_accuracy": "high"}, "test_accuracy must be"),
         (SUMMARY, {"test_accuracy": 1.5}, "test_accuracy must be"),
         (SUMMARY, {"test_accuracy": 10**39}, "test_accuracy must be"),
         (SUMMARY, {"n_train": None}, "n_train must be"),

@@ -188,7 +188,7 @@ def test_labels_are_needed_only_where_somebody_is_shown_them() -> None:
     [
         ({"total": 0.0}, "total must be .* > 0"),
         ({"total": 1.0, "rule": None}, "for plastic weights"),
-        ({"total": 1.0, "missing": 0.5}, "without Dale.s law, missing synapses"),
+        ({"total": 1.0, "missing": 0.5}, "without Dale.s law or quantisation"),
     ],
 )
 def test_sums_that_cannot_be_held_are_refused(options: dict[str, Any], said: str) -> None:

@@ -23,9 +23,10 @@ def registries() -> tuple[Registry[Any], ...]:
     from apical.projections.connectivity import CONNECTIVITIES
     from apical.recordings.formats import FORMATS
     from apical.runs.measures import MEASURES
+    from apical.training.schedules import SCHEDULES
 
     first = (POPULATIONS, ENCODERS, CONNECTIVITIES, WIRINGS, DEVICES, HYPOTHESES)
-    return (*first, MEASURES, EXPORTERS, FORMATS, SOURCES)
+    return (*first, SCHEDULES, MEASURES, EXPORTERS, FORMATS, SOURCES)
 
 
 def show_kinds() -> None:
@@ -45,5 +46,6 @@ def _lines(registry: Registry[Any]) -> Iterator[tuple[str, str]]:
     for name, value in registry.items():
         others = [other for other, meant in registry.aliases.items() if meant == name]
         doc = inspect.getdoc(value) or ""
-        about = getattr(value, "about", "") or getattr(value, "where", "")
+        said = (getattr(value, kind, "") for kind in ("about", "where"))  # a property, of a class
+        about = next((text for text in said if text and isinstance(text, str)), "")
         yield " or ".join([name, *others]), about or doc.partition("\n")[0]

@@ -260,7 +260,7 @@ STATEMENTS = ("reset", "at_trial", "at_frame", "at_reset", "at_step")
 _TEXTS = ("equations", "threshold", "refractory", *STATEMENTS)
 OF_BRIAN = ("lastspike", "not_refractory")
 """Variables of every neuron with a refractory period, which statements may set."""
-_OF_SYNAPSES = frozenset({"w", "learning", "learned"})
+_OF_SYNAPSES = frozenset({"learning", "learned"})
 """Names with a meaning in every synapse, which a neuron that it joins cannot have as well."""
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from apical._base.checking import require, shown
 from apical.errors import ParameterError
 from apical.language.model_text import (
     OF_BRIAN,
@@ -12,6 +13,25 @@ from apical.language.model_text import (
     reads,
     statements,
 )
+
+METHODS = (
+    "exact",
+    "exponential_euler",
+    "euler",
+    "rk2",
+    "rk4",
+    "heun",
+    "milstein",
+    "linear",
+    "independent",
+    "gsl",
+    "gsl_rk2",
+    "gsl_rk4",
+    "gsl_rkf45",
+    "gsl_rkck",
+    "gsl_rk8pd",
+)
+"""Integration methods that Brian2 has; those of GSL need that library."""
 
 
 def check_model(model: Any, owner: str, inputs: Iterable[str]) -> None:
@@ -42,6 +62,8 @@ def check_model(model: Any, owner: str, inputs: Iterable[str]) -> None:
     apical.errors.exceptions.ParameterError: Neurons 'hidden': reset sets 'u', which its equations
         do not have; they have v...
     """
+    wanted = f"one of {', '.join(METHODS)}"
+    require(model.method in METHODS, owner, "method", wanted, shown(model.method))
     variables = [equation.name for equation in _read(equations, model, "equations", owner)]
     for text in ("threshold", "refractory"):
         if getattr(model, text):

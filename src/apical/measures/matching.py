@@ -218,7 +218,7 @@ def observed_throughout(seen: Observed) -> tuple[np.ndarray, np.ndarray]:
     >>> from apical.measures.matching import observed_throughout
     >>> seen = np.ones((4, 3), dtype=bool)
     >>> seen[0] = False  # a trial outside the session
-    >>> seen[:2, 2] = False  # a neuron that was found later
+    >>> seen[:3, 2] = False  # a neuron that was found later
     >>> [kept.tolist() for kept in observed_throughout(seen)]
     [[False, True, True, True], [True, True, False]]
     """

@@ -35,26 +35,6 @@ def times_among(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if _IN_TIME.fullmatch(name)}
 
 
-METHODS = (
-    "exact",
-    "exponential_euler",
-    "euler",
-    "rk2",
-    "rk4",
-    "heun",
-    "milstein",
-    "linear",
-    "independent",
-    "gsl",
-    "gsl_rk2",
-    "gsl_rk4",
-    "gsl_rkf45",
-    "gsl_rkck",
-    "gsl_rk8pd",
-)
-"""Integration methods that Brian2 has; those of GSL need that library."""
-
-
 @dataclass(frozen=True)
 class NeuronModel:
     """Equations of one neuron, in Brian2's grammar.
@@ -137,8 +117,6 @@ class NeuronModel:
             object.__setattr__(self, "refractory", f"{time!r}*ms")
         check_fields(self)
         check_names(self)
-        wanted, got = f"one of {', '.join(METHODS)}", shown(self.method)
-        require(self.method in METHODS, "NeuronModel", "method", wanted, got)
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def beside_recording(
     >>> from apical import plotting
     >>> from apical.measures.comparison import Comparison, Row
     >>> rows = [
-    ...     Row("hidden", "V1", "rate", "Hz", system, value, value - 2, value + 2)
+    ...     Row("hidden", "V1", "rate", system, value, value - 2, value + 2, "Hz")
     ...     for system, value in (("network", 40.0), ("recording", 25.0))
     ... ]
     >>> axes = plotting.beside_recording(Comparison(rows, (0.0, 100.0)))

@@ -1,4 +1,4 @@
-"""Which synapses of a projection exist, as pairs of neurons: memory proportional to synapses."""
+"""Synapses that exist, as pairs of neurons: memory proportional to their number."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -103,8 +103,7 @@ def record(
     step = _time_step(simulator, dt)
     network = simulator.network
     index = seeds.presentation("recording", stream)
-    whole = Block.of_samples(samples, chosen, index=index, phase="record")
-    parts = whole.parts(AT_ONCE)
+    parts = Block.of_samples(samples, chosen, index=index, phase="record").parts(AT_ONCE)
     with left_as_it_was(simulator):
         predicted = np.concatenate([_predicted(simulator, part) for part in parts])
     labels, targets = samples.labels[chosen], samples.part(chosen).targets
@@ -115,7 +114,7 @@ def record(
         step,
         {name: units(simulator, network, name) for name in names},
         samples=chosen,
-        values=np.asarray(whole.values),  # of events, how many each channel has
+        values=np.asarray(samples.block(chosen)[0]),  # of events, how many each channel has
         labels=labels,
         decisions=decisions(predicted) if targets is None else labels,
         spikes=_spikes(looked, [len(part) for part in parts], network.trial, step),

@@ -1,6 +1,7 @@
 """Learning curves of studies: errors of classifiers and of autoencoders."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -613,8 +614,9 @@ def reconstruction_errors(
     (4, True)
     """
     simulator, errors = simulate(net, "array", batch=batch), list[float]()
-    for _ in reconstruct(simulator, values, epochs):
-        squared = squared_errors(simulator, values)
-        error = float(np.sum(squared, dtype=np.float64) / len(values))
-        errors.append(error if np.isfinite(error) else np.inf)
-    return errors
+    with suppress(RunError):  # learning diverged
+        for _ in reconstruct(simulator, values, epochs):
+            squared = squared_errors(simulator, values)
+            error = float(np.sum(squared, dtype=np.float64) / len(values))
+            errors.append(error if np.isfinite(error) else np.inf)
+    return errors + [np.inf] * (epochs + 1 - len(errors))

@@ -327,6 +327,7 @@ class Builder:
             self.built.constants[f"{owner}.{name}"] = np.multiply(value, UNITS[unit]).item()
 
     def _synapses(self, projection: Projection, order: int) -> None:
+        plastic.check_free(projection)
         parameters, sums = plastic.parameters(projection, self.options.dt), graded.sums(projection)
         variables = ["w : 1", *(f"{name} : 1" for name in plastic.state(projection))]
         masked, by_rows = projection.name in self.built.masked, self._by_rows(projection)

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 from brian2 import Equations
 
+from apical._base.checking import described
+from apical.errors import ParameterError
 from apical.language.expressions import substituted
 from apical.language.fragments import lines, when
 from apical.plasticity import traces
@@ -80,6 +82,24 @@ def _called(projection: Projection) -> dict[str, str]:
         taken |= ADDED if population.is_spiking else set()
         taken |= {"heard"} if population.relays else set()
     return {name: f"{name}_syn" for name in sorted(own & taken)}
+
+
+def check_free(projection: Projection) -> None:
+    """Raise if a neuron has a variable that is called like the weight of a synapse.
+
+    Raises
+    ------
+    ParameterError
+        If it has: Brian2 takes no synapse onto it.
+    """
+    for population in (projection.pre, projection.post):
+        if "w" in Equations(population.model.equations).names:
+            raise ParameterError(
+                f"{described(population)}: its equations have a variable 'w', which is the weight "
+                "of a synapse in Brian2; call it otherwise, for instance 'w_adapt'.",
+                object=described(population),
+                parameter="equations",
+            )
 
 
 def statements(projection: Projection, factor: str, *, masked: bool = False) -> str:
