@@ -4,7 +4,7 @@ It needs scikit-learn (extra ``analysis``), which is imported with this module.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -27,6 +27,8 @@ from apical.training.scoring import margins, shares
 _base, _validation = (
     library(f"sklearn.{name}", "analysis") for name in ("base", "utils.validation")
 )
+
+_routing = library("sklearn.utils.metadata_routing", "analysis")
 
 Build = Callable[[Dataset, int], Network]
 """Describes a network for a data set and a seed, as ``build`` of a model script does."""
@@ -84,6 +86,9 @@ class ApicalClassifier(_base.ClassifierMixin, _base.BaseEstimator):  # type: ign
     >>> bool(cross_val_score(classifier, x, y, cv=3).mean() > 0.9)
     True
     """
+
+    # samples have no weights, so there is nothing to route, and no set_score_request
+    __metadata_request__score: ClassVar = {"sample_weight": _routing.UNUSED}
 
     def __init__(
         self,
