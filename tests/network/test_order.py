@@ -166,7 +166,7 @@ def test_nodes_come_in_the_order_of_the_text() -> None:
     text = "c = 1\nb = c\nlastspike = b*ms"
     model = NeuronModel("x = f + d : 1", summed=("f", "d", "a"), at_step=text)
     names = [n.name for n in SignalGraph([Neurons("n", 1, model, {"in": "a"})], []).nodes.values()]
-    assert names == ["x", "f", "d", "a", "c", "b"]
+    assert names == ["x", "f", "d", "a", "c", "b", "lastspike"]
 
 
 def test_what_another_says_of_a_node_gives_way_to_its_owner() -> None:

@@ -15,7 +15,7 @@ LEAKY = "dv/dt = -v/(20*ms) : 1"
 def made(equations: str = LEAKY, **given: Any) -> Neurons:
     takes = given.pop("takes", {"drive": "v"})
     model = NeuronModel(equations, **{"threshold": "v > 1", "reset": "v = 0", **given})
-    return Neurons("mine", 3, model, takes=takes)
+    return Neurons("mine", 3, model, takes=takes, offers=("v",))
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,7 @@ def test_scores_are_those_of_scikit_learn(data: Dataset, simulator: Simulator) -
     assert outputs is not None
     assert found.scores == pytest.approx(
         {
+            "accuracy": metrics.accuracy_score(y, decided),
             "balanced_accuracy": metrics.balanced_accuracy_score(y, decided),
             "f1_macro": metrics.f1_score(y, decided, average="macro"),
             "matthews_corrcoef": metrics.matthews_corrcoef(y, decided),

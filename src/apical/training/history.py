@@ -1,4 +1,4 @@
-"""What `apical.fit` returns: the history of training with a table, a plot, and the simulator."""
+"""History of training that `apical.fit` returns, with a table, a plot, and the simulator."""
 
 from typing import Any
 

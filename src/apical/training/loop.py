@@ -23,7 +23,7 @@ from apical._base.progress import TrainingProgress
 from apical.data import converting
 from apical.data.datasets import Dataset, Samples
 from apical.devices.outputs import outputs as predictions_of
-from apical.devices.simulator import Simulator
+from apical.devices.simulator import Block, Simulator
 from apical.errors import DataError, ParameterError, RunError
 from apical.measures import predictions
 from apical.network.description import Network
@@ -748,14 +748,8 @@ def steps(
             factor = factor * weighed[block.labels]
         ends = position.block + 1 == -(-n // size)
         before = _plastic(simulator) if measure and (ends or every == "block") else None
-        try:
-            counts = learned(simulator, replace(block, learning=factor), position.trial)
-        except RunError:  # weights that diverged are named with the block
-            _check_weights(simulator, _own(simulator), position)
-            raise
-        left = _own(simulator)
-        _check_weights(simulator, left, position)
-        metrics = _rates(simulator, counts)
+        counts = _learned(simulator, replace(block, learning=factor), position)
+        metrics, left = _rates(simulator, counts), _own(simulator)
         position = Position(position.epoch, position.block + 1, position.trial + len(block))
         if ends:
             position = Position(position.epoch + 1, 0, position.trial)
@@ -824,6 +818,17 @@ def train(
             bar.update(step.position.trial, tested(step.metrics))
             taken.append(step)
     return taken
+
+
+def _learned(simulator: Simulator, block: Block, position: Position) -> dict[str, np.ndarray]:
+    """Learn a block, and return spike counts; weights that diverged are named with the block."""
+    try:
+        counts = learned(simulator, block, position.trial)
+    except RunError:
+        _check_weights(simulator, _own(simulator), position)
+        raise
+    _check_weights(simulator, _own(simulator), position)
+    return counts
 
 
 def _class_weights(given: npt.ArrayLike | None, simulator: Simulator) -> np.ndarray | None:
