@@ -748,8 +748,8 @@ def steps(
             factor = factor * weighed[block.labels]
         ends = position.block + 1 == -(-n // size)
         before = _plastic(simulator) if measure and (ends or every == "block") else None
-        counts = _learned(simulator, replace(block, learning=factor), position)
-        metrics, left = _rates(simulator, counts), _own(simulator)
+        counts, left = _learned(simulator, replace(block, learning=factor), position)
+        metrics = _rates(simulator, counts)
         position = Position(position.epoch, position.block + 1, position.trial + len(block))
         if ends:
             position = Position(position.epoch + 1, 0, position.trial)
@@ -820,15 +820,18 @@ def train(
     return taken
 
 
-def _learned(simulator: Simulator, block: Block, position: Position) -> dict[str, np.ndarray]:
-    """Learn a block, and return spike counts; weights that diverged are named with the block."""
+def _learned(
+    simulator: Simulator, block: Block, position: Position
+) -> tuple[Mapping[str, np.ndarray], dict[str, np.ndarray]]:
+    """Learn a block; return spike counts, and weights: if these diverged, the block is named."""
     try:
         counts = learned(simulator, block, position.trial)
     except RunError:
         _check_weights(simulator, _own(simulator), position)
         raise
-    _check_weights(simulator, _own(simulator), position)
-    return counts
+    left = _own(simulator)
+    _check_weights(simulator, left, position)
+    return counts, left
 
 
 def _class_weights(given: npt.ArrayLike | None, simulator: Simulator) -> np.ndarray | None:
