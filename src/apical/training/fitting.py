@@ -88,8 +88,8 @@ def fit(
     seed
         Seed of the network in place of its own; not for a simulator.
     device, **options
-        As in `simulate`; by default rate networks run on ``array`` in batches of 64, and spiking
-        networks on ``cpp_standalone``. Not for a simulator.
+        As in `simulate`; by default rate networks run on ``array`` in batches of at most 64, and
+        spiking networks on ``cpp_standalone``. Not for a simulator.
     progress
         Whether to show a progress bar, in a terminal or a notebook.
 
@@ -126,7 +126,7 @@ def fit(
     >>> ap.evaluate(history.simulator, data.test).accuracy > 0.7
     True
     """
-    simulator = _simulator(network, seed, device, options)
+    simulator = _simulator(network, len(data.train), seed, device, options)
     data, judged = _split(data, validation)
     judge = _judging(data, judged, simulator.network, measured)
     plan = Plan(epochs, block, schedule=_schedule(schedule))
@@ -189,7 +189,11 @@ def _attended(fit: Fit, calls: Sequence[Callback]) -> Iterator[None]:
 
 
 def _simulator(
-    network: Network | Simulator, seed: int | None, device: str | None, options: dict[str, Any]
+    network: Network | Simulator,
+    n_train: int,
+    seed: int | None,
+    device: str | None,
+    options: dict[str, Any],
 ) -> Simulator:
     if not isinstance(network, Network):
         given = {"seed": seed, "device": device, **options}
@@ -204,7 +208,9 @@ def _simulator(
         return network
     described = network if seed is None else network.altered(seed=seed)
     name = device or usual(described)
-    usually = {"batch": 64} if name in DEVICES and DEVICES[name].takes("batch") else {}
+    usually = (
+        {"batch": min(64, n_train)} if name in DEVICES and DEVICES[name].takes("batch") else {}
+    )
     return simulate(described, name, **{**usually, **options})
 
 

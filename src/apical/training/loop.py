@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from apical._base import seeds
-from apical._base.checking import check_fields, checked
+from apical._base.checking import check_fields, checked, require
 from apical._base.checking import shown as shown_value
 from apical._base.html_tables import Cell, card, table
 from apical._base.metric_names import Metric as Metric
@@ -211,6 +211,11 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        n, found = len(self.labels), len(self.decided)
+        require(found == n, "Evaluation", "decided", f"one for each of {n} samples", f"{found}")
+        told, shown_ = (None if x is None else x.shape for x in (self.targets, self.outputs))
+        fits = told is None or told == shown_
+        require(fits, "Evaluation", "outputs", f"of the shape of the targets, {told}", f"{shown_}")
 
     @property
     def accuracy(self) -> float:
@@ -610,6 +615,8 @@ def outputs(simulator: Simulator, samples: Samples | np.ndarray, index: int = -1
     ...     outputs(simulator, np.ones((2, 6))).shape
     (2, 3)
     """
+    if not len(samples):
+        raise DataError("outputs needs at least one sample, got none.", object="outputs")
     name = simulator.network.output.name
     return np.concatenate([r.counts[name] for r in shown(simulator, samples, index)])
 
