@@ -71,7 +71,7 @@ class EarlyStopping(Callback):
     least
         Smallest improvement that counts, in units of the metric.
     monitor
-        Name of the metric. Losses are to fall, all others to rise.
+        Name of the metric. Losses and mean squared errors are to fall, all others to rise.
     restore
         Whether the network ends with the state of its best epoch, or else of its last.
 
@@ -127,7 +127,7 @@ class EarlyStopping(Callback):
                 object="EarlyStopping",
                 parameter="monitor",
             )
-        value = step.metrics[self.monitor] * (-1 if self.monitor.endswith("loss") else 1)
+        value = step.metrics[self.monitor] * (-1 if self.monitor.endswith(("loss", "mse")) else 1)
         if self._best is None or value > self._best[0] + self.least:
             self._best, self._waited, fit.best = (value, step.position), 0, step.position.epoch
             self._state = fit.simulator.state if self.restore else {}
