@@ -56,7 +56,9 @@ def scored(name: str, value: float) -> str:
 
 
 _REPORTED = ("accuracy", "subset_accuracy", "r2")
-TESTED = tuple(f"{on}_{score}" for on in ("validation", "test") for score in _REPORTED)
+VALIDATED = tuple(f"validation_{score}" for score in _REPORTED)
+"""Metrics to report of a validation set: the first of these that was measured."""
+TESTED = (*VALIDATED, *(f"test_{score}" for score in _REPORTED))
 """Metrics to report: the first of these that was measured."""
 
 

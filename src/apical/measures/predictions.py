@@ -20,7 +20,7 @@ DECIDED = 0.5
 def mean_squared_error(targets: np.ndarray, outputs: np.ndarray) -> float:
     r"""Return the mean squared error, over trials, frames and targets.
 
-    .. math:: \mathrm{MSE} = \big\langle (y - \hat y)^2 \big\rangle
+    .. math:: \mathrm{MSE} = \frac{1}{N K} \sum_{nk} (y_{nk} - \hat y_{nk})^2
 
     Parameters
     ----------

@@ -428,6 +428,15 @@ class Network:
         other = other._suited(wiring)
         error = next(p for p in other.populations if p.name == errors[0].name)
         other.teach(wiring(error, other.forward, **options))
+        known = {p.name for p in other.projections}
+        for name in (i.of_projection for i in self.interventions):
+            if name and name not in known:
+                raise WiringError(
+                    f"The network has an intervention on {name!r}, which is not among its "
+                    f"projections under {other.feedback.name if other.feedback else 'none'}; wire "
+                    "it first, then intervene.",
+                    object=f"Projection {name!r}",
+                )
         return other
 
     def _suited(self, wiring: Callable[..., FeedbackPathway]) -> "Network":

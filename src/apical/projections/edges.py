@@ -52,6 +52,10 @@ class Edges:
     def __len__(self) -> int:
         return len(self.pre)
 
+    def same_as(self, other: "Edges") -> bool:
+        """Whether they are the same pairs."""
+        return np.array_equal(self.pre, other.pre) and np.array_equal(self.post, other.post)
+
     @property
     def density(self) -> float:
         """Share of all pairs of neurons that are joined."""

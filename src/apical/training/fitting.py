@@ -21,7 +21,7 @@ from apical.network.description import Network
 from apical.training.callbacks import Callback, CSVLogger, EarlyStopping
 from apical.training.history import Fit
 from apical.training.loop import Judge, Plan, Position, Step, evaluate, steps
-from apical.training.schedules import SCHEDULES, Schedule
+from apical.training.schedules import SCHEDULES, Plateau, Schedule
 
 MEASURED = 1000
 """Training samples on which accuracy and loss are measured after every epoch."""
@@ -126,10 +126,18 @@ def fit(
     >>> ap.evaluate(history.simulator, data.test).accuracy > 0.7
     True
     """
-    simulator = _simulator(network, len(data.train), seed, device, options)
+    scheduled = _schedule(schedule)
+    if isinstance(scheduled, Plateau) and validation is None:
+        raise ParameterError(
+            "fit: a schedule that waits for a plateau follows the validation set, so that the test "
+            "samples stay unseen; give validation.",
+            object="fit",
+            parameter="schedule",
+        )
     data, judged = _split(data, validation)
+    simulator = _simulator(network, len(data.train), seed, device, options)
     judge = _judging(data, judged, simulator.network, measured)
-    plan = Plan(epochs, block, schedule=_schedule(schedule))
+    plan = Plan(epochs, block, schedule=scheduled)
     stop = early_stopping if isinstance(early_stopping, EarlyStopping | None) else None
     if early_stopping is not None and stop is None:
         stop = EarlyStopping(patience=cast(int, early_stopping))
@@ -220,6 +228,13 @@ def _split(data: Dataset, validation: Samples | float | None) -> tuple[Dataset, 
         return data, "test"
     if isinstance(validation, Samples):
         return replace(data, test=validation, name=f"{data.name}:validation"), "validation"
+    if validation <= 0:
+        raise ParameterError(
+            f"fit: validation must be samples, a number of them or a fraction, above 0, got "
+            f"{validation:g}.",
+            object="fit",
+            parameter="validation",
+        )
     n = round(validation * len(data.train)) if validation < 1 else round(validation)
     return data.split(n, seeds.stream(0, "validation")), "validation"
 
@@ -230,6 +245,12 @@ def _class_weights(
     """Return the weight of each class; balanced ones are 1 in the mean over trials."""
     if given is None:
         return None
+    if data.train.targets is not None:
+        raise ParameterError(
+            "fit: class_weights are for classes, and these samples have targets; leave them out.",
+            object="fit",
+            parameter="class_weights",
+        )
     if isinstance(given, str):
         counts = np.bincount(data.train.labels, minlength=data.n_classes)
         return len(data.train) / (data.n_classes * np.maximum(counts, 1))

@@ -543,6 +543,8 @@ def check_targets(network: Network, samples: Samples) -> None:
 def predict(simulator: Simulator, samples: Samples | npt.ArrayLike, index: int = -1) -> np.ndarray:
     """Return the class that a network decides for each sample, shape (n_samples,).
 
+    Of samples with targets, return the outputs in the units and the shape of the targets.
+
     Learning is off, and the state of the simulator is restored.
 
     Parameters
@@ -587,6 +589,8 @@ def predict(simulator: Simulator, samples: Samples | npt.ArrayLike, index: int =
                 parameter="samples",
             )
         samples = values.reshape(len(values), -1)
+    elif samples.targets is not None:
+        return np.asarray(evaluate(simulator, samples, index).outputs)
     return decisions(outputs(simulator, samples, index))
 
 
