@@ -126,18 +126,10 @@ def fit(
     >>> ap.evaluate(history.simulator, data.test).accuracy > 0.7
     True
     """
-    scheduled = _schedule(schedule)
-    if isinstance(scheduled, Plateau) and validation is None:
-        raise ParameterError(
-            "fit: a schedule that waits for a plateau follows the validation set, so that the test "
-            "samples stay unseen; give validation.",
-            object="fit",
-            parameter="schedule",
-        )
     data, judged = _split(data, validation)
     simulator = _simulator(network, len(data.train), seed, device, options)
     judge = _judging(data, judged, simulator.network, measured)
-    plan = Plan(epochs, block, schedule=scheduled)
+    plan = Plan(epochs, block, schedule=_schedule(schedule, validation))
     stop = early_stopping if isinstance(early_stopping, EarlyStopping | None) else None
     if early_stopping is not None and stop is None:
         stop = EarlyStopping(patience=cast(int, early_stopping))
@@ -265,8 +257,16 @@ def _class_weights(
     return np.array([given.get(k, 1.0) for k in range(data.n_classes)])
 
 
-def _schedule(given: Schedule | str) -> Schedule:
-    return SCHEDULES[given]() if isinstance(given, str) else given
+def _schedule(given: Schedule | str, validation: Samples | float | None) -> Schedule:
+    schedule = SCHEDULES[given]() if isinstance(given, str) else given
+    if isinstance(schedule, Plateau) and validation is None:
+        raise ParameterError(
+            "fit: a schedule that waits for a plateau follows the validation set, so that the test "
+            "samples stay unseen; give validation.",
+            object="fit",
+            parameter="schedule",
+        )
+    return schedule
 
 
 def _judging(data: Dataset, judged: str, network: Network, measured: int) -> Judge:
