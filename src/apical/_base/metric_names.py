@@ -80,7 +80,7 @@ def headline(metrics: Mapping[Any, Any]) -> str:
 
 
 def tested(metrics: Mapping[Any, Any]) -> str:
-    """Return the metric to report as text; "" if nothing was measured on test samples.
+    """Return the metric to report as text; "" if no validation or test samples were evaluated.
 
     Parameters
     ----------

@@ -785,8 +785,8 @@ class Simulator(Protocol):
     def save(self, path: Path | str) -> Path:
         """Write the whole state into a file, arrays as npz without pickle, and return its path.
 
-        Training goes on from it with the same bits, in a simulator of the same network on the same
-        device. It holds no network: `Network.save` writes that.
+        Training continues from it with the same bits, in a simulator of the same network on the
+        same device. It holds no network: `Network.save` writes that.
 
         Parameters
         ----------

@@ -57,7 +57,7 @@ def fit(
     Parameters
     ----------
     network
-        A network, for which a simulator is made, or a simulator, which goes on from its state.
+        A network, for which a simulator is made, or a simulator, which continues from its state.
     data
         Training samples, and test samples.
     epochs

@@ -659,8 +659,8 @@ Measure = Callable[[Simulator, Position, Mapping[str, np.ndarray]], Mapping[Any,
 the plastic weights before the last block, by name of projection. Returns values by `Metric`."""
 Judge = Callable[[Simulator, Position], Mapping[Any, float]]
 """Callback that evaluates a network without changing its state, before training and after every
-epoch. Returns values by `Metric`; schedules that follow the accuracy read ``validation_accuracy``,
-or else ``test_accuracy``."""
+epoch. Returns values by `Metric`; schedules that follow the accuracy read the one to report
+(`apical._base.metric_names.headline`)."""
 
 
 @checked()
