@@ -20,6 +20,7 @@ from cuda_programs import (
 from every_kind import OPTIONS, RATES, SPIKING, Case, covering, rates, spiking
 
 from apical import Network, datasets
+from apical.devices.of_brian import SHOW_EVENTS
 from apical.scripts import models
 from apical.scripts.models import imported
 
@@ -42,7 +43,10 @@ def assert_generated(network: Network, folder: Path) -> None:
     assert_single(program)
 
 
-@pytest.mark.parametrize("case", some(SPIKING, 2))
+SHOWN = [case for case in SPIKING if case[2] != "events" or "cuda_standalone" in SHOW_EVENTS]
+
+
+@pytest.mark.parametrize("case", some(SHOWN, 2))
 def test_spiking_networks_are_generated(case: Case, tmp_path: Path) -> None:
     assert_generated(spiking(*case), tmp_path)
 
