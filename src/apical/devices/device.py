@@ -258,6 +258,7 @@ DEVICES: Registry[Device] = Registry(
     {
         "array": "apical.devices.array:DEVICE",
         "runtime": "apical.devices.runtime:DEVICE",
+        "lockstep": "apical.devices.lockstep:DEVICE",
         "cpp_standalone": "apical.devices.cpp_standalone:DEVICE",
         "cuda_standalone": "apical.devices.cuda_standalone:DEVICE",
         "genn": "apical.devices.genn:DEVICE",

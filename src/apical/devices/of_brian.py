@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from apical.devices.brian import build
 
 
-SHOW_EVENTS = ("runtime", "cpp_standalone")
+SHOW_EVENTS = ("runtime", "lockstep", "cpp_standalone")
 """Devices that show events of a data set (`apical.encoding.Events`)."""
 
 

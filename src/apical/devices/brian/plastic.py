@@ -102,7 +102,17 @@ def check_free(projection: Projection) -> None:
             )
 
 
-def statements(projection: Projection, factor: str, *, masked: bool = False) -> str:
+def written_update(projection: Projection) -> str:
+    """Return the update of a rule, with the names that a synapse has; "0" without a rule."""
+    rule, called = projection.rule, _called(projection)
+    if rule is None:
+        return "0"
+    return substituted(rule.update, called) if called else rule.update
+
+
+def statements(
+    projection: Projection, factor: str, *, masked: bool = False, update: str = ""
+) -> str:
     """Return the update statements.
 
     Parameters
@@ -113,11 +123,12 @@ def statements(projection: Projection, factor: str, *, masked: bool = False) -> 
         Expression of the learning-rate factor.
     masked
         Whether there are objects for synapses that do not exist, which keep weight 0.
+    update
+        Name of a given update, in place of that of the rule.
     """
-    rule, called = projection.rule, _called(projection)
+    rule, update = projection.rule, update or written_update(projection)
     if rule is None:
         return _held(projection, "0", "0", masked)
-    update = substituted(rule.update, called) if called else rule.update
     if rule.dynamics is None:
         return _held(projection, f"{factor}*({update})", factor, masked)
     return _with_dynamics(projection, update, rule.dynamics, factor, masked)

@@ -1,0 +1,240 @@
+"""What Brian2's objects do in a time step, as functions of the cells of a batch of trials."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import brian2 as b2
+from brian2.core.variables import ArrayVariable
+from brian2.groups.group import CodeRunner
+from brian2.groups.neurongroup import Resetter, Thresholder
+from brian2.synapses.synapses import SummedVariableUpdater, SynapticPathway
+
+from apical._base import times
+from apical.devices.batched.capture import Captured, caught, read
+from apical.devices.batched.learning import Learning
+from apical.devices.batched.libraries import Array, Layout, Library
+from apical.devices.batched.program import Cells, Program, key
+from apical.devices.batched.shown import Shown
+from apical.devices.batched.synapses import Delivery, Scaling, Sum, Wires
+from apical.devices.brian import build, chance, graded, plastic, relaying
+from apical.devices.brian.build import Built
+from apical.errors import DeviceError
+from apical.projections.projection import Projection
+
+PASSIVE = (b2.NeuronGroup, b2.Synapses, b2.StateMonitor, b2.SpikeMonitor, chance.Seeding)
+"""Objects of Brian2 that change nothing in a time step by themselves."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """What one object does.
+
+    Parameters
+    ----------
+    name
+        Of Brian2's object.
+    run
+        Changes the cells.
+    written
+        Names of the cells that it replaces.
+    period
+        Time steps between two of its turns.
+    closing
+        Whether it ends a trial: it belongs to the trial before it.
+    early
+        Whether it comes before the next trial begins.
+    """
+
+    name: str
+    run: Callable[[Cells], None]
+    written: Sequence[str]
+    period: int
+    closing: bool
+    early: bool
+
+
+class Actions:
+    """Makes what the objects of a network do, in their order.
+
+    Parameters
+    ----------
+    built
+        The network as Brian2's objects.
+    library
+        Array library.
+    shown
+        What trials show.
+    dt
+        Time step [ms].
+    """
+
+    def __init__(self, built: Built, library: Library, shown: Shown, dt: float) -> None:
+        self._built, self._library, self._shown, self._dt = built, library, shown, dt
+        self.wires = {p.name: self._wires(p) for p in built.network.projections}
+
+    def made(self) -> list[Action]:
+        """Return all of them."""
+        found = []
+        for item in self._built.brian_network.sorted_objects:
+            if isinstance(item, PASSIVE) or not item.active:
+                continue
+            made = self._made(item)
+            if made is None:
+                continue
+            run, written = made
+            early = item.when == "start" and item.order < build.DRAW
+            closing = any(item is one for one in self._built.closing)
+            period = round(float(item.clock.dt_) * 1e3 / self._dt)
+            found.append(Action(item.name, run, written, period, closing, early))
+        return found
+
+    def _made(self, item: Any) -> tuple[Callable[[Cells], None], Sequence[str]] | None:
+        """Return what an object does, and the cells that it replaces; None for nothing."""
+        if isinstance(item, SynapticPathway):
+            return self._pathway(item)
+        if isinstance(item, SummedVariableUpdater):
+            return self._sum(item)
+        if isinstance(item, b2.NetworkOperation) and item.name.endswith("_normalisation"):
+            scaling = Scaling(self.wires[item.name.removesuffix("_normalisation")])
+            return lambda cells: scaling(cells, self._shown.factor), scaling.written
+        if isinstance(item, CodeRunner) and isinstance(item.group, b2.Synapses):
+            return self._of_synapses(item)
+        if isinstance(item, CodeRunner):
+            captured = caught(item)
+            return None if captured is None else self._of_group(item, captured)
+        raise DeviceError(
+            f"Device 'lockstep' cannot run {item.name!r}, a {type(item).__name__} of Brian2; use "
+            "device='runtime'.",
+            object=item.name,
+        )
+
+    # ---- neurons ---------------------------------------------------------------------------------
+    def _of_group(
+        self, item: Any, captured: Captured
+    ) -> tuple[Callable[[Cells], None], Sequence[str]]:
+        """Return what a group of neurons does: integrate, spike, reset, or as a model says."""
+        n = captured.owner.N
+        functions = self._shown.functions(lambda trials: (trials, n))
+        result = "_cond" if isinstance(item, Thresholder) else ""
+        program = Program(captured, self._library, self._in_group, functions, (), result)
+        written = [key(variable) for variable in program.written.values()]
+        if isinstance(item, Thresholder):
+            return self._threshold(item, program, n)
+        if isinstance(item, Resetter):
+            events = key(captured.keywords["eventspace_variable"])
+
+            def reset(cells: Cells) -> None:
+                program(cells, (cells.n, n), cells[events])
+
+            return reset, written
+        return lambda cells: program(cells, (cells.n, n)), written
+
+    def _threshold(
+        self, item: Any, program: Program, n: int
+    ) -> tuple[Callable[[Cells], None], Sequence[str]]:
+        """Return what finds the neurons with an event, and makes those that spike refractory."""
+        keywords, group, library = item.template_kwds, item.group, self._library
+        events, boolean = key(keywords["eventspace_variable"]), b2.np.dtype(bool)
+        written, refractory = [events], keywords["_uses_refractory"]
+        free, last, now = (
+            f"{group.name}.{name}" for name in ("not_refractory", "lastspike", "t")
+        )
+
+        def find(cells: Cells) -> None:
+            found = library.hold(program(cells, (cells.n, n)), boolean, (cells.n, n))
+            cells[events] = found
+            if refractory:
+                cells[free] = library.where(found, False, cells[free])
+                cells[last] = library.where(found, cells[CLOCK], cells[last])
+
+        return find, [*written, *([free, last] if refractory else [])]
+
+    def signal(self, population: str, name: str) -> Callable[[Cells], Array]:
+        """Return what reads a signal of a population, whether it is a variable or computed."""
+        group = self._built.objects[population]
+        captured, n = read(group, f"_value = {name}", ("_value",)), group.N
+        functions = self._shown.functions(lambda trials: (trials, n))
+        program = Program(captured, self._library, self._in_group, functions, (), "_value")
+        return lambda cells: self._library.hold(
+            program(cells, (cells.n, n)), self._library.dtype, (cells.n, n)
+        )
+
+    def _in_group(self, variable: ArrayVariable, index: str) -> Callable[[Array], Array]:
+        """Return how a variable is read in a group of neurons, by an index."""
+        if index in ("_idx", "0"):
+            return lambda x: x
+        found = self._linked(index)
+        return lambda x: x[..., found]
+
+    def _linked(self, index: str) -> Any:
+        """Return the neurons that linked variables of a group are those of."""
+        for group in self._built.objects.values():
+            if index in group.variables:
+                return group.variables[index].get_value()
+        raise DeviceError(f"Device 'lockstep' knows no index {index!r}; use device='runtime'.")
+
+    # ---- synapses --------------------------------------------------------------------------------
+    def _wires(self, projection: Projection) -> Wires:
+        synapses, edges = self._built.objects[projection.name], None
+        if projection.name in self._built.made:
+            edges = self._built.made[projection.name]
+        of = () if edges is None else (edges.pre, edges.post)
+        layout = Layout(projection.shape, *of)
+        functions = self._shown.functions(lambda n: layout.shape)
+        return Wires(projection, synapses, layout, self._library, functions)
+
+    def _pathway(self, item: Any) -> tuple[Callable[[Cells], None], Sequence[str]]:
+        """Return what events do to the other neuron, or to the weight."""
+        wires, what = self.wires[item.synapses.name], item.objname
+        projection = wires.projection
+        if what == "learn":
+            events = key(item.source.variables[item.eventspace_name])
+            return self._learn(wires, events, pre=item.prepost == "pre")
+        targets = projection.carries if what == "pre" else {"teach": "x"}
+        names = [projection.post.inputs[t] for t, signal in targets.items() if signal == "x"]
+        post = self._built.objects[projection.post.name]
+        events = key(item.source.variables[item.eventspace_name])
+        sign = -1 if relaying.pathways(projection).get(what, "").find("-=") > 0 else 1
+        delivery = Delivery(
+            wires, events, [post.variables[n] for n in names], sign, self._shown.draw
+        )
+        return delivery, delivery.written
+
+    def _sum(self, item: Any) -> tuple[Callable[[Cells], None], Sequence[str]]:
+        """Return what adds up graded signals."""
+        wires = self.wires[item.synapses.name]
+        part = item.target_var.name
+        _, signal = graded.sums(wires.projection)[part]
+        found = Sum(wires, item.target_var, signal)
+        return found, found.written
+
+    def _of_synapses(self, item: Any) -> tuple[Callable[[Cells], None], Sequence[str]]:
+        """Return what synapses do at regular times: learn after trials, or follow traces."""
+        wires = self.wires[item.group.name]
+        if any(item is one for one in self._built.closing):
+            return self._learn(wires)
+        program = wires.everywhere(item.abstract_code)
+        shape = wires.layout.shape
+        written = [key(variable) for variable in program.written.values()]
+        return lambda cells: program(cells, (cells.n, *shape)), written
+
+    def _learn(
+        self, wires: Wires, events: str = "", *, pre: bool = False
+    ) -> tuple[Callable[[Cells], None], Sequence[str]]:
+        projection = wires.projection
+        rule = projection.rule
+        assert rule is not None
+        masked = projection.name in self._built.masked
+        ends = {"pre" if pre else "post": events} if events else {}
+        learning = Learning(wires, masked=masked, **ends)
+        onset = times.steps(rule.onset, self._dt, "an onset") if events else 0
+        shown = self._shown
+        return (
+            lambda cells: learning(cells, shown.factor if shown.step >= onset else 0.0),
+            learning.written,
+        )
+
+
+CLOCK = "step_clock.t"
+"""The time among the cells [s], a row for each trial."""

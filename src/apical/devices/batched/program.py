@@ -1,0 +1,203 @@
+"""Statements as functions of arrays with a row for each trial."""
+
+import ast
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import numpy as np
+from brian2.core.functions import Function
+from brian2.core.variables import ArrayVariable, AuxiliaryVariable, Constant
+from brian2.parsing.rendering import NumpyNodeRenderer
+from brian2.utils.stringtools import get_identifiers
+
+from apical.devices.batched.capture import Captured
+from apical.devices.batched.libraries import Array, Library
+from apical.errors import DeviceError
+
+LOOKED_UP = ("stimulus", "label", "learning", "learned")
+"""Functions of the time that look up what a trial shows."""
+DRAWN = ("rand", "randn")
+
+Place = Callable[[ArrayVariable, str], Callable[[Array], Array]]
+"""Returns how the cell of a variable is read by an index."""
+
+
+class Cells(dict[str, Array]):
+    """Value of every variable, ``<object>.<variable>`` -> array.
+
+    Parameters
+    ----------
+    values
+        The values; with a row for each trial where they differ between trials.
+    n
+        Number of trials of the batch.
+    rows
+        Names of those that have a row for each trial.
+    """
+
+    def __init__(self, values: Mapping[str, Array], n: int, rows: Collection[str]) -> None:
+        super().__init__(values)
+        self.n, self.rows = n, frozenset(rows)
+
+    def part(self, trials: slice) -> "Cells":
+        """Return some of the trials."""
+        found = {name: v[trials] if name in self.rows else v for name, v in self.items()}
+        return Cells(found, len(range(*trials.indices(self.n))), self.rows)
+
+
+def key(variable: ArrayVariable) -> str:
+    """Return the name of a variable among cells."""
+    return f"{variable.owner.name}.{variable.name}"
+
+
+class Program:
+    """Statements of one object as a function of cells.
+
+    Parameters
+    ----------
+    captured
+        The statements.
+    library
+        Array library.
+    place
+        Returns how the value of a variable is read by an index.
+    looked_up
+        What stands for functions that look up what a trial shows, and for those that draw random
+        numbers, by name.
+    given
+        Names that are handed over at each call.
+    result
+        Name of a local value to return; "" for none.
+    """
+
+    def __init__(
+        self,
+        captured: Captured,
+        library: Library,
+        place: Place,
+        looked_up: Mapping[str, Callable[..., Any]],
+        given: Collection[str] = (),
+        result: str = "",
+    ) -> None:
+        self._captured, self._library = captured, library
+        self.read: dict[str, ArrayVariable] = {}
+        """Variables that are read or written, by the names that they have in the statements."""
+        self.written: dict[str, ArrayVariable] = {}
+        """Variables that are written."""
+        self._space: dict[str, Any] = {"_where": library.where, "_hold": library.hold}
+        self._result = result
+        self._find(looked_up, given)
+        self._readers = {
+            name: place(variable, captured.indices.get(name, "_idx"))
+            for name, variable in self.read.items()
+        }
+        self._function = self._compiled(given)
+
+    def __call__(
+        self, cells: Cells, shape: tuple[int, ...], mask: Array | None = None, **given: Any
+    ) -> Any:
+        """Run the statements on cells, and return the result.
+
+        Parameters
+        ----------
+        cells
+            Read, and replaced where written.
+        shape
+            Of what is written.
+        mask
+            Where anything is written; None for everywhere.
+        **given
+            Values handed over.
+        """
+        loaded = [reader(cells[key(self.read[name])]) for name, reader in self._readers.items()]
+        result, written = self._function(loaded, shape, mask, **given)
+        for variable, value in zip(self.written.values(), written, strict=True):
+            cells[key(variable)] = value
+        return result
+
+    def _find(
+        self, looked_up: Mapping[str, Callable[..., Any]], given: Collection[str]
+    ) -> None:
+        """Sort all names into variables, constants, functions and local values."""
+        captured = self._captured
+        local = {s.var for s in captured.statements if s.op == ":="} | {*given}
+        for statement in captured.statements:
+            if statement.var not in local:
+                self._use(statement.var)
+                if statement.var in self.read:
+                    self.written[statement.var] = self.read[statement.var]
+            for name in sorted(get_identifiers(statement.expr) - local):
+                self._use(name, looked_up)
+            self._check_moments(statement.expr)
+        for name in {captured.conditional.get(name) for name in self.written} - {None}:
+            self._use(str(name))
+
+    def _use(self, name: str, looked_up: Mapping[str, Callable[..., Any]] | None = None) -> None:
+        variable = self._captured.variables.get(name)
+        if isinstance(variable, ArrayVariable):
+            self.read[name] = variable
+        elif isinstance(variable, Constant):
+            self._space[name] = variable.value
+        elif isinstance(variable, Function) and looked_up is not None:
+            self._space[name] = (
+                looked_up[name]
+                if name in looked_up
+                else self._library.function(name, variable, self._captured.owner)
+            )
+        elif variable is not None and not isinstance(variable, AuxiliaryVariable | Function):
+            raise DeviceError(
+                f"{self._captured.owner.name!r} reads {name!r}, a {type(variable).__name__} of "
+                "Brian2, which device 'lockstep' cannot; use device='runtime'.",
+                object=f"{self._captured.owner.name!r}",
+            )
+
+    def _check_moments(self, text: str) -> None:
+        """Raise if what a trial shows is looked up at another time than now."""
+        for node in ast.walk(ast.parse(text, mode="eval")):
+            called = node.func.id if isinstance(node, ast.Call) and _named(node.func) else ""
+            if called in LOOKED_UP and ast.unparse(node.args[0]) != "t":  # type: ignore[attr-defined]
+                raise DeviceError(
+                    f"{self._captured.owner.name!r} reads {ast.unparse(node)}, at another time "
+                    "than now, which device 'lockstep' cannot; use device='runtime'.",
+                    object=f"{self._captured.owner.name!r}",
+                )
+
+    def _compiled(self, given: Collection[str]) -> Callable[..., Any]:
+        """Return the statements as a Python function."""
+        loads = "".join(f"{name}, " for name in self._readers)
+        lines = [f"({loads}) = _loaded"] if self._readers else []
+        lines += [self._line(statement) for statement in self._captured.statements]
+        written = "".join(f"{name}, " for name in self.written)
+        lines.append(f"return {self._result or 'None'}, ({written})")
+        names = "".join(f", {name}" for name in given)
+        source = f"def run(_loaded, _shape, _mask{names}):\n" + "".join(
+            f"    {line}\n" for line in lines
+        )
+        space = self._space
+        exec(compile(source, f"<{self._captured.name}>", "exec"), space)
+        function: Callable[..., Any] = space["run"]
+        return function
+
+    def _line(self, statement: Any) -> str:
+        """Return one statement in Python."""
+        text = NumpyNodeRenderer(auto_vectorise=set()).render_expr(statement.expr)
+        if statement.var not in self.written:
+            operator = "=" if statement.op == ":=" else statement.op
+            return f"{statement.var} {operator} {text}"
+        name = statement.var
+        if statement.op not in ("=", ":="):
+            text = f"{name} {statement.op[:-1]} ({text})"
+        dtype = np.dtype(self.written[name].dtype).name
+        self._space[f"_{dtype}"] = np.dtype(dtype)
+        shape = "()" if self.written[name].scalar else "_shape"
+        held = f"_hold({text}, _{dtype}, {shape})"
+        condition = self._captured.conditional.get(name)
+        if condition is not None:
+            held = f"_where({condition}, {held}, {name})"
+        if not self.written[name].scalar:
+            held = f"{held} if _mask is None else _where(_mask, {held}, {name})"
+        return f"{name} = {held}"
+
+
+def _named(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name)

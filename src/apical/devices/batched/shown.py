@@ -1,0 +1,101 @@
+"""What the trials of a batch show, looked up by statements: stimuli, labels, learning factors."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from apical._base import seeds
+from apical.devices.batched.libraries import Array, Library
+from apical.devices.brian import tables
+from apical.devices.simulator import Block
+from apical.network.description import Network
+
+
+class Shown:
+    """What statements look up in the trials of a batch, and the random numbers that they draw.
+
+    Parameters
+    ----------
+    network
+        The network.
+    library
+        Array library.
+    dt
+        Time step [ms].
+    """
+
+    def __init__(self, network: Network, library: Library, dt: float) -> None:
+        self._network, self._library, self._dt = network, library, dt
+        self.steps = round(network.trial / dt)
+        self._frames = {"stimulus": network.stimulus.frames, "label": network.target_frames}
+        self._values: dict[str, Array] = {}
+        self._due: list[np.ndarray] = []
+        self.n, self.step, self.factor = 0, 0, 0.0
+
+    def show(self, block: Block) -> None:
+        """Let a batch of trials, all with one learning factor, be shown from its first step on."""
+        self.n, self.step, self.factor = len(block), 0, float(block.learning[0])
+        values = tables.empty(self._network, self.n)
+        tables.fill(values, self._network, block, self._dt)
+        events = self._network.stimulus.encoder.takes_events
+        self._due = self._of_steps(values.pop("stimulus")) if events else []
+        self._values = {
+            name: self._library.array(
+                array.reshape(self.n, self._frames[name], -1).astype(self._library.dtype)
+            )
+            for name, array in values.items()
+            if name in self._frames
+        }
+        seed = seeds.simulator_seed(self._network.seed, block.index)
+        self._rng = np.random.default_rng([seed, block.first])
+
+    def _of_steps(self, table: np.ndarray) -> list[np.ndarray]:
+        return _by_step(table, self.steps, self._network.stimulus.size)
+
+    def functions(self, shape: Callable[[int], tuple[int, ...]]) -> Mapping[str, Callable[..., Any]]:
+        """Return what stands for functions of the time and of chance, by name.
+
+        Parameters
+        ----------
+        shape
+            Shape of what is drawn at random, from the number of trials.
+        """
+        return {
+            "stimulus": lambda t, i: self._at("stimulus", i),
+            "label": lambda t, i: self._at("label", i),
+            "learning": lambda t: self.factor,
+            "learned": lambda t: self.factor,
+            "rand": lambda: self._library.uniform(self._rng, shape(self.n)),
+            "randn": lambda: self._library.normal(self._rng, shape(self.n)),
+        }
+
+    def draw(self, shape: tuple[int, ...]) -> Array:
+        """Return random numbers from 0 to 1."""
+        return self._library.uniform(self._rng, shape)
+
+    def _at(self, name: str, i: Any) -> Array:
+        """Return what is looked up now, for each trial and some columns."""
+        if name == "stimulus" and self._due:
+            return self._events()[:, i]
+        frame = self.step * self._frames[name] // self.steps
+        return self._values[name][:, frame][:, i]
+
+    def _events(self) -> Array:
+        found = np.zeros(self.n * self._network.stimulus.size, self._library.dtype)
+        found[self._due[self.step]] = 1
+        return self._library.array(found.reshape(self.n, -1))
+
+
+def _by_step(table: np.ndarray, steps: int, channels: int) -> list[np.ndarray]:
+    """Return the events of each step, as places in an array (trial, channel); from their table.
+
+    The table holds the number of events, and of each its step in the block times the number of
+    channels, plus its channel.
+    """
+    due, n_channels = table[1:], channels
+    step, channel = due // n_channels, due % n_channels
+    trial, within = step // steps, step % steps
+    order = np.argsort(within, kind="stable")
+    place = (trial * n_channels + channel)[order]
+    return np.split(place, np.searchsorted(within[order], np.arange(1, steps)))

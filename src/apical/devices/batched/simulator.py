@@ -1,0 +1,276 @@
+"""The simulator of device ``lockstep``: a batch of trials in every time step."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from brian2.core.variables import ArrayVariable
+
+from apical.devices.batched.actions import CLOCK, Action, Actions
+from apical.devices.batched.capture import CapturingDevice
+from apical.devices.batched.libraries import Library
+from apical.devices.batched.program import Cells, key
+from apical.devices.batched.shown import Shown
+from apical.devices.brian import build, reading, variables
+from apical.devices.brian.base import BrianSimulator, precision
+from apical.devices.brian.workplace import preferences
+from apical.devices.simulator import Block, BlockResult
+from apical.errors import DeviceError
+from apical.network.description import Network
+
+TICKS = "step_clock.timestep"
+"""The number of the time step among the cells, a row for each trial."""
+
+
+class LockstepSimulator(BrianSimulator):
+    """Runs a batch of trials at once. Made by `apical.simulate`.
+
+    Parameters
+    ----------
+    network
+        The network.
+    options
+        Options of the build.
+    dtype
+        Precision.
+    library
+        Array library.
+    batch
+        Largest number of trials at once.
+    """
+
+    _compiled = False
+
+    def __init__(
+        self, network: Network, options: build.Options, dtype: str, library: Library, batch: int
+    ) -> None:
+        self.network, self.options, self.batch = network, options, batch
+        self.dtype, self.library = np.dtype(dtype), library
+        device = CapturingDevice()
+        self._settle(device)
+        self._shown = Shown(network, library, options.dt)
+        with self._place(), reading.prepared(network):
+            for population in network.populations:
+                self._built.objects[population.name].before_run({})
+            device.capturing = True
+            self._plan()
+
+    def _plan(self) -> None:
+        """Make what objects do, and find the variables that they read and write."""
+        making = Actions(self._built, self.library, self._shown, self.dt)
+        self._actions = making.made()
+        used: dict[str, ArrayVariable] = {}
+        for owner in (*self._built.objects.values(), *(o.clock for o in self._built.objects.values())):
+            for variable in owner.variables.values():
+                if isinstance(variable, ArrayVariable) and not key(variable).endswith("space"):
+                    used[key(variable)] = variable
+        self._used = used
+        synaptic = {f"{p.name}.": p for p in self.network.projections}
+        shared = {n for n in self._shapes if n.partition(".")[0] + "." in synaptic}
+        shared -= {
+            f"{p.name}.{name}"
+            for p in self.network.projections
+            for name in self._per_trial(p)
+        }
+        written = {name for action in self._actions for name in action.written}
+        scalar = {name for name, v in used.items() if v.scalar}
+        self._rows = (written | {CLOCK, TICKS}) - shared - scalar
+        self._rows |= {
+            f"{p.name}.{name}" for p in self.network.projections for name in self._per_trial(p)
+        }
+        self._traced = {
+            f"{name}.{signal}": making.signal(name, signal)
+            for name, monitor in self._built.traces.items()
+            for signal in monitor.record_variables
+        }
+        self._layouts = {name: wires.layout for name, wires in making.wires.items()}
+        self._lasting = {
+            f"{p.name}.{name}" for p in self.network.populations for name in p.model.lasting
+        }
+
+    def _per_trial(self, projection: Any) -> set[str]:
+        """Return the variables of synapses of which every trial has its own: traces."""
+        from apical.devices.brian import plastic
+
+        return {*plastic.followed(projection), *(["sent"] if projection.release < 1 else [])}
+
+    @contextmanager
+    def _settings(self) -> Iterator[None]:
+        with precision(self.dtype), preferences({"codegen.target": "numpy"}):
+            yield
+
+    def _begin(self, name: str, values: np.ndarray) -> None:
+        self._set(name, values)
+
+    def _record(self, monitor: Any) -> Any:
+        raise NotImplementedError  # none can be added
+
+    def add(self, *brian_objects: Any) -> None:
+        """Refuse Brian2 objects of one's own.
+
+        Raises
+        ------
+        DeviceError
+            Always: they have no batch of trials.
+        """
+        names = ", ".join(repr(getattr(item, "name", item)) for item in brian_objects)
+        raise DeviceError(
+            f"Device 'lockstep' cannot run {names}: objects of Brian2 see one trial at a time; use "
+            "device='runtime' or 'cpp_standalone'.",
+            object="Device 'lockstep'",
+        )
+
+    # ---- running ---------------------------------------------------------------------------------
+    def _run(self, block: Block) -> BlockResult:
+        """Run a part of a block, batch after batch; Brian2's time starts at 0."""
+        diary = _Diary(self)
+        with np.errstate(all="ignore"):
+            cells = self._cells()
+            first, batches = 0, _batches(block, self.batch)
+            for number, batch in enumerate(batches):
+                if number:
+                    self._close(cells, diary, [a for a in self._actions if a.early])
+                    cells = self._without_rows(cells)
+                cells = self._with_rows(cells, len(batch))
+                self._show(cells, batch, first, diary, opening=not number)
+                first += len(batch)
+            self._close(cells, diary, [a for a in self._actions if a.closing])
+        self._take_back(self._without_rows(cells), len(block))
+        return diary.result()
+
+    def _show(
+        self, cells: Cells, batch: Block, first: int, diary: "_Diary", *, opening: bool
+    ) -> None:
+        """Show a batch of trials, from its first time step to its last."""
+        shown, steps = self._shown, self._shown.steps
+        shown.show(batch)
+        start = (first + np.arange(len(batch)))[:, None] * steps
+        clock = self._built.objects[self.network.stimulus.name].clock
+        for step in range(steps):
+            shown.step = step
+            ticks = start + step
+            cells[TICKS] = self.library.array(ticks.astype(np.int64))
+            cells[CLOCK] = self.library.array(ticks * clock.dt_)
+            for action in self._actions:
+                if step % action.period or action.closing:
+                    continue
+                if step or not action.early or opening:
+                    action.run(cells)
+            diary.step(cells, first, step)
+
+    def _close(self, cells: Cells, diary: "_Diary", actions: Sequence[Action]) -> None:
+        """End the trials of a batch: learn, and count."""
+        for action in actions:
+            action.run(cells)
+        diary.trial(cells)
+
+    # ---- state -----------------------------------------------------------------------------------
+    def _cells(self) -> Cells:
+        """Return the present state, without rows."""
+        found = {}
+        for name, variable in self._used.items():
+            values = np.array(variable.get_value())
+            layout = self._layouts.get(name.partition(".")[0])
+            if variable.scalar:
+                values = values.reshape(())
+            elif layout is not None and values.size == np.prod(layout.shape):
+                values = values.reshape(layout.shape)
+            found[name] = self.library.array(values)
+        return Cells(found, 1, ())
+
+    def _with_rows(self, cells: Cells, n: int) -> Cells:
+        """Return cells with a row for each of some trials."""
+        found = dict(cells)
+        for name in self._rows & {*cells}:
+            value = cells[name]
+            dtype = self.library.back(value[:0] if len(value.shape) else value).dtype
+            found[name] = self.library.hold(value, dtype, (n, *value.shape))
+        return Cells(found, n, self._rows)
+
+    def _without_rows(self, cells: Cells) -> Cells:
+        """Return cells without rows: of what lasts the mean of the trials, or their last."""
+        found = {}
+        for name, value in cells.items():
+            if name not in cells.rows:
+                found[name] = value
+            elif name in self._lasting and cells.n > 1 and _is_float(self._used.get(name)):
+                found[name] = value.mean(0)
+            else:
+                found[name] = value[-1]
+        return Cells(found, 1, ())
+
+    def _take_back(self, cells: Cells, n: int) -> None:
+        """Let Brian2's variables be the state after some trials."""
+        names = {name for action in self._actions for name in action.written} & {*self._used}
+        for name in names - {CLOCK, TICKS}:
+            self._used[name].get_value()[:] = self.library.back(cells[name]).ravel()
+        state = {k: self._get(k) for k in self._shapes if k.endswith(".lastspike")}
+        variables.shift_spike_times(state, -n * self.network.trial * 1e-3)
+        for name, values in state.items():
+            self._set(name, values)
+
+
+def _is_float(variable: ArrayVariable | None) -> bool:
+    return variable is not None and np.issubdtype(variable.dtype, np.floating)
+
+
+def _batches(block: Block, size: int) -> list[Block]:
+    """Return a block as batches, the trials of each of which learn at one rate."""
+    changes = np.flatnonzero(np.diff(block.learning)) + 1
+    bounds = [0, *changes.tolist(), len(block)]
+    return [
+        block.part(slice(start, min(start + size, stop)))
+        for begin, stop in zip(bounds, bounds[1:], strict=False)
+        for start in range(begin, stop, size)
+    ]
+
+
+class _Diary:
+    """Records what monitors of the network would.
+
+    Parameters
+    ----------
+    simulator
+        The simulator.
+    """
+
+    def __init__(self, simulator: LockstepSimulator) -> None:
+        built = simulator._built
+        self._library, self._steps = simulator.library, simulator._shown.steps
+        self._dt = float(built.objects[built.network.stimulus.name].clock.dt_)
+        self._counted = {name: f"{name}.{build.counted(m)}" for name, m in built.counters.items()}
+        self._spiking = {name: f"{name}._spikespace" for name in built.spikes}
+        self._traced = simulator._traced
+        self._counts: dict[str, list[np.ndarray]] = {name: [] for name in self._counted}
+        self._spikes: dict[str, list[np.ndarray]] = {name: [] for name in self._spiking}
+        self._traces: dict[str, list[np.ndarray]] = {name: [] for name in self._traced}
+        self._open: dict[str, list[np.ndarray]] = {name: [] for name in self._traced}
+
+    def step(self, cells: Cells, first: int, step: int) -> None:
+        """Keep what a time step brought."""
+        for name, cell in self._spiking.items():
+            trials, neurons = np.nonzero(self._library.back(cells[cell]))
+            ticks = (first + trials) * self._steps + step
+            self._spikes[name].append(np.stack([ticks, neurons]))
+        for name, reader in self._traced.items():
+            self._open[name].append(np.array(self._library.back(reader(cells))))
+
+    def trial(self, cells: Cells) -> None:
+        """Keep what the trials of a batch ended with."""
+        for name, cell in self._counted.items():
+            self._counts[name].append(np.array(self._library.back(cells[cell])))
+        for name, kept in self._open.items():
+            self._traces[name].append(np.stack(kept, axis=1))
+            kept.clear()
+
+    def result(self) -> BlockResult:
+        """Return the result of the block."""
+        spikes = {}
+        for name, kept in self._spikes.items():
+            ticks, neurons = np.concatenate(kept, axis=1)
+            order = np.lexsort((neurons, ticks))
+            spikes[name] = (ticks[order] * self._dt * 1e3, neurons[order])
+        counts = {name: np.concatenate(kept) for name, kept in self._counts.items()}
+        traces = {name: np.concatenate(kept) for name, kept in self._traces.items()}
+        return BlockResult(counts, spikes, traces)
