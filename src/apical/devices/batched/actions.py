@@ -115,9 +115,8 @@ class Actions:
     ) -> tuple[Callable[[Cells], None], Sequence[str]]:
         """Return what a group of neurons does: integrate, spike, reset, or as a model says."""
         n = captured.owner.N
-        functions = self._shown.functions(lambda trials: (trials, n))
         result = "_cond" if isinstance(item, Thresholder) else ""
-        program = Program(captured, self._library, self._in_group, functions, (), result)
+        program = self._in_group(captured, result)
         written = [key(variable) for variable in program.written.values()]
         if isinstance(item, Thresholder):
             return self._threshold(item, program, n)
@@ -154,25 +153,23 @@ class Actions:
         """Return what reads a signal of a population, whether it is a variable or computed."""
         group = self._built.objects[population]
         captured, n = read(group, f"_value = {name}", ("_value",)), group.N
-        functions = self._shown.functions(lambda trials: (trials, n))
-        program = Program(captured, self._library, self._in_group, functions, (), "_value")
+        program = self._in_group(captured, "_value")
         return lambda cells: self._library.hold(
             program(cells, (cells.n, n)), self._library.dtype, (cells.n, n)
         )
 
-    def _in_group(self, variable: ArrayVariable, index: str) -> Callable[[Array], Array]:
-        """Return how a variable is read in a group of neurons, by an index."""
-        if index in ("_idx", "0"):
-            return lambda x: x
-        found = self._linked(index)
-        return lambda x: x[..., found]
+    def _in_group(self, captured: Captured, result: str) -> Program:
+        """Return statements of a group of neurons as a function."""
+        n = captured.owner.N
+        functions = self._shown.functions(lambda trials: (trials, n))
 
-    def _linked(self, index: str) -> Any:
-        """Return the neurons that linked variables of a group are those of."""
-        for group in self._built.objects.values():
-            if index in group.variables:
-                return group.variables[index].get_value()
-        raise DeviceError(f"Device 'lockstep' knows no index {index!r}; use device='runtime'.")
+        def place(variable: ArrayVariable, index: str) -> Callable[[Array], Array]:
+            if index in ("_idx", "0"):
+                return lambda x: x
+            neurons = captured.variables[index].get_value()  # those that linked variables are of
+            return lambda x: x[..., neurons]
+
+        return Program(captured, self._library, place, functions, (), result)
 
     # ---- synapses --------------------------------------------------------------------------------
     def _wires(self, projection: Projection) -> Wires:
@@ -203,7 +200,7 @@ class Actions:
 
     def _sum(self, item: Any) -> tuple[Callable[[Cells], None], Sequence[str]]:
         """Return what adds up graded signals."""
-        wires = self.wires[item.synapses.name]
+        wires = self.wires[item.group.name]
         part = item.target_var.name
         _, signal = graded.sums(wires.projection)[part]
         found = Sum(wires, item.target_var, signal)

@@ -89,6 +89,11 @@ class Library(ABC):
     def normal(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         """Return random numbers of the standard normal distribution."""
 
+    def poisson(self, rng: np.random.Generator, mean: Any, shape: tuple[int, ...]) -> Array:
+        """Return random numbers of Poisson distributions with given means."""
+        means = self.back(mean) if hasattr(mean, "shape") else mean
+        return self.array(np.asarray(rng.poisson(means, shape)))
+
 
 class Layout:
     """How the synapses of a projection lie in memory: a matrix, or a list.

@@ -68,6 +68,7 @@ class Shown:
             "learned": lambda t: self.factor,
             "rand": lambda: self._library.uniform(self._rng, shape(self.n)),
             "randn": lambda: self._library.normal(self._rng, shape(self.n)),
+            "poisson": lambda mean: self._library.poisson(self._rng, mean, shape(self.n)),
         }
 
     def draw(self, shape: tuple[int, ...]) -> Array:

@@ -84,6 +84,10 @@ class LockstepSimulator(BrianSimulator):
             for name, monitor in self._built.traces.items()
             for signal in monitor.record_variables
         }
+        self._counted = {
+            name: making.signal(name, build.counted(monitor))
+            for name, monitor in self._built.counters.items()
+        }
         self._layouts = {name: wires.layout for name, wires in making.wires.items()}
         self._lasting = {
             f"{p.name}.{name}" for p in self.network.populations for name in p.model.lasting
@@ -239,7 +243,7 @@ class _Diary:
         built = simulator._built
         self._library, self._steps = simulator.library, simulator._shown.steps
         self._dt = float(built.objects[built.network.stimulus.name].clock.dt_)
-        self._counted = {name: f"{name}.{build.counted(m)}" for name, m in built.counters.items()}
+        self._counted = simulator._counted
         self._spiking = {name: f"{name}._spikespace" for name in built.spikes}
         self._traced = simulator._traced
         self._counts: dict[str, list[np.ndarray]] = {name: [] for name in self._counted}
@@ -258,8 +262,8 @@ class _Diary:
 
     def trial(self, cells: Cells) -> None:
         """Keep what the trials of a batch ended with."""
-        for name, cell in self._counted.items():
-            self._counts[name].append(np.array(self._library.back(cells[cell])))
+        for name, reader in self._counted.items():
+            self._counts[name].append(np.array(self._library.back(reader(cells))))
         for name, kept in self._open.items():
             self._traces[name].append(np.stack(kept, axis=1))
             kept.clear()
