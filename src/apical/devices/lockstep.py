@@ -42,8 +42,8 @@ class LockstepOptions(BrianOptions):
 
 
 def _make(network: Network, options: LockstepOptions) -> Simulator:
-    from apical.devices.batched.libraries import load_library
-    from apical.devices.batched.simulator import LockstepSimulator
+    from apical.devices.brian.batched.libraries import load_library
+    from apical.devices.brian.batched.simulator import LockstepSimulator
 
     library = load_library(options.library, options.dtype)
     whole = building(options, sparse=True)

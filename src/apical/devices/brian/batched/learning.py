@@ -4,13 +4,13 @@ import ast
 
 import numpy as np
 
-from apical.devices.batched.libraries import Array
-from apical.devices.batched.program import Cells, Program, key
-from apical.devices.batched.synapses import Wires
 from apical.devices.brian import plastic
+from apical.devices.brian.batched.libraries import Array
+from apical.devices.brian.batched.program import Cells, Program, key
+from apical.devices.brian.batched.synapses import Wires
 from apical.errors import DeviceError
-from apical.language.rank_one import HELD, Term, terms
 from apical.language.expressions import names_in
+from apical.language.rank_one import HELD, Term, terms
 from apical.projections.projection import Projection
 
 LARGEST = 2**22

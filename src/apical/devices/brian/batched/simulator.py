@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from brian2.core.variables import ArrayVariable
 
-from apical.devices.batched.actions import CLOCK, Action, Actions
-from apical.devices.batched.capture import CapturingDevice
-from apical.devices.batched.libraries import Library
-from apical.devices.batched.program import Cells, key
-from apical.devices.batched.shown import Shown
-from apical.devices.brian import build, reading, variables
+from apical.devices.brian import build, plastic, reading, variables
 from apical.devices.brian.base import BrianSimulator, precision
+from apical.devices.brian.batched.actions import CLOCK, Action, Actions
+from apical.devices.brian.batched.capture import CapturingDevice
+from apical.devices.brian.batched.libraries import BatchLibrary
+from apical.devices.brian.batched.program import Cells, key
+from apical.devices.brian.batched.shown import Shown
 from apical.devices.brian.workplace import preferences
 from apical.devices.simulator import Block, BlockResult
 from apical.errors import DeviceError
@@ -43,7 +44,12 @@ class LockstepSimulator(BrianSimulator):
     _compiled = False
 
     def __init__(
-        self, network: Network, options: build.Options, dtype: str, library: Library, batch: int
+        self,
+        network: Network,
+        options: build.Options,
+        dtype: str,
+        library: BatchLibrary,
+        batch: int,
     ) -> None:
         self.network, self.options, self.batch = network, options, batch
         self.dtype, self.library = np.dtype(dtype), library
@@ -60,25 +66,8 @@ class LockstepSimulator(BrianSimulator):
         """Make what objects do, and find the variables that they read and write."""
         making = Actions(self._built, self.library, self._shown, self.dt)
         self._actions = making.made()
-        used: dict[str, ArrayVariable] = {}
-        for owner in (*self._built.objects.values(), *(o.clock for o in self._built.objects.values())):
-            for variable in owner.variables.values():
-                if isinstance(variable, ArrayVariable) and not key(variable).endswith("space"):
-                    used[key(variable)] = variable
-        self._used = used
-        synaptic = {f"{p.name}.": p for p in self.network.projections}
-        shared = {n for n in self._shapes if n.partition(".")[0] + "." in synaptic}
-        shared -= {
-            f"{p.name}.{name}"
-            for p in self.network.projections
-            for name in self._per_trial(p)
-        }
-        written = {name for action in self._actions for name in action.written}
-        scalar = {name for name, v in used.items() if v.scalar}
-        self._rows = (written | {CLOCK, TICKS}) - shared - scalar
-        self._rows |= {
-            f"{p.name}.{name}" for p in self.network.projections for name in self._per_trial(p)
-        }
+        self._used = dict(_variables(self._built))
+        self._rows = self._differing()
         self._traced = {
             f"{name}.{signal}": making.signal(name, signal)
             for name, monitor in self._built.traces.items()
@@ -93,11 +82,19 @@ class LockstepSimulator(BrianSimulator):
             f"{p.name}.{name}" for p in self.network.populations for name in p.model.lasting
         }
 
-    def _per_trial(self, projection: Any) -> set[str]:
-        """Return the variables of synapses of which every trial has its own: traces."""
-        from apical.devices.brian import plastic
+    def _differing(self) -> set[str]:
+        """Return the names of what differs between the trials of a batch.
 
-        return {*plastic.followed(projection), *(["sent"] if projection.release < 1 else [])}
+        Weights, and the state of optimisers, are the same in all; traces of synapses are not.
+        """
+        written = {name for action in self._actions for name in action.written}
+        common = {name for name, variable in self._used.items() if variable.scalar}
+        found = set[str]()
+        for projection in self.network.projections:
+            own = {"sent", *plastic.followed(projection)}
+            common |= {f"{projection.name}.{n}" for n in ("w", *plastic.state(projection))}
+            found |= {f"{projection.name}.{name}" for name in own} & {*self._used}
+        return (written - common) | found | {CLOCK, TICKS}
 
     @contextmanager
     def _settings(self) -> Iterator[None]:
@@ -215,6 +212,14 @@ class LockstepSimulator(BrianSimulator):
             self._set(name, values)
 
 
+def _variables(built: build.Built) -> Iterator[tuple[str, ArrayVariable]]:
+    """Yield all variables of Brian2's objects and of their clocks, besides lists of events."""
+    for item in built.objects.values():
+        for variable in (*item.variables.values(), *item.clock.variables.values()):
+            if isinstance(variable, ArrayVariable) and not variable.name.endswith("space"):
+                yield key(variable), variable
+
+
 def _is_float(variable: ArrayVariable | None) -> bool:
     return variable is not None and np.issubdtype(variable.dtype, np.floating)
 
@@ -225,7 +230,7 @@ def _batches(block: Block, size: int) -> list[Block]:
     bounds = [0, *changes.tolist(), len(block)]
     return [
         block.part(slice(start, min(start + size, stop)))
-        for begin, stop in zip(bounds, bounds[1:], strict=False)
+        for begin, stop in pairwise(bounds)
         for start in range(begin, stop, size)
     ]
 

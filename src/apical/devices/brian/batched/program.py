@@ -10,8 +10,8 @@ from brian2.core.variables import ArrayVariable, AuxiliaryVariable, Constant
 from brian2.parsing.rendering import NumpyNodeRenderer
 from brian2.utils.stringtools import get_identifiers
 
-from apical.devices.batched.capture import Captured
-from apical.devices.batched.libraries import Array, Library
+from apical.devices.brian.batched.capture import Captured
+from apical.devices.brian.batched.libraries import Array, BatchLibrary
 from apical.errors import DeviceError
 
 LOOKED_UP = ("stimulus", "label", "learning", "learned")
@@ -73,7 +73,7 @@ class Program:
     def __init__(
         self,
         captured: Captured,
-        library: Library,
+        library: BatchLibrary,
         place: Place,
         looked_up: Mapping[str, Callable[..., Any]],
         given: Collection[str] = (),
@@ -115,9 +115,7 @@ class Program:
             cells[key(variable)] = value
         return result
 
-    def _find(
-        self, looked_up: Mapping[str, Callable[..., Any]], given: Collection[str]
-    ) -> None:
+    def _find(self, looked_up: Mapping[str, Callable[..., Any]], given: Collection[str]) -> None:
         """Sort all names into variables, constants, functions and local values."""
         captured = self._captured
         local = {s.var for s in captured.statements if s.op == ":="} | {*given}
@@ -154,8 +152,9 @@ class Program:
     def _check_moments(self, text: str) -> None:
         """Raise if what a trial shows is looked up at another time than now."""
         for node in ast.walk(ast.parse(text, mode="eval")):
-            called = node.func.id if isinstance(node, ast.Call) and _named(node.func) else ""
-            if called in LOOKED_UP and ast.unparse(node.args[0]) != "t":  # type: ignore[attr-defined]
+            if not isinstance(node, ast.Call) or ast.unparse(node.func) not in LOOKED_UP:
+                continue
+            if ast.unparse(node.args[0]) != "t":
                 raise DeviceError(
                     f"{self._captured.owner.name!r} reads {ast.unparse(node)}, at another time "
                     "than now, which device 'lockstep' cannot; use device='runtime'.",
@@ -197,7 +196,3 @@ class Program:
         if not self.written[name].scalar:
             held = f"{held} if _mask is None else _where(_mask, {held}, {name})"
         return f"{name} = {held}"
-
-
-def _named(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name)

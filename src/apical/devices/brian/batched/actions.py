@@ -11,13 +11,13 @@ from brian2.groups.neurongroup import Resetter, Thresholder
 from brian2.synapses.synapses import SummedVariableUpdater, SynapticPathway
 
 from apical._base import times
-from apical.devices.batched.capture import Captured, caught, read
-from apical.devices.batched.learning import Learning
-from apical.devices.batched.libraries import Array, Layout, Library
-from apical.devices.batched.program import Cells, Program, key
-from apical.devices.batched.shown import Shown
-from apical.devices.batched.synapses import Delivery, Scaling, Sum, Wires
-from apical.devices.brian import build, chance, graded, plastic, relaying
+from apical.devices.brian import build, chance, graded, relaying
+from apical.devices.brian.batched.capture import Captured, caught, read
+from apical.devices.brian.batched.learning import Learning
+from apical.devices.brian.batched.libraries import Array, BatchLibrary, Layout
+from apical.devices.brian.batched.program import Cells, Program, key
+from apical.devices.brian.batched.shown import Shown
+from apical.devices.brian.batched.synapses import Delivery, Scaling, Sum, Wires
 from apical.devices.brian.build import Built
 from apical.errors import DeviceError
 from apical.projections.projection import Projection
@@ -69,7 +69,7 @@ class Actions:
         Time step [ms].
     """
 
-    def __init__(self, built: Built, library: Library, shown: Shown, dt: float) -> None:
+    def __init__(self, built: Built, library: BatchLibrary, shown: Shown, dt: float) -> None:
         self._built, self._library, self._shown, self._dt = built, library, shown, dt
         self.wires = {p.name: self._wires(p) for p in built.network.projections}
 
@@ -95,8 +95,9 @@ class Actions:
             return self._pathway(item)
         if isinstance(item, SummedVariableUpdater):
             return self._sum(item)
-        if isinstance(item, b2.NetworkOperation) and item.name.endswith("_normalisation"):
-            scaling = Scaling(self.wires[item.name.removesuffix("_normalisation")])
+        scaled = {f"{name}_normalisation": wires for name, wires in self.wires.items()}
+        if isinstance(item, b2.NetworkOperation) and item.name in scaled:
+            scaling = Scaling(scaled[item.name])
             return lambda cells: scaling(cells, self._shown.factor), scaling.written
         if isinstance(item, CodeRunner) and isinstance(item.group, b2.Synapses):
             return self._of_synapses(item)
@@ -136,9 +137,7 @@ class Actions:
         keywords, group, library = item.template_kwds, item.group, self._library
         events, boolean = key(keywords["eventspace_variable"]), b2.np.dtype(bool)
         written, refractory = [events], keywords["_uses_refractory"]
-        free, last, now = (
-            f"{group.name}.{name}" for name in ("not_refractory", "lastspike", "t")
-        )
+        free, last = (f"{group.name}.{name}" for name in ("not_refractory", "lastspike"))
 
         def find(cells: Cells) -> None:
             found = library.hold(program(cells, (cells.n, n)), boolean, (cells.n, n))

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from apical._base import seeds
-from apical.devices.batched.libraries import Array, Library
 from apical.devices.brian import tables
+from apical.devices.brian.batched.libraries import Array, BatchLibrary
 from apical.devices.simulator import Block
 from apical.network.description import Network
 
@@ -25,7 +25,7 @@ class Shown:
         Time step [ms].
     """
 
-    def __init__(self, network: Network, library: Library, dt: float) -> None:
+    def __init__(self, network: Network, library: BatchLibrary, dt: float) -> None:
         self._network, self._library, self._dt = network, library, dt
         self.steps = round(network.trial / dt)
         self._frames = {"stimulus": network.stimulus.frames, "label": network.target_frames}
@@ -53,7 +53,9 @@ class Shown:
     def _of_steps(self, table: np.ndarray) -> list[np.ndarray]:
         return _by_step(table, self.steps, self._network.stimulus.size)
 
-    def functions(self, shape: Callable[[int], tuple[int, ...]]) -> Mapping[str, Callable[..., Any]]:
+    def functions(
+        self, shape: Callable[[int], tuple[int, ...]]
+    ) -> Mapping[str, Callable[..., Any]]:
         """Return what stands for functions of the time and of chance, by name.
 
         Parameters

@@ -15,7 +15,7 @@ Array = Any
 """Array of a library."""
 
 
-class Library(ABC):
+class BatchLibrary(ABC):
     """What statements need of an array library.
 
     Parameters
@@ -131,7 +131,7 @@ class Layout:
         return x[..., None, :] if post else x[..., :, None]
 
 
-class NumpyLibrary(Library):
+class NumpyBatchLibrary(BatchLibrary):
     """NumPy."""
 
     name = "numpy"
@@ -187,7 +187,7 @@ class NumpyLibrary(Library):
         if layout.pre is None:
             return np.asarray(values.sum(1))
         found = np.zeros((len(values), layout.neurons[1]), values.dtype)
-        np.add.at(found, (slice(None), layout.post), values)
+        np.add.at(found.T, np.asarray(layout.post), values.T)
         return found
 
     def uniform(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -199,7 +199,7 @@ class NumpyLibrary(Library):
         return rng.standard_normal(shape, self.dtype)
 
 
-class TorchLibrary(Library):
+class TorchBatchLibrary(BatchLibrary):
     """PyTorch on one of its devices.
 
     Parameters
@@ -325,7 +325,7 @@ def _torch_functions(torch: Any) -> Mapping[str, Callable[..., Any]]:
     return found | {"clip": clip, "int": whole, "timestep": timestep, "exprel": exprel}
 
 
-def load_library(name: str, dtype: str) -> Library:
+def load_library(name: str, dtype: str) -> BatchLibrary:
     """Return an array library by its name, for instance ``"torch:cuda"``.
 
     Raises
@@ -335,12 +335,12 @@ def load_library(name: str, dtype: str) -> Library:
     """
     kind, _, device = name.partition(":")
     if name == "numpy":
-        return NumpyLibrary(dtype)
+        return NumpyBatchLibrary(dtype)
     if kind == "torch":
-        return TorchLibrary(dtype, device or "cpu")
+        return TorchBatchLibrary(dtype, device or "cpu")
     raise DeviceError(
-        f"Device 'lockstep' has no array library {name!r}; choose 'numpy', 'torch', or 'torch:' and "
-        "a device of PyTorch, for instance 'torch:cuda'.",
+        f"Device 'lockstep' has no array library {name!r}; choose 'numpy', 'torch', or 'torch:' "
+        "and a device of PyTorch, for instance 'torch:cuda'.",
         object="Device 'lockstep'",
         parameter="library",
     )

@@ -6,9 +6,9 @@ from typing import Any
 
 from brian2.core.variables import ArrayVariable
 
-from apical.devices.batched.capture import read
-from apical.devices.batched.libraries import Array, Layout, Library
-from apical.devices.batched.program import Cells, Program, key
+from apical.devices.brian.batched.capture import read
+from apical.devices.brian.batched.libraries import Array, BatchLibrary, Layout
+from apical.devices.brian.batched.program import Cells, Program, key
 from apical.errors import DeviceError
 from apical.projections.projection import Projection
 
@@ -39,7 +39,7 @@ class Wires:
     projection: Projection
     synapses: Any
     layout: Layout
-    library: Library
+    library: BatchLibrary
     functions: Mapping[str, Callable[..., Any]]
 
     def cell(self, variable: str) -> str:
@@ -68,9 +68,7 @@ class Wires:
     def on_one_side(self, text: str) -> Program:
         """Return an expression of one of the two neurons, and of numbers."""
         captured = read(self.synapses, f"_value = {text}", ("_value",))
-        return Program(
-            captured, self.library, self._as_it_is, self.functions, result="_value"
-        )
+        return Program(captured, self.library, self._as_it_is, self.functions, result="_value")
 
     def _in_synapse(self, variable: ArrayVariable, index: str) -> Callable[[Array], Array]:
         """Return how a variable is read where every synapse has a value of its own."""

@@ -49,7 +49,7 @@ class Captured:
         return [*self.scalar, *self.vector]
 
 
-class CapturingDevice(RuntimeDevice):  # type: ignore[misc]
+class CapturingDevice(RuntimeDevice):
     """Brian2 in process, which hands out statements in place of code once `capturing` is set."""
 
     capturing = False
@@ -126,9 +126,7 @@ def read(owner: Any, text: str, given: Sequence[str] = (), numbers: Sequence[str
     for name in given:
         more.add_auxiliary_variable(name, dtype=b2.prefs["core.default_float_dtype"])
     for name in numbers:
-        more.add_auxiliary_variable(
-            name, dtype=b2.prefs["core.default_float_dtype"], scalar=True
-        )
+        more.add_auxiliary_variable(name, dtype=b2.prefs["core.default_float_dtype"], scalar=True)
     found: Captured = create_runner_codeobj(
         owner,
         text,
