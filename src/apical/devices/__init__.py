@@ -48,6 +48,7 @@ def simulate(
         ``"cpp_standalone"``: compiled once for each network structure, then fast; for training.
         ``"runtime"``: in this process, without a compiler; for notebooks and inspection.
         ``"array"``: steady states of rate networks, in batches of trials; without Brian2.
+        ``"lockstep"``: a batch of trials at once, of what ``"runtime"`` runs, by NumPy or PyTorch.
         ``"cuda_standalone"``: as ``"cpp_standalone"``, on an NVIDIA GPU, through Brian2CUDA.
         ``"genn"``: spiking networks that learn at the end of trials, on the CPU back end of GeNN,
         through Brian2GeNN. Or a device of another package (`DEVICES`).
@@ -65,6 +66,7 @@ def simulate(
 
         ``array``: ``batch=1``, ``library="numpy"``.
         ``runtime``: ``dt=1.0`` [ms], ``capacity=5000``, ``codegen="numpy"``.
+        ``lockstep``: ``dt``, ``capacity``, ``batch=1``, ``library="numpy"``.
         ``cpp_standalone``: ``dt``, ``capacity``, ``jobs=None``, ``dense=True``, ``profile=False``.
         ``cuda_standalone``: ``dt``, ``capacity``, ``jobs``, ``profile``, ``capability=None``,
         ``programs=None``, ``prebuilt=False``.

@@ -118,7 +118,7 @@ class Device:
     --------
     >>> from apical.devices import DEVICES
     >>> list(DEVICES)
-    ['array', 'runtime', 'cpp_standalone', 'cuda_standalone', 'genn']
+    ['array', 'runtime', 'lockstep', 'cpp_standalone', 'cuda_standalone', 'genn']
     >>> device = DEVICES["array"]
     >>> device.rates, device.spikes, device.transport, device.compiles
     (True, False, True, False)
@@ -166,7 +166,7 @@ class Device:
         --------
         >>> from apical.devices import DEVICES
         >>> [device.name for device in DEVICES.values() if device.takes("batch")]
-        ['array']
+        ['array', 'lockstep']
         """
         return option in self.option_names
 

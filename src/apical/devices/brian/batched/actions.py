@@ -1,4 +1,4 @@
-"""What Brian2's objects do in a time step, as functions of the cells of a batch of trials."""
+"""Brian2's objects as functions that act on a batch of trials in a time step."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the trials of a batch show, looked up by statements: stimuli, labels, learning factors."""
+"""Stimuli, labels and learning factors of a batch of trials, which statements look up."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -61,7 +61,7 @@ class Shown:
         Parameters
         ----------
         shape
-            Shape of what is drawn at random, from the number of trials.
+            Shape of random numbers, from the number of trials.
         """
         return {
             "stimulus": lambda t, i: self._at("stimulus", i),
