@@ -1,5 +1,6 @@
 """Brian2's objects as functions that act on a batch of trials in a time step."""
 
+import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from apical.devices.brian.batched.learning import Learning
 from apical.devices.brian.batched.libraries import Array, BatchLibrary, Layout
 from apical.devices.brian.batched.program import Cells, Program, key
 from apical.devices.brian.batched.shown import Shown
+from apical.devices.brian.batched.surrogates import Surrogate
 from apical.devices.brian.batched.synapses import Delivery, Scaling, Sum, Wires
 from apical.devices.brian.build import Built
 from apical.errors import DeviceError
@@ -71,6 +73,9 @@ class Actions:
 
     def __init__(self, built: Built, library: BatchLibrary, shown: Shown, dt: float) -> None:
         self._built, self._library, self._shown, self._dt = built, library, shown, dt
+        self._neurons = {p.name for p in built.network.populations if p.role == "neurons"}
+        self.surrogate: Surrogate | None = None
+        """How gradients pass thresholds; None where none are asked for."""
         self.wires = {p.name: self._wires(p) for p in built.network.projections}
 
     def made(self) -> list[Action]:
@@ -123,9 +128,11 @@ class Actions:
             return self._threshold(item, program, n)
         if isinstance(item, Resetter):
             events = key(captured.keywords["eventspace_variable"])
+            crossing = self._crossing(captured.owner, item.event)
 
             def reset(cells: Cells) -> None:
-                program(cells, (cells.n, n), cells[events])
+                soft = cells.get(f"{events}{GRADED}")
+                program(cells, (cells.n, n), cells[events], self._through(soft, crossing))
 
             return reset, written
         return lambda cells: program(cells, (cells.n, n)), written
@@ -139,14 +146,63 @@ class Actions:
         written, refractory = [events], keywords["_uses_refractory"]
         free, last = (f"{group.name}.{name}" for name in ("not_refractory", "lastspike"))
 
+        graded = self._graded(item.group, item.event)
+
         def find(cells: Cells) -> None:
             found = library.hold(program(cells, (cells.n, n)), boolean, (cells.n, n))
             cells[events] = found
+            if self.surrogate is not None and group.name in self._neurons:
+                cells[f"{events}{GRADED}"] = graded(cells)
             if refractory:
                 cells[free] = library.where(found, False, cells[free])
                 cells[last] = library.where(found, cells[CLOCK], cells[last])
 
         return find, [*written, *([free, last] if refractory else [])]
+
+    def _crossing(self, group: Any, event: str) -> frozenset[str]:
+        """Return the variables that cross the threshold of an event: those that a reset sets."""
+        above, _ = distance(group.events[event])
+        if above is None or not self._library.differentiates:
+            return frozenset()
+        return frozenset(self._in_group(read(group, f"_value = {above}", ("_value",)), "").read)
+
+    def _graded(self, group: Any, event: str) -> Callable[[Cells], Array]:
+        """Return the spikes of a group as numbers through which gradients pass."""
+        library, n = self._library, group.N
+        if not library.differentiates:
+            return lambda cells: None
+        above, allowed = distance(group.events[event])
+        if above is None:
+            return lambda cells: _refuse(group.name, group.events[event])
+        free = " and not_refractory" if group._refractory is not False and event == "spike" else ""
+        texts = [f"_value = {above}", f"_value = int(({allowed}){free})"]
+        texts += ["_value = gain"] if "gain" in group.variables else []
+        programs = [self._in_group(read(group, text, ("_value",)), "_value") for text in texts]
+
+        def graded(cells: Cells) -> Array:
+            assert self.surrogate is not None
+            found = [
+                library.hold(program(cells, (cells.n, n)), library.dtype, (cells.n, n))
+                for program in programs
+            ]
+            gain = found[2] if len(found) > 2 else None
+            return self.surrogate.spikes(found[0], found[1] > 0, gain, group.name)
+
+        return graded
+
+    def _through(self, soft: Array | None, crossing: frozenset[str]) -> Any:
+        """Return what puts values of a reset in their place, such that gradients pass."""
+        if soft is None or self.surrogate is None:
+            return None
+        where, everywhere = self._library.where, self.surrogate.through_reset
+
+        def put(mask: Array, new: Array, old: Array, name: str) -> Array:
+            if not new.is_floating_point():
+                return where(mask, new, old)
+            share = soft.detach() if name in crossing and not everywhere else soft
+            return share * new + (1 - share) * old
+
+        return put
 
     def signal(self, population: str, name: str) -> Callable[[Cells], Array]:
         """Return what reads a signal of a population, whether it is a variable or computed."""
@@ -231,6 +287,41 @@ class Actions:
             learning.written,
         )
 
+
+def distance(condition: str) -> tuple[str | None, str]:
+    """Return the distance from threshold in a condition, and what must hold besides.
+
+    Returns
+    -------
+    tuple
+        An expression above 0 where the threshold is crossed, or None where the condition is no
+        single comparison of sizes; and a condition.
+    """
+    node = ast.parse(condition.strip(), mode="eval").body
+    parts = node.values if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And) else [node]
+    sizes = [p for p in parts if isinstance(p, ast.Compare) and isinstance(p.ops[0], _SIZES)]
+    if len(sizes) != 1 or len(sizes[0].ops) != 1:
+        return None, "True"
+    (found,) = sizes
+    left, right = ast.unparse(found.left), ast.unparse(found.comparators[0])
+    if isinstance(found.ops[0], ast.Lt | ast.LtE):
+        left, right = right, left
+    others = [f"({ast.unparse(part)})" for part in parts if part is not found]
+    return f"({left}) - ({right})", " and ".join(others) or "True"
+
+
+def _refuse(owner: str, condition: str) -> Array:
+    raise DeviceError(
+        f"{owner!r} has the threshold {condition!r}, which is no single comparison of sizes, so "
+        "that there is no surrogate gradient of it; write it as 'v > threshold'.",
+        object=f"{owner!r}",
+    )
+
+
+_SIZES = (ast.Gt, ast.GtE, ast.Lt, ast.LtE)
+
+GRADED = "~"
+"""Ends the name of the cell of spikes as numbers."""
 
 CLOCK = "step_clock.t"
 """The time among the cells [s], a row for each trial."""

@@ -25,6 +25,8 @@ class BatchLibrary(ABC):
     """
 
     name = ""
+    differentiates = False
+    """Whether it computes gradients."""
 
     def __init__(self, dtype: str) -> None:
         self.dtype = np.dtype(dtype)
@@ -211,6 +213,7 @@ class TorchBatchLibrary(BatchLibrary):
     """
 
     name = "torch"
+    differentiates = True
 
     def __init__(self, dtype: str, device: str = "cpu") -> None:
         super().__init__(dtype)

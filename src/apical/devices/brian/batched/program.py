@@ -94,7 +94,12 @@ class Program:
         self._function = self._compiled(given)
 
     def __call__(
-        self, cells: Cells, shape: tuple[int, ...], mask: Array | None = None, **given: Any
+        self,
+        cells: Cells,
+        shape: tuple[int, ...],
+        mask: Array | None = None,
+        put: Callable[[Array, Array, Array, str], Array] | None = None,
+        **given: Any,
     ) -> Any:
         """Run the statements on cells, and return the result.
 
@@ -106,14 +111,21 @@ class Program:
             Of what is written.
         mask
             Where anything is written; None for everywhere.
+        put
+            Puts new values in the place of old ones where a mask is true, for a variable.
         **given
             Values handed over.
         """
         loaded = [reader(cells[key(self.read[name])]) for name, reader in self._readers.items()]
-        result, written = self._function(loaded, shape, mask, **given)
+        result, written = self._function(
+            loaded, shape, mask, put or self._put, **given
+        )
         for variable, value in zip(self.written.values(), written, strict=True):
             cells[key(variable)] = value
         return result
+
+    def _put(self, mask: Array, new: Array, old: Array, name: str) -> Array:
+        return self._library.where(mask, new, old)
 
     def _find(self, looked_up: Mapping[str, Callable[..., Any]], given: Collection[str]) -> None:
         """Sort all names into variables, constants, functions and local values."""
@@ -169,7 +181,7 @@ class Program:
         written = "".join(f"{name}, " for name in self.written)
         lines.append(f"return {self._result or 'None'}, ({written})")
         names = "".join(f", {name}" for name in given)
-        source = f"def run(_loaded, _shape, _mask{names}):\n" + "".join(
+        source = f"def run(_loaded, _shape, _mask, _put{names}):\n" + "".join(
             f"    {line}\n" for line in lines
         )
         space = self._space
@@ -194,5 +206,5 @@ class Program:
         if condition is not None:
             held = f"_where({condition}, {held}, {name})"
         if not self.written[name].scalar:
-            held = f"{held} if _mask is None else _where(_mask, {held}, {name})"
+            held = f"{held} if _mask is None else _put(_mask, {held}, {name}, {name!r})"
         return f"{name} = {held}"

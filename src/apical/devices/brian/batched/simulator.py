@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,7 @@ from apical.devices.brian.batched.capture import CapturingDevice
 from apical.devices.brian.batched.libraries import BatchLibrary
 from apical.devices.brian.batched.program import Cells, key
 from apical.devices.brian.batched.shown import Shown
+from apical.devices.brian.batched.surrogates import Surrogate
 from apical.devices.brian.workplace import preferences
 from apical.devices.simulator import Block, BlockResult
 from apical.errors import DeviceError
@@ -64,7 +66,7 @@ class LockstepSimulator(BrianSimulator):
 
     def _plan(self) -> None:
         """Make what objects do, and find the variables that they read and write."""
-        making = Actions(self._built, self.library, self._shown, self.dt)
+        making = self._making = Actions(self._built, self.library, self._shown, self.dt)
         self._actions = making.made()
         self._used = dict(_variables(self._built))
         self._rows = self._differing()
@@ -140,8 +142,36 @@ class LockstepSimulator(BrianSimulator):
         self._take_back(self._without_rows(cells), len(block))
         return diary.result()
 
+    def gradients(self, block: Block, surrogate: Surrogate) -> dict[str, np.ndarray]:
+        """Return the gradient of the mean loss of some trials with respect to every weight.
+
+        The state stays as it is, and nothing learns.
+        """
+        torch = self.library.torch
+        quiet = replace(block, learning=np.zeros(()))
+        self._making.surrogate = surrogate
+        try:
+            cells = self._cells()
+            leaves = {
+                p.name: cells[f"{p.name}.w"].clone().requires_grad_()
+                for p in self.network.projections
+            }
+            cells.update({f"{name}.w": leaf for name, leaf in leaves.items()})
+            cells = self._with_rows(cells, len(block))
+            self._show(cells, quiet, 0, None, opening=True)
+            counts = self._counted[self.network.output.name](cells)
+        finally:
+            self._making.surrogate = None
+        labels = torch.as_tensor(np.asarray(block.labels), device=counts.device)
+        loss = torch.nn.functional.cross_entropy(counts, labels)
+        found = torch.autograd.grad(loss, [*leaves.values()], allow_unused=True)
+        return {
+            name: np.zeros(leaf.shape) if g is None else self.library.back(g)
+            for (name, leaf), g in zip(leaves.items(), found, strict=True)
+        }
+
     def _show(
-        self, cells: Cells, batch: Block, first: int, diary: "_Diary", *, opening: bool
+        self, cells: Cells, batch: Block, first: int, diary: "_Diary | None", *, opening: bool
     ) -> None:
         """Show a batch of trials, from its first time step to its last."""
         shown, steps = self._shown, self._shown.steps
@@ -158,7 +188,8 @@ class LockstepSimulator(BrianSimulator):
                     continue
                 if step or not action.early or opening:
                     action.run(cells)
-            diary.step(cells, first, step)
+            if diary is not None:
+                diary.step(cells, first, step)
 
     def _close(self, cells: Cells, diary: "_Diary", actions: Sequence[Action]) -> None:
         """End the trials of a batch: learn, and count."""

@@ -123,7 +123,8 @@ class Delivery:
     def __call__(self, cells: Cells) -> None:
         """Deliver the events of a time step."""
         wires, library = self._wires, self._wires.library
-        events, w = cells[self._events], cells[wires.cell("w")]
+        events = cells.get(f"{self._events}~", cells[self._events])
+        w = cells[wires.cell("w")]
         if wires.projection.release < 1:
             came = self._unreliable(cells, events, w)
         else:

@@ -1,0 +1,83 @@
+"""Surrogate gradients: the derivative of a spike with respect to the distance from threshold."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apical.devices.brian.batched.libraries import Array
+from apical.errors import DeviceError, ParameterError
+
+SLOPES: Mapping[str, Callable[[Any, float], Any]] = {
+    "fast_sigmoid": lambda u, steepness: 1 / (1 + steepness * abs(u)) ** 2,
+    "arctan": lambda u, steepness: steepness / (1 + (steepness * u) ** 2) / 3.141592653589793,
+    "triangle": lambda u, steepness: (1 - steepness * abs(u)).clip(0),
+}
+"""Derivatives that stand for that of a step, of the distance from threshold and a steepness."""
+
+GAIN, SMOOTH = "gain", "sigmoid"
+"""The derivative is the neuron's own ``gain``; or spikes are themselves sigmoids."""
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """How gradients pass a threshold.
+
+    Parameters
+    ----------
+    name
+        Of one of `SLOPES`; ``"gain"`` for the signal of that name, with which the neuron's own rule
+        learns; ``"sigmoid"`` for graded spikes, to check gradients by.
+    steepness
+        Of the derivative, per unit of distance.
+    through_reset
+        Whether gradients pass through the reset.
+    """
+
+    name: str
+    steepness: float = 25.0
+    through_reset: bool = False
+
+    def __post_init__(self) -> None:
+        known = (*SLOPES, GAIN, SMOOTH)
+        if self.name not in known:
+            raise ParameterError(
+                f"There is no surrogate gradient {self.name!r}; choose {', '.join(known)}.",
+                object="Surrogate",
+                parameter="surrogate",
+            )
+
+    def spikes(self, distance: Array, allowed: Array, gain: Array | None, owner: str) -> Array:
+        """Return spikes as numbers through which gradients pass.
+
+        Parameters
+        ----------
+        distance
+            From threshold, above 0 where a neuron spikes.
+        allowed
+            Whether it may spike: it is not refractory.
+        gain
+            The neuron's own, for ``"gain"``.
+        owner
+            Whose they are, for messages.
+
+        Raises
+        ------
+        DeviceError
+            If the neuron has no ``gain``.
+        """
+        if self.name == SMOOTH:
+            return (self.steepness * distance).sigmoid() * allowed
+        if self.name != GAIN:
+            slope = SLOPES[self.name](distance.detach(), self.steepness)
+        elif gain is not None:
+            slope = gain.detach()
+        else:
+            raise DeviceError(
+                f"{owner!r} offers no 'gain', which surrogate 'gain' reads; choose "
+                f"{', '.join(map(repr, SLOPES))}.",
+                object=owner,
+            )
+        step = (distance.detach() > 0) & allowed
+        # worth the step, with the derivative of slope * distance
+        through = slope * allowed * (distance - distance.detach())
+        return step.to(distance.dtype) + through
