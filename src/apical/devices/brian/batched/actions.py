@@ -128,11 +128,10 @@ class Actions:
             return self._threshold(item, program, n)
         if isinstance(item, Resetter):
             events = key(captured.keywords["eventspace_variable"])
-            crossing = self._crossing(captured.owner, item.event)
 
             def reset(cells: Cells) -> None:
                 soft = cells.get(f"{events}{GRADED}")
-                program(cells, (cells.n, n), cells[events], self._through(soft, crossing))
+                program(cells, (cells.n, n), cells[events], self._through(soft))
 
             return reset, written
         return lambda cells: program(cells, (cells.n, n)), written
@@ -159,13 +158,6 @@ class Actions:
 
         return find, [*written, *([free, last] if refractory else [])]
 
-    def _crossing(self, group: Any, event: str) -> frozenset[str]:
-        """Return the variables that cross the threshold of an event: those that a reset sets."""
-        above, _ = distance(group.events[event])
-        if above is None or not self._library.differentiates:
-            return frozenset()
-        return frozenset(self._in_group(read(group, f"_value = {above}", ("_value",)), "").read)
-
     def _graded(self, group: Any, event: str) -> Callable[[Cells], Array]:
         """Return the spikes of a group as numbers through which gradients pass."""
         library, n = self._library, group.N
@@ -190,7 +182,7 @@ class Actions:
 
         return graded
 
-    def _through(self, soft: Array | None, crossing: frozenset[str]) -> Any:
+    def _through(self, soft: Array | None) -> Any:
         """Return what puts values of a reset in their place, such that gradients pass."""
         if soft is None or self.surrogate is None:
             return None
@@ -199,7 +191,7 @@ class Actions:
         def put(mask: Array, new: Array, old: Array, name: str) -> Array:
             if not new.is_floating_point():
                 return where(mask, new, old)
-            share = soft.detach() if name in crossing and not everywhere else soft
+            share = soft if everywhere or name == "count" else soft.detach()
             return share * new + (1 - share) * old
 
         return put

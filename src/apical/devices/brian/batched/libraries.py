@@ -28,6 +28,9 @@ class BatchLibrary(ABC):
     differentiates = False
     """Whether it computes gradients."""
 
+    torch: Any = None
+    """PyTorch, where it computes gradients."""
+
     def __init__(self, dtype: str) -> None:
         self.dtype = np.dtype(dtype)
 

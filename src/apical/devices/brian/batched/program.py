@@ -117,9 +117,7 @@ class Program:
             Values handed over.
         """
         loaded = [reader(cells[key(self.read[name])]) for name, reader in self._readers.items()]
-        result, written = self._function(
-            loaded, shape, mask, put or self._put, **given
-        )
+        result, written = self._function(loaded, shape, mask, put or self._put, **given)
         for variable, value in zip(self.written.values(), written, strict=True):
             cells[key(variable)] = value
         return result

@@ -19,7 +19,7 @@ from apical.devices.brian.batched.shown import Shown
 from apical.devices.brian.batched.surrogates import Surrogate
 from apical.devices.brian.workplace import preferences
 from apical.devices.simulator import Block, BlockResult
-from apical.errors import DeviceError
+from apical.errors import DataError, DeviceError
 from apical.network.description import Network
 
 TICKS = "step_clock.timestep"
@@ -143,10 +143,42 @@ class LockstepSimulator(BrianSimulator):
         return diary.result()
 
     def gradients(self, block: Block, surrogate: Surrogate) -> dict[str, np.ndarray]:
-        """Return the gradient of the mean loss of some trials with respect to every weight.
+        r"""Return the gradient of a loss with respect to every weight, through time.
 
-        The state stays as it is, and nothing learns.
+        .. math::
+
+            L = -\frac{1}{B} \sum_b \log \frac{e^{n_{b, c_b}}}{\sum_k e^{n_{b, k}}}
+
+        with the spike counts n of the output neurons in the trials b, and their classes c: the
+        cross-entropy of counts, backpropagated through all time steps of a trial (BPTT). The state
+        stays as it is, and nothing learns.
+
+        Parameters
+        ----------
+        block
+            Trials with labels, all of which run at once.
+        surrogate
+            How gradients pass thresholds.
+
+        Returns
+        -------
+        dict
+            Name of each projection -> gradient, in the form that its weights have in the state; 0
+            where weights do not act on the output within a trial, as those onto error neurons.
+
+        Raises
+        ------
+        DeviceError
+            If the library computes no gradients, a projection has a delay, or a threshold has no
+            surrogate.
+        DataError
+            If the trials have no labels.
+
+        References
+        ----------
+        Neftci, Mostafa & Zenke 2019, doi:10.1109/MSP.2019.2931595.
         """
+        self._check_gradients(block)
         torch = self.library.torch
         quiet = replace(block, learning=np.zeros(()))
         self._making.surrogate = surrogate
@@ -169,6 +201,26 @@ class LockstepSimulator(BrianSimulator):
             name: np.zeros(leaf.shape) if g is None else self.library.back(g)
             for (name, leaf), g in zip(leaves.items(), found, strict=True)
         }
+
+    def _check_gradients(self, block: Block) -> None:
+        """Raise if there are no gradients through time of a network, or of some trials."""
+        late = [p.name for p in self.network.projections if p.delay and p.pre.role == "neurons"]
+        said = ""
+        if not self.library.differentiates:
+            said = f"Library {self.library.name!r} computes no gradients; use library='torch'."
+        elif late:
+            said = (
+                f"Projection {late[0]!r} has a delay, through which no gradient passes here; use "
+                "delay=0."
+            )
+        if said:
+            raise DeviceError(said, object="LockstepSimulator")
+        if block.labels is None:
+            raise DataError(
+                "Gradients need the classes of the trials; use Block.of_labels(values, labels).",
+                object="Block",
+                parameter="labels",
+            )
 
     def _show(
         self, cells: Cells, batch: Block, first: int, diary: "_Diary | None", *, opening: bool

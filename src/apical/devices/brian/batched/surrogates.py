@@ -30,7 +30,7 @@ class Surrogate:
     steepness
         Of the derivative, per unit of distance.
     through_reset
-        Whether gradients pass through the reset.
+        Whether gradients pass through what a spike sets in its own neuron: reset, adaptation.
     """
 
     name: str

@@ -1,0 +1,160 @@
+"""Gradients through time: finite differences, and snnTorch on neurons that both can express."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import apical as ap
+from apical import Block, Network, simulate
+from apical.devices.brian.batched.actions import distance
+from apical.devices.brian.batched.surrogates import Surrogate
+from apical.errors import DataError, DeviceError, ParameterError
+from apical.testing.references import spiking
+
+
+@pytest.mark.parametrize(
+    ("condition", "above", "besides"),
+    [
+        ("v > 1", "(v) - (1)", "True"),
+        ("theta <= v", "(v) - (theta)", "True"),
+        ("v > 1 and awake", "(v) - (1)", "(awake)"),
+        ("rand() < p*dt", "(p * dt) - (rand())", "True"),
+        ("v > 1 or w > 1", None, "True"),
+        ("0 < v < 1", None, "True"),
+    ],
+)
+def test_the_distance_from_threshold_is_read_in_its_text(
+    condition: str, above: str | None, besides: str
+) -> None:
+    assert distance(condition) == (above, besides)
+
+
+def test_what_has_no_gradient_is_refused() -> None:
+    shown = Block.of_labels(np.ones((2, 6)), [0, 1])
+    simulator: Any
+    with (
+        simulate(spiking(), "lockstep") as simulator,
+        pytest.raises(DeviceError, match="use library='torch'"),
+    ):
+        simulator.gradients(shown, Surrogate("arctan"))
+    with pytest.raises(ParameterError, match="no surrogate gradient 'step'; choose fast_sigmoid"):
+        Surrogate("step")
+
+
+def of_torch(net: Network, **options: Any) -> Any:
+    pytest.importorskip("torch")
+    return simulate(net, "lockstep", dtype="float64", library="torch", **options)
+
+
+def test_trials_without_classes_and_delays_are_refused() -> None:
+    with of_torch(spiking()) as simulator:
+        with pytest.raises(DataError, match="need the classes"):
+            simulator.gradients(Block.of_stimuli(np.ones((2, 6))), Surrogate("arctan"))
+        simulator.gradients(Block.of_labels(np.ones((2, 6)), [0, 1]), Surrogate("gain"))
+    net = spiking().altered(projection=lambda p: _late(p))
+    with of_torch(net) as simulator, pytest.raises(DeviceError, match="has a delay"):
+        simulator.gradients(Block.of_labels(np.ones((2, 6)), [0, 1]), Surrogate("arctan"))
+
+
+def _late(projection: Any) -> Any:
+    from dataclasses import replace
+
+    return replace(projection, delay=2.0) if projection.name == "hidden_to_output" else projection
+
+
+def loss(simulator: Any, block: Block, surrogate: Surrogate) -> float:
+    """Return the cross-entropy of counts, which are those of graded spikes."""
+    import torch
+
+    simulator._making.surrogate = surrogate
+    with torch.no_grad():
+        cells = simulator._with_rows(simulator._cells(), len(block))
+        simulator._show(cells, block, 0, None, opening=True)
+        counts = simulator._counted["output"](cells).numpy()
+    simulator._making.surrogate = None
+    shifted = counts - counts.max(1, keepdims=True)
+    chances = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+    return float(-chances[np.arange(len(block)), block.labels].mean())
+
+
+def test_gradients_of_graded_spikes_are_finite_differences() -> None:
+    rng = np.random.default_rng(0)
+    block = Block.of_labels(rng.random((4, 6)), [0, 1, 2, 0])
+    surrogate, size = Surrogate("sigmoid", 5.0, through_reset=True), 1e-6
+    with of_torch(spiking(), batch=4) as simulator:
+        found = simulator.gradients(block, surrogate)
+        assert not any(found[name].any() for name in ("error_to_hidden", "output_to_error"))
+        for name in ("stimulus_to_hidden", "hidden_to_output"):
+            w = simulator.weights(name)
+            for place in ((0, 0), (1, 2), (4, 1)):
+                losses = []
+                for change in (size, -size):
+                    there = w.copy()
+                    there[place] += change
+                    simulator.load({name: there})
+                    losses.append(loss(simulator, block, surrogate))
+                simulator.load({name: w})
+                slope = (losses[0] - losses[1]) / (2 * size)
+                assert found[name][place] == pytest.approx(slope, rel=1e-6, abs=1e-8)
+            assert found[name].any()
+
+
+BETA = 0.9
+
+
+def leaky(name: str, n: int) -> ap.Neurons:
+    """Describe snnTorch's Leaky, whose input takes one time step: v = 0.9 v + I - (spiked)."""
+    model = ap.NeuronModel(
+        "v : 1\nI : 1\nx : 1\nspiked : 1",
+        threshold="v > 1",
+        reset="spiked = 1\nx = x + 1",
+        at_step=f"v = {BETA}*v + I - spiked\nI = 0\nspiked = 0",
+    )
+    return ap.Neurons(name, n, model, takes={"drive": "I"}, offers=("x", "v"))
+
+
+def test_gradients_are_those_of_snntorch() -> None:
+    torch = pytest.importorskip("torch")
+    snn = pytest.importorskip("snntorch")
+    net = Network(seed=0, trial=30.0)
+    x = net.add(ap.Stimulus("stimulus", 6, ap.encoding.Regular(400.0, free_running=False)))
+    h, y = net.add(leaky("hidden", 5)), net.add(leaky("output", 3))
+    for pre, post in ((x, h), (h, y)):
+        net.connect(pre, post, weights=ap.Uniform(0.8, positive=True))
+    rng = np.random.default_rng(0)
+    block = Block.of_labels(rng.random((4, 6)), [0, 1, 2, 0])
+    recorded: Any = {"record": ("stimulus", "hidden", "output"), "batch": 4}
+    with of_torch(net, **recorded) as simulator:
+        found = simulator.gradients(block, Surrogate("fast_sigmoid", 25.0))
+        weights = {
+            name: torch.tensor(simulator.weights(name), requires_grad=True)
+            for name in ("stimulus_to_hidden", "hidden_to_output")
+        }
+        result = simulator.run(block)
+    sent = torch.zeros((4, 30, 6), dtype=torch.float64)
+    times, neurons = result.spikes["stimulus"]
+    steps = np.rint(times).astype(int)
+    sent[steps // 30, steps % 30, neurons] = 1
+    layers = [
+        snn.Leaky(
+            beta=BETA, spike_grad=snn.surrogate.fast_sigmoid(25), reset_mechanism="subtract"
+        ).double()
+        for _ in range(2)
+    ]
+    v = [torch.zeros((4, n), dtype=torch.float64) for n in (5, 3)]
+    spikes = [torch.zeros((4, n), dtype=torch.float64) for n in (5, 3)]
+    counts = torch.zeros((4, 3), dtype=torch.float64)
+    for step in range(30):
+        before = sent[:, step - 1] if step else torch.zeros((4, 6), dtype=torch.float64)
+        drive = [before @ weights["stimulus_to_hidden"], spikes[0] @ weights["hidden_to_output"]]
+        for k in range(2):
+            spiked, v[k] = layers[k](drive[k], v[k])
+            spikes[k] = spiked.double()  # which snnTorch makes single
+        counts = counts + spikes[1]
+    np.testing.assert_array_equal(result.counts["output"], counts.detach().numpy())
+    assert counts.sum() > 0
+    torch.nn.functional.cross_entropy(counts, torch.tensor([0, 1, 2, 0])).backward()
+    for name, w in weights.items():
+        assert w.grad.abs().max() > 1e-3
+        np.testing.assert_allclose(found[name], w.grad.numpy(), 1e-5, 1e-7)
