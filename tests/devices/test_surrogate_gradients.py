@@ -158,3 +158,66 @@ def test_gradients_are_those_of_snntorch() -> None:
     for name, w in weights.items():
         assert w.grad.abs().max() > 1e-3
         np.testing.assert_allclose(found[name], w.grad.numpy(), 1e-5, 1e-7)
+
+
+def of_bptt(rule: Any = None) -> Network:
+    """Describe a spiking network that learns by backpropagation."""
+    net = Network(seed=0, trial=50.0)
+    x = net.add(ap.Stimulus("stimulus", 6, ap.encoding.Regular(200.0, free_running=False)))
+    h = net.add(ap.LIF("hidden", 5, bias=1.2))
+    y = net.add(ap.LIF("output", 3, bias=1.5, gain="1"))
+    for pre, post in ((x, h), (h, y)):
+        net.connect(pre, post, weights=ap.Normal(0.5), rule=rule or ap.rules.three_factor(0.1))
+    net.teach(ap.feedback.transposed(net.add(ap.Error("error", 6)), net.forward))
+    return net
+
+
+def test_backpropagation_in_spikes_descends_the_gradient() -> None:
+    rng = np.random.default_rng(0)
+    block = Block.of_labels(rng.random((4, 6)), [0, 1, 2, 0], learning=0.5)
+    chosen: Any = {"batch": 4, "surrogate": "arctan", "steepness": 3.0}
+    with of_torch(of_bptt(), **chosen) as simulator:
+        before = {p.name: simulator.weights(p) for p in of_bptt().plastic}
+        slopes = simulator.gradients(block, Surrogate("arctan", 3.0))
+        counts = simulator.run(block).counts["output"]
+        for name, w in before.items():
+            assert slopes[name].any()
+            np.testing.assert_allclose(simulator.weights(name), w - 0.05 * slopes[name], 1e-12)
+        # feedback is the forward weights, whatever these are now
+        back = simulator.weights("feedback_output_to_hidden")
+        np.testing.assert_array_equal(back, simulator.weights("hidden_to_output").T)
+        assert simulator.weights("error_to_output").shape == (6, 3)
+        simulator.load(before)
+        again = simulator.run(Block.of_stimuli(block.values)).counts["output"]
+        np.testing.assert_array_equal(again, counts)
+    dfa = of_bptt().rewired(ap.feedback.direct)
+    with simulate(dfa, "runtime", dtype="float64") as expected:
+        told = expected.run(Block.of_stimuli(block.values)).counts["output"]
+    np.testing.assert_array_equal(told, counts)  # the same network forward
+
+
+def test_backpropagation_in_spikes_lowers_the_loss() -> None:
+    rng = np.random.default_rng(1)
+    block = Block.of_labels(rng.random((12, 6)), rng.integers(0, 3, 12), learning=1.0)
+    rule = ap.rules.three_factor(dynamics=ap.optimizers.adam(0.05))
+    with of_torch(of_bptt(rule), batch=12, surrogate="arctan", steepness=3.0) as simulator:
+        first = loss(simulator, block, Surrogate("arctan", 3.0))
+        for _ in range(60):
+            simulator.run(block)
+        assert loss(simulator, block, Surrogate("arctan", 3.0)) < 0.7 * first
+
+
+def test_backpropagation_in_spikes_is_refused_where_it_cannot_be() -> None:
+    for device, said in (
+        ("runtime", "weight transport"),
+        ("cpp_standalone", "weight transport"),
+        ("lockstep", "backpropagates through time by PyTorch; use library='torch'"),
+    ):
+        with pytest.raises(ap.errors.ApicalError, match=said):
+            simulate(of_bptt(), device)
+    with pytest.raises(DeviceError, match="'error' cannot be recorded"):
+        simulate(of_bptt(), "lockstep", library="torch", record=("error",))
+    assert not ap.check(of_bptt(), transport=True).is_local
+    pytest.importorskip("torch")
+    with pytest.raises(DeviceError, match="learns by 'e_prop', in whose place"):
+        simulate(of_bptt(ap.rules.e_prop(0.1)), "lockstep", library="torch")

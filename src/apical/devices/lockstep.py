@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from apical._base.bibliography import cite
-from apical._base.parameters import Count
+from apical._base.parameters import Count, Positive
 from apical.devices import lacks
 from apical.devices.device import Device, Form
 from apical.devices.needs import Diagnosis, Looked, Machine, learning, named
@@ -12,6 +13,7 @@ from apical.devices.of_brian import BrianOptions, building, check_brian
 from apical.devices.simulator import Simulator
 from apical.errors import DeviceError
 from apical.network.description import Network
+from apical.projections.projection import ReadBackwards
 
 NAME = "lockstep"
 
@@ -29,6 +31,16 @@ class LockstepOptions(BrianOptions):
         Array library: ``"numpy"``, ``"torch"`` (PyTorch on the CPU), or ``"torch:"`` and a device
         of PyTorch, as in ``"torch:cuda"``. PyTorch is an optional extra:
         ``pip install 'apical[torch]'``.
+    surrogate
+        For backpropagation through time (`apical.feedback.transposed` in a spiking network): the
+        derivative that stands for that of a spike with respect to the distance u from threshold.
+        ``"fast_sigmoid"``: 1 / (1 + steepness |u|)^2; ``"arctan"``: steepness / (pi (1 +
+        (steepness u)^2)); ``"triangle"``: max(0, 1 - steepness |u|); ``"gain"``: the neuron's own;
+        ``"sigmoid"``: spikes are themselves graded, to check gradients by.
+    steepness
+        Of the surrogate [dimensionless].
+    through_reset
+        Whether gradients pass through what a spike sets in its own neuron: reset, adaptation.
 
     Examples
     --------
@@ -39,14 +51,28 @@ class LockstepOptions(BrianOptions):
 
     batch: Count = 1
     library: str = "numpy"
+    surrogate: Literal["fast_sigmoid", "arctan", "triangle", "gain", "sigmoid"] = "fast_sigmoid"
+    steepness: Positive = 25.0
+    through_reset: bool = False
+
+
+def transports(network: Network) -> bool:
+    """Say whether a network transports weights, as backpropagation does."""
+    return any(isinstance(p.weights, ReadBackwards) for p in network.projections)
 
 
 def _make(network: Network, options: LockstepOptions) -> Simulator:
+    from apical.devices.brian.batched.bptt import BpttSimulator
     from apical.devices.brian.batched.libraries import load_library
     from apical.devices.brian.batched.simulator import LockstepSimulator
+    from apical.devices.brian.batched.surrogates import Surrogate
 
     library = load_library(options.library, options.dtype)
     whole = building(options, sparse=True)
+    if transports(network):
+        surrogate = Surrogate(options.surrogate, options.steepness, options.through_reset)
+        given = network, whole, options.dtype, library, options.batch
+        return BpttSimulator(*given, surrogate)
     return LockstepSimulator(network, whole, options.dtype, library, options.batch)
 
 
@@ -58,6 +84,28 @@ def _check(network: Network, options: LockstepOptions) -> None:
             "reset=False each begins where the one before it ended; use batch=1, or reset=True.",
             object=f"Device {NAME!r}",
             parameter="batch",
+        )
+
+    if transports(network) and not network.is_spiking:
+        raise DeviceError(
+            f"Device {NAME!r} backpropagates through time in spiking networks; a network of rates "
+            "has an exact gradient in its steady state: use device='array'.",
+            object=f"Device {NAME!r}",
+        )
+    if transports(network) and not options.library.startswith("torch"):
+        raise DeviceError(
+            f"Device {NAME!r} backpropagates through time by PyTorch; use library='torch' "
+            "(pip install 'apical[torch]').",
+            object=f"Device {NAME!r}",
+            parameter="library",
+        )
+    told = [p.name for p in network.populations if p.is_told and p.name in options.record]
+    if transports(network) and told:
+        raise DeviceError(
+            f"Device {NAME!r} runs no error neurons where gradients go back through time, so "
+            f"{told[0]!r} cannot be recorded; leave it out of record.",
+            object=f"Device {NAME!r}",
+            parameter="record",
         )
 
 
@@ -81,6 +129,7 @@ DEVICE = Device(
     _make,
     LockstepOptions,
     _check,
+    transport=True,
     forms=(
         Form("numpy"),
         Form("torch", {"library": "torch"}),

@@ -1,6 +1,6 @@
 """The simulator of device ``lockstep``: a batch of trials in every time step."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -13,7 +13,7 @@ from apical.devices.brian import build, plastic, reading, variables
 from apical.devices.brian.base import BrianSimulator, precision
 from apical.devices.brian.batched.actions import CLOCK, Action, Actions
 from apical.devices.brian.batched.capture import CapturingDevice
-from apical.devices.brian.batched.libraries import BatchLibrary
+from apical.devices.brian.batched.libraries import Array, BatchLibrary
 from apical.devices.brian.batched.program import Cells, key
 from apical.devices.brian.batched.shown import Shown
 from apical.devices.brian.batched.surrogates import Surrogate
@@ -68,6 +68,7 @@ class LockstepSimulator(BrianSimulator):
         """Make what objects do, and find the variables that they read and write."""
         making = self._making = Actions(self._built, self.library, self._shown, self.dt)
         self._actions = making.made()
+        self._written = {name for action in self._actions for name in action.written}
         self._used = dict(_variables(self._built))
         self._rows = self._differing()
         self._traced = {
@@ -89,14 +90,13 @@ class LockstepSimulator(BrianSimulator):
 
         Weights, and the state of optimisers, are the same in all; traces of synapses are not.
         """
-        written = {name for action in self._actions for name in action.written}
         common = {name for name, variable in self._used.items() if variable.scalar}
         found = set[str]()
         for projection in self.network.projections:
             own = {"sent", *plastic.followed(projection)}
             common |= {f"{projection.name}.{n}" for n in ("w", *plastic.state(projection))}
             found |= {f"{projection.name}.{name}" for name in own} & {*self._used}
-        return (written - common) | found | {CLOCK, TICKS}
+        return (self._written - common) | found | {CLOCK, TICKS}
 
     @contextmanager
     def _settings(self) -> Iterator[None]:
@@ -135,12 +135,20 @@ class LockstepSimulator(BrianSimulator):
                 if number:
                     self._close(cells, diary, [a for a in self._actions if a.early])
                     cells = self._without_rows(cells)
-                cells = self._with_rows(cells, len(batch))
+                cells = self._with_rows(self._begun(cells, batch), len(batch))
                 self._show(cells, batch, first, diary, opening=not number)
+                self._ended_batch(cells, batch)
                 first += len(batch)
             self._close(cells, diary, [a for a in self._actions if a.closing])
         self._take_back(self._without_rows(cells), len(block))
         return diary.result()
+
+    def _begun(self, cells: Cells, batch: Block) -> Cells:
+        """Return the cells that a batch begins with."""
+        return cells
+
+    def _ended_batch(self, cells: Cells, batch: Block) -> None:
+        """Do what comes between the last time step of a batch and its learning."""
 
     def gradients(self, block: Block, surrogate: Surrogate) -> dict[str, np.ndarray]:
         r"""Return the gradient of a loss with respect to every weight, through time.
@@ -179,26 +187,35 @@ class LockstepSimulator(BrianSimulator):
         Neftci, Mostafa & Zenke 2019, doi:10.1109/MSP.2019.2931595.
         """
         self._check_gradients(block)
-        torch = self.library.torch
         quiet = replace(block, learning=np.zeros(()))
         self._making.surrogate = surrogate
         try:
             cells = self._cells()
-            leaves = {
-                p.name: cells[f"{p.name}.w"].clone().requires_grad_()
-                for p in self.network.projections
-            }
-            cells.update({f"{name}.w": leaf for name, leaf in leaves.items()})
+            leaves = self._leaves(cells, [p.name for p in self._built.network.projections])
             cells = self._with_rows(cells, len(block))
             self._show(cells, quiet, 0, None, opening=True)
-            counts = self._counted[self.network.output.name](cells)
         finally:
             self._making.surrogate = None
+        found = self._slopes(cells, block, leaves)
+        return {name: self.library.back(gradient) for name, gradient in found.items()}
+
+    def _leaves(self, cells: Cells, projections: Sequence[str]) -> dict[str, Array]:
+        """Let gradients of weights be computed, and return these weights."""
+        names = {name: f"{name}.w" for name in projections}
+        cells.update({cell: cells[cell].clone().requires_grad_() for cell in names.values()})
+        return {name: cells[cell] for name, cell in names.items()}
+
+    def _slopes(self, cells: Cells, block: Block, leaves: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the gradient of the loss of a batch with respect to some weights."""
+        torch = self.library.torch
+        counts = self._counted[self.network.output.name](cells)
         labels = torch.as_tensor(np.asarray(block.labels), device=counts.device)
         loss = torch.nn.functional.cross_entropy(counts, labels)
+        if not loss.requires_grad:  # no neuron passes a gradient on
+            return {name: torch.zeros_like(leaf) for name, leaf in leaves.items()}
         found = torch.autograd.grad(loss, [*leaves.values()], allow_unused=True)
         return {
-            name: np.zeros(leaf.shape) if g is None else self.library.back(g)
+            name: torch.zeros_like(leaf) if g is None else g
             for (name, leaf), g in zip(leaves.items(), found, strict=True)
         }
 
@@ -286,8 +303,7 @@ class LockstepSimulator(BrianSimulator):
 
     def _take_back(self, cells: Cells, n: int) -> None:
         """Let Brian2's variables be the state after some trials."""
-        names = {name for action in self._actions for name in action.written} & {*self._used}
-        for name in names - {CLOCK, TICKS}:
+        for name in self._written & {*self._used} - {CLOCK, TICKS}:
             self._used[name].get_value()[:] = self.library.back(cells[name]).ravel()
         state = {k: self._get(k) for k in self._shapes if k.endswith(".lastspike")}
         variables.shift_spike_times(state, -n * self.network.trial * 1e-3)
