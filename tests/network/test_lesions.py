@@ -157,7 +157,7 @@ def test_a_network_with_lesions_is_stored_as_data() -> None:
         ),
         (
             lambda: cut(ap.hypotheses.redrawn_feedback(rates()), "error_to_hidden_1"),
-            "is changed by Redraw already",
+            "would undergo Redraw and Cut",
         ),
     ],
 )

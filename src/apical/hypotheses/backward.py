@@ -13,7 +13,6 @@ from apical.hypotheses.changes import feedback_onto_hidden
 from apical.hypotheses.declaration import hypothesis
 from apical.language.expressions import place, substituted
 from apical.network.description import Network
-from apical.network.interventions import Redraw
 from apical.network.noise_phase import NoisePhase
 from apical.neurons.base import Population
 from apical.plasticity.rules import LearningRule
@@ -335,12 +334,6 @@ def _neighbours(network: Network, hypothesis: str) -> dict[str, Projection]:
     WiringError
         If one of them has none, or if feedback is not fixed and all-to-all.
     """
-    if any(isinstance(known, Redraw) for known in network.interventions):
-        raise WiringError(
-            f"Hypothesis {hypothesis!r} needs feedback that is not redrawn, but the network is "
-            "under 'redrawn_feedback'; apply one of the two.",
-            object=f"Hypothesis {hypothesis!r}",
-        )
     found = {}
     for p in feedback_onto_hidden(network, hypothesis):
         beside = [q for q in network.forward if q.pre is p.post and q.post is p.pre]

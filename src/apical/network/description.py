@@ -17,6 +17,7 @@ from apical.errors.source_location import caller
 from apical.feedback.pathways import FeedbackPathway
 from apical.feedback.wirings import suited
 from apical.network import initialization as drawing
+from apical.network.compatibility import check_interventions
 from apical.network.graph import Graph, Output
 from apical.network.interventions import Intervention
 from apical.network.noise_phase import NoisePhase
@@ -437,6 +438,7 @@ class Network:
                     "it first, then intervene.",
                     object=f"Projection {name!r}",
                 )
+        other._check_interventions()
         return other
 
     def _suited(self, wiring: Callable[..., FeedbackPathway]) -> "Network":
@@ -470,6 +472,11 @@ class Network:
             its place.
         **changes
             Other values of the network's own parameters, for instance ``reset=False``.
+
+        Raises
+        ------
+        WiringError
+            If the network undergoes an intervention that the new parts would undo.
 
         See Also
         --------
@@ -519,7 +526,13 @@ class Network:
                     replace(joined[p.name], carries=p.carries) for p in self.feedback.relays
                 ),
             )
+        other._check_interventions()
         return other
+
+    def _check_interventions(self) -> None:
+        if self.interventions:
+            taught = self.feedback.projections if self.feedback else ()
+            check_interventions(self.interventions, self.projections, taught, self.output)
 
     @property
     def is_spiking(self) -> bool:

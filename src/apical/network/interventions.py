@@ -10,7 +10,7 @@ import numpy as np
 from apical._base import seeds
 from apical._base.checking import check_fields
 from apical._base.parameters import Count, CountOrZero, Share
-from apical.network.initialization import edges, initial_weights, redrawn
+from apical.network.initialization import existing, initial_weights, redrawn
 from apical.neurons.base import Population
 from apical.projections.projection import Projection
 
@@ -25,6 +25,10 @@ class Intervention(ABC):
 
     on_feedback: ClassVar[bool] = True
     """Whether it acts on the projections of the feedback pathway only, or on any."""
+    undone_by_learning: ClassVar[str] = ""
+    """What learning would undo, so that it needs fixed synapses; empty where it needs none."""
+    restores: ClassVar[bool] = False
+    """Whether it sets synapses back to their beginning, and so undoes other interventions."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -73,6 +77,8 @@ class Redraw(Intervention):
     >>> list(Redraw(every=100).times(50, 350))  # training trials before which it acts
     [100, 200, 300]
     """
+
+    undone_by_learning: ClassVar[str] = "would not stay as it is redrawn"
 
     every: Count
 
@@ -123,6 +129,8 @@ class Loss(Intervention):
     >>> float(before.sum()), float(after.sum())
     (8.0, 4.0)
     """
+
+    undone_by_learning: ClassVar[str] = "would come back after its neurons fall silent"
 
     error: str
     share: Share
@@ -183,6 +191,8 @@ class Drive(Intervention):
     """
 
     on_feedback: ClassVar[bool] = False
+    undone_by_learning: ClassVar[str] = "would change what the electrode does"
+    restores: ClassVar[bool] = True
 
     projection: str
     share: Share
@@ -241,6 +251,8 @@ class Cut(Intervention):
     """
 
     on_feedback: ClassVar[bool] = False
+    undone_by_learning: ClassVar[str] = "would learn again what is cut"
+    restores: ClassVar[bool] = True
 
     projection: str
     share: Share
@@ -268,12 +280,11 @@ class Cut(Intervention):
             return weights
         if not _is_on(trial, self.after, self.until):
             return initial_weights(projection, seed).astype(weights.dtype)
-        joined = edges(projection, seed)
-        if joined is None:
-            chosen = _chosen(seed, self.projection, self.share, weights.size)
-            return np.where(chosen.reshape(weights.shape), 0, weights)
-        chosen = _chosen(seed, self.projection, self.share, len(joined))
-        return np.where(joined.dense(chosen.astype(float)) > 0, 0, weights)
+        exists = existing(projection, seed)
+        joined = np.ones(weights.shape, bool) if exists is None else exists
+        lost = np.zeros(weights.shape, bool)
+        lost[joined] = _chosen(seed, self.projection, self.share, int(np.count_nonzero(joined)))
+        return np.where(lost, 0, weights)
 
 
 def _is_on(trial: int, after: int, until: int | None) -> bool:

@@ -18,7 +18,6 @@ from apical.network.interventions import Cut, Drive, Intervention
 from apical.neurons.base import Population
 from apical.neurons.lif import LIF
 from apical.neurons.rate import Bias
-from apical.projections.projection import ReadBackwards
 from apical.projections.weights import Zero
 
 SILENT = -100.0
@@ -213,28 +212,7 @@ def cut(
         ...
     apical.errors.exceptions.WiringError: Projection 'hidden_1_to_hidden_2' learns, so it would ...
     """
-    found, about = network.projection(projection), {"object": f"Projection {projection!r}"}
-    if found.rule is not None:
-        raise WiringError(
-            f"Projection {projection!r} learns, so it would learn again what is cut; silence its "
-            "presynaptic population, or let synapses never exist (hypotheses.missing_synapses).",
-            **about,
-        )
-    if isinstance(found.weights, ReadBackwards):
-        raise WiringError(
-            f"Projection {projection!r} has no synapses of its own to cut: it transports those of "
-            f"{found.weights.projection.name!r}.",
-            **about,
-        )
-    taught = {p.name for p in network.feedback.projections} if network.feedback else set()
-    for known in network.interventions:
-        is_asked = not known.on_feedback or projection in taught
-        if is_asked and known.concerns(found, network.output):
-            raise WiringError(
-                f"Projection {projection!r} is changed by {type(known).__name__} already; apply "
-                "one intervention to it.",
-                **about,
-            )
+    network.projection(projection)  # or it is said which there are
     return _undergoing(network, Cut(projection, share, after, until))
 
 
