@@ -172,10 +172,13 @@ class Drive(Intervention):
         What is added to the drive of each [dimensionless]; below 0 it inhibits.
     after, until
         Training trials before it begins, and before it ends; None for never.
+    silences
+        Whether the electrode reaches the input ``silence`` of the neurons, so that they are not
+        active where it acts, whatever drives them; `strength` is then above 0.
 
     See Also
     --------
-    apical.network.lesions.stimulated : Let a network undergo it.
+    apical.network.lesions.stimulated, apical.network.lesions.silenced : Let a network undergo it.
 
     Examples
     --------
@@ -199,9 +202,12 @@ class Drive(Intervention):
     strength: float
     after: CountOrZero = 0
     until: CountOrZero | None = None
+    silences: bool = False
 
     @property
     def reason(self) -> str:
+        if self.silences:
+            return f"{self.share:.0%} silenced {_span(self.after, self.until)}"
         return f"{self.share:.0%} driven by {self.strength:g} {_span(self.after, self.until)}"
 
     def times(self, start: int, stop: int) -> Iterable[int]:
