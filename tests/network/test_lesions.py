@@ -175,6 +175,21 @@ def test_synapses_are_cut_and_come_back(data: ap.Dataset) -> None:
         assert np.array_equal(weights, wanted), trial
 
 
+@pytest.mark.parametrize("until", [20, 40])
+def test_what_ends_with_an_epoch_is_over_when_it_is_evaluated(until: int, data: ap.Dataset) -> None:
+    """Two epochs of 40 trials in batches of 4: at trial 40, and after the last one, all is over."""
+    net = cut(silenced(rates(), "hidden_1", until=until), "error_to_hidden_1", until=until)
+    first = net.initial_weights("error_to_hidden_1")
+    x = "electrode_hidden_1_to_hidden_1"
+    for epochs in (1, 2):
+        with ap.simulate(net, "array", batch=4, dtype="float64") as simulator:
+            for step in steps(simulator, data, Plan(epochs, block=20)):
+                lesioned = 0 < step.position.trial < until
+                assert simulator.weights("error_to_hidden_1").any() != lesioned
+                assert simulator.weights(x).any() == lesioned
+            assert np.array_equal(simulator.weights("error_to_hidden_1"), first)
+
+
 def test_a_lesion_for_good_composes_and_other_draws_stay(data: ap.Dataset) -> None:
     net = cut(stimulated(rates(), "hidden_1", strength=1.0), "error_to_hidden_1", share=0.5)
     for projection in rates().projections:

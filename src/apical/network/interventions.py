@@ -47,6 +47,13 @@ class Intervention(ABC):
     def times(self, start: int, stop: int) -> Iterable[int]:
         """Return the trials before which it acts, in ``range(start, stop)``."""
 
+    def ends_at(self, trial: int) -> bool:
+        """Whether it is over when so many trials were learned: what it did is then undone at once.
+
+        It meets an evaluation at the end of training, after which no trial comes.
+        """
+        return False
+
     @abstractmethod
     def concerns(self, projection: Projection, output: Population) -> bool:
         """Whether it acts on a feedback projection of a network with that output."""
@@ -213,6 +220,9 @@ class Drive(Intervention):
     def times(self, start: int, stop: int) -> Iterable[int]:
         return _within((self.after, self.until), start, stop)
 
+    def ends_at(self, trial: int) -> bool:
+        return trial == self.until
+
     def concerns(self, projection: Projection, output: Population) -> bool:
         return projection.name == self.projection
 
@@ -275,6 +285,9 @@ class Cut(Intervention):
 
     def times(self, start: int, stop: int) -> Iterable[int]:
         return _within((self.after, self.until), start, stop)
+
+    def ends_at(self, trial: int) -> bool:
+        return trial == self.until
 
     def concerns(self, projection: Projection, output: Population) -> bool:
         return projection.name == self.projection
