@@ -253,6 +253,23 @@ def test_a_file_with_targets(tmp_path: Path) -> None:
         ap.datasets.load(file)
 
 
+def test_the_score_to_report_does_not_depend_on_the_part() -> None:
+    """Regression whose last test samples happen to be 0 and 1: R2, of any part of them."""
+    t = np.linspace(-1, 1, 8)[:, np.newaxis]
+    ends = np.array([[0.0], [1.0], [0.5], [1.0]])
+    data = Dataset.from_targets(X, t, X[:4], ends, scale=1)
+    whole = Dataset.from_targets(X, t, X[:2], ends[:2], scale=1)  # a test part of 0 and 1 alone
+    labels = Dataset.from_targets(X, (t > 0).astype(float), X[:2], ends[:2], scale=1)
+    parts = (data.test.part([0, 1]), data.subset(4, 2).test, whole.test, data.held_out(2).test)
+    options: Any = {"record": ["output"], "traces": ["x"]}
+    with simulate(one_layer(4, 1, 0.1), "array", **options) as simulator:
+        for part in parts:
+            assert next(iter(ap.evaluate(simulator, part).scores)) == "r2"
+        assert next(iter(ap.evaluate(simulator, labels.test).scores)) == "subset_accuracy"
+        found = record(simulator, data.test, [0, 1])
+        assert predictions.reached(found).startswith("R2")
+
+
 # ---- what does not fit -------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("targets", "net", "words"),

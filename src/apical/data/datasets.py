@@ -91,6 +91,11 @@ class Dataset:
     def __post_init__(self) -> None:
         check_fields(self)
         check_name(self.name, "path", "Dataset", "a data set")
+        labels = bool(self.train.multilabel and self.test.multilabel)
+        for part in ("train", "test"):
+            samples = getattr(self, part)
+            if samples.targets is not None and samples.multilabel != labels:
+                object.__setattr__(self, part, replace(samples, multilabel=labels))
 
     @classmethod
     def from_arrays(

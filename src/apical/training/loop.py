@@ -179,6 +179,8 @@ class Evaluation:
         are based; of samples with targets the network's output in the same units and shape.
     asked
         Scores that were asked for besides, by name.
+    multilabel
+        Whether targets are labels, 0 or 1 each, in the whole data set; None decides from these.
 
     See Also
     --------
@@ -208,6 +210,7 @@ class Evaluation:
     targets: np.ndarray | None = None
     outputs: np.ndarray | None = None
     asked: Mapping[str, float] = field(default_factory=dict)
+    multilabel: bool | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -246,7 +249,8 @@ class Evaluation:
         """How well the network did, by name; the first is the one to report.
 
         ``accuracy`` for classes; ``r2`` and ``mse`` for targets, after ``subset_accuracy`` and
-        ``label_accuracy`` where all targets are 0 or 1. Scores that were asked for follow.
+        ``label_accuracy`` where all targets of the data set are 0 or 1. Scores that were asked for
+        follow.
 
         Examples
         --------
@@ -257,7 +261,8 @@ class Evaluation:
         """
         if self.targets is None or self.outputs is None:
             return {"accuracy": self.accuracy, **self.asked}
-        return {**predictions.scores(self.targets, self.outputs), **self.asked}
+        found = predictions.scores(self.targets, self.outputs, self.multilabel)
+        return {**found, **self.asked}
 
     @property
     def confusion(self) -> pd.DataFrame:
@@ -474,7 +479,10 @@ def evaluate(
             object="evaluate",
             parameter="scoring",
         )
-    return Evaluation(samples.labels, samples.labels, rates, samples.targets, judged)
+    return Evaluation(
+        *(samples.labels, samples.labels, rates, samples.targets, judged),
+        multilabel=samples.multilabel,
+    )
 
 
 @checked()
