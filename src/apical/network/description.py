@@ -366,6 +366,7 @@ class Network:
         self.feedback = pathway
         return pathway
 
+    @checked("Network")
     def rewired(self, wiring: Callable[..., FeedbackPathway], **options: Any) -> "Network":
         """Return the same network under another wiring of its feedback.
 
@@ -454,6 +455,7 @@ class Network:
             return self
         return self.altered(population=lambda p: found.get(p.name, p))
 
+    @checked("Network")
     def altered(
         self,
         *,
@@ -678,7 +680,7 @@ class Network:
             stimulus_to_hidden, hidden_to_output...
         """
         for projection in self.projections:
-            if projection.name == name:
+            if isinstance(name, str) and projection.name == name:
                 return projection
         known = ", ".join(p.name for p in self.projections) or "none"
         raise WiringError(
