@@ -12,7 +12,7 @@ import numpy.typing as npt
 from apical._base.checking import check_fields, fitting
 from apical._base.parameters import Array, CountOrZero
 from apical._base.reading import UnreadableError, read_arrays
-from apical._base.whole_files import write_whole
+from apical._base.whole_files import file_at, write_whole
 from apical.data import converting
 from apical.data.datasets import EventRows, Rows, Samples
 from apical.errors import DataError, DeviceError, ParameterError, RunError, brief
@@ -865,9 +865,10 @@ class Closing:
     def save(self, path: Path | str) -> Path:
         """Write the whole state into a file, arrays as npz without pickle, and return its path."""
         given = Path(fitting(path, Path | str, "Simulator", "path"))
-        target, state = given if given.suffix else given.with_suffix(".npz"), self.state
+        target, state = given, self.state
         try:
-            held = {**state, _SEED: np.array(self.network.seed)}
+            target = file_at(given, ".npz")
+            held = {**state, SEED: np.array(self.network.seed)}
             return write_whole(target, lambda file: np.savez(file, **cast(Any, held)))
         except OSError as error:
             said = error.strerror or type(error).__name__
@@ -947,8 +948,10 @@ class Closing:
             raise AttributeError(said, name=name)
 
 
-_SEED = "network.seed"
-"""What a file of a state holds besides the state."""
+SEED = "network.seed"
+"""Entry of a file of a state: the seed of the network."""
+NETWORK = "network"
+"""Entry of a file of a network (`apical.Network.save`): all but its arrays, as text."""
 
 
 def read_state(
@@ -977,13 +980,19 @@ def read_state(
         found = read_arrays(path)
     except UnreadableError as error:
         raise DataError(str(error)) from None
+    if NETWORK in found:
+        raise DataError(
+            f"{brief(str(path))} holds a network, no state of a simulator; Network.load reads it, "
+            "and simulate makes a simulator of it, whose save writes a state.",
+            object="Simulator",
+        )
     missing = sorted({*now} - {*found})
     if missing:
         raise DataError(
             f"{brief(str(path))} has no state {missing[0]!r}; it is of another network or device.",
             object=f"State {missing[0]!r}",
         )
-    seed = found.pop(_SEED, None)
+    seed = found.pop(SEED, None)
     if seed is not None:
         _check_synapses(path, network, int(seed))
     return found
