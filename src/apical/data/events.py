@@ -15,6 +15,7 @@ from apical._base.parameters import Count
 from apical.data import converting
 from apical.data.samples import Part, Rows, Samples, numbers_of
 from apical.errors import DataError, EventsWarning
+from apical.errors.source_location import outside
 
 EVENT = np.dtype([("time", np.int32), ("channel", np.int32)])
 """One event as it is stored: its time [us] and its channel, 8 bytes."""
@@ -287,7 +288,7 @@ class EventRows(Rows):
                 f"({dt:g} ms) with another of their channel, and are one spike with it; a smaller "
                 "dt keeps them apart.",
                 EventsWarning,
-                stacklevel=converting.outside(),
+                stacklevel=outside(),
             )
         return due
 

@@ -1,10 +1,12 @@
 """The simulator protocol: blocks of trials in, spike counts and weights out."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self, TypedDict, Unpack, cast
+from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +17,15 @@ from apical._base.reading import UnreadableError, read_arrays
 from apical._base.whole_files import file_at, write_whole
 from apical.data import converting
 from apical.data.datasets import EventRows, Rows, Samples
-from apical.errors import DataError, DeviceError, ParameterError, RunError, brief
+from apical.errors import (
+    DataError,
+    DescriptionWarning,
+    DeviceError,
+    ParameterError,
+    RunError,
+    brief,
+)
+from apical.errors.source_location import outside
 from apical.network import initialization as drawing
 from apical.network.description import Network
 from apical.network.order import check_circle, relays_within
@@ -1276,17 +1286,37 @@ def check_block(network: Network, block: Block) -> None:
         )
     if not block.fires:
         _check_kind(shown, block.values, network.trial)
-    if shown.is_spiking and not isinstance(block.values, Rows) and block.values.min() < 0:
-        raise DataError(
-            f"Stimulus {shown.name!r} spikes, so it takes values >= 0, but the block's start at "
-            f"{block.values.min():g}; shift them, or use encoder=Graded().",
-            object=f"Stimulus {shown.name!r}",
-            parameter="values",
-        )
+    if shown.is_spiking and not isinstance(block.values, Rows):
+        _check_size(network, block.values)
     if block.fires:
         _check_noise(network, block)
     else:
         _check_told(network, block)
+
+
+def _check_size(network: Network, values: np.ndarray) -> None:
+    """Raise if values are below 0, and warn if they are beyond what the encoder can show."""
+    shown = network.stimulus
+    if values.min(initial=0) < 0:
+        raise DataError(
+            f"Stimulus {shown.name!r} spikes, so it takes values >= 0, but the block's start at "
+            f"{values.min():g}; shift them, or use encoder=Graded().",
+            object=f"Stimulus {shown.name!r}",
+            parameter="values",
+        )
+    most, largest = float(values.max(initial=0)), shown.encoder.largest
+    if most > largest and network not in _TOLD:
+        _TOLD.add(network)
+        warnings.warn(
+            f"Stimulus {shown.name!r}: values of a block reach {most:g}, beyond {largest:g}, the "
+            f"largest that {type(shown.encoder).__name__} is made for; divide them.",
+            DescriptionWarning,
+            stacklevel=outside(),
+        )
+
+
+_TOLD: "WeakSet[Network]" = WeakSet()
+"""Networks of whose stimuli that was said."""
 
 
 def _check_kind(stimulus: Stimulus, values: Rows | np.ndarray, trial: float) -> None:

@@ -4,6 +4,7 @@ Scores are always measured with learning off, on samples that were not trained o
 training trial the weights already move toward the label, so the decision of that trial is biased.
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -24,7 +25,8 @@ from apical.data import converting
 from apical.data.datasets import Dataset, Samples
 from apical.devices.outputs import outputs as predictions_of
 from apical.devices.simulator import Block, Simulator
-from apical.errors import DataError, ParameterError, RunError
+from apical.errors import DataError, DescriptionWarning, ParameterError, RunError
+from apical.errors.source_location import outside
 from apical.measures import predictions
 from apical.network.description import Network
 from apical.neurons.encoding import decisions
@@ -750,6 +752,13 @@ def steps(
     _check_position(position, plan, n, size)
     check_targets(simulator.network, data.train)
     check_schedule(plan.scheduled, simulator.network)
+    if not simulator.network.plastic:
+        warnings.warn(
+            "No projection of the network has a learning rule, so training changes nothing; give "
+            "rule= to those that are to learn.",
+            DescriptionWarning,
+            stacklevel=outside(),
+        )
     weighed = _class_weights(class_weights, simulator)
     left, known = _own(simulator), list(accuracies)
     if start is None:
