@@ -7,7 +7,7 @@ training trial the weights already move toward the label, so the decision of tha
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from apical._base.checking import shown as shown_value
 from apical._base.html_tables import Cell, card, table
 from apical._base.metric_names import Metric as Metric
 from apical._base.metric_names import headline, scored, tested, told
-from apical._base.parameters import Count, CountOrZero, Measured, Share, Vector
+from apical._base.parameters import Count, CountOrZero, Kind, Measured, Share, Vector
 from apical._base.progress import TrainingProgress
 from apical.data import converting
 from apical.data.datasets import Dataset, Samples
@@ -35,6 +35,13 @@ from apical.training.presentation import block_size, learned, presented, shown
 from apical.training.schedules import Course, Linear, Schedule, check_schedule
 from apical.training.scoring import Scoring
 from apical.training.scoring import scored as scores_of
+
+Simulated = Annotated[Simulator, Kind(Simulator, "apical.simulate(network)")]
+"""A network on a device."""
+Shown = Annotated[Samples, Kind(Samples, "data.test")]
+"""Samples of a data set."""
+Learned = Annotated[Dataset, Kind(Dataset, "apical.datasets.load('digits')")]
+"""A data set, with both its parts."""
 
 LARGEST_WEIGHT = 1e3
 """Weights above this many thresholds have diverged: one spike would have the effect of 1,000."""
@@ -401,7 +408,7 @@ class History(list[Step]):
 
 @checked()
 def evaluate(
-    simulator: Simulator, samples: Samples, index: int = -1, *, scoring: Scoring = ()
+    simulator: Simulated, samples: Shown, index: int = -1, *, scoring: Scoring = ()
 ) -> Evaluation:
     """Evaluate a network on samples, with learning off and labels withheld; its state is restored.
 
@@ -488,69 +495,7 @@ def evaluate(
 
 
 @checked()
-def check_targets(network: Network, samples: Samples) -> None:
-    """Raise if the targets of samples do not fit the output of a network; classes always do.
-
-    Parameters
-    ----------
-    network
-        A network.
-    samples
-        Samples of a data set.
-
-    Raises
-    ------
-    DataError
-        If there are fewer or more targets, or frames, than the output has, or an output cannot
-        represent them: spikes below 0, and a logistic or softmax output under cross-entropy outside
-        0 to 1, where learning diverges.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import apical as ap
-    >>> from apical.testing.references import rates
-    >>> from apical.training.loop import check_targets
-    >>> x, t = np.ones((4, 6)), np.zeros((4, 2))
-    >>> data = ap.Dataset.from_targets(x, t, x, t)
-    >>> check_targets(rates(), data.test)  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-        ...
-    apical.errors.exceptions.DataError: Output 'output' has 3 neurons, but samples have 2 targets...
-    """
-    targets, output, frames = samples.targets, network.output, network.target_frames
-    if targets is None:
-        return
-    about: Mapping[str, Any] = {"object": f"Output {output.name!r}", "parameter": "targets"}
-    if targets.shape[-1] != output.size:
-        raise DataError(
-            f"Output {output.name!r} has {output.size} neurons, but samples have "
-            f"{targets.shape[-1]} targets; give it one neuron for each target (data.n_targets).",
-            **about,
-        )
-    found = 1 if targets.ndim == 2 else targets.shape[1]
-    if found != frames:
-        raise DataError(
-            f"Output {output.name!r} has targets of {frames} frames, but samples have {found}; "
-            "give its error neurons as many: RateError(..., frames=), Error(..., frames=).",
-            **about,
-        )
-    low, high = float(targets.min(initial=0)), float(targets.max(initial=0))
-    curve = "" if output.curve is None else output.curve.name
-    bounded = not output.gain_is_slope and curve in ("logistic", "softmax")
-    if (output.is_spiking and low < 0) or (bounded and (low < 0 or high > 1)):
-        what = "spikes" if output.is_spiking else f"is {curve}, under cross-entropy"
-        of_one = " to 1" if bounded else ""
-        wanted = "shift them" if output.is_spiking else "scale them, or use a linear output"
-        raise DataError(
-            f"Output {output.name!r} {what}, so that targets are from 0{of_one}, but "
-            f"they go from {low:g} to {high:g}; {wanted}.",
-            **about,
-        )
-
-
-@checked()
-def predict(simulator: Simulator, samples: Samples | npt.ArrayLike, index: int = -1) -> np.ndarray:
+def predict(simulator: Simulated, samples: Samples | npt.ArrayLike, index: int = -1) -> np.ndarray:
     """Return the class that a network decides for each sample, shape (n_samples,).
 
     Of samples with targets, return the outputs in the units and the shape of the targets.
@@ -605,7 +550,7 @@ def predict(simulator: Simulator, samples: Samples | npt.ArrayLike, index: int =
 
 
 @checked()
-def outputs(simulator: Simulator, samples: Samples | np.ndarray, index: int = -1) -> np.ndarray:
+def outputs(simulator: Simulated, samples: Samples | np.ndarray, index: int = -1) -> np.ndarray:
     """Return what a network decides by: spike counts or activities, shape (n_samples, n_classes).
 
     Learning is off, and the state of the simulator is restored.
@@ -636,7 +581,7 @@ def outputs(simulator: Simulator, samples: Samples | np.ndarray, index: int = -1
 
 
 @checked()
-def evaluated(simulator: Simulator, samples: Samples, epochs: CountOrZero) -> Evaluation:
+def evaluated(simulator: Simulated, samples: Shown, epochs: CountOrZero) -> Evaluation:
     """Evaluate on samples after a number of training epochs, as `evaluate` does.
 
     Parameters
@@ -675,8 +620,8 @@ epoch. Returns values by `Metric`; schedules that follow the accuracy read the o
 
 @checked()
 def steps(
-    simulator: Simulator,
-    data: Dataset,
+    simulator: Simulated,
+    data: Learned,
     plan: Plan,
     start: Position | None = None,
     *,
@@ -790,8 +735,8 @@ def steps(
 
 @checked()
 def train(
-    simulator: Simulator,
-    data: Dataset,
+    simulator: Simulated,
+    data: Learned,
     epochs: CountOrZero = 10,
     *,
     block: Count = 5000,
