@@ -274,8 +274,8 @@ def test_the_score_to_report_does_not_depend_on_the_part() -> None:
 @pytest.mark.parametrize(
     ("targets", "net", "words"),
     [
-        (T, lambda: one_layer(4, 3, 0.1), "'output' has 3 neurons, but samples have 2 targets"),
-        (np.ones((8, 3, 2)), lambda: one_layer(4, 2, 0.1), "of 1 frames, but samples have 3"),
+        (T, lambda: one_layer(4, 3, 0.1), "'output' has 3 neurons, but there are 2 targets"),
+        (np.ones((8, 3, 2)), lambda: one_layer(4, 2, 0.1), "of 1 frames, but there are 3"),
         (T + 2, lambda: one_layer(4, 2, 0.1, "logistic"), "is logistic, under cross-entropy"),
     ],
 )
@@ -306,7 +306,7 @@ def test_spikes_take_no_targets_below_0() -> None:
     net.connect(x, y, weights=ap.Zero(), rule=rules.three_factor(0.1))
     net.teach(feedback.direct(net.add(ap.Error("error", 4)), net.forward))
     with simulate(net, "runtime") as simulator:
-        with refuse(DataError, "'output' spikes, so its targets are >= 0", "start at -1"):
+        with refuse(DataError, "'output' spikes, so that targets are from 0", "from -1 to 0"):
             simulator.run(Block.of_targets(X, np.full((8, 2), -1.0)))
         with refuse(DataError, "Output 'output' spikes, so that targets are from 0"):
             ap.evaluate(simulator, Dataset.from_targets(X, -X[:, :2], X, -X[:, :2]).test)
@@ -418,10 +418,10 @@ def test_what_time_courses_need() -> None:
         words = "simulate(..., record=['output'], traces=['x'])"
         with refuse(ParameterError, "does not record output 'output' over time", words):
             ap.evaluate(simulator, data.test)
-        with refuse(DataError, "and its target 4 frames, but the block's targets have 2 values"):
+        with refuse(DataError, "targets of 4 frames, but there are 1 in targets of shape (1, 2)"):
             simulator.run(Block.of_targets(np.ones((1, 8)), np.ones((1, 2))))
         flat = Dataset.from_targets(np.ones((2, 8)), [1, 0], np.ones((2, 8)), [1, 0])
-        with refuse(DataError, "targets of 4 frames, but samples have 1"):
+        with refuse(DataError, "targets of 4 frames, but there are 1"):
             ap.evaluate(simulator, flat.test)
 
 

@@ -29,6 +29,7 @@ from apical.errors.source_location import outside
 from apical.network import initialization as drawing
 from apical.network.description import Network
 from apical.network.order import check_circle, relays_within
+from apical.network.targets import check_targets
 from apical.neurons.stimulus import Stimulus
 from apical.projections.projection import Projection, ReadBackwards
 
@@ -1344,8 +1345,7 @@ def _check_kind(stimulus: Stimulus, values: Rows | np.ndarray, trial: float) -> 
 def _check_told(network: Network, block: Block) -> None:
     """Raise if labels or targets of a block do not fit the output."""
     told, n_classes = network.target_frames, network.output.size
-    if block.targets is not None:
-        _check_targets(network, block.targets)
+    check_targets(network, block.targets)
     if block.labels is not None and told > 1:
         raise DataError(
             f"Output {network.output.name!r} has target spike trains of {told} frames, but the "
@@ -1367,25 +1367,6 @@ def _check_told(network: Network, block: Block) -> None:
             f"from {block.labels.min()} to {block.labels.max()}.",
             object=f"Output {network.output.name!r}",
             parameter="labels",
-        )
-
-
-def _check_targets(network: Network, targets: np.ndarray) -> None:
-    """Raise if targets of a block do not fit the output."""
-    told, output, found = network.target_frames, network.output, targets.shape[1]
-    about: Mapping[str, Any] = {"object": f"Output {output.name!r}", "parameter": "targets"}
-    if found != told * output.size:
-        of_frames = f" and its target {told} frames" if told > 1 else ""
-        raise DataError(
-            f"Output {output.name!r} has {output.size} neurons{of_frames}, but the block's "
-            f"targets have {found} values; they must match.",
-            **about,
-        )
-    if output.is_spiking and targets.size and targets.min() < 0:
-        raise DataError(
-            f"Output {output.name!r} spikes, so its targets are >= 0 (1: the target rate of its "
-            f"error neurons), but the block's start at {targets.min():g}; shift them.",
-            **about,
         )
 
 

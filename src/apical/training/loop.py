@@ -28,7 +28,7 @@ from apical.devices.simulator import Block, Simulator
 from apical.errors import DataError, DescriptionWarning, ParameterError, RunError
 from apical.errors.source_location import outside
 from apical.measures import predictions
-from apical.network.description import Network
+from apical.network.targets import check_targets
 from apical.neurons.encoding import decisions
 from apical.projections.projection import ReadBackwards
 from apical.training.presentation import block_size, learned, presented, shown
@@ -465,7 +465,7 @@ def evaluate(
     Evaluation(50 samples, accuracy 8.00%, balanced_accuracy 0.1)
     """
     network = simulator.network
-    check_targets(network, samples)
+    check_targets(network, samples.targets)
     found, totals, name_of = [], dict[str, np.ndarray](), network.output.name
     of_classes = samples.targets is None
     for result in shown(simulator, samples, index):
@@ -695,7 +695,7 @@ def steps(
     position, n = start or Position(), len(data.train)
     size, judge = block_size(simulator, plan.block, n), judge or _tester(data)
     _check_position(position, plan, n, size)
-    check_targets(simulator.network, data.train)
+    check_targets(simulator.network, data.train.targets)
     check_schedule(plan.scheduled, simulator.network)
     if not simulator.network.plastic:
         warnings.warn(
