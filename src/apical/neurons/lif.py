@@ -329,6 +329,7 @@ class LIF(IntegrateAndFire):
             f"background noise of {self.noise_rate:g} Hz": self.noise_rate,
             "membrane time constants that vary between neurons": self.tau_m_cv,
             "thresholds that vary between neurons": self.threshold_cv,
+            "an input that silences it": self.gated,
         }
         return Integrator(
             self.tau_m,

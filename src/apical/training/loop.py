@@ -28,6 +28,7 @@ from apical.devices.simulator import Block, Simulator
 from apical.errors import DataError, DescriptionWarning, ParameterError, RunError
 from apical.errors.source_location import outside
 from apical.measures import predictions
+from apical.network.description import Network
 from apical.network.targets import check_targets
 from apical.neurons.encoding import decisions
 from apical.projections.projection import ReadBackwards
@@ -695,15 +696,7 @@ def steps(
     position, n = start or Position(), len(data.train)
     size, judge = block_size(simulator, plan.block, n), judge or _tester(data)
     _check_position(position, plan, n, size)
-    check_targets(simulator.network, data.train.targets)
-    check_schedule(plan.scheduled, simulator.network)
-    if not simulator.network.plastic:
-        warnings.warn(
-            "No projection of the network has a learning rule, so training changes nothing; give "
-            "rule= to those that are to learn.",
-            DescriptionWarning,
-            stacklevel=outside(),
-        )
+    _check_learning(simulator.network, data, plan)
     weighed = _class_weights(class_weights, simulator)
     left, known = _own(simulator), list(accuracies)
     if start is None:
@@ -826,6 +819,19 @@ def _class_weights(given: npt.ArrayLike | None, simulator: Simulator) -> np.ndar
             parameter="class_weights",
         )
     return found
+
+
+def _check_learning(network: Network, data: Dataset, plan: Plan) -> None:
+    """Raise if targets or the schedule do not fit a network; warn if nothing of it learns."""
+    check_targets(network, data.train.targets)
+    check_schedule(plan.scheduled, network)
+    if not network.plastic:
+        warnings.warn(
+            "No projection of the network has a learning rule, so training changes nothing; give "
+            "rule= to those that are to learn.",
+            DescriptionWarning,
+            stacklevel=outside(),
+        )
 
 
 def _check_position(position: Position, plan: Plan, n: int, size: int) -> None:
