@@ -280,7 +280,7 @@ KINDS = (WiringError, DeviceError, ParameterError)
         (lambda: mirror(sign_only(layerwise())), "is transposed already"),
         (lambda: mirror(sparse_feedback(layerwise(), wires=1)), "is sparse already"),
         (lambda: sparse_feedback(mirror(layerwise()), wires=1), "learns or reads"),
-        (lambda: mirror(redrawn_feedback(layerwise())), "that is not redrawn"),
+        (lambda: mirror(redrawn_feedback(layerwise())), "would not stay as it is redrawn"),
         (lambda: redrawn_feedback(mirror(layerwise())), "learns"),
         (lambda: mirror(layerwise(), rate=-1), "rate must be one finite number"),
         (lambda: weight_mirror(layerwise(), decay=1.0), "decay must be one finite number"),

@@ -325,7 +325,7 @@ def test_kolen_pollack_turns_feedback_to_forward_weights() -> None:
         ),
         (lambda: kolen_pollack(partial_feedback(layerwise(), share=0.5)), "is sparse already"),
         (lambda: sparse_feedback(sign_only(layerwise()), wires=1), "learns or reads"),
-        (lambda: kolen_pollack(redrawn_feedback(layerwise())), "that is not redrawn"),
+        (lambda: kolen_pollack(redrawn_feedback(layerwise())), "would not stay as it is redrawn"),
         (lambda: kolen_pollack(layerwise(), decay=0), "decay must be one .* > 0 and < 1"),
         (lambda: sign_only(sign_concordant(layerwise())), "is transposed already"),
         (lambda: sign_only(kolen_pollack(layerwise())), "learns already"),

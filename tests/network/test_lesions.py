@@ -9,7 +9,9 @@ import pytest
 import apical as ap
 from apical.devices import Block
 from apical.errors import ParameterError, WiringError
+from apical.language.activations import ACTIVATIONS
 from apical.network.lesions import cut, silenced, stimulated
+from apical.neurons import Population
 from apical.plausibility import judge
 from apical.runs.stored_network import as_data, from_data
 from apical.scripts.models import ModelAbout
@@ -71,6 +73,86 @@ def _electrode(net: ap.Network) -> tuple[ap.Projection, np.ndarray]:
     return net.projection(name), net.initial_weights(name)
 
 
+def softmax() -> ap.Network:
+    kind = ap.Rate("output", 3, "softmax", gain="one")
+    return rates().altered(population=lambda p: kind if p.name == "output" else p)
+
+
+@pytest.mark.parametrize(
+    ("device", "activation"), [*(("array", a) for a in ACTIVATIONS), ("runtime", "linear")]
+)
+def test_silent_rates_are_zero_whatever_drives_them(
+    device: str, activation: str, data: ap.Dataset
+) -> None:
+    """A drive of 1,000 in every neuron; the silent ones are exactly 0, and do not learn."""
+    kind = ap.Rate("hidden_1", 5, activation)
+    net = rates().altered(population=lambda p: kind if p.name == "hidden_1" else p)
+    strong = net.connect(net.add(ap.Bias("strong")), kind, weights=ap.Given(np.full((1, 5), 1e3)))
+    net = silenced(net, "hidden_1", share=0.4, after=2, until=4)
+    options = {"batch": 1} if device == "array" else {}
+    electrode = net.projection("electrode_hidden_1_to_hidden_1")
+    silent = net.interventions[0].acted(electrode, np.zeros((1, 5)), 0, 2)[0] > 0
+    assert silent.sum() == 2 and strong.name == "strong_to_hidden_1"
+    with ap.simulate(net, device, dtype="float64", record=["hidden_1"], **options) as simulator:
+        block = presented(simulator, data.train, 1, 0, slice(0, 6))
+        for start in (0, 2, 4):
+            before = {n: simulator.weights(n) for n in AROUND}
+            x = learned(simulator, block.part(slice(start, start + 2)), start)["hidden_1"]
+            changed = {n: simulator.weights(n) != w for n, w in before.items()}
+            if start == 2:
+                assert (x[:, silent] == 0).all() and x[:, ~silent].all()
+                assert not changed[AROUND[0]][:, silent].any()
+                assert not changed[AROUND[1]][silent].any()
+            else:
+                assert x.all()
+
+
+AROUND = ("stimulus_to_hidden_1", "hidden_1_to_hidden_2")
+
+
+OWN = ap.NeuronModel(
+    "dv/dt = -v/tau : 1", "v > 1", "v = 0", parameters={"tau": (20.0, "ms")}, method="exact"
+)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        ap.LIF("hidden", 5, bias=1e4),
+        ap.LIF("hidden", 5, bias=1e4, leak=False, tau_s=0.0, refractory=2.0),
+        ap.ALIF("hidden", 5, bias=1e4),
+        ap.ConductanceLIF("hidden", 5),
+        ap.Neurons("hidden", 5, OWN, takes={"drive": "v"}, offers=("v",)),
+    ],
+    ids=lambda kind: type(kind).__name__,
+)
+def test_silent_neurons_do_not_spike_whatever_drives_them(kind: Population) -> None:
+    """Every spike of the stimulus has a weight of 1,000; those that are silent never spike."""
+    net = ap.Network(trial=50.0)
+    x = net.add(ap.Stimulus("stimulus", 6, ap.encoding.Regular(200.0)))
+    net.connect(x, net.add(kind), weights=ap.Given(np.full((6, 5), 1e3)))
+    net = silenced(net, "hidden", share=0.6, after=0, until=1)
+    electrode = net.projection("electrode_hidden_to_hidden")
+    silent = net.interventions[0].acted(electrode, np.zeros((1, 5)), 0, 0)[0] > 0
+    samples = ap.datasets.blobs(5, 5, 6, 5, rng=ap.stream(0, "data")).train
+    with ap.simulate(net, "runtime", record=["hidden"]) as simulator:
+        block = presented(simulator, samples, 1, 0, slice(0, 2))
+        counts = learned(simulator, block, 0)["hidden"]
+    assert not counts[0][silent].any() and counts[0][~silent].all() and counts[1].all()
+
+
+def test_electrodes_are_no_bias_of_the_network() -> None:
+    alone = ap.Network()
+    x, h, y = ap.Stimulus("x", 3, ap.encoding.Graded()), ap.Rate("h", 3), ap.Rate("y", 2)
+    ap.chain(alone, x, h, weights=ap.FanIn())
+    alone = stimulated(alone, "h", strength=1.0)
+    ap.chain(alone, alone.populations[1], y, weights=ap.FanIn(), bias=ap.Zero())
+    assert [p.pre.name for p in alone.projections if p.pre.role == "bias"] == [
+        "electrode_h",
+        "bias",
+    ]
+
+
 def test_silent_rates_are_zero(data: ap.Dataset) -> None:
     net = silenced(relu(), "hidden_1", after=0)
     with ap.simulate(net, "array", batch=1, record=["hidden_1"]) as simulator:
@@ -89,8 +171,23 @@ def test_synapses_are_cut_and_come_back(data: ap.Dataset) -> None:
     lost = found[11] == 0
     assert lost.sum() == round(0.6 * first.size)
     for trial, weights in found.items():
-        wanted = np.where(lost, 0, first) if 10 < trial <= 20 else first
+        wanted = np.where(lost, 0, first) if 10 < trial < 20 else first
         assert np.array_equal(weights, wanted), trial
+
+
+@pytest.mark.parametrize("until", [20, 40])
+def test_what_ends_with_an_epoch_is_over_when_it_is_evaluated(until: int, data: ap.Dataset) -> None:
+    """Two epochs of 40 trials in batches of 4: at trial 40, and after the last one, all is over."""
+    net = cut(silenced(rates(), "hidden_1", until=until), "error_to_hidden_1", until=until)
+    first = net.initial_weights("error_to_hidden_1")
+    x = "electrode_hidden_1_to_hidden_1"
+    for epochs in (1, 2):
+        with ap.simulate(net, "array", batch=4, dtype="float64") as simulator:
+            for step in steps(simulator, data, Plan(epochs, block=20)):
+                lesioned = 0 < step.position.trial < until
+                assert simulator.weights("error_to_hidden_1").any() != lesioned
+                assert simulator.weights(x).any() == lesioned
+            assert np.array_equal(simulator.weights("error_to_hidden_1"), first)
 
 
 def test_a_lesion_for_good_composes_and_other_draws_stay(data: ap.Dataset) -> None:
@@ -147,17 +244,21 @@ def test_a_network_with_lesions_is_stored_as_data() -> None:
     [
         (lambda: stimulated(rates(), "hidden", strength=1.0), "no population 'hidden'; it has"),
         (lambda: stimulated(rates(), "stimulus", strength=1.0), "has no input 'drive'"),
-        (lambda: silenced(rates(), "hidden_1"), "is not silenced by inhibition"),
+        (lambda: stimulated(rates(), "error", strength=1.0), "its drive is the output"),
+        (lambda: stimulated(spiking(), "error", strength=1.0), "use hypotheses.lost_error"),
+        (lambda: silenced(rates(), "stimulus"), "cannot be silenced.*use stimulated"),
+        (lambda: silenced(softmax(), "output"), "cannot be silenced"),
+        (lambda: silenced(rates(), "error"), "cannot be silenced.*lost_error_neurons"),
         (lambda: silenced(silenced(relu(), "hidden_1"), "hidden_1"), "has an electrode already"),
         (lambda: cut(rates(), "hidden_1_to_hidden_2"), "learns, so it would learn again"),
         (lambda: cut(rates(), "nothing"), "no projection 'nothing'"),
         (
             lambda: cut(rates(ap.feedback.WIRINGS["bp"]), "feedback_output_to_hidden_2"),
-            "has no synapses of its own to cut",
+            "has no synapses of its own for Cut",
         ),
         (
             lambda: cut(ap.hypotheses.redrawn_feedback(rates()), "error_to_hidden_1"),
-            "is changed by Redraw already",
+            "would undergo Redraw and Cut",
         ),
     ],
 )

@@ -46,6 +46,26 @@ def test_values_that_statements_hold_for_later_ones_are_no_mistake() -> None:
     assert made(refractory="2*ms", at_step="lastspike = lastspike").size == 3
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"equations": "dv/dt = (bais - v)/tau : 1"}, "reads 'bais'.*Did you mean 'bias'"),
+        ({"threshold": "v > theta"}, "reads 'theta' in 'v > theta'.*these have bias, tau, v"),
+        ({"reset": "v = rest"}, "reads 'rest'"),
+        ({"equations": "dv/dt = (expp(bias) - v)/tau : 1"}, "calls 'expp'.*Did you mean 'exp'"),
+    ],
+)
+def test_a_name_that_nothing_defines_is_an_unknown_name(given: dict[str, Any], said: str) -> None:
+    constants = {"tau": (20.0, "ms"), "bias": (0.5, "1")}
+    equations = given.pop("equations", "dv/dt = (bias - v)/tau : 1")
+    net = Network(trial=5.0)
+    x = net.add(Stimulus("stimulus", 2, encoding.Regular()))
+    net.connect(x, net.add(made(equations, parameters=constants, method="euler", **given)))
+    with pytest.raises(ParameterError, match=said) as caught:
+        simulate(net, "runtime")
+    assert "plausible" not in caught.value.message and "\n" not in caught.value.message
+
+
 @pytest.mark.parametrize("name", ["learned", "learning"])
 def test_names_that_synapses_have_are_refused(name: str) -> None:
     with pytest.raises(ParameterError, match=f"'{name}' cannot name a variable.*in synapses"):

@@ -253,12 +253,29 @@ def test_a_file_with_targets(tmp_path: Path) -> None:
         ap.datasets.load(file)
 
 
+def test_the_score_to_report_does_not_depend_on_the_part() -> None:
+    """Regression whose last test samples happen to be 0 and 1: R2, of any part of them."""
+    t = np.linspace(-1, 1, 8)[:, np.newaxis]
+    ends = np.array([[0.0], [1.0], [0.5], [1.0]])
+    data = Dataset.from_targets(X, t, X[:4], ends, scale=1)
+    whole = Dataset.from_targets(X, t, X[:2], ends[:2], scale=1)  # a test part of 0 and 1 alone
+    labels = Dataset.from_targets(X, (t > 0).astype(float), X[:2], ends[:2], scale=1)
+    parts = (data.test.part([0, 1]), data.subset(4, 2).test, whole.test, data.held_out(2).test)
+    options: Any = {"record": ["output"], "traces": ["x"]}
+    with simulate(one_layer(4, 1, 0.1), "array", **options) as simulator:
+        for part in parts:
+            assert next(iter(ap.evaluate(simulator, part).scores)) == "r2"
+        assert next(iter(ap.evaluate(simulator, labels.test).scores)) == "subset_accuracy"
+        found = record(simulator, data.test, [0, 1])
+        assert predictions.reached(found).startswith("R2")
+
+
 # ---- what does not fit -------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("targets", "net", "words"),
     [
-        (T, lambda: one_layer(4, 3, 0.1), "'output' has 3 neurons, but samples have 2 targets"),
-        (np.ones((8, 3, 2)), lambda: one_layer(4, 2, 0.1), "of 1 frames, but samples have 3"),
+        (T, lambda: one_layer(4, 3, 0.1), "'output' has 3 neurons, but there are 2 targets"),
+        (np.ones((8, 3, 2)), lambda: one_layer(4, 2, 0.1), "of 1 frames, but there are 3"),
         (T + 2, lambda: one_layer(4, 2, 0.1, "logistic"), "is logistic, under cross-entropy"),
     ],
 )
@@ -289,7 +306,7 @@ def test_spikes_take_no_targets_below_0() -> None:
     net.connect(x, y, weights=ap.Zero(), rule=rules.three_factor(0.1))
     net.teach(feedback.direct(net.add(ap.Error("error", 4)), net.forward))
     with simulate(net, "runtime") as simulator:
-        with refuse(DataError, "'output' spikes, so its targets are >= 0", "start at -1"):
+        with refuse(DataError, "'output' spikes, so that targets are from 0", "from -1 to 0"):
             simulator.run(Block.of_targets(X, np.full((8, 2), -1.0)))
         with refuse(DataError, "Output 'output' spikes, so that targets are from 0"):
             ap.evaluate(simulator, Dataset.from_targets(X, -X[:, :2], X, -X[:, :2]).test)
@@ -401,10 +418,10 @@ def test_what_time_courses_need() -> None:
         words = "simulate(..., record=['output'], traces=['x'])"
         with refuse(ParameterError, "does not record output 'output' over time", words):
             ap.evaluate(simulator, data.test)
-        with refuse(DataError, "and its target 4 frames, but the block's targets have 2 values"):
+        with refuse(DataError, "targets of 4 frames, but there are 1 in targets of shape (1, 2)"):
             simulator.run(Block.of_targets(np.ones((1, 8)), np.ones((1, 2))))
         flat = Dataset.from_targets(np.ones((2, 8)), [1, 0], np.ones((2, 8)), [1, 0])
-        with refuse(DataError, "targets of 4 frames, but samples have 1"):
+        with refuse(DataError, "targets of 4 frames, but there are 1"):
             ap.evaluate(simulator, flat.test)
 
 

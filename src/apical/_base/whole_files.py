@@ -1,5 +1,6 @@
 """Atomic writing of files and folders: they exist whole or not at all."""
 
+import errno
 import os
 import shutil
 import uuid
@@ -46,6 +47,27 @@ def whole(target: Path, *, folder: bool = False, shared: bool = False) -> Iterat
         _replace(part, target)
     finally:
         _remove(part, folder)
+
+
+def file_at(path: Path, ending: str) -> Path:
+    """Return a path with an ending, which is added to a name without one.
+
+    Parameters
+    ----------
+    path
+        Of a file, as a user gave it.
+    ending
+        Such as ``".npz"``.
+
+    Raises
+    ------
+    IsADirectoryError
+        If there is a folder in that place, beside which a file would be written.
+    """
+    if path.is_dir():
+        example = path / f"one{ending}"
+        raise IsADirectoryError(errno.EISDIR, f"it is a folder; name a file in it ({example})")
+    return path if path.suffix else path.with_suffix(ending)
 
 
 def write_whole(

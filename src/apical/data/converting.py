@@ -5,7 +5,6 @@ order that holds the same numbers.
 """
 
 import math
-import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from apical._base.checking import shown
 from apical._base.parameters import unit_of
 from apical.errors import DataError, ParameterError, ScaleWarning, brief
-from apical.errors.source_location import OWN
+from apical.errors.source_location import outside
 
 BRIGHTER = 2.0
 """Test values up to this multiple of the scale are accepted; beyond it the parts do not match."""
@@ -174,14 +173,6 @@ def scale_of(given: float | None, train: NDArray[Any], test: NDArray[Any], name:
 def _size(values: NDArray[Any]) -> float:
     """Return the largest absolute value."""
     return max(float(values.max()), -float(values.min()))
-
-
-def outside() -> int:
-    """Return the stack level, from the caller of this on, of the first one outside this package."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == OWN:
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def _guessed(train: NDArray[Any], test: NDArray[Any]) -> float:

@@ -91,6 +91,11 @@ class Dataset:
     def __post_init__(self) -> None:
         check_fields(self)
         check_name(self.name, "path", "Dataset", "a data set")
+        labels = bool(self.train.multilabel and self.test.multilabel)
+        for part in ("train", "test"):
+            samples = getattr(self, part)
+            if samples.targets is not None and samples.multilabel != labels:
+                object.__setattr__(self, part, replace(samples, multilabel=labels))
 
     @classmethod
     def from_arrays(
@@ -232,14 +237,18 @@ class Dataset:
         apical.errors.exceptions.DataError: events: x_train, sample 1: channel 2 is not among 0 ...
         """
         check_name(name, "path", "Dataset", "a data set")
-        shape = (n_channels,) if isinstance(n_channels, int) else tuple(n_channels)
-        one = duration is None or np.ndim(duration) == 0
+        given = fitting(n_channels, Count | tuple[Count, ...], "Dataset.from_events", "n_channels")
+        shape = given if isinstance(given, tuple) else (given,)
+        lasts = 0 if duration is None else converting.numbers(duration, f"{name}: duration")
+        one = np.ndim(lasts) == 0
         later = duration if test_duration is None and one else test_duration
         train = events.from_pairs(
             x_train, y_train, duration, math.prod(shape), f"{brief(name)}: x_train"
         )
         if (x_test is None) != (y_test is None):
             raise DataError(f"{brief(name)}: a test part needs both x_test and y_test.")
+        if test_duration is not None and x_test is None:
+            raise DataError(f"{brief(name)}: test_duration needs a test part; give x_test, y_test.")
         if x_test is None or y_test is None:
             test, name = train, f"{name}:train"
         else:
@@ -249,6 +258,7 @@ class Dataset:
         return cls.of_samples(name, train, test, shape, licence, source)
 
     @classmethod
+    @checked()
     def of_samples(
         cls,
         name: str,
@@ -386,6 +396,7 @@ class Dataset:
         longest = [samples.longest for samples in (self.train, self.test) if samples.are_events]
         return max(longest) if longest else None
 
+    @checked()
     def until(self, duration: float) -> "Dataset":
         """Return the events before a time [ms] in every sample; later ones are left out.
 
@@ -415,6 +426,7 @@ class Dataset:
             )
         return replace(self, train=train.until(duration), test=test.until(duration))
 
+    @checked()
     def subset(self, train: int | None = None, test: int | None = None) -> "Dataset":
         """Return the first `train` training and the first `test` test samples (None: all).
 
@@ -430,6 +442,7 @@ class Dataset:
             test=_first(self.test, test, f"{brief(self.name)}: test"),
         )
 
+    @checked()
     def split(self, validation: int, rng: np.random.Generator) -> "Dataset":
         """Hold out a random validation set of training samples; it replaces the test part.
 
@@ -457,6 +470,7 @@ class Dataset:
         held[rng.choice(n, validation, replace=False)] = True
         return self._judged_on(~held, held)
 
+    @checked()
     def held_out(self, validation: int) -> "Dataset":
         """Hold out the last `validation` training samples as validation set; else as `split`.
 
@@ -509,6 +523,7 @@ def _stored(
 ) -> tuple[NDArray[Any], NDArray[Any], float, tuple[int, ...]]:
     """Return the stored values of both parts, their scale, and the shape of a sample."""
     check_name(name, "path", "Dataset", "a data set")
+    copy = fitting(copy, bool, "Dataset", "copy")
     train, shape = converting.values(x_train, f"{brief(name)}: x_train", signed=signed)
     test, test_shape = converting.values(x_test, f"{brief(name)}: x_test", signed=signed)
     if shape != test_shape:

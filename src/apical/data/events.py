@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from apical._base.checking import shown
 from apical._base.parameters import Count
 from apical.data import converting
-from apical.data.samples import Part, Rows, Samples
+from apical.data.samples import Part, Rows, Samples, numbers_of
 from apical.errors import DataError, EventsWarning
+from apical.errors.source_location import outside
 
 EVENT = np.dtype([("time", np.int32), ("channel", np.int32)])
 """One event as it is stored: its time [us] and its channel, 8 bytes."""
@@ -143,10 +144,7 @@ class EventSamples(Samples):
         return EventRows(self, self._numbers(index))
 
     def _numbers(self, index: slice | ArrayLike) -> NDArray[np.intp]:
-        if not isinstance(index, slice):
-            index = np.atleast_1d(np.asarray(index))
-            index = index if index.size else index.astype(np.intp)  # [] would be read as floats
-        return np.arange(len(self))[index]
+        return np.arange(len(self))[numbers_of(index, len(self))]
 
     def part(self, index: Part) -> "EventSamples":
         """Return a subset of the samples, by index or boolean mask."""
@@ -290,7 +288,7 @@ class EventRows(Rows):
                 f"({dt:g} ms) with another of their channel, and are one spike with it; a smaller "
                 "dt keeps them apart.",
                 EventsWarning,
-                stacklevel=converting.outside(),
+                stacklevel=outside(),
             )
         return due
 
@@ -331,6 +329,12 @@ def from_pairs(
     DataError
         If they do not fit together.
     """
+    if not isinstance(pairs, Iterable) or isinstance(pairs, str | bytes | Mapping):
+        raise DataError(
+            f"{where}: needs a pair (times, channels) for each sample, got {shown(pairs)}; give a "
+            "list of them.",
+            object=where,
+        )
     times, channels, sizes = list[NDArray[Any]](), list[NDArray[Any]](), [0]
     for k, pair in enumerate(pairs):
         one, other = _pair(pair, f"{where}, sample {k}")

@@ -1,16 +1,16 @@
 """Samples: stored inputs and their labels or targets, which become stimuli block by block."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from apical._base.checking import check_fields
+from apical._base.checking import check_fields, shown
 from apical._base.parameters import Positive
 from apical.data import converting
-from apical.errors import DataError
+from apical.errors import DataError, ParameterError
 
 Part = slice | NDArray[Any]
 """Some samples: their numbers, or True for each that is wanted."""
@@ -36,6 +36,10 @@ class Samples:
         What the output of a network is to be, where that is not one class: finite numbers, float64,
         shape (n, n_targets), or (n, n_frames, n_targets) for time courses. None for classes. With
         targets, values may be below 0.
+    multilabel
+        Whether targets are several labels, 0 or 1 each, in the whole data set that the samples are
+        a part of; it decides which scores there are. By default what these targets are; a `Dataset`
+        asks both its parts, and parts of samples keep it.
 
     Raises
     ------
@@ -67,6 +71,7 @@ class Samples:
     labels: NDArray[np.int64]
     scale: Positive = 1.0
     targets: NDArray[np.float64] | None = None
+    multilabel: bool | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         known = ((self.values, (np.uint8, np.float32), 2), (self.labels, (np.int64,), 1))
@@ -92,6 +97,7 @@ class Samples:
 
     def _check_targets(self) -> None:
         if self.targets is None:
+            object.__setattr__(self, "multilabel", False)
             return
         found = converting.targets(self.targets, len(self.values), "targets of samples")
         if (self.labels != NO_CLASS).any():
@@ -100,6 +106,9 @@ class Samples:
                 f"{self.labels.min()} to {self.labels.max()}; leave one out (labels of {NO_CLASS})."
             )
         object.__setattr__(self, "targets", found)
+        if self.multilabel is None:
+            labels = found.ndim == 2 and bool(np.isin(found, (0, 1)).all())
+            object.__setattr__(self, "multilabel", labels)
 
     def _check_numbers(self) -> None:
         converting.check_scale(self.scale, "Samples")
@@ -160,11 +169,9 @@ class Samples:
         >>> samples.block([1, 1, 0])[1].tolist()
         [1, 1, 0]
         """
-        if not isinstance(index, slice):
-            index = np.atleast_1d(np.asarray(index))
-            index = index if index.size else index.astype(np.intp)  # [] would be read as floats
+        chosen = numbers_of(index, len(self))
         scale = np.float32(self.scale)
-        return np.divide(self.values[index], scale, dtype=np.float32), self.labels[index]
+        return np.divide(self.values[chosen], scale, dtype=np.float32), self.labels[chosen]
 
     def rows(self, index: slice | NDArray[np.intp]) -> "Rows":
         """Return stimuli as `block` does, but computed lazily, where they are read.
@@ -178,7 +185,7 @@ class Samples:
         >>> rows.shape, np.asarray(rows[1:]).tolist()
         ((2, 2), [[1.0, 0.25]])
         """
-        return Rows(self, np.arange(len(self))[index])
+        return Rows(self, np.arange(len(self))[numbers_of(index, len(self))])
 
     def part(self, index: Part) -> "Samples":
         """Return a subset of the samples, by index or boolean mask.
@@ -192,8 +199,40 @@ class Samples:
         >>> set(train.part(train.labels == 3).labels.tolist())
         {3}
         """
-        told = None if self.targets is None else self.targets[index]
-        return Samples(self.values[index], self.labels[index], self.scale, told)
+        chosen = numbers_of(index, len(self))
+        told = None if self.targets is None else self.targets[chosen]
+        of_all = {"multilabel": self.multilabel}
+        return Samples(self.values[chosen], self.labels[chosen], self.scale, told, **of_all)
+
+
+def numbers_of(index: slice | ArrayLike, n: int) -> slice | NDArray[Any]:
+    """Return which of `n` samples are meant, as a slice, numbers or a mask.
+
+    Raises
+    ------
+    ParameterError
+        If they are anything else, or there are no such samples.
+    """
+    if isinstance(index, slice):
+        return index
+    try:
+        found = np.atleast_1d(np.asarray(index))
+    except (ValueError, TypeError):
+        found = np.zeros((1, 1))
+    found = found if found.size else found.astype(np.intp)  # [] would be read as floats
+    fits = found.ndim == 1 and (
+        found.shape == (n,) if found.dtype == bool else found.dtype.kind in "iu"
+    )
+    if fits and found.dtype != bool and found.size:
+        fits = bool(-n <= found.min() <= found.max() < n)
+    if not fits:
+        raise ParameterError(
+            f"Samples: index must be a slice, whole numbers from 0 to {n - 1}, or True or False "
+            f"for each of {n} samples, got {shown(index)}.",
+            object="Samples",
+            parameter="index",
+        )
+    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ To add a device, write a module with a `Device`, its options a frozen dataclass,
 `DEVICES` (`device.py`); another package names it as an entry point of group ``apical.devices``.
 """
 
+import warnings
 from collections.abc import Collection
 from typing import Any, Literal
 
@@ -20,7 +21,8 @@ from apical.devices.simulator import Block as Block
 from apical.devices.simulator import BlockResult as BlockResult
 from apical.devices.simulator import Closing as Closing
 from apical.devices.simulator import Simulator as Simulator
-from apical.errors import ParameterError
+from apical.errors import DescriptionWarning, ParameterError
+from apical.errors.source_location import outside
 from apical.network.description import Network
 
 
@@ -122,6 +124,7 @@ def simulate(
     given = {"dtype": dtype, "record": record, "traces": traces, **options}
     chosen = found.chosen(given)
     network = network.in_order()
+    _warn_of_none(network)
     _check_recorded(network, record, traces)
     found.require(network, chosen)
     return found.make(network, chosen)
@@ -153,6 +156,20 @@ def check_simulation(network: Network, device: str, **options: Any) -> None:
     """
     found = DEVICES[device]
     found.require(network, found.chosen(options))
+
+
+def _warn_of_none(network: Network) -> None:
+    """Warn of projections that have no synapse."""
+    for projection in network.projections:
+        few = projection.missing and projection.pre.size * projection.post.size < 10**6
+        if (few or not projection.connectivity.is_full) and not network.n_synapses(projection):
+            lost = f" with missing={projection.missing:g}" if projection.missing else ""
+            warnings.warn(
+                f"Projection {projection.name!r} has no synapse: {projection.connectivity.about}"
+                f"{lost} leaves none, so that it does nothing; connect more of its neurons.",
+                DescriptionWarning,
+                stacklevel=outside(),
+            )
 
 
 def _check_recorded(network: Network, record: Collection[str], traces: Collection[str]) -> None:

@@ -1,10 +1,12 @@
 """The simulator protocol: blocks of trials in, spike counts and weights out."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self, TypedDict, Unpack, cast
+from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +14,22 @@ import numpy.typing as npt
 from apical._base.checking import check_fields, fitting
 from apical._base.parameters import Array, CountOrZero
 from apical._base.reading import UnreadableError, read_arrays
-from apical._base.whole_files import write_whole
+from apical._base.whole_files import file_at, write_whole
 from apical.data import converting
 from apical.data.datasets import EventRows, Rows, Samples
-from apical.errors import DataError, DeviceError, ParameterError, RunError, brief
+from apical.errors import (
+    DataError,
+    DescriptionWarning,
+    DeviceError,
+    ParameterError,
+    RunError,
+    brief,
+)
+from apical.errors.source_location import outside
 from apical.network import initialization as drawing
 from apical.network.description import Network
 from apical.network.order import check_circle, relays_within
+from apical.network.targets import check_targets
 from apical.neurons.stimulus import Stimulus
 from apical.projections.projection import Projection, ReadBackwards
 
@@ -865,9 +876,10 @@ class Closing:
     def save(self, path: Path | str) -> Path:
         """Write the whole state into a file, arrays as npz without pickle, and return its path."""
         given = Path(fitting(path, Path | str, "Simulator", "path"))
-        target, state = given if given.suffix else given.with_suffix(".npz"), self.state
+        target, state = given, self.state
         try:
-            held = {**state, _SEED: np.array(self.network.seed)}
+            target = file_at(given, ".npz")
+            held = {**state, SEED: np.array(self.network.seed)}
             return write_whole(target, lambda file: np.savez(file, **cast(Any, held)))
         except OSError as error:
             said = error.strerror or type(error).__name__
@@ -947,8 +959,10 @@ class Closing:
             raise AttributeError(said, name=name)
 
 
-_SEED = "network.seed"
-"""What a file of a state holds besides the state."""
+SEED = "network.seed"
+"""Entry of a file of a state: the seed of the network."""
+NETWORK = "network"
+"""Entry of a file of a network (`apical.Network.save`): all but its arrays, as text."""
 
 
 def read_state(
@@ -977,13 +991,19 @@ def read_state(
         found = read_arrays(path)
     except UnreadableError as error:
         raise DataError(str(error)) from None
+    if NETWORK in found:
+        raise DataError(
+            f"{brief(str(path))} holds a network, no state of a simulator; Network.load reads it, "
+            "and simulate makes a simulator of it, whose save writes a state.",
+            object="Simulator",
+        )
     missing = sorted({*now} - {*found})
     if missing:
         raise DataError(
             f"{brief(str(path))} has no state {missing[0]!r}; it is of another network or device.",
             object=f"State {missing[0]!r}",
         )
-    seed = found.pop(_SEED, None)
+    seed = found.pop(SEED, None)
     if seed is not None:
         _check_synapses(path, network, int(seed))
     return found
@@ -1267,17 +1287,37 @@ def check_block(network: Network, block: Block) -> None:
         )
     if not block.fires:
         _check_kind(shown, block.values, network.trial)
-    if shown.is_spiking and not isinstance(block.values, Rows) and block.values.min() < 0:
-        raise DataError(
-            f"Stimulus {shown.name!r} spikes, so it takes values >= 0, but the block's start at "
-            f"{block.values.min():g}; shift them, or use encoder=Graded().",
-            object=f"Stimulus {shown.name!r}",
-            parameter="values",
-        )
+    if shown.is_spiking and not isinstance(block.values, Rows):
+        _check_size(network, block.values)
     if block.fires:
         _check_noise(network, block)
     else:
         _check_told(network, block)
+
+
+def _check_size(network: Network, values: np.ndarray) -> None:
+    """Raise if values are below 0, and warn if they are beyond what the encoder can show."""
+    shown = network.stimulus
+    if values.min(initial=0) < 0:
+        raise DataError(
+            f"Stimulus {shown.name!r} spikes, so it takes values >= 0, but the block's start at "
+            f"{values.min():g}; shift them, or use encoder=Graded().",
+            object=f"Stimulus {shown.name!r}",
+            parameter="values",
+        )
+    most, largest = float(values.max(initial=0)), shown.encoder.largest
+    if most > largest and network not in _TOLD:
+        _TOLD.add(network)
+        warnings.warn(
+            f"Stimulus {shown.name!r}: values of a block reach {most:g}, beyond {largest:g}, the "
+            f"largest that {type(shown.encoder).__name__} is made for; divide them.",
+            DescriptionWarning,
+            stacklevel=outside(),
+        )
+
+
+_TOLD: "WeakSet[Network]" = WeakSet()
+"""Networks of whose stimuli that was said."""
 
 
 def _check_kind(stimulus: Stimulus, values: Rows | np.ndarray, trial: float) -> None:
@@ -1305,8 +1345,7 @@ def _check_kind(stimulus: Stimulus, values: Rows | np.ndarray, trial: float) -> 
 def _check_told(network: Network, block: Block) -> None:
     """Raise if labels or targets of a block do not fit the output."""
     told, n_classes = network.target_frames, network.output.size
-    if block.targets is not None:
-        _check_targets(network, block.targets)
+    check_targets(network, block.targets)
     if block.labels is not None and told > 1:
         raise DataError(
             f"Output {network.output.name!r} has target spike trains of {told} frames, but the "
@@ -1328,25 +1367,6 @@ def _check_told(network: Network, block: Block) -> None:
             f"from {block.labels.min()} to {block.labels.max()}.",
             object=f"Output {network.output.name!r}",
             parameter="labels",
-        )
-
-
-def _check_targets(network: Network, targets: np.ndarray) -> None:
-    """Raise if targets of a block do not fit the output."""
-    told, output, found = network.target_frames, network.output, targets.shape[1]
-    about: Mapping[str, Any] = {"object": f"Output {output.name!r}", "parameter": "targets"}
-    if found != told * output.size:
-        of_frames = f" and its target {told} frames" if told > 1 else ""
-        raise DataError(
-            f"Output {output.name!r} has {output.size} neurons{of_frames}, but the block's "
-            f"targets have {found} values; they must match.",
-            **about,
-        )
-    if output.is_spiking and targets.size and targets.min() < 0:
-        raise DataError(
-            f"Output {output.name!r} spikes, so its targets are >= 0 (1: the target rate of its "
-            f"error neurons), but the block's start at {targets.min():g}; shift them.",
-            **about,
         )
 
 

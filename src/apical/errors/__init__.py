@@ -8,6 +8,7 @@ from apical.errors.exceptions import ApicalError as ApicalError
 from apical.errors.exceptions import ApicalWarning as ApicalWarning
 from apical.errors.exceptions import ClaimError as ClaimError
 from apical.errors.exceptions import DataError as DataError
+from apical.errors.exceptions import DescriptionWarning as DescriptionWarning
 from apical.errors.exceptions import DesignError as DesignError
 from apical.errors.exceptions import DeviceError as DeviceError
 from apical.errors.exceptions import EventsWarning as EventsWarning

@@ -234,6 +234,26 @@ class ApicalWarning(UserWarning):
     """
 
 
+class DescriptionWarning(ApicalWarning):
+    """What is described has no effect, or hardly the one that was meant.
+
+    A network of which nothing learns is trained, a projection has no synapse, a rule has a
+    parameter that it does not read or a negative learning rate, a stimulus is beyond what its
+    encoder can show.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import apical as ap
+    >>> with warnings.catch_warnings(record=True) as told:
+    ...     warnings.simplefilter("always")
+    ...     rule = ap.LearningRule("hebb", "eta*x_pre*x_post", {"eta": 0.1, "decay": 0.5})
+    >>> print(told[0].message)  # doctest: +NORMALIZE_WHITESPACE
+    LearningRule 'hebb' does not read its parameter 'decay'; write it into the update or leave it
+    out.
+    """
+
+
 class EventsWarning(ApicalWarning):
     """Events that are no spikes of their own: their channel has another in the same time step.
 

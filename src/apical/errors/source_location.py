@@ -39,6 +39,14 @@ def caller(*, whole: bool = False) -> str:
     return ""
 
 
+def outside() -> int:
+    """Return the stack level, from the caller of this on, of the first one outside this package."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == OWN:
+        frame, level = frame.f_back, level + 1
+    return level
+
+
 def shown(file: str, whole: bool) -> str:
     """Return the name of a file; with `whole` its path, relative below the working directory.
 

@@ -13,10 +13,10 @@ from apical.hypotheses.changes import feedback_onto_hidden
 from apical.hypotheses.declaration import hypothesis
 from apical.language.expressions import place, substituted
 from apical.network.description import Network
-from apical.network.interventions import Redraw
 from apical.network.noise_phase import NoisePhase
 from apical.neurons.base import Population
 from apical.plasticity.rules import LearningRule
+from apical.projections.connectivity import AllToAll
 from apical.projections.projection import Projection, ReadBackwards, SignsOf
 from apical.projections.weights import FewInputs, Masked, WeightSource
 
@@ -313,7 +313,7 @@ def weight_mirror(
 
 
 def _with_signs(network: Network, hypothesis: str, *, alike: bool) -> Network:
-    beside = _neighbours(network, hypothesis)
+    beside = _neighbours(network, hypothesis, follows=True)
     names_of = {name: forward.name for name, forward in beside.items()}
     made: dict[str, Projection] = {}
 
@@ -321,26 +321,24 @@ def _with_signs(network: Network, hypothesis: str, *, alike: bool) -> Network:
         made[p.name] = p
         if p.name in names_of:
             source: WeightSource = SignsOf(made[names_of[p.name]], p.weights, alike)
-            return replace(p, weights=source)
+            return replace(p, weights=source, connectivity=AllToAll())  # that of the forward ones
         return p
 
     return network.altered(projection=signed)
 
 
-def _neighbours(network: Network, hypothesis: str) -> dict[str, Projection]:
+def _neighbours(
+    network: Network, hypothesis: str, *, follows: bool = False
+) -> dict[str, Projection]:
     """Return the reciprocal forward projection of each feedback projection onto a hidden layer.
+
+    Feedback that `follows` takes the forward synapses over, whichever there are.
 
     Raises
     ------
     WiringError
         If one of them has none, or if feedback is not fixed and all-to-all.
     """
-    if any(isinstance(known, Redraw) for known in network.interventions):
-        raise WiringError(
-            f"Hypothesis {hypothesis!r} needs feedback that is not redrawn, but the network is "
-            "under 'redrawn_feedback'; apply one of the two.",
-            object=f"Hypothesis {hypothesis!r}",
-        )
     found = {}
     for p in feedback_onto_hidden(network, hypothesis):
         beside = [q for q in network.forward if q.pre is p.post and q.post is p.pre]
@@ -359,8 +357,25 @@ def _neighbours(network: Network, hypothesis: str) -> dict[str, Projection]:
                 f"one, but {p.name!r} {why or 'is sparse'} already; apply it to one without.",
                 object=f"Hypothesis {hypothesis!r}",
             )
+        if not (follows and p.connectivity.is_full):
+            _check_beside(network, hypothesis, p, beside[0])
         found[p.name] = beside[0]
     return found
+
+
+def _check_beside(network: Network, hypothesis: str, p: Projection, forward: Projection) -> None:
+    """Raise unless feedback synapses join the same pairs of neurons as forward synapses."""
+    there, back = network.edges(forward), network.edges(p)
+    if there is None and back is None:
+        return
+    if there is None or back is None or not there.transposed()[0].same_as(back):
+        raise WiringError(
+            f"Hypothesis {hypothesis!r} needs a feedback synapse beside each forward one and no "
+            f"others, but {p.name!r} is {p.connectivity.about} and {forward.name!r} "
+            f"{forward.connectivity.about}; give both the same pairs, for instance "
+            "connectivity.Mask(m) and Mask(m.T).",
+            object=f"Hypothesis {hypothesis!r}",
+        )
 
 
 def _is_read(p: Projection) -> bool:

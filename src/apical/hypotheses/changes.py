@@ -9,6 +9,7 @@ from apical._base.checking import described
 from apical.errors import WiringError
 from apical.network.description import Network
 from apical.neurons.base import Population
+from apical.projections.edges import Edges
 from apical.projections.projection import Projection
 from apical.projections.weights import Masked, Opposed, WeightSource
 
@@ -139,3 +140,6 @@ class Scaled(WeightSource):
 
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         return self.factor * self.source.draw(n_pre, n_post, rng)
+
+    def draw_for(self, edges: Edges, rng: np.random.Generator) -> np.ndarray:
+        return self.factor * self.source.draw_for(edges, rng)

@@ -3,13 +3,14 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, overload
+from functools import wraps
+from typing import Any, TypeVar, cast, overload
 
 from apical._base.bibliography import references_section
 from apical._base.checking import checked, require, shown
 from apical._base.names import check_name
 from apical._base.registry import Registry
-from apical.errors import ParameterError
+from apical.errors import ParameterError, WiringError
 from apical.network.description import Network
 from apical.neurons.facts import Aspect
 
@@ -153,6 +154,22 @@ def hypothesis(
     return declared if function is None else declared(function)
 
 
+def _refusing(function: F) -> F:
+    """Return a hypothesis whose refusals name it, also where the network itself refuses."""
+    name = f"Hypothesis {function.__name__!r}"
+
+    @wraps(function)
+    def refusing(*arguments: Any, **options: Any) -> Network:
+        try:
+            return function(*arguments, **options)
+        except WiringError as error:
+            if repr(function.__name__) in error.message:
+                raise
+            raise WiringError(f"{name}: {error.message}", object=name, place=error.place) from None
+
+    return cast(F, refusing)
+
+
 def _declared(
     function: F, example: dict[str, Any], neutral: dict[str, Any], aspects: tuple[Aspect, ...]
 ) -> F:
@@ -167,7 +184,7 @@ def _declared(
             "section 'References' that says where it comes from.",
             object=f"Hypothesis {name!r}",
         )
-    checking = checked("Hypothesis")(function)
+    checking = checked("Hypothesis")(_refusing(function))
     made = Hypothesis(name, doc.partition("\n")[0], source, checking, example, neutral, aspects)
     for key in (*example, *neutral):
         if key not in made.options:

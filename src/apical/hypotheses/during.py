@@ -62,7 +62,10 @@ def redrawn_feedback(network: Network, *, every: CountOrZero = 100) -> Network:
                 object="Hypothesis 'redrawn_feedback'",
             )
     if any(isinstance(known, Redraw) for known in network.interventions):
-        raise WiringError("Feedback is redrawn already; apply 'redrawn_feedback' once.")
+        raise WiringError(
+            "Hypothesis 'redrawn_feedback': feedback is redrawn already; apply it once.",
+            object="Hypothesis 'redrawn_feedback'",
+        )
     if every == 0:
         return network
     # before all others: what was lost is not to come back
@@ -127,7 +130,10 @@ def lost_error_neurons(network: Network, *, share: Share = 0.1, after: CountOrZe
         )
     loss = Loss(errors[0].name, share, after)
     if any(isinstance(known, Loss) for known in network.interventions):
-        raise WiringError("Error neurons are lost already; apply 'lost_error_neurons' once.")
+        raise WiringError(
+            "Hypothesis 'lost_error_neurons': error neurons are lost already; apply it once.",
+            object="Hypothesis 'lost_error_neurons'",
+        )
     if share == 0:
         return network
     return network.altered(interventions=(*network.interventions, loss))

@@ -408,6 +408,10 @@ class OneSided(Opposed):
 
     keeps: Half = "size"
 
+    @property
+    def _factors(self) -> tuple[float, float]:
+        return {"size": (1.0, 1.0), "surplus": (-1.0, 0.0), "lack": (0.0, 1.0)}[self.keeps]
+
     def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
         too_much, too_little = np.split(super().draw(n_pre, n_post, rng), 2)
         if self.keeps == "size":

@@ -1,11 +1,13 @@
 """Hypotheses about feedback synapses: sparse feedback."""
 
+import numpy as np
+
 from apical._base.parameters import Count
 from apical.errors import ParameterError, WiringError
 from apical.hypotheses.changes import feedback_onto_hidden, on_wires, with_weights
 from apical.hypotheses.declaration import hypothesis
 from apical.network.description import Network
-from apical.projections.projection import ReadBackwards
+from apical.projections.projection import Projection, ReadBackwards
 from apical.projections.weights import FewInputs, Opposed, WeightSource
 
 
@@ -19,8 +21,9 @@ def sparse_feedback(network: Network, *, wires: Count = 1) -> Network:
         Any network with a feedback pathway.
     wires
         In-degree of feedback: synapses onto each hidden neuron, those of the positive and the
-        negative error neuron of a class counted as one. The number of presynaptic neurons is
-        neutral.
+        negative error neuron of a class counted as one. They are chosen among the synapses of the
+        projection's connectivity: all of a neuron that has fewer. The number of presynaptic neurons
+        is neutral.
 
     Raises
     ------
@@ -66,7 +69,7 @@ def sparse_feedback(network: Network, *, wires: Count = 1) -> Network:
                 "a network without.",
                 object="Hypothesis 'sparse_feedback'",
             )
-        n_pre = projection.shape[0] // (2 if isinstance(projection.weights, Opposed) else 1)
+        n_pre = _most(network, projection)
         if wires > n_pre:
             raise ParameterError(
                 f"Hypothesis 'sparse_feedback' needs wires from 1 to {n_pre}, the sources of "
@@ -79,3 +82,13 @@ def sparse_feedback(network: Network, *, wires: Count = 1) -> Network:
         return on_wires(source, lambda wires_of: FewInputs(wires_of, wires))
 
     return with_weights(network, chosen, sparse)
+
+
+def _most(network: Network, projection: Projection) -> int:
+    """Return the largest number of sources of a neuron; a pair of error neurons counts as one."""
+    pairs = 2 if isinstance(projection.weights, Opposed) else 1
+    edges, half = network.edges(projection), projection.shape[0] // pairs
+    if edges is None:
+        return half
+    keys = np.unique(edges.post.astype(np.int64) * half + edges.pre % half)
+    return int(np.bincount(keys // half, minlength=1).max())

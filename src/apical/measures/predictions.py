@@ -145,7 +145,9 @@ def subset_accuracy(targets: np.ndarray, outputs: np.ndarray) -> float:
     return float(np.mean(_right("subset_accuracy", targets, outputs).all(axis=1)))
 
 
-def scores(targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+def scores(
+    targets: np.ndarray, outputs: np.ndarray, multilabel: bool | None = None
+) -> dict[str, float]:
     """Return the scores of predictions, by name; the first is the one to report.
 
     ``r2`` and ``mse``; before them ``subset_accuracy`` and ``label_accuracy`` where targets are
@@ -155,6 +157,9 @@ def scores(targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
     ----------
     targets, outputs
         As in `mean_squared_error`.
+    multilabel
+        Whether targets are labels (`Samples.multilabel`), which a part of a data set cannot tell;
+        None decides from these.
 
     Examples
     --------
@@ -164,7 +169,9 @@ def scores(targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
     {'r2': 1.0, 'mse': 0.0}
     """
     found = {}
-    if targets.ndim == 2 and are_labels(targets):
+    if multilabel is None:
+        multilabel = targets.ndim == 2 and are_labels(targets)
+    if multilabel:
         found["subset_accuracy"] = subset_accuracy(targets, outputs)
         found["label_accuracy"] = label_accuracy(targets, outputs)
     found["r2"] = r_squared(targets, outputs)
@@ -188,7 +195,8 @@ def reached(records: Records) -> str:
     """
     if records.targets is None or records.outputs is None:
         return f"{np.mean(records.correct):.1%} decided correctly"
-    name, value = next(iter(scores(records.targets, records.outputs).items()))
+    asked = scores(records.targets, records.outputs, records.about.get("multilabel"))
+    name, value = next(iter(asked.items()))
     return f"{told(name)} {scored(name, value)}"
 
 

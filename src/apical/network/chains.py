@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from apical.errors import WiringError
 from apical.network.description import Network
+from apical.network.interventions import Drive
 from apical.neurons.base import Population
 from apical.neurons.rate import Bias
 from apical.plasticity.rules import LearningRule
@@ -101,5 +102,7 @@ def _each(given: T | Sequence[T], n: int, name: str) -> list[T]:
 
 def _bias(net: Network) -> Population:
     """Return the bias of a network, added if it has none."""
-    known = [population for population in net.populations if population.role == "bias"]
+    stimulating = {one.projection for one in net.interventions if isinstance(one, Drive)}
+    electrodes = [p.pre for p in net.projections if p.name in stimulating]
+    known = [p for p in net.populations if p.role == "bias" and p not in electrodes]
     return known[0] if known else net.add(Bias("bias"))

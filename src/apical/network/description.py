@@ -17,6 +17,7 @@ from apical.errors.source_location import caller
 from apical.feedback.pathways import FeedbackPathway
 from apical.feedback.wirings import suited
 from apical.network import initialization as drawing
+from apical.network.compatibility import check_interventions
 from apical.network.graph import Graph, Output
 from apical.network.interventions import Intervention
 from apical.network.noise_phase import NoisePhase
@@ -365,6 +366,7 @@ class Network:
         self.feedback = pathway
         return pathway
 
+    @checked("Network")
     def rewired(self, wiring: Callable[..., FeedbackPathway], **options: Any) -> "Network":
         """Return the same network under another wiring of its feedback.
 
@@ -437,6 +439,7 @@ class Network:
                     "it first, then intervene.",
                     object=f"Projection {name!r}",
                 )
+        other._check_interventions()
         return other
 
     def _suited(self, wiring: Callable[..., FeedbackPathway]) -> "Network":
@@ -452,6 +455,7 @@ class Network:
             return self
         return self.altered(population=lambda p: found.get(p.name, p))
 
+    @checked("Network")
     def altered(
         self,
         *,
@@ -470,6 +474,11 @@ class Network:
             its place.
         **changes
             Other values of the network's own parameters, for instance ``reset=False``.
+
+        Raises
+        ------
+        WiringError
+            If the network undergoes an intervention that the new parts would undo.
 
         See Also
         --------
@@ -519,7 +528,13 @@ class Network:
                     replace(joined[p.name], carries=p.carries) for p in self.feedback.relays
                 ),
             )
+        other._check_interventions()
         return other
+
+    def _check_interventions(self) -> None:
+        if self.interventions:
+            taught = self.feedback.projections if self.feedback else ()
+            check_interventions(self.interventions, self.projections, taught, self.output)
 
     @property
     def is_spiking(self) -> bool:
@@ -665,7 +680,7 @@ class Network:
             stimulus_to_hidden, hidden_to_output...
         """
         for projection in self.projections:
-            if projection.name == name:
+            if isinstance(name, str) and projection.name == name:
                 return projection
         known = ", ".join(p.name for p in self.projections) or "none"
         raise WiringError(

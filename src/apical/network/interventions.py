@@ -10,7 +10,7 @@ import numpy as np
 from apical._base import seeds
 from apical._base.checking import check_fields
 from apical._base.parameters import Count, CountOrZero, Share
-from apical.network.initialization import edges, initial_weights, redrawn
+from apical.network.initialization import existing, initial_weights, redrawn
 from apical.neurons.base import Population
 from apical.projections.projection import Projection
 
@@ -25,6 +25,10 @@ class Intervention(ABC):
 
     on_feedback: ClassVar[bool] = True
     """Whether it acts on the projections of the feedback pathway only, or on any."""
+    undone_by_learning: ClassVar[str] = ""
+    """What learning would undo, so that it needs fixed synapses; empty where it needs none."""
+    restores: ClassVar[bool] = False
+    """Whether it sets synapses back to their beginning, and so undoes other interventions."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -42,6 +46,13 @@ class Intervention(ABC):
     @abstractmethod
     def times(self, start: int, stop: int) -> Iterable[int]:
         """Return the trials before which it acts, in ``range(start, stop)``."""
+
+    def ends_at(self, trial: int) -> bool:
+        """Whether it is over when so many trials were learned: what it did is then undone at once.
+
+        It meets an evaluation at the end of training, after which no trial comes.
+        """
+        return False
 
     @abstractmethod
     def concerns(self, projection: Projection, output: Population) -> bool:
@@ -73,6 +84,8 @@ class Redraw(Intervention):
     >>> list(Redraw(every=100).times(50, 350))  # training trials before which it acts
     [100, 200, 300]
     """
+
+    undone_by_learning: ClassVar[str] = "would not stay as it is redrawn"
 
     every: Count
 
@@ -124,6 +137,8 @@ class Loss(Intervention):
     (8.0, 4.0)
     """
 
+    undone_by_learning: ClassVar[str] = "would come back after its neurons fall silent"
+
     error: str
     share: Share
     after: CountOrZero = 0
@@ -164,10 +179,13 @@ class Drive(Intervention):
         What is added to the drive of each [dimensionless]; below 0 it inhibits.
     after, until
         Training trials before it begins, and before it ends; None for never.
+    silences
+        Whether the electrode reaches the input ``silence`` of the neurons, so that they are not
+        active where it acts, whatever drives them; `strength` is then above 0.
 
     See Also
     --------
-    apical.network.lesions.stimulated : Let a network undergo it.
+    apical.network.lesions.stimulated, apical.network.lesions.silenced : Let a network undergo it.
 
     Examples
     --------
@@ -183,19 +201,27 @@ class Drive(Intervention):
     """
 
     on_feedback: ClassVar[bool] = False
+    undone_by_learning: ClassVar[str] = "would change what the electrode does"
+    restores: ClassVar[bool] = True
 
     projection: str
     share: Share
     strength: float
     after: CountOrZero = 0
     until: CountOrZero | None = None
+    silences: bool = False
 
     @property
     def reason(self) -> str:
+        if self.silences:
+            return f"{self.share:.0%} silenced {_span(self.after, self.until)}"
         return f"{self.share:.0%} driven by {self.strength:g} {_span(self.after, self.until)}"
 
     def times(self, start: int, stop: int) -> Iterable[int]:
         return _within((self.after, self.until), start, stop)
+
+    def ends_at(self, trial: int) -> bool:
+        return trial == self.until
 
     def concerns(self, projection: Projection, output: Population) -> bool:
         return projection.name == self.projection
@@ -241,6 +267,8 @@ class Cut(Intervention):
     """
 
     on_feedback: ClassVar[bool] = False
+    undone_by_learning: ClassVar[str] = "would learn again what is cut"
+    restores: ClassVar[bool] = True
 
     projection: str
     share: Share
@@ -258,6 +286,9 @@ class Cut(Intervention):
     def times(self, start: int, stop: int) -> Iterable[int]:
         return _within((self.after, self.until), start, stop)
 
+    def ends_at(self, trial: int) -> bool:
+        return trial == self.until
+
     def concerns(self, projection: Projection, output: Population) -> bool:
         return projection.name == self.projection
 
@@ -268,12 +299,11 @@ class Cut(Intervention):
             return weights
         if not _is_on(trial, self.after, self.until):
             return initial_weights(projection, seed).astype(weights.dtype)
-        joined = edges(projection, seed)
-        if joined is None:
-            chosen = _chosen(seed, self.projection, self.share, weights.size)
-            return np.where(chosen.reshape(weights.shape), 0, weights)
-        chosen = _chosen(seed, self.projection, self.share, len(joined))
-        return np.where(joined.dense(chosen.astype(float)) > 0, 0, weights)
+        exists = existing(projection, seed)
+        joined = np.ones(weights.shape, bool) if exists is None else exists
+        lost = np.zeros(weights.shape, bool)
+        lost[joined] = _chosen(seed, self.projection, self.share, int(np.count_nonzero(joined)))
+        return np.where(lost, 0, weights)
 
 
 def _is_on(trial: int, after: int, until: int | None) -> bool:

@@ -7,22 +7,13 @@ is at that moment of training.
 
 from typing import Annotated, Any
 
-import numpy as np
-
 from apical._base.checking import checked
 from apical._base.parameters import CountOrZero, Number, Share
 from apical.errors import ParameterError, WiringError
-from apical.language.evaluation import evaluated
 from apical.network.description import Network
 from apical.network.interventions import Cut, Drive, Intervention
-from apical.neurons.base import Population
-from apical.neurons.lif import LIF
 from apical.neurons.rate import Bias
-from apical.projections.projection import ReadBackwards
 from apical.projections.weights import Zero
-
-SILENT = -100.0
-"""Drive, or weight of an inhibitory spike, that silences a neuron, in units of its threshold."""
 
 
 @checked()
@@ -39,8 +30,8 @@ def stimulated(
     """Return the network with a fraction of a population driven from outside during training.
 
     An electrode is added, ``electrode_<population>``, with fixed synapses onto the drive of all
-    neurons, which are 0 but for the neurons and the trials concerned. For rates it is a `Bias`, for
-    spiking neurons one that spikes regularly.
+    neurons, which are 0 but for the neurons and the trials concerned. It is a `Bias`, for spiking
+    neurons one that spikes regularly; hypotheses about forward synapses and neurons leave it alone.
 
     Parameters
     ----------
@@ -62,13 +53,14 @@ def stimulated(
     Raises
     ------
     WiringError
-        If there is no such population, it has no drive, or has an electrode already.
+        If there is no such population, it has no drive of its own (stimuli, error neurons), or has
+        an electrode already.
     ParameterError
         If it would end before it begins.
 
     See Also
     --------
-    silenced : Inhibits until nothing is left.
+    silenced : Takes the activity of neurons away.
     cut : Lesions synapses.
 
     Examples
@@ -83,26 +75,23 @@ def stimulated(
     (1, 5)
     """
     found = _population(network, population)
+    if found.role in ("error", "reward"):
+        raise WiringError(
+            f"Population {population!r} cannot be stimulated: its drive is the output that it "
+            "judges, not a current; use hypotheses.lost_error_neurons, or cut what leaves it.",
+            object=f"Population {population!r}",
+        )
     if "drive" not in found.inputs:
         raise WiringError(
             f"Population {population!r} cannot be stimulated: it has no input 'drive'; it has "
             f"{', '.join(found.inputs) or 'none'}.",
             object=f"Population {population!r}",
         )
-    name = f"electrode_{population}"
-    if name in {p.name for p in network.populations}:
-        raise WiringError(
-            f"Population {population!r} has an electrode already; stimulate or silence it once.",
-            object=f"Population {population!r}",
-        )
+    source = Bias(_electrode(network, population), rate=rate if found.is_spiking else 0.0)
     other = network.altered(output=network.output.name)
     target = _population(other, population)
-    # a perfect integrator of a constant current that is at its threshold when a trial begins
-    spikes = LIF(name, 1, tau_m=1e3 / rate, leak=False, bias=1.0, v_start=1.0)
-    source: Population = spikes if target.is_spiking else Bias(name)
     electrode = other.connect(other.add(source), target, weights=Zero())
-    event = Drive(electrode.name, share, strength, after, until)
-    return _undergoing(other, event)
+    return _undergoing(other, Drive(electrode.name, share, strength, after, until))
 
 
 @checked()
@@ -116,9 +105,11 @@ def silenced(
 ) -> Network:
     """Return the network with a fraction of a population silenced during training.
 
-    The neurons are inhibited from outside (`stimulated`) so strongly that they neither spike nor
-    are active. They and their synapses are there all the time, and act again afterwards; synapses
-    that read the activity of a silent neuron do not learn.
+    The neurons get an input ``silence``, from an electrode ``electrode_<population>`` whose fixed
+    synapses are 0 but for the neurons and the trials concerned: they neither spike nor are active,
+    whatever drives them, and their gain is 0. They and their synapses are there all the time, and
+    act again afterwards; synapses that read the activity or the gain of a silent neuron do not
+    learn.
 
     Parameters
     ----------
@@ -128,8 +119,9 @@ def silenced(
     Raises
     ------
     WiringError
-        If inhibition does not silence neurons of that model: their activity must vanish with a
-        drive far below 0, as that of spiking, logistic and rectified neurons does.
+        If there is no such population, neurons of that model have no activity of their own that
+        could be 0 (stimuli, error neurons, softmax, graded neurons of your own), or it has an
+        electrode already.
     ParameterError
         If it would end before it begins.
 
@@ -146,25 +138,31 @@ def silenced(
     >>> from apical.network.lesions import silenced
     >>> from apical.testing.references import rates, spiking
     >>> silenced(spiking(), "hidden", share=0.5, after=50).interventions[0].reason
-    '50% driven by -100 after 50 trials, for good'
-    >>> silenced(rates(), "hidden_1")  # doctest: +ELLIPSIS
+    '50% silenced after 50 trials, for good'
+    >>> silenced(rates(), "hidden_1").populations[2].inputs
+    {'drive': 'drive', 'teach': 'teach', 'silence': 'silence'}
+    >>> silenced(rates(), "stimulus")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    apical.errors.exceptions.WiringError: Population 'hidden_1' is not silenced by inhibition...
+    apical.errors.exceptions.WiringError: Population 'stimulus' (Stimulus) cannot be silenced: ...
     """
     found = _population(network, population)
-    if not found.is_spiking:
-        text = "" if found.curve is None or found.is_softmax else found.curve.response
-        left = float(evaluated(text, {"drive": np.float64(SILENT)}, {})) if text else np.inf
-        if abs(left) > 1e-30:
-            raise WiringError(
-                f"Population {population!r} is not silenced by inhibition: its activity does not "
-                "vanish with a drive far below 0; use stimulated, or an activation that is "
-                "rectified or logistic.",
-                object=f"Population {population!r}",
-            )
-    options: dict[str, Any] = {"share": share, "after": after, "until": until}
-    return stimulated(network, population, strength=SILENT, **options)
+    gated = found.silenceable() if found.role == "neurons" else None
+    if gated is None:
+        raise WiringError(
+            f"Population {population!r} ({type(found).__name__}) cannot be silenced: its neurons "
+            "have no input 'silence' (Population.silenceable); use stimulated, or cut what leaves "
+            "it; lost_error_neurons is for error neurons.",
+            object=f"Population {population!r}",
+        )
+    source = Bias(_electrode(network, population))
+    other = network.altered(
+        population=lambda p: gated if p.name == population else p, output=network.output.name
+    )
+    carries, target = {"silence": "x"}, _population(other, population)
+    electrode = other.connect(other.add(source), target, weights=Zero(), carries=carries)
+    event = Drive(electrode.name, share, 1.0, after, until, silences=True)
+    return _undergoing(other, event)
 
 
 @checked()
@@ -213,28 +211,7 @@ def cut(
         ...
     apical.errors.exceptions.WiringError: Projection 'hidden_1_to_hidden_2' learns, so it would ...
     """
-    found, about = network.projection(projection), {"object": f"Projection {projection!r}"}
-    if found.rule is not None:
-        raise WiringError(
-            f"Projection {projection!r} learns, so it would learn again what is cut; silence its "
-            "presynaptic population, or let synapses never exist (hypotheses.missing_synapses).",
-            **about,
-        )
-    if isinstance(found.weights, ReadBackwards):
-        raise WiringError(
-            f"Projection {projection!r} has no synapses of its own to cut: it transports those of "
-            f"{found.weights.projection.name!r}.",
-            **about,
-        )
-    taught = {p.name for p in network.feedback.projections} if network.feedback else set()
-    for known in network.interventions:
-        is_asked = not known.on_feedback or projection in taught
-        if is_asked and known.concerns(found, network.output):
-            raise WiringError(
-                f"Projection {projection!r} is changed by {type(known).__name__} already; apply "
-                "one intervention to it.",
-                **about,
-            )
+    network.projection(projection)  # or it is said which there are
     return _undergoing(network, Cut(projection, share, after, until))
 
 
@@ -246,6 +223,17 @@ def _population(network: Network, name: str) -> Any:
             object="Network",
         )
     return found[name]
+
+
+def _electrode(network: Network, population: str) -> str:
+    """Return the name of the electrode of a population, which has none yet."""
+    name = f"electrode_{population}"
+    if name in {p.name for p in network.populations}:
+        raise WiringError(
+            f"Population {population!r} has an electrode already; stimulate or silence it once.",
+            object=f"Population {population!r}",
+        )
+    return name
 
 
 def _undergoing(network: Network, event: Intervention) -> Network:

@@ -87,7 +87,7 @@ class ALIF(IntegrateAndFire):
                 "beta = adaptation*int(i >= steady) : 1",
                 f"theta = {self._height} + beta*a : 1",
             ),
-            threshold="v > theta",
+            threshold=f"v > theta{self._open}",
             reset=lines(self._reset, "a += 1"),
             refractory=self._refractory,
             at_step=self._at_step,
@@ -98,4 +98,5 @@ class ALIF(IntegrateAndFire):
                 "adaptation": (self.adaptation, "1"),
                 "steady": (self.size - round(self.adapting * self.size), "integer"),
             },
+            summed=self._summed,
         )

@@ -6,7 +6,7 @@ Membrane potentials are dimensionless, in units of the distance from rest to thr
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from math import prod
 from typing import Annotated, Any, ClassVar, Self, final
 
@@ -25,6 +25,9 @@ from apical.neurons.encoding import Draw
 from apical.neurons.facts import Assumption, Integrator, Kept, Role
 
 INFINITE = float("inf")
+
+OPEN = "int(silence <= 0)"
+"""Factor on the activity of neurons that can be silenced, by their input ``silence``."""
 
 _IN_TIME = re.compile(r"tau(_(?!.*cv$).*)?|refractory|wait|onset")
 """Names of parameters that are times."""
@@ -360,6 +363,14 @@ class Population(ABC):
         return INFINITE
 
     @property
+    def gated(self) -> bool:
+        """Whether it has an input ``silence``: while that is above 0 a neuron is not active.
+
+        Used by lesions (`silenceable`) and device ``array``.
+        """
+        return False
+
+    @property
     def unreliable(self) -> float:
         """Dropout probability in training trials. Used by device ``array``."""
         return 0.0
@@ -524,6 +535,10 @@ class Population(ABC):
         """Return the same neurons with dendrites that sum (angles of updates)."""
         return self
 
+    def silenceable(self) -> Self | None:
+        """Return the same neurons with an input ``silence`` (`gated`); None: they cannot."""
+        return None
+
     def firing(self, noise: float) -> Self | None:
         """Return the same neurons with spontaneous activity in noise phases; None: they cannot."""
         return None
@@ -639,6 +654,21 @@ class Neurons(Population):
 
     def __hash__(self) -> int:
         return hash((self.name, self.size))  # mappings are not hashable
+
+    @property
+    def gated(self) -> bool:
+        return self.takes.get("silence") == "silence" and "silence" in self.neuron.summed
+
+    def silenceable(self) -> Self | None:
+        own = self.neuron
+        if self.gated or not own.threshold:
+            return self if self.gated else None
+        closed = replace(
+            own,
+            threshold=f"({own.threshold}) and silence <= 0",
+            summed=(*own.summed, "silence"),
+        )
+        return replace(self, neuron=closed, takes={**self.takes, "silence": "silence"})
 
     @property
     def is_custom(self) -> bool:

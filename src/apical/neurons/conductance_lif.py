@@ -1,12 +1,12 @@
 """Conductance-based integrate-and-fire neurons with homeostatic (adaptive) thresholds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, final
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Self, final
 
 from apical._base.parameters import Constant, Duration, NonNegative, Number, Share, Time
 from apical.language.fragments import lines, when
-from apical.neurons.base import INFINITE, NeuronModel, Population
+from apical.neurons.base import INFINITE, OPEN, NeuronModel, Population
 from apical.neurons.facts import Assumption
 from apical.neurons.traces import Parameters, trace, trace_parameters
 
@@ -52,6 +52,8 @@ class ConductanceLIF(Population):
         Fraction of that adaptation that is lost with every training trial [dimensionless].
     tau_x
         Time constant of the spike trace ``x`` [ms]; infinite counts the spikes of a trial.
+    gated
+        As in `apical.LIF`; a silenced neuron stays at `v_reset`.
 
     See Also
     --------
@@ -84,10 +86,15 @@ class ConductanceLIF(Population):
     rise: NonNegative = 0.0
     fades: Share = 0.0
     tau_x: Constant = INFINITE
+    gated: bool = field(default=False, kw_only=True)
 
     @property
     def inputs(self) -> Mapping[str, str]:
-        return {"drive": "excited", "inhibit": "inhibited"}
+        known = {"drive": "excited", "inhibit": "inhibited"}
+        return {**known, "silence": "silence"} if self.gated else known
+
+    def silenceable(self) -> Self:
+        return replace(self, gated=True)
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -114,9 +121,11 @@ class ConductanceLIF(Population):
                 trace("x", self.tau_x),
                 "theta : 1",
             ),
-            threshold="v > 1 + theta",
+            threshold=f"v > 1 + theta{when(self.gated, ' and silence <= 0')}",
             reset="v = v_reset\nx += 1\ntheta += rise*int(learning(t) > 0)",
             refractory=when(self.refractory, "refractory_time"),
+            at_step=when(self.gated, f"v = v_reset + (v - v_reset)*{OPEN}"),
+            summed=("silence",) if self.gated else (),
             at_trial="theta = theta*(1 - fades*int(learning(t) > 0))",
             initial={"v": self.v_reset},
             lasting=("theta",),

@@ -143,6 +143,11 @@ class Encoder(ABC):
         check_fields(self)
 
     @property
+    def largest(self) -> float:
+        """Largest value that it can show; infinite for any."""
+        return np.inf
+
+    @property
     @abstractmethod
     def spikes(self) -> SpikeModel:
         """Equations of one input neuron."""
@@ -194,6 +199,10 @@ class Regular(Encoder):
     total: NonNegative = 0.0
     unreliable: ShareBelowOne = 0.0
     free_running: bool = True
+
+    @property
+    def largest(self) -> float:
+        return np.inf if self.total else 1.0
 
     @property
     def spikes(self) -> SpikeModel:
@@ -253,6 +262,10 @@ class Poisson(Encoder):
     rate: FrequencyAboveZero = 100.0
     total: NonNegative = 0.0
     free_running: bool = True
+
+    @property
+    def largest(self) -> float:
+        return np.inf if self.total else 1.0
 
     @property
     def spikes(self) -> SpikeModel:
@@ -365,6 +378,10 @@ class Latency(Encoder):
     """
 
     window: Duration = 50.0
+
+    @property
+    def largest(self) -> float:
+        return 1.0
 
     @property
     def spikes(self) -> SpikeModel:

@@ -1,7 +1,7 @@
 """Leaky integrate-and-fire neurons with current-based synapses and an apical dendrite."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import sqrt
 from typing import Literal, Self, final
 
@@ -16,7 +16,7 @@ from apical._base.parameters import (
 )
 from apical.errors import ParameterError
 from apical.language.fragments import lines, when
-from apical.neurons.base import INFINITE, NeuronModel, Population
+from apical.neurons.base import INFINITE, OPEN, NeuronModel, Population
 from apical.neurons.encoding import LogNormal
 from apical.neurons.facts import Assumption, Integrator
 from apical.neurons.traces import (
@@ -62,10 +62,12 @@ class IntegrateAndFire(Population):
     stray_kick: float = 1.0
     tau_m_cv: NonNegative = 0.0
     threshold_cv: NonNegative = 0.0
+    gated: bool = field(default=False, kw_only=True)
 
     @property
     def inputs(self) -> Mapping[str, str]:
-        return {"drive": "I" if self.tau_s else "v", "teach": "teach"}
+        known = {"drive": "I" if self.tau_s else "v", "teach": "teach"}
+        return {**known, "silence": "silence"} if self.gated else known
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -113,6 +115,9 @@ class IntegrateAndFire(Population):
             threshold_cv=_together(self.threshold_cv, threshold),
         )
 
+    def silenceable(self) -> Self:
+        return replace(self, gated=True)
+
     def without_pause(self, tau_x: float, x_floor: float) -> Self:
         found = self
         if found.tau_x == INFINITE:
@@ -137,7 +142,7 @@ class IntegrateAndFire(Population):
             when(self.tau_s, "dI/dt = -I/tau_s : 1"),
             trace("x", self.tau_x),
             trace("teach", self.tau_teach),
-            f"gain = {self.gain} : 1",
+            f"gain = {when(self.gated, f'{OPEN}*({self.gain})', self.gain)} : 1",
             "delta = gain*teach : 1",
             when(self.noise_rate, "noise : 1"),
             *(f"{name} : 1" for name in self._spread),
@@ -148,6 +153,16 @@ class IntegrateAndFire(Population):
         """Effect of a spike on the membrane potential and the spike trace."""
         after = {"subtract": f"v -= {self._height}", "rest": "v = 0"}
         return lines(after[self.reset], "x += 1")
+
+    @property
+    def _open(self) -> str:
+        """Condition of a spike besides the threshold: that the neuron is not silenced."""
+        return when(self.gated, " and silence <= 0")
+
+    @property
+    def _summed(self) -> tuple[str, ...]:
+        """Inputs that are summed at every moment, beside those of spikes."""
+        return ("silence",) if self.gated else ()
 
     @property
     def _refractory(self) -> str:
@@ -161,6 +176,7 @@ class IntegrateAndFire(Population):
         noise = f"noise = noise_kick*poisson(noise_rate*dt)*{self._stretched_tau_m}/dt"
         return lines(
             forget(self.x_floor),
+            when(self.gated, f"v = v*{OPEN}"),
             when(self.tau_teach == 0, "teach = 0"),
             when(self.noise_rate, noise),
             when(self.stray_rate, "teach += stray_kick*poisson(stray_rate*dt)"),
@@ -263,6 +279,9 @@ class LIF(IntegrateAndFire):
     tau_m_cv, threshold_cv
         Heterogeneity: coefficients of variation of `tau_m` and of the threshold between neurons
         [dimensionless], by log-normal factors of mean 1, drawn once.
+    gated
+        Whether there is an input ``silence``, from a graded population: while it is above 0 a
+        neuron rests at 0 and does not spike (`apical.network.lesions.silenced`).
 
     See Also
     --------
@@ -294,12 +313,13 @@ class LIF(IntegrateAndFire):
     def model(self) -> NeuronModel:
         return NeuronModel(
             equations=self._equations,
-            threshold=f"v > {self._height}",
+            threshold=f"v > {self._height}{self._open}",
             reset=self._reset,
             refractory=self._refractory,
             at_step=self._at_step,
             initial=self._initial,
             parameters=self._parameters,
+            summed=self._summed,
         )
 
     @property
@@ -309,6 +329,7 @@ class LIF(IntegrateAndFire):
             f"background noise of {self.noise_rate:g} Hz": self.noise_rate,
             "membrane time constants that vary between neurons": self.tau_m_cv,
             "thresholds that vary between neurons": self.threshold_cv,
+            "an input that silences it": self.gated,
         }
         return Integrator(
             self.tau_m,

@@ -1,7 +1,7 @@
 """Rate populations: neurons of graded activity, and the bias."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import hypot
 from typing import ClassVar, Literal, Self, final
 
@@ -9,6 +9,7 @@ from apical._base.checking import described, shown
 from apical._base.parameters import (
     Count,
     Duration,
+    Frequency,
     NonNegative,
     Share,
     ShareBelowOne,
@@ -17,7 +18,7 @@ from apical.errors import DeviceError, ParameterError
 from apical.language.activations import ACTIVATIONS, SOFTMAX, Activation
 from apical.language.expressions import substituted
 from apical.language.fragments import lines, when
-from apical.neurons.base import NeuronModel, Population
+from apical.neurons.base import OPEN, NeuronModel, Population
 from apical.neurons.batch_norm import BatchNorm
 from apical.neurons.encoding import AWAKE
 from apical.neurons.facts import Role
@@ -85,6 +86,9 @@ class Rate(Population):
         [dimensionless]. The neuron then offers the signal ``nudged``, its activity in that phase:
         ``x + nudge*teach``. With 1, a read-out that receives its own error is clamped to its
         target.
+    gated
+        Whether there is an input ``silence``, from a `Bias`: while it is above 0, the activity of a
+        neuron and its gain are 0 (`apical.network.lesions.silenced`).
 
     See Also
     --------
@@ -116,6 +120,7 @@ class Rate(Population):
     norm: BatchNorm | None = None
     plateau: str | Activation | None = None
     nudge: Share = 0.0
+    gated: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -139,6 +144,14 @@ class Rate(Population):
                 "which is right under cross-entropy.",
                 object=described(self),
                 parameter="gain",
+            )
+        if self.gated and (self.is_softmax or self.nudge):
+            raise ParameterError(
+                f"{described(self)} cannot be silenced: softmax divides what is left among the "
+                "others, and feedback nudges neurons whatever drives them; use another activation, "
+                "and nudge=0.",
+                object=described(self),
+                parameter="gated",
             )
         if isinstance(self.plateau, str) and self.plateau not in ACTIVATIONS:
             raise ParameterError(
@@ -167,6 +180,9 @@ class Rate(Population):
     def summing(self) -> Self:
         return replace(self, plateau=None) if self.plateau else self
 
+    def silenceable(self) -> Self | None:
+        return None if self.is_softmax or self.nudge else replace(self, gated=True)
+
     def firing(self, noise: float) -> Self:
         return replace(self, noise=noise)
 
@@ -183,6 +199,7 @@ class Rate(Population):
         moved = self.teach_noise or self.plateau
         known = {"drive": "drive", "teach": "arrives" if moved else "teach"}
         known |= {"before": "arrived"} if self.plateau else {}
+        known |= {"silence": "silence"} if self.gated else {}
         return known | ({"scale": "scale", "shift": "shift"} if self.norm else {})
 
     @property
@@ -252,7 +269,7 @@ class Rate(Population):
     @property
     def described(self) -> NeuronModel:
         summed = tuple(self.inputs.values())
-        awake = when(self.unreliable, "awake*")
+        awake = when(self.unreliable, "awake*") + when(self.gated, f"{OPEN}*")
         stray = when(self.teach_noise, " + stray")
         has_gain = "gain" in self.signals
         return NeuronModel(
@@ -293,6 +310,12 @@ class Bias(Population):
 
     .. math:: x = 1
 
+    Parameters
+    ----------
+    rate
+        Rate of its spikes [Hz], for populations that take spikes: regular, the first when a trial
+        begins. With 0 it is graded.
+
     See Also
     --------
     apical.Rate : Neurons that receive biases.
@@ -302,11 +325,15 @@ class Bias(Population):
     >>> from apical import Bias
     >>> Bias("bias").model.equations
     'x = 1 : 1'
+    >>> print(Bias("pacemaker", rate=200.0).model.equations)
+    dv/dt = 1/interval : 1
+    x : 1
     """
 
     role: ClassVar[Role] = "bias"
 
     size: Count = 1
+    rate: Frequency = field(default=0.0, kw_only=True)
 
     @property
     def inputs(self) -> Mapping[str, str]:
@@ -317,5 +344,17 @@ class Bias(Population):
         return ("x",)
 
     @property
+    def fires_alone(self) -> bool:
+        return bool(self.rate)
+
+    @property
     def model(self) -> NeuronModel:
-        return NeuronModel("x = 1 : 1")
+        if not self.rate:
+            return NeuronModel("x = 1 : 1")
+        return NeuronModel(
+            equations="dv/dt = 1/interval : 1\nx : 1",
+            threshold="v > 1",
+            reset="v -= 1\nx += 1",
+            initial={"v": 1.0},
+            parameters={"interval": (1e3 / self.rate, "ms")},
+        )

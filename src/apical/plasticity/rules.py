@@ -1,5 +1,6 @@
 """Learning rules: one update string each, in Brian2's grammar, checked when it is constructed."""
 
+import warnings
 from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,7 +9,8 @@ from apical._base.bibliography import cite
 from apical._base.checking import check_fields, checked, described, listed, shown
 from apical._base.names import check_name
 from apical._base.parameters import Duration, NonNegative, Time
-from apical.errors import LocalityError, ParameterError, concerning
+from apical.errors import DescriptionWarning, LocalityError, ParameterError, concerning
+from apical.errors.source_location import outside
 from apical.language.expressions import FUNCTIONS, names, place
 from apical.plasticity.optimizers import NOISE, UpdateDynamics
 from apical.plasticity.traces import PER_STEP, Trace, kept
@@ -153,6 +155,26 @@ class LearningRule:
                 "synapse cannot know. End a name in '_pre' or '_post' to read a signal of one of "
                 "its two neurons, or give a number in `parameters`, or a trace.",
             )
+        self._warn()
+
+    def _warn(self) -> None:
+        """Warn of what has no effect, or hardly the one that was meant."""
+        said = []
+        for what, given in (("parameter", self.parameters), ("trace", self.traces)):
+            said += [
+                f"{described(self)} does not read its {what} {name!r}; write it into the update "
+                "or leave it out."
+                for name in given
+                if name not in self._reads
+            ]
+        if self.parameters.get("eta", 0.0) < 0:
+            said.append(
+                f"{described(self)} has a negative learning rate, eta={self.parameters['eta']:g}, "
+                "and learns the opposite of its update; write a minus into the update if that is "
+                "meant."
+            )
+        for text in said:
+            warnings.warn(text, DescriptionWarning, stacklevel=outside())
 
     def _check_names(self, keys: Iterable[str], what: str) -> None:
         for key in keys:

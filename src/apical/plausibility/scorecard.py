@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from difflib import get_close_matches
 
-from apical._base.checking import checked, described
-from apical.errors import LocalityError, WiringError
+from apical._base.checking import checked, described, shown
+from apical.errors import LocalityError, ParameterError, WiringError
 from apical.network.description import Network
+from apical.network.signals import MATHS, WORLD
 from apical.network.size import check_network_fits
 from apical.neurons.base import Population
 from apical.neurons.facts import Aspect
@@ -138,6 +140,8 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
     ------
     LocalityError
         If learning uses information that no synapse has; the message names each finding.
+    ParameterError
+        If the equations of a population read a name, or call a function, that nothing defines.
     WiringError
         If it has no stimulus or no output, or learns without a feedback pathway that its rules
         read.
@@ -164,6 +168,7 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
     network = network.in_order()
     _ = network.stimulus, network.output
     _check_taught(network)
+    _check_names(network)
     card = audit(network)
     read = {p.name for p in network.projections if isinstance(p.weights, ReadBackwards)}
     wide = {
@@ -184,6 +189,49 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
             object=described(parts.get(faults[0].subject, network)),
         )
     return card
+
+
+def _check_names(network: Network) -> None:
+    """Raise if the text of a neuron model reads a name that nothing defines: a mistake, not news.
+
+    A function that nobody knows is one if it is nearly called as another; else the scorecard says
+    that it brings something in.
+    """
+    signals = network.graph.signals
+    read = {edge.source: edge for edge in reversed(signals.edges)}
+    for population in network.populations:
+        own = [node.name for node in signals.nodes.values() if node.owner == population.name]
+        lost = [
+            node
+            for node in signals.nodes.values()
+            if node.owner == population.name and node.kind == "unknown"
+        ]
+        strange = {node.name for node in lost}
+        known = sorted({*own, *population.described.parameters} - strange - {"spike"})
+        for node in lost:
+            near = get_close_matches(node.name, known, 1)
+            asked = f" Did you mean {near[0]!r}?" if near else ""
+            raise ParameterError(
+                f"{described(population)} reads {node.name!r} in {shown(read[str(node)].via)}, "
+                "which neither its equations nor its parameters define; these have "
+                f"{', '.join(known) or 'none'}.{asked} Write a line for it, or a parameter.",
+                object=described(population),
+            )
+    for name, node in signals.nodes.items():
+        near = get_close_matches(name, _CALLS, 1, 0.8)
+        if node.kind == "world" and not node.owner and name not in _OUTSIDE and near:
+            edge = read[name]
+            raise ParameterError(
+                f"Population {edge.target.partition('.')[0]!r} calls {name!r} in "
+                f"{shown(edge.via)}, which is no function of its grammar. Did you mean "
+                f"{near[0]!r}?",
+            )
+
+
+_OUTSIDE = {*WORLD.values(), "time", "chance"}
+"""What comes from outside a network."""
+_CALLS = (*sorted(MATHS), *WORLD)
+"""Functions that texts may call."""
 
 
 def _check_taught(network: Network) -> None:

@@ -274,6 +274,14 @@ class FewInputs(WeightSource):
         rank = rng.random((n_pre, n_post)).argsort(axis=0).argsort(axis=0)
         return weights * (rank < self.inputs)
 
+    def draw_for(self, edges: Edges, rng: np.random.Generator) -> np.ndarray:
+        weights = self.source.draw_for(edges, rng)
+        order = np.lexsort((rng.random(len(edges)), edges.post))  # at random onto each neuron
+        first = np.concatenate([[0], np.cumsum(edges.in_degrees)[:-1]])
+        rank = np.empty(len(edges), np.int64)
+        rank[order] = np.arange(len(edges)) - first[edges.post[order]]
+        return weights * (rank < self.inputs)
+
 
 def _scaled(
     size: float, uniform: bool, shape: tuple[int, ...], rng: np.random.Generator
@@ -511,3 +519,27 @@ class Opposed(WeightSource):
             )
         weights = self.source.draw(n_pre // 2, n_post, rng)
         return np.concatenate([-weights, weights])
+
+    def draw_for(self, edges: Edges, rng: np.random.Generator) -> np.ndarray:
+        if not _draws_few(self.source):
+            return super().draw_for(edges, rng)
+        half = edges.shape[0] // 2
+        too_little = edges.pre >= half
+        # the two neurons of a class count as one: its synapse is there if either of them has it
+        keys = (edges.pre - half * too_little).astype(np.int64) * edges.shape[1] + edges.post
+        pairs, place = np.unique(keys, return_inverse=True)
+        pre, post = (part.astype(np.int32) for part in np.divmod(pairs, edges.shape[1]))
+        weights = self.source.draw_for(Edges((half, edges.shape[1]), pre, post), rng)[place]
+        return weights * np.where(too_little, *self._factors[::-1])
+
+    @property
+    def _factors(self) -> tuple[float, float]:
+        """Factors on W of the positive and the negative half."""
+        return -1.0, 1.0
+
+
+def _draws_few(source: WeightSource | None) -> bool:
+    """Say whether a source chooses among the synapses that exist."""
+    while source is not None and not isinstance(source, FewInputs):
+        source = getattr(source, "source", None)
+    return source is not None

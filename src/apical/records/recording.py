@@ -122,7 +122,7 @@ def record(
             name: np.concatenate([result.traces[name] for result in looked])
             for name in looked[0].traces
         },
-        about=dict(about or {}),
+        about={**(about or {}), **({} if targets is None else {"multilabel": samples.multilabel})},
         synapses=synapses_of(simulator) if synapses else {},
         targets=targets,
         outputs=None if targets is None else predicted,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from apical._base.checking import checked
 from apical._base.private_paths import bare
 from apical.data.datasets import Dataset
 from apical.devices import Simulator
@@ -269,7 +270,8 @@ class TrainedRun:
         }
 
 
-def open_run(path: Path, *, trust: Path | None = None) -> TrainedRun:
+@checked()
+def open_run(path: Path | str, *, trust: Path | str | None = None) -> TrainedRun:
     """Read a finished run; nothing of its directory is executed.
 
     Parameters
@@ -308,6 +310,8 @@ def open_run(path: Path, *, trust: Path | None = None) -> TrainedRun:
         ...
     apical.errors.exceptions.RunError: no_such_run holds no run: it has no config.json. Give ...
     """
+    path = Path(path)
+    trust = None if trust is None else Path(trust)
     config, manifest = bound(path)
     if not (path / SUMMARY).exists() or not (path / WEIGHTS).exists():
         missing = WEIGHTS if not (path / WEIGHTS).exists() else SUMMARY

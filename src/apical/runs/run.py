@@ -12,6 +12,7 @@ from apical._base.private_paths import bare
 from apical._base.progress import TrainingProgress
 from apical.devices import Simulator
 from apical.errors import DeviceError, RunError
+from apical.network.targets import check_targets
 from apical.plausibility import JudgedScorecard, judge
 from apical.runs.callbacks import Measuring, chosen
 from apical.runs.directory import FINISHED, SUMMARY, Checkpoint, RunDirectory, read_json
@@ -27,7 +28,7 @@ from apical.runs.experiment import (
 )
 from apical.runs.stored_network import as_data
 from apical.runs.threads import blas_threads, same_threads
-from apical.training.loop import Evaluation, Plan, check_targets, evaluated, steps
+from apical.training.loop import Evaluation, Plan, evaluated, steps
 
 
 class Stopped(Exception):
@@ -117,7 +118,7 @@ def run(
         **library,
     }
     network = as_data(prepared.network, prepared.model)
-    check_targets(prepared.network, prepared.data.train)
+    check_targets(prepared.network, prepared.data.train.targets)
     with prepared.simulator() as simulator:  # before a directory is made: it may be refused
         measuring = _measuring(prepared)
         with RunDirectory.create(out, config, network, local) as directory:

@@ -16,7 +16,8 @@ import numpy as np
 
 from apical._base.private_paths import bare
 from apical._base.reading import UnreadableError, json_object, read_arrays
-from apical._base.whole_files import write_whole
+from apical._base.whole_files import file_at, write_whole
+from apical.devices.simulator import NETWORK, SEED
 from apical.errors import RunError, brief
 from apical.feedback.pathways import FeedbackPathway
 from apical.network.description import Network
@@ -161,7 +162,8 @@ def save(network: Network, path: Path) -> Path:
     RunError
         If data cannot hold the network, or the file cannot be written.
     """
-    path = path if path.suffix else path.with_suffix(".npz")
+    with reading_or_writing(path):
+        path = file_at(path, ".npz")
     content, arrays = as_data(network, ModelAbout(Path(""), "", "", {}))
     if content["lacks"]:
         raise RunError(
@@ -191,16 +193,19 @@ def load(path: Path) -> Network:
         raise RunError(f"{brief(str(path))} does not exist; Network.save writes it.")
     with reading_or_writing(path):
         arrays = read_arrays(path)
-        text = arrays.pop(NETWORK, np.array(""))
+        if NETWORK not in arrays:
+            held = "the state of a simulator" if SEED in arrays else "something else"
+            raise RunError(
+                f"{brief(str(path))} holds {held}, no network; Network.save writes one, and "
+                "Simulator.load takes a state over.",
+                object="Network",
+            )
+        text = arrays.pop(NETWORK)
         content = json_object(str(text), path)
     network = from_data(content, arrays, path).network
     if network is None:
         raise RunError(f"{path} is damaged: it holds no network.")
     return network
-
-
-NETWORK = "network"
-"""Entry of a file of `save` that holds the network as text; the others are its arrays."""
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from apical._base.checking import check_fields
+from apical._base.checking import check_fields, fitting
 from apical._base.extras import library
 from apical._base.metric_names import VALIDATED, Metric, one_name, parts
 from apical._base.parameters import Count, NonNegative
@@ -181,7 +181,7 @@ class CSVLogger(Callback):
     """
 
     def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
+        self.path = Path(fitting(path, Path | str, "CSVLogger", "path"))
         self._columns: list[Metric] = []
 
     def begin(self, fit: Fit) -> None:
@@ -233,7 +233,7 @@ class TensorBoard(Callback):
     """
 
     def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder)
+        self.folder = Path(fitting(folder, Path | str, "TensorBoard", "folder"))
         self._writer: Any = None
 
     def begin(self, fit: Fit) -> None:

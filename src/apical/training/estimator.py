@@ -3,15 +3,19 @@
 It needs scikit-learn (extra ``analysis``), which is imported with this module.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from apical._base.checking import fitting, require, shown
 from apical._base.extras import library
+from apical._base.parameters import Count, CountOrZero, Seed
 from apical.data.datasets import Dataset, Samples
 from apical.devices import DEVICES, Simulator, simulate, usual
+from apical.errors import ParameterError
 from apical.feedback.wirings import WIRINGS
+from apical.language.activations import Activation
 from apical.network.chains import chain
 from apical.network.description import Network
 from apical.neurons.encoding import Graded, decisions
@@ -29,6 +33,17 @@ _base, _validation = (
 )
 
 _routing = library("sklearn.utils.metadata_routing", "analysis")
+
+_KINDS: Mapping[str, Any] = {
+    "wiring": str,
+    "activation": str | Activation,
+    "eta": float,
+    "epochs": CountOrZero,
+    "batch": Count,
+    "build": Callable | None,
+    "device": str | None,
+}
+"""Kinds of parameters; those of training are checked by `apical.fit`."""
 
 Build = Callable[[Dataset, int], Network]
 """Describes a network for a data set and a seed, as ``build`` of a model script does."""
@@ -128,6 +143,7 @@ class ApicalClassifier(_base.ClassifierMixin, _base.BaseEstimator):  # type: ign
         ApicalError
             If a parameter is not one of the network's.
         """
+        self._check()
         values, given = _validation.validate_data(
             self, X, y, dtype=np.float64, ensure_min_samples=2
         )
@@ -191,6 +207,21 @@ class ApicalClassifier(_base.ClassifierMixin, _base.BaseEstimator):  # type: ign
         """
         return margins(self._outputs(X))
 
+    def _check(self) -> None:
+        """Raise unless parameters are of the kinds that they must be."""
+        for name, kind in _KINDS.items():
+            fitting(getattr(self, name), kind, "ApicalClassifier", name)
+        sizes = self.hidden if isinstance(self.hidden, Sequence | np.ndarray) else [None]
+        try:
+            for size in sizes:
+                fitting(size, Count, "ApicalClassifier", "hidden")
+        except ParameterError:
+            wanted = "the size of each hidden population, such as (100,) or (100, 50)"
+            require(False, "ApicalClassifier", "hidden", wanted, shown(self.hidden))
+        if self.device is not None:
+            DEVICES[self.device]  # or it is said which there are
+        WIRINGS[self.wiring]
+
     def _outputs(self, given: Any) -> np.ndarray:
         _validation.check_is_fitted(self)
         values = _validation.validate_data(self, given, dtype=np.float64, reset=False)
@@ -204,11 +235,15 @@ class ApicalClassifier(_base.ClassifierMixin, _base.BaseEstimator):  # type: ign
 
     def _described(self, data: Dataset) -> Network:
         seed = self.random_state
-        if not isinstance(seed, int | np.integer):
+        if not isinstance(seed, int | np.integer) or isinstance(seed, bool):
             check = library("sklearn.utils", "analysis").check_random_state
-            seed = check(seed).randint(2**31 - 1)
+            try:
+                seed = check(seed).randint(2**31 - 1)
+            except (ValueError, TypeError, AttributeError):
+                fitting(seed, Seed, "ApicalClassifier", "random_state")
+                raise
         if self.build is not None:
-            return self.build(data, int(seed))
+            return fitting(self.build(data, int(seed)), Network, "ApicalClassifier", "build(...)")
         net, scheme = Network(seed=int(seed)), WIRINGS[self.wiring]
         n = data.n_classes
         hidden = [

@@ -4,9 +4,10 @@ Scores are always measured with learning off, on samples that were not trained o
 training trial the weights already move toward the label, so the decision of that trial is biased.
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,21 +19,30 @@ from apical._base.checking import shown as shown_value
 from apical._base.html_tables import Cell, card, table
 from apical._base.metric_names import Metric as Metric
 from apical._base.metric_names import headline, scored, tested, told
-from apical._base.parameters import Count, CountOrZero, Measured, Share, Vector
+from apical._base.parameters import Count, CountOrZero, Kind, Measured, Share, Vector
 from apical._base.progress import TrainingProgress
 from apical.data import converting
 from apical.data.datasets import Dataset, Samples
 from apical.devices.outputs import outputs as predictions_of
 from apical.devices.simulator import Block, Simulator
-from apical.errors import DataError, ParameterError, RunError
+from apical.errors import DataError, DescriptionWarning, ParameterError, RunError
+from apical.errors.source_location import outside
 from apical.measures import predictions
 from apical.network.description import Network
+from apical.network.targets import check_targets
 from apical.neurons.encoding import decisions
 from apical.projections.projection import ReadBackwards
 from apical.training.presentation import block_size, learned, presented, shown
 from apical.training.schedules import Course, Linear, Schedule, check_schedule
 from apical.training.scoring import Scoring
 from apical.training.scoring import scored as scores_of
+
+Simulated = Annotated[Simulator, Kind(Simulator, "apical.simulate(network)")]
+"""A network on a device."""
+Shown = Annotated[Samples, Kind(Samples, "data.test")]
+"""Samples of a data set."""
+Learned = Annotated[Dataset, Kind(Dataset, "apical.datasets.load('digits')")]
+"""A data set, with both its parts."""
 
 LARGEST_WEIGHT = 1e3
 """Weights above this many thresholds have diverged: one spike would have the effect of 1,000."""
@@ -179,6 +189,8 @@ class Evaluation:
         are based; of samples with targets the network's output in the same units and shape.
     asked
         Scores that were asked for besides, by name.
+    multilabel
+        Whether targets are labels, 0 or 1 each, in the whole data set; None decides from these.
 
     See Also
     --------
@@ -208,6 +220,7 @@ class Evaluation:
     targets: np.ndarray | None = None
     outputs: np.ndarray | None = None
     asked: Mapping[str, float] = field(default_factory=dict)
+    multilabel: bool | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -246,7 +259,8 @@ class Evaluation:
         """How well the network did, by name; the first is the one to report.
 
         ``accuracy`` for classes; ``r2`` and ``mse`` for targets, after ``subset_accuracy`` and
-        ``label_accuracy`` where all targets are 0 or 1. Scores that were asked for follow.
+        ``label_accuracy`` where all targets of the data set are 0 or 1. Scores that were asked for
+        follow.
 
         Examples
         --------
@@ -257,7 +271,8 @@ class Evaluation:
         """
         if self.targets is None or self.outputs is None:
             return {"accuracy": self.accuracy, **self.asked}
-        return {**predictions.scores(self.targets, self.outputs), **self.asked}
+        found = predictions.scores(self.targets, self.outputs, self.multilabel)
+        return {**found, **self.asked}
 
     @property
     def confusion(self) -> pd.DataFrame:
@@ -394,7 +409,7 @@ class History(list[Step]):
 
 @checked()
 def evaluate(
-    simulator: Simulator, samples: Samples, index: int = -1, *, scoring: Scoring = ()
+    simulator: Simulated, samples: Shown, index: int = -1, *, scoring: Scoring = ()
 ) -> Evaluation:
     """Evaluate a network on samples, with learning off and labels withheld; its state is restored.
 
@@ -451,7 +466,7 @@ def evaluate(
     Evaluation(50 samples, accuracy 8.00%, balanced_accuracy 0.1)
     """
     network = simulator.network
-    check_targets(network, samples)
+    check_targets(network, samples.targets)
     found, totals, name_of = [], dict[str, np.ndarray](), network.output.name
     of_classes = samples.targets is None
     for result in shown(simulator, samples, index):
@@ -474,73 +489,14 @@ def evaluate(
             object="evaluate",
             parameter="scoring",
         )
-    return Evaluation(samples.labels, samples.labels, rates, samples.targets, judged)
+    return Evaluation(
+        *(samples.labels, samples.labels, rates, samples.targets, judged),
+        multilabel=samples.multilabel,
+    )
 
 
 @checked()
-def check_targets(network: Network, samples: Samples) -> None:
-    """Raise if the targets of samples do not fit the output of a network; classes always do.
-
-    Parameters
-    ----------
-    network
-        A network.
-    samples
-        Samples of a data set.
-
-    Raises
-    ------
-    DataError
-        If there are fewer or more targets, or frames, than the output has, or an output cannot
-        represent them: spikes below 0, and a logistic or softmax output under cross-entropy outside
-        0 to 1, where learning diverges.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import apical as ap
-    >>> from apical.testing.references import rates
-    >>> from apical.training.loop import check_targets
-    >>> x, t = np.ones((4, 6)), np.zeros((4, 2))
-    >>> data = ap.Dataset.from_targets(x, t, x, t)
-    >>> check_targets(rates(), data.test)  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-        ...
-    apical.errors.exceptions.DataError: Output 'output' has 3 neurons, but samples have 2 targets...
-    """
-    targets, output, frames = samples.targets, network.output, network.target_frames
-    if targets is None:
-        return
-    about: Mapping[str, Any] = {"object": f"Output {output.name!r}", "parameter": "targets"}
-    if targets.shape[-1] != output.size:
-        raise DataError(
-            f"Output {output.name!r} has {output.size} neurons, but samples have "
-            f"{targets.shape[-1]} targets; give it one neuron for each target (data.n_targets).",
-            **about,
-        )
-    found = 1 if targets.ndim == 2 else targets.shape[1]
-    if found != frames:
-        raise DataError(
-            f"Output {output.name!r} has targets of {frames} frames, but samples have {found}; "
-            "give its error neurons as many: RateError(..., frames=), Error(..., frames=).",
-            **about,
-        )
-    low, high = float(targets.min(initial=0)), float(targets.max(initial=0))
-    curve = "" if output.curve is None else output.curve.name
-    bounded = not output.gain_is_slope and curve in ("logistic", "softmax")
-    if (output.is_spiking and low < 0) or (bounded and (low < 0 or high > 1)):
-        what = "spikes" if output.is_spiking else f"is {curve}, under cross-entropy"
-        of_one = " to 1" if bounded else ""
-        wanted = "shift them" if output.is_spiking else "scale them, or use a linear output"
-        raise DataError(
-            f"Output {output.name!r} {what}, so that targets are from 0{of_one}, but "
-            f"they go from {low:g} to {high:g}; {wanted}.",
-            **about,
-        )
-
-
-@checked()
-def predict(simulator: Simulator, samples: Samples | npt.ArrayLike, index: int = -1) -> np.ndarray:
+def predict(simulator: Simulated, samples: Samples | npt.ArrayLike, index: int = -1) -> np.ndarray:
     """Return the class that a network decides for each sample, shape (n_samples,).
 
     Of samples with targets, return the outputs in the units and the shape of the targets.
@@ -595,7 +551,7 @@ def predict(simulator: Simulator, samples: Samples | npt.ArrayLike, index: int =
 
 
 @checked()
-def outputs(simulator: Simulator, samples: Samples | np.ndarray, index: int = -1) -> np.ndarray:
+def outputs(simulator: Simulated, samples: Samples | np.ndarray, index: int = -1) -> np.ndarray:
     """Return what a network decides by: spike counts or activities, shape (n_samples, n_classes).
 
     Learning is off, and the state of the simulator is restored.
@@ -626,7 +582,7 @@ def outputs(simulator: Simulator, samples: Samples | np.ndarray, index: int = -1
 
 
 @checked()
-def evaluated(simulator: Simulator, samples: Samples, epochs: CountOrZero) -> Evaluation:
+def evaluated(simulator: Simulated, samples: Shown, epochs: CountOrZero) -> Evaluation:
     """Evaluate on samples after a number of training epochs, as `evaluate` does.
 
     Parameters
@@ -665,8 +621,8 @@ epoch. Returns values by `Metric`; schedules that follow the accuracy read the o
 
 @checked()
 def steps(
-    simulator: Simulator,
-    data: Dataset,
+    simulator: Simulated,
+    data: Learned,
     plan: Plan,
     start: Position | None = None,
     *,
@@ -740,8 +696,7 @@ def steps(
     position, n = start or Position(), len(data.train)
     size, judge = block_size(simulator, plan.block, n), judge or _tester(data)
     _check_position(position, plan, n, size)
-    check_targets(simulator.network, data.train)
-    check_schedule(plan.scheduled, simulator.network)
+    _check_learning(simulator.network, data, plan)
     weighed = _class_weights(class_weights, simulator)
     left, known = _own(simulator), list(accuracies)
     if start is None:
@@ -773,8 +728,8 @@ def steps(
 
 @checked()
 def train(
-    simulator: Simulator,
-    data: Dataset,
+    simulator: Simulated,
+    data: Learned,
     epochs: CountOrZero = 10,
     *,
     block: Count = 5000,
@@ -864,6 +819,19 @@ def _class_weights(given: npt.ArrayLike | None, simulator: Simulator) -> np.ndar
             parameter="class_weights",
         )
     return found
+
+
+def _check_learning(network: Network, data: Dataset, plan: Plan) -> None:
+    """Raise if targets or the schedule do not fit a network; warn if nothing of it learns."""
+    check_targets(network, data.train.targets)
+    check_schedule(plan.scheduled, network)
+    if not network.plastic:
+        warnings.warn(
+            "No projection of the network has a learning rule, so training changes nothing; give "
+            "rule= to those that are to learn.",
+            DescriptionWarning,
+            stacklevel=outside(),
+        )
 
 
 def _check_position(position: Position, plan: Plan, n: int, size: int) -> None:

@@ -1,6 +1,6 @@
 """Trial order, stimulus augmentation and interventions between trials."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +10,7 @@ from apical.data.datasets import Rows, Samples, needs_classes
 from apical.devices.simulator import Block, BlockResult, Placed, Simulator, left_as_it_was
 from apical.errors import ParameterError
 from apical.network.description import Network
+from apical.network.interventions import Intervention
 
 
 def order(network: Network, samples: Samples, epochs: int, epoch: int) -> np.ndarray:
@@ -278,19 +279,22 @@ def learned(simulator: Simulator, block: Block, trial: int) -> Mapping[str, np.n
     for start, end in pairwise(sorted({0, *acts, *noises, len(block)})):
         part = block.part(slice(start, end))
         if start in acts:
-            _act(simulator, acts[start])
+            _act(simulator, acts[start], network.interventions)
         if start in noises:
             _fire(simulator, noises[start], part.learning[0], part.epoch)
         counts.append(simulator.run(part).counts)
+    over = [one for one in network.interventions if one.ends_at(stop)]
+    if over:
+        _act(simulator, stop, over)
     if len(counts) == 1:
         return counts[0]
     return {name: np.concatenate([part[name] for part in counts]) for name in counts[0]}
 
 
-def _act(simulator: Simulator, trial: int) -> None:
-    """Apply all interventions that are due after a number of training trials.
+def _act(simulator: Simulator, trial: int, due: Sequence[Intervention]) -> None:
+    """Apply interventions that are due after a number of training trials.
 
-    All are applied again, in order, since one may undo the effect of another.
+    All of them are applied again, in order, since one may undo the effect of another.
     """
     network = simulator.network
     taught = {p.name for p in network.feedback.projections} if network.feedback else set()
@@ -298,7 +302,7 @@ def _act(simulator: Simulator, trial: int) -> None:
     for projection in network.projections:
         acting = [
             one
-            for one in network.interventions
+            for one in due
             if (projection.name in taught or not one.on_feedback)
             and one.concerns(projection, network.output)
         ]

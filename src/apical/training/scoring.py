@@ -64,6 +64,14 @@ def _named(scoring: Scoring) -> dict[str, Callable[[Any, Any, Any], float]]:
         scoring = [scoring]
     if not isinstance(scoring, Mapping):
         names = [s if isinstance(s, str) else getattr(s, "__name__", repr(s)) for s in scoring]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ParameterError(
+                f"evaluate: scoring names {shown(twice[0])} twice, and a score has one value; give "
+                "it once, or name -> scorer.",
+                object="evaluate",
+                parameter="scoring",
+            )
         scoring = dict(zip(names, scoring, strict=True))
     return {name: _scorer(given) for name, given in scoring.items()}
 

@@ -79,7 +79,7 @@ class Crossing:
                 if p.post is population and target in p.carries
             ]
             for population in self._network.populations
-            for target in ("drive", "teach", "before", "scale", "shift")
+            for target in ("drive", "teach", "before", "scale", "shift", "silence")
         }
 
     def _carry(self, projection: Projection) -> Carry:

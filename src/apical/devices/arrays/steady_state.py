@@ -16,7 +16,7 @@ from apical.errors import DeviceError
 from apical.language.expressions import parse
 from apical.network.description import Network
 from apical.network.order import feedback_order, forward_order
-from apical.neurons.base import Population
+from apical.neurons.base import OPEN, Population
 from apical.neurons.error import TOLD
 from apical.neurons.rate import NUDGED
 from apical.plasticity.rules import ELIGIBILITY
@@ -161,6 +161,9 @@ class Settling:
         batch = Batch(n_trials, learns=False, measured=False)
         shape = n_trials, fires.size
         fired = self._chance.normal(batch.calls, fires.name, "noise", shape, fires.noise)
+        text, values = self._gated(batch, fires, "fired")
+        if values:
+            fired = self._formed(batch, (fires.name, "open"), text, {"fired": fired, **values})
         batch.signals[fires.name, "x"] = fired
         between = self._upstream(heard, fires)
         for population in self._forward:
@@ -257,6 +260,9 @@ class Settling:
         if (name, "awake") in signals:
             values |= {"x": signals[name, "y"], "awake": signals[name, "awake"]}
             slope = f"awake*({slope})"
+        if population.gated:
+            values["silence"] = signals[name, "silence"]
+            slope = f"{OPEN}*({slope})"
         return slope, values
 
     def _gain(self, batch: Batch, population: Population, name: str) -> Array:
@@ -292,10 +298,21 @@ class Settling:
             self._explore(batch, population, drive)
         if not population.is_softmax:
             assert population.curve  # as `settles` says
-            return self._formed(batch, (name, "y"), population.curve.response, {"drive": drive})
+            text, values = self._gated(batch, population, population.curve.response)
+            return self._formed(batch, (name, "y"), text, {"drive": drive, **values})
         y = self._room((name, "y"), tuple(drive.shape))
         batch.calls.append(self.library.softmax(drive, y))
         return y
+
+    def _gated(
+        self, batch: Batch, population: Population, text: str
+    ) -> tuple[str, dict[str, Array]]:
+        """Return the expression of an activity, 0 where neurons are silenced, and what it reads."""
+        if not population.gated:
+            return text, {}
+        silence = self._sum(batch, population, "silence")
+        batch.signals[population.name, "silence"] = silence
+        return f"{OPEN}*({text})", {"silence": silence}
 
     def _explore(self, batch: Batch, population: Population, drive: Array) -> None:
         """Plan node perturbation: noise added to the drive, and its eligibility."""

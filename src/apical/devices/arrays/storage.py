@@ -9,7 +9,7 @@ products that visit existing synapses alone. All compute the same, up to roundin
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -48,6 +48,8 @@ class Storage(ABC):
 
     mask: Array | None = None
     """Which values of an array are those of synapses, shape (n_rows, n_columns); None for all."""
+    has_gaps: ClassVar[bool] = False
+    """Whether arrays may have places for synapses that do not exist."""
 
     def __init__(self, library: Library, shape: tuple[int, int], outside: tuple[int, ...]) -> None:
         self.library, self.shape, self.outside = library, shape, outside
@@ -107,6 +109,8 @@ class Storage(ABC):
 
     def spread(self, array: Array) -> float:
         """Return the standard deviation over all synapses."""
+        if self.has_gaps:
+            return float(np.std(self.back(array), dtype=np.float64))
         return self.library.spread(array)
 
 
@@ -137,6 +141,8 @@ class Dense(Storage):
 class Masked(Dense):
     """A matrix of all pairs of neurons, with 0 where there is no synapse."""
 
+    has_gaps = True
+
     def __init__(self, library: Library, edges: Edges) -> None:
         super().__init__(library, edges.shape)
         self.edges, self.outside = edges, (len(edges),)
@@ -154,9 +160,6 @@ class Masked(Dense):
         values = np.zeros((stop - start, self.shape[1]), np.float32)
         values[self.edges.pre[one] - start, self.edges.post[one]] = draw((one.stop - one.start,))
         self.library.put(values, out)
-
-    def spread(self, array: Array) -> float:
-        return float(np.std(self.back(array), dtype=np.float64))
 
 
 class _Existing(Storage):
@@ -202,6 +205,8 @@ class Blocks(_Existing):
         Presynaptic neurons of each window, as in `Library.blocks`.
     """
 
+    has_gaps = True
+
     def __init__(self, library: Library, edges: Edges, field: np.ndarray) -> None:
         n_windows, n_inputs = field.shape
         maps = edges.shape[1] // n_windows
@@ -233,9 +238,6 @@ class Blocks(_Existing):
         if start == 0:  # all of them, in the order of synapses, for the rows that follow too
             self._drawn = self.inside(draw(self.outside))
         self.library.put(self._drawn[start:stop], out)
-
-    def spread(self, array: Array) -> float:
-        return float(np.std(self.back(array), dtype=np.float64))
 
 
 def _places(edges: Edges, field: np.ndarray) -> np.ndarray:
