@@ -68,7 +68,8 @@ def simulate(
 
         ``array``: ``batch=1``, ``library="numpy"``.
         ``runtime``: ``dt=1.0`` [ms], ``capacity=5000``, ``codegen="numpy"``.
-        ``lockstep``: ``dt``, ``capacity``, ``batch=1``, ``library="numpy"``.
+        ``lockstep``: ``dt``, ``capacity``, ``batch=1``, ``library="numpy"``; for backpropagation
+        through time ``surrogate="fast_sigmoid"``, ``steepness=25.0``, ``through_reset=False``.
         ``cpp_standalone``: ``dt``, ``capacity``, ``jobs=None``, ``dense=True``, ``profile=False``.
         ``cuda_standalone``: ``dt``, ``capacity``, ``jobs``, ``profile``, ``capability=None``,
         ``programs=None``, ``prebuilt=False``.
