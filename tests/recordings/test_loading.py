@@ -428,6 +428,15 @@ def test_trials_that_are_aligned_need_a_window(tmp_path: Path) -> None:
     assert len(load_recording(path, selection=chosen)) == 3
 
 
+def test_rows_of_which_none_has_a_time_are_named(tmp_path: Path) -> None:
+    nowhere = [np.nan] * 4
+    with Nwb(tmp_path / "a.nwb") as file:
+        units(file, TRAINS)
+        intervals(file, "trials", nowhere, nowhere)
+    with pytest.raises(DataError, match="no row of table trials can be used: 4 rows without a t"):
+        load_recording(tmp_path / "a.nwb")
+
+
 def test_rows_are_chosen_by_a_condition(tmp_path: Path) -> None:
     path = plain(tmp_path / "a.nwb", more={"contrast": [0.0, 0.5, 1.0, np.nan]})
     found = load_recording(path, selection=Selection(rows="contrast > 0 and start_time < 2"))

@@ -70,6 +70,8 @@ def windows_of(table: IntervalTable, selection: Selection, path: object) -> np.n
             f"Python: Selection(align={align!r}, window=(0, {length:g}))).",
             object=f"Recording {brief(path)}",
         )
+    if not np.isfinite(zero).any():  # nothing can be used, whatever the window
+        return np.stack([zero, zero], axis=1)
     if not table.has_durations or window_for(table) is not None:
         length = window_for(table) or 1.0
         raise DataError(
