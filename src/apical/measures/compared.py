@@ -785,10 +785,10 @@ def distance(
     one, other = ours[parts[0]], theirs[parts[1]]
     if min(len(one), len(other)) < 2:
         return wasserstein(one, other), np.nan
-    deviations = (
+    apart, others = (
         _deviations(description, side)[:, part] for side, part in zip(sides, parts, strict=True)
     )
-    shift = shift_of(*deviations, freedom=(sides[0].left_out.freedom, sides[1].left_out.freedom))
+    shift = shift_of(apart, others, (sides[0].left_out.freedom, sides[1].left_out.freedom))
     settings, purpose = sides[0].settings, f"{description.name} {sides[0].name}"
     return distribution_test(one, other, settings.draw(purpose), settings.permutations, shift)
 
