@@ -249,6 +249,27 @@ def gpu_estimate(results: Sequence[Mapping[str, Any]]) -> Table:
     return _table([*columns, "data a step, counted", *times], rows)
 
 
+def false_positives(results: Mapping[str, Any]) -> Table:
+    """How often p values of a comparison are 0.05 or less where nothing is to be found."""
+    gains = results["gains"]
+    measures = dict.fromkeys(measure for found in gains.values() for measure in found)
+    rows = [
+        [name.replace("_", " "), *(f"{100 * found[name]['wrong']:.1f}" for found in gains.values())]
+        for name in measures
+    ]
+    return _table(["measure", *(f"gain {gain}" for gain in gains)], rows)
+
+
+def large_comparison(results: Mapping[str, Any]) -> Table:
+    """Time and memory of a large comparison."""
+    keys = ("units", "trials", "classes", "values")
+    counts = [f"{results[key]:,}" for key in keys]
+    cost = [f"{results['cpu_seconds']:.0f}", f"{results['peak_mb']:,.0f}"]
+    cost.append(f"{results['before_mb']:,.0f}")
+    columns = ("time of the processor", "peak memory", "of it, libraries and records")
+    return _table([*keys, *columns], [[*counts, *cost]])
+
+
 ADAPTERS: dict[str, Callable[[Any], Table]] = {
     function.__name__: function
     for function in (
@@ -265,5 +286,7 @@ ADAPTERS: dict[str, Callable[[Any], Table]] = {
         export_cpu,
         sweep,
         gpu_estimate,
+        false_positives,
+        large_comparison,
     )
 }

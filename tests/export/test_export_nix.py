@@ -8,8 +8,10 @@ from typing import Any
 import elephant.conversion
 import elephant.spike_train_correlation
 import elephant.statistics
+import h5py
 import neo
 import numpy as np
+import pytest
 import quantities as pq
 from export_cases import ABOUT, random_records, rate_records, small_records, some_metrics
 from hypothesis import given, settings
@@ -176,3 +178,22 @@ def test_elephant_takes_it_as_it_stands(tmp_path: Path) -> None:
         elephant.conversion.BinnedSpikeTrain(trains, bin_size=1 * pq.ms)
     )
     assert correlation.shape == (len(trains), len(trains))
+
+
+def test_trains_have_arrays_of_their_own_since_neo_takes_all_of_one(tmp_path: Path) -> None:
+    """Why there are no fewer: a tag is a train, and has every time of the array it refers to."""
+    path = export(random_records(6), "nix", tmp_path / "it.nix")
+    with h5py.File(path, "r+") as file:
+        (block,) = file["data"].values()
+        tags = [tag for tag in block["multi_tags"].values() if len(tag["positions/data"])]
+        one, other = tags[:2]
+        times, others = (tag["positions/data"][:].tolist() for tag in (one, other))
+        del other["positions"]
+        other["positions"] = one["positions"]
+    trains = [t.magnitude.tolist() for s in read(path).segments for t in s.spiketrains]
+    assert trains.count(times) == 2 and others not in trains
+
+
+def test_times_on_the_clock_of_a_session_would_not_be_those_of_trials() -> None:
+    onset, time = np.arange(1000)[:, None] * 100.0, np.arange(1000) * 0.1
+    assert np.mean((onset + time) - onset == time) == pytest.approx(0.2, abs=0.01)

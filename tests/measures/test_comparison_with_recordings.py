@@ -226,14 +226,15 @@ def test_a_window_leaves_out_trials_that_end_before() -> None:
     assert set(found.table["trials"]) == {48}
 
 
-MEASURED = ("rate", "cv", "lv", "isi", "latency", "selectivity", "lifetime_sparseness")
+MEASURED = ("rate", "cv", "lv", "isi", "fano", "latency", "selectivity", "lifetime_sparseness")
 
 
 @pytest.mark.thorough
-def test_one_test_in_twenty_is_wrong_where_nothing_is_to_be_found() -> None:
+@pytest.mark.parametrize("gain", [0.0, 0.3])
+def test_one_test_in_twenty_is_wrong_where_nothing_is_to_be_found(gain: float) -> None:
     found: dict[str, list[float]] = {}
     for seed in range(400):
-        table = compare(*unrelated(seed), ALONE, resamples=2).table
+        table = compare(*unrelated(seed, gain=gain), ALONE, resamples=2).table
         tested = table[table["p"].notna() & (table["system"] == "network")]
         for measure, p in tested[["measure", "p"]].itertuples(index=False):
             found.setdefault(measure, []).append(p)

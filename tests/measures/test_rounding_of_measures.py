@@ -190,6 +190,8 @@ GIVEN: Mapping[str, Callable[[int, Shake], Any]] = {
     **dict.fromkeys(("trials", "total", "at_most"), lambda *_: 24),
     **dict.fromkeys(("neurons", "bins", "times"), lambda *_: 6),
 }
+SCALED = ("quick_distances", "resampled_matrix", "resampled_matrices")
+"""Functions of weighted neurons."""
 OTHERS = {
     ("similarity", "a"): made,
     ("similarity", "b"): made,
@@ -219,13 +221,19 @@ OTHERS = {
         whole((4, 5, 6)),
     ),
     **dict.fromkeys(
-        ((function, "weights") for function in ("quick_distances", "resampled_matrix")),
+        ((function, "weights") for function in SCALED),
         lambda seed, _: np.random.default_rng(seed).multinomial(12, np.full(12, 1 / 12)),
     ),
     **dict.fromkeys(
-        ((function, "means") for function in ("quick_distances", "resampled_matrix")),
+        ((function, "means") for function in SCALED),
         whole((8, 12)),
     ),
+    ("shift_of", "one"): whole((24, 6)),
+    ("shift_of", "other"): lambda seed, shake: whole((24, 6))(seed + 1, shake),
+    ("shift_of", "freedom"): lambda *_: (20, 20),
+    ("in_common", "mean"): whole((24, 6)),
+    ("in_common", "own"): lambda *_: 1.0,
+    ("in_common", "n"): lambda *_: 6,
     ("cross_validated_spectrum", "one"): repeated(0),
     ("cross_validated_spectrum", "other"): repeated(1),
     ("reliabilities", "one"): whole((3, 24, 6)),

@@ -410,10 +410,31 @@ def test_trials_are_aligned_to_a_column(tmp_path: Path) -> None:
     assert found.counts.tolist() == [[1, 1, 1], [1, 0, 1], [0, 2, 0]]
     assert found.begins == -100 and found.bin == pytest.approx(100)
     assert found.binned()[0].tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0]]
-    rest = load_recording(path, selection=Selection(align="response_time"))
-    np.testing.assert_allclose(rest.durations, [200, 200, 250])
+    rows = load_recording(path, selection=Selection(align="start_time"))
+    assert rows.counts.tolist() == COUNTS
     with pytest.raises(DataError, match="has no column 'onset'; it has start_time, stop_time, re"):
         load_recording(path, selection=Selection(align="onset"))
+
+
+def test_trials_that_are_aligned_need_a_window(tmp_path: Path) -> None:
+    """Rows may end soon after what they are aligned to: of such, hardly one would be left."""
+    path = plain(tmp_path / "a b.nwb", more={"response_time": [0.49, np.nan, 2.499, 3.4]})
+    with pytest.raises(DataError, match="aligned to response_time need a window") as caught:
+        load_recording(path, selection=Selection(align="response_time"))
+    said = str(caught.value)
+    words = f"--compare '{path}' --table trials --align response_time --window 0 1 (in Python"
+    assert words in said and "\n" not in said
+    chosen = Selection(align="response_time", window=(0, 0.9))
+    assert len(load_recording(path, selection=chosen)) == 3
+
+
+def test_rows_of_which_none_has_a_time_are_named(tmp_path: Path) -> None:
+    nowhere = [np.nan] * 4
+    with Nwb(tmp_path / "a.nwb") as file:
+        units(file, TRAINS)
+        intervals(file, "trials", nowhere, nowhere)
+    with pytest.raises(DataError, match="no row of table trials can be used: 4 rows without a t"):
+        load_recording(tmp_path / "a.nwb")
 
 
 def test_rows_are_chosen_by_a_condition(tmp_path: Path) -> None:

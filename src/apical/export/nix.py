@@ -9,6 +9,11 @@ projection, with its section of metadata. Segments begin at time 0; their sectio
 in the session (``onset``, ``end``), whose time 0 is the onset of the first trial. Neo takes 4 ms to
 read a train (15 ms of its own files): use NWB for many units in many trials.
 
+Fewer and larger arrays are no way out. A train is a tag of Neo's, and Neo takes all positions of
+the array that a tag refers to, so that trains cannot share one. With one train of a unit for all
+trials, on the clock of the session, times would not be those of the trial any more: of multiples of
+0.1 ms in 1,000 trials of 100 ms, a fifth is the same after the onset was added and taken off.
+
 Source of the format: Stoewer et al. 2014, Neuroinformatics 2014,
 doi:10.3389/conf.fninf.2014.18.00027; of the objects: Garcia et al. 2014, Front. Neuroinform. 8:10,
 doi:10.3389/fninf.2014.00010.

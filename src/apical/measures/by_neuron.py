@@ -179,12 +179,17 @@ def fanos(counts: Matrix, labels: Kinds, drawn: Matrix) -> np.ndarray:
 def mean_responses(responses: Matrix, labels: Kinds, drawn: Matrix) -> np.ndarray:
     """Return mean responses to classes, shape (n_resamples, n_classes, n); classes are sorted."""
     parts = _by_class(labels, drawn)
-    found = [w @ responses[trials] / w.sum(axis=1)[:, None] for trials, w in parts]
-    if not found:
-        return np.zeros((len(drawn), 0, responses.shape[1]))
-    means = np.stack(found, axis=1)
-    means[is_nothing(means, size_of(responses))] = 0
+    kind = np.result_type(responses, drawn, np.float32)
+    means = np.empty((len(drawn), len(parts), responses.shape[1]), kind)
+    for k, (trials, w) in enumerate(parts):
+        np.divide(w @ responses[trials], w.sum(axis=1)[:, None], out=means[:, k])
+    if not _are_counts(responses):  # of counts, nothing cancels
+        means[is_nothing(means, size_of(responses))] = 0
     return means
+
+
+def _are_counts(responses: np.ndarray) -> bool:
+    return bool(np.all(responses >= 0) and np.all(responses == np.rint(responses)))
 
 
 @checked()

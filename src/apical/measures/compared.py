@@ -4,8 +4,8 @@ To add a statistic of one side, write a function of `Side` and name it in `DESCR
 measure of both, write a function of two sides and name it in `RELATIONS`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from apical.measures import by_neuron, eigenspectra, shared_variability
 from apical.measures.encoding_scores import (
     Ridge,
     brain_score,
+    centred,
     folds_of,
     main_axes,
     middle,
@@ -26,7 +27,7 @@ from apical.measures.encoding_scores import (
     reliabilities,
     scores,
 )
-from apical.measures.geometry import FEWEST, Geometry, likeness, resampled_matrix
+from apical.measures.geometry import FEWEST, Geometry, likeness, resampled_matrices
 from apical.measures.matching import Activity
 from apical.measures.resampling import (
     AT_ONCE,
@@ -42,7 +43,9 @@ from apical.measures.resampling import (
     p_value,
     resampled,
     staged,
+    wasserstein,
 )
+from apical.measures.shared_noise import LeftOut, in_common, left_out, shift_of
 from apical.measures.spike_statistics import LEAST_INTERVALS, Intervals, intervals
 
 SPLITS = 20
@@ -104,11 +107,14 @@ class Side:
         ``"recording"``, ``"network"`` or the name of a control.
     settings
         Those of the comparison.
+    whole
+        The side of which this is what is left if some of its trials are left out at a time.
     """
 
     activity: Activity
     name: Line
     settings: Settings
+    whole: "Side | None" = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -126,9 +132,25 @@ class Side:
 
     @cached_property
     def resamples(self) -> Resamples:
-        """Bootstrap resamples of its trials and neurons."""
+        """Bootstrap resamples of its trials and neurons, or what is left of its trials."""
+        if self.whole is not None:
+            trials = self.whole.left_out.trials
+            return Resamples(trials, np.tile(np.arange(self.activity.neurons), (len(trials), 1)))
         draw = self.settings.draw(f"resamples {self.name}")
         return resampled(self.labels, self.activity.neurons, draw, self.settings.resamples)
+
+    @cached_property
+    def left_out(self) -> LeftOut:
+        """Groups of its trials that are left out one at a time."""
+        return left_out(self.labels)
+
+    @property
+    def without(self) -> "Side":
+        """What is left of it if each of these groups is left out, in place of resamples.
+
+        Made anew each time: what it keeps is large.
+        """
+        return replace(self, whole=self)
 
     @cached_property
     def means(self) -> np.ndarray:
@@ -145,6 +167,8 @@ class Side:
     @cached_property
     def sums(self) -> by_neuron.IntervalSums:
         """Sums over interspike intervals."""
+        if self.whole is not None:
+            return self.whole.sums
         return by_neuron.interval_sums(self.gaps, len(self.activity), self.activity.neurons)
 
     @cached_property
@@ -166,32 +190,31 @@ class Side:
 
         A half of which no trial was drawn is taken whole. Computed anew each time: it is large.
         """
-        found = []
-        for half in (self.divisions[0], ~self.divisions[0]):
+        shape = (len(self.resamples), 2, len(np.unique(self.labels)), self.activity.neurons)
+        found = np.empty(shape)
+        for k, half in enumerate((self.divisions[0], ~self.divisions[0])):
             drawn = self.resamples.trials * half
             for kind in np.unique(self.labels):
                 where = self.labels == kind
                 empty = drawn[:, where].sum(axis=1) == 0
                 drawn[np.ix_(empty, where)] = half[where]
-            found.append(by_neuron.mean_responses(self.activity.responses, self.labels, drawn))
-        return np.stack(found, axis=1)
+            found[:, k] = by_neuron.mean_responses(self.activity.responses, self.labels, drawn)
+        return found
 
     @cached_property
     def kept(self) -> dict[str, Any]:
         """What several measures need, by name."""
         return {}
 
-    def matrices(self, measure: Geometry) -> np.ndarray:
-        """Return mean pair matrices of two halves for each resample, (n_resamples + 1, n, n)."""
-        if measure not in self.kept:
-            weighted = zip(self.resampled_halves, self.resamples.weights, strict=True)
-            self.kept[measure] = np.array(
-                [
-                    np.mean([resampled_matrix(half, weights, measure) for half in split], axis=0)
-                    for split, weights in weighted
-                ]
-            )
-        return self.kept[measure]
+    @cached_property
+    def matrices(self) -> dict[Geometry, np.ndarray]:
+        """Mean pair matrices of two halves for each resample, (n_resamples + 1, n, n) each."""
+        found: dict[Geometry, list[np.ndarray]] = {}
+        for split, weights in zip(self.resampled_halves, self.resamples.weights, strict=True):
+            one, other = (resampled_matrices(half, weights) for half in split)
+            for measure, matrix in one.items():
+                found.setdefault(measure, []).append((matrix + other[measure]) / 2)
+        return {measure: np.array(matrices) for measure, matrices in found.items()}
 
     @cached_property
     def psth(self) -> np.ndarray:
@@ -234,10 +257,6 @@ class Description:
         Whether shuffled trials change it.
     correlation
         Whether it is one, from -1 to 1.
-    independent
-        Whether neurons are nearly independent samples of it. Fano factors are not: what neurons
-        share in a trial raises those of all, and a permutation of neurons would find differences
-        that there are not (23 % of pairs at a level of 5 %, for a shared gain of 30 %).
     """
 
     name: Line
@@ -250,7 +269,6 @@ class Description:
     per_neuron: bool = True
     ordered: bool = True
     correlation: bool = False
-    independent: bool = True
 
     def lacks(self, side: Side) -> str:
         """Return why a side has none; "" if it has one."""
@@ -336,7 +354,6 @@ DESCRIPTIONS = (
         _fanos,
         "variance by mean of counts within classes",
         "silent",
-        independent=False,
     ),
     Description(
         "latency",
@@ -466,15 +483,26 @@ def _geometry(model: Side, recorded: Side, measure: Geometry) -> Relation:
     found = likeness(model.means[0], recorded.halves, permuted, measure, sizes)
     if not np.isfinite(found.value):
         return undefined("mean responses to a class are the same in all neurons, or to all classes")
-    values = np.full(len(model.resamples), np.nan)
-    theirs = recorded.matrices(measure)
-    for k, weights in enumerate(model.resamples.weights):
-        mine = resampled_matrix(model.means[k], weights, measure)
-        values[k] = np.sum(mine * theirs[k])
+    values = _likeness_of_resamples(model, recorded)[measure].copy()
     values[0] = found.value
     # a U-centred matrix of 4 classes has each value twice, so that 4 orders give the same
     planned = 5 if measure == "cka_debiased" and n == 4 else len(permuted)
     return Relation(values, found.by_chance, found.floor, found.ceiling, planned=planned)
+
+
+def _likeness_of_resamples(model: Side, recorded: Side) -> dict[Geometry, np.ndarray]:
+    """Return the likeness of all bootstrap resamples, by measure; worked out once for a model."""
+    if "likeness" not in model.kept:
+        theirs = recorded.matrices
+        values = {measure: np.full(len(model.resamples), np.nan) for measure in theirs}
+        for k, (means, weights) in enumerate(
+            zip(model.means, model.resamples.weights, strict=True)
+        ):
+            for measure, mine in resampled_matrices(means, weights).items():
+                values[measure][k] = np.sum(mine * theirs[measure][k])
+        model.kept["likeness"] = values
+    found: dict[Geometry, np.ndarray] = model.kept["likeness"]
+    return found
 
 
 def _orders(model: Side, purpose: str, most: int | None = None) -> np.ndarray:
@@ -493,7 +521,8 @@ def _refitted(
     The first `FIRST_REFITS`, and the others if p is small. Responses have the shape
     (n_classes, n_rows of a class, n).
     """
-    flat = responses.reshape(-1, responses.shape[-1])
+    flat = centred(responses.reshape(-1, responses.shape[-1]))
+    responses = flat.reshape(responses.shape)
     axes, step = main_axes(flat), max(1, AT_ONCE // 8 // max(flat.size, 1))
 
     def some(part: np.ndarray) -> list[float]:
@@ -538,8 +567,11 @@ def _ridge(predicting: Side, target: Side, of: Side, purpose: str) -> Relation:
     """
     if of.classes < LEAST_CLASSES:
         return undefined(_too_few(of, LEAST_CLASSES))
-    kinds = np.arange(of.classes)
-    ridge = Ridge(predicting.means[0], kinds, folds_of(kinds, of.settings.draw("folds")))
+    if "ridge" not in predicting.kept:
+        kinds = np.arange(of.classes)
+        folds = folds_of(kinds, of.settings.draw("folds"))
+        predicting.kept["ridge"] = Ridge(predicting.means[0], kinds, folds)
+    ridge = predicting.kept["ridge"]
     responses = target.means[0]
     held_out = ridge.held_out(responses)
     value = middle(scores(*held_out))
@@ -639,9 +671,13 @@ def _interval_distributions(model: Side, recorded: Side) -> Relation:
         means = [part[draw.integers(0, len(part), len(part))].mean(axis=0) for part in known]
         values.append(_apart(*means))
     both, n = np.concatenate(known), len(known[0])
-    by_chance = staged(
-        values[0], lambda times: _split_apart(both, n, draw, times), settings.permutations
-    )
+    sides = zip((model, recorded), parts, strict=True)
+    shared = [_moved(side, np.isfinite(part[:, 0]), grid) for side, part in sides]
+
+    def by_chance_of(times: int) -> np.ndarray:
+        return _split_apart(both, n, draw, times, shared)
+
+    by_chance = staged(values[0], by_chance_of, settings.permutations)
     within = _split_apart(known[1], len(known[1]) // 2, draw, SPLITS)
     return Relation(
         np.array(values),
@@ -665,15 +701,41 @@ def _cumulative(unit: np.ndarray, length: np.ndarray, n: int, grid: np.ndarray) 
     return shares
 
 
+def _moved(side: Side, known: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """Return deviations that neurons share of their mean cumulative distribution.
+
+    Of each group of trials that is left out, shape (n_groups, n_grid).
+    """
+    gaps, n, groups = side.gaps, side.activity.neurons, side.left_out
+    of = groups.group[gaps.trial].astype(np.int64) * n + gaps.unit
+    at = np.searchsorted(grid + ROUNDING * size_of(grid), gaps.length)
+    counts = np.bincount(of * (GRID + 1) + at, minlength=len(groups) * n * (GRID + 1))
+    counts = counts.reshape(len(groups), n, GRID + 1)[:, known]
+    left = (counts.sum(axis=0) - counts).cumsum(axis=2)
+    with np.errstate(invalid="ignore"):  # a neuron may have no interval in other trials
+        apart = groups.deviations(left[..., :-1] / left[..., -1:])
+    n = int(known.sum())
+    return in_common(apart.mean(axis=1), float(np.sum(apart**2)) / n**2, n)
+
+
 def _apart(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.abs(one - other).max())
 
 
-def _split_apart(both: np.ndarray, n: int, draw: Generator, times: int) -> np.ndarray:
-    """Return the distance of the means of n random rows and of the others, several times."""
+def _split_apart(
+    both: np.ndarray, n: int, draw: Generator, times: int, moved: Sequence[np.ndarray] = ()
+) -> np.ndarray:
+    """Return the distance of the means of n random rows and of the others, several times.
+
+    `moved` are deviations by which the means of both are moved at random (`_moved`).
+    """
     total, both = both.sum(axis=0), both.astype(np.float32)
     part = membership(n, len(both), draw, times) @ both
-    return np.asarray(np.abs(part / n - (total - part) / (len(both) - n)).max(axis=1), float)
+    apart = part / n - (total - part) / (len(both) - n)
+    for deviations in moved:
+        weights = draw.standard_normal((times, len(deviations)), dtype=np.float32)
+        apart += weights @ deviations.astype(np.float32)
+    return np.asarray(np.abs(apart).max(axis=1), float)
 
 
 RELATIONS: dict[str, tuple[Callable[[Side, Side], Relation], str]] = {
@@ -716,8 +778,24 @@ RELATIONS: dict[str, tuple[Callable[[Side, Side], Relation], str]] = {
 
 
 def distance(
-    ours: np.ndarray, theirs: np.ndarray, settings: Settings, name: str
+    description: Description, ours: np.ndarray, theirs: np.ndarray, sides: tuple[Side, Side]
 ) -> tuple[float, float]:
     """Return the distance of the values of neurons of two sides, and its p value."""
-    one, other = (values[np.isfinite(values)] for values in (ours, theirs))
-    return distribution_test(one, other, settings.draw(name), settings.permutations)
+    parts = [np.isfinite(ours), np.isfinite(theirs)]
+    one, other = ours[parts[0]], theirs[parts[1]]
+    if min(len(one), len(other)) < 2:
+        return wasserstein(one, other), np.nan
+    apart, others = (
+        _deviations(description, side)[:, part] for side, part in zip(sides, parts, strict=True)
+    )
+    shift = shift_of(apart, others, (sides[0].left_out.freedom, sides[1].left_out.freedom))
+    settings, purpose = sides[0].settings, f"{description.name} {sides[0].name}"
+    return distribution_test(one, other, settings.draw(purpose), settings.permutations, shift)
+
+
+def _deviations(description: Description, side: Side) -> np.ndarray:
+    """Return how values of neurons deviate if trials are left out, shape (n_groups, n)."""
+    name = f"deviations of {description.name}"
+    if name not in side.kept:
+        side.kept[name] = side.left_out.deviations(description.of(side.without))
+    return np.asarray(side.kept[name])

@@ -217,7 +217,6 @@ class Comparison:
 
 
 _UNORDERED = "the order of trials does not matter to it"
-_SHARED = "no p value, since neurons share variability: see the interval of the difference"
 _COLUMNS = tuple(Row.__dataclass_fields__)
 
 
@@ -250,9 +249,11 @@ def compare(
     trials of each class and of neurons, drawn from named streams; classes with one trial are left
     out, unless all are. Each value has an interval by bootstrap over neurons and trials. p values
     are of permutations: of neurons between network and recording where distributions over neurons
-    are compared, of classes where their responses are. Values of pairs of neurons and of whole
-    populations have an interval of their difference, and no p value, since no permutation leaves
-    what neurons share in a data set.
+    are compared, of classes where their responses are. What the neurons of a data set share in its
+    trials, such as a gain, shifts the two parts of a permutation of neurons apart at random, by as
+    much as a jackknife over trials finds (`apical.measures.shared_noise`): it is no difference.
+    Values of pairs of neurons and of whole populations have an interval of their difference, and no
+    p value, since no permutation of neurons leaves them what they are.
 
     Parameters
     ----------
@@ -595,15 +596,13 @@ def _described(
             if system == "shuffled" and not description.ordered:
                 row = replace(row, note=_UNORDERED)
             elif description.per_neuron:
-                row = _tested(row, values[0], theirs[0], side.settings)
-            if description.per_neuron and not description.independent:
-                row = replace(row, p=math.nan, smallest_p=math.nan, note=_SHARED)
+                apart, p = distance(description, values[0], theirs[0], (side, recorded))
+                row = _tested(row, apart, p, side.settings)
         yield row
 
 
-def _tested(row: Row, ours: np.ndarray, theirs: np.ndarray, settings: Settings) -> Row:
+def _tested(row: Row, apart: float, p: float, settings: Settings) -> Row:
     """Return a row with the distance of the distributions over neurons, and its p value."""
-    apart, p = distance(ours, theirs, settings, f"{row.measure} {row.system}")
     smallest = 1 / (1 + settings.permutations) if math.isfinite(p) else math.nan
     return replace(row, distance=apart, p=p, smallest_p=smallest)
 

@@ -115,7 +115,7 @@ class Ridge:
             permutations of the rows.
         """
         axes = main_axes(responses) if axes is None else axes
-        predicted, found = self.held_out_of_each(responses[None], axes)
+        predicted, found = self.held_out_of_each(centred(responses)[None], axes)
         return predicted[0], found[0]
 
     def held_out_of_each(
@@ -126,20 +126,48 @@ class Ridge:
         Parameters
         ----------
         responses
-            Responses to predict, shape (n_sets, n_rows, n_responses).
+            Responses to predict, shape (n_sets, n_rows, n_responses), `centred`.
         axes
             As in `held_out`.
         """
-        predicted, found = np.zeros(responses.shape), np.zeros(responses.shape)
+        fold, rows = self._fold_of_row, np.arange(len(self.features))
+        best = self._best(responses @ axes)
+        predicted = self._predict[best[:, fold], rows] @ responses
+        held = (fold == np.arange(len(self._parts))[:, None]).astype(responses.dtype)
+        rest = len(rows) - held.sum(axis=1)
+        of_fold = held @ responses
+        mean = (responses.sum(axis=1, keepdims=True) - of_fold) / rest[:, None]
+        return predicted, responses - mean[:, fold]
+
+    def _best(self, projected: np.ndarray) -> np.ndarray:
+        """Return the penalty of each set and fold, from responses on axes, by number."""
+        sets, rows, axes = projected.shape
+        best = np.zeros((sets, len(self._parts)), int)
+        columns = projected.swapaxes(0, 1).reshape(rows, sets * axes)
+        for k, part in enumerate(self._parts):
+            errors = part.leave_out @ columns[part.kept]
+            squares = np.einsum("prc,prc->pc", errors, errors).reshape(-1, sets, axes)
+            best[:, k] = np.argmin(squares.sum(axis=2), axis=0)
+        return best
+
+    @cached_property
+    def _fold_of_row(self) -> np.ndarray:
+        return np.unique(self.folds, return_inverse=True)[1].ravel()
+
+    @cached_property
+    def _predict(self) -> np.ndarray:
+        """Of each penalty: responses -> predictions for all rows, each from the other folds."""
+        n = len(self.features)
+        found = np.zeros((len(PENALTIES), n, n))
         for part in self._parts:
-            kept = responses[:, part.kept]
-            mean = kept.mean(axis=1, keepdims=True)
-            about = kept - mean
-            errors = np.matmul(part.leave_out[:, None], about @ axes)
-            best = np.argmin(np.sum(errors**2, axis=(2, 3)), axis=0)
-            predicted[:, part.held] = part.predict[best] @ about
-            found[:, part.held] = responses[:, part.held] - mean
-        return predicted, found
+            found[:, part.held[:, None], part.kept] = part.predict
+        return found
+
+
+def centred(responses: np.ndarray) -> np.ndarray:
+    """Return responses less their means over rows; 0 where they are constant within rounding."""
+    about = responses - responses.mean(axis=0)
+    return np.where(is_flat(responses, 0), 0.0, about)
 
 
 def _check_folds(what: str, folds: np.ndarray) -> None:
@@ -156,9 +184,15 @@ def _left_out(hat: np.ndarray, groups: np.ndarray) -> np.ndarray:
     full = hat + 1 / len(hat)
     rest = np.eye(len(hat)) - full
     errors = np.zeros(rest.shape)
-    for group in np.unique(groups):
-        rows = np.flatnonzero(groups == group)
-        errors[rows] = np.linalg.lstsq(rest[np.ix_(rows, rows)], rest[rows], rcond=None)[0]
+    number = np.unique(groups, return_inverse=True)[1].ravel()
+    sizes = np.bincount(number)
+    for size in np.unique(sizes):
+        which = np.flatnonzero(sizes[number] == size)
+        rows = which[np.argsort(number[which], kind="stable")].reshape(-1, size)
+        own = rest[rows[:, :, None], rows[:, None]]
+        # the shortest solution, where a group by itself fits what is left
+        inverse = np.linalg.pinv(own, rcond=size * np.finfo(float).eps)
+        errors[rows] = inverse @ rest[rows]
     return errors
 
 

@@ -129,13 +129,37 @@ def quick_distances(means: np.ndarray, weights: np.ndarray) -> np.ndarray:
 @checked()
 def resampled_matrix(means: np.ndarray, weights: np.ndarray, measure: Geometry) -> np.ndarray:
     """Return `pair_matrix` of a bootstrap resample; parameters as in `quick_distances`."""
+    return resampled_matrices(means, weights)[measure]
+
+
+def resampled_matrices(means: np.ndarray, weights: np.ndarray) -> dict[Geometry, np.ndarray]:
+    """Return `pair_matrix` of a bootstrap resample for all measures, which share distances.
+
+    Parameters
+    ----------
+    means, weights
+        As in `quick_distances`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.geometry import resampled_matrices
+    >>> found = resampled_matrices(np.random.default_rng(0).normal(size=(5, 8)), np.ones(8))
+    >>> {measure: matrix.shape for measure, matrix in found.items()}
+    {'rsa': (5, 5), 'rsa_rho_a': (5, 5), 'cka_debiased': (5, 5)}
+    """
     n = len(means)
-    if n < FEWEST[measure]:
-        return np.full((n, n), np.nan)
-    if measure == "cka_debiased":
-        return pair_matrix(means * np.sqrt(weights), measure)
-    vector = quick_distances(means, weights)[np.triu_indices(n, 1)]
-    return _ranked(vector, 1e-10, n, measure)
+    undefined = np.full((n, n), np.nan)
+    found: dict[Geometry, np.ndarray] = {"rsa": undefined, "rsa_rho_a": undefined}
+    if n >= FEWEST["rsa"]:
+        vector = quick_distances(means, weights)[np.triu_indices(n, 1)]
+        found["rsa_rho_a"] = _ranked(vector, 1e-10, n, "rsa_rho_a")
+        norm = np.linalg.norm(found["rsa_rho_a"])  # differs from 1 by ties alone
+        if np.isfinite(norm):
+            found["rsa"] = found["rsa_rho_a"] / norm
+    centred = n >= FEWEST["cka_debiased"]
+    scaled = means * np.sqrt(weights) if centred else means
+    return found | {"cka_debiased": pair_matrix(scaled, "cka_debiased")}
 
 
 @checked()

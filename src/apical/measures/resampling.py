@@ -11,6 +11,7 @@ import numpy as np
 from apical._base.checking import check_fields, checked
 from apical._base.parameters import Array, Kinds, Matrix, Measured, Vector
 from apical._base.rounding import exceeds, size_of
+from apical.measures.shared_noise import Shift
 
 RESAMPLES = 200
 """Number of bootstrap resamples of an interval."""
@@ -224,17 +225,28 @@ def membership(n: int, total: int, draw: Generator, times: int) -> np.ndarray:
     return found
 
 
-def _distances(rising: np.ndarray, mine: np.ndarray) -> np.ndarray:
+def _segments(n: int, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return which of n, and of m, sorted values quantile functions have, and in what share."""
+    levels = np.union1d(np.arange(1, n + 1) * m, np.arange(1, m + 1) * n)  # times n m
+    begins = np.concatenate([[0], levels[:-1]])
+    return begins // m, begins // n, (np.diff(levels, prepend=0) / (n * m)).astype(np.float32)
+
+
+def _distances(
+    rising: np.ndarray, mine: np.ndarray, shifts: np.ndarray | None = None
+) -> np.ndarray:
     """Return the Wasserstein distance of two parts of sorted values.
 
-    `mine` is 1 for what is in the first and 0 for the others, shape (n_parts, n).
+    `mine` is true for what is in the first and false for the others, shape (n_parts, n). `shifts`
+    are added to the values of the first, shape (n_parts,).
     """
-    n, m = mine.shape[1], float(mine[0].sum())
-    steps: np.ndarray = np.cumsum(mine, axis=1, dtype=np.float32)
-    steps *= np.float32(1 / m + 1 / (n - m))
-    steps -= (np.arange(1, n + 1) / (n - m)).astype(np.float32)
-    np.abs(steps, out=steps)
-    return np.asarray(steps[:, :-1] @ np.diff(rising).astype(np.float32), dtype=float)
+    both = np.broadcast_to(rising.astype(np.float32), mine.shape)
+    one, other = (both[of].reshape(len(mine), -1) for of in (mine, ~mine))
+    if shifts is not None:
+        one += shifts[:, None].astype(np.float32)
+    first, second, share = _segments(one.shape[1], other.shape[1])
+    apart = one[:, first] - other[:, second]
+    return np.asarray(np.abs(apart, out=apart) @ share, dtype=float)
 
 
 @checked()
@@ -260,13 +272,18 @@ def wasserstein(one: Vector, other: Vector) -> float:
 
 
 def distribution_test(
-    one: np.ndarray, other: np.ndarray, draw: Generator, n: int = PERMUTATIONS
+    one: np.ndarray,
+    other: np.ndarray,
+    draw: Generator,
+    n: int = PERMUTATIONS,
+    shift: Shift | None = None,
 ) -> tuple[float, float]:
     """Test whether two samples of neurons have the same distribution, by permutation of neurons.
 
     The statistic is the Wasserstein distance. Unlike the Kolmogorov-Smirnov distance, it takes few
-    values twice, so that the test keeps its level for few neurons. Neurons are taken for
-    independent samples: what a whole population shares in a data set is not tested.
+    values twice, so that the test keeps its level for few neurons. Neurons are independent samples
+    but for what those of a data set share in its trials: by that, the two parts of a permutation
+    are shifted apart at random, as the data may have been.
 
     Parameters
     ----------
@@ -276,6 +293,9 @@ def distribution_test(
         Random number generator.
     n
         Number of permutations; `FIRST` where that is enough (`staged`).
+    shift
+        How far the two may be apart by that (`apical.measures.shared_noise.shift_of`); not at all
+        by default.
 
     Returns
     -------
@@ -299,13 +319,16 @@ def distribution_test(
     rising = both[order]
     scale = float(np.ptp(rising)) or 1.0
     rising = (rising - rising[0]) / scale
-    observed = float(_distances(rising, (order < len(one))[None].astype(np.float32))[0])
+    observed = float(_distances(rising, (order < len(one))[None])[0])
     step = max(1, AT_ONCE // total)
 
     def some(times: int) -> np.ndarray:
-        sizes = [min(step, times - first) for first in range(0, times, step)]
-        parts = [membership(len(one), total, draw, size) for size in sizes]
-        return np.concatenate([np.zeros(0), *(_distances(rising, part) for part in parts)])
+        found = [np.zeros(0)]
+        for first in range(0, times, step):
+            mine = membership(len(one), total, draw, min(step, times - first)) > 0
+            shifts = None if shift is None else shift.drawn(len(mine), draw) / scale
+            found.append(_distances(rising, mine, shifts))
+        return np.concatenate(found)
 
     # the sums of 32-bit floats are exact to 1e-6 of the range
     return distance, p_value(observed, staged(observed, some, n), 1e4)

@@ -268,11 +268,20 @@ def command(
 
 def window_for(table: IntervalTable) -> float | None:
     """Return a window that fits between rows without durations [s]; None where none is needed."""
-    start = np.sort(table.times(START))
-    start = start[np.isfinite(start)]
     if table.has_durations and np.any(_differ(table.times(START), table.times(STOP))):
         return None
-    gaps = np.diff(start)
+    return window_between(table.times(START))
+
+
+def window_between(times: np.ndarray) -> float:
+    """Return a window that fits between events, one digit of its length [s].
+
+    Parameters
+    ----------
+    times
+        When they are, in any order [s]; NaN where unknown.
+    """
+    gaps = np.diff(np.sort(times[np.isfinite(times)]))
     gaps = gaps[gaps > 0]
     if not len(gaps):
         return 1.0

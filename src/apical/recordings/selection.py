@@ -51,7 +51,8 @@ class Selection:
     bin
         Width of bins for time courses [s].
     align
-        Column of times that a trial is aligned to; by default the start of its row.
+        Column of times that a trial is aligned to; by default the start of its row. Another one
+        needs a window: the row may end soon after it, or before.
 
     Examples
     --------

@@ -1,12 +1,13 @@
 """From rows of a table to trials: which rows can be used, and when their windows start and stop."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from apical.errors import DataError, brief
-from apical.recordings.choosing import window_for
+from apical.recordings.choosing import window_between, window_for
 from apical.recordings.content import START, STOP, IntervalTable
 from apical.recordings.recording import LeftOut
 from apical.recordings.selection import Selection
@@ -52,11 +53,25 @@ def windows_of(table: IntervalTable, selection: Selection, path: object) -> np.n
     Raises
     ------
     DataError
-        If the rows are events without durations and no window was chosen.
+        If the rows are events without durations and no window was chosen, or trials are aligned to
+        another column: from there on, rows need not go on for as long.
     """
-    zero = table.times(selection.align or START)
+    align = selection.align or START
+    zero = table.times(align)
     if selection.window is not None:
         return np.stack([zero + edge for edge in selection.window], axis=1)
+    if align != START:
+        length = window_between(zero)
+        words = ["--table", table.name, "--align", align, "--window", "0", f"{length:g}"]
+        raise DataError(
+            f"Recording {brief(path)}: trials that are aligned to {brief(align, 60)} need a window "
+            "around it, in seconds: "
+            f"{shlex.join(['apical', 'analyze', 'RUN', '--compare', str(path), *words])} (in "
+            f"Python: Selection(align={align!r}, window=(0, {length:g}))).",
+            object=f"Recording {brief(path)}",
+        )
+    if not np.isfinite(zero).any():  # nothing can be used, whatever the window
+        return np.stack([zero, zero], axis=1)
     if not table.has_durations or window_for(table) is not None:
         length = window_for(table) or 1.0
         raise DataError(
