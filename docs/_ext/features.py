@@ -26,7 +26,7 @@ from apical.hypotheses import HYPOTHESES
 from apical.hypotheses.changes import with_projections
 from apical.network.description import Network
 from apical.neurons.base import POPULATIONS, Population
-from apical.neurons.encoding import ENCODERS, Graded
+from apical.neurons.encoding import ENCODERS, Graded, Regular
 from apical.neurons.error import RateError
 from apical.neurons.lif import LIF
 from apical.neurons.rate import Rate
@@ -175,6 +175,7 @@ def of_networks() -> Iterator[Feature]:
     normal = Rate("units", 4, norm=BatchNorm())
     yield Feature("Networks", "batch normalisation", {"rates": driven(normal)})
     yield Feature("Networks", "no reset between trials", made(hypotheses.online))
+    yield Feature("Networks", "several stimuli", two_senses())
     for name, hypothesis in HYPOTHESES.items():
         networks = made(lambda net, h=hypothesis: h.apply(net, **h.example))  # type: ignore[misc]
         if not networks:
@@ -185,6 +186,18 @@ def of_networks() -> Iterator[Feature]:
                 except ApicalError:
                     continue
         yield Feature("Hypotheses", f"`{name}`", networks)
+
+
+def two_senses() -> dict[str, Network]:
+    """Return networks of two stimuli, of rates and of spikes."""
+    found = {}
+    for kind, encoder in (("rates", Graded()), ("spikes", Regular())):
+        net = Network(seed=0)
+        y = net.add(Rate("units", 4) if kind == "rates" else LIF("units", 4))
+        for name in ("touch", "vision"):
+            net.connect(net.add(Stimulus(name, 3, encoder)), y)
+        found[kind] = net
+    return found
 
 
 def refusals(network: Network) -> dict[str, str]:

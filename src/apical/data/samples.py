@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from apical._base.checking import check_fields
 from apical._base.parameters import Positive
 from apical.data import converting
+from apical.data.inputs import Inputs
 from apical.errors import DataError
 
 Part = slice | NDArray[Any]
@@ -36,6 +37,9 @@ class Samples:
         What the output of a network is to be, where that is not one class: finite numbers, float64,
         shape (n, n_targets), or (n, n_frames, n_targets) for time courses. None for classes. With
         targets, values may be below 0.
+    inputs
+        Names of the stimuli whose values the columns are, with their numbers, in alphabetical
+        order; empty where samples were not given by names.
 
     Raises
     ------
@@ -67,6 +71,7 @@ class Samples:
     labels: NDArray[np.int64]
     scale: Positive = 1.0
     targets: NDArray[np.float64] | None = None
+    inputs: Inputs = ()
 
     def __post_init__(self) -> None:
         known = ((self.values, (np.uint8, np.float32), 2), (self.labels, (np.int64,), 1))
@@ -87,6 +92,10 @@ class Samples:
                 f"got {told}; Dataset.from_arrays converts what can be converted."
             )
         check_fields(self)
+        if self.inputs and sum(n for _, n in self.inputs) != self.values.shape[1]:
+            raise DataError(
+                f"Samples have {self.values.shape[1]} values, but their inputs are {self.inputs}."
+            )
         self._check_targets()
         self._check_numbers()
 
@@ -193,7 +202,7 @@ class Samples:
         {3}
         """
         told = None if self.targets is None else self.targets[index]
-        return Samples(self.values[index], self.labels[index], self.scale, told)
+        return Samples(self.values[index], self.labels[index], self.scale, told, self.inputs)
 
 
 @dataclass(frozen=True, eq=False)

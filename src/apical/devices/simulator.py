@@ -15,10 +15,12 @@ from apical._base.reading import UnreadableError, read_arrays
 from apical._base.whole_files import write_whole
 from apical.data import converting
 from apical.data.datasets import EventRows, Rows, Samples
+from apical.data.inputs import Inputs, names_of, side_by_side
 from apical.errors import DataError, DeviceError, ParameterError, RunError, brief
 from apical.network import initialization as drawing
 from apical.network.description import Network
 from apical.network.order import check_circle, relays_within
+from apical.network.stimuli import check_inputs, columns, n_values
 from apical.neurons.stimulus import Stimulus
 from apical.projections.projection import Projection, ReadBackwards
 
@@ -36,6 +38,10 @@ Factor = float | npt.NDArray[np.floating]
 """Factor on every learning rate, of all trials or of each, shape (n_trials,) [dimensionless]."""
 
 
+Shown = Rows | np.ndarray | Mapping[str, np.ndarray]
+"""Stimuli of trials, of several stimuli by their names."""
+
+
 @dataclass(frozen=True)
 class Block:
     """A block: trials (stimuli with labels or targets) for one call of a simulator.
@@ -47,7 +53,8 @@ class Block:
     values
         Stimuli, shape (n_trials, n_inputs), finite numbers of any type; frames of a trial in a row.
         For spiking input neurons they are >= 0, and 1 is the maximal rate of their encoder;
-        `Graded` ones take any number. For a simulator that ``takes_rows``, also
+        `Graded` ones take any number. For several stimuli, the values of each by its name, or all
+        in one array in alphabetical order of these names. For a simulator that ``takes_rows``, also
         `apical.data.datasets.Rows`. For the encoder `apical.encoding.Events`, events of a data
         set, as ``data.train.block(index)`` returns them.
     labels
@@ -76,6 +83,9 @@ class Block:
         the first if anything learns, and the second otherwise. It only labels recorded samples.
     epoch
         Epoch that the trials belong to, for the same purpose; -1 where there is none.
+    inputs
+        Names of the stimuli whose values the columns are, with their numbers, as follow from values
+        that are given by names; empty otherwise.
 
     Raises
     ------
@@ -112,9 +122,15 @@ class Block:
     first: CountOrZero = 0
     phase: str = ""
     epoch: int = -1
+    inputs: Inputs = ()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.values, Rows):
+        given: object = self.values
+        if isinstance(given, Mapping):
+            self._join(given)
+        elif isinstance(given, Rows):
+            object.__setattr__(self, "inputs", given.samples.inputs)
+        else:
             object.__setattr__(self, "values", converting.numbers(self.values, "values of a block"))
         if self.values.ndim != 2 or not len(self.values):
             raise DataError(
@@ -141,6 +157,15 @@ class Block:
         usual = "noise" if self.fires else "train" if learning.any() else "evaluate"
         object.__setattr__(self, "phase", self.phase or usual)
 
+    def _join(self, given: Mapping[str, np.ndarray]) -> None:
+        """Put the values of several stimuli side by side, and keep their names."""
+        where = "values of a block"
+        names = names_of(given, where)
+        parts = [converting.numbers(given[name], f"{where}, {name!r}") for name in names]
+        values, inputs = side_by_side(names, parts, where)
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "inputs", inputs)
+
     def _of_trials(self, given: np.ndarray, n: int) -> np.ndarray:
         """Return targets, shape (n_trials, n_frames * n_outputs), after checking them."""
         targets = converting.numbers(given, "targets of a block")
@@ -161,13 +186,13 @@ class Block:
         return targets.reshape(n, -1)
 
     @classmethod
-    def of_stimuli(cls, values: Rows | np.ndarray, **placed: Unpack[Placed]) -> Self:
+    def of_stimuli(cls, values: Shown, **placed: Unpack[Placed]) -> Self:
         """Return trials with stimuli only, with learning off.
 
         Parameters
         ----------
         values
-            Stimuli, shape (n_trials, n_inputs).
+            Stimuli, shape (n_trials, n_inputs), or those of several stimuli by their names.
         **placed
             ``index``, ``first``, ``phase`` and ``epoch``, as in `Block`.
 
@@ -179,12 +204,12 @@ class Block:
         >>> block.labels, block.learning, block.phase
         (None, array([0., 0., 0.]), 'record')
         """
-        return cls(values, **placed)
+        return cls(cast(Any, values), **placed)
 
     @classmethod
     def of_labels(
         cls,
-        values: Rows | np.ndarray,
+        values: Shown,
         labels: np.ndarray,
         learning: Factor = 0.0,
         **placed: Unpack[Placed],
@@ -223,12 +248,12 @@ class Block:
         >>> float(block.values.max()), int(train.values.max())
         (1.0, 16)
         """
-        return cls(values, labels, np.asarray(learning), **placed)
+        return cls(cast(Any, values), labels, np.asarray(learning), **placed)
 
     @classmethod
     def of_targets(
         cls,
-        values: Rows | np.ndarray,
+        values: Shown,
         targets: np.ndarray,
         learning: Factor = 0.0,
         **placed: Unpack[Placed],
@@ -252,7 +277,7 @@ class Block:
         >>> block.targets.shape, block.labels
         ((2, 1), None)
         """
-        return cls(values, None, np.asarray(learning), targets=targets, **placed)
+        return cls(cast(Any, values), None, np.asarray(learning), targets=targets, **placed)
 
     @classmethod
     def of_samples(
@@ -291,9 +316,11 @@ class Block:
         """
         chosen = chosen if isinstance(chosen, slice) else np.asarray(chosen)
         shown = samples.block(chosen)[0] if values is None else values
+        factor, inputs = np.asarray(learning), samples.inputs
         if samples.targets is None:
-            return cls.of_labels(shown, samples.labels[chosen], learning, **placed)
-        return cls.of_targets(shown, samples.targets[chosen], learning, **placed)
+            return cls(shown, samples.labels[chosen], factor, inputs=inputs, **placed)
+        told = samples.targets[chosen]
+        return cls(shown, None, factor, targets=told, inputs=inputs, **placed)
 
     @classmethod
     def noise(
@@ -1231,28 +1258,48 @@ def check_block(network: Network, block: Block) -> None:
     apical.errors.exceptions.DataError: Output 'output' has 3 neurons, but the block's labels ...
     """
     fitting(block, Block, "Simulator", "block")
-    shown = network.stimulus
-    if block.values.shape[1] != shown.n_values:
-        frames = f" and {shown.frames} frames" if shown.frames > 1 else ""
-        raise DataError(
-            f"Stimulus {shown.name!r} has {shown.size} neurons{frames}, but the block's trials "
-            f"have {block.values.shape[1]} values; they must match.",
-            object=f"Stimulus {shown.name!r}",
-            parameter="values",
-        )
-    if not block.fires:
-        _check_kind(shown, block.values, network.trial)
-    if shown.is_spiking and not isinstance(block.values, Rows) and block.values.min() < 0:
-        raise DataError(
-            f"Stimulus {shown.name!r} spikes, so it takes values >= 0, but the block's start at "
-            f"{block.values.min():g}; shift them, or use encoder=Graded().",
-            object=f"Stimulus {shown.name!r}",
-            parameter="values",
-        )
+    check_inputs(network, block.inputs)
+    _check_number(network, block.values.shape[1])
+    several, places = len(network.stimuli) > 1, columns(network)
+    for shown in network.stimuli:
+        if not block.fires:
+            _check_kind(shown, block.values, network.trial)
+        if not shown.is_spiking or isinstance(block.values, Rows):
+            continue
+        values = block.values[:, places[shown.name]] if several else block.values
+        if values.min() < 0:
+            raise DataError(
+                f"Stimulus {shown.name!r} spikes, so it takes values >= 0, but the block's start "
+                f"at {values.min():g}; shift them, or use encoder=Graded().",
+                object=f"Stimulus {shown.name!r}",
+                parameter="values",
+            )
     if block.fires:
         _check_noise(network, block)
     else:
         _check_told(network, block)
+
+
+def _check_number(network: Network, found: int) -> None:
+    """Raise if the trials of a block have another number of values than the stimuli take."""
+    if found == n_values(network):
+        return
+    if len(network.stimuli) > 1:
+        each = ", ".join(f"{one.name!r} ({one.size})" for one in network.stimuli)
+        raise DataError(
+            f"The stimuli {each} take {n_values(network)} values together, but the block's trials "
+            f"have {found} values; they must match.",
+            object="Block",
+            parameter="values",
+        )
+    shown = network.stimulus
+    frames = f" and {shown.frames} frames" if shown.frames > 1 else ""
+    raise DataError(
+        f"Stimulus {shown.name!r} has {shown.size} neurons{frames}, but the block's trials "
+        f"have {found} values; they must match.",
+        object=f"Stimulus {shown.name!r}",
+        parameter="values",
+    )
 
 
 def _check_kind(stimulus: Stimulus, values: Rows | np.ndarray, trial: float) -> None:

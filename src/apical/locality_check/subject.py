@@ -87,14 +87,14 @@ class Shown:
     labels: np.ndarray
 
     def __post_init__(self) -> None:
-        stimulus = self.network.stimulus
-        if stimulus.encoder.takes_events:
-            raise ParameterError(
-                f"The dynamic check perturbs the values of stimuli, but {stimulus.name!r} shows "
-                "events; check without --dynamic, or with another encoder.",
-                object=stimulus.name,
-                parameter="encoder",
-            )
+        for stimulus in self.network.stimuli:
+            if stimulus.encoder.takes_events:
+                raise ParameterError(
+                    f"The dynamic check perturbs the values of stimuli, but {stimulus.name!r} "
+                    "shows events; check without --dynamic, or with another encoder.",
+                    object=stimulus.name,
+                    parameter="encoder",
+                )
         frames = self.network.target_frames
         if frames > 1 and self.labels.ndim == 1:
             one_hot = np.eye(self.network.output.size)[self.labels]

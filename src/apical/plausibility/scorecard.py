@@ -162,7 +162,7 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
     False
     """
     network = network.in_order()
-    _ = network.stimulus, network.output
+    _ = network.stimuli, network.output
     _check_taught(network)
     card = audit(network)
     read = {p.name for p in network.projections if isinstance(p.weights, ReadBackwards)}
