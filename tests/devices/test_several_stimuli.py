@@ -11,7 +11,7 @@ from apical import Block, Given, Network, Stimulus, feedback, rules, simulate
 from apical.devices.simulator import check_block
 from apical.encoding import Events, Graded, Regular
 from apical.errors import ApicalError, DataError, DeviceError, ParameterError, WiringError
-from apical.network.stimuli import columns, encoded
+from apical.network.stimuli import columns, drive_of
 from apical.neurons.eye_movements import Gaze
 from apical.training.presentation import seen
 
@@ -100,7 +100,7 @@ def test_two_stimuli_of_spikes_are_one_in_a_compiled_program():
 def test_each_stimulus_has_its_own_encoder():
     net = network(Stimulus("vision", 8, Regular(100.0)), Stimulus("touch", 8, Regular(50.0)))
     assert columns(net) == HALVES
-    shown = encoded(net, X)
+    shown = drive_of(net)(X)
     np.testing.assert_array_equal(shown, np.hstack([50 * X[:, :8], 100 * X[:, 8:]]))
 
 
@@ -153,7 +153,7 @@ def test_the_scorecard_and_the_graph_know_all_stimuli():
     net = both(spikes=False)[1]
     assert ap.check(net).is_local
     assert [p.name for p in net.forward][:2] == ["touch_to_hidden", "vision_to_hidden"]
-    assert not [f for f in ap.audit(net) if f.level == "doubtful"]
+    assert not [f for f in ap.audit(net).findings if f.level == "doubtful"]
 
 
 def test_a_network_of_two_stimuli_is_written_and_read(tmp_path):

@@ -165,6 +165,10 @@ class Dataset:
         >>> one_hot = np.eye(2)[[0, 1, 0, 1]]
         >>> Dataset.from_arrays("pairs", x, one_hot, x[:2], [0, 1], scale=255).train.labels.tolist()
         [0, 1, 0, 1]
+        >>> both = {"vision": x, "touch": [[0.0], [0.5], [1.0], [0.5]]}  # of two stimuli
+        >>> scales, y = {"vision": 255, "touch": 1}, [0, 1, 0, 1]
+        >>> Dataset.from_arrays("two", both, y, both, y, scale=scales).train.inputs
+        (('touch', 1), ('vision', 2))
         >>> x, y = x > 9, [1, 2, 1, 2]
         >>> Dataset.from_arrays("pairs", x, y, x, y)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
         Traceback (most recent call last):

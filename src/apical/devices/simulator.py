@@ -105,6 +105,9 @@ class Block:
     (3, 'train', array([1., 1., 1.]))
     >>> ap.Block.of_stimuli(np.zeros((3, 64))).phase
     'evaluate'
+    >>> both = {"vision": np.ones((3, 16)), "touch": np.zeros((3, 4))}  # of two stimuli
+    >>> ap.Block.of_stimuli(both).values.shape
+    (3, 20)
     >>> ap.Block.of_labels(np.zeros((3, 64)), [5, 0])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...

@@ -4,7 +4,7 @@ A trial has one array of values. Its columns belong to the stimuli in alphabetic
 names (`Network.stimuli`): each takes as many as it has neurons, times its frames.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -82,32 +82,36 @@ def takes_events(network: Network) -> bool:
     return any(stimulus.encoder.takes_events for stimulus in network.stimuli)
 
 
-def encoded(network: Network, values: np.ndarray) -> np.ndarray:
-    """Return ``stimulus(t, i)`` [Hz] of all stimuli, each by its encoder, shape (n_trials, n).
+def drive_of(network: Network) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the function that encodes values as all stimuli show them, each by its encoder.
+
+    Of values, shape (n_trials, n_values), it returns ``stimulus(t, i)`` [Hz] in the same shape.
 
     Parameters
     ----------
     network
         The network.
-    values
-        Values of trials, shape (n_trials, n_values).
 
     Examples
     --------
     >>> import numpy as np
     >>> import apical as ap
-    >>> from apical.network.stimuli import encoded
+    >>> from apical.network.stimuli import drive_of
     >>> net = ap.Network()
     >>> _ = net.add(ap.Stimulus("vision", 2, ap.encoding.Regular(100.0)))
     >>> _ = net.add(ap.Stimulus("touch", 1, ap.encoding.Regular(10.0)))
-    >>> encoded(net, np.array([[1.0, 0.5, 1.0]])).tolist()
+    >>> drive_of(net)(np.array([[1.0, 0.5, 1.0]])).tolist()
     [[10.0, 50.0, 100.0]]
     """
-    if len(network.stimuli) == 1:
-        return network.stimulus.encoder.drive(values)
-    places = columns(network)
-    parts = (one.encoder.drive(values[:, places[one.name]]) for one in network.stimuli)
-    return np.concatenate([*parts], axis=1)
+    stimuli, places = network.stimuli, columns(network)
+    if len(stimuli) == 1:
+        return stimuli[0].encoder.drive
+
+    def drive(values: np.ndarray) -> np.ndarray:
+        parts = (one.encoder.drive(values[:, places[one.name]]) for one in stimuli)
+        return np.concatenate([*parts], axis=1)
+
+    return drive
 
 
 def check_inputs(network: Network, given: Inputs) -> None:

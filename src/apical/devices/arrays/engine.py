@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from apical.devices.simulator import (
 from apical.errors import DeviceError
 from apical.network.description import Network
 from apical.network.size import check_trials_fit
-from apical.network.stimuli import encoded
+from apical.network.stimuli import drive_of
 from apical.projections.projection import Projection, ReadBackwards
 
 AT_REST = 1000
@@ -54,7 +53,7 @@ class ArraySimulator(Closing):
         self.network, self.batch, self.library = network, batch, library
         check_network(network)
         self._record = {network.output.name, *record}
-        self._supply = Supply(library, partial(encoded, network))
+        self._supply = Supply(library, drive_of(network))
         self._recorded = [p for p in network.populations if p.name in self._record]
         shown = [p for p in network.populations if p.name in record]
         self._traces = [(p, signal) for p in shown for signal in traces if signal in p.signals]

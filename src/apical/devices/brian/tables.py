@@ -87,10 +87,12 @@ def seen(network: Network, name: str, tables: Mapping[str, Any]) -> dict[str, An
     Each of several stimuli reads its own as ``stimulus``.
     """
     shown = _stimuli(network)
-    found = {key: table for key, table in tables.items() if key not in shown}
-    for key, stimulus in shown.items():
-        if len(shown) == 1 or stimulus.name == name:
-            found["stimulus"] = tables[key]
+    found = {}
+    for key, table in tables.items():
+        if key not in shown:
+            found[key] = table
+        elif len(shown) == 1 or shown[key].name == name:
+            found["stimulus"] = table
     return found
 
 
