@@ -13,6 +13,7 @@ from apical.encoding import Events, Graded, Regular
 from apical.errors import ApicalError, DataError, DeviceError, ParameterError, WiringError
 from apical.network.stimuli import columns, drive_of
 from apical.neurons.eye_movements import Gaze
+from apical.plausibility import audit
 from apical.training.presentation import seen
 
 RNG = np.random.default_rng(3)
@@ -39,7 +40,8 @@ def network(*stimuli, spikes=False, w=W, lasts=40.0):
 
 def both(spikes, **options):
     """Describe the same network with one stimulus, and with two in another order than columns."""
-    encoder = Regular(200.0) if spikes else Graded()
+    # free-running trains begin at phases of their own, drawn by the name of the stimulus
+    encoder = Regular(200.0, free_running=False) if spikes else Graded()
     two = Stimulus("vision", 8, encoder), Stimulus("touch", 8, encoder)
     one = network(Stimulus("stimulus", 16, encoder), spikes=spikes, **options)
     return one, network(*two, spikes=spikes, **options)
@@ -109,7 +111,7 @@ def test_the_order_of_a_description_plays_no_role():
     assert names == [s.name for s in both(spikes=False)[1].stimuli] == ["touch", "vision"]
     turned = Block.of_stimuli(dict(reversed([*GIVEN.items()])))
     np.testing.assert_array_equal(turned.values, X)
-    assert turned.part(slice(2)).inputs == (("touch", 8), ("vision", 8))
+    assert turned.part(slice(0, 2)).inputs == (("touch", 8), ("vision", 8))
 
 
 def test_a_data_set_of_two_stimuli_is_learned():
@@ -153,7 +155,7 @@ def test_the_scorecard_and_the_graph_know_all_stimuli():
     net = both(spikes=False)[1]
     assert ap.check(net).is_local
     assert [p.name for p in net.forward][:2] == ["touch_to_hidden", "vision_to_hidden"]
-    assert not [f for f in ap.audit(net).findings if f.level == "doubtful"]
+    assert not [f for f in audit(net).findings if f.level == "doubtful"]
 
 
 def test_a_network_of_two_stimuli_is_written_and_read(tmp_path):
