@@ -18,6 +18,7 @@ from apical.training.presentation import seen
 
 RNG = np.random.default_rng(3)
 W, X = RNG.normal(0, 0.5, (16, 5)), RNG.random((6, 16))
+PHASES = RNG.random(16)
 LABELS = np.array([0, 1, 2, 0, 1, 2])
 GIVEN = {"vision": X[:, 8:], "touch": X[:, :8]}
 HALVES = {"touch": slice(0, 8), "vision": slice(8, 16)}
@@ -40,8 +41,7 @@ def network(*stimuli, spikes=False, w=W, lasts=40.0):
 
 def both(spikes, **options):
     """Describe the same network with one stimulus, and with two in another order than columns."""
-    # free-running trains begin at phases of their own, drawn by the name of the stimulus
-    encoder = Regular(200.0, free_running=False) if spikes else Graded()
+    encoder = Regular(200.0) if spikes else Graded()
     two = Stimulus("vision", 8, encoder), Stimulus("touch", 8, encoder)
     one = network(Stimulus("stimulus", 16, encoder), spikes=spikes, **options)
     return one, network(*two, spikes=spikes, **options)
@@ -51,6 +51,12 @@ def learned(net, device, values, **options):
     """Return the result of a block that learns, and all weights then, those of stimuli stacked."""
     names = [p.name for p in net.populations]
     with simulate(net, device, dtype="float64", record=names, **options) as simulator:
+        phases = {  # drawn by the name of the population, so the same ones are put in
+            f"{s.name}.phase": PHASES[HALVES.get(s.name, slice(None))]
+            for s in net.stimuli
+            if s.is_spiking
+        }
+        simulator.state = {**simulator.state, **phases}
         result = simulator.run(Block.of_labels(values, LABELS, learning=1.0))
         first = [p for s in net.stimuli for p in net.projections if p.pre is s]
         stacked = np.concatenate([simulator.weights(p) for p in first])
