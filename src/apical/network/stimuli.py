@@ -136,11 +136,10 @@ def check_inputs(network: Network, given: Inputs) -> None:
     >>> net = ap.Network()
     >>> _ = net.add(ap.Stimulus("vision", 16)), net.add(ap.Stimulus("touch", 4))
     >>> check_inputs(net, (("touch", 4), ("vision", 16)))
-    >>> check_inputs(net, (("touch", 4), ("sight", 16)))
+    >>> check_inputs(net, (("touch", 4), ("sight", 16)))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    apical.errors.exceptions.DataError: The network's stimuli are 'touch' (4), 'vision' (16), but \
-the values given are for 'touch' (4), 'sight' (16); give values for each of them by its name.
+    apical.errors.exceptions.DataError: The network's stimuli are 'touch' (4), 'vision' (16), ...
     """
     wanted = tuple((one.name, one.n_values) for one in network.stimuli)
     if given and given != wanted:
