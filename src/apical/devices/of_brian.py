@@ -89,4 +89,11 @@ def check_brian(device: str, network: Network, dt: float) -> None:
             f"use device={' or '.join(map(repr, SHOW_EVENTS))}.",
             object=f"Device {device!r}",
         )
+    for projection in network.projections:
+        if projection.shared:
+            raise DeviceError(
+                f"Device {device!r} gives each synapse a weight of its own, but those of "
+                f"{projection.name!r} share weights; use device='array', or shared=False.",
+                object=f"Device {device!r}",
+            )
     check_times(network, dt)

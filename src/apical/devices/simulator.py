@@ -918,7 +918,7 @@ class Closing:
             exists = self.network.existing(known)
             i, j = np.nonzero(np.ones(weights.shape, bool) if exists is None else exists)
             return i.astype(np.int32), j.astype(np.int32), weights[i, j]
-        return edges.pre, edges.post, self._held(name)
+        return edges.pre, edges.post, edges.each(self._held(name))
 
     def weights(self, projection: Projection | str) -> np.ndarray:
         """Return W of a projection, shape (n_pre, n_post) [dimensionless], 0 without a synapse."""
@@ -1064,7 +1064,7 @@ def _of_synapses(network: Network, projection: Projection, weights: np.ndarray) 
     if edges is None or np.shape(weights) != projection.shape:
         return weights
     matrix = np.asarray(weights)
-    if np.count_nonzero(matrix) > np.count_nonzero(edges.of(matrix)):
+    if np.count_nonzero(matrix) > np.count_nonzero(matrix[edges.pre, edges.post]):
         i, j = (int(at[0]) for at in np.nonzero((matrix != 0) & ~edges.mask))
         raise ParameterError(
             f"Projection {projection.name!r} has no synapse from neuron {i} to {j}, but the "
@@ -1073,7 +1073,19 @@ def _of_synapses(network: Network, projection: Projection, weights: np.ndarray) 
             object=f"projection {projection.name!r}",
             parameter="weights",
         )
-    return edges.of(matrix)
+    shared = edges.of(matrix)
+    unlike = np.flatnonzero(edges.each(shared) != matrix[edges.pre, edges.post])
+    if len(unlike) and edges.shares is not None:
+        i, j = int(edges.pre[unlike[0]]), int(edges.post[unlike[0]])
+        known = shared[edges.shares[unlike[0]]]
+        raise ParameterError(
+            f"Projection {projection.name!r} shares weights among its windows, but that from "
+            f"neuron {i} to {j} is {matrix[i, j]:g} and another {known:g}; load the same, such as "
+            "network.held(projection, weights).",
+            object=f"projection {projection.name!r}",
+            parameter="weights",
+        )
+    return shared
 
 
 def check_weights(
@@ -1130,7 +1142,7 @@ def check_weights(
         edges = network.edges(p)
         if edges is not None:
             weights = edges.dense(weights)
-            at = at if at is None else np.array([edges.pre[at[0]], edges.post[at[0]]])
+            at = at if at is None else np.array(edges.neurons(at[0]))
         if at is not None:
             raise ParameterError(
                 f"Weights of projection {p.name!r} must be finite, got {weights[tuple(at)]} from "
@@ -1197,6 +1209,7 @@ def _restraints(projection: Projection) -> str:
     found = {
         "the signs of their neurons": projection.inhibitory is not None,
         "missing synapses": bool(projection.missing) or not projection.connectivity.is_full,
+        "weight sharing": projection.shared,
         "quantisation levels": projection.levels is not None,
         f"bounds {projection.limits}": projection.limits is not None,
     }
