@@ -785,8 +785,8 @@ class Simulator(Protocol):
     def save(self, path: Path | str) -> Path:
         """Write the whole state into a file, arrays as npz without pickle, and return its path.
 
-        Training goes on from it with the same bits, in a simulator of the same network on the same
-        device. It holds no network: `Network.save` writes that.
+        Training continues from it with the same bits, in a simulator of the same network on the
+        same device. It holds no network: `Network.save` writes that.
 
         Parameters
         ----------
@@ -867,7 +867,8 @@ class Closing:
         given = Path(fitting(path, Path | str, "Simulator", "path"))
         target, state = given if given.suffix else given.with_suffix(".npz"), self.state
         try:
-            return write_whole(target, lambda file: np.savez(file, **cast(Any, state)))
+            held = {**state, _SEED: np.array(self.network.seed)}
+            return write_whole(target, lambda file: np.savez(file, **cast(Any, held)))
         except OSError as error:
             said = error.strerror or type(error).__name__
             raise DataError(f"{brief(str(target))} cannot be written: {said}.") from None
@@ -875,7 +876,7 @@ class Closing:
     def load(self, weights: Mapping[str, np.ndarray] | Path | str) -> None:
         """Take over weights, projection name -> shape (n_pre, n_post), or the state in a file."""
         if isinstance(weights, Path | str):
-            self.state = read_state(Path(weights), self.state)
+            self.state = read_state(Path(weights), self.state, self.network)
         else:
             self.state = of_projections(self.network, weights)
 
@@ -946,7 +947,13 @@ class Closing:
             raise AttributeError(said, name=name)
 
 
-def read_state(path: Path, now: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+_SEED = "network.seed"
+"""What a file of a state holds besides the state."""
+
+
+def read_state(
+    path: Path, now: Mapping[str, np.ndarray], network: Network
+) -> dict[str, np.ndarray]:
     """Return the state in a file that `Closing.save` wrote.
 
     Parameters
@@ -955,11 +962,14 @@ def read_state(path: Path, now: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
         The file.
     now
         State of the simulator that takes it over, which has the same variables.
+    network
+        Its network.
 
     Raises
     ------
     DataError
-        If it cannot be read, or lacks a variable; `check_state` finds those that are too many.
+        If it cannot be read, or lacks a variable; `check_state` finds those that are too many. If
+        it is of a network of another seed, in which other synapses exist.
     """
     if not path.exists():
         raise DataError(f"{brief(str(path))} does not exist; Simulator.save writes it.")
@@ -973,7 +983,22 @@ def read_state(path: Path, now: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
             f"{brief(str(path))} has no state {missing[0]!r}; it is of another network or device.",
             object=f"State {missing[0]!r}",
         )
+    seed = found.pop(_SEED, None)
+    if seed is not None:
+        _check_synapses(path, network, int(seed))
     return found
+
+
+def _check_synapses(path: Path, network: Network, seed: int) -> None:
+    """Raise if other synapses exist in the network of a seed that a file was written by."""
+    for projection in network.projections:
+        there, here = (drawing.edges(projection, s) for s in (seed, network.seed))
+        if there is not None and here is not None and not there.same_as(here):
+            raise DataError(
+                f"{brief(str(path))} is of a network of seed {seed}, not {network.seed}: other "
+                f"synapses of {projection.name!r} exist there; make a network of that seed.",
+                object=f"Projection {projection.name!r}",
+            )
 
 
 _KEPT = ("network", "batch", "compile_seconds", "profile_seconds")

@@ -56,6 +56,24 @@ def initial_state(projection: Projection, seed: int) -> np.ndarray:
     return begun(projection, seed, weights if drawn.kept is None else weights[drawn.kept])
 
 
+def redrawn(projection: Projection, seed: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw weights anew, shape (n_pre, n_post), by the law of the initial ones.
+
+    Parameters
+    ----------
+    projection, seed
+        The projection, and the seed of its network, which says which synapses exist.
+    rng
+        Where they are drawn from.
+    """
+    if projection.connectivity.is_full:
+        return begun(projection, seed, projection.weights.draw(*projection.shape, rng))
+    drawn = _drawn(projection, seed)
+    weights = projection.weights.draw_for(drawn.every, rng)
+    kept = weights if drawn.kept is None else weights[drawn.kept]
+    return drawn.existing.dense(begun(projection, seed, kept))
+
+
 def edges(projection: Projection, seed: int) -> Edges | None:
     """Return the synapses that exist by the connectivity of a projection; None for all to all.
 

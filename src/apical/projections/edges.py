@@ -57,6 +57,10 @@ class Edges:
     def __len__(self) -> int:
         return len(self.pre)
 
+    def same_as(self, other: "Edges") -> bool:
+        """Whether they are the same pairs."""
+        return np.array_equal(self.pre, other.pre) and np.array_equal(self.post, other.post)
+
     @property
     def n_weights(self) -> int:
         """Number of weights: that of synapses, unless these share them."""

@@ -10,10 +10,11 @@ windows share are one block.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
-from apical.devices.arrays.library import Array, Call, Library
+from apical.devices.arrays.library import Array, Call, Kernel, Library
 from apical.network.description import Network
 from apical.projections.edges import Edges, places_of
 from apical.projections.projection import Projection, ReadBackwards
@@ -159,18 +160,10 @@ class Masked(Dense):
         return float(np.std(self.back(array), dtype=np.float64))
 
 
-class Sparse(Storage):
-    """One column of values: those of synapses that exist, in their order."""
+class _Existing(Storage):
+    """Synapses that exist, and no others; the products are those of a kernel."""
 
-    def __init__(self, library: Library, edges: Edges) -> None:
-        super().__init__(library, (len(edges), 1), (len(edges),))
-        self._kernel = library.sparse(edges)
-
-    def inside(self, values: np.ndarray) -> np.ndarray:
-        return values[:, np.newaxis]
-
-    def outward(self, values: np.ndarray) -> np.ndarray:
-        return values[:, 0]
+    _kernel: Kernel[Any]
 
     def product(
         self, x: Array, w: Array, out: Array, *, add: bool, transposed: bool = False
@@ -183,7 +176,21 @@ class Sparse(Storage):
         return self._kernel.outer(x, d, out, factor, add=add, rows=rows)
 
 
-class Blocks(Storage):
+class Sparse(_Existing):
+    """One column of values: those of synapses that exist, in their order."""
+
+    def __init__(self, library: Library, edges: Edges) -> None:
+        super().__init__(library, (len(edges), 1), (len(edges),))
+        self._kernel = library.sparse(edges)
+
+    def inside(self, values: np.ndarray) -> np.ndarray:
+        return values[:, np.newaxis]
+
+    def outward(self, values: np.ndarray) -> np.ndarray:
+        return values[:, 0]
+
+
+class Blocks(_Existing):
     """Synapses by window: for each window its inputs, and for each of these the maps.
 
     Parameters
@@ -215,16 +222,6 @@ class Blocks(Storage):
 
     def outward(self, values: np.ndarray) -> np.ndarray:
         return values.ravel()[self._places]
-
-    def product(
-        self, x: Array, w: Array, out: Array, *, add: bool, transposed: bool = False
-    ) -> Call:
-        return self._kernel.product(x, w, out, add=add, transposed=transposed)
-
-    def outer(
-        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice = ALL
-    ) -> Call:
-        return self._kernel.outer(x, d, out, factor, add=add, rows=rows)
 
     def strips(self, n_trials: int) -> Iterator[slice]:
         """Yield slices of whole windows."""
