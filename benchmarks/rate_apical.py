@@ -18,8 +18,8 @@ from worker import serve
 
 from apical import Block, Network, datasets, evaluate, rules, simulate
 from apical.devices import Simulator
-from apical.devices.arrays.learning import STRIP
 from apical.devices.arrays.numpy_library import NumpyLibrary
+from apical.devices.arrays.storage import STRIP
 from apical.scripts import models
 
 MODEL = str(Path(__file__).parent.parent / "models" / "Nokland_2016_mnist.py")

@@ -35,7 +35,7 @@ from apical.neurons.stimulus import Stimulus
 from apical.plasticity.constraints import Levels
 from apical.plasticity.rules import LearningRule, When, node_perturbation
 from apical.plausibility import check
-from apical.projections.connectivity import CONNECTIVITIES
+from apical.projections.connectivity import CONNECTIVITIES, ReceptiveFields
 from apical.testing.references import driven, partly_joined, rates, spiking
 
 KINDS: Mapping[str, Callable[..., Network]] = {"rates": rates, "spikes": spiking}
@@ -180,11 +180,13 @@ def of_networks() -> Iterator[Feature]:
         networks = made(lambda net, h=hypothesis: h.apply(net, **h.example))  # type: ignore[misc]
         if not networks:
             fa = {"rates": rates(WIRINGS["fa"]), "spikes": hypotheses.online(spiking())}
-            for kind, network in fa.items():
-                try:
-                    networks[kind] = hypothesis.apply(network, **hypothesis.example)
-                except ApicalError:
-                    continue
+            local = {"rates": partly_joined(ReceptiveFields(2), (2, 1, 2))}
+            for references in (fa, local):
+                for kind, network in references.items() if not networks else ():
+                    try:
+                        networks[kind] = hypothesis.apply(network, **hypothesis.example)
+                    except ApicalError:
+                        continue
         yield Feature("Hypotheses", f"`{name}`", networks)
 
 

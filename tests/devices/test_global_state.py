@@ -92,6 +92,8 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
     "add": lambda s, m: s.add(m),
     "build": lambda s, m: s.build(),
     "run": lambda s, m: s.run(trials(2)),
+    "synapses": lambda s, m: s.synapses("stimulus_to_hidden_0"),
+    "save": lambda s, m: s.load(s.save("state.npz")),
     "moments": lambda s, m: s.moments(m),
     "forget": lambda s, m: s.forget(m),
     "train": lambda s, m: train(s, DATA, 1, progress=False),

@@ -198,6 +198,17 @@ OTHERS = {
     ("explosive_width", "weight"): lambda seed, shake: float(shake(np.array([7.0]))[0]),
     ("angle", "a"): whole((24, 6)),
     ("angle", "b"): lambda seed, shake: whole((24, 6))(seed + 1, shake),
+    **{  # of each target its own rounding
+        (function, name): lambda seed, shake, later=later: np.column_stack(
+            [shake(x) for x in whole((24, 6))(seed + later, still).T]
+        )
+        for function in ("r_squared", "scores")
+        for later, name in enumerate(("targets", "outputs"))
+    },
+    **{  # labels are 0 or 1, and nothing near them
+        (function, "targets"): lambda seed, _: np.random.default_rng(seed).integers(0, 2, (24, 6))
+        for function in ("label_accuracy", "subset_accuracy", "are_labels")
+    },
     ("check_same_stimuli", "a"): made,
     ("check_same_stimuli", "b"): made,
     **dict.fromkeys(

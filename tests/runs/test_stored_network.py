@@ -73,7 +73,7 @@ def assert_same(network: Network) -> None:
 def hypothetical() -> Iterator[tuple[str, Network]]:
     """Yield a network under every hypothesis that it allows."""
     for name, one in HYPOTHESES.items():
-        for plain in of_hypotheses.REFERENCES.values():
+        for plain in (of_hypotheses.REFERENCES | of_hypotheses.FURTHER).values():
             try:
                 yield name, one.apply(plain(), **one.example)
             except (ValueError, RuntimeError):

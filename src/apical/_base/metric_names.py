@@ -56,7 +56,9 @@ def scored(name: str, value: float) -> str:
 
 
 _REPORTED = ("accuracy", "subset_accuracy", "r2")
-TESTED = tuple(f"{on}_{score}" for on in ("validation", "test") for score in _REPORTED)
+VALIDATED = tuple(f"validation_{score}" for score in _REPORTED)
+"""Metrics to report of a validation set: the first of these that was measured."""
+TESTED = (*VALIDATED, *(f"test_{score}" for score in _REPORTED))
 """Metrics to report: the first of these that was measured."""
 
 
@@ -78,7 +80,7 @@ def headline(metrics: Mapping[Any, Any]) -> str:
 
 
 def tested(metrics: Mapping[Any, Any]) -> str:
-    """Return the metric to report as text; "" if nothing was measured on test samples.
+    """Return the metric to report as text; "" if no validation or test samples were evaluated.
 
     Parameters
     ----------

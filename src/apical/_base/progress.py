@@ -80,7 +80,7 @@ class TrainingProgress(_Bar):
         super().__init__("trials", "learning", total, shown, done)
 
     def update(self, trial: int, tested: str | None = None) -> None:
-        """Show the number of training trials done, and the latest score on test samples."""
+        """Show the number of training trials done, and the latest score to report."""
         if tested:
             self._note = tested
         self._done = trial

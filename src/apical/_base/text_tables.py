@@ -37,7 +37,7 @@ def text_table(
     """
     if not rows:
         return ""
-    shown = [[_text(value, width) for value in row] for row in rows[:MOST_ROWS]]
+    shown = [[cell_text(value, width) for value in row] for row in rows[:MOST_ROWS]]
     widths = [max(map(len, column)) for column in zip(head, *shown, strict=True)]
     right = [not isinstance(value, str) for value in rows[0]]
     lines = [
@@ -52,9 +52,24 @@ def text_table(
     return "\n".join([*lines, *([f"{indent}and {more:,} more"] if more else [])])
 
 
-def _text(value: Cell, most: int) -> str:
+def cell_text(value: Cell, most: int | None = None) -> str:
+    """Return a value as text.
+
+    Parameters
+    ----------
+    value
+        A cell.
+    most
+        Characters of a text that are shown; None for all.
+
+    Examples
+    --------
+    >>> from apical._base.text_tables import cell_text
+    >>> cell_text(True), cell_text(1200), cell_text(0.12345), cell_text("a long name", 7)
+    ('yes', '1,200', '0.1235', 'a long…')
+    """
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):
-        return value if len(value) <= most else f"{value[: most - 1]}…"
+        return value if most is None or len(value) <= most else f"{value[: most - 1]}…"
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

@@ -29,7 +29,8 @@ from apical.cli.model_options import (
 from apical.cli.near import Group, unknown_option
 from apical.cli.programs import only_compiled, program_options, taken
 from apical.data import datasets
-from apical.errors import RunError, ending_in_one_line
+from apical.errors import ending_in_one_line
+from apical.runs.directory import check_new
 from apical.runs.experiment import Experiment
 from apical.runs.manifest import CONFIG
 from apical.runs.run import Stopped, resume, run
@@ -221,12 +222,7 @@ def _run_together(plans: list[tuple[Experiment, Path]], n: int, how: dict[str, A
     from apical.sweeps.parallel import in_parallel  # starts processes, which one run does not need
 
     for _, folder in plans:
-        if (folder / CONFIG).exists():
-            raise RunError(
-                f"Run directory {folder} already holds a run. Continue it with "
-                f"'apical run --resume {folder}', or give another --out.",
-                object=f"Run directory {folder}",
-            )
+        check_new(folder)
     console = Console()
     with interruptible() as stop:
         try:

@@ -88,6 +88,13 @@ def check_brian(device: str, network: Network, dt: float) -> None:
             object=f"Device {device!r}",
         )
     _check_stimuli(device, network)
+    for projection in network.projections:
+        if projection.shared:
+            raise DeviceError(
+                f"Device {device!r} gives each synapse a weight of its own, but those of "
+                f"{projection.name!r} share weights; use device='array', or shared=False.",
+                object=f"Device {device!r}",
+            )
     check_times(network, dt)
 
 

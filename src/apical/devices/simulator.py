@@ -815,8 +815,8 @@ class Simulator(Protocol):
     def save(self, path: Path | str) -> Path:
         """Write the whole state into a file, arrays as npz without pickle, and return its path.
 
-        Training goes on from it with the same bits, in a simulator of the same network on the same
-        device. It holds no network: `Network.save` writes that.
+        Training continues from it with the same bits, in a simulator of the same network on the
+        same device. It holds no network: `Network.save` writes that.
 
         Parameters
         ----------
@@ -897,7 +897,8 @@ class Closing:
         given = Path(fitting(path, Path | str, "Simulator", "path"))
         target, state = given if given.suffix else given.with_suffix(".npz"), self.state
         try:
-            return write_whole(target, lambda file: np.savez(file, **cast(Any, state)))
+            held = {**state, _SEED: np.array(self.network.seed)}
+            return write_whole(target, lambda file: np.savez(file, **cast(Any, held)))
         except OSError as error:
             said = error.strerror or type(error).__name__
             raise DataError(f"{brief(str(target))} cannot be written: {said}.") from None
@@ -905,7 +906,7 @@ class Closing:
     def load(self, weights: Mapping[str, np.ndarray] | Path | str) -> None:
         """Take over weights, projection name -> shape (n_pre, n_post), or the state in a file."""
         if isinstance(weights, Path | str):
-            self.state = read_state(Path(weights), self.state)
+            self.state = read_state(Path(weights), self.state, self.network)
         else:
             self.state = of_projections(self.network, weights)
 
@@ -948,7 +949,7 @@ class Closing:
             exists = self.network.existing(known)
             i, j = np.nonzero(np.ones(weights.shape, bool) if exists is None else exists)
             return i.astype(np.int32), j.astype(np.int32), weights[i, j]
-        return edges.pre, edges.post, self._held(name)
+        return edges.pre, edges.post, edges.each(self._held(name))
 
     def weights(self, projection: Projection | str) -> np.ndarray:
         """Return W of a projection, shape (n_pre, n_post) [dimensionless], 0 without a synapse."""
@@ -976,7 +977,13 @@ class Closing:
             raise AttributeError(said, name=name)
 
 
-def read_state(path: Path, now: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+_SEED = "network.seed"
+"""What a file of a state holds besides the state."""
+
+
+def read_state(
+    path: Path, now: Mapping[str, np.ndarray], network: Network
+) -> dict[str, np.ndarray]:
     """Return the state in a file that `Closing.save` wrote.
 
     Parameters
@@ -985,11 +992,14 @@ def read_state(path: Path, now: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
         The file.
     now
         State of the simulator that takes it over, which has the same variables.
+    network
+        Its network.
 
     Raises
     ------
     DataError
-        If it cannot be read, or lacks a variable; `check_state` finds those that are too many.
+        If it cannot be read, or lacks a variable; `check_state` finds those that are too many. If
+        it is of a network of another seed, in which other synapses exist.
     """
     if not path.exists():
         raise DataError(f"{brief(str(path))} does not exist; Simulator.save writes it.")
@@ -1003,7 +1013,22 @@ def read_state(path: Path, now: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
             f"{brief(str(path))} has no state {missing[0]!r}; it is of another network or device.",
             object=f"State {missing[0]!r}",
         )
+    seed = found.pop(_SEED, None)
+    if seed is not None:
+        _check_synapses(path, network, int(seed))
     return found
+
+
+def _check_synapses(path: Path, network: Network, seed: int) -> None:
+    """Raise if other synapses exist in the network of a seed that a file was written by."""
+    for projection in network.projections:
+        there, here = (drawing.edges(projection, s) for s in (seed, network.seed))
+        if there is not None and here is not None and not there.same_as(here):
+            raise DataError(
+                f"{brief(str(path))} is of a network of seed {seed}, not {network.seed}: other "
+                f"synapses of {projection.name!r} exist there; make a network of that seed.",
+                object=f"Projection {projection.name!r}",
+            )
 
 
 _KEPT = ("network", "batch", "compile_seconds", "profile_seconds")
@@ -1094,7 +1119,7 @@ def _of_synapses(network: Network, projection: Projection, weights: np.ndarray) 
     if edges is None or np.shape(weights) != projection.shape:
         return weights
     matrix = np.asarray(weights)
-    if np.count_nonzero(matrix) > np.count_nonzero(edges.of(matrix)):
+    if np.count_nonzero(matrix) > np.count_nonzero(matrix[edges.pre, edges.post]):
         i, j = (int(at[0]) for at in np.nonzero((matrix != 0) & ~edges.mask))
         raise ParameterError(
             f"Projection {projection.name!r} has no synapse from neuron {i} to {j}, but the "
@@ -1103,7 +1128,19 @@ def _of_synapses(network: Network, projection: Projection, weights: np.ndarray) 
             object=f"projection {projection.name!r}",
             parameter="weights",
         )
-    return edges.of(matrix)
+    shared = edges.of(matrix)
+    unlike = np.flatnonzero(edges.each(shared) != matrix[edges.pre, edges.post])
+    if len(unlike) and edges.shares is not None:
+        i, j = int(edges.pre[unlike[0]]), int(edges.post[unlike[0]])
+        known = shared[edges.shares[unlike[0]]]
+        raise ParameterError(
+            f"Projection {projection.name!r} shares weights among its windows, but that from "
+            f"neuron {i} to {j} is {matrix[i, j]:g} and another {known:g}; load the same, such as "
+            "network.held(projection, weights).",
+            object=f"projection {projection.name!r}",
+            parameter="weights",
+        )
+    return shared
 
 
 def check_weights(
@@ -1160,7 +1197,7 @@ def check_weights(
         edges = network.edges(p)
         if edges is not None:
             weights = edges.dense(weights)
-            at = at if at is None else np.array([edges.pre[at[0]], edges.post[at[0]]])
+            at = at if at is None else np.array(edges.neurons(at[0]))
         if at is not None:
             raise ParameterError(
                 f"Weights of projection {p.name!r} must be finite, got {weights[tuple(at)]} from "
@@ -1227,6 +1264,7 @@ def _restraints(projection: Projection) -> str:
     found = {
         "the signs of their neurons": projection.inhibitory is not None,
         "missing synapses": bool(projection.missing) or not projection.connectivity.is_full,
+        "weight sharing": projection.shared,
         "quantisation levels": projection.levels is not None,
         f"bounds {projection.limits}": projection.limits is not None,
     }

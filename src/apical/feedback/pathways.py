@@ -18,7 +18,7 @@ from apical.neurons.base import Population
 from apical.neurons.error import RateTarget
 from apical.neurons.relay import Relay
 from apical.neurons.reward import Reward
-from apical.projections.connectivity import AllToAll, Connectivity
+from apical.projections.connectivity import AllToAll, Connectivity, Transposed
 from apical.projections.projection import Projection, TransposeOf
 from apical.projections.weights import (
     FanIn,
@@ -168,7 +168,7 @@ def layerwise(
     forward: Sequence[Projection],
     weights: WeightSource | None = None,
     *,
-    connectivity: Connectivity = ALL_TO_ALL,
+    connectivity: Connectivity | Literal["forward"] = ALL_TO_ALL,
 ) -> FeedbackPathway:
     r"""Feedback alignment (FA): the error goes back layer by layer through fixed random weights.
 
@@ -186,7 +186,9 @@ def layerwise(
         is left to the output, or activity would grow with every relay), and scaled by
         ``1/sqrt(n_next)`` from the others.
     connectivity
-        Which synapses from one population to the one before exist; all by default.
+        Which synapses from one population to the one before exist; all by default. ``"forward"``:
+        between the neurons that forward synapses join (`apical.connectivity.Transposed`), so that
+        each neuron is taught by those that hear it; for rates.
 
     See Also
     --------
@@ -220,7 +222,12 @@ def layerwise(
     if weights is None and last.is_spiking:  # the only weight from a single class would be 0
         first = ZeroSum(Normal(1.0)) if last.size > 1 else Normal(1.0)
     back = [
-        _relay(pre, post, first if pre is last else weights, connectivity)
+        _relay(
+            pre,
+            post,
+            first if pre is last else weights,
+            _back(forward, pre, post) if connectivity == "forward" else connectivity,
+        )
         for pre, post in zip([*hidden, last][1:], hidden, strict=True)
     ]
     return FeedbackPathway(
@@ -553,6 +560,13 @@ def _from_error(
 
 def _signed(error: Population, weights: WeightSource) -> WeightSource:
     return Opposed(weights) if error.is_paired else weights
+
+
+def _back(forward: Sequence[Projection], pre: Population, post: Population) -> Connectivity:
+    """Return the connectivity from a population to one before that forward synapses imply."""
+    known = (p.connectivity for p in forward if p.pre is post and p.post is pre)
+    found = next(known, ALL_TO_ALL)
+    return found if found.is_full else Transposed(found)
 
 
 def _relay(

@@ -125,11 +125,12 @@ class Shown:
 
 def _check_connectivity(network: Network) -> None:
     """Raise if not all synapses of a network exist: those that do are perturbed by position."""
-    partly = [p.name for p in network.projections if not p.connectivity.is_full]
+    partly = [p.name for p in network.projections if p.shared or not p.connectivity.is_full]
     if partly:
         raise ParameterError(
             f"The dynamic check perturbs synapses of full projections, but {listed(partly)} "
-            "have a connectivity; check without --dynamic, or use missing= of the projections.",
+            "have a connectivity or share weights; check without --dynamic, or use missing= of the "
+            "projections.",
             object="locality_check",
             parameter="network",
         )

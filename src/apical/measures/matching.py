@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 
 from apical._base.checking import check_fields, checked, require, shown
-from apical._base.parameters import Array, Duration, Kinds, Matrix, Seed, Time
+from apical._base.parameters import Array, Duration, Kinds, Matrix, Seed, Time, Vector
 from apical._base.rounding import exceeds
 from apical._base.seeds import stream
 from apical.errors import DataError
@@ -250,7 +250,8 @@ def _pruned(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return trials, neurons
 
 
-def long_enough(durations: np.ndarray, stop: float) -> np.ndarray:
+@checked()
+def long_enough(durations: Vector, stop: Duration) -> np.ndarray:
     """Say which trials hold the window, if rounding of their length is forgiven."""
     return np.asarray(durations > stop * (1 - 1e-6))
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from apical._base.checking import checked
 from apical._base.metric_names import scored, told
+from apical._base.rounding import exceeds
 from apical.errors import ParameterError
 from apical.records.arrays import Records
 
@@ -19,7 +20,7 @@ DECIDED = 0.5
 def mean_squared_error(targets: np.ndarray, outputs: np.ndarray) -> float:
     r"""Return the mean squared error, over trials, frames and targets.
 
-    .. math:: \mathrm{MSE} = \big\langle (y - \hat y)^2 \big\rangle
+    .. math:: \mathrm{MSE} = \frac{1}{N K} \sum_{nk} (y_{nk} - \hat y_{nk})^2
 
     Parameters
     ----------
@@ -78,8 +79,9 @@ def r_squared(targets: np.ndarray, outputs: np.ndarray) -> float:
     wanted, found = _rows("r_squared", targets, outputs)
     total = np.sum((wanted - wanted.mean(axis=0)) ** 2, axis=0)
     left = np.sum((wanted - found) ** 2, axis=0)
-    varies = np.ptp(wanted, axis=0) > 0
-    constant = np.where(left > 0, 0.0, 1.0)
+    size = np.maximum(np.abs(wanted).max(axis=0), np.abs(found).max(axis=0))
+    varies = exceeds(np.ptp(wanted, axis=0), 0.0, size)
+    constant = np.where(exceeds(np.abs(wanted - found).max(axis=0), 0.0, size), 0.0, 1.0)
     return float(np.mean(np.where(varies, 1 - left / np.where(varies, total, 1), constant)))
 
 

@@ -11,7 +11,7 @@ from apical._base.checking import check_fields, checked, described, fitting, sho
 from apical._base.html_tables import Cell, card, table
 from apical._base.late import above
 from apical._base.parameters import Count, Duration, Kind, Seed, Time
-from apical._base.text_tables import text_table
+from apical._base.text_tables import cell_text, text_table
 from apical.errors import ApicalError, ParameterError, WiringError
 from apical.errors.source_location import caller
 from apical.feedback.pathways import FeedbackPathway
@@ -192,7 +192,7 @@ class Network:
         rule          update                                when   parameters  projections
         three_factor  eta * x_pre * gain_post * teach_post  trial  eta=0.1               2
         """
-        facts = ", ".join(f"{name} {_told(value)}" for name, value in self._facts().items())
+        facts = ", ".join(f"{name} {cell_text(value)}" for name, value in self._facts().items())
         kinds: list[list[Cell]] = [[*_kind(p), ", ".join(p.signals)] for p in self.populations]
         numbers = [drawing.n_synapses(p, self.seed) for p in self.projections]
         synapses = [*map(_synapses, self.projections, numbers)]
@@ -428,6 +428,15 @@ class Network:
         other = other._suited(wiring)
         error = next(p for p in other.populations if p.name == errors[0].name)
         other.teach(wiring(error, other.forward, **options))
+        known = {p.name for p in other.projections}
+        for name in (i.of_projection for i in self.interventions):
+            if name and name not in known:
+                raise WiringError(
+                    f"The network has an intervention on {name!r}, which is not among its "
+                    f"projections under {other.feedback.name if other.feedback else 'none'}; wire "
+                    "it first, then intervene.",
+                    object=f"Projection {name!r}",
+                )
         return other
 
     def _suited(self, wiring: Callable[..., FeedbackPathway]) -> "Network":
@@ -1098,12 +1107,6 @@ def _rule_name(rule: LearningRule) -> str:
 
 def _carried(projection: Projection) -> str:
     return ", ".join(f"{signal} to {end}" for end, signal in projection.carries.items())
-
-
-def _told(value: Cell) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _following(source: WeightSource, joined: dict[str, Projection]) -> WeightSource:

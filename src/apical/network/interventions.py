@@ -10,7 +10,7 @@ import numpy as np
 from apical._base import seeds
 from apical._base.checking import check_fields
 from apical._base.parameters import Count, CountOrZero, Share
-from apical.network.initialization import begun, initial_weights
+from apical.network.initialization import edges, initial_weights, redrawn
 from apical.neurons.base import Population
 from apical.projections.projection import Projection
 
@@ -33,6 +33,11 @@ class Intervention(ABC):
     @abstractmethod
     def reason(self) -> str:
         """Description of its effect, for the scorecard."""
+
+    @property
+    def of_projection(self) -> str:
+        """Name of the one projection that it acts on; empty for all that it concerns."""
+        return ""
 
     @abstractmethod
     def times(self, start: int, stop: int) -> Iterable[int]:
@@ -86,7 +91,7 @@ class Redraw(Intervention):
     ) -> np.ndarray:
         # the first of the series is how the network began
         rng = seeds.stream(seed, "weights", projection.name, trial // self.every)
-        return begun(projection, seed, projection.weights.draw(*projection.shape, rng))
+        return redrawn(projection, seed, rng)
 
 
 @dataclass(frozen=True)
@@ -246,6 +251,10 @@ class Cut(Intervention):
     def reason(self) -> str:
         return f"{self.share:.0%} of its synapses cut {_span(self.after, self.until)}"
 
+    @property
+    def of_projection(self) -> str:
+        return self.projection
+
     def times(self, start: int, stop: int) -> Iterable[int]:
         return _within((self.after, self.until), start, stop)
 
@@ -259,8 +268,12 @@ class Cut(Intervention):
             return weights
         if not _is_on(trial, self.after, self.until):
             return initial_weights(projection, seed).astype(weights.dtype)
-        chosen = _chosen(seed, self.projection, self.share, weights.size)
-        return np.where(chosen.reshape(weights.shape), 0, weights)
+        joined = edges(projection, seed)
+        if joined is None:
+            chosen = _chosen(seed, self.projection, self.share, weights.size)
+            return np.where(chosen.reshape(weights.shape), 0, weights)
+        chosen = _chosen(seed, self.projection, self.share, len(joined))
+        return np.where(joined.dense(chosen.astype(float)) > 0, 0, weights)
 
 
 def _is_on(trial: int, after: int, until: int | None) -> bool:

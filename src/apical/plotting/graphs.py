@@ -120,8 +120,11 @@ def _partly_joined(network: Network) -> list[str]:
     found = []
     for p in network.projections:
         if not p.connectivity.is_full:
-            n = network.n_synapses(p)
-            found.append(f"{p.pre.name} to {p.post.name}: {p.connectivity.about}, {n:,} synapses")
+            edges = network.edges(p)
+            what = f"{network.n_synapses(p):,} synapses"
+            if edges is not None and p.shared:
+                what += f" sharing {edges.n_weights:,} weights"
+            found.append(f"{p.pre.name} to {p.post.name}: {p.connectivity.about}, {what}")
     more = len(found) - MOST_NOTED
     return [*found[:MOST_NOTED], f"{more} more are not all to all"] if more > 0 else found
 

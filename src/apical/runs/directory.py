@@ -79,6 +79,33 @@ class Checkpoint:
     changed: tuple[str, ...] = ()
 
 
+def check_new(path: Path) -> None:
+    """Raise if a directory holds a run.
+
+    Parameters
+    ----------
+    path
+        Where a run is to begin.
+
+    Raises
+    ------
+    RunError
+        If it does; it says how to continue that run.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from apical.runs.directory import check_new
+    >>> check_new(Path("runs/that_nobody_began"))
+    """
+    if (path / CONFIG).exists():
+        raise RunError(
+            f"Run directory {path} already holds a run. Continue it with "
+            f"'apical run --resume {path}', or give another --out.",
+            object=f"Run directory {path}",
+        )
+
+
 class RunDirectory:
     """One run on disk. Use `create` or `reopen`; both lock the directory while it is in use.
 
@@ -144,12 +171,7 @@ class RunDirectory:
                 f"Run directory {path} cannot be made: {error}.", object=f"Run directory {path}"
             ) from None
         with _locked(path):
-            if (path / CONFIG).exists():
-                raise RunError(
-                    f"Run directory {path} already holds a run. Continue it with "
-                    f"'apical run --resume {path}', or give another --out.",
-                    object=f"Run directory {path}",
-                )
+            check_new(path)
             # left by a run that was killed while it was being created; nothing of value
             made = (METRICS, CONFIG, NETWORK, ARRAYS, MANIFEST, LOCAL)
             leftovers = {_LOCK, *made, *(f".{name}.part" for name in made)}

@@ -220,7 +220,7 @@ def judged(line: Entry, finding: Finding | None, seconds: float) -> Entry:
     --------
     >>> from apical.scripts import gallery
     >>> line = gallery.entry("Maas_2013_dead_units")
-    >>> gallery.judged(line, gallery.Finding(True, "40 % dead"), 1.5).finding.text
+    >>> gallery.judged(line, gallery.Finding("40 % dead", True), 1.5).finding.text
     '40 % dead'
     """
     return replace(line, finding=finding, seconds=seconds)

@@ -13,7 +13,7 @@ import numpy as np
 
 from apical._base.checking import check_fields
 from apical._base.extras import library
-from apical._base.metric_names import Metric, one_name, parts
+from apical._base.metric_names import VALIDATED, Metric, one_name, parts
 from apical._base.parameters import Count, NonNegative
 from apical.errors import ParameterError, RunError, brief
 from apical.training.history import Fit
@@ -71,7 +71,8 @@ class EarlyStopping(Callback):
     least
         Smallest improvement that counts, in units of the metric.
     monitor
-        Name of the metric. Losses are to fall, all others to rise.
+        Name of the metric; by default the one to report on the validation set. Losses and mean
+        squared errors are to fall, all others to rise.
     restore
         Whether the network ends with the state of its best epoch, or else of its last.
 
@@ -104,7 +105,7 @@ class EarlyStopping(Callback):
 
     patience: Count = 5
     least: NonNegative = 0.0
-    monitor: str = "validation_accuracy"
+    monitor: str = ""
     restore: bool = True
     _best: tuple[float, Position] | None = field(default=None, init=False, repr=False)
     _state: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
@@ -119,15 +120,16 @@ class EarlyStopping(Callback):
 
     def after_epoch(self, fit: Fit, step: Step) -> None:
         """Compare the metric with its best value so far."""
-        if self.monitor not in step.metrics:
+        monitor = self.monitor or next((n for n in VALIDATED if n in step.metrics), VALIDATED[0])
+        if monitor not in step.metrics:
             known = ", ".join(one_name(*parts(name)) for name in step.metrics)
             raise ParameterError(
-                f"EarlyStopping watches {self.monitor!r}, which is not measured; measured are "
+                f"EarlyStopping watches {monitor!r}, which is not measured; measured are "
                 f"{known}. Give fit validation samples, so that the test samples stay unseen.",
                 object="EarlyStopping",
                 parameter="monitor",
             )
-        value = step.metrics[self.monitor] * (-1 if self.monitor.endswith("loss") else 1)
+        value = step.metrics[monitor] * (-1 if monitor.endswith(("loss", "mse")) else 1)
         if self._best is None or value > self._best[0] + self.least:
             self._best, self._waited, fit.best = (value, step.position), 0, step.position.epoch
             self._state = fit.simulator.state if self.restore else {}
@@ -135,7 +137,7 @@ class EarlyStopping(Callback):
             self._waited += 1
         if self._waited == self.patience:
             epochs = "1 epoch" if self.patience == 1 else f"{self.patience} epochs"
-            fit.stop(f"{self.monitor} has not improved for {epochs}")
+            fit.stop(f"{monitor} has not improved for {epochs}")
 
     def end(self, fit: Fit) -> None:
         """Restore the best state."""

@@ -82,7 +82,7 @@ class ApicalClassifier(_base.ClassifierMixin, _base.BaseEstimator):  # type: ign
     >>> from sklearn.model_selection import cross_val_score
     >>> import apical as ap
     >>> x, y = load_iris(return_X_y=True)
-    >>> classifier = ap.ApicalClassifier(hidden=(20,), epochs=30)
+    >>> classifier = ap.ApicalClassifier(hidden=(20,), epochs=100)
     >>> bool(cross_val_score(classifier, x, y, cv=3).mean() > 0.9)
     True
     """

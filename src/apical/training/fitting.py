@@ -21,7 +21,7 @@ from apical.network.description import Network
 from apical.training.callbacks import Callback, CSVLogger, EarlyStopping
 from apical.training.history import Fit
 from apical.training.loop import Judge, Plan, Position, Step, evaluate, steps
-from apical.training.schedules import SCHEDULES, Schedule
+from apical.training.schedules import SCHEDULES, Plateau, Schedule
 
 MEASURED = 1000
 """Training samples on which accuracy and loss are measured after every epoch."""
@@ -57,7 +57,7 @@ def fit(
     Parameters
     ----------
     network
-        A network, for which a simulator is made, or a simulator, which goes on from its state.
+        A network, for which a simulator is made, or a simulator, which continues from its state.
     data
         Training samples, and test samples.
     epochs
@@ -88,8 +88,8 @@ def fit(
     seed
         Seed of the network in place of its own; not for a simulator.
     device, **options
-        As in `simulate`; by default rate networks run on ``array`` in batches of 64, and spiking
-        networks on ``cpp_standalone``. Not for a simulator.
+        As in `simulate`; by default rate networks run on ``array`` in batches of at most 64, and
+        spiking networks on ``cpp_standalone``. Not for a simulator.
     progress
         Whether to show a progress bar, in a terminal or a notebook.
 
@@ -126,10 +126,10 @@ def fit(
     >>> ap.evaluate(history.simulator, data.test).accuracy > 0.7
     True
     """
-    simulator = _simulator(network, seed, device, options)
     data, judged = _split(data, validation)
+    simulator = _simulator(network, len(data.train), seed, device, options)
     judge = _judging(data, judged, simulator.network, measured)
-    plan = Plan(epochs, block, schedule=_schedule(schedule))
+    plan = Plan(epochs, block, schedule=_schedule(schedule, validation))
     stop = early_stopping if isinstance(early_stopping, EarlyStopping | None) else None
     if early_stopping is not None and stop is None:
         stop = EarlyStopping(patience=cast(int, early_stopping))
@@ -189,7 +189,11 @@ def _attended(fit: Fit, calls: Sequence[Callback]) -> Iterator[None]:
 
 
 def _simulator(
-    network: Network | Simulator, seed: int | None, device: str | None, options: dict[str, Any]
+    network: Network | Simulator,
+    n_train: int,
+    seed: int | None,
+    device: str | None,
+    options: dict[str, Any],
 ) -> Simulator:
     if not isinstance(network, Network):
         given = {"seed": seed, "device": device, **options}
@@ -204,7 +208,9 @@ def _simulator(
         return network
     described = network if seed is None else network.altered(seed=seed)
     name = device or usual(described)
-    usually = {"batch": 64} if name in DEVICES and DEVICES[name].takes("batch") else {}
+    usually = (
+        {"batch": min(64, n_train)} if name in DEVICES and DEVICES[name].takes("batch") else {}
+    )
     return simulate(described, name, **{**usually, **options})
 
 
@@ -214,6 +220,13 @@ def _split(data: Dataset, validation: Samples | float | None) -> tuple[Dataset, 
         return data, "test"
     if isinstance(validation, Samples):
         return replace(data, test=validation, name=f"{data.name}:validation"), "validation"
+    if validation <= 0:
+        raise ParameterError(
+            f"fit: validation must be samples, a number of them or a fraction, above 0, got "
+            f"{validation:g}.",
+            object="fit",
+            parameter="validation",
+        )
     n = round(validation * len(data.train)) if validation < 1 else round(validation)
     return data.split(n, seeds.stream(0, "validation")), "validation"
 
@@ -224,6 +237,12 @@ def _class_weights(
     """Return the weight of each class; balanced ones are 1 in the mean over trials."""
     if given is None:
         return None
+    if data.train.targets is not None:
+        raise ParameterError(
+            "fit: class_weights are for classes, and these samples have targets; leave them out.",
+            object="fit",
+            parameter="class_weights",
+        )
     if isinstance(given, str):
         counts = np.bincount(data.train.labels, minlength=data.n_classes)
         return len(data.train) / (data.n_classes * np.maximum(counts, 1))
@@ -238,8 +257,16 @@ def _class_weights(
     return np.array([given.get(k, 1.0) for k in range(data.n_classes)])
 
 
-def _schedule(given: Schedule | str) -> Schedule:
-    return SCHEDULES[given]() if isinstance(given, str) else given
+def _schedule(given: Schedule | str, validation: Samples | float | None) -> Schedule:
+    schedule = SCHEDULES[given]() if isinstance(given, str) else given
+    if isinstance(schedule, Plateau) and validation is None:
+        raise ParameterError(
+            "fit: a schedule that waits for a plateau follows the validation set, so that the test "
+            "samples stay unseen; give validation.",
+            object="fit",
+            parameter="schedule",
+        )
+    return schedule
 
 
 def _judging(data: Dataset, judged: str, network: Network, measured: int) -> Judge:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from apical._base import seeds
-from apical._base.checking import check_fields, checked
+from apical._base.checking import check_fields, checked, require
 from apical._base.checking import shown as shown_value
 from apical._base.html_tables import Cell, card, table
 from apical._base.metric_names import Metric as Metric
@@ -211,6 +211,11 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        n, found = len(self.labels), len(self.decided)
+        require(found == n, "Evaluation", "decided", f"one for each of {n} samples", f"{found}")
+        told, shown_ = (None if x is None else x.shape for x in (self.targets, self.outputs))
+        fits = told is None or told == shown_
+        require(fits, "Evaluation", "outputs", f"of the shape of the targets, {told}", f"{shown_}")
 
     @property
     def accuracy(self) -> float:
@@ -538,6 +543,8 @@ def check_targets(network: Network, samples: Samples) -> None:
 def predict(simulator: Simulator, samples: Samples | npt.ArrayLike, index: int = -1) -> np.ndarray:
     """Return the class that a network decides for each sample, shape (n_samples,).
 
+    Of samples with targets, return the outputs in the units and the shape of the targets.
+
     Learning is off, and the state of the simulator is restored.
 
     Parameters
@@ -582,6 +589,8 @@ def predict(simulator: Simulator, samples: Samples | npt.ArrayLike, index: int =
                 parameter="samples",
             )
         samples = values.reshape(len(values), -1)
+    elif samples.targets is not None:
+        return np.asarray(evaluate(simulator, samples, index).outputs)
     return decisions(outputs(simulator, samples, index))
 
 
@@ -610,6 +619,8 @@ def outputs(simulator: Simulator, samples: Samples | np.ndarray, index: int = -1
     ...     outputs(simulator, np.ones((2, 6))).shape
     (2, 3)
     """
+    if not len(samples):
+        raise DataError("outputs needs at least one sample, got none.", object="outputs")
     name = simulator.network.output.name
     return np.concatenate([r.counts[name] for r in shown(simulator, samples, index)])
 
@@ -648,8 +659,8 @@ Measure = Callable[[Simulator, Position, Mapping[str, np.ndarray]], Mapping[Any,
 the plastic weights before the last block, by name of projection. Returns values by `Metric`."""
 Judge = Callable[[Simulator, Position], Mapping[Any, float]]
 """Callback that evaluates a network without changing its state, before training and after every
-epoch. Returns values by `Metric`; schedules that follow the accuracy read ``validation_accuracy``,
-or else ``test_accuracy``."""
+epoch. Returns values by `Metric`; schedules that follow the accuracy read the one to report
+(`apical._base.metric_names.headline`)."""
 
 
 @checked()

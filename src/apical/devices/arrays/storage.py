@@ -4,17 +4,19 @@ Where a connectivity says which synapses exist, weights and the optimiser's stat
 a simulator as one value for each of them (`Edges`). Within, they are a matrix with zeros where
 density is high, since BLAS is faster then; by window, where all maps of a position have the same
 inputs (receptive fields), with one small matrix product each; and else one column of values, with
-products that visit existing synapses alone. All compute the same, up to rounding.
+products that visit existing synapses alone. All compute the same, up to rounding. Weights that
+windows share are one block.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
-from apical.devices.arrays.library import Array, Call, Library
+from apical.devices.arrays.library import Array, Call, Kernel, Library
 from apical.network.description import Network
-from apical.projections.edges import Edges
+from apical.projections.edges import Edges, places_of
 from apical.projections.projection import Projection, ReadBackwards
 
 STRIP = 2**15
@@ -158,18 +160,10 @@ class Masked(Dense):
         return float(np.std(self.back(array), dtype=np.float64))
 
 
-class Sparse(Storage):
-    """One column of values: those of synapses that exist, in their order."""
+class _Existing(Storage):
+    """Synapses that exist, and no others; the products are those of a kernel."""
 
-    def __init__(self, library: Library, edges: Edges) -> None:
-        super().__init__(library, (len(edges), 1), (len(edges),))
-        self._kernel = library.sparse(edges)
-
-    def inside(self, values: np.ndarray) -> np.ndarray:
-        return values[:, np.newaxis]
-
-    def outward(self, values: np.ndarray) -> np.ndarray:
-        return values[:, 0]
+    _kernel: Kernel[Any]
 
     def product(
         self, x: Array, w: Array, out: Array, *, add: bool, transposed: bool = False
@@ -182,7 +176,21 @@ class Sparse(Storage):
         return self._kernel.outer(x, d, out, factor, add=add, rows=rows)
 
 
-class Blocks(Storage):
+class Sparse(_Existing):
+    """One column of values: those of synapses that exist, in their order."""
+
+    def __init__(self, library: Library, edges: Edges) -> None:
+        super().__init__(library, (len(edges), 1), (len(edges),))
+        self._kernel = library.sparse(edges)
+
+    def inside(self, values: np.ndarray) -> np.ndarray:
+        return values[:, np.newaxis]
+
+    def outward(self, values: np.ndarray) -> np.ndarray:
+        return values[:, 0]
+
+
+class Blocks(_Existing):
     """Synapses by window: for each window its inputs, and for each of these the maps.
 
     Parameters
@@ -200,12 +208,62 @@ class Blocks(Storage):
         maps = edges.shape[1] // n_windows
         super().__init__(library, (field.size, maps), (len(edges),))
         self._inputs, self._kernel = n_inputs, library.blocks(field, edges.shape[0])
-        self._places = _places(edges, field)
+        self._places = places_of(edges, field)
         if len(edges) < field.size * maps:
             exists = np.zeros(field.size * maps, bool)
             exists[self._places] = True
             self.mask = library.array(exists.reshape(self.shape))
         self._drawn = np.zeros((0, maps), np.float32)
+
+    def inside(self, values: np.ndarray) -> np.ndarray:
+        found = np.zeros(self.shape[0] * self.shape[1], values.dtype)
+        found[self._places] = values
+        return found.reshape(self.shape)
+
+    def outward(self, values: np.ndarray) -> np.ndarray:
+        return values.ravel()[self._places]
+
+    def strips(self, n_trials: int) -> Iterator[slice]:
+        """Yield slices of whole windows."""
+        n = max(1, max(n_trials, STRIP // self.shape[1]) // self._inputs) * self._inputs
+        for start in range(0, self.shape[0], n):
+            yield slice(start, min(start + n, self.shape[0]))
+
+    def drawn(self, draw: Draw, out: Array, rows: slice = ALL) -> None:
+        start, stop, _ = rows.indices(self.shape[0])
+        if start == 0:  # all of them, in the order of synapses, for the rows that follow too
+            self._drawn = self.inside(draw(self.outside))
+        self.library.put(self._drawn[start:stop], out)
+
+    def spread(self, array: Array) -> float:
+        return float(np.std(self.back(array), dtype=np.float64))
+
+
+class Shared(Storage):
+    """One block of weights that all windows share, as in a convolution: inputs by maps.
+
+    The update of a weight is the sum over the windows that use it, which is the gradient of what
+    the network computes; the part of an update that depends on the weight alone counts once.
+
+    Parameters
+    ----------
+    library
+        Array library.
+    edges
+        The synapses that exist, with the weight of each.
+    field
+        Presynaptic neurons of each window, as in `Library.shared`.
+    """
+
+    def __init__(self, library: Library, edges: Edges, field: np.ndarray) -> None:
+        inputs, maps = field.shape[1], edges.shape[1] // len(field)
+        super().__init__(library, (inputs, maps), (edges.n_weights,))
+        self._kernel = library.shared(field, edges.shape[0])
+        self._places = np.unique(places_of(edges, field) % (inputs * maps))
+        if edges.n_weights < inputs * maps:
+            exists = np.zeros(inputs * maps, bool)
+            exists[self._places] = True
+            self.mask = library.array(exists.reshape(self.shape))
 
     def inside(self, values: np.ndarray) -> np.ndarray:
         found = np.zeros(self.shape[0] * self.shape[1], values.dtype)
@@ -225,34 +283,6 @@ class Blocks(Storage):
     ) -> Call:
         return self._kernel.outer(x, d, out, factor, add=add, rows=rows)
 
-    def strips(self, n_trials: int) -> Iterator[slice]:
-        """Yield slices of whole windows."""
-        n = max(1, max(n_trials, STRIP // self.shape[1]) // self._inputs) * self._inputs
-        for start in range(0, self.shape[0], n):
-            yield slice(start, min(start + n, self.shape[0]))
-
-    def drawn(self, draw: Draw, out: Array, rows: slice = ALL) -> None:
-        start, stop, _ = rows.indices(self.shape[0])
-        if start == 0:  # all of them, in the order of synapses, for the rows that follow too
-            self._drawn = self.inside(draw(self.outside))
-        self.library.put(self._drawn[start:stop], out)
-
-    def spread(self, array: Array) -> float:
-        return float(np.std(self.back(array), dtype=np.float64))
-
-
-def _places(edges: Edges, field: np.ndarray) -> np.ndarray:
-    """Return where each synapse is among the windows, shape (n_synapses,)."""
-    n_windows, n_post = len(field), edges.shape[1]
-    maps = n_post // n_windows
-    window = np.arange(n_windows)[:, np.newaxis]
-    of_first = field.astype(np.int64) * n_post + window  # the key of each synapse onto map 0
-    keys = of_first[..., np.newaxis] + np.arange(maps) * n_windows
-    keys[field < 0] = -1
-    order = np.argsort(keys, axis=None, kind="stable")
-    wanted = edges.pre.astype(np.int64) * n_post + edges.post
-    return order[np.searchsorted(keys.ravel()[order], wanted)]
-
 
 def storages(network: Network, library: Library) -> dict[str, Storage]:
     """Return the form in memory of each projection that has weights of its own, by its name."""
@@ -271,6 +301,8 @@ def _storage(network: Network, projection: Projection, library: Library) -> Stor
         whole.mask = None if exists is None else library.array(exists)
         return whole
     field = projection.connectivity.windows_of(projection.pre, projection.post)
+    if field is not None and projection.shared:
+        return Shared(library, edges, field)
     if field is not None and edges.density < BLOCKS_BELOW:
         return Blocks(library, edges, field)
     if edges.density >= SPARSE_BELOW or projection.pre.role == "bias":
