@@ -236,3 +236,12 @@ def test_what_does_not_take_several_stimuli_says_so(tmp_path):
         assert "shows one stimulus, but the network has 'touch', 'vision'" in str(caught.value)
     with pytest.raises(ApicalError, match="one of 2 stimuli; files written and read here have one"):
         ap.nir.write(net, tmp_path / "it.nir", reset="hard")
+
+
+def test_they_are_predicted_by_name():
+    net = network(Stimulus("vision", 8, Graded()), Stimulus("touch", 8, Graded()))
+    with simulate(net, "array") as simulator:
+        named = ap.predict(simulator, GIVEN)
+        np.testing.assert_array_equal(named, ap.predict(simulator, X))
+        with pytest.raises(DataError, match=r"stimuli are 'touch' \(8\), 'vision' \(8\)"):
+            ap.predict(simulator, {"vision": X[:, :8], "smell": X[:, :8]})

@@ -27,6 +27,7 @@ from apical.devices.simulator import Block, Simulator
 from apical.errors import DataError, ParameterError, RunError
 from apical.measures import predictions
 from apical.network.description import Network
+from apical.network.stimuli import check_inputs
 from apical.neurons.encoding import decisions
 from apical.projections.projection import ReadBackwards
 from apical.training.presentation import block_size, learned, presented, shown
@@ -540,7 +541,11 @@ def check_targets(network: Network, samples: Samples) -> None:
 
 
 @checked()
-def predict(simulator: Simulator, samples: Samples | npt.ArrayLike, index: int = -1) -> np.ndarray:
+def predict(
+    simulator: Simulator,
+    samples: Samples | npt.ArrayLike | Mapping[str, npt.ArrayLike],
+    index: int = -1,
+) -> np.ndarray:
     """Return the class that a network decides for each sample, shape (n_samples,).
 
     Of samples with targets, return the outputs in the units and the shape of the targets.
@@ -553,7 +558,7 @@ def predict(simulator: Simulator, samples: Samples | npt.ArrayLike, index: int =
         A network on a device.
     samples
         Samples, whose labels are not looked at, or stimuli as the network sees them, for spiking
-        networks in [0, 1], shape (n_samples, ...).
+        networks in [0, 1], shape (n_samples, ...), or those of several stimuli by their names.
     index
         As in `evaluate`.
 
@@ -580,6 +585,10 @@ def predict(simulator: Simulator, samples: Samples | npt.ArrayLike, index: int =
     True
     """
     if not isinstance(samples, Samples):
+        if isinstance(samples, Mapping):
+            block = Block.of_stimuli(samples)
+            check_inputs(simulator.network, block.inputs)
+            samples = np.asarray(block.values)
         values = converting.numbers(samples, "samples to predict")
         if values.ndim < 2 or not len(values):
             raise DataError(
