@@ -38,7 +38,7 @@ Factor = float | npt.NDArray[np.floating]
 """Factor on every learning rate, of all trials or of each, shape (n_trials,) [dimensionless]."""
 
 
-Shown = Rows | np.ndarray | Mapping[str, np.ndarray]
+Shown = Rows | np.ndarray | Mapping[str, npt.ArrayLike]
 """Stimuli of trials, of several stimuli by their names."""
 
 
@@ -160,7 +160,7 @@ class Block:
         usual = "noise" if self.fires else "train" if learning.any() else "evaluate"
         object.__setattr__(self, "phase", self.phase or usual)
 
-    def _join(self, given: Mapping[str, np.ndarray]) -> None:
+    def _join(self, given: Mapping[str, npt.ArrayLike]) -> None:
         """Put the values of several stimuli side by side, and keep their names."""
         where = "values of a block"
         names = names_of(given, where)
