@@ -1,5 +1,7 @@
 """Pooling, and feedback along the windows: by closed form, and gradients of the loss."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -84,6 +86,71 @@ def test_feedback_alignment_goes_back_along_the_windows() -> None:
     assert net.edges("feedback_y_to_p") is None
     w = net.initial_state("feedback_p_to_h")
     assert len(np.unique(w)) == len(w) and np.abs(w).max() <= 0.5  # to 4 neurons each
+
+
+TOUCH = np.random.default_rng(1).random((5, 4))
+BOTH = ap.Block.of_labels(
+    {"vision": BLOCK.values, "touch": TOUCH}, BLOCK.labels, learning=np.ones(5)
+)
+
+
+def vision_and_touch(wiring: str) -> ap.Network:
+    """Return images, convolved and pooled, that converge with touch on a hidden population."""
+    net = ap.Network(seed=2)
+    v = net.add(ap.Stimulus("vision", 126, ap.encoding.Graded(), shape=(3, 7, 6)))
+    t = net.add(ap.Stimulus("touch", 4, ap.encoding.Graded()))
+    maps = net.add(ap.Rate("maps", 60, "tanh", shape=(2, 6, 5)))
+    p = net.add(ap.Rate("p", 12, "linear", shape=(2, 3, 2)))
+    h, y = net.add(ap.Rate("h", 5, "tanh")), net.add(ap.Rate("y", 3, "linear"))
+    fields = c.ReceptiveFields(2)
+    net.connect(v, maps, weights=ap.FanIn(), rule=RULE, connectivity=fields, shared=True)
+    bias = net.add(ap.Bias("bias"))
+    net.connect(bias, maps, weights=ap.Normal(0.1), rule=RULE, shared=True)
+    net.connect(maps, p, weights=ap.Mean(), connectivity=c.Pooling(2))
+    for pre, post in ((p, h), (t, h), (h, y)):
+        net.connect(pre, post, weights=ap.FanIn(), rule=RULE)
+    options = {"connectivity": "forward"} if wiring == "fa" else {}
+    net.teach(WIRINGS[wiring](net.add(ap.RateError("e", 3)), net.forward, **options))
+    return net
+
+
+def test_backpropagation_from_two_stimuli_is_the_gradient() -> None:
+    net, targets = vision_and_touch("bp"), np.eye(3)[BLOCK.labels]
+    with ap.simulate(net, "array", dtype="float64") as simulator:
+        updates = simulator.updates(BOTH)
+        for projection in net.plastic:
+            name, edges = projection.name, net.edges(projection)
+            w = simulator.state[f"{name}.w"]
+
+            def loss(values: np.ndarray, name: str = name) -> float:
+                simulator.load({name: values})
+                y = simulator.run(replace(BOTH, learning=np.zeros(5))).counts["y"]
+                return float(0.5 * ((y - targets) ** 2).sum() / len(y))
+
+            steps = 1e-5 * np.eye(w.size).reshape(w.size, *w.shape)
+            slopes = [(loss(w + step) - loss(w - step)) / 2e-5 for step in steps]
+            simulator.load({name: w})
+            update = updates[name] if edges is None else edges.of(updates[name])
+            known = -0.1 * np.array(slopes)
+            np.testing.assert_allclose(update.ravel(), known, atol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("wiring", ["fa", "dfa", "ifa_forward"])
+def test_two_stimuli_with_shared_fields_are_saved_and_go_on(wiring: str, tmp_path: Path) -> None:
+    net = vision_and_touch(wiring)
+    again = ap.Network.load(net.save(tmp_path / "network"))
+    assert again.summary() == net.summary()
+    with ap.simulate(net, "array") as one, ap.simulate(again, "array") as other:
+        first = one.state
+        one.run(BOTH)
+        learned = one.state
+        assert all((learned[f"{p.name}.w"] != first[f"{p.name}.w"]).any() for p in net.plastic)
+        assert learned["vision_to_maps.w"].shape == (24,)
+        other.load(one.save(tmp_path / "simulator"))
+        for name, values in learned.items():
+            np.testing.assert_array_equal(other.state[name], values)
+        here, there = (simulator.run(BOTH).counts["y"] for simulator in (one, other))
+        np.testing.assert_array_equal(here, there)
 
 
 def test_what_does_not_fit_is_refused() -> None:
