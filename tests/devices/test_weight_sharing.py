@@ -12,6 +12,7 @@ from apical import connectivity as c
 from apical.errors import DeviceError, LocalityError, ParameterError, WiringError
 from apical.feedback import WIRINGS
 from apical.hypotheses import shared_weights
+from apical.network.initialization import redrawn
 from apical.plasticity.constraints import Levels
 from apical.plausibility import audit
 
@@ -294,3 +295,11 @@ def test_a_network_is_saved_with_it(tmp_path: Any) -> None:
     again = ap.Network.load(tmp_path / "net.npz")
     assert [p.shared for p in again.projections] == [p.shared for p in net.projections]
     assert np.array_equal(again.initial_state("x_to_h"), net.initial_state("x_to_h"))
+
+
+def test_shared_weights_are_redrawn_as_they_are_drawn() -> None:
+    net = shared_weights(locally())
+    for name in ("x_to_h", "b_to_h"):
+        projection, edges = net.projection(name), net.edges(name)
+        found = redrawn(projection, net.seed, ap.stream(net.seed, "weights", name))
+        np.testing.assert_array_equal(found, edges.dense(net.initial_state(projection)))

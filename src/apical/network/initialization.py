@@ -48,8 +48,12 @@ def initial_state(projection: Projection, seed: int) -> np.ndarray:
     """
     if isinstance(projection.weights, ReadBackwards) or _has_all(projection):
         return initial_weights(projection, seed)
+    return _weights(projection, seed, seeds.stream(seed, "weights", projection.name))
+
+
+def _weights(projection: Projection, seed: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw the weights of a projection that is not full, shape (n_weights,)."""
     drawn = _drawn(projection, seed)
-    rng = seeds.stream(seed, "weights", projection.name)
     if projection.shared:
         return begun(projection, seed, projection.weights.draw_shared(drawn.every, rng))
     weights = projection.weights.draw_for(drawn.every, rng)
@@ -66,12 +70,9 @@ def redrawn(projection: Projection, seed: int, rng: np.random.Generator) -> np.n
     rng
         Where they are drawn from.
     """
-    if projection.connectivity.is_full:
+    if _has_all(projection):
         return begun(projection, seed, projection.weights.draw(*projection.shape, rng))
-    drawn = _drawn(projection, seed)
-    weights = projection.weights.draw_for(drawn.every, rng)
-    kept = weights if drawn.kept is None else weights[drawn.kept]
-    return drawn.existing.dense(begun(projection, seed, kept))
+    return _drawn(projection, seed).existing.dense(_weights(projection, seed, rng))
 
 
 def edges(projection: Projection, seed: int) -> Edges | None:
