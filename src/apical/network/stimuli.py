@@ -1,4 +1,4 @@
-"""How the values of a trial are dealt to the stimuli of a network, one or several.
+"""Columns of the values of a trial, dealt to the stimuli of a network, one or several.
 
 A trial has one array of values. Its columns belong to the stimuli in alphabetical order of their
 names (`Network.stimuli`): each takes as many as it has neurons, times its frames.
