@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import apical as ap
 from apical import cli, connectivity, hypotheses
+from apical.errors import DataError
 
 
 def build(
@@ -47,9 +48,20 @@ def build(
         Feedback wiring: pathway of the error.
     rate
         Learning rate of Adam.
+
+    Raises
+    ------
+    DataError
+        If samples are no images.
     """
     net, way = ap.Network(seed=seed), ap.feedback.WIRINGS[wiring]
     learns: dict[str, Any] = {"rule": ap.rules.three_factor(dynamics=ap.optimizers.adam(rate))}
+    if len(data.shape) not in (2, 3):
+        raise DataError(
+            f"Receptive fields need images, of shape (rows, columns) or (maps, rows, columns), but "
+            f"{data.name} has samples of shape {data.shape}; take digits, for instance.",
+            object="Clark_2021_sharing",
+        )
     shape = (1, *data.shape) if len(data.shape) == 2 else data.shape
     before = net.add(ap.Stimulus("stimulus", data.n_inputs, ap.encoding.Graded(), shape=shape))
     bias, fields = net.add(ap.Bias("bias")), connectivity.ReceptiveFields(3, padding=1)

@@ -220,3 +220,9 @@ def test_receptive_fields_and_pooling_learn_digits(wiring: str, variant: str) ->
     with simulate(net, "array", batch=32) as simulator:
         train(simulator, data, epochs=3, progress=False)
         assert evaluate(simulator, data.test).accuracy > 0.7
+
+
+def test_receptive_fields_over_no_images_are_refused() -> None:
+    data = datasets.blobs(rng=np.random.default_rng(0))
+    with pytest.raises(DataError, match=r"need images.* but blobs has samples of shape \(20,\)"):
+        script("Clark_2021_sharing").build(data, 0)
