@@ -26,7 +26,7 @@ from apical.hypotheses import HYPOTHESES
 from apical.hypotheses.changes import with_projections
 from apical.network.description import Network
 from apical.neurons.base import POPULATIONS, Population
-from apical.neurons.encoding import ENCODERS, Graded
+from apical.neurons.encoding import ENCODERS, Graded, Regular
 from apical.neurons.error import RateError
 from apical.neurons.lif import LIF
 from apical.neurons.rate import Rate
@@ -35,7 +35,7 @@ from apical.neurons.stimulus import Stimulus
 from apical.plasticity.constraints import Levels
 from apical.plasticity.rules import LearningRule, When, node_perturbation
 from apical.plausibility import check
-from apical.projections.connectivity import CONNECTIVITIES
+from apical.projections.connectivity import CONNECTIVITIES, ReceptiveFields
 from apical.testing.references import driven, partly_joined, rates, spiking
 
 KINDS: Mapping[str, Callable[..., Network]] = {"rates": rates, "spikes": spiking}
@@ -175,16 +175,31 @@ def of_networks() -> Iterator[Feature]:
     normal = Rate("units", 4, norm=BatchNorm())
     yield Feature("Networks", "batch normalisation", {"rates": driven(normal)})
     yield Feature("Networks", "no reset between trials", made(hypotheses.online))
+    yield Feature("Networks", "several stimuli", two_senses())
     for name, hypothesis in HYPOTHESES.items():
         networks = made(lambda net, h=hypothesis: h.apply(net, **h.example))  # type: ignore[misc]
         if not networks:
             fa = {"rates": rates(WIRINGS["fa"]), "spikes": hypotheses.online(spiking())}
-            for kind, network in fa.items():
-                try:
-                    networks[kind] = hypothesis.apply(network, **hypothesis.example)
-                except ApicalError:
-                    continue
+            local = {"rates": partly_joined(ReceptiveFields(2), (2, 1, 2))}
+            for references in (fa, local):
+                for kind, network in references.items() if not networks else ():
+                    try:
+                        networks[kind] = hypothesis.apply(network, **hypothesis.example)
+                    except ApicalError:
+                        continue
         yield Feature("Hypotheses", f"`{name}`", networks)
+
+
+def two_senses() -> dict[str, Network]:
+    """Return networks of two stimuli, of rates and of spikes."""
+    found = {}
+    for kind, encoder in (("rates", Graded()), ("spikes", Regular())):
+        net = Network(seed=0)
+        y = net.add(Rate("units", 4) if kind == "rates" else LIF("units", 4))
+        for name in ("touch", "vision"):
+            net.connect(net.add(Stimulus(name, 3, encoder)), y)
+        found[kind] = net
+    return found
 
 
 def refusals(network: Network) -> dict[str, str]:

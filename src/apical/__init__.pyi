@@ -48,6 +48,7 @@ from apical.projections.weights import FewInputs as FewInputs
 from apical.projections.weights import Given as Given
 from apical.projections.weights import Glorot as Glorot
 from apical.projections.weights import Identity as Identity
+from apical.projections.weights import Mean as Mean
 from apical.projections.weights import Normal as Normal
 from apical.projections.weights import Opposed as Opposed
 from apical.projections.weights import Uniform as Uniform

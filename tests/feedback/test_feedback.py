@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import N_CLASSES, small
 from rate_networks import rates
@@ -56,6 +56,7 @@ def test_feedback_weights_are_random_and_opposed(seed: int) -> None:
     assert not np.array_equal(weights, small(seed=seed + 1).initial_weights(projection))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1000), st.integers(1, 12))
 def test_feedback_weights_do_not_depend_on_the_forward_ones(seed: int, size: int) -> None:
     one, other = small(seed=seed, hidden=(8,)), small(seed=seed, hidden=(8, size))

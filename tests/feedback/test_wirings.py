@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from rate_networks import rates, trials
 
+import apical as ap
 from apical import FeedbackPathway, Normal, Projection, Zero, feedback, simulate
 from apical.errors import DeviceError, ParameterError, WiringError
 from apical.feedback.wirings import label
@@ -247,3 +248,56 @@ def test_angles_of_a_spiking_network_are_refused() -> None:
 
     with pytest.raises(DeviceError, match="need a network of rates, but '.*' spikes"):
         angles_to_backpropagation(simulate(small(), "runtime"), trials(sizes=(12, 3)))
+
+
+def senses(wiring: str, *, spikes: bool = False, **options: Any) -> ap.Network:
+    """Describe two stimuli with a hidden population each, which converge on a third."""
+    net, rule = ap.Network(seed=1, trial=30.0), ap.rules.three_factor(0.01)
+    encoder = ap.encoding.Regular(200.0) if spikes else ap.encoding.Graded()
+    kind = ap.LIF if spikes else ap.Rate
+    v, t = (net.add(ap.Stimulus(name, 4, encoder)) for name in ("vision", "touch"))
+    seen, felt, h = (net.add(kind(name, 5)) for name in ("seen", "felt", "hidden"))
+    y = net.add(kind("output", 3))
+    for pre, post in ((v, seen), (t, felt), (seen, h), (felt, h), (t, h), (h, y)):
+        net.connect(pre, post, weights=ap.FanIn(), rule=rule)
+    error = net.add(ap.Error("error", 6) if spikes else ap.RateError("error", 3))
+    net.teach(feedback.WIRINGS[wiring](error, net.forward, **options))
+    return net
+
+
+BRANCHES = {
+    "bp": {"hidden_to_felt", "hidden_to_seen", "output_to_hidden"},
+    "fa": {"hidden_to_felt", "hidden_to_seen", "output_to_hidden"},
+    "dfa": {"error_to_felt", "error_to_seen", "error_to_hidden"},
+    "ifa_forward": {"error_to_felt", "error_to_seen"},
+    "ifa_random": {"error_to_felt", "error_to_seen", "seen_to_hidden"},
+}
+
+
+@pytest.mark.parametrize("wiring", BRANCHES)
+@pytest.mark.parametrize("spikes", [False, True])
+def test_feedback_follows_the_branches_of_several_stimuli(wiring: str, spikes: bool) -> None:
+    if spikes and not feedback.WIRINGS[wiring].spikes:
+        return
+    net = senses(wiring, spikes=spikes)
+    assert net.feedback is not None
+    found = {p.name.removeprefix("feedback_") for p in net.feedback.projections}
+    assert found - {"error_to_output"} == BRANCHES[wiring]
+    relays = [p.name for p in net.feedback.relays]  # no stimulus can relay
+    assert relays == (["felt_to_hidden"] if wiring == "ifa_forward" else [])
+
+
+def test_a_population_that_only_a_stimulus_reaches_must_hear_the_error() -> None:
+    with pytest.raises(WiringError, match="'seen' hears nothing, because no forward projection"):
+        senses("ifa_forward", hears=[*senses("dfa").populations[3:4]])
+
+
+def test_a_reward_reaches_a_population_of_two_stimuli_once() -> None:
+    net, rule = ap.Network(), ap.rules.node_perturbation(0.01)
+    v, t = (net.add(ap.Stimulus(name, 4, ap.encoding.Graded())) for name in ("vision", "touch"))
+    y = net.add(ap.Rate("output", 2, explores=0.1))
+    for pre in (v, t):
+        net.connect(pre, y, weights=ap.FanIn(), rule=rule)
+    net.add(ap.RateError("error", 2, keeps="square"))
+    pathway = net.teach(feedback.broadcast(net.add(ap.Reward("reward")), net.forward))
+    assert [p.name for p in pathway.projections] == ["reward_to_output"]

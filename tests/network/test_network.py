@@ -108,15 +108,16 @@ def test_unknown_projections_are_named_with_the_known() -> None:
         Network().projection("a_to_b")
 
 
-def test_a_network_needs_one_stimulus_and_an_output() -> None:
+def test_a_network_needs_a_stimulus_and_an_output() -> None:
     net = Network()
-    with pytest.raises(WiringError, match="exactly one Stimulus population, got 0"):
-        _ = net.stimulus
+    for name in ("stimulus", "stimuli"):
+        with pytest.raises(WiringError, match="needs a Stimulus population, got none; add one"):
+            getattr(net, name)
     with pytest.raises(WiringError, match="no forward projection, so nothing decides"):
         _ = net.output
-    net.add(Stimulus("a", 2))
-    net.add(Stimulus("b", 2))
-    with pytest.raises(WiringError, match="exactly one Stimulus population, got 2"):
+    b, a = net.add(Stimulus("b", 2)), net.add(Stimulus("a", 2))
+    assert net.stimuli == (a, b)
+    with pytest.raises(WiringError, match="has 2 stimuli, 'a', 'b'; read network.stimuli"):
         _ = net.stimulus
 
 

@@ -191,7 +191,7 @@ SHIPPED = [path for path in sorted(MODELS.glob("*.py")) if not models.is_study(p
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_nothing_is_doubted_of_shipped_models(path: Path) -> None:
-    data = blobs(rng=np.random.default_rng(0))
+    data = replace(blobs(n_inputs=64, rng=np.random.default_rng(0)), shape=(8, 8))
     assert not doubts(models.load(str(path)).build(data, 0))
 
 

@@ -243,7 +243,7 @@ def test_learning_without_feedback_needs_none() -> None:
 
 def test_an_unfinished_network_is_refused() -> None:
     net = Network()
-    with pytest.raises(WiringError, match="exactly one Stimulus"):
+    with pytest.raises(WiringError, match="needs a Stimulus population"):
         check(net)
     net.add(Stimulus("x", 2))
     with pytest.raises(WiringError, match="no forward projection"):

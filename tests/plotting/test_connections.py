@@ -1,5 +1,7 @@
 """Drawn connectivity: counts by hand, of images and of matrices."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,26 @@ def test_the_graph_says_which_synapses_exist() -> None:
     ax = plotting.network_graph(net)
     legend = ax.get_legend()
     assert legend is not None
-    said = [text.get_text() for text in legend.get_texts()]
+    said = [text.get_text().replace("\n", " ") for text in legend.get_texts()]
     assert "stimulus to hidden: random, 3 synapses onto each neuron, 12 synapses" in said
     assert "2 x 3" in [text.get_text() for text in ax.texts]
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_long_lines_of_the_legend_leave_room_for_the_graph(tmp_path: Path) -> None:
+    net = partly_joined(ap.connectivity.FixedInDegree(3), (4,))
+    ax = plotting.network_graph(net)
+    plotting.save(ax, tmp_path / "graph.png")  # matplotlib warns where axes have no room left
+    box, legend = ax.get_window_extent(), ax.get_legend()
+    assert legend is not None and legend.get_window_extent().width < 1.1 * box.width
+
+
+def test_a_stimulus_that_passes_below_others_stands_lowest() -> None:
+    net = ap.Network()
+    touch, vision = (net.add(ap.Stimulus(name, 4, ap.encoding.Graded())) for name in "tv")
+    h, y = net.add(ap.Rate("h", 3)), net.add(ap.Rate("y", 2))
+    for pre, post in ((touch, y), (vision, h), (h, y)):
+        net.connect(pre, post)
+    patches = {patch.get_gid(): patch for patch in plotting.network_graph(net).patches}
+    low, high = (patches[name].get_window_extent().y0 for name in ("t", "v"))
+    assert low < high

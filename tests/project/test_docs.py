@@ -264,7 +264,8 @@ def test_every_choice_of_a_model_is_plausible(path: Path) -> None:
     choices = [[(o.name, choice) for choice in o.choices] for o in model.options if o.choices]
     for options in map(dict, itertools.product(*choices)):
         card = check(model.build(data, 0, **options), transport=True)
-        assert card.is_local == (options.get("wiring") != "bp")
+        shares = options.get("variant") == "convolutional"
+        assert card.is_local == (options.get("wiring") != "bp" and not shares)
 
 
 @pytest.mark.slow

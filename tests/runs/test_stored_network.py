@@ -73,7 +73,7 @@ def assert_same(network: Network) -> None:
 def hypothetical() -> Iterator[tuple[str, Network]]:
     """Yield a network under every hypothesis that it allows."""
     for name, one in HYPOTHESES.items():
-        for plain in of_hypotheses.REFERENCES.values():
+        for plain in (of_hypotheses.REFERENCES | of_hypotheses.FURTHER).values():
             try:
                 yield name, one.apply(plain(), **one.example)
             except (ValueError, RuntimeError):
@@ -82,7 +82,7 @@ def hypothetical() -> Iterator[tuple[str, Network]]:
 
 def networks() -> Iterator[tuple[str, Callable[[], Network]]]:
     """Yield networks in which every wiring, population, encoder, rule, model and hypothesis is."""
-    data = blobs(rng=np.random.default_rng(0))
+    data = replace(blobs(n_inputs=64, rng=np.random.default_rng(0)), shape=(8, 8))
     for path in SHIPPED:
         if not models.is_study(path):
             yield path.stem, lambda path=path: models.load(str(path)).build(data, 5)

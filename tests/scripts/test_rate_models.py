@@ -206,3 +206,23 @@ def test_errors_of_a_study_are_one_line(tmp_path: Path, capsys: pytest.CaptureFi
 def test_table_needs_rows(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="needs at least one row"):
         studies.write_table(tmp_path / "empty.csv", [])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["local", "convolutional"])
+@pytest.mark.parametrize("wiring", ["bp", "fa", "dfa"])
+def test_receptive_fields_and_pooling_learn_digits(wiring: str, variant: str) -> None:
+    data = datasets.load("digits")
+    net = script("Clark_2021_sharing").build(data, 0, variant=variant, wiring=wiring, rate=2e-3)
+    edges = net.edges("pooled_1_to_maps_2")
+    assert edges.n_weights == (len(edges) if variant == "local" else 16 * 9 * 16)
+    assert net.existing(net.projection("maps_1_to_pooled_1")).sum() == 16 * 64
+    with simulate(net, "array", batch=32) as simulator:
+        train(simulator, data, epochs=3, progress=False)
+        assert evaluate(simulator, data.test).accuracy > 0.7
+
+
+def test_receptive_fields_over_no_images_are_refused() -> None:
+    data = datasets.blobs(rng=np.random.default_rng(0))
+    with pytest.raises(DataError, match=r"need images.* but blobs has samples of shape \(20,\)"):
+        script("Clark_2021_sharing").build(data, 0)

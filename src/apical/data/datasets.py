@@ -5,7 +5,7 @@ Values stay as they are stored (a byte a pixel) and become stimuli in [0, 1] blo
 
 import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from apical._base.bibliography import cite
-from apical._base.checking import check_fields, checked, fitting, shown
+from apical._base.checking import check_fields, checked, fitting, listed, shown
 from apical._base.names import check_name
 from apical._base.parameters import Count, CountOrZero, Positive, Seed
 from apical._base.reading import UnreadableError, array_of, read_arrays, stored_arrays
@@ -24,6 +24,7 @@ from apical.data import converting, event_files, event_readers, events
 from apical.data.events import EventRows as EventRows
 from apical.data.events import EventSamples as EventSamples
 from apical.data.idx import read_idx
+from apical.data.inputs import Inputs, names_of, side_by_side
 from apical.data.registry import SOURCES, idx_files, single_file
 from apical.data.registry import Source as Source
 from apical.data.registry import available as available
@@ -42,6 +43,13 @@ _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 _TOLD = ("x_train", "t_train", "x_test", "t_test")
 """Arrays of a file with targets."""
 _KNOWN = tuple(dict.fromkeys((*_ARRAYS, *_TOLD, "scale")))
+
+
+Values = ArrayLike | Mapping[str, ArrayLike]
+"""Values of samples, of several stimuli by their names."""
+
+Scale = float | Mapping[str, float] | None
+"""Stored value that stands for 1, of several stimuli by their names; None: to be inferred."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,12 +109,12 @@ class Dataset:
     def from_arrays(
         cls,
         name: str,
-        x_train: ArrayLike,
+        x_train: Values,
         y_train: ArrayLike,
-        x_test: ArrayLike,
+        x_test: Values,
         y_test: ArrayLike,
         *,
-        scale: float | None = None,
+        scale: Scale = None,
         licence: str = "unknown",
         source: str = "arrays",
         copy: bool = True,
@@ -122,7 +130,8 @@ class Dataset:
             What the data set is called.
         x_train, x_test
             Finite values from 0 on, shape (n, ...): arrays or lists of bool, integers or floats,
-            or what NumPy makes such of. Samples are flattened, and divided by `scale`.
+            or what NumPy makes such of. Samples are flattened, and divided by `scale`. For a
+            network of several stimuli, a mapping of such arrays by the names of these.
         y_train, y_test
             Whole numbers from 0 to n_classes - 1 of any type, shape (n,) or (n, 1), or one-hot rows
             of shape (n, n_classes); every class has training samples.
@@ -130,7 +139,8 @@ class Dataset:
             Stored value that stands for 1. If none is given it is inferred: 1 if no training value
             exceeds 1; 255 for whole numbers of which the largest of both parts is from 128 to 255,
             as in 8-bit images; otherwise the largest training value. Test values up to twice the
-            scale are accepted unchanged.
+            scale are accepted unchanged. Each of several stimuli has its own, by its name, or all
+            have the one that is given.
         licence, source
             Where it is from.
         copy
@@ -160,6 +170,10 @@ class Dataset:
         >>> one_hot = np.eye(2)[[0, 1, 0, 1]]
         >>> Dataset.from_arrays("pairs", x, one_hot, x[:2], [0, 1], scale=255).train.labels.tolist()
         [0, 1, 0, 1]
+        >>> both = {"vision": x, "touch": [[0.0], [0.5], [1.0], [0.5]]}  # of two stimuli
+        >>> scales, y = {"vision": 255, "touch": 1}, [0, 1, 0, 1]
+        >>> Dataset.from_arrays("two", both, y, both, y, scale=scales).train.inputs
+        (('touch', 1), ('vision', 2))
         >>> x, y = x > 9, [1, 2, 1, 2]
         >>> Dataset.from_arrays("pairs", x, y, x, y)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
         Traceback (most recent call last):
@@ -167,12 +181,13 @@ class Dataset:
         apical.errors.exceptions.DataError: pairs: labels start at 1, so class 0 has no training
             sample; number the classes from 0: subtract 1 from the labels of both parts...
         """
-        train, test, scale, shape = _stored(name, x_train, x_test, scale, copy=copy)
-        parts = (
-            Samples(train, _classes(y_train, len(train), f"{brief(name)}: y_train"), scale),
-            Samples(test, _classes(y_test, len(test), f"{brief(name)}: y_test"), scale),
+        train, test, one, shape, inputs = _stored(name, x_train, x_test, scale, copy=copy)
+        for_train, for_test = (
+            Samples(x, _classes(y, len(x), f"{brief(name)}: {what}"), one, inputs=inputs)
+            for what, x, y in (("y_train", train, y_train), ("y_test", test, y_test))
         )
-        return cls(name, *parts, _count_classes(name, *parts), shape, licence, source)
+        n_classes = _count_classes(name, for_train, for_test)
+        return cls(name, for_train, for_test, n_classes, shape, licence, source)
 
     @classmethod
     def from_events(
@@ -294,13 +309,13 @@ class Dataset:
     @classmethod
     def from_targets(
         cls,
-        x_train: ArrayLike,
+        x_train: Values,
         t_train: ArrayLike,
-        x_test: ArrayLike,
+        x_test: Values,
         t_test: ArrayLike,
         *,
         name: str = "targets",
-        scale: float | None = None,
+        scale: Scale = None,
         licence: str = "unknown",
         source: str = "arrays",
         copy: bool = True,
@@ -358,7 +373,9 @@ class Dataset:
         apical.errors.exceptions.DataError: targets: t_test: needs targets of shape (4, n_targets),
             or (4, n_frames, n_targets) for time courses, one for each of 4 samples, got (2, 1)...
         """
-        train, test, scale, shape = _stored(name, x_train, x_test, scale, copy=copy, signed=True)
+        train, test, one, shape, inputs = _stored(
+            name, x_train, x_test, scale, copy=copy, signed=True
+        )
         told = tuple(
             converting.targets(given, len(values), f"{brief(name)}: {what}")
             for what, given, values in (("t_train", t_train, train), ("t_test", t_test, test))
@@ -369,7 +386,7 @@ class Dataset:
                 f"shape {told[1].shape[1:]}; store both alike."
             )
         for_train, for_test = (
-            Samples(values, np.full(len(values), NO_CLASS, np.int64), scale, targets)
+            Samples(values, np.full(len(values), NO_CLASS, np.int64), one, targets, inputs)
             for values, targets in zip((train, test), told, strict=True)
         )
         n = told[0].shape[-1]
@@ -514,21 +531,73 @@ class Dataset:
 
 def _stored(
     name: str,
+    x_train: Values,
+    x_test: Values,
+    scale: Scale,
+    *,
+    copy: bool,
+    signed: bool = False,
+) -> tuple[NDArray[Any], NDArray[Any], float, tuple[int, ...], Inputs]:
+    """Return the stored values of both parts, scale, shape of a sample, and names of stimuli."""
+    check_name(name, "path", "Dataset", "a data set")
+    copy = fitting(copy, bool, "Dataset", "copy")
+    if isinstance(x_train, Mapping) or isinstance(x_test, Mapping):
+        return _stored_by_name(brief(name), x_train, x_test, scale, signed=signed)
+    if isinstance(scale, Mapping):
+        raise ParameterError(
+            f"{brief(name)}: scale is given by names of stimuli, but x_train is one array; give "
+            "one number.",
+            parameter="scale",
+        )
+    found = _stored_array(brief(name), x_train, x_test, scale, copy=copy, signed=signed)
+    return *found, ()
+
+
+def _stored_by_name(
+    name: str, x_train: Values, x_test: Values, scale: Scale, *, signed: bool
+) -> tuple[NDArray[Any], NDArray[Any], float, tuple[int, ...], Inputs]:
+    """Return what `_stored` does of values that are given by names of stimuli."""
+    train = x_train if isinstance(x_train, Mapping) else {}
+    test = x_test if isinstance(x_test, Mapping) else {}
+    names = names_of(train or test, f"{name}: x_train")
+    scales = scale if isinstance(scale, Mapping) else dict.fromkeys(names, scale)
+    for what, given in (("x_train", train), ("x_test", test), ("scale", scales)):
+        if set(given) != set(names):
+            raise DataError(
+                f"{name}: {what} needs the stimuli {listed(names)}, got "
+                f"{listed(sorted(map(str, given))) or 'no names'}; give each of them by its name.",
+                object=name,
+            )
+    parts = [
+        _stored_array(f"{name}, {k}", train[k], test[k], scales[k], copy=False, signed=signed)
+        for k in names
+    ]
+    common = {one for _, _, one, _ in parts}
+    if len(common) > 1:  # what one number cannot divide is divided here, as it would be later
+        parts = [
+            (*(np.divide(x, np.float32(one), dtype=np.float32) for x in both), 1.0, shape)
+            for *both, one, shape in parts
+        ]
+    for_train, inputs = side_by_side(names, [x for x, *_ in parts], f"{name}: x_train")
+    for_test, _ = side_by_side(names, [x for _, x, *_ in parts], f"{name}: x_test")
+    return for_train, for_test, parts[0][2], for_train.shape[1:], inputs
+
+
+def _stored_array(
+    name: str,
     x_train: ArrayLike,
     x_test: ArrayLike,
     scale: float | None,
     *,
     copy: bool,
-    signed: bool = False,
+    signed: bool,
 ) -> tuple[NDArray[Any], NDArray[Any], float, tuple[int, ...]]:
     """Return the stored values of both parts, their scale, and the shape of a sample."""
-    check_name(name, "path", "Dataset", "a data set")
-    copy = fitting(copy, bool, "Dataset", "copy")
-    train, shape = converting.values(x_train, f"{brief(name)}: x_train", signed=signed)
-    test, test_shape = converting.values(x_test, f"{brief(name)}: x_test", signed=signed)
+    train, shape = converting.values(x_train, f"{name}: x_train", signed=signed)
+    test, test_shape = converting.values(x_test, f"{name}: x_test", signed=signed)
     if shape != test_shape:
         raise DataError(
-            f"{brief(name)}: x_train holds samples of shape {shape}, x_test samples of shape "
+            f"{name}: x_train holds samples of shape {shape}, x_test samples of shape "
             f"{test_shape}; store both alike."
         )
     train, test = converting.alike((train, test))

@@ -1,7 +1,7 @@
 """Samples: stored inputs and their labels or targets, which become stimuli block by block."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from apical._base.checking import check_fields, shown
 from apical._base.parameters import Positive
 from apical.data import converting
+from apical.data.inputs import Inputs
 from apical.errors import DataError, ParameterError
 
 Part = slice | NDArray[Any]
@@ -40,6 +41,9 @@ class Samples:
         Whether targets are several labels, 0 or 1 each, in the whole data set that the samples are
         a part of; it decides which scores there are. By default what these targets are; a `Dataset`
         asks both its parts, and parts of samples keep it.
+    inputs
+        Names of the stimuli whose values the columns are, with their numbers, in alphabetical
+        order; empty where samples were not given by names.
 
     Raises
     ------
@@ -71,6 +75,7 @@ class Samples:
     labels: NDArray[np.int64]
     scale: Positive = 1.0
     targets: NDArray[np.float64] | None = None
+    inputs: Inputs = ()
     multilabel: bool | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -92,6 +97,10 @@ class Samples:
                 f"got {told}; Dataset.from_arrays converts what can be converted."
             )
         check_fields(self)
+        if self.inputs and sum(n for _, n in self.inputs) != self.values.shape[1]:
+            raise DataError(
+                f"Samples have {self.values.shape[1]} values, but their inputs are {self.inputs}."
+            )
         self._check_targets()
         self._check_numbers()
 
@@ -202,7 +211,9 @@ class Samples:
         chosen = numbers_of(index, len(self))
         told = None if self.targets is None else self.targets[chosen]
         of_all = {"multilabel": self.multilabel}
-        return Samples(self.values[chosen], self.labels[chosen], self.scale, told, **of_all)
+        return Samples(
+            self.values[chosen], self.labels[chosen], self.scale, told, self.inputs, **of_all
+        )
 
 
 def numbers_of(index: slice | ArrayLike, n: int) -> slice | NDArray[Any]:

@@ -9,6 +9,7 @@ from apical.devices.device import Options
 from apical.devices.timing import check_times
 from apical.errors import DeviceError
 from apical.network.description import Network
+from apical.network.stimuli import takes_events
 
 if TYPE_CHECKING:
     from apical.devices.brian import build
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 SHOW_EVENTS = ("runtime", "lockstep", "cpp_standalone")
 """Devices that show events of a data set (`apical.encoding.Events`)."""
+
+SHOW_SEVERAL = ("runtime", "cpp_standalone")
+"""Devices that run networks of several stimuli."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,29 @@ def check_brian(device: str, network: Network, dt: float) -> None:
             "between training trials; use device='array'.",
             object=f"Device {device!r}",
         )
-    if network.stimulus.encoder.takes_events and device not in SHOW_EVENTS:
+    _check_stimuli(device, network)
+    for projection in network.projections:
+        if projection.shared:
+            raise DeviceError(
+                f"Device {device!r} gives each synapse a weight of its own, but those of "
+                f"{projection.name!r} share weights; use device='array', or shared=False.",
+                object=f"Device {device!r}",
+            )
+    check_times(network, dt)
+
+
+def _check_stimuli(device: str, network: Network) -> None:
+    """Raise if a Brian2 device cannot show what a network is shown."""
+    if len(network.stimuli) > 1 and device not in SHOW_SEVERAL:
+        names = ", ".join(repr(stimulus.name) for stimulus in network.stimuli)
+        raise DeviceError(
+            f"Device {device!r} shows one stimulus, but the network has {names}; use device="
+            f"{' or '.join(map(repr, ('array', *SHOW_SEVERAL)))}.",
+            object=f"Device {device!r}",
+        )
+    if takes_events(network) and device not in SHOW_EVENTS:
         raise DeviceError(
             f"Device {device!r} shows no events, which stimulus {network.stimulus.name!r} takes; "
             f"use device={' or '.join(map(repr, SHOW_EVENTS))}.",
             object=f"Device {device!r}",
         )
-    check_times(network, dt)

@@ -17,6 +17,7 @@ from apical._base.reading import UnreadableError, read_arrays
 from apical._base.whole_files import file_at, write_whole
 from apical.data import converting
 from apical.data.datasets import EventRows, Rows, Samples
+from apical.data.inputs import Inputs, names_of, side_by_side
 from apical.errors import (
     DataError,
     DescriptionWarning,
@@ -29,6 +30,7 @@ from apical.errors.source_location import outside
 from apical.network import initialization as drawing
 from apical.network.description import Network
 from apical.network.order import check_circle, relays_within
+from apical.network.stimuli import check_inputs, columns, n_values
 from apical.network.targets import check_targets
 from apical.neurons.stimulus import Stimulus
 from apical.projections.projection import Projection, ReadBackwards
@@ -47,6 +49,10 @@ Factor = float | npt.NDArray[np.floating]
 """Factor on every learning rate, of all trials or of each, shape (n_trials,) [dimensionless]."""
 
 
+Shown = Rows | np.ndarray | Mapping[str, npt.ArrayLike]
+"""Stimuli of trials, of several stimuli by their names."""
+
+
 @dataclass(frozen=True)
 class Block:
     """A block: trials (stimuli with labels or targets) for one call of a simulator.
@@ -58,7 +64,8 @@ class Block:
     values
         Stimuli, shape (n_trials, n_inputs), finite numbers of any type; frames of a trial in a row.
         For spiking input neurons they are >= 0, and 1 is the maximal rate of their encoder;
-        `Graded` ones take any number. For a simulator that ``takes_rows``, also
+        `Graded` ones take any number. For several stimuli, the values of each by its name, or all
+        in one array in alphabetical order of these names. For a simulator that ``takes_rows``, also
         `apical.data.datasets.Rows`. For the encoder `apical.encoding.Events`, events of a data
         set, as ``data.train.block(index)`` returns them.
     labels
@@ -87,6 +94,9 @@ class Block:
         the first if anything learns, and the second otherwise. It only labels recorded samples.
     epoch
         Epoch that the trials belong to, for the same purpose; -1 where there is none.
+    inputs
+        Names of the stimuli whose values the columns are, with their numbers, as follow from values
+        that are given by names; empty otherwise.
 
     Raises
     ------
@@ -106,6 +116,9 @@ class Block:
     (3, 'train', array([1., 1., 1.]))
     >>> ap.Block.of_stimuli(np.zeros((3, 64))).phase
     'evaluate'
+    >>> both = {"vision": np.ones((3, 16)), "touch": np.zeros((3, 4))}  # of two stimuli
+    >>> ap.Block.of_stimuli(both).values.shape
+    (3, 20)
     >>> ap.Block.of_labels(np.zeros((3, 64)), [5, 0])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
@@ -123,9 +136,15 @@ class Block:
     first: CountOrZero = 0
     phase: str = ""
     epoch: int = -1
+    inputs: Inputs = ()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.values, Rows):
+        given: object = self.values
+        if isinstance(given, Mapping):
+            self._join(given)
+        elif isinstance(given, Rows):
+            object.__setattr__(self, "inputs", given.samples.inputs)
+        else:
             object.__setattr__(self, "values", converting.numbers(self.values, "values of a block"))
         if self.values.ndim != 2 or not len(self.values):
             raise DataError(
@@ -152,6 +171,15 @@ class Block:
         usual = "noise" if self.fires else "train" if learning.any() else "evaluate"
         object.__setattr__(self, "phase", self.phase or usual)
 
+    def _join(self, given: Mapping[str, npt.ArrayLike]) -> None:
+        """Put the values of several stimuli side by side, and keep their names."""
+        where = "values of a block"
+        names = names_of(given, where)
+        parts = [converting.numbers(given[name], f"{where}, {name!r}") for name in names]
+        values, inputs = side_by_side(names, parts, where)
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "inputs", inputs)
+
     def _of_trials(self, given: np.ndarray, n: int) -> np.ndarray:
         """Return targets, shape (n_trials, n_frames * n_outputs), after checking them."""
         targets = converting.numbers(given, "targets of a block")
@@ -172,13 +200,13 @@ class Block:
         return targets.reshape(n, -1)
 
     @classmethod
-    def of_stimuli(cls, values: Rows | np.ndarray, **placed: Unpack[Placed]) -> Self:
+    def of_stimuli(cls, values: Shown, **placed: Unpack[Placed]) -> Self:
         """Return trials with stimuli only, with learning off.
 
         Parameters
         ----------
         values
-            Stimuli, shape (n_trials, n_inputs).
+            Stimuli, shape (n_trials, n_inputs), or those of several stimuli by their names.
         **placed
             ``index``, ``first``, ``phase`` and ``epoch``, as in `Block`.
 
@@ -190,12 +218,12 @@ class Block:
         >>> block.labels, block.learning, block.phase
         (None, array([0., 0., 0.]), 'record')
         """
-        return cls(values, **placed)
+        return cls(cast(Any, values), **placed)
 
     @classmethod
     def of_labels(
         cls,
-        values: Rows | np.ndarray,
+        values: Shown,
         labels: np.ndarray,
         learning: Factor = 0.0,
         **placed: Unpack[Placed],
@@ -234,12 +262,12 @@ class Block:
         >>> float(block.values.max()), int(train.values.max())
         (1.0, 16)
         """
-        return cls(values, labels, np.asarray(learning), **placed)
+        return cls(cast(Any, values), labels, np.asarray(learning), **placed)
 
     @classmethod
     def of_targets(
         cls,
-        values: Rows | np.ndarray,
+        values: Shown,
         targets: np.ndarray,
         learning: Factor = 0.0,
         **placed: Unpack[Placed],
@@ -263,7 +291,7 @@ class Block:
         >>> block.targets.shape, block.labels
         ((2, 1), None)
         """
-        return cls(values, None, np.asarray(learning), targets=targets, **placed)
+        return cls(cast(Any, values), None, np.asarray(learning), targets=targets, **placed)
 
     @classmethod
     def of_samples(
@@ -302,9 +330,11 @@ class Block:
         """
         chosen = chosen if isinstance(chosen, slice) else np.asarray(chosen)
         shown = samples.block(chosen)[0] if values is None else values
+        factor, inputs = np.asarray(learning), samples.inputs
         if samples.targets is None:
-            return cls.of_labels(shown, samples.labels[chosen], learning, **placed)
-        return cls.of_targets(shown, samples.targets[chosen], learning, **placed)
+            return cls(shown, samples.labels[chosen], factor, inputs=inputs, **placed)
+        told = samples.targets[chosen]
+        return cls(shown, None, factor, targets=told, inputs=inputs, **placed)
 
     @classmethod
     def noise(
@@ -931,7 +961,7 @@ class Closing:
             exists = self.network.existing(known)
             i, j = np.nonzero(np.ones(weights.shape, bool) if exists is None else exists)
             return i.astype(np.int32), j.astype(np.int32), weights[i, j]
-        return edges.pre, edges.post, self._held(name)
+        return edges.pre, edges.post, edges.each(self._held(name))
 
     def weights(self, projection: Projection | str) -> np.ndarray:
         """Return W of a projection, shape (n_pre, n_post) [dimensionless], 0 without a synapse."""
@@ -1109,7 +1139,7 @@ def _of_synapses(network: Network, projection: Projection, weights: np.ndarray) 
     if edges is None or np.shape(weights) != projection.shape:
         return weights
     matrix = np.asarray(weights)
-    if np.count_nonzero(matrix) > np.count_nonzero(edges.of(matrix)):
+    if np.count_nonzero(matrix) > np.count_nonzero(matrix[edges.pre, edges.post]):
         i, j = (int(at[0]) for at in np.nonzero((matrix != 0) & ~edges.mask))
         raise ParameterError(
             f"Projection {projection.name!r} has no synapse from neuron {i} to {j}, but the "
@@ -1118,7 +1148,19 @@ def _of_synapses(network: Network, projection: Projection, weights: np.ndarray) 
             object=f"projection {projection.name!r}",
             parameter="weights",
         )
-    return edges.of(matrix)
+    shared = edges.of(matrix)
+    unlike = np.flatnonzero(edges.each(shared) != matrix[edges.pre, edges.post])
+    if len(unlike) and edges.shares is not None:
+        i, j = int(edges.pre[unlike[0]]), int(edges.post[unlike[0]])
+        known = shared[edges.shares[unlike[0]]]
+        raise ParameterError(
+            f"Projection {projection.name!r} shares weights among its windows, but that from "
+            f"neuron {i} to {j} is {matrix[i, j]:g} and another {known:g}; load the same, such as "
+            "network.held(projection, weights).",
+            object=f"projection {projection.name!r}",
+            parameter="weights",
+        )
+    return shared
 
 
 def check_weights(
@@ -1175,7 +1217,7 @@ def check_weights(
         edges = network.edges(p)
         if edges is not None:
             weights = edges.dense(weights)
-            at = at if at is None else np.array([edges.pre[at[0]], edges.post[at[0]]])
+            at = at if at is None else np.array(edges.neurons(at[0]))
         if at is not None:
             raise ParameterError(
                 f"Weights of projection {p.name!r} must be finite, got {weights[tuple(at)]} from "
@@ -1242,6 +1284,7 @@ def _restraints(projection: Projection) -> str:
     found = {
         "the signs of their neurons": projection.inhibitory is not None,
         "missing synapses": bool(projection.missing) or not projection.connectivity.is_full,
+        "weight sharing": projection.shared,
         "quantisation levels": projection.levels is not None,
         f"bounds {projection.limits}": projection.limits is not None,
     }
@@ -1276,28 +1319,24 @@ def check_block(network: Network, block: Block) -> None:
     apical.errors.exceptions.DataError: Output 'output' has 3 neurons, but the block's labels ...
     """
     fitting(block, Block, "Simulator", "block")
-    shown = network.stimulus
-    if block.values.shape[1] != shown.n_values:
-        frames = f" and {shown.frames} frames" if shown.frames > 1 else ""
-        raise DataError(
-            f"Stimulus {shown.name!r} has {shown.size} neurons{frames}, but the block's trials "
-            f"have {block.values.shape[1]} values; they must match.",
-            object=f"Stimulus {shown.name!r}",
-            parameter="values",
-        )
-    if not block.fires:
-        _check_kind(shown, block.values, network.trial)
-    if shown.is_spiking and not isinstance(block.values, Rows):
-        _check_size(network, block.values)
+    check_inputs(network, block.inputs)
+    _check_number(network, block.values.shape[1])
+    several, places = len(network.stimuli) > 1, columns(network)
+    for shown in network.stimuli:
+        if not block.fires:
+            _check_kind(shown, block.values, network.trial)
+        if shown.is_spiking and not isinstance(block.values, Rows):
+            _check_size(
+                network, shown, block.values[:, places[shown.name]] if several else block.values
+            )
     if block.fires:
         _check_noise(network, block)
     else:
         _check_told(network, block)
 
 
-def _check_size(network: Network, values: np.ndarray) -> None:
+def _check_size(network: Network, shown: Stimulus, values: np.ndarray) -> None:
     """Raise if values are below 0, and warn if they are beyond what the encoder can show."""
-    shown = network.stimulus
     if values.min(initial=0) < 0:
         raise DataError(
             f"Stimulus {shown.name!r} spikes, so it takes values >= 0, but the block's start at "
@@ -1318,6 +1357,28 @@ def _check_size(network: Network, values: np.ndarray) -> None:
 
 _TOLD: "WeakSet[Network]" = WeakSet()
 """Networks of whose stimuli that was said."""
+
+
+def _check_number(network: Network, found: int) -> None:
+    """Raise if the trials of a block have another number of values than the stimuli take."""
+    if found == n_values(network):
+        return
+    if len(network.stimuli) > 1:
+        each = ", ".join(f"{one.name!r} ({one.size})" for one in network.stimuli)
+        raise DataError(
+            f"The stimuli {each} take {n_values(network)} values together, but the block's trials "
+            f"have {found} values; they must match.",
+            object="Block",
+            parameter="values",
+        )
+    shown = network.stimulus
+    frames = f" and {shown.frames} frames" if shown.frames > 1 else ""
+    raise DataError(
+        f"Stimulus {shown.name!r} has {shown.size} neurons{frames}, but the block's trials "
+        f"have {found} values; they must match.",
+        object=f"Stimulus {shown.name!r}",
+        parameter="values",
+    )
 
 
 def _check_kind(stimulus: Stimulus, values: Rows | np.ndarray, trial: float) -> None:

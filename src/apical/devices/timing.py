@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from apical._base import times
 from apical.errors import ParameterError
 from apical.network.description import Network
+from apical.network.stimuli import n_frames
 from apical.neurons.base import Population
 
 _WRITTEN = re.compile(r"\s*(\d+\.?\d*(?:e[-+]?\d+)?)\s*\*\s*(ms|second)\s*")
@@ -51,7 +52,7 @@ def check_times(network: Network, dt: float) -> None:
 def _times(network: Network) -> Iterator[tuple[str, str, float]]:
     """Yield the description of every duration, its parameter, and its value [ms]."""
     yield "a trial", "trial", network.trial
-    for what, frames in (("stimulus", network.stimulus.frames), ("target", network.target_frames)):
+    for what, frames in (("stimulus", n_frames(network)), ("target", network.target_frames)):
         if frames > 1:
             yield f"a frame of the {what}", "frames", network.trial / frames
     yield "the time until spikes count", "settle", network.settle

@@ -3,7 +3,7 @@
 The learning rule is the same under every pathway; only the wiring differs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,7 +18,7 @@ from apical.neurons.base import Population
 from apical.neurons.error import RateTarget
 from apical.neurons.relay import Relay
 from apical.neurons.reward import Reward
-from apical.projections.connectivity import AllToAll, Connectivity
+from apical.projections.connectivity import AllToAll, Connectivity, Transposed
 from apical.projections.projection import Projection, TransposeOf
 from apical.projections.weights import (
     FanIn,
@@ -168,7 +168,7 @@ def layerwise(
     forward: Sequence[Projection],
     weights: WeightSource | None = None,
     *,
-    connectivity: Connectivity = ALL_TO_ALL,
+    connectivity: Connectivity | Literal["forward"] = ALL_TO_ALL,
 ) -> FeedbackPathway:
     r"""Feedback alignment (FA): the error goes back layer by layer through fixed random weights.
 
@@ -186,7 +186,9 @@ def layerwise(
         is left to the output, or activity would grow with every relay), and scaled by
         ``1/sqrt(n_next)`` from the others.
     connectivity
-        Which synapses from one population to the one before exist; all by default.
+        Which synapses from one population to the one before exist; all by default. ``"forward"``:
+        between the neurons that forward synapses join (`apical.connectivity.Transposed`), so that
+        each neuron is taught by those that hear it; for rates.
 
     See Also
     --------
@@ -220,8 +222,13 @@ def layerwise(
     if weights is None and last.is_spiking:  # the only weight from a single class would be 0
         first = ZeroSum(Normal(1.0)) if last.size > 1 else Normal(1.0)
     back = [
-        _relay(pre, post, first if pre is last else weights, connectivity)
-        for pre, post in zip([*hidden, last][1:], hidden, strict=True)
+        _relay(
+            pre,
+            post,
+            first if pre is last else weights,
+            _back(forward, pre, post) if connectivity == "forward" else connectivity,
+        )
+        for pre, post in _steps_back([*hidden, last], forward)
     ]
     return FeedbackPathway(
         "FA",
@@ -254,8 +261,9 @@ def indirect(
     weights
         Where fixed random weights come from; as in `direct` by default.
     hears
-        Hidden populations that receive the error directly; the first by default. A mapping gives
-        the neurons that do: a fraction, counted from the first and rounded to the nearest number
+        Hidden populations that receive the error directly; by default those that no other
+        population reaches but stimuli: the first of a chain. A mapping gives the neurons that do: a
+        fraction, counted from the first and rounded to the nearest number
         of neurons (half to even), or a mask, shape (n,) of bool. The rest of such a population is
         taught by those through fixed random synapses.
     relay
@@ -299,7 +307,9 @@ def indirect(
     """
     hidden, last = _taught(error, forward)
     direct_ones = (
-        dict(hears) if isinstance(hears, Mapping) else dict.fromkeys(hears or hidden[:1], 1.0)
+        dict(hears)
+        if isinstance(hears, Mapping)
+        else dict.fromkeys(hears or _first(hidden, forward), 1.0)
     )
     strangers = [p.name for p in direct_ones if p not in hidden]
     known = f"among {', '.join(p.name for p in hidden)}"
@@ -317,7 +327,7 @@ def indirect(
         elif relay == "forward":
             relays.append(_onto(population, forward))
         else:
-            before = hidden[number - 1]
+            before = _before(population, hidden[:number], forward)
             projections.append(_relay(before, population, weights, connectivity))
     return FeedbackPathway(
         "IFA",
@@ -422,7 +432,7 @@ def broadcast(reward: Reward, forward: Sequence[Projection]) -> FeedbackPathway:
     [('reward_to_hidden', (1, 3)), ('reward_to_output', (1, 2))]
     """
     _needed(forward)
-    taught = (projection.post for projection in forward)
+    taught = dict.fromkeys(projection.post for projection in forward)
     return FeedbackPathway(
         "reward",
         tuple(
@@ -531,9 +541,44 @@ def _taught(
     return list(dict.fromkeys(p.post for p in forward if p.post is not last)), last
 
 
+def _relaying(population: Population, forward: Sequence[Projection]) -> list[Projection]:
+    """Return the forward projections onto a population from others that feedback may reach."""
+    onto = (p for p in forward if p.post is population and p.pre is not population)
+    return [p for p in onto if p.pre.role == "neurons"]
+
+
 def _onto(population: Population, forward: Sequence[Projection]) -> Projection:
-    """Return the first forward projection onto a population from another one."""
-    return next(p for p in forward if p.post is population and p.pre is not population)
+    """Return the first forward projection onto a population that can relay feedback."""
+    found = _relaying(population, forward)
+    if not found:
+        raise WiringError(
+            f"Indirect feedback: {population.name!r} hears nothing, because no forward projection "
+            "reaches it from a population that hears the error; add it to `hears`."
+        )
+    return found[0]
+
+
+def _first(hidden: Sequence[Population], forward: Sequence[Projection]) -> list[Population]:
+    """Return the hidden populations that none reaches but stimuli, and always the first."""
+    return [p for p in hidden if p is hidden[0] or not _relaying(p, forward)]
+
+
+def _before(
+    population: Population, earlier: Sequence[Population], forward: Sequence[Projection]
+) -> Population:
+    """Return the last earlier population that reaches one, or the last of all if none does."""
+    reaching = [p.pre for p in _relaying(population, forward)]
+    return next((p for p in reversed(earlier) if p in reaching), earlier[-1])
+
+
+def _steps_back(
+    taught: Sequence[Population], forward: Sequence[Projection]
+) -> Iterator[tuple[Population, Population]]:
+    """Yield each hidden population after the first later one that hears it, or after the next."""
+    for number, post in enumerate(taught[:-1]):
+        later = taught[number + 1 :]
+        heard = [p.post for p in forward if p.pre is post]
+        yield next((p for p in later if p in heard), later[0]), post
 
 
 def _to_output(error: Population, last: Population) -> Projection:
@@ -553,6 +598,13 @@ def _from_error(
 
 def _signed(error: Population, weights: WeightSource) -> WeightSource:
     return Opposed(weights) if error.is_paired else weights
+
+
+def _back(forward: Sequence[Projection], pre: Population, post: Population) -> Connectivity:
+    """Return the connectivity from a population to one before that forward synapses imply."""
+    known = (p.connectivity for p in forward if p.pre is post and p.post is pre)
+    found = next(known, ALL_TO_ALL)
+    return found if found.is_full else Transposed(found)
 
 
 def _relay(

@@ -34,6 +34,7 @@ from apical.hypotheses.pathways import sparse_feedback as sparse_feedback
 from apical.hypotheses.synapses import dale as dale
 from apical.hypotheses.synapses import failing_synapses as failing_synapses
 from apical.hypotheses.synapses import missing_synapses as missing_synapses
+from apical.hypotheses.synapses import shared_weights as shared_weights
 from apical.hypotheses.synapses import weights_of_bits as weights_of_bits
 from apical.hypotheses.timing import delayed_feedback as delayed_feedback
 from apical.hypotheses.timing import delayed_label as delayed_label

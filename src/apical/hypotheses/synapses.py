@@ -1,4 +1,4 @@
-"""Hypotheses about forward synapses: Dale's law, sparsity, quantisation, unreliable release.
+"""Hypotheses about forward synapses: Dale's law, sparsity, sharing, quantisation, release.
 
 They apply to all driving synapses, feedforward, lateral and recurrent: an axon has no access to the
 position of its population in the network.
@@ -128,6 +128,84 @@ def missing_synapses(network: Network, *, share: ShareBelowOne) -> Network:
         return network.altered()
     _refuse("missing_synapses", chosen, "lacks synapses", lambda p: bool(p.missing))
     return with_projections(network, chosen, lambda p: replace(p, missing=share))
+
+
+@hypothesis(aspects=("weight sharing",))
+def shared_weights(network: Network, *, biases: bool = True) -> Network:
+    r"""Weight sharing: receptive fields of a map have the same weights everywhere (a convolution).
+
+    .. math:: \Delta W_{im} = \sum_k \Delta w_{ikm}
+
+    Windows k of a map m share the weight of their input i, whose update is the sum of those of
+    its synapses: under backpropagation, the gradient of the loss. It is that of libraries for
+    convolutions too, so that learning rates have the same meaning; but a weight of n windows moves
+    up to n times as far as one of a single synapse, and the learning rate of a network that worked
+    without sharing may have to be lower. A part of the update that depends on the weight alone,
+    such as its decay, counts once. Initial weights are those of the first window.
+
+    Parameters
+    ----------
+    network
+        A network with projections of receptive fields (`apical.connectivity.ReceptiveFields`).
+    biases
+        Whether the neurons of each map share their bias as well.
+
+    Raises
+    ------
+    WiringError
+        If no forward projection has receptive fields, if weights are shared already, or if a
+        projection that shares them has signs of neurons or missing synapses.
+
+    See Also
+    --------
+    apical.Projection : Its parameter `shared`, for single projections.
+
+    References
+    ----------
+    Bartunov et al. 2018, arXiv:1807.04587: weight sharing is not plausible, and locally
+    connected networks are what a convolution is without it. Clark et al. 2021, arXiv:2106.04089:
+    convolutional and locally connected networks under BP and DFA.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, rule = ap.Network(), ap.rules.three_factor(0.1)
+    >>> x = net.add(ap.Stimulus("stimulus", 64, ap.encoding.Graded(), shape=(8, 8)))
+    >>> h = net.add(ap.Rate("hidden", 144, "tanh", shape=(4, 6, 6)))
+    >>> y = net.add(ap.Rate("output", 10))
+    >>> fields = ap.connectivity.ReceptiveFields(3)
+    >>> _ = net.connect(x, h, weights=ap.FanIn(), rule=rule, connectivity=fields)
+    >>> _ = net.connect(h, y, weights=ap.FanIn(), rule=rule)
+    >>> _ = net.teach(ap.feedback.direct(net.add(ap.RateError("error", 10)), net.forward))
+    >>> shared = ap.hypotheses.shared_weights(net)
+    >>> edges = shared.edges("stimulus_to_hidden")
+    >>> len(edges), edges.n_weights  # 3 x 3 for each of 4 maps
+    (1296, 36)
+    >>> from apical.plausibility import audit
+    >>> [f.subject for f in audit(shared).faults]
+    ['stimulus_to_hidden']
+    >>> ap.hypotheses.shared_weights(shared)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.WiringError: Hypothesis 'shared_weights' does not fit projection
+        'stimulus_to_hidden', which shares weights already; apply it once, to a network without...
+    """
+    chosen = [
+        p
+        for p in _forward(network, "shared_weights")
+        if not p.connectivity.is_full and p.connectivity.windows_of(p.pre, p.post) is not None
+    ]
+    if not chosen:
+        raise WiringError(
+            "Hypothesis 'shared_weights' needs forward projections of receptive fields, of which "
+            "the network has none; give one connectivity=ReceptiveFields(...).",
+            object="Hypothesis 'shared_weights'",
+        )
+    _refuse("shared_weights", chosen, "shares weights", lambda p: p.shared)
+    if biases:
+        heard = {p.post for p in chosen}
+        chosen += [p for p in network.projections if p.pre.role == "bias" and p.post in heard]
+    return with_projections(network, chosen, lambda p: replace(p, shared=True))
 
 
 @hypothesis(example={"bits": 4}, neutral={"bits": None}, aspects=("Dale's law", "precision"))

@@ -87,14 +87,14 @@ class Shown:
     labels: np.ndarray
 
     def __post_init__(self) -> None:
-        stimulus = self.network.stimulus
-        if stimulus.encoder.takes_events:
-            raise ParameterError(
-                f"The dynamic check perturbs the values of stimuli, but {stimulus.name!r} shows "
-                "events; check without --dynamic, or with another encoder.",
-                object=stimulus.name,
-                parameter="encoder",
-            )
+        for stimulus in self.network.stimuli:
+            if stimulus.encoder.takes_events:
+                raise ParameterError(
+                    f"The dynamic check perturbs the values of stimuli, but {stimulus.name!r} "
+                    "shows events; check without --dynamic, or with another encoder.",
+                    object=stimulus.name,
+                    parameter="encoder",
+                )
         frames = self.network.target_frames
         if frames > 1 and self.labels.ndim == 1:
             one_hot = np.eye(self.network.output.size)[self.labels]
@@ -125,11 +125,12 @@ class Shown:
 
 def _check_connectivity(network: Network) -> None:
     """Raise if not all synapses of a network exist: those that do are perturbed by position."""
-    partly = [p.name for p in network.projections if not p.connectivity.is_full]
+    partly = [p.name for p in network.projections if p.shared or not p.connectivity.is_full]
     if partly:
         raise ParameterError(
             f"The dynamic check perturbs synapses of full projections, but {listed(partly)} "
-            "have a connectivity; check without --dynamic, or use missing= of the projections.",
+            "have a connectivity or share weights; check without --dynamic, or use missing= of the "
+            "projections.",
             object="locality_check",
             parameter="network",
         )

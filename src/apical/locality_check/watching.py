@@ -16,6 +16,7 @@ from apical.locality_check.causality import differ
 from apical.locality_check.causes import Fault
 from apical.locality_check.changes import mirrors
 from apical.locality_check.subject import Subject, guarded, weights_of
+from apical.network.stimuli import n_values
 from apical.plausibility import Aspect
 from apical.plausibility.findings import NETWORK
 from apical.projections.projection import ReadBackwards
@@ -82,7 +83,7 @@ class Watching:
         yield shown.training(longer, self.budget.blocks * n)
         for p in self.network.noisy:
             index = seeds.presentation("noise phase")
-            yield Block.noise(p.name, n, self.network.stimulus.n_values, index=index)
+            yield Block.noise(p.name, n, n_values(self.network), index=index)
 
     def _responses(self, known: BlockResult, found: BlockResult, k: int) -> Iterator[Fault]:
         """Yield populations that respond otherwise than without the script."""

@@ -17,6 +17,8 @@ from apical.locality_check.budget import Budget, Tally, chosen_neurons, chosen_s
 from apical.locality_check.causes import Causes, Fault, Outcome, Perturbation
 from apical.locality_check.changes import STEP, balanced, heard, isolated, pushed, stepped
 from apical.locality_check.subject import Subject
+from apical.network.stimuli import columns, n_values
+from apical.neurons.stimulus import Stimulus
 
 
 @dataclass
@@ -52,7 +54,7 @@ class Whole:
         self.block = self.subject.shown.block(self.subject.batch if normed else 1)
         if self.fires:
             index = seeds.presentation("disturbance", 1)
-            inputs = network.stimulus.n_values
+            inputs = n_values(network)
             self.block = Block.noise(self.fires, len(self.block), inputs, index=index)
 
     def faults(self) -> Iterator[Fault]:
@@ -100,12 +102,12 @@ class Whole:
         self, population: str, neuron: int, state: Mapping[str, np.ndarray], calm: Outcome
     ) -> Iterator[Fault]:
         block, synapses = self.block, dict[str, np.ndarray]()
-        stimulus = self.network.stimulus
-        if population == stimulus.name:
+        stimulus = next((one for one in self.network.stimuli if one.name == population), None)
+        if stimulus is not None:
             # each of them depends on all others, or none is shown
             if getattr(stimulus.encoder, "total", 0) or self.fires:
                 return
-            block = self._shown_more(block, neuron)
+            block = self._shown_more(block, stimulus, neuron)
         else:
             state, synapses = pushed(self.network, state, population, neuron)
             if not synapses:
@@ -117,10 +119,11 @@ class Whole:
         self._count(neuron=(population, neuron))
         yield from self.causes.faults(calm, self.subject.outcome(state, block), changed)
 
-    def _shown_more(self, block: Block, neuron: int) -> Block:
+    def _shown_more(self, block: Block, stimulus: Stimulus, neuron: int) -> Block:
         """Return a block in which one input neuron is stimulated more, in all frames."""
         values = np.array(block.values, float)
-        values[:, neuron :: self.network.stimulus.size] += STEP
+        own = values[:, columns(self.network)[stimulus.name]]  # a view
+        own[:, neuron :: stimulus.size] += STEP
         return replace(block, values=values)
 
     def _count(

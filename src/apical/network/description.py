@@ -583,15 +583,47 @@ class Network:
 
     @property
     def stimulus(self) -> Stimulus:
-        """The population that shows the stimuli."""
-        stimulus = self._only("stimulus")
-        if isinstance(stimulus, Stimulus):
-            return stimulus
-        raise WiringError(
-            f"{described(stimulus)} cannot be the stimulus: that must be a Stimulus, whose "
-            "encoder may be one of your own (apical.neurons.encoding.Encoder).",
-            object=described(stimulus),
-        )
+        """The population that shows the stimuli, where it is the only one."""
+        stimuli = self.stimuli
+        if len(stimuli) > 1:
+            names = ", ".join(repr(one.name) for one in stimuli)
+            raise WiringError(
+                f"The network has {len(stimuli)} stimuli, {names}; read network.stimuli, or take "
+                "one of them by its name.",
+                object="Network",
+            )
+        return stimuli[0]
+
+    @property
+    def stimuli(self) -> tuple[Stimulus, ...]:
+        """The populations that show the stimuli, in alphabetical order of their names.
+
+        The columns of a trial's values belong to them in this order.
+        """
+        shown = sorted((p for p in self.populations if p.role == "stimulus"), key=_name)
+        if not shown:
+            raise WiringError(
+                "A network needs a Stimulus population, got none; add one, as "
+                "net.add(Stimulus('stimulus', n_inputs)).",
+                object="Network",
+            )
+        for one in shown:
+            if not isinstance(one, Stimulus):
+                raise WiringError(
+                    f"{described(one)} cannot be the stimulus: that must be a Stimulus, whose "
+                    "encoder may be one of your own (apical.neurons.encoding.Encoder).",
+                    object=described(one),
+                )
+        found = tuple(one for one in shown if isinstance(one, Stimulus))
+        for one in found if len(found) > 1 else ():
+            if one.frames > 1 or one.encoder.takes_events:
+                what = f"{one.frames} frames" if one.frames > 1 else "events"
+                raise WiringError(
+                    f"Stimulus {one.name!r} shows {what}, which only the single stimulus of a "
+                    f"network can, but there are {len(found)}; show both in one Stimulus.",
+                    object=described(one),
+                )
+        return found
 
     @property
     def graph(self) -> Graph:
@@ -965,12 +997,13 @@ class Network:
 
     def _drive(self, error: Population) -> None:
         """Connect the output to the error neurons, one or a pair for each class."""
-        if error.frames > 1 and self.stimulus.frames not in (1, error.frames):
-            raise WiringError(
-                f"{described(error)} is told targets of {error.frames} frames, but stimulus "
-                f"{self.stimulus.name!r} shows {self.stimulus.frames}; give both the same number.",
-                object=described(error),
-            )
+        for one in self.stimuli if error.frames > 1 else ():
+            if one.frames not in (1, error.frames):
+                raise WiringError(
+                    f"{described(error)} is told targets of {error.frames} frames, but stimulus "
+                    f"{one.name!r} shows {one.frames}; give both the same number.",
+                    object=described(error),
+                )
         if not error.is_paired:
             self.connect(self.output, error, weights=Identity())
             return
@@ -1029,6 +1062,10 @@ class Network:
                 object="Network",
             )
         return found[0]
+
+
+def _name(population: Population) -> str:
+    return population.name
 
 
 def _arranged(population: Population) -> Cell:

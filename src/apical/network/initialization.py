@@ -9,7 +9,7 @@ from apical._base import seeds
 from apical._base.memory import check_memory
 from apical.plasticity import constraints as restraints
 from apical.projections.connectivity import edges_of
-from apical.projections.edges import Edges
+from apical.projections.edges import Edges, sharing
 from apical.projections.projection import Projection, ReadBackwards, SignsOf
 
 ROUNDING = 1e-6
@@ -44,12 +44,18 @@ def initial_weights(projection: Projection, seed: int) -> np.ndarray:
 def initial_state(projection: Projection, seed: int) -> np.ndarray:
     """Draw the initial weights in the form in which simulators hold them.
 
-    That is shape (n_synapses,) where `edges` says which there are, else (n_pre, n_post).
+    That is shape (n_weights,) where `edges` says which there are, else (n_pre, n_post).
     """
-    if isinstance(projection.weights, ReadBackwards) or projection.connectivity.is_full:
+    if isinstance(projection.weights, ReadBackwards) or _has_all(projection):
         return initial_weights(projection, seed)
+    return _weights(projection, seed, seeds.stream(seed, "weights", projection.name))
+
+
+def _weights(projection: Projection, seed: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw the weights of a projection that is not full, shape (n_weights,)."""
     drawn = _drawn(projection, seed)
-    rng = seeds.stream(seed, "weights", projection.name)
+    if projection.shared:
+        return begun(projection, seed, projection.weights.draw_shared(drawn.every, rng))
     weights = projection.weights.draw_for(drawn.every, rng)
     return begun(projection, seed, weights if drawn.kept is None else weights[drawn.kept])
 
@@ -64,12 +70,9 @@ def redrawn(projection: Projection, seed: int, rng: np.random.Generator) -> np.n
     rng
         Where they are drawn from.
     """
-    if projection.connectivity.is_full:
+    if _has_all(projection):
         return begun(projection, seed, projection.weights.draw(*projection.shape, rng))
-    drawn = _drawn(projection, seed)
-    weights = projection.weights.draw_for(drawn.every, rng)
-    kept = weights if drawn.kept is None else weights[drawn.kept]
-    return drawn.existing.dense(begun(projection, seed, kept))
+    return _drawn(projection, seed).existing.dense(_weights(projection, seed, rng))
 
 
 def edges(projection: Projection, seed: int) -> Edges | None:
@@ -81,7 +84,12 @@ def edges(projection: Projection, seed: int) -> Edges | None:
     if isinstance(projection.weights, ReadBackwards):
         forward = edges(projection.weights.projection, seed)
         return None if forward is None else forward.transposed()[0]
-    return None if projection.connectivity.is_full else _drawn(projection, seed).existing
+    return None if _has_all(projection) else _drawn(projection, seed).existing
+
+
+def _has_all(projection: Projection) -> bool:
+    """Say whether each pair of neurons has a synapse with a weight of its own."""
+    return projection.connectivity.is_full and not projection.shared
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,10 @@ def _drawn(projection: Projection, seed: int) -> _Drawn:
     if seed not in known:
         rng = seeds.stream(seed, "connectivity", projection.name)
         every = edges_of(projection.connectivity, projection.pre, projection.post, rng)
+        if projection.shared:
+            field = projection.connectivity.windows_of(projection.pre, projection.post)
+            assert field is not None
+            every = sharing(every, field)
         kept, existing = None, every
         if projection.missing:
             draws = seeds.stream(seed, "missing", projection.name).random(len(every))
@@ -142,8 +154,9 @@ def begun(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
 def held(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
     """Project weights onto the constraints of a projection; weights that meet them are unchanged.
 
-    The result has the signs of its neurons (Dale's law), 0 where synapses do not exist, and
-    quantised weights. Bounds limit updates only; they are not enforced here.
+    The result has the signs of its neurons (Dale's law), 0 where synapses do not exist, the mean
+    where synapses share a weight, and quantised weights. Bounds limit updates only; they are not
+    enforced here.
 
     Parameters
     ----------
@@ -156,6 +169,9 @@ def held(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
     if signs is not None:
         signs = _of_senders(projection, seed, signs, weights)
         weights = np.where(weights * signs > 0, weights, 0)
+    if projection.shared and weights.ndim == 2:
+        joined = _drawn(projection, seed).existing
+        weights = joined.dense(joined.common(weights[joined.pre, joined.post]))
     weights = _within(projection, seed, weights)
     if projection.levels:
         weights = projection.levels.rounded(weights, np.full(weights.shape, 0.5))
@@ -202,7 +218,7 @@ def broken(projection: Projection, seed: int, weights: np.ndarray) -> tuple[int,
     at = int(np.argmax(wrong))
     joined = edges(projection, seed) if weights.ndim == 1 else None
     if joined is not None:
-        return int(joined.pre[at]), int(joined.post[at])
+        return joined.neurons(at)
     i, j = np.unravel_index(at, wrong.shape)
     return int(i), int(j)
 
@@ -210,12 +226,16 @@ def broken(projection: Projection, seed: int, weights: np.ndarray) -> tuple[int,
 def magnitudes(projection: Projection, seed: int) -> np.ndarray:
     """Return fixed magnitudes of sign-concordant feedback weights, shape (n_pre, n_post).
 
-    They are drawn from the stream named after the projection; all 1 for `TransposeOf`.
+    They are drawn from the stream named after the projection; all 1 for `TransposeOf`. Where
+    forward synapses share a weight, their feedback shares its magnitude.
     """
     if not isinstance(projection.weights, SignsOf):
         return np.ones((1, 1))
     rng = seeds.stream(seed, "weights", projection.name)
-    return projection.weights.draw(*projection.shape, rng)
+    drawn = projection.weights.draw(*projection.shape, rng)
+    forward = projection.weights.projection
+    shared = edges(forward, seed) if forward.shared else None
+    return drawn if shared is None else shared.dense(shared.of(drawn.T)).T
 
 
 def polarity(projection: Projection, seed: int) -> np.ndarray | None:

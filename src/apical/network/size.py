@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from apical._base.memory import check_memory
 from apical.network.description import Network
+from apical.network.stimuli import n_values
 from apical.projections.projection import Projection, ReadBackwards
 
 PER_NEURON = 16
@@ -154,7 +155,7 @@ def check_trials_fit(
     sizes = {population.name: population.size for population in network.populations}
     counts = sum(sizes[name] for name in recorded)
     traced = sum(sizes[name] for name, _ in traces)
-    values = network.stimulus.n_values
+    values = n_values(network)
     check_memory(
         trials * itemsize * (values + counts + steps * traced),
         f"The stimuli, counts and signals of a block of {trials:,} trials",

@@ -62,7 +62,7 @@ def grades(network: Network, *, reset: Reset = "own") -> tuple[Grade, ...]:
     stimulus_to_hidden faithful
     hidden_to_output faithful
     """
-    found = [_population(p, reset) for p in network.populations]
+    found = [_several(network, p) or _population(p, reset) for p in network.populations]
     return (*found, *(_projection(network, p) for p in network.projections))
 
 
@@ -82,6 +82,15 @@ def _drives(network: Network, projection: Projection) -> bool:
     is_feedback = pathway is not None and projection.name in {p.name for p in pathway.projections}
     ends = (projection.pre.role, projection.post.role)
     return not is_feedback and not set(ends) & set(_LEARNING)
+
+
+def _several(network: Network, population: Population) -> Grade | None:
+    """Return the refusal of a stimulus beside others; None for anything else."""
+    stimuli = [p.name for p in network.populations if p.role == "stimulus"]
+    if len(stimuli) < 2 or population.name not in stimuli:
+        return None
+    reason = f"it is one of {len(stimuli)} stimuli; files written and read here have one Input"
+    return Grade(population.name, "refused", reason)
 
 
 def _population(population: Population, reset: Reset) -> Grade:

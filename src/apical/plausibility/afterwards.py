@@ -265,7 +265,7 @@ def _read(network: Network, began: Mapping[str, np.ndarray]) -> dict[str, np.nda
         values = began.get(p.name, began.get(f"{p.name}.w"))
         if values is not None and not isinstance(p.weights, ReadBackwards):
             edges, given = network.edges(p), np.asarray(values)
-            if edges is not None and given.shape == (len(edges),):
+            if edges is not None and given.shape == (edges.n_weights,):
                 given = edges.dense(given)
             fits = given.size == p.pre.size * p.post.size
             require(fits, "judge", f"began[{p.name!r}]", f"of shape {p.shape}", f"{given.shape}")

@@ -58,7 +58,7 @@ def _output(network: Network) -> Population | None:
 
 def _ends(network: Network) -> Iterator[Finding]:
     """Yield what keeps a network from running: no stimulus, or no population that decides."""
-    for end in ("stimulus", "output"):
+    for end in ("stimuli", "output"):
         try:
             getattr(network, end)
         except WiringError as error:

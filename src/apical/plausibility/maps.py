@@ -112,7 +112,7 @@ class Weights:
         i, j = places[0][edges.pre], places[1][edges.post]
         found = np.zeros((len(sides[0]), len(sides[1])))
         inside = (i >= 0) & (j >= 0)
-        found[i[inside], j[inside]] = self._network.initial_state(projection)[inside]
+        found[i[inside], j[inside]] = edges.each(self._network.initial_state(projection))[inside]
         return found
 
     def replaced(self, known: Mapping[str, np.ndarray]) -> "Weights":

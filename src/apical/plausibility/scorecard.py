@@ -112,7 +112,7 @@ def audit(
     return Scorecard(tuple(sorted(placed, key=lambda f: ASPECTS.index(f.aspect))))
 
 
-_WIDE: tuple[Aspect, ...] = ("global quantities", "batch statistics")
+_WIDE: tuple[Aspect, ...] = ("global quantities", "batch statistics", "weight sharing")
 """Aspects of updates and responses that read what no synapse knows, where that is declared."""
 
 
@@ -128,8 +128,8 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
         Whether to allow declared violations of locality, for comparisons: weight transport, of
         weights or of their signs (`apical.feedback.transposed`,
         `apical.hypotheses.sign_concordant`), updates that read a standard deviation over all
-        synapses (`apical.plasticity.optimizers.go_up_global`), and batch normalisation
-        (`apical.BatchNorm`).
+        synapses (`apical.plasticity.optimizers.go_up_global`), batch normalisation
+        (`apical.BatchNorm`), and weight sharing (`apical.hypotheses.shared_weights`).
 
     Returns
     -------
@@ -166,7 +166,7 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
     False
     """
     network = network.in_order()
-    _ = network.stimulus, network.output
+    _ = network.stimuli, network.output
     _check_taught(network)
     _check_names(network)
     card = audit(network)
@@ -175,6 +175,7 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
         p.name for p in network.plastic if p.rule and p.rule.dynamics and p.rule.dynamics.spread
     }
     wide |= {p.name for p in network.populations if p.norm}
+    wide |= {p.name for p in network.plastic if p.shared}
     faults = [
         f
         for f in card.faults

@@ -56,14 +56,30 @@ def _kind(teaching: Teaching, projection: Projection) -> str:
 
 
 def sharing(network: Network) -> Iterator[Finding]:
-    """Yield whether plastic synapses share weights."""
+    """Yield whether plastic synapses share weights.
+
+    A shared weight is changed by the sum of the updates of all its synapses, and no synapse knows
+    those of others. Shared weights that never change are as good as weights that were drawn so.
+    """
     for population in network.populations:
         yield from assumed(population, "weight sharing")
     if not network.plastic:
         return
-    n = sum(p.shape[0] * p.shape[1] for p in network.plastic if p.connectivity.is_full)
-    n += sum(network.n_synapses(p) for p in network.plastic if not p.connectivity.is_full)
-    reason = f"each of the {n} synapses that may learn has a weight and an update of its own"
+    own = [p for p in network.plastic if not p.shared]
+    for projection in network.plastic:
+        edges = network.edges(projection) if projection.shared else None
+        if edges is not None:
+            reason = (
+                f"{len(edges):,} synapses share {edges.n_weights:,} weights, each changed by the "
+                "sum of the updates of its synapses, which none of them knows"
+            )
+            yield Finding(projection.name, "weight sharing", "not local", reason)
+    if not own:
+        return
+    n = sum(p.shape[0] * p.shape[1] for p in own if p.connectivity.is_full)
+    n += sum(network.n_synapses(p) for p in own if not p.connectivity.is_full)
+    other = "other " if len(own) < len(network.plastic) else ""
+    reason = f"each of the {n} {other}synapses that may learn has a weight and an update of its own"
     followed = [p.name for p in network.projections if isinstance(p.weights, ReadBackwards)]
     if followed:
         reason += f"; {', '.join(followed)} learn nothing: see weight transport"

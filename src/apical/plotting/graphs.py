@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -104,15 +105,22 @@ def network_graph(network: Network, *, title: str | None = None, ax: Axes | None
     ax.set(xlim=(-0.5, last + 0.5), ylim=(-depth - 0.05, height + 0.05), xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     used = [look for look in _LEGEND if look in {arrow.look for arrow in arrows}]
-    lines = [Line2D([], [], color=k.color, linestyle=k.dashes, linewidth=k.width) for k in used]
-    partly = _partly_joined(network)
-    lines += [Line2D([], [], color="none") for _ in partly]
-    look = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "ncols": 1 + (last > 2)}
-    ax.legend(lines, [*(k.name for k in used), *partly], fontsize=8, **look)
+    _explain(ax, used, _partly_joined(network), last)
     pathway = network.feedback
     about = f"{pathway.name} ({pathway.source})" if pathway and pathway.source else ""
     ax.set_title(title if title is not None else about or (pathway.name if pathway else ""))
     return ax
+
+
+def _explain(ax: Axes, used: Sequence[_Look], partly: Sequence[str], last: int) -> None:
+    """Draw the legend below, in lines that the columns above leave room for."""
+    lines = [Line2D([], [], color=k.color, linestyle=k.dashes, linewidth=k.width) for k in used]
+    lines += [Line2D([], [], color="none") for _ in partly]
+    room = 18 * (last + 1) - 8  # characters in a line
+    beside = last > 2 and max(map(len, partly), default=0) <= room // 2 + 8
+    texts = [*(k.name for k in used), *(fill(text, room) for text in partly)]
+    look = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "ncols": 1 + beside}
+    ax.legend(lines, texts, fontsize=8, **look)
 
 
 def _partly_joined(network: Network) -> list[str]:
@@ -120,14 +128,20 @@ def _partly_joined(network: Network) -> list[str]:
     found = []
     for p in network.projections:
         if not p.connectivity.is_full:
-            n = network.n_synapses(p)
-            found.append(f"{p.pre.name} to {p.post.name}: {p.connectivity.about}, {n:,} synapses")
+            edges = network.edges(p)
+            what = f"{network.n_synapses(p):,} synapses"
+            if edges is not None and p.shared:
+                what += f" sharing {edges.n_weights:,} weights"
+            found.append(f"{p.pre.name} to {p.post.name}: {p.connectivity.about}, {what}")
     more = len(found) - MOST_NOTED
     return [*found[:MOST_NOTED], f"{more} more are not all to all"] if more > 0 else found
 
 
 def _columns(network: Network) -> list[list[str]]:
-    """Return the names of populations by distance from the stimulus, the error last."""
+    """Return the names of populations by distance from the stimulus, the error last.
+
+    In a column those stand last, which is lowest, whose projections pass below others.
+    """
     judges = {p.name for p in network.populations if p.is_told}
     before: dict[str, set[str]] = {
         p.name: set() for p in network.graph.populations if p.role != "bias"
@@ -143,7 +157,12 @@ def _columns(network: Network) -> list[list[str]]:
     columns: list[list[str]] = [[] for _ in range(max(depth.values()) + 1)]
     for name in before:
         columns[depth[name]].append(name)
-    return columns
+    passed = dict.fromkeys(before, 0)
+    for p in network.driving:
+        if p.pre.role != "bias":
+            over = depth[p.post.name] - depth[p.pre.name] - 1
+            passed[p.pre.name] = max(passed[p.pre.name], over)
+    return [sorted(column, key=passed.__getitem__) for column in columns]
 
 
 def _shown(

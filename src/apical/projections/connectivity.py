@@ -15,6 +15,7 @@ afterwards.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from math import prod
 from typing import Annotated, Any, final
 
 import numpy as np
@@ -23,6 +24,7 @@ from apical._base.checking import check_fields, checked, described, shown
 from apical._base.parameters import (
     Count,
     CountOrZero,
+    Kind,
     Marker,
     Positive,
     Share,
@@ -202,6 +204,11 @@ class AllToAll(Connectivity):
     @property
     def about(self) -> str:
         return "all to all" if self.autapses else "all to all without autapses"
+
+    def windows_of(self, pre: Population, post: Population) -> np.ndarray | None:
+        if pre.size > 1 or post.shape is None or len(post.shape) < 2:
+            return None
+        return np.zeros((post.shape[-2] * post.shape[-1], 1), int)  # a bias: the same everywhere
 
     def pairs(self, pre: Population, post: Population, rng: np.random.Generator) -> Pairs:
         i = np.repeat(np.arange(pre.size, dtype=np.int32), post.size)
@@ -644,12 +651,12 @@ def _rows(n_pre: int, n_post: int) -> Iterator[slice]:
 @final
 @dataclass(frozen=True)
 class ReceptiveFields(Connectivity):
-    r"""Local receptive fields: each neuron hears a window of the population before (no sharing).
+    r"""Local receptive fields: each neuron hears a window of the population before.
 
     A neuron at row r and column c, of any map, hears all maps of the rows from
     :math:`r\,s - q` to :math:`r\,s - q + h - 1`, and of as many columns, for a window of height h,
-    stride s and padding q. Every synapse has a weight of its own (locally connected); a convolution
-    has the same windows.
+    stride s and padding q. Every synapse has a weight of its own (locally connected), unless the
+    projection is `shared`: then it is a convolution.
 
     Parameters
     ----------
@@ -667,6 +674,8 @@ class ReceptiveFields(Connectivity):
 
     See Also
     --------
+    Pooling : Windows of one map each.
+    apical.hypotheses.shared_weights : The same weights in all windows.
     Distance : By distance, at random.
 
     Examples
@@ -722,12 +731,7 @@ class ReceptiveFields(Connectivity):
 
     def check(self, pre: Population, post: Population) -> None:
         called = f"ReceptiveFields({self.extent[0]} x {self.extent[1]}, stride {self.stride})"
-        for population in (pre, post):
-            if population.shape is None or len(population.shape) < 2:
-                raise WiringError(
-                    f"{called} needs rows and columns, but {described(population)} has shape "
-                    f"{population.shape}; give it one, such as shape=(28, 28)."
-                )
+        _check_on_grids(called, pre, post)
         assert pre.shape is not None and post.shape is not None
         wanted = self.windows(pre.shape)
         if min(wanted) < 1 or self.padding >= min(self.extent):
@@ -782,6 +786,187 @@ class ReceptiveFields(Connectivity):
         return post.size * height * width * (pre.shape[0] if len(pre.shape) == 3 else 1)
 
 
+@final
+@dataclass(frozen=True)
+class Pooling(Connectivity):
+    r"""Pooling: each neuron hears a window of one map, the same one as its own.
+
+    With weights `apical.Mean`, fixed, and linear neurons it is average pooling: of a map x, windows
+    of height h, width w and stride s,
+
+    .. math:: y_{mrc} = \frac{1}{hw} \sum_{i=0}^{h-1} \sum_{j=0}^{w-1} x_{m,\,rs+i,\,cs+j}
+
+    Parameters
+    ----------
+    size
+        Height and width of the window; one number for both.
+    stride
+        Distance of neighbouring windows along both axes; None for windows that do not overlap, side
+        by side, which are then square.
+
+    Raises
+    ------
+    WiringError
+        If a population has no shape, or that of the postsynaptic one is not that of the windows, in
+        as many maps.
+
+    See Also
+    --------
+    ReceptiveFields : Windows of all maps.
+    apical.Mean : Weights that average.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> h = ap.Rate("hidden", 4 * 6 * 6, shape=(4, 6, 6))
+    >>> pool = ap.Rate("pool", 4 * 3 * 3, "linear", shape=(4, 3, 3))
+    >>> halved = ap.connectivity.Pooling(2)
+    >>> edges = ap.connectivity.edges_of(halved, h, pool, ap.stream(0, "connectivity"))
+    >>> edges.pre[edges.post == 0].tolist()  # the upper left corner of the first map
+    [0, 1, 6, 7]
+    >>> ap.Projection(h, ap.Rate("wrong", 9, shape=(3, 3)), connectivity=halved)
+    ... # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.WiringError: Projection 'hidden_to_wrong': Pooling(2 x 2, stride 2) ...
+    """
+
+    size: Count | tuple[Count, Count]
+    stride: Count | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        height, width = self._fields.extent
+        if self.stride is None and height != width:
+            raise ParameterError(
+                f"Pooling: stride must be given for windows that are not square, got size="
+                f"{self.size!r} and none; give one, such as stride={min(height, width)}.",
+                object="Pooling",
+                parameter="stride",
+            )
+
+    @classmethod
+    def example(cls) -> tuple[Connectivity, tuple[int, ...]]:
+        return cls(2, 1), (1, 2)
+
+    @property
+    def _fields(self) -> ReceptiveFields:
+        height = self.size[0] if isinstance(self.size, tuple) else self.size
+        return ReceptiveFields(self.size, height if self.stride is None else self.stride)
+
+    @property
+    def about(self) -> str:
+        (height, width), stride = self._fields.extent, self._fields.stride
+        return f"pooling of {height} x {width}, stride {stride}"
+
+    def windows(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Return the number of windows along rows and columns.
+
+        Parameters
+        ----------
+        shape
+            That of the presynaptic population.
+        """
+        return self._fields.windows(shape)
+
+    def check(self, pre: Population, post: Population) -> None:
+        (height, width), stride = self._fields.extent, self._fields.stride
+        called = f"Pooling({height} x {width}, stride {stride})"
+        _check_on_grids(called, pre, post)
+        assert pre.shape is not None
+        wanted = (*pre.shape[:-2], *self.windows(pre.shape))
+        if min(wanted) < 1:
+            raise WiringError(
+                f"{called} is larger than {pre.shape} of {pre.name!r}; let the window fit."
+            )
+        if post.shape != wanted:
+            raise WiringError(
+                f"{called} over {pre.shape} of {pre.name!r} needs shape {wanted} of "
+                f"{post.name!r}, got {post.shape}; give it that, and {prod(wanted)} neurons."
+            )
+
+    def pairs(self, pre: Population, post: Population, rng: np.random.Generator) -> Pairs:
+        assert pre.shape is not None
+        rows, columns = pre.shape[-2:]
+        field = self._fields.field((rows, columns))
+        m = np.arange(pre.size // (rows * columns))[:, np.newaxis, np.newaxis]
+        i = field + m * rows * columns
+        j = np.arange(len(field))[:, np.newaxis] + m * len(field)
+        return i.ravel(), np.broadcast_to(j, i.shape).ravel()
+
+    def expected(self, pre: Population, post: Population) -> float:
+        height, width = self._fields.extent
+        return post.size * height * width
+
+
+def _check_on_grids(called: str, *populations: Population) -> None:
+    for population in populations:
+        if population.shape is None or len(population.shape) < 2:
+            raise WiringError(
+                f"{called} needs rows and columns, but {described(population)} has shape "
+                f"{population.shape}; give it one, such as shape=(28, 28)."
+            )
+
+
+@final
+@dataclass(frozen=True)
+class Transposed(Connectivity):
+    """The synapses of another connectivity, the other way: for feedback to where it came from.
+
+    A neuron hears those neurons that it reaches by the other one. A random one is drawn anew.
+
+    Parameters
+    ----------
+    of
+        The other connectivity, from the postsynaptic population to the presynaptic one.
+
+    Raises
+    ------
+    WiringError
+        If the other one cannot join the two that way.
+
+    See Also
+    --------
+    apical.feedback.layerwise : Its parameter `connectivity`.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> x, h = ap.Rate("x", 16, shape=(4, 4)), ap.Rate("h", 8, shape=(2, 2, 2))
+    >>> fields = ap.connectivity.ReceptiveFields(2, stride=2)
+    >>> back = ap.Projection(h, x, connectivity=ap.connectivity.Transposed(fields))
+    >>> back.connectivity.about
+    'receptive fields of 2 x 2, stride 2, transposed'
+    >>> edges = ap.connectivity.edges_of(back.connectivity, h, x, ap.stream(0, "connectivity"))
+    >>> edges.post[edges.pre == 0].tolist()  # to the pixels of its window
+    [0, 1, 4, 5]
+    """
+
+    of: Annotated[Connectivity, Kind(Connectivity, "connectivity.ReceptiveFields(3)")]
+
+    @classmethod
+    def example(cls) -> tuple[Connectivity, tuple[int, ...]]:
+        return cls(ReceptiveFields(2, padding=1)), (1, 2)
+
+    @property
+    def is_full(self) -> bool:
+        return self.of.is_full
+
+    @property
+    def about(self) -> str:
+        return f"{self.of.about}, transposed"
+
+    def check(self, pre: Population, post: Population) -> None:
+        self.of.check(post, pre)
+
+    def pairs(self, pre: Population, post: Population, rng: np.random.Generator) -> Pairs:
+        j, i = self.of.pairs(post, pre, rng)
+        return i, j
+
+    def expected(self, pre: Population, post: Population) -> float:
+        return self.of.expected(post, pre)
+
+
 CONNECTIVITIES: Registry[type[Connectivity]] = Registry(
     "connectivity",
     {
@@ -792,6 +977,8 @@ CONNECTIVITIES: Registry[type[Connectivity]] = Registry(
         "fixed_in_degree": FixedInDegree,
         "distance": Distance,
         "receptive_fields": ReceptiveFields,
+        "pooling": Pooling,
+        "transposed": Transposed,
     },
     plural="connectivities",
     fits=lambda value: isinstance(value, type) and issubclass(value, Connectivity),

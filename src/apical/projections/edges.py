@@ -22,6 +22,10 @@ class Edges:
         Numbers of presynaptic and postsynaptic neurons.
     pre, post
         Neurons of each synapse, shape (n_synapses,), in that order and without repetition.
+    shares
+        Where synapses share weights: number of the weight of each synapse, shape (n_synapses,).
+        Values in and out of a simulator are then those of weights, shape (n_weights,). None where
+        each synapse has a weight of its own.
 
     See Also
     --------
@@ -48,6 +52,7 @@ class Edges:
     shape: tuple[int, int]
     pre: np.ndarray
     post: np.ndarray
+    shares: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.pre)
@@ -55,6 +60,33 @@ class Edges:
     def same_as(self, other: "Edges") -> bool:
         """Whether they are the same pairs."""
         return np.array_equal(self.pre, other.pre) and np.array_equal(self.post, other.post)
+
+    @property
+    def n_weights(self) -> int:
+        """Number of weights: that of synapses, unless these share them."""
+        return len(self) if self.shares is None else len(self.first)
+
+    @cached_property
+    def first(self) -> np.ndarray:
+        """First synapse that has each weight, shape (n_weights,)."""
+        if self.shares is None:
+            return np.arange(len(self))
+        return np.unique(self.shares, return_index=True)[1]
+
+    def neurons(self, weight: int) -> tuple[int, int]:
+        """Return the neurons of the (first) synapse that has a weight."""
+        synapse = self.first[weight]
+        return int(self.pre[synapse]), int(self.post[synapse])
+
+    def each(self, values: np.ndarray) -> np.ndarray:
+        """Return the value of each synapse, shape (n_synapses,), from those of weights."""
+        return values if self.shares is None else values[self.shares]
+
+    def common(self, values: np.ndarray) -> np.ndarray:
+        """Return the mean over the synapses that share each weight, shape (n_weights,)."""
+        if self.shares is None:
+            return values
+        return np.bincount(self.shares, values) / np.bincount(self.shares)
 
     @property
     def density(self) -> float:
@@ -85,7 +117,8 @@ class Edges:
     def transposed(self) -> "tuple[Edges, np.ndarray]":
         """Return the same synapses in the other direction, and where each of them stands here."""
         order = np.argsort(self.post, kind="stable")
-        return Edges(self.shape[::-1], self.post[order], self.pre[order]), order
+        shares = None if self.shares is None else self.shares[order]
+        return Edges(self.shape[::-1], self.post[order], self.pre[order], shares), order
 
     def dense(self, values: np.ndarray) -> np.ndarray:
         """Return values of synapses as a matrix, shape (n_pre, n_post), 0 where there is none.
@@ -93,7 +126,7 @@ class Edges:
         Parameters
         ----------
         values
-            Shape (n_synapses,); a matrix is returned as it is.
+            Shape (n_weights,); a matrix is returned as it is.
 
         Raises
         ------
@@ -111,13 +144,20 @@ class Edges:
             object="Edges",
         )
         found = np.zeros(self.shape, values.dtype)
-        found[self.pre, self.post] = values
+        found[self.pre, self.post] = self.each(values)
         return found
 
     def of(self, values: np.ndarray) -> np.ndarray:
-        """Return the values of synapses, shape (n_synapses,), from a matrix or from themselves."""
+        """Return the values of weights, shape (n_weights,), from a matrix or from themselves.
+
+        A shared weight is that of its first synapse.
+        """
         values = np.asarray(values)
-        return values[self.pre, self.post] if values.ndim == 2 else values
+        if values.ndim != 2:
+            return values
+        if self.shares is None:
+            return values[self.pre, self.post]
+        return values[self.pre[self.first], self.post[self.first]]
 
 
 def in_order(shape: tuple[int, int], pre: np.ndarray, post: np.ndarray) -> Edges:
@@ -136,3 +176,45 @@ def in_order(shape: tuple[int, int], pre: np.ndarray, post: np.ndarray) -> Edges
         return Edges(shape, pre, post)
     order = np.lexsort((post, pre))
     return Edges(shape, pre[order], post[order])
+
+
+def sharing(edges: Edges, field: np.ndarray) -> Edges:
+    """Return the same synapses with weights that all windows share, as in a convolution.
+
+    Parameters
+    ----------
+    edges
+        The synapses, each of them in a window.
+    field
+        Presynaptic neurons of each window, shape (n_windows, n_inputs); -1 for none. Postsynaptic
+        neurons are those of all windows, map after map.
+
+    Notes
+    -----
+    Weights are in the order of inputs, and within one in that of maps. One without a synapse
+    (which padding leaves beyond the edges of every window) is left out.
+    """
+    maps = edges.shape[1] // len(field)
+    places = places_of(edges, field)  # window, input, map
+    return Edges(
+        edges.shape,
+        edges.pre,
+        edges.post,
+        np.unique(places % (field.shape[1] * maps), return_inverse=True)[1],
+    )
+
+
+def places_of(edges: Edges, field: np.ndarray) -> np.ndarray:
+    """Return where each synapse is among the windows, shape (n_synapses,).
+
+    That is its index in an array of shape (n_windows, n_inputs, n_maps).
+    """
+    n_windows, n_post = len(field), edges.shape[1]
+    maps = n_post // n_windows
+    window = np.arange(n_windows)[:, np.newaxis]
+    of_first = field.astype(np.int64) * n_post + window  # the key of each synapse onto map 0
+    keys = of_first[..., np.newaxis] + np.arange(maps) * n_windows
+    keys[field < 0] = -1
+    order = np.argsort(keys, axis=None, kind="stable")
+    wanted = edges.pre.astype(np.int64) * n_post + edges.post
+    return order[np.searchsorted(keys.ravel()[order], wanted)]

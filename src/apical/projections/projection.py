@@ -76,6 +76,11 @@ class Projection:
         Which synapses exist: those of all pairs of neurons by default, or for instance
         `apical.connectivity.Mask` and `ReceptiveFields`. Others never get a weight, and take no
         memory on devices that store sparse weights.
+    shared
+        Weight sharing: whether all windows of a map have the same weights, as in a convolution
+        (`apical.connectivity.ReceptiveFields`), and of a bias, whether all neurons of a map have
+        the same one. The update of a weight is the sum of the updates of its synapses. For device
+        ``array``; the scorecard says that it is not local.
 
     Raises
     ------
@@ -135,6 +140,7 @@ class Projection:
         Connectivity,
         Kind(Connectivity, "connectivity.Mask(array) or connectivity.Probability(0.1)"),
     ] = field(default_factory=AllToAll)
+    shared: bool = False
 
     def __post_init__(self) -> None:
         ends = isinstance(self.pre, Population) and isinstance(self.post, Population)
@@ -166,6 +172,8 @@ class Projection:
                 parameter="bounds",
             )
         self._check_connectivity()
+        if self.shared:
+            self._check_shared()
         self._check_restraints()
         self._check_exploring()
         if self.delay:
@@ -180,6 +188,22 @@ class Projection:
             raise WiringError(
                 f"Projection {self.name!r}: {error.message}", object=described(self)
             ) from None
+
+    def _check_shared(self) -> None:
+        windows = self.connectivity.windows_of(self.pre, self.post)
+        needs = {
+            "the same windows at all positions; give it connectivity=ReceptiveFields(...), or let "
+            "it be that of a Bias onto a population with rows and columns": windows is not None,
+            "neurons of either sign, since those that share weights may have different ones; "
+            "leave inhibitory out": self.inhibitory is None,
+            "all synapses of its windows; leave missing out": not self.missing,
+        }
+        for what, is_so in needs.items():
+            if not is_so:
+                raise WiringError(
+                    f"Projection {self.name!r} shares weights, which needs {what}.",
+                    object=described(self),
+                )
 
     def _check_delay(self) -> None:
         at_spikes = self.rule is not None and self.rule.when == "spike"
@@ -202,8 +226,8 @@ class Projection:
         if isinstance(self.weights, ReadBackwards) and (self.rule or self.restrained):
             raise WiringError(
                 f"The weights of projection {self.name!r} are those of another, transposed, and "
-                "have no rule, signs, connectivity, missing synapses or levels of their own; leave "
-                "these out.",
+                "have no rule, signs, connectivity, sharing, missing synapses or levels of their "
+                "own; leave these out.",
                 object=f"Projection {self.name!r}",
             )
         if self.bounds is None:
@@ -269,13 +293,15 @@ class Projection:
 
     def __repr__(self) -> str:
         how = "" if self.connectivity.is_full else f", {self.connectivity.about}"
+        how += ", shared weights" if self.shared else ""
         return f"Projection({self.pre.name!r} -> {self.post.name!r}{how})"
 
     @property
     def restrained(self) -> bool:
-        """Whether its weights are constrained by Dale's law, a sparsity mask or quantisation."""
+        """Whether its weights are constrained: Dale's law, a mask, quantisation, weight sharing."""
         sparse = bool(self.missing) or not self.connectivity.is_full
-        return self.inhibitory is not None or sparse or self.levels is not None
+        held = self.inhibitory is not None or self.levels is not None
+        return held or sparse or self.shared
 
     @property
     def limits(self) -> tuple[float, float] | None:

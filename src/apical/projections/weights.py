@@ -1,7 +1,7 @@
 """Weight initialisation: distributions and masks from which initial weights are drawn."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import numpy as np
@@ -49,6 +49,14 @@ class WeightSource(ABC):
         for each synapse instead, and counts synapses where it would count neurons.
         """
         return edges.of(self.draw(*edges.shape, rng))
+
+    def draw_shared(self, edges: Edges, rng: np.random.Generator) -> np.ndarray:
+        """Return the weights that synapses share, shape (n_weights,).
+
+        By default those of the first synapse of each: they have the distribution that they would
+        have without sharing.
+        """
+        return self.draw_for(replace(edges, shares=None), rng)[edges.first]
 
 
 @dataclass(frozen=True)
@@ -362,6 +370,32 @@ class Zero(WeightSource):
 
 
 @dataclass(frozen=True)
+class Mean(WeightSource):
+    r"""The same weight for all inputs of a neuron, which sum to 1: it hears their mean.
+
+    .. math:: W_{ij} = 1/n_j
+
+    where n is the number of inputs of a neuron.
+
+    See Also
+    --------
+    apical.connectivity.Pooling : Inputs from a window.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> ap.Mean().draw(4, 2, ap.stream(0, "weights"))[:, 0].tolist()
+    [0.25, 0.25, 0.25, 0.25]
+    """
+
+    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
+        return np.full((n_pre, n_post), 1 / n_pre)
+
+    def draw_for(self, edges: Edges, rng: np.random.Generator) -> np.ndarray:
+        return 1 / edges.in_degrees[edges.post]
+
+
+@dataclass(frozen=True)
 class Identity(WeightSource):
     """One-to-one connectivity: neuron i projects to neuron i alone.
 
@@ -475,6 +509,16 @@ class Given(WeightSource):
                 "rows are presynaptic neurons."
             )
         return weights
+
+    def draw_shared(self, edges: Edges, rng: np.random.Generator) -> np.ndarray:
+        shared = super().draw_shared(edges, rng)
+        given = self.weights[edges.pre, edges.post]
+        if not np.array_equal(given, edges.each(shared)):
+            raise WiringError(
+                "Given weights must be the same in all windows that share them, got others; give "
+                "the same ones, or leave shared out."
+            )
+        return shared
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from apical.report.parts import Picture, Section, Table, drawn
 from apical.runs.analysis import LIKENESS, analyze_run
 from apical.runs.beside_recording import compare_run
 from apical.runs.directory import FIGURES
+from apical.runs.figures import first_projections
 from apical.runs.learning import LearningAnalysis, analyze_learning
 from apical.runs.open import TrainedRun, has_records, read_records
 
@@ -161,8 +162,6 @@ def network(run: TrainedRun, name: str) -> Section:
 def _kept_figures(run: TrainedRun) -> list[Picture]:
     """Return the figures of a run directory that the page includes."""
     score, n = tested(run.summary), len(run.data.test)
-    first = next((p for p in run.network.forward if p.pre is run.network.stimulus), None)
-    w = None if first is None else run.weights.get(first.name)
     known = {
         "confusion": (
             "Confusion matrix on test samples, learning off.",
@@ -174,11 +173,14 @@ def _kept_figures(run: TrainedRun) -> list[Picture]:
             f"Scatter of outputs against targets of {n:,} test samples: {score}; on the diagonal "
             "both are equal.",
         ),
-        "receptive_fields": (
-            "Weights from the stimulus to single neurons after learning.",
-            "" if first is None or w is None else seen.weights(w, first.name),
-        ),
     }
+    for figure, first in first_projections(run.network).items():
+        w = run.weights.get(first.name)
+        which = "the stimulus" if len(run.network.stimuli) == 1 else repr(first.pre.name)
+        known[figure] = (
+            f"Weights from {which} to single neurons after learning.",
+            "" if w is None else seen.weights(w, first.name),
+        )
     paths = {file: run.path / FIGURES / f"{file}.png" for file in known}
     return [
         Picture(known[file][0], path.read_bytes(), alt=known[file][1])

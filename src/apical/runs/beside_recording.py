@@ -68,10 +68,10 @@ def compare_run(
 
 
 def _compared(run: TrainedRun, records: Records) -> list[str]:
-    """Return the populations that neither are the stimulus nor are shown the labels."""
+    """Return the populations that neither are a stimulus nor are shown the labels."""
     known = responding(records)
-    first = run.network.stimulus.name
-    chosen = [n for n in known if n != first and records.units[n].kind not in SHOWN_LABELS]
+    first = {stimulus.name for stimulus in run.network.stimuli}
+    chosen = [n for n in known if n not in first and records.units[n].kind not in SHOWN_LABELS]
     return chosen or list(known)
 
 

@@ -12,6 +12,7 @@ from apical.data.datasets import Dataset
 from apical.devices import Block, BlockResult, simulate
 from apical.network.description import Network
 from apical.neurons.encoding import decisions
+from apical.projections.projection import Projection
 from apical.runs.directory import FIGURES, METRICS, RunDirectory, read_metrics
 from apical.training.loop import Evaluation
 
@@ -42,14 +43,12 @@ def draw(
     RunError
         If a figure cannot be written.
     """
-    first = next(p for p in network.forward if p.pre is network.stimulus)
-    edges, held = network.edges(first), after[f"{first.name}.w"]
-    weights = held if edges is None else edges.dense(held)
-    fields = plotting.receptive_fields(weights, data.shape)
-    drawn: dict[str, Any] = {
-        "learning_curve": _learning_curve(directory, data),
-        "receptive_fields": fields,
-    }
+    drawn: dict[str, Any] = {"learning_curve": _learning_curve(directory, data)}
+    for figure, first in first_projections(network).items():
+        edges, held = network.edges(first), after[f"{first.name}.w"]
+        weights = held if edges is None else edges.dense(held)
+        shape = data.shape if len(network.stimuli) == 1 else first.pre.shape
+        drawn[figure] = plotting.receptive_fields(weights, shape or (first.pre.size,))
     if final.targets is None:
         drawn["confusion"] = plotting.confusion_matrix(final.labels, final.decided)
     elif final.outputs is not None:
@@ -61,6 +60,25 @@ def draw(
     with directory.writing(FIGURES) as folder:
         for name, axes in drawn.items():
             plotting.save(axes, folder / f"{name}.png")
+
+
+def first_projections(network: Network) -> dict[str, Projection]:
+    """Return the first projection out of each stimulus, by the name of the figure of its weights.
+
+    Examples
+    --------
+    >>> from apical.runs.figures import first_projections
+    >>> from apical.testing.references import rates
+    >>> {figure: p.name for figure, p in first_projections(rates()).items()}
+    {'receptive_fields': 'stimulus_to_hidden_1'}
+    """
+    found = {}
+    for stimulus in network.stimuli:
+        first = next((p for p in network.forward if p.pre is stimulus), None)
+        several = f"_{stimulus.name}" if len(network.stimuli) > 1 else ""
+        if first is not None:
+            found[f"receptive_fields{several}"] = first
+    return found
 
 
 def _learning_curve(directory: RunDirectory, data: Dataset) -> Any:

@@ -48,7 +48,7 @@ MODULES: tuple[ModuleType, ...] = (
 """Modules whose dataclasses a network is made of, besides registered populations and encoders."""
 
 LATER: Mapping[str, tuple[str, ...]] = {
-    "Projection": ("connectivity",),
+    "Projection": ("connectivity", "shared"),
     **dict.fromkeys(POPULATIONS, ("positions", "shape")),
 }
 """Fields by class that files of earlier versions lack; they mean what is the default."""

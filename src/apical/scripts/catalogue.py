@@ -23,6 +23,7 @@ from apical.errors import ApicalError, DataError, RunError
 from apical.measures.cost import synaptic_operations
 from apical.measures.updates import update_signals
 from apical.network.description import Network
+from apical.network.stimuli import n_values
 from apical.neurons.facts import Aspect, Level
 from apical.plausibility import ASPECTS, Scorecard, audit
 from apical.plausibility.findings import LEVELS
@@ -425,7 +426,7 @@ def measure(name: str, data: Dataset, wanted: Mapping[str, Sequence[int]]) -> li
 
 
 def _fits(network: Network, data: Dataset) -> bool:
-    sizes = network.stimulus.n_values, network.output.size
+    sizes = n_values(network), network.output.size
     return sizes == (data.n_inputs, data.n_classes) and network.target_frames == 1
 
 

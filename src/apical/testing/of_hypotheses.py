@@ -15,9 +15,10 @@ from apical.hypotheses import HYPOTHESES, Hypothesis, online
 from apical.hypotheses.naming import applied
 from apical.network.description import Network
 from apical.plausibility import ASPECTS, Finding, audit
+from apical.projections.connectivity import ReceptiveFields
 from apical.projections.projection import Projection
 from apical.testing.contracts import claiming, contract, expect
-from apical.testing.references import made, rates, spiking, trials
+from apical.testing.references import made, partly_joined, rates, spiking, trials
 
 REFERENCES: dict[str, Callable[[], Network]] = {
     "rates under DFA": rates,
@@ -25,7 +26,14 @@ REFERENCES: dict[str, Callable[[], Network]] = {
     "spikes under DFA": spiking,
     "spikes online": lambda: online(spiking()),
 }
-"""Networks that hypotheses are applied to; each must fit one of them."""
+"""Networks that hypotheses are applied to; each must fit one of them, or one of `FURTHER`."""
+
+FURTHER: dict[str, Callable[[], Network]] = {
+    "rates with receptive fields": lambda: partly_joined(ReceptiveFields(2), (2, 1, 2)),
+}
+"""Networks for hypotheses that fit none of these."""
+
+_ALL = {**REFERENCES, **FURTHER}
 
 PARTNERS = ("missing_synapses(share=0.5)", "redrawn_feedback(every=2)", "quantised_error(levels=3)")
 """Hypotheses about synapses, learning and the error, which others are combined with."""
@@ -39,8 +47,10 @@ def _text(hypothesis: Hypothesis) -> str:
 
 def _under(hypothesis: Hypothesis) -> Iterator[tuple[str, Network, Network]]:
     """Yield name, plain network, and network under its example for the references that it fits."""
-    refused = []
-    for name, reference in REFERENCES.items():
+    refused = list[str]()
+    for name, reference in _ALL.items():
+        if name in FURTHER and len(refused) < len(REFERENCES):
+            return
         network = reference()
         try:
             other = hypothesis.apply(network, **hypothesis.example)
@@ -49,7 +59,7 @@ def _under(hypothesis: Hypothesis) -> Iterator[tuple[str, Network, Network]]:
             continue
         yield name, network, other
     told = " ".join(refused)
-    expect(len(refused) < len(REFERENCES), f"{hypothesis.name!r} fits no network: {told}")
+    expect(len(refused) < len(_ALL), f"{hypothesis.name!r} fits no network: {told}")
 
 
 def _simulated(hypothesis: Hypothesis) -> Iterator[tuple[str, Network, Network]]:
@@ -97,7 +107,7 @@ def _learned(network: Network) -> dict[str, np.ndarray]:
 
 @cache
 def _plainly_learned(reference: str) -> dict[str, np.ndarray]:
-    return _learned(REFERENCES[reference]())
+    return _learned(_ALL[reference]())
 
 
 @contract("hypothesis")
@@ -121,7 +131,7 @@ def returns_another_network(hypothesis: Hypothesis) -> None:
     changed = []
     for reference, network, other in _under(hypothesis):
         expect(isinstance(other, Network), f"{hypothesis.name!r} returns {shown(other)}.")
-        same = _alike(network, REFERENCES[reference]())
+        same = _alike(network, _ALL[reference]())
         expect(same, f"Hypothesis {hypothesis.name!r} changes the network that it is given.")
         changed.append(not _alike(network, other))
     expect(any(changed), f"Hypothesis {hypothesis.name!r} changes nothing; see example.")
@@ -132,7 +142,7 @@ def is_read_as_it_is_written(hypothesis: Hypothesis) -> None:
     """Its text, as in commands and config.json, gives the same network; so does the same seed."""
     for reference, network, other in _under(hypothesis):
         text = _text(hypothesis)
-        again = applied(REFERENCES[reference](), text)
+        again = applied(_ALL[reference](), text)
         expect(_alike(other, again), f"{text} on {reference}: the text gives another network.")
         seeds = other.seed == network.seed
         expect(seeds, f"Hypothesis {hypothesis.name!r} changes the seed of the network.")
@@ -145,7 +155,7 @@ def a_neutral_value_changes_no_bit(hypothesis: Hypothesis) -> None:
         return
     options = {**hypothesis.example, **hypothesis.neutral}
     for reference, network, _ in _simulated(hypothesis):
-        other = hypothesis.apply(REFERENCES[reference](), **options)
+        other = hypothesis.apply(_ALL[reference](), **options)
         same = str(audit(other)) == str(audit(network))
         expect(same, f"{hypothesis.name!r}, neutral, on {reference}: the scorecard differs.")
         before, after = _plainly_learned(reference), _learned(other)
@@ -195,8 +205,8 @@ def goes_with_others_in_any_order(hypothesis: Hypothesis) -> None:
         for partner in PARTNERS:
             text = _text(hypothesis)
             try:
-                first = applied(REFERENCES[reference](), f"{text} + {partner}")
-                last = applied(REFERENCES[reference](), f"{partner} + {text}")
+                first = applied(_ALL[reference](), f"{text} + {partner}")
+                last = applied(_ALL[reference](), f"{partner} + {text}")
             except ApicalError:
                 continue
             same = _alike(first, last, tolerance=1e-9)

@@ -29,6 +29,7 @@ from apical.errors import DataError, DescriptionWarning, ParameterError, RunErro
 from apical.errors.source_location import outside
 from apical.measures import predictions
 from apical.network.description import Network
+from apical.network.stimuli import check_inputs
 from apical.network.targets import check_targets
 from apical.neurons.encoding import decisions
 from apical.projections.projection import ReadBackwards
@@ -496,7 +497,11 @@ def evaluate(
 
 
 @checked()
-def predict(simulator: Simulated, samples: Samples | npt.ArrayLike, index: int = -1) -> np.ndarray:
+def predict(
+    simulator: Simulated,
+    samples: Samples | npt.ArrayLike | Mapping[str, npt.ArrayLike],
+    index: int = -1,
+) -> np.ndarray:
     """Return the class that a network decides for each sample, shape (n_samples,).
 
     Of samples with targets, return the outputs in the units and the shape of the targets.
@@ -509,7 +514,7 @@ def predict(simulator: Simulated, samples: Samples | npt.ArrayLike, index: int =
         A network on a device.
     samples
         Samples, whose labels are not looked at, or stimuli as the network sees them, for spiking
-        networks in [0, 1], shape (n_samples, ...).
+        networks in [0, 1], shape (n_samples, ...), or those of several stimuli by their names.
     index
         As in `evaluate`.
 
@@ -536,6 +541,10 @@ def predict(simulator: Simulated, samples: Samples | npt.ArrayLike, index: int =
     True
     """
     if not isinstance(samples, Samples):
+        if isinstance(samples, Mapping):
+            block = Block.of_stimuli(samples)
+            check_inputs(simulator.network, block.inputs)
+            samples = np.asarray(block.values)
         values = converting.numbers(samples, "samples to predict")
         if values.ndim < 2 or not len(values):
             raise DataError(

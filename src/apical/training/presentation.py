@@ -11,6 +11,7 @@ from apical.devices.simulator import Block, BlockResult, Placed, Simulator, left
 from apical.errors import ParameterError
 from apical.network.description import Network
 from apical.network.interventions import Intervention
+from apical.network.stimuli import check_inputs, columns, n_values
 
 
 def order(network: Network, samples: Samples, epochs: int, epoch: int) -> np.ndarray:
@@ -59,7 +60,8 @@ def seen(
     Parameters
     ----------
     network
-        Its seed determines the movements; without a `Gaze` of its stimulus values are unchanged.
+        Its seed determines the movements; without a `Gaze` of a stimulus values are unchanged. Each
+        of several stimuli moves for itself.
     values
         Stimuli in trial order, shape (n_trials, n_inputs).
     n_samples
@@ -80,11 +82,22 @@ def seen(
     >>> seen(net, values, n_samples=3, epoch=0, done=0) is values
     True
     """
-    gaze = network.stimulus.gaze
-    if gaze is None:
-        return values
-    drawn = gaze.shifts(seeds.stream(network.seed, "gaze", index=epoch), n_samples)
-    return gaze.seen(np.asarray(values), drawn[done : done + len(values)])
+    several, places = len(network.stimuli) > 1, columns(network)
+    moved = values
+    for stimulus in network.stimuli:
+        gaze, place = stimulus.gaze, places[stimulus.name]
+        if gaze is None:
+            continue
+        if moved is values and several:  # stored values stay as they are
+            moved = np.array(values)
+        shown = np.asarray(moved)
+        own = seeds.stream(network.seed, "gaze", stimulus.name if several else "", index=epoch)
+        drawn = gaze.shifts(own, n_samples)
+        images = gaze.seen(shown[:, place], drawn[done : done + len(values)])
+        if several:
+            shown[:, place] = images
+        moved = shown if several else images
+    return moved
 
 
 def shown(simulator: Simulator, samples: Samples | np.ndarray, index: int) -> Iterator[BlockResult]:
@@ -152,6 +165,7 @@ def stimuli(simulator: Simulator, samples: Samples, index: slice | np.ndarray) -
     ...     stimuli(simulator, data.train, slice(0, 4)).shape
     (4, 64)
     """
+    check_inputs(simulator.network, samples.inputs)
     if getattr(simulator, "takes_rows", False):
         return samples.rows(index)
     return samples.block(index)[0]
@@ -318,7 +332,7 @@ def _fire(simulator: Simulator, trial: int, learning: np.ndarray, epoch: int) ->
     """Run the noise phase due after a number of training trials, with their learning factor."""
     network = simulator.network
     assert network.noise
-    shape = network.noise.trials, network.stimulus.size
+    shape = network.noise.trials, n_values(network)
     index = seeds.presentation("noise phase", trial)
     for population in network.noisy:
         simulator.run(Block.noise(population.name, *shape, learning, index=index, epoch=epoch))

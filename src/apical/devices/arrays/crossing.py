@@ -92,7 +92,7 @@ class Crossing:
                 return self._concordant(back, there, self._magnitudes(projection, source))
             return lambda x, total, add: there.product(x, back, total, add=add, transposed=True)
         w, product = self._weights[projection.name], self._storages[projection.name].product
-        if projection.pre.role == "bias":
+        if projection.pre.role == "bias" and tuple(w.shape) == projection.shape:
             return lambda x, total, add: self.put(w, total, add)
         if projection.name in self._one_to_one:
             return lambda x, total, add: self.put(x, total, add)

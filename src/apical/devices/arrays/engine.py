@@ -26,6 +26,7 @@ from apical.devices.simulator import (
 from apical.errors import DeviceError
 from apical.network.description import Network
 from apical.network.size import check_trials_fit
+from apical.network.stimuli import drive_of
 from apical.projections.projection import Projection, ReadBackwards
 
 AT_REST = 1000
@@ -52,7 +53,7 @@ class ArraySimulator(Closing):
         self.network, self.batch, self.library = network, batch, library
         check_network(network)
         self._record = {network.output.name, *record}
-        self._supply = Supply(library, network.stimulus.encoder)
+        self._supply = Supply(library, drive_of(network))
         self._recorded = [p for p in network.populations if p.name in self._record]
         shown = [p for p in network.populations if p.name in record]
         self._traces = [(p, signal) for p in shown for signal in traces if signal in p.signals]
@@ -378,12 +379,13 @@ def check_network(network: Network) -> None:
                 object="Device 'array'",
             )
     _check_exploring(network)
-    if network.stimulus.frames > 1:
-        raise DeviceError(
-            f"Device 'array' knows no time within a trial, but {network.stimulus.name!r} shows "
-            f"{network.stimulus.frames} frames; use device='cpp_standalone' or 'runtime'.",
-            object="Device 'array'",
-        )
+    for stimulus in network.stimuli:
+        if stimulus.frames > 1:
+            raise DeviceError(
+                f"Device 'array' knows no time within a trial, but {stimulus.name!r} shows "
+                f"{stimulus.frames} frames; use device='cpp_standalone' or 'runtime'.",
+                object="Device 'array'",
+            )
     if network.target_frames > 1:
         raise DeviceError(
             "Device 'array' knows no time within a trial, but targets have "

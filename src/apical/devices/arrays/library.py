@@ -111,6 +111,16 @@ class Library(ABC, Generic[A]):
         """
 
     @abstractmethod
+    def shared(self, field: np.ndarray, n_pre: int) -> Kernel[A]:
+        """Return products with weights that all windows share, shape (n_inputs, n_maps).
+
+        Parameters
+        ----------
+        field, n_pre
+            As in `blocks`; inputs that do not exist count as 0.
+        """
+
+    @abstractmethod
     def spread(self, array: A) -> float:
         """Return the standard deviation of all elements."""
 

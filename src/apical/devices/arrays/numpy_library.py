@@ -125,6 +125,9 @@ class NumpyLibrary(Library[np.ndarray]):
     def blocks(self, field: np.ndarray, n_pre: int) -> "NumpyBlocks":
         return NumpyBlocks(field, n_pre, self.dtype)
 
+    def shared(self, field: np.ndarray, n_pre: int) -> "NumpyShared":
+        return NumpyShared(field, n_pre, self.dtype)
+
     def spread(self, array: Array) -> float:
         return float(np.std(array, dtype=np.float64))
 
@@ -249,6 +252,79 @@ class NumpyBlocks:
                 _put(got, total[one.start - first : one.stop - first], add=add)
 
         return call
+
+
+class NumpyShared:
+    """Products with weights that all windows share: one matrix product for some windows.
+
+    Parameters
+    ----------
+    field, n_pre
+        As in `Library.shared`.
+    dtype
+        Of the arrays.
+    """
+
+    def __init__(self, field: np.ndarray, n_pre: int, dtype: np.dtype) -> None:
+        self._n, self._inputs = field.shape
+        by_input = np.ascontiguousarray(field.T)
+        self._field = np.where(by_input < 0, n_pre, by_input)
+        place = np.nonzero(by_input.ravel() >= 0)[0]
+        ones, shape = np.ones(len(place), dtype), (n_pre, field.size)
+        self._back = csr_array((ones, (by_input.ravel()[place], place)), shape=shape)
+
+    def _some(self, n_trials: int) -> list[slice]:
+        """Return slices of windows whose inputs are gathered at a time."""
+        n = max(1, AT_A_TIME // (self._inputs * n_trials))
+        return [slice(start, min(start + n, self._n)) for start in range(0, self._n, n)]
+
+    def _by_map(self, array: Array) -> Array:
+        """Return a view by map and window, shape (n_trials, n_maps, n_windows)."""
+        return array.reshape(len(array), -1, self._n)
+
+    def product(
+        self, x: Array, w: Array, out: Array, *, add: bool, transposed: bool = False
+    ) -> Call:
+        """Return the call that writes or adds a product; the weights are read when it is called."""
+        some = self._some(len(x))
+
+        def forward() -> None:
+            sent, found = _with_nothing(x), self._by_map(out)
+            for one in some:
+                inputs = sent[self._field[:, one]].reshape(self._inputs, -1)
+                got = (w.T @ inputs).reshape(w.shape[1], -1, len(x))
+                _put(got.transpose(2, 0, 1), found[:, :, one], add=add)
+
+        def backward() -> None:
+            heard = np.ascontiguousarray(self._by_map(x).transpose(1, 2, 0))
+            got = w @ heard.reshape(w.shape[1], -1)
+            _put((self._back @ got.reshape(-1, len(x))).T, out, add=add)
+
+        return backward if transposed else forward
+
+    def outer(
+        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice
+    ) -> Call:
+        """Return the call that writes or adds some weights' sums over windows."""
+        field, maps = self._field[rows], out.shape[1]
+
+        def call() -> None:
+            sent, heard = _with_nothing(x), self._by_map(d).transpose(1, 2, 0)
+            total = np.zeros_like(out)
+            for one in self._some(len(x)):
+                inputs = sent[field[:, one]].reshape(len(field), -1)
+                total += inputs @ heard[:, one].reshape(maps, -1).T
+            total *= factor
+            _put(total, out, add=add)
+
+        return call
+
+
+def _with_nothing(x: Array) -> Array:
+    """Return activity by neuron, shape (n_pre + 1, n_trials): the last is 0."""
+    found = np.zeros((x.shape[1] + 1, len(x)), x.dtype)
+    found[:-1] = x.T
+    return found
 
 
 def _put(found: Array, out: Array, *, add: bool) -> None:

@@ -16,6 +16,7 @@ from apical.errors import DeviceError
 from apical.language.expressions import parse
 from apical.network.description import Network
 from apical.network.order import feedback_order, forward_order
+from apical.network.stimuli import columns
 from apical.neurons.base import OPEN, Population
 from apical.neurons.error import TOLD
 from apical.neurons.rate import NUDGED
@@ -81,7 +82,7 @@ class Settling:
         self.library, self._room = library, Workspace(library)
         self._operations = library.operations
         self._chance = Chance(library, self._room, streams)
-        self._loops = check_loops(network)
+        self._loops, self._columns = check_loops(network), columns(network)
         self._forward = [p for p in forward_order(network) if p.role != "bias"]
         self._feedback = feedback_order(network)
         self._crossing = Crossing(network, library, weights, storages)
@@ -116,7 +117,7 @@ class Settling:
                 if population.name in loops:
                     self._settle(batch, loops[population.name])
             elif population.role == "stimulus":
-                y = batch.values = self._room((place, "shown"), (n_trials, population.size))
+                y = self._shown(batch, population)
                 batch.signals[place] = self._kept(batch, population, y)
             elif population.role == "neurons":
                 y = self._respond(batch, population)
@@ -131,6 +132,20 @@ class Settling:
             elif population.role == "reward" and taught:
                 batch.signals[place] = self._rewarded(batch, population)
         return batch
+
+    def _shown(self, batch: Batch, stimulus: Population) -> Array:
+        """Return the array that a stimulus shows: all values of a trial, or its columns of them."""
+        shape, name = (batch.n_trials, stimulus.size), stimulus.name
+        shown = self._room(((name, "x"), "shown"), shape)
+        if len(self._columns) == 1:
+            batch.values = shown
+            return shown
+        if batch.values is None:
+            n_values = sum(place.stop - place.start for place in self._columns.values())
+            batch.values = self._room(("", "values"), (batch.n_trials, n_values))
+        own = batch.values[:, self._columns[name]]
+        batch.calls.append(partial(self._operations[ast.UAdd], own, out=shown))
+        return shown
 
     def _settle(self, batch: Batch, loop: Sequence[Population]) -> None:
         """Plan the fixed point of a recurrent loop: its populations drive each other."""

@@ -4,7 +4,8 @@ Where a connectivity says which synapses exist, weights and the optimiser's stat
 a simulator as one value for each of them (`Edges`). Within, they are a matrix with zeros where
 density is high, since BLAS is faster then; by window, where all maps of a position have the same
 inputs (receptive fields), with one small matrix product each; and else one column of values, with
-products that visit existing synapses alone. All compute the same, up to rounding.
+products that visit existing synapses alone. All compute the same, up to rounding. Weights that
+windows share are one block.
 """
 
 from abc import ABC, abstractmethod
@@ -15,7 +16,7 @@ import numpy as np
 
 from apical.devices.arrays.library import Array, Call, Kernel, Library
 from apical.network.description import Network
-from apical.projections.edges import Edges
+from apical.projections.edges import Edges, places_of
 from apical.projections.projection import Projection, ReadBackwards
 
 STRIP = 2**15
@@ -212,7 +213,7 @@ class Blocks(_Existing):
         maps = edges.shape[1] // n_windows
         super().__init__(library, (field.size, maps), (len(edges),))
         self._inputs, self._kernel = n_inputs, library.blocks(field, edges.shape[0])
-        self._places = _places(edges, field)
+        self._places = places_of(edges, field)
         if len(edges) < field.size * maps:
             exists = np.zeros(field.size * maps, bool)
             exists[self._places] = True
@@ -240,17 +241,49 @@ class Blocks(_Existing):
         self.library.put(self._drawn[start:stop], out)
 
 
-def _places(edges: Edges, field: np.ndarray) -> np.ndarray:
-    """Return where each synapse is among the windows, shape (n_synapses,)."""
-    n_windows, n_post = len(field), edges.shape[1]
-    maps = n_post // n_windows
-    window = np.arange(n_windows)[:, np.newaxis]
-    of_first = field.astype(np.int64) * n_post + window  # the key of each synapse onto map 0
-    keys = of_first[..., np.newaxis] + np.arange(maps) * n_windows
-    keys[field < 0] = -1
-    order = np.argsort(keys, axis=None, kind="stable")
-    wanted = edges.pre.astype(np.int64) * n_post + edges.post
-    return order[np.searchsorted(keys.ravel()[order], wanted)]
+class Shared(Storage):
+    """One block of weights that all windows share, as in a convolution: inputs by maps.
+
+    The update of a weight is the sum over the windows that use it, which is the gradient of what
+    the network computes; the part of an update that depends on the weight alone counts once.
+
+    Parameters
+    ----------
+    library
+        Array library.
+    edges
+        The synapses that exist, with the weight of each.
+    field
+        Presynaptic neurons of each window, as in `Library.shared`.
+    """
+
+    def __init__(self, library: Library, edges: Edges, field: np.ndarray) -> None:
+        inputs, maps = field.shape[1], edges.shape[1] // len(field)
+        super().__init__(library, (inputs, maps), (edges.n_weights,))
+        self._kernel = library.shared(field, edges.shape[0])
+        self._places = np.unique(places_of(edges, field) % (inputs * maps))
+        if edges.n_weights < inputs * maps:
+            exists = np.zeros(inputs * maps, bool)
+            exists[self._places] = True
+            self.mask = library.array(exists.reshape(self.shape))
+
+    def inside(self, values: np.ndarray) -> np.ndarray:
+        found = np.zeros(self.shape[0] * self.shape[1], values.dtype)
+        found[self._places] = values
+        return found.reshape(self.shape)
+
+    def outward(self, values: np.ndarray) -> np.ndarray:
+        return values.ravel()[self._places]
+
+    def product(
+        self, x: Array, w: Array, out: Array, *, add: bool, transposed: bool = False
+    ) -> Call:
+        return self._kernel.product(x, w, out, add=add, transposed=transposed)
+
+    def outer(
+        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice = ALL
+    ) -> Call:
+        return self._kernel.outer(x, d, out, factor, add=add, rows=rows)
 
 
 def storages(network: Network, library: Library) -> dict[str, Storage]:
@@ -270,6 +303,8 @@ def _storage(network: Network, projection: Projection, library: Library) -> Stor
         whole.mask = None if exists is None else library.array(exists)
         return whole
     field = projection.connectivity.windows_of(projection.pre, projection.post)
+    if field is not None and projection.shared:
+        return Shared(library, edges, field)
     if field is not None and edges.density < BLOCKS_BELOW:
         return Blocks(library, edges, field)
     if edges.density >= SPARSE_BELOW or projection.pre.role == "bias":

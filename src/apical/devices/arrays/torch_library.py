@@ -159,6 +159,9 @@ class TorchLibrary(Elsewhere[Tensor]):
     def blocks(self, field: np.ndarray, n_pre: int) -> "TorchBlocks":
         return TorchBlocks(field, n_pre, self)
 
+    def shared(self, field: np.ndarray, n_pre: int) -> "TorchShared":
+        return TorchShared(field, n_pre, self)
+
     def spread(self, array: Tensor) -> float:
         return float(torch.std(array, correction=0))
 
@@ -242,13 +245,7 @@ class TorchBlocks:
     def __init__(self, field: np.ndarray, n_pre: int, library: TorchLibrary) -> None:
         self._n, self._inputs = field.shape
         self._field = library.numbers(np.maximum(field, 0).astype(np.int64))
-        place = np.nonzero(field.ravel() >= 0)[0]
-        order = np.argsort(field.ravel()[place], kind="stable")
-        counts = np.bincount(field.ravel()[place], minlength=n_pre)
-        starts = library.numbers(np.concatenate([[0], np.cumsum(counts)]))
-        ones = library.full(1.0, (len(place),))
-        shape = n_pre, field.size
-        self._back = torch.sparse_csr_tensor(starts, library.numbers(place[order]), ones, shape)
+        self._back = _to_senders(field.ravel(), n_pre, library)
 
     def product(
         self, x: Tensor, w: Tensor, out: Tensor, *, add: bool, transposed: bool = False
@@ -284,6 +281,85 @@ class TorchBlocks:
             out.add_(found) if add else out.copy_(found)
 
         return call
+
+
+class TorchShared:
+    """Products with weights that all windows share: one matrix product.
+
+    Parameters
+    ----------
+    field, n_pre
+        As in `apical.devices.arrays.library.Library.shared`.
+    library
+        Where they are.
+    """
+
+    def __init__(self, field: np.ndarray, n_pre: int, library: TorchLibrary) -> None:
+        self._n, self._inputs = field.shape
+        by_input = np.ascontiguousarray(field.T)
+        self._field = library.numbers(np.where(by_input < 0, n_pre, by_input).astype(np.int64))
+        self._back = _to_senders(by_input.ravel(), n_pre, library)
+
+    def _by_map(self, array: Tensor) -> Tensor:
+        """Return values by map, shape (n_maps, n_windows * n_trials)."""
+        shaped = array.reshape(len(array), -1, self._n).permute(1, 2, 0)
+        return shaped.reshape(len(shaped), -1)
+
+    def product(
+        self, x: Tensor, w: Tensor, out: Tensor, *, add: bool, transposed: bool = False
+    ) -> Call:
+        """Return the call that writes or adds a product; the weights are read when it is called."""
+
+        def forward() -> Tensor:
+            inputs = _with_nothing(x)[self._field].reshape(self._inputs, -1)
+            got = (w.T @ inputs).reshape(w.shape[1], self._n, len(x))
+            return got.permute(2, 0, 1).reshape(len(x), -1)
+
+        def backward() -> Tensor:
+            return (self._back @ (w @ self._by_map(x)).reshape(-1, len(x))).T
+
+        def call() -> None:
+            found = backward() if transposed else forward()
+            out.add_(found) if add else out.copy_(found)
+
+        return call
+
+    def outer(
+        self, x: Tensor, d: Tensor, out: Tensor, factor: float, *, add: bool, rows: slice
+    ) -> Call:
+        """Return the call that writes or adds some weights' sums over windows."""
+        field = self._field[rows]
+
+        def call() -> None:
+            inputs = _with_nothing(x)[field].reshape(len(field), -1)
+            out.addmm_(inputs, self._by_map(d).T, beta=float(add), alpha=factor)
+
+        return call
+
+
+def _with_nothing(x: Tensor) -> Tensor:
+    """Return activity by neuron, shape (n_pre + 1, n_trials): the last is 0."""
+    return torch.nn.functional.pad(x, (0, 1)).T.contiguous()
+
+
+def _to_senders(senders: np.ndarray, n_pre: int, library: TorchLibrary) -> Tensor:
+    """Return the matrix that adds up what goes back to each neuron, from places of windows.
+
+    Parameters
+    ----------
+    senders
+        Presynaptic neuron of each place, shape (n_places,); -1 for none.
+    n_pre
+        Number of presynaptic neurons.
+    library
+        Where it is.
+    """
+    place = np.nonzero(senders >= 0)[0]
+    order = np.argsort(senders[place], kind="stable")
+    counts = np.bincount(senders[place], minlength=n_pre)
+    starts = library.numbers(np.concatenate([[0], np.cumsum(counts)]))
+    ones, shape = library.full(1.0, (len(place),)), (n_pre, senders.size)
+    return torch.sparse_csr_tensor(starts, library.numbers(place[order]), ones, shape)
 
 
 def peak_of_card() -> int:

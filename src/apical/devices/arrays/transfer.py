@@ -13,7 +13,6 @@ import numpy as np
 
 from apical.data.datasets import Rows, Samples
 from apical.devices.arrays.library import Array, Elsewhere, Library
-from apical.neurons.encoding import Encoder
 
 Bring = Callable[[slice, Array], None]
 """Writes the stimuli or targets of some trials of a block into an array of as many rows."""
@@ -29,17 +28,17 @@ class Supply:
     ----------
     library
         Array library.
-    encoder
-        Encoder of the stimulus neurons.
+    drive
+        Encodes values as the stimulus neurons show them, shape (n_trials, n_values).
     """
 
-    def __init__(self, library: Library, encoder: Encoder) -> None:
-        self._library, self._encoder = library, encoder
+    def __init__(self, library: Library, drive: Callable[[np.ndarray], np.ndarray]) -> None:
+        self._library, self._drive = library, drive
         self._held: WeakKeyDictionary[Samples, Array] = WeakKeyDictionary()
 
     def stimuli(self, values: np.ndarray | Rows) -> Bring:
         """Return the supplier of stimuli; samples in device memory are copied once."""
-        library, drive = self._library, self._encoder.drive
+        library, drive = self._library, self._drive
         if not isinstance(library, Elsewhere):
             whole = np.asarray(values)
             return lambda chunk, out: library.put(drive(whole[chunk]), out)
@@ -67,7 +66,7 @@ class Supply:
             whole = samples.rows(slice(None))
             table = self._held[samples] = library.empty(whole.shape)
             for part in _parts(whole.shape):
-                library.put(self._encoder.drive(np.asarray(whole[part])), table[part])
+                library.put(self._drive(np.asarray(whole[part])), table[part])
         return table
 
 

@@ -25,10 +25,11 @@ from apical.devices.brian import (
 )
 from apical.devices.brian.integration import TIME_STEP, WithTimeStep
 from apical.devices.brian.propagators import UNITS, Propagators, solved
-from apical.devices.brian.tables import empty, timed_arrays
+from apical.devices.brian.tables import empty, seen, timed_arrays
 from apical.language import fragments
 from apical.network.description import Network
 from apical.network.settling_time import check_settles
+from apical.network.stimuli import n_frames
 from apical.neurons.base import Population
 from apical.plasticity import traces
 from apical.projections.edges import Edges
@@ -138,7 +139,7 @@ class Builder:
         self.network, self.options = network, options
         self.step = step or b2.Clock(dt=options.dt * b2.ms, name="step_clock")
         self.trial = b2.Clock(dt=network.trial * b2.ms, name="trial_clock")
-        self.frame, frames = self.trial, max(network.stimulus.frames, network.target_frames)
+        self.frame, frames = self.trial, max(n_frames(network), network.target_frames)
         if frames > 1:
             self.frame = b2.Clock(dt=network.trial / frames * b2.ms, name="frame_clock")
         # in process every block brings tables of its own; a program keeps room for the longest
@@ -201,6 +202,7 @@ class Builder:
         if counted:
             reset.append(f"count += {self._after(self.network.settle)}")
         reset += axons.at_spike
+        tables = seen(self.network, population.name, self.tables)
         group = live.NeuronGroup(
             population.size,
             "\n".join(lines),
@@ -211,7 +213,7 @@ class Builder:
             events=self._events(population),
             clock=self.step,
             name=population.name,
-            namespace={k: v for k, v in self.tables.items() if k != "learned"},
+            namespace={k: v for k, v in tables.items() if k != "learned"},
         )
         self.built.objects[population.name] = group
         self._regularly(population, group, fragments.when(counted, "count = 0"))

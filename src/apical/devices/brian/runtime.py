@@ -81,8 +81,7 @@ class RuntimeSimulator(BrianSimulator):
         with self._place(), ExitStack() as stack:
             chance.tell(self._seedings, self.network.seed, block)
             arrays = tables.timed_arrays(self.network, values)
-            for item in self._built.objects.values():
-                item.namespace.update({k: v for k, v in arrays.items() if k in item.namespace})
+            tables.show(self.network, self._built.objects, arrays)
             for record in self._diary.records:
                 stack.enter_context(record.part(self._diary.start))
             network.t_ = 0.0

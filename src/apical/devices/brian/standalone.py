@@ -27,6 +27,7 @@ from apical.devices.brian.monitors import Compiled
 from apical.devices.simulator import Block, BlockResult, check_block
 from apical.errors import DeviceError, RunError
 from apical.network.description import Network
+from apical.network.stimuli import takes_events
 from apical.projections.projection import Projection
 
 
@@ -253,7 +254,7 @@ class StandaloneSimulator(BrianSimulator):
                 files[name] = values
         for name, values in files.items():
             arguments[name] = str(write_over(folder / f"in.{name}", values))
-        if self.network.stimulus.encoder.takes_events:
+        if takes_events(self.network):
             self._tables["stimulus"].tofile(folder / event_tables.FILE)
         command = ["./main", "--results_dir", f"{folder}/"]
         return command + [f"{name}={value}" for name, value in arguments.items()]

@@ -123,9 +123,7 @@ class Stepper:
             described, tables.empty(described, self.n_trials)
         )
         with self._simulator._place(), reading.prepared(described):
-            for item in self._built.objects.values():
-                known = {k: v for k, v in self._tables.items() if k in item.namespace}
-                item.namespace.update(known)
+            tables.show(described, self._built.objects, self._tables)
             network._clocks = {*self._clocks}
             network.before_run({})
         known_arrays = (v for v in arrays(*self._objects) if not v.constant)

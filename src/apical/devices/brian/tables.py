@@ -10,6 +10,8 @@ import numpy as np
 from apical.devices.brian import event_tables as looking_up
 from apical.devices.simulator import Block
 from apical.network.description import Network
+from apical.network.stimuli import columns, takes_events
+from apical.neurons.stimulus import Stimulus
 
 CHUNK = 64
 """Number of trials, or frames, encoded at a time: few enough for the processor's cache."""
@@ -23,14 +25,15 @@ def empty(
     ``learned`` is ``learning`` one trial later: learning at the end of a trial happens when the
     next one begins.
     """
+    shown = _stimuli(network)
     shapes = {
-        "stimulus": (rows * network.stimulus.frames, network.stimulus.size),
+        **{name: (rows * one.frames, one.size) for name, one in shown.items()},
         "label": (rows * network.target_frames, network.output.size),
         "learning": (rows,),
         "learned": (rows + 1,),
     }
     found: dict[str, np.ndarray] = {}
-    if network.stimulus.encoder.takes_events:
+    if takes_events(network):
         found["stimulus"] = np.zeros(1, np.int64)  # no event
         del shapes["stimulus"]
     return found | {name: np.zeros(shape, dtype) for name, shape in shapes.items()}
@@ -41,15 +44,11 @@ def fill(arrays: dict[str, np.ndarray], network: Network, block: Block, dt: floa
 
     `dt` is the time step [ms]. The table of events is as long as the block has events.
     """
-    n, stimulus = len(block), network.stimulus
-    if stimulus.encoder.takes_events:
+    n = len(block)
+    if takes_events(network):
         arrays["stimulus"] = looking_up.table(network, block, dt)
     else:
-        frames = block.values.reshape(-1, stimulus.size)
-        for start in range(0, len(frames), CHUNK):
-            chunk = slice(start, min(start + CHUNK, len(frames)))
-            arrays["stimulus"][chunk] = stimulus.encoder.drive(frames[chunk])
-        arrays["stimulus"][len(frames) :] = 0
+        _fill_stimuli(arrays, network, block)
     arrays["label"][:] = 0
     if block.labels is not None:
         arrays["label"][np.arange(n), block.labels] = 1
@@ -62,14 +61,56 @@ def fill(arrays: dict[str, np.ndarray], network: Network, block: Block, dt: floa
         arrays[name][first : n + first] = block.learning
 
 
+def _stimuli(network: Network) -> dict[str, Stimulus]:
+    """Return the stimuli by the names of their tables."""
+    if len(network.stimuli) == 1:
+        return {"stimulus": network.stimulus}
+    return {f"{stimulus.name}_stimulus": stimulus for stimulus in network.stimuli}
+
+
+def _fill_stimuli(arrays: Mapping[str, np.ndarray], network: Network, block: Block) -> None:
+    """Put the values of a block into the tables of the stimuli, encoded."""
+    places, several = columns(network), len(network.stimuli) > 1
+    values = np.asarray(block.values) if several else block.values
+    for name, stimulus in _stimuli(network).items():
+        shown = np.asarray(values)[:, places[stimulus.name]] if several else values
+        frames = shown.reshape(-1, stimulus.size)
+        for start in range(0, len(frames), CHUNK):
+            chunk = slice(start, min(start + CHUNK, len(frames)))
+            arrays[name][chunk] = stimulus.encoder.drive(frames[chunk])
+        arrays[name][len(frames) :] = 0
+
+
+def seen(network: Network, name: str, tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tables by the names under which a population or projection reads them.
+
+    Each of several stimuli reads its own as ``stimulus``.
+    """
+    shown = _stimuli(network)
+    found = {}
+    for key, table in tables.items():
+        if key not in shown:
+            found[key] = table
+        elif len(shown) == 1 or shown[key].name == name:
+            found["stimulus"] = table
+    return found
+
+
+def show(network: Network, objects: Mapping[str, Any], tables: Mapping[str, Any]) -> None:
+    """Let Brian2 objects, by name, read other tables where they read any."""
+    for name, item in objects.items():
+        known = seen(network, name, tables).items()
+        item.namespace.update({key: table for key, table in known if key in item.namespace})
+
+
 def timed_arrays(network: Network, arrays: Mapping[str, np.ndarray]) -> dict[str, b2.Function]:
     """Return what the equations call: timed arrays, one row a trial or a frame, or of events."""
     trial, found = network.trial, dict[str, b2.Function]()
-    if network.stimulus.encoder.takes_events:
+    if takes_events(network):
         found["stimulus"] = looking_up.EventTable(network.stimulus.size, arrays["stimulus"])
         arrays = {name: values for name, values in arrays.items() if name not in found}
     shown = {
-        "stimulus": (b2.Hz, trial / network.stimulus.frames),
+        **{name: (b2.Hz, trial / one.frames) for name, one in _stimuli(network).items()},
         "label": (1, trial / network.target_frames),
     }
     return found | {
