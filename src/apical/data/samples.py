@@ -210,10 +210,8 @@ class Samples:
         """
         chosen = numbers_of(index, len(self))
         told = None if self.targets is None else self.targets[chosen]
-        of_all = {"multilabel": self.multilabel}
-        return Samples(
-            self.values[chosen], self.labels[chosen], self.scale, told, self.inputs, **of_all
-        )
+        chosen_values, labels = self.values[chosen], self.labels[chosen]
+        return replace(self, values=chosen_values, labels=labels, targets=told)
 
 
 def numbers_of(index: slice | ArrayLike, n: int) -> slice | NDArray[Any]:
