@@ -143,7 +143,8 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     ),
     "batch": dict(
         type=click.IntRange(1),
-        help="Batch size on device array: trials per weight update (mini-batch); 64 by default.",
+        help="Batch size on devices array and lockstep: trials per weight update (mini-batch); 64 "
+        "by default.",
     ),
     "dtype": dict(type=click.Choice(["float32", "float64"]), help="Floating-point precision."),
     "dt": dict(type=click.FloatRange(0, min_open=True), help="Time step [ms]."),

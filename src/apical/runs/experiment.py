@@ -404,7 +404,9 @@ def settled(experiment: Experiment, network: Network) -> Experiment:
     [('array', 64), ('cpp_standalone', 1)]
     """
     device = experiment.device or usual(network)
-    batch = experiment.batch or (64 if DEVICES[device].takes("batch") else 1)
+    # trials that begin where the one before them ended cannot run at once
+    at_once = DEVICES[device].takes("batch") and (network.reset or not network.is_spiking)
+    batch = experiment.batch or (64 if at_once else 1)
     return replace(experiment, device=device, batch=batch)
 
 
