@@ -21,8 +21,8 @@ BUILDERS = [device.name for device in DEVICES.values() if device.takes("programs
 # fmt: off
 _OPTIONS = [
     click.option("--library", metavar="NAME",
-                 help="Array library of devices array and lockstep: numpy, torch, or torch:cuda for "
-                 "an NVIDIA GPU; numpy by default."),
+                 help="Array library of devices array and lockstep: numpy, torch, or torch:cuda "
+                 "for an NVIDIA GPU; numpy by default."),
     click.option("--no-run", is_flag=True,
                  help="Only compile the programs of the run; with --device cuda_standalone into "
                  "the folder --out, for another machine."),

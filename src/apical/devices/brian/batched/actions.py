@@ -131,6 +131,8 @@ class Actions:
 
             def reset(cells: Cells) -> None:
                 soft = cells.get(f"{events}{GRADED}")
+                if soft is None and not bool(cells[events].any()):
+                    return
                 program(cells, (cells.n, n), cells[events], self._through(soft))
 
             return reset, written

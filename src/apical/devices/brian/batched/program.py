@@ -88,9 +88,10 @@ class Program:
         self._result = result
         self._find(looked_up, given)
         self._readers = {
-            name: place(variable, captured.indices.get(name, "_idx"))
+            name: (key(variable), place(variable, captured.indices.get(name, "_idx")))
             for name, variable in self.read.items()
         }
+        self._targets = [key(variable) for variable in self.written.values()]
         self._function = self._compiled(given)
 
     def __call__(
@@ -116,10 +117,9 @@ class Program:
         **given
             Values handed over.
         """
-        loaded = [reader(cells[key(self.read[name])]) for name, reader in self._readers.items()]
+        loaded = [reader(cells[name]) for name, reader in self._readers.values()]
         result, written = self._function(loaded, shape, mask, put or self._put, **given)
-        for variable, value in zip(self.written.values(), written, strict=True):
-            cells[key(variable)] = value
+        cells.update(zip(self._targets, written, strict=True))
         return result
 
     def _put(self, mask: Array, new: Array, old: Array, name: str) -> Array:
