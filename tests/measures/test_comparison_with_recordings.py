@@ -240,4 +240,6 @@ def test_one_test_in_twenty_is_wrong_where_nothing_is_to_be_found(gain: float) -
             found.setdefault(measure, []).append(p)
     assert {*MEASURED, "rsa", "cka_debiased", "encoding_ridge", "isi_distance"} <= set(found)
     wrong = {name: np.mean(np.array(p) <= 0.05) for name, p in found.items()}
-    assert all(0.03 <= rate <= 0.07 for rate in wrong.values()), wrong
+    # the jackknife overestimates how much Fano factors vary by what neurons share, if they do
+    least = {"fano": 0.02} if gain else {}
+    assert all(least.get(name, 0.03) <= rate <= 0.07 for name, rate in wrong.items()), wrong
