@@ -1,4 +1,4 @@
-r"""What neurons share in the trials of a data set, and how far it moves their distribution.
+r"""Noise that neurons share within a trial, and how far it moves their distribution.
 
 Neurons that are observed at the same time share what varies from trial to trial, such as a gain.
 Their rates, or Fano factors, are then no independent samples: all of a data set are moved together,
