@@ -396,6 +396,7 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "projections.connectivity.Probability": lambda: {"p": 0.5},
     "projections.connectivity.FixedInDegree": lambda: {"k": 2},
     "projections.connectivity.Distance": lambda: {"kernel": "exp(-d)"},
+    "projections.connectivity.Transposed": lambda: {"of": apical.connectivity.ReceptiveFields(2)},
     "projections.connectivity.gaussian": lambda: {"sigma": 0.1},
     "projections.connectivity.exponential": lambda: {"length": 0.1},
     "projections.connectivity.step": lambda: {"radius": 0.1},
@@ -412,6 +413,7 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     ),
     "neurons.base.NeuronModel": lambda: {"equations": "x : 1"},
     "neurons.eye_movements.Gaze": lambda: {},
+    "hypotheses.synapses.shared_weights": lambda: {"network": _in_fields()},
     "hypotheses.during.class_incremental": lambda: {"tasks": 2},
     "hypotheses.declaration.Hypothesis": lambda: {
         "name": "dale",
@@ -682,6 +684,21 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "plotting.style.as_png": lambda: {"ax": _axes(), "dpi": 50.0},
 }
 """What else a call needs, or needs in place of that."""
+
+
+def _in_fields() -> Network:
+    net = Network()
+    pre = net.add(Stimulus("stimulus", 9, apical.neurons.encoding.Graded(), shape=(1, 3, 3)))
+    hidden = net.add(Rate("hidden", 8, shape=(2, 2, 2)))
+    output, error = net.add(Rate("output", 3)), net.add(RateError("error", 3))
+    rule = rules.three_factor(0.1)
+    fields = apical.connectivity.ReceptiveFields(2)
+    forward = [
+        net.connect(pre, hidden, rule=rule, connectivity=fields),
+        net.connect(hidden, output, rule=rule),
+    ]
+    net.teach(feedback.direct(error, forward))
+    return net
 
 
 def _two_phases() -> dict[str, Any]:

@@ -46,6 +46,8 @@ def machine(lacks: Mapping[str, str] = {}, gpus: tuple[Gpu, ...] = ()) -> Examin
 BARE = {
     "array:torch": "PyTorch is not installed",
     "array:torch:cuda": "no GPU",
+    "lockstep:torch": "PyTorch is not installed",
+    "lockstep:torch:cuda": "no GPU",
     "cuda_standalone": "no Brian2CUDA",
     "genn": "no Brian2GeNN",
 }
@@ -54,7 +56,7 @@ BARE = {
 # ---- what is measured ---------------------------------------------------------------------------
 def test_what_can_be_used_is_measured_and_the_rest_is_said() -> None:
     names, left_out = chosen(machine(BARE))
-    assert names == ["array:numpy", "runtime:numpy", "cpp_standalone"]
+    assert names == ["array:numpy", "runtime:numpy", "lockstep:numpy", "cpp_standalone"]
     assert left_out == BARE | bench.ASKED_FOR
     names, left_out = chosen(machine(BARE | {"runtime:cython": "no compiler"}))
     assert left_out == BARE, "what is not asked for and not usable needs no line"

@@ -407,7 +407,7 @@ def test_a_block_of_another_shape() -> None:
 
 
 def test_targets_of_another_shape() -> None:
-    with refuse(DataError, "'output' has 3 neurons", "targets have 2 values"):
+    with refuse(DataError, "'output' has 3 neurons", "there are 2 targets"):
         array(rates()).run(Block(np.ones((2, 6)), targets=np.ones((2, 2))))
 
 

@@ -19,7 +19,7 @@ from apical.devices.arrays import transfer as supplying
 from apical.devices.arrays.engine import ArraySimulator
 from apical.devices.arrays.library import Elsewhere
 from apical.devices.arrays.numpy_library import NumpyLibrary
-from apical.errors import DeviceError
+from apical.errors import DeviceError, ParameterError
 from apical.plasticity.rules import LearningRule
 from apical.training.loop import Plan, steps
 
@@ -164,7 +164,7 @@ def test_rows_of_samples_are_the_stimuli_that_a_block_of_them_is() -> None:
     np.testing.assert_array_equal(rows[1:3], values[1:3])
     np.testing.assert_array_equal(rows.reshape(-1, 3), values.reshape(-1, 3))
     assert rows.index.min() >= 0, "an array on a card has no row -1"
-    with pytest.raises(IndexError):
+    with pytest.raises(ParameterError, match="whole numbers from 0 to 39"):
         shown.rows(np.array([40]))
 
 

@@ -193,7 +193,7 @@ def test_what_does_not_fit_together_is_refused() -> None:
         Error("error", 4, frames=0)
     simulator = simulate(network(), "runtime")
     block, _, _ = pattern()
-    with pytest.raises(DataError, match="its target 60 frames, but the block's targets have 2"):
+    with pytest.raises(DataError, match="has targets of 60 frames, but there are 1 in"):
         simulator.run(replace(block, targets=np.zeros((1, N_OUT))))
     with pytest.raises(DataError, match="trains of 60 frames, but the block has labels"):
         simulator.run(replace(block, targets=None, labels=np.zeros(1, int)))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apical._base.checking import listed, shown
-from apical.errors import DataError
+from apical.errors import DataError, brief
 
 Inputs = tuple[tuple[str, int], ...]
 """Names of stimuli and their numbers of values, in the order of their columns; empty: no names."""
@@ -47,12 +47,14 @@ def side_by_side(
     for name, part in zip(names, parts, strict=True):
         if part.ndim < 2:
             raise DataError(
-                f"{where}: {name!r} needs values of shape (n_trials, n_inputs), got shape "
+                f"{where}: {shown(name)} needs values of shape (n_trials, n_inputs), got shape "
                 f"{part.shape}.",
                 object=where,
             )
     if len({len(part) for part in parts}) > 1:
-        counts = listed([f"{name}: {len(part)}" for name, part in zip(names, parts, strict=True)])
+        counts = listed(
+            [f"{brief(name)}: {len(part)}" for name, part in zip(names, parts, strict=True)]
+        )
         raise DataError(
             f"{where}: all stimuli need equally many trials, got {counts}.", object=where
         )

@@ -33,10 +33,10 @@ class LockstepOptions(BrianOptions):
         ``pip install 'apical[torch]'``.
     surrogate
         For backpropagation through time (`apical.feedback.transposed` in a spiking network): the
-        derivative that stands for that of a spike with respect to the distance u from threshold.
-        ``"fast_sigmoid"``: 1 / (1 + steepness |u|)^2; ``"arctan"``: steepness / (pi (1 +
-        (steepness u)^2)); ``"triangle"``: max(0, 1 - steepness |u|); ``"gain"``: the neuron's own;
-        ``"sigmoid"``: spikes are themselves graded, to check gradients by.
+        derivative that stands for that of a spike with respect to u, the distance from threshold,
+        with steepness s. ``"fast_sigmoid"``: ``1/(1 + s*abs(u))**2``; ``"arctan"``:
+        ``s/(pi*(1 + (s*u)**2))``; ``"triangle"``: ``max(0, 1 - s*abs(u))``; ``"gain"``: the
+        neuron's own; ``"sigmoid"``: spikes are themselves graded, to check gradients by.
     steepness
         Of the surrogate [dimensionless].
     through_reset

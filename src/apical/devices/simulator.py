@@ -175,7 +175,7 @@ class Block:
         """Put the values of several stimuli side by side, and keep their names."""
         where = "values of a block"
         names = names_of(given, where)
-        parts = [converting.numbers(given[name], f"{where}, {name!r}") for name in names]
+        parts = [converting.numbers(given[name], f"{where}, {brief(repr(name))}") for name in names]
         values, inputs = side_by_side(names, parts, where)
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "inputs", inputs)

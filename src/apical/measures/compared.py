@@ -278,6 +278,21 @@ class Description:
             return _too_few(side, self.classes)
         return ""
 
+    def distance(
+        self, ours: np.ndarray, theirs: np.ndarray, sides: tuple[Side, Side]
+    ) -> tuple[float, float]:
+        """Return the distance of the values of neurons of two sides, and its p value."""
+        parts = [np.isfinite(ours), np.isfinite(theirs)]
+        one, other = ours[parts[0]], theirs[parts[1]]
+        if min(len(one), len(other)) < 2:
+            return wasserstein(one, other), np.nan
+        apart, others = (
+            _deviations(self, side)[:, part] for side, part in zip(sides, parts, strict=True)
+        )
+        shift = shift_of(apart, others, (sides[0].left_out.freedom, sides[1].left_out.freedom))
+        settings, purpose = sides[0].settings, f"{self.name} {sides[0].name}"
+        return distribution_test(one, other, settings.draw(purpose), settings.permutations, shift)
+
 
 def _too_few(side: Side, least: int) -> str:
     """Return why a measure that needs classes is undefined."""
@@ -775,22 +790,6 @@ RELATIONS: dict[str, tuple[Callable[[Side, Side], Relation], str]] = {
     ),
 }
 """Measures of a model and a recording together, and their sources."""
-
-
-def distance(
-    description: Description, ours: np.ndarray, theirs: np.ndarray, sides: tuple[Side, Side]
-) -> tuple[float, float]:
-    """Return the distance of the values of neurons of two sides, and its p value."""
-    parts = [np.isfinite(ours), np.isfinite(theirs)]
-    one, other = ours[parts[0]], theirs[parts[1]]
-    if min(len(one), len(other)) < 2:
-        return wasserstein(one, other), np.nan
-    apart, others = (
-        _deviations(description, side)[:, part] for side, part in zip(sides, parts, strict=True)
-    )
-    shift = shift_of(apart, others, (sides[0].left_out.freedom, sides[1].left_out.freedom))
-    settings, purpose = sides[0].settings, f"{description.name} {sides[0].name}"
-    return distribution_test(one, other, settings.draw(purpose), settings.permutations, shift)
 
 
 def _deviations(description: Description, side: Side) -> np.ndarray:

@@ -28,7 +28,6 @@ from apical.measures.compared import (
     Relation,
     Settings,
     Side,
-    distance,
 )
 from apical.measures.matching import (
     Activity,
@@ -596,7 +595,7 @@ def _described(
             if system == "shuffled" and not description.ordered:
                 row = replace(row, note=_UNORDERED)
             elif description.per_neuron:
-                apart, p = distance(description, values[0], theirs[0], (side, recorded))
+                apart, p = description.distance(values[0], theirs[0], (side, recorded))
                 row = _tested(row, apart, p, side.settings)
         yield row
 

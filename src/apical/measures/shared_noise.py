@@ -182,8 +182,8 @@ def shift_of(one: Matrix, other: Matrix, freedom: tuple[CountOrZero, CountOrZero
     >>> trials = draw.normal(size=(50, 1)) + draw.normal(size=(50, 30))  # half of it is shared
     >>> apart = groups.deviations(groups.trials @ trials / 49)
     >>> found = shift_of(apart, np.zeros((50, 30)), (groups.freedom, groups.freedom))
-    >>> round(found.variance * 50, 1), round(found.freedom)  # of a mean over 50 trials
-    (1.0, 49)
+    >>> round(found.variance * 50), round(found.freedom)  # of a mean over 50 trials
+    (1, 49)
     """
     parts = [
         float(np.sum(in_common(apart.mean(axis=1), float(np.sum(apart**2)) / n**2, n) ** 2))

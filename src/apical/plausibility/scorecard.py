@@ -222,10 +222,11 @@ def _check_names(network: Network) -> None:
         near = get_close_matches(name, _CALLS, 1, 0.8)
         if node.kind == "world" and not node.owner and name not in _OUTSIDE and near:
             edge = read[name]
+            owner = f"Population {edge.target.partition('.')[0]!r}"
             raise ParameterError(
-                f"Population {edge.target.partition('.')[0]!r} calls {name!r} in "
-                f"{shown(edge.via)}, which is no function of its grammar. Did you mean "
-                f"{near[0]!r}?",
+                f"{owner} calls {name!r} in {shown(edge.via)}, which is no function of its "
+                f"grammar. Did you mean {near[0]!r}?",
+                object=owner,
             )
 
 
